@@ -1,0 +1,95 @@
+"""What an agent system is to BotKit: one small interface, which a third party can implement too.
+
+A system is found by its `type` through the entry point group ``botkit.agent_systems``; the entry is a class that is called
+as ``Class(name, settings, transport)`` (see `AgentSystemFactory`). The relay calls the methods on its asyncio loop; they
+must not block. What went wrong is said with the errors of `botkit.errors.CallError`'s branch, nothing else:
+
+    retryable (Unreachable, ServerTrouble, RateLimited, BadReply) → the relay tries the same effect again later
+    AccessExpired, ConversationClosed                            → the session is over; the user is told
+    CallRefused, HostNotAllowed                                  → this effect will never succeed
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal, Protocol
+
+from botkit.handoff.conversation import Access, Instant
+from botkit.handoff.events import FromAgents
+from botkit.http import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What `open` yields: the access to keep, and when it stops being good (None: not known)."""
+
+    access: Access
+    expires_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the rules and the relay need to know of a system.
+
+    `max_text` is in UTF-16 code units, the smallest unit the systems count in. `receive` says whether the relay runs
+    `listen` (a stream; the list reconciles it) or calls `fetch` every `poll_interval`.
+    """
+
+    max_text: int = 10_000
+    takes_text_before_agent: bool = True
+    receive: Literal["stream", "poll"] = "stream"
+    poll_interval: timedelta = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events in the order they happened on the agents' side. Each carries the position to go on from."""
+
+    events: Sequence[FromAgents]
+
+
+class AgentSystem(Protocol):
+    """One configured agent system of one bot. Stateless: whatever it needs for a session is in `Access`."""
+
+    capabilities: Capabilities
+
+    async def open(self, session_id: str) -> Granted:
+        """Get access for a new session. Called again (with a new result) if the process died before it was kept."""
+
+    async def start(
+        self, session_id: str, access: Access, *, attributes: Sequence[tuple[str, str]], language: str
+    ) -> None:
+        """Create the conversation, which starts the search for an agent. Already created by us counts as done."""
+
+    async def send(self, session_id: str, access: Access, *, message_id: str, text: str) -> None:
+        """Say something as the user. Repeating a `message_id` must not show it twice."""
+
+    async def typing(self, session_id: str, access: Access, *, started: bool) -> None:
+        """The user is typing, or stopped."""
+
+    async def acknowledge(self, session_id: str, access: Access, *, entry_ids: Sequence[str]) -> None:
+        """The user has been shown these entries (delivery receipts). Best effort."""
+
+    async def routing(self, session_id: str, access: Access) -> Literal["searching", "present", "over"]:
+        """Is another agent being looked for, is one present, or is it over?"""
+
+    async def end(self, session_id: str, access: Access) -> None:
+        """End and close. Already closed, or not ours any more, counts as done."""
+
+    def listen(self, session_id: str, access: Access) -> AsyncIterator[Batch]:
+        """Events from `access.position` on, until the connection breaks (raises) or the server ends it (returns).
+
+        The first batch is yielded as soon as the connection stands, even if it is empty: from then on the list can be
+        reconciled without a gap. A keep-alive yields an empty batch as well.
+        """
+
+    async def fetch(self, session_id: str, access: Access) -> Batch:
+        """The list of what happened since `access.high_water_ms` (a little overlap is fine: entries have keys)."""
+
+
+class AgentSystemFactory(Protocol):
+    """How an entry of ``botkit.agent_systems`` is called: `settings` is the system's own part of the bot's YAML."""
+
+    def __call__(self, name: str, settings: object, transport: Transport) -> AgentSystem: ...

@@ -1,0 +1,1 @@
+"""YAML and JSON Schema in, typed settings out."""

@@ -1,0 +1,167 @@
+"""The settings BotKit runs with: typed, frozen, complete. `config/load.py` makes them from YAML; nothing else does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+
+class Secret:
+    """A text that never shows in a log, a traceback, a repr or an error."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The text itself, for the one place that signs or compares with it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Where the service listens. `prefix` is Kore's apiPrefix: ``""`` or ``"/like/this"``, without a trailing slash."""
+
+    host: str = "127.0.0.1"
+    port: int = 8003
+    prefix: str = ""
+    threads: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """An SQLAlchemy URL; a relative SQLite path has been resolved against the working directory."""
+
+    url: str = "sqlite:///var/botkit.db"
+
+
+@dataclass(frozen=True, slots=True)
+class SecuritySettings:
+    insecure_http: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KoreSettings:
+    """The bot's JWT app on the XO platform, and the hosts BotKit may call back.
+
+    `callback_hosts` entries are lower-case ``host`` or ``host:port``. A bare host stands for the scheme's default port,
+    and for any port when `insecure_http` is on.
+    """
+
+    client_id: str
+    client_secret: Secret
+    algorithm: Literal["HS256", "HS512"] = "HS256"
+    callback_hosts: tuple[str, ...] = ()
+    clock_leeway: timedelta = timedelta(seconds=10)
+    accept_apikey: bool = False
+    timeout: timedelta = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class MiawSettings:
+    """`type: salesforce-miaw`. `base_url` is the normalised scrt host, ``https://acme.my.salesforce-scrt.com``."""
+
+    organization_id: str
+    base_url: str
+    developer_name: str
+    receive: Literal["stream", "poll"] = "stream"
+    poll_interval: timedelta = timedelta(seconds=2)
+    timeout: timedelta = timedelta(seconds=10)
+    platform: Literal["Web", "Mobile"] = "Web"
+
+    @property
+    def organization_id_15(self) -> str:
+        """The form the event stream's X-Org-Id needs."""
+        return self.organization_id[:15]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSystemSettings:
+    """One entry of `agents.systems`. `settings` is what the system's own class understands (MiawSettings, …)."""
+
+    name: str
+    type: str
+    settings: object
+
+
+@dataclass(frozen=True, slots=True)
+class AgentsSettings:
+    default: str
+    systems: Mapping[str, AgentSystemSettings]
+    channels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def for_channel(self, channel: str) -> str:
+        """The name of the agent system for a channel, as Kore spells it."""
+        return self.channels.get(channel, self.default)
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptSettings:
+    """`limit` is the number of messages asked for; 0 sends no transcript."""
+
+    limit: int = 50
+    timeout: timedelta = timedelta(seconds=8)
+
+
+@dataclass(frozen=True, slots=True)
+class HandoffSettings:
+    """The hand-off's own choices. `responses` is overrides only: language → key → text, or None to silence.
+
+    `attributes` maps a Salesforce attribute name to a fact of `handoff.context.FACTS`.
+    """
+
+    end_chat_command: str | None = None
+    default_language: str = "en"
+    responses: Mapping[str, Mapping[str, str | None]] = field(default_factory=lambda: MappingProxyType({}))
+    attributes: Mapping[str, str] | None = None
+    accept_timeout: timedelta = timedelta(minutes=10)
+    transfer_grace: timedelta = timedelta(seconds=10)
+    transcript: TranscriptSettings = TranscriptSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySettings:
+    """How long and how fast a failing call is repeated: full jitter between `first_retry` and `slowest_retry`."""
+
+    give_up_after: timedelta = timedelta(minutes=5)
+    first_retry: timedelta = timedelta(milliseconds=250)
+    slowest_retry: timedelta = timedelta(seconds=15)
+
+
+@dataclass(frozen=True, slots=True)
+class BotSettings:
+    """One bot: one YAML file."""
+
+    id: str
+    name: str
+    kore: KoreSettings
+    agents: AgentsSettings
+    handoff: HandoffSettings = HandoffSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything, from one `botkit.yaml` and the bot files it names. `bots` is keyed by bot id."""
+
+    server: ServerSettings
+    store: StoreSettings
+    security: SecuritySettings
+    bots: Mapping[str, BotSettings]

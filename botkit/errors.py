@@ -1,0 +1,215 @@
+"""Every error of BotKit, in one tree.
+
+    BotKitError
+     ├─ ConfigurationError            BK-1000  botkit check prints every one of its problems
+     ├─ HookRefused                   BK-2000  answered to the platform with a status of its own
+     │   ├─ HookUnauthorized          BK-2001  401
+     │   ├─ HookNotFound              BK-2002  404
+     │   ├─ HookTooLarge              BK-2003  413
+     │   ├─ HookNotJson               BK-2004  412
+     │   └─ HookInvalid               BK-2005  400
+     ├─ LedgerError                   BK-3000
+     │   ├─ LedgerBusy                BK-3001  another process holds the store
+     │   └─ LedgerClosed              BK-3002  the service is stopping
+     └─ CallError                     BK-4000  a call to Kore or to an agent system did not succeed
+         ├─ Unreachable               BK-4001  retryable: refused, reset, timed out
+         ├─ ServerTrouble             BK-4002  retryable: 5xx
+         ├─ RateLimited               BK-4003  retryable: 429, with Retry-After if the server named one
+         ├─ CallRefused               BK-4004  4xx: asking again will not help
+         ├─ AccessExpired             BK-4005  401: the access token is not good any more
+         ├─ ConversationClosed        BK-4006  403/404/410: this conversation is over
+         ├─ NewSessionRequired        BK-4007  417: Salesforce wants a new messaging session
+         ├─ BadReply                  BK-4008  the answer cannot be understood
+         └─ HostNotAllowed            BK-4009  the URL's host is not one the configuration names
+
+A message says what to do next. No message, argument or repr carries a secret or what people wrote.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class BotKitError(Exception):
+    """Something BotKit could not do."""
+
+    code: ClassVar[str] = "BK-0000"
+    retryable: ClassVar[bool] = False
+
+
+# --- configuration ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a configuration file.
+
+    `str()` gives the contract's form, ``file:line: path: what is wrong; how to fix it``.
+    """
+
+    file: str
+    line: int
+    path: str
+    what: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.path}: {self.what}; {self.fix}"
+
+
+class ConfigurationError(BotKitError):
+    """The configuration cannot be used; `problems` lists everything that is wrong with it."""
+
+    code = "BK-1000"
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+# --- hooks -----------------------------------------------------------------------------------------------------
+
+
+class HookRefused(BotKitError):
+    """A hook that is answered with an error; the platform reads `status` and `{"errors":[{"msg","code"}]}`."""
+
+    code = "BK-2000"
+    status: ClassVar[int] = 500
+    wire_code: ClassVar[str | int] = "INTERNAL_SERVER_ERROR"
+    wire_message: ClassVar[str] = "Internal Server Error"
+
+    def __init__(self, message: str | None = None) -> None:
+        self.message = message or self.wire_message
+        super().__init__(self.message)
+
+
+class HookUnauthorized(HookRefused):
+    """The token is missing, wrong, expired or signed for another app: check client id, secret and algorithm."""
+
+    code, status, wire_code, wire_message = "BK-2001", 401, 4002, "Invalid apikey"
+
+
+class HookNotFound(HookRefused):
+    """No such event, or no such bot in the configuration."""
+
+    code, status, wire_code, wire_message = "BK-2002", 404, "NOT_FOUND", "Event not found"
+
+
+class HookTooLarge(HookRefused):
+    """The body is over the limit of 2 MB."""
+
+    code, status, wire_code, wire_message = "BK-2003", 413, "PAYLOAD_TOO_LARGE", "Payload too large"
+
+
+class HookNotJson(HookRefused):
+    """The body is not a JSON object."""
+
+    code, status, wire_code, wire_message = "BK-2004", 412, "VALIDATION_ERROR", "Invalid JSON"
+
+
+class HookInvalid(HookRefused):
+    """The payload lacks something BotKit cannot do without, or names a host it may not call."""
+
+    code, status, wire_code, wire_message = "BK-2005", 400, "INVALID_ARGUMENTS", "Invalid arguments"
+
+
+# --- ledger ----------------------------------------------------------------------------------------------------
+
+
+class LedgerError(BotKitError):
+    """The ledger could not commit; nothing of the input was kept, and the hook is not acknowledged."""
+
+    code = "BK-3000"
+
+
+class LedgerBusy(LedgerError):
+    """Another process holds this store: run one process per SQLite file."""
+
+    code = "BK-3001"
+
+
+class LedgerClosed(LedgerError):
+    """The service is stopping and takes no more input."""
+
+    code = "BK-3002"
+
+
+# --- calls -----------------------------------------------------------------------------------------------------
+
+
+class CallError(BotKitError):
+    """A call to Kore or to an agent system did not succeed.
+
+    Args:
+        what: the call in words, such as ``"create conversation"``; never a URL with a token, never a body.
+        status: the HTTP status, when there was one.
+        retry_after: seconds the server asked us to wait, when it did.
+        detail: the server's own error code or a short reason, already cleared of message text.
+    """
+
+    code = "BK-4000"
+
+    def __init__(
+        self, what: str, *, status: int | None = None, retry_after: float | None = None, detail: str = ""
+    ) -> None:
+        self.what = what
+        self.status = status
+        self.retry_after = retry_after
+        self.detail = detail
+        answer = f"HTTP {status}" if status is not None else "no answer"
+        super().__init__(f"{what}: {answer}{f' ({detail})' if detail else ''}")
+
+
+class Unreachable(CallError):
+    """Refused, reset or timed out; BotKit tries again until `delivery.give_up_after`."""
+
+    code, retryable = "BK-4001", True
+
+
+class ServerTrouble(CallError):
+    """The server answered 5xx; BotKit tries again until `delivery.give_up_after`."""
+
+    code, retryable = "BK-4002", True
+
+
+class RateLimited(CallError):
+    """The server answered 429; BotKit waits for `retry_after` or backs off."""
+
+    code, retryable = "BK-4003", True
+
+
+class CallRefused(CallError):
+    """The server refused the call as it stands; asking again will not help."""
+
+    code = "BK-4004"
+
+
+class AccessExpired(CallError):
+    """The access token is not accepted any more; a guest's token cannot be renewed."""
+
+    code = "BK-4005"
+
+
+class ConversationClosed(CallError):
+    """The conversation on the agents' side is over, or not ours."""
+
+    code = "BK-4006"
+
+
+class NewSessionRequired(CallError):
+    """Salesforce wants a new messaging session with pre-chat before it takes this message (417)."""
+
+    code = "BK-4007"
+
+
+class BadReply(CallError):
+    """The answer cannot be understood; BotKit tries again, since a proxy may have spoken."""
+
+    code, retryable = "BK-4008", True
+
+
+class HostNotAllowed(CallError):
+    """The URL's host is not one the configuration names; add it to `kore.callback_hosts` if it is right."""
+
+    code = "BK-4009"

@@ -1,0 +1,110 @@
+"""What is remembered of one user's conversation with one bot.
+
+A conversation without an agent session is the bot's, and is usually not even stored. All values are immutable; the
+ledger turns them to JSON and back (`ledger/records.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType
+
+Instant = NewType("Instant", float)
+"""Seconds since 1970-01-01T00:00:00Z."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ConversationId:
+    """One user of one bot. `user_id` is the canonical one of the names the platform uses for the user."""
+
+    bot_id: str
+    user_id: str
+
+    def __str__(self) -> str:
+        return f"{self.bot_id}/{self.user_id}"
+
+
+class Phase(StrEnum):
+    """How far an agent session has come."""
+
+    OPENING = "opening"
+    """Access to the agent system and the transcript are being fetched; what the user types is held."""
+    WAITING = "waiting"
+    """The agents' side knows of the conversation; no agent has accepted yet."""
+    ACTIVE = "active"
+    """At least one agent is present."""
+    ABSENT = "absent"
+    """The agents left; whether it is a transfer or the end is not known yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A person (or AI agent) on the agents' side."""
+
+    subject: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldMessage:
+    """What the user typed before the agents' side could take it."""
+
+    message_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """Something that is due once, at `due`. A timer is named; arming it again moves it."""
+
+    name: str
+    due: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What an agent system gave us to act for this user.
+
+    `credentials` and `position` belong to the agent system alone; nobody else reads them. `position` is where its
+    receiving side got to (MIAW: Last-Event-Id); `high_water_ms` the newest server timestamp seen.
+    """
+
+    credentials: str = field(repr=False)
+    position: str = ""
+    high_water_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSession:
+    """One hand-off, from the Agent Transfer node until either side ends it."""
+
+    id: str
+    """A lower-case UUID 4; the MIAW conversation id as well."""
+    system: str
+    phase: Phase
+    opened_at: Instant
+    language: str
+    end_word: str | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
+    access: Access | None = None
+    held: tuple[HeldMessage, ...] = ()
+    in_flight: tuple[HeldMessage, ...] = ()
+    """Given to the agent lane, not yet accepted by the agents' side."""
+    agents: tuple[Agent, ...] = ()
+    transferring: bool = False
+    accepted: bool = False
+    """An agent has been there at least once."""
+    timers: tuple[Timer, ...] = ()
+    opening_request: int | None = None
+    """requestId of the transfer hook where it is a number (the platform's are epoch milliseconds)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One user of one bot: with an agent session, or recently without."""
+
+    id: ConversationId
+    session: AgentSession | None = None
+    ended_session: str | None = None
+    ended_at: Instant | None = None

@@ -1,0 +1,167 @@
+"""Everything the rules can ask for, as data. The ledger writes effects down; the relay carries them out.
+
+`lane` says in which order: effects of one conversation and one lane go out one after the other, in the order they were
+decided, and a retry holds up its own lane only. The lane of the agents' side is one per agent session, so that an old
+session that is still being closed never holds up a new one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from botkit.handoff.conversation import Instant
+from botkit.handoff.events import Content
+
+USER_LANE = "user"
+
+
+# --- to the XO platform ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PassToBot:
+    """Give the hook's message on to the bot as it came (sendBotMessage with the hook's own body)."""
+
+    carries_hook: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class PassToUser:
+    """Give the hook's message on to the user as it came (sendUserMessage with the hook's own body)."""
+
+    carries_hook: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class SkipBotMessage:
+    """Tell the platform that this bot message is not shown (skipUserMessage with the hook's own body)."""
+
+    carries_hook: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class SendToUser:
+    """Show this to the user, addressed by the conversation's newest payload.
+
+    `agent_name` is set when a person is speaking; empty for BotKit's own words.
+    """
+
+    content: Content
+    agent_name: str = ""
+    carries_hook: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClearAgentSession:
+    """Give the user back to the bot."""
+
+    carries_hook: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendRequest:
+    """Keep the platform's requestId usable (extendcallid). Never retried: the next one is due in minutes."""
+
+    carries_hook: ClassVar[bool] = False
+
+
+# --- to the agents' side -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAccess:
+    """Get credentials from the agent system and the transcript from the platform → AccessGranted."""
+
+    session_id: str
+    system: str
+    platform_session_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StartSession:
+    """Create the conversation on the agents' side, which starts the search for an agent → SessionStarted."""
+
+    session_id: str
+    attributes: tuple[tuple[str, str], ...]
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendToAgent:
+    """Say this to the agent as the user → AgentsTook. Every attempt uses the same `message_id`."""
+
+    session_id: str
+    message_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TypingToAgent:
+    """Show or hide the user's typing to the agent. Never retried."""
+
+    session_id: str
+    started: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AskRouting:
+    """Ask whether another agent is being looked for → RoutingKnown."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndSession:
+    """End and close the conversation on the agents' side. Already closed counts as done."""
+
+    session_id: str
+
+
+# --- to ourselves ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ArmTimer:
+    """Wake this session at `due`. The timer itself stands in the session's state; this is the alarm clock."""
+
+    session_id: str
+    name: str
+    due: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTimer:
+    """The alarm of this name is not needed any more."""
+
+    session_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropLane:
+    """Forget what still waits in this session's agent lane: there is nobody to take it."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something an operator counts: `what` is a metric label (handoff_opened, handoff_ended, lost_session, …)."""
+
+    what: str
+    detail: str = ""
+
+
+PlatformEffect = PassToBot | PassToUser | SkipBotMessage | SendToUser | ClearAgentSession | ExtendRequest
+AgentEffect = OpenAccess | StartSession | SendToAgent | TypingToAgent | AskRouting | EndSession
+OutboundEffect = PlatformEffect | AgentEffect
+InnerEffect = ArmTimer | CancelTimer | DropLane | Note
+Effect = OutboundEffect | InnerEffect
+
+
+def lane(effect: OutboundEffect) -> str:
+    """The lane an effect goes out on: ``user``, or ``agent:<session id>``."""
+    if isinstance(effect, OpenAccess | StartSession | SendToAgent | TypingToAgent | AskRouting | EndSession):
+        return f"agent:{effect.session_id}"
+    return USER_LANE

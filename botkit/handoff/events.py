@@ -1,0 +1,297 @@
+"""Everything that can happen to a conversation, as data.
+
+Every event has a `key` by which the ledger knows it again (an input seen before changes nothing; an empty key is never
+remembered) and `at`, when it happened. Randomness the rules need (the id of a new agent session) comes in with the event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from botkit.handoff.conversation import Access, Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """What every event carries."""
+
+    key: str
+    at: Instant
+
+
+# --- from the XO platform: hooks --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file the user sent; `url` is the platform's."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserMessage(Happening):
+    """on_user_message. `text` is None for a connect event or an attachment alone.
+
+    `agent_transfer` is None where the payload does not say.
+    """
+
+    text: str | None
+    agent_transfer: bool | None
+    attachments: tuple[Attachment, ...] = ()
+    connect: bool = False
+    request_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotMessage(Happening):
+    """on_bot_message: an utterance of the bot on its way to the user."""
+
+    text: str | None
+    agent_transfer: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UserProfile:
+    """What the platform knows of the user and of the talk so far; any field may be empty."""
+
+    user_id: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    bot_name: str = ""
+    channel: str = ""
+    language: str = ""
+    last_intent: str = ""
+    session_id: str = ""
+    case_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MetaInfo:
+    """`context.session.BotUserSession.miawMetaInfo`, as a dialog's Script node set it."""
+
+    pre_chat: tuple[tuple[str, str], ...] = ()
+    end_word: str | None = None
+    agent_system: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentTransfer(Happening):
+    """on_agent_transfer: a dialog reached an Agent Transfer node."""
+
+    session_id: str
+    """Drawn at the door: the id the new agent session gets, a lower-case UUID 4."""
+    profile: UserProfile
+    meta: MetaInfo
+    request_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformSessionClosed(Happening):
+    """on_event with eventType `sessionClosure`; may repeat."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserTyping(Happening):
+    """on_client_event TYPING_STARTED or TYPING_STOPPED."""
+
+    started: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherHook(Happening):
+    """A hook the hand-off has no use for (on_alert, endDialog, a name not seen yet …): acknowledged, recorded."""
+
+    name: str
+
+
+# --- from the agents' side ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromAgents(Happening):
+    """What every event of the agents' side carries.
+
+    `position` and `high_water_ms` advance the session's `Access`; empty and 0 leave it where it is.
+    """
+
+    session_id: str
+    position: str = ""
+    high_water_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One choice offered to the user."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A web address or a file, with a title to show."""
+
+    title: str
+    url: str
+    kind: Literal["link", "image", "file"] = "link"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What an agent said, freed of the agent system's wire format."""
+
+    text: str = ""
+    options: tuple[Option, ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSaid(FromAgents):
+    """A message for the user: an agent's, an AI agent's or an automated response (`automated`)."""
+
+    content: Content
+    agent_name: str = ""
+    automated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentJoined(FromAgents):
+    """An agent is present now."""
+
+    subject: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentLeft(FromAgents):
+    """An agent is not present any more: a transfer, or the end."""
+
+    subject: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferStarted(FromAgents):
+    """The agents' side is looking for another agent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingFailed(FromAgents):
+    """The agents' side could not route. During a transfer the agent usually stays."""
+
+    reason: str
+    transfer: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSessionEnded(FromAgents):
+    """The agents' side says the session is over, or the conversation closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noticed(FromAgents):
+    """An entry that changes nothing but where we got to (own echoes, receipts, unknown types)."""
+
+
+# --- what came of our effects ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptLine:
+    """One message of the conversation so far, oldest first in a transcript."""
+
+    speaker: Literal["user", "bot"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessGranted(Happening):
+    """OpenAccess succeeded: credentials, when they expire (None: unknown), and the talk so far."""
+
+    session_id: str
+    access: Access
+    expires_at: Instant | None
+    transcript: tuple[TranscriptLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStarted(Happening):
+    """StartSession succeeded: agents are being looked for."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentsTook(Happening):
+    """SendToAgent succeeded: the agents' side has the message."""
+
+    session_id: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingKnown(Happening):
+    """AskRouting was answered. `searching`: another agent is being looked for; `over`: nobody is."""
+
+    session_id: str
+    status: Literal["searching", "present", "over"]
+
+
+class Loss:
+    """Why the agents' side is lost to us (values of `AgentsLost.why`)."""
+
+    CLOSED = "closed"
+    EXPIRED = "expired"
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentsLost(Happening):
+    """Going on with this session is not possible: closed, expired, refused, or given up as unreachable."""
+
+    session_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserLost(Happening):
+    """The platform could not be reached for so long that a message to the user was given up."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerFired(Happening):
+    """A timer of the session came due; `due` tells an old arming from the current one."""
+
+    session_id: str
+    name: str
+    due: Instant
+
+
+Event = (
+    UserMessage
+    | BotMessage
+    | AgentTransfer
+    | PlatformSessionClosed
+    | UserTyping
+    | OtherHook
+    | AgentSaid
+    | AgentJoined
+    | AgentLeft
+    | TransferStarted
+    | RoutingFailed
+    | AgentSessionEnded
+    | Noticed
+    | AccessGranted
+    | SessionStarted
+    | AgentsTook
+    | RoutingKnown
+    | AgentsLost
+    | UserLost
+    | TimerFired
+)

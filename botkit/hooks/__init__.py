@@ -1,0 +1,1 @@
+"""What Kore's XO platform sends: authentication and payloads."""

@@ -1,0 +1,1 @@
+"""What is remembered: inbox, outbox and conversations, committed together, and only then acknowledged."""
