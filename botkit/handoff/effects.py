@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from botkit.handoff.conversation import Instant
+from botkit.handoff.conversation import Access, Instant
 from botkit.handoff.events import Content
 
 USER_LANE = "user"
@@ -67,11 +67,17 @@ class ExtendRequest:
 
 
 # --- to the agents' side -----------------------------------------------------------------------------------------
+#
+# These carry the access they need: they may go out when the session is already gone from the conversation's state
+# (the last messages and the end after the user's end word). Only `Access.credentials` counts; the position is stale.
 
 
 @dataclass(frozen=True, slots=True)
 class OpenAccess:
-    """Get credentials from the agent system and the transcript from the platform → AccessGranted."""
+    """Get credentials from the agent system and the transcript from the platform → AccessGranted.
+
+    `platform_session_id` is Kore's conversationSessionId, empty if not known: the transcript is of that session only.
+    """
 
     session_id: str
     system: str
@@ -83,6 +89,8 @@ class StartSession:
     """Create the conversation on the agents' side, which starts the search for an agent → SessionStarted."""
 
     session_id: str
+    system: str
+    access: Access
     attributes: tuple[tuple[str, str], ...]
     language: str
 
@@ -92,6 +100,8 @@ class SendToAgent:
     """Say this to the agent as the user → AgentsTook. Every attempt uses the same `message_id`."""
 
     session_id: str
+    system: str
+    access: Access
     message_id: str
     text: str
 
@@ -101,6 +111,8 @@ class TypingToAgent:
     """Show or hide the user's typing to the agent. Never retried."""
 
     session_id: str
+    system: str
+    access: Access
     started: bool
 
 
@@ -109,6 +121,8 @@ class AskRouting:
     """Ask whether another agent is being looked for → RoutingKnown."""
 
     session_id: str
+    system: str
+    access: Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +130,8 @@ class EndSession:
     """End and close the conversation on the agents' side. Already closed counts as done."""
 
     session_id: str
+    system: str
+    access: Access
 
 
 # --- to ourselves ------------------------------------------------------------------------------------------------
