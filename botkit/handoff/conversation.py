@@ -52,6 +52,8 @@ class HeldMessage:
 
     message_id: str
     text: str
+    typed: bool = True
+    """False for what BotKit wrote itself (the transcript)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class AgentSession:
     phase: Phase
     opened_at: Instant
     language: str
+    user_name: str = ""
     end_word: str | None = None
     attributes: tuple[tuple[str, str], ...] = ()
     access: Access | None = None
@@ -92,7 +95,10 @@ class AgentSession:
     in_flight: tuple[HeldMessage, ...] = ()
     """Given to the agent lane, not yet accepted by the agents' side."""
     agents: tuple[Agent, ...] = ()
+    last_agent: str = ""
+    """The name of the agent who was there last."""
     transferring: bool = False
+    """The agents' side is looking for another agent, and the user knows."""
     accepted: bool = False
     """An agent has been there at least once."""
     timers: tuple[Timer, ...] = ()

@@ -1,0 +1,138 @@
+"""Rules for what the agents' side says.
+
+An agent who leaves is not the end: it may be a transfer. Three signals decide (protocols/salesforce-miaw.md, section 5): the
+session's own end, a routing result, and, when neither comes, the routing status, asked after a moment and once more after the
+grace period.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from botkit.handoff.conversation import Access, Agent, AgentSession, Conversation, Instant, Phase
+from botkit.handoff.decision import (
+    ACCEPT,
+    GRACE,
+    SETTLE,
+    SETTLE_FOR,
+    Decision,
+    arm,
+    cancel,
+    hand_to_agent,
+    keep,
+    tell,
+)
+from botkit.handoff.effects import Effect, Note, SendToUser
+from botkit.handoff.ending import end
+from botkit.handoff.events import AgentJoined, AgentLeft, AgentSaid, FromAgents, RoutingFailed
+from botkit.handoff.rules import Rules
+
+
+def advance(conversation: Conversation, session: AgentSession, event: FromAgents) -> Conversation:
+    """Remember how far the agents' side has been read."""
+    access = session.access
+    if access is None:
+        return conversation
+    moved = Access(
+        credentials=access.credentials,
+        position=event.position or access.position,
+        high_water_ms=max(event.high_water_ms, access.high_water_ms),
+    )
+    return conversation if moved == access else replace(conversation, session=replace(session, access=moved))
+
+
+def said(conversation: Conversation, event: AgentSaid) -> Decision:
+    """Whatever an agent (or Salesforce in an agent's place) says is shown to the user."""
+    content = event.content
+    if not (content.text or content.options or content.links):
+        return Decision(conversation)
+    return Decision(
+        conversation, (SendToUser(content, agent_name="" if event.automated else event.agent_name),)
+    )
+
+
+def joined(rules: Rules, conversation: Conversation, session: AgentSession, event: AgentJoined) -> Decision:
+    """An agent is there: the first, the next after a transfer, or one more in a conference."""
+    if any(agent.subject == event.subject for agent in session.agents):
+        return Decision(conversation)
+    session, quiet = cancel(session, ACCEPT, SETTLE, GRACE)
+    session = replace(
+        session,
+        phase=Phase.ACTIVE,
+        agents=(*session.agents, Agent(event.subject, event.name)),
+        last_agent=event.name,
+        transferring=False,
+        accepted=True,
+    )
+    session, sends = hand_to_agent(rules, session, ())
+    welcome = tell(rules, session, "agentJoinedMessage", agent=event.name)
+    return keep(conversation, session, *quiet, *welcome, *sends, Note("agent_joined"))
+
+
+def left(rules: Rules, conversation: Conversation, session: AgentSession, event: AgentLeft) -> Decision:
+    """An agent is gone. Where another stays, nothing changes for the user."""
+    rest = tuple(agent for agent in session.agents if agent.subject != event.subject)
+    if len(rest) == len(session.agents):
+        return Decision(conversation)
+    session = replace(session, agents=rest, last_agent=event.name or session.last_agent)
+    if rest:
+        return keep(conversation, session)
+    session = replace(session, phase=Phase.ABSENT)
+    if session.transferring:
+        return _transferred(rules, conversation, session, event.at)
+    session, settle = arm(session, SETTLE, event.at + SETTLE_FOR.total_seconds())
+    return keep(conversation, session, settle)
+
+
+def transfer_started(
+    rules: Rules, conversation: Conversation, session: AgentSession, at: Instant
+) -> Decision:
+    """Another agent is being looked for. The user hears of it when the old one has left."""
+    if session.transferring:
+        return Decision(conversation)
+    if session.phase is Phase.ABSENT:
+        return _transferred(rules, conversation, session, at)
+    return keep(conversation, replace(session, transferring=True))
+
+
+def routing_failed(
+    rules: Rules, conversation: Conversation, session: AgentSession, event: RoutingFailed
+) -> Decision:
+    """Nobody could be found. A failed transfer usually leaves the old agent in place: ask before ending."""
+    if not event.transfer:
+        return end(
+            rules,
+            conversation,
+            session,
+            event.at,
+            why="routing_failed",
+            words="noAgentAvailableMessage",
+            give_up_pending=True,
+        )
+    session = replace(session, transferring=False)
+    if session.agents:
+        return keep(conversation, session)
+    session, settle = arm(session, SETTLE, event.at + SETTLE_FOR.total_seconds())
+    return keep(conversation, session, settle)
+
+
+def ended(rules: Rules, conversation: Conversation, session: AgentSession, at: Instant) -> Decision:
+    """The agent, Salesforce or a supervisor ended it."""
+    return end(
+        rules, conversation, session, at, why="agent", words="conversationClosedMessage", give_up_pending=True
+    )
+
+
+def searching(rules: Rules, conversation: Conversation, session: AgentSession, at: Instant) -> Decision:
+    """The routing status says that another agent is being looked for."""
+    if session.transferring:
+        return Decision(conversation)
+    return _transferred(rules, conversation, session, at)
+
+
+def _transferred(rules: Rules, conversation: Conversation, session: AgentSession, at: Instant) -> Decision:
+    session, quiet = cancel(session, SETTLE, GRACE)
+    session = replace(session, transferring=True)
+    session, accept = arm(session, ACCEPT, at + rules.accept_timeout_seconds)
+    told: list[Effect] = tell(rules, session, "agentLeftMessage", agent=session.last_agent)
+    return keep(conversation, session, *quiet, *told, accept, Note("transferred"))

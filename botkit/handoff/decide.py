@@ -1,0 +1,103 @@
+"""The one place where an event becomes a decision: `decide(rules, conversation, event) -> Decision`.
+
+No I/O, no clock, no randomness. The rules themselves are grouped by where the event comes from: `platform.py` (Kore's
+hooks), `agents_side.py` (what the agents' side says), `outcomes.py` (what came of our own effects, and timers); all the ways a
+session ends are in `ending.py`.
+"""
+
+from __future__ import annotations
+
+from botkit.handoff import agents_side, outcomes, platform
+from botkit.handoff.conversation import Conversation
+from botkit.handoff.decision import Decision
+from botkit.handoff.events import (
+    AccessGranted,
+    AgentJoined,
+    AgentLeft,
+    AgentSaid,
+    AgentSessionEnded,
+    AgentsLost,
+    AgentsTook,
+    AgentTransfer,
+    BotMessage,
+    Event,
+    FromAgents,
+    Noticed,
+    OtherHook,
+    PlatformSessionClosed,
+    RoutingFailed,
+    RoutingKnown,
+    SessionStarted,
+    TimerFired,
+    TransferStarted,
+    UserLost,
+    UserMessage,
+    UserTyping,
+)
+from botkit.handoff.rules import Rules
+
+__all__ = ["Decision", "decide"]
+
+
+def decide(rules: Rules, conversation: Conversation, event: Event) -> Decision:
+    """What happens now.
+
+    An event of a session that is not the conversation's current one (an old timer, a late entry, an answer that comes
+    after the end) changes nothing.
+    """
+    match event:
+        case UserMessage():
+            return platform.user_message(rules, conversation, event)
+        case BotMessage():
+            return platform.bot_message(conversation)
+        case AgentTransfer():
+            return platform.agent_transfer(rules, conversation, event)
+        case PlatformSessionClosed():
+            return platform.session_closed(rules, conversation, event)
+        case UserTyping():
+            return platform.user_typing(conversation, event)
+        case OtherHook():
+            return Decision(conversation)
+        case _:
+            return _of_session(rules, conversation, event)
+
+
+def _of_session(rules: Rules, conversation: Conversation, event: Event) -> Decision:
+    session = conversation.session
+    if session is None or getattr(event, "session_id", None) != session.id:
+        return Decision(conversation)
+    if isinstance(event, FromAgents):
+        conversation = agents_side.advance(conversation, session, event)
+        session = conversation.session
+        assert session is not None  # noqa: S101 - advance keeps it
+    match event:
+        case AgentSaid():
+            return agents_side.said(conversation, event)
+        case AgentJoined():
+            return agents_side.joined(rules, conversation, session, event)
+        case AgentLeft():
+            return agents_side.left(rules, conversation, session, event)
+        case TransferStarted():
+            return agents_side.transfer_started(rules, conversation, session, event.at)
+        case RoutingFailed():
+            return agents_side.routing_failed(rules, conversation, session, event)
+        case AgentSessionEnded():
+            return agents_side.ended(rules, conversation, session, event.at)
+        case Noticed():
+            return Decision(conversation)
+        case AccessGranted():
+            return outcomes.access_granted(rules, conversation, session, event)
+        case SessionStarted():
+            return outcomes.session_started(conversation, session)
+        case AgentsTook():
+            return outcomes.agents_took(conversation, session, event)
+        case RoutingKnown():
+            return outcomes.routing_known(rules, conversation, session, event)
+        case AgentsLost():
+            return outcomes.agents_lost(rules, conversation, session, event)
+        case UserLost():
+            return outcomes.user_lost(rules, conversation, session, event)
+        case TimerFired():
+            return outcomes.timer_fired(rules, conversation, session, event)
+        case _:
+            return Decision(conversation)

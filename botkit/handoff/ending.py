@@ -1,0 +1,58 @@
+"""All the ways an agent session ends. Every one tells the user, gives the user back to the bot and leaves no session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from botkit.handoff.conversation import AgentSession, Conversation, Instant
+from botkit.handoff.decision import Decision, tell
+from botkit.handoff.effects import CancelTimer, ClearAgentSession, DropLane, Effect, EndSession, Note
+from botkit.handoff.rules import Rules
+from botkit.handoff.text import cut
+
+QUOTED = 500
+"""How much of an undelivered message is quoted back, in UTF-16 code units."""
+
+
+def end(
+    rules: Rules,
+    conversation: Conversation,
+    session: AgentSession,
+    at: Instant,
+    *,
+    why: str,
+    words: str,
+    give_up_pending: bool = False,
+    access_is_good: bool = True,
+    platform_knows: bool = False,
+) -> Decision:
+    """End the session.
+
+    Args:
+        why: the label operators see (``agent``, ``user``, ``platform``, ``nobody_accepted``, …).
+        words: the standard response the user is told.
+        give_up_pending: messages still on their way to the agents' side are taken back, and the user is told so.
+            Otherwise they go out first, in order, and the end after them.
+        access_is_good: whether the agents' side can still be told. An expired token cannot.
+        platform_knows: the platform has already taken the user back, so it need not be asked to.
+    """
+    effects: list[Effect] = [CancelTimer(session.id, timer.name) for timer in session.timers]
+    if give_up_pending or session.access is None:
+        effects += [DropLane(session.id), *_undelivered(rules, session)]
+    effects += tell(rules, session, words)
+    if not platform_knows:
+        effects.append(ClearAgentSession())
+    if session.access is not None and access_is_good:
+        effects.append(EndSession(session.id, session.system, session.access))
+    effects.append(Note("handoff_ended", why))
+    ended = replace(conversation, session=None, ended_session=session.id, ended_at=at)
+    return Decision(ended, tuple(effects))
+
+
+def _undelivered(rules: Rules, session: AgentSession) -> Sequence[Effect]:
+    """What the user typed and nobody took is given back in so many words: nothing vanishes."""
+    lost = [held.text for held in (*session.in_flight, *session.held) if held.typed]
+    if not lost:
+        return []
+    return tell(rules, session, "messageNotDeliveredMessage", message=cut("\n".join(lost), QUOTED))

@@ -1,0 +1,192 @@
+"""Rules for what came of our own effects, and for timers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from botkit.handoff import agents_side
+from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Phase, Timer
+from botkit.handoff.decision import (
+    EXPIRY,
+    EXTEND,
+    GRACE,
+    SETTLE,
+    Decision,
+    arm,
+    hand_to_agent,
+    keep,
+    limits,
+    message_id,
+)
+from botkit.handoff.effects import AskRouting, ExtendRequest, StartSession
+from botkit.handoff.ending import end
+from botkit.handoff.events import (
+    AccessGranted,
+    AgentsLost,
+    AgentsTook,
+    Loss,
+    RoutingKnown,
+    TimerFired,
+    TranscriptLine,
+    UserLost,
+)
+from botkit.handoff.rules import Rules
+from botkit.handoff.text import split
+from botkit.handoff.transcript import render
+
+LOSS_WORDS = {
+    Loss.CLOSED: "conversationClosedMessage",
+    Loss.EXPIRED: "sessionExpiredMessage",
+    Loss.UNREACHABLE: "handoffFailedMessage",
+    Loss.REFUSED: "handoffFailedMessage",
+}
+
+
+def access_granted(
+    rules: Rules, conversation: Conversation, session: AgentSession, event: AccessGranted
+) -> Decision:
+    """We may talk to the agents' side: create the conversation, tell the talk so far, then what was typed meanwhile."""
+    if session.access is not None:
+        return Decision(conversation)
+    typed = session.held
+    session = replace(session, access=event.access, held=())
+    start = StartSession(session.id, session.system, event.access, session.attributes, session.language)
+    story = render(
+        _before_handoff(rules, session, typed, event.transcript),
+        language=session.language,
+        user_name=session.user_name,
+        bot_name=rules.bot_name,
+        limit=limits(rules, session).max_text,
+    )
+    told = tuple(
+        HeldMessage(message_id(session.id, "transcript", index), piece, typed=False)
+        for index, piece in enumerate(split(story, limits(rules, session).max_text) if story else ())
+    )
+    session, sends = hand_to_agent(rules, session, (*told, *typed))
+    if event.expires_at is None:
+        return keep(conversation, session, start, *sends)
+    session, expiry = arm(session, EXPIRY, event.expires_at)
+    return keep(conversation, session, start, *sends, expiry)
+
+
+def session_started(conversation: Conversation, session: AgentSession) -> Decision:
+    """Agents are being looked for."""
+    if session.phase is not Phase.OPENING:
+        return Decision(conversation)
+    return keep(conversation, replace(session, phase=Phase.WAITING))
+
+
+def agents_took(conversation: Conversation, session: AgentSession, event: AgentsTook) -> Decision:
+    """A message reached the agents' side."""
+    rest = tuple(held for held in session.in_flight if held.message_id != event.message_id)
+    return keep(conversation, replace(session, in_flight=rest))
+
+
+def routing_known(
+    rules: Rules, conversation: Conversation, session: AgentSession, event: RoutingKnown
+) -> Decision:
+    """What the routing status says of an absent agent. `over` must be said twice, a grace period apart."""
+    if session.phase is not Phase.ABSENT:
+        return Decision(conversation)
+    if event.status == "searching":
+        return agents_side.searching(rules, conversation, session, event.at)
+    if event.status == "over" and any(timer.name == GRACE for timer in session.timers):
+        return agents_side.ended(rules, conversation, session, event.at)
+    name = GRACE if event.status == "over" else SETTLE
+    session, again = arm(session, name, event.at + rules.transfer_grace_seconds)
+    return keep(conversation, session, again)
+
+
+def agents_lost(
+    rules: Rules, conversation: Conversation, session: AgentSession, event: AgentsLost
+) -> Decision:
+    """The agents' side is closed to us, or has been out of reach for too long."""
+    return end(
+        rules,
+        conversation,
+        session,
+        event.at,
+        why=event.why,
+        words=LOSS_WORDS.get(event.why, "handoffFailedMessage"),
+        give_up_pending=True,
+        access_is_good=event.why != Loss.EXPIRED,
+    )
+
+
+def user_lost(rules: Rules, conversation: Conversation, session: AgentSession, event: UserLost) -> Decision:
+    """The platform has been out of reach for too long: an agent must not talk to nobody."""
+    return end(rules, conversation, session, event.at, why="user_lost", words="conversationClosedMessage")
+
+
+def timer_fired(
+    rules: Rules, conversation: Conversation, session: AgentSession, event: TimerFired
+) -> Decision:
+    """A timer of the state as it is now; one that was moved or taken back since means nothing."""
+    if Timer(event.name, event.due) not in session.timers:
+        return Decision(conversation)
+    rest = replace(session, timers=tuple(timer for timer in session.timers if timer.name != event.name))
+    match event.name:
+        case "accept":
+            return end(
+                rules,
+                conversation,
+                rest,
+                event.at,
+                why="nobody_accepted",
+                words="noAgentAvailableMessage",
+                give_up_pending=True,
+            )
+        case "expiry":
+            return end(
+                rules,
+                conversation,
+                rest,
+                event.at,
+                why=Loss.EXPIRED,
+                words="sessionExpiredMessage",
+                give_up_pending=True,
+                access_is_good=False,
+            )
+        case "extend":
+            rest, again = arm(rest, EXTEND, event.at + rules.extend_every_seconds)
+            return keep(conversation, rest, ExtendRequest(), again)
+        case _:
+            return _ask(rules, conversation, session, rest, event)
+
+
+def _ask(
+    rules: Rules, conversation: Conversation, session: AgentSession, rest: AgentSession, event: TimerFired
+) -> Decision:
+    """The settle or grace time is over. A grace timer stays in the state: it tells the second asking from the first."""
+    if rest.access is None:
+        return keep(conversation, rest)
+    kept = session if event.name == GRACE else rest
+    return keep(conversation, kept, AskRouting(rest.id, rest.system, rest.access))
+
+
+def _before_handoff(
+    rules: Rules, session: AgentSession, typed: tuple[HeldMessage, ...], lines: tuple[TranscriptLine, ...]
+) -> tuple[TranscriptLine, ...]:
+    """The talk up to the hand-off.
+
+    The platform's history may already have what BotKit told the user since, and what the user typed since; the latter is
+    delivered live, so both are taken off the end.
+    """
+    own = {
+        rules.responses.text(key, session.language, command=session.end_word or "")
+        for key in ("lookingForAgentMessage", "endChatFromUserInstruction")
+    }
+    live = Counter(held.text.strip() for held in typed)
+    end_of_story = len(lines)
+    while end_of_story:
+        line = lines[end_of_story - 1]
+        text = line.text.strip()
+        if line.speaker == "bot" and text in own:
+            pass
+        elif line.speaker == "user" and live[text] > 0:
+            live[text] -= 1
+        else:
+            break
+        end_of_story -= 1
+    return lines[:end_of_story]

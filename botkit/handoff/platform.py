@@ -1,0 +1,177 @@
+"""Rules for what the XO platform's hooks say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from botkit.handoff.attributes import routing_attributes
+from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Phase
+from botkit.handoff.decision import (
+    ACCEPT,
+    EXTEND,
+    Decision,
+    arm,
+    hand_to_agent,
+    keep,
+    limits,
+    message_id,
+    tell,
+)
+from botkit.handoff.effects import (
+    ClearAgentSession,
+    Effect,
+    Note,
+    OpenAccess,
+    PassToBot,
+    PassToUser,
+    SendToUser,
+    SkipBotMessage,
+    TypingToAgent,
+)
+from botkit.handoff.ending import end
+from botkit.handoff.events import (
+    AgentTransfer,
+    Content,
+    PlatformSessionClosed,
+    UserMessage,
+    UserProfile,
+    UserTyping,
+)
+from botkit.handoff.rules import Rules
+from botkit.handoff.text import split
+
+STALE_FLAG_SECONDS = 60.0
+"""For so long after an end, `agent_transfer: true` is the platform not having caught up, not a lost session."""
+
+_TO_BOT: tuple[Effect, ...] = (PassToBot(),)
+_TO_USER: tuple[Effect, ...] = (PassToUser(),)
+_SKIP: tuple[Effect, ...] = (SkipBotMessage(),)
+
+
+def user_message(rules: Rules, conversation: Conversation, event: UserMessage) -> Decision:
+    """on_user_message: to the agent while an agent session lives, to the bot otherwise."""
+    session = conversation.session
+    if session is None:
+        if event.agent_transfer:
+            return _lost_session(rules, conversation, event)
+        return Decision(conversation, _TO_BOT)
+    if event.agent_transfer is False and not _older_than_transfer(session, event):
+        # The platform timed the agent mode out (protocols/kore-xo-botkit.md, 5.8): the user is the bot's again.
+        ended = end(
+            rules,
+            conversation,
+            session,
+            event.at,
+            why="platform_timeout",
+            words="conversationClosedMessage",
+            platform_knows=True,
+        )
+        return replace(ended, effects=(*ended.effects, PassToBot()))
+    if _is_end_word(session, event):
+        return end(rules, conversation, session, event.at, why="user", words="conversationClosedMessage")
+    text = _as_text(event)
+    if event.connect or not text:
+        # A page reload or an empty message is nothing to show to an agent (section 9.7).
+        return Decision(conversation)
+    pieces = split(text, limits(rules, session).max_text)
+    cause = event.key or f"{event.at}"
+    messages = tuple(
+        HeldMessage(message_id(session.id, "user", cause, index), piece) for index, piece in enumerate(pieces)
+    )
+    session, sends = hand_to_agent(rules, session, messages)
+    return keep(conversation, session, *sends)
+
+
+def bot_message(conversation: Conversation) -> Decision:
+    """on_bot_message: the bot is silent while a person is talking."""
+    return Decision(conversation, _TO_USER if conversation.session is None else _SKIP)
+
+
+def agent_transfer(rules: Rules, conversation: Conversation, event: AgentTransfer) -> Decision:
+    """on_agent_transfer: open an agent session, once; a repeated hook finds it there."""
+    if conversation.session is not None:
+        return Decision(conversation)
+    wanted = event.meta.agent_system
+    system = wanted if wanted in rules.systems else None
+    end_word = (event.meta.end_word or rules.end_chat_command or "").strip()
+    session = AgentSession(
+        id=event.session_id,
+        system=system or rules.system_for(event.profile.channel),
+        phase=Phase.OPENING,
+        opened_at=event.at,
+        language=event.profile.language,
+        user_name=_full_name(event.profile),
+        end_word=end_word or None,
+        attributes=routing_attributes(event.profile, event.meta.pre_chat, rules.attributes),
+        opening_request=event.request_number,
+    )
+    session, accept = arm(session, ACCEPT, event.at + rules.accept_timeout_seconds)
+    session, extend = arm(session, EXTEND, event.at + rules.extend_every_seconds)
+    effects = tell(rules, session, "lookingForAgentMessage")
+    if session.end_word:
+        effects += tell(rules, session, "endChatFromUserInstruction")
+    effects += [
+        OpenAccess(session.id, session.system, event.profile.session_id),
+        accept,
+        extend,
+        Note("handoff_opened", session.system),
+    ]
+    return keep(conversation, session, *effects)
+
+
+def session_closed(rules: Rules, conversation: Conversation, event: PlatformSessionClosed) -> Decision:
+    """on_event sessionClosure: the user has gone, or the platform closed the session; it may be said twice."""
+    session = conversation.session
+    if session is None:
+        return Decision(conversation)
+    return end(rules, conversation, session, event.at, why="platform", words="conversationClosedMessage")
+
+
+def user_typing(conversation: Conversation, event: UserTyping) -> Decision:
+    """on_client_event: an agent who is there sees the user typing."""
+    session = conversation.session
+    if session is None or session.access is None or session.phase is not Phase.ACTIVE:
+        return Decision(conversation)
+    return Decision(conversation, (TypingToAgent(session.id, session.system, session.access, event.started),))
+
+
+def _lost_session(rules: Rules, conversation: Conversation, event: UserMessage) -> Decision:
+    """The platform believes an agent is there, and we know of none (section 5.7): back to the bot, with a word.
+
+    Right after an end of ours it is only the flag that lags, and the user has been told already.
+    """
+    ended_at = conversation.ended_at
+    if ended_at is not None and event.at - ended_at <= STALE_FLAG_SECONDS:
+        return Decision(conversation, (ClearAgentSession(), PassToBot()))
+    text = rules.responses.text("conversationClosedMessage", rules.default_language)
+    told: tuple[Effect, ...] = (SendToUser(Content(text=text)),) if text else ()
+    remembered = replace(conversation, ended_at=event.at)
+    return Decision(remembered, (*told, ClearAgentSession(), PassToBot(), Note("lost_session")))
+
+
+def _older_than_transfer(session: AgentSession, event: UserMessage) -> bool:
+    """Typed before the transfer and overtaken by it: requestIds of the platform are epoch milliseconds."""
+    return (
+        event.request_number is not None
+        and session.opening_request is not None
+        and event.request_number < session.opening_request
+    )
+
+
+def _is_end_word(session: AgentSession, event: UserMessage) -> bool:
+    return (
+        session.end_word is not None
+        and event.text is not None
+        and event.text.strip().casefold() == session.end_word.casefold()
+    )
+
+
+def _as_text(event: UserMessage) -> str:
+    """The user's words and, a line each, the files that came along."""
+    files = [f"{attachment.name}: {attachment.url}" for attachment in event.attachments]
+    words = (event.text or "").strip()
+    return "\n".join([words, *files] if words else files)
+
+
+def _full_name(profile: UserProfile) -> str:
+    return f"{profile.first_name} {profile.last_name}".strip()
