@@ -1,0 +1,132 @@
+"""What came of our own effects, and timers."""
+
+from __future__ import annotations
+
+import pytest
+
+from botkit.handoff.conversation import Instant, Phase
+from botkit.handoff.effects import EndSession, SendToAgent, StartSession
+from botkit.handoff.events import AgentsLost, Loss, MetaInfo, TimerFired, TranscriptLine, UserLost
+from tests.handoff.story import Story, rules
+
+USER, BOT = "user", "bot"
+
+
+def test_access_starts_the_session_and_tells_the_talk_so_far_first():
+    story = Story().transfer().user("are you there?")
+    story.granted(TranscriptLine(USER, "hi"), TranscriptLine(BOT, "Hello!"))
+    assert story.kinds[:3] == ["StartSession", "SendToAgent", "SendToAgent"]
+    assert "hi" in story.sent[0]
+    assert "Hello!" in story.sent[0]
+    assert story.sent[1] == "are you there?"
+
+
+def test_the_talk_so_far_is_one_message():
+    lines = [TranscriptLine(USER, f"message {number}") for number in range(200)]
+    assert len(Story().transfer().granted(*lines).sent) == 1
+
+
+def test_no_talk_so_far_sends_nothing():
+    assert Story().transfer().granted().sent == []
+
+
+def test_what_was_said_since_the_hand_off_is_not_in_the_talk_so_far():
+    story = Story(rules(responses={"en": {"lookingForAgentMessage": "Please hold."}})).transfer()
+    story.user("hurry").granted(
+        TranscriptLine(USER, "an agent please"),
+        TranscriptLine(BOT, "Please hold."),
+        TranscriptLine(USER, "hurry"),
+    )
+    assert "an agent please" in story.sent[0]
+    assert "Please hold." not in story.sent[0]
+    assert [text for text in story.sent if "hurry" in text] == ["hurry"]
+
+
+def test_the_attributes_reach_the_start():
+    story = Story().transfer(meta=MetaInfo(pre_chat=(("Pincode", "500081"),))).granted()
+    assert ("Pincode", "500081") in story.of(StartSession)[0].attributes
+
+
+def test_access_is_granted_once():
+    assert Story().transfer().granted().granted().effects == ()
+
+
+def test_started_means_waiting():
+    assert Story().transfer().granted().started().session.phase is Phase.WAITING
+
+
+def test_an_agent_faster_than_our_own_bookkeeping_stays():
+    assert Story().transfer().granted().joined().started().session.phase is Phase.ACTIVE
+
+
+def test_a_message_the_agents_side_has_is_not_in_flight_any_more():
+    story = Story().with_agent().user("one").user("two")
+    first, second = story.session.in_flight
+    assert story.took(first.message_id).session.in_flight == (second,)
+
+
+@pytest.mark.parametrize(
+    ("why", "key"),
+    [
+        (Loss.CLOSED, "conversationClosedMessage"),
+        (Loss.EXPIRED, "sessionExpiredMessage"),
+        (Loss.UNREACHABLE, "handoffFailedMessage"),
+        (Loss.REFUSED, "handoffFailedMessage"),
+    ],
+)
+def test_a_lost_agents_side_tells_the_user_why_and_gives_them_back(why: str, key: str):
+    story = Story(rules(responses={"en": {key: "Told."}})).with_agent()
+    story.from_agents(AgentsLost, why=why)
+    assert story.told == ["Told."]
+    assert "ClearAgentSession" in story.kinds
+    assert story.conversation.session is None
+
+
+def test_an_expired_token_is_not_used_to_end_the_session():
+    assert Story().with_agent().from_agents(AgentsLost, why=Loss.EXPIRED).of(EndSession) == []
+
+
+def test_an_agents_side_out_of_reach_is_still_told_of_the_end_when_it_is_back():
+    story = Story().with_agent().from_agents(AgentsLost, why=Loss.UNREACHABLE)
+    assert len(story.of(EndSession)) == 1
+
+
+def test_a_lost_user_ends_the_session_so_that_no_agent_talks_to_nobody():
+    story = Story().with_agent().from_agents(UserLost)
+    assert len(story.of(EndSession)) == 1
+    assert story.conversation.session is None
+
+
+# --- timers
+
+
+def test_nobody_accepting_in_time_is_said_and_the_user_goes_back():
+    story = Story(rules(responses={"en": {"noAgentAvailableMessage": "Nobody."}}, accept_timeout_seconds=30))
+    story.transfer().granted().started().timer("accept")
+    assert story.now == 1_030
+    assert story.told == ["Nobody."]
+    assert len(story.of(EndSession)) == 1
+
+
+def test_the_request_is_extended_every_four_minutes():
+    story = Story().with_agent().timer("extend")
+    assert "ExtendRequest" in story.kinds
+    assert story.timers()["extend"] == story.now + 240
+
+
+def test_the_token_running_out_ends_the_session():
+    story = Story().transfer().granted(expires_at=5_000.0).timer("expiry")
+    assert story.conversation.session is None
+    assert story.of(EndSession) == []
+
+
+def test_a_timer_that_was_moved_means_nothing():
+    story = Story().with_agent()
+    old = TimerFired(key="", at=Instant(1.0), session_id=story.session.id, name="accept", due=Instant(1.0))
+    assert story.happens(old).effects == ()
+
+
+def test_every_message_id_is_a_lower_case_uuid_4():
+    story = Story().transfer().granted(TranscriptLine(USER, "hi")).user("hello")
+    ids = [effect.message_id for effect in story.log if isinstance(effect, SendToAgent)]
+    assert all(one == one.lower() and one[14] == "4" and one[19] in "89ab" for one in ids)
