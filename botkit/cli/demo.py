@@ -1,0 +1,102 @@
+"""`botkit demo`: both clouds, the service between them, and the page; or one hand-off played without a browser."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from botkit.sandbox.rehearsal import Clouds, Line, Mismatch, Rehearsal
+from botkit.sandbox.server import running_sandbox
+from botkit.sandbox.service import Service, write_configuration
+
+
+@click.command()
+@click.option(
+    "--port",
+    default=8001,
+    show_default=True,
+    type=click.IntRange(1, 65533),
+    help="Kore XO and the page listen here, Salesforce on the next port, BotKit on the one after.",
+)
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Play scripted hand-offs without a browser, print both sides' transcripts and judge them.",
+)
+def demo(port: int, check: bool) -> None:
+    """Both emulated clouds, BotKit between them, and a page to see it all.
+
+    Open the printed address, say "talk to an agent" on the left, accept on the right, and watch the wire in between.
+    Nothing leaves this machine and nothing is kept: every start is a fresh one.
+    """
+    console = Console(highlight=False)
+    if check:
+        sys.exit(0 if _check(console, port) else 1)
+    with _stage(port, receive="stream"):
+        console.print(f"\n  [bold]The demo page:[/bold]  http://127.0.0.1:{port}/")
+        console.print(f"  Salesforce:     http://127.0.0.1:{port + 1}/")
+        console.print(f"  BotKit:         http://127.0.0.1:{port + 2}/healthz")
+        console.print(
+            "\n  Say [bold]talk to an agent[/bold] on the left, accept on the right. Ctrl-C stops it all.\n"
+        )
+        try:
+            Event().wait()
+        except KeyboardInterrupt:
+            console.print("Stopped.")
+
+
+@contextmanager
+def _stage(port: int, *, receive: str) -> Iterator[Service]:
+    """The sandbox in this process, the service in one of its own."""
+    with TemporaryDirectory(prefix="botkit-demo-") as folder, running_sandbox(port=port) as addresses:
+        configuration = write_configuration(Path(folder), addresses, port=port + 2, receive=receive)
+        with Service(configuration, port=port + 2) as service:
+            yield service
+
+
+def _check(console: Console, port: int) -> bool:
+    """Three plays: over the event stream, polling, and with the service killed in the middle."""
+    right = True
+    for title, receive, killed in (
+        ("receive: stream", "stream", False),
+        ("receive: poll", "poll", False),
+        ("receive: stream, and kill -9 of the service in the middle", "stream", True),
+    ):
+        with _stage(port, receive=receive) as service:
+            play = Rehearsal(
+                Clouds(f"http://127.0.0.1:{port}"), between=service.kill_and_restart if killed else None
+            )
+            try:
+                play.play()
+                verdict = "[green]right[/green]"
+            except Mismatch as mismatch:
+                right, verdict = False, f"[red]wrong: {mismatch}[/red]"
+            console.print()
+            console.print(_table(title, play.user_transcript(), play.agent_transcript()))
+            console.print(f"  {title}: {verdict}")
+    return right
+
+
+def _table(title: str, user: list[Line], agents: list[Line]) -> Table:
+    table = Table(title=title, title_justify="left", show_lines=False, expand=False)
+    table.add_column("What the user saw", max_width=62)
+    table.add_column("What the agents saw", max_width=62)
+    for index in range(max(len(user), len(agents))):
+        left = _cell(user[index]) if index < len(user) else ""
+        right = _cell(agents[index]) if index < len(agents) else ""
+        table.add_row(left, right)
+    return table
+
+
+def _cell(line: Line) -> str:
+    from rich.markup import escape
+
+    return f"[dim]{escape(line.who)}:[/dim] {escape(line.text)}"

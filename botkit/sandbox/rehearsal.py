@@ -1,0 +1,243 @@
+"""A hand-off played from beginning to end, without a browser, and judged line by line.
+
+The rehearsal knows only what anybody could know: the sandbox's control API (what a user and an agent do and see) and the
+sample bot. Whether BotKit or another middleware sits between the two clouds makes no difference to it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+PATIENCE_SECONDS = 20.0
+END_WORD = "endagentchat"
+PRE_CHAT = {"Pincode": "500081", "City": "Hyderabad", "Country": "India"}
+
+
+class Mismatch(Exception):
+    """Something a user or an agent saw was not what they should have seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a transcript: who said it, and what."""
+
+    who: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.who:>12}  {self.text}"
+
+
+@dataclass(slots=True)
+class Clouds:
+    """The sandbox, through its control API."""
+
+    url: str
+    http: requests.Session = field(default_factory=requests.Session)
+
+    def get(self, path: str) -> Any:
+        """State of one of the clouds."""
+        answer = self.http.get(f"{self.url}/sandbox/{path}", timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
+    def post(self, path: str, **body: Any) -> Any:
+        """Something a user or an agent does."""
+        answer = self.http.post(f"{self.url}/sandbox/{path}", json=body, timeout=10)
+        if not answer.ok:
+            raise Mismatch(f"The sandbox refused {path}: HTTP {answer.status_code} {answer.text[:300]}")
+        return answer.json() if answer.content else None
+
+    def user(self, user_id: str) -> Mapping[str, Any]:
+        """One user of the bot, as the platform sees them."""
+        users = self.get("kore/state")["users"]
+        return next(user for user in users if user["id"] == user_id)
+
+    def conversations(self) -> list[Mapping[str, Any]]:
+        """What the agents' console lists."""
+        return list(self.get("salesforce/state")["conversations"])
+
+    def agents(self) -> Mapping[str, str]:
+        """Agent name → agent id."""
+        return {agent["name"]: agent["id"] for agent in self.get("salesforce/state")["agents"]}
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """One scripted hand-off. `between` is called in the middle of it, to break something."""
+
+    clouds: Clouds
+    bot_name: str
+    between: Callable[[], None] | None = None
+    user_id: str = ""
+    conversation_id: str = ""
+
+    def play(self) -> None:
+        """Play it. Raises Mismatch at the first thing that is not right."""
+        agents = self.clouds.agents()
+        jane, omar = agents["Jane Doe"], agents["Omar Haddad"]
+        before = {one["id"] for one in self.clouds.conversations()}
+
+        user = self.clouds.post(
+            "kore/users", name="Ada Lovelace", email="ada@example.com", language="en", channel="rtm"
+        )
+        self.user_id = user["id"]
+        self._user_says("hi")
+        self._until("the bot greets", lambda: self._heard_from("bot") >= 1)
+        self._user_says("talk to an agent")
+        self.conversation_id = self._until(
+            "a conversation reaches the agents",
+            lambda: next((one["id"] for one in self.clouds.conversations() if one["id"] not in before), None),
+        )
+        self._until("the user is told", lambda: self._was_told(END_WORD))
+        self._check_pre_chat()
+        self._until("the transcript arrives", lambda: self._agent_lines())
+        story = self._agent_lines()[0].text
+        for words in ("hi", "talk to an agent"):
+            self._require(words in story, f"the transcript for the agent lacks the user's {words!r}")
+
+        self._user_says("Is anybody there?")
+        self._until("typed while waiting arrives", lambda: self._agent_got("Is anybody there?"))
+        self._accept(jane)
+        self._until("the user hears who joined", lambda: self._was_told("Jane Doe"))
+        for number in (1, 2, 3):
+            if number == 2 and self.between:
+                self.between()
+            self._user_says(f"User's message {number}")
+            self._until(
+                f"message {number} reaches the agent", lambda n=number: self._agent_got(f"User's message {n}")
+            )
+            self._agent_says(jane, f"Agent's message {number}")
+            self._until(
+                f"answer {number} reaches the user", lambda n=number: self._was_told(f"Agent's message {n}")
+            )
+
+        self._agent_does("transfer", agent=jane, to=omar)
+        self._accept(omar)
+        self._until("the user hears of the second agent", lambda: self._was_told("Omar Haddad"))
+        self._agent_says(omar, "Omar here, I took over.")
+        self._until("the second agent is heard", lambda: self._was_told("Omar here, I took over."))
+        self._user_says(END_WORD)
+        self._until("Salesforce's conversation is closed", lambda: self._status() in ("closed", "ended"))
+        self._until("the platform takes the user back", lambda: not self._user()["agentMode"])
+        answered = self._heard_from("bot")
+        self._user_says("hi")
+        self._until("the bot answers again", lambda: self._heard_from("bot") > answered)
+        self._judge()
+
+    # --- what both sides saw
+
+    def user_transcript(self) -> list[Line]:
+        """The user's chat window."""
+        return [_user_line(message) for message in self._user()["messages"]]
+
+    def agent_transcript(self) -> list[Line]:
+        """The agent's console."""
+        return self._agent_lines(everything=True)
+
+    def _judge(self) -> None:
+        """Order, completeness and uniqueness of everything said by people."""
+        said_to_agent = [line.text for line in self._agent_lines()][1:]
+        expected = ["Is anybody there?", *(f"User's message {number}" for number in (1, 2, 3))]
+        self._require(said_to_agent == expected, f"the agent got {said_to_agent}, not {expected}")
+        agents = [line.text for line in self.user_transcript() if line.who in ("Jane Doe", "Omar Haddad")]
+        wanted = [*(f"Agent's message {number}" for number in (1, 2, 3)), "Omar here, I took over."]
+        self._require(agents == wanted, f"the user got {agents}, not {wanted}")
+        system = [line.text for line in self.user_transcript() if line.who == "BotKit"]
+        self._require(len(system) == len(set(system)), f"the user was told something twice: {system}")
+        order = [
+            "the instruction with the end word",
+            END_WORD in "".join(system[:2]),
+            "the first agent joined",
+            any("Jane Doe" in text for text in system[2:3]),
+        ]
+        self._require(all(order), f"the user was told {system}")
+        self._require(
+            len(system) == 6,
+            f"expected 6 notices (looking, end word, joined, left, joined, closed): {system}",
+        )
+
+    def _check_pre_chat(self) -> None:
+        attributes = self._conversation()["attributes"]
+        wanted = {**PRE_CHAT, "_firstName": "Ada", "_lastName": "Lovelace", "_email": "ada@example.com"}
+        missing = {name: value for name, value in wanted.items() if attributes.get(name) != value}
+        self._require(not missing, f"the agents' side lacks the attributes {missing}; it has {attributes}")
+
+    # --- doing
+
+    def _user_says(self, text: str) -> None:
+        self.clouds.post(f"kore/users/{self.user_id}/say", text=text)
+
+    def _agent_says(self, agent: str, text: str) -> None:
+        self._agent_does("say", agent=agent, text=text)
+
+    def _agent_does(self, what: str, **body: Any) -> None:
+        self.clouds.post(f"salesforce/conversations/{self.conversation_id}/{what}", **body)
+
+    def _accept(self, agent: str) -> None:
+        self._agent_does("accept", agent=agent)
+
+    # --- seeing
+
+    def _user(self) -> Mapping[str, Any]:
+        return self.clouds.user(self.user_id)
+
+    def _conversation(self) -> Mapping[str, Any]:
+        return next(one for one in self.clouds.conversations() if one["id"] == self.conversation_id)
+
+    def _status(self) -> str:
+        return str(self._conversation()["status"])
+
+    def _heard_from(self, who: str) -> int:
+        return sum(message["from"] == who for message in self._user()["messages"])
+
+    def _was_told(self, part: str) -> bool:
+        return any(
+            part in str(message["text"]) for message in self._user()["messages"] if message["from"] != "user"
+        )
+
+    def _agent_lines(self, *, everything: bool = False) -> list[Line]:
+        entries = [entry for entry in self._conversation()["transcript"] if entry.get("text")]
+        return [
+            Line(_agent_side_name(entry), str(entry["text"]))
+            for entry in entries
+            if everything or entry["role"] == "EndUser"
+        ]
+
+    def _agent_got(self, text: str) -> bool:
+        return any(line.text == text for line in self._agent_lines())
+
+    def _until(self, what: str, seen: Callable[[], Any]) -> Any:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not (found := seen()):
+            if time.monotonic() > deadline:
+                raise Mismatch(f"Waited {PATIENCE_SECONDS:.0f} s in vain until {what}.")
+            time.sleep(0.05)
+        return found
+
+    @staticmethod
+    def _require(right: object, otherwise: str) -> None:
+        if not right:
+            raise Mismatch(otherwise)
+
+
+def _user_line(message: Mapping[str, Any]) -> Line:
+    names = {"user": "You", "bot": "Bot", "system": "BotKit"}
+    who = str(message.get("name") or "") or names.get(str(message["from"]), str(message["from"]))
+    return Line(who, str(message["text"]))
+
+
+def _agent_side_name(entry: Mapping[str, Any]) -> str:
+    return "User" if entry["role"] == "EndUser" else str(entry.get("name") or entry["role"])
+
+
+def side_by_side(left: Sequence[Line], right: Sequence[Line]) -> Iterator[tuple[str, Line]]:
+    """Both transcripts, each with its heading."""
+    for heading, lines in (("what the user saw", left), ("what the agents saw", right)):
+        for line in lines:
+            yield heading, line

@@ -1,0 +1,121 @@
+"""The service as a process of its own beside the sandbox, so that it can be killed like one."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+import requests
+import yaml
+
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+
+
+def write_configuration(
+    folder: Path, addresses: Mapping[str, str], *, port: int, receive: str = "stream"
+) -> Path:
+    """The two YAML files a bot needs, filled in with the sandbox's addresses and names.
+
+    Returns:
+        The path of the server's file.
+    """
+    (folder / "bots").mkdir(parents=True, exist_ok=True)
+    server = {
+        "version": 1,
+        "server": {"host": "127.0.0.1", "port": port},
+        "store": {"url": f"sqlite:///{folder / 'botkit.db'}"},
+        "security": {"insecure_http": True},
+        "bots": ["bots/*.yaml"],
+    }
+    bot = {
+        "version": 1,
+        "bot": {"id": addresses["bot_id"], "name": "Acme Assistant"},
+        "kore": {
+            "client_id": addresses["client_id"],
+            "client_secret": addresses["client_secret"],
+            "callback_hosts": ["127.0.0.1"],
+        },
+        "agents": {
+            "default": "salesforce",
+            "systems": {
+                "salesforce": {
+                    "type": "salesforce-miaw",
+                    "organization_id": addresses["organization_id"],
+                    "organization_base_url": addresses["salesforce_url"],
+                    "developer_name": addresses["developer_name"],
+                    "receive": receive,
+                    "poll_interval": "500ms",
+                }
+            },
+        },
+    }
+    path = folder / "botkit.yaml"
+    path.write_text(yaml.safe_dump(server), encoding="utf-8")
+    (folder / "bots" / "acme.yaml").write_text(yaml.safe_dump(bot), encoding="utf-8")
+    return path
+
+
+class Service:
+    """`botkit serve` as a subprocess. As a context manager it is ready inside and stopped after."""
+
+    def __init__(self, configuration: Path, *, port: int) -> None:
+        self.configuration = configuration
+        self.url = f"http://127.0.0.1:{port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Service:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start it, and wait until it is ready.
+
+        Raises:
+            RuntimeError: it ended, or was not ready within 30 s; its own words are on stderr.
+        """
+        command = [sys.executable, "-m", "botkit", "serve", "--config", str(self.configuration)]
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - our own command
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"botkit serve ended with exit code {self._process.returncode}")
+            try:
+                if requests.get(f"{self.url}/readyz", timeout=1).ok:
+                    return
+            except requests.RequestException:
+                pass
+            time.sleep(0.05)
+        self.kill()
+        raise RuntimeError(f"botkit serve was not ready within {START_SECONDS:.0f} s")
+
+    def stop(self) -> None:
+        """Ask it to stop; kill it when it does not."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """kill -9."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait(STOP_SECONDS)
+
+    def kill_and_restart(self) -> None:
+        """kill -9, then a new process on the same store."""
+        self.kill()
+        self.start()
