@@ -1,1 +1,8 @@
-"""What BotKit says to Kore's XO platform: signed calls, message templates, transcripts. No sockets in here."""
+"""What we say to Kore's XO platform: addresses, signed calls, templates, transcripts. No I/O."""
+
+from botkit.kore.address import Address
+from botkit.kore.calls import KoreCalls
+from botkit.kore.messages import read_messages
+from botkit.kore.replies import check_reply
+
+__all__ = ["Address", "KoreCalls", "check_reply", "read_messages"]

@@ -1,0 +1,84 @@
+"""Which hosts BotKit may call: one strict reading of a URL's origin, used by the door, the callers and the carriers.
+
+A hook's payload names the URLs we answer to, and whoever can post a hook could name any. So only hosts the configuration
+names are called. Everything that two URL parsers could read differently (userinfo, backslashes, fragments, blanks,
+percent-encoded or non-ASCII hosts) is refused, not repaired.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from botkit.errors import HostNotAllowed
+
+_URL = re.compile(
+    r"(?P<origin>(?P<scheme>https?)://(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\.?|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?)"
+    r"(?:[/?][!-\"$-\[\]-~]*)?",  # printable ASCII without '#' and '\'
+    re.IGNORECASE,
+)
+_HOST_AND_PORT = re.compile(r"(.+?)\.?(:[0-9]+)?")
+_DEFAULT_PORT = {"http": "80", "https": "443"}
+_REMEMBERED_ORIGINS = 256
+_LONGEST_URL = 4_000
+
+
+class AllowedHosts:
+    """The hosts that may be called.
+
+    Args:
+        hosts: ``host`` or ``host:port``; a bare host stands for the scheme's default port, and for any port when
+            `insecure_http` is on. None allows every host (the other rules still hold).
+        insecure_http: let ``http://`` through, for loopback demos and tests.
+    """
+
+    __slots__ = ("_any_host", "_hosts", "_insecure_http", "_known")
+
+    def __init__(self, hosts: Iterable[str] | None, *, insecure_http: bool = False) -> None:
+        self._any_host = hosts is None
+        self._hosts = frozenset(_canonical(host) for host in hosts or ())
+        self._insecure_http = insecure_http
+        self._known: set[str] = set()
+
+    def check(self, url: str, *, what: str) -> None:
+        """Raise unless `url` may be called.
+
+        Raises:
+            HostNotAllowed: with the reason; it names the host only, never the rest of the URL.
+        """
+        match = _URL.fullmatch(url) if len(url) <= _LONGEST_URL else None
+        if match is None:
+            raise HostNotAllowed(what, detail="not a plain http(s) URL")
+        # The hot path: every hook is answered to one of very few origins.
+        if (origin := match["origin"]) in self._known:
+            return
+        self._check_origin(match["scheme"].lower(), _canonical(match["host"]), match["port"], what)
+        if len(self._known) < _REMEMBERED_ORIGINS:
+            self._known.add(origin)
+
+    def allows(self, url: str) -> bool:
+        """Whether `check` would pass."""
+        try:
+            self.check(url, what="check")
+        except HostNotAllowed:
+            return False
+        return True
+
+    def _check_origin(self, scheme: str, host: str, port: str | None, what: str) -> None:
+        if scheme == "http" and not self._insecure_http:
+            raise HostNotAllowed(what, detail=f"{host}: only https is allowed")
+        number = str(int(port)) if port else _DEFAULT_PORT[scheme]
+        if not 0 < int(number) < 65_536:
+            raise HostNotAllowed(what, detail=f"{host}: there is no such port")
+        if self._any_host or f"{host}:{number}" in self._hosts:
+            return
+        if host not in self._hosts:
+            raise HostNotAllowed(what, detail=f"{host} is not one of the configured hosts")
+        if number != _DEFAULT_PORT[scheme] and not self._insecure_http:
+            raise HostNotAllowed(what, detail=f"{host}: port {number} is not configured")
+
+
+def _canonical(host: str) -> str:
+    """Lower case, without the root's trailing dot (which may stand before a port)."""
+    match = _HOST_AND_PORT.fullmatch(host.lower())
+    return f"{match[1]}{match[2] or ''}" if match else host.lower()

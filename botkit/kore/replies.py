@@ -1,0 +1,65 @@
+"""What the platform's answer to a call means: nothing, or one of `botkit.errors`."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from botkit.errors import BadReply, CallRefused, RateLimited, ServerTrouble
+from botkit.http import Response
+from botkit.retry_after import retry_after
+
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+_HINTS = {
+    401: "check client id, client secret, algorithm and the clock",
+    403: "check client id, client secret and the app's scopes",
+    404: "the requestId is not known any more",
+    410: "the requestId is not known any more",
+}
+
+
+def check_reply(what: str, response: Response, *, now: float) -> Response:
+    """Return the response if the platform did what was asked.
+
+    Args:
+        what: the call in words (`Request.what`).
+        response: its answer.
+        now: epoch seconds, for a Retry-After that is a date.
+
+    Raises:
+        RateLimited: 429, with the wait the platform asked for.
+        ServerTrouble: 5xx and 408, with the same.
+        BadReply: a redirect or another status that is no answer of the platform's.
+        CallRefused: every other 4xx, with a hint.
+    """
+    status = response.status
+    if 200 <= status < 300:
+        return response
+    wait = retry_after(response.headers, now=now)
+    code = _error_code(response.body)
+    if status == 429:
+        raise RateLimited(what, status=status, retry_after=wait, detail=code)
+    if status >= 500 or status == 408:
+        raise ServerTrouble(what, status=status, retry_after=wait, detail=code)
+    if status < 400:
+        raise BadReply(
+            what, status=status, detail="an unexpected status; is the URL behind a proxy or login page?"
+        )
+    hint = _HINTS.get(status, "")
+    raise CallRefused(what, status=status, detail=": ".join(part for part in (code, hint) if part))
+
+
+def _error_code(body: bytes) -> str:
+    """`errors[0].code` (protocol 3). The message beside it is left out: it may quote what people wrote."""
+    if not body.startswith(b"{"):
+        return ""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return ""
+    errors = value.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else None
+    code = str(first.get("code", "")) if isinstance(first, dict) else ""
+    return code if _CODE.fullmatch(code) else ""

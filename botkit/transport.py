@@ -1,0 +1,292 @@
+"""The two carriers of `botkit.http` values: aiohttp in the relay, requests where a synchronous call is natural.
+
+Both send only to allowed hosts, follow no redirects, read no proxy or netrc settings from the environment, and bound
+sizes and times. What goes wrong below HTTP is `errors.Unreachable` with a short reason: never a URL, a header or a body.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import lru_cache
+from typing import Self
+
+import aiohttp
+import requests
+from yarl import URL
+
+from botkit.errors import BadReply, CallError, CallRefused, Unreachable
+from botkit.hosts import AllowedHosts
+from botkit.http import Request, Response, Stream
+
+MAX_RESPONSE_BYTES = 8 * 1024 * 1024
+"""An answer that is longer is not read to its end and counts as `errors.BadReply`."""
+
+_CONNECT_SECONDS = 10.0
+_STREAM_BUFFER_BYTES = 4_096
+_CHUNK_BYTES = 65_536
+
+
+class AioTransport:
+    """Carries requests with aiohttp. Create it anywhere, use it on one event loop, close it there.
+
+    Two connection pools: calls keep connections alive and reuse them; streams are as many as they are, with small read
+    buffers, because thousands of them are open at once and nearly always silent.
+
+    Args:
+        allowed_hosts: see `botkit.hosts.AllowedHosts`; None for any host.
+        insecure_http: let ``http://`` through.
+        calls_per_host: the most calls under way to one host; more wait, within their own timeout.
+    """
+
+    def __init__(
+        self,
+        *,
+        allowed_hosts: Iterable[str] | None,
+        insecure_http: bool = False,
+        calls_per_host: int = 256,
+    ) -> None:
+        self._hosts = AllowedHosts(allowed_hosts, insecure_http=insecure_http)
+        self._calls_per_host = calls_per_host
+        self._calls: aiohttp.ClientSession | None = None
+        self._streams: aiohttp.ClientSession | None = None
+
+    async def send(self, request: Request) -> Response:
+        """Send one request and read the whole answer.
+
+        Raises:
+            HostNotAllowed: the URL may not be called.
+            Unreachable: no answer came, or not all of it.
+            BadReply: the answer is not HTTP, or longer than `MAX_RESPONSE_BYTES`.
+        """
+        self._hosts.check(request.url, what=request.what)
+        session = self._calls or self._open_calls()
+        try:
+            async with session.request(
+                request.method,
+                _parsed(request.url),
+                data=request.body,
+                headers=request.headers,
+                allow_redirects=False,
+                timeout=_call_timeout(request.timeout_seconds),
+            ) as answer:
+                return Response(answer.status, answer.headers, await _read(answer, request.what))
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise _translated(request.what, error) from None
+
+    def stream(self, request: Request, *, silence_seconds: float) -> AbstractAsyncContextManager[Stream]:
+        """Open an answer that keeps coming; it is closed, never reused, on leaving the context.
+
+        Raises:
+            HostNotAllowed: the URL may not be called.
+            Unreachable: no answer came within `silence_seconds`.
+        """
+        return self._stream(request, silence_seconds)
+
+    @asynccontextmanager
+    async def _stream(self, request: Request, silence_seconds: float) -> AsyncIterator[Stream]:
+        self._hosts.check(request.url, what=request.what)
+        session = self._streams or self._open_streams()
+        try:
+            answer = await session.request(
+                request.method,
+                _parsed(request.url),
+                data=request.body,
+                headers=request.headers,
+                allow_redirects=False,
+                timeout=_stream_timeout(silence_seconds),
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise _translated(request.what, error) from None
+        try:
+            yield _AioStream(answer, request.what)
+        finally:
+            answer.close()
+
+    async def close(self) -> None:
+        """Close every connection. Streams that are still open break."""
+        for session in (self._calls, self._streams):
+            if session is not None:
+                await session.close()
+        self._calls = self._streams = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _open_calls(self) -> aiohttp.ClientSession:
+        self._calls = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, limit_per_host=self._calls_per_host, ttl_dns_cache=60),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
+            headers={"User-Agent": _USER_AGENT},
+        )
+        return self._calls
+
+    def _open_streams(self) -> aiohttp.ClientSession:
+        self._streams = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, force_close=True, ttl_dns_cache=60),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
+            headers={"User-Agent": _USER_AGENT},
+            read_bufsize=_STREAM_BUFFER_BYTES,
+        )
+        return self._streams
+
+
+class _AioStream:
+    """An open aiohttp answer."""
+
+    __slots__ = ("_answer", "_what", "headers", "status")
+
+    def __init__(self, answer: aiohttp.ClientResponse, what: str) -> None:
+        self._answer = answer
+        self._what = what
+        self.status: int = answer.status
+        self.headers: Mapping[str, str] = answer.headers
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        content = self._answer.content
+        try:
+            while chunk := await content.readany():
+                yield chunk
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _translated(self._what, error) from None
+
+    async def read(self) -> bytes:
+        try:
+            return await _read(self._answer, self._what)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _translated(self._what, error) from None
+
+
+class SyncTransport:
+    """Carries requests with the requests library, for command line tools, notebooks and synchronous handlers.
+
+    Args:
+        allowed_hosts: see `botkit.hosts.AllowedHosts`; None for any host.
+        insecure_http: let ``http://`` through.
+    """
+
+    def __init__(self, *, allowed_hosts: Iterable[str] | None, insecure_http: bool = False) -> None:
+        self._hosts = AllowedHosts(allowed_hosts, insecure_http=insecure_http)
+        self._session = requests.Session()
+        # Else a .netrc entry for the host would replace our Authorization header.
+        self._session.trust_env = False
+        self._session.headers.clear()
+        self._session.headers["User-Agent"] = _USER_AGENT
+
+    def send(self, request: Request) -> Response:
+        """Send one request and read the whole answer. Raises like `AioTransport.send`."""
+        self._hosts.check(request.url, what=request.what)
+        deadline = time.monotonic() + request.timeout_seconds
+        try:
+            with self._session.request(
+                request.method,
+                request.url,
+                data=request.body,
+                headers=dict(request.headers),
+                allow_redirects=False,
+                timeout=request.timeout_seconds,
+                stream=True,
+            ) as answer:
+                return Response(
+                    answer.status_code, answer.headers, _read_sync(answer, request.what, deadline)
+                )
+        except (requests.RequestException, OSError, ValueError) as error:
+            raise _translated(request.what, error) from None
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+_USER_AGENT = "BotKit-Python"
+
+
+def _parsed(url: str) -> URL:
+    # `encoded`: the URL is one the other side gave us, or one we quoted; it goes out as it is.
+    return URL(url, encoded=True)
+
+
+@lru_cache(maxsize=64)
+def _call_timeout(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=seconds)
+
+
+@lru_cache(maxsize=64)
+def _stream_timeout(silence_seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=silence_seconds)
+
+
+async def _read(answer: aiohttp.ClientResponse, what: str) -> bytes:
+    content = answer.content
+    first = await content.readany()
+    if content.at_eof():
+        return first
+    chunks, size = [first], len(first)
+    while chunk := await content.readany():
+        chunks.append(chunk)
+        if (size := size + len(chunk)) > MAX_RESPONSE_BYTES:
+            answer.close()
+            raise _too_long(what, answer.status)
+    return b"".join(chunks)
+
+
+def _read_sync(answer: requests.Response, what: str, deadline: float) -> bytes:
+    chunks, size = [], 0
+    for chunk in answer.iter_content(_CHUNK_BYTES):
+        chunks.append(chunk)
+        if (size := size + len(chunk)) > MAX_RESPONSE_BYTES:
+            raise _too_long(what, answer.status_code)
+        if time.monotonic() > deadline:
+            raise Unreachable(what, detail="timed out")
+    return b"".join(chunks)
+
+
+def _too_long(what: str, status: int) -> BadReply:
+    return BadReply(what, status=status, detail=f"the answer is longer than {MAX_RESPONSE_BYTES} bytes")
+
+
+def _translated(what: str, error: Exception) -> CallError:
+    """What a library says, in our errors; only texts of our own, since a library's may quote the URL."""
+    match error:
+        case CallError():
+            return error
+        case TimeoutError() | requests.Timeout():
+            return Unreachable(what, detail="timed out")
+        case (
+            aiohttp.ClientConnectorCertificateError()
+            | aiohttp.ClientConnectorSSLError()
+            | requests.exceptions.SSLError()
+            | ssl.SSLError()
+        ):
+            return Unreachable(what, detail="the server's certificate or TLS was not accepted")
+        case aiohttp.ClientConnectorDNSError():
+            return Unreachable(what, detail="the host name was not found")
+        case aiohttp.ClientConnectorError():
+            return Unreachable(what, detail=error.os_error.strerror or "no connection")
+        case aiohttp.ServerDisconnectedError():
+            return Unreachable(what, detail="the server closed the connection")
+        case aiohttp.ClientPayloadError() | requests.exceptions.ChunkedEncodingError():
+            return Unreachable(what, detail="the answer broke off")
+        case aiohttp.ClientResponseError():
+            return BadReply(what, detail="the answer is not HTTP")
+        case aiohttp.InvalidURL() | requests.exceptions.InvalidURL():
+            return CallRefused(what, detail="the URL is not valid")
+        case aiohttp.ClientError() | requests.RequestException():
+            return Unreachable(what, detail="no connection")
+        case OSError():
+            return Unreachable(what, detail=error.strerror or "no connection")
+        case _:
+            return CallRefused(what, detail="the request cannot be sent as it is")
