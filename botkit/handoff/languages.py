@@ -1,0 +1,129 @@
+"""Language tags: which of the languages at hand comes nearest to the one that is wanted.
+
+The platform, its channels and Kore's page spell languages in many ways (`zh_cn`, `zh-TW`, `ZH_HANT`, `pt-BR`, `es-419`,
+`en_US.UTF-8`); kore-xo-botkit.md section 9.17. A tag is compared by its forms, from the exact one to the broadest:
+`es-419` → es-419, es; `zh-HK` → zh-hk, zh-tw, zh-hant. Chinese in the two scripts counts as two languages, since a reader
+of one is badly served with the other; plain `zh` means the simplified one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from functools import lru_cache
+
+LAST_RESORT = "en"
+"""Every table of texts has English."""
+
+_LONGEST_TAG = 64
+_LANGUAGE = re.compile(r"[a-z]{2,3}|[a-z]{5,8}")
+_SCRIPT = re.compile(r"[a-z]{4}")
+_REGION = re.compile(r"[a-z]{2}|[0-9]{3}")
+_TRADITIONAL_REGIONS = frozenset({"tw", "hk", "mo"})
+_THREE_LETTERS = {
+    **{
+        "eng": "en",
+        "kor": "ko",
+        "spa": "es",
+        "fra": "fr",
+        "fre": "fr",
+        "deu": "de",
+        "ger": "de",
+        "jpn": "ja",
+    },
+    **{
+        "pol": "pl",
+        "ara": "ar",
+        "arb": "ar",
+        "tur": "tr",
+        "ita": "it",
+        "por": "pt",
+        "cat": "ca",
+        "nld": "nl",
+    },
+    **{"dut": "nl", "zho": "zh", "chi": "zh", "cmn": "zh"},
+}
+
+
+def negotiate(wanted: str, available: Collection[str], *, fallback: str) -> str:
+    """The language to use, spelled as it is in `available`.
+
+    Args:
+        wanted: the user's language in any spelling; an empty or senseless tag is a language nobody has.
+        available: the languages at hand, in any spelling.
+        fallback: the bot's default language.
+
+    Returns:
+        The nearest to `wanted`; else the nearest to `fallback`; else English, even if it is not at hand.
+    """
+    for tag in (wanted, broadest(wanted), fallback, broadest(fallback), LAST_RESORT):
+        found = closest(tag, available)
+        if found:
+            return found[0]
+    return LAST_RESORT
+
+
+def closest(wanted: str, available: Collection[str]) -> list[str]:
+    """Those of `available` that serve a reader of `wanted`, the best first.
+
+    A region that is asked for is served by its own texts or by the language without a region, never by another region.
+    A tag without a region says nothing about it, so any region of the language will do, after the language itself.
+    """
+    forms = _forms(wanted)
+    if not forms:
+        return []
+    exact_names = {_forms(name)[0]: name for name in sorted(available) if _forms(name)}
+    found = [exact_names[form] for form in forms if form in exact_names]
+    if not _names_region(wanted):
+        found += [name for name in sorted(available) if name not in found and forms[-1] in _forms(name)]
+    return found
+
+
+def broadest(tag: str) -> str:
+    """The language without its region: `pt-BR` → `pt`, `zh-HK` → `zh-hant`; empty for a senseless tag."""
+    forms = _forms(tag)
+    return forms[-1] if forms else ""
+
+
+@lru_cache(maxsize=512)
+def _forms(tag: str) -> tuple[str, ...]:
+    """The forms a tag is compared by, exact to broad; none for a senseless tag."""
+    language, script, region = _parse(tag)
+    if not language:
+        return ()
+    forms = ["-".join(part for part in (language, script, region) if part)]
+    if language != "zh":
+        forms += [f"{language}-{part}" for part in (region, script) if part]
+        return tuple(dict.fromkeys([*forms, language]))
+    traditional = script == "hant" or (script != "hans" and region in _TRADITIONAL_REGIONS)
+    if region and traditional == (region in _TRADITIONAL_REGIONS):
+        forms.append(f"zh-{region}")
+    forms += ["zh-tw", "zh-hant"] if traditional else ["zh-cn", "zh-hans", "zh"]
+    return tuple(dict.fromkeys(forms))
+
+
+def _names_region(tag: str) -> bool:
+    return bool(_parse(tag)[2])
+
+
+def _parse(tag: str) -> tuple[str, str, str]:
+    """Language, script and region in lower case, each empty where the tag does not say.
+
+    A POSIX encoding or modifier, variants and extensions (`.UTF-8`, `@euro`, `-valencia`, `-u-nu-latn`) are passed over.
+    """
+    plain = re.split(r"[.@]", tag[:_LONGEST_TAG].strip().lower(), maxsplit=1)[0]
+    first, *others = re.split(r"[-_]+", plain)
+    if first == "yue" or "yue" in others:
+        # Cantonese is written with traditional characters.
+        first, others = "zh", [*others, "hk"]
+    if not _LANGUAGE.fullmatch(first):
+        return "", "", ""
+    script = region = ""
+    for part in others:
+        if len(part) == 1:
+            break
+        if _SCRIPT.fullmatch(part) and not script:
+            script = part
+        elif _REGION.fullmatch(part) and not region:
+            region = part
+    return _THREE_LETTERS.get(first, first), script, region

@@ -1,0 +1,106 @@
+"""The standard responses: what BotKit itself says to the user, in the user's language, in the bot's own words or ours.
+
+Kore's page lets a bot override its four messages per language (kore-xo-botkit.md section 6.3); the same JSON works here, for
+our further messages too. `docs/standard-responses.md` explains it to the people who write such texts.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+
+from botkit.handoff.languages import LAST_RESORT, broadest, closest
+from botkit.handoff.translations import MESSAGES, WORDS
+
+KEYS: tuple[str, ...] = tuple(MESSAGES[LAST_RESORT])
+"""The keys of all standard responses."""
+
+_PLACEHOLDER = re.compile(r"\{(agent|command|message)\}")
+_FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
+_SENTENCE_ENDS = ".!?…¡¿"
+
+
+class Responses:
+    """A bot's standard responses: its own texts over the built-in ones.
+
+    Args:
+        overrides: language → key → text. The language may be spelled in any way; None silences the message.
+        default_language: what a user gets for whose language there is neither a text of the bot's nor of ours.
+    """
+
+    __slots__ = ("_default_language", "_overrides")
+
+    def __init__(self, overrides: Mapping[str, Mapping[str, str | None]], default_language: str) -> None:
+        self._overrides = {language: dict(texts) for language, texts in overrides.items()}
+        self._default_language = default_language
+
+    def text(
+        self, key: str, language: str, *, agent: str = "", command: str = "", message: str = ""
+    ) -> str | None:
+        """A standard response with its placeholders filled in, or None if it is silenced.
+
+        Args:
+            key: one of `KEYS`.
+            language: the user's, in any spelling.
+            agent: replaces ``{agent}``; without it, a word for an agent of no name does.
+            command: replaces ``{command}``, the word that ends the talk with the agent. It goes in bare, so that it can be
+                copied. Without it, a text that needs it is None.
+            message: replaces ``{message}``.
+
+        Raises:
+            KeyError: there is no such message.
+        """
+        found_in, template = next(self._candidates(key, language))
+        if template is None or not template.strip() or ("{command}" in template and not command):
+            return None
+        name = " ".join(agent.split())
+
+        def fill(placeholder: re.Match[str]) -> str:
+            match placeholder.group(1):
+                case "command":
+                    return command
+                case "agent" if not name:
+                    return _nameless(found_in, template[: placeholder.start()])
+                case "agent":
+                    return _isolated(name, template)
+                case _:
+                    return "\n".join(_isolated(line, template) for line in message.splitlines())
+
+        return _PLACEHOLDER.sub(fill, template)
+
+    def _candidates(self, key: str, language: str) -> Iterator[tuple[str, str | None]]:
+        """The texts that would do, each with its language, the best first.
+
+        Per language the bot's own words go before ours; another region of the same language goes before another language.
+        """
+        default = self._default_language
+        for tag in (language, broadest(language), default, broadest(default), LAST_RESORT):
+            for name in closest(tag, self._overrides):
+                if key in self._overrides[name]:
+                    yield name, self._overrides[name][key]
+            for name in closest(tag, MESSAGES):
+                yield name, MESSAGES[name][key]
+
+
+def _nameless(language: str, before: str) -> str:
+    """The word for an agent of no name, with a capital at the beginning of a sentence."""
+    found = [*closest(language, WORDS), *closest(broadest(language), WORDS), LAST_RESORT]
+    word = WORDS[found[0]]["namelessAgent"]
+    begins = not before.strip() or before.rstrip()[-1] in _SENTENCE_ENDS
+    return word[0].upper() + word[1:] if begins else word
+
+
+def _isolated(value: str, template: str) -> str:
+    """`value`, kept from mixing its direction of writing with that of the text around it.
+
+    Without the isolates a Latin name with a digit or a full stop in it is torn apart inside Arabic text, and an Arabic name
+    at the beginning turns an English sentence around (Unicode's UAX #9, section 6.3).
+    """
+    if value and (_is_right_to_left(template) or _is_right_to_left(value)):
+        return f"{_FIRST_STRONG_ISOLATE}{value}{_POP_ISOLATE}"
+    return value
+
+
+def _is_right_to_left(text: str) -> bool:
+    return any(unicodedata.bidirectional(char) in ("R", "AL") for char in text)

@@ -1,0 +1,313 @@
+"""The built-in texts in the 15 languages of Kore's page. Data only; `responses.py` and `transcript.py` use it.
+
+For those who translate: ``{agent}`` is a name or `namelessAgent`, so no ending may depend on it, nor a verb on the agent's
+sex; ``{command}`` and ``{count}`` stand last, so that the word to send can be copied alone and no plural is needed. `pt` is
+read in Portugal and in Brazil. The language names are the page's keys.
+"""
+
+from __future__ import annotations
+
+MESSAGES: dict[str, dict[str, str]] = {
+    "en": {
+        "lookingForAgentMessage": "One moment, please. We are looking for an agent who can help you.",
+        "agentJoinedMessage": "{agent} has joined the conversation.",
+        "agentLeftMessage": "{agent} has left the conversation. Please stay, a colleague will be with you shortly.",
+        "conversationClosedMessage": "Your conversation with the agent has ended. Thank you for contacting us.",
+        "endChatFromUserInstruction": "To end the conversation with the agent at any time, send: {command}",
+        "noAgentAvailableMessage": "Sorry, no agent is available at the moment. "
+        "The virtual assistant is here for you again.",
+        "handoffFailedMessage": "Sorry, our agents cannot be reached right now. "
+        "The virtual assistant is here for you again.",
+        "sessionExpiredMessage": "Your session with the agent has timed out. "
+        "The virtual assistant is here for you again.",
+        "messageNotDeliveredMessage": "This did not reach the agent:\n{message}",
+    },
+    "ko": {
+        "lookingForAgentMessage": "연결 가능한 상담사를 찾고 있습니다. 잠시만 기다려 주세요.",
+        "agentJoinedMessage": "{agent}님과 연결되었습니다.",
+        "agentLeftMessage": "{agent}님이 상담에서 나갔습니다. "
+        "다른 상담사가 곧 이어서 도와드릴 예정이니 잠시만 기다려 주세요.",
+        "conversationClosedMessage": "상담사와의 대화가 끝났습니다. 문의해 주셔서 감사합니다.",
+        "endChatFromUserInstruction": "상담을 끝내고 싶으시면 언제든지 다음과 같이 입력해 주세요: {command}",
+        "noAgentAvailableMessage": "죄송합니다. 지금은 상담 가능한 상담사가 없습니다. 챗봇이 다시 도와드리겠습니다.",
+        "handoffFailedMessage": "죄송합니다. 지금은 상담사와 연결할 수 없습니다. 챗봇이 다시 도와드리겠습니다.",
+        "sessionExpiredMessage": "상담사와의 세션이 만료되었습니다. 챗봇이 다시 도와드리겠습니다.",
+        "messageNotDeliveredMessage": "다음 내용은 상담사에게 전달되지 않았습니다:\n{message}",
+    },
+    "es": {
+        "lookingForAgentMessage": "Un momento, por favor. Estamos buscando un agente que pueda ayudarle.",
+        "agentJoinedMessage": "{agent} se ha incorporado a la conversación.",
+        "agentLeftMessage": "{agent} ha salido de la conversación. Por favor, permanezca en el chat: "
+        "enseguida continuará con usted otra persona de nuestro equipo.",
+        "conversationClosedMessage": "La conversación con el agente ha finalizado. "
+        "Gracias por ponerse en contacto con nosotros.",
+        "endChatFromUserInstruction": "Para finalizar la conversación con el agente en cualquier momento, "
+        "envíe: {command}",
+        "noAgentAvailableMessage": "Lo sentimos, en este momento no hay ningún agente disponible. "
+        "El asistente virtual vuelve a estar a su disposición.",
+        "handoffFailedMessage": "Lo sentimos, en este momento no es posible contactar con nuestros agentes. "
+        "El asistente virtual vuelve a estar a su disposición.",
+        "sessionExpiredMessage": "La sesión con el agente ha caducado. "
+        "El asistente virtual vuelve a estar a su disposición.",
+        "messageNotDeliveredMessage": "Lo siguiente no llegó al agente:\n{message}",
+    },
+    "fr": {
+        "lookingForAgentMessage": "Un instant, s’il vous plaît. Nous cherchons un conseiller pour vous aider.",
+        "agentJoinedMessage": "{agent} vient de rejoindre la conversation.",
+        "agentLeftMessage": "{agent} a quitté la conversation. "
+        "Merci de patienter, un autre conseiller va prendre le relais.",
+        "conversationClosedMessage": "Votre conversation avec le conseiller est terminée. "
+        "Merci de nous avoir contactés.",
+        "endChatFromUserInstruction": "Pour mettre fin à tout moment à la conversation avec le conseiller, "
+        "envoyez\u00a0: {command}",
+        "noAgentAvailableMessage": "Nous sommes désolés, aucun conseiller n’est disponible pour le moment. "
+        "L’assistant virtuel est de nouveau à votre écoute.",
+        "handoffFailedMessage": "Nous sommes désolés, nos conseillers sont injoignables pour le moment. "
+        "L’assistant virtuel est de nouveau à votre écoute.",
+        "sessionExpiredMessage": "Votre session avec le conseiller a expiré. "
+        "L’assistant virtuel est de nouveau à votre écoute.",
+        "messageNotDeliveredMessage": "Ceci n’a pas été transmis au conseiller\u00a0:\n{message}",
+    },
+    "de": {
+        "lookingForAgentMessage": "Einen Moment bitte, wir suchen jemanden aus unserem Team für Sie.",
+        "agentJoinedMessage": "{agent} ist dem Chat beigetreten.",
+        "agentLeftMessage": "{agent} hat den Chat verlassen. "
+        "Bitte bleiben Sie dran, gleich ist jemand anderes für Sie da.",
+        "conversationClosedMessage": "Ihr Gespräch mit unserem Team ist beendet. Vielen Dank für Ihre Anfrage.",
+        "endChatFromUserInstruction": "Sie können das Gespräch mit unserem Team jederzeit beenden. "
+        "Senden Sie dazu: {command}",
+        "noAgentAvailableMessage": "Leider ist im Moment niemand aus unserem Team frei. "
+        "Der virtuelle Assistent ist wieder für Sie da.",
+        "handoffFailedMessage": "Leider ist unser Team gerade nicht erreichbar. "
+        "Der virtuelle Assistent ist wieder für Sie da.",
+        "sessionExpiredMessage": "Ihre Sitzung mit unserem Team ist abgelaufen. "
+        "Der virtuelle Assistent ist wieder für Sie da.",
+        "messageNotDeliveredMessage": "Folgendes hat unser Team nicht erreicht:\n{message}",
+    },
+    "ja": {
+        "lookingForAgentMessage": "ただいま担当者におつなぎしています。少々お待ちください。",
+        "agentJoinedMessage": "{agent}がチャットに加わりました。",
+        "agentLeftMessage": "{agent}がチャットから退出しました。"
+        "別の担当者がまもなく対応いたしますので、そのままお待ちください。",
+        "conversationClosedMessage": "担当者とのチャットは終了しました。お問い合わせありがとうございました。",
+        "endChatFromUserInstruction": "担当者とのチャットはいつでも終了できます。"
+        "終了するには次のように送信してください：{command}",
+        "noAgentAvailableMessage": "申し訳ございません。ただいま対応できる担当者がおりません。"
+        "ここからはバーチャルアシスタントがご案内いたします。",
+        "handoffFailedMessage": "申し訳ございません。現在、担当者におつなぎできません。"
+        "ここからはバーチャルアシスタントがご案内いたします。",
+        "sessionExpiredMessage": "担当者とのセッションの有効期限が切れました。"
+        "ここからはバーチャルアシスタントがご案内いたします。",
+        "messageNotDeliveredMessage": "次の内容は担当者に届きませんでした：\n{message}",
+    },
+    "pl": {
+        "lookingForAgentMessage": "Prosimy o chwilę cierpliwości. Szukamy konsultanta, który będzie mógł pomóc.",
+        "agentJoinedMessage": "Do rozmowy dołącza {agent}.",
+        "agentLeftMessage": "Rozmowę opuszcza {agent}. "
+        "Prosimy pozostać na czacie, za chwilę pomoże ktoś inny z naszego zespołu.",
+        "conversationClosedMessage": "Rozmowa z konsultantem została zakończona. Dziękujemy za kontakt.",
+        "endChatFromUserInstruction": "Aby w dowolnej chwili zakończyć rozmowę z konsultantem, "
+        "proszę wysłać: {command}",
+        "noAgentAvailableMessage": "Przepraszamy, w tej chwili żaden konsultant nie jest dostępny. "
+        "Rozmowę ponownie prowadzi wirtualny asystent.",
+        "handoffFailedMessage": "Przepraszamy, w tej chwili połączenie z konsultantem nie jest możliwe. "
+        "Rozmowę ponownie prowadzi wirtualny asystent.",
+        "sessionExpiredMessage": "Sesja z konsultantem wygasła. Rozmowę ponownie prowadzi wirtualny asystent.",
+        "messageNotDeliveredMessage": "To nie dotarło do konsultanta:\n{message}",
+    },
+    "ar": {
+        "lookingForAgentMessage": "لحظة من فضلك، نبحث لك عن موظف يمكنه مساعدتك.",
+        "agentJoinedMessage": "{agent} معك الآن في المحادثة.",
+        "agentLeftMessage": "انتهت مشاركة {agent} في المحادثة. يُرجى الانتظار، سيتابع معك زميل آخر بعد قليل.",
+        "conversationClosedMessage": "انتهت محادثتك مع الموظف. شكرًا لتواصلك معنا.",
+        "endChatFromUserInstruction": "يمكنك إنهاء المحادثة مع الموظف في أي وقت بإرسال: {command}",
+        "noAgentAvailableMessage": "عذرًا، لا يوجد موظف متاح حاليًا. عاد المساعد الافتراضي إلى خدمتك.",
+        "handoffFailedMessage": "عذرًا، يتعذّر الوصول إلى موظفينا حاليًا. عاد المساعد الافتراضي إلى خدمتك.",
+        "sessionExpiredMessage": "انتهت صلاحية جلستك مع الموظف. عاد المساعد الافتراضي إلى خدمتك.",
+        "messageNotDeliveredMessage": "لم يصل ما يلي إلى الموظف:\n{message}",
+    },
+    "tr": {
+        "lookingForAgentMessage": "Bir dakika lütfen, size yardımcı olacak bir müşteri temsilcisi arıyoruz.",
+        "agentJoinedMessage": "{agent} görüşmeye katıldı.",
+        "agentLeftMessage": "{agent} görüşmeden ayrıldı. "
+        "Lütfen bekleyin, başka bir temsilcimiz kısa süre içinde sizinle ilgilenecek.",
+        "conversationClosedMessage": "Temsilciyle görüşmeniz sona erdi. "
+        "Bizimle iletişime geçtiğiniz için teşekkür ederiz.",
+        "endChatFromUserInstruction": "Temsilciyle görüşmeyi dilediğiniz zaman sonlandırmak için "
+        "şunu gönderin: {command}",
+        "noAgentAvailableMessage": "Üzgünüz, şu anda müsait bir temsilcimiz yok. Sanal asistan yeniden hizmetinizde.",
+        "handoffFailedMessage": "Üzgünüz, şu anda temsilcilerimize ulaşılamıyor. Sanal asistan yeniden hizmetinizde.",
+        "sessionExpiredMessage": "Temsilciyle oturumunuzun süresi doldu. Sanal asistan yeniden hizmetinizde.",
+        "messageNotDeliveredMessage": "Şu yazdıklarınız temsilciye ulaşmadı:\n{message}",
+    },
+    "it": {
+        "lookingForAgentMessage": "Un momento, per cortesia: stiamo cercando un operatore che possa aiutarLa.",
+        "agentJoinedMessage": "Ora è in contatto con {agent}.",
+        "agentLeftMessage": "{agent} ha lasciato la conversazione. "
+        "Resti in linea, per cortesia: a breve sarà in contatto con un altro operatore.",
+        "conversationClosedMessage": "La conversazione con l’operatore è conclusa. Grazie per averci contattato.",
+        "endChatFromUserInstruction": "Per concludere in qualsiasi momento la conversazione con l’operatore, "
+        "invii: {command}",
+        "noAgentAvailableMessage": "Siamo spiacenti, al momento nessun operatore è disponibile. "
+        "L’assistente virtuale è di nuovo a Sua disposizione.",
+        "handoffFailedMessage": "Siamo spiacenti, al momento non è possibile raggiungere i nostri operatori. "
+        "L’assistente virtuale è di nuovo a Sua disposizione.",
+        "sessionExpiredMessage": "La sessione con l’operatore è scaduta. "
+        "L’assistente virtuale è di nuovo a Sua disposizione.",
+        "messageNotDeliveredMessage": "Quanto segue non è arrivato all’operatore:\n{message}",
+    },
+    "pt": {
+        "lookingForAgentMessage": "Um momento, por favor. Procuramos um agente para continuar o atendimento.",
+        "agentJoinedMessage": "{agent} já está na conversa.",
+        "agentLeftMessage": "{agent} saiu da conversa. "
+        "Aguarde, por favor: outro agente continuará o atendimento em instantes.",
+        "conversationClosedMessage": "A conversa com o agente foi encerrada. Agradecemos a sua mensagem.",
+        "endChatFromUserInstruction": "Para encerrar a conversa com o agente a qualquer momento, envie: {command}",
+        "noAgentAvailableMessage": "Lamentamos, mas não há agentes disponíveis neste momento. "
+        "O assistente virtual volta a estar à sua disposição.",
+        "handoffFailedMessage": "Lamentamos, mas não é possível falar com os nossos agentes neste momento. "
+        "O assistente virtual volta a estar à sua disposição.",
+        "sessionExpiredMessage": "A sua sessão com o agente expirou. "
+        "O assistente virtual volta a estar à sua disposição.",
+        "messageNotDeliveredMessage": "O texto seguinte não chegou ao agente:\n{message}",
+    },
+    "zh_cn": {
+        "lookingForAgentMessage": "请稍候，正在为您联系人工客服。",
+        "agentJoinedMessage": "{agent}已接入，将为您服务。",
+        "agentLeftMessage": "{agent}已离开对话。请稍候，另一位客服人员很快会继续为您服务。",
+        "conversationClosedMessage": "您与客服人员的对话已结束，感谢您的咨询。",
+        "endChatFromUserInstruction": "您可以随时结束与客服人员的对话，请发送：{command}",
+        "noAgentAvailableMessage": "抱歉，目前没有空闲的客服人员。接下来由智能助手继续为您服务。",
+        "handoffFailedMessage": "抱歉，目前无法联系到客服人员。接下来由智能助手继续为您服务。",
+        "sessionExpiredMessage": "您与客服人员的会话已超时。接下来由智能助手继续为您服务。",
+        "messageNotDeliveredMessage": "以下内容未能送达客服人员：\n{message}",
+    },
+    "zh_tw": {
+        "lookingForAgentMessage": "請稍候，正在為您聯繫真人客服。",
+        "agentJoinedMessage": "{agent}已加入，將為您服務。",
+        "agentLeftMessage": "{agent}已離開對話。請稍候，另一位客服人員很快會繼續為您服務。",
+        "conversationClosedMessage": "您與客服人員的對話已結束，感謝您的洽詢。",
+        "endChatFromUserInstruction": "您可以隨時結束與客服人員的對話，請傳送：{command}",
+        "noAgentAvailableMessage": "很抱歉，目前沒有可為您服務的客服人員。接下來由智慧助理繼續為您服務。",
+        "handoffFailedMessage": "很抱歉，目前無法聯繫客服人員。接下來由智慧助理繼續為您服務。",
+        "sessionExpiredMessage": "您與客服人員的連線已逾時。接下來由智慧助理繼續為您服務。",
+        "messageNotDeliveredMessage": "以下內容未能送達客服人員：\n{message}",
+    },
+    "ca": {
+        "lookingForAgentMessage": "Un moment, si us plau. Busquem un agent que us pugui ajudar.",
+        "agentJoinedMessage": "{agent} s’ha incorporat a la conversa.",
+        "agentLeftMessage": "{agent} ha sortit de la conversa. "
+        "No marxeu, si us plau: de seguida us atendrà una altra persona de l’equip.",
+        "conversationClosedMessage": "La conversa amb l’agent ha finalitzat. Gràcies per contactar amb nosaltres.",
+        "endChatFromUserInstruction": "Per finalitzar la conversa amb l’agent en qualsevol moment, envieu: {command}",
+        "noAgentAvailableMessage": "Ho sentim, ara mateix no hi ha cap agent disponible. "
+        "L’assistent virtual torna a estar a la vostra disposició.",
+        "handoffFailedMessage": "Ho sentim, ara mateix no és possible contactar amb els nostres agents. "
+        "L’assistent virtual torna a estar a la vostra disposició.",
+        "sessionExpiredMessage": "La sessió amb l’agent ha caducat. "
+        "L’assistent virtual torna a estar a la vostra disposició.",
+        "messageNotDeliveredMessage": "Això no ha arribat a l’agent:\n{message}",
+    },
+    "nl": {
+        "lookingForAgentMessage": "Een ogenblik geduld alstublieft. We zoeken een medewerker die u kan helpen.",
+        "agentJoinedMessage": "{agent} neemt nu deel aan het gesprek.",
+        "agentLeftMessage": "{agent} heeft het gesprek verlaten. "
+        "Blijf alstublieft nog even, een collega is zo bij u.",
+        "conversationClosedMessage": "Uw gesprek met de medewerker is afgesloten. Bedankt voor uw bericht.",
+        "endChatFromUserInstruction": "U kunt het gesprek met de medewerker op elk moment beëindigen. "
+        "Stuur daarvoor: {command}",
+        "noAgentAvailableMessage": "Helaas is er op dit moment geen medewerker beschikbaar. "
+        "De virtuele assistent helpt u weer verder.",
+        "handoffFailedMessage": "Helaas zijn onze medewerkers op dit moment niet bereikbaar. "
+        "De virtuele assistent helpt u weer verder.",
+        "sessionExpiredMessage": "Uw sessie met de medewerker is verlopen. De virtuele assistent helpt u weer verder.",
+        "messageNotDeliveredMessage": "Dit is niet bij de medewerker aangekomen:\n{message}",
+    },
+}
+"""Language → message key → text."""
+
+
+def _words(nameless_agent: str, heading: str, user: str, assistant: str, omitted: str) -> dict[str, str]:
+    return {
+        "namelessAgent": nameless_agent,
+        "heading": heading,
+        "user": user,
+        "assistant": assistant,
+        "omitted": omitted + "{count}",
+    }
+
+
+WORDS: dict[str, dict[str, str]] = {
+    "en": _words(
+        "your agent", "Conversation so far", "User", "Virtual assistant", "Earlier messages left out: "
+    ),
+    "ko": _words("상담사", "지금까지의 대화", "고객", "챗봇", "생략된 이전 메시지: "),
+    "es": _words(
+        "su agente",
+        "Conversación hasta ahora",
+        "Usuario",
+        "Asistente virtual",
+        "Mensajes anteriores omitidos: ",
+    ),
+    "fr": _words(
+        "votre conseiller",
+        "Conversation jusqu’à présent",
+        "Utilisateur",
+        "Assistant virtuel",
+        "Messages précédents omis\u00a0: ",
+    ),
+    "de": _words(
+        "jemand aus unserem Team",
+        "Bisheriges Gespräch",
+        "Nutzer",
+        "Virtueller Assistent",
+        "Ausgelassene frühere Nachrichten: ",
+    ),
+    "ja": _words(
+        "担当者", "これまでの会話", "お客様", "バーチャルアシスタント", "省略した以前のメッセージ数："
+    ),
+    "pl": _words(
+        "konsultant",
+        "Dotychczasowa rozmowa",
+        "Użytkownik",
+        "Wirtualny asystent",
+        "Pominięte wcześniejsze wiadomości: ",
+    ),
+    "ar": _words(
+        "أحد موظفينا", "المحادثة حتى الآن", "المستخدم", "المساعد الافتراضي", "رسائل سابقة لم تُدرج: "
+    ),
+    "tr": _words(
+        "müşteri temsilcisi",
+        "Şimdiye kadarki görüşme",
+        "Kullanıcı",
+        "Sanal asistan",
+        "Atlanan önceki mesajlar: ",
+    ),
+    "it": _words(
+        "un nostro operatore",
+        "Conversazione finora",
+        "Utente",
+        "Assistente virtuale",
+        "Messaggi precedenti omessi: ",
+    ),
+    "pt": _words(
+        "o nosso agente",
+        "Conversa até agora",
+        "Cliente",
+        "Assistente virtual",
+        "Mensagens anteriores omitidas: ",
+    ),
+    "zh_cn": _words("客服人员", "此前的对话", "用户", "智能助手", "已省略的较早消息数："),
+    "zh_tw": _words("客服人員", "先前的對話", "顧客", "智慧助理", "已省略的較早訊息數："),
+    "ca": _words(
+        "el vostre agent", "Conversa fins ara", "Usuari", "Assistent virtual", "Missatges anteriors omesos: "
+    ),
+    "nl": _words(
+        "onze medewerker",
+        "Gesprek tot nu toe",
+        "Gebruiker",
+        "Virtuele assistent",
+        "Weggelaten eerdere berichten: ",
+    ),
+}
+"""Language → words we need besides: an agent of no name, and what a transcript is made of."""
