@@ -7,9 +7,8 @@ up is cut off (its iterator ends) rather than held in memory for ever.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,33 +23,49 @@ class News:
     data: Mapping[str, Any]
 
 
+class Subscription(AsyncIterator[News]):
+    """News from one subscription on. Waiting for the next item can be cancelled without losing it."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[News | None] = asyncio.Queue()
+
+    async def __anext__(self) -> News:
+        news = await self.queue.get()
+        if news is None:
+            raise StopAsyncIteration
+        return news
+
+
 @dataclass(slots=True)
 class Bus:
     """Fan-out within one event loop."""
 
-    _queues: set[asyncio.Queue[News | None]] = field(default_factory=set)
+    _subscriptions: set[Subscription] = field(default_factory=set)
 
     def publish(self, topic: str, data: Mapping[str, Any]) -> None:
         """Tell every subscriber. Never blocks."""
         news = News(topic, data)
-        for queue in list(self._queues):
-            if queue.qsize() >= BACKLOG:
-                self._queues.discard(queue)
-                queue.put_nowait(None)
+        for subscription in list(self._subscriptions):
+            if subscription.queue.qsize() >= BACKLOG:
+                self._end(subscription)
             else:
-                queue.put_nowait(news)
+                subscription.queue.put_nowait(news)
 
     @contextmanager
     def subscribe(self) -> Iterator[AsyncIterator[News]]:
         """News from now on."""
-        queue: asyncio.Queue[News | None] = asyncio.Queue()
-        self._queues.add(queue)
+        subscription = Subscription()
+        self._subscriptions.add(subscription)
         try:
-            yield _drain(queue)
+            yield subscription
         finally:
-            self._queues.discard(queue)
+            self._subscriptions.discard(subscription)
 
+    def close(self) -> None:
+        """End every subscription after what it has been told so far."""
+        for subscription in list(self._subscriptions):
+            self._end(subscription)
 
-async def _drain(queue: asyncio.Queue[News | None]) -> AsyncIterator[News]:
-    while (news := await queue.get()) is not None:
-        yield news
+    def _end(self, subscription: Subscription) -> None:
+        self._subscriptions.discard(subscription)
+        subscription.queue.put_nowait(None)

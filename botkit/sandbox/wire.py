@@ -1,21 +1,26 @@
 """The wire between the clouds and BotKit: every hook, call and event, kept for the page to open.
 
-`wire_middleware` records what arrives at an emulator; `Wire.record` what an emulator sends (hooks, stream events). Tokens
-are cut short before anything is kept.
+The emulators call `Wire.record` for what arrives and for what they send. Tokens are cut short before anything is kept.
 """
 
 from __future__ import annotations
 
 import itertools
+import re
 import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from botkit.sandbox.bus import Bus
 
 KEPT = 1_000
 BODY_LIMIT = 64_000
+SECRET_HEADERS = frozenset({"authorization", "auth", "token", "apikey", "cookie", "set-cookie"})
+SECRET_FIELDS = re.compile(
+    r'("(?:accessToken|customerIdentityToken|apikey|clientSecret)"\s*:\s*"[^"]{0,12})[^"]*'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +40,28 @@ class WireEntry:
     request_body: str
     response_body: str
 
+    def summary(self) -> dict[str, Any]:
+        """What a row on the page shows; headers and bodies are asked for when the row is opened."""
+        return {
+            "id": self.id,
+            "at_ms": self.at_ms,
+            "source": self.source,
+            "target": self.target,
+            "label": self.label,
+            "method": self.method,
+            "path": self.path,
+            "status": self.status,
+            "duration_ms": self.duration_ms,
+        }
+
+    def detail(self) -> dict[str, Any]:
+        """Everything kept of the exchange."""
+        return asdict(self)
+
 
 @dataclass(slots=True)
 class Wire:
-    """The newest exchanges, oldest first."""
+    """The newest exchanges, oldest first. The bus gets each one's summary, under the topic ``wire``."""
 
     bus: Bus
     entries: deque[WireEntry] = field(default_factory=lambda: deque(maxlen=KEPT))
@@ -69,15 +92,24 @@ class Wire:
             path=path,
             status=status,
             duration_ms=duration_ms,
-            request_headers=_without_secrets(request_headers or {}),
-            request_body=request_body[:BODY_LIMIT],
-            response_body=response_body[:BODY_LIMIT],
+            request_headers=_headers_without_secrets(request_headers or {}),
+            request_body=_body_without_secrets(request_body),
+            response_body=_body_without_secrets(response_body),
         )
         self.entries.append(entry)
-        self.bus.publish("wire", asdict(entry))
+        self.bus.publish("wire", entry.summary())
         return entry
 
+    def find(self, entry_id: int) -> WireEntry | None:
+        """The exchange with this id, while it is kept."""
+        return next((entry for entry in self.entries if entry.id == entry_id), None)
 
-def _without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
-    secret = {"authorization", "auth", "token", "apikey"}
-    return {name: f"{value[:12]}…" if name.lower() in secret else value for name, value in headers.items()}
+
+def _headers_without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: f"{value[:12]}…" if name.lower() in SECRET_HEADERS else value for name, value in headers.items()
+    }
+
+
+def _body_without_secrets(body: str) -> str:
+    return SECRET_FIELDS.sub(r"\1…", body[:BODY_LIMIT])

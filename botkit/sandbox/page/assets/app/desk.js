@@ -1,0 +1,213 @@
+// The right side: the agents' console with its sessions, and the open session.
+
+import { bubble } from "./bubble.js";
+import { byId, followEnd, h, reconcile } from "./dom.js";
+import { openReply } from "./reply.js";
+import { change, isOpen, reading } from "./store.js";
+import { desk, trying } from "./talk.js";
+import { STATUSES, customerName, initials } from "./words.js";
+
+let state = null;
+let shown = null;
+let reply = null;
+
+export function startDesk() {
+  byId("agent").addEventListener("change", (event) => change({ agent: event.target.value }));
+  reading(render);
+}
+
+function render(fresh) {
+  state = fresh;
+  renderPicker();
+  renderSessions();
+  renderOpenSession();
+}
+
+const agentName = (id) => state.salesforce.agents.find((agent) => agent.id === id)?.name ?? id;
+
+function renderPicker() {
+  const picker = byId("agent");
+  reconcile(picker, state.salesforce.agents, (agent) => agent.id, (agent) =>
+    h("option", { value: agent.id }, agent.online === false ? `${agent.name} (offline)` : agent.name),
+  );
+  picker.value = state.agent ?? "";
+}
+
+function renderSessions() {
+  const newestFirst = state.salesforce.conversations
+    .map((conversation) => ({
+      id: conversation.id,
+      name: customerName(conversation),
+      status: conversation.status,
+      who: (conversation.agents ?? []).map(agentName).join(", ") || (conversation.assignedTo ? agentName(conversation.assignedTo) : ""),
+      picked: conversation.id === state.conversation,
+      open: isOpen(conversation),
+    }))
+    .reverse()
+    .sort((one, other) => Number(other.open) - Number(one.open));
+  reconcile(byId("sessions"), newestFirst, (session) => session.id, (session) =>
+    h(
+      "button",
+      {
+        type: "button", class: `session ${session.open ? "" : "over"}`, "aria-pressed": String(session.picked),
+        "data-testid": "session", "data-status": session.status, onclick: () => change({ conversation: session.id }),
+      },
+      h("span", { class: "face", "aria-hidden": "true" }, initials(session.name)),
+      h("span", { class: "who", dir: "auto" }, session.name),
+      h("span", { class: "state" }, statusPill(session.status), session.who),
+    ),
+  );
+}
+
+const statusPill = (status) => h("span", { class: `pill ${status}`, "data-testid": "status" }, STATUSES[status] ?? status);
+
+function renderOpenSession() {
+  const place = byId("desk");
+  const conversation = state.salesforce.conversations.find(({ id }) => id === state.conversation);
+  if (!conversation) {
+    shown = reply = null;
+    place.replaceChildren(h("p", { class: "empty" }, h("b", {}, "No sessions yet"), "When a user asks the bot for an agent, the session appears here."));
+    return;
+  }
+  if (shown !== conversation.id) openSession(place, conversation);
+  refreshHead(conversation);
+  refreshOffer(conversation);
+  refreshPreChat(conversation);
+  refreshTranscript(conversation);
+  refreshReply(conversation);
+}
+
+function openSession(place, conversation) {
+  shown = conversation.id;
+  reply = openReply(conversation.id);
+  place.replaceChildren(
+    h("div", { class: "desk-head", id: "desk-head" }),
+    h("div", { class: "offer", id: "offer", "data-testid": "offer", hidden: true }),
+    h("details", { class: "prechat", id: "prechat", open: true, "data-testid": "prechat" }, h("summary"), h("dl")),
+    h("div", { class: "log", id: "transcript", role: "log", "aria-live": "polite", "aria-label": "Transcript", tabindex: "0", "data-testid": "transcript" }),
+    h("p", { class: "typing", id: "desk-typing", "aria-live": "polite", "data-testid": "desk-typing" }),
+    h("div", { id: "reply-place" }),
+  );
+}
+
+const act = (conversation, operation, body) => trying(desk(conversation.id, operation, body));
+
+/** Replace a part's children only when what they show has changed, so that focus and open menus stay. */
+function refresh(element, facts, build) {
+  const print = JSON.stringify(facts);
+  if (element.print === print) return;
+  const focusedId = element.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
+  element.print = print;
+  element.replaceChildren(...build().filter(Boolean));
+  if (focusedId) (element.querySelector(`[data-testid="${focusedId}"]`) ?? byId("reply-text"))?.focus();
+}
+
+function refreshHead(conversation) {
+  const { id, status, agents = [], queuePosition } = conversation;
+  const mine = agents.includes(state.agent);
+  const others = state.salesforce.agents.filter((agent) => agent.id !== state.agent);
+  const facts = [id, status, agents, queuePosition, state.agent, customerName(conversation)];
+  refresh(byId("desk-head"), facts, () => [
+    h(
+      "div",
+      { class: "room" },
+      h("h3", { dir: "auto", "data-testid": "desk-name" }, customerName(conversation)),
+      statusPill(status),
+      agents.length > 1 || (agents.length && !mine) ? h("span", { class: "pill agent" }, agents.map(agentName).join(", ")) : null,
+      status === "waiting" && queuePosition ? h("span", { class: "pill" }, `No. ${queuePosition} in the queue`) : null,
+    ),
+    mine && status === "active"
+      ? h(
+          "div",
+          { class: "tools", role: "group", "aria-label": "Session" },
+          transferTool(conversation, others),
+          tool("Idle", "idle", () => act(conversation, "idle"), "Mark the customer as inactive"),
+          tool("End", "end", () => act(conversation, "end", { agent: state.agent }), "End the session", "danger"),
+        )
+      : null,
+  ]);
+}
+
+const tool = (words, name, onclick, title, look = "") =>
+  h("button", { type: "button", class: `button small ${look}`, title, "data-testid": `desk-${name}`, onclick }, words);
+
+function transferTool(conversation, others) {
+  const target = h(
+    "select",
+    { class: "field small", "aria-label": "Transfer to", "data-testid": "desk-transfer-to" },
+    others.map((agent) => h("option", { value: agent.id }, agent.name)),
+    h("option", { value: "queue" }, "the queue"),
+  );
+  const give = () => act(conversation, "transfer", { agent: state.agent, to: target.value });
+  return h("span", { class: "transfer" }, target, tool("Transfer", "transfer", give, "Give the session to another agent"));
+}
+
+function refreshOffer(conversation) {
+  const { id, status, assignedTo } = conversation;
+  const box = byId("offer");
+  const offered = ["waiting", "assigned"].includes(status);
+  box.hidden = !offered;
+  if (!offered) return;
+  const forMe = !assignedTo || assignedTo === state.agent;
+  refresh(box, [id, status, assignedTo, state.agent], () => [
+    h("p", { role: "status" }, !assignedTo ? "Waiting for an agent" : forMe ? "A customer is waiting for you" : `Offered to ${agentName(assignedTo)}`),
+    forMe
+      ? h("button", { type: "button", class: "button small", "data-testid": "desk-decline", onclick: () => act(conversation, "decline", { agent: state.agent }) }, "Decline")
+      : h("button", { type: "button", class: "button small", "data-testid": "desk-become", onclick: () => change({ agent: assignedTo }) }, `Work as ${agentName(assignedTo)}`),
+    forMe
+      ? h("button", { type: "button", class: "button small primary good", "data-testid": "desk-accept", onclick: () => accept(conversation) }, "Accept")
+      : null,
+  ]);
+}
+
+async function accept(conversation) {
+  if (await act(conversation, "accept", { agent: state.agent })) reply?.focus();
+}
+
+function refreshPreChat({ id, attributes = {} }) {
+  const fields = Object.entries(attributes);
+  const box = byId("prechat");
+  box.hidden = !fields.length;
+  const [summary, list] = box.children;
+  refresh(summary, [id, fields.length], () => ["Pre-chat ", h("span", {}, `${fields.length} fields from the bot`)]);
+  refresh(list, [id, fields], () =>
+    fields.map(([name, value]) =>
+      h("div", { "data-testid": "prechat-field", "data-name": name }, h("dt", { title: name }, name), h("dd", { dir: "auto" }, String(value))),
+    ),
+  );
+}
+
+function refreshTranscript(conversation) {
+  const log = byId("transcript");
+  const name = customerName(conversation);
+  followEnd(log, () =>
+    reconcile(log, conversation.transcript ?? [], (entry) => entry.id, (entry, before) => bubble(shape(entry, before, name))),
+  );
+  byId("desk-typing").textContent = conversation.userTyping ? `${name} is typing…` : "";
+}
+
+function shape(entry, before, customer) {
+  const joined = before?.role === entry.role && (before?.name ?? null) === (entry.name ?? null);
+  const common = { at_ms: entry.at_ms, text: entry.text, joined };
+  if (entry.kind === "event" || !["EndUser", "Agent", "Chatbot"].includes(entry.role)) return { ...common, kind: "event", voice: "event" };
+  const choices = entry.buttons?.map((button) => (typeof button === "string" ? { title: button } : button));
+  const mine = entry.role === "Agent";
+  return {
+    ...common, choices, link: entry.link, file: entry.file, kind: mine ? "mine" : "theirs", voice: mine ? "agent-own" : "user",
+    name: entry.name || (mine ? "Agent" : customer),
+  };
+}
+
+function refreshReply(conversation) {
+  const place = byId("reply-place");
+  const mine = conversation.status === "active" && (conversation.agents ?? []).includes(state.agent);
+  const note = !isOpen(conversation)
+    ? "This session is over."
+    : conversation.status === "inactive"
+      ? "The customer is inactive; their next message brings them back to the queue."
+      : conversation.status === "active"
+        ? `${(conversation.agents ?? []).map(agentName).join(" and ")} has this session.`
+        : "";
+  reply.agent = state.agent;
+  refresh(place, [conversation.id, mine, note], () => (mine ? [reply.element] : note ? [h("p", { class: "over-note" }, note)] : []));
+}

@@ -1,0 +1,81 @@
+// What the page knows: both clouds' states, and what the person at the page has picked. Fed by the event stream.
+
+import { get, trying } from "./talk.js";
+
+const state = {
+  addresses: {},
+  kore: { bot: { name: "Bot" }, users: [], faults: {} },
+  salesforce: { agents: [], conversations: [], faults: {} },
+  user: null,
+  agent: null,
+  conversation: null,
+};
+const readers = new Set();
+let scheduled = false;
+
+/** Call `render(state)` now and after every change. */
+export function reading(render) {
+  readers.add(render);
+  render(state);
+}
+
+export function change(values) {
+  Object.assign(state, values);
+  settle();
+  if (scheduled) return;
+  scheduled = true;
+  queueMicrotask(() => {
+    scheduled = false;
+    for (const render of readers) render(state);
+  });
+}
+
+/** Whatever is picked exists; something is picked whenever something exists. */
+function settle() {
+  const { users } = state.kore;
+  const { agents, conversations } = state.salesforce;
+  if (!users.some((user) => user.id === state.user)) state.user = users[0]?.id ?? null;
+  if (!agents.some((agent) => agent.id === state.agent)) state.agent = agents[0]?.id ?? null;
+  if (!conversations.some((conversation) => conversation.id === state.conversation)) {
+    state.conversation = conversations.findLast(isOpen)?.id ?? conversations.at(-1)?.id ?? null;
+  }
+  const opened = conversations.find((conversation) => conversation.id === state.conversation);
+  const waiting = conversations.findLast((conversation) => ["waiting", "assigned"].includes(conversation.status));
+  if (opened && !isOpen(opened) && waiting) state.conversation = waiting.id;
+}
+
+export const isOpen = (conversation) => !["ended", "closed"].includes(conversation.status);
+
+/** Follow the sandbox's event stream for as long as the page is open. */
+export function follow({ onWire, onSnapshot, onConnection }) {
+  const source = new EventSource("/sandbox/events");
+  source.addEventListener("open", () => onConnection("live"));
+  source.addEventListener("error", () => onConnection("lost"));
+  source.addEventListener("snapshot", (event) => {
+    const { wire, ...rest } = JSON.parse(event.data);
+    change(rest);
+    onSnapshot(wire);
+  });
+  source.addEventListener("wire", (event) => onWire(JSON.parse(event.data)));
+  source.addEventListener("kore", () => refreshKore());
+  source.addEventListener("salesforce", () => refreshSalesforce());
+}
+
+/** One request under way and at most one more wanted, however fast the news come. */
+function refresher(cloud) {
+  let running = false;
+  let wanted = false;
+  return async function refresh() {
+    wanted = true;
+    if (running) return;
+    running = true;
+    while (wanted) {
+      wanted = false;
+      await trying(get(`${cloud}/state`).then((fresh) => change({ [cloud]: fresh })));
+    }
+    running = false;
+  };
+}
+
+export const refreshKore = refresher("kore");
+export const refreshSalesforce = refresher("salesforce");

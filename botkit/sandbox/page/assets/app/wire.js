@@ -1,0 +1,159 @@
+// The middle: every hook, call and event as an arrow between the lifelines; a click opens headers and bodies.
+
+import { byId, followEnd, h } from "./dom.js";
+import { code } from "./json.js";
+import { get, remove, trying } from "./talk.js";
+import { exactClock } from "./words.js";
+
+const ROWS = 400;
+const PLACES = { kore: 0, botkit: 1, salesforce: 2 };
+const NAMES = { kore: "Kore XO", botkit: "BotKit", salesforce: "Salesforce" };
+
+const held = [];
+let last = 0;
+let paused = false;
+
+export function startWire() {
+  const hops = byId("hops");
+  byId("wire-filter").addEventListener("input", () => {
+    for (const row of hops.children) row.hidden = !matches(row);
+  });
+  byId("wire-pause").addEventListener("click", togglePause);
+  byId("wire-clear").addEventListener("click", () => {
+    hops.replaceChildren();
+    held.length = 0;
+    trying(remove("wire"));
+  });
+  byId("wire-newest").addEventListener("click", () => {
+    hops.scrollTop = hops.scrollHeight;
+    hops.lastElementChild?.querySelector("button")?.focus();
+  });
+  hops.addEventListener("scroll", () => {
+    if (atEnd()) byId("wire-newest").hidden = true;
+  });
+  hops.addEventListener("keydown", moveBetweenRows);
+}
+
+/** Everything kept so far, after (re)connecting. Ids start again when the sandbox does. */
+export function showAll(entries) {
+  byId("hops").replaceChildren();
+  held.length = 0;
+  last = 0;
+  for (const entry of entries.slice(-ROWS)) add(entry, false);
+  byId("hops").scrollTop = byId("hops").scrollHeight;
+}
+
+export function showOne(entry) {
+  if (entry.id <= last) return;
+  if (paused) {
+    last = entry.id;
+    held.push(entry);
+    if (held.length > ROWS) held.shift();
+  } else {
+    add(entry, true);
+  }
+}
+
+function add(entry, fresh) {
+  const hops = byId("hops");
+  last = entry.id;
+  const row = hop(entry, fresh);
+  row.hidden = !matches(row);
+  const followed = followEnd(hops, () => {
+    hops.append(row);
+    while (hops.children.length > ROWS) hops.firstElementChild.remove();
+  });
+  if (!followed && fresh && !row.hidden) byId("wire-newest").hidden = false;
+}
+
+function togglePause(event) {
+  paused = !paused;
+  event.currentTarget.setAttribute("aria-pressed", String(paused));
+  if (!paused) for (const entry of held.splice(0)) add(entry, true);
+}
+
+const atEnd = () => {
+  const hops = byId("hops");
+  return hops.scrollHeight - hops.scrollTop - hops.clientHeight < 48;
+};
+
+function matches(row) {
+  const wanted = byId("wire-filter").value.trim().toLowerCase();
+  return !wanted || row.dataset.words.includes(wanted);
+}
+
+function hop(entry, fresh) {
+  const [from, to] = [PLACES[entry.source] ?? 0, PLACES[entry.target] ?? 1];
+  const side = Math.max(from, to) === 1 ? "left" : "right";
+  const way = to > from ? "onward" : "back";
+  const about = [entry.label, `${NAMES[entry.source]} to ${NAMES[entry.target]}`, entry.status ?? "event", took(entry)];
+  const button = h(
+    "button",
+    { type: "button", class: "hop-row", "aria-expanded": "false", "aria-label": about.filter(Boolean).join(", "), title: took(entry) },
+    h("span", { class: "hop-time" }, exactClock(entry.at_ms)),
+    h("span", { class: "hop-track" }, h("span", { class: "hop-label" }, h("span", {}, label(entry))), h("span", { class: "hop-arrow" })),
+    h("span", { class: `hop-status ${mood(entry.status)}` }, entry.status === null ? "event" : String(entry.status)),
+  );
+  const row = h(
+    "li",
+    {
+      class: `hop from-${entry.source} ${side} ${way} ${entry.status === null ? "event" : ""} ${/typing/i.test(entry.label) ? "quiet" : ""} ${fresh ? "fresh" : ""}`,
+      "data-testid": "wire-row", "data-label": entry.label, "data-source": entry.source, "data-target": entry.target, "data-status": entry.status,
+      "data-words": `${entry.label} ${entry.method} ${entry.path} ${entry.status ?? "event"} ${entry.source} ${entry.target}`.toLowerCase(),
+    },
+    button,
+  );
+  button.addEventListener("click", () => toggle(row, button, entry));
+  return row;
+}
+
+/** CONVERSATION_PARTICIPANT_CHANGED → participant changed: Salesforce's event names are long and say the obvious. */
+function label({ label: name }) {
+  return name.startsWith("CONVERSATION_") ? name.slice(13).toLowerCase().replaceAll("_", " ") : name;
+}
+
+function mood(status) {
+  if (status === null) return "";
+  return status < 400 ? "good" : "bad";
+}
+
+function took({ duration_ms: ms }) {
+  if (ms === null || ms === undefined) return "";
+  return ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms)} ms`;
+}
+
+async function toggle(row, button, entry) {
+  const open = button.getAttribute("aria-expanded") !== "true";
+  button.setAttribute("aria-expanded", String(open));
+  row.querySelector(".hop-detail")?.remove();
+  if (!open) return;
+  const box = h("div", { class: "hop-detail", "data-testid": "wire-detail" }, "…");
+  row.append(box);
+  const worked = await trying(get(`wire/${entry.id}`).then((detail) => box.replaceChildren(...contents(detail))));
+  if (!worked) box.replaceChildren("This exchange is no longer kept.");
+  box.scrollIntoView({ block: "nearest", behavior: "smooth" });
+}
+
+function contents(detail) {
+  const headers = Object.entries(detail.request_headers);
+  return [
+    h("p", { class: "address" }, [detail.method, detail.path].filter(Boolean).join(" ") || detail.label),
+    h("p", { class: "hop-time" }, [exactClock(detail.at_ms), took(detail)].filter(Boolean).join("  ·  ")),
+    headers.length ? h("h3", {}, "Headers") : null,
+    headers.length ? h("dl", {}, headers.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])) : null,
+    detail.request_body ? h("h3", {}, detail.status === null ? "Event" : "Request") : null,
+    detail.request_body ? code(detail.request_body, "Request body") : null,
+    detail.response_body ? h("h3", {}, `Answer ${detail.status ?? ""}`) : null,
+    detail.response_body ? code(detail.response_body, "Response body") : null,
+  ].filter(Boolean);
+}
+
+function moveBetweenRows(event) {
+  if (!event.target.classList.contains("hop-row")) return;
+  const step = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
+  if (!step) return;
+  event.preventDefault();
+  let row = event.target.parentElement[step];
+  while (row?.hidden) row = row[step];
+  row?.querySelector("button").focus();
+}
