@@ -46,9 +46,12 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
-    """An SQLAlchemy URL; a relative SQLite path has been resolved against the working directory."""
+    """An SQLAlchemy URL; a relative SQLite path has been resolved against the working directory.
 
-    url: str = "sqlite:///var/botkit.db"
+    It may hold a password, so it is no part of the repr.
+    """
+
+    url: str = field(default="sqlite:///var/botkit.db", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +94,20 @@ class MiawSettings:
         return self.organization_id[:15]
 
 
+DEFAULT_SYSTEM_TYPE = "salesforce-miaw"
+
+
 @dataclass(frozen=True, slots=True)
 class AgentSystemSettings:
-    """One entry of `agents.systems`. `settings` is what the system's own class understands (MiawSettings, …)."""
+    """One entry of `agents.systems`.
+
+    `settings` is what the system's own class understands: MiawSettings, or for a system of somebody else's its own part
+    of the YAML as a mapping, filled in, which may hold secrets and is no part of the repr.
+    """
 
     name: str
     type: str
-    settings: object
+    settings: object = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,76 @@
+"""`botkit check`: is this configuration good?"""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from botkit.cli import print_problems
+from botkit.config.load import load
+from botkit.config.settings import AgentSystemSettings, BotSettings, MiawSettings, Settings
+from botkit.errors import ConfigurationError
+
+
+@click.command()
+@click.option(
+    "--config",
+    "config",
+    metavar="FILE",
+    type=click.Path(),
+    default="config/botkit.yaml",
+    show_default=True,
+    help="The server's file; it names the bots' files.",
+)
+def check(config: str) -> None:
+    """Validate the configuration, and print every problem with its fix.
+
+    Reads FILE and every bot's file it names, fills in ${NAME}, ${NAME:-default} and ${file:/path}, and says all that
+    is wrong in one go, one line each:
+
+    \b
+      config/bots/acme.yaml:9: kore.client_secret: the variable KORE_CLIENT_SECRET is not set; set it, or …
+
+    Nothing is sent anywhere, and no secret is printed. Exits with 0 if all is well, with 1 if not.
+    """
+    try:
+        settings = load(config)
+    except ConfigurationError as error:
+        print_problems(error)
+        count = len(error.problems)
+        click.echo(f"{count} problem{'s' if count > 1 else ''} found", err=True)
+        raise click.exceptions.Exit(1) from None
+    for line in summary(config, settings):
+        click.echo(line)
+
+
+def summary(config: str, settings: Settings) -> list[str]:
+    """What a good configuration amounts to, without any secret in it."""
+    bots = len(settings.bots)
+    server = settings.server
+    lines = [
+        f"{config}: good, {bots} bot{'' if bots == 1 else 's'}",
+        f"  listens  http://{server.host}:{server.port}{server.prefix}",
+        f"  store    {_without_password(settings.store.url)}",
+    ]
+    if settings.security.insecure_http:
+        lines.append("  careful  security.insecure_http is on: for demos and tests on one machine only")
+    for bot in settings.bots.values():
+        lines.append(f"  bot      {bot.name} ({bot.id})")
+        lines += [f"           {_system(bot, system)}" for system in bot.agents.systems.values()]
+    return lines
+
+
+def _system(bot: BotSettings, system: AgentSystemSettings) -> str:
+    channels = [channel for channel, name in bot.agents.channels.items() if name == system.name]
+    if system.name == bot.agents.default:
+        channels.append("every other channel" if bot.agents.channels else "every channel")
+    serves = ", ".join(channels) or "no channel"
+    detail = ""
+    if isinstance(system.settings, MiawSettings):
+        detail = f" at {system.settings.base_url}, {system.settings.receive}"
+    return f"{system.name}: {system.type}{detail}; serves {serves}"
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"(//[^:/@]*):.*@", r"\1:…@", url)

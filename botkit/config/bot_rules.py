@@ -1,0 +1,123 @@
+"""What must be right in a bot's file beyond its schema: names that refer to each other, hosts, ids and URLs.
+
+Every rule looks only at values that are there and well formed, so that all rules can speak in one run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TypeVar
+
+from botkit.config.base_url import normalize_base_url
+from botkit.config.durations import parse_duration
+from botkit.config.hosts import parse_callback_host
+from botkit.config.organization_id import parse_organization_id
+from botkit.config.problems import UnusableValue, listed, nearest
+from botkit.config.settings import DEFAULT_SYSTEM_TYPE, DeliverySettings
+from botkit.config.validation import Checked
+
+NOT_YET = {"salesforce-live-chat"}
+"""Agent systems that are designed, but not part of this version."""
+
+T = TypeVar("T")
+
+
+def check_bot(checked: Checked, *, insecure_http: bool, known_types: Collection[str]) -> None:
+    """Complain of everything in one bot's file that its schema cannot see."""
+    hosts = checked.at("kore", "callback_hosts")
+    for index in range(len(hosts) if isinstance(hosts, list) else 0):
+        _try(checked, parse_callback_host, "kore", "callback_hosts", index)
+    _systems(checked, insecure_http=insecure_http, known_types=known_types)
+    _references(checked)
+    _retries(checked)
+    check_languages(checked, "handoff", "responses")
+
+
+def check_languages(checked: Checked, *path: str | int) -> None:
+    """Complain of a language that stands there twice in two spellings, such as zh_tw and zh-TW."""
+    first: dict[str, str] = {}
+    for language in checked.mapping(*path):
+        folded = language.replace("_", "-").casefold()
+        if folded in first:
+            what = f"is the same language as {first[folded]}"
+            checked.complain((*path, language), what, "put the messages under one of them")
+        first.setdefault(folded, language)
+
+
+def _try(checked: Checked, parse: Callable[[str], T], *path: str | int) -> None:
+    text = checked.text(*path)
+    if text is None:
+        return
+    try:
+        parse(text)
+    except UnusableValue as unusable:
+        checked.complain(path, f"{checked.shown(path)}{unusable.what}", unusable.fix)
+
+
+def _systems(checked: Checked, *, insecure_http: bool, known_types: Collection[str]) -> None:
+    for name in checked.mapping("agents", "systems"):
+        place = ("agents", "systems", name)
+        kind = checked.text(*place, "type") or DEFAULT_SYSTEM_TYPE
+        if kind == DEFAULT_SYSTEM_TYPE:
+            _try(checked, parse_organization_id, *place, "organization_id")
+            _try(
+                checked,
+                lambda text: normalize_base_url(text, insecure_http=insecure_http),
+                *place,
+                "organization_base_url",
+            )
+        elif kind not in known_types:
+            _unknown_type(checked, (*place, "type"), kind, known_types)
+
+
+def _unknown_type(checked: Checked, path: tuple[str, ...], kind: str, known: Collection[str]) -> None:
+    shown = checked.shown(path)
+    types = listed(sorted(known)) if known else DEFAULT_SYSTEM_TYPE
+    if kind in NOT_YET:
+        checked.complain(path, f"{shown}is not available yet in this version", f"use {types}")
+        return
+    meant = nearest(kind, known) if shown else None
+    fix = f"did you mean {meant}?" if meant else f"write {types}, or install the package that provides it"
+    checked.complain(path, f"{shown}is not an agent system that is installed", fix)
+
+
+def _references(checked: Checked) -> None:
+    systems = list(checked.mapping("agents", "systems"))
+    if not systems:
+        return
+    if checked.at("agents", "default") is None and len(systems) > 1:
+        # A default that is there but unfit has been complained of by the schema, and this says nothing then.
+        fix = f"add default: with one of {listed(systems)}"
+        checked.complain(("agents", "default"), "is missing, and there are several systems", fix)
+    places = [
+        ("agents", "default"),
+        *(("agents", "channels", c) for c in checked.mapping("agents", "channels")),
+    ]
+    for place in places:
+        name = checked.text(*place)
+        if name and name not in systems:
+            shown = checked.shown(place)
+            meant = nearest(name, systems) if shown else None
+            fix = (
+                f"did you mean {meant}?" if meant else f"write {listed(systems)}, or add it to agents.systems"
+            )
+            checked.complain(place, f"{shown}is not one of agents.systems", fix)
+
+
+def _retries(checked: Checked) -> None:
+    try:
+        first, slowest = (
+            parse_duration(value)
+            if isinstance(value := checked.at("delivery", key), str | int | float)
+            else default
+            for key, default in (
+                ("first_retry", DeliverySettings().first_retry),
+                ("slowest_retry", DeliverySettings().slowest_retry),
+            )
+        )
+    except UnusableValue:
+        return  # the schema has told which of the two is no duration
+    if first > slowest:
+        key = "first_retry" if checked.at("delivery", "first_retry") is not None else "slowest_retry"
+        what = "makes the first retry wait longer than the slowest one"
+        checked.complain(("delivery", key), what, "write a first_retry of at most slowest_retry")
