@@ -1,0 +1,57 @@
+"""What it means for the conversation when an effect failed for good."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from botkit.errors import AccessExpired, CallError, ConversationClosed
+from botkit.handoff.effects import (
+    AskRouting,
+    OpenAccess,
+    OutboundEffect,
+    SendToAgent,
+    SendToUser,
+    StartSession,
+)
+from botkit.handoff.events import Loss
+
+
+@dataclass(frozen=True, slots=True)
+class AgentsAreLost:
+    """The session cannot go on; `why` is one of `events.Loss`."""
+
+    session_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserIsLost:
+    """What the agents say does not reach the user any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class NothingIsLost:
+    """The effect is dropped, and the conversation goes on without it."""
+
+
+Meaning = AgentsAreLost | UserIsLost | NothingIsLost
+
+
+def what_failure_means(effect: OutboundEffect, error: CallError | None) -> Meaning:
+    """Judge a failure that will not be tried again; `error` is None for one nobody foresaw."""
+    if isinstance(effect, OpenAccess | StartSession | SendToAgent | AskRouting):
+        return AgentsAreLost(effect.session_id, loss_of(error))
+    if isinstance(effect, SendToUser):
+        return UserIsLost()
+    return NothingIsLost()
+
+
+def loss_of(error: CallError | None) -> str:
+    """Why the agents' side is lost, by the error it failed with."""
+    if isinstance(error, ConversationClosed):
+        return Loss.CLOSED
+    if isinstance(error, AccessExpired):
+        return Loss.EXPIRED
+    if error is not None and error.retryable:
+        return Loss.UNREACHABLE
+    return Loss.REFUSED

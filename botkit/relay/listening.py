@@ -1,0 +1,145 @@
+"""Taking the agents' events of one session into the ledger: in order, each once, nothing skipped.
+
+Streams are hints, lists are truth. Whatever brings events (a stream, a poll, a reconciliation before the end) goes through
+one `Intake`, which remembers how far the list has been read. That mark moves by lists alone: an event the stream brought
+early must not hide an older one it missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import cast
+
+import structlog
+
+from botkit.agents import AgentSystem
+from botkit.errors import AccessExpired, CallError, ConversationClosed
+from botkit.handoff.conversation import Access, ConversationId
+from botkit.handoff.events import Event, FromAgents, Noticed
+from botkit.ledger.interface import Committed, Input
+from botkit.relay.submitting import Submitter
+
+_log = structlog.get_logger("botkit.relay")
+
+_LOOK_BACK_MS = 300_000
+"""How far before the last committed position the first list after a start is read: what a stream missed just before the
+process died is found in it."""
+_REMEMBERED_KEYS = 32
+_MOST_HELD_NOTICES = 25
+
+
+class Intake:
+    """One agent session's way into the ledger. `access` is where it got to."""
+
+    __slots__ = (
+        "_committed",
+        "_held",
+        "_listed_ms",
+        "_lock",
+        "_recent",
+        "_submitter",
+        "access",
+        "conversation_id",
+        "session_id",
+    )
+
+    def __init__(
+        self,
+        conversation_id: ConversationId,
+        session_id: str,
+        access: Access,
+        submitter: Submitter,
+        committed: Callable[[FromAgents, Committed], None],
+    ) -> None:
+        self.conversation_id = conversation_id
+        self.session_id = session_id
+        self.access = access
+        self._submitter = submitter
+        self._committed = committed
+        self._listed_ms = max(0, access.high_water_ms - _LOOK_BACK_MS)
+        self._recent: deque[str] = deque(maxlen=_REMEMBERED_KEYS)
+        self._held = 0
+        self._lock = asyncio.Lock()
+
+    async def take(self, events: Sequence[FromAgents]) -> None:
+        """Submit events in order; returns when all are durable.
+
+        Raises:
+            LedgerClosed: the service is stopping.
+        """
+        async with self._lock:
+            await self._take(events)
+
+    async def reconcile(self, system: AgentSystem, streamed: Sequence[FromAgents] = ()) -> None:
+        """Read the list from where it was read last, and take it together with what the stream brought.
+
+        Raises:
+            CallError: the list could not be read; `streamed` has been taken all the same if the session is over.
+            LedgerClosed: the service is stopping.
+        """
+        async with self._lock:
+            try:
+                batch = await system.fetch(
+                    self.session_id, replace(self.access, high_water_ms=self._listed_ms)
+                )
+            except (AccessExpired, ConversationClosed):
+                await self._take(streamed)
+                raise
+            await self._take(merged(batch.events, streamed))
+            for event in batch.events:
+                self._listed_ms = max(self._listed_ms, event.high_water_ms)
+
+    async def _take(self, events: Iterable[FromAgents]) -> None:
+        for event in events:
+            if event.key and event.key in self._recent:
+                self._advance(event)
+                continue
+            if isinstance(event, Noticed) and self._held < _MOST_HELD_NOTICES:
+                # It changes nothing but the position, and the next event that matters carries a later one. The price of a
+                # crash in between is that this much is read again.
+                self._held += 1
+                self._advance(event)
+                continue
+            # One by one: if a commit failed and the next succeeded, two events would change places.
+            # The cast: an agent system yields subclasses of FromAgents, and those are all events.
+            given = Input(self.conversation_id, cast(Event, event))
+            committed = await self._submitter.submit(given)
+            self._held = 0
+            if event.key:
+                self._recent.append(event.key)
+            self._advance(event)
+            if committed is not None:
+                self._committed(event, committed)
+
+    def _advance(self, event: FromAgents) -> None:
+        position = event.position or self.access.position
+        high_water = max(event.high_water_ms, self.access.high_water_ms)
+        if position != self.access.position or high_water != self.access.high_water_ms:
+            self.access = replace(self.access, position=position, high_water_ms=high_water)
+
+
+def merged(listed: Sequence[FromAgents], streamed: Sequence[FromAgents]) -> list[FromAgents]:
+    """Both, in the list's order; what only the stream has (typing, entries newer than the list) comes after."""
+    if not streamed:
+        return list(listed)
+    known = {event.key for event in listed}
+    positions = {event.key: event.position for event in streamed if event.position}
+    ordered = [
+        replace(event, position=positions[event.key])
+        if not event.position and event.key in positions
+        else event
+        for event in listed
+    ]
+    ordered.extend(event for event in streamed if not event.key or event.key not in known)
+    return ordered
+
+
+async def reconcile_quietly(intake: Intake, system: AgentSystem) -> None:
+    """Read the list if it can be read: the last chance before an end, not a reason to hold it up."""
+    try:
+        await intake.reconcile(system)
+    except CallError as error:
+        _log.info("last_list_missing", session=intake.session_id, code=error.code, status=error.status)

@@ -1,0 +1,48 @@
+"""What the relay counts, as hooks that cost nothing when nobody listens."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+Outcome = Literal["delivered", "refused", "gave_up", "broken"]
+
+
+class RelayMetrics(Protocol):
+    """Implemented by `botkit.telemetry`. Called on the relay's loop; must not block.
+
+    `kind` is the name of the effect's class (``PassToBot``, ``SendToAgent``, …).
+    """
+
+    def effect_done(self, kind: str, outcome: Outcome) -> None:
+        """An effect left its lane."""
+
+    def effect_retried(self, kind: str) -> None:
+        """An attempt failed and will be repeated."""
+
+    def receivers_open(self, count: int) -> None:
+        """How many agent sessions are being listened to now."""
+
+    def reconnected(self, system: str) -> None:
+        """A receiver lost its stream and goes back for another."""
+
+    def noted(self, what: str) -> None:
+        """The rules asked for this to be counted (`effects.Note.what`)."""
+
+
+class NoMetrics:
+    """Counts nothing."""
+
+    def effect_done(self, kind: str, outcome: Outcome) -> None:
+        """Nothing."""
+
+    def effect_retried(self, kind: str) -> None:
+        """Nothing."""
+
+    def receivers_open(self, count: int) -> None:
+        """Nothing."""
+
+    def reconnected(self, system: str) -> None:
+        """Nothing."""
+
+    def noted(self, what: str) -> None:
+        """Nothing."""

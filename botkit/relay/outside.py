@@ -1,0 +1,58 @@
+"""The two sides a relay talks to: the XO platform and the agent systems, by bot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from botkit.agents import AgentSystem
+from botkit.config.settings import Settings
+from botkit.handoff.events import Content, TranscriptLine
+from botkit.ledger.interface import HookBody
+
+
+class Platform(Protocol):
+    """The XO platform as one bot sees it. Raises the errors of `botkit.errors.CallError`'s branch, nothing else.
+
+    `attempt_id` names the effect, not the attempt: it is the same each time the effect is tried.
+    """
+
+    async def pass_to_bot(self, hook: HookBody, *, attempt_id: str) -> None:
+        """Give the hook's user message to the bot."""
+
+    async def pass_to_user(self, hook: HookBody, *, attempt_id: str) -> None:
+        """Give the hook's bot message to the user."""
+
+    async def skip_bot_message(self, hook: HookBody, *, attempt_id: str) -> None:
+        """Say that the hook's bot message is not shown."""
+
+    async def send_to_user(
+        self, newest: HookBody, content: Content, *, agent_name: str, attempt_id: str
+    ) -> None:
+        """Show something to the user."""
+
+    async def clear_agent_session(self, newest: HookBody, *, attempt_id: str) -> None:
+        """Give the user back to the bot."""
+
+    async def extend_request(self, newest: HookBody, *, attempt_id: str) -> None:
+        """Keep the newest requestId usable."""
+
+    async def transcript(
+        self, newest: HookBody, *, limit: int, session_id: str
+    ) -> tuple[TranscriptLine, ...]:
+        """The conversation so far, oldest first; `session_id` is Kore's, empty if not known."""
+
+
+class Outside(Protocol):
+    """Finds who is meant. None stands for a bot or system that the configuration does not name (any more)."""
+
+    def platform(self, bot_id: str) -> Platform | None:
+        """The XO platform for this bot."""
+
+    def system(self, bot_id: str, name: str) -> AgentSystem | None:
+        """The agent system of this name in this bot's configuration."""
+
+
+Connect = Callable[[Settings], AbstractAsyncContextManager[Outside]]
+"""Opens what is needed to reach the outside, on the relay's loop, and closes it again."""

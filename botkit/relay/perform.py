@@ -1,0 +1,211 @@
+"""From an effect to the calls it stands for, and from their answer to the event that says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from botkit.agents import AgentSystem
+from botkit.config.settings import BotSettings
+from botkit.errors import CallError, CallRefused
+from botkit.handoff.conversation import ConversationId
+from botkit.handoff.effects import (
+    AskRouting,
+    ClearAgentSession,
+    EndSession,
+    ExtendRequest,
+    OpenAccess,
+    PassToBot,
+    PassToUser,
+    PlatformEffect,
+    SendToAgent,
+    SendToUser,
+    SkipBotMessage,
+    StartSession,
+    TypingToAgent,
+)
+from botkit.handoff.events import (
+    AccessGranted,
+    AgentsLost,
+    AgentsTook,
+    Event,
+    Loss,
+    RoutingKnown,
+    SessionStarted,
+    TranscriptLine,
+    UserLost,
+)
+from botkit.ledger.interface import HookBody, Ledger, OutboxItem
+from botkit.relay.clock import Clock
+from botkit.relay.failures import AgentsAreLost, Meaning, UserIsLost
+from botkit.relay.outside import Outside, Platform
+
+_log = structlog.get_logger("botkit.relay")
+
+Reconcile = Callable[[ConversationId, str], Awaitable[None]]
+"""Reads the list of an agent session once more, so that nothing said last is lost; does nothing if it cannot."""
+
+
+class Performer:
+    """Does one attempt of an effect. Raises `CallError` when the attempt came to nothing."""
+
+    def __init__(
+        self,
+        *,
+        outside: Outside,
+        ledger: Ledger,
+        bots: Mapping[str, BotSettings],
+        clock: Clock,
+        reconcile: Reconcile,
+    ) -> None:
+        self._outside = outside
+        self._ledger = ledger
+        self._bots = bots
+        self._clock = clock
+        self._reconcile = reconcile
+
+    async def perform(self, item: OutboxItem) -> Event | None:
+        """Carry out the item's effect once.
+
+        Returns:
+            The event that tells the rules of it, or None where they do not care.
+        """
+        effect = item.effect
+        match effect:
+            case (
+                PassToBot()
+                | PassToUser()
+                | SkipBotMessage()
+                | SendToUser()
+                | ClearAgentSession()
+                | ExtendRequest()
+            ):
+                await self._tell_platform(item, effect)
+                return None
+            case OpenAccess():
+                return await self._open(item, effect)
+            case StartSession(session_id, system, access):
+                await self._system(item, system).start(
+                    session_id, access, attributes=effect.attributes, language=effect.language
+                )
+                return SessionStarted(key=key_of(item), at=self._clock.now(), session_id=session_id)
+            case SendToAgent(session_id, system, access):
+                await self._system(item, system).send(
+                    session_id, access, message_id=effect.message_id, text=effect.text
+                )
+                return AgentsTook(
+                    key=key_of(item),
+                    at=self._clock.now(),
+                    session_id=session_id,
+                    message_id=effect.message_id,
+                )
+            case TypingToAgent(session_id, system, access):
+                await self._system(item, system).typing(session_id, access, started=effect.started)
+                return None
+            case AskRouting(session_id, system, access):
+                status = await self._system(item, system).routing(session_id, access)
+                if status == "over":
+                    await self._reconcile(item.conversation_id, session_id)
+                return RoutingKnown(
+                    key=key_of(item), at=self._clock.now(), session_id=session_id, status=status
+                )
+            case EndSession(session_id, system, access):
+                await self._system(item, system).end(session_id, access)
+                return None
+
+    async def after_failure(self, item: OutboxItem, meaning: Meaning) -> Event | None:
+        """The event that tells the rules of a failure for good."""
+        match meaning:
+            case AgentsAreLost(session_id, why):
+                if why == Loss.CLOSED:
+                    await self._reconcile(item.conversation_id, session_id)
+                return AgentsLost(key=key_of(item), at=self._clock.now(), session_id=session_id, why=why)
+            case UserIsLost():
+                conversation = self._ledger.conversation(item.conversation_id)
+                if conversation is None or conversation.session is None:
+                    return None
+                return UserLost(key=key_of(item), at=self._clock.now(), session_id=conversation.session.id)
+            case _:
+                return None
+
+    async def _tell_platform(self, item: OutboxItem, effect: PlatformEffect) -> None:
+        platform = self._platform(item)
+        attempt_id = f"botkit-{item.id}"
+        match effect:
+            case PassToBot():
+                await platform.pass_to_bot(own_hook(item), attempt_id=attempt_id)
+            case PassToUser():
+                await platform.pass_to_user(own_hook(item), attempt_id=attempt_id)
+            case SkipBotMessage():
+                await platform.skip_bot_message(own_hook(item), attempt_id=attempt_id)
+            case SendToUser(content, agent_name):
+                newest = self._newest_hook(item)
+                await platform.send_to_user(newest, content, agent_name=agent_name, attempt_id=attempt_id)
+            case ClearAgentSession():
+                await platform.clear_agent_session(self._newest_hook(item), attempt_id=attempt_id)
+            case ExtendRequest():
+                await platform.extend_request(self._newest_hook(item), attempt_id=attempt_id)
+
+    async def _open(self, item: OutboxItem, effect: OpenAccess) -> Event:
+        system = self._system(item, effect.system)
+        transcript = asyncio.ensure_future(self._transcript(item, effect))
+        try:
+            granted = await system.open(effect.session_id)
+            lines = await transcript
+        finally:
+            transcript.cancel()
+        return AccessGranted(
+            key=key_of(item),
+            at=self._clock.now(),
+            session_id=effect.session_id,
+            access=granted.access,
+            expires_at=granted.expires_at,
+            transcript=lines,
+        )
+
+    async def _transcript(self, item: OutboxItem, effect: OpenAccess) -> tuple[TranscriptLine, ...]:
+        """The talk so far, or nothing: an agent without a transcript is better than no agent."""
+        wanted = self._bots[item.conversation_id.bot_id].handoff.transcript
+        if wanted.limit <= 0:
+            return ()
+        try:
+            async with asyncio.timeout(wanted.timeout.total_seconds()):
+                return await self._platform(item).transcript(
+                    self._newest_hook(item), limit=wanted.limit, session_id=effect.platform_session_id
+                )
+        except (CallError, TimeoutError) as error:
+            code = error.code if isinstance(error, CallError) else "timeout"
+            _log.warning("transcript_missing", outbox_id=item.id, session=effect.session_id, code=code)
+            return ()
+
+    def _platform(self, item: OutboxItem) -> Platform:
+        platform = self._outside.platform(item.conversation_id.bot_id)
+        if platform is None:
+            raise CallRefused("find the bot", detail="the configuration does not name it any more")
+        return platform
+
+    def _system(self, item: OutboxItem, name: str) -> AgentSystem:
+        system = self._outside.system(item.conversation_id.bot_id, name)
+        if system is None:
+            raise CallRefused("find the agent system", detail="the configuration does not name it any more")
+        return system
+
+    def _newest_hook(self, item: OutboxItem) -> HookBody:
+        newest = self._ledger.newest_hook(item.conversation_id)
+        if newest is None:
+            raise CallRefused("address the user", detail="no payload of this conversation is kept any more")
+        return newest
+
+
+def own_hook(item: OutboxItem) -> HookBody:
+    """The hook an effect came from, for those that carry one."""
+    if item.hook is None:
+        raise CallRefused("read the hook", detail="the effect was written down without its payload")
+    return item.hook
+
+
+def key_of(item: OutboxItem) -> str:
+    """The key of the result's event: an effect has one result, however often it was tried."""
+    return f"effect/{item.id}"

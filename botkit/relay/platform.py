@@ -1,0 +1,87 @@
+"""The XO platform as one bot sees it: Kore's calls, carried by a transport."""
+
+from __future__ import annotations
+
+from botkit.config.settings import BotSettings
+from botkit.handoff.events import Content, TranscriptLine
+from botkit.http import Request, Transport
+from botkit.kore.calls import KoreCalls
+from botkit.kore.messages import read_messages
+from botkit.kore.replies import check_reply
+from botkit.ledger.interface import HookBody
+from botkit.relay.clock import Clock
+
+
+class KorePlatform:
+    """Implements `outside.Platform` for one bot."""
+
+    def __init__(self, bot: BotSettings, transport: Transport, *, insecure_http: bool, clock: Clock) -> None:
+        self._calls = KoreCalls(bot.kore, bot_id=bot.id, insecure_http=insecure_http, clock=clock.now)
+        self._transport = transport
+        self._clock = clock
+        self._transcript_seconds = bot.handoff.transcript.timeout.total_seconds()
+
+    async def pass_to_bot(self, hook: HookBody, *, attempt_id: str) -> None:
+        """Give the hook's user message to the bot."""
+        await self._send(
+            self._calls.pass_to_bot(hook.body, component_id=hook.component_id, delivery_id=attempt_id)
+        )
+
+    async def pass_to_user(self, hook: HookBody, *, attempt_id: str) -> None:
+        """Give the hook's bot message to the user."""
+        await self._send(
+            self._calls.pass_to_user(hook.body, component_id=hook.component_id, delivery_id=attempt_id)
+        )
+
+    async def skip_bot_message(self, hook: HookBody, *, attempt_id: str) -> None:
+        """Say that the hook's bot message is not shown: in Kore's words, the message to the user is skipped."""
+        await self._send(
+            self._calls.skip_user_message(hook.body, component_id=hook.component_id, delivery_id=attempt_id)
+        )
+
+    async def send_to_user(
+        self, newest: HookBody, content: Content, *, agent_name: str, attempt_id: str
+    ) -> None:
+        """Show something to the user."""
+        await self._send(
+            self._calls.send_to_user(
+                newest.body,
+                component_id=newest.component_id,
+                content=content,
+                agent_name=agent_name,
+                delivery_id=attempt_id,
+            )
+        )
+
+    async def clear_agent_session(self, newest: HookBody, *, attempt_id: str) -> None:
+        """Give the user back to the bot."""
+        await self._send(
+            self._calls.clear_agent_session(
+                newest.body, component_id=newest.component_id, delivery_id=attempt_id
+            )
+        )
+
+    async def extend_request(self, newest: HookBody, *, attempt_id: str) -> None:
+        """Keep the newest requestId usable."""
+        await self._send(
+            self._calls.extend_request(newest.body, component_id=newest.component_id, delivery_id=attempt_id)
+        )
+
+    async def transcript(
+        self, newest: HookBody, *, limit: int, session_id: str
+    ) -> tuple[TranscriptLine, ...]:
+        """The conversation so far, oldest first."""
+        request = self._calls.get_messages(
+            newest.body,
+            component_id=newest.component_id,
+            limit=limit,
+            timeout_seconds=self._transcript_seconds,
+        )
+        response = await self._transport.send(request)
+        check_reply(request.what, response, now=self._clock.now())
+        return read_messages(response.body, session_id=session_id)
+
+    async def _send(self, request: Request) -> None:
+        response = await self._transport.send(request)
+        if not 200 <= response.status < 300:
+            check_reply(request.what, response, now=self._clock.now())

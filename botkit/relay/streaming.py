@@ -1,0 +1,194 @@
+"""A receiver on an event stream: latency from the stream, certainty from the list.
+
+The list is read after every connect, at least every minute, and before an end is believed (protocols/salesforce-miaw.md,
+4.5: streams drop at any time, and a connection may look healthy and have missed an event).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import structlog
+
+from botkit.agents import AgentSystem, Batch
+from botkit.errors import AccessExpired, CallError, ConversationClosed, Unreachable
+from botkit.handoff.events import AgentSessionEnded, AgentsLost, FromAgents, Loss
+from botkit.ledger.interface import Input
+from botkit.relay.backoff import Backoff
+from botkit.relay.clock import Clock
+from botkit.relay.listening import Intake, reconcile_quietly
+from botkit.relay.metrics import RelayMetrics
+from botkit.relay.peers import Peer
+from botkit.relay.submitting import Submitter
+
+_log = structlog.get_logger("botkit.relay")
+
+RECONCILE_SECONDS = 60.0
+"""How old the last list may become, give or take a third, while the stream is up."""
+STABLE_SECONDS = 10.0
+"""A connection that lasted this long makes the backoff start anew."""
+_LAST_LISTS = 3
+
+
+class StreamReceiver:
+    """Listens to one session's stream, and goes back for another whenever it breaks."""
+
+    __slots__ = (
+        "_backoff", "_chance", "_clock", "_connected_once", "_connecting", "_failures", "_heard", "_intake",
+        "_metrics", "_name", "_next_list", "_peer", "_submitter", "_system",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        intake: Intake,
+        system: AgentSystem,
+        name: str,
+        *,
+        submitter: Submitter,
+        clock: Clock,
+        chance: Callable[[], float],
+        backoff: Backoff,
+        peer: Peer,
+        metrics: RelayMetrics,
+        connecting: asyncio.Semaphore,
+    ) -> None:
+        self._intake = intake
+        self._system = system
+        self._name = name
+        self._submitter = submitter
+        self._clock = clock
+        self._chance = chance
+        self._backoff = backoff
+        self._peer = peer
+        self._metrics = metrics
+        self._connecting = connecting
+        self._failures = 0
+        self._heard = clock.now()
+        self._connected_once = False
+        self._next_list = 0.0
+
+    async def run(self) -> None:
+        """Receive until the session is lost; the session's other ends cancel this task.
+
+        Raises:
+            LedgerClosed: the service is stopping.
+        """
+        while True:
+            why = await self._until_broken()
+            if why is None and self._clock.now() - self._heard > self._backoff.give_up_after:
+                why = Loss.UNREACHABLE
+            if why is not None:
+                await self._lose(why)
+                return
+            self._failures += 1
+            self._metrics.reconnected(self._name)
+            await self._clock.sleep(self._backoff.delay(self._failures, chance=self._chance()))
+
+    async def _until_broken(self) -> str | None:
+        """Listen to one connection; why the session is lost, or None when another connection may do."""
+        since = self._clock.now()
+        if not self._peer.may_try(since):
+            return None
+        self._connected_once = False
+        try:
+            await self._listen()
+        except AccessExpired:
+            return Loss.EXPIRED
+        except ConversationClosed:
+            await reconcile_quietly(self._intake, self._system)
+            return Loss.CLOSED
+        except CallError as error:
+            _log.info(
+                "stream_broken",
+                session=self._intake.session_id,
+                code=error.code,
+                status=error.status,
+                detail=error.detail,
+            )
+            if isinstance(error, Unreachable) and not self._connected_once:
+                self._peer.unreachable(self._clock.now())
+        if not self._connected_once:
+            return await self._list_instead()
+        if self._clock.now() - since >= STABLE_SECONDS:
+            self._failures = 0
+        return None
+
+    async def _listen(self) -> None:
+        async with self._connected() as batches:
+            async for batch in batches:
+                now = self._heard = self._clock.now()
+                events = batch.events
+                if now >= self._next_list or any(isinstance(event, AgentSessionEnded) for event in events):
+                    await self._reconcile(events)
+                elif events:
+                    await self._intake.take(events)
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[AsyncIterator[Batch]]:
+        """A stream whose first batch has come and been reconciled; few streams are opened at once."""
+        batches = self._system.listen(self._intake.session_id, self._intake.access)
+        try:
+            async with self._connecting:
+                first = await anext(batches, None)
+                if first is not None:
+                    self._connected_once = True
+                    self._heard = self._clock.now()
+                    self._peer.reached()
+                    await self._reconcile(first.events)
+            yield batches
+        finally:
+            if isinstance(batches, AsyncGenerator):
+                await batches.aclose()
+
+    async def _reconcile(self, streamed: Sequence[FromAgents]) -> None:
+        ending = any(isinstance(event, AgentSessionEnded) for event in streamed)
+        for attempt in range(1, _LAST_LISTS + 1):
+            try:
+                await self._intake.reconcile(self._system, streamed)
+            except CallError as error:
+                if not error.retryable or not ending or attempt == _LAST_LISTS:
+                    if isinstance(error, AccessExpired | ConversationClosed):
+                        raise
+                    # What the stream brought is taken; the list is asked again with the next sign of life.
+                    _log.info(
+                        "list_missing", session=self._intake.session_id, code=error.code, status=error.status
+                    )
+                    await self._intake.take(streamed)
+                    self._next_list = 0.0
+                    return
+                await self._clock.sleep(self._backoff.delay(attempt, chance=self._chance()))
+            else:
+                self._next_list = self._clock.now() + RECONCILE_SECONDS * (2 + 2 * self._chance()) / 3
+                return
+
+    async def _list_instead(self) -> str | None:
+        """There is no stream to be had (some proxies never let one through): the list keeps the conversation going."""
+        if not self._peer.may_try(self._clock.now()):
+            return None
+        try:
+            await self._intake.reconcile(self._system)
+        except AccessExpired:
+            return Loss.EXPIRED
+        except ConversationClosed:
+            return Loss.CLOSED
+        except CallError as error:
+            _log.info("list_missing", session=self._intake.session_id, code=error.code, status=error.status)
+            if isinstance(error, Unreachable):
+                self._peer.unreachable(self._clock.now())
+            return None
+        self._heard = self._clock.now()
+        self._peer.reached()
+        return None
+
+    async def _lose(self, why: str) -> None:
+        await lose(self._intake, why, submitter=self._submitter, clock=self._clock)
+
+
+async def lose(intake: Intake, why: str, *, submitter: Submitter, clock: Clock) -> None:
+    """Tell the rules that this session cannot be received any more."""
+    _log.warning("agents_lost", session=intake.session_id, why=why)
+    session_id = intake.session_id
+    lost = AgentsLost(key=f"lost/{session_id}", at=clock.now(), session_id=session_id, why=why)
+    await submitter.submit(Input(intake.conversation_id, lost))

@@ -1,0 +1,100 @@
+"""Alarm clocks of agent sessions, and the regular sweep. The timers themselves stand in the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+from apscheduler.jobstores.base import JobLookupError
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from botkit.errors import LedgerClosed, LedgerError
+from botkit.handoff.conversation import Conversation, ConversationId, Instant
+from botkit.handoff.events import TimerFired
+from botkit.ledger.interface import Input, Ledger
+from botkit.relay.clock import Clock
+from botkit.relay.submitting import Submitter
+
+_log = structlog.get_logger("botkit.relay")
+
+SWEEP_EVERY: Final = timedelta(minutes=10)
+KEEP: Final = timedelta(hours=6)
+"""How long inbox keys and ended conversations are remembered. A hook or an entry repeats within minutes; at thousands of
+messages a second, every hour kept is millions of rows."""
+
+
+class Timers:
+    """Arms and cancels; what comes due is submitted as `TimerFired`. Lives on one loop."""
+
+    def __init__(self, schedule: AsyncIOScheduler, submitter: Submitter, clock: Clock) -> None:
+        self._schedule = schedule
+        self._submitter = submitter
+        self._clock = clock
+        self._firing: set[asyncio.Task[None]] = set()
+
+    def arm(self, conversation_id: ConversationId, *, session_id: str, name: str, due: Instant) -> None:
+        """Wake the session at `due`; at once if that is past. Arming the same name again moves it."""
+        self._schedule.add_job(
+            self._fire,
+            "date",
+            run_date=datetime.fromtimestamp(due, UTC),
+            args=(conversation_id, session_id, name, due),
+            id=_job_id(session_id, name),
+            replace_existing=True,
+        )
+
+    def cancel(self, *, session_id: str, name: str) -> None:
+        """The alarm is not needed any more; it may have gone off already."""
+        try:
+            self._schedule.remove_job(_job_id(session_id, name))
+        except JobLookupError:
+            _log.debug("timer_was_gone", session=session_id, timer=name)
+
+    def resume(self, conversation: Conversation) -> None:
+        """Arm again what was armed when the process ended."""
+        session = conversation.session
+        if session is not None:
+            for timer in session.timers:
+                self.arm(conversation.id, session_id=session.id, name=timer.name, due=timer.due)
+
+    async def _fire(self, conversation_id: ConversationId, session_id: str, name: str, due: Instant) -> None:
+        # In a task of its own, and the job ends at once: a job that is still running when its timer is armed again and
+        # comes due would be left out by the scheduler, and that timer would be lost.
+        fired = TimerFired(key="", at=self._clock.now(), session_id=session_id, name=name, due=due)
+        task = asyncio.create_task(self._submit(Input(conversation_id, fired)))
+        self._firing.add(task)
+        task.add_done_callback(self._firing.discard)
+
+    async def _submit(self, given: Input) -> None:
+        try:
+            await self._submitter.submit(given)
+        except LedgerClosed:
+            _log.debug("timer_left_to_next_start")
+
+
+class Sweeper:
+    """Has the ledger forget what is old, now and then."""
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+
+    def start(self, schedule: AsyncIOScheduler) -> None:
+        """Sweep every `SWEEP_EVERY`."""
+        schedule.add_job(self.sweep, "interval", seconds=SWEEP_EVERY.total_seconds(), id="sweep")
+
+    async def sweep(self) -> None:
+        """Sweep once, off the loop."""
+        before = Instant(self._clock.now() - KEEP.total_seconds())
+        try:
+            rows = await asyncio.to_thread(self._ledger.sweep, before)
+        except LedgerError as error:
+            _log.warning("sweep_failed", code=error.code)
+        else:
+            _log.debug("swept", rows=rows)
+
+
+def _job_id(session_id: str, name: str) -> str:
+    return f"timer/{session_id}/{name}"
