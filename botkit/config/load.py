@@ -37,13 +37,14 @@ def load(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = No
     bots: list[BotFile] = []
     if checked is not None:
         _check_store(checked)
+        known_types = frozenset(entry.name for entry in entry_points(group=AGENT_SYSTEMS))
         for file in _bot_files(checked):
             bot = read_bot_file(
                 file,
                 environ=variables,
                 problems=problems,
                 insecure_http=checked.at("security", "insecure_http") is True,
-                known_types=frozenset(entry.name for entry in entry_points(group=AGENT_SYSTEMS)),
+                known_types=known_types,
             )
             if bot is not None:
                 bots.append(bot)

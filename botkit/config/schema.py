@@ -19,6 +19,7 @@ from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
 from botkit.config.durations import parse_duration
+from botkit.config.nodes import Plain
 from botkit.config.problems import UnusableValue
 
 SchemaNode = Mapping[str, Any]
@@ -66,11 +67,10 @@ class Schema:
             if isinstance(node.get(word), Mapping):
                 yield from self._branches(self.resolve(node[word]))
 
-    def errors(self, value: object) -> Iterator[ValidationError]:
+    def errors(self, value: Plain) -> Iterator[ValidationError]:
         """Everything the schema finds wrong with a value."""
         node = {**self.start, "$defs": self.root.get("$defs", {})}
-        validator: Validator = _Validator(node)
-        yield from validator.iter_errors(value)
+        yield from _Validator(node).iter_errors(value)
 
 
 @cache
@@ -131,4 +131,5 @@ def _max_duration(
     yield from _bound(validator, bound, instance, schema, lower=False)
 
 
-_Validator: Any = extend(Draft202012Validator, {"minDuration": _min_duration, "maxDuration": _max_duration})
+_OUR_WORDS = {"minDuration": _min_duration, "maxDuration": _max_duration}
+_Validator: Any = extend(Draft202012Validator, _OUR_WORDS)  # type: ignore[no-untyped-call]

@@ -103,17 +103,18 @@ def _explain(checked: Checked, error: ValidationError, schema: Schema) -> None:
     path: _Path = tuple(error.absolute_path)
     rule = error.schema if isinstance(error.schema, dict) else {}
     value: Any = error.validator_value
+    instance: Any = error.instance
     match error.validator:
         case "required":
             for key in value:
-                if key not in error.instance:
+                if key not in instance:
                     _missing(checked, (*path, key), schema.resolve(rule["properties"][key]))
         case "additionalProperties":
-            for key in error.instance:
+            for key in instance:
                 if key not in rule["properties"]:
                     _unknown(checked, (*path, key), list(rule["properties"]))
         case "type":
-            _wrong_type(checked, path, error.instance, [value] if isinstance(value, str) else value)
+            _wrong_type(checked, path, instance, [value] if isinstance(value, str) else value)
         case "enum" | "const":
             _not_allowed(checked, path, value if error.validator == "enum" else [value], rule)
         case _:
@@ -130,7 +131,8 @@ def _missing(checked: Checked, path: _Path, rule: SchemaNode) -> None:
 def _unknown(checked: Checked, path: _Path, known: list[str]) -> None:
     meant = nearest(str(path[-1]), known)
     fix = f"did you mean {meant}?" if meant else f"remove it; here can stand {listed(known)}"
-    checked.complain(path, "is not known here", fix)
+    # Told beside whatever is wrong with the value: it is the key that is wrong.
+    checked.problems.add(checked.file, locate(checked.root, path)[0], dotted(path), "is not known here", fix)
 
 
 def _wrong_type(checked: Checked, path: _Path, value: object, wanted: list[str]) -> None:
@@ -168,7 +170,7 @@ def _not_allowed(checked: Checked, path: _Path, allowed: list[object], rule: Sch
 def _not_like(checked: Checked, path: _Path, error: ValidationError, rule: SchemaNode) -> None:
     """Patterns, lengths and bounds; also of keys, whose error stands at the mapping they are in."""
     if "propertyNames" in error.schema_path:
-        path = (*path, error.instance)
+        path = (*path, str(error.instance))
         checked.complain(path, "is not a name that can stand here", rule["patternErrorMessage"])
         return
     shown = _shown(checked, path, rule)

@@ -80,6 +80,10 @@ class _Loader(yaml.SafeLoader):
             self.forward()
             super().scan_to_next_token()
 
+    def next_event(self) -> Event:
+        event: Event = self.get_event()  # type: ignore[no-untyped-call]
+        return event
+
 
 class _Composer:
     def __init__(self, file: Path, text: str, problems: Problems) -> None:
@@ -98,18 +102,17 @@ class _Composer:
             line = self._text.count("\n", 0, error.position) + 1
             raise _Stop(line, "holds a control character", "remove the invisible character") from None
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            raise _Stop(mark.line + 1 if mark else 1, *_syntax(error)) from None
+            raise _syntax(error, self._text) from None
 
     def _document(self, loader: _Loader) -> Node:
-        event = loader.get_event()
+        event = loader.next_event()
         while isinstance(event, StreamStartEvent | DocumentStartEvent):
-            event = loader.get_event()
+            event = loader.next_event()
         if isinstance(event, StreamEndEvent):
             raise _Stop(1, "is empty", "see the commented example in config/")
         node, _ = self._node(loader, event, ())
-        loader.get_event()
-        event = loader.get_event()
+        loader.next_event()
+        event = loader.next_event()
         if not isinstance(event, StreamEndEvent):
             raise _Stop(_line(event), "a second document begins here", "keep one document; remove the ---")
         return node
@@ -156,11 +159,11 @@ class _Composer:
         entries: dict[str, Entry] = {}
         total = 1
         self._grow(1, start, path)
-        while not isinstance(key := loader.get_event(), CollectionEndEvent):
+        while not isinstance(key := loader.next_event(), CollectionEndEvent):
             if not isinstance(key, ScalarEvent):
                 raise _Stop(_line(key), "a key that is not a text", "write key: value", dotted(path))
             here = (*path, key.value)
-            node, size = self._node(loader, loader.get_event(), here)
+            node, size = self._node(loader, loader.next_event(), here)
             self._grow(1, key, here)
             total += size + 1
             if key.value in entries:
@@ -175,7 +178,7 @@ class _Composer:
         items: list[Node] = []
         total = 1
         self._grow(1, start, path)
-        while not isinstance(event := loader.get_event(), CollectionEndEvent):
+        while not isinstance(event := loader.next_event(), CollectionEndEvent):
             node, size = self._node(loader, event, (*path, len(items)))
             self._grow(1, event, path)
             total += size
@@ -199,20 +202,33 @@ def _line(event: Event) -> int:
     return mark.line + 1 if mark else 1
 
 
-def _syntax(error: yaml.MarkedYAMLError) -> tuple[str, str]:
+def _syntax(error: yaml.MarkedYAMLError, text: str) -> _Stop:
     """The parser's complaint without what it quotes from the file, which may be part of a secret."""
-    problem = re.sub(r"'(?!<)[^']{2,}'|\"[^\"]{2,}\"", "…", error.problem or "cannot be parsed")
-    context = error.context or ""
-    if "'\\t'" in problem:
+    mark, context = error.problem_mark or error.context_mark, error.context or ""
+    problem = re.sub(r"'([^']*)'", _unquoted, error.problem or "cannot be parsed")
+    line = mark.line + 1 if mark else 1
+    if "quoted scalar" in context and error.context_mark:
+        line, fix = error.context_mark.line + 1, "close the quote"
+    elif "\\t" in problem:
         fix = "indent with spaces, not tabs"
     elif "flow" in context:
         fix = 'close every bracket, and put "${…}" in quotes inside {…} and […]'
-    elif "FlowMappingStart" in problem or "got '{'" in problem or "found '{'" in problem:
-        fix = "indent the { of pasted JSON deeper than its key"
+    elif _pasted_flush_left(text, line):
+        fix = "indent pasted JSON deeper than the key it stands under"
     elif "mapping values" in problem or "':'" in problem:
         fix = "write key: value with a space, and put texts that contain ': ' in quotes"
-    elif "%" in problem or "cannot start any token" in problem:
+    elif "cannot start any token" in problem:
         fix = "put the text in quotes"
     else:
         fix = "check the indentation and the quotes of this line and the one above"
-    return f"is not YAML: {problem}", fix
+    return _Stop(line, f"is not YAML: {problem}", fix)
+
+
+def _unquoted(quoted: re.Match[str]) -> str:
+    """One character and the parser's own names (`<block end>`) stay; anything longer may be what people wrote."""
+    return quoted.group() if len(quoted[1]) <= 2 or quoted[1].startswith("<") else "…"
+
+
+def _pasted_flush_left(text: str, line: int) -> bool:
+    """Does JSON begin at the left margin, below a key, in the line of a complaint or the one above?"""
+    return any(above.startswith("{") for above in text.splitlines()[max(1, line - 2) : line])
