@@ -121,9 +121,10 @@ class Engine:
 
     async def close(self, seconds: float) -> None:
         """Stop receiving, let attempts under way finish for `seconds`, and stop."""
-        self._schedule.shutdown(wait=False)
         await self._receivers.close()
+        self._schedule.shutdown(wait=False)
         await self._lanes.close(seconds)
+        await self._timers.close(seconds)
         await self._receipts.close()
 
     def _carry_out(self, conversation: Conversation, effect: Effect) -> None:

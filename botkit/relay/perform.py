@@ -132,7 +132,7 @@ class Performer:
 
     async def _tell_platform(self, item: OutboxItem, effect: PlatformEffect) -> None:
         platform = self._platform(item)
-        attempt_id = f"botkit-{item.id}"
+        attempt_id = f"botkit-{identity(item)}"
         match effect:
             case PassToBot():
                 await platform.pass_to_bot(own_hook(item), attempt_id=attempt_id)
@@ -208,4 +208,12 @@ def own_hook(item: OutboxItem) -> HookBody:
 
 def key_of(item: OutboxItem) -> str:
     """The key of the result's event: an effect has one result, however often it was tried."""
-    return f"effect/{item.id}"
+    return f"effect/{identity(item)}"
+
+
+def identity(item: OutboxItem) -> str:
+    """Names one effect for good: the same on every attempt and after a restart, and never another's.
+
+    The outbox id alone would not do: a store may number from the start again once its outbox was empty.
+    """
+    return f"{item.id}-{item.created_at!r}"

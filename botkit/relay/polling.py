@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import structlog
-from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from botkit.agents import AgentSystem
-from botkit.errors import AccessExpired, CallError, ConversationClosed, LedgerClosed, Unreachable
+from botkit.errors import AccessExpired, CallError, ConversationClosed, Unreachable
 from botkit.handoff.events import Loss
 from botkit.relay.backoff import Backoff
 from botkit.relay.clock import Clock
@@ -27,7 +26,7 @@ class PollReceiver:
     """Reads one session's list every `poll_interval`."""
 
     __slots__ = (
-        "_backoff", "_chance", "_clock", "_failures", "_heard", "_intake", "_not_before", "_over", "_peer",
+        "_backoff", "_chance", "_clock", "_due", "_failures", "_heard", "_intake", "_not_before", "_peer",
         "_schedule", "_submitter", "_system",
     )  # fmt: skip
 
@@ -54,7 +53,7 @@ class PollReceiver:
         self._failures = 0
         self._heard = clock.now()
         self._not_before = 0.0
-        self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._due = asyncio.Event()
 
     async def run(self) -> None:
         """Poll until the session is lost; the session's other ends cancel this task.
@@ -62,69 +61,58 @@ class PollReceiver:
         Raises:
             LedgerClosed: the service is stopping.
         """
-        self._over = asyncio.get_running_loop().create_future()
-        await self.poll()
         interval = self._system.capabilities.poll_interval
-        # Conversations that started together (a restart) are spread over the interval.
-        begin = datetime.now(UTC) + interval * self._chance() + timedelta(milliseconds=1)
         job_id = f"poll/{self._intake.session_id}"
         self._schedule.add_job(
-            self.poll,
+            self._ring,
             "interval",
             seconds=interval.total_seconds(),
-            start_date=begin,
+            # Conversations that started together (a restart) are spread over the interval.
+            start_date=datetime.now(UTC) + interval * self._chance(),
             id=job_id,
             replace_existing=True,
         )
         try:
-            why = await self._over
+            why = await self._poll()
+            while why is None:
+                await self._due.wait()
+                self._due.clear()
+                why = await self._poll()
         finally:
-            try:
-                self._schedule.remove_job(job_id)
-            except JobLookupError:
-                _log.debug("poll_was_gone", session=self._intake.session_id)
+            self._schedule.remove_job(job_id)
         await lose(self._intake, why, submitter=self._submitter, clock=self._clock)
 
-    async def poll(self) -> None:
-        """Read the list once, unless the other side has to be left alone for now."""
+    async def _ring(self) -> None:
+        """The job. It only says that a poll is due: the poll itself belongs to the receiver's task and ends with it."""
+        self._due.set()
+
+    async def _poll(self) -> str | None:
+        """Read the list once, unless the other side has to be left alone for now; why the session is lost, or None."""
         now = self._clock.now()
-        if self._over.done() or now < self._not_before:
-            return
+        if now < self._not_before:
+            return None
         if not self._peer.may_try(now):
-            self._give_up_in_time()
-            return
+            return self._patience_over()
         try:
             await self._intake.reconcile(self._system)
         except AccessExpired:
-            self._end(Loss.EXPIRED)
+            return Loss.EXPIRED
         except ConversationClosed:
-            self._end(Loss.CLOSED)
-        except LedgerClosed as closed:
-            if not self._over.done():
-                self._over.set_exception(closed)
+            return Loss.CLOSED
         except CallError as error:
-            self._failed(error)
-        else:
-            self._peer.reached()
-            self._heard = self._clock.now()
-            self._failures = 0
+            self._failures += 1
+            wait = self._backoff.delay(self._failures, chance=self._chance())
+            self._not_before = now + max(wait, error.retry_after or 0.0)
+            _log.info("poll_failed", session=self._intake.session_id, code=error.code, status=error.status)
+            if isinstance(error, Unreachable):
+                self._peer.unreachable(self._clock.now())
+            else:
+                self._peer.reached()
+            return self._patience_over()
+        self._peer.reached()
+        self._heard = self._clock.now()
+        self._failures = 0
+        return None
 
-    def _failed(self, error: CallError) -> None:
-        now = self._clock.now()
-        self._failures += 1
-        wait = self._backoff.delay(self._failures, chance=self._chance())
-        self._not_before = now + max(wait, error.retry_after or 0.0)
-        _log.info("poll_failed", session=self._intake.session_id, code=error.code, status=error.status)
-        if isinstance(error, Unreachable):
-            self._peer.unreachable(now)
-        else:
-            self._peer.reached()
-        self._give_up_in_time()
-
-    def _give_up_in_time(self) -> None:
-        if self._clock.now() - self._heard > self._backoff.give_up_after:
-            self._end(Loss.UNREACHABLE)
-
-    def _end(self, why: str) -> None:
-        if not self._over.done():
-            self._over.set_result(why)
+    def _patience_over(self) -> str | None:
+        return Loss.UNREACHABLE if self._clock.now() - self._heard > self._backoff.give_up_after else None

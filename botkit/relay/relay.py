@@ -16,6 +16,7 @@ import structlog
 
 from botkit.config.settings import Settings
 from botkit.ledger.interface import Committed, Ledger
+from botkit.relay import connecting
 from botkit.relay.clock import Clock, SystemClock
 from botkit.relay.engine import Engine
 from botkit.relay.metrics import NoMetrics, RelayMetrics
@@ -48,14 +49,14 @@ class Relay:
         metrics: RelayMetrics | None = None,
         clock: Clock | None = None,
         chance: Callable[[], float] = random.random,
-        connect: Connect | None = None,
+        connect: Connect = connecting.connect,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._metrics = metrics or NoMetrics()
         self._clock = clock or SystemClock()
         self._chance = chance
-        self._connect = connect
+        self._connect: Connect = connect
         self._lock = threading.Lock()
         self._early: list[Sequence[Committed]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -131,11 +132,7 @@ class Relay:
             loop.close()
 
     async def _main(self) -> None:
-        if self._connect is None:
-            from botkit.relay.connecting import connect
-        else:
-            connect = self._connect
-        async with connect(self._settings) as outside:
+        async with self._connect(self._settings) as outside:
             engine = Engine(
                 self._settings,
                 self._ledger,

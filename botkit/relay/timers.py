@@ -59,6 +59,13 @@ class Timers:
             for timer in session.timers:
                 self.arm(conversation.id, session_id=session.id, name=timer.name, due=timer.due)
 
+    async def close(self, seconds: float) -> None:
+        """Let what came due reach the ledger, for at most `seconds`; the rest is armed again by the next start."""
+        if self._firing:
+            _, late = await asyncio.wait(self._firing, timeout=seconds)
+            for task in late:
+                task.cancel()
+
     async def _fire(self, conversation_id: ConversationId, session_id: str, name: str, due: Instant) -> None:
         # In a task of its own, and the job ends at once: a job that is still running when its timer is armed again and
         # comes due would be left out by the scheduler, and that timer would be lost.
