@@ -1,1 +1,1 @@
-"""What BotKit says to Salesforce: Messaging for In-App and Web. No sockets in here."""
+"""What we say to Salesforce. `miaw`: Messaging for In-App and Web. No I/O but through `botkit.http.Transport`."""

@@ -1,0 +1,155 @@
+"""The event-stream format of the WHATWG HTML standard (9.2.6): bytes in, as they come, and events out.
+
+A parser of our own because the libraries at hand mis-handle streams that begin with a byte order mark or break off in the
+middle of an event. An event that is not ended by a blank line is never given out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+MAX_EVENT_BYTES = 1_000_000
+"""An event with more data than this (or a single longer line) is left out: it stays in the list of entries."""
+
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEvent:
+    """One event. `data` is UTF-8 as it came; `id` is the stream's last event id at this event."""
+
+    type: str
+    data: bytes = field(repr=False)
+    id: str
+
+
+class EventStream:
+    """Parses one connection's bytes. `last_event_id` may start with an earlier connection's.
+
+    Attributes:
+        last_event_id: what to send as Last-Event-Id to go on from here.
+        retry_ms: the reconnection time the server asked for, if it did.
+        oversized: how many events were left out for their size.
+    """
+
+    __slots__ = (
+        "_after_cr",
+        "_at_start",
+        "_data",
+        "_data_bytes",
+        "_id",
+        "_partial",
+        "_partial_bytes",
+        "_skipping_line",
+        "_too_big",
+        "_type",
+        "last_event_id",
+        "oversized",
+        "retry_ms",
+    )
+
+    def __init__(self, last_event_id: str = "") -> None:
+        self.last_event_id = last_event_id
+        self.retry_ms: int | None = None
+        self.oversized = 0
+        self._id = last_event_id
+        self._type = ""
+        self._data: list[bytes] = []
+        self._data_bytes = 0
+        self._too_big = False
+        # The line that has not ended yet. Pieces, joined once: a long line in small chunks stays linear.
+        self._partial: list[bytes] = []
+        self._partial_bytes = 0
+        self._skipping_line = False
+        self._after_cr = False
+        self._at_start = True
+
+    @property
+    def between_lines(self) -> bool:
+        """Whether the last byte fed ended a line."""
+        return not self._partial_bytes and not self._skipping_line
+
+    def feed(self, chunk: bytes) -> list[ServerEvent]:
+        """Take the next bytes and give out the events they complete."""
+        if self._after_cr and chunk:
+            # A CR ended the last line at once; the LF that may follow belongs to it.
+            self._after_cr = False
+            if chunk[0] == 0x0A:
+                chunk = chunk[1:]
+        events: list[ServerEvent] = []
+        if not chunk:
+            return events
+        lines = chunk.splitlines()  # bytes split at LF, CR and CRLF only, as the standard wants
+        last = chunk[-1]
+        unfinished = b"" if last in b"\r\n" else lines.pop()
+        self._after_cr = last == 0x0D
+        for line in lines:
+            if self._partial_bytes or self._skipping_line:
+                whole = self._completed(line)
+                if whole is None:
+                    continue
+                line = whole
+            if self._at_start:
+                self._at_start = False
+                line = line.removeprefix(_BOM)
+            if line:
+                self._field(line)
+            elif (event := self._dispatched()) is not None:
+                events.append(event)
+        if unfinished:
+            self._keep(unfinished)
+        return events
+
+    def _keep(self, piece: bytes) -> None:
+        if self._skipping_line:
+            return
+        self._partial.append(piece)
+        self._partial_bytes += len(piece)
+        if self._partial_bytes > MAX_EVENT_BYTES:
+            self._partial.clear()
+            self._partial_bytes = 0
+            self._skipping_line = self._too_big = True
+
+    def _completed(self, rest: bytes) -> bytes | None:
+        """The whole line that `rest` ends; None for one that was too long."""
+        if self._skipping_line:
+            self._skipping_line = self._at_start = False
+            return None
+        self._partial.append(rest)
+        line = b"".join(self._partial)
+        self._partial.clear()
+        self._partial_bytes = 0
+        return line
+
+    def _field(self, line: bytes) -> None:
+        name, colon, value = line.partition(b":")
+        if colon and value[:1] == b" ":
+            value = value[1:]
+        if name == b"data":
+            self._data_bytes += len(value) + 1
+            if self._data_bytes > MAX_EVENT_BYTES:
+                self._too_big = True
+                self._data.clear()
+            if not self._too_big:
+                self._data.append(value)
+        elif name == b"event":
+            self._type = value.decode(errors="replace")
+        elif name == b"id":
+            if b"\0" not in value:
+                self._id = value.decode(errors="replace")
+        elif name == b"retry" and value.isdigit() and len(value) < 10:
+            self.retry_ms = int(value)
+        # A comment (an empty name) or an unknown field is ignored.
+
+    def _dispatched(self) -> ServerEvent | None:
+        self.last_event_id = self._id
+        event = None
+        if self._too_big:
+            self.oversized += 1
+        elif self._data:
+            event = ServerEvent(self._type or "message", b"\n".join(self._data), self._id)
+        self._type = ""
+        self._data = []
+        self._data_bytes = 0
+        self._too_big = False
+        return event

@@ -1,0 +1,259 @@
+"""Salesforce MIAW as an agent system of BotKit: the calls put together to what `botkit.agents.AgentSystem` promises.
+
+One guest token per conversation, because tokens and streams belong to a subject (protocols/salesforce-miaw.md 1.6). The
+conversation's id is the agent session's id, so creating it twice is the same conversation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from botkit.agents import Batch, Capabilities, Granted
+from botkit.config.settings import MiawSettings
+from botkit.errors import AccessExpired, CallRefused, ConversationClosed, NewSessionRequired
+from botkit.handoff.conversation import Access, Instant
+from botkit.handoff.events import FromAgents
+from botkit.http import Request, Response, Transport
+from botkit.salesforce.miaw.conversations import MiawCalls
+from botkit.salesforce.miaw.entries import read_entry, read_envelope
+from botkit.salesforce.miaw.events import EventStream, ServerEvent
+from botkit.salesforce.miaw.history import Settled, read_history
+from botkit.salesforce.miaw.pacing import Pace
+from botkit.salesforce.miaw.replies import check, check_setup, check_stream, says_expired
+from botkit.salesforce.miaw.tokens import guest_token_request, read_token
+from botkit.salesforce.miaw.wire import decoded, members, text
+
+SILENCE_SECONDS = 90.0
+"""The ping interval is not documented; Salesforce's own sample gives a silent stream up after 90 s (4.2)."""
+
+MAX_TEXT = 10_000
+"""Not documented; what the protocol document assumes (6)."""
+
+_REMEMBERED_SESSIONS = 20_000
+
+_ROUTING: Mapping[str, Literal["searching", "present", "over"]] = {
+    # 2.3: asked after an agent left, NEEDS_ROUTING means that nobody is looked for any more.
+    "INITIAL": "searching",
+    "TRANSFER": "searching",
+    "ROUTED": "present",
+    "NEEDS_ROUTING": "over",
+}
+
+
+class _Credentials(msgspec.Struct, frozen=True, rename="camel"):
+    """What `Access.credentials` holds, as JSON."""
+
+    access_token: str
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What makes things smoother while the process lives, and is not needed to go on after a restart."""
+
+    pace: Pace
+    new_session: tuple[Mapping[str, str], str] | None = field(default=None, repr=False)
+    settled: Settled | None = None
+
+
+class MiawSystem:
+    """One MIAW deployment (`type: salesforce-miaw`).
+
+    Args:
+        name: the system's name in the bot's YAML.
+        settings: a `MiawSettings`.
+        transport: carries the requests.
+        clock: epoch seconds.
+        monotonic: seconds that never go back.
+        sleep: waits for some seconds.
+        new_id: draws a UUID.
+
+    Raises:
+        TypeError: `settings` is of another agent system.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: object,
+        transport: Transport,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    ) -> None:
+        if not isinstance(settings, MiawSettings):
+            raise TypeError(f"{name}: salesforce-miaw takes MiawSettings, not {type(settings).__name__}")
+        self.name = name
+        self.capabilities = Capabilities(
+            max_text=MAX_TEXT,
+            takes_text_before_agent=True,
+            receive=settings.receive,
+            poll_interval=settings.poll_interval,
+        )
+        self._settings = settings
+        self._calls = MiawCalls(settings)
+        self._transport = transport
+        self._clock = clock
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._new_id = new_id
+        self._memories: OrderedDict[str, _Memory] = OrderedDict()
+
+    async def open(self, session_id: str) -> Granted:
+        """Get a guest token. A second one for the same session is another guest; the first is then forgotten."""
+        request = guest_token_request(self._settings)
+        response = await self._transport.send(request)
+        token = read_token(check_setup(request.what, response, now=self._clock()))
+        credentials = msgspec.json.encode(_Credentials(token.access_token)).decode()
+        expires_at = None if token.expires_at is None else Instant(token.expires_at)
+        return Granted(Access(credentials, position=token.last_event_id), expires_at)
+
+    async def start(
+        self, session_id: str, access: Access, *, attributes: Sequence[tuple[str, str]], language: str
+    ) -> None:
+        """Create the conversation; that alone starts routing (2.1)."""
+        wanted = dict(attributes)
+        self._memory(session_id).new_session = (wanted, language)
+        token = _token(access)
+        request = self._calls.create(token, session_id, attributes=wanted, language=language)
+        response = await self._transport.send(request)
+        if response.status == 409:
+            # It exists: an earlier attempt of ours whose answer was lost, if our token may look at it.
+            await self._in_conversation(self._calls.status(token, session_id))
+            return
+        if response.status == 401:
+            raise AccessExpired(request.what, status=401)
+        check_setup(request.what, response, now=self._clock())
+
+    async def send(self, session_id: str, access: Access, *, message_id: str, text: str) -> None:
+        """Say something as the user; waits its turn when 22 messages have gone in the last minute.
+
+        A 417 means that the messaging session is over and the deployment wants pre-chat for a new one (3.1): the same
+        message is sent once more with it, as long as this process still knows the attributes the session began with.
+        """
+        token, memory = _token(access), self._memory(session_id)
+        await memory.pace.turn()
+        request = self._calls.send(token, session_id, message_id=message_id, text=text)
+        try:
+            await self._in_conversation(request)
+        except NewSessionRequired:
+            if memory.new_session is None:
+                raise
+            await memory.pace.turn()
+            await self._in_conversation(
+                self._calls.send(
+                    token, session_id, message_id=message_id, text=text, new_session=memory.new_session
+                )
+            )
+
+    async def typing(self, session_id: str, access: Access, *, started: bool) -> None:
+        """Show the user's typing to the agent, or that it stopped."""
+        await self._in_conversation(
+            self._calls.typing(_token(access), session_id, entry_id=self._new_id(), started=started)
+        )
+
+    async def acknowledge(self, session_id: str, access: Access, *, entry_ids: Sequence[str]) -> None:
+        """Delivery receipts. An entry's receipt has the same id on every attempt."""
+        acks = [(_receipt_id(session_id, entry_id), entry_id) for entry_id in entry_ids]
+        if acks:
+            await self._in_conversation(self._calls.acknowledge(_token(access), session_id, acks=acks))
+
+    async def routing(self, session_id: str, access: Access) -> Literal["searching", "present", "over"]:
+        """Ask the routing status. A status not seen yet counts as searching: nobody is dropped for a new word."""
+        try:
+            response = await self._in_conversation(self._calls.status(_token(access), session_id))
+        except ConversationClosed:
+            return "over"
+        return _ROUTING.get(text(members(decoded(response.body)).get("routingStatus")).upper(), "searching")
+
+    async def end(self, session_id: str, access: Access) -> None:
+        """End the messaging session, then close the conversation, so that no later message can open a new session."""
+        token = _token(access)
+        for request in (self._calls.end_session(token, session_id), self._calls.close(token, session_id)):
+            try:
+                await self._in_conversation(request)
+            except (ConversationClosed, CallRefused):
+                # Nothing left to end, or not ours any more. A refused end of the session does not keep the
+                # conversation from being closed; a refused close cannot be helped by asking again.
+                continue
+        self._memories.pop(session_id, None)
+
+    async def listen(self, session_id: str, access: Access) -> AsyncIterator[Batch]:
+        """Events of the stream from `access.position` on; one batch per arrival, empty for keep-alives."""
+        request = self._calls.stream(_token(access), last_event_id=access.position)
+        async with self._transport.stream(request, silence_seconds=SILENCE_SECONDS) as stream:
+            kind = stream.headers.get("Content-Type", "text/event-stream")
+            if stream.status != 200 or not kind.lower().startswith("text/event-stream"):
+                refusal = Response(stream.status, stream.headers, await stream.read())
+                check_stream(request.what, refusal, now=self._clock())
+            yield Batch(())
+            parser = EventStream(access.position)
+            async for chunk in stream.chunks():
+                if parser.between_lines and chunk[:1] in (b"{", b"J") and says_expired(chunk):
+                    # The gateway's own words in a stream that was fine (1.6); no line of an event begins like this.
+                    raise AccessExpired(request.what, detail="the token expired while the stream was open")
+                arrived = parser.feed(chunk)
+                if arrived or parser.between_lines:
+                    yield Batch(self._from_stream(session_id, arrived))
+
+    async def fetch(self, session_id: str, access: Access) -> Batch:
+        """Everything since `access.high_water_ms`, with a little overlap, in the server's order."""
+        token, memory = _token(access), self._memory(session_id)
+
+        async def page(since_ms: int) -> Response:
+            return await self._in_conversation(self._calls.entries(token, session_id, since_ms=since_ms))
+
+        events, memory.settled = await read_history(
+            page,
+            session_id=session_id,
+            since_ms=access.high_water_ms,
+            at=Instant(self._clock()),
+            settled=memory.settled,
+        )
+        return Batch(events)
+
+    def _from_stream(self, session_id: str, arrived: Sequence[ServerEvent]) -> tuple[FromAgents, ...]:
+        at = Instant(self._clock())
+        events: list[FromAgents] = []
+        for event in arrived:
+            if event.type == "ping":
+                continue
+            conversation_id, entry = read_envelope(event.data)
+            # One stream carries every conversation of the token's subject (4.5). Ours has one, but filter anyway.
+            if entry and conversation_id.lower() == session_id:
+                events.extend(read_entry(entry, session_id=session_id, at=at, position=event.id))
+        return tuple(events)
+
+    async def _in_conversation(self, request: Request) -> Response:
+        return check(request.what, await self._transport.send(request), now=self._clock())
+
+    def _memory(self, session_id: str) -> _Memory:
+        memory = self._memories.get(session_id)
+        if memory is None:
+            memory = self._memories[session_id] = _Memory(Pace(clock=self._monotonic, sleep=self._sleep))
+            if len(self._memories) > _REMEMBERED_SESSIONS:
+                self._memories.popitem(last=False)
+        return memory
+
+
+_decode_credentials = msgspec.json.Decoder(_Credentials).decode
+
+
+def _token(access: Access) -> str:
+    try:
+        return _decode_credentials(access.credentials).access_token
+    except msgspec.DecodeError:
+        raise AccessExpired("use the stored access", detail="it is not one of salesforce-miaw's") from None
+
+
+def _receipt_id(session_id: str, entry_id: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"botkit:receipt:{session_id}/{entry_id}"))
