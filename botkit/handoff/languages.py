@@ -21,27 +21,26 @@ _SCRIPT = re.compile(r"[a-z]{4}")
 _REGION = re.compile(r"[a-z]{2}|[0-9]{3}")
 _TRADITIONAL_REGIONS = frozenset({"tw", "hk", "mo"})
 _THREE_LETTERS = {
-    **{
-        "eng": "en",
-        "kor": "ko",
-        "spa": "es",
-        "fra": "fr",
-        "fre": "fr",
-        "deu": "de",
-        "ger": "de",
-        "jpn": "ja",
-    },
-    **{
-        "pol": "pl",
-        "ara": "ar",
-        "arb": "ar",
-        "tur": "tr",
-        "ita": "it",
-        "por": "pt",
-        "cat": "ca",
-        "nld": "nl",
-    },
-    **{"dut": "nl", "zho": "zh", "chi": "zh", "cmn": "zh"},
+    "eng": "en",
+    "kor": "ko",
+    "spa": "es",
+    "fra": "fr",
+    "fre": "fr",
+    "deu": "de",
+    "ger": "de",
+    "jpn": "ja",
+    "pol": "pl",
+    "ara": "ar",
+    "arb": "ar",
+    "tur": "tr",
+    "ita": "it",
+    "por": "pt",
+    "cat": "ca",
+    "nld": "nl",
+    "dut": "nl",
+    "zho": "zh",
+    "chi": "zh",
+    "cmn": "zh",
 }
 
 
@@ -75,13 +74,18 @@ def closest(wanted: str, available: Collection[str]) -> list[str]:
     exact_names = {_forms(name)[0]: name for name in sorted(available) if _forms(name)}
     found = [exact_names[form] for form in forms if form in exact_names]
     if not _names_region(wanted):
-        found += [name for name in sorted(available) if name not in found and forms[-1] in _forms(name)]
+        found += [
+            name for name in sorted(available) if name not in found and broadest(wanted) in _forms(name)
+        ]
     return found
 
 
 def broadest(tag: str) -> str:
     """The language without its region: `pt-BR` → `pt`, `zh-HK` → `zh-hant`; empty for a senseless tag."""
     forms = _forms(tag)
+    for chinese in ("zh-hant", "zh-hans"):
+        if chinese in forms:
+            return chinese
     return forms[-1] if forms else ""
 
 
@@ -91,15 +95,21 @@ def _forms(tag: str) -> tuple[str, ...]:
     language, script, region = _parse(tag)
     if not language:
         return ()
-    forms = ["-".join(part for part in (language, script, region) if part)]
-    if language != "zh":
-        forms += [f"{language}-{part}" for part in (region, script) if part]
-        return tuple(dict.fromkeys([*forms, language]))
-    traditional = script == "hant" or (script != "hans" and region in _TRADITIONAL_REGIONS)
-    if region and traditional == (region in _TRADITIONAL_REGIONS):
-        forms.append(f"zh-{region}")
-    forms += ["zh-tw", "zh-hant"] if traditional else ["zh-cn", "zh-hans", "zh"]
-    return tuple(dict.fromkeys(forms))
+    if language == "zh":
+        return _chinese_forms(script, region)
+    narrower = ((script, region), (region,), (script,))
+    forms = ["-".join(part for part in (language, *parts) if part) for parts in narrower]
+    return tuple(dict.fromkeys([*forms, language]))
+
+
+def _chinese_forms(script: str, region: str) -> tuple[str, ...]:
+    """A region stands for a script, so the script is left out where it says the same."""
+    usual = "hant" if region in _TRADITIONAL_REGIONS else "hans"
+    written = script if script in ("hant", "hans") else usual
+    named = [region] if region and written == usual else [script, region]
+    exact = "-".join(part for part in ("zh", *named) if part)
+    broader = ("zh-tw", "zh-hant") if written == "hant" else ("zh-cn", "zh-hans", "zh")
+    return tuple(dict.fromkeys([exact, *broader]))
 
 
 def _names_region(tag: str) -> bool:

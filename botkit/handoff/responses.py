@@ -63,9 +63,9 @@ class Responses:
                 case "agent" if not name:
                     return _nameless(found_in, template[: placeholder.start()])
                 case "agent":
-                    return _isolated(name, template)
+                    return _isolated(name, placeholder)
                 case _:
-                    return "\n".join(_isolated(line, template) for line in message.splitlines())
+                    return _isolated(message, placeholder)
 
         return _PLACEHOLDER.sub(fill, template)
 
@@ -91,15 +91,23 @@ def _nameless(language: str, before: str) -> str:
     return word[0].upper() + word[1:] if begins else word
 
 
-def _isolated(value: str, template: str) -> str:
-    """`value`, kept from mixing its direction of writing with that of the text around it.
+def _isolated(value: str, placeholder: re.Match[str]) -> str:
+    """`value`, kept from mixing its direction of writing with that of the text on the same line.
 
     Without the isolates a Latin name with a digit or a full stop in it is torn apart inside Arabic text, and an Arabic name
-    at the beginning turns an English sentence around (Unicode's UAX #9, section 6.3).
+    at the beginning turns an English sentence around (Unicode's UAX #9, section 6.3). A line that is all `value` needs none.
     """
-    if value and (_is_right_to_left(template) or _is_right_to_left(value)):
-        return f"{_FIRST_STRONG_ISOLATE}{value}{_POP_ISOLATE}"
-    return value
+    template = placeholder.string
+    if not (_is_right_to_left(template) or _is_right_to_left(value)):
+        return value
+    lines = value.split("\n")
+    before = template[: placeholder.start()].rpartition("\n")[2]
+    after = template[placeholder.end() :].partition("\n")[0]
+    shared = {number for number, rest in ((0, before), (len(lines) - 1, after)) if rest.strip()}
+    return "\n".join(
+        f"{_FIRST_STRONG_ISOLATE}{line}{_POP_ISOLATE}" if number in shared and line else line
+        for number, line in enumerate(lines)
+    )
 
 
 def _is_right_to_left(text: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 _WHITE_SPACE = re.compile(r"[^\S\u00a0\u2007\u202f]+")
@@ -83,7 +83,7 @@ def _stop(text: str, gaps: list[_Gap], start: int, end: int) -> tuple[int, int]:
     """Where the piece from `start` stops, at `end` at the latest, and where the next one begins."""
     first = bisect_right(gaps, start, key=lambda gap: gap.start)
     last = bisect_right(gaps, end, key=lambda gap: gap.start)
-    half_full = bisect_right(gaps, start + (end - start) // 2, key=lambda gap: gap.start)
+    half_full = bisect_left(gaps, start + (end - start + 1) // 2, key=lambda gap: gap.start)
     for line_ends in (2, 1):
         for gap in reversed(gaps[half_full:last]):
             if gap.line_ends >= line_ends:
@@ -122,7 +122,7 @@ def _is_border(text: str, index: int, start: int) -> bool:
     before, after = text[index - 1], text[index]
     if before == "\r" and after == "\n":
         return False
-    if unicodedata.category(before) in _LINE_ENDS:
+    if unicodedata.category(before) in _LINE_ENDS or unicodedata.category(after) in _LINE_ENDS:
         return True
     if _extends(after) or before == "\u200d":
         return False
