@@ -26,9 +26,6 @@ class _Payload(msgspec.Struct, rename="camel", frozen=True):
     send_user_message_url: Any = None
     send_bot_message_url: Any = None
     skip_user_message_url: Any = None
-    skip_bot_message_url: Any = None
-    clear_conversation_session_url: Any = None
-    reset_bot_url: Any = None
     callback_url: Any = None
     channel: msgspec.Raw = _ABSENT
     context: msgspec.Raw = _ABSENT
@@ -39,17 +36,6 @@ class _Payload(msgspec.Struct, rename="camel", frozen=True):
 
 
 _decode = msgspec.json.Decoder(_Payload).decode
-
-_GIVEN_URLS = (
-    "base_url",
-    "send_user_message_url",
-    "send_bot_message_url",
-    "skip_user_message_url",
-    "skip_bot_message_url",
-    "clear_conversation_session_url",
-    "reset_bot_url",
-    "callback_url",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +101,6 @@ class Address:
         return _text(self._payload.skip_user_message_url) or self._derived("skipUserMessage")
 
     @property
-    def skip_bot_message_url(self) -> str:
-        return _text(self._payload.skip_bot_message_url) or self._derived("skipBotMessage")
-
-    @property
     def clear_agent_session_url(self) -> str:
         return self._derived("clearAgentSession")
 
@@ -153,10 +135,6 @@ class Address:
     def is_transfer(self) -> bool:
         """Whether this is on_agent_transfer's payload: of those we answer, only it has a callbackUrl (2.3)."""
         return bool(_text(self._payload.callback_url))
-
-    def given_urls(self) -> tuple[str, ...]:
-        """Every URL of the payload that may be called, for the door to check against the configured hosts."""
-        return tuple(url for name in _GIVEN_URLS if (url := _text(getattr(self._payload, name))))
 
     def missing_members(self) -> bytes:
         """What a message we send on needs and this payload lacks (4.3), as JSON members each followed by a comma."""

@@ -52,11 +52,6 @@ class KoreCalls:
         """Where this payload can be answered."""
         return Address.parse(body, bot_id=self._bot_id, component_id=component_id)
 
-    def check_urls(self, address: Address) -> None:
-        """Raise HostNotAllowed if any URL of the payload is not on a configured host: the door's check."""
-        for url in address.given_urls():
-            self._hosts.check(url, what="take a hook")
-
     def pass_to_bot(self, body: bytes, *, component_id: str, delivery_id: str = "") -> Request:
         """Give a user message on to the bot as it came."""
         address = self.address(body, component_id=component_id)
@@ -71,11 +66,6 @@ class KoreCalls:
         """Answer a bot message with: it is not shown to the user."""
         address = self.address(body, component_id=component_id)
         return self._pass("skip user message", address.skip_user_message_url, address, body, delivery_id)
-
-    def skip_bot_message(self, body: bytes, *, component_id: str, delivery_id: str = "") -> Request:
-        """Answer a user message with: it is not given to the bot."""
-        address = self.address(body, component_id=component_id)
-        return self._pass("skip bot message", address.skip_bot_message_url, address, body, delivery_id)
 
     def send_to_user(
         self, body: bytes, *, component_id: str, content: Content, agent_name: str = "", delivery_id: str = ""

@@ -7,6 +7,8 @@ to null where there is none.
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from botkit.handoff.events import Content, Link
@@ -16,6 +18,11 @@ TEMPLATE_CHANNELS = frozenset({"", "rtm"})
 
 _BUTTONS_AT_MOST = 3
 """More options than this are quick replies, which wrap; buttons stand one below the other."""
+
+_WEB = ("https://", "http://")
+"""Only these become links; a `javascript:` address is shown, not offered to be clicked."""
+
+_BREAKS_MARKDOWN = re.compile(r"[\[\]()\s]{1}(?<! )")
 
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.encode
@@ -47,7 +54,7 @@ def template_for(content: Content, *, agent_name: str) -> dict[str, object] | No
             return _template({"template_type": "button", "text": text, "buttons": buttons})
         replies = [{"content_type": "text", "title": title, "payload": title} for title in titles]
         return _template({"template_type": "quick_replies", "text": text, "quick_replies": replies})
-    if not content.text and len(content.links) == 1 and content.links[0].kind == "image":
+    if not content.text and len(content.links) == 1 and _is_web_image(content.links[0]):
         return {"type": "image", "payload": {"url": content.links[0].url}}
     if agent_name:
         return _template({"template_type": "live_agent", "text": text, "agent_name": agent_name})
@@ -72,6 +79,10 @@ def _written(link: Link, *, markdown: bool) -> str:
     ):
         return f"[{link.title}]({link.url})"
     return f"{link.title}: {link.url}"
+
+
+def _is_web_image(link: Link) -> bool:
+    return link.kind == "image" and link.url.startswith(_WEB)
 
 
 def _template(payload: dict[str, object]) -> dict[str, object]:

@@ -70,8 +70,8 @@ def read_entry(entry: Members, *, session_id: str, at: Instant, position: str = 
     key = f"{session_id}/{_identifier(entry, payload)}"
     reading = _Reading(session_id, at, key)
     events = reading.events(kind, entry, payload)
-    # The position goes with the last event of an entry: a crash between two of them must not skip the second.
-    return (*events[:-1], replace(events[-1], position=position))
+    # Both go with the last event of an entry: a crash between two of them must not skip the second.
+    return (*events[:-1], replace(events[-1], position=position, high_water_ms=timestamp_ms(entry)))
 
 
 class _Reading:

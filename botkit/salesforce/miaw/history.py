@@ -3,8 +3,8 @@
 There is no cursor, so pages follow each other by timestamp, and entries of the same millisecond are told apart by their
 identifier. Reading starts a little before the high water, for entries that were recorded late.
 
-The high water moves with the list only, and only at its end: the stream may have missed an entry before one it brought,
-and two entries may share a millisecond. So a reading ends with a marker, an event without a key, which carries it.
+Whoever reads must pass as high water what *lists* reached, and only when all events of a list are durable: the stream may
+have missed an entry before one it brought.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from botkit.errors import BadReply
 from botkit.handoff.conversation import Instant
-from botkit.handoff.events import FromAgents, Noticed
+from botkit.handoff.events import FromAgents
 from botkit.http import Response
 from botkit.salesforce.miaw.conversations import ENTRIES_PER_PAGE
 from botkit.salesforce.miaw.entries import read_entry, timestamp_ms
@@ -28,10 +28,15 @@ _PAGES_AT_MOST = 100
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The last reading: once the high water has reached `high_water_ms`, its marker and thus all before it is durable."""
+    """What need not be offered again, remembered from the last reading.
+
+    Once the high water has reached `high_water_ms`, all that reading's events (`keys`) are durable.
+    A reading that does not move the high water has no such proof: its events (`offered`) count from the second time on.
+    """
 
     high_water_ms: int
     keys: frozenset[str]
+    offered: frozenset[str]
 
 
 async def read_history(
@@ -47,7 +52,7 @@ async def read_history(
     Args:
         page: fetches one page from a timestamp (epoch ms, inclusive; 0 for the beginning) on.
         session_id: the agent session.
-        since_ms: the high water.
+        since_ms: the high water of the lists so far.
         at: now.
         settled: the last reading, if it is known: its events are left out where the overlap brings them again.
 
@@ -58,15 +63,17 @@ async def read_history(
     entries = await _entries(page, max(since_ms - OVERLAP_MS, 0))
     newest = max(timestamp_ms(entries[-1]) if entries else 0, since_ms)
     events: list[FromAgents] = []
-    keys: set[str] = set()
+    window: set[str] = set()
     for entry in entries:
         read = read_entry(entry, session_id=session_id, at=at)
         events += [event for event in read if event.key not in known]
         if timestamp_ms(entry) >= newest - OVERLAP_MS:
-            keys.update(event.key for event in read)
-    if newest > since_ms or events:
-        events.append(Noticed(key="", at=at, session_id=session_id, high_water_ms=newest))
-    return tuple(events), Settled(newest, frozenset(keys))
+            window.update(event.key for event in read)
+    offered = frozenset(window)
+    if newest > since_ms:
+        return tuple(events), Settled(newest, offered, offered)
+    again = offered & settled.offered if settled else frozenset()
+    return tuple(events), Settled(newest, known | again, offered)
 
 
 async def _entries(page: Callable[[int], Awaitable[Response]], from_ms: int) -> list[Members]:

@@ -69,13 +69,13 @@ def check(what: str, response: Response, *, now: float) -> Response:
 def check_stream(what: str, response: Response, *, now: float) -> NoReturn:
     """Raise for an answer that is not an event stream.
 
-    The stream belongs to the token, not to the conversation: a 404 is the router's trouble and says nothing about the
-    conversation, so it is retried (the list tells when the conversation is over).
+    The stream belongs to the token, not to the conversation: 403 and 404 are the router's, say nothing about the
+    conversation, and are retried. The list tells when the conversation is over.
     """
     status, detail = response.status, _detail(response)
-    if status in (401, 403) or says_expired(response.body):
+    if status == 401 or says_expired(response.body):
         raise AccessExpired(what, status=status, detail=detail)
-    if status == 404:
+    if status in (403, 404):
         raise ServerTrouble(what, status=status, detail=detail)
     _raise_retryable(what, response, now)
     if status < 300:
