@@ -1,0 +1,137 @@
+"""`botkit serve`: the service, on granian.
+
+Granian runs its WSGI workers as processes of their own (its in-process mode knows no WSGI). Here there is exactly one, since one
+process holds the store; the kit is started in the worker, and the first process only watches it. Should the first process be
+killed, the worker must not live on with the port and the store's lock: it watches the pipe that multiprocessing keeps between
+the two, and goes when that closes. A worker that was in the middle of something loses nothing: what was acknowledged stands
+in the store.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import socket
+import sys
+import threading
+from multiprocessing import connection, parent_process
+from multiprocessing.util import Finalize
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from botkit.config.load import load
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+_CLOSE_FIRST = 100
+"""The kit is closed before whatever else multiprocessing finalizes."""
+
+
+@click.command()
+@click.option(
+    "--config",
+    "config",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The server's file, botkit.yaml.",
+)
+@click.option("--host", help="Listen here instead of server.host.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Instead of server.port; 0 takes a free one.")
+@click.option(
+    "--log",
+    "log_format",
+    type=click.Choice(["auto", "json", "console"]),
+    default="auto",
+    show_default=True,
+    help="How log lines look; auto is for people on a terminal and JSON otherwise.",
+)
+def serve(config: Path, host: str | None, port: int | None, log_format: str) -> None:
+    """Take the XO platform's hooks and carry conversations to the agents.
+
+    Point the Callback URL of the bot's JWT app at the printed address. Ctrl-C or SIGTERM stops it in good order: hooks are
+    refused, what is under way is finished, the rest waits in the store for the next start.
+    """
+    settings = load(config)
+    address = host or settings.server.host
+    free = _reserve(address, settings.server.port if port is None else port)
+    as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
+    shown = f"[{address}]" if ":" in address else address
+    click.echo(f"BotKit listens on http://{shown}:{free}{settings.server.prefix}")
+    sys.stdout.flush()
+    _server(address, free, settings.server.threads).serve(
+        target_loader=functools.partial(_worker, config, as_json), wrap_loader=False
+    )
+
+
+def _server(address: str, port: int, threads: int) -> Any:
+    from granian.constants import Interfaces
+    from granian.server import Server
+
+    return Server(
+        "botkit",
+        address=address,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=threads,
+        # More requests than threads wait in the socket's queue, not in memory.
+        backpressure=max(threads, 128),
+        workers_kill_timeout=20,
+        websockets=False,
+        log_enabled=False,
+    )
+
+
+def _reserve(host: str, port: int) -> int:
+    """The port to listen on, made sure to be free.
+
+    Granian shares its ports (SO_REUSEPORT): without this look, two services on one port would each get half of the hooks.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise click.ClickException(
+                f"cannot listen on {host}:{port} ({error.strerror}): stop what listens there, or choose another --port"
+            ) from error
+        chosen: int = probe.getsockname()[1]
+        return chosen
+
+
+def _worker(config: Path, as_json: bool) -> WSGIApplication:
+    """In the worker: everything that must not cross a fork. Returns the application."""
+    _go_with_the_parent()
+    from botkit.app import BotKit, create_app
+    from botkit.errors import BotKitError
+    from botkit.telemetry import set_up_logging
+
+    set_up_logging(json=as_json)
+    try:
+        app = create_app(load(config))
+        kit: BotKit = app.extensions["botkit"][0]
+        kit.start()
+    except BotKitError as error:
+        click.echo(f"{error.code}: {error}", err=True)
+        sys.exit(1)
+    # multiprocessing runs its own finalizers at the end of a worker, and no others.
+    Finalize(None, kit.close, exitpriority=_CLOSE_FIRST)
+    return app.wsgi_app
+
+
+def _go_with_the_parent() -> None:
+    """End this process when the one that watches it has gone, however it went."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=wait, name="botkit-parent-watch", daemon=True).start()

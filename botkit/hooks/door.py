@@ -1,0 +1,68 @@
+"""A bot's door: a hook's bytes in, an input for the ledger out. No WSGI, no ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import uuid4
+
+from botkit.config.settings import BotSettings
+from botkit.errors import CallRefused, HookInvalid, HookNotJson
+from botkit.handoff.conversation import ConversationId, Instant
+from botkit.hooks import callbacks, payload
+from botkit.hooks.authentication import Authentication
+from botkit.hooks.events import Arrival, to_event
+from botkit.hooks.paths import HookPath
+from botkit.hooks.people import names
+from botkit.hosts import AllowedHosts
+from botkit.ledger.interface import HookBody, Input
+
+
+def new_uuid4() -> str:
+    """A lower-case UUID 4, the form Salesforce wants."""
+    return str(uuid4())
+
+
+class Door:
+    """Reads the hooks of one bot."""
+
+    def __init__(
+        self, bot: BotSettings, *, insecure_http: bool, new_id: Callable[[], str] = new_uuid4
+    ) -> None:
+        self.authentication = Authentication(bot.kore)
+        self._hosts = AllowedHosts(bot.kore.callback_hosts, insecure_http=insecure_http)
+        self._new_id = new_id
+
+    def read(self, path: HookPath, body: bytes, *, at: Instant) -> Input:
+        """What a hook of this bot means.
+
+        Raises:
+            HookNotJson: the body is not a JSON object.
+            HookInvalid: it names a host that is not configured, or lacks what the event cannot do without.
+        """
+        read = payload.parse(body)
+        try:
+            callbacks.check(
+                read,
+                body,
+                event=path.event,
+                bot_id=path.bot_id,
+                component_id=path.component_id,
+                hosts=self._hosts,
+            )
+        except CallRefused as error:
+            raise HookNotJson from error
+        users = names(read)
+        event = to_event(Arrival(path, body, at, self._new_id), read, users)
+        if users:
+            user = users[0]
+        elif path.event == "on_agent_transfer":
+            raise HookInvalid("The payload names no user (context.session.UserContext._id, channel.from)")
+        else:
+            # Nobody is named: it is passed on in a lane of its own, as no order to anything else is known.
+            user = f"request:{read.request_id or ''}"
+        return Input(
+            conversation_id=ConversationId(path.bot_id, user),
+            event=event,
+            hook=HookBody(body, path.component_id),
+            aliases=users[1:],
+        )

@@ -1,0 +1,47 @@
+"""Which requests are hooks: ``{prefix}/sdk/bots/{botId}[/components/{componentId}]/{eventName}``.
+
+protocols/kore-xo-botkit.md, 2.1. Everything else belongs to the wrapped application.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+DEFAULT_COMPONENT = "default"
+"""The component of bot-level events, as Kore's SDK names it."""
+
+_BOT_ID = re.compile(r"st-[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
+_NAME = re.compile(r"[\w.~-]{1,128}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class HookPath:
+    """What a hook's path says."""
+
+    bot_id: str
+    event: str
+    component_id: str = DEFAULT_COMPONENT
+
+
+class HookPaths:
+    """Reads paths under one prefix (Kore's apiPrefix, without a trailing slash)."""
+
+    def __init__(self, prefix: str) -> None:
+        self._start = f"{prefix}/sdk/bots/"
+
+    def parse(self, path: str) -> HookPath | None:
+        """None: not a hook of ours."""
+        if not path.startswith(self._start):
+            return None
+        parts = path[len(self._start) :].removesuffix("/").split("/")
+        match parts:
+            case [bot_id, event]:
+                component_id = DEFAULT_COMPONENT
+            case [bot_id, "components", component_id, event]:
+                pass
+            case _:
+                return None
+        if not _BOT_ID.fullmatch(bot_id) or not _NAME.fullmatch(event) or not _NAME.fullmatch(component_id):
+            return None
+        return HookPath(bot_id, event, component_id)

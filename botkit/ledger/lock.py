@@ -1,0 +1,55 @@
+"""One process per store: an advisory lock on a file beside it, which the kernel drops when the process dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from botkit.errors import LedgerBusy
+
+_RETRY_SECONDS = 0.05
+
+
+class StoreLock:
+    """Held from `acquire` to `release`.
+
+    A process that was killed a moment ago may still be on its way out, so acquiring waits a little.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def acquire(
+        self,
+        *,
+        patience_seconds: float,
+        monotonic: Callable[[], float] = time.monotonic,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Raises: LedgerBusy after `patience_seconds`."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        deadline = monotonic() + patience_seconds
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if monotonic() < deadline:
+                    wait(_RETRY_SECONDS)
+                    continue
+                os.close(descriptor)
+                raise LedgerBusy(
+                    f"another process holds {self._path.name}: run one BotKit per SQLite file, "
+                    "or give this one its own store.url"
+                ) from None
+            self._descriptor = descriptor
+            return
+
+    def release(self) -> None:
+        """Give the store free; harmless when it is not held."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

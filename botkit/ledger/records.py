@@ -1,0 +1,60 @@
+"""Conversations and effects as JSON and back: what the ledger writes into its rows."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, get_args
+
+import msgspec
+
+from botkit.handoff.conversation import Conversation
+from botkit.handoff.effects import AgentEffect, OutboundEffect, PlatformEffect
+
+KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind for kind in (*get_args(PlatformEffect), *get_args(AgentEffect))
+}
+"""Every effect that is written down, by the name its row carries."""
+
+_encode = msgspec.json.Encoder().encode
+_decode_conversation = msgspec.json.Decoder(Conversation).decode
+_decode_names = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+def conversation_to_json(conversation: Conversation) -> bytes:
+    """A conversation as its row keeps it."""
+    return _encode(conversation)
+
+
+def conversation_from_json(data: bytes) -> Conversation:
+    """The inverse. Fields added since the row was written get their defaults."""
+    return _decode_conversation(data)
+
+
+def names_to_json(names: frozenset[str]) -> bytes:
+    """The names of a user, in a stable order."""
+    return _encode(sorted(names))
+
+
+def names_from_json(data: bytes) -> frozenset[str]:
+    return frozenset(_decode_names(data))
+
+
+def effect_to_json(effect: OutboundEffect) -> tuple[str, bytes]:
+    """The kind of an effect and its fields."""
+    return type(effect).__name__, _encode(effect)
+
+
+def effect_from_json(kind: str, data: bytes) -> OutboundEffect:
+    """The inverse.
+
+    Raises:
+        KeyError: a kind this version does not know.
+        msgspec.ValidationError: fields that do not fit the kind.
+    """
+    effect: OutboundEffect = _decoder(kind).decode(data)
+    return effect
+
+
+@cache
+def _decoder(kind: str) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(KINDS[kind])

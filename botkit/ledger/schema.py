@@ -1,0 +1,67 @@
+"""The tables of a ledger, as SQLAlchemy Core sees them. `migrations/` creates them; a test compares the two.
+
+inbox          the key of every input that was taken: an input seen before changes nothing
+outbox         every effect that is written down and not yet done, in the order it was decided
+conversations  the state of conversations that have, or recently had, an agent session
+payloads       the newest payload of such a conversation: how to reach the user
+meta           the version of this schema, and whether the last process stopped in good order
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("at", Float, nullable=False),
+    Index("inbox_at", "at"),
+    sqlite_with_rowid=False,
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("bot_id", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("effect", LargeBinary, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("component_id", Text),
+    Column("body", LargeBinary),
+)
+Index("outbox_agent_lane", outbox.c.lane, sqlite_where=outbox.c.lane != "user")
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("bot_id", Text, primary_key=True),
+    Column("user_id", Text, primary_key=True),
+    Column("state", LargeBinary, nullable=False),
+    Column("names", LargeBinary, nullable=False),
+    Column("live", Boolean, nullable=False),
+    Column("ended_at", Float),
+    sqlite_with_rowid=False,
+)
+
+payloads = Table(
+    "payloads",
+    metadata,
+    Column("bot_id", Text, primary_key=True),
+    Column("user_id", Text, primary_key=True),
+    Column("component_id", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("at", Float, nullable=False),
+)

@@ -1,0 +1,91 @@
+"""The SQL of a group commit.
+
+Hand-written and run on the raw sqlite3 connection: one statement for many rows lets go of the interpreter lock once
+instead of once a row, and SQLAlchemy's execution costs more than the row itself (measured: 20 µs a statement over
+Core, 4 µs raw). What runs rarely goes through Core (`store.py`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+ROWS_A_STATEMENT = 64
+"""Bounds the number of different statements sqlite3 has to keep prepared."""
+
+BEGIN = "BEGIN IMMEDIATE"
+
+UPSERT_CONVERSATION = (
+    "INSERT INTO conversations (bot_id, user_id, state, names, live, ended_at) VALUES (?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (bot_id, user_id) DO UPDATE SET state = excluded.state, names = excluded.names, "
+    "live = excluded.live, ended_at = excluded.ended_at"
+)
+DELETE_CONVERSATION = "DELETE FROM conversations WHERE bot_id = ? AND user_id = ?"
+UPSERT_PAYLOAD = (
+    "INSERT INTO payloads (bot_id, user_id, component_id, body, at) VALUES (?, ?, ?, ?, ?) "
+    "ON CONFLICT (bot_id, user_id) DO UPDATE SET component_id = excluded.component_id, body = excluded.body, at = excluded.at"
+)
+DROP_LANE = "DELETE FROM outbox WHERE lane = ? AND lane != 'user' AND kind != 'EndSession'"
+"""The second condition is the index's own, so that SQLite uses it."""
+
+_INBOX = ("INSERT INTO inbox (key, at) VALUES ", "(?, ?)")
+_OUTBOX = (
+    "INSERT INTO outbox (id, bot_id, user_id, lane, kind, effect, created_at, component_id, body) VALUES ",
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+)
+
+
+def insert_inbox(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Remember the keys of inputs; the caller has made sure that they are new."""
+    _insert(connection, *_INBOX, rows)
+
+
+def insert_outbox(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write effects down."""
+    _insert(connection, *_OUTBOX, rows)
+
+
+def delete_outbox(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
+    """Effects that are done; how many were still there."""
+    return sum(
+        connection.execute(_with_marks("DELETE FROM outbox WHERE id IN ", len(part)), part).rowcount
+        for part in _parts(ids)
+    )
+
+
+def seen(connection: sqlite3.Connection, keys: Sequence[str]) -> set[str]:
+    """Which of these keys have been remembered."""
+    found: set[str] = set()
+    for part in _parts(keys):
+        rows = connection.execute(_with_marks("SELECT key FROM inbox WHERE key IN ", len(part)), part)
+        found.update(row[0] for row in rows)
+    return found
+
+
+def probe(connection: sqlite3.Connection) -> None:
+    """Write something, to learn whether writing works again."""
+    connection.execute(
+        "INSERT INTO meta (name, value) VALUES ('probe', '1') "
+        "ON CONFLICT (name) DO UPDATE SET value = CAST(1 - value AS TEXT)"
+    )
+
+
+def _insert(connection: sqlite3.Connection, head: str, row: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    for part in _parts(rows):
+        connection.execute(_with_rows(head, row, len(part)), [value for one in part for value in one])
+
+
+def _parts(items: Sequence[Any]) -> list[Sequence[Any]]:
+    return [items[at : at + ROWS_A_STATEMENT] for at in range(0, len(items), ROWS_A_STATEMENT)]
+
+
+@cache
+def _with_marks(head: str, count: int) -> str:
+    return f"{head}({', '.join('?' * count)})"
+
+
+@cache
+def _with_rows(head: str, row: str, count: int) -> str:
+    return head + ", ".join([row] * count)

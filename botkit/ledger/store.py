@@ -1,0 +1,204 @@
+"""The SQLite file of a ledger: opening it, and everything that runs rarely, over SQLAlchemy Core.
+
+Group commits, which run all the time, are in `batch.py` and `statements.py`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, create_engine, delete, event, exists, func, make_url, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from botkit.errors import LedgerError
+from botkit.handoff.conversation import ConversationId, Instant
+from botkit.handoff.effects import USER_LANE
+from botkit.ledger import records
+from botkit.ledger.interface import HookBody, OutboxItem
+from botkit.ledger.memory import Stored
+from botkit.ledger.migrations import migrate
+from botkit.ledger.schema import conversations, inbox, meta, outbox, payloads
+
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA busy_timeout = 5000",
+    "PRAGMA cache_size = -16000",
+    # Outbox pages are written, emptied and written again: a rare checkpoint copies each of them once, not every time.
+    "PRAGMA wal_autocheckpoint = 8000",
+    "PRAGMA journal_size_limit = 67108864",
+)
+SWEEP_ROWS = 2000
+_STOPPED = "stopped"
+_meta_insert = insert(meta)
+_STOPPED_IS = _meta_insert.on_conflict_do_update(["name"], set_={"value": _meta_insert.excluded.value})
+"""Whether the last process stopped in good order: ``yes`` or ``no``."""
+
+
+def file_of(url: str) -> Path:
+    """The file of an SQLite URL.
+
+    Raises:
+        LedgerError: the URL names no SQLite file.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise LedgerError("store.url is no database URL; use sqlite:///path/to/botkit.db") from error
+    backend = parsed.get_backend_name()
+    if backend == "postgresql":
+        raise LedgerError("PostgreSQL is not supported by this version yet; use sqlite:///path/to/botkit.db")
+    if backend != "sqlite":
+        raise LedgerError(f"a store of type {backend} is not supported; use sqlite:///path/to/botkit.db")
+    if not parsed.database or parsed.database == ":memory:":
+        raise LedgerError(
+            "a store in memory would forget what was acknowledged; use sqlite:///path/to/botkit.db"
+        )
+    return Path(parsed.database)
+
+
+class Store:
+    """An open file with tables of the right version. One process at a time (`lock.py`)."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises: LedgerError if the file cannot be used."""
+        self._path = path
+        try:
+            # Tokens and what people wrote are in here: for this user only, and SQLite gives -wal and -shm the same mode.
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+        except OSError as error:
+            raise LedgerError(f"the store {path} cannot be created ({error.strerror})") from error
+        self._engine = _engine(path)
+        try:
+            with self._engine.begin() as connection:
+                migrate(connection)
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            self._engine.dispose()
+            raise LedgerError(f"the store {path.name} cannot be used ({type(error).__name__})") from error
+        except LedgerError:
+            self._engine.dispose()
+            raise
+
+    def writer(self) -> sqlite3.Connection:
+        """A raw connection of its own, for the group commits; transactions are begun by hand."""
+        connection = sqlite3.connect(
+            self._path, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        _prepare(connection)
+        return connection
+
+    def mark_started(self) -> bool:
+        """Note that a process is at work; whether the one before stopped in good order."""
+        with self._engine.begin() as connection:
+            mark = connection.execute(select(meta.c.value).where(meta.c.name == _STOPPED)).scalar()
+            connection.execute(_STOPPED_IS, {"name": _STOPPED, "value": "no"})
+        return mark != "no"
+
+    def mark_stopped(self) -> None:
+        """Note that the process stops in good order."""
+        with self._engine.begin() as connection:
+            connection.execute(_STOPPED_IS, {"name": _STOPPED, "value": "yes"})
+
+    def remembered(self) -> list[Stored]:
+        """Every conversation of the table."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(conversations.c.state, conversations.c.names))
+            return [
+                Stored(records.conversation_from_json(state), records.names_from_json(names))
+                for state, names in rows
+            ]
+
+    def undelivered(self) -> list[OutboxItem]:
+        """Every effect that is not done, oldest first."""
+        with self._engine.connect() as connection:
+            return [_item(row) for row in connection.execute(select(outbox).order_by(outbox.c.id))]
+
+    def depth(self) -> int:
+        """How many effects are not done."""
+        with self._engine.connect() as connection:
+            return int(connection.execute(select(func.count()).select_from(outbox)).scalar() or 0)
+
+    def last_id(self) -> int:
+        """The highest id in the outbox, 0 if it is empty."""
+        with self._engine.connect() as connection:
+            return int(connection.execute(select(func.max(outbox.c.id))).scalar() or 0)
+
+    def heads_to_users(self) -> int:
+        """How many users have something under way to them: what a dead process may just have sent."""
+        with self._engine.connect() as connection:
+            users = select(outbox.c.bot_id, outbox.c.user_id).where(outbox.c.lane == USER_LANE).distinct()
+            return int(connection.execute(select(func.count()).select_from(users.subquery())).scalar() or 0)
+
+    def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
+        """The payload kept for a conversation."""
+        mine = (payloads.c.bot_id == conversation_id.bot_id) & (payloads.c.user_id == conversation_id.user_id)
+        with self._engine.connect() as connection:
+            row = connection.execute(select(payloads.c.body, payloads.c.component_id).where(mine)).first()
+        return HookBody(row.body, row.component_id) if row is not None else None
+
+    def ended_before(self, before: Instant) -> list[ConversationId]:
+        """Some conversations that ended before this and have nothing under way any more."""
+        c, o = conversations.c, outbox.c
+        busy = exists().where((o.bot_id == c.bot_id) & (o.user_id == c.user_id))
+        old = select(c.bot_id, c.user_id).where(c.live.is_(False), c.ended_at < before, ~busy)
+        with self._engine.connect() as connection:
+            return [ConversationId(*row) for row in connection.execute(old.limit(SWEEP_ROWS))]
+
+    def forget(self, before: Instant, ended: Sequence[ConversationId]) -> int:
+        """Delete these conversations, and some keys and payloads older than this; how many rows went.
+
+        Bounded, so that a sweep never holds up the hooks for long: call it until it returns 0.
+        """
+        c, p = conversations.c, payloads.c
+        keys = select(inbox.c.key).where(inbox.c.at < before).limit(SWEEP_ROWS)
+        live = exists().where((c.bot_id == p.bot_id) & (c.user_id == p.user_id) & c.live)
+        waiting = exists().where((outbox.c.bot_id == p.bot_id) & (outbox.c.user_id == p.user_id))
+        with self._engine.begin() as connection:
+            gone = connection.execute(delete(inbox).where(inbox.c.key.in_(keys))).rowcount
+            for one in ended:
+                gone += connection.execute(
+                    delete(conversations).where(c.bot_id == one.bot_id, c.user_id == one.user_id)
+                ).rowcount
+            gone += connection.execute(delete(payloads).where(p.at < before, ~live, ~waiting)).rowcount
+        return gone
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._engine.dispose()
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
+        # sqlite3 would begin transactions by itself, and not before CREATE TABLE: a migration must be one transaction.
+        connection.isolation_level = None
+        _prepare(connection)
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+
+
+def _item(row: Row[Any]) -> OutboxItem:
+    return OutboxItem(
+        id=row.id,
+        conversation_id=ConversationId(row.bot_id, row.user_id),
+        lane=row.lane,
+        effect=records.effect_from_json(row.kind, row.effect),
+        created_at=Instant(row.created_at),
+        hook=HookBody(row.body, row.component_id) if row.body is not None else None,
+    )
