@@ -6,9 +6,10 @@ import { clock, webLink } from "./words.js";
 const LONG_LINES = 9;
 const LONG_CHARACTERS = 460;
 const FRESH_MS = 3000;
+const LINK = /\[([^\]\n]{1,200})\]\((https?:\/\/[^\s)]{1,2000})\)|https?:\/\/[^\s<>"']{1,2000}[^\s<>"'.,;:!?)\]]/g;
 
 /**
- * @param {object} said `{kind: "mine"|"theirs"|"event", voice, name, at_ms, text, link, choices, file, joined, mark}`
+ * @param {object} said `{kind: "mine"|"theirs"|"event", voice, name, at_ms, joined, text, link, files, choices}`
  * @param {(choice) => void} [choose] when given, choices are buttons that call it
  */
 export function bubble(said, choose) {
@@ -26,19 +27,31 @@ export function bubble(said, choose) {
 function body(said) {
   const parts = [];
   if (said.text) parts.push(...text(said.text));
-  const target = said.link ? webLink(said.link.url) : null;
-  if (said.link) parts.push(target ? anchor("link", said.link.title || said.link.url, target) : h("div", {}, said.link.title ?? ""));
-  const fileTarget = said.file?.url ? webLink(said.file.url) : null;
-  if (said.file) parts.push(fileTarget ? anchor("file", said.file.name, fileTarget) : h("div", {}, icon("file"), said.file.name ?? "file"));
+  if (said.link) parts.push(h("div", {}, anchor(said.link.title || said.link.url, said.link.url, icon("link"))));
+  for (const file of said.files ?? []) parts.push(h("div", {}, anchor(file.name || "file", file.url, icon("file"))));
   return parts;
 }
 
-function anchor(kind, title, target) {
-  return h("a", { href: target, target: "_blank", rel: "noopener noreferrer", dir: "auto" }, icon(kind), title);
+/** A link if the address may be one, else its title: nothing but http and https gets onto the page. */
+function anchor(title, address, picture) {
+  const target = address ? webLink(address) : null;
+  if (!target) return h("span", { class: "target", dir: "auto" }, picture, title);
+  return h("a", { class: "target", href: target, target: "_blank", rel: "noopener noreferrer", dir: "auto" }, picture, title);
+}
+
+/** Addresses in running text, bare or as Kore writes a document, `[name](address)`, become links. */
+function linked(words) {
+  const parts = [];
+  let end = 0;
+  for (const match of words.matchAll(LINK)) {
+    parts.push(words.slice(end, match.index), anchor(match[1] ?? match[0], match[2] ?? match[0]));
+    end = match.index + match[0].length;
+  }
+  return [...parts, words.slice(end)];
 }
 
 function text(words) {
-  const paragraph = h("div", { dir: "auto" }, words);
+  const paragraph = h("div", { dir: "auto" }, linked(words));
   if (words.length <= LONG_CHARACTERS && words.split("\n").length <= LONG_LINES) return [paragraph];
   paragraph.classList.add("long");
   const more = h("button", { type: "button", class: "more", "aria-expanded": "false" }, "Show all");

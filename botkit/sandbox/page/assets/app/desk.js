@@ -188,13 +188,18 @@ function refreshTranscript(conversation) {
 
 function shape(entry, before, customer) {
   const joined = before?.role === entry.role && (before?.name ?? null) === (entry.name ?? null);
-  const common = { at_ms: entry.at_ms, text: entry.text, joined };
-  if (entry.kind === "event" || !["EndUser", "Agent", "Chatbot"].includes(entry.role)) return { ...common, kind: "event", voice: "event" };
-  const choices = entry.buttons?.map((button) => (typeof button === "string" ? { title: button } : button));
+  if (entry.kind === "notice") return { at_ms: entry.at_ms, text: entry.text, kind: "event", voice: "event" };
   const mine = entry.role === "Agent";
   return {
-    ...common, choices, link: entry.link, file: entry.file, kind: mine ? "mine" : "theirs", voice: mine ? "agent-own" : "user",
-    name: entry.name || (mine ? "Agent" : customer),
+    at_ms: entry.at_ms,
+    joined,
+    kind: mine ? "mine" : "theirs",
+    voice: mine ? "agent-own" : entry.automated ? "system" : "user",
+    name: entry.role === "EndUser" ? customer : entry.name || "Salesforce",
+    text: entry.kind === "link" || entry.kind === "attachment" ? "" : entry.text,
+    link: entry.kind === "link" ? { title: entry.text, url: entry.url } : null,
+    files: entry.attachments ?? [],
+    choices: (entry.options ?? []).map((title) => ({ title })),
   };
 }
 

@@ -61,19 +61,21 @@ export function follow({ onWire, onSnapshot, onConnection }) {
   source.addEventListener("salesforce", () => refreshSalesforce());
 }
 
-/** One request under way and at most one more wanted, however fast the news come. */
+/** One request under way and at most one more wanted, however fast the news come. Resolves when all is fresh. */
 function refresher(cloud) {
-  let running = false;
+  let running = null;
   let wanted = false;
-  return async function refresh() {
-    wanted = true;
-    if (running) return;
-    running = true;
+  const untilFresh = async () => {
     while (wanted) {
       wanted = false;
       await trying(get(`${cloud}/state`).then((fresh) => change({ [cloud]: fresh })));
     }
-    running = false;
+    running = null;
+  };
+  return function refresh() {
+    wanted = true;
+    running ??= untilFresh();
+    return running;
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { bubble } from "./bubble.js";
 import { byId, followEnd, h, reconcile } from "./dom.js";
-import { change, reading } from "./store.js";
+import { change, reading, refreshKore } from "./store.js";
 import { kore, post, trying } from "./talk.js";
 import { noticeTyping } from "./typing.js";
 import { CHANNELS, LANGUAGES, initials } from "./words.js";
@@ -129,7 +129,7 @@ function chatBubble(message, before, bot) {
     {
       kind: mine ? "mine" : "theirs",
       voice: message.from,
-      name: mine ? (current.name || "Guest") : (message.name || (message.from === "agent" ? "Agent" : bot)),
+      name: message.name || { user: "Guest", bot, botkit: "BotKit", agent: "Agent", system: "Sandbox" }[message.from],
       at_ms: message.at_ms,
       joined: before?.from === message.from && (before?.name ?? null) === (message.name ?? null),
       ...shape,
@@ -138,14 +138,11 @@ function chatBubble(message, before, bot) {
   );
 }
 
-/** What the bubble shows of a Kore message template; plain text when it is none, or one we do not know. */
-function templateShape({ text, template }) {
-  const payload = template?.payload ?? template ?? {};
-  const words = payload.text ?? text ?? "";
-  const options = payload.buttons ?? payload.quick_replies ?? [];
-  const choices = options.filter((option) => option?.title).map(({ title, payload: value }) => ({ title, payload: value ?? title }));
-  const address = payload.url ?? payload.audioUrl ?? payload.videoUrl;
-  return { text: words, choices, file: address ? { name: template.type ?? "file", url: address } : undefined };
+/** What the bubble shows of a message template: `{type, text, url?, buttons?}`, as the emulated platform reads it. */
+function templateShape({ text, template, attachments }) {
+  const files = (attachments ?? []).map(({ name }) => ({ name }));
+  if (template?.url) files.push({ name: template.type, url: template.url });
+  return { text, files, choices: template?.buttons ?? [] };
 }
 
 function startSheet() {
@@ -161,7 +158,12 @@ function startSheet() {
     event.preventDefault();
     const fields = Object.fromEntries([...new FormData(event.target)].filter(([, value]) => value !== ""));
     sheet.close();
-    await trying(post("kore/users", fields).then(({ id }) => change({ user: id })));
+    await trying(
+      post("kore/users", fields).then(async ({ id }) => {
+        await refreshKore();
+        change({ user: id });
+      }),
+    );
     byId("say").focus();
   });
 }

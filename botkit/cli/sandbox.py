@@ -1,0 +1,96 @@
+"""`botkit sandbox`: the two emulated clouds alone, for any client of the real ones."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from pathlib import Path
+
+import click
+
+from botkit.errors import BotKitError
+from botkit.sandbox.server import Sandbox
+
+SHOWN = {
+    "page_url": "Page",
+    "kore_url": "Kore XO",
+    "salesforce_url": "Salesforce",
+    "botkit_url": "Hooks go to",
+    "bot_id": "Bot id",
+    "client_id": "Client id",
+    "client_secret": "Client secret",
+    "organization_id": "Organisation id",
+    "developer_name": "Developer name",
+    "deployment_id": "Deployment id",
+    "button_id": "Button id",
+}
+
+
+@click.command()
+@click.option(
+    "--port",
+    default=8001,
+    show_default=True,
+    type=click.IntRange(0, 65533),
+    help="Kore XO and the page listen here, Salesforce on the next port. 0 takes two free ones.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--allow-remote",
+    is_flag=True,
+    help="Let --host be reachable from other machines. The sandbox has no password: use it on a network you trust.",
+)
+@click.option(
+    "--botkit", "botkit_url", metavar="URL", help="Where hooks go.  [default: the port after Salesforce's]"
+)
+@click.option(
+    "--bot",
+    "bot_folder",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="An exported bot: botDefinition.json and config.json.  [default: the sample bot]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print addresses, ids and secrets as one line of JSON.")
+def sandbox(
+    port: int, host: str, allow_remote: bool, botkit_url: str | None, bot_folder: Path | None, as_json: bool
+) -> None:
+    """Emulate Kore's XO platform and Salesforce on this machine.
+
+    Both serve the paths of the real hosts, so any client of the real API can be pointed at them. The page shows a user's
+    chat, an agent's console and the wire between; everything is kept in memory only. Ctrl-C stops it.
+    """
+    try:
+        clouds = Sandbox(
+            port, host=host, allow_remote=allow_remote, botkit_url=botkit_url, bot_folder=bot_folder
+        )
+        asyncio.run(_serve(clouds, as_json=as_json))
+    except BotKitError as error:
+        raise click.ClickException(str(error)) from error
+
+
+async def _serve(clouds: Sandbox, *, as_json: bool) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    await clouds.start()
+    try:
+        _announce(clouds, as_json=as_json)
+        await stopping.wait()
+    finally:
+        await clouds.stop()
+
+
+def _announce(clouds: Sandbox, *, as_json: bool) -> None:
+    addresses = clouds.addresses()
+    if as_json:
+        click.echo(json.dumps(dict(addresses)))
+    else:
+        width = max(map(len, SHOWN.values()))
+        click.echo()
+        for name, title in SHOWN.items():
+            if addresses[name]:
+                click.echo(f"  {title:<{width}}  {addresses[name]}")
+        click.echo("\n  Open the page, or point a client at the addresses. Ctrl-C stops it all.\n")
+    click.get_text_stream("stdout").flush()

@@ -1,0 +1,47 @@
+"""The bus: everybody hears everything, in order; who does not keep up is cut off."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from botkit.sandbox.bus import BACKLOG, Bus, News
+
+
+async def test_every_subscriber_hears_what_is_published_after_it_came_in_order() -> None:
+    bus = Bus()
+    bus.publish("kore", {"n": 0})
+    with bus.subscribe() as one, bus.subscribe() as other:
+        bus.publish("kore", {"n": 1})
+        bus.publish("wire", {"n": 2})
+        for subscription in (one, other):
+            assert await anext(subscription) == News("kore", {"n": 1})
+            assert await anext(subscription) == News("wire", {"n": 2})
+
+
+async def test_a_subscriber_that_does_not_keep_up_is_told_the_backlog_and_then_cut_off() -> None:
+    bus = Bus()
+    with bus.subscribe() as slow:
+        for number in range(BACKLOG + 10):
+            bus.publish("wire", {"n": number})
+        heard = [news.data["n"] async for news in slow]
+    assert heard == list(range(BACKLOG))
+
+
+async def test_waiting_for_news_in_vain_loses_none() -> None:
+    bus = Bus()
+    with bus.subscribe() as news:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(news), 0.01)
+        bus.publish("kore", {"n": 1})
+        assert (await anext(news)).data == {"n": 1}
+
+
+async def test_closing_ends_subscriptions_after_what_they_were_told() -> None:
+    bus = Bus()
+    with bus.subscribe() as news:
+        bus.publish("kore", {"n": 1})
+        bus.close()
+        bus.publish("kore", {"n": 2})
+        assert [item.data["n"] async for item in news] == [1]

@@ -1,0 +1,57 @@
+"""The wire: what is kept of an exchange, and what is not."""
+
+from __future__ import annotations
+
+import json
+
+from botkit.sandbox.bus import Bus
+from botkit.sandbox.wire import BODY_LIMIT, KEPT, Wire, WireEntry
+
+
+def record(wire: Wire, **values: object) -> WireEntry:
+    return wire.record(**{"source": "kore", "target": "botkit", "label": "on_user_message", **values})  # type: ignore[arg-type]
+
+
+def test_tokens_in_headers_are_cut_short_whatever_the_case_of_the_name() -> None:
+    kept = record(
+        Wire(Bus()),
+        request_headers={"Authorization": "Bearer " + "s" * 50, "TOKEN": "t" * 50, "X-Org-Id": "00D" * 5},
+    )
+    assert kept.request_headers == {
+        "Authorization": "Bearer sssss…",
+        "TOKEN": "t" * 12 + "…",
+        "X-Org-Id": "00D" * 5,
+    }
+
+
+def test_tokens_in_bodies_are_cut_short() -> None:
+    kept = record(
+        Wire(Bus()),
+        request_body='{"customerIdentityToken": "eyJhbGciOiJSUzI1NiJ9.secret"}',
+        response_body=json.dumps({"accessToken": "eyJhbGciOiJIUzI1NiJ9.secret", "lastEventId": "1"}),
+    )
+    assert "secret" not in kept.request_body + kept.response_body
+    assert json.loads(kept.response_body) == {"accessToken": "eyJhbGciOiJI…", "lastEventId": "1"}
+
+
+def test_bodies_are_kept_up_to_a_limit() -> None:
+    assert len(record(Wire(Bus()), request_body="x" * (BODY_LIMIT + 1)).request_body) == BODY_LIMIT
+
+
+def test_only_the_newest_exchanges_are_kept() -> None:
+    wire = Wire(Bus())
+    for _ in range(KEPT + 3):
+        record(wire)
+    assert [wire.entries[0].id, wire.entries[-1].id, len(wire.entries)] == [4, KEPT + 3, KEPT]
+    assert wire.find(3) is None
+    assert wire.find(4) is wire.entries[0]
+
+
+async def test_the_bus_hears_of_an_exchange_without_its_bodies() -> None:
+    bus = Bus()
+    with bus.subscribe() as news:
+        record(Wire(bus), request_body="the text of a message", status=200)
+        item = await anext(news)
+    assert item.topic == "wire"
+    assert item.data["label"] == "on_user_message"
+    assert "the text" not in json.dumps(dict(item.data))
