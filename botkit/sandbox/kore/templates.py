@@ -1,0 +1,103 @@
+"""What a user would see of a message BotKit sends: plain text, or one of the templates of protocol section 4.3."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+RENDERED_ON = ("rtm",)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A message as displayed. `template` is JSON-ready: {type, text, …}; `raw` is what the history keeps."""
+
+    text: str
+    raw: str
+    agent_name: str | None = None
+    is_agent: bool = False
+    template: Mapping[str, Any] | None = None
+
+
+def shown(body: Mapping[str, Any], *, channel: str) -> Shown | None:
+    """What a send call displays, or None for nothing.
+
+    overrideMessagePayload wins over message. On channels other than the web client a template is not rendered: the user
+    sees its JSON, as BotKit deployments report (section 4.3).
+    """
+    raw = _raw_text(body)
+    if raw is None or raw == "":
+        return None
+    if channel not in RENDERED_ON or not _may_be_template(body):
+        return Shown(text=raw, raw=raw)
+    return rendered(raw)
+
+
+def rendered(raw: str) -> Shown:
+    """Text, or the template that a JSON text holds."""
+    content = _object(raw)
+    payload = content.get("payload") if content else None
+    if content is None or not (isinstance(payload, dict) or "text" in content):
+        return Shown(text=raw, raw=raw)
+    inner: Mapping[str, Any] = payload if isinstance(payload, dict) else content
+    kind = str(inner.get("template_type") or content.get("type") or "text")
+    text = _text(inner)
+    template: dict[str, Any] = {"type": kind, "text": text}
+    for key in ("url", "audioUrl", "videoUrl"):
+        if isinstance(inner.get(key), str):
+            template["url"] = inner[key]
+            template["type"] = {"audioUrl": "audio", "videoUrl": "video"}.get(key, kind)
+    choices = inner.get("buttons") or inner.get("quick_replies")
+    if isinstance(choices, list):
+        template["buttons"] = [_choice(item) for item in choices if isinstance(item, dict)]
+    name = inner.get("agent_name")
+    is_agent = kind == "live_agent"
+    return Shown(
+        text=text,
+        raw=raw,
+        agent_name=str(name) if name else None,
+        is_agent=is_agent or bool(name),
+        template=template,
+    )
+
+
+def _raw_text(body: Mapping[str, Any]) -> str | None:
+    override = body.get("overrideMessagePayload")
+    content = (
+        override.get("body") if isinstance(override, dict) and override.get("body") is not None else None
+    )
+    if content is None:
+        content = body.get("message")
+    if content is None or isinstance(content, str):
+        return content
+    return json.dumps(content, ensure_ascii=False)
+
+
+def _may_be_template(body: Mapping[str, Any]) -> bool:
+    """`isTemplate: false` asks for the default rendering of the text as it is."""
+    override = body.get("overrideMessagePayload")
+    if isinstance(override, dict) and override.get("body") is not None:
+        return bool(override.get("isTemplate"))
+    return True
+
+
+def _object(raw: str) -> Mapping[str, Any] | None:
+    if not raw.lstrip().startswith("{"):
+        return None
+    try:
+        content = json.loads(raw)
+    except json.JSONDecodeError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _text(inner: Mapping[str, Any]) -> str:
+    text = inner.get("text")
+    return text if isinstance(text, str) else ""
+
+
+def _choice(item: Mapping[str, Any]) -> dict[str, str]:
+    title = str(item.get("title") or item.get("text") or "")
+    return {"title": title, "payload": str(item.get("payload") or item.get("url") or title)}

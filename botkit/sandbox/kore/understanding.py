@@ -1,0 +1,87 @@
+"""Which dialog a sentence means: trained sentences and patterns, whatever the case and punctuation.
+
+The real platform's models are not emulated. A sentence means a dialog when it is one of its training sentences, fits one of its
+patterns, or shares most words with a training sentence and with no other dialog's as many.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+CLOSE_ENOUGH = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A training sentence; an empty language fits all."""
+
+    dialog_id: str
+    language: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Words that must come in this order, with anything (`*`, or nothing) between them."""
+
+    dialog_id: str
+    language: str
+    words: tuple[str, ...]
+
+    @classmethod
+    def written(cls, dialog_id: str, language: str, value: str) -> Pattern:
+        """From the builder's notation; `~concept` and `*` both stand for anything."""
+        words = [word for word in value.split() if word != "*" and not word.startswith("~")]
+        return cls(dialog_id, language, normalised(" ".join(words)))
+
+    def fits(self, words: tuple[str, ...]) -> bool:
+        following = iter(words)
+        return bool(self.words) and all(word in following for word in self.words)
+
+
+class Trained(Protocol):
+    """What a bot was taught."""
+
+    @property
+    def utterances(self) -> tuple[Utterance, ...]: ...
+    @property
+    def patterns(self) -> tuple[Pattern, ...]: ...
+
+
+def normalised(text: str) -> tuple[str, ...]:
+    """The words of a text: compatibility forms folded, lower case, without punctuation."""
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'").replace("'", "")
+    return tuple(re.findall(r"[\w]+", folded))
+
+
+def dialog_meant(bot: Trained, text: str, language: str) -> str | None:
+    """The id of the dialog `text` asks for, or None when the bot does not understand."""
+    words = normalised(text)
+    if not words:
+        return None
+    taught = any(u.language == language for u in bot.utterances)
+    known = [u for u in bot.utterances if not taught or u.language in ("", language)]
+    for utterance in known:
+        if utterance.words == words:
+            return utterance.dialog_id
+    for pattern in bot.patterns:
+        if (not taught or pattern.language == language) and pattern.fits(words):
+            return pattern.dialog_id
+    return _closest(known, words)
+
+
+def _closest(known: Iterable[Utterance], words: tuple[str, ...]) -> str | None:
+    said = set(words)
+    best: dict[str, float] = {}
+    for utterance in known:
+        trained = set(utterance.words)
+        likeness = len(said & trained) / len(said | trained)
+        best[utterance.dialog_id] = max(likeness, best.get(utterance.dialog_id, 0.0))
+    ranked = sorted(best.items(), key=lambda item: -item[1])
+    if not ranked or ranked[0][1] < CLOSE_ENOUGH:
+        return None
+    return None if len(ranked) > 1 and ranked[1][1] == ranked[0][1] else ranked[0][0]
