@@ -109,7 +109,7 @@ def test_the_broadest_form_has_no_region() -> None:
         "pt",
         "en",
         "zh-hant",
-        "zh",
+        "zh-hans",
         "",
     ]
 

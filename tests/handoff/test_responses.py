@@ -173,6 +173,11 @@ def test_an_override_in_a_language_of_the_bots_own_is_used() -> None:
     assert Responses({"sv": {LOOKING: "Ett ögonblick."}}, "en").text(LOOKING, "sv-SE") == "Ett ögonblick."
 
 
+def test_another_region_of_the_language_is_better_than_another_language() -> None:
+    own = Responses({"sv_FI": {LOOKING: "Ett ögonblick."}}, "en")
+    assert own.text(LOOKING, "sv-SE") == "Ett ögonblick."
+
+
 def test_an_unknown_language_gets_the_bots_own_text_in_its_default_language() -> None:
     own = Responses({"de": {LOOKING: "Moment."}, "en": {LOOKING: "Hold on."}}, "de")
     assert own.text(LOOKING, "nb-NO") == "Moment."

@@ -143,6 +143,10 @@ def test_a_no_break_space_is_no_place_to_break() -> None:
     assert split("about 10\u00a0000 euros", 10) == ["about", "10\u00a0000", "euros"]
 
 
+def test_a_space_that_carries_an_accent_is_no_place_to_break() -> None:
+    assert split("one two \u0301three", 8) == ["one", "two \u0301thr", "ee"]
+
+
 def test_the_indentation_after_a_cut_at_a_line_end_stays() -> None:
     assert split("first line:\n    indented", 14) == ["first line:", "    indented"]
 
