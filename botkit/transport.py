@@ -6,6 +6,7 @@ sizes and times. What goes wrong below HTTP is `errors.Unreachable` with a short
 
 from __future__ import annotations
 
+import os
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -231,10 +232,8 @@ def _stream_timeout(silence_seconds: float) -> aiohttp.ClientTimeout:
 
 async def _read(answer: aiohttp.ClientResponse, what: str) -> bytes:
     content = answer.content
-    first = await content.readany()
-    if content.at_eof():
-        return first
-    chunks, size = [first], len(first)
+    chunks: list[bytes] = []
+    size = 0
     while chunk := await content.readany():
         chunks.append(chunk)
         if (size := size + len(chunk)) > MAX_RESPONSE_BYTES:
@@ -275,7 +274,7 @@ def _translated(what: str, error: Exception) -> CallError:
         case aiohttp.ClientConnectorDNSError():
             return Unreachable(what, detail="the host name was not found")
         case aiohttp.ClientConnectorError():
-            return Unreachable(what, detail=error.os_error.strerror or "no connection")
+            return Unreachable(what, detail=_system_reason(error.os_error))
         case aiohttp.ServerDisconnectedError():
             return Unreachable(what, detail="the server closed the connection")
         case aiohttp.ClientPayloadError() | requests.exceptions.ChunkedEncodingError():
@@ -287,6 +286,11 @@ def _translated(what: str, error: Exception) -> CallError:
         case aiohttp.ClientError() | requests.RequestException():
             return Unreachable(what, detail="no connection")
         case OSError():
-            return Unreachable(what, detail=error.strerror or "no connection")
+            return Unreachable(what, detail=_system_reason(error))
         case _:
             return CallRefused(what, detail="the request cannot be sent as it is")
+
+
+def _system_reason(error: OSError) -> str:
+    """The operating system's words; an error's own text may name addresses."""
+    return os.strerror(error.errno) if error.errno is not None and error.errno > 0 else "no connection"
