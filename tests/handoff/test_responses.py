@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -78,6 +79,14 @@ def test_the_end_word_stands_last_and_bare_so_that_it_can_be_copied(language: st
     text = built_in.text(INSTRUCTION, language, command="endagentchat")
     assert text is not None
     assert re.search(r"[:：] ?endagentchat\Z", text)
+
+
+def test_the_documentation_shows_the_texts_as_they_are() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "standard-responses.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w{12,})` \| .*? \| (.*) \|$", page, re.MULTILINE))
+    assert {key: text.replace("`", "") for key, text in rows.items()} == {
+        key: text.replace("\n", " ") for key, text in MESSAGES["en"].items()
+    }
 
 
 def script(language: str) -> str:
