@@ -193,3 +193,9 @@ def test_an_end_in_any_phase_leaves_no_session_and_no_timer(step: str):
     story.from_agents(AgentSessionEnded)
     assert story.conversation.session is None
     assert {getattr(effect, "name", None) for effect in story.effects} >= armed
+
+
+def test_somebody_leaving_who_was_never_there_changes_nothing():
+    story = Story().transfer().granted().started().left("A supervisor", "005Z")
+    assert story.effects == ()
+    assert story.session.phase is Phase.WAITING
