@@ -85,7 +85,7 @@ class Engine:
             metrics=metrics,
             settled=self._receipts.settled,
         )
-        self._lanes = Lanes(delivery.deliver, delivery.abandon)
+        self.lanes = Lanes(delivery.deliver, delivery.abandon)
         self._resumed_up_to = 0
         self._schedule.start()
         Sweeper(ledger, clock).start(self._schedule)
@@ -96,7 +96,7 @@ class Engine:
         conversations = self._ledger.open_conversations()
         for item in undelivered:
             self._resumed_up_to = max(self._resumed_up_to, item.id)
-            self._lanes.put(item)
+            self.lanes.put(item)
         for conversation in conversations:
             self._timers.resume(conversation)
             self._receivers.follow(conversation)
@@ -117,13 +117,13 @@ class Engine:
             for item in committed.items:
                 # Committed while this relay was starting: `resume` has found it in the ledger.
                 if item.id > self._resumed_up_to:
-                    self._lanes.put(item)
+                    self.lanes.put(item)
 
     async def close(self, seconds: float) -> None:
         """Stop receiving, let attempts under way finish for `seconds`, and stop."""
         await self._receivers.close()
         self._schedule.shutdown(wait=False)
-        await self._lanes.close(seconds)
+        await self.lanes.close(seconds)
         await self._timers.close(seconds)
         await self._receipts.close()
 
@@ -134,7 +134,7 @@ class Engine:
             case CancelTimer(session_id, name):
                 self._timers.cancel(session_id=session_id, name=name)
             case DropLane(session_id):
-                self._lanes.drop(conversation.id, session_id)
+                self.lanes.drop(conversation.id, session_id)
             case Note(what):
                 self._metrics.noted(what)
 

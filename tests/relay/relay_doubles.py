@@ -1,0 +1,501 @@
+"""Stand-ins for everything around the relay: a ledger in memory, both sides, and a clock that moves when told."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, Literal
+
+from botkit.agents import Batch, Capabilities, Granted
+from botkit.config.settings import (
+    AgentsSettings,
+    BotSettings,
+    DeliverySettings,
+    HandoffSettings,
+    KoreSettings,
+    Secret,
+    SecuritySettings,
+    ServerSettings,
+    Settings,
+    StoreSettings,
+    TranscriptSettings,
+)
+from botkit.errors import LedgerError
+from botkit.handoff.conversation import (
+    Access,
+    AgentSession,
+    Conversation,
+    ConversationId,
+    Instant,
+    Phase,
+    Timer,
+)
+from botkit.handoff.effects import ArmTimer, CancelTimer, DropLane, Effect, Note, lane
+from botkit.handoff.events import AgentSaid, AgentSessionEnded, Content, Event, Noticed, TranscriptLine
+from botkit.ledger.interface import Committed, HookBody, Input, OutboxItem
+from botkit.relay.engine import Engine
+
+BOT = "st-1"
+USER = ConversationId(BOT, "u-1")
+OTHER = ConversationId(BOT, "u-2")
+SESSION = "0f4f5c1e-6f5f-4b51-9d8e-000000000001"
+SYSTEM = "salesforce"
+ACCESS = Access("token", position="10", high_water_ms=1_000_000)
+HOOK = HookBody(b'{"message":"hi"}')
+START = Instant(1_760_000_000.0)
+
+
+async def until(condition: Callable[[], bool], *, seconds: float = 5.0) -> None:
+    """Let others run until the condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError("it did not happen in time")
+        await asyncio.sleep(0.0005)
+
+
+async def settle() -> None:
+    """Let everything that can run without time passing run."""
+    for _ in range(30):
+        await asyncio.sleep(0)
+
+
+class VirtualClock:
+    """Time stands still until `advance`."""
+
+    def __init__(self) -> None:
+        self.time = START
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._order = itertools.count()
+
+    def now(self) -> Instant:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        wake = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self.time + seconds, next(self._order), wake))
+        await wake
+
+    @property
+    def sleeping(self) -> int:
+        """How many wait for later."""
+        return sum(not wake.done() for _, _, wake in self._sleepers)
+
+    async def advance(self, seconds: float) -> None:
+        """Move on, waking everyone whose time comes, each at their time."""
+        await settle()
+        end = self.time + seconds
+        while self._sleepers and self._sleepers[0][0] <= end:
+            at, _, wake = heapq.heappop(self._sleepers)
+            self.time = Instant(max(at, self.time))
+            if not wake.done():
+                wake.set_result(None)
+                await settle()
+        self.time = Instant(end)
+        await settle()
+
+
+def conversation(
+    *,
+    phase: Phase = Phase.ACTIVE,
+    access: Access | None = ACCESS,
+    timers: tuple[Timer, ...] = (),
+    **changes: Any,
+) -> Conversation:
+    """A conversation with an agent session."""
+    session = AgentSession(
+        id=SESSION,
+        system=SYSTEM,
+        phase=phase,
+        opened_at=START,
+        language="en",
+        access=access,
+        timers=timers,
+    )
+    return replace(Conversation(USER, session), **changes)
+
+
+Rule = Callable[[Conversation, Event], tuple[Conversation, Sequence[Effect]]]
+
+
+class FakeLedger:
+    """Commits at once, in memory, in the caller's thread; or when told, with `holding`."""
+
+    def __init__(self, clock: VirtualClock | None = None) -> None:
+        self.clock = clock
+        self.inputs: list[Input] = []
+        self.conversations: dict[ConversationId, Conversation] = {}
+        self.hooks: dict[ConversationId, HookBody] = {USER: HOOK, OTHER: HOOK}
+        self.rows: dict[int, OutboxItem] = {}
+        self.seen: set[str] = set()
+        self.rule: Rule = lambda before, _: (before, ())
+        self.failures: deque[Exception] = deque()
+        self.holding = False
+        self.held: list[tuple[Input, Future[Committed]]] = []
+        self.swept: list[Instant] = []
+        self.on_commit: Callable[[Sequence[Committed]], None] = lambda _: None
+        self._ids = itertools.count(1)
+
+    def start(self, on_commit: Callable[[Sequence[Committed]], None]) -> None:
+        self.on_commit = on_commit
+
+    def submit(self, given: Input) -> Future[Committed]:
+        future: Future[Committed] = Future()
+        if self.failures:
+            future.set_exception(self.failures.popleft())
+        elif self.holding:
+            self.held.append((given, future))
+        else:
+            self._commit(given, future)
+        return future
+
+    def release(self) -> None:
+        """Commit what was held."""
+        held, self.held = self.held, []
+        for given, future in held:
+            self._commit(given, future)
+
+    def _commit(self, given: Input, future: Future[Committed]) -> None:
+        self.inputs.append(given)
+        before = self.conversations.get(given.conversation_id, Conversation(given.conversation_id))
+        for settled in given.settles:
+            self.rows.pop(settled, None)
+        event = given.event
+        if event is None or (event.key and event.key in self.seen):
+            committed = Committed(before, (), (), duplicate=event is not None)
+        else:
+            if event.key:
+                self.seen.add(event.key)
+            after, effects = self.rule(before, event)
+            committed = self._effects(after, effects, given.hook)
+        future.set_result(committed)
+        self.on_commit([committed])
+
+    def decided(self, after: Conversation, *effects: Effect, hook: HookBody | None = HOOK) -> Committed:
+        """As if some input had led to this: committed, and told to the relay."""
+        committed = self._effects(after, effects, hook)
+        self.on_commit([committed])
+        return committed
+
+    def _effects(self, after: Conversation, effects: Sequence[Effect], hook: HookBody | None) -> Committed:
+        self.conversations[after.id] = after
+        items, inner = [], []
+        for effect in effects:
+            if isinstance(effect, ArmTimer | CancelTimer | DropLane | Note):
+                inner.append(effect)
+                continue
+            now = self.clock.now() if self.clock else Instant(time.time())
+            item = OutboxItem(next(self._ids), after.id, lane(effect), effect, now, hook)
+            items.append(item)
+            self.rows[item.id] = item
+        return Committed(after, tuple(items), tuple(inner))
+
+    def open_conversations(self) -> Sequence[Conversation]:
+        return [one for one in self.conversations.values() if one.session is not None]
+
+    def undelivered(self) -> Sequence[OutboxItem]:
+        return sorted(self.rows.values(), key=lambda item: item.id)
+
+    def conversation(self, conversation_id: ConversationId) -> Conversation | None:
+        return self.conversations.get(conversation_id)
+
+    def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
+        return self.hooks.get(conversation_id)
+
+    def sweep(self, before: Instant) -> int:
+        self.swept.append(before)
+        if self.failures:
+            raise LedgerError("no")
+        return 0
+
+    def healthy(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self.on_commit = lambda _: None
+
+    @property
+    def events(self) -> list[Event]:
+        """Every event submitted, in order, without those that only settle."""
+        return [given.event for given in self.inputs if given.event is not None]
+
+    @property
+    def settled(self) -> list[int]:
+        return [settled for given in self.inputs for settled in given.settles]
+
+
+@dataclass
+class Call:
+    what: str
+    attempt_id: str = ""
+    about: Any = None
+
+
+@dataclass
+class FakePlatform:
+    """Records calls. `answers` are raised (errors) or taken as success (None), in turn; then everything succeeds."""
+
+    calls: list[Call] = field(default_factory=list)
+    answers: deque[Exception | None] = field(default_factory=deque)
+    lines: tuple[TranscriptLine, ...] = ()
+    transcript_answer: Exception | None = None
+    transcript_hangs: bool = False
+    gate: asyncio.Event | None = None
+
+    async def _call(self, what: str, attempt_id: str, about: Any = None) -> None:
+        self.calls.append(Call(what, attempt_id, about))
+        if self.gate is not None:
+            await self.gate.wait()
+        answer = self.answers.popleft() if self.answers else None
+        if answer is not None:
+            raise answer
+
+    async def pass_to_bot(self, hook: HookBody, *, attempt_id: str) -> None:
+        await self._call("pass_to_bot", attempt_id, hook)
+
+    async def pass_to_user(self, hook: HookBody, *, attempt_id: str) -> None:
+        await self._call("pass_to_user", attempt_id, hook)
+
+    async def skip_bot_message(self, hook: HookBody, *, attempt_id: str) -> None:
+        await self._call("skip_bot_message", attempt_id, hook)
+
+    async def send_to_user(
+        self, newest: HookBody, content: Content, *, agent_name: str, attempt_id: str
+    ) -> None:
+        await self._call("send_to_user", attempt_id, content.text)
+
+    async def clear_agent_session(self, newest: HookBody, *, attempt_id: str) -> None:
+        await self._call("clear_agent_session", attempt_id)
+
+    async def extend_request(self, newest: HookBody, *, attempt_id: str) -> None:
+        await self._call("extend_request", attempt_id)
+
+    async def transcript(
+        self, newest: HookBody, *, limit: int, session_id: str
+    ) -> tuple[TranscriptLine, ...]:
+        if self.transcript_hangs:
+            await asyncio.Event().wait()
+        if self.transcript_answer is not None:
+            raise self.transcript_answer
+        return self.lines
+
+
+class Connection:
+    """One connection of a fake stream. `say` events; `error` breaks it; `end` ends it."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[Batch | Exception | None] = asyncio.Queue()
+
+    def say(self, *events: Any) -> None:
+        self.queue.put_nowait(Batch(events))
+
+    def error(self, error: Exception) -> None:
+        self.queue.put_nowait(error)
+
+    def end(self) -> None:
+        self.queue.put_nowait(None)
+
+
+class FakeSystem:
+    """Records calls; the test holds the stream and the list."""
+
+    def __init__(self, receive: Literal["stream", "poll"] = "stream", interval: float = 0.02) -> None:
+        self.capabilities = Capabilities(receive=receive, poll_interval=timedelta(seconds=interval))
+        self.calls: list[Call] = []
+        self.answers: dict[str, deque[Exception | None]] = {}
+        self.listed: list[Any] = []
+        self.fetches: list[Access] = []
+        self.fetching = 0
+        self.most_fetching = 0
+        self.connects: list[Access] = []
+        self.connect_errors: deque[Exception] = deque()
+        self.connections: list[Connection] = []
+        self.closed_streams = 0
+        self.routing_status: Literal["searching", "present", "over"] = "searching"
+        self.gates: dict[str, asyncio.Event] = {}
+
+    async def _call(self, what: str, about: Any = None) -> None:
+        self.calls.append(Call(what, about=about))
+        if what in self.gates:
+            await self.gates[what].wait()
+        answers = self.answers.get(what)
+        answer = answers.popleft() if answers else None
+        if answer is not None:
+            raise answer
+
+    def fails(self, what: str, *errors: Exception | None) -> None:
+        """The next calls of this name fail like this."""
+        self.answers.setdefault(what, deque()).extend(errors)
+
+    def said(self, what: str) -> list[Any]:
+        return [call.about for call in self.calls if call.what == what]
+
+    async def open(self, session_id: str) -> Granted:
+        await self._call("open", session_id)
+        return Granted(ACCESS, Instant(START + 3600))
+
+    async def start(
+        self, session_id: str, access: Access, *, attributes: Sequence[tuple[str, str]], language: str
+    ) -> None:
+        await self._call("start", tuple(attributes))
+
+    async def send(self, session_id: str, access: Access, *, message_id: str, text: str) -> None:
+        await self._call("send", (message_id, text))
+
+    async def typing(self, session_id: str, access: Access, *, started: bool) -> None:
+        await self._call("typing", started)
+
+    async def acknowledge(self, session_id: str, access: Access, *, entry_ids: Sequence[str]) -> None:
+        await self._call("acknowledge", tuple(entry_ids))
+
+    async def routing(self, session_id: str, access: Access) -> Literal["searching", "present", "over"]:
+        await self._call("routing")
+        return self.routing_status
+
+    async def end(self, session_id: str, access: Access) -> None:
+        await self._call("end", access)
+
+    async def listen(self, session_id: str, access: Access) -> AsyncIterator[Batch]:
+        self.connects.append(access)
+        if self.connect_errors:
+            raise self.connect_errors.popleft()
+        connection = Connection()
+        self.connections.append(connection)
+        try:
+            yield Batch(())
+            while (given := await connection.queue.get()) is not None:
+                if isinstance(given, Exception):
+                    raise given
+                yield given
+        finally:
+            self.closed_streams += 1
+
+    async def fetch(self, session_id: str, access: Access) -> Batch:
+        self.fetching += 1
+        self.most_fetching = max(self.most_fetching, self.fetching)
+        try:
+            self.fetches.append(access)
+            await self._call("fetch")
+            return Batch([event for event in self.listed if event.high_water_ms >= access.high_water_ms])
+        finally:
+            self.fetching -= 1
+
+
+class FakeOutside:
+    def __init__(self, platform: FakePlatform, system: FakeSystem) -> None:
+        self._platform, self._system = platform, system
+
+    def platform(self, bot_id: str) -> FakePlatform | None:
+        return self._platform if bot_id == BOT else None
+
+    def system(self, bot_id: str, name: str) -> FakeSystem | None:
+        return self._system if (bot_id, name) == (BOT, SYSTEM) else None
+
+
+@dataclass
+class Counted:
+    done: list[tuple[str, str]] = field(default_factory=list)
+    retried: list[str] = field(default_factory=list)
+    open: int = 0
+    reconnects: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def effect_done(self, kind: str, outcome: str) -> None:
+        self.done.append((kind, outcome))
+
+    def effect_retried(self, kind: str) -> None:
+        self.retried.append(kind)
+
+    def receivers_open(self, count: int) -> None:
+        self.open = count
+
+    def reconnected(self, system: str) -> None:
+        self.reconnects += 1
+
+    def noted(self, what: str) -> None:
+        self.notes.append(what)
+
+
+def settings(*, delivery: DeliverySettings | None = None) -> Settings:
+    """One bot with one agent system."""
+    bot = BotSettings(
+        id=BOT,
+        name="Acme",
+        kore=KoreSettings("cs-1", Secret("s")),
+        agents=AgentsSettings(default=SYSTEM, systems={}),
+        handoff=HandoffSettings(transcript=TranscriptSettings(limit=50, timeout=timedelta(seconds=0.05))),
+        delivery=delivery or DeliverySettings(),
+    )
+    return Settings(ServerSettings(), StoreSettings(), SecuritySettings(), {BOT: bot})
+
+
+class World:
+    """A relay's engine on the test's own loop, with everything around it in the test's hands."""
+
+    def __init__(self, *, system: FakeSystem | None = None, chance: float = 0.5) -> None:
+        self.clock = VirtualClock()
+        self.ledger = FakeLedger(self.clock)
+        self.platform = FakePlatform()
+        self.system = system or FakeSystem()
+        self.metrics = Counted()
+        self.engine = Engine(
+            settings(),
+            self.ledger,
+            FakeOutside(self.platform, self.system),
+            metrics=self.metrics,
+            clock=self.clock,
+            chance=lambda: chance,
+        )
+        self.ledger.start(self.engine.take)
+
+    async def close(self) -> None:
+        await self.engine.close(0.1)
+
+    @property
+    def sent(self) -> list[str]:
+        """What the platform was asked to do, by name."""
+        return [call.what for call in self.platform.calls]
+
+
+def said(entry: str, text: str = "hello", *, ms: int = 0, position: str = "") -> AgentSaid:
+    return AgentSaid(
+        key=f"{SESSION}/{entry}",
+        at=START,
+        session_id=SESSION,
+        position=position,
+        high_water_ms=ms or ACCESS.high_water_ms + int("".join(filter(str.isdigit, entry)) or 0),
+        content=Content(text=text),
+        agent_name="Ada",
+    )
+
+
+def noticed(entry: str, *, position: str = "") -> Noticed:
+    return Noticed(
+        key=f"{SESSION}/{entry}",
+        at=START,
+        session_id=SESSION,
+        position=position,
+        high_water_ms=ACCESS.high_water_ms + int("".join(filter(str.isdigit, entry)) or 0),
+    )
+
+
+def ended(entry: str) -> AgentSessionEnded:
+    return AgentSessionEnded(
+        key=f"{SESSION}/{entry}",
+        at=START,
+        session_id=SESSION,
+        high_water_ms=ACCESS.high_water_ms + int("".join(filter(str.isdigit, entry)) or 0),
+    )
+
+
+Check = Callable[[], Awaitable[None]]

@@ -1,0 +1,489 @@
+"""What the relay does with one effect: attempts, waits, giving up, and what it says of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from botkit.errors import (
+    AccessExpired,
+    CallRefused,
+    ConversationClosed,
+    HostNotAllowed,
+    LedgerError,
+    RateLimited,
+    ServerTrouble,
+    Unreachable,
+)
+from botkit.handoff.conversation import Conversation, ConversationId, Phase
+from botkit.handoff.effects import (
+    AskRouting,
+    ClearAgentSession,
+    DropLane,
+    EndSession,
+    ExtendRequest,
+    Note,
+    OpenAccess,
+    PassToBot,
+    PassToUser,
+    SendToAgent,
+    SendToUser,
+    SkipBotMessage,
+    StartSession,
+    TypingToAgent,
+)
+from botkit.handoff.events import (
+    AccessGranted,
+    AgentsLost,
+    AgentsTook,
+    Content,
+    RoutingKnown,
+    SessionStarted,
+    TranscriptLine,
+    UserLost,
+)
+from tests.relay.relay_doubles import (
+    ACCESS,
+    HOOK,
+    OTHER,
+    SESSION,
+    START,
+    SYSTEM,
+    USER,
+    World,
+    conversation,
+    said,
+    settle,
+    until,
+)
+
+IDLE = Conversation(USER)
+
+
+def to_user(text: str) -> SendToUser:
+    return SendToUser(Content(text=text))
+
+
+def to_agent(number: int) -> SendToAgent:
+    return SendToAgent(SESSION, SYSTEM, ACCESS, f"m-{number}", f"text {number}")
+
+
+START_SESSION = StartSession(SESSION, SYSTEM, ACCESS, (("_firstName", "Ada"),), "en")
+END_SESSION = EndSession(SESSION, SYSTEM, ACCESS)
+SESSION_EFFECTS = [
+    OpenAccess(SESSION, SYSTEM),
+    START_SESSION,
+    to_agent(1),
+    AskRouting(SESSION, SYSTEM, ACCESS),
+]
+CALLS = {OpenAccess: "open", StartSession: "start", SendToAgent: "send", AskRouting: "routing"}
+
+
+# --- success ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("effect", "call"),
+    [
+        (PassToBot(), "pass_to_bot"),
+        (PassToUser(), "pass_to_user"),
+        (SkipBotMessage(), "skip_bot_message"),
+        (to_user("hi"), "send_to_user"),
+        (ClearAgentSession(), "clear_agent_session"),
+        (ExtendRequest(), "extend_request"),
+    ],
+)
+async def test_an_effect_for_the_platform_is_carried_out_and_settled(
+    world: World, effect: PassToBot, call: str
+) -> None:
+    world.ledger.decided(IDLE, effect)
+    await until(lambda: not world.ledger.rows)
+    assert world.sent == [call]
+    assert world.ledger.events == []
+    assert world.metrics.done == [(type(effect).__name__, "delivered")]
+
+
+async def test_a_passed_message_goes_out_with_its_own_hook(world: World) -> None:
+    world.ledger.decided(IDLE, PassToBot())
+    await until(lambda: not world.ledger.rows)
+    assert world.platform.calls[0].about is HOOK
+
+
+async def test_opening_brings_access_and_the_talk_so_far(world: World) -> None:
+    world.platform.lines = (TranscriptLine("user", "hi"),)
+    world.ledger.decided(conversation(phase=Phase.OPENING, access=None), OpenAccess(SESSION, SYSTEM))
+    await until(lambda: not world.ledger.rows)
+    (granted,) = world.ledger.events
+    assert isinstance(granted, AccessGranted)
+    assert (granted.access, granted.transcript) == (ACCESS, (TranscriptLine("user", "hi"),))
+
+
+@pytest.mark.parametrize("trouble", [ServerTrouble("get messages"), CallRefused("get messages", status=400)])
+async def test_a_failing_transcript_does_not_keep_the_user_from_an_agent(
+    world: World, trouble: Exception
+) -> None:
+    world.platform.transcript_answer = trouble
+    world.ledger.decided(conversation(phase=Phase.OPENING, access=None), OpenAccess(SESSION, SYSTEM))
+    await until(lambda: not world.ledger.rows)
+    (granted,) = world.ledger.events
+    assert isinstance(granted, AccessGranted)
+    assert granted.transcript == ()
+
+
+async def test_a_transcript_that_hangs_is_left_out_after_its_time(world: World) -> None:
+    world.platform.transcript_hangs = True
+    world.ledger.decided(conversation(phase=Phase.OPENING, access=None), OpenAccess(SESSION, SYSTEM))
+    await until(lambda: not world.ledger.rows)
+    assert isinstance(world.ledger.events[0], AccessGranted)
+
+
+async def test_starting_the_session_says_so(world: World) -> None:
+    world.ledger.decided(conversation(phase=Phase.OPENING), START_SESSION)
+    await until(lambda: not world.ledger.rows)
+    assert isinstance(world.ledger.events[0], SessionStarted)
+    assert world.system.said("start") == [(("_firstName", "Ada"),)]
+
+
+async def test_a_message_the_agents_took_is_named_in_the_result(world: World) -> None:
+    world.ledger.decided(conversation(), to_agent(7))
+    await until(lambda: not world.ledger.rows)
+    (took,) = world.ledger.events
+    assert isinstance(took, AgentsTook)
+    assert took.message_id == "m-7"
+
+
+async def test_the_routing_status_is_told(world: World) -> None:
+    world.ledger.decided(conversation(phase=Phase.ABSENT), AskRouting(SESSION, SYSTEM, ACCESS))
+    await until(lambda: not world.ledger.rows)
+    (known,) = world.ledger.events
+    assert isinstance(known, RoutingKnown)
+    assert known.status == "searching"
+
+
+async def test_before_over_is_told_the_list_is_read_for_last_words(world: World) -> None:
+    world.ledger.decided(conversation(phase=Phase.ABSENT))
+    await until(lambda: len(world.system.fetches) == 1)
+    world.system.listed = [said("e1", "bye")]
+    world.system.routing_status = "over"
+    world.ledger.decided(conversation(phase=Phase.ABSENT), AskRouting(SESSION, SYSTEM, ACCESS))
+    await until(lambda: not world.ledger.rows)
+    assert [type(event).__name__ for event in world.ledger.events] == ["AgentSaid", "RoutingKnown"]
+
+
+async def test_a_note_is_counted(world: World) -> None:
+    world.ledger.decided(IDLE, Note("handoff_opened"))
+    assert world.metrics.notes == ["handoff_opened"]
+
+
+# --- order ------------------------------------------------------------------------------------------------------
+
+
+async def test_effects_of_one_lane_go_out_in_the_order_they_were_decided(world: World) -> None:
+    for number in range(50):
+        world.ledger.decided(conversation(), to_agent(number))
+    await until(lambda: not world.ledger.rows)
+    assert [about[0] for about in world.system.said("send")] == [f"m-{n}" for n in range(50)]
+
+
+async def test_the_next_one_waits_until_the_result_of_the_last_is_committed(world: World) -> None:
+    world.ledger.holding = True
+    world.ledger.decided(IDLE, to_user("one"), to_user("two"))
+    await until(lambda: len(world.ledger.held) == 1)
+    await settle()
+    assert [call.about for call in world.platform.calls] == ["one"]
+    world.ledger.holding = False
+    world.ledger.release()
+    await until(lambda: not world.ledger.rows)
+    assert [call.about for call in world.platform.calls] == ["one", "two"]
+
+
+async def test_a_retry_holds_up_its_own_lane_only(world: World) -> None:
+    world.platform.answers.append(ServerTrouble("send", status=503))
+    world.ledger.decided(IDLE, to_user("one"), to_user("two"))
+    await settle()
+    world.ledger.decided(Conversation(OTHER), to_user("other"))
+    world.ledger.decided(conversation(), to_agent(1))
+    await until(lambda: len(world.ledger.rows) == 2)
+    assert [call.about for call in world.platform.calls] == ["one", "other"]
+    assert world.system.said("send") == [("m-1", "text 1")]
+    await world.clock.advance(1)
+    assert [call.about for call in world.platform.calls] == ["one", "other", "one", "two"]
+
+
+async def test_an_empty_lane_leaves_nothing_behind(world: World) -> None:
+    for number in range(100):
+        world.ledger.decided(Conversation(ConversationId("st-1", f"u-{number}")), PassToBot())
+    await until(lambda: not world.ledger.rows)
+    await settle()
+    assert len(world.engine.lanes) == 0
+
+
+# --- retries ----------------------------------------------------------------------------------------------------
+
+
+async def test_every_attempt_of_an_effect_carries_the_same_id(world: World) -> None:
+    world.platform.answers.extend(
+        [Unreachable("send"), ServerTrouble("send", status=500), RateLimited("send")]
+    )
+    world.ledger.decided(IDLE, to_user("one"))
+    await world.clock.advance(30)
+    assert not world.ledger.rows
+    assert len(world.platform.calls) == 4
+    assert len({call.attempt_id for call in world.platform.calls}) == 1
+    assert world.metrics.retried == ["SendToUser"] * 3
+
+
+async def test_two_effects_have_different_ids(world: World) -> None:
+    world.ledger.decided(IDLE, to_user("one"), to_user("two"))
+    await until(lambda: not world.ledger.rows)
+    assert len({call.attempt_id for call in world.platform.calls}) == 2
+
+
+async def test_retry_after_is_obeyed(world: World) -> None:
+    world.platform.answers.append(RateLimited("send", status=429, retry_after=20.0))
+    world.ledger.decided(IDLE, to_user("one"))
+    await world.clock.advance(19.9)
+    assert len(world.platform.calls) == 1
+    await world.clock.advance(0.2)
+    assert len(world.platform.calls) == 2
+
+
+@pytest.mark.parametrize("effect", [ExtendRequest(), TypingToAgent(SESSION, SYSTEM, ACCESS, True)])
+async def test_what_is_worthless_later_is_tried_once(world: World, effect: ExtendRequest) -> None:
+    world.platform.answers.append(ServerTrouble("extend", status=503))
+    world.system.fails("typing", ServerTrouble("typing", status=503))
+    world.ledger.decided(conversation(), effect)
+    await until(lambda: not world.ledger.rows)
+    assert world.ledger.events == []
+    assert world.metrics.done == [(type(effect).__name__, "gave_up")]
+
+
+async def test_an_effect_left_by_a_former_process_is_tried_once_more_however_old(world: World) -> None:
+    world.ledger.decided(IDLE, to_user("old"))
+    await until(lambda: not world.ledger.rows)
+    world.clock.time = type(START)(START + 100_000)
+    item_count = len(world.platform.calls)
+    world.ledger.decided(IDLE, to_user("older"))
+    await until(lambda: not world.ledger.rows)
+    assert len(world.platform.calls) == item_count + 1
+
+
+async def test_while_the_platform_is_down_lanes_do_not_all_knock(world: World) -> None:
+    world.platform.answers.extend([Unreachable("send")] * 1000)
+    for number in range(200):
+        world.ledger.decided(Conversation(ConversationId("st-1", f"u-{number}")), PassToBot())
+    await settle()
+    before = len(world.platform.calls)
+    await world.clock.advance(20)
+    assert len(world.platform.calls) - before < 25
+    world.platform.answers.clear()
+    await world.clock.advance(40)
+    assert not world.ledger.rows
+
+
+async def test_a_store_in_trouble_does_not_make_a_delivery_forgotten_or_repeated(world: World) -> None:
+    world.ledger.failures.extend([LedgerError("disk full")] * 3)
+    world.ledger.decided(IDLE, to_user("one"), to_user("two"))
+    await settle()
+    assert [call.about for call in world.platform.calls] == ["one"]
+    await world.clock.advance(5)
+    assert [call.about for call in world.platform.calls] == ["one", "two"]
+    assert world.ledger.settled == [1, 2]
+
+
+async def test_a_result_the_rules_choke_on_still_frees_the_lane(world: World) -> None:
+    world.ledger.failures.append(KeyError("a defect"))
+    world.ledger.decided(conversation(), to_agent(1), to_agent(2))
+    await until(lambda: not world.ledger.rows)
+    assert [type(event) for event in world.ledger.events] == [AgentsTook]
+
+
+# --- failures for good ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("effect", [PassToBot(), PassToUser(), SkipBotMessage(), ClearAgentSession()])
+async def test_a_refused_message_is_dropped_and_the_next_one_goes(world: World, effect: PassToBot) -> None:
+    world.platform.answers.append(CallRefused("pass", status=400))
+    world.ledger.decided(IDLE, effect, to_user("next"))
+    await until(lambda: not world.ledger.rows)
+    assert world.platform.calls[-1].about == "next"
+    assert world.metrics.done[0] == (type(effect).__name__, "refused")
+    assert world.ledger.events == []
+
+
+async def test_a_message_to_the_user_that_cannot_be_shown_ends_the_session(world: World) -> None:
+    world.platform.answers.extend([ServerTrouble("send", status=500)] * 1000)
+    world.ledger.decided(conversation(), to_user("one"))
+    await world.clock.advance(299)
+    assert world.ledger.events == []
+    await world.clock.advance(20)
+    (lost,) = world.ledger.events
+    assert isinstance(lost, UserLost)
+    assert lost.session_id == SESSION
+    assert world.metrics.done == [("SendToUser", "gave_up")]
+
+
+async def test_without_a_session_nobody_is_lost(world: World) -> None:
+    world.platform.answers.append(CallRefused("send", status=404))
+    world.ledger.decided(IDLE, to_user("closing words"))
+    await until(lambda: not world.ledger.rows)
+    assert world.ledger.events == []
+
+
+async def test_a_user_who_cannot_be_addressed_is_lost(world: World) -> None:
+    world.ledger.hooks.clear()
+    world.ledger.decided(conversation(), to_user("one"))
+    await until(lambda: not world.ledger.rows)
+    assert isinstance(world.ledger.events[0], UserLost)
+
+
+@pytest.mark.parametrize("effect", SESSION_EFFECTS, ids=lambda effect: type(effect).__name__)
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (ConversationClosed("call", status=403), "closed"),
+        (AccessExpired("call", status=401), "expired"),
+        (CallRefused("call", status=400), "refused"),
+        (HostNotAllowed("call"), "refused"),
+    ],
+)
+async def test_a_session_that_cannot_go_on_is_lost_for_its_reason(
+    world: World, effect: OpenAccess, error: Exception, why: str
+) -> None:
+    world.system.fails(CALLS[type(effect)], error)
+    world.ledger.decided(conversation(phase=Phase.OPENING), effect)
+    await until(lambda: not world.ledger.rows)
+    (lost,) = world.ledger.events
+    assert isinstance(lost, AgentsLost)
+    assert (lost.session_id, lost.why) == (SESSION, why)
+
+
+@pytest.mark.parametrize("effect", SESSION_EFFECTS, ids=lambda effect: type(effect).__name__)
+async def test_agents_out_of_reach_for_too_long_are_lost(world: World, effect: OpenAccess) -> None:
+    world.system.fails(CALLS[type(effect)], *[Unreachable("call")] * 1000)
+    world.ledger.decided(conversation(phase=Phase.OPENING), effect)
+    await world.clock.advance(320)
+    (lost,) = world.ledger.events
+    assert isinstance(lost, AgentsLost)
+    assert lost.why == "unreachable"
+
+
+async def test_before_a_closed_conversation_is_told_the_list_is_read(world: World) -> None:
+    world.ledger.decided(conversation())
+    await until(lambda: len(world.system.fetches) == 1)
+    world.system.listed = [said("e1", "last words")]
+    world.system.fails("send", ConversationClosed("send", status=403))
+    world.ledger.decided(conversation(), to_agent(1))
+    await until(lambda: not world.ledger.rows)
+    assert [type(event).__name__ for event in world.ledger.events] == ["AgentSaid", "AgentsLost"]
+
+
+async def test_an_end_that_is_refused_is_settled_quietly(world: World) -> None:
+    world.system.fails("end", CallRefused("end", status=400))
+    world.ledger.decided(IDLE, END_SESSION)
+    await until(lambda: not world.ledger.rows)
+    assert world.ledger.events == []
+
+
+async def test_an_effect_of_a_bot_that_is_not_configured_any_more_is_dropped(world: World) -> None:
+    world.ledger.decided(Conversation(ConversationId("st-gone", "u-1")), PassToBot())
+    await until(lambda: not world.ledger.rows)
+    assert world.metrics.done == [("PassToBot", "refused")]
+
+
+async def test_a_defect_in_an_agent_system_does_not_stop_its_lane(world: World) -> None:
+    world.system.fails("send", ZeroDivisionError("a plug-in's mistake"))
+    world.ledger.decided(conversation(), to_agent(1), to_agent(2))
+    await until(lambda: not world.ledger.rows)
+    assert [type(event) for event in world.ledger.events] == [AgentsLost, AgentsTook]
+    assert world.metrics.done[0] == ("SendToAgent", "broken")
+
+
+async def test_the_key_of_a_result_is_the_effects_own(world: World) -> None:
+    world.ledger.decided(conversation(), to_agent(1), to_agent(2))
+    await until(lambda: not world.ledger.rows)
+    keys = [event.key for event in world.ledger.events]
+    assert len(set(keys)) == 2
+    assert all(key.startswith("effect/") for key in keys)
+
+
+# --- dropping a lane ---------------------------------------------------------------------------------------------
+
+
+async def test_dropping_a_lane_forgets_what_waits_in_it_and_sends_the_end_at_once(world: World) -> None:
+    world.system.fails("send", *[Unreachable("send")] * 2)
+    world.ledger.decided(conversation(), to_agent(1), to_agent(2))
+    await settle()
+    world.ledger.decided(IDLE, DropLane(SESSION), END_SESSION)
+    await until(lambda: world.system.said("end") == [ACCESS])
+    await world.clock.advance(60)
+    assert len(world.system.said("send")) == 1
+
+
+async def test_dropping_a_lane_cuts_off_an_attempt_that_hangs(world: World) -> None:
+    world.system.gates["send"] = asyncio.Event()
+    world.ledger.decided(conversation(), to_agent(1))
+    await settle()
+    world.ledger.decided(IDLE, DropLane(SESSION), END_SESSION)
+    await until(lambda: world.system.said("end") == [ACCESS])
+
+
+async def test_a_conversation_being_created_is_not_overtaken_by_its_end(world: World) -> None:
+    gate = world.system.gates["start"] = asyncio.Event()
+    world.ledger.decided(conversation(phase=Phase.OPENING), START_SESSION, to_agent(1))
+    await settle()
+    world.ledger.decided(IDLE, DropLane(SESSION), END_SESSION)
+    await settle()
+    assert world.system.said("end") == []
+    gate.set()
+    await until(lambda: world.system.said("end") == [ACCESS])
+    assert world.system.said("send") == []
+
+
+async def test_dropping_an_agents_lane_leaves_the_users_lane_alone(world: World) -> None:
+    world.platform.answers.append(ServerTrouble("send", status=500))
+    world.ledger.decided(conversation(), to_user("one"), to_user("two"))
+    await settle()
+    world.ledger.decided(IDLE, DropLane(SESSION))
+    await world.clock.advance(5)
+    assert [call.about for call in world.platform.calls] == ["one", "one", "two"]
+
+
+async def test_an_end_under_way_is_not_dropped(world: World) -> None:
+    gate = world.system.gates["end"] = asyncio.Event()
+    world.ledger.decided(IDLE, END_SESSION)
+    await settle()
+    world.ledger.decided(IDLE, DropLane(SESSION))
+    gate.set()
+    await until(lambda: 1 in world.ledger.settled)
+
+
+# --- receipts ---------------------------------------------------------------------------------------------------
+
+
+async def test_what_the_user_was_shown_is_acknowledged_in_one_call(world: World) -> None:
+    world.ledger.rule = lambda before, event: (
+        (before, (to_user(event.content.text),)) if hasattr(event, "content") else (before, ())
+    )
+    world.ledger.decided(conversation())
+    await until(lambda: len(world.system.connections) == 1)
+    await settle()
+    world.system.connections[0].say(said("e1"), said("e2"))
+    await until(lambda: len(world.sent) == 2)
+    await world.clock.advance(1.1)
+    assert world.system.said("acknowledge") == [("e1", "e2")]
+
+
+async def test_what_the_user_was_not_shown_is_not_acknowledged(world: World) -> None:
+    world.platform.answers.append(CallRefused("send", status=400))
+    world.ledger.rule = lambda before, event: (
+        (before, (to_user(event.content.text),)) if hasattr(event, "content") else (before, ())
+    )
+    world.ledger.decided(conversation())
+    await until(lambda: len(world.system.connections) == 1)
+    await settle()
+    world.system.connections[0].say(said("e1"))
+    await until(lambda: not world.ledger.rows)
+    await world.clock.advance(5)
+    assert world.system.said("acknowledge") == []
