@@ -31,9 +31,11 @@ from botkit.handoff.events import (
     TranscriptLine,
     UserLost,
 )
+from botkit.handoff.languages import negotiate
 from botkit.handoff.rules import Rules
 from botkit.handoff.text import split
 from botkit.handoff.transcript import render
+from botkit.handoff.translations import WORDS
 
 LOSS_WORDS = {
     Loss.CLOSED: "conversationClosedMessage",
@@ -54,7 +56,7 @@ def access_granted(
     start = StartSession(session.id, session.system, event.access, session.attributes, session.language)
     story = render(
         _before_handoff(rules, session, typed, event.transcript),
-        language=session.language,
+        language=negotiate(session.language, WORDS, fallback=rules.default_language),
         user_name=session.user_name,
         bot_name=rules.bot_name,
         limit=limits(rules, session).max_text,

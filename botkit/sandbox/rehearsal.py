@@ -72,7 +72,6 @@ class Rehearsal:
     """One scripted hand-off. `between` is called in the middle of it, to break something."""
 
     clouds: Clouds
-    bot_name: str
     between: Callable[[], None] | None = None
     user_id: str = ""
     conversation_id: str = ""

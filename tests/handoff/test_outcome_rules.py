@@ -6,7 +6,16 @@ import pytest
 
 from botkit.handoff.conversation import Instant, Phase
 from botkit.handoff.effects import EndSession, SendToAgent, StartSession
-from botkit.handoff.events import AgentsLost, Loss, MetaInfo, TimerFired, TranscriptLine, UserLost
+from botkit.handoff.events import (
+    AgentsLost,
+    Loss,
+    MetaInfo,
+    TimerFired,
+    TranscriptLine,
+    UserLost,
+    UserProfile,
+)
+from botkit.handoff.translations import WORDS
 from tests.handoff.story import Story, rules
 
 USER, BOT = "user", "bot"
@@ -130,3 +139,8 @@ def test_every_message_id_is_a_lower_case_uuid_4():
     story = Story().transfer().granted(TranscriptLine(USER, "hi")).user("hello")
     ids = [effect.message_id for effect in story.log if isinstance(effect, SendToAgent)]
     assert all(one == one.lower() and one[14] == "4" and one[19] in "89ab" for one in ids)
+
+
+def test_the_talk_so_far_is_told_in_the_bots_language_where_the_users_is_not_known():
+    story = Story(rules(language="de")).transfer(profile=UserProfile(language="xx"))
+    assert story.granted(TranscriptLine(USER, "hallo")).sent[0].startswith(WORDS["de"]["heading"])
