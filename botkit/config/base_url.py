@@ -42,7 +42,7 @@ def normalize_base_url(value: str, *, insecure_http: bool = False) -> str:
     except ValueError:
         raise UnusableValue("is not a URL", _USE_MY_DOMAIN) from None
     if url.scheme not in ("http", "https"):
-        raise UnusableValue(f"is no web address ({url.scheme}://)", _USE_MY_DOMAIN)
+        raise UnusableValue("is no web address", _USE_MY_DOMAIN)
     if "@" in url.netloc:
         raise UnusableValue("names a user before the host (…@…)", _USE_MY_DOMAIN)
     if is_loopback(host):
@@ -77,7 +77,9 @@ def _loopback(url: SplitResult, scheme_named: bool, *, insecure_http: bool) -> s
 
 def _refusal(host: str, port: int | None, scheme: str) -> UnusableValue:
     if _MY_DOMAIN.fullmatch(host):
-        return UnusableValue(f"names port {port}", f"leave the port out: https://{host}")
+        return UnusableValue(
+            "names a port", f"leave the port out: https://{host}", discreet_fix="leave the port out"
+        )
     if page := _OTHER_PAGES.fullmatch(host):
         what = "is the address of Salesforce's pages, not of its interfaces"
         return UnusableValue(

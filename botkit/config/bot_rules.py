@@ -51,7 +51,8 @@ def _try(checked: Checked, parse: Callable[[str], T], *path: str | int) -> None:
     try:
         parse(text)
     except UnusableValue as unusable:
-        checked.complain(path, f"{checked.shown(path)}{unusable.what}", unusable.fix)
+        shown = checked.shown(path)
+        checked.complain(path, f"{shown}{unusable.what}", unusable.fix if shown else unusable.discreet_fix)
 
 
 def _systems(checked: Checked, *, insecure_http: bool, known_types: Collection[str]) -> None:

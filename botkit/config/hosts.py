@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from botkit.config.problems import UnusableValue
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_FIX = "write a host, or host:port, such as bots.kore.ai"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
 
@@ -20,7 +21,7 @@ def parse_callback_host(value: str) -> str:
     """
     text = value.strip().lower()
     if "/" in text or "@" in text:
-        raise UnusableValue("is a URL, not a host", _fix_of_url(text))
+        raise UnusableValue("is a URL, not a host", _fix_of_url(text), discreet_fix=_FIX)
     if "*" in text:
         raise UnusableValue("is a pattern, not a host", "name every host of its own, such as bots.kore.ai")
     try:
@@ -29,7 +30,7 @@ def parse_callback_host(value: str) -> str:
     except ValueError:
         host, port = "", None
     if not _is_host(host) or port == 0 or text.endswith(":"):
-        raise UnusableValue("is not a host", "write a host, or host:port, such as bots.kore.ai")
+        raise UnusableValue("is not a host", _FIX)
     shown = f"[{host}]" if ":" in host else host
     return shown if port is None else f"{shown}:{port}"
 
@@ -49,4 +50,4 @@ def _fix_of_url(text: str) -> str:
         host = urlsplit(text if "//" in text else f"//{text}").hostname
     except ValueError:
         host = None
-    return f"write {host}" if host and _is_host(host) else "write a host, such as bots.kore.ai"
+    return f"write {host}" if host and _is_host(host) else _FIX

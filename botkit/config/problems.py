@@ -18,11 +18,15 @@ WHOLE_FILE = "(file)"
 
 
 class UnusableValue(ValueError):
-    """A value that cannot be used: `what` is wrong with it, and how to `fix` it. Neither ends with a full stop."""
+    """A value that cannot be used: `what` is wrong with it, and how to `fix` it. Neither ends with a full stop.
 
-    def __init__(self, what: str, fix: str) -> None:
+    `what` never quotes the value. `fix` may, and `discreet_fix` does not: it is for values that were filled in.
+    """
+
+    def __init__(self, what: str, fix: str, *, discreet_fix: str | None = None) -> None:
         self.what = what
         self.fix = fix
+        self.discreet_fix = fix if discreet_fix is None else discreet_fix
         super().__init__(f"{what}; {fix}")
 
 

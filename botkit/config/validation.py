@@ -187,7 +187,7 @@ def _not_like(checked: Checked, path: _Path, error: ValidationError, rule: Schem
         case "maximum" | "maxDuration":
             what, fix = f"{shown}is too large", f"write at most {bound}"
         case _:
-            what, fix = f"{shown}is not a {rule['title'].lower()}", rule["patternErrorMessage"]
+            what, fix = f"{shown}is not a valid {rule['title']}", rule["patternErrorMessage"]
     checked.complain(path, what, fix)
 
 

@@ -1,0 +1,135 @@
+"""`botkit check`, and how the command line loads commands and prints BotKit's errors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import types
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from botkit import __version__, cli
+from botkit.cli.check import summary
+from botkit.config.settings import StoreSettings
+from botkit.errors import ConfigurationError, LedgerBusy, Problem
+from tests.config.folder import BOT_ID, Folder
+
+
+def run(*arguments: str, **environ: str) -> Result:
+    return CliRunner().invoke(cli.main, arguments, env=environ)
+
+
+def check(folder: Folder, **environ: str) -> Result:
+    return run("check", "--config", str(folder.path / "botkit.yaml"), **environ)
+
+
+def test_a_good_configuration_exits_with_0_and_says_what_it_amounts_to(folder: Folder) -> None:
+    result = check(folder)
+    assert result.exit_code == 0
+    for said in (
+        "1 bot",
+        "Acme Assistant",
+        BOT_ID,
+        "salesforce-miaw at https://acme.my.salesforce-scrt.com",
+        "sqlite:",
+    ):
+        assert said in result.stdout
+    assert "hunter2" not in result.output
+
+
+def test_problems_are_printed_one_line_each_in_the_form_of_the_contract_and_it_exits_with_1(
+    folder: Folder,
+) -> None:
+    folder.change_bot("client_id: cs-1", "clientid: ${ID}")
+    result = check(folder, ID="x")
+    file = folder.path / "bots/acme.yaml"
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        f'{file}:5: kore.client_id: is missing; add client_id: "${{KORE_CLIENT_ID}}" (Client ID)',
+        f"{file}:6: kore.clientid: is not known here; did you mean client_id?",
+    ]
+    assert result.stderr == "2 problems found\n"
+
+
+@pytest.mark.parametrize("text", [None, "a: [", ""])
+def test_a_file_that_is_missing_or_no_yaml_is_a_problem_like_any_other(
+    folder: Folder, text: str | None
+) -> None:
+    file = folder.path / "botkit.yaml"
+    if text is None:
+        file.unlink()
+    else:
+        file.write_text(text)
+    result = check(folder)
+    assert result.exit_code == 1
+    assert len(result.stdout.splitlines()) == 1
+    assert result.stdout.startswith(f"{file}:1: (file): ")
+
+
+def test_variables_come_from_the_environment(folder: Folder) -> None:
+    folder.change_bot("hunter2hunter2", "${KORE_CLIENT_SECRET}")
+    assert check(folder, KORE_CLIENT_SECRET="s").exit_code == 0
+
+
+def test_the_summary_shows_no_password(folder: Folder) -> None:
+    settings = folder.load()
+    object.__setattr__(settings, "store", StoreSettings("postgresql://botkit:hunter2@db/botkit"))
+    assert "hunter2" not in "".join(summary("botkit.yaml", settings))
+
+
+def test_an_option_that_does_not_exist_exits_with_2() -> None:
+    assert run("check", "--nope").exit_code == 2
+
+
+def test_version_is_the_packages() -> None:
+    assert run("--version").output == f"botkit, version {__version__}\n"
+
+
+def test_help_lists_every_command_and_loads_none_of_them() -> None:
+    code = (
+        "import sys\nfrom botkit.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print([name for name in sys.modules if name.startswith('botkit.cli.')])\n"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.endswith("[]\n")
+    for command in ("check", "serve", "sandbox", "demo"):
+        assert f"\n  {command} " in output
+
+
+def test_an_unknown_command_is_refused() -> None:
+    result = run("chekc")
+    assert result.exit_code == 2
+    assert "No such command" in result.output
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            ConfigurationError((Problem("a.yaml", 3, "bots", "is missing", "add it"),)),
+            "a.yaml:3: bots: is missing; add it\n",
+        ),
+        (
+            LedgerBusy("var/botkit.db is in use; stop the other process"),
+            "BK-3001: var/botkit.db is in use; stop the other process\n",
+        ),
+    ],
+)
+def test_an_error_of_botkit_in_any_command_is_printed_without_a_traceback(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @click.command()
+    def serve() -> None:
+        raise error
+
+    module = types.ModuleType("botkit.cli.serve")
+    module.serve = serve  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "botkit.cli.serve", module)
+    result = run("serve")
+    assert result.exit_code == 1
+    assert result.output == said
+    assert isinstance(result.exception, SystemExit)

@@ -1,0 +1,17 @@
+"""The folder every test of the configuration works in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.config.folder import BOT, SERVER, Folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    made = Folder(tmp_path)
+    made.server(SERVER)
+    made.bot(BOT)
+    return made

@@ -1,0 +1,82 @@
+"""A configuration in a folder of its own, which tests change one thing of at a time."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from botkit.config.load import load
+from botkit.config.settings import BotSettings, Settings
+from botkit.errors import ConfigurationError
+
+BOT_ID = "st-11111111-1111-5111-8111-111111111111"
+
+SERVER = """\
+version: 1
+bots: [bots/*.yaml]
+"""
+
+BOT = f"""\
+version: 1
+bot:
+  id: {BOT_ID}
+  name: Acme Assistant
+kore:
+  client_id: cs-1
+  client_secret: hunter2hunter2
+  callback_hosts: [bots.kore.ai]
+agents:
+  systems:
+    salesforce:
+      organization_id: 00D000000000001
+      organization_base_url: https://acme.my.salesforce.com
+      developer_name: Kore_Custom_Client
+"""
+
+
+@dataclass
+class Folder:
+    """`botkit.yaml` and `bots/acme.yaml`, good as they are written, and what `load` says of them."""
+
+    path: Path
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def write(self, name: str, text: str | bytes) -> None:
+        file = self.path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(text.encode() if isinstance(text, str) else text)
+
+    def server(self, text: str) -> None:
+        self.write("botkit.yaml", text)
+
+    def bot(self, text: str, name: str = "bots/acme.yaml") -> None:
+        self.write(name, text)
+
+    def change_bot(self, old: str, new: str) -> None:
+        """Put `new` where `old` stands in the good bot file."""
+        assert old in BOT
+        self.bot(BOT.replace(old, new))
+
+    def add_to_bot(self, text: str) -> None:
+        self.bot(BOT + text)
+
+    def load(self) -> Settings:
+        return load(self.path / "botkit.yaml", environ=self.environ)
+
+    def load_bot(self) -> BotSettings:
+        return self.load().bots[BOT_ID]
+
+    def problems(self) -> list[str]:
+        """Every problem, with files named from this folder."""
+        try:
+            self.load()
+        except ConfigurationError as error:
+            return [str(problem).replace(str(self.path) + os.sep, "") for problem in error.problems]
+        return []
+
+    def problem(self) -> str:
+        """The one problem there is."""
+        problems = self.problems()
+        assert len(problems) == 1, problems
+        return problems[0]
