@@ -1,0 +1,67 @@
+"""The log of one end user's events: what is replayed, and what open streams go on from (protocol section 4.5).
+
+A stream holds no queue of its own, only its place in the shared log, so a thousand streams cost a thousand integers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One event as it goes over the wire, built once however many streams carry it."""
+
+    id: int
+    event: str
+    data: bytes
+    wire: bytes
+
+
+def frame(event_id: int, event: str, data: bytes) -> Frame:
+    """`data` is one line of JSON."""
+    return Frame(event_id, event, data, b"id:%d\nevent:%s\ndata:%s\n\n" % (event_id, event.encode(), data))
+
+
+class Reader(Protocol):
+    """An open stream, as the log sees it."""
+
+    def wake(self) -> None:
+        """There is something new."""
+
+
+@dataclass(slots=True)
+class EventLog:
+    """Frames in order of their ids. `_first` is the place of the oldest one kept."""
+
+    readers: set[Reader] = field(default_factory=set)
+    _frames: list[Frame] = field(default_factory=list)
+    _first: int = 0
+
+    def append(self, new: Frame, *, keep: int) -> None:
+        """Add a frame and wake the streams; only the newest `keep` frames (a little more, for cheapness) stay."""
+        self._frames.append(new)
+        if len(self._frames) > keep + keep // 4 + 16:
+            surplus = len(self._frames) - keep
+            del self._frames[:surplus]
+            self._first += surplus
+        for reader in self.readers:
+            reader.wake()
+
+    def place_after(self, event_id: int) -> int:
+        """Where a stream goes on that has seen everything up to `event_id` (0: nothing)."""
+        low, high = 0, len(self._frames)
+        while low < high:
+            middle = (low + high) // 2
+            if self._frames[middle].id <= event_id:
+                low = middle + 1
+            else:
+                high = middle
+        return self._first + low
+
+    def since(self, place: int, *, at_most: int) -> tuple[list[Frame], int]:
+        """The next frames from `place`, and the place after them."""
+        start = max(place - self._first, 0)
+        frames = self._frames[start : start + at_most]
+        return frames, self._first + start + len(frames)
