@@ -22,7 +22,8 @@ _BUTTONS_AT_MOST = 3
 _WEB = ("https://", "http://")
 """Only these become links; a `javascript:` address is shown, not offered to be clicked."""
 
-_BREAKS_MARKDOWN = re.compile(r"[\[\]()\s]{1}(?<! )")
+_BREAKS_A_LINK = re.compile(r"[\[\]\n].*\0|\0.*[()\s]", re.DOTALL)
+"""Brackets in a title, or parentheses and blanks in an address, would end a Markdown link early."""
 
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.encode
@@ -72,11 +73,7 @@ def plain_text(content: Content, *, markdown: bool) -> str:
 def _written(link: Link, *, markdown: bool) -> str:
     if not link.title or link.title == link.url:
         return link.url
-    if (
-        markdown
-        and not any(sign in link.title for sign in "[]\n")
-        and not any(c in link.url for c in "() \n")
-    ):
+    if markdown and link.url.startswith(_WEB) and not _BREAKS_A_LINK.search(f"{link.title}\0{link.url}"):
         return f"[{link.title}]({link.url})"
     return f"{link.title}: {link.url}"
 

@@ -1,0 +1,134 @@
+"""Where a payload can be answered."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from botkit.errors import CallRefused
+from botkit.kore.address import Address
+
+BASE = "https://bots.kore.ai/api/botsdk/stream/st-1"
+
+
+def address(payload: object, component_id: str = "default") -> Address:
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    return Address.parse(body, bot_id="st-1", component_id=component_id)
+
+
+def test_given_urls_are_used_as_they_are() -> None:
+    given = address(
+        {
+            "requestId": "r1",
+            "baseUrl": BASE,
+            "sendUserMessageUrl": "https://bots.kore.ai/other/u",
+            "sendBotMessageUrl": "https://bots.kore.ai/other/b",
+            "skipUserMessageUrl": "https://bots.kore.ai/other/s",
+        }
+    )
+    assert given.send_user_message_url == "https://bots.kore.ai/other/u"
+    assert given.send_bot_message_url == "https://bots.kore.ai/other/b"
+    assert given.skip_user_message_url == "https://bots.kore.ai/other/s"
+
+
+def test_missing_urls_are_derived_from_base_url_and_request_id() -> None:
+    derived = address({"requestId": "r1", "baseUrl": BASE + "/"})
+    assert derived.send_user_message_url == f"{BASE}/sendUserMessage/r1"
+    assert derived.send_bot_message_url == f"{BASE}/sendBotMessage/r1"
+    assert derived.skip_user_message_url == f"{BASE}/skipUserMessage/r1"
+    assert derived.clear_agent_session_url == f"{BASE}/clearAgentSession/r1"
+    assert derived.extend_request_url == f"{BASE}/extendcallid/r1"
+    assert derived.get_messages_url == f"{BASE}/getMessages"
+
+
+@pytest.mark.parametrize("verb", ["sendUserMessage", "sendBotMessage"])
+def test_base_url_and_request_id_are_cut_from_a_send_url(verb: str) -> None:
+    cut = address({f"{verb}Url": f"{BASE}/{verb}/a%2Fb"})
+    assert cut.base_url == BASE
+    assert cut.request_id == "a/b"
+    assert cut.clear_agent_session_url == f"{BASE}/clearAgentSession/a%2Fb"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ('"1501244156289"', "1501244156289"),
+        ("1501244156289", "1501244156289"),
+        ("123456789012345678901234567890", "123456789012345678901234567890"),
+        ('"a\\u0062c"', "abc"),
+        ("null", ""),
+        ("true", ""),
+        ("{}", ""),
+    ],
+)
+def test_a_request_id_is_a_text_or_a_number_with_its_exact_digits(written: str, read: str) -> None:
+    assert address(f'{{"requestId":{written}}}'.encode()).request_id == read
+
+
+def test_a_request_id_cannot_leave_its_place_in_the_path() -> None:
+    assert address({"requestId": "../x?y#z", "baseUrl": BASE}).send_user_message_url == (
+        f"{BASE}/sendUserMessage/..%2Fx%3Fy%23z"
+    )
+
+
+def test_nothing_is_derived_from_nothing() -> None:
+    empty = address({})
+    assert empty.send_user_message_url == ""
+    assert empty.clear_agent_session_url == ""
+    assert empty.get_messages_url == ""
+    assert empty.request_id == ""
+
+
+def test_members_of_the_wrong_type_count_as_missing() -> None:
+    odd = address(
+        {"requestId": "r1", "baseUrl": 7.5, "sendUserMessageUrl": ["x"], "channel": "rtm", "context": []}
+    )
+    assert odd.send_user_message_url == ""
+    assert odd.channel_type == ""
+    assert odd.user_id == ""
+
+
+@pytest.mark.parametrize(
+    "channel",
+    [
+        {"channelInfos": {"from": "u-1", "type": "facebook"}, "from": "other", "type": "other"},
+        {"from": "u-1", "type": "facebook"},
+        {"userId": "u-1", "type": "facebook"},
+        {"channelInfos": {"userId": "u-1", "type": "facebook"}},
+    ],
+)
+def test_both_channel_shapes_tell_user_and_type(channel: dict[str, object]) -> None:
+    found = address({"channel": channel})
+    assert (found.user_id, found.channel_type) == ("u-1", "facebook")
+
+
+def test_a_numeric_user_id_keeps_its_digits() -> None:
+    assert address(b'{"channel":{"from":98765432109876543}}').user_id == "98765432109876543"
+
+
+@pytest.mark.parametrize(
+    "session", [{"UserContext": {"_id": "u-9"}}, {"opts": {"userId": "u-9"}, "UserContext": None}]
+)
+def test_without_a_channel_the_context_names_the_user(session: dict[str, object]) -> None:
+    assert address({"context": {"session": session}}).user_id == "u-9"
+
+
+def test_only_what_is_missing_is_added_to_a_message() -> None:
+    assert address({}, "dc-1").missing_members() == (
+        b'"__payloadClass":"OnMessagePayload","botId":"st-1","componentId":"dc-1","ackMessage":true,'
+    )
+    full = {"__payloadClass": "X", "botId": "st-2", "componentId": "c", "ackMessage": False}
+    assert address(full).missing_members() == b""
+    assert address({"context": {"botId": "nested"}}).missing_members().count(b"botId") == 1
+
+
+def test_a_transfer_payload_is_sent_back_as_one() -> None:
+    transfer = address({"callbackUrl": f"{BASE}/serviceCallback/r1"})
+    assert b'"__payloadClass":"OnAgentTransferPayload"' in transfer.missing_members()
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b"\xff{}", b'{"channel":' + b"[" * 100_000])
+def test_what_is_not_a_json_object_is_refused(body: bytes) -> None:
+    with pytest.raises(CallRefused):
+        address(body)
