@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sys
 from pathlib import Path
 
 import click
 
-from botkit.errors import BotKitError
 from botkit.sandbox.server import Sandbox
 
 SHOWN = {
@@ -60,13 +60,8 @@ def sandbox(
     Both serve the paths of the real hosts, so any client of the real API can be pointed at them. The page shows a user's
     chat, an agent's console and the wire between; everything is kept in memory only. Ctrl-C stops it.
     """
-    try:
-        clouds = Sandbox(
-            port, host=host, allow_remote=allow_remote, botkit_url=botkit_url, bot_folder=bot_folder
-        )
-        asyncio.run(_serve(clouds, as_json=as_json))
-    except BotKitError as error:
-        raise click.ClickException(str(error)) from error
+    clouds = Sandbox(port, host=host, allow_remote=allow_remote, botkit_url=botkit_url, bot_folder=bot_folder)
+    asyncio.run(_serve(clouds, as_json=as_json))
 
 
 async def _serve(clouds: Sandbox, *, as_json: bool) -> None:
@@ -93,4 +88,4 @@ def _announce(clouds: Sandbox, *, as_json: bool) -> None:
             if addresses[name]:
                 click.echo(f"  {title:<{width}}  {addresses[name]}")
         click.echo("\n  Open the page, or point a client at the addresses. Ctrl-C stops it all.\n")
-    click.get_text_stream("stdout").flush()
+    sys.stdout.flush()

@@ -7,7 +7,7 @@ import errno
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from aiohttp import web
@@ -82,16 +82,14 @@ class Sandbox:
         Raises:
             SandboxCannotListen: a port is taken, or the host is not this machine's.
         """
-        front, back = self._bind(self._port), None
-        try:
-            back = self._bind(self._port + 1 if self._port else 0)
-        finally:
-            if back is None:
-                front.close()
-        self.kore.base_url, self.salesforce.base_url = _url(front), _url(back)
-        self._addresses = self._describe()
-        await self._serve(self._front(), front)
-        await self._serve(salesforce.routes(self.salesforce), back)
+        with ExitStack() as when_failing:
+            front = when_failing.enter_context(self._bind(self._port))
+            back = when_failing.enter_context(self._bind(self._port + 1 if self._port else 0))
+            self.kore.base_url, self.salesforce.base_url = _url(front), _url(back)
+            self._addresses = self._describe()
+            await self._serve(self._front(), front)
+            await self._serve(salesforce.routes(self.salesforce), back)
+            when_failing.pop_all()
 
     async def stop(self) -> None:
         """Stop listening and forget everything. Open streams are ended."""

@@ -151,9 +151,10 @@ function refreshOffer(conversation) {
   const forMe = !assignedTo || assignedTo === state.agent;
   refresh(box, [id, status, assignedTo, state.agent], () => [
     h("p", { role: "status" }, !assignedTo ? "Waiting for an agent" : forMe ? "A customer is waiting for you" : `Offered to ${agentName(assignedTo)}`),
-    forMe
+    assignedTo === state.agent
       ? h("button", { type: "button", class: "button small", "data-testid": "desk-decline", onclick: () => act(conversation, "decline", { agent: state.agent }) }, "Decline")
-      : h("button", { type: "button", class: "button small", "data-testid": "desk-become", onclick: () => change({ agent: assignedTo }) }, `Work as ${agentName(assignedTo)}`),
+      : null,
+    forMe ? null : h("button", { type: "button", class: "button small", "data-testid": "desk-become", onclick: () => change({ agent: assignedTo }) }, `Work as ${agentName(assignedTo)}`),
     forMe
       ? h("button", { type: "button", class: "button small primary good", "data-testid": "desk-accept", onclick: () => accept(conversation) }, "Accept")
       : null,

@@ -1,8 +1,37 @@
 // The strip of fault switches: what can go wrong in either cloud, at one press.
 
-import { byId, h, reconcile } from "./dom.js";
-import { reading } from "./store.js";
+import { byId, h } from "./dom.js";
+import { reading, refreshKore, refreshSalesforce } from "./store.js";
 import { put, remove, trying } from "./talk.js";
+
+// A fault that is over as soon as it has happened is `once`; the others are on until they are pressed again or used up.
+const KORE = [
+  { title: "Answer 500", about: "Every call to the platform is answered with 500", fault: { status: 500 } },
+  { title: "Answer 429 three times", about: "Three calls are told to come back in two seconds", fault: { status: 429, retry_after: 2, count: 3 } },
+  { title: "Slow", about: "Every call to the platform takes two seconds", fault: { delay_ms: 2000 } },
+  { title: "Refuse", about: "Connections to the platform are closed at once", fault: { refuse: true } },
+  { title: "Silent", about: "Calls to the platform are taken and never answered", fault: { silence: true } },
+  { title: "Lose an answer", about: "The next call is done, but its answer is lost", fault: { drop_response: true, count: 1 } },
+  { title: "Hooks twice", about: "Every hook is posted twice", fault: { duplicate_hooks: true } },
+  { title: "Forged token", about: "Hooks are signed with a wrong secret", fault: { forged_token: true } },
+];
+const SALESFORCE = [
+  { title: "Drop streams", about: "Every open event stream breaks now", fault: { kind: "drop-streams" }, once: true },
+  { title: "Answer 500", about: "Every call to Salesforce is answered with 500", fault: { kind: "status", status: 500 } },
+  { title: "Answer 429 three times", about: "Three calls are told to come back in two seconds", fault: { kind: "status", status: 429, retry_after: 2, times: 3 } },
+  { title: "Slow", about: "Every call to Salesforce takes two seconds", fault: { kind: "delay", delay_ms: 2000 } },
+  { title: "Refuse", about: "Connections to Salesforce are closed at once", fault: { kind: "refuse" } },
+  { title: "Silent", about: "Salesforce answers nothing, and open streams say nothing", fault: { kind: "silence" } },
+  { title: "Lose an answer", about: "The next call is done, but its answer is lost", fault: { kind: "drop-response", times: 1 } },
+  { title: "Repeat an event", about: "The next event comes twice", fault: { kind: "repeat-event", times: 1 } },
+  { title: "Lose an event", about: "The next event is in the list, but not on the stream", fault: { kind: "lose-event", times: 1 } },
+  { title: "Expire tokens", about: "Every access token has expired now", fault: { kind: "expire-tokens" }, once: true },
+];
+const SIDES = [
+  { cloud: "kore", title: "Kore XO", presets: KORE, refresh: refreshKore },
+  { cloud: "salesforce", title: "Salesforce", presets: SALESFORCE, refresh: refreshSalesforce },
+];
+const COUNTERS = new Set(["count", "times"]);
 
 export function startFaults() {
   const strip = byId("faults");
@@ -11,4 +40,58 @@ export function startFaults() {
     strip.hidden = !strip.hidden;
     toggle.setAttribute("aria-expanded", String(!strip.hidden));
   });
+  const buttons = SIDES.flatMap((side) => side.presets.map((preset) => ({ side, preset, button: null })));
+  strip.append(
+    ...SIDES.map((side) =>
+      h(
+        "fieldset",
+        { class: "fault-side" },
+        h("legend", {}, side.title),
+        buttons.filter((entry) => entry.side === side).map((entry) => (entry.button = switchFor(entry))),
+        h("button", { type: "button", class: "button small", "data-testid": `faults-clear-${side.cloud}`, onclick: () => clear(side) }, "All well again"),
+      ),
+    ),
+  );
+  reading((state) => {
+    for (const { side, preset, button } of buttons) {
+      if (!preset.once) button.setAttribute("aria-pressed", String(current(side, state).some((fault) => isSame(fault, preset.fault))));
+    }
+    const count = SIDES.reduce((sum, side) => sum + current(side, state).length, 0);
+    byId("faults-count").hidden = !count;
+    byId("faults-count").textContent = String(count);
+  });
+}
+
+let known = {};
+reading((state) => (known = state));
+
+const current = ({ cloud }, state = known) => state[cloud].faults ?? [];
+
+function switchFor({ side, preset }) {
+  const press = () => {
+    if (preset.once) return apply(side, preset.fault);
+    const others = current(side).filter((fault) => !isSame(fault, preset.fault));
+    const on = others.length < current(side).length;
+    return apply(side, { faults: on ? others : [...others, preset.fault] });
+  };
+  return h(
+    "button",
+    { type: "button", class: "button small fault", title: preset.about, "data-testid": `fault-${side.cloud}`, onclick: press },
+    preset.title,
+  );
+}
+
+/** Whether a fault that is on is the one of a switch, however often it still happens. */
+function isSame(fault, wanted) {
+  return Object.entries(wanted).every(([name, value]) => COUNTERS.has(name) || fault[name] === value);
+}
+
+async function apply(side, content) {
+  await trying(put(`${side.cloud}/faults`, content));
+  await side.refresh();
+}
+
+async function clear(side) {
+  await trying(remove(`${side.cloud}/faults`));
+  await side.refresh();
 }

@@ -4,8 +4,8 @@ import { get, trying } from "./talk.js";
 
 const state = {
   addresses: {},
-  kore: { bot: { name: "Bot" }, users: [], faults: {} },
-  salesforce: { agents: [], conversations: [], faults: {} },
+  kore: { bot: { name: "Bot" }, users: [], faults: [] },
+  salesforce: { agents: [], conversations: [], faults: [] },
   user: null,
   agent: null,
   conversation: null,

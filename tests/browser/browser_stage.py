@@ -1,0 +1,146 @@
+"""What the browser test and the screenshot share: a running demo, a Chromium, and the page's parts by their test ids."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import requests
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+START_SECONDS = 40.0
+STOP_SECONDS = 15.0
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",  # tests run as root in containers, where Chromium's own sandbox cannot start
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+def chromium_path() -> str | None:
+    """Where Debian's Chromium, or another one, is installed."""
+    return next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+
+
+@contextmanager
+def chromium(path: str) -> Iterator[Browser]:
+    """A headless browser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def running_demo() -> Iterator[str]:
+    """`botkit demo` as a process: sandbox on P and P+1, the service on P+2. Gives the page's address."""
+    port = _three_free_ports()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "botkit", "demo", "--port", str(port)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        _until_ready(process, f"http://127.0.0.1:{port}/sandbox/state")
+        _until_ready(process, f"http://127.0.0.1:{port + 2}/readyz")
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _three_free_ports() -> int:
+    for port in range(21_000 + os.getpid() % 4_000 * 3, 60_000, 3):
+        try:
+            with (
+                socket.create_server(("127.0.0.1", port)),
+                socket.create_server(("127.0.0.1", port + 1)),
+                socket.create_server(("127.0.0.1", port + 2)),
+            ):
+                return port
+        except OSError:
+            continue
+    raise RuntimeError("no three free ports in a row on this machine")
+
+
+def _until_ready(process: subprocess.Popen[bytes], url: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"botkit demo ended with exit code {process.returncode}; its words are above")
+        try:
+            if requests.get(url, timeout=2).ok:
+                return
+        except requests.RequestException:
+            pass
+        time.sleep(0.1)
+    raise RuntimeError(f"{url} was not ready within {START_SECONDS:.0f} s")
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPage:
+    """The page, through what is on it."""
+
+    page: Page
+
+    def __call__(self, test_id: str) -> Locator:
+        return self.page.get_by_test_id(test_id)
+
+    def new_user(self, name: str, *, language: str = "en", channel: str = "rtm") -> None:
+        """Someone opens the chat; their tab is chosen."""
+        self.page.get_by_role("button", name="New user").click()
+        self("new-user-name").fill(name)
+        self("new-user-language").select_option(language)
+        self("new-user-channel").select_option(channel)
+        self("new-user-create").click()
+        tab = self.page.get_by_role("tab", name=name)
+        expect(tab).to_have_attribute("aria-selected", "true")
+
+    def user_says(self, text: str) -> None:
+        """The chosen user writes."""
+        self("user-input").fill(text)
+        self("user-input").press("Enter")
+
+    def agent_says(self, text: str) -> None:
+        """The agent writes in the open session."""
+        self("reply-kind-text").check(force=True)
+        self("reply-text").fill(text)
+        self("reply-text").press("Enter")
+
+    def in_chat(self, text: str | re.Pattern[str]) -> Locator:
+        """Messages of the user's chat that contain a text."""
+        return self("chat-log").get_by_test_id("message").filter(has_text=text)
+
+    def in_transcript(self, text: str | re.Pattern[str]) -> Locator:
+        """Messages of the agent's transcript that contain a text."""
+        return self("transcript").get_by_test_id("message").filter(has_text=text)
+
+    def on_wire(self, label: str) -> Locator:
+        """Rows of the wire with this label."""
+        return self.page.locator(f'[data-testid="wire-row"][data-label="{label}"]')
+
+    def ask_for_an_agent(self) -> None:
+        """The chosen user is handed over; the session waits in the console."""
+        sessions = self("session").count()
+        self.user_says("talk to an agent")
+        expect(self("session")).to_have_count(sessions + 1)
+        expect(self("desk-accept")).to_be_visible()

@@ -1,0 +1,59 @@
+"""`botkit sandbox`, as a process."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+COMMAND = [sys.executable, "-m", "botkit", "sandbox"]
+
+
+def test_json_is_one_line_and_the_clouds_answer_until_it_is_told_to_stop() -> None:
+    process = subprocess.Popen([*COMMAND, "--port", "0", "--json"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        addresses = json.loads(process.stdout.readline())
+        assert requests.get(addresses["page_url"], timeout=5).status_code == 200
+        assert requests.get(f"{addresses['salesforce_url']}/nothing", timeout=5).status_code == 404
+    finally:
+        process.send_signal(signal.SIGTERM)
+        rest, _ = process.communicate(timeout=10)
+    assert rest == ""
+    assert process.returncode == 0
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_a_taken_port_ends_it_with_a_hint_and_without_a_traceback() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = run("--port", str(taken.getsockname()[1]))
+    assert ended.returncode == 1
+    assert "is taken; choose another with --port" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_host_that_others_can_reach_needs_its_flag() -> None:
+    ended = run("--port", "0", "--host", "0.0.0.0")
+    assert ended.returncode == 1
+    assert "--allow-remote" in ended.stderr
+
+
+def test_a_folder_that_is_no_export_is_explained(tmp_path: Path) -> None:
+    ended = run("--port", "0", "--bot", str(tmp_path))
+    assert ended.returncode == 1
+    assert "botDefinition.json" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("option", ["--port", "--host", "--json", "--botkit", "--bot", "--allow-remote"])
+def test_the_help_teaches_every_option(option: str) -> None:
+    assert option in run("--help").stdout
