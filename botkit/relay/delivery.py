@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from botkit.errors import CallError, Unreachable
+from botkit.errors import CallError, LedgerClosed, Unreachable
 from botkit.handoff.effects import ExtendRequest, OutboundEffect, TypingToAgent
 from botkit.handoff.events import Event
 from botkit.ledger.interface import Input, OutboxItem
@@ -49,6 +49,8 @@ class Delivery:
         self._chance = chance
         self._metrics = metrics
         self._settled = settled
+        self._resting: set[asyncio.Task[object]] = set()
+        self._closing = False
 
     async def deliver(self, item: OutboxItem) -> None:
         """Carry out one item; returns when its result is committed.
@@ -89,7 +91,25 @@ class Delivery:
                 status=error.status,
                 failures=failures,
             )
-            await self._clock.sleep(wait)
+            await self._rest(wait)
+
+    def close(self) -> None:
+        """Nothing is tried again from now on: what failed is left to the next start."""
+        self._closing = True
+        for task in self._resting:
+            task.cancel()
+
+    async def _rest(self, seconds: float) -> None:
+        if self._closing:
+            raise LedgerClosed("the service is stopping; the next start tries again")
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("deliver() runs in a task of its own")
+        self._resting.add(task)
+        try:
+            await self._clock.sleep(seconds)
+        finally:
+            self._resting.discard(task)
 
     async def abandon(self, item: OutboxItem, error: BaseException) -> None:
         """Settle an item whose delivery broke with an error that is no `CallError`: a defect, here or in a plug-in."""

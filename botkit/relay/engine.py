@@ -58,8 +58,8 @@ class Engine:
         self._peers = Peers()
         self._submitter = Submitter(ledger, clock)
         self._connecting = asyncio.Semaphore(_CONNECTING_AT_ONCE)
-        self._schedule = new_schedule()
-        self._timers = Timers(self._schedule, self._submitter, clock)
+        self.schedule = new_schedule()
+        self._timers = Timers(self.schedule, self._submitter, clock)
         self._receipts = Receipts(outside, clock)
         self._receivers = Receivers(
             outside=outside,
@@ -75,7 +75,7 @@ class Engine:
             clock=clock,
             reconcile=self._receivers.reconcile,
         )
-        delivery = Delivery(
+        self._delivery = Delivery(
             performer=performer,
             submitter=self._submitter,
             peer_of=self._peer_of,
@@ -85,10 +85,10 @@ class Engine:
             metrics=metrics,
             settled=self._receipts.settled,
         )
-        self.lanes = Lanes(delivery.deliver, delivery.abandon)
+        self.lanes = Lanes(self._delivery.deliver, self._delivery.abandon)
         self._resumed_up_to = 0
-        self._schedule.start()
-        Sweeper(ledger, clock).start(self._schedule)
+        self.schedule.start()
+        Sweeper(ledger, clock).start(self.schedule)
 
     def resume(self) -> None:
         """Take up what a former process left: its undelivered effects, its open conversations, its timers."""
@@ -122,7 +122,8 @@ class Engine:
     async def close(self, seconds: float) -> None:
         """Stop receiving, let attempts under way finish for `seconds`, and stop."""
         await self._receivers.close()
-        self._schedule.shutdown(wait=False)
+        self.schedule.shutdown(wait=False)
+        self._delivery.close()
         await self.lanes.close(seconds)
         await self._timers.close(seconds)
         await self._receipts.close()
@@ -146,7 +147,7 @@ class Engine:
             return PollReceiver(
                 intake,
                 system,
-                schedule=self._schedule,
+                schedule=self.schedule,
                 submitter=self._submitter,
                 clock=self._clock,
                 chance=self._chance,

@@ -20,7 +20,7 @@ from botkit.relay.submitting import Submitter
 
 _log = structlog.get_logger("botkit.relay")
 
-_RESTART_SECONDS = 5.0
+RESTART_SECONDS = 5.0
 
 
 class Receiver(Protocol):
@@ -102,7 +102,7 @@ class Receivers:
         if tasks:
             await asyncio.wait(tasks)
 
-    def _start(self, opened: _Open, receiver: Receiver, *, after: float = 0.0) -> None:
+    def _start(self, opened: _Open, receiver: Receiver) -> None:
         opened.task = asyncio.create_task(receiver.run())
         opened.task.add_done_callback(lambda task: self._ended(opened, receiver, task))
 
@@ -121,7 +121,7 @@ class Receivers:
         # A defect, here or in a plug-in. Nobody else would listen to this session, so it is tried again, slowly.
         _log.error("receiver_broken", session=opened.intake.session_id, exc_info=error)
         loop = asyncio.get_running_loop()
-        loop.call_later(_RESTART_SECONDS, self._restart, opened, receiver)
+        loop.call_later(RESTART_SECONDS, self._restart, opened, receiver)
 
     def _restart(self, opened: _Open, receiver: Receiver) -> None:
         if not self._closing and self._open.get(opened.intake.conversation_id) is opened:

@@ -7,7 +7,7 @@ import heapq
 import itertools
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -158,6 +158,10 @@ class FakeLedger:
         else:
             self._commit(given, future)
         return future
+
+    def number_from(self, first: int) -> None:
+        """Give the next effect this id."""
+        self._ids = itertools.count(first)
 
     def release(self) -> None:
         """Commit what was held."""
@@ -496,6 +500,3 @@ def ended(entry: str) -> AgentSessionEnded:
         session_id=SESSION,
         high_water_ms=ACCESS.high_water_ms + int("".join(filter(str.isdigit, entry)) or 0),
     )
-
-
-Check = Callable[[], Awaitable[None]]

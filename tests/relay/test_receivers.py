@@ -1,0 +1,419 @@
+"""Listening to the agents' side: streams that break, lists that know better, and ends that are believed last."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from botkit.agents import Batch
+from botkit.errors import (
+    AccessExpired,
+    CallRefused,
+    ConversationClosed,
+    LedgerError,
+    RateLimited,
+    ServerTrouble,
+    Unreachable,
+)
+from botkit.handoff.conversation import Access, Conversation, Phase
+from botkit.handoff.events import AgentSaid, AgentsLost
+from tests.relay.relay_doubles import (
+    ACCESS,
+    USER,
+    Connection,
+    FakeSystem,
+    World,
+    conversation,
+    ended,
+    noticed,
+    said,
+    settle,
+    until,
+)
+
+
+async def listening(world: World) -> Connection:
+    """A session that is being listened to, its first reconciliation done."""
+    world.ledger.decided(conversation())
+    return await connection(world, 1)
+
+
+async def connection(world: World, number: int) -> Connection:
+    await until(lambda: len(world.system.connections) >= number)
+    await settle()
+    return world.system.connections[number - 1]
+
+
+def texts(world: World) -> list[str]:
+    return [event.content.text for event in world.ledger.events if isinstance(event, AgentSaid)]
+
+
+def losses(world: World) -> list[str]:
+    return [event.why for event in world.ledger.events if isinstance(event, AgentsLost)]
+
+
+# --- when to listen ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("phase", [Phase.WAITING, Phase.ACTIVE, Phase.ABSENT])
+async def test_a_session_the_agents_know_of_is_listened_to(world: World, phase: Phase) -> None:
+    world.ledger.decided(conversation(phase=phase))
+    await until(lambda: len(world.system.connections) == 1)
+    assert world.metrics.open == 1
+
+
+async def test_a_session_that_is_still_opening_is_not(world: World) -> None:
+    world.ledger.decided(conversation(phase=Phase.OPENING))
+    await settle()
+    assert world.system.connects == []
+
+
+async def test_a_session_is_listened_to_once_however_often_it_changes(world: World) -> None:
+    for _ in range(5):
+        world.ledger.decided(conversation())
+    await connection(world, 1)
+    assert len(world.system.connects) == 1
+
+
+async def test_when_the_session_is_gone_its_stream_is_closed(world: World) -> None:
+    await listening(world)
+    world.ledger.decided(Conversation(USER))
+    await until(lambda: world.system.closed_streams == 1)
+    assert world.metrics.open == 0
+
+
+async def test_a_second_session_of_the_same_user_gets_a_stream_of_its_own(world: World) -> None:
+    await listening(world)
+    before = conversation()
+    assert before.session is not None
+    world.ledger.decided(replace(before, session=replace(before.session, id="another")))
+    await until(lambda: len(world.system.connections) == 2 and world.system.closed_streams == 1)
+
+
+async def test_the_stream_begins_where_the_committed_position_is(world: World) -> None:
+    await listening(world)
+    assert world.system.connects[0].position == "10"
+
+
+# --- events -----------------------------------------------------------------------------------------------------
+
+
+async def test_events_are_submitted_in_the_order_the_stream_brings_them(world: World) -> None:
+    stream = await listening(world)
+    stream.say(said("e1", "one"), said("e2", "two"))
+    stream.say(said("e3", "three"))
+    await until(lambda: len(texts(world)) == 3)
+    assert texts(world) == ["one", "two", "three"]
+
+
+async def test_an_event_waits_until_the_one_before_it_is_durable(world: World) -> None:
+    stream = await listening(world)
+    world.ledger.holding = True
+    stream.say(said("e1"), said("e2"))
+    await until(lambda: len(world.ledger.held) == 1)
+    await settle()
+    assert len(world.ledger.held) == 1
+
+
+async def test_an_event_the_store_could_not_take_is_submitted_again_before_the_next(world: World) -> None:
+    stream = await listening(world)
+    world.ledger.failures.extend([LedgerError("disk full")] * 2)
+    stream.say(said("e1", "one"), said("e2", "two"))
+    await world.clock.advance(1)
+    assert texts(world) == ["one", "two"]
+
+
+async def test_an_event_the_rules_choke_on_does_not_hold_up_the_others(world: World) -> None:
+    stream = await listening(world)
+    world.ledger.failures.append(KeyError("a defect"))
+    stream.say(said("e1", "one"), said("e2", "two"))
+    await until(lambda: texts(world) == ["two"])
+
+
+async def test_an_event_the_stream_repeats_is_submitted_once(world: World) -> None:
+    stream = await listening(world)
+    stream.say(said("e1", "one"))
+    stream.say(said("e1", "one"), said("e2", "two"))
+    await until(lambda: texts(world) == ["one", "two"])
+    assert len(world.ledger.inputs) == 2
+
+
+async def test_what_changes_nothing_is_not_written_down_each_time(world: World) -> None:
+    stream = await listening(world)
+    stream.say(*(noticed(f"n{n}", position=str(20 + n)) for n in range(20)))
+    stream.say(said("e30", "one"))
+    await until(lambda: texts(world) == ["one"])
+    assert len(world.ledger.inputs) == 1
+
+
+async def test_many_things_that_change_nothing_do_advance_the_durable_position_now_and_then(
+    world: World,
+) -> None:
+    stream = await listening(world)
+    stream.say(*(noticed(f"n{n}") for n in range(60)))
+    await until(lambda: len(world.ledger.inputs) == 2)
+
+
+# --- reconciling ------------------------------------------------------------------------------------------------
+
+
+async def test_after_connecting_the_list_is_read(world: World) -> None:
+    world.system.listed = [said("e1", "missed"), said("e2", "missed too")]
+    await listening(world)
+    assert texts(world) == ["missed", "missed too"]
+
+
+async def test_the_first_list_reaches_back_before_the_committed_position(world: World) -> None:
+    await listening(world)
+    assert world.system.fetches[0].high_water_ms < ACCESS.high_water_ms
+
+
+async def test_an_event_that_came_early_does_not_hide_an_older_one_the_stream_missed(world: World) -> None:
+    stream = await listening(world)
+    stream.say(said("e9", "newer"))
+    await until(lambda: texts(world) == ["newer"])
+    world.system.listed = [said("e5", "older, missed"), said("e9", "newer")]
+    stream.error(Unreachable("listen"))
+    await world.clock.advance(1)
+    await connection(world, 2)
+    assert texts(world) == ["newer", "older, missed"]
+
+
+async def test_the_list_is_not_read_again_from_the_beginning(world: World) -> None:
+    world.system.listed = [said("e5", "old")]
+    stream = await listening(world)
+    stream.end()
+    await world.clock.advance(1)
+    await connection(world, 2)
+    assert world.system.fetches[1].high_water_ms == ACCESS.high_water_ms + 5
+
+
+async def test_a_keep_alive_after_a_minute_reads_the_list(world: World) -> None:
+    stream = await listening(world)
+    stream.say()
+    await settle()
+    assert len(world.system.fetches) == 1
+    world.system.listed = [said("e1", "the stream missed this")]
+    await world.clock.advance(85)
+    stream.say()
+    await until(lambda: texts(world) == ["the stream missed this"])
+
+
+async def test_before_an_end_is_submitted_the_list_is_read(world: World) -> None:
+    stream = await listening(world)
+    world.system.listed = [said("e1", "last words"), ended("e2")]
+    stream.say(ended("e2"))
+    await until(lambda: len(world.ledger.events) == 2)
+    assert [type(event).__name__ for event in world.ledger.events] == ["AgentSaid", "AgentSessionEnded"]
+
+
+async def test_an_end_the_list_does_not_have_comes_after_what_it_has(world: World) -> None:
+    stream = await listening(world)
+    world.system.listed = [said("e1", "last words")]
+    stream.say(ended("e2"))
+    await until(lambda: len(world.ledger.events) == 2)
+    assert [type(event).__name__ for event in world.ledger.events] == ["AgentSaid", "AgentSessionEnded"]
+
+
+async def test_an_end_is_believed_when_the_list_cannot_be_read_several_times(world: World) -> None:
+    stream = await listening(world)
+    world.system.fails("fetch", *[ServerTrouble("entries", status=500)] * 3)
+    stream.say(ended("e2"))
+    await settle()
+    assert world.ledger.events == []
+    await world.clock.advance(5)
+    assert [type(event).__name__ for event in world.ledger.events] == ["AgentSessionEnded"]
+
+
+async def test_an_end_is_submitted_even_if_the_list_is_closed_to_us(world: World) -> None:
+    stream = await listening(world)
+    world.system.fails("fetch", *[ConversationClosed("entries", status=403)] * 5)
+    stream.say(ended("e2"))
+    await until(lambda: len(world.ledger.events) >= 1)
+    assert type(world.ledger.events[0]).__name__ == "AgentSessionEnded"
+
+
+async def test_a_list_that_fails_once_is_asked_again_with_the_next_keep_alive(world: World) -> None:
+    world.system.fails("fetch", ServerTrouble("entries", status=500))
+    world.system.listed = [said("e1", "missed")]
+    stream = await listening(world)
+    assert texts(world) == []
+    stream.say()
+    await until(lambda: texts(world) == ["missed"])
+
+
+# --- breaking and reconnecting -----------------------------------------------------------------------------------
+
+
+async def test_a_broken_stream_is_opened_again_where_it_broke(world: World) -> None:
+    stream = await listening(world)
+    stream.say(said("e1", position="17"))
+    await until(lambda: len(world.ledger.inputs) == 1)
+    stream.error(Unreachable("listen", detail="reset"))
+    await world.clock.advance(1)
+    await connection(world, 2)
+    assert world.system.connects[1].position == "17"
+    assert world.metrics.reconnects == 1
+
+
+async def test_a_stream_the_server_ends_is_opened_again(world: World) -> None:
+    (await listening(world)).end()
+    await world.clock.advance(1)
+    await connection(world, 2)
+
+
+async def test_reconnects_slow_down_while_they_fail(world: World) -> None:
+    stream = await listening(world)
+    world.system.connect_errors.extend([ServerTrouble("listen", status=503)] * 1000)
+    world.system.fails("fetch", *[ServerTrouble("entries", status=503)] * 1000)
+    stream.error(Unreachable("listen"))
+    await world.clock.advance(60)
+    assert 5 < len(world.system.connects) < 20
+
+
+async def test_a_connection_that_lasted_makes_the_backoff_start_anew(world: World) -> None:
+    stream = await listening(world)
+    world.system.connect_errors.extend([ServerTrouble("listen", status=503)] * 8)
+    stream.error(Unreachable("listen"))
+    await world.clock.advance(60)
+    stream = await connection(world, 2)
+    await world.clock.advance(20)
+    stream.error(Unreachable("listen"))
+    await world.clock.advance(0.2)
+    await connection(world, 3)
+
+
+async def test_without_a_stream_the_list_keeps_the_conversation_going(world: World) -> None:
+    world.system.connect_errors.extend([CallRefused("listen", status=400)] * 1000)
+    world.ledger.decided(conversation())
+    await settle()
+    world.system.listed = [said("e1", "heard all the same")]
+    await world.clock.advance(20)
+    assert texts(world) == ["heard all the same"]
+    await world.clock.advance(1000)
+    assert losses(world) == []
+
+
+async def test_an_expired_token_loses_the_agents_and_is_not_tried_again(world: World) -> None:
+    stream = await listening(world)
+    stream.error(AccessExpired("listen", status=401))
+    await until(lambda: losses(world) == ["expired"])
+    await world.clock.advance(60)
+    assert len(world.system.connects) == 1
+
+
+async def test_a_closed_conversation_is_reconciled_before_it_is_lost(world: World) -> None:
+    stream = await listening(world)
+    world.system.listed = [said("e1", "last words")]
+    stream.error(ConversationClosed("listen", status=404))
+    await until(lambda: losses(world) == ["closed"])
+    assert texts(world) == ["last words"]
+
+
+async def test_agents_out_of_reach_for_too_long_are_lost(world: World) -> None:
+    stream = await listening(world)
+    world.system.connect_errors.extend([Unreachable("listen")] * 1000)
+    world.system.fails("fetch", *[Unreachable("entries")] * 1000)
+    stream.error(Unreachable("listen"))
+    await world.clock.advance(290)
+    assert losses(world) == []
+    await world.clock.advance(40)
+    assert losses(world) == ["unreachable"]
+
+
+async def test_agents_that_come_back_in_time_are_not_lost(world: World) -> None:
+    stream = await listening(world)
+    world.system.connect_errors.extend([Unreachable("listen")] * 1000)
+    world.system.fails("fetch", *[Unreachable("entries")] * 1000)
+    stream.error(Unreachable("listen"))
+    await world.clock.advance(200)
+    world.system.connect_errors.clear()
+    world.system.answers.clear()
+    world.system.listed = [said("e1", "back")]
+    await world.clock.advance(20)
+    assert texts(world) == ["back"]
+    await world.clock.advance(400)
+    assert losses(world) == []
+
+
+async def test_a_defect_in_an_agent_system_is_survived(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(session_id: str, access: Access) -> AsyncIterator[Batch]:
+        raise ZeroDivisionError("a plug-in's mistake")
+
+    monkeypatch.setattr("botkit.relay.receivers.RESTART_SECONDS", 0.01)
+    monkeypatch.setattr(world.system, "listen", broken)
+    world.ledger.decided(conversation())
+    await settle()
+    monkeypatch.setattr(world.system, "listen", FakeSystem.listen.__get__(world.system))
+    await connection(world, 1)
+
+
+# --- polling ----------------------------------------------------------------------------------------------------
+
+
+async def test_polling_brings_what_the_list_has_each_once(polled: World) -> None:
+    polled.ledger.decided(conversation())
+    polled.system.listed.append(said("e1", "one"))
+    await until(lambda: texts(polled) == ["one"])
+    polled.system.listed.append(said("e2", "two"))
+    await until(lambda: texts(polled) == ["one", "two"])
+    assert polled.system.connects == []
+    assert len(polled.ledger.inputs) == 2
+
+
+async def test_two_polls_of_one_conversation_never_overlap(polled: World) -> None:
+    polled.ledger.decided(conversation())
+    await until(lambda: len(polled.system.fetches) >= 1)
+    gate = polled.system.gates["fetch"] = asyncio.Event()
+    started = len(polled.system.fetches)
+    await until(lambda: len(polled.system.fetches) > started)
+    await asyncio.sleep(0.1)
+    assert polled.system.fetching == 1
+    gate.set()
+    await until(lambda: len(polled.system.fetches) > started + 2)
+    assert polled.system.most_fetching == 1
+
+
+async def test_polling_stops_with_the_session(polled: World) -> None:
+    polled.ledger.decided(conversation())
+    await until(lambda: len(polled.system.fetches) >= 2)
+    polled.ledger.decided(Conversation(USER))
+    await settle()
+    assert [job.id for job in polled.engine.schedule.get_jobs()] == ["sweep"]
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (AccessExpired("entries", status=401), "expired"),
+        (ConversationClosed("entries", status=404), "closed"),
+    ],
+)
+async def test_a_poll_that_finds_the_session_over_loses_the_agents(
+    polled: World, error: Exception, why: str
+) -> None:
+    polled.system.fails("fetch", error)
+    polled.ledger.decided(conversation())
+    await until(lambda: losses(polled) == [why])
+
+
+async def test_a_failing_poll_waits_longer_each_time(polled: World) -> None:
+    polled.system.fails("fetch", RateLimited("entries", status=429, retry_after=30.0))
+    polled.system.listed.append(said("e1", "one"))
+    polled.ledger.decided(conversation())
+    await until(lambda: len(polled.system.fetches) == 1)
+    await polled.clock.advance(29)
+    assert len(polled.system.fetches) == 1
+    await polled.clock.advance(2)
+    await until(lambda: texts(polled) == ["one"])
+
+
+async def test_polls_in_vain_for_too_long_lose_the_agents(polled: World) -> None:
+    polled.system.fails("fetch", *[Unreachable("entries")] * 1000)
+    polled.ledger.decided(conversation())
+    await until(lambda: len(polled.system.fetches) >= 1)
+    await polled.clock.advance(301)
+    await until(lambda: losses(polled) == ["unreachable"])

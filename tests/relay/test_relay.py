@@ -1,0 +1,224 @@
+"""The relay as a whole, in its own thread: starting, resuming, closing."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from botkit.config.settings import Settings
+from botkit.errors import ConfigurationError, LedgerClosed, Problem, ServerTrouble
+from botkit.handoff.conversation import Conversation, Instant
+from botkit.handoff.effects import OutboundEffect, PassToBot, SendToAgent, SendToUser, lane
+from botkit.handoff.events import Content
+from botkit.ledger.interface import Committed, Input, OutboxItem
+from botkit.relay import Relay
+from botkit.relay.outside import Outside
+from tests.relay.relay_doubles import (
+    ACCESS,
+    HOOK,
+    SESSION,
+    SYSTEM,
+    USER,
+    FakeLedger,
+    FakeOutside,
+    FakePlatform,
+    FakeSystem,
+    conversation,
+    settings,
+)
+
+
+def wait(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.001)
+
+
+class LockedLedger(FakeLedger):
+    """Like the real one, commits one input at a time whichever thread they come from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._one = threading.RLock()
+
+    def _commit(self, given: Input, future: object) -> None:
+        with self._one:
+            super()._commit(given, future)  # type: ignore[arg-type]
+
+
+@dataclass
+class Stage:
+    ledger: FakeLedger = field(default_factory=LockedLedger)
+    platform: FakePlatform = field(default_factory=FakePlatform)
+    system: FakeSystem = field(default_factory=FakeSystem)
+    relays: list[Relay] = field(default_factory=list)
+    threads: set[str] = field(default_factory=set)
+
+    def relay(self) -> Relay:
+        @asynccontextmanager
+        async def connect(_: Settings) -> AsyncIterator[Outside]:
+            self.threads.add(threading.current_thread().name)
+            yield FakeOutside(self.platform, self.system)
+
+        relay = Relay(settings(), self.ledger, connect=connect)
+        self.relays.append(relay)
+        self.ledger.start(relay.on_commit)
+        return relay
+
+    def left(self, *effects: OutboundEffect) -> None:
+        """What a former process wrote down and did not do."""
+        for number, effect in enumerate(effects, start=1):
+            self.ledger.rows[number] = OutboxItem(
+                number, USER, lane(effect), effect, Instant(time.time()), HOOK
+            )
+
+    @property
+    def shown(self) -> list[str]:
+        return [call.about for call in self.platform.calls if call.what == "send_to_user"]
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    stage = Stage()
+    yield stage
+    for relay in stage.relays:
+        relay.close(1.0)
+
+
+def to_user(text: str) -> SendToUser:
+    return SendToUser(Content(text=text))
+
+
+def to_agent(number: int) -> SendToAgent:
+    return SendToAgent(SESSION, SYSTEM, ACCESS, f"m-{number}", "text")
+
+
+def test_it_works_in_a_thread_of_its_own(stage: Stage) -> None:
+    stage.relay().start()
+    stage.ledger.decided(Conversation(USER), PassToBot())
+    wait(lambda: not stage.ledger.rows)
+    assert stage.threads == {"botkit-relay"}
+
+
+def test_it_is_ready_between_start_and_close(stage: Stage) -> None:
+    relay = stage.relay()
+    assert not relay.ready()
+    relay.start()
+    assert relay.ready()
+    relay.close(1.0)
+    assert not relay.ready()
+
+
+def test_what_keeps_the_outside_from_being_opened_is_raised_by_start(stage: Stage) -> None:
+    @asynccontextmanager
+    async def connect(_: Settings) -> AsyncIterator[Outside]:
+        raise ConfigurationError((Problem("bot.yaml", 1, "agents", "wrong", "right it"),))
+        yield
+
+    relay = Relay(settings(), stage.ledger, connect=connect)
+    with pytest.raises(ConfigurationError):
+        relay.start()
+    relay.close()
+
+
+def test_what_a_former_process_left_is_done_before_anything_new_of_the_same_lane(stage: Stage) -> None:
+    stage.left(to_user("one"), to_user("two"))
+    relay = stage.relay()
+    relay.on_commit(
+        [Committed(Conversation(USER), (OutboxItem(9, USER, "user", to_user("new"), Instant(0), HOOK),), ())]
+    )
+    relay.start()
+    wait(lambda: len(stage.shown) == 3)
+    assert stage.shown == ["one", "two", "new"]
+
+
+def test_what_was_committed_while_starting_and_is_found_in_the_ledger_too_is_done_once(stage: Stage) -> None:
+    stage.left(to_user("one"))
+    relay = stage.relay()
+    relay.on_commit([Committed(Conversation(USER), tuple(stage.ledger.rows.values()), ())])
+    relay.start()
+    stage.ledger.decided(Conversation(USER), to_agent(1))
+    wait(lambda: not stage.ledger.rows)
+    assert stage.shown == ["one"]
+
+
+def test_open_conversations_are_listened_to_again(stage: Stage) -> None:
+    stage.ledger.conversations[USER] = conversation()
+    stage.relay().start()
+    wait(lambda: len(stage.system.connections) == 1)
+
+
+def test_closing_lets_an_attempt_under_way_finish_and_keeps_its_result(stage: Stage) -> None:
+    relay = stage.relay()
+    relay.start()
+    stage.platform.gate = asyncio.Event()
+    stage.ledger.decided(Conversation(USER), to_user("one"), to_user("two"))
+    wait(lambda: stage.shown == ["one"])
+    closing = threading.Thread(target=relay.close, args=(5.0,))
+    closing.start()
+    wait(lambda: not relay.ready())
+    relay_loop = relay._loop
+    assert relay_loop is not None
+    relay_loop.call_soon_threadsafe(stage.platform.gate.set)
+    closing.join(5.0)
+    assert stage.ledger.settled == [1]
+    assert list(stage.ledger.rows) == [2]
+
+
+def test_closing_does_not_wait_for_a_retry(stage: Stage) -> None:
+    stage.platform.answers.append(ServerTrouble("send", status=503, retry_after=60.0))
+    relay = stage.relay()
+    relay.start()
+    stage.ledger.decided(Conversation(USER), to_user("one"))
+    wait(lambda: len(stage.platform.calls) == 1)
+    began = time.monotonic()
+    relay.close(10.0)
+    assert time.monotonic() - began < 5
+    assert list(stage.ledger.rows) == [1]
+
+
+def test_after_a_restart_the_rest_is_done_with_the_same_ids(stage: Stage) -> None:
+    stage.platform.answers.append(ServerTrouble("send", status=503, retry_after=60.0))
+    relay = stage.relay()
+    relay.start()
+    stage.ledger.decided(Conversation(USER), to_user("one"), to_user("two"))
+    wait(lambda: len(stage.platform.calls) == 1)
+    relay.close(1.0)
+    stage.relay().start()
+    wait(lambda: not stage.ledger.rows)
+    assert stage.shown == ["one", "one", "two"]
+    assert stage.platform.calls[0].attempt_id == stage.platform.calls[1].attempt_id
+
+
+def test_commits_after_closing_are_left_to_the_next_start(stage: Stage) -> None:
+    relay = stage.relay()
+    relay.start()
+    relay.close(1.0)
+    stage.ledger.decided(Conversation(USER), to_user("late"))
+    stage.relay().start()
+    wait(lambda: stage.shown == ["late"])
+
+
+def test_closing_what_was_never_started_is_harmless(stage: Stage) -> None:
+    stage.relay().close()
+
+
+def test_closing_twice_is_harmless(stage: Stage) -> None:
+    relay = stage.relay()
+    relay.start()
+    relay.close(1.0)
+    relay.close(1.0)
+
+
+def test_a_closed_ledger_ends_a_lane_without_a_fuss(stage: Stage) -> None:
+    stage.relay().start()
+    stage.ledger.failures.append(LedgerClosed("stopping"))
+    stage.ledger.decided(Conversation(USER), to_user("one"), to_user("two"))
+    wait(lambda: stage.shown == ["one"])

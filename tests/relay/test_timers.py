@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from botkit.errors import LedgerError
+from botkit.handoff.conversation import Instant, Timer
+from botkit.handoff.effects import ArmTimer, CancelTimer
+from botkit.handoff.events import TimerFired
+from botkit.relay.timers import KEEP, Sweeper
+from tests.relay.relay_doubles import SESSION, START, World, conversation, settle, until
+
+LONG_AGO = START
+FAR_AWAY = Instant(4_000_000_000.0)
+
+
+def armed(world: World) -> dict[str, datetime]:
+    """When each timer of the session will go off."""
+    return {
+        job.id.rpartition("/")[2]: job.next_run_time
+        for job in world.engine.schedule.get_jobs()
+        if job.id.startswith(f"timer/{SESSION}/")
+    }
+
+
+def fired(world: World) -> list[TimerFired]:
+    return [event for event in world.ledger.events if isinstance(event, TimerFired)]
+
+
+async def test_a_timer_that_is_past_due_fires_at_once_with_the_due_time_it_was_armed_with(
+    world: World,
+) -> None:
+    world.ledger.decided(conversation(), ArmTimer(SESSION, "accept", LONG_AGO))
+    await until(lambda: len(fired(world)) == 1)
+    (event,) = fired(world)
+    assert (event.session_id, event.name, event.due, event.key) == (SESSION, "accept", LONG_AGO, "")
+
+
+async def test_a_timer_waits_for_its_time(world: World) -> None:
+    world.ledger.decided(conversation(), ArmTimer(SESSION, "accept", FAR_AWAY))
+    await settle()
+    assert fired(world) == []
+    assert armed(world) == {"accept": datetime.fromtimestamp(FAR_AWAY, UTC)}
+
+
+async def test_arming_again_moves_the_timer(world: World) -> None:
+    world.ledger.decided(conversation(), ArmTimer(SESSION, "accept", FAR_AWAY))
+    world.ledger.decided(conversation(), ArmTimer(SESSION, "accept", Instant(FAR_AWAY + 60)))
+    assert armed(world) == {"accept": datetime.fromtimestamp(FAR_AWAY + 60, UTC)}
+
+
+async def test_a_cancelled_timer_is_gone(world: World) -> None:
+    world.ledger.decided(
+        conversation(), ArmTimer(SESSION, "accept", FAR_AWAY), CancelTimer(SESSION, "accept")
+    )
+    assert armed(world) == {}
+
+
+async def test_cancelling_what_is_not_armed_is_harmless(world: World) -> None:
+    world.ledger.decided(conversation(), CancelTimer(SESSION, "accept"))
+    assert armed(world) == {}
+
+
+async def test_timers_of_different_names_do_not_move_each_other(world: World) -> None:
+    world.ledger.decided(
+        conversation(), ArmTimer(SESSION, "accept", FAR_AWAY), ArmTimer(SESSION, "extend", FAR_AWAY)
+    )
+    assert set(armed(world)) == {"accept", "extend"}
+
+
+async def test_timers_left_by_a_former_process_are_armed_again(world: World) -> None:
+    world.ledger.conversations[conversation().id] = conversation(
+        timers=(Timer("accept", LONG_AGO), Timer("extend", FAR_AWAY))
+    )
+    world.engine.resume()
+    await until(lambda: [event.name for event in fired(world)] == ["accept"])
+    assert set(armed(world)) == {"extend"}
+
+
+async def test_a_timer_is_not_lost_because_the_store_is_in_trouble(world: World) -> None:
+    world.ledger.failures.append(LedgerError("disk full"))
+    world.ledger.decided(conversation(), ArmTimer(SESSION, "accept", LONG_AGO))
+    await until(lambda: world.clock.sleeping == 1)
+    await world.clock.advance(1)
+    assert len(fired(world)) == 1
+
+
+async def test_a_timer_armed_again_while_its_last_firing_waits_for_the_store_still_fires(
+    world: World,
+) -> None:
+    world.ledger.holding = True
+    world.ledger.decided(conversation(), ArmTimer(SESSION, "extend", LONG_AGO))
+    await until(lambda: len(world.ledger.held) == 1)
+    world.ledger.decided(conversation(), ArmTimer(SESSION, "extend", Instant(LONG_AGO + 1)))
+    await until(lambda: len(world.ledger.held) == 2)
+
+
+async def test_a_sweep_forgets_what_is_older_than_we_keep(world: World) -> None:
+    await Sweeper(world.ledger, world.clock).sweep()
+    assert world.ledger.swept == [START - KEEP.total_seconds()]
+
+
+async def test_a_sweep_that_fails_is_left_to_the_next_one(world: World) -> None:
+    world.ledger.failures.append(LedgerError("busy"))
+    await Sweeper(world.ledger, world.clock).sweep()
+    assert len(world.ledger.swept) == 1
