@@ -10,6 +10,7 @@ const state = {
   agent: null,
   conversation: null,
 };
+const met = new Set();
 const readers = new Set();
 let scheduled = false;
 
@@ -30,18 +31,24 @@ export function change(values) {
   });
 }
 
-/** Whatever is picked exists; something is picked whenever something exists. */
+/** Whatever is picked exists; something is picked whenever something exists; a new session opens by itself. */
 function settle() {
   const { users } = state.kore;
   const { agents, conversations } = state.salesforce;
   if (!users.some((user) => user.id === state.user)) state.user = users[0]?.id ?? null;
   if (!agents.some((agent) => agent.id === state.agent)) state.agent = agents[0]?.id ?? null;
+  const newcomer = conversations.findLast((conversation) => isOpen(conversation) && !met.has(conversation.id));
+  if (newcomer && !agentIsBusy()) state.conversation = newcomer.id;
   if (!conversations.some((conversation) => conversation.id === state.conversation)) {
-    state.conversation = conversations.findLast(isOpen)?.id ?? conversations.at(-1)?.id ?? null;
+    state.conversation = conversations.at(-1)?.id ?? null;
   }
-  const opened = conversations.find((conversation) => conversation.id === state.conversation);
-  const waiting = conversations.findLast((conversation) => ["waiting", "assigned"].includes(conversation.status));
-  if (opened && !isOpen(opened) && waiting) state.conversation = waiting.id;
+  for (const { id } of conversations) met.add(id);
+}
+
+/** Someone who is writing a reply is not carried off to another session. */
+function agentIsBusy() {
+  const focused = document.activeElement;
+  return Boolean(focused?.closest?.("#desk") && focused.value);
 }
 
 export const isOpen = (conversation) => !["ended", "closed"].includes(conversation.status);

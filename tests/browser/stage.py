@@ -143,4 +143,14 @@ class DemoPage:
         sessions = self("session").count()
         self.user_says("talk to an agent")
         expect(self("session")).to_have_count(sessions + 1)
-        expect(self("desk-accept")).to_be_visible()
+        expect(self("offer")).to_be_visible()
+
+    def accept(self) -> str:
+        """Whoever the open session is offered to takes it. Gives their name."""
+        offered_to_another = self("desk-become")
+        expect(self("desk-accept").or_(offered_to_another)).to_be_visible()
+        if offered_to_another.is_visible():
+            offered_to_another.click()
+        self("desk-accept").click()
+        expect(self("reply")).to_be_visible()
+        return str(self("agent-picker").evaluate("picker => picker.selectedOptions[0].label"))
