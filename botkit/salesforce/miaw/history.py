@@ -83,7 +83,7 @@ async def _entries(page: Callable[[int], Awaitable[Response]], from_ms: int) -> 
         fresh = {identity: entry for entry in found if (identity := _identity(entry)) not in seen}
         seen |= fresh
         newest = max((timestamp_ms(entry) for entry in found), default=0)
-        if len(found) < ENTRIES_PER_PAGE or not fresh:
+        if len(found) < ENTRIES_PER_PAGE or newest < from_ms or (not fresh and newest > from_ms):
             break
         # A whole page within one millisecond must not be asked for for ever.
         from_ms = newest if newest > from_ms else from_ms + 1
