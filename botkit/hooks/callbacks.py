@@ -17,6 +17,7 @@ _NEEDED = {
     "on_agent_transfer": "send_user_message_url",
 }
 """The URL without which an event cannot be gone on with."""
+_SLASHES_OF_ORIGIN = 2
 
 
 def check(
@@ -28,8 +29,12 @@ def check(
         HookInvalid: a URL names a host that is not configured, or the URL the event needs is neither given nor derivable.
     """
     try:
+        base = payload.base_url
+        if base:
+            hosts.check(base, what="take a hook")
+        # What follows a whole path segment cannot change the host any more, so these need no look of their own.
+        checked = f"{base}/" if base and base.count("/") > _SLASHES_OF_ORIGIN else None
         for url in (
-            payload.base_url,
             payload.send_user_message_url,
             payload.send_bot_message_url,
             payload.skip_user_message_url,
@@ -38,7 +43,7 @@ def check(
             payload.reset_bot_url,
             payload.callback_url,
         ):
-            if url:
+            if url and not (checked and url.startswith(checked)):
                 hosts.check(url, what="take a hook")
     except HostNotAllowed as error:
         raise HookInvalid(f"Callback URL refused: {error.detail}; see kore.callback_hosts") from error

@@ -12,6 +12,7 @@ DEFAULT_COMPONENT = "default"
 """The component of bot-level events, as Kore's SDK names it."""
 
 _BOT_ID = re.compile(r"st-[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
+_REMEMBERED = 1024
 _NAME = re.compile(r"[\w.~-]{1,128}", re.ASCII)
 
 
@@ -29,11 +30,21 @@ class HookPaths:
 
     def __init__(self, prefix: str) -> None:
         self._start = f"{prefix}/sdk/bots/"
+        self._known: dict[str, HookPath] = {}
 
     def parse(self, path: str) -> HookPath | None:
         """None: not a hook of ours."""
+        if (known := self._known.get(path)) is not None:
+            return known
         if not path.startswith(self._start):
             return None
+        found = self._read(path)
+        # The platform uses very few paths, over and over; a caller who makes up more than these gains nothing.
+        if found is not None and len(self._known) < _REMEMBERED:
+            self._known[path] = found
+        return found
+
+    def _read(self, path: str) -> HookPath | None:
         parts = path[len(self._start) :].removesuffix("/").split("/")
         match parts:
             case [bot_id, event]:
