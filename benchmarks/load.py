@@ -1,0 +1,239 @@
+"""The other core: posts hooks over kept-alive connections, and plays the XO platform that they are answered to.
+
+A process of its own (``python -m benchmarks.load``), with protocols instead of an HTTP library, so that it costs little beside what it
+measures. Prints one JSON line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from array import array
+
+import jwt
+
+CONNECTIONS = 32
+BODY_BYTES = 3_000
+WARM_UP_SECONDS = 1.0
+DRAIN_SECONDS = 20.0
+_USERS = 5_000
+_OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+class Messages:
+    """The bytes of requests, one after the other, no two alike."""
+
+    def __init__(
+        self, *, port: int, sink_port: int, path: str, bot_id: str, client_id: str, secret: str
+    ) -> None:
+        base = f"http://127.0.0.1:{sink_port}/api/botsdk/stream/{bot_id}"
+        request = "1501244150000"
+        user = "u-00000000-0000-5000-8000-000000000000"
+        payload = {
+            "requestId": int(request),
+            "botId": bot_id,
+            "componentId": "default",
+            "message": "I would like to know where my order is, please",
+            "agent_transfer": False,
+            "channel": {
+                "type": "rtm",
+                "from": user,
+                "userId": user,
+                "client": "botbuilder",
+                "botInfo": {"taskBotId": bot_id},
+            },
+            "context": {
+                "bot": "Acme Assistant",
+                "botid": bot_id,
+                "currentLanguage": "en",
+                "intent": "Order status",
+                "history": [],
+                "session": {
+                    "UserContext": {
+                        "_id": user,
+                        "firstName": "Ada",
+                        "lastName": "Lovelace",
+                        "emailId": "ada@example.com",
+                    },
+                    "BotUserSession": {
+                        "conversationSessionId": "64b6543210fedcba98765432",
+                        "lastMessage": {"messagePayload": {"meta": {"locale": "en-US", "timezone": "UTC"}}},
+                    },
+                    "opts": {"userId": user, "streamId": bot_id},
+                },
+            },
+            "baseUrl": base,
+            **{
+                f"{call}Url": f"{base}/{call}/{request}"
+                for call in ("sendUserMessage", "sendBotMessage", "skipUserMessage", "skipBotMessage")
+            },
+        }
+        spare = BODY_BYTES - len(json.dumps(payload))
+        entry = {
+            "nodeId": "message2",
+            "state": "processed",
+            "type": "message",
+            "componentName": "Greeting",
+            "timestamp": 0,
+        }
+        payload["context"]["history"] = [entry] * max(0, spare // (len(json.dumps(entry)) + 2))
+        body = json.dumps(payload).encode()
+        token = jwt.encode({"appId": client_id, "exp": int(time.time()) + 3600}, secret, algorithm="HS256")
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+            f"token: {token}\r\nContent-Length: {len(body)}\r\n\r\n"
+        ).encode()
+        self.body_bytes = len(body)
+        self._parts = [part.split(request.encode()) for part in (head + body).split(user.encode())]
+        self._number = int(time.time() * 1000)
+
+    def next(self) -> bytes:
+        """One more request, of one of many users, in turn."""
+        self._number += 1
+        number = b"%013d" % self._number
+        user = b"u-00000000-0000-5000-8000-%012d" % (self._number % _USERS)
+        return user.join([number.join(part) for part in self._parts])
+
+
+class Poster(asyncio.Protocol):
+    """One connection: the next hook goes as soon as the one before is answered."""
+
+    def __init__(self, messages: Messages, tally: Tally) -> None:
+        self._messages = messages
+        self._tally = tally
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._buffer = b""
+        self._post()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head, end, rest = self._buffer.partition(b"\r\n\r\n")
+        if not end:
+            return
+        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+        if len(rest) < length:
+            return
+        self._buffer = b""
+        self._tally.answered(head[9:12] == b"200", time.perf_counter() - self._sent)
+        if not self._tally.over:
+            self._post()
+
+    def _post(self) -> None:
+        message = self._messages.next()
+        self._sent = time.perf_counter()
+        self._transport.write(message)  # type: ignore[attr-defined]
+
+
+class Sink(asyncio.Protocol):
+    """Takes every call and says OK."""
+
+    relayed = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._buffer = b""
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while True:
+            head, end, rest = self._buffer.partition(b"\r\n\r\n")
+            if not end:
+                return
+            length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
+            if len(rest) < length:
+                return
+            self._buffer = rest[length:]
+            Sink.relayed += 1
+            self._transport.write(_OK)  # type: ignore[attr-defined]
+
+
+class Tally:
+    """What came of it, counted between `begin` and `end`."""
+
+    def __init__(self) -> None:
+        self.all = 0
+        self.refused = 0
+        self.over = False
+        self._seconds = array("d")
+        self._counting = False
+
+    def begin(self) -> None:
+        self._counting = True
+
+    def end(self) -> None:
+        self._counting = False
+        self.over = True
+
+    def answered(self, good: bool, seconds: float) -> None:
+        self.all += good
+        self.refused += not good
+        if self._counting:
+            self._seconds.append(seconds)
+
+    def percentile_ms(self, share: float) -> float:
+        ordered = sorted(self._seconds)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000 if ordered else float("nan")
+
+    @property
+    def counted(self) -> int:
+        return len(self._seconds)
+
+
+async def sink() -> asyncio.Server:
+    """Start the platform's side on a free port."""
+    return await asyncio.get_running_loop().create_server(Sink, "127.0.0.1", 0)
+
+
+async def load(messages: Messages, *, port: int, seconds: float, relayed: bool) -> dict[str, float]:
+    """Post for `seconds`; then, if calls are expected back, wait until all have come."""
+    loop = asyncio.get_running_loop()
+    tally = Tally()
+    for _ in range(CONNECTIONS):
+        await loop.create_connection(lambda: Poster(messages, tally), "127.0.0.1", port)
+    await asyncio.sleep(WARM_UP_SECONDS)
+    tally.begin()
+    began, relayed_before = time.perf_counter(), Sink.relayed
+    await asyncio.sleep(seconds)
+    took, relayed_after = time.perf_counter() - began, Sink.relayed
+    tally.end()
+    deadline = time.perf_counter() + DRAIN_SECONDS
+    while relayed and Sink.relayed < tally.all and time.perf_counter() < deadline:
+        await asyncio.sleep(0.05)
+    return {
+        "acknowledged_per_second": tally.counted / took,
+        "relayed_per_second": (relayed_after - relayed_before) / took,
+        "ack_p50_ms": tally.percentile_ms(0.5),
+        "ack_p99_ms": tally.percentile_ms(0.99),
+        "refused": tally.refused,
+        "acknowledged": tally.all,
+        "relayed": Sink.relayed,
+        "body_bytes": messages.body_bytes,
+    }
+
+
+async def _main() -> None:
+    """Speaks with `hooks.py` over its standard streams: prints the sink's port, reads where to post, prints the result."""
+    server = await sink()
+    sink_port = server.sockets[0].getsockname()[1]
+    print(json.dumps({"sink_port": sink_port}), flush=True)
+    job = json.loads(await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline))
+    messages = Messages(
+        port=job["port"],
+        sink_port=sink_port,
+        path=job["path"],
+        bot_id=job["bot_id"],
+        client_id=job["client_id"],
+        secret=job["secret"],
+    )
+    result = await load(messages, port=job["port"], seconds=job["seconds"], relayed=job["relayed"])
+    print(json.dumps(result), flush=True)
+
+
+if __name__ == "__main__":
+    os.sched_setaffinity(0, {int(sys.argv[1])})
+    asyncio.run(_main())
