@@ -148,6 +148,9 @@ def adopt(user: User, context: Mapping[str, Any]) -> None:
     variables = session.get("BotUserSession") if isinstance(session, Mapping) else None
     if isinstance(variables, Mapping):
         user.session.variables = {k: v for k, v in variables.items() if k not in _BASE_SESSION}
+    lasting = session.get("UserSession") if isinstance(session, Mapping) else None
+    if isinstance(lasting, Mapping):
+        user.variables = dict(lasting)
 
 
 def _wording(prompts: tuple[Prompt, ...], user: User, default_language: str) -> Prompt | None:

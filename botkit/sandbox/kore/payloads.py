@@ -8,7 +8,7 @@ from typing import Any
 from botkit.sandbox.kore.calls import Call
 from botkit.sandbox.kore.core import Core
 from botkit.sandbox.kore.history import iso
-from botkit.sandbox.kore.users import Attachment, User
+from botkit.sandbox.kore.users import Attachment, ChatMessage, User
 
 HISTORY_IN_CONTEXT = 50
 
@@ -122,11 +122,12 @@ def flat_channel(core: Core, user: User, *, attachments: tuple[Attachment, ...] 
 
 def nested_channel(core: Core, user: User) -> dict[str, Any]:
     """The channel of component hooks (section 2.4)."""
-    text = _last_text(user)
+    last = _last_message(user)
+    text = last.text if last else ""
     return {
         "_id": f"dc-{user.session.id}",
         "channelInfos": {
-            "requestId": f"ms-{user.session.id}",
+            "requestId": last.id if last else "",
             "message": text,
             "body": text,
             "client": "botbuilder",
@@ -153,7 +154,7 @@ def context_of(core: Core, user: User) -> dict[str, Any]:
                 "EnterpriseContext": {},
                 "BotContext": {},
                 "UserContext": _user_context(user),
-                "UserSession": {},
+                "UserSession": user.variables,
                 "BotUserSession": {**user.session.variables, **_bot_user_session(core, user)},
                 "opts": {"userId": user.id, "streamId": core.bot.id},
             },
@@ -229,7 +230,8 @@ def _urls(core: Core, call_id: str) -> dict[str, str]:
 
 
 def _user_context(user: User) -> dict[str, Any]:
-    identities: list[dict[str, Any]] = [{"val": f"{user.channel}/{user.address}", "type": "mapped"}]
+    mapped = f"kore/{user.id}" if user.channel == "rtm" else f"{user.channel}/{user.address}"
+    identities: list[dict[str, Any]] = [{"val": mapped, "type": "mapped"}]
     if user.email:
         identities.append({"val": user.email, "type": "email"})
     if user.channel == "msteams":
@@ -248,26 +250,32 @@ def _user_context(user: User) -> dict[str, Any]:
 
 
 def _bot_user_session(core: Core, user: User) -> dict[str, Any]:
-    text = _last_text(user)
+    last = _last_message(user)
+    at_ms = last.at_ms if last else user.session.opened_ms
     return {
         "conversationSessionId": user.session.id,
         "isReturningUser": user.returning,
-        "lastUserMessageTime": iso(user.last_activity_ms),
+        "lastUserMessageTime": iso(at_ms),
         "channels": [{"type": user.channel, "from": user.address, "client": "botbuilder"}],
         "lastMessage": {
             "channel": user.channel,
             "messagePayload": {
-                "clientMessageId": user.last_activity_ms,
-                "message": {"body": text},
+                "clientMessageId": at_ms,
+                "message": {"body": last.text if last else ""},
                 "resourceid": "/bot.message",
                 "botInfo": {"chatBot": core.bot.name, "taskBotId": core.bot.id},
                 "client": "botbuilder",
                 "meta": {"timezone": "UTC", "locale": user.language},
-                "id": user.last_activity_ms,
+                "id": at_ms,
             },
         },
     }
 
 
 def _last_text(user: User) -> str:
-    return next((m.text for m in reversed(user.messages) if m.speaker == "user"), "")
+    last = _last_message(user)
+    return last.text if last else ""
+
+
+def _last_message(user: User) -> ChatMessage | None:
+    return next((m for m in reversed(user.messages) if m.speaker == "user"), None)

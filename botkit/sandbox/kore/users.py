@@ -99,6 +99,7 @@ class User:
     run: Run | None = None
     resets: int = 0
     context: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, Any] = field(default_factory=dict)
     tags: dict[str, list[Any]] = field(default_factory=dict)
 
     @property

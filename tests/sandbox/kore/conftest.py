@@ -1,0 +1,61 @@
+"""Fixtures: platforms on real sockets, each with its stub BotKit."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from botkit.sandbox.bus import Bus
+from botkit.sandbox.kore import KoreCloud, KoreSandboxSettings, control_routes, routes
+from botkit.sandbox.kore.core import Subscription
+from botkit.sandbox.kore.settings import SubscriptionName
+from botkit.sandbox.wire import Wire
+from tests.sandbox.kore.platform_double import SAMPLE, Clock, Platform, Start, StubBotKit, serve
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    """Starts platforms with settings of the test's choice, and stops them all."""
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+
+        async def start_one(
+            *,
+            events: Sequence[SubscriptionName] | None = None,
+            bot: Any = SAMPLE,
+            botkit_url: str | None = None,
+            **settings: Any,
+        ) -> Platform:
+            bus, clock = Bus(), Clock()
+            wire = Wire(bus)
+            more = {} if events is None else {"events": events}
+            cloud = KoreCloud(
+                wire=wire, bus=bus, bot=bot, settings=KoreSandboxSettings(**settings), clock=clock, **more
+            )
+            botkit = StubBotKit(cloud.client_id, cloud.client_secret, http, clock)
+            hooks = web.Application(client_max_size=4 * 1024 * 1024)
+            hooks.router.add_post("/sdk/bots/{bot}/{event}", botkit.take)
+            hooks.router.add_post("/sdk/bots/{bot}/components/{component}/{event}", botkit.take)
+            app = routes(cloud)
+            app.add_routes(control_routes(cloud))
+            runner, cloud.base_url = await serve(app)
+            botkit_runner, botkit.url = await serve(hooks)
+            host = botkit.url if botkit_url is None else botkit_url
+            cloud.core.subscription = Subscription(host=host, events=cloud.core.subscription.events)
+            stack.push_async_callback(botkit_runner.cleanup)
+            stack.push_async_callback(runner.cleanup)
+            stack.push_async_callback(botkit.settle)
+            return Platform(cloud, cloud.base_url, botkit, clock, wire, bus, http)
+
+        yield start_one
+
+
+@pytest.fixture
+async def platform(start: Start) -> Platform:
+    """A platform with the sample bot and everything as it is by default."""
+    return await start()
