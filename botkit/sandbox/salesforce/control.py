@@ -21,10 +21,12 @@
 Published on the bus under ``salesforce`` after every change: ``{kind, conversationId, status, assignedTo, agents, …}`` where
 `kind` is one of
 
-    created (attributes) · waiting (queuePosition) · assigned · accepted (agent) · declined (agent) · message (item: a line of
-    the transcript) · typing (agent, started) · userTyping (started) · read (receipts) · acknowledged (receipts) · transfer
-    (agent, to) · conference (agent) · left (agent) · routingFailed (failureType) · idle · ended (by) · closed
-    and without a conversation: agent (agent, online) · faults (faults) · fault (fault) · switches (switches)
+    created (attributes)         reopened (attributes): a new session      waiting (queuePosition)      assigned
+    accepted (agent)             declined (agent)                          transfer (agent, to)         conference (agent)
+    left (agent)                 routingFailed (failureType)               idle                         ended (by)
+    closed                       message (item: a transcript line)         typing (agent, started)      read (receipts)
+    userTyping (started)         acknowledged (receipts)
+    without a conversation: agent (agent, online), faults (faults), fault (fault), switches (switches)
 """
 
 from __future__ import annotations

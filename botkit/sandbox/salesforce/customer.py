@@ -79,7 +79,6 @@ class Customer(Access, Routing):
             ignored_attributes=ignored,
         )
         self.conversations[conversation_id] = conversation
-        self.tell("created", conversation, attributes=attributes)
         self.start_session(conversation)
         return 201
 

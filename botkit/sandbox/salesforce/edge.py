@@ -39,6 +39,7 @@ class Edge:
         """Let go of requests that are kept waiting by a fault."""
         self._stopping.set()
 
+    @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Around every handler."""
         started = time.perf_counter()
@@ -48,15 +49,18 @@ class Edge:
         if request.method == "OPTIONS":
             return web.Response(status=200)
         operation = request.match_info.route.name or "unknown"
+        body = b""
         try:
-            faulty = await self._before(request, operation) if cloud.faults else None
-            response = faulty or await handler(request)
+            if request.content_type != "multipart/form-data":
+                body = await request.read()  # aiohttp keeps it for the handler
+            broken = await self._before(request, operation) if cloud.faults else None
+            response = await handler(request) if broken is None else broken
         except Refusal as refusal:
             response = self.error(request, refusal)
         except web.HTTPException as refusal:
             response = self._http_error(request, refusal)
         if operation != STREAM or response.status != 200:
-            self._record(request, response, operation, started)
+            self._record(request, response, operation, started, body)
         if cloud.faults and cloud.faults.take("drop-response", _line(request), operation):
             _break(request)
         return response
@@ -127,7 +131,7 @@ class Edge:
         _break(request)
 
     def _record(
-        self, request: web.Request, response: web.StreamResponse, operation: str, started: float
+        self, request: web.Request, response: web.StreamResponse, operation: str, started: float, body: bytes
     ) -> None:
         if self._cloud.wire is None:
             return
@@ -140,7 +144,7 @@ class Edge:
             status=response.status,
             duration_ms=round((time.perf_counter() - started) * 1000, 2),
             request_headers=dict(request.headers),
-            request_body=readable(request.get("body", b"")),
+            request_body=readable(body),
             response_body=readable(response.body) if isinstance(response, web.Response) else "",
         )
 
@@ -156,9 +160,8 @@ def readable(body: object) -> str:
 
 
 async def json_body(request: web.Request) -> bytes:
-    """The body, remembered for the wire. Raises: Refusal 400 when there is none."""
+    """Raises: Refusal 400 when there is no body."""
     body = await request.read()
-    request["body"] = body
     if not body:
         raise Refusal(400, "Required request body is missing")
     return body

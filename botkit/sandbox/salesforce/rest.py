@@ -33,7 +33,7 @@ INLINE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/bmp", "applicatio
 def routes(cloud: SalesforceCloud) -> web.Application:
     """Salesforce's side as a web application, to be served at the root of its own port."""
     edge = Edge(cloud)
-    app = web.Application(middlewares=[web.middleware(edge.middleware)], client_max_size=JSON_LIMIT)
+    app = web.Application(middlewares=[edge.middleware], client_max_size=JSON_LIMIT)
     app.on_response_prepare.append(edge.add_cors)
 
     async def stop(_: web.Application) -> None:
@@ -242,7 +242,7 @@ class _Api:
                 if not isinstance(part, BodyPartReader):
                     raise Refusal(400, "Nested multipart is not supported")
                 if part.name == "messageEntry":
-                    request["body"] = entry = await _read(part, JSON_LIMIT)
+                    entry = await _read(part, JSON_LIMIT)
                 elif part.name == "fileData":
                     data = await _read(part, largest)
                     file = part.filename or "file", part.headers.get("Content-Type", ""), data

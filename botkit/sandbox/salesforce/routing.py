@@ -18,6 +18,11 @@ class Routing(CloudCore):
         """A new messaging session; routing starts at once, no message is needed (2.1)."""
         session = Session(self.record_ids.new("0Mw"), self.record_ids.new("0JR"), started_ms=self.clock())
         conversation.sessions.append(session)
+        self.tell(
+            "created" if len(conversation.sessions) == 1 else "reopened",
+            conversation,
+            attributes=conversation.attributes,
+        )
         conversation.routing_status = self.settings.waiting_status
         self._release(conversation)
         self.routing_result(conversation, "Initial")

@@ -108,19 +108,35 @@ class Client:
         self.conversation_id = str(uuid.uuid4())
 
     async def call(
-        self, method: str, path: str, body: Any = None, *, headers: dict[str, str] | None = None, token: str | None = ""
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        headers: dict[str, str] | None = None,
+        token: str | None = "",
     ) -> tuple[int, Any]:
         response = await self.raw(method, path, body, headers=headers, token=token)
         text = await response.read()
         return response.status, json.loads(text) if text else None
 
     async def raw(
-        self, method: str, path: str, body: Any = None, *, headers: dict[str, str] | None = None, token: str | None = ""
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        headers: dict[str, str] | None = None,
+        token: str | None = "",
     ) -> aiohttp.ClientResponse:
         sent = {} if token is None else {"Authorization": f"Bearer {token or self.token}"}
-        url = self.base_url + (path if path.startswith("/iamessage") or path.startswith("/event") else BASE + path)
+        url = self.base_url + (
+            path if path.startswith("/iamessage") or path.startswith("/event") else BASE + path
+        )
         data = {"data": body} if isinstance(body, bytes | aiohttp.MultipartWriter) else {"json": body}
-        return await self.http.request(method, url, headers=sent | (headers or {}), **({} if body is None else data))
+        return await self.http.request(
+            method, url, headers=sent | (headers or {}), **({} if body is None else data)
+        )
 
     def token_request(self, **changes: Any) -> dict[str, Any]:
         body = {
@@ -221,7 +237,9 @@ class Salesforce:
         return client
 
     async def control(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        async with self.http.request(method, f"{self.control_url}/sandbox/salesforce/{path}", json=body) as response:
+        async with self.http.request(
+            method, f"{self.control_url}/sandbox/salesforce/{path}", json=body
+        ) as response:
             return response.status, await response.json()
 
 
@@ -234,7 +252,9 @@ async def make_salesforce() -> AsyncIterator[MakeSalesforce]:
     servers: list[TestServer] = []
     http = aiohttp.ClientSession()
 
-    async def make(*, clock: Callable[[], int] | None = None, wire: Wire | None = None, **switches: Any) -> Salesforce:
+    async def make(
+        *, clock: Callable[[], int] | None = None, wire: Wire | None = None, **switches: Any
+    ) -> Salesforce:
         more = {} if clock is None else {"clock": clock}
         bus = wire.bus if wire else Bus()
         cloud = SalesforceCloud(wire=wire, bus=bus, settings=SalesforceSandboxSettings(**switches), **more)
