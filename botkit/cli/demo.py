@@ -11,6 +11,7 @@ from threading import Event
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from botkit.sandbox.rehearsal import Clouds, Line, Mismatch, Rehearsal
@@ -97,6 +98,4 @@ def _table(title: str, user: list[Line], agents: list[Line]) -> Table:
 
 
 def _cell(line: Line) -> str:
-    from rich.markup import escape
-
     return f"[dim]{escape(line.who)}:[/dim] {escape(line.text)}"
