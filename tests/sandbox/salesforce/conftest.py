@@ -101,8 +101,9 @@ class Listener:
 class Client:
     """One end user's client: a token, and the calls of the API."""
 
-    def __init__(self, http: aiohttp.ClientSession, base_url: str, cloud: SalesforceCloud) -> None:
-        self.http, self.base_url, self.cloud = http, base_url, cloud
+    def __init__(self, salesforce: Salesforce) -> None:
+        self.http, self.base_url, self.cloud = salesforce.http, salesforce.base_url, salesforce.cloud
+        self.answers = salesforce.answers
         self.token: str = ""
         self.granted: dict[str, Any] = {}
         self.conversation_id = str(uuid.uuid4())
@@ -130,13 +131,13 @@ class Client:
         token: str | None = "",
     ) -> aiohttp.ClientResponse:
         sent = {} if token is None else {"Authorization": f"Bearer {token or self.token}"}
-        url = self.base_url + (
-            path if path.startswith("/iamessage") or path.startswith("/event") else BASE + path
-        )
+        url = self.base_url + (path if path.startswith(("/iamessage", "/event")) else BASE + path)
         data = {"data": body} if isinstance(body, bytes | aiohttp.MultipartWriter) else {"json": body}
-        return await self.http.request(
+        answer = await self.http.request(
             method, url, headers=sent | (headers or {}), **({} if body is None else data)
         )
+        self.answers.append(answer)
+        return answer
 
     def token_request(self, **changes: Any) -> dict[str, Any]:
         body = {
@@ -224,9 +225,10 @@ class Salesforce:
     http: aiohttp.ClientSession
     base_url: str
     control_url: str
+    answers: list[aiohttp.ClientResponse] = field(default_factory=list)
 
     def client(self) -> Client:
-        return Client(self.http, self.base_url, self.cloud)
+        return Client(self)
 
     async def opened(self) -> Client:
         return await self.client().open()
@@ -250,6 +252,7 @@ MakeSalesforce = Callable[..., Awaitable[Salesforce]]
 async def make_salesforce() -> AsyncIterator[MakeSalesforce]:
     """Starts emulated organisations: `await make_salesforce(split_urls=False)`."""
     servers: list[TestServer] = []
+    made: list[Salesforce] = []
     http = aiohttp.ClientSession()
 
     async def make(
@@ -267,9 +270,13 @@ async def make_salesforce() -> AsyncIterator[MakeSalesforce]:
             servers.append(server)
             urls.append(str(server.make_url("")).rstrip("/"))
         cloud.base_url = urls[0]
-        return Salesforce(cloud, http, *urls)
+        made.append(Salesforce(cloud, http, *urls))
+        return made[-1]
 
     yield make
+    for salesforce in made:
+        for answer in salesforce.answers:
+            answer.close()
     await http.close()
     for server in servers:
         await server.close()
@@ -279,3 +286,17 @@ async def make_salesforce() -> AsyncIterator[MakeSalesforce]:
 async def salesforce(make_salesforce: MakeSalesforce) -> Salesforce:
     """One organisation with the default switches."""
     return await make_salesforce()
+
+
+@pytest.fixture(name="eventually")
+def _eventually() -> Callable[[Callable[[], Any]], Awaitable[None]]:
+    return eventually
+
+
+async def eventually(condition: Callable[[], Any]) -> None:
+    """Poll until it holds, for at most `DEADLINE` seconds."""
+    for _ in range(int(DEADLINE / 0.01)):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("it never came true")

@@ -2,14 +2,341 @@
 
 from __future__ import annotations
 
+import pytest
+
+
+def told(stream, start: int = 0) -> list[str]:
+    """Events in short: ``work:Accepted``, ``session:Active``, ``add:Jane Doe``, ``says:…``."""
+    return [_short(event) for event in stream.events[start:]]
+
+
+def _short(event) -> str:
+    payload = event.payload
+    match event.entry["entryType"]:
+        case "RoutingResult":
+            return f"routing:{payload['routingType']}:{payload['failureType']}"
+        case "RoutingWorkResult":
+            return f"work:{payload['workType']}"
+        case "SessionStatusChanged":
+            return f"session:{payload['sessionStatusPrev']}>{payload['sessionStatus']}"
+        case "ParticipantChanged":
+            change = payload["entries"][0]
+            return f"{change['operation']}:{change['displayName']}"
+        case "Message":
+            return f"says:{payload['abstractMessage']['staticContent']['text']}"
+        case other:
+            return other
+
+
+async def after(client, do, number: int) -> list[str]:
+    """What `do` puts on the stream: `number` events."""
+    before = len(client.cloud.conversation(client.conversation_id).owner.log.since(0, at_most=1_000)[0])
+    async with client.listening() as stream:
+        await stream.count(before)
+        do()
+        await stream.count(before + number)
+        return told(stream, before)
+
 
 async def test_a_new_conversation_is_routed_waits_and_is_assigned_without_any_message(salesforce):
     client = await salesforce.client().sign_in()
     async with client.listening() as stream:
         await client.create()
         await stream.count(3)
-        assert stream.names == ["ROUTING_RESULT", "SESSION_STATUS_CHANGED", "ROUTING_WORK_RESULT"]
-        routing, status, work = (event.payload for event in stream.events)
-        assert (routing["routingType"], routing["failureType"]) == ("Initial", "None")
-        assert (status["sessionStatusPrev"], status["sessionStatus"]) == ("New", "Waiting")
-        assert work["workType"] == "Assigned"
+    assert told(stream) == ["routing:Initial:None", "session:New>Waiting", "work:Assigned"]
+    routing = stream.events[0].payload
+    assert routing["recordId"].startswith("0Mw")
+    assert routing["estimatedWaitTime"] == {"estimatedWaitTimeInSeconds": 60, "isEWTRequested": True}
+    assert routing["routingConfigurationDetails"]["routingConfigurationType"] == "QueueRoutingType"
+    assert routing["errorMessages"] == []
+
+
+async def test_the_automated_responses_and_the_queue_position_come_when_switched_on(make_salesforce):
+    salesforce = await make_salesforce(
+        initial_response="Welcome",
+        agent_engaged_response="Here we are",
+        agent_end_response="Bye",
+        queue_position=True,
+    )
+    client = await salesforce.opened()
+    salesforce.cloud.accept(client.conversation_id, "Jane Doe")
+    salesforce.cloud.agent_ends(client.conversation_id, "Jane Doe")
+    async with client.listening() as stream:
+        await stream.until(lambda self: "Bye" in self.texts())
+    assert told(stream) == [
+        "routing:Initial:None",
+        "session:New>Waiting",
+        "says:Welcome",
+        "work:Assigned",
+        "QueuePosition",
+        "work:Accepted",
+        "session:Waiting>Active",
+        "add:Jane Doe",
+        "says:Here we are",
+        "remove:Jane Doe",
+        "session:Active>Ended",
+        "says:Bye",
+    ]
+    assert stream.events[2].payload["messageReason"] == "AutomatedResponse"
+    assert stream.events[4].payload["position"] == 1
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ("session-first", ["work:Accepted", "session:Waiting>Active", "add:Jane Doe"]),
+        ("participant-first", ["work:Accepted", "add:Jane Doe", "session:Waiting>Active"]),
+    ],
+)
+async def test_an_agent_accepts(make_salesforce, order, expected):
+    salesforce = await make_salesforce(accept_order=order)
+    client = await salesforce.opened()
+    got = await after(client, lambda: salesforce.cloud.accept(client.conversation_id, "Jane Doe"), 3)
+    assert got == expected
+
+
+async def test_an_agent_declines_and_the_next_one_is_asked(salesforce):
+    client, cloud = await salesforce.opened(), salesforce.cloud
+    first = cloud.conversation(client.conversation_id).assigned
+    got = await after(client, lambda: cloud.decline(client.conversation_id, first.id), 2)
+    second = cloud.conversation(client.conversation_id).assigned
+    assert got == ["work:Declined", "work:Assigned"]
+    assert second is not first
+    assert (first.load, second.load) == (0, 1)
+
+
+async def test_when_everybody_declined_it_waits_in_the_queue_and_can_still_be_taken(salesforce):
+    client, cloud = await salesforce.opened(), salesforce.cloud
+    for _ in range(3):
+        cloud.decline(client.conversation_id, cloud.conversation(client.conversation_id).assigned.id)
+    assert cloud.conversation(client.conversation_id).stage == "waiting"
+    cloud.accept(client.conversation_id, "Mei Tanaka")
+    assert cloud.conversation(client.conversation_id).stage == "active"
+
+
+async def test_without_anybody_online_it_waits_without_a_failure_until_somebody_comes(salesforce):
+    cloud = salesforce.cloud
+    for name in cloud.settings.agents:
+        cloud.set_online(name, False)
+    client = await salesforce.opened()
+    assert cloud.conversation(client.conversation_id).stage == "waiting"
+    got = await after(client, lambda: cloud.set_online("Omar Haddad", True), 1)
+    assert got == ["work:Assigned"]
+
+
+async def test_an_agents_capacity_keeps_the_rest_in_the_queue_in_order(make_salesforce):
+    salesforce = await make_salesforce(agents=("Jane Doe",), agent_capacity=1)
+    clients = [await salesforce.opened() for _ in range(3)]
+    cloud = salesforce.cloud
+
+    def shown() -> list[tuple[str, int | None]]:
+        return [(each["status"], each["queuePosition"]) for each in cloud.state()["conversations"]]
+
+    cloud.accept(clients[0].conversation_id, "Jane Doe")
+    assert shown() == [("active", None), ("waiting", 1), ("waiting", 2)]
+    cloud.agent_ends(clients[0].conversation_id, "Jane Doe")
+    assert shown() == [("ended", None), ("assigned", 1), ("waiting", 2)]
+
+
+async def test_an_agent_talks_and_types(salesforce):
+    client, cloud = await salesforce.accepted(), salesforce.cloud
+
+    def talk() -> None:
+        cloud.agent_typing(client.conversation_id, "Jane Doe", started=True)
+        cloud.agent_typing(client.conversation_id, "Jane Doe", started=False)
+        cloud.agent_says(client.conversation_id, "Jane Doe", "hello")
+
+    async with client.listening() as stream:
+        await stream.count(6)
+        talk()
+        await stream.count(9)
+    assert stream.names[-3:] == ["TYPING_STARTED_INDICATOR", "TYPING_STOPPED_INDICATOR", "MESSAGE"]
+    started, _, message = stream.events[-3:]
+    assert isinstance(started.payload["timestamp"], int)
+    for event in (started, message):
+        assert (event.entry["senderDisplayName"], event.entry["sender"]["role"]) == ("Jane Doe", "Agent")
+        assert event.entry["sender"]["subject"].startswith("005")
+    assert message.payload["messageReason"] is None
+
+
+async def test_a_transfer_to_an_agent_takes_one_away_and_brings_the_other_when_they_accept(salesforce):
+    client, cloud = await salesforce.accepted(), salesforce.cloud
+
+    def transfer() -> None:
+        cloud.transfer(client.conversation_id, "Jane Doe", to="Omar Haddad")
+        cloud.accept(client.conversation_id, "Omar Haddad")
+
+    got = await after(client, transfer, 5)
+    assert got == [
+        "routing:Transfer:None",
+        "remove:Jane Doe",
+        "work:Assigned",
+        "work:Accepted",
+        "add:Omar Haddad",
+    ]
+    assert [agent.load for agent in cloud.agents.values()] == [0, 1, 0]
+
+
+async def test_a_transfer_to_the_queue_is_offered_to_somebody_else(salesforce):
+    client, cloud = await salesforce.accepted(), salesforce.cloud
+    got = await after(client, lambda: cloud.transfer(client.conversation_id, "Jane Doe", to="queue"), 3)
+    assert got == ["routing:Transfer:None", "remove:Jane Doe", "work:Assigned"]
+    assert cloud.conversation(client.conversation_id).assigned.name != "Jane Doe"
+
+
+async def test_a_failed_transfer_leaves_the_agent_where_they_are(salesforce):
+    client, cloud = await salesforce.accepted(), salesforce.cloud
+    got = await after(
+        salesforce,
+        client,
+        lambda: cloud.transfer(client.conversation_id, "Jane Doe", to="queue", fail=True),
+        1,
+    )
+    assert got == ["routing:Transfer:RoutingError"]
+    cloud.agent_says(client.conversation_id, "Jane Doe", "still here")
+    assert cloud.conversation(client.conversation_id).routing_status == "ROUTED"
+
+
+async def test_a_conference_adds_a_second_agent_and_losing_one_changes_nothing_else(salesforce):
+    client, cloud = await salesforce.accepted(), salesforce.cloud
+
+    def confer() -> None:
+        cloud.conference(client.conversation_id, "Jane Doe", to="Mei Tanaka")
+        cloud.drop(client.conversation_id, "Jane Doe")
+
+    got = await after(client, confer, 3)
+    assert got == ["routing:Conference:None", "add:Mei Tanaka", "remove:Jane Doe"]
+    assert cloud.conversation(client.conversation_id).stage == "active"
+
+
+async def test_a_supervisor_comes_and_goes_with_their_own_role(salesforce):
+    client, cloud = await salesforce.accepted(), salesforce.cloud
+    async with client.listening() as stream:
+        await stream.count(6)
+        cloud.supervise(client.conversation_id, "Boss", present=True)
+        cloud.supervise(client.conversation_id, "Boss", present=False)
+        await stream.count(8)
+    participants = [event.payload["entries"][0]["participant"]["role"] for event in stream.events[-2:]]
+    assert participants == ["Supervisor", "Supervisor"]
+    assert cloud.conversation(client.conversation_id).stage == "active"
+
+
+async def test_an_agent_who_logs_off_is_removed_and_the_conversation_routed_again(salesforce):
+    client, cloud = await salesforce.accepted(), salesforce.cloud
+    got = await after(client, lambda: cloud.set_online("Jane Doe", False), 2)
+    assert got == ["remove:Jane Doe", "work:Assigned"]
+    assert cloud.conversation(client.conversation_id).routing_status == "TRANSFER"
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ("participant-first", ["remove:Jane Doe", "session:Active>Ended"]),
+        ("session-first", ["session:Active>Ended", "remove:Jane Doe"]),
+    ],
+)
+async def test_an_agent_ends_without_a_close_event_and_the_conversation_stays_open(
+    make_salesforce, order, expected
+):
+    salesforce = await make_salesforce(end_order=order)
+    client, cloud = await salesforce.accepted(), salesforce.cloud
+    got = await after(client, lambda: cloud.agent_ends(client.conversation_id, "Jane Doe"), 2)
+    assert got == expected
+    _, body = await client.call("GET", "/conversation/list")
+    assert body["openConversationsFound"] == 1
+    assert await client.call("GET", client.path) == (
+        200,
+        {"conversationId": client.conversation_id, "routingStatus": "NEEDS_ROUTING"},
+    )
+
+
+async def test_the_role_that_ended_a_session_is_told_and_can_be_made_wrong(make_salesforce):
+    for switch, expected in (("", "Agent"), ("EndUser", "EndUser")):
+        salesforce = await make_salesforce(ended_by_role=switch)
+        client = await salesforce.accepted()
+        salesforce.cloud.agent_ends(client.conversation_id, "Jane Doe")
+        newest = (await client.entries(entryTypeFilter="SessionStatusChanged"))[0]["entryPayload"]
+        assert newest["sessionEndedByRole"] == expected
+        assert newest["sessionEndTime"] >= newest["sessionStartTime"]
+
+
+async def test_an_inactive_session_is_not_closed_and_goes_back_to_the_queue_when_the_user_writes(salesforce):
+    client, cloud = await salesforce.accepted(), salesforce.cloud
+    got = await after(client, lambda: cloud.idle(client.conversation_id), 1)
+    assert got == ["session:Active>Inactive"]
+    assert cloud.conversation(client.conversation_id).stage == "inactive"
+    async with client.listening() as stream:
+        await stream.count(7)
+        assert (await client.say("back again"))[0] == 202
+        await stream.count(12)
+    assert told(stream, 7) == [
+        "says:back again",
+        "routing:Initial:None",
+        "session:Inactive>Waiting",
+        "remove:Jane Doe",
+        "work:Assigned",
+    ]
+
+
+async def test_the_system_ends_an_inactive_session(salesforce):
+    client, cloud = await salesforce.accepted(), salesforce.cloud
+    cloud.idle(client.conversation_id)
+    cloud.system_end(client.conversation_id)
+    newest = (await client.entries(entryTypeFilter="SessionStatusChanged"))[0]["entryPayload"]
+    assert (newest["sessionStatusPrev"], newest["sessionStatus"]) == ("Inactive", "Ended")
+    assert newest["sessionEndedByRole"] == "System"
+
+
+@pytest.mark.parametrize("failure", ["SubmissionError", "RoutingError", "Unknown"])
+async def test_a_routing_failure_says_why_and_the_session_goes_on_waiting(salesforce, failure):
+    client, cloud = await salesforce.opened(), salesforce.cloud
+    cloud.route_failure(client.conversation_id, failure_type=failure)
+    newest = (await client.entries(entryTypeFilter="RoutingResult"))[0]["entryPayload"]
+    assert (newest["routingType"], newest["failureType"]) == ("Initial", failure)
+    assert newest["failureReason"]
+    assert newest["errorMessages"]
+    assert cloud.conversation(client.conversation_id).stage == "assigned"
+
+
+async def test_receipts_name_the_message_inside_and_outside_the_payload(make_salesforce):
+    salesforce = await make_salesforce(delivery_receipts=True)
+    client, cloud = await salesforce.accepted(), salesforce.cloud
+    async with client.listening() as stream:
+        _, body = await client.say("hello")
+        cloud.agent_reads(client.conversation_id, "Jane Doe")
+        await stream.count(9)
+    message_id = body["conversationEntries"][0]["id"]
+    assert stream.names[-2:] == ["DELIVERY_ACKNOWLEDGEMENT", "READ_ACKNOWLEDGEMENT"]
+    for event in stream.events[-2:]:
+        assert event.entry["relatedRecords"] == [message_id]
+        assert event.payload["acknowledgedConversationEntryIdentifier"] == message_id
+        assert isinstance(event.payload["acknowledgementTimestamp"], int)
+
+
+async def test_an_ai_agent_shows_progress_streams_tokens_and_speaks(salesforce):
+    client, cloud = await salesforce.opened(), salesforce.cloud
+    async with client.listening() as stream:
+        cloud.bot_works(client.conversation_id, "Looking")
+        entry = cloud.bot_streams(client.conversation_id, ["Hel", "lo"])
+        await stream.count(7)
+    assert stream.names[-4:] == ["PROGRESS_INDICATOR", "STREAMING_TOKEN", "STREAMING_TOKEN", "MESSAGE"]
+    tokens = [event.payload["streamingToken"] for event in stream.events[-3:-1]]
+    assert [token["sequenceNumber"] for token in tokens] == [1, 2]
+    assert {token["targetMessageIdentifier"] for token in tokens} == {entry.identifier}
+    assert stream.events[-1].entry["sender"]["role"] == "Chatbot"
+    assert stream.texts() == ["Hello"]
+
+
+async def test_an_agent_can_be_made_to_accept_at_once(make_salesforce):
+    salesforce = await make_salesforce(auto_accept=True)
+    client = await salesforce.opened()
+    assert salesforce.cloud.conversation(client.conversation_id).stage == "active"
+    assert (await client.entries())[0]["entryType"] == "ParticipantChanged"
+
+
+async def test_server_times_in_a_conversation_never_stand_still(make_salesforce):
+    salesforce = await make_salesforce(clock=lambda: 1_760_000_000_000)
+    client = await salesforce.accepted()
+    await client.say("hello")
+    times = [entry["transcriptedTimestamp"] for entry in await client.entries(direction="FromStart")]
+    assert times == sorted(set(times))
