@@ -16,6 +16,7 @@ from botkit.errors import LedgerClosed
 from botkit.handoff.conversation import ConversationId
 from botkit.handoff.effects import EndSession, OutboundEffect, StartSession
 from botkit.ledger.interface import OutboxItem
+from botkit.traces import where
 
 _log = structlog.get_logger("botkit.relay")
 
@@ -119,7 +120,7 @@ class Lanes:
         if error is None:
             return
         head = lane.head
-        _log.error("effect_broken", lane=key[1], outbox_id=head.id if head else None, exc_info=error)
+        _log.error("effect_broken", lane=key[1], outbox_id=head.id if head else None, error=where(error))
         if head is None or self._closing:
             self._lanes.pop(key, None)
             return

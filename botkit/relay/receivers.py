@@ -17,6 +17,7 @@ from botkit.relay.listening import Intake, reconcile_quietly
 from botkit.relay.metrics import RelayMetrics
 from botkit.relay.outside import Outside
 from botkit.relay.submitting import Submitter
+from botkit.traces import where
 
 _log = structlog.get_logger("botkit.relay")
 
@@ -119,7 +120,7 @@ class Receivers:
         if error is None or isinstance(error, LedgerClosed) or self._closing:
             return
         # A defect, here or in a plug-in. Nobody else would listen to this session, so it is tried again, slowly.
-        _log.error("receiver_broken", session=opened.intake.session_id, exc_info=error)
+        _log.error("receiver_broken", session=opened.intake.session_id, error=where(error))
         loop = asyncio.get_running_loop()
         loop.call_later(RESTART_SECONDS, self._restart, opened, receiver)
 

@@ -21,6 +21,7 @@ from botkit.relay.clock import Clock, SystemClock
 from botkit.relay.engine import Engine
 from botkit.relay.metrics import NoMetrics, RelayMetrics
 from botkit.relay.outside import Connect
+from botkit.traces import where
 
 _log = structlog.get_logger("botkit.relay")
 
@@ -121,7 +122,7 @@ class Relay:
             if error is None:
                 return
             if self._started.done():
-                _log.critical("relay_failed", exc_info=error)
+                _log.critical("relay_failed", error=where(error))
             else:
                 self._started.set_exception(error)
         finally:

@@ -156,7 +156,6 @@ class StreamReceiver:
                         "list_missing", session=self._intake.session_id, code=error.code, status=error.status
                     )
                     await self._intake.take(streamed)
-                    self._next_list = 0.0
                     return
                 await self._clock.sleep(self._backoff.delay(attempt, chance=self._chance()))
             else:

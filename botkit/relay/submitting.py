@@ -16,6 +16,7 @@ from botkit.errors import LedgerClosed, LedgerError
 from botkit.ledger.interface import Committed, Input, Ledger
 from botkit.relay.backoff import Backoff
 from botkit.relay.clock import Clock
+from botkit.traces import where
 
 _log = structlog.get_logger("botkit.relay")
 
@@ -57,7 +58,7 @@ class Submitter:
                     "input_rejected",
                     conversation=str(given.conversation_id),
                     event_kind=type(given.event).__name__,
-                    exc_info=outcome,
+                    error=where(outcome),
                 )
                 return None
             failures += 1

@@ -406,6 +406,7 @@ async def test_a_failing_poll_waits_longer_each_time(polled: World) -> None:
     polled.ledger.decided(conversation())
     await until(lambda: len(polled.system.fetches) == 1)
     await polled.clock.advance(29)
+    await asyncio.sleep(0.06)  # Several polls are due in this time.
     assert len(polled.system.fetches) == 1
     await polled.clock.advance(2)
     await until(lambda: texts(polled) == ["one"])
