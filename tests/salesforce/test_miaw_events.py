@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 from httpx_sse._decoders import SSEDecoder
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from botkit.salesforce.miaw import events as events_module
@@ -172,6 +172,7 @@ def cut(body: bytes, places: list[int]) -> list[bytes]:
     return [body[a:b] for a, b in pairwise(edges)]
 
 
+@settings(max_examples=500)
 @given(_STREAMS, st.lists(st.integers(0, 1_000), max_size=10))
 @example(b"data: a\r\n\r\ndata: b\r\r\n", list(range(40)))
 @example(b"\xef\xbb\xbfdata: a\n\n", list(range(40)))
