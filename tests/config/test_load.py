@@ -159,7 +159,7 @@ def test_everything_that_can_be_said_arrives_in_the_settings(folder: Folder) -> 
 def test_several_bots_are_keyed_by_their_ids_and_a_file_named_twice_is_read_once(folder: Folder) -> None:
     other = BOT_ID.replace("11111111-", "22222222-", 1)
     folder.bot(BOT.replace(BOT_ID, other), "bots/deeper/other.yaml")
-    folder.server("version: 1\nbots: ['bots/**/*.yaml', bots/acme.yaml]\n")
+    folder.server("version: 1\nbots: ['bots/**/*.yaml', bots/acme.yaml, bots/../bots/acme.yaml]\n")
     assert set(folder.load().bots) == {BOT_ID, other}
 
 

@@ -312,6 +312,11 @@ def test_a_place_that_is_no_variable_is_a_problem_that_teaches_the_forms(
     assert "hunter2" not in problem
 
 
+def test_nothing_is_done_with_a_value_of_which_a_part_is_missing(folder: Folder) -> None:
+    folder.server('version: 1\nbots: ["${NOT_SET}*.yaml"]\n')
+    assert folder.problem().startswith("botkit.yaml:2: bots[0]: the variable NOT_SET is not set")
+
+
 def test_a_file_too_large_to_be_a_value_is_a_problem(folder: Folder) -> None:
     folder.write("bots/big", b"x" * (64 * 1024 + 1))
     folder.change_bot("hunter2hunter2", "${file:big}")
