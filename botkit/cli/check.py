@@ -29,7 +29,7 @@ def check(config: str) -> None:
     is wrong in one go, one line each:
 
     \b
-      config/bots/acme.yaml:9: kore.client_secret: the variable KORE_CLIENT_SECRET is not set; set it, or …
+      config/bots/acme.yaml:13: kore.client_secret: the variable KORE_CLIENT_SECRET is not set; set it, or …
 
     Nothing is sent anywhere, and no secret is printed. Exits with 0 if all is well, with 1 if not.
     """
