@@ -225,7 +225,12 @@ class Salesforce:
     http: aiohttp.ClientSession
     base_url: str
     control_url: str
+    servers: list[TestServer]
     answers: list[aiohttp.ClientResponse] = field(default_factory=list)
+
+    async def stop(self) -> None:
+        for server in self.servers:
+            await server.close()
 
     def client(self) -> Client:
         return Client(self)
@@ -251,7 +256,6 @@ MakeSalesforce = Callable[..., Awaitable[Salesforce]]
 @pytest.fixture
 async def make_salesforce() -> AsyncIterator[MakeSalesforce]:
     """Starts emulated organisations: `await make_salesforce(split_urls=False)`."""
-    servers: list[TestServer] = []
     made: list[Salesforce] = []
     http = aiohttp.ClientSession()
 
@@ -263,14 +267,15 @@ async def make_salesforce() -> AsyncIterator[MakeSalesforce]:
         cloud = SalesforceCloud(wire=wire, bus=bus, settings=SalesforceSandboxSettings(**switches), **more)
         page = web.Application()
         page.add_routes(control_routes(cloud))
-        urls = []
+        urls: list[str] = []
+        servers: list[TestServer] = []
         for app in (routes(cloud), page):
             server = TestServer(app, skip_url_asserts=True)
             await server.start_server(shutdown_timeout=1)
             servers.append(server)
             urls.append(str(server.make_url("")).rstrip("/"))
         cloud.base_url = urls[0]
-        made.append(Salesforce(cloud, http, *urls))
+        made.append(Salesforce(cloud, http, *urls, servers))
         return made[-1]
 
     yield make
@@ -278,8 +283,8 @@ async def make_salesforce() -> AsyncIterator[MakeSalesforce]:
         for answer in salesforce.answers:
             answer.close()
     await http.close()
-    for server in servers:
-        await server.close()
+    for salesforce in made:
+        await salesforce.stop()
 
 
 @pytest.fixture

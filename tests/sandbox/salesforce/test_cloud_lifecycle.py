@@ -187,7 +187,6 @@ async def test_a_transfer_to_the_queue_is_offered_to_somebody_else(salesforce):
 async def test_a_failed_transfer_leaves_the_agent_where_they_are(salesforce):
     client, cloud = await salesforce.accepted(), salesforce.cloud
     got = await after(
-        salesforce,
         client,
         lambda: cloud.transfer(client.conversation_id, "Jane Doe", to="queue", fail=True),
         1,

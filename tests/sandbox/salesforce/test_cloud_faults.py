@@ -1,0 +1,251 @@
+"""What can be made to go wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+
+import aiohttp
+import pytest
+
+from botkit.sandbox.salesforce.faults import Fault
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 409, 412, 417, 429, 500, 503])
+async def test_a_route_answers_with_a_status_for_so_many_requests(salesforce, status):
+    client = await salesforce.opened()
+    salesforce.cloud.inject(Fault(kind="status", status=status, times=2, operation="sendMessage"))
+    assert [(await client.say("hi"))[0] for _ in range(3)] == [status, status, 202]
+    assert len(await client.entries(entryTypeFilter="Message")) == 1
+
+
+async def test_a_429_can_carry_retry_after(salesforce):
+    client = await salesforce.opened()
+    salesforce.cloud.inject(Fault(kind="status", status=429, retry_after=3))
+    answer = await client.raw("GET", client.path)
+    assert (answer.status, answer.headers["Retry-After"]) == (429, "3")
+    assert (await answer.json())["errorCode"] == "TOO_MANY_REQUESTS"
+
+
+async def test_only_paths_with_the_given_part_are_concerned(salesforce):
+    client = await salesforce.opened()
+    salesforce.cloud.inject(Fault(kind="status", status=500, path="/entries"))
+    assert (await client.call("GET", f"{client.path}/entries"))[0] == 500
+    assert (await client.call("GET", client.path))[0] == 200
+
+
+async def test_only_one_conversation_can_be_concerned(salesforce):
+    client, other = await salesforce.opened(), await salesforce.opened()
+    salesforce.cloud.inject(Fault(kind="status", status=500, conversation_id=client.conversation_id))
+    assert (await client.say("hi"))[0] == 500
+    assert (await other.say("hi"))[0] == 202
+
+
+async def test_the_event_router_answers_faults_in_springs_words(salesforce):
+    client = await salesforce.opened()
+    salesforce.cloud.inject(Fault(kind="status", status=503, operation="eventStream"))
+    response = await client.connect()
+    assert response.status == 503
+    assert (await response.json())["path"] == "/eventrouter/v1/sse"
+
+
+async def test_a_fault_stays_until_it_is_cleared(salesforce):
+    client = await salesforce.opened()
+    salesforce.cloud.inject(Fault(kind="status", status=500))
+    assert [(await client.say("hi"))[0] for _ in range(3)] == [500] * 3
+    salesforce.cloud.faults.clear()
+    assert (await client.say("hi"))[0] == 202
+
+
+async def test_an_answer_can_be_delayed(salesforce):
+    client = await salesforce.opened()
+    salesforce.cloud.inject(Fault(kind="delay", delay_ms=60, times=1))
+    started = time.perf_counter()
+    await client.say("hi")
+    assert time.perf_counter() - started >= 0.06
+
+
+async def test_connections_can_be_closed_without_an_answer(salesforce):
+    client = await salesforce.opened()
+    salesforce.cloud.inject(Fault(kind="refuse", times=1, operation="sendMessage"))
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await client.say("hi")
+    assert await client.entries(entryTypeFilter="Message") == []
+
+
+async def test_a_message_can_be_processed_and_its_answer_lost_and_the_same_id_again_is_not_shown_twice(
+    salesforce,
+):
+    client = await salesforce.opened()
+    message_id = str(uuid.uuid4())
+    salesforce.cloud.inject(Fault(kind="drop-response", times=1, operation="sendMessage"))
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await client.say("hi", message_id)
+    status, body = await client.say("hi", message_id)
+    assert (status, body["conversationEntries"][0]["id"]) == (202, message_id)
+    assert len(await client.entries(entryTypeFilter="Message")) == 1
+
+
+async def test_silence_takes_requests_and_never_answers(salesforce):
+    client = await salesforce.opened()
+    salesforce.cloud.inject(Fault(kind="silence", operation="routingStatus"))
+    with pytest.raises(asyncio.TimeoutError):
+        async with asyncio.timeout(0.1):
+            await client.call("GET", client.path)
+    assert (await client.say("other calls work"))[0] == 202
+
+
+async def test_silence_keeps_streams_open_and_dumb_until_it_is_cleared(make_salesforce):
+    salesforce = await make_salesforce(ping_seconds=0.02)
+    client = await salesforce.accepted()
+    async with client.listening() as stream:
+        await stream.until(lambda self: self.pings)
+        salesforce.cloud.inject(Fault(kind="silence"))
+        await asyncio.sleep(0.03)  # what was on its way may arrive
+        before = len(stream.raw)
+        salesforce.cloud.agent_says(client.conversation_id, "Jane Doe", "unheard")
+        await asyncio.sleep(0.1)
+        assert (len(stream.raw), stream.ended) == (before, "")
+        salesforce.cloud.faults.clear()
+        await stream.until(lambda self: self.texts() == ["unheard"])
+
+
+async def test_requests_kept_waiting_are_let_go_when_silence_is_cleared(salesforce):
+    client = await salesforce.opened()
+    salesforce.cloud.inject(Fault(kind="silence", times=1))
+    waiting = asyncio.create_task(client.say("hi"))
+    await asyncio.sleep(0.05)
+    salesforce.cloud.faults.clear()
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await waiting
+
+
+@pytest.mark.parametrize(("how", "ended"), [("abort", "broken"), ("end", "end")])
+async def test_open_streams_can_be_dropped(salesforce, how, ended):
+    client = await salesforce.opened()
+    async with client.listening() as stream:
+        await stream.count(3)
+        salesforce.cloud.inject(Fault(kind="drop-streams", how=how))
+        await stream.until(lambda self: self.ended)
+    assert stream.ended == ended
+    assert salesforce.cloud.faults.all() == ()
+    async with client.listening(last_event_id=stream.events[-1].id) as again:
+        await client.say("after")
+        await again.until(lambda self: self.texts() == ["after"])
+
+
+async def test_one_conversations_stream_can_be_dropped_alone(salesforce):
+    client, other = await salesforce.opened(), await salesforce.opened()
+    async with client.listening() as dropped, other.listening() as kept:
+        await dropped.count(3)
+        await kept.count(3)
+        salesforce.cloud.inject(Fault(kind="drop-streams", conversation_id=client.conversation_id))
+        await dropped.until(lambda self: self.ended)
+        assert kept.ended == ""
+
+
+async def test_the_next_event_can_be_repeated_with_the_same_id(salesforce):
+    client = await salesforce.accepted()
+    async with client.listening() as stream:
+        salesforce.cloud.inject(Fault(kind="repeat-event", times=1))
+        salesforce.cloud.agent_says(client.conversation_id, "Jane Doe", "one")
+        salesforce.cloud.agent_says(client.conversation_id, "Jane Doe", "two")
+        await stream.until(lambda self: "two" in self.texts())
+    assert stream.texts() == ["one", "one", "two"]
+    one, again = (
+        event for event in stream.events if event.event == "CONVERSATION_MESSAGE" and "one" in str(event.data)
+    )
+    assert (one.id, one.entry["identifier"]) == (again.id, again.entry["identifier"])
+
+
+async def test_an_event_can_be_lost_from_the_stream_but_stay_in_the_list(salesforce):
+    client = await salesforce.accepted()
+    async with client.listening() as stream:
+        salesforce.cloud.inject(Fault(kind="lose-event", times=1))
+        salesforce.cloud.agent_says(client.conversation_id, "Jane Doe", "lost")
+        salesforce.cloud.agent_says(client.conversation_id, "Jane Doe", "seen")
+        await stream.until(lambda self: self.texts())
+    assert stream.texts() == ["seen"]
+    assert len(await client.entries(entryTypeFilter="Message")) == 2
+
+
+async def test_an_event_can_be_cut_in_the_middle_and_comes_whole_after_reconnecting(salesforce):
+    client = await salesforce.accepted()
+    async with client.listening() as stream:
+        await stream.count(6)
+        salesforce.cloud.inject(Fault(kind="truncate-event", times=1))
+        salesforce.cloud.agent_says(client.conversation_id, "Jane Doe", "cut")
+        await stream.until(lambda self: self.ended)
+    assert stream.ended == "broken"
+    assert stream.texts() == []
+    assert b"event:CONVERSATION_MESSAGE\ndata:{" in bytes(stream.raw)
+    async with client.listening(last_event_id=stream.events[-1].id) as again:
+        await again.until(lambda self: self.texts() == ["cut"])
+
+
+async def test_an_event_can_be_late(salesforce):
+    client = await salesforce.accepted()
+    async with client.listening() as stream:
+        await stream.count(6)
+        salesforce.cloud.inject(Fault(kind="delay-event", times=1, delay_ms=60))
+        started = time.perf_counter()
+        salesforce.cloud.agent_says(client.conversation_id, "Jane Doe", "late")
+        await stream.until(lambda self: self.texts() == ["late"])
+    assert time.perf_counter() - started >= 0.06
+
+
+async def test_lines_can_end_in_cr_lf(salesforce):
+    client = await salesforce.opened()
+    salesforce.cloud.inject(Fault(kind="crlf"))
+    async with client.listening() as stream:
+        await stream.count(3)
+    assert bytes(stream.raw).count(b"\r\n") == bytes(stream.raw).count(b"\n") == 12
+
+
+async def test_a_byte_order_mark_can_come_first(salesforce):
+    client = await salesforce.opened()
+    salesforce.cloud.inject(Fault(kind="bom", times=1))
+    for starts in (b"\xef\xbb\xbfid:", b"id:"):
+        async with client.listening() as stream:
+            await stream.count(3)
+        assert bytes(stream.raw).startswith(starts)
+
+
+async def test_tokens_can_be_made_to_expire_now_which_ends_streams_and_refuses_calls(salesforce):
+    client = await salesforce.opened()
+    async with client.listening() as stream:
+        await stream.count(3)
+        salesforce.cloud.inject(Fault(kind="expire-tokens"))
+        await stream.until(lambda self: self.ended)
+    status, body = await client.say("hi")
+    assert status == 401
+    assert "Jwt is expired" in body["message"]
+    assert (await client.connect()).status == 401
+    assert (await client.sign_in()).token
+
+
+async def test_streams_may_outlive_their_token_by_switch(make_salesforce):
+    salesforce = await make_salesforce(expiry_ends_stream=False)
+    client = await salesforce.accepted()
+    async with client.listening() as stream:
+        await stream.count(6)
+        salesforce.cloud.inject(Fault(kind="expire-tokens"))
+        salesforce.cloud.agent_says(client.conversation_id, "Jane Doe", "still here")
+        await stream.until(lambda self: self.texts() == ["still here"])
+
+
+async def test_shutting_down_ends_open_streams_and_waiting_requests_quickly(make_salesforce):
+    salesforce = await make_salesforce()
+    client = await salesforce.opened()
+    async with client.listening() as stream:
+        await stream.count(3)
+        salesforce.cloud.inject(Fault(kind="silence", operation="routingStatus"))
+        waiting = asyncio.create_task(client.call("GET", client.path))
+        await asyncio.sleep(0.05)
+        started = time.perf_counter()
+        await salesforce.stop()
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await waiting
+        await stream.until(lambda self: self.ended)
+    assert time.perf_counter() - started < 1
