@@ -10,7 +10,7 @@ import asyncio
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -187,7 +187,7 @@ class MiawSystem:
                 continue
         self._memories.pop(session_id, None)
 
-    async def listen(self, session_id: str, access: Access) -> AsyncIterator[Batch]:
+    async def listen(self, session_id: str, access: Access) -> AsyncGenerator[Batch, None]:
         """Events of the stream from `access.position` on; one batch per arrival, empty for keep-alives."""
         request = self._calls.stream(_token(access), last_event_id=access.position)
         async with self._transport.stream(request, silence_seconds=SILENCE_SECONDS) as stream:
