@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from botkit.sandbox.kore.export import BotExport
+from botkit.sandbox.kore.inspection import is_training
 from botkit.sandbox.kore.understanding import Pattern, Utterance, normalised
 
 
@@ -98,6 +99,7 @@ def bot_of(export: BotExport) -> Bot:
             words=normalised(str(sentence.get("sentence", ""))),
         )
         for sentence in _objects(definition, "sentences")
+        if is_training(sentence)
     ]
     utterances += [Utterance(dialog_id=d.id, language="", words=normalised(d.name)) for d in dialogs.values()]
     return Bot(

@@ -128,17 +128,22 @@ def _send_bot_message(
         return refusal(400, "message must be text", "INVALID_ARGUMENTS")
     settings = cloud.core.settings
     if text is not None:
-        if len(text) > settings.bot_message_limit:
+        if _length(text) > settings.bot_message_limit:
             return refusal(
                 400, f"message is over {settings.bot_message_limit} characters", "INVALID_ARGUMENTS"
             )
-        if any(len(word) > settings.bot_word_limit for word in text.split()):
+        if any(_length(word) > settings.bot_word_limit for word in text.split()):
             return refusal(400, f"a word is over {settings.bot_word_limit} characters", "INVALID_ARGUMENTS")
     _keep_tags(user, body)
     if call.event != "on_user_message" or call.followed is None or call.followed.done():
         # Nobody waits for it: said again, or in agent mode. The platform is not known to refuse it.
         cloud.lanes.put(user.id, lambda: cloud.talk.to_bot_as_sent(user, body))
     return None
+
+
+def _length(text: str) -> int:
+    """In UTF-16 code units, as a platform written in JavaScript counts."""
+    return len(text.encode("utf-16-le", errors="surrogatepass")) // 2
 
 
 def _skip(cloud: KoreCloud, user: User, call: Call, body: Mapping[str, Any]) -> None:
@@ -165,6 +170,8 @@ def _extend(cloud: KoreCloud, user: User, call: Call, body: Mapping[str, Any]) -
 
 
 def _clear_conversation(cloud: KoreCloud, user: User, call: Call, body: Mapping[str, Any]) -> None:
+    if user.session.closed:
+        return  # or a BotKit that closes on sessionClosure would hear of it for ever
     cloud.core.end_session(user)
     if cloud.core.settings.closing_repeats:
         cloud.lanes.put(user.id, lambda: cloud.talk.closed(user))

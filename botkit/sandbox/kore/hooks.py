@@ -13,6 +13,7 @@ import aiohttp
 from botkit.sandbox.kore.core import Core
 
 _ANSWER_LIMIT = 2 * 1024 * 1024
+_CONNECTIONS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class HookSender:
                 forged=any(f.forged_token for f in faults), expired=any(f.expired_token for f in faults)
             ),
         }
-        data = json.dumps(body, ensure_ascii=False).encode()
+        # Half of a surrogate pair, which JSON can write and UTF-8 cannot, stays an escape.
+        data = json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace")
         answer = await self._once(event, path, headers, data)
         if any(f.duplicate_hooks for f in faults):
             answer = await self._once(event, path, headers, data)
@@ -101,7 +103,7 @@ class HookSender:
 
     def _session(self) -> aiohttp.ClientSession:
         if self._client is None:
-            self._client = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+            self._client = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_CONNECTIONS))
         return self._client
 
 

@@ -49,6 +49,11 @@ def inspect_config(config: Mapping[str, Any]) -> list[str]:
     return problems
 
 
+def is_training(sentence: Mapping[str, Any]) -> bool:
+    """Whether an entry of `sentences` trains a dialog; other kinds train what the sandbox does not run."""
+    return str(sentence.get("type", "DialogIntent")) == "DialogIntent"
+
+
 def _problems(definition: Mapping[str, Any]) -> Iterator[str]:
     yield from _identity(definition)
     components = _by_id(definition, "dialogComponents")
@@ -217,7 +222,7 @@ def _strings(value: object) -> Iterable[str]:
 
 
 def _training(definition: Mapping[str, Any], components: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    for sentence in _objects(definition.get("sentences")):
+    for sentence in filter(is_training, _objects(definition.get("sentences"))):
         where = f"sentence {sentence.get('sentence')!r}"
         component = components.get(str(sentence.get("taskId")))
         if component is None or component.get("type") != "intent":

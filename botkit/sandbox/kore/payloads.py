@@ -106,17 +106,7 @@ def flat_channel(core: Core, user: User, *, attachments: tuple[Attachment, ...] 
         "botInfo": {"chatBot": core.bot.name, "taskBotId": core.bot.id},
     }
     if attachments:
-        channel["attachments"] = [
-            {
-                "fileId": a.id,
-                "fileName": a.name,
-                "fileType": a.kind,
-                "size": len(a.content),
-                "url": {"fileUrl": f"{core.attachment_url()}/{a.id}"},
-                "fileUrl": f"{core.attachment_url()}/{a.id}",
-            }
-            for a in attachments
-        ]
+        channel["attachments"] = _announced(core, attachments)
     return channel
 
 
@@ -200,7 +190,9 @@ def _common(core: Core, user: User, call: Call) -> dict[str, Any]:
         "taskId": call.dialog_id,
         "nodeId": call.node_id,
         "context": context_of(core, user),
-        "metaInfo": {},
+        "metaInfo": {"intentInfo": {"intentMatched": intent}}
+        if (intent := user.context.get("intent"))
+        else {},
         "metaTags": {
             "userMetaTags": user.tags.get("userMetaTags", []),
             "sessionMetaTags": user.tags.get("sessionMetaTags", []),
@@ -252,6 +244,9 @@ def _user_context(user: User) -> dict[str, Any]:
 def _bot_user_session(core: Core, user: User) -> dict[str, Any]:
     last = _last_message(user)
     at_ms = last.at_ms if last else user.session.opened_ms
+    message: dict[str, Any] = {"body": last.text if last else ""}
+    if last and last.attachments:
+        message["attachments"] = _announced(core, last.attachments)
     return {
         "conversationSessionId": user.session.id,
         "isReturningUser": user.returning,
@@ -261,7 +256,7 @@ def _bot_user_session(core: Core, user: User) -> dict[str, Any]:
             "channel": user.channel,
             "messagePayload": {
                 "clientMessageId": at_ms,
-                "message": {"body": last.text if last else ""},
+                "message": message,
                 "resourceid": "/bot.message",
                 "botInfo": {"chatBot": core.bot.name, "taskBotId": core.bot.id},
                 "client": "botbuilder",
@@ -270,6 +265,21 @@ def _bot_user_session(core: Core, user: User) -> dict[str, Any]:
             },
         },
     }
+
+
+def _announced(core: Core, attachments: tuple[Attachment, ...]) -> list[dict[str, Any]]:
+    """Files as BotKit sees them; deployments report the address at both places (section 4.4)."""
+    return [
+        {
+            "fileId": a.id,
+            "fileName": a.name,
+            "fileType": a.kind,
+            "size": len(a.content),
+            "fileUrl": f"{core.attachment_url()}/{a.id}",
+            "url": {"fileUrl": f"{core.attachment_url()}/{a.id}"},
+        }
+        for a in attachments
+    ]
 
 
 def _last_text(user: User) -> str:

@@ -79,6 +79,10 @@ def run_script(source: str, *, context: Mapping[str, Any], environment: Mapping[
         printed = str(engine.eval("__printed.join('')"))
     except (quickjs.JSException, quickjs.StackOverflow) as error:
         raise ScriptError(str(error).partition("\n")[0]) from error
+    finally:
+        del (
+            engine
+        )  # here and now: a traceback must not carry it to another thread, which QuickJS does not survive
     if len(changed.encode()) > CONTEXT_LIMIT_BYTES:
         raise ScriptError("the context grew over 1024 KB")
     left = json.loads(changed) if changed.startswith("{") else None

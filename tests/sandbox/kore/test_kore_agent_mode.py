@@ -176,3 +176,18 @@ async def test_no_agent_transfer_hook_without_its_subscription(start: Start) -> 
     await platform.says(user, "talk to an agent")
     assert platform.botkit.of("on_agent_transfer") == []
     assert not user.agent_mode
+
+
+async def test_a_botkit_that_closes_on_session_closure_hears_of_it_once_more_at_most(
+    platform: Platform,
+) -> None:
+    async def close(hook: Hook) -> None:
+        await platform.botkit.call("clearConversationSessionUrl", hook)
+
+    user = await platform.handed_over()
+    platform.botkit.react["on_event"] = close
+    platform.cloud.close_conversation(user)
+    await platform.quiet(user)
+    await platform.botkit.settle()
+    await platform.quiet(user)
+    assert 1 <= len(platform.botkit.of("on_event")) <= 2

@@ -162,8 +162,22 @@ def _url(hook: Hook, action: str) -> str:
 
 @pytest.mark.parametrize(
     ("message", "status"),
-    [("ab " * 1000, 200), ("ab " * 1000 + "a", 400), ("a" * 1200, 200), ("a" * 1201, 400), (17, 400)],
-    ids=["3000 characters", "3001 characters", "word of 1200", "word of 1201", "a number"],
+    [
+        ("ab " * 1000, 200),
+        ("ab " * 1000 + "a", 400),
+        ("a" * 1200, 200),
+        ("a" * 1201, 400),
+        ("😀" * 601, 400),
+        (17, 400),
+    ],
+    ids=[
+        "3000 characters",
+        "3001 characters",
+        "word of 1200",
+        "word of 1201",
+        "word of 601 pairs",
+        "a number",
+    ],
 )
 async def test_the_limits_of_send_bot_message(platform: Platform, message: Any, status: int) -> None:
     hook = await greeted(platform)

@@ -208,3 +208,11 @@ async def test_a_subscription_is_told_to_a_botkit_that_hears_of_variables(platfo
     platform.cloud.subscribe(platform.botkit.url, ["onAgentTransfer", "onVariableUpdate"])
     hook = await platform.botkit.nth("on_variable_update")
     assert hook.body["data"]["eventType"] == "sdk_subscription"
+
+
+@pytest.mark.parametrize(
+    "text", ["half a pair \ud83d here", "\u0000", "שלום \u202e", "😀 " * 500, '{"a": 1}']
+)
+async def test_whatever_a_user_writes_arrives_as_written(platform: Platform, text: str) -> None:
+    await platform.says(platform.cloud.add_user(), text)
+    assert (await platform.botkit.nth("on_user_message")).body["message"] == text
