@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import base64
+import json
+from datetime import timedelta
+
+import pytest
+
+from botkit.config.settings import KoreSettings, Secret
+from botkit.errors import HookUnauthorized
+from botkit.hooks.authentication import MOST_REMEMBERED, Authentication
+from tests.hooks.hook_payloads import CLIENT_ID, NOW, SECRET, token
+
+
+def authentication(**changes: object) -> Authentication:
+    return Authentication(KoreSettings(CLIENT_ID, Secret(SECRET), **changes))  # type: ignore[arg-type]
+
+
+def test_the_platforms_token_is_let_in() -> None:
+    authentication().check(token=token(), apikey=None, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        "not a token",
+        "a.b.c",
+        token(secret="another secret that is long enough to be a key of a signature ...................."),
+        token(app_id="cs-somebody-else"),
+        token(expires=None),
+        token(expires=NOW - 11),
+        token(algorithm="HS512"),
+        token()[:-2],
+        "x" * 10_000,
+    ],
+)
+def test_any_other_token_is_not(wrong: str) -> None:
+    with pytest.raises(HookUnauthorized):
+        authentication().check(token=wrong, apikey=None, now=NOW)
+
+
+def test_an_unsigned_token_is_refused() -> None:
+    def part(value: object) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+    unsigned = f"{part({'alg': 'none', 'typ': 'JWT'})}.{part({'appId': CLIENT_ID, 'exp': NOW + 60})}."
+    with pytest.raises(HookUnauthorized):
+        authentication().check(token=unsigned, apikey=None, now=NOW)
+
+
+def test_a_configured_hs512_is_the_only_algorithm() -> None:
+    door = authentication(algorithm="HS512")
+    door.check(token=token(algorithm="HS512"), apikey=None, now=NOW)
+    with pytest.raises(HookUnauthorized):
+        door.check(token=token(algorithm="HS256"), apikey=None, now=NOW)
+
+
+def test_the_clocks_may_differ_by_the_leeway() -> None:
+    door = authentication(clock_leeway=timedelta(seconds=30))
+    door.check(token=token(expires=NOW - 29), apikey=None, now=NOW)
+    with pytest.raises(HookUnauthorized):
+        door.check(token=token(expires=NOW - 31), apikey=None, now=NOW)
+
+
+def test_fractions_of_a_second_in_exp_are_understood() -> None:
+    authentication().check(token=token(expires=NOW + 59.5), apikey=None, now=NOW)
+
+
+def test_a_remembered_token_expires_all_the_same() -> None:
+    door = authentication()
+    good = token(expires=NOW + 60)
+    door.check(token=good, apikey=None, now=NOW)
+    door.check(token=good, apikey=None, now=NOW + 69)
+    with pytest.raises(HookUnauthorized):
+        door.check(token=good, apikey=None, now=NOW + 71)
+
+
+def test_not_more_tokens_are_remembered_than_the_bound() -> None:
+    door = authentication()
+    for number in range(MOST_REMEMBERED + 10):
+        door.check(token=token(expires=NOW + 60 + number), apikey=None, now=NOW)
+    assert len(door._remembered) == MOST_REMEMBERED
+
+
+def test_the_plain_secret_counts_only_where_it_is_configured() -> None:
+    with pytest.raises(HookUnauthorized):
+        authentication().check(token=None, apikey=SECRET, now=NOW)
+    authentication(accept_apikey=True).check(token=None, apikey=SECRET, now=NOW)
+
+
+@pytest.mark.parametrize("apikey", [None, "", "wrong", "ünïcode"])
+def test_a_wrong_secret_is_refused(apikey: str | None) -> None:
+    with pytest.raises(HookUnauthorized):
+        authentication(accept_apikey=True).check(token=None, apikey=apikey, now=NOW)
+
+
+def test_a_bad_token_is_not_helped_by_a_good_apikey() -> None:
+    with pytest.raises(HookUnauthorized):
+        authentication(accept_apikey=True).check(token="nonsense", apikey=SECRET, now=NOW)

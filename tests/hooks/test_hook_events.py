@@ -1,0 +1,353 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from botkit.errors import HookInvalid
+from botkit.handoff.conversation import Instant
+from botkit.handoff.events import (
+    AgentTransfer,
+    Attachment,
+    BotMessage,
+    OtherHook,
+    PlatformSessionClosed,
+    UserMessage,
+    UserTyping,
+)
+from botkit.hooks.door import Door
+from botkit.hooks.paths import HookPath
+from botkit.ledger.interface import Input
+from tests.hooks.hook_payloads import BASE, BOT_ID, HOST, NOW, USER, agent_transfer, as_body, settings, user_message
+
+FRESH = "0b0c9a8e-0000-4000-8000-000000000001"
+
+
+def read(payload: dict[str, Any], event: str = "on_user_message", component: str = "default") -> Input:
+    bot = settings().bots[BOT_ID]
+    door = Door(bot, insecure_http=False, new_id=lambda: FRESH)
+    return door.read(HookPath(BOT_ID, event, component), as_body(payload), at=Instant(NOW))
+
+
+def said(payload: dict[str, Any]) -> UserMessage:
+    event = read(payload).event
+    assert isinstance(event, UserMessage)
+    return event
+
+
+def transferred(payload: dict[str, Any]) -> AgentTransfer:
+    event = read(payload, "on_agent_transfer", "dc-1").event
+    assert isinstance(event, AgentTransfer)
+    return event
+
+
+def test_a_user_message_keeps_its_raw_body_and_its_component() -> None:
+    given = read(user_message("  hi "), component="dc-7")
+    assert given.hook is not None
+    assert given.hook.body == as_body(user_message("  hi "))
+    assert given.hook.component_id == "dc-7"
+    assert isinstance(given.event, UserMessage)
+    assert given.event.text == "  hi "
+    assert given.event.at == NOW
+    assert given.event.request_number == 1501244156289
+
+
+@pytest.mark.parametrize("message", ["", "   ", None, {"a": 1}])
+def test_an_empty_or_non_text_message_has_no_text(message: Any) -> None:
+    assert said(user_message(message)).text is None
+
+
+def test_a_number_as_message_is_its_text() -> None:
+    assert said(user_message(12345678901234567890123)).text == "12345678901234567890123"
+
+
+def test_a_missing_message_has_no_text() -> None:
+    payload = user_message()
+    del payload["message"]
+    assert said(payload).text is None
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_connect_event_is_no_message(nested: bool) -> None:
+    channel: dict[str, Any] = {"from": USER, "botEvent": "ON_CONNECT_EVENT"}
+    event = said(user_message("Hi", channel={"channelInfos": channel} if nested else channel))
+    assert event.connect
+    assert event.text is None
+
+
+def test_attachments_are_found_with_either_url() -> None:
+    files = [{"fileName": "a.png", "fileUrl": "https://f/1"}, {"url": {"fileUrl": "https://f/2"}}, {"fileName": "no url"}]
+    event = said(user_message(None, channel={"from": USER, "attachments": files}))
+    assert event.attachments == (Attachment("a.png", "https://f/1"), Attachment("file", "https://f/2"))
+
+
+def test_attachments_of_the_last_message_count_where_there_is_no_text() -> None:
+    payload = user_message("")
+    files = {"attachments": [{"fileName": "a.pdf", "fileUrl": "https://f/a"}]}
+    payload["context"]["session"]["BotUserSession"]["lastMessage"]["messagePayload"]["message"] = files
+    assert said(payload).attachments == (Attachment("a.pdf", "https://f/a"),)
+    payload["message"] = "something newer"
+    assert said(payload).attachments == ()
+
+
+def test_the_number_of_attachments_is_bounded() -> None:
+    files = [{"fileName": str(n), "fileUrl": f"https://f/{n}"} for n in range(1000)]
+    assert len(said(user_message(None, channel={"from": USER, "attachments": files})).attachments) == 20
+
+
+# --- names ------------------------------------------------------------------------------------------------------
+
+
+def test_every_name_of_the_user_is_kept_the_dependable_one_first() -> None:
+    payload = user_message(
+        channel={
+            "from": "from-1",
+            "userId": "user-1",
+            "handle": {"userId": "handle-1"},
+            "channelInfos": {"from": "from-2", "userId": "user-2", "handle": {"userId": "handle-2"}},
+        }
+    )
+    payload["context"]["session"]["opts"]["userId"] = "opts-1"
+    given = read(payload)
+    assert given.conversation_id.user_id == USER
+    assert given.aliases == ("opts-1", "from-2", "from-1", "user-2", "user-1", "handle-2", "handle-1")
+
+
+def test_a_huge_number_as_user_id_stays_exact() -> None:
+    payload = user_message(channel={"from": 123456789012345678901234567890}, context={})
+    assert read(payload).conversation_id.user_id == "123456789012345678901234567890"
+
+
+def test_a_message_of_nobody_gets_a_lane_of_its_own() -> None:
+    one = read(user_message(channel={}, context={}, request_id=1))
+    other = read(user_message(channel={}, context={}, request_id=2))
+    assert one.conversation_id != other.conversation_id
+
+
+def test_a_transfer_of_nobody_is_refused() -> None:
+    with pytest.raises(HookInvalid, match="names no user"):
+        read(agent_transfer(channel={}, context={}), "on_agent_transfer")
+
+
+# --- keys -------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_hook_has_the_same_key() -> None:
+    assert said(user_message()).key == said(user_message()).key != ""
+
+
+def test_a_message_is_known_again_inside_another_context() -> None:
+    changed = user_message()
+    changed["context"]["intent"] = "something else"
+    assert said(changed).key == said(user_message()).key
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"message": "other"},
+        {"request_id": 1501244156290},
+        {"channel": {"from": USER, "attachments": [{"fileUrl": "https://f/1"}]}},
+        {"context": {"session": {"UserContext": {"_id": "u-other"}}}},
+    ],
+)
+def test_another_message_has_another_key(changes: dict[str, Any]) -> None:
+    assert said(user_message(**changes)).key != said(user_message()).key
+
+
+def test_a_message_without_a_request_id_is_never_known_again() -> None:
+    assert said(user_message(request_id="", sendBotMessageUrl=f"{BASE}/sendBotMessage/1")).key == ""
+
+
+def test_hooks_of_one_request_id_are_told_apart_by_event_component_and_body() -> None:
+    payload = user_message()
+    keys = {
+        read(payload).event.key,  # type: ignore[union-attr]
+        read(payload, "on_bot_message").event.key,  # type: ignore[union-attr]
+        read(payload, "on_bot_message", "dc-2").event.key,  # type: ignore[union-attr]
+        read(user_message("another answer"), "on_bot_message").event.key,  # type: ignore[union-attr]
+        read(payload, "on_alert").event.key,  # type: ignore[union-attr]
+    }
+    assert len(keys) == 5
+
+
+def test_a_repeated_transfer_has_the_same_key_and_a_fresh_session_id() -> None:
+    bot = settings().bots[BOT_ID]
+    door = Door(bot, insecure_http=False)
+    path = HookPath(BOT_ID, "on_agent_transfer", "dc-1")
+    first, second = (door.read(path, as_body(agent_transfer()), at=Instant(NOW)).event for _ in range(2))
+    assert isinstance(first, AgentTransfer) and isinstance(second, AgentTransfer)
+    assert first.key == second.key
+    assert first.session_id != second.session_id
+
+
+# --- the transfer -----------------------------------------------------------------------------------------------
+
+
+def test_a_transfer_knows_the_user() -> None:
+    event = transferred(agent_transfer(meta={"caseId": 5001}))
+    assert event.session_id == FRESH
+    profile = event.profile
+    assert (profile.first_name, profile.last_name, profile.email) == ("Ada", "Lovelace", "ada@example.com")
+    assert (profile.user_id, profile.bot_name, profile.channel) == (USER, "Acme Assistant", "rtm")
+    assert (profile.language, profile.last_intent, profile.session_id) == ("fr", "Talk to agent", "64b6aa")
+    assert profile.case_id == "5001"
+
+
+def test_both_scripts_of_kores_page_are_read() -> None:
+    meta = {"preChatInfo": {"FirstName": "Ada", "Age": 36, "Vip": True, "Note": None}, "endChatShortHandCommand": " endagentchat "}
+    event = transferred(agent_transfer(meta=meta))
+    assert event.meta.pre_chat == (("FirstName", "Ada"), ("Age", "36"), ("Vip", "true"), ("Note", ""))
+    assert event.meta.end_word == "endagentchat"
+
+
+def test_pre_chat_info_may_be_stringified() -> None:
+    meta = {"preChatInfo": json.dumps({"Order": 17}), "agentSystem": "legacy"}
+    event = transferred(agent_transfer(meta=meta))
+    assert event.meta.pre_chat == (("Order", "17"),)
+    assert event.meta.agent_system == "legacy"
+
+
+@pytest.mark.parametrize("meta", [{}, {"preChatInfo": []}, {"preChatInfo": "nonsense"}, {"endChatShortHandCommand": {}}])
+def test_rubbish_in_the_meta_info_is_nothing(meta: dict[str, Any]) -> None:
+    event = transferred(agent_transfer(meta=meta))
+    assert (event.meta.pre_chat, event.meta.end_word, event.meta.agent_system) == ((), None, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "language"),
+    [
+        (("context", "currentLanguage"), "fr"),
+        (("channel", "botLanguage"), "it"),
+        (("context", "session", "BotUserSession", "lastMessage", "messagePayload", "meta", "locale"), "de-DE"),
+        ((), ""),
+    ],
+)
+def test_languages_are_trusted_in_order(path: tuple[str, ...], language: str) -> None:
+    payload = agent_transfer()
+    payload["channel"]["botLanguage"] = "it"
+    sources: list[tuple[str, ...]] = [
+        ("context", "currentLanguage"),
+        ("channel", "botLanguage"),
+        ("context", "session", "BotUserSession", "lastMessage", "messagePayload", "meta", "locale"),
+    ]
+    for source in sources[: sources.index(path) if path else None]:
+        place = payload
+        for key in source[:-1]:
+            place = place[key]
+        del place[source[-1]]
+    assert transferred(payload).profile.language == language
+
+
+def test_the_name_of_a_teams_user_is_found() -> None:
+    payload = agent_transfer()
+    payload["context"]["session"]["UserContext"] = {
+        "_id": USER,
+        "identities": [{"profileInfo": {"name": "Ada King Lovelace", "email": "ada@teams.example"}}],
+    }
+    profile = transferred(payload).profile
+    assert (profile.first_name, profile.last_name, profile.email) == ("Ada", "King Lovelace", "ada@teams.example")
+
+
+def test_the_web_sdks_custom_data_fills_what_is_missing() -> None:
+    payload = agent_transfer()
+    payload["context"]["session"]["UserContext"] = {"_id": USER, "customData": {"firstName": "Ada", "email": "a@example.com"}}
+    profile = transferred(payload).profile
+    assert (profile.first_name, profile.email) == ("Ada", "a@example.com")
+
+
+# --- the other events ---------------------------------------------------------------------------------------------
+
+
+def test_a_bot_message_is_one() -> None:
+    event = read(user_message("Welcome"), "on_bot_message").event
+    assert isinstance(event, BotMessage) and event.text == "Welcome"
+
+
+def test_a_session_closure_is_one() -> None:
+    event = read(user_message(event={"eventType": "sessionClosure"}), "on_event").event
+    assert isinstance(event, PlatformSessionClosed)
+
+
+@pytest.mark.parametrize(("kind", "started"), [("TYPING_STARTED", True), ("TYPING_STOPPED", False)])
+def test_typing_is_typing(kind: str, started: bool) -> None:
+    event = read(user_message(preDefinedEvent={"type": kind}), "on_client_event").event
+    assert isinstance(event, UserTyping) and event.started is started
+
+
+@pytest.mark.parametrize(
+    ("event", "extra", "name"),
+    [
+        ("on_event", {"event": {"eventType": "endDialog"}}, "on_event:endDialog"),
+        ("on_event", {}, "on_event"),
+        ("on_client_event", {"preDefinedEvent": {"type": "MESSAGE_READ"}}, "on_client_event"),
+        ("on_client_event", {"customEvent": {}}, "on_client_event"),
+        ("on_alert", {}, "on_alert"),
+        ("on_variable_update", {}, "on_variable_update"),
+        ("on_webhook", {}, "on_webhook"),
+        ("on_something_new", {}, "on_something_new"),
+    ],
+)
+def test_everything_else_is_recorded_by_name(event: str, extra: dict[str, Any], name: str) -> None:
+    found = read(user_message(**extra), event).event
+    assert isinstance(found, OtherHook) and found.name == name
+
+
+# --- where to answer ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["baseUrl", "sendUserMessageUrl", "sendBotMessageUrl", "skipUserMessageUrl", "skipBotMessageUrl", "callbackUrl", "resetBotUrl", "clearConversationSessionUrl"],
+)
+def test_a_url_of_another_host_is_refused_by_name(field: str) -> None:
+    with pytest.raises(HookInvalid, match="evil.example"):
+        read(user_message(**{field: "https://evil.example/api/botsdk/stream/x/1"}))
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        f"https://{HOST}@evil.example/x",
+        f"https://{HOST}.evil.example/x/y",
+        f"http://{HOST}/x",
+        f"https://{HOST}\\@evil.example/x",
+        f"https://{HOST}:444/x",
+        "file:///etc/passwd",
+    ],
+)
+def test_a_base_url_with_a_trick_is_refused(base: str) -> None:
+    with pytest.raises(HookInvalid):
+        read(user_message(baseUrl=base, sendBotMessageUrl=f"{base}/sendBotMessage/1"))
+
+
+def test_a_base_that_ends_within_the_host_vouches_for_nothing() -> None:
+    with pytest.raises(HookInvalid):
+        read(user_message(baseUrl=f"https://{HOST}", sendBotMessageUrl=f"https://{HOST}.evil.example/x"))
+
+
+@pytest.mark.parametrize(
+    ("event", "field"),
+    [
+        ("on_user_message", "sendBotMessageUrl"),
+        ("on_bot_message", "sendUserMessageUrl"),
+        ("on_agent_transfer", "sendUserMessageUrl"),
+    ],
+)
+def test_a_url_that_is_needed_and_underivable_is_missed(event: str, field: str) -> None:
+    payload = user_message()
+    for name in ("baseUrl", "sendBotMessageUrl", "sendUserMessageUrl"):
+        del payload[name]
+    with pytest.raises(HookInvalid, match=field):
+        read(payload, event)
+
+
+def test_a_derivable_url_is_not_missed() -> None:
+    payload = user_message()
+    del payload["sendBotMessageUrl"]
+    assert isinstance(read(payload).event, UserMessage)
+
+
+def test_other_events_need_no_url() -> None:
+    assert isinstance(read({"event": {"eventType": "endFAQ"}}, "on_event").event, OtherHook)
