@@ -64,6 +64,7 @@ class Engine:
         self._receivers = Receivers(
             outside=outside,
             submitter=self._submitter,
+            clock=clock,
             make=self._receiver,
             metrics=metrics,
             committed=self._receipts.promise,

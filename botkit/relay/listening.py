@@ -18,8 +18,9 @@ import structlog
 from botkit.agents import AgentSystem
 from botkit.errors import AccessExpired, CallError, ConversationClosed
 from botkit.handoff.conversation import Access, ConversationId
-from botkit.handoff.events import Event, FromAgents, Noticed
+from botkit.handoff.events import AgentSaid, AgentSessionEnded, Event, FromAgents, Noticed
 from botkit.ledger.interface import Committed, Input
+from botkit.relay.clock import Clock
 from botkit.relay.submitting import Submitter
 
 _log = structlog.get_logger("botkit.relay")
@@ -27,6 +28,9 @@ _log = structlog.get_logger("botkit.relay")
 _LOOK_BACK_MS = 300_000
 """How far before the last committed position the first list after a start is read: what a stream missed just before the
 process died is found in it."""
+LAST_WORDS_SECONDS = 0.3
+"""What an organisation says at the end (an automated goodbye) is recorded just after the end itself
+(protocols/salesforce-miaw.md, 5). So much time it gets before the end is believed."""
 _REMEMBERED_KEYS = 32
 _MOST_HELD_NOTICES = 25
 
@@ -35,6 +39,7 @@ class Intake:
     """One agent session's way into the ledger. `access` is where it got to."""
 
     __slots__ = (
+        "_clock",
         "_committed",
         "_held",
         "_listed_ms",
@@ -52,12 +57,14 @@ class Intake:
         session_id: str,
         access: Access,
         submitter: Submitter,
+        clock: Clock,
         committed: Callable[[FromAgents, Committed], None],
     ) -> None:
         self.conversation_id = conversation_id
         self.session_id = session_id
         self.access = access
         self._submitter = submitter
+        self._clock = clock
         self._committed = committed
         self._listed_ms = max(0, access.high_water_ms - _LOOK_BACK_MS)
         self._recent: deque[str] = deque(maxlen=_REMEMBERED_KEYS)
@@ -82,15 +89,22 @@ class Intake:
         """
         async with self._lock:
             try:
-                batch = await system.fetch(
-                    self.session_id, replace(self.access, high_water_ms=self._listed_ms)
-                )
+                listed = await self._listed(system, wait=any_end(streamed))
             except (AccessExpired, ConversationClosed):
                 await self._take(streamed)
                 raise
-            await self._take(merged(batch.events, streamed))
-            for event in batch.events:
+            await self._take(ends_last(merged(listed, streamed)))
+            for event in listed:
                 self._listed_ms = max(self._listed_ms, event.high_water_ms)
+
+    async def _listed(self, system: AgentSystem, *, wait: bool) -> Sequence[FromAgents]:
+        if wait:
+            await self._clock.sleep(LAST_WORDS_SECONDS)
+        since = replace(self.access, high_water_ms=self._listed_ms)
+        listed = (await system.fetch(self.session_id, since)).events
+        if wait or not any_end(listed):
+            return listed
+        return await self._listed(system, wait=True)
 
     async def _take(self, events: Iterable[FromAgents]) -> None:
         for event in events:
@@ -135,6 +149,21 @@ def merged(listed: Sequence[FromAgents], streamed: Sequence[FromAgents]) -> list
     ]
     ordered.extend(event for event in streamed if not event.key or event.key not in known)
     return ordered
+
+
+def any_end(events: Sequence[FromAgents]) -> bool:
+    """Whether one of the events says that the session is over."""
+    return any(isinstance(event, AgentSessionEnded) for event in events)
+
+
+def ends_last(events: list[FromAgents]) -> list[FromAgents]:
+    """What was said after the end is told before it: once the session has ended, nobody listens any more."""
+    first = next((n for n, event in enumerate(events) if isinstance(event, AgentSessionEnded)), None)
+    if first is None:
+        return events
+    after = events[first:]
+    said = [event for event in after if isinstance(event, AgentSaid)]
+    return [*events[:first], *said, *(event for event in after if not isinstance(event, AgentSaid))]
 
 
 async def reconcile_quietly(intake: Intake, system: AgentSystem) -> None:

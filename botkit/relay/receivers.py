@@ -13,6 +13,7 @@ from botkit.errors import LedgerClosed
 from botkit.handoff.conversation import Conversation, ConversationId, Phase
 from botkit.handoff.events import FromAgents
 from botkit.ledger.interface import Committed
+from botkit.relay.clock import Clock
 from botkit.relay.listening import Intake, reconcile_quietly
 from botkit.relay.metrics import RelayMetrics
 from botkit.relay.outside import Outside
@@ -52,12 +53,14 @@ class Receivers:
         *,
         outside: Outside,
         submitter: Submitter,
+        clock: Clock,
         make: MakeReceiver,
         metrics: RelayMetrics,
         committed: Callable[[FromAgents, Committed], None],
     ) -> None:
         self._outside = outside
         self._submitter = submitter
+        self._clock = clock
         self._make = make
         self._metrics = metrics
         self._committed = committed
@@ -82,7 +85,9 @@ class Receivers:
         if system is None:
             _log.error("agent_system_missing", bot=conversation.id.bot_id, system=session.system)
             return
-        intake = Intake(conversation.id, session.id, session.access, self._submitter, self._committed)
+        intake = Intake(
+            conversation.id, session.id, session.access, self._submitter, self._clock, self._committed
+        )
         opened = self._open[conversation.id] = _Open(intake, system)
         self._start(opened, self._make(intake, system, session.system))
         self._metrics.receivers_open(len(self._open))

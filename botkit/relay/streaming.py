@@ -14,11 +14,11 @@ import structlog
 
 from botkit.agents import AgentSystem, Batch
 from botkit.errors import AccessExpired, CallError, ConversationClosed, Unreachable
-from botkit.handoff.events import AgentSessionEnded, AgentsLost, FromAgents, Loss
+from botkit.handoff.events import AgentsLost, FromAgents, Loss
 from botkit.ledger.interface import Input
 from botkit.relay.backoff import Backoff
 from botkit.relay.clock import Clock
-from botkit.relay.listening import Intake, reconcile_quietly
+from botkit.relay.listening import Intake, any_end, reconcile_quietly
 from botkit.relay.metrics import RelayMetrics
 from botkit.relay.peers import Peer
 from botkit.relay.submitting import Submitter
@@ -120,7 +120,7 @@ class StreamReceiver:
             async for batch in batches:
                 now = self._heard = self._clock.now()
                 events = batch.events
-                if now >= self._next_list or any(isinstance(event, AgentSessionEnded) for event in events):
+                if now >= self._next_list or any_end(events):
                     await self._reconcile(events)
                 elif events:
                     await self._intake.take(events)
@@ -143,7 +143,7 @@ class StreamReceiver:
                 await batches.aclose()
 
     async def _reconcile(self, streamed: Sequence[FromAgents]) -> None:
-        ending = any(isinstance(event, AgentSessionEnded) for event in streamed)
+        ending = any_end(streamed)
         for attempt in range(1, _LAST_LISTS + 1):
             try:
                 await self._intake.reconcile(self._system, streamed)

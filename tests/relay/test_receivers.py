@@ -206,6 +206,7 @@ async def test_before_an_end_is_submitted_the_list_is_read(world: World) -> None
     stream = await listening(world)
     world.system.listed = [said("e1", "last words"), ended("e2")]
     stream.say(ended("e2"))
+    await world.clock.advance(1)
     await until(lambda: len(world.ledger.events) == 2)
     assert [type(event).__name__ for event in world.ledger.events] == ["AgentSaid", "AgentSessionEnded"]
 
@@ -214,7 +215,28 @@ async def test_an_end_the_list_does_not_have_comes_after_what_it_has(world: Worl
     stream = await listening(world)
     world.system.listed = [said("e1", "last words")]
     stream.say(ended("e2"))
+    await world.clock.advance(1)
     await until(lambda: len(world.ledger.events) == 2)
+    assert [type(event).__name__ for event in world.ledger.events] == ["AgentSaid", "AgentSessionEnded"]
+
+
+async def test_what_is_recorded_just_after_the_end_is_told_before_it(world: World) -> None:
+    stream = await listening(world)
+    stream.say(ended("e2"))
+    await settle()
+    world.system.listed = [said("e1", "last words"), ended("e2"), said("e3", "goodbye")]
+    await world.clock.advance(1)
+    assert texts(world) == ["last words", "goodbye"]
+    assert type(world.ledger.events[-1]).__name__ == "AgentSessionEnded"
+
+
+async def test_an_end_the_list_brings_waits_for_last_words_too(world: World) -> None:
+    world.system.listed = [ended("e2")]
+    world.ledger.decided(conversation())
+    await until(lambda: len(world.system.fetches) == 1)
+    await settle()
+    world.system.listed.append(said("e3", "goodbye"))
+    await world.clock.advance(1)
     assert [type(event).__name__ for event in world.ledger.events] == ["AgentSaid", "AgentSessionEnded"]
 
 
@@ -222,7 +244,7 @@ async def test_an_end_is_believed_when_the_list_cannot_be_read_several_times(wor
     stream = await listening(world)
     world.system.fails("fetch", *[ServerTrouble("entries", status=500)] * 3)
     stream.say(ended("e2"))
-    await settle()
+    await world.clock.advance(0.4)
     assert world.ledger.events == []
     await world.clock.advance(5)
     assert [type(event).__name__ for event in world.ledger.events] == ["AgentSessionEnded"]
@@ -232,6 +254,7 @@ async def test_an_end_is_submitted_even_if_the_list_is_closed_to_us(world: World
     stream = await listening(world)
     world.system.fails("fetch", *[ConversationClosed("entries", status=403)] * 5)
     stream.say(ended("e2"))
+    await world.clock.advance(1)
     await until(lambda: len(world.ledger.events) >= 1)
     assert type(world.ledger.events[0]).__name__ == "AgentSessionEnded"
 

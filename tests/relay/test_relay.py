@@ -79,6 +79,8 @@ class Stage:
                 number, USER, lane(effect), effect, Instant(time.time()), HOOK
             )
 
+        self.ledger.number_from(len(effects) + 1)
+
     @property
     def shown(self) -> list[str]:
         return [call.about for call in self.platform.calls if call.what == "send_to_user"]
