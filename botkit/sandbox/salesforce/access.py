@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,7 +58,12 @@ class Access(CloudCore):
         return self._grant(user, device_id=request.device_id)
 
     def continuation_token(self, claims: Claims) -> dict[str, Any]:
-        """Another token for the same user, with another client id and the same end of life (1.3)."""
+        """Another token for the same user, with another client id and the same end of life (1.3).
+
+        Raises:
+            Refusal: 429 over the rate.
+        """
+        self._check_rate(self.renewal_times_ms)
         user = self.end_users[claims.subject]
         return self._grant(user, device_id=user.device_id, expires_seconds=claims.expires_seconds)
 
@@ -97,17 +103,19 @@ class Access(CloudCore):
                 reader.wake()
 
     def _check_deployment(self, request: TokenRequest) -> None:
-        if over_limit(
-            self.token_times_ms, self.settings.tokens_per_minute, now_ms=self.clock(), window_ms=60_000
-        ):
-            raise Refusal(
-                429, "Too many access token requests", retry_after=self.settings.retry_after_seconds
-            )
+        self._check_rate(self.token_times_ms)
         if short_id(request.org_id) != self.org_id or len(request.org_id) not in (15, 18):
             raise Refusal(400, "orgId is not known here")
         self.check_developer_name(request.es_developer_name)
         if not request.capabilities_version:
             raise Refusal(400, "capabilitiesVersion must not be empty")
+
+    def _check_rate(self, times_ms: deque[int]) -> None:
+        limit = self.settings.tokens_per_minute
+        if over_limit(times_ms, limit, now_ms=self.clock(), window_ms=60_000):
+            raise Refusal(
+                429, "Too many access token requests", retry_after=self.settings.retry_after_seconds
+            )
 
     def check_developer_name(self, developer_name: str) -> None:
         """Raises: Refusal 400 for a deployment that is unknown, or of type Web (1.7)."""

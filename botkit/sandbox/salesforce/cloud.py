@@ -18,7 +18,7 @@ SHOWN_ENTRIES = 500
 
 
 class SalesforceCloud(Desk):
-    """Everything: `core` (entries and events), `access`, `routing`, `customer`, `desk`, and the switches below."""
+    """Everything: `core` (entries and events), `access`, `routing`, `conversing`, `messaging`, `desk`, and the switches below."""
 
     def inject(self, fault: Fault) -> None:
         """Make something go wrong: now, or for the next requests and events."""

@@ -1,7 +1,7 @@
 """The cloud's memory, and the one way anything becomes an entry and an event.
 
-The layers above it, each in its module: `routing` (who works on a conversation), `customer` (what the API's clients do),
-`desk` (what agents do). `SalesforceCloud` is all of them.
+The layers above it, each in its module: `routing` (who works on a conversation), `access`, `conversing` and `messaging`
+(what the API's clients do), `desk` (what agents do). `SalesforceCloud` is all of them.
 """
 
 from __future__ import annotations
@@ -92,6 +92,7 @@ class CloudCore:
         self.last_event_id = FIRST_EVENT_ID
         self.token_serial = 0
         self.token_times_ms: deque[int] = deque()
+        self.renewal_times_ms: deque[int] = deque()
 
     # --- looking things up -------------------------------------------------------------------------------------
 

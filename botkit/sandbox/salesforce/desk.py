@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from botkit.sandbox.salesforce import content, payloads
-from botkit.sandbox.salesforce.customer import Customer
+from botkit.sandbox.salesforce.messaging import Messaging
 from botkit.sandbox.salesforce.refusal import NotPossible
 from botkit.sandbox.salesforce.routing import SYSTEM_NAME
 from botkit.sandbox.salesforce.state import SYSTEM, Agent, Conversation, Entry, Sender
@@ -14,7 +14,7 @@ from botkit.sandbox.salesforce.state import SYSTEM, Agent, Conversation, Entry, 
 QUEUE = "queue"
 
 
-class Desk(Customer):
+class Desk(Messaging):
     """Agents are named by id or by name. Every method raises NotKnown, or NotPossible in the wrong state."""
 
     def accept(self, conversation_id: str, agent: str) -> None:

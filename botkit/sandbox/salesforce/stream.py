@@ -24,6 +24,7 @@ class EventStream:
     __slots__ = (
         "_claims",
         "_cloud",
+        "_log",
         "_loop",
         "_ping_due",
         "_pings",
@@ -38,6 +39,7 @@ class EventStream:
         self._cloud = cloud
         self._request = request
         self._claims = claims
+        self._log = cloud.end_users[claims.subject].log
         self._place = place
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
@@ -58,7 +60,7 @@ class EventStream:
 
     async def run(self, response: web.StreamResponse) -> None:
         """Write until the client goes, the token dies or somebody stops it."""
-        cloud, log = self._cloud, self._cloud.end_users[self._claims.subject].log
+        cloud, log = self._cloud, self._log
         log.readers.add(self)
         self._arm_ping()
         lifetime = cloud.settings.stream_max_seconds
@@ -89,7 +91,7 @@ class EventStream:
             self._ping_due = False
             await self._sleep()
             return
-        frames, place = cloud.end_users[self._claims.subject].log.since(self._place, at_most=AT_ONCE)
+        frames, place = self._log.since(self._place, at_most=AT_ONCE)
         if frames and not cloud.faults:
             await response.write(b"".join([frame.wire for frame in frames]))
             for frame in frames:
@@ -135,8 +137,7 @@ class EventStream:
             )
 
     def _has_work(self) -> bool:
-        log = self._cloud.end_users[self._claims.subject].log
-        return self._ping_due or bool(log.since(self._place, at_most=1)[0])
+        return self._ping_due or bool(self._log.since(self._place, at_most=1)[0])
 
     async def _sleep(self) -> None:
         self._waiter = self._loop.create_future()
