@@ -147,7 +147,8 @@ def test_a_transfer_comes_by_the_component_route(stage: Stage) -> None:
     path = f"/sdk/bots/{BOT_ID}/components/dc-9/on_agent_transfer"
     assert stage.call(as_body(agent_transfer()), path=path)[0] == "200 OK"
     (given,) = stage.taken
-    assert given.hook is not None and given.hook.component_id == "dc-9"
+    assert given.hook is not None
+    assert given.hook.component_id == "dc-9"
 
 
 def test_a_webhook_is_answered_with_its_own_payload(stage: Stage) -> None:
@@ -161,7 +162,9 @@ def test_the_content_type_does_not_matter(stage: Stage) -> None:
     assert stage.call(as_body(user_message()), CONTENT_TYPE="text/plain")[0] == "200 OK"
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz", "/sdk/bots/acme/on_event", f"/x/sdk/bots/{BOT_ID}/on_event"])
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/sdk/bots/acme/on_event", f"/x/sdk/bots/{BOT_ID}/on_event"]
+)
 def test_other_paths_go_to_the_wrapped_application(stage: Stage, path: str) -> None:
     assert stage.call(path=path, method="GET")[2] == f"wrapped {path}".encode()
 
@@ -196,7 +199,9 @@ def test_the_caller_is_checked_before_the_body_is_read(stage: Stage) -> None:
         def read(self, size: int = -1) -> bytes:
             raise AssertionError("read before the caller was known")
 
-    answer = stage.call(b"x", auth="nonsense", **{"wsgi.input": Unread(), "CONTENT_LENGTH": str(MOST_BYTES * 2)})
+    answer = stage.call(
+        b"x", auth="nonsense", **{"wsgi.input": Unread(), "CONTENT_LENGTH": str(MOST_BYTES * 2)}
+    )
     assert answer[0].startswith("401 ")
 
 
@@ -284,7 +289,8 @@ def test_a_body_that_comes_in_pieces_is_put_together(stage: Stage) -> None:
 
     body = as_body(user_message())
     assert stage.call(body, **{"wsgi.input": Slow(body)})[0] == "200 OK"
-    assert stage.taken[0].hook is not None and stage.taken[0].hook.body == body
+    assert stage.taken[0].hook is not None
+    assert stage.taken[0].hook.body == body
 
 
 def test_a_foreign_callback_host_gets_400_with_its_name(stage: Stage) -> None:

@@ -30,7 +30,9 @@ USER = "u-11111111-2222-5333-8444-555555555555"
 NOW = 1_700_000_000.0
 
 
-def user_message(message: Any = "hello", *, request_id: Any = 1501244156289, **changes: Any) -> dict[str, Any]:
+def user_message(
+    message: Any = "hello", *, request_id: Any = 1501244156289, **changes: Any
+) -> dict[str, Any]:
     """on_user_message: the flat channel."""
     payload = {
         **_addressed(request_id),
@@ -71,7 +73,12 @@ def context(*, meta: dict[str, Any] | None = None) -> dict[str, Any]:
         "intent": "Talk to agent",
         "currentLanguage": "fr",
         "session": {
-            "UserContext": {"_id": USER, "firstName": "Ada", "lastName": "Lovelace", "emailId": "ada@example.com"},
+            "UserContext": {
+                "_id": USER,
+                "firstName": "Ada",
+                "lastName": "Lovelace",
+                "emailId": "ada@example.com",
+            },
             "BotUserSession": session,
             "opts": {"userId": USER, "streamId": BOT_ID},
         },
@@ -93,7 +100,11 @@ def as_body(payload: Any) -> bytes:
 
 
 def token(
-    *, secret: str = SECRET, app_id: str = CLIENT_ID, expires: float | None = NOW + 60, algorithm: str = "HS256"
+    *,
+    secret: str = SECRET,
+    app_id: str = CLIENT_ID,
+    expires: float | None = NOW + 60,
+    algorithm: str = "HS256",
 ) -> str:
     """A token as the platform signs it."""
     claims: dict[str, Any] = {"appId": app_id}
@@ -109,6 +120,8 @@ def settings(*, store: str = "sqlite:///unused.db", prefix: str = "", **kore: An
         id=BOT_ID,
         name="Acme Assistant",
         kore=KoreSettings(CLIENT_ID, Secret(SECRET), callback_hosts=(HOST,), **kore),
-        agents=AgentsSettings("salesforce", {"salesforce": AgentSystemSettings("salesforce", "salesforce-miaw", miaw)}),
+        agents=AgentsSettings(
+            "salesforce", {"salesforce": AgentSystemSettings("salesforce", "salesforce-miaw", miaw)}
+        ),
     )
     return Settings(ServerSettings(prefix=prefix), StoreSettings(store), SecuritySettings(), {bot.id: bot})

@@ -19,7 +19,17 @@ from botkit.handoff.events import (
 from botkit.hooks.door import Door
 from botkit.hooks.paths import HookPath
 from botkit.ledger.interface import Input
-from tests.hooks.hook_payloads import BASE, BOT_ID, HOST, NOW, USER, agent_transfer, as_body, settings, user_message
+from tests.hooks.hook_payloads import (
+    BASE,
+    BOT_ID,
+    HOST,
+    NOW,
+    USER,
+    agent_transfer,
+    as_body,
+    settings,
+    user_message,
+)
 
 FRESH = "0b0c9a8e-0000-4000-8000-000000000001"
 
@@ -77,7 +87,11 @@ def test_a_connect_event_is_no_message(nested: bool) -> None:
 
 
 def test_attachments_are_found_with_either_url() -> None:
-    files = [{"fileName": "a.png", "fileUrl": "https://f/1"}, {"url": {"fileUrl": "https://f/2"}}, {"fileName": "no url"}]
+    files = [
+        {"fileName": "a.png", "fileUrl": "https://f/1"},
+        {"url": {"fileUrl": "https://f/2"}},
+        {"fileName": "no url"},
+    ]
     event = said(user_message(None, channel={"from": USER, "attachments": files}))
     assert event.attachments == (Attachment("a.png", "https://f/1"), Attachment("file", "https://f/2"))
 
@@ -177,7 +191,8 @@ def test_a_repeated_transfer_has_the_same_key_and_a_fresh_session_id() -> None:
     door = Door(bot, insecure_http=False)
     path = HookPath(BOT_ID, "on_agent_transfer", "dc-1")
     first, second = (door.read(path, as_body(agent_transfer()), at=Instant(NOW)).event for _ in range(2))
-    assert isinstance(first, AgentTransfer) and isinstance(second, AgentTransfer)
+    assert isinstance(first, AgentTransfer)
+    assert isinstance(second, AgentTransfer)
     assert first.key == second.key
     assert first.session_id != second.session_id
 
@@ -196,7 +211,10 @@ def test_a_transfer_knows_the_user() -> None:
 
 
 def test_both_scripts_of_kores_page_are_read() -> None:
-    meta = {"preChatInfo": {"FirstName": "Ada", "Age": 36, "Vip": True, "Note": None}, "endChatShortHandCommand": " endagentchat "}
+    meta = {
+        "preChatInfo": {"FirstName": "Ada", "Age": 36, "Vip": True, "Note": None},
+        "endChatShortHandCommand": " endagentchat ",
+    }
     event = transferred(agent_transfer(meta=meta))
     assert event.meta.pre_chat == (("FirstName", "Ada"), ("Age", "36"), ("Vip", "true"), ("Note", ""))
     assert event.meta.end_word == "endagentchat"
@@ -209,7 +227,9 @@ def test_pre_chat_info_may_be_stringified() -> None:
     assert event.meta.agent_system == "legacy"
 
 
-@pytest.mark.parametrize("meta", [{}, {"preChatInfo": []}, {"preChatInfo": "nonsense"}, {"endChatShortHandCommand": {}}])
+@pytest.mark.parametrize(
+    "meta", [{}, {"preChatInfo": []}, {"preChatInfo": "nonsense"}, {"endChatShortHandCommand": {}}]
+)
 def test_rubbish_in_the_meta_info_is_nothing(meta: dict[str, Any]) -> None:
     event = transferred(agent_transfer(meta=meta))
     assert (event.meta.pre_chat, event.meta.end_word, event.meta.agent_system) == ((), None, None)
@@ -220,7 +240,10 @@ def test_rubbish_in_the_meta_info_is_nothing(meta: dict[str, Any]) -> None:
     [
         (("context", "currentLanguage"), "fr"),
         (("channel", "botLanguage"), "it"),
-        (("context", "session", "BotUserSession", "lastMessage", "messagePayload", "meta", "locale"), "de-DE"),
+        (
+            ("context", "session", "BotUserSession", "lastMessage", "messagePayload", "meta", "locale"),
+            "de-DE",
+        ),
         ((), ""),
     ],
 )
@@ -247,12 +270,19 @@ def test_the_name_of_a_teams_user_is_found() -> None:
         "identities": [{"profileInfo": {"name": "Ada King Lovelace", "email": "ada@teams.example"}}],
     }
     profile = transferred(payload).profile
-    assert (profile.first_name, profile.last_name, profile.email) == ("Ada", "King Lovelace", "ada@teams.example")
+    assert (profile.first_name, profile.last_name, profile.email) == (
+        "Ada",
+        "King Lovelace",
+        "ada@teams.example",
+    )
 
 
 def test_the_web_sdks_custom_data_fills_what_is_missing() -> None:
     payload = agent_transfer()
-    payload["context"]["session"]["UserContext"] = {"_id": USER, "customData": {"firstName": "Ada", "email": "a@example.com"}}
+    payload["context"]["session"]["UserContext"] = {
+        "_id": USER,
+        "customData": {"firstName": "Ada", "email": "a@example.com"},
+    }
     profile = transferred(payload).profile
     assert (profile.first_name, profile.email) == ("Ada", "a@example.com")
 
@@ -262,7 +292,8 @@ def test_the_web_sdks_custom_data_fills_what_is_missing() -> None:
 
 def test_a_bot_message_is_one() -> None:
     event = read(user_message("Welcome"), "on_bot_message").event
-    assert isinstance(event, BotMessage) and event.text == "Welcome"
+    assert isinstance(event, BotMessage)
+    assert event.text == "Welcome"
 
 
 def test_a_session_closure_is_one() -> None:
@@ -273,7 +304,8 @@ def test_a_session_closure_is_one() -> None:
 @pytest.mark.parametrize(("kind", "started"), [("TYPING_STARTED", True), ("TYPING_STOPPED", False)])
 def test_typing_is_typing(kind: str, started: bool) -> None:
     event = read(user_message(preDefinedEvent={"type": kind}), "on_client_event").event
-    assert isinstance(event, UserTyping) and event.started is started
+    assert isinstance(event, UserTyping)
+    assert event.started is started
 
 
 @pytest.mark.parametrize(
@@ -291,7 +323,8 @@ def test_typing_is_typing(kind: str, started: bool) -> None:
 )
 def test_everything_else_is_recorded_by_name(event: str, extra: dict[str, Any], name: str) -> None:
     found = read(user_message(**extra), event).event
-    assert isinstance(found, OtherHook) and found.name == name
+    assert isinstance(found, OtherHook)
+    assert found.name == name
 
 
 # --- where to answer ------------------------------------------------------------------------------------------------
@@ -299,7 +332,16 @@ def test_everything_else_is_recorded_by_name(event: str, extra: dict[str, Any], 
 
 @pytest.mark.parametrize(
     "field",
-    ["baseUrl", "sendUserMessageUrl", "sendBotMessageUrl", "skipUserMessageUrl", "skipBotMessageUrl", "callbackUrl", "resetBotUrl", "clearConversationSessionUrl"],
+    [
+        "baseUrl",
+        "sendUserMessageUrl",
+        "sendBotMessageUrl",
+        "skipUserMessageUrl",
+        "skipBotMessageUrl",
+        "callbackUrl",
+        "resetBotUrl",
+        "clearConversationSessionUrl",
+    ],
 )
 def test_a_url_of_another_host_is_refused_by_name(field: str) -> None:
     with pytest.raises(HookInvalid, match="evil.example"):

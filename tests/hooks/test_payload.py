@@ -36,13 +36,24 @@ def test_what_is_no_json_object_is_refused(body: bytes) -> None:
 
 def test_both_channel_shapes_are_read() -> None:
     flat, nested = parse(as_body(user_message())).channel, parse(as_body(agent_transfer())).channel
-    assert flat is not None and flat.from_ == USER
-    assert nested is not None and nested.channel_infos is not None and nested.channel_infos.from_ == USER
+    assert flat is not None
+    assert flat.from_ == USER
+    assert nested is not None
+    assert nested.channel_infos is not None
+    assert nested.channel_infos.from_ == USER
 
 
 @pytest.mark.parametrize(
     ("given_id", "read"),
-    [("abc", "abc"), (7, 7), (2**70 + 1, 2**70 + 1), (None, None), (1.5, "1.5"), ({"a": 1}, None), (True, None)],
+    [
+        ("abc", "abc"),
+        (7, 7),
+        (2**70 + 1, 2**70 + 1),
+        (None, None),
+        (1.5, "1.5"),
+        ({"a": 1}, None),
+        (True, None),
+    ],
 )
 def test_a_request_id_may_be_of_several_types(given_id: Any, read: Any) -> None:
     assert parse(as_body(user_message(request_id=given_id))).request_id == read
@@ -50,7 +61,15 @@ def test_a_request_id_may_be_of_several_types(given_id: Any, read: Any) -> None:
 
 @pytest.mark.parametrize(
     ("message", "read"),
-    [("hi", "hi"), ("", ""), (None, None), (5, "5"), ({"text": "x"}, None), (["x"], None), ('{"type":"template"}', '{"type":"template"}')],
+    [
+        ("hi", "hi"),
+        ("", ""),
+        (None, None),
+        (5, "5"),
+        ({"text": "x"}, None),
+        (["x"], None),
+        ('{"type":"template"}', '{"type":"template"}'),
+    ],
 )
 def test_a_message_may_be_anything(message: Any, read: str | None) -> None:
     assert parse(as_body(user_message(message))).message == read
@@ -63,7 +82,9 @@ def test_agent_transfer_absent_differs_from_false() -> None:
     assert parse(as_body(payload)).agent_transfer is None
 
 
-@pytest.mark.parametrize(("flag", "read"), [("true", True), ("false", False), ("maybe", None), (1, None), (None, None)])
+@pytest.mark.parametrize(
+    ("flag", "read"), [("true", True), ("false", False), ("maybe", None), (1, None), (None, None)]
+)
 def test_a_flag_written_as_text_is_understood(flag: Any, read: bool | None) -> None:
     assert parse(as_body(user_message(agent_transfer=flag))).agent_transfer is read
 
@@ -71,7 +92,9 @@ def test_a_flag_written_as_text_is_understood(flag: Any, read: bool | None) -> N
 def test_one_odd_field_does_not_cost_the_others() -> None:
     read = parse(as_body(user_message(channel="rtm", context={"session": [], "intent": "Agent"})))
     assert read.channel is None
-    assert read.context is not None and read.context.intent == "Agent" and read.context.session is None
+    assert read.context is not None
+    assert read.context.intent == "Agent"
+    assert read.context.session is None
     assert read.message == "hello"
 
 
@@ -86,10 +109,31 @@ _anything = st.recursive(
     max_leaves=8,
 )
 _names = st.sampled_from(
-    ["requestId", "message", "agent_transfer", "channel", "context", "event", "preDefinedEvent", "baseUrl", "sendBotMessageUrl"]
+    [
+        "requestId",
+        "message",
+        "agent_transfer",
+        "channel",
+        "context",
+        "event",
+        "preDefinedEvent",
+        "baseUrl",
+        "sendBotMessageUrl",
+    ]
 )
 _inner = st.dictionaries(
-    st.sampled_from(["channelInfos", "from", "type", "attachments", "session", "UserContext", "BotUserSession", "eventType"]),
+    st.sampled_from(
+        [
+            "channelInfos",
+            "from",
+            "type",
+            "attachments",
+            "session",
+            "UserContext",
+            "BotUserSession",
+            "eventType",
+        ]
+    ),
     _anything,
     max_size=4,
 )

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from botkit.errors import LedgerError
+from botkit.handoff.conversation import ConversationId, Instant
+from botkit.handoff.events import UserMessage
+from botkit.ledger.interface import HookBody, Input
+from botkit.ledger.sqlite import SqliteLedger
+from tests.ledger.ledger_stage import BOT, Stage, paused, rules
+
+ADA = ConversationId(BOT, "u-ada")
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.01)
+
+
+def fill_the_disk(stage: Stage) -> None:
+    writer = stage.ledger._connection()
+    (pages,) = writer.execute("PRAGMA page_count").fetchone()
+    writer.execute(f"PRAGMA max_page_count = {pages}")
+
+
+def empty_the_disk(stage: Stage) -> None:
+    stage.ledger._connection().execute("PRAGMA max_page_count = 1000000")
+
+
+def test_a_full_disk_fails_the_input_and_keeps_nothing_of_it(stage: Stage) -> None:
+    fill_the_disk(stage)
+    failed = stage.ledger.submit(stage.inputs.transfers("u-ada", body=b"x" * 100_000))
+    assert isinstance(failed.exception(10), LedgerError)
+    assert not stage.ledger.healthy()
+    assert stage.conversation("u-ada") is None
+    assert stage.ledger.newest_hook(ADA) is None
+    assert stage.kinds() == []
+    assert stage.told == []
+
+
+def test_a_commit_fails_as_a_whole_and_memory_goes_back(stage: Stage) -> None:
+    before = stage.submit(stage.inputs.transfers("u-ada")).conversation
+    with paused(stage):
+        fill_the_disk(stage)
+        futures = stage.submit_all(
+            stage.inputs.closes("u-ada"), stage.inputs.says("u-bob", "hi", body=b"x" * 100_000)
+        )
+    assert all(isinstance(future.exception(10), LedgerError) for future in futures)
+    assert stage.conversation("u-ada") == before
+    assert stage.kinds() == ["SendToUser", "OpenAccess"]
+
+
+def test_an_input_that_failed_is_taken_when_it_comes_again(stage: Stage) -> None:
+    given = stage.inputs.says("u-ada", "hi", body=b"x" * 100_000)
+    fill_the_disk(stage)
+    assert isinstance(stage.ledger.submit(given).exception(10), LedgerError)
+    empty_the_disk(stage)
+    committed = stage.submit(given)
+    assert not committed.duplicate
+    assert len(committed.items) == 1
+    assert stage.ledger.healthy()
+
+
+def test_health_comes_back_without_any_input(stage: Stage) -> None:
+    fill_the_disk(stage)
+    assert isinstance(
+        stage.ledger.submit(stage.inputs.says("u-ada", "hi", body=b"x" * 100_000)).exception(10), LedgerError
+    )
+    empty_the_disk(stage)
+    until(stage.ledger.healthy)
+
+
+def test_a_locked_store_fails_the_input_and_recovers(stage: Stage) -> None:
+    stage.ledger._connection().execute("PRAGMA busy_timeout = 10")
+    intruder = sqlite3.connect(stage.path, isolation_level=None)
+    intruder.execute("BEGIN IMMEDIATE")
+    assert isinstance(stage.ledger.submit(stage.inputs.transfers("u-ada")).exception(10), LedgerError)
+    assert stage.conversation("u-ada") is None
+    assert not stage.ledger.healthy()
+    intruder.execute("ROLLBACK")
+    intruder.close()
+    assert stage.submit(stage.inputs.transfers("u-ada")).conversation.session is not None
+    assert stage.ledger.healthy()
+
+
+def test_ids_are_not_reused_after_a_failure(stage: Stage) -> None:
+    first = stage.submit(stage.inputs.says("u-ada", "hi")).items[0].id
+    fill_the_disk(stage)
+    assert stage.ledger.submit(stage.inputs.says("u-ada", "hi", body=b"x" * 100_000)).exception(10)
+    empty_the_disk(stage)
+    assert stage.submit(stage.inputs.says("u-ada", "hi")).items[0].id > first
+
+
+def _under_load(path: str) -> None:
+    """In a process of its own: commit as fast as can be, and say what was acknowledged."""
+    ledger = SqliteLedger(f"sqlite:///{path}", rules)
+    ledger.start(lambda batch: None)
+    number = 0
+    while True:
+        futures = []
+        for _ in range(20):
+            number += 1
+            event = UserMessage(key=str(number), at=Instant(float(number)), text="hi", agent_transfer=None)
+            user = ConversationId(BOT, f"u-{number % 7}")
+            futures.append((number, ledger.submit(Input(user, event, HookBody(b"x" * 2000)))))
+        for done, future in futures:
+            future.result(10)
+            print(done, flush=True)
+
+
+@pytest.mark.parametrize("after", [50, 700])
+def test_what_was_acknowledged_is_there_after_kill_9(tmp_path: Path, after: int) -> None:
+    path = tmp_path / "botkit.db"
+    code = "import sys; from tests.ledger.test_ledger_faults import _under_load; _under_load(sys.argv[1])"
+    root = Path(__file__).parent.parent.parent
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True, cwd=root
+    ) as process:
+        assert process.stdout is not None
+        lines = iter(process.stdout.readline, "")
+        acknowledged = [int(next(lines)) for _ in range(after)]
+        process.send_signal(signal.SIGKILL)
+        acknowledged += [int(line) for line in lines if line.endswith("\n")]
+
+    ledger = SqliteLedger(f"sqlite:///{path}", rules)
+    ledger.start(lambda batch: None)
+    try:
+        kept = ledger.undelivered()
+        assert [item.id for item in kept] == sorted(item.id for item in kept)
+        assert {int(item.created_at) for item in kept} >= set(acknowledged)
+        assert ledger.uncertain == 7
+        again = [
+            ledger.submit(
+                Input(
+                    ConversationId(BOT, f"u-{number % 7}"),
+                    UserMessage(key=str(number), at=Instant(0.0), text="hi", agent_transfer=None),
+                )
+            )
+            for number in acknowledged
+        ]
+        assert all(future.result(10).duplicate for future in again)
+    finally:
+        ledger.close()

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from botkit.handoff.conversation import ConversationId
+from botkit.ledger.interface import HookBody
+from botkit.ledger.payloads import PayloadCache
+
+
+def of(number: int) -> ConversationId:
+    return ConversationId("st-1", f"u-{number}")
+
+
+def test_the_least_recently_used_payload_goes_first() -> None:
+    cache = PayloadCache(most_bytes=30)
+    for number in range(3):
+        cache.put(of(number), HookBody(b"0123456789"))
+    cache.get(of(0))
+    cache.put(of(3), HookBody(b"0123456789"))
+    assert [cache.get(of(number)) is not None for number in range(4)] == [True, False, True, True]
+
+
+def test_a_newer_payload_takes_the_place_of_the_older() -> None:
+    cache = PayloadCache(most_bytes=30)
+    for length in (20, 25, 30):
+        cache.put(of(1), HookBody(b"x" * length))
+    assert cache.get(of(1)) == HookBody(b"x" * 30)
+
+
+def test_a_payload_larger_than_the_cache_is_not_kept() -> None:
+    cache = PayloadCache(most_bytes=10)
+    cache.put(of(1), HookBody(b"x" * 11))
+    assert cache.get(of(1)) is None

@@ -1,0 +1,424 @@
+from __future__ import annotations
+
+import stat
+import threading
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from botkit.errors import LedgerBusy, LedgerClosed, LedgerError
+from botkit.handoff.conversation import ConversationId, Instant
+from botkit.handoff.decision import Decision
+from botkit.handoff.effects import EndSession, Note, PassToBot, SendToAgent
+from botkit.handoff.events import OtherHook, UserMessage
+from botkit.ledger.interface import Committed, HookBody, Input
+from botkit.ledger.sqlite import SqliteLedger
+from tests.ledger.ledger_stage import BOT, SESSION, Choked, Stage, paused, rules
+
+ADA = ConversationId(BOT, "u-ada")
+
+
+# --- what is kept -------------------------------------------------------------------------------------------------
+
+
+def test_an_input_leads_to_what_the_rules_decide(stage: Stage) -> None:
+    committed = stage.submit(stage.inputs.says("u-ada", "hi", body=b'{"message":"hi"}'))
+    (item,) = committed.items
+    assert isinstance(item.effect, PassToBot)
+    assert (item.lane, item.conversation_id) == ("user", ADA)
+    assert item.hook == HookBody(b'{"message":"hi"}')
+    assert not committed.duplicate
+
+
+def test_effects_stand_in_the_outbox_until_they_are_settled(stage: Stage) -> None:
+    (item,) = stage.submit(stage.inputs.says("u-ada", "hi")).items
+    assert stage.ledger.undelivered() == [item]
+    stage.submit(Input(ADA, None, settles=(item.id,)))
+    assert stage.ledger.undelivered() == []
+
+
+def test_ids_grow_also_over_a_restart(stage: Stage) -> None:
+    first = [stage.submit(stage.inputs.says("u-ada", "hi")).items[0].id for _ in range(3)]
+    stage.reopen()
+    later = stage.submit(stage.inputs.says("u-ada", "hi")).items[0].id
+    assert [*first, later] == sorted({*first, later})
+
+
+def test_inner_effects_are_told_and_not_written(stage: Stage) -> None:
+    committed = stage.submit(stage.inputs.transfers("u-ada"))
+    assert committed.inner == (Note("opened"),)
+    assert stage.kinds() == ["SendToUser", "OpenAccess"]
+
+
+def test_an_idle_conversation_is_not_stored(stage: Stage) -> None:
+    stage.submit(stage.inputs.says("u-ada", "hi"))
+    assert stage.conversation("u-ada") is None
+    assert stage.ledger.newest_hook(ADA) is None
+
+
+def test_a_conversation_that_is_idle_again_is_forgotten(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("u-ada"))
+    stage.submit(stage.inputs.of("u-ada", OtherHook, name="forget"))
+    assert stage.conversation("u-ada") is None
+    assert stage.reopen().conversation(ADA) is None
+
+
+def test_an_agent_session_survives_a_restart(stage: Stage) -> None:
+    opened = stage.submit(stage.inputs.transfers("u-ada")).conversation
+    stage.reopen()
+    assert stage.conversation("u-ada") == opened
+    assert stage.ledger.open_conversations() == [opened]
+    assert stage.kinds() == ["SendToUser", "OpenAccess"]
+
+
+def test_what_was_decided_before_is_what_the_next_input_meets(stage: Stage) -> None:
+    futures = stage.submit_all(
+        stage.inputs.says("u-ada", "one"), stage.inputs.transfers("u-ada"), stage.inputs.says("u-ada", "two")
+    )
+    kinds = [[type(item.effect).__name__ for item in future.result(10).items] for future in futures]
+    assert kinds == [["PassToBot"], ["SendToUser", "OpenAccess"], ["SendToAgent"]]
+
+
+# --- seen before ----------------------------------------------------------------------------------------------------
+
+
+def test_an_input_seen_before_changes_nothing(stage: Stage) -> None:
+    given = stage.inputs.says("u-ada", "hi")
+    stage.submit(given)
+    again = stage.submit(given)
+    assert again.duplicate
+    assert again.items == ()
+    assert stage.kinds() == ["PassToBot"]
+
+
+def test_an_input_seen_before_a_restart_changes_nothing(stage: Stage) -> None:
+    given = stage.inputs.says("u-ada", "hi")
+    stage.submit(given)
+    stage.reopen()
+    assert stage.submit(given).duplicate
+
+
+def test_the_same_input_twice_in_one_commit_counts_once(stage: Stage) -> None:
+    given = stage.inputs.says("u-ada", "hi")
+    with paused(stage):
+        futures = stage.submit_all(given, given)
+    assert [future.result(10).duplicate for future in futures] == [False, True]
+    assert stage.kinds() == ["PassToBot"]
+
+
+def test_keys_of_different_users_are_different(stage: Stage) -> None:
+    stage.submit(stage.inputs.says("u-ada", "hi", key="same"))
+    assert not stage.submit(stage.inputs.says("u-bob", "hi", key="same")).duplicate
+
+
+def test_an_empty_key_is_never_remembered(stage: Stage) -> None:
+    given = stage.inputs.says("u-ada", "hi", key="")
+    assert not stage.submit(given).duplicate
+    assert not stage.submit(given).duplicate
+    assert stage.kinds() == ["PassToBot", "PassToBot"]
+
+
+def test_a_duplicate_settles_all_the_same(stage: Stage) -> None:
+    given = stage.inputs.says("u-ada", "hi")
+    (item,) = stage.submit(given).items
+    assert stage.submit(replace(given, settles=(item.id,))).duplicate
+    assert stage.kinds() == []
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_live_session_is_found_by_any_name(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("u-ada", names=("from-ada", "handle-ada")))
+    committed = stage.submit(stage.inputs.says("handle-ada", "hello agent"))
+    assert committed.conversation.id == ADA
+    assert isinstance(committed.items[0].effect, SendToAgent)
+
+
+def test_a_live_session_is_found_when_its_own_name_is_among_the_others(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("from-ada"))
+    committed = stage.submit(stage.inputs.says("u-ada", "hello agent", names=("from-ada",)))
+    assert committed.conversation.id == ConversationId(BOT, "from-ada")
+
+
+def test_names_learnt_on_the_way_count_too_and_survive_a_restart(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("u-ada"))
+    stage.submit(stage.inputs.says("u-ada", "hi", names=("later-ada",)))
+    stage.reopen()
+    assert stage.submit(stage.inputs.says("later-ada", "hi")).conversation.id == ADA
+
+
+def test_two_platform_users_are_two_people_whatever_address_they_share(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("u-ada", names=("shared",)))
+    committed = stage.submit(stage.inputs.says("u-bob", "hi", names=("shared",)))
+    assert committed.conversation.id == ConversationId(BOT, "u-bob")
+    assert isinstance(committed.items[0].effect, PassToBot)
+
+
+def test_names_mean_nothing_once_the_session_is_over(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("u-ada", names=("from-ada",)))
+    stage.submit(stage.inputs.closes("u-ada"))
+    assert stage.submit(stage.inputs.says("from-ada", "hi")).conversation.id == ConversationId(
+        BOT, "from-ada"
+    )
+
+
+def test_names_belong_to_one_bot(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("u-ada", names=("from-ada",)))
+    elsewhere = replace(
+        stage.inputs.says("from-ada", "hi"), conversation_id=ConversationId("st-other", "from-ada")
+    )
+    assert isinstance(stage.submit(elsewhere).items[0].effect, PassToBot)
+
+
+# --- the newest payload ------------------------------------------------------------------------------------------------
+
+
+def test_the_newest_payload_of_a_live_session_is_at_hand(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("u-ada", body=b"transfer"))
+    assert stage.ledger.newest_hook(ADA) == HookBody(b"transfer")
+    stage.submit(stage.inputs.says("u-ada", "hi", body=b"newer"))
+    assert stage.ledger.newest_hook(ADA) == HookBody(b"newer")
+
+
+def test_the_newest_payload_survives_a_restart_and_the_end(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("u-ada", body=b"transfer"))
+    stage.submit(stage.inputs.closes("u-ada", body=b"closure"))
+    stage.reopen()
+    assert stage.ledger.newest_hook(ADA) == HookBody(b"transfer")
+
+
+def test_a_payload_is_kept_where_the_user_is_told_something_without_a_session(stage: Stage) -> None:
+    stage.submit(stage.inputs.says("u-ada", "lost", body=b"lost"))
+    assert stage.ledger.newest_hook(ADA) == HookBody(b"lost")
+
+
+# --- dropping a lane ---------------------------------------------------------------------------------------------------
+
+
+def test_a_dropped_lane_keeps_the_end_of_its_session(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("u-ada"))
+    stage.submit(stage.inputs.says("u-ada", "hi"))
+    stage.submit(stage.inputs.closes("u-ada"))
+    assert stage.kinds() == ["SendToUser", "EndSession", "ClearAgentSession"]
+
+
+def test_a_lane_is_dropped_within_one_commit_too(stage: Stage) -> None:
+    with paused(stage):
+        stage.submit_all(
+            stage.inputs.transfers("u-ada"), stage.inputs.says("u-ada", "hi"), stage.inputs.closes("u-ada")
+        )
+    assert stage.ledger.submit(Input(ADA, None)).result(10)
+    assert stage.kinds() == ["SendToUser", "EndSession", "ClearAgentSession"]
+
+
+def test_dropping_a_lane_leaves_other_sessions_alone(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("u-bob", session_id="0b0c9a8e-0000-4000-8000-000000000002"))
+    stage.submit(stage.inputs.transfers("u-ada"))
+    stage.submit(stage.inputs.closes("u-ada"))
+    assert stage.kinds().count("OpenAccess") == 1
+
+
+# --- many at once --------------------------------------------------------------------------------------------------------
+
+
+def test_what_waits_shares_one_commit_and_one_call_in_order(stage: Stage) -> None:
+    with paused(stage):
+        futures = stage.submit_all(*(stage.inputs.says("u-ada", str(number)) for number in range(20)))
+    ids = [future.result(10).items[0].id for future in futures]
+    stage.ledger.close()
+    assert ids == sorted(ids)
+    assert [len(batch) for batch in stage.told] == [1, 20]
+    assert [committed.items[0].id for committed in stage.told[1]] == ids
+
+
+def test_an_input_the_rules_choke_on_fails_alone(stage: Stage) -> None:
+    with paused(stage):
+        good, bad, later = stage.submit_all(
+            stage.inputs.says("u-ada", "one"),
+            stage.inputs.says("u-ada", "choke"),
+            stage.inputs.says("u-ada", "two"),
+        )
+    assert len(good.result(10).items) == len(later.result(10).items) == 1
+    assert isinstance(bad.exception(10), Choked)
+    assert stage.kinds() == ["PassToBot", "PassToBot"]
+
+
+def test_an_input_the_rules_choked_on_may_come_again(stage: Stage) -> None:
+    given = stage.inputs.says("u-ada", "choke")
+    assert isinstance(stage.ledger.submit(given).exception(10), Choked)
+    stage.decide = lambda conversation, event: Decision(conversation, (PassToBot(),))
+    assert not stage.submit(given).duplicate
+
+
+def test_an_input_nobody_waits_for_any_more_is_not_taken(stage: Stage) -> None:
+    with paused(stage):
+        (future,) = stage.submit_all(stage.inputs.says("u-ada", "hi"))
+        assert future.cancel()
+    stage.submit(Input(ADA, None))
+    assert stage.kinds() == []
+
+
+def test_many_threads_can_submit(stage: Stage) -> None:
+    futures: list[Future[Committed]] = []
+    threads = [
+        threading.Thread(
+            target=lambda user=user: futures.extend(  # type: ignore[misc]
+                stage.submit_all(*(stage.inputs.says(f"u-{user}", str(number)) for number in range(50)))
+            )
+        )
+        for user in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({future.result(10).items[0].id for future in futures}) == 400
+    assert stage.ledger.depth == 400
+
+
+def test_a_listener_that_fails_stops_nobody(tmp_path: Path) -> None:
+    def fails(batch: object) -> None:
+        raise ValueError
+
+    ledger = SqliteLedger(f"sqlite:///{tmp_path / 'a.db'}", rules)
+    ledger.start(fails)
+    given = Input(ADA, UserMessage(key="1", at=Instant(1.0), text="hi", agent_transfer=None))
+    assert ledger.submit(given).result(10).items
+    assert ledger.submit(replace(given, event=replace(given.event, key="2"))).result(10).items  # type: ignore[type-var]
+    ledger.close()
+
+
+# --- opening and closing ---------------------------------------------------------------------------------------------------
+
+
+def test_a_second_ledger_on_the_same_file_is_refused(stage: Stage) -> None:
+    other = SqliteLedger(f"sqlite:///{stage.path}", rules, patience_seconds=0.0)
+    with pytest.raises(LedgerBusy, match="another process"):
+        other.start(lambda batch: None)
+
+
+def test_a_second_ledger_waits_for_the_first_to_go(stage: Stage) -> None:
+    other = SqliteLedger(f"sqlite:///{stage.path}", rules, patience_seconds=10.0)
+    closing = threading.Timer(0.1, stage.ledger.close)
+    closing.start()
+    other.start(lambda batch: None)
+    other.close()
+    closing.join()
+
+
+def test_what_was_submitted_before_the_close_is_committed(stage: Stage) -> None:
+    futures = stage.submit_all(*(stage.inputs.says("u-ada", str(number)) for number in range(300)))
+    stage.ledger.close()
+    assert all(future.result(0).items for future in futures)
+
+
+def test_nothing_is_taken_after_the_close(stage: Stage) -> None:
+    stage.ledger.close()
+    assert isinstance(stage.ledger.submit(stage.inputs.says("u-ada", "hi")).exception(1), LedgerClosed)
+    assert not stage.ledger.healthy()
+
+
+def test_closing_twice_is_harmless(stage: Stage) -> None:
+    stage.ledger.close()
+    stage.ledger.close()
+
+
+def test_a_ledger_that_was_not_started_takes_nothing(tmp_path: Path) -> None:
+    ledger = SqliteLedger(f"sqlite:///{tmp_path / 'a.db'}", rules)
+    assert isinstance(ledger.submit(Input(ADA, None)).exception(1), LedgerClosed)
+    ledger.close()
+
+
+def test_after_a_good_end_nothing_is_uncertain(stage: Stage) -> None:
+    stage.submit(stage.inputs.says("u-ada", "hi"))
+    assert stage.reopen().uncertain == 0
+
+
+def test_the_folder_of_the_store_is_made(tmp_path: Path) -> None:
+    ledger = SqliteLedger(f"sqlite:///{tmp_path / 'var' / 'deep' / 'a.db'}", rules)
+    ledger.start(lambda batch: None)
+    ledger.close()
+    assert (tmp_path / "var" / "deep" / "a.db").exists()
+
+
+def test_only_its_user_can_read_the_store(stage: Stage) -> None:
+    stage.submit(stage.inputs.says("u-ada", "hi"))
+    for file in stage.path.parent.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file.name
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("postgresql://db/botkit", "PostgreSQL is not supported by this version yet; use sqlite:///"),
+        ("postgresql+psycopg://db/botkit", "PostgreSQL is not supported"),
+        ("mysql://db/botkit", "type mysql is not supported"),
+        ("sqlite://", "in memory"),
+        ("sqlite:///:memory:", "in memory"),
+        ("nonsense", "no database URL"),
+    ],
+)
+def test_a_url_of_another_kind_is_refused_with_the_fix(url: str, words: str) -> None:
+    with pytest.raises(LedgerError, match=words) as refused:
+        SqliteLedger(url, rules)
+    assert "sqlite:///" in str(refused.value)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.db").write_bytes(b"not a database" * 100)
+    ledger = SqliteLedger(f"sqlite:///{tmp_path / 'a.db'}", rules)
+    with pytest.raises(LedgerError, match="cannot be used"):
+        ledger.start(lambda batch: None)
+
+
+# --- sweeping ----------------------------------------------------------------------------------------------------------------
+
+
+def test_sweeping_forgets_old_keys_only(stage: Stage) -> None:
+    old, new = stage.inputs.says("u-ada", "hi", at=10.0), stage.inputs.says("u-ada", "hi", at=20.0)
+    for given in (old, new):
+        (item,) = stage.submit(given).items
+        stage.submit(Input(ADA, None, settles=(item.id,)))
+    assert stage.ledger.sweep(Instant(15.0)) == 1
+    assert not stage.submit(old).duplicate
+    assert stage.submit(new).duplicate
+
+
+def test_sweeping_forgets_ended_conversations_and_their_payloads(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("u-ada", at=10.0))
+    stage.submit(stage.inputs.closes("u-ada", at=11.0))
+    stage.submit(Input(ADA, None, settles=tuple(item.id for item in stage.ledger.undelivered())))
+    assert stage.ledger.sweep(Instant(5.0)) == 0
+    assert stage.conversation("u-ada") is not None
+    stage.ledger.sweep(Instant(15.0))
+    assert stage.conversation("u-ada") is None
+    assert stage.reopen().newest_hook(ADA) is None
+
+
+def test_sweeping_leaves_live_sessions_and_what_is_under_way(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("u-ada", at=10.0))
+    stage.submit(stage.inputs.transfers("u-bob", at=10.0, session_id="0b0c9a8e-0000-4000-8000-000000000002"))
+    stage.submit(stage.inputs.closes("u-bob", at=11.0))
+    stage.ledger.sweep(Instant(100.0))
+    stage.reopen()
+    assert stage.conversation("u-ada") is not None
+    assert stage.ledger.newest_hook(ADA) is not None
+    assert stage.conversation("u-bob") is not None
+    assert stage.ledger.newest_hook(ConversationId(BOT, "u-bob")) is not None
+
+
+def test_sweeping_takes_more_than_one_bite(stage: Stage) -> None:
+    futures = stage.submit_all(*(stage.inputs.of("u-ada", OtherHook, name="x", at=1.0) for _ in range(4500)))
+    for future in futures:
+        future.result(10)
+    assert stage.ledger.sweep(Instant(2.0)) == 4500
+
+
+def test_session_ids_of_the_stage_are_what_the_rules_say(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("u-ada"))
+    stage.submit(stage.inputs.closes("u-ada"))
+    (end,) = [item for item in stage.ledger.undelivered() if isinstance(item.effect, EndSession)]
+    assert end.lane == f"agent:{SESSION}"

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, inspect, text
+
+from botkit.errors import LedgerError
+from botkit.ledger.migrations import STEPS, migrate
+from botkit.ledger.schema import metadata
+from botkit.ledger.store import Store
+
+
+def test_the_migrations_lead_to_the_schema(tmp_path: Path) -> None:
+    migrated, created = (create_engine(f"sqlite:///{tmp_path / name}.db") for name in ("migrated", "created"))
+    with migrated.begin() as connection:
+        migrate(connection)
+    metadata.create_all(created)
+    one, other = inspect(migrated), inspect(created)
+    assert one.get_table_names() == other.get_table_names()
+    for table in metadata.tables:
+        assert [
+            (c["name"], str(c["type"]), c["nullable"], c["primary_key"]) for c in one.get_columns(table)
+        ] == [(c["name"], str(c["type"]), c["nullable"], c["primary_key"]) for c in other.get_columns(table)]
+        assert [(i["name"], i["column_names"]) for i in one.get_indexes(table)] == [
+            (i["name"], i["column_names"]) for i in other.get_indexes(table)
+        ]
+    migrated.dispose()
+    created.dispose()
+
+
+def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
+    for _ in range(2):
+        Store(tmp_path / "a.db").close()
+
+
+def test_a_store_of_a_newer_botkit_is_refused(tmp_path: Path) -> None:
+    Store(tmp_path / "a.db").close()
+    engine = create_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE meta SET value = :v WHERE name = 'schema_version'"), {"v": str(len(STEPS) + 1)}
+        )
+    engine.dispose()
+    with pytest.raises(LedgerError, match="run the newer BotKit"):
+        Store(tmp_path / "a.db")
+
+
+def test_a_migration_that_breaks_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(connection: object) -> None:
+        raise LedgerError("broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("botkit.ledger.migrations.STEPS", (*STEPS, breaks))
+        with pytest.raises(LedgerError, match="broken"):
+            Store(tmp_path / "a.db")
+    engine = create_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    assert inspect(engine).get_table_names() == []
+    engine.dispose()
+
+
+def test_commits_are_synced_to_the_disk(tmp_path: Path) -> None:
+    store = Store(tmp_path / "a.db")
+    writer = store.writer()
+    assert writer.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    writer.close()
+    store.close()
