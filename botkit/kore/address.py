@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
+from botkit import lenient_json
 from botkit.errors import CallRefused
 
 _ABSENT = msgspec.Raw()
@@ -54,8 +55,8 @@ class Address:
             CallRefused: the body is not a JSON object.
         """
         try:
-            return cls(bot_id, component_id, _decode(body))
-        except (msgspec.DecodeError, RecursionError):
+            return cls(bot_id, component_id, _read(body))
+        except (ValueError, RecursionError):
             raise CallRefused("read a payload's address", detail="the payload is not a JSON object") from None
 
     @property
@@ -63,10 +64,7 @@ class Address:
         """The platform's call id; a number keeps its spelling. Without one, what a given URL ends with."""
         raw = bytes(self._payload.request_id)
         if raw[:1] == b'"':
-            try:
-                return str(msgspec.json.decode(raw))
-            except msgspec.DecodeError:  # a lone surrogate
-                return ""
+            return _text(lenient_json.decoded(raw))
         if raw and raw[:1] in b"-0123456789":
             return raw.decode()
         for url in (self._payload.send_user_message_url, self._payload.send_bot_message_url):
@@ -160,6 +158,13 @@ class Address:
         return channel, _member(channel, "channelInfos")
 
 
+def _read(body: bytes) -> _Payload:
+    try:
+        return _decode(body)
+    except msgspec.DecodeError:
+        return _decode(lenient_json.repaired(body))
+
+
 def _text(value: object) -> str:
     """A text, or a number's exact digits (some deployments' user ids are numbers)."""
     if isinstance(value, str):
@@ -171,8 +176,8 @@ def _object(raw: msgspec.Raw) -> dict[str, object]:
     if not raw:
         return {}
     try:
-        value = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+        value = lenient_json.decoded(bytes(raw))
+    except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
 

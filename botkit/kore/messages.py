@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-import msgspec
-
 from botkit.errors import BadReply
 from botkit.handoff.events import TranscriptLine
+from botkit.lenient_json import decoded
 
 _DEEPEST_TEMPLATE = 6
 
@@ -25,8 +24,8 @@ def read_messages(body: bytes, *, session_id: str = "") -> tuple[TranscriptLine,
         BadReply: the answer is not the JSON the platform gives.
     """
     try:
-        answer = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+        answer = decoded(body)
+    except ValueError:
         raise BadReply("get messages", detail="not JSON") from None
     records = answer.get("messages") if isinstance(answer, dict) else None
     if not isinstance(records, list):
@@ -97,8 +96,8 @@ def unwrapped(text: str) -> str:
     if not stripped.startswith(("{", "[")):
         return text
     try:
-        value = msgspec.json.decode(stripped)
-    except (msgspec.DecodeError, RecursionError):
+        value = decoded(stripped)
+    except ValueError:
         return text
     words = "\n".join(dict.fromkeys(_words(value, _DEEPEST_TEMPLATE)))
     return words or text
@@ -124,7 +123,7 @@ def _words(value: object, depth: int) -> Iterator[str]:
     for name in _NESTED_MEMBERS:
         nested = value.get(name)
         if isinstance(nested, str) and nested.lstrip().startswith("{"):
-            nested = _decoded(nested)
+            nested = _template(nested)
         yield from _words(nested, depth - 1)
     for name in _CHOICE_MEMBERS:
         for choice in _objects(value.get(name)):
@@ -132,10 +131,10 @@ def _words(value: object, depth: int) -> Iterator[str]:
                 yield f"- {title}"
 
 
-def _decoded(text: str) -> object:
+def _template(text: str) -> object:
     try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+        return decoded(text)
+    except ValueError:
         return None
 
 

@@ -12,6 +12,7 @@ import re
 import msgspec
 
 from botkit.handoff.events import Content, Link
+from botkit.lenient_json import encoded, repaired
 
 TEMPLATE_CHANNELS = frozenset({"", "rtm"})
 """Channels known to show Kore's templates: the web channel, and payloads that name none."""
@@ -26,22 +27,28 @@ _BREAKS_A_LINK = re.compile(r"[\[\]\n].*\0|\0.*[()\s]", re.DOTALL)
 """Brackets in a title, or parentheses and blanks in an address, would end a Markdown link early."""
 
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_encode = msgspec.json.encode
 _NULL = msgspec.Raw(b"null")
 
 
 def message_body(payload: bytes, content: Content, *, agent_name: str, channel_type: str) -> bytes:
     """The payload with `content` as its message. All other members keep their bytes, messageObject and context too."""
     rich = channel_type in TEMPLATE_CHANNELS
-    members = _decode(payload)
-    members["message"] = msgspec.Raw(_encode(plain_text(content, markdown=rich)))
+    members = _members(payload)
+    members["message"] = msgspec.Raw(encoded(plain_text(content, markdown=rich)))
     template = template_for(content, agent_name=agent_name) if rich else None
     members["overrideMessagePayload"] = _override(template)
     # These describe the message the payload came with, not ours.
     members.pop("formattedMessage", None)
     if "isTemplate" in members:
         members["isTemplate"] = msgspec.Raw(b"false")
-    return _encode(members)
+    return msgspec.json.encode(members)
+
+
+def _members(payload: bytes) -> dict[str, msgspec.Raw]:
+    try:
+        return _decode(payload)
+    except msgspec.DecodeError:
+        return _decode(repaired(payload))
 
 
 def template_for(content: Content, *, agent_name: str) -> dict[str, object] | None:
@@ -89,4 +96,4 @@ def _template(payload: dict[str, object]) -> dict[str, object]:
 def _override(template: dict[str, object] | None) -> msgspec.Raw:
     if template is None:
         return _NULL
-    return msgspec.Raw(_encode({"isTemplate": True, "body": _encode(template).decode()}))
+    return msgspec.Raw(encoded({"isTemplate": True, "body": encoded(template).decode()}))

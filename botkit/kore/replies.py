@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-import msgspec
-
 from botkit.errors import BadReply, CallRefused, RateLimited, ServerTrouble
 from botkit.http import Response
+from botkit.lenient_json import decoded
 from botkit.retry_after import retry_after
 
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -56,10 +55,10 @@ def _error_code(body: bytes) -> str:
     if not body.startswith(b"{"):
         return ""
     try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+        value = decoded(body)
+    except ValueError:
         return ""
-    errors = value.get("errors")
+    errors = value.get("errors") if isinstance(value, dict) else None
     first = errors[0] if isinstance(errors, list) and errors else None
     code = str(first.get("code", "")) if isinstance(first, dict) else ""
     return code if _CODE.fullmatch(code) else ""

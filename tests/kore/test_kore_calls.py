@@ -170,3 +170,14 @@ def test_splicing_adds_members_to_any_object_and_nothing_else(payload: dict[str,
     body = (space + json.dumps(payload).replace("{", "{" + space, 1)).encode()
     spliced = splice(body, b'"\\u0000new":1,')
     assert json.loads(spliced) == {"\0new": 1, **payload} or "\0new" in payload
+
+
+def test_half_an_emoji_in_a_hook_is_passed_on_as_it_came() -> None:
+    body = hook(message="cut \ud83d", channel={"type": "rtm", "from": "u\ud83d"})
+    request = calls().pass_to_bot(body, component_id="default")
+    assert request.body is not None
+    assert request.body.endswith(body[1:])
+    answered = calls().send_to_user(body, component_id="default", content=Content("half \ud83d"))
+    assert answered.body is not None
+    assert json.loads(answered.body)["message"] == "half \ufffd"
+    assert "%EF%BF%BD" in calls().get_messages(body, component_id="default", limit=1).url

@@ -155,3 +155,8 @@ def test_no_messages_are_an_empty_transcript() -> None:
 def test_lines_are_transcript_lines() -> None:
     body = json.dumps({"messages": [record(1, "a")]}).encode()
     assert read_messages(body) == (TranscriptLine("user", "a"),)
+
+
+def test_half_an_emoji_does_not_cost_the_transcript() -> None:
+    body = json.dumps({"messages": [record(2, "b"), record(1, "cut \ud83d")]}).encode()
+    assert [line.text for line in read_messages(body)] == ["cut \ufffd", "b"]

@@ -269,3 +269,9 @@ def test_an_envelope_with_broken_utf8_is_read_all_the_same() -> None:
         b'{"conversationId":"c","conversationEntry":{"senderDisplayName":"J\xff"}}'
     )
     assert (conversation_id, found) == ("c", {"senderDisplayName": "J\ufffd"})
+
+
+def test_half_an_emoji_does_not_cost_the_message() -> None:
+    event = only(entry("Message", json.dumps(said("cut \ud83d")), role="Agent"))
+    assert isinstance(event, AgentSaid)
+    assert event.content.text == "cut \ufffd"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
-import msgspec
-
 from botkit.config.settings import MiawSettings
 from botkit.http import Request
+from botkit.lenient_json import encoded
 
 ENTRIES_PER_PAGE = 50
 """The most a page of entries has (2.4)."""
@@ -129,7 +128,7 @@ class MiawCalls:
             "Authorization": f"Bearer {token}",
             "Content-Type": "application/json",
         }
-        return Request(what, method, url, headers, msgspec.json.encode(body), self._timeout_seconds)
+        return Request(what, method, url, headers, encoded(body), self._timeout_seconds)
 
     def _bare(self, what: str, method: str, url: str, token: str) -> Request:
         headers = {"Accept": "application/json", "Authorization": f"Bearer {token}"}

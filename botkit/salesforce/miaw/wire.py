@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-import msgspec
+from botkit import lenient_json
 
 Members: TypeAlias = dict[str, object]
 
 
 def decoded(data: bytes | str) -> object:
-    """JSON to values; None when it is not JSON. Bytes that are not UTF-8 are read with replacement characters."""
+    """JSON to values; None when it is not JSON."""
     try:
-        return msgspec.json.decode(data)
-    except UnicodeDecodeError:
-        return decoded(data.decode(errors="replace")) if isinstance(data, bytes) else None
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return lenient_json.decoded(data)
+    except ValueError:
         return None
 
 
