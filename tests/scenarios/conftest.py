@@ -1,0 +1,55 @@
+"""The stages scenarios play on. Building one costs half a second, so they are shared; every test brings its own users."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from tests.scenarios.bot import write_bot
+from tests.scenarios.stage import Stage
+
+Stages = Callable[..., Stage]
+
+
+@pytest.fixture(scope="session")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
+    """Gives the stage of a name, built as the other arguments say when it is asked for the first time."""
+    built: dict[str, Stage] = {}
+    bot_folder = write_bot(tmp_path_factory.mktemp("bot"))
+
+    def get(name: str, **how: Any) -> Stage:
+        if name not in built:
+            built[name] = Stage.built(tmp_path_factory.mktemp(name), how.pop("bot_folder", bot_folder), **how)
+        return built[name]
+
+    yield get
+    for stage in built.values():
+        stage.close()
+
+
+@pytest.fixture
+def logged() -> Iterator[list[Any]]:
+    """What the relay logged during the test."""
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+
+
+@pytest.fixture
+def stage(stages: Stages, logged: list[Any]) -> Iterator[Stage]:
+    """The usual stage: one bot, `receive: stream`. Nothing may fail on it."""
+    yield from _clean(stages("stream"), logged)
+
+
+@pytest.fixture(params=["stream", "poll"])
+def either(request: pytest.FixtureRequest, stages: Stages, logged: list[Any]) -> Iterator[Stage]:
+    """The usual stage with each way of receiving: both must behave the same."""
+    yield from _clean(stages(request.param, receive=request.param), logged)
+
+
+def _clean(stage: Stage, logged: list[Any]) -> Iterator[Stage]:
+    yield stage
+    stage.everybody_leaves()
+    assert [line for line in logged if line["log_level"] in ("error", "critical")] == []
