@@ -344,7 +344,7 @@ def test_everything_else_is_recorded_by_name(event: str, extra: dict[str, Any], 
     ],
 )
 def test_a_url_of_another_host_is_refused_by_name(field: str) -> None:
-    with pytest.raises(HookInvalid, match="evil.example"):
+    with pytest.raises(HookInvalid, match=r"evil\.example"):
         read(user_message(**{field: "https://evil.example/api/botsdk/stream/x/1"}))
 
 
