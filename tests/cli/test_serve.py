@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.hooks.hook_payloads import BOT_ID, CLIENT_ID, SECRET, as_body, token, user_message
+
+FAR = 4_000_000_000.0
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+class Service:
+    """`botkit serve` as a process, on a free port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "bots").mkdir()
+        system = {
+            "type": "salesforce-miaw",
+            "organization_id": "00D000000000001",
+            "organization_base_url": "https://acme.my.salesforce.com",
+            "developer_name": "Acme",
+        }
+        bot = {
+            "version": 1,
+            "bot": {"id": BOT_ID, "name": "Acme"},
+            "kore": {"client_id": CLIENT_ID, "client_secret": SECRET, "callback_hosts": ["bots.kore.example", "127.0.0.1"]},
+            "agents": {"default": "salesforce", "systems": {"salesforce": system}},
+        }
+        server = {
+            "version": 1,
+            "server": {"prefix": "/botkit"},
+            "store": {"url": f"sqlite:///{folder / 'botkit.db'}"},
+            "security": {"insecure_http": True},
+            "bots": ["bots/*.yaml"],
+        }
+        (folder / "bots" / "acme.yaml").write_text(json.dumps(bot))
+        (folder / "botkit.yaml").write_text(json.dumps(server))
+        self.processes: list[subprocess.Popen[str]] = []
+        self.url = ""
+
+    def start(self, port: int = 0) -> subprocess.Popen[str]:
+        process = self.launch(port)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("BotKit listens on http://127.0.0.1:"), line
+        self.url = line.split()[-1]
+        until(self.answers, "it does not answer")
+        return process
+
+    def launch(self, port: int = 0) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "botkit", "serve", "--config", str(self.folder / "botkit.yaml"), "--port", str(port)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.processes.append(process)
+        return process
+
+    def answers(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/readyz", timeout=2).status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    def post(self, message: str = "hi", request_id: int = 1) -> int:
+        # Nobody listens on this port: what is to be sent on stays in the store.
+        base = f"http://127.0.0.1:9/api/botsdk/stream/{BOT_ID}"
+        urls = {"baseUrl": base, "sendUserMessageUrl": f"{base}/sendUserMessage/1", "sendBotMessageUrl": f"{base}/sendBotMessage/1"}
+        payload = user_message(message, request_id=request_id, **urls)
+        headers = {"token": token(expires=FAR)}
+        url = f"{self.url}/sdk/bots/{BOT_ID}/on_user_message"
+        return requests.post(url, data=as_body(payload), headers=headers, timeout=10).status_code
+
+    @property
+    def port(self) -> int:
+        return int(self.url.split(":")[2].split("/")[0])
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        connection = sqlite3.connect(self.folder / "botkit.db")
+        try:
+            return connection.execute(query).fetchall()
+        finally:
+            connection.close()
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    service = Service(tmp_path)
+    yield service
+    for process in service.processes:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate(timeout=30)
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_it_serves_hooks_at_the_printed_address(service: Service) -> None:
+    service.start()
+    assert service.url.endswith("/botkit")
+    assert service.post() == 200
+    assert requests.get(f"{service.url}/healthz", timeout=5).json() == {"status": "ok"}
+    assert requests.get(f"{service.url.removesuffix('/botkit')}/healthz", timeout=5).status_code == 404
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_in_good_order(service: Service, how: signal.Signals) -> None:
+    process = service.start()
+    assert service.post() == 200
+    process.send_signal(how)
+    assert process.wait(20) == 0
+    assert service.rows("SELECT value FROM meta WHERE name = 'stopped'") == [("yes",)]
+    assert len(service.rows("SELECT id FROM outbox")) == 1
+
+
+def test_killing_it_leaves_nobody_with_the_port_or_the_store(service: Service) -> None:
+    process = service.start()
+    (worker,) = children(process.pid)
+    assert service.post("before") == 200
+    process.kill()
+    process.wait(10)
+    until(lambda: not alive(worker), "the worker lives on")
+    service.start(service.port)
+    assert service.post("before") == 200
+    assert service.post("after", request_id=2) == 200
+    assert len(service.rows("SELECT id FROM outbox")) == 2
+    assert "botkit_uncertain_deliveries_total 1.0" in requests.get(f"{service.url}/metrics", timeout=5).text
+
+
+def test_it_starts_at_once_after_a_kill(service: Service) -> None:
+    process = service.start()
+    process.kill()
+    service.start()
+    assert service.post() == 200
+
+
+def test_a_worker_that_dies_ends_the_service(service: Service) -> None:
+    process = service.start()
+    (worker,) = children(process.pid)
+    os.kill(worker, signal.SIGKILL)
+    assert process.wait(20) != 0
+
+
+def test_a_port_in_use_is_said(service: Service) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        process = service.launch(taken.getsockname()[1])
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "cannot listen on 127.0.0.1" in said
+    assert "Traceback" not in said
+
+
+def test_a_store_in_use_is_said(service: Service) -> None:
+    service.start()
+    second = service.launch()
+    _, said = second.communicate(timeout=30)
+    assert second.returncode == 1
+    assert "BK-3001" in said
+    assert "Traceback" not in said
+
+
+def test_a_bad_configuration_is_said(service: Service) -> None:
+    (service.folder / "bots" / "acme.yaml").write_text("version: 1\n")
+    process = service.launch()
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "acme.yaml" in said
+    assert "Traceback" not in said
