@@ -22,6 +22,7 @@ from botkit.handoff.events import (
     BotMessage,
     Event,
     FromAgents,
+    MessageRefused,
     Noticed,
     OtherHook,
     PlatformSessionClosed,
@@ -91,6 +92,8 @@ def _of_session(rules: Rules, conversation: Conversation, event: Event) -> Decis
             return outcomes.session_started(conversation, session)
         case AgentsTook():
             return outcomes.agents_took(conversation, session, event)
+        case MessageRefused():
+            return outcomes.message_refused(rules, conversation, session, event)
         case RoutingKnown():
             return outcomes.routing_known(rules, conversation, session, event)
         case AgentsLost():

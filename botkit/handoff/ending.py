@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from botkit.handoff.conversation import AgentSession, Conversation, Instant
+from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Instant
 from botkit.handoff.decision import Decision, tell
 from botkit.handoff.effects import CancelTimer, ClearAgentSession, DropLane, Effect, EndSession, Note
 from botkit.handoff.rules import Rules
@@ -51,8 +51,12 @@ def end(
 
 
 def _undelivered(rules: Rules, session: AgentSession) -> Sequence[Effect]:
+    return give_back(rules, session, (*session.in_flight, *session.held))
+
+
+def give_back(rules: Rules, session: AgentSession, messages: Iterable[HeldMessage]) -> Sequence[Effect]:
     """What the user typed and nobody took is given back in so many words: nothing vanishes."""
-    lost = [held.text for held in (*session.in_flight, *session.held) if held.typed]
+    lost = [held.text for held in messages if held.typed]
     if not lost:
         return []
     return tell(rules, session, "messageNotDeliveredMessage", message=cut("\n".join(lost), QUOTED))

@@ -233,6 +233,14 @@ class AgentsTook(Happening):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRefused(Happening):
+    """SendToAgent was refused for good, and for this message alone: the session goes on without it."""
+
+    session_id: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingKnown(Happening):
     """AskRouting was answered. `searching`: another agent is being looked for; `over`: nobody is."""
 
@@ -290,6 +298,7 @@ Event = (
     | AccessGranted
     | SessionStarted
     | AgentsTook
+    | MessageRefused
     | RoutingKnown
     | AgentsLost
     | UserLost

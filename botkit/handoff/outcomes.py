@@ -20,12 +20,13 @@ from botkit.handoff.decision import (
     message_id,
 )
 from botkit.handoff.effects import AskRouting, ExtendRequest, StartSession
-from botkit.handoff.ending import end
+from botkit.handoff.ending import end, give_back
 from botkit.handoff.events import (
     AccessGranted,
     AgentsLost,
     AgentsTook,
     Loss,
+    MessageRefused,
     RoutingKnown,
     TimerFired,
     TranscriptLine,
@@ -83,6 +84,15 @@ def agents_took(conversation: Conversation, session: AgentSession, event: Agents
     """A message reached the agents' side."""
     rest = tuple(held for held in session.in_flight if held.message_id != event.message_id)
     return keep(conversation, replace(session, in_flight=rest))
+
+
+def message_refused(
+    rules: Rules, conversation: Conversation, session: AgentSession, event: MessageRefused
+) -> Decision:
+    """The agents' side does not take this one message (protocols/salesforce-miaw.md, 3.1: a 400 leaves the session fine)."""
+    refused = [held for held in session.in_flight if held.message_id == event.message_id]
+    rest = tuple(held for held in session.in_flight if held.message_id != event.message_id)
+    return keep(conversation, replace(session, in_flight=rest), *give_back(rules, session, refused))
 
 
 def routing_known(

@@ -21,6 +21,7 @@ from botkit.handoff.events import (
     BotMessage,
     Content,
     Event,
+    MessageRefused,
     MetaInfo,
     RoutingKnown,
     SessionStarted,
@@ -142,6 +143,11 @@ class Story:
     def took(self, message_id: str) -> Story:
         return self.happens(
             AgentsTook(**self._happening(), session_id=self.session.id, message_id=message_id)
+        )
+
+    def refused(self, message_id: str) -> Story:
+        return self.happens(
+            MessageRefused(**self._happening(), session_id=self.session.id, message_id=message_id)
         )
 
     def routing(self, status: Any) -> Story:

@@ -144,3 +144,18 @@ def test_every_message_id_is_a_lower_case_uuid_4():
 def test_the_talk_so_far_is_told_in_the_bots_language_where_the_users_is_not_known():
     story = Story(rules(language="de")).transfer(profile=UserProfile(language="xx"))
     assert story.granted(TranscriptLine(USER, "hallo")).sent[0].startswith(WORDS["de"]["heading"])
+
+
+def test_a_message_the_agents_side_refuses_is_given_back_and_the_session_goes_on():
+    story = Story().with_agent().user("one").user("two")
+    first, second = story.session.in_flight
+    story.refused(first.message_id)
+    assert len(story.told) == 1
+    assert "one" in story.told[0]
+    assert story.session.in_flight == (second,)
+
+
+def test_a_refused_transcript_is_not_given_back_to_the_user():
+    story = Story().transfer().granted(TranscriptLine(USER, "hi"))
+    assert story.refused(story.session.in_flight[0].message_id).told == []
+    assert story.session.in_flight == ()

@@ -140,6 +140,12 @@ class Handoffs(RuleBasedStateMachine):
     def agents_side_takes_the_oldest(self) -> None:
         self.step(self.story.took(self.story.session.in_flight[0].message_id))
 
+    @precondition(lambda self: self.live and self.story.session.in_flight != ())
+    @rule()
+    def agents_side_refuses_the_oldest(self) -> None:
+        self.step(self.story.refused(self.story.session.in_flight[0].message_id))
+        assert self.live
+
     @precondition(lambda self: self.live and self.story.session.access is not None)
     @rule(subject=AGENTS)
     def agent_joins(self, subject: str) -> None:
