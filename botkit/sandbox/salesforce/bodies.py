@@ -104,7 +104,7 @@ def parse(body: bytes, shape: type[T], *, unknown_properties: Literal["ignore", 
         parsed = msgspec.json.decode(body, type=shape)
         if unknown_properties == "refuse":
             _refuse_unknown(msgspec.json.decode(body), shape, "$")
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Refusal(400, f"Request body is not valid: {error}") from error
     return parsed
 

@@ -219,6 +219,8 @@ class Desk(Messaging):
         listed: bool = False,
     ) -> Entry:
         """Any event at all, such as one nobody has seen yet: clients have to ignore what they do not know."""
+        if not event.isprintable():
+            raise NotPossible("the name of an event is one line")
         return self.emit(
             self.conversation(conversation_id),
             event,

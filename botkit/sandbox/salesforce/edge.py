@@ -86,7 +86,10 @@ class Edge:
 
     def error(self, request: web.Request, refusal: Refusal) -> web.Response:
         """Spring's body on the event router, Salesforce's own elsewhere (protocol section 6)."""
+        headers = {} if refusal.retry_after is None else {"Retry-After": f"{refusal.retry_after:g}"}
         if request.path.startswith(EVENT_ROUTER):
+            if self._cloud.settings.event_router_errors == "text":
+                return web.Response(text=refusal.message, status=refusal.status, headers=headers)
             body = {
                 "timestamp": datetime.fromtimestamp(self._cloud.clock() / 1000, UTC).isoformat(),
                 "status": refusal.status,
@@ -96,7 +99,6 @@ class Edge:
             }
         else:
             body = {"message": refusal.message, self._cloud.settings.error_key: refusal.code}
-        headers = {} if refusal.retry_after is None else {"Retry-After": f"{refusal.retry_after:g}"}
         return web.json_response(body, status=refusal.status, headers=headers)
 
     def _http_error(self, request: web.Request, refusal: web.HTTPException) -> web.Response:

@@ -110,12 +110,10 @@ class Messaging(Conversing):
         conversation = self.owned(claims, conversation_id)
         known = {entry.identifier for entry in conversation.entries}
         for ack in acks:
-            kind = ack.entry_type.removesuffix("Acknowledgement")
-            if (
-                ack.conversation_entry_id in known
-                and conversation.receipts.get(ack.conversation_entry_id) != "Read"
-            ):
-                conversation.receipts[ack.conversation_entry_id] = kind
+            if ack.conversation_entry_id in known:
+                conversation.note_receipt(
+                    ack.conversation_entry_id, ack.entry_type.removesuffix("Acknowledgement")
+                )
         self.tell("acknowledged", conversation, receipts=[ack.conversation_entry_id for ack in acks])
 
     def agent_receipt(self, conversation: Conversation, message_id: str, *, kind: str) -> None:
@@ -133,7 +131,7 @@ class Messaging(Conversing):
             listed=False,
             related=[message_id],
         )
-        conversation.receipts[message_id] = kind
+        conversation.note_receipt(message_id, kind)
 
     def _check_message(self, message_id: str, developer_name: str) -> None:
         if not is_uuid(message_id):
@@ -157,6 +155,7 @@ class Messaging(Conversing):
                 "A new messaging session needs pre-chat: send isNewMessagingSession and routingAttributes",
             )
         conversation.attributes.update(attributes)
+        conversation.language = request.language or conversation.language
         self.start_session(conversation)
 
     def _speaker(self, conversation: Conversation, claims: Claims) -> tuple[Sender, str]:

@@ -77,7 +77,7 @@ class SalesforceSandboxSettings:
     ping_counts: bool = False
     stream_max_seconds: float | None = None
     expiry_ends_stream: bool = True
-    replay_window: int = 10_000
+    replay_window: int = 5_000
     visibility_strategy: str = ""
     # lifecycle (5)
     auto_assign: bool = True
@@ -95,5 +95,6 @@ class SalesforceSandboxSettings:
     inactive_response: str = ""
     # errors (6)
     error_key: Literal["errorCode", "code"] = "errorCode"
+    event_router_errors: Literal["json", "text"] = "json"
     retry_after_seconds: int | None = None
     cors_origins: tuple[str, ...] = ()

@@ -121,6 +121,13 @@ class Conversation:
     last_ms: int = 0
     closed_ms: int | None = None
 
+    def note_receipt(self, entry_id: str, kind: str) -> None:
+        """An entry was delivered or read; Read is final."""
+        if self.receipts.get(entry_id) != "Read":
+            self.receipts[entry_id] = kind
+        while len(self.receipts) > KEPT_ENTRIES:
+            del self.receipts[next(iter(self.receipts))]
+
     @property
     def session(self) -> Session:
         """The newest session; create makes the first one."""

@@ -116,6 +116,7 @@ SWITCHES = (
     Switch("agent_end_response", "Automated response when an agent ended; empty: none", "A", "5"),
     Switch("inactive_response", "Automated response when the session became inactive; empty: none", "A", "5"),
     Switch("error_key", "Name of the error code in bodies: `errorCode` or `code`", "C", "6"),
+    Switch("event_router_errors", "Errors of the event router: Spring's `json`, or plain `text`", "B", "6"),
     Switch("retry_after_seconds", "Retry-After of rate limits' 429; none: no header", "C", "6"),
     Switch("cors_origins", "Origins let in; none given: any", "A", "4.1"),
 )

@@ -145,6 +145,15 @@ async def test_an_agent_sends_a_file_that_can_be_fetched(chat):
     assert await answer.read() == b"%PDF-1.4 invoice"
 
 
+async def test_an_agent_sends_a_file_of_some_megabytes(chat):
+    client, act = chat
+    data = b"x" * 4_000_000
+    file = {"name": "big.txt", "mimeType": "text/plain", "base64": base64.b64encode(data).decode()}
+    assert (await act("say", agent="Jane Doe", file=file))[0] == 200
+    answer = await client.http.get((await newest(client))["staticContent"]["attachments"][0]["url"])
+    assert len(await answer.read()) == len(data)
+
+
 async def test_an_agent_sends_any_content_at_all(chat):
     client, act = chat
     raw = {"messageType": "StaticContentMessage", "staticContent": {"formatType": "Hologram", "text": "boo"}}
