@@ -49,7 +49,7 @@ async def start() -> AsyncIterator[Start]:
             cloud.core.subscription = Subscription(host=host, events=cloud.core.subscription.events)
             stack.push_async_callback(botkit_runner.cleanup)
             stack.push_async_callback(runner.cleanup)
-            stack.push_async_callback(botkit.settle)
+            stack.push_async_callback(botkit.stop)
             return Platform(cloud, cloud.base_url, botkit, clock, wire, bus, http)
 
         yield start_one

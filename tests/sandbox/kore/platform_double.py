@@ -122,6 +122,11 @@ class StubBotKit:
         await until(lambda: len(self.of(event)) >= number)
         return self.of(event)[number - 1]
 
+    async def stop(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
     async def settle(self) -> None:
         for task in list(self.tasks):
             await task

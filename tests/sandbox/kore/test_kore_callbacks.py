@@ -191,6 +191,25 @@ async def test_an_override_wins_over_the_message(platform: Platform) -> None:
     assert platform.cloud.user(hook.body["channel"]["from"]).messages[-1].text == "the override"
 
 
+async def test_an_override_that_is_no_template_is_shown_as_it_is(platform: Platform) -> None:
+    hook = await greeted(platform)
+    body = json.dumps({"type": "template", "payload": {"template_type": "live_agent", "text": "Hi"}})
+    override = {"isTemplate": False, "body": body}
+    await platform.botkit.call("sendUserMessageUrl", hook, overrideMessagePayload=override)
+    assert platform.cloud.user(hook.body["channel"]["from"]).messages[-1].text == body
+
+
+async def test_reset_bot_in_the_middle_of_a_dialog_leaves_the_rest_unsaid(platform: Platform) -> None:
+    async def reset_first(hook: Hook) -> None:
+        await platform.botkit.call("resetBotUrl", hook)
+        await platform.botkit.pass_on(hook)
+
+    platform.botkit.react["on_bot_message"] = reset_first
+    user = platform.cloud.add_user()
+    await platform.says(user, "hello")
+    assert len(platform.botkit.of("on_bot_message")) == 1
+
+
 @pytest.mark.parametrize("body", [{}, {"message": ""}, {"message": None, "overrideMessagePayload": None}])
 async def test_a_message_without_text_shows_nothing(platform: Platform, body: dict[str, Any]) -> None:
     hook = await greeted(platform)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ import pytest
 from botkit.sandbox.kore import BotExport
 from botkit.sandbox.kore.bot import bot_of
 from botkit.sandbox.kore.script import ScriptError, run_script
-from botkit.sandbox.kore.understanding import Pattern, dialog_meant, normalised
+from botkit.sandbox.kore.understanding import Pattern, Utterance, dialog_meant, normalised
 from tests.sandbox.kore.platform_double import SAMPLE, Hook, Platform, Start
 
 BOT = bot_of(SAMPLE)
@@ -69,6 +70,18 @@ def test_what_was_not_taught_is_not_understood(text: str) -> None:
 
 def test_a_user_of_another_language_is_understood_in_the_language_the_bot_knows() -> None:
     assert dialog_meant(BOT, "where is my order", "de") is not None
+
+
+def test_what_is_as_close_to_one_dialog_as_to_another_is_not_understood() -> None:
+    taught = SimpleNamespace(
+        utterances=(
+            Utterance("dg-pay", "en", normalised("pay my bill")),
+            Utterance("dg-see", "en", normalised("see my bill")),
+        ),
+        patterns=(),
+    )
+    assert dialog_meant(taught, "pay the my bill", "en") == "dg-pay"
+    assert dialog_meant(taught, "my bill", "en") is None
 
 
 def test_a_pattern_wants_its_words_in_order() -> None:
@@ -127,6 +140,15 @@ async def test_session_variables_outlive_the_dialog(platform: Platform) -> None:
     meta = context["session"]["BotUserSession"]["miawMetaInfo"]
     assert meta["preChatInfo"]["Order_Number"] == "48213"
     assert "orderStatus" not in context
+
+
+async def test_user_session_variables_outlive_the_session(start: Start) -> None:
+    platform = await start(bot=changed(SetHandoffInfo='UserSession.put("tier", "gold", 60);'))
+    user = await platform.handed_over()
+    platform.cloud.time_out(user)
+    await platform.says(user, "hello")
+    context = platform.botkit.of("on_user_message")[-1].body["context"]
+    assert context["session"]["UserSession"] == {"tier": "gold"}
 
 
 async def test_the_page_s_two_scripts_pasted_one_after_the_other_lose_the_first(start: Start) -> None:
