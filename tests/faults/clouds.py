@@ -1,0 +1,242 @@
+"""Both emulated clouds in a thread of their own, with the tests' hands on everything users and agents do and see."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+
+from botkit.sandbox.kore.faults import Fault as KoreFault
+from botkit.sandbox.salesforce.faults import Fault as SalesforceFault
+from botkit.sandbox.server import Sandbox
+
+T = TypeVar("T")
+PATIENCE_SECONDS = 15.0
+JANE, OMAR = "Jane Doe", "Omar Haddad"
+END_WORD = "endagentchat"
+CLOSED = "Your conversation with the agent has ended."
+UNREACHABLE = "our agents cannot be reached"
+EXPIRED = "has timed out"
+
+
+def until(what: str, seen: Callable[[], T], *, seconds: float = PATIENCE_SECONDS) -> T:
+    """Wait for a condition, and give what it gave."""
+    deadline = time.monotonic() + seconds
+    while not (found := seen()):
+        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain until {what}"
+        time.sleep(0.01)
+    return found
+
+
+class Clouds:
+    """A sandbox on its own loop. `do` runs something there; everything else is made of it."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="clouds", daemon=True)
+        self._thread.start()
+        self.sandbox = self._make()
+        self.numbers = iter(range(1, 100_000))
+
+    def _make(self) -> Sandbox:
+        async def make() -> Sandbox:
+            sandbox = Sandbox(0)
+            await sandbox.start()
+            return sandbox
+
+        return asyncio.run_coroutine_threadsafe(make(), self.loop).result(PATIENCE_SECONDS)
+
+    def do(self, action: Callable[[], T]) -> T:
+        """Run it on the sandbox's loop."""
+
+        async def run() -> T:
+            return action()
+
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(PATIENCE_SECONDS)
+
+    def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(self.sandbox.stop(), self.loop).result(PATIENCE_SECONDS)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(PATIENCE_SECONDS)
+        self.loop.close()
+
+    # --- what goes wrong
+
+    def kore_fails(self, **how: Any) -> None:
+        """Exactly this goes wrong at Kore; without arguments nothing does."""
+        self.do(lambda: self.sandbox.kore.set_faults([KoreFault(**how)] if how else []))
+
+    def salesforce_fails(self, kind: str, **how: Any) -> None:
+        """This goes wrong at Salesforce, besides what does already."""
+        fault = msgspec.convert({"kind": kind, **how}, SalesforceFault)
+        self.do(lambda: self.sandbox.salesforce.inject(fault))
+
+    def salesforce_recovers(self) -> None:
+        self.do(lambda: self.sandbox.salesforce.faults.clear())
+
+    def configure(self, **switches: Any) -> None:
+        self.do(lambda: self.sandbox.salesforce.configure(switches))
+
+    def well_again(self) -> None:
+        """As at the beginning, whatever a test left."""
+        self.kore_fails()
+        self.salesforce_recovers()
+
+    def subscribe(self, url: str) -> None:
+        """Hooks go there."""
+        events = ["onMessage", "onEvent", "onAgentTransfer"]
+        self.do(lambda: self.sandbox.kore.subscribe(url, events))  # type: ignore[arg-type]
+
+    # --- what was seen on the wire
+
+    def requests(self, label: str, *, target: str = "salesforce") -> list[Any]:
+        """Exchanges of this name, oldest first."""
+        entries = self.do(lambda: list(self.sandbox.wire.entries))
+        return [entry for entry in entries if entry.label == label and entry.target == target]
+
+    def answers_to(self, text: str) -> list[tuple[int | None, float]]:
+        """Status and milliseconds of every on_user_message that carried this text; None: no answer."""
+        return [
+            (hook.status, hook.duration_ms or 0.0)
+            for hook in self.requests("on_user_message", target="botkit")
+            if json.loads(hook.request_body).get("message") == text
+        ]
+
+    def new_user(self, *, language: str = "en") -> Talk:
+        number = next(self.numbers)
+        email = f"ada.{number}.{id(self)}@example.com"
+        user = self.do(
+            lambda: self.sandbox.kore.add_user(name=f"Ada Lovelace{number}", email=email, language=language)
+        )
+        return Talk(self, user.id, email)
+
+
+@dataclass
+class Talk:
+    """One user of the bot, and the conversation with the agents when there is one."""
+
+    clouds: Clouds
+    user_id: str
+    email: str
+    conversation_id: str = ""
+    typed: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    # --- doing
+
+    def types(self, text: str) -> None:
+        """The user says something; comes back when the platform has had its answer to the hook."""
+        kore = self.clouds.sandbox.kore
+        self.clouds.do(lambda: kore.say(kore.user(self.user_id), text))
+        self.typed.append(text)
+        until(f"the hook of {text!r} is answered", lambda: self.clouds.answers_to(text))
+
+    def asks_for_an_agent(self) -> None:
+        """Says so, and waits for nothing but the hook's answer."""
+        self.types("talk to an agent")
+        self.typed.clear()
+        until("agent mode is on", lambda: self.agent_mode)
+
+    def reaches_the_agents(self) -> None:
+        """A conversation stands on the agents' side, and the transcript is in it."""
+        self.conversation_id = until("a conversation reaches the agents", lambda: self._found())
+        until("the transcript arrives", lambda: self._entries())
+
+    def waits(self) -> None:
+        self.asks_for_an_agent()
+        self.reaches_the_agents()
+
+    def talks(self) -> None:
+        """An agent has accepted, and the user knows."""
+        self.waits()
+        self.accepted()
+
+    def accepted(self, agent: str = JANE) -> None:
+        self.agents("accept", agent)
+        self.hears(f"{agent} has joined")
+
+    def agents(self, what: str, *args: Any, **more: Any) -> Any:
+        """An agent does something: a method of the emulated Salesforce's desk."""
+        method = getattr(self.clouds.sandbox.salesforce, what)
+        return self.clouds.do(lambda: method(self.conversation_id, *args, **more))
+
+    def agent_says(self, text: str, agent: str = JANE) -> None:
+        self.agents("agent_says", agent, text)
+        self.said.append(text)
+
+    # --- seeing
+
+    @property
+    def user(self) -> Any:
+        kore = self.clouds.sandbox.kore
+        return self.clouds.do(lambda: kore.user_snapshot(kore.user(self.user_id)))
+
+    @property
+    def agent_mode(self) -> bool:
+        return bool(self.user["agentMode"])
+
+    @property
+    def conversation(self) -> Any:
+        salesforce = self.clouds.sandbox.salesforce
+        shown = self.clouds.do(lambda: salesforce.state()["conversations"])
+        return next(one for one in shown if one["id"] == self.conversation_id)
+
+    @property
+    def status(self) -> str:
+        return str(self.conversation["status"])
+
+    def shown(self) -> list[str]:
+        """What the user was shown by agents, in order."""
+        return [one["text"] for one in self.user["messages"] if one["from"] == "agent"]
+
+    def told(self) -> list[str]:
+        """What BotKit itself told the user, in order."""
+        return [one["text"] for one in self.user["messages"] if one["from"] == "botkit"]
+
+    def arrived(self) -> list[str]:
+        """What the agents got of what the user typed, in order; the transcript before it left out."""
+        return self._entries()[1:]
+
+    def hears(self, part: str, *, seconds: float = PATIENCE_SECONDS) -> None:
+        """BotKit tells the user this."""
+        until(f"the user is told {part!r}", lambda: any(part in text for text in self.told()), seconds=seconds)
+
+    def both_sides_have_everything(self, *, seconds: float = PATIENCE_SECONDS) -> None:
+        """Everything typed and said has arrived: each once, in order."""
+        until("all that was typed arrives", lambda: len(self.arrived()) >= len(self.typed), seconds=seconds)
+        until("all that was said is shown", lambda: len(self.shown()) >= len(self.said), seconds=seconds)
+        assert self.arrived() == self.typed
+        assert self.shown() == self.said
+
+    def is_the_bots_again(self, *, seconds: float = PATIENCE_SECONDS) -> None:
+        until("the user is given back to the bot", lambda: not self.agent_mode, seconds=seconds)
+
+    def _found(self) -> str:
+        mine = self.clouds.do(
+            lambda: [
+                one.id
+                for one in self.clouds.sandbox.salesforce.conversations.values()
+                if one.attributes.get("_email") == self.email
+            ]
+        )
+        assert len(mine) < 2, "a second conversation was opened beside the first"
+        return mine[0] if mine else ""
+
+    def _entries(self) -> list[str]:
+        return [entry["text"] for entry in self.conversation["transcript"] if entry["role"] == "EndUser"]
+
+
+@contextmanager
+def running_clouds() -> Iterator[Clouds]:
+    clouds = Clouds()
+    try:
+        yield clouds
+    finally:
+        clouds.close()

@@ -1,0 +1,195 @@
+"""BotKit between the clouds: as a kit in this process, quick to start and to look into, or as the real `botkit serve`."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from botkit.app import BotKit, create_app
+from botkit.config.load import load
+from botkit.sandbox.service import write_configuration
+from tests.faults.clouds import Clouds, until
+
+START_SECONDS = 20.0
+
+
+def configuration(
+    folder: Path,
+    clouds: Clouds,
+    *,
+    receive: str = "stream",
+    salesforce_url: str = "",
+    changes: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Path:
+    """Both YAML files, with retries quick enough for a test; `changes` go into the bot's file, by section."""
+    addresses = dict(clouds.sandbox.addresses())
+    if salesforce_url:
+        addresses["salesforce_url"] = salesforce_url
+    path = write_configuration(folder, addresses, port=8003, receive=receive)
+    bot_file = folder / "bots" / "acme.yaml"
+    bot = yaml.safe_load(bot_file.read_text())
+    bot["agents"]["systems"]["salesforce"] |= {"poll_interval": "100ms", "timeout": "1s"}
+    bot["kore"]["timeout"] = "1s"
+    bot["delivery"] = {"give_up_after": "1m", "first_retry": "50ms", "slowest_retry": "400ms"}
+    for section, values in (changes or {}).items():
+        bot[section] = {**bot.get(section, {}), **values}
+    bot_file.write_text(yaml.safe_dump(bot))
+    return path
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Nothing."""
+
+
+class InProcess:
+    """A kit behind a small WSGI server of this process. `restart` is the orderly way."""
+
+    def __init__(self, configuration: Path, clouds: Clouds) -> None:
+        self._configuration = configuration
+        self.kit: BotKit
+        self._app: Any = None
+        self._server: BaseWSGIServer = make_server(
+            "127.0.0.1", 0, self._answer, threaded=True, request_handler=_Quiet
+        )
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=lambda: self._server.serve_forever(0.02), name="hooks", daemon=True)
+        self._thread.start()
+        clouds.subscribe(self.url)
+
+    def __enter__(self) -> InProcess:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kit.close()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def start(self) -> None:
+        app = create_app(load(self._configuration))
+        self.kit = app.extensions["botkit"][0]
+        self.kit.start()
+        self._app = app
+
+    def restart(self) -> None:
+        self.kit.close()
+        self.start()
+
+    def metric(self, name: str) -> float:
+        """The sum over all labels of one metric."""
+        return metric(self.kit.telemetry.exposition().decode(), name)
+
+    def _answer(self, environ: Any, start_response: Any) -> Any:
+        return self._app(environ, start_response)
+
+
+class Process:
+    """`botkit serve` as a process that can be killed. The first start takes a free port, later ones the same."""
+
+    def __init__(self, configuration: Path, clouds: Clouds) -> None:
+        self._configuration = configuration
+        self._clouds = clouds
+        self._log = configuration.parent / "serve.log"
+        self._port = 0
+        self.uncertain = 0.0
+        """What all processes so far have counted in botkit_uncertain_deliveries_total."""
+        self.process: subprocess.Popen[bytes]
+
+    def __enter__(self) -> Process:
+        self.start()
+        self._clouds.subscribe(self.url)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+        self.process.wait(START_SECONDS)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Start it, wait until it is ready, and note what it is uncertain of."""
+        self.spawn()
+        until("botkit serve is ready", self.ready, seconds=START_SECONDS)
+        self.uncertain += self.metric("botkit_uncertain_deliveries_total")
+
+    def spawn(self) -> None:
+        """Start it and know its port; it may not be ready."""
+        command = [sys.executable, "-m", "botkit", "serve", "--config", str(self._configuration)]
+        before = self._log.stat().st_size if self._log.exists() else 0
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, "--port", str(self._port)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        if not self._port:
+            said = until("it says where it listens", lambda: self._said(before), seconds=START_SECONDS)
+            self._port = int(said[1])
+
+    def ready(self) -> bool:
+        assert self.process.poll() is None, f"botkit serve ended: {self._log.read_text()[-2000:]}"
+        try:
+            return requests.get(f"{self.url}/readyz", timeout=2).ok
+        except requests.RequestException:
+            return False
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(START_SECONDS)
+
+    def kill_and_restart(self) -> None:
+        self.kill()
+        self.start()
+
+    def workers(self) -> list[int]:
+        """Process ids of what `botkit serve` has started."""
+        return children_of(self.process.pid)
+
+    def metric(self, name: str) -> float:
+        return metric(requests.get(f"{self.url}/metrics", timeout=5).text, name)
+
+    def _said(self, offset: int) -> re.Match[str] | None:
+        return re.search(r"listens on http://127\.0\.0\.1:(\d+)", self._log.read_text()[offset:])
+
+
+def children_of(pid: int) -> list[int]:
+    """Living children of a process."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # It ended while we looked.
+        if int(fields[1]) == pid and fields[0] != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process that is not ours to wait for still runs."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def metric(exposition: str, name: str) -> float:
+    """The sum of a metric's samples in Prometheus' text form."""
+    lines = [line for line in exposition.splitlines() if re.match(rf"{name}(\{{|\s)", line)]
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
