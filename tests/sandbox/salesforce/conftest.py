@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -244,9 +245,8 @@ class Salesforce:
         return client
 
     async def control(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        async with self.http.request(
-            method, f"{self.control_url}/sandbox/salesforce/{path}", json=body
-        ) as response:
+        url, data = f"{self.control_url}/sandbox/salesforce/{path}", io.BytesIO(json.dumps(body).encode())
+        async with self.http.request(method, url, data=data) as response:
             return response.status, await response.json()
 
 
