@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -57,6 +57,7 @@ class Clouds:
         self.sandbox = Sandbox(0, bot_folder=bot_folder)
         asyncio.run_coroutine_threadsafe(self.sandbox.start(), self._loop).result(30)
         self.kore, self.salesforce, self.wire = self.sandbox.kore, self.sandbox.salesforce, self.sandbox.wire
+        self._as_usual = self.kore.core.settings, self.salesforce.settings
 
     def do(self, action: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Call `action` on the clouds' loop and wait for its result."""
@@ -72,7 +73,8 @@ class Clouds:
         return result.result(30)
 
     def calm(self) -> None:
-        """Nothing goes wrong any more."""
+        """Nothing goes wrong or is unusual any more."""
+        self.kore.core.settings, self.salesforce.settings = self._as_usual
         self.do(self.kore.set_faults, [])
         self.do(self.salesforce.faults.clear)
 
@@ -161,7 +163,7 @@ class Stage:
         return person
 
     def everybody_leaves(self) -> None:
-        """End what a test has left open, so that nothing is polled or listened to for ever."""
+        """End what a test has left open, so that nothing is polled or listened to for ever; all switches as before."""
         self.clouds.calm()
         for person in self._people:
             for case in person.cases():
@@ -403,11 +405,3 @@ class Case:
 
     def status(self) -> str:
         return self.stage.clouds.do(lambda: self.conversation.stage)
-
-    def entries(self, *statuses: str) -> Sequence[str]:
-        """Session states the conversation went through."""
-        return [
-            str(entry.payload["sessionStatus"])
-            for entry in self.stage.clouds.do(lambda: list(self.conversation.entries))
-            if entry.entry_type == "SessionStatusChanged"
-        ]

@@ -236,7 +236,7 @@ def test_only_the_current_session_is_told(stage: Stage) -> None:
 
 @pytest.mark.parametrize(
     ("language", "heading"),
-    [("de", "Bisheriger Verlauf"), ("ja", "会話"), ("xx", "onversation")],
+    [("de", "Bisheriges Gespräch"), ("ja", "会話"), ("xx", "onversation")],
 )
 def test_the_story_has_a_heading_in_the_users_language(stage: Stage, language: str, heading: str) -> None:
     ada = stage.person(language=language)

@@ -9,7 +9,7 @@ import pytest
 
 from botkit.handoff.translations import MESSAGES
 from tests.scenarios.conftest import Stages
-from tests.scenarios.stage import JANE, Stage
+from tests.scenarios.stage import END_WORD, JANE, Stage
 
 LIKE_THE_PAGE = json.loads(
     (Path(__file__).parent.parent / "config" / "responses_like_the_page.json").read_text(encoding="utf-8")
@@ -17,14 +17,13 @@ LIKE_THE_PAGE = json.loads(
 
 
 def _greeted(stage: Stage, language: str) -> list[str]:
-    """What BotKit says to a user of this language, from the transfer to the joining of an agent."""
+    """What BotKit says to a user of this language, from the transfer to the end."""
     user = stage.person(language=language)
     case = user.asks_for_an_agent()
     case.accepted_by(JANE)
     case.told_by(JANE, "here I am")
     user.hears("here I am")
-    case.ended_by(JANE)
-    user.is_with_the_bot()
+    user.says(END_WORD)
     user.talks_to_the_bot_again()
     return user.told(by="botkit")
 
@@ -78,16 +77,17 @@ def test_an_unknown_language_gets_the_bots_default_one(stages: Stages) -> None:
     assert _greeted(stage, "sw") == _expected("fr")
 
 
-def test_the_pages_json_of_fifteen_languages_is_used_as_pasted(stages: Stages) -> None:
+@pytest.mark.parametrize("language", LIKE_THE_PAGE)
+def test_the_pages_json_of_fifteen_languages_is_used_as_pasted(stages: Stages, language: str) -> None:
     stage = stages("pasted", bot={"handoff": {"responses": LIKE_THE_PAGE}})
+    words = LIKE_THE_PAGE[language]
     assert len(LIKE_THE_PAGE) == 15
-    for language, words in LIKE_THE_PAGE.items():
-        assert _greeted(stage, language) == [
-            words["lookingForAgentMessage"],
-            words["endChatFromUserInstruction"],
-            words["agentJoinedMessage"],
-            words["conversationClosedMessage"],
-        ]
+    assert _greeted(stage, language) == [
+        words["lookingForAgentMessage"],
+        words["endChatFromUserInstruction"],
+        words["agentJoinedMessage"],
+        words["conversationClosedMessage"],
+    ]
 
 
 def test_one_message_of_one_language_can_be_changed_and_the_rest_stays(stages: Stages) -> None:
