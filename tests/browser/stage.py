@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -60,7 +61,7 @@ def running_demo() -> Iterator[str]:
         _until_ready(process, f"http://127.0.0.1:{port + 2}/readyz")
         yield f"http://127.0.0.1:{port}/"
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # Ctrl-C, so that the demo stops its service too
         try:
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:

@@ -5,20 +5,18 @@ import { clock, webLink } from "./words.js";
 
 const LONG_LINES = 9;
 const LONG_CHARACTERS = 460;
-const FRESH_MS = 3000;
 const LINK = /\[([^\]\n]{1,200})\]\((https?:\/\/[^\s)]{1,2000})\)|https?:\/\/[^\s<>"']{1,2000}[^\s<>"'.,;:!?)\]]/g;
 
 /**
- * @param {object} said `{kind: "mine"|"theirs"|"event", voice, name, at_ms, joined, text, link, files, choices}`
+ * @param {object} said `{kind: "mine"|"theirs"|"event", voice, name, at_ms, joined, receipt, text, link, files, choices}`
  * @param {(choice) => void} [choose] when given, choices are buttons that call it
  */
 export function bubble(said, choose) {
-  const fresh = Date.now() - said.at_ms < FRESH_MS ? "fresh" : "";
   const joined = said.joined ? "joined" : "";
   return h(
     "div",
-    { class: `said ${said.kind} ${said.voice ?? ""} ${fresh} ${joined}`, "data-testid": "message", "data-voice": said.voice },
-    said.kind === "event" ? null : h("div", { class: "by" }, h("b", { dir: "auto" }, said.name ?? ""), clock(said.at_ms)),
+    { class: `said ${said.kind} ${said.voice ?? ""} ${joined}`, "data-testid": "message", "data-voice": said.voice },
+    said.kind === "event" ? null : h("div", { class: "by" }, h("b", { dir: "auto" }, said.name ?? ""), [clock(said.at_ms), said.receipt].filter(Boolean).join(" · ")),
     h("div", { class: "bubble" }, body(said)),
     said.choices?.length ? choices(said.choices, choose) : null,
   );

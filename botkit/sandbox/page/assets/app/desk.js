@@ -173,7 +173,7 @@ function refreshPreChat({ id, attributes = {} }) {
   refresh(summary, [id, fields.length], () => ["Pre-chat ", h("span", {}, `${fields.length} fields from the bot`)]);
   refresh(list, [id, fields], () =>
     fields.map(([name, value]) =>
-      h("div", { "data-testid": "prechat-field", "data-name": name }, h("dt", { title: name }, name), h("dd", { dir: "auto" }, String(value))),
+      h("div", { "data-testid": "prechat-field", "data-name": name }, h("dt", { title: name }, name), h("dd", { dir: "auto", title: String(value) }, String(value))),
     ),
   );
 }
@@ -193,7 +193,8 @@ function shape(entry, before, customer) {
   const mine = entry.role === "Agent";
   return {
     at_ms: entry.at_ms,
-    joined,
+    joined: joined && !entry.receipt,
+    receipt: mine ? entry.receipt : null,
     kind: mine ? "mine" : "theirs",
     voice: mine ? "agent-own" : entry.automated ? "system" : "user",
     name: entry.role === "EndUser" ? customer : entry.name || "Salesforce",

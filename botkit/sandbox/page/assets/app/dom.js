@@ -27,7 +27,8 @@ export const byId = (id) => document.getElementById(id);
 
 /**
  * Make `container` show `items` in order, touching only what changed: focus, scroll position and what a screen reader
- * has already announced stay as they are. `make(item, previousItem)` builds an item's element.
+ * has already announced stay as they are. `make(item, previousItem)` builds an item's element; one that was not there
+ * before gets the class `fresh`, unless the whole container is new.
  */
 export function reconcile(container, items, key, make) {
   const known = container.shown ?? new Map();
@@ -39,6 +40,7 @@ export function reconcile(container, items, key, make) {
     let entry = known.get(id);
     if (!entry || entry.print !== print) {
       const element = make(item, items[index - 1] ?? null);
+      if (!entry && container.shown) element.classList.add("fresh");
       if (entry) replaceKeepingFocus(entry, element, () => (cursor = cursor === entry.element ? element : cursor));
       entry = { element, print };
     }

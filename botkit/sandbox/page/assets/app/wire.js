@@ -6,6 +6,7 @@ import { get, remove, trying } from "./talk.js";
 import { exactClock } from "./words.js";
 
 const ROWS = 400;
+const QUIET = /typing|client_event|acknowledge|ACKNOWLEDGEMENT/i;
 const PLACES = { kore: 0, botkit: 1, salesforce: 2 };
 const NAMES = { kore: "Kore XO", botkit: "BotKit", salesforce: "Salesforce" };
 
@@ -97,7 +98,7 @@ function hop(entry, fresh) {
   const row = h(
     "li",
     {
-      class: `hop from-${entry.source} ${side} ${way} ${entry.status === null ? "event" : ""} ${/typing/i.test(entry.label) ? "quiet" : ""} ${fresh ? "fresh" : ""}`,
+      class: `hop from-${entry.source} ${side} ${way} ${entry.status === null ? "event" : ""} ${QUIET.test(entry.label) ? "quiet" : ""} ${fresh ? "fresh" : ""}`,
       "data-testid": "wire-row", "data-label": entry.label, "data-source": entry.source, "data-target": entry.target, "data-status": entry.status,
       "data-words": `${entry.label} ${entry.method} ${entry.path} ${entry.status ?? "event"} ${entry.source} ${entry.target}`.toLowerCase(),
     },
