@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from botkit.errors import LedgerError
 from botkit.handoff.conversation import Conversation
 from botkit.handoff.effects import AgentEffect, OutboundEffect, PlatformEffect
 
@@ -26,8 +27,17 @@ def conversation_to_json(conversation: Conversation) -> bytes:
 
 
 def conversation_from_json(data: bytes) -> Conversation:
-    """The inverse. Fields added since the row was written get their defaults."""
-    return _decode_conversation(data)
+    """The inverse. Fields added since the row was written get their defaults.
+
+    Raises:
+        LedgerError: the row is of another version, or damaged.
+    """
+    try:
+        return _decode_conversation(data)
+    except msgspec.MsgspecError as error:
+        raise LedgerError(
+            "a conversation in the store cannot be read; was it written by another version?"
+        ) from error
 
 
 def names_to_json(names: frozenset[str]) -> bytes:
@@ -48,10 +58,14 @@ def effect_from_json(kind: str, data: bytes) -> OutboundEffect:
     """The inverse.
 
     Raises:
-        KeyError: a kind this version does not know.
-        msgspec.ValidationError: fields that do not fit the kind.
+        LedgerError: the row is of another version, or damaged.
     """
-    effect: OutboundEffect = _decoder(kind).decode(data)
+    try:
+        effect: OutboundEffect = _decoder(kind).decode(data)
+    except (KeyError, msgspec.MsgspecError) as error:
+        raise LedgerError(
+            f"a {kind} in the store cannot be read; was it written by another version?"
+        ) from error
     return effect
 
 

@@ -31,6 +31,8 @@ MOST_QUEUED = 20_000
 """More inputs than this wait only when the disk has stopped; refusing is then better than growing."""
 MOST_IN_BATCH = 256
 _PROBE_SECONDS = 1.0
+_NOT_THE_STORES_FAULT = (sqlite3.Error, ValueError, OverflowError)
+"""What writing raises for a value SQLite cannot take; its own troubles are OperationalErrors, caught before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,22 +230,45 @@ class SqliteLedger:
         return [first, *(get() for _ in range(min(self._queue.qsize(), MOST_IN_BATCH - 1)))]
 
     def _commit(self, queued: list[_Queued]) -> None:
-        writer = self._connection()
         wanted = [one for one in queued if one[1].set_running_or_notify_cancel()]
+        try:
+            self._commit_together(wanted)
+        except _NOT_THE_STORES_FAULT as error:
+            # One of them cannot be written at all (half a character, a number beyond SQLite's) and must not take
+            # the others along.
+            self._roll_back()
+            log.error("a commit of %d inputs is not writable: %s", len(wanted), where(error))
+            for one in wanted:
+                self._commit_alone(one)
+
+    def _commit_alone(self, one: _Queued) -> None:
+        try:
+            self._commit_together([one])
+        except _NOT_THE_STORES_FAULT as error:
+            self._roll_back()
+            one[1].set_exception(error)
+
+    def _commit_together(self, wanted: list[_Queued]) -> None:
+        writer = self._connection()
         keys = [_key(given) for given, _ in wanted]
         batch = Batch(self._decide, self._remembered, self._ids)
         done: list[tuple[Future[Committed], Committed]] = []
+        failed: list[tuple[Future[Committed], Exception]] = []
+        news: list[Committed] = []
         try:
             seen = statements.seen(writer, [key for key in keys if key])
             for (given, future), key in zip(wanted, keys, strict=True):
                 try:
-                    done.append((future, batch.take(given, key, seen=key in seen)))
+                    committed = batch.take(given, key, seen=key in seen)
+                    done.append((future, committed))
+                    if given.event is not None and not committed.duplicate:
+                        news.append(committed)
                 except Exception as error:  # noqa: BLE001 - the rules' own mistake: that input alone fails, and says so
                     log.error("the rules failed on a %s: %s", type(given.event).__name__, where(error))
-                    future.set_exception(error)
+                    failed.append((future, error))
             self.depth += batch.write(writer)
-        except sqlite3.Error as error:
-            self._give_up(writer, [future for _, future in wanted], error)
+        except sqlite3.OperationalError as error:
+            self._give_up([future for _, future in wanted], error)
             return
         batch.apply()
         for conversation_id, (hook, _) in batch.payloads.items():
@@ -251,28 +276,26 @@ class SqliteLedger:
         self._healthy = True
         for future, committed in done:
             future.set_result(committed)
-        self._tell(
-            [
-                committed
-                for _, committed in done
-                if committed.items or committed.inner or not committed.duplicate
-            ]
-        )
+        for future, mistake in failed:
+            future.set_exception(mistake)
+        self._tell(news)
 
-    def _give_up(
-        self, writer: sqlite3.Connection, futures: list[Future[Committed]], error: sqlite3.Error
-    ) -> None:
-        """The transaction failed: nothing of it is durable, and memory is as it was."""
+    def _give_up(self, futures: list[Future[Committed]], error: sqlite3.Error) -> None:
+        """The store is in trouble: nothing of the transaction is durable, and memory is as it was."""
         self._healthy = False
         log.error("the store did not commit %d inputs: %s", len(futures), error)
+        self._roll_back()
+        for future in futures:
+            future.set_exception(_because("the store did not commit; look at its disk", error))
+
+    def _roll_back(self) -> None:
+        writer = self._connection()
         try:
             if writer.in_transaction:
                 writer.execute("ROLLBACK")
-        except sqlite3.Error as again:
-            log.error("nor could it roll back: %s", again)
-        for future in futures:
-            if not future.done():
-                future.set_exception(_because("the store did not commit; look at its disk", error))
+        except sqlite3.Error as error:
+            self._healthy = False
+            log.error("the store could not roll back: %s", error)
 
     def _tell(self, committed: list[Committed]) -> None:
         if not committed:
@@ -288,7 +311,7 @@ class SqliteLedger:
             statements.probe(writer)
             self._healthy = True
         except sqlite3.Error as error:
-            self._give_up(writer, [], error)
+            self._give_up([], error)
 
     def _sweep(self, sweep: _Sweep) -> None:
         store = self._opened()

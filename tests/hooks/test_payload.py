@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from botkit.errors import HookNotJson
@@ -139,6 +139,7 @@ _inner = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(_names, _anything | _inner, max_size=6))
 def test_no_object_is_too_odd_to_be_read(payload: dict[str, Any]) -> None:
     assert isinstance(parse(json.dumps(payload).encode("utf-8", "surrogatepass")), Payload)

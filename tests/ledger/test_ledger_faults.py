@@ -101,6 +101,36 @@ def test_ids_are_not_reused_after_a_failure(stage: Stage) -> None:
     assert stage.submit(stage.inputs.says("u-ada", "hi")).items[0].id > first
 
 
+def test_an_input_that_cannot_be_written_fails_alone(stage: Stage) -> None:
+    with paused(stage):
+        good, bad, later = stage.submit_all(
+            stage.inputs.says("u-ada", "one"),
+            stage.inputs.says("u-ada", "two", key="half an emoji \ud83d"),
+            stage.inputs.says("u-ada", "three"),
+        )
+    assert isinstance(bad.exception(10), ValueError)
+    assert len(good.result(10).items) == len(later.result(10).items) == 1
+    assert stage.kinds() == ["PassToBot", "PassToBot"]
+    assert stage.ledger.healthy()
+
+
+def test_an_input_the_tables_refuse_fails_alone_and_leaves_no_half(stage: Stage) -> None:
+    stage.ledger._connection().execute(
+        "CREATE TRIGGER refuse BEFORE INSERT ON conversations WHEN new.user_id = 'u-bad' "
+        "BEGIN SELECT RAISE(ABORT, 'no'); END"
+    )
+    with paused(stage):
+        good, bad, later = stage.submit_all(
+            stage.inputs.says("u-ada", "one"),
+            stage.inputs.transfers("u-bad"),
+            stage.inputs.says("u-ada", "two"),
+        )
+    assert isinstance(bad.exception(10), sqlite3.IntegrityError)
+    assert len(good.result(10).items) == len(later.result(10).items) == 1
+    assert stage.conversation("u-bad") is None
+    assert stage.kinds() == ["PassToBot", "PassToBot"]
+
+
 def _under_load(path: str) -> None:
     """In a process of its own: commit as fast as can be, and say what was acknowledged."""
     ledger = SqliteLedger(f"sqlite:///{path}", rules)

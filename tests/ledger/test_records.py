@@ -5,9 +5,10 @@ from enum import Enum
 from typing import Any, Literal, NewType, get_args, get_origin, get_type_hints
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from botkit.errors import LedgerError
 from botkit.handoff.conversation import Conversation
 from botkit.handoff.effects import OutboundEffect
 from botkit.ledger import records
@@ -39,6 +40,7 @@ def _values(hint: Any) -> st.SearchStrategy[Any]:
     return st.one_of(*map(_values, arguments))
 
 
+@settings(deadline=None)
 @given(_values(Conversation))
 def test_a_conversation_survives_its_row(conversation: Conversation) -> None:
     assert records.conversation_from_json(records.conversation_to_json(conversation)) == conversation
@@ -46,6 +48,7 @@ def test_a_conversation_survives_its_row(conversation: Conversation) -> None:
 
 @pytest.mark.parametrize("kind", get_args(OutboundEffect), ids=lambda kind: kind.__name__)
 def test_every_effect_survives_its_row(kind: Any) -> None:
+    @settings(deadline=None)
     @given(_values(kind))
     def survives(effect: OutboundEffect) -> None:
         assert records.effect_from_json(*records.effect_to_json(effect)) == effect
@@ -55,6 +58,14 @@ def test_every_effect_survives_its_row(kind: Any) -> None:
 
 def test_every_outbound_effect_has_a_kind() -> None:
     assert set(records.KINDS.values()) == set(get_args(OutboundEffect))
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"), [("Unheard", b"{}"), ("SendToUser", b"{}"), ("PassToBot", b"nonsense")]
+)
+def test_an_effect_of_another_version_is_an_error_of_the_ledger(kind: str, data: bytes) -> None:
+    with pytest.raises(LedgerError, match="another version"):
+        records.effect_from_json(kind, data)
 
 
 def test_names_survive_their_row() -> None:

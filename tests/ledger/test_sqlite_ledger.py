@@ -11,7 +11,7 @@ import pytest
 from botkit.errors import LedgerBusy, LedgerClosed, LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.decision import Decision
-from botkit.handoff.effects import EndSession, Note, PassToBot, SendToAgent
+from botkit.handoff.effects import DropLane, EndSession, Note, PassToBot, SendToAgent
 from botkit.handoff.events import OtherHook, UserMessage
 from botkit.ledger.interface import Committed, HookBody, Input
 from botkit.ledger.sqlite import SqliteLedger
@@ -201,6 +201,14 @@ def test_a_payload_is_kept_where_the_user_is_told_something_without_a_session(st
 def test_a_dropped_lane_keeps_the_end_of_its_session(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada"))
     stage.submit(stage.inputs.says("u-ada", "hi"))
+    stage.submit(stage.inputs.closes("u-ada"))
+    assert stage.kinds() == ["SendToUser", "EndSession", "ClearAgentSession"]
+
+
+def test_an_end_that_was_written_before_stays_in_a_dropped_lane(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("u-ada"))
+    stage.submit(stage.inputs.closes("u-ada"))
+    stage.decide = lambda conversation, event: Decision(conversation, (DropLane(SESSION),))
     stage.submit(stage.inputs.closes("u-ada"))
     assert stage.kinds() == ["SendToUser", "EndSession", "ClearAgentSession"]
 
@@ -401,6 +409,8 @@ def test_sweeping_forgets_ended_conversations_and_their_payloads(stage: Stage) -
 def test_sweeping_leaves_live_sessions_and_what_is_under_way(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada", at=10.0))
     stage.submit(stage.inputs.transfers("u-bob", at=10.0, session_id="0b0c9a8e-0000-4000-8000-000000000002"))
+    for item in stage.ledger.undelivered():
+        stage.submit(Input(ADA, None, settles=(item.id,)))
     stage.submit(stage.inputs.closes("u-bob", at=11.0))
     stage.ledger.sweep(Instant(100.0))
     stage.reopen()
