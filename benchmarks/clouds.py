@@ -1,0 +1,177 @@
+"""The other core during a conversation benchmark: users, the XO platform and Salesforce, in one process on one loop.
+
+Salesforce is the sandbox's emulation with its recording switched off; the platform is a sink. ``python -m benchmarks.clouds`` prints
+a line of JSON with addresses and then answers questions, one line each (see `Clouds`). What leaves Salesforce and what arrives
+at the platform is stamped with the same clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+import time
+import uuid
+from typing import Any
+
+import aiohttp
+import jwt
+from aiohttp import web
+
+from benchmarks.platform import OK, answer, sink
+from benchmarks.processes import AGENT_JOINED, BOT_ID, CLIENT_ID, SECRET
+from benchmarks.transfers import transfer_hook
+from botkit.sandbox.salesforce import SalesforceCloud, SalesforceSandboxSettings, routes
+
+HOOKS_AT_ONCE = 32
+DEADLINE_SECONDS = 90.0
+_MARK = b"benchmark message "
+_JOINED = AGENT_JOINED.encode()
+_TALK = [
+    ("outgoing", "Hello! How can I help you today?"),
+    ("incoming", "where is my order"),
+    ("outgoing", "Please give me your order number."),
+    ("incoming", "4711"),
+    ("outgoing", "I cannot find that one. Would you like to talk to a person?"),
+    ("incoming", "yes please"),
+]
+
+
+class Clouds:
+    """Everything the service talks to."""
+
+    def __init__(self) -> None:
+        self.salesforce = SalesforceCloud(
+            wire=None, bus=None, settings=SalesforceSandboxSettings(auto_accept=True)
+        )
+        self._joined = 0
+        self._calls = 0
+        self._sent: dict[int, float] = {}
+        self._seconds: list[float] = []
+        self._changed = asyncio.Event()
+        self._users = 0
+        self._number = 0
+        self._chance = random.Random(20)
+
+    async def start(self) -> dict[str, Any]:
+        """Listen; where everything is."""
+        self._platform = f"http://127.0.0.1:{await sink(self._on_call)}"
+        runner = web.AppRunner(routes(self.salesforce), access_log=None)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=2048)
+        await site.start()
+        settings = self.salesforce.settings
+        return {
+            "salesforce_url": f"http://127.0.0.1:{runner.addresses[0][1]}",
+            "organization_id": settings.organization_id,
+            "developer_name": settings.developer_name,
+        }
+
+    async def open(self, *, port: int, count: int, poll: bool) -> dict[str, float]:
+        """Hand `count` users over; done when each has been told that an agent joined, and each stream is open."""
+        numbers = iter(range(self._users, self._users + count))
+        self._users += count
+        wanted = self._joined + count
+        streams = 0 if poll else self.salesforce.open_streams() + count
+        token = jwt.encode({"appId": CLIENT_ID, "exp": int(time.time()) + 3600}, SECRET, algorithm="HS256")
+        headers = {"token": token, "Content-Type": "application/json"}
+        url = f"http://127.0.0.1:{port}/sdk/bots/{BOT_ID}/on_agent_transfer"
+        began = time.perf_counter()
+        async with aiohttp.ClientSession(headers=headers) as session:
+
+            async def post() -> None:
+                for number in numbers:
+                    async with session.post(url, data=transfer_hook(number, self._platform)) as response:
+                        if response.status != 200:
+                            raise RuntimeError(f"a hook was answered {response.status}")
+
+            await asyncio.gather(*(post() for _ in range(HOOKS_AT_ONCE)))
+            acknowledged = time.perf_counter() - began
+            await self._until(lambda: self._joined >= wanted)
+            await self._until(lambda: self.salesforce.open_streams() >= streams)
+        return {"seconds": time.perf_counter() - began, "hooks_acknowledged_seconds": acknowledged}
+
+    async def talk(self, *, messages: int, per_second: float) -> dict[str, Any]:
+        """Agents say something at random times, each in a random conversation; milliseconds until it is with the platform."""
+        open_ones = [one for one in self.salesforce.conversations.values() if one.live]
+        self._sent.clear()
+        self._seconds.clear()
+        late, due = 0.0, time.perf_counter()
+        for _ in range(messages):
+            due += self._chance.expovariate(per_second)
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            late = max(late, time.perf_counter() - due)
+            conversation = self._chance.choice(open_ones)
+            self._number += 1
+            text = f"{_MARK.decode()}{self._number}. It will be with you on Thursday."
+            self._sent[self._number] = time.perf_counter()
+            self.salesforce.agent_says(conversation.id, next(iter(conversation.present)), text)
+        await self._until(lambda: not self._sent)
+        return {"ms": [seconds * 1000 for seconds in self._seconds]}
+
+    async def end(self) -> dict[str, Any]:
+        """Agents end every conversation."""
+        open_ones = [one for one in self.salesforce.conversations.values() if one.live]
+        for one in open_ones:
+            self.salesforce.agent_ends(one.id, next(iter(one.present)))
+        await self._until(lambda: self.salesforce.open_streams() == 0)
+        return {"ended": len(open_ones)}
+
+    async def count(self) -> dict[str, int]:
+        """Calls the platform has got so far."""
+        return {"calls": self._calls, "streams": self.salesforce.open_streams()}
+
+    def _on_call(self, head: bytes, body: bytes) -> bytes:
+        self._calls += 1
+        if head.startswith(b"GET"):
+            return answer(_transcript())
+        place = body.find(_MARK)
+        if place >= 0:
+            now = time.perf_counter()
+            number = int(body[place + len(_MARK) : place + len(_MARK) + 12].partition(b".")[0])
+            sent = self._sent.pop(number, None)
+            if sent is not None:
+                self._seconds.append(now - sent)
+        elif _JOINED in body:
+            self._joined += 1
+        self._changed.set()
+        return OK
+
+    async def _until(self, seen: Any) -> None:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not seen():
+                self._changed.clear()
+                try:
+                    await asyncio.wait_for(self._changed.wait(), 0.05)
+                except TimeoutError:
+                    continue
+
+
+def _transcript() -> bytes:
+    messages = [
+        {
+            "_id": f"ms-{uuid.UUID(int=place)}",
+            "type": kind,
+            "components": [{"cT": "text", "data": {"text": text}}],
+            "timestampValue": 1_689_673_606_939 + place,
+            "sessionId": "64b6543210fedcba98765432",
+        }
+        for place, (kind, text) in enumerate(_TALK)
+    ]
+    return json.dumps({"total": len(messages), "moreAvailable": False, "messages": messages[::-1]}).encode()
+
+
+async def _main() -> None:
+    clouds = Clouds()
+    print(json.dumps(await clouds.start()), flush=True)
+    actions = {"open": clouds.open, "talk": clouds.talk, "end": clouds.end, "count": clouds.count}
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        question = json.loads(line)
+        result = await actions[question.pop("do")](**question)
+        print(json.dumps(result), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())

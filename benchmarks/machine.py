@@ -1,0 +1,78 @@
+"""This machine: its cores, and what `/proc` says of a process and its children."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+_CPUS = sorted(os.sched_getaffinity(0))
+SERVICE_CORE, LOAD_CORE = _CPUS[0], _CPUS[-1]
+"""What is measured has a core of its own; everything else (load, emulated clouds) shares the other."""
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_FSYNCS = 200
+
+
+def described(folder: Path | None = None) -> dict[str, object]:
+    """What the numbers depend on: processor, cores, versions, and how long an fsync takes in `folder`."""
+    p50, p99 = _fsync_ms(folder or Path(tempfile.gettempdir()))
+    return {
+        "processor": _processor(),
+        "cores": len(_CPUS),
+        "service_core": SERVICE_CORE,
+        "load_core": LOAD_CORE,
+        "python": platform.python_version(),
+        "kernel": platform.release(),
+        "sqlite": sqlite3.sqlite_version,
+        "fsync_p50_ms": p50,
+        "fsync_p99_ms": p99,
+        "load_before": os.getloadavg()[0],
+    }
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that descends from it."""
+    pids = [pid]
+    for one in pids:
+        for task in Path(f"/proc/{one}/task").iterdir():
+            pids += [int(child) for child in (task / "children").read_text().split()]
+    return pids
+
+
+def rss_bytes(pid: int) -> int:
+    """Resident memory of a process and its children."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    return sum(int(Path(f"/proc/{one}/statm").read_text().split()[1]) * page for one in family(pid))
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time a process and its living children have used so far."""
+    total = 0
+    for one in family(pid):
+        # The second field is the command in parentheses and may hold spaces.
+        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / _TICKS
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _fsync_ms(folder: Path) -> tuple[float, float]:
+    with tempfile.TemporaryFile(dir=folder) as file:
+        took = []
+        for _ in range(_FSYNCS):
+            os.write(file.fileno(), b"x" * 4096)
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            took.append((time.perf_counter() - began) * 1000)
+    return statistics.median(took), sorted(took)[int(_FSYNCS * 0.99)]

@@ -1,0 +1,48 @@
+"""The XO platform's side: takes calls and says OK. A protocol instead of an HTTP library, so that it costs little."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+def answer(body: bytes) -> bytes:
+    """An answer with this JSON."""
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
+class Sink(asyncio.Protocol):
+    """One kept-alive connection of the service's. Knows requests with a Content-Length or no body, which is what it gets.
+
+    Args:
+        on_call: given head and body as soon as the last byte is here; returns the answer.
+    """
+
+    def __init__(self, on_call: Callable[[bytes, bytes], bytes]) -> None:
+        self._on_call = on_call
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while True:
+            head, end, rest = self._buffer.partition(b"\r\n\r\n")
+            if not end:
+                return
+            length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
+            if len(rest) < length:
+                return
+            self._buffer = rest[length:]
+            self._transport.write(self._on_call(head, rest[:length]))  # type: ignore[attr-defined]
+
+
+async def sink(on_call: Callable[[bytes, bytes], bytes]) -> int:
+    """Listen on a free port; returns it."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Sink(on_call), "127.0.0.1", 0, backlog=1024)
+    port: int = server.sockets[0].getsockname()[1]
+    return port

@@ -1,0 +1,147 @@
+"""The processes of a measurement: each on its own core, spoken to in lines, ended whatever happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import SERVICE_CORE
+
+BOT_ID = "st-11111111-2222-5333-8444-555555555555"
+CLIENT_ID = "cs-11111111-2222-5333-8444-555555555555"
+SECRET = "a secret of the benchmark, at least thirty-two bytes long"
+AGENT_JOINED = "benchmark: joined"
+"""What the user is told when an agent has joined, so that the platform's side knows it when it comes."""
+
+_ROOT = Path(__file__).resolve().parent.parent
+_START_SECONDS = 30.0
+_STOP_SECONDS = 20.0
+
+
+class Process:
+    """A Python process pinned to one core; a line in, a line out."""
+
+    def __init__(self, popen: subprocess.Popen[str]) -> None:
+        self._popen = popen
+        self.pid = popen.pid
+
+    def line(self) -> str:
+        """The next line it prints.
+
+        Raises:
+            RuntimeError: it ended instead.
+        """
+        assert self._popen.stdout is not None
+        line = self._popen.stdout.readline().strip()
+        if not line:
+            raise RuntimeError(f"a process of the benchmark ended with {self._popen.wait(10)}")
+        return line
+
+    def ask(self, **question: Any) -> dict[str, Any]:
+        """Write a line of JSON, read a line of JSON."""
+        assert self._popen.stdin is not None
+        self._popen.stdin.write(json.dumps(question) + "\n")
+        self._popen.stdin.flush()
+        answer: dict[str, Any] = json.loads(self.line())
+        return answer
+
+
+@contextmanager
+def pinned(core: int, module: str, *arguments: str) -> Iterator[Process]:
+    """``python -m module arguments`` on one core."""
+    code = (
+        f"import os, runpy, sys; os.sched_setaffinity(0, {{{core}}}); "
+        f"sys.argv[0] = {module!r}; runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
+    )
+    popen = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=_ROOT,
+        env={**os.environ, "PYTHONPATH": str(_ROOT)},
+    )
+    try:
+        yield Process(popen)
+    finally:
+        popen.terminate()
+        try:
+            popen.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            popen.kill()
+            popen.wait()
+        for stream in (popen.stdin, popen.stdout):
+            if stream is not None:
+                stream.close()
+
+
+@contextmanager
+def service(configuration: Path) -> Iterator[tuple[Process, int]]:
+    """The real ``botkit serve`` on its core; yields it and its port when it is ready."""
+    with pinned(SERVICE_CORE, "botkit", "serve", "--config", str(configuration), "--port", "0") as process:
+        address = process.line().rpartition(" ")[2]
+        await_answer(f"{address}/readyz")
+        yield process, int(address.rpartition(":")[2])
+
+
+def await_answer(url: str) -> None:
+    """Wait until somebody answers there.
+
+    Raises:
+        RuntimeError: nobody does.
+    """
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.05)
+    raise RuntimeError(f"{url} does not answer")
+
+
+def configure(
+    folder: Path,
+    *,
+    salesforce_url: str = "http://127.0.0.1:9",
+    organization_id: str = "00D000000000001",
+    developer_name: str = "Bench",
+    receive: str = "stream",
+    poll_interval: str = "2s",
+) -> Path:
+    """Write a configuration with one bot; the store is in `folder`. Returns the server's file."""
+    system = {
+        "type": "salesforce-miaw",
+        "organization_id": organization_id,
+        "organization_base_url": salesforce_url,
+        "developer_name": developer_name,
+        "receive": receive,
+        "poll_interval": poll_interval,
+    }
+    bot = {
+        "version": 1,
+        "bot": {"id": BOT_ID, "name": "Bench"},
+        "kore": {"client_id": CLIENT_ID, "client_secret": SECRET, "callback_hosts": ["127.0.0.1"]},
+        "agents": {"default": "salesforce", "systems": {"salesforce": system}},
+        "handoff": {"responses": {"en": {"agentJoinedMessage": AGENT_JOINED}}},
+    }
+    server = {
+        "version": 1,
+        "store": {"url": f"sqlite:///{folder / 'botkit.db'}"},
+        "security": {"insecure_http": True},
+        "bots": ["bots/*.yaml"],
+    }
+    (folder / "bots").mkdir()
+    (folder / "bots" / "bench.yaml").write_text(json.dumps(bot))
+    path = folder / "botkit.yaml"
+    path.write_text(json.dumps(server))
+    return path
