@@ -146,8 +146,8 @@ class Talk:
 
     def reaches_the_agents(self) -> None:
         """A conversation stands on the agents' side, and the transcript is in it."""
-        self.conversation_id = until("a conversation reaches the agents", lambda: self._found())
-        until("the transcript arrives", lambda: self._entries())
+        self.conversation_id = until("a conversation reaches the agents", self.found)
+        until("the transcript arrives", self.everything_from_the_user)
 
     def waits(self) -> None:
         self.asks_for_an_agent()
@@ -202,7 +202,7 @@ class Talk:
 
     def arrived(self) -> list[str]:
         """What the agents got of what the user typed, in order; the transcript before it left out."""
-        return self._entries()[1:]
+        return self.everything_from_the_user()[1:]
 
     def hears(self, part: str, *, seconds: float = PATIENCE_SECONDS) -> None:
         """BotKit tells the user this."""
@@ -218,18 +218,20 @@ class Talk:
     def is_the_bots_again(self, *, seconds: float = PATIENCE_SECONDS) -> None:
         until("the user is given back to the bot", lambda: not self.agent_mode, seconds=seconds)
 
-    def _found(self) -> str:
+    def found(self) -> str:
+        """The conversation on the agents' side, once there is one."""
         mine = self.clouds.do(
             lambda: [
                 one.id
                 for one in self.clouds.sandbox.salesforce.conversations.values()
-                if one.attributes.get("_email") == self.email
+                if one.attributes.get("_email") == self.email and one.live
             ]
         )
         assert len(mine) < 2, "a second conversation was opened beside the first"
         return mine[0] if mine else ""
 
-    def _entries(self) -> list[str]:
+    def everything_from_the_user(self) -> list[str]:
+        """The transcript of the talk before the hand-off, and what was typed since."""
         return [entry["text"] for entry in self.conversation["transcript"] if entry["role"] == "EndUser"]
 
 

@@ -21,6 +21,7 @@ def shared_clouds() -> Iterator[Clouds]:
 def clouds(shared_clouds: Clouds) -> Iterator[Clouds]:
     """Both clouds, in good order at the beginning and the end of each test."""
     shared_clouds.well_again()
+    shared_clouds.do(lambda: shared_clouds.sandbox.wire.entries.clear())
     before = shared_clouds.sandbox.salesforce.settings
     yield shared_clouds
     shared_clouds.sandbox.salesforce.settings = before

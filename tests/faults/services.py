@@ -65,10 +65,11 @@ class InProcess:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=lambda: self._server.serve_forever(0.02), name="hooks", daemon=True)
         self._thread.start()
-        clouds.subscribe(self.url)
+        self._clouds = clouds
 
     def __enter__(self) -> InProcess:
         self.start()
+        self._clouds.subscribe(self.url)
         return self
 
     def __exit__(self, *_: object) -> None:
