@@ -17,6 +17,7 @@ async def test_create_answers_201_with_the_id(salesforce):
     [
         "not-a-uuid",
         "F47AC10B-58CC-4372-A567-0E02B2C3D479",
+        "F47ac10b-58cc-4372-a567-0e02b2c3d479",
         "f47ac10b-58cc-4372-0567-0e02b2c3d479",
         "f47ac10b-58cc-1372-a567-0e02b2c3d479",
         "f47ac10b58cc4372a5670e02b2c3d479",

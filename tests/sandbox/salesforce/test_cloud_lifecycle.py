@@ -217,6 +217,7 @@ async def test_a_supervisor_comes_and_goes_with_their_own_role(salesforce):
         await stream.count(8)
     participants = [event.payload["entries"][0]["participant"]["role"] for event in stream.events[-2:]]
     assert participants == ["Supervisor", "Supervisor"]
+    assert stream.names[-2:] == ["PARTICIPANT_CHANGED", "PARTICIPANT_CHANGED"]
     assert cloud.conversation(client.conversation_id).stage == "active"
 
 

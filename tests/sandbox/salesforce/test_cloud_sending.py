@@ -84,6 +84,10 @@ TEXT = {"formatType": "Text", "text": "hi"}
     "message",
     [
         {"messageType": "CloseConversation"},
+        {
+            "messageType": "CloseConversation",
+            "formResponse": {"formatType": "Inputs", "inputValues": [{"inputId": "a"}]},
+        },
         {"messageType": "ChoicesMessage", "choices": {}},
         {"messageType": STATIC},
         {"messageType": STATIC, "staticContent": {"formatType": "Text"}},

@@ -134,8 +134,11 @@ async def test_a_deployment_of_type_web_is_refused_and_told_what_to_set(salesfor
     assert "deploymentType is api" in answer["message"]
 
 
-async def test_a_continuation_token_is_another_string_for_the_same_subject_with_the_same_end(salesforce):
+async def test_a_continuation_token_is_another_string_for_the_same_subject_with_the_same_end(make_salesforce):
+    now = [1_760_000_000_000]
+    salesforce = await make_salesforce(clock=lambda: now[0])
     client = await salesforce.client().sign_in()
+    now[0] += 60_000
     status, again = await client.call("GET", CONTINUE)
     assert status == 200
     assert again["accessToken"] != client.token
