@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -222,3 +223,17 @@ async def test_an_event_of_any_name_can_be_sent(salesforce):
         await stream.count(4)
     assert stream.names[-1] == "FROM_THE_FUTURE"
     assert json.loads(stream.events[-1].entry["entryPayload"])["a"] == 1
+
+
+async def test_a_hundred_streams_each_get_the_events_of_their_own_user_only(salesforce):
+    clients = [await salesforce.opened() for _ in range(100)]
+    async with AsyncExitStack() as stack:
+        streams = [await stack.enter_async_context(client.listening()) for client in clients]
+        for client in clients:
+            salesforce.cloud.accept(client.conversation_id, "Jane Doe")
+            salesforce.cloud.agent_says(client.conversation_id, "Jane Doe", client.conversation_id)
+        for client, stream in zip(clients, streams, strict=True):
+            await stream.until(lambda self: self.texts())
+            assert stream.texts() == [client.conversation_id]
+            assert {event.data["conversationId"] for event in stream.events} == {client.conversation_id}
+        assert salesforce.cloud.open_streams() == 100
