@@ -10,6 +10,7 @@ in the store.
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import signal
 import socket
@@ -119,6 +120,10 @@ def _worker(config: Path, as_json: bool) -> WSGIApplication:
     except BotKitError as error:
         click.echo(f"{error.code}: {error}", err=True)
         sys.exit(1)
+    # What was made so far stays for good, and a hook leaves no cycles behind: looking through everything after every
+    # 700 new objects costs a tenth of the hooks per second (measured; the same with the collector switched off).
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
     # multiprocessing runs its own finalizers at the end of a worker, and no others.
     Finalize(None, kit.close, exitpriority=_CLOSE_FIRST)
     return app.wsgi_app

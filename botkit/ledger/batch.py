@@ -65,13 +65,17 @@ class Batch:
             seen: the key was remembered before this batch.
         """
         event = given.event
+        if event is None:
+            self._settle(given)
+            settled = self._staged.get(given.conversation_id)
+            conversation = settled.conversation if settled is not None else Conversation(given.conversation_id)
+            return Committed(conversation=conversation, items=(), inner=())
         where = self._staged.resolve(given.conversation_id, given.aliases)
         stored = self._staged.get(where)
         before = stored.conversation if stored is not None else Conversation(where)
-        duplicate = event is not None and (seen or key in self._taken)
-        if event is None or duplicate:
+        if seen or key in self._taken:
             self._settle(given)
-            return Committed(conversation=before, items=(), inner=(), duplicate=duplicate)
+            return Committed(conversation=before, items=(), inner=(), duplicate=True)
 
         decision = self._decide(before, event)
         items: dict[int, OutboxItem] = {}

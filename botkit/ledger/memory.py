@@ -45,6 +45,11 @@ class Remembered:
     def named(self, bot_id: str, name: str) -> ConversationId | None:
         return self._by_name.get((bot_id, name))
 
+    @property
+    def anyone_live(self) -> bool:
+        """Whether there is any agent session at all."""
+        return bool(self._by_name)
+
     def all(self) -> list[Stored]:
         return list(self._by_id.values())
 
@@ -84,6 +89,8 @@ class Staged:
 
     def resolve(self, given: ConversationId, names: Iterable[str]) -> ConversationId:
         """Whose conversation this is: a live one under any of the names wins over none under the canonical one."""
+        if not self._names and not self._remembered.anyone_live:
+            return given
         own = self.get(given)
         if own is not None and own.conversation.session is not None:
             return given
