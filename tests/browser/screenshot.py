@@ -1,6 +1,6 @@
 """Makes docs/images/demo.png: the demo page in the middle of a hand-off.
 
-    python -m tests.browser.screenshot [FILE]
+python -m tests.browser.screenshot [FILE]
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 // The right side: the agents' console with its sessions, and the open session.
 
 import { bubble } from "./bubble.js";
-import { byId, followEnd, h, reconcile } from "./dom.js";
+import { byId, followEnd, h, menu, reconcile, refresh } from "./dom.js";
 import { openReply } from "./reply.js";
 import { change, isOpen, reading } from "./store.js";
 import { desk, trying } from "./talk.js";
@@ -92,16 +92,6 @@ function openSession(place, conversation) {
 
 const act = (conversation, operation, body) => trying(desk(conversation.id, operation, body));
 
-/** Replace a part's children only when what they show has changed, so that focus and open menus stay. */
-function refresh(element, facts, build) {
-  const print = JSON.stringify(facts);
-  if (element.print === print) return;
-  const focusedId = element.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
-  element.print = print;
-  element.replaceChildren(...build().filter(Boolean));
-  if (focusedId) (element.querySelector(`[data-testid="${focusedId}"]`) ?? byId("reply-text"))?.focus();
-}
-
 function refreshHead(conversation) {
   const { id, status, agents = [], queuePosition } = conversation;
   const mine = agents.includes(state.agent);
@@ -116,16 +106,29 @@ function refreshHead(conversation) {
       agents.length > 1 || (agents.length && !mine) ? h("span", { class: "pill agent" }, agents.map(agentName).join(", ")) : null,
       status === "waiting" && queuePosition ? h("span", { class: "pill" }, `No. ${queuePosition} in the queue`) : null,
     ),
-    mine && status === "active"
+    isOpen(conversation)
       ? h(
           "div",
           { class: "tools", role: "group", "aria-label": "Session" },
-          transferTool(conversation, others),
-          tool("Idle", "idle", () => act(conversation, "idle"), "Mark the customer as inactive"),
-          tool("End", "end", () => act(conversation, "end", { agent: state.agent }), "End the session", "danger"),
+          ...(mine && status === "active"
+            ? [transferTool(conversation, others), tool("End", "end", () => act(conversation, "end", { agent: state.agent }), "End the session", "danger")]
+            : []),
+          menu("More", "desk-more", rarely(conversation, mine && status === "active")),
         )
       : null,
   ]);
+}
+
+/** What happens to sessions without anybody pressing a button in the real console. */
+function rarely(conversation, mine) {
+  const { agent } = state;
+  return [
+    mine && ["The customer goes silent (idle)", "desk-idle", () => act(conversation, "idle")],
+    mine && ["The agent's browser crashes", "desk-drop", () => act(conversation, "drop", { agent })],
+    mine && ["A transfer that fails", "desk-transfer-fails", () => act(conversation, "transfer", { agent, to: "queue", fail: true })],
+    !mine && ["Routing fails", "desk-route-failure", () => act(conversation, "route-failure", { failureType: "RoutingError" })],
+    ["The system ends the session", "desk-system-end", () => act(conversation, "system-end")],
+  ].filter(Boolean);
 }
 
 const tool = (words, name, onclick, title, look = "") =>

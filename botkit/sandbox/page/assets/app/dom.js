@@ -63,10 +63,61 @@ function replaceKeepingFocus(entry, element, moved) {
   if (focused) element.focus();
 }
 
+/** Replace an element's children only when `facts` have changed, so that focus and open menus stay as they are. */
+export function refresh(element, facts, build) {
+  const print = JSON.stringify(facts);
+  if (element.print === print) return;
+  const focused = element.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
+  element.print = print;
+  element.replaceChildren(...build().filter(Boolean));
+  if (focused) element.querySelector(`[data-testid="${focused}"]`)?.focus();
+}
+
+/** A few actions behind one word: `items` are `[title, testId, action]`. Escape, a choice or leaving it closes it. */
+export function menu(title, testId, items) {
+  const choose = (action) => () => {
+    box.open = false;
+    box.firstElementChild.focus();
+    action();
+  };
+  const box = h(
+    "details",
+    { class: "menu" },
+    h("summary", { class: "button small", "data-testid": testId }, title),
+    h("div", { class: "menu-items" }, items.map(([words, id, action]) => h("button", { type: "button", "data-testid": id, onclick: choose(action) }, words))),
+  );
+  box.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !box.open) return;
+    box.open = false;
+    box.firstElementChild.focus();
+  });
+  box.addEventListener("focusout", (event) => {
+    if (!box.contains(event.relatedTarget)) box.open = false;
+  });
+  return box;
+}
+
+const SLACK_PIXELS = 48;
+const endOf = (log) => log.scrollHeight - log.clientHeight;
+
+/** Whether the reader of a log is at its end. */
+export const isAtEnd = (log) => endOf(log) - log.scrollTop < SLACK_PIXELS;
+
 /** Keep a log at its end while its reader is there; do not pull a reader back who has scrolled up. */
 export function followEnd(log, change) {
-  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 48;
+  const atEnd = log.atEnd ?? isAtEnd(log);
   change();
-  if (atEnd) log.scrollTop = log.scrollHeight;
+  if (atEnd) log.scrollTop = endOf(log);
+  watchSize(log);
   return atEnd;
+}
+
+/** The panel may get lower, by the fault strip or a menu: who was at the end stays there. */
+function watchSize(log) {
+  if (log.atEnd !== undefined) return;
+  log.atEnd = isAtEnd(log);
+  log.addEventListener("scroll", () => (log.atEnd = isAtEnd(log)), { passive: true });
+  new ResizeObserver(() => {
+    if (log.atEnd) log.scrollTop = endOf(log);
+  }).observe(log);
 }

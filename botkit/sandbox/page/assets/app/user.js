@@ -1,13 +1,16 @@
 // The left side: users as tabs, the chosen user's chat with the bot.
 
 import { bubble } from "./bubble.js";
-import { byId, followEnd, h, reconcile } from "./dom.js";
+import { byId, followEnd, h, menu, reconcile, refresh } from "./dom.js";
 import { change, reading, refreshKore } from "./store.js";
 import { kore, post, trying } from "./talk.js";
 import { noticeTyping } from "./typing.js";
 import { CHANNELS, LANGUAGES, initials } from "./words.js";
 
+const PEOPLE = ["Ada Lovelace", "Alan Turing", "Grace Hopper", "Hedy Lamarr", "Edsger Dijkstra", "Radia Perlman", "Katherine Johnson", "Dennis Ritchie"];
+
 const seen = new Map();
+let users = [];
 let current = null;
 let shownUser = null;
 
@@ -26,17 +29,35 @@ export function startUser() {
 
 let stopTyping = () => {};
 
+/** Say something as the chosen user; the first message of all brings a first user along. */
 async function say(text) {
-  if (!current || !text.trim()) return;
+  if (!text.trim()) return;
   const input = byId("say");
   const written = input.value;
   stopTyping();
   input.value = "";
   input.focus();
-  if (!(await trying(kore(current.id, "say", { text })))) input.value = written;
+  const said = (async () => kore(current?.id ?? (await newUser(nextPerson())), "say", { text }))();
+  if (!(await trying(said))) input.value = written;
+}
+
+/** Someone opens the chat; resolves to their id once the page knows them. */
+async function newUser(fields) {
+  const { id } = await post("kore/users", fields);
+  await refreshKore();
+  change({ user: id });
+  return id;
+}
+
+/** The first of the usual demo people who is not in the chat yet. */
+function nextPerson() {
+  const present = new Set(users.map((user) => user.name));
+  const name = PEOPLE.find((person) => !present.has(person)) ?? "";
+  return { name, email: name ? `${name.split(" ")[0].toLowerCase()}@example.com` : "" };
 }
 
 function render(state) {
+  users = state.kore.users;
   current = state.kore.users.find((user) => user.id === state.user) ?? null;
   if (current) seen.set(current.id, current.messages.length);
   renderTabs(state);
@@ -77,7 +98,6 @@ function moveBetweenTabs(event) {
 
 function renderChat(state) {
   const bot = state.kore.bot?.name ?? "Bot";
-  byId("say").disabled = !current;
   byId("say").placeholder = current?.agentMode ? "Write to the agent" : "Write to the bot";
   renderLine(bot);
   renderSuggestions(state);
@@ -93,30 +113,30 @@ function renderChat(state) {
   } else {
     followEnd(log, fill);
   }
-  if (current && !current.messages.length) {
-    log.shown = undefined;
-    log.replaceChildren(h("p", { class: "empty" }, h("b", {}, `Say hello to ${bot}`), "Or ask for an agent, and watch the hand-off happen."));
-  } else {
-    log.querySelector(".empty")?.remove();
-  }
+  byId("chat-empty").hidden = Boolean(current?.messages.length);
+  byId("chat-empty-title").textContent = `Say hello to ${bot}`;
   byId("chat-typing").textContent = current?.agentTyping ? "Typing…" : "";
 }
 
 function renderLine(bot) {
-  if (!current) return byId("chat-line").replaceChildren();
-  const about = [CHANNELS[current.channel] ?? current.channel, LANGUAGES[current.language] ?? current.language, current.email];
-  byId("chat-line").replaceChildren(
-    h("span", { class: "about", dir: "auto" }, about.filter(Boolean).join(" · ")),
-    h(
-      "span",
-      { class: `pill ${current.agentMode ? "agent" : "bot"}`, "data-testid": "chat-mode", dir: "auto" },
-      current.agentMode ? "With an agent" : `With ${bot}`,
-    ),
-  );
+  const line = byId("chat-line");
+  line.hidden = !current;
+  if (!current) return;
+  const { id, channel, language, email, agentMode } = current;
+  const about = [CHANNELS[channel] ?? channel, LANGUAGES[language] ?? language, email].filter(Boolean).join(" · ");
+  refresh(line, [id, about, agentMode, bot], () => [
+    h("span", { class: "about", dir: "auto", title: about }, about),
+    h("span", { class: `pill ${agentMode ? "agent" : "bot"}`, "data-testid": "chat-mode", dir: "auto" }, agentMode ? "With an agent" : `With ${bot}`),
+    menu("More", "chat-more", [
+      ["The user opens the chat anew", "chat-connect", () => trying(kore(id, "connect"))],
+      ["The user closes the chat", "chat-close", () => trying(kore(id, "close"))],
+      ["Fifteen silent minutes pass", "chat-timeout", () => trying(kore(id, "timeout"))],
+    ]),
+  ]);
 }
 
 function renderSuggestions({ kore: { suggestions } }) {
-  const offers = !current ? [] : current.agentMode ? ["endagentchat"] : (suggestions ?? ["Hello", "Where is my order?", "Talk to an agent"]);
+  const offers = current?.agentMode ? ["endagentchat"] : (suggestions ?? ["Hello", "Where is my order?", "Talk to an agent"]);
   reconcile(byId("suggestions"), offers.map((text) => ({ text })), (offer) => offer.text, ({ text }) =>
     h("button", { type: "button", class: "button", "data-testid": "suggestion", dir: "auto", onclick: () => say(text) }, text),
   );
@@ -149,21 +169,25 @@ function startSheet() {
   const sheet = byId("user-sheet");
   byId("new-user-language").append(...Object.entries(LANGUAGES).map(([code, name]) => h("option", { value: code }, name)));
   byId("new-user-channel").append(...Object.entries(CHANNELS).map(([code, name]) => h("option", { value: code }, name)));
+  const { name, email } = byId("user-form").elements;
+  let suggested = "";
   byId("new-user").addEventListener("click", () => {
     byId("user-form").reset();
+    ({ name: name.value, email: suggested } = nextPerson());
+    email.value = suggested;
     sheet.showModal();
+    name.select();
+  });
+  name.addEventListener("input", () => {
+    // The suggested address belongs to the suggested name.
+    if (email.value === suggested) email.value = "";
   });
   byId("user-cancel").addEventListener("click", () => sheet.close());
   byId("user-form").addEventListener("submit", async (event) => {
     event.preventDefault();
     const fields = Object.fromEntries([...new FormData(event.target)].filter(([, value]) => value !== ""));
     sheet.close();
-    await trying(
-      post("kore/users", fields).then(async ({ id }) => {
-        await refreshKore();
-        change({ user: id });
-      }),
-    );
+    await trying(newUser(fields));
     byId("say").focus();
   });
 }

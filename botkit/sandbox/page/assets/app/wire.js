@@ -1,6 +1,6 @@
 // The middle: every hook, call and event as an arrow between the lifelines; a click opens headers and bodies.
 
-import { byId, followEnd, h } from "./dom.js";
+import { byId, followEnd, h, isAtEnd } from "./dom.js";
 import { code } from "./json.js";
 import { get, remove, trying } from "./talk.js";
 import { exactClock } from "./words.js";
@@ -30,7 +30,7 @@ export function startWire() {
     hops.lastElementChild?.querySelector("button")?.focus();
   });
   hops.addEventListener("scroll", () => {
-    if (atEnd()) byId("wire-newest").hidden = true;
+    if (isAtEnd(hops)) byId("wire-newest").hidden = true;
   });
   hops.addEventListener("keydown", moveBetweenRows);
 }
@@ -72,11 +72,6 @@ function togglePause(event) {
   event.currentTarget.setAttribute("aria-pressed", String(paused));
   if (!paused) for (const entry of held.splice(0)) add(entry, true);
 }
-
-const atEnd = () => {
-  const hops = byId("hops");
-  return hops.scrollHeight - hops.scrollTop - hops.clientHeight < 48;
-};
 
 function matches(row) {
   const wanted = byId("wire-filter").value.trim().toLowerCase();

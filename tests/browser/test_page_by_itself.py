@@ -1,0 +1,111 @@
+"""The demo page in a real browser, over a sandbox with no service behind it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from botkit.sandbox.server import running_sandbox
+from tests.browser.conftest import OpenPage
+from tests.browser.stage import DemoPage
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+
+
+@pytest.fixture
+def demo(open_page: OpenPage) -> Iterator[DemoPage]:
+    with running_sandbox() as addresses:
+        yield open_page(addresses["page_url"])
+
+
+def test_the_first_message_brings_a_first_user_along(demo: DemoPage) -> None:
+    demo("suggestion").filter(has_text="Hello").click()
+    expect(demo.in_chat("Hello").first).to_be_visible()
+    expect(demo("user-tab")).to_have_text(re.compile("Ada Lovelace"))
+
+
+def test_several_users_keep_their_own_conversations(demo: DemoPage) -> None:
+    demo.new_user("User One")
+    demo.user_says("I am the first")
+    expect(demo.in_chat("I am the first")).to_be_visible()
+    demo.new_user("User Two")
+    expect(demo.in_chat("I am the first")).to_have_count(0)
+    demo.page.get_by_role("tab", name="User One").click()
+    expect(demo.in_chat("I am the first")).to_be_visible()
+
+
+def test_markup_that_people_write_stays_text(demo: DemoPage) -> None:
+    demo.new_user("<b>Mallory</b>")
+    demo.user_says("<img src=x onerror=alert(1)>")
+    expect(demo.in_chat("<img src=x onerror=alert(1)>")).to_be_visible()
+    expect(demo("chat-log").locator("img")).to_have_count(0)
+
+
+def test_right_to_left_text_is_set_right_to_left(demo: DemoPage) -> None:
+    demo.new_user("ليلى حداد", language="ar")
+    demo.user_says("مرحبا، أين طلبي؟")
+    bubble = demo.in_chat("مرحبا").locator('.bubble [dir="auto"]')
+    assert bubble.evaluate("element => getComputedStyle(element).direction") == "rtl"
+
+
+def test_a_user_can_be_made_and_can_chat_with_the_keyboard_alone(demo: DemoPage) -> None:
+    keyboard = demo.page.keyboard
+    demo.page.get_by_role("button", name="New user").focus()
+    keyboard.press("Enter")
+    keyboard.type("Katherine Johnson")
+    keyboard.press("Enter")
+    expect(demo.page.get_by_role("tab", name="Katherine Johnson")).to_have_attribute("aria-selected", "true")
+    expect(demo("user-input")).to_be_focused()
+    keyboard.type("hello")
+    keyboard.press("Enter")
+    expect(demo.in_chat("hello").first).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1440, 1280, 1024])
+def test_nothing_is_cut_off_at_usual_widths(demo: DemoPage, width: int) -> None:
+    demo.page.set_viewport_size({"width": width, "height": 800})
+    assert demo.page.evaluate("document.documentElement.scrollWidth") <= width
+    for side in ("user-input", "wire", "agent-picker"):
+        box = demo(side).bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+
+
+def test_a_fault_is_switched_on_by_a_press_and_off_by_another(demo: DemoPage) -> None:
+    demo("faults-toggle").click()
+    switch = demo("fault-salesforce").filter(has_text="Lose an event")
+    switch.click()
+    expect(switch).to_have_attribute("aria-pressed", "true")
+    expect(demo("faults-toggle")).to_contain_text("1")
+    switch.click()
+    expect(switch).to_have_attribute("aria-pressed", "false")
+
+
+def test_every_fault_of_the_strip_is_one_the_clouds_know(demo: DemoPage) -> None:
+    demo("faults-toggle").click()
+    for cloud in ("kore", "salesforce"):
+        switches = demo(f"fault-{cloud}")
+        for number in range(switches.count()):
+            with demo.page.expect_response(re.compile(f"{cloud}/faults")) as answer:
+                switches.nth(number).click()
+            assert answer.value.ok, switches.nth(number).inner_text()
+            demo(f"faults-clear-{cloud}").click()
+            expect(demo.page.locator(f'[data-testid="fault-{cloud}"][aria-pressed="true"]')).to_have_count(0)
+
+
+def test_a_page_says_that_the_sandbox_is_gone(open_page: OpenPage) -> None:
+    with running_sandbox() as addresses:
+        page = open_page(addresses["page_url"]).page
+    expect(page.get_by_test_id("connection")).to_contain_text("not reachable")
+
+
+def test_what_the_sandbox_refuses_is_said(demo: DemoPage) -> None:
+    demo.new_user("Karen Jones")
+    demo.page.route("**/say", lambda route: route.fulfill(status=429, json={"error": "Too much is waiting"}))
+    demo.user_says("hello")
+    expect(demo("notices")).to_contain_text("Too much is waiting")
+    expect(demo("user-input")).to_have_value("hello")
