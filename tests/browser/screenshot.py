@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 from tests.browser.stage import DemoPage, chromium, chromium_path, running_demo
 
 TARGET = Path(__file__).parents[2] / "docs" / "images" / "demo.png"
+PORT = 8001
 SIZE = {"width": 1440, "height": 900}
 
 
@@ -22,7 +23,7 @@ def main(target: Path) -> None:
     path = chromium_path()
     if path is None:
         sys.exit("Chromium is not installed; on Debian: apt-get install chromium")
-    with chromium(path) as browser, running_demo() as address:
+    with chromium(path) as browser, running_demo(PORT) as address:
         page = browser.new_page(viewport=SIZE, color_scheme="light", reduced_motion="reduce")
         page.goto(address)
         demo = DemoPage(page)
@@ -34,6 +35,7 @@ def main(target: Path) -> None:
 
 def play(demo: DemoPage) -> None:
     """Two users, one of them with an agent, both sides in full talk."""
+    demo("wire-calm").click()
     demo.new_user("ليلى حداد", language="ar", channel="whatsapp")
     demo.ask_for_an_agent()
     demo.new_user("Ada Lovelace")
@@ -54,8 +56,8 @@ def play(demo: DemoPage) -> None:
     demo("reply-send").click()
     expect(demo.in_chat("Shall I?")).to_be_visible()
     demo("reply-kind-text").check(force=True)
-    demo.user_says("Yes please")
-    expect(demo.in_transcript("Yes please").last).to_be_visible()
+    demo("chat-log").get_by_role("button", name="Yes please").click()
+    expect(demo.in_transcript(re.compile("Ada Lovelace.*Yes please"))).to_be_visible()
 
 
 if __name__ == "__main__":

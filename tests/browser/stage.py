@@ -47,9 +47,9 @@ def chromium(path: str) -> Iterator[Browser]:
 
 
 @contextmanager
-def running_demo() -> Iterator[str]:
-    """`botkit demo` as a process: sandbox on P and P+1, the service on P+2. Gives the page's address."""
-    port = _three_free_ports()
+def running_demo(port: int | None = None) -> Iterator[str]:
+    """`botkit demo` as a process: sandbox on P and P+1 (free ones unless given), the service on P+2. Gives the page's address."""
+    port = port or _three_free_ports()
     process = subprocess.Popen(
         [sys.executable, "-m", "botkit", "demo", "--port", str(port)],
         stdin=subprocess.DEVNULL,

@@ -19,6 +19,11 @@ export function startWire() {
   byId("wire-filter").addEventListener("input", () => {
     for (const row of hops.children) row.hidden = !matches(row);
   });
+  byId("wire-calm").addEventListener("click", (event) => {
+    const calm = hops.classList.toggle("calm");
+    event.currentTarget.setAttribute("aria-pressed", String(calm));
+    hops.scrollTop = hops.scrollHeight;
+  });
   byId("wire-pause").addEventListener("click", togglePause);
   byId("wire-clear").addEventListener("click", () => {
     hops.replaceChildren();
@@ -150,6 +155,6 @@ function moveBetweenRows(event) {
   if (!step) return;
   event.preventDefault();
   let row = event.target.parentElement[step];
-  while (row?.hidden) row = row[step];
+  while (row && !row.checkVisibility()) row = row[step];
   row?.querySelector("button").focus();
 }
