@@ -45,29 +45,20 @@ def run(seconds: float = 10.0) -> dict[str, Any]:
 
 
 def _service(folder: Path, seconds: float) -> dict[str, float]:
-    with _process(
-        [
-            _PINNED + "from botkit.cli import main; main()",
-            str(SERVICE_CORE),
-            "serve",
-            "--config",
-            str(_configure(folder)),
-            "--port",
-            "0",
-        ]
-    ) as service:
+    serve = ["serve", "--config", str(_configure(folder)), "--port", "0"]
+    code = _PINNED + "from botkit.cli import main; main()"
+    with _loader() as loader, _process([code, str(SERVICE_CORE), *serve]) as service:
         address = _line(service).rpartition(" ")[2]
         _await_answer(f"{address}/readyz")
-        return _load(port=int(address.rpartition(":")[2]), path=_HOOK, seconds=seconds, relayed=True)
+        return _load(loader, port=int(address.rpartition(":")[2]), path=_HOOK, seconds=seconds, relayed=True)
 
 
 def _wsgi_floor(seconds: float) -> dict[str, float]:
-    with _process(
-        [_PINNED + "from benchmarks.hooks import _serve_echo; _serve_echo()", str(SERVICE_CORE)]
-    ) as service:
+    code = _PINNED + "from benchmarks.hooks import _serve_echo; _serve_echo()"
+    with _loader() as loader, _process([code, str(SERVICE_CORE)]) as service:
         port = int(_line(service))
         _await_answer(f"http://127.0.0.1:{port}/")
-        return _load(port=port, path="/", seconds=seconds, relayed=False)
+        return _load(loader, port=port, path="/", seconds=seconds, relayed=False)
 
 
 def _aiohttp_floor(seconds: float) -> float:
@@ -81,23 +72,24 @@ def _aiohttp_floor(seconds: float) -> float:
             return float(_line(poster))
 
 
-def _load(*, port: int, path: str, seconds: float, relayed: bool) -> dict[str, float]:
-    with _loader() as loader:
-        _line(loader)
-        assert loader.stdin is not None
-        job = {
-            "port": port,
-            "path": path,
-            "bot_id": BOT_ID,
-            "client_id": CLIENT_ID,
-            "secret": SECRET,
-            "seconds": seconds,
-            "relayed": relayed,
-        }
-        loader.stdin.write(json.dumps(job) + "\n")
-        loader.stdin.flush()
-        result: dict[str, float] = json.loads(_line(loader))
-        return result
+def _load(
+    loader: subprocess.Popen[str], *, port: int, path: str, seconds: float, relayed: bool
+) -> dict[str, float]:
+    _line(loader)
+    assert loader.stdin is not None
+    job = {
+        "port": port,
+        "path": path,
+        "bot_id": BOT_ID,
+        "client_id": CLIENT_ID,
+        "secret": SECRET,
+        "seconds": seconds,
+        "relayed": relayed,
+    }
+    loader.stdin.write(json.dumps(job) + "\n")
+    loader.stdin.flush()
+    result: dict[str, float] = json.loads(_line(loader))
+    return result
 
 
 def _configure(folder: Path) -> Path:
@@ -199,10 +191,10 @@ def _process(arguments: list[str], *, code: bool = True) -> Iterator[subprocess.
     finally:
         process.terminate()
         try:
-            process.wait(20)
+            process.communicate(timeout=30)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
+            process.communicate()
 
 
 def _line(process: subprocess.Popen[str]) -> str:

@@ -68,7 +68,9 @@ class Batch:
         if event is None:
             self._settle(given)
             settled = self._staged.get(given.conversation_id)
-            conversation = settled.conversation if settled is not None else Conversation(given.conversation_id)
+            conversation = (
+                settled.conversation if settled is not None else Conversation(given.conversation_id)
+            )
             return Committed(conversation=conversation, items=(), inner=())
         where = self._staged.resolve(given.conversation_id, given.aliases)
         stored = self._staged.get(where)

@@ -26,9 +26,10 @@ class Input:
     """Something that happened, on its way into the ledger.
 
     Args:
-        names: every name the platform gave the user in this hook (canonical first), all of this bot. A conversation
-            with a live agent session is found by any of them.
-        event: what happened.
+        conversation_id: the bot, and the most dependable of the user's names.
+        aliases: the other names the platform gave the user in this hook. A conversation with a live agent session is
+            found by any of them.
+        event: what happened; None where there is nothing but what it settles.
         hook: the raw body, for events that are hooks.
         settles: outbox ids whose effect is done with this input (delivered, refused or given up); their rows go in
             the same transaction.
@@ -71,7 +72,11 @@ class Ledger(Protocol):
         """Begin taking inputs. `on_commit` is called in the ledger's thread after each commit, in commit order."""
 
     def submit(self, given: Input) -> Future[Committed]:
-        """Decide and commit. The future is done once it is durable; it fails with errors.LedgerError."""
+        """Decide and commit. The future is done once it is durable.
+
+        It fails with errors.LedgerError when the store is in trouble (trying again may help), and with any other
+        exception when the rules failed on this input or it cannot be written (trying again will not).
+        """
 
     def open_conversations(self) -> Sequence[Conversation]:
         """Conversations with an agent session, for the relay to resume after a restart."""

@@ -33,10 +33,9 @@ class PayloadCache:
             while self._size > self._most:
                 self._forget(next(iter(self._kept)))
 
-    def clear(self) -> None:
+    def drop(self, conversation_id: ConversationId) -> None:
         with self._lock:
-            self._kept.clear()
-            self._size = 0
+            self._forget(conversation_id)
 
     def _forget(self, conversation_id: ConversationId) -> None:
         gone = self._kept.pop(conversation_id, None)

@@ -41,7 +41,11 @@ class Service:
         bot = {
             "version": 1,
             "bot": {"id": BOT_ID, "name": "Acme"},
-            "kore": {"client_id": CLIENT_ID, "client_secret": SECRET, "callback_hosts": ["bots.kore.example", "127.0.0.1"]},
+            "kore": {
+                "client_id": CLIENT_ID,
+                "client_secret": SECRET,
+                "callback_hosts": ["bots.kore.example", "127.0.0.1"],
+            },
             "agents": {"default": "salesforce", "systems": {"salesforce": system}},
         }
         server = {
@@ -66,7 +70,16 @@ class Service:
         return process
 
     def launch(self, port: int = 0) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "botkit", "serve", "--config", str(self.folder / "botkit.yaml"), "--port", str(port)]
+        command = [
+            sys.executable,
+            "-m",
+            "botkit",
+            "serve",
+            "--config",
+            str(self.folder / "botkit.yaml"),
+            "--port",
+            str(port),
+        ]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.processes.append(process)
         return process
@@ -80,7 +93,8 @@ class Service:
     def post(self, message: str = "hi", request_id: int = 1) -> int:
         # Nobody listens on this port: what is to be sent on stays in the store.
         base = f"http://127.0.0.1:9/api/botsdk/stream/{BOT_ID}"
-        urls = {"baseUrl": base, "sendUserMessageUrl": f"{base}/sendUserMessage/1", "sendBotMessageUrl": f"{base}/sendBotMessage/1"}
+        urls = {f"{call}Url": f"{base}/{call}/1" for call in ("sendUserMessage", "sendBotMessage")}
+        urls["baseUrl"] = base
         payload = user_message(message, request_id=request_id, **urls)
         headers = {"token": token(expires=FAR)}
         url = f"{self.url}/sdk/bots/{BOT_ID}/on_user_message"

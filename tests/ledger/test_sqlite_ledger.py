@@ -287,7 +287,7 @@ def test_many_threads_can_submit(stage: Stage) -> None:
     assert stage.ledger.depth == 400
 
 
-def test_a_listener_that_fails_stops_nobody(tmp_path: Path) -> None:
+def test_a_listener_that_fails_stops_nobody_but_is_not_healthy(tmp_path: Path) -> None:
     def fails(batch: object) -> None:
         raise ValueError
 
@@ -296,6 +296,7 @@ def test_a_listener_that_fails_stops_nobody(tmp_path: Path) -> None:
     given = Input(ADA, UserMessage(key="1", at=Instant(1.0), text="hi", agent_transfer=None))
     assert ledger.submit(given).result(10).items
     assert ledger.submit(replace(given, event=replace(given.event, key="2"))).result(10).items  # type: ignore[type-var]
+    assert not ledger.healthy()
     ledger.close()
 
 
