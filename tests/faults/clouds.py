@@ -106,7 +106,7 @@ class Clouds:
         return [
             (hook.status, hook.duration_ms or 0.0)
             for hook in self.requests("on_user_message", target="botkit")
-            if json.loads(hook.request_body).get("message") == text
+            if text in hook.request_body and json.loads(hook.request_body).get("message") == text
         ]
 
     def new_user(self, *, language: str = "en") -> Talk:
@@ -137,6 +137,10 @@ class Talk:
         self.clouds.do(lambda: kore.say(kore.user(self.user_id), text))
         self.typed.append(text)
         until(f"the hook of {text!r} is answered", lambda: self.clouds.answers_to(text))
+
+    def acknowledged(self, text: str) -> bool:
+        """Whether every hook that carried this text was answered with 200."""
+        return all(status == 200 for status, _ in self.clouds.answers_to(text))
 
     def asks_for_an_agent(self) -> None:
         """Says so, and waits for nothing but the hook's answer."""
@@ -206,7 +210,9 @@ class Talk:
 
     def hears(self, part: str, *, seconds: float = PATIENCE_SECONDS) -> None:
         """BotKit tells the user this."""
-        until(f"the user is told {part!r}", lambda: any(part in text for text in self.told()), seconds=seconds)
+        until(
+            f"the user is told {part!r}", lambda: any(part in text for text in self.told()), seconds=seconds
+        )
 
     def both_sides_have_everything(self, *, seconds: float = PATIENCE_SECONDS) -> None:
         """Everything typed and said has arrived: each once, in order."""

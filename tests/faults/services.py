@@ -63,7 +63,9 @@ class InProcess:
             "127.0.0.1", 0, self._answer, threaded=True, request_handler=_Quiet
         )
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=lambda: self._server.serve_forever(0.02), name="hooks", daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: self._server.serve_forever(0.02), name="hooks", daemon=True
+        )
         self._thread.start()
         self._clouds = clouds
 
@@ -192,5 +194,3 @@ def metric(exposition: str, name: str) -> float:
     """The sum of a metric's samples in Prometheus' text form."""
     lines = [line for line in exposition.splitlines() if re.match(rf"{name}(\{{|\s)", line)]
     return sum(float(line.rpartition(" ")[2]) for line in lines)
-
-

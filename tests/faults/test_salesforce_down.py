@@ -206,7 +206,12 @@ def test_a_stream_that_is_refused_is_replaced_by_the_list_until_it_is_back(
 
 @pytest.mark.parametrize(
     ("operation", "status"),
-    [("unauthenticatedToken", 401), ("unauthenticatedToken", 400), ("createConversation", 403), ("createConversation", 412)],
+    [
+        ("unauthenticatedToken", 401),
+        ("unauthenticatedToken", 400),
+        ("createConversation", 403),
+        ("createConversation", 412),
+    ],
 )
 def test_a_hand_off_that_is_refused_gives_the_user_back_at_once(
     clouds: Clouds, kit: Kit, operation: str, status: int

@@ -82,9 +82,7 @@ def test_events_that_only_the_list_has_are_found_within_the_reconciliation_time(
     assert set(talk.shown()) == set(talk.said)
 
 
-def test_an_event_the_stream_lost_does_not_come_after_a_later_one(
-    clouds: Clouds, kit: Kit
-) -> None:
+def test_an_event_the_stream_lost_does_not_come_after_a_later_one(clouds: Clouds, kit: Kit) -> None:
     kit()
     talk = clouds.new_user()
     talk.talks()

@@ -1,0 +1,69 @@
+"""Several people talk while the service is killed again and again; then the history of every conversation is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+
+from tests.faults.clouds import Clouds, Talk, until
+from tests.faults.history import Violations, violations
+from tests.faults.services import Process
+
+PEOPLE = 4
+MOST_TYPED = 18
+"""Salesforce takes 22 messages of a user a minute, the transcript included."""
+
+
+def chatter(talk: Talk, stop: Event) -> set[str]:
+    """Type until told to stop; gives what was never acknowledged."""
+    unconfirmed: set[str] = set()
+    while len(talk.typed) - len(unconfirmed) < MOST_TYPED and not stop.wait(0.1):
+        number = len(talk.typed)
+        text = f"{talk.email} typed {number}."
+        talk.types(text)
+        talk.agent_says(f"{talk.email} was told {number}.")
+        if not talk.acknowledged(text):
+            unconfirmed.add(text)
+    return unconfirmed
+
+
+@pytest.mark.parametrize(("receive", "kills"), [("stream", 3), ("poll", 2)])
+def test_nothing_is_lost_repeated_or_reordered_while_the_service_is_killed_again_and_again(
+    clouds: Clouds, service: Callable[..., Process], receive: str, kills: int
+) -> None:
+    running = service(receive=receive)
+    talks = [clouds.new_user() for _ in range(PEOPLE)]
+    for talk in talks:
+        talk.talks()
+    stop = Event()
+    with ThreadPoolExecutor(PEOPLE) as pool:
+        chats = [pool.submit(chatter, talk, stop) for talk in talks]
+        try:
+            for _ in range(kills):
+                # Everybody gets something through before the next kill.
+                least = [len(talk.arrived()) for talk in talks]
+                until(
+                    "everybody has been heard",
+                    lambda least=least: all(
+                        len(talk.arrived()) > before for talk, before in zip(talks, least, strict=True)
+                    ),
+                )
+                running.kill_and_restart()
+        finally:
+            stop.set()
+        unconfirmed = [chat.result() for chat in chats]
+    for talk in talks:
+        talk.types(f"{talk.email} at last")
+        talk.agent_says(f"{talk.email} was told last")
+        until("the last word arrives", lambda talk=talk: talk.typed[-1] in talk.arrived())
+        until("the last word is shown", lambda talk=talk: talk.said[-1] in talk.shown())
+    repeated = 0
+    for talk, missing in zip(talks, unconfirmed, strict=True):
+        assert violations(talk.typed, talk.arrived(), unconfirmed=missing) == Violations()
+        shown = violations(talk.said, talk.shown())
+        assert shown == Violations(repeated=shown.repeated)
+        repeated += len(shown.repeated)
+    assert repeated <= running.uncertain
