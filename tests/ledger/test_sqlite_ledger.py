@@ -39,6 +39,19 @@ def test_effects_stand_in_the_outbox_until_they_are_settled(stage: Stage) -> Non
     assert stage.ledger.undelivered() == []
 
 
+def test_what_came_of_an_effect_settles_it_in_the_same_commit(stage: Stage) -> None:
+    (item,) = stage.submit(stage.inputs.says("u-ada", "hi")).items
+    stage.submit(replace(stage.inputs.transfers("u-ada"), settles=(item.id,)))
+    assert stage.kinds() == ["SendToUser", "OpenAccess"]
+
+
+def test_an_input_the_rules_choke_on_settles_nothing(stage: Stage) -> None:
+    (item,) = stage.submit(stage.inputs.says("u-ada", "hi")).items
+    choking = replace(stage.inputs.says("u-ada", "choke"), settles=(item.id,))
+    assert stage.ledger.submit(choking).exception(10)
+    assert stage.kinds() == ["PassToBot"]
+
+
 def test_ids_grow_also_over_a_restart(stage: Stage) -> None:
     first = [stage.submit(stage.inputs.says("u-ada", "hi")).items[0].id for _ in range(3)]
     stage.reopen()
@@ -135,6 +148,14 @@ def test_a_live_session_is_found_by_any_name(stage: Stage) -> None:
     committed = stage.submit(stage.inputs.says("handle-ada", "hello agent"))
     assert committed.conversation.id == ADA
     assert isinstance(committed.items[0].effect, SendToAgent)
+
+
+def test_a_session_opened_in_the_same_commit_is_found_by_any_name(stage: Stage) -> None:
+    with paused(stage):
+        _, said = stage.submit_all(
+            stage.inputs.transfers("u-ada", names=("from-ada",)), stage.inputs.says("from-ada", "hello agent")
+        )
+    assert said.result(10).conversation.id == ADA
 
 
 def test_a_live_session_is_found_when_its_own_name_is_among_the_others(stage: Stage) -> None:
