@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import gc
 import os
+import resource
 import signal
 import socket
 import sys
@@ -28,6 +29,8 @@ from botkit.config.load import load
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+_MOST_CONNECTIONS = 4096
+_MOST_FILES = 65_536
 _CLOSE_FIRST = 100
 """The kit is closed before whatever else multiprocessing finalizes."""
 
@@ -79,8 +82,8 @@ def _server(address: str, port: int, threads: int) -> Any:
         interface=Interfaces.WSGI,
         workers=1,
         blocking_threads=threads,
-        # More requests than threads wait in the socket's queue, not in memory.
-        backpressure=max(threads, 128),
+        # Granian counts a kept-alive connection as one request under way, also while it is silent.
+        backpressure=_MOST_CONNECTIONS,
         workers_kill_timeout=20,
         websockets=False,
         log_enabled=False,
@@ -108,6 +111,7 @@ def _reserve(host: str, port: int) -> int:
 def _worker(config: Path, as_json: bool) -> WSGIApplication:
     """In the worker: everything that must not cross a fork. Returns the application."""
     _go_with_the_parent()
+    _allow_many_files()
     from botkit.app import BotKit, create_app
     from botkit.errors import BotKitError
     from botkit.telemetry import set_up_logging
@@ -127,6 +131,14 @@ def _worker(config: Path, as_json: bool) -> WSGIApplication:
     # multiprocessing runs its own finalizers at the end of a worker, and no others.
     Finalize(None, kit.close, exitpriority=_CLOSE_FIRST)
     return app.wsgi_app
+
+
+def _allow_many_files() -> None:
+    """Every connection and every agent session's stream is a file; the usual limit of 1,024 is soon reached."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _go_with_the_parent() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import sqlite3
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -177,6 +179,25 @@ def test_a_worker_that_dies_ends_the_service(service: Service) -> None:
     (worker,) = children(process.pid)
     os.kill(worker, signal.SIGKILL)
     assert process.wait(20) != 0
+
+
+def test_connections_that_are_kept_open_do_not_keep_others_out(service: Service) -> None:
+    service.start()
+    with ExitStack() as open_connections:
+        for _ in range(300):
+            connection = open_connections.enter_context(
+                socket.create_connection(("127.0.0.1", service.port), 5)
+            )
+            connection.sendall(b"GET /botkit/healthz HTTP/1.1\r\nHost: here\r\n\r\n")
+            assert connection.recv(100).startswith(b"HTTP/1.1 200")
+        assert service.post() == 200
+
+
+def test_many_files_may_be_open(service: Service) -> None:
+    process = service.start()
+    (worker,) = children(process.pid)
+    soft, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    assert soft == (65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)) or soft > 65_536
 
 
 def test_a_port_in_use_is_said(service: Service) -> None:
