@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,10 +49,16 @@ def demo(port: int, check: bool) -> None:
         console.print(
             "\n  Say [bold]talk to an agent[/bold] on the left, accept on the right. Ctrl-C stops it all.\n"
         )
-        try:
-            Event().wait()
-        except KeyboardInterrupt:
-            console.print("Stopped.")
+        _until_told_to_stop()
+        console.print("Stopped.")
+
+
+def _until_told_to_stop() -> None:
+    """Ctrl-C and SIGTERM both end the demo in order, so that the service beside it ends, too."""
+    told = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: told.set())
+    told.wait()
 
 
 @contextmanager

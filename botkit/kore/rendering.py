@@ -54,18 +54,19 @@ def _members(payload: bytes) -> dict[str, msgspec.Raw]:
 def template_for(content: Content, *, agent_name: str) -> dict[str, object] | None:
     """The template that shows `content` best on the web channel; None where plain text does."""
     text = plain_text(Content(content.text, links=content.links), markdown=True)
+    by = {"agent_name": agent_name} if agent_name else {}
     if content.options:
         titles = [option.title for option in content.options]
         if len(titles) <= _BUTTONS_AT_MOST:
             # Title and payload alike: which of them comes back on a click is not documented.
             buttons = [{"type": "postback", "title": title, "payload": title} for title in titles]
-            return _template({"template_type": "button", "text": text, "buttons": buttons})
+            return _template({"template_type": "button", "text": text, "buttons": buttons, **by})
         replies = [{"content_type": "text", "title": title, "payload": title} for title in titles]
-        return _template({"template_type": "quick_replies", "text": text, "quick_replies": replies})
+        return _template({"template_type": "quick_replies", "text": text, "quick_replies": replies, **by})
     if not content.text and len(content.links) == 1 and _is_web_image(content.links[0]):
         return {"type": "image", "payload": {"url": content.links[0].url}}
-    if agent_name:
-        return _template({"template_type": "live_agent", "text": text, "agent_name": agent_name})
+    if by:
+        return _template({"template_type": "live_agent", "text": text, **by})
     return None
 
 

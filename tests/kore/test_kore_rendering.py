@@ -48,6 +48,7 @@ def test_few_options_are_buttons_whose_title_and_payload_are_alike() -> None:
                 {"type": "postback", "title": "A", "payload": "A"},
                 {"type": "postback", "title": "B", "payload": "B"},
             ],
+            "agent_name": JANE,
         },
     }
 
