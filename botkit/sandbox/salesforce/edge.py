@@ -94,12 +94,15 @@ class Edge:
                 "timestamp": datetime.fromtimestamp(self._cloud.clock() / 1000, UTC).isoformat(),
                 "status": refusal.status,
                 "error": _REASONS.get(refusal.status, "Error"),
-                "message": refusal.message,
                 "path": request.path,
+                "message": refusal.message,
             }
         else:
             body = {"message": refusal.message, self._cloud.settings.error_key: refusal.code}
-        return web.json_response(body, status=refusal.status, headers=headers)
+        # Written as Spring writes it: bridges search the raw text for '"status":401,"error":"Unauthorized","path":…' (1.6).
+        response = json_answer(body, status=refusal.status)
+        response.headers.update(headers)
+        return response
 
     def _http_error(self, request: web.Request, refusal: web.HTTPException) -> web.Response:
         response = self.error(request, Refusal(refusal.status, refusal.reason))

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from botkit.sandbox.salesforce.identity import Keyset
-from botkit.sandbox.salesforce.ids import long_id
 
-ORGANIZATION_ID = long_id("00DSB0000000001")
+# The form of 15 characters: clients put what they were given into X-Org-Id, where 18 are refused (protocol section 9.1).
+ORGANIZATION_ID = "00DSB0000000001"
 DEVELOPER_NAME = "Kore_Custom_Client"
 AGENTS = ("Jane Doe", "Omar Haddad", "Mei Tanaka")
 FILE_TYPES = ("bmp", "csv", "doc", "docx", "gif", "jpg", "jpeg", "pdf", "png", "tiff", "txt", "xls", "xml")

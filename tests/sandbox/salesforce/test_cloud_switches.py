@@ -51,7 +51,7 @@ def test_the_documentation_names_every_operation():
 def test_the_long_form_of_a_record_id_follows_the_case_of_its_letters():
     assert long_id("001A0000006Vm9r") == "001A0000006Vm9rIAC"
     assert short_id("001A0000006Vm9rIAC") == "001A0000006Vm9r"
-    assert SalesforceSandboxSettings().organization_id == "00DSB00000000012AA"
+    assert long_id("00DSB0000000001") == "00DSB00000000012AA"
 
 
 def test_message_ids_may_be_uuids_of_any_version_but_conversation_ids_only_of_version_4():
