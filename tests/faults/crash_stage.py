@@ -1,0 +1,356 @@
+"""A BotKit that dies at its k-th point, and what is around it: a platform and a desk that do not die.
+
+A point is a moment between two things that last: before and after each call to the outside, before and after each COMMIT, and
+before the relay hears of it. Death is what the outside and the store see of kill -9: from that moment on nothing is sent,
+committed or answered. What had been written but not committed is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import itertools
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+from unittest.mock import patch
+
+from botkit.agents import Batch, Capabilities, Granted
+from botkit.app import rules_for
+from botkit.config.settings import DeliverySettings, Settings
+from botkit.errors import Unreachable
+from botkit.handoff.conversation import Access, Instant
+from botkit.handoff.decide import decide
+from botkit.handoff.events import AgentJoined, AgentLeft, AgentSaid, Content, FromAgents, TransferStarted
+from botkit.hooks.door import Door
+from botkit.ledger.interface import Committed, HookBody
+from botkit.ledger.sqlite import SqliteLedger
+from botkit.ledger.store import Store
+from botkit.middleware import BotKitMiddleware
+from botkit.relay.relay import Relay
+from botkit.telemetry import Telemetry
+from tests.hooks.hook_payloads import BOT_ID, as_body, settings, token
+
+
+class Points:
+    """Counts points, and says at which one the process dies."""
+
+    def __init__(self, *, fatal: int = 0) -> None:
+        self.names: list[str] = []
+        self.dead = False
+        self.buried = False
+        self.died = threading.Event()
+        self._fatal = fatal
+        self._lock = threading.Lock()
+
+    def survived(self, name: str) -> bool:
+        """Whether the process is still alive after this point."""
+        with self._lock:
+            if not self.dead:
+                self.names.append(name)
+                if len(self.names) == self._fatal:
+                    self.dead = True
+                    self.died.set()
+            return not self.dead
+
+    async def passed(self, name: str) -> None:
+        """The same on a loop: a dead process' task does not go on until the body is cleared away.
+
+        Raises: Unreachable then.
+        """
+        if not self.survived(name):
+            while not self.buried:  # noqa: ASYNC110 - set in another thread
+                await asyncio.sleep(0.002)
+            raise Unreachable(name, detail="the process is dead")
+
+
+# --- what does not die -------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Platform:
+    """The XO platform: takes every call, and shows what it is told to, as often as it is told."""
+
+    shown: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    to_bot: list[str] = field(default_factory=list)
+    cleared: int = 0
+
+
+@dataclass
+class Desk:
+    """The agents' side: knows a repeated id, and keeps its events for whoever comes back for them."""
+
+    opened: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+    arrived: dict[str, str] = field(default_factory=dict)
+    events: list[FromAgents] = field(default_factory=list)
+
+    def happens(self, kind: type[Any], **more: Any) -> None:
+        number = len(self.events) + 1
+        session = self.opened[-1]
+        place = {"position": str(number), "high_water_ms": 1_000_000 + number}
+        event = kind(key=f"{session}/e{number}", at=Instant(time.time()), session_id=session, **place, **more)
+        self.events.append(event)
+
+    def joins(self, name: str) -> None:
+        self.happens(AgentJoined, subject=name, name=name)
+
+    def says(self, text: str, name: str) -> None:
+        self.happens(AgentSaid, content=Content(text=text), agent_name=name)
+
+    def transfers(self, name: str) -> None:
+        self.happens(TransferStarted)
+        self.happens(AgentLeft, subject=name, name=name)
+
+
+# --- what stands between the process and them --------------------------------------------------------------------
+
+
+class _Calls:
+    """One life's calls to platform and desk, each with a point before and after it."""
+
+    capabilities = Capabilities(poll_interval=timedelta(seconds=0.02))
+
+    def __init__(self, points: Points, platform: Platform, desk: Desk) -> None:
+        self._points = points
+        self._platform = platform
+        self._desk = desk
+
+    @asynccontextmanager
+    async def _call(self, name: str) -> AsyncIterator[None]:
+        await self._points.passed(f"before {name}")
+        yield
+        await self._points.passed(f"after {name}")
+
+    async def pass_to_bot(self, hook: HookBody, *, attempt_id: str) -> None:
+        async with self._call("pass_to_bot"):
+            self._platform.to_bot.append(_text(hook))
+
+    async def pass_to_user(self, hook: HookBody, *, attempt_id: str) -> None:
+        async with self._call("pass_to_user"):
+            self._platform.shown.append(_text(hook))
+
+    async def skip_bot_message(self, hook: HookBody, *, attempt_id: str) -> None:
+        async with self._call("skip_bot_message"):
+            pass
+
+    async def send_to_user(
+        self, newest: HookBody, content: Content, *, agent_name: str, attempt_id: str
+    ) -> None:
+        async with self._call("send_to_user"):
+            (self._platform.shown if agent_name else self._platform.told).append(content.text)
+
+    async def clear_agent_session(self, newest: HookBody, *, attempt_id: str) -> None:
+        async with self._call("clear_agent_session"):
+            self._platform.cleared += 1
+
+    async def extend_request(self, newest: HookBody, *, attempt_id: str) -> None:
+        """Nothing."""
+
+    async def transcript(self, newest: HookBody, *, limit: int, session_id: str) -> tuple[()]:
+        return ()
+
+    async def open(self, session_id: str) -> Granted:
+        async with self._call("open"):
+            return Granted(Access("credentials"), None)
+
+    async def start(
+        self, session_id: str, access: Access, *, attributes: Sequence[tuple[str, str]], language: str
+    ) -> None:
+        async with self._call("start"):
+            if session_id not in self._desk.opened:
+                self._desk.opened.append(session_id)
+
+    async def send(self, session_id: str, access: Access, *, message_id: str, text: str) -> None:
+        async with self._call("send"):
+            self._desk.arrived.setdefault(message_id, text)
+
+    async def typing(self, session_id: str, access: Access, *, started: bool) -> None:
+        """Nothing."""
+
+    async def acknowledge(self, session_id: str, access: Access, *, entry_ids: Sequence[str]) -> None:
+        """Nothing."""
+
+    async def routing(self, session_id: str, access: Access) -> Literal["searching", "present", "over"]:
+        return "searching"
+
+    async def end(self, session_id: str, access: Access) -> None:
+        async with self._call("end"):
+            if session_id not in self._desk.closed:
+                self._desk.closed.append(session_id)
+
+    async def listen(self, session_id: str, access: Access) -> AsyncIterator[Batch]:
+        place = int(access.position or 0)
+        yield Batch(())
+        while True:
+            fresh = self._desk.events[place:]
+            place += len(fresh)
+            if fresh and not self._points.dead:
+                yield Batch(fresh)
+            await asyncio.sleep(0.002)
+
+    async def fetch(self, session_id: str, access: Access) -> Batch:
+        return Batch(tuple(self._desk.events))
+
+
+class _Outside:
+    def __init__(self, calls: _Calls) -> None:
+        self._calls = calls
+
+    def platform(self, bot_id: str) -> _Calls:
+        return self._calls
+
+    def system(self, bot_id: str, name: str) -> _Calls:
+        return self._calls
+
+
+class _Writer:
+    """The ledger's connection, with points around COMMIT. A dead process can roll back, nothing else."""
+
+    def __init__(self, connection: sqlite3.Connection, points: Points) -> None:
+        self._connection = connection
+        self._points = points
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        if sql == "ROLLBACK":
+            return self._connection.execute(sql)
+        if self._points.dead or (sql == "COMMIT" and not self._points.survived("before COMMIT")):
+            raise sqlite3.OperationalError("the process is dead")
+        cursor = self._connection.execute(sql, *values)
+        if sql == "COMMIT" and not self._points.survived("after COMMIT"):
+            raise sqlite3.OperationalError("the process is dead")
+        return cursor
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+class Life:
+    """One process, from its start to its death."""
+
+    def __init__(self, store: Path, points: Points, platform: Platform, desk: Desk) -> None:
+        self.points = points
+        configured = _settings(store)
+        bot = configured.bots[BOT_ID]
+        rules = rules_for(bot)
+        self.ledger = SqliteLedger(
+            configured.store.url, lambda before, event: decide(rules, before, event), patience_seconds=0
+        )
+        outside = _Outside(_Calls(points, platform, desk))
+
+        @asynccontextmanager
+        async def connect(_: Settings) -> AsyncIterator[_Outside]:
+            yield outside
+
+        telemetry = Telemetry()
+        self._relay = Relay(configured, self.ledger, metrics=telemetry, chance=lambda: 0.0, connect=connect)
+        self._middleware = BotKitMiddleware(
+            lambda environ, start_response: [],
+            doors={bot.id: Door(bot, insecure_http=False)},
+            submit=self.ledger.submit,
+            prefix="",
+            metrics=telemetry,
+            now=time.time,
+            monotonic=time.monotonic,
+        )
+        writer = Store.writer
+        with patch.object(Store, "writer", lambda store: _Writer(writer(store), points)):
+            self.ledger.start(self._on_commit)
+        self._relay.start()
+
+    def hook(self, event: str, payload: dict[str, Any]) -> bool:
+        """Post a hook; whether it was acknowledged."""
+        answers: list[str] = []
+        body = as_body(payload)
+        environ: Any = {
+            "REQUEST_METHOD": "POST",
+            "PATH_INFO": f"/sdk/bots/{BOT_ID}/{event}",
+            "HTTP_TOKEN": token(expires=time.time() + 60),
+            "CONTENT_LENGTH": str(len(body)),
+            "wsgi.input": io.BytesIO(body),
+        }
+        answer: Any = lambda status, headers, exc_info=None: answers.append(status)  # noqa: E731
+        self._middleware(environ, answer)
+        return answers == ["200 OK"]
+
+    def end(self) -> None:
+        """Clear the body away. Nothing of it reaches the outside or the store any more."""
+        self.points.dead = self.points.buried = True
+        self._relay.close(timeout=0.02)
+        self.ledger.close()
+
+    def _on_commit(self, batch: Sequence[Committed]) -> None:
+        if self.points.survived("before the relay hears of a commit"):
+            self._relay.on_commit(batch)
+
+
+class Lives:
+    """One life after the other on the same store; the first ones end at their `fatal` points, the last one lives on."""
+
+    def __init__(self, store: Path, *fatal: int) -> None:
+        self._store = store
+        self._fatal = list(fatal)
+        self.platform = Platform()
+        self.desk = Desk()
+        self.uncertain = 0
+        self._request_ids = itertools.count(1_700_000_000_000)
+        self.life = self._begin()
+
+    def again(self) -> None:
+        """The process has died: clear away and start the next."""
+        self.life.end()
+        self.life = self._begin()
+
+    def posts(self, event: str, make: Callable[..., dict[str, Any]], *args: Any, **more: Any) -> None:
+        """The platform posts a hook until it is acknowledged: the same one, so that it is known again."""
+        payload = make(*args, request_id=next(self._request_ids), **more)
+        while not self.life.hook(event, payload):
+            assert self.life.points.dead, "a living process takes hooks"
+            self.again()
+
+    def until(self, what: str, seen: Callable[[], object]) -> None:
+        """Wait for a condition; when the process dies meanwhile, start the next."""
+        deadline = time.monotonic() + 5.0
+        while not seen():
+            if self.life.points.dead:
+                self.again()
+            assert time.monotonic() < deadline, f"waited in vain until {what}"
+            self.life.points.died.wait(0.002)
+
+    def _begin(self) -> Life:
+        points = Points(fatal=self._fatal.pop(0) if self._fatal else 0)
+        if self._store.exists():
+            # Clearing the body away was too polite: a process that was killed leaves no mark of a good end.
+            with closing(sqlite3.connect(self._store)) as connection, connection:
+                connection.execute("UPDATE meta SET value = 'no' WHERE name = 'stopped'")
+        life = Life(self._store, points, self.platform, self.desk)
+        self.uncertain += life.ledger.uncertain
+        return life
+
+
+def _settings(store: Path) -> Settings:
+    plain = settings(store=f"sqlite:///{store}")
+    (bot,) = plain.bots.values()
+    quick = DeliverySettings(first_retry=timedelta(seconds=0.01), slowest_retry=timedelta(seconds=0.01))
+    # Short words of our own; the payloads are of a user who speaks French.
+    words = {
+        "lookingForAgentMessage": "looking",
+        "endChatFromUserInstruction": "send {command}",
+        "agentJoinedMessage": "{agent} joined",
+        "agentLeftMessage": "{agent} left",
+        "conversationClosedMessage": "ended",
+    }
+    handoff = replace(bot.handoff, end_chat_command="bye", responses={"fr": words})
+    return replace(plain, bots={bot.id: replace(bot, delivery=quick, handoff=handoff)})
+
+
+def _text(hook: HookBody) -> str:
+    return str(json.loads(hook.body).get("message"))
