@@ -32,9 +32,10 @@ from botkit.sandbox.server import Sandbox
 from botkit.sandbox.service import write_configuration
 from botkit.sandbox.wire import WireEntry
 
-DEADLINE_SECONDS = 15.0
+DEADLINE_SECONDS = 10.0
 JANE, OMAR, MEI = "Jane Doe", "Omar Haddad", "Mei Tanaka"
 END_WORD = "endagentchat"
+OVER = ("closed", "ended")
 T = TypeVar("T")
 
 
@@ -165,11 +166,15 @@ class Stage:
     def everybody_leaves(self) -> None:
         """End what a test has left open, so that nothing is polled or listened to for ever; all switches as before."""
         self.clouds.calm()
+        live = [
+            (person, case) for person in self._people for case in person.cases() if case.status() not in OVER
+        ]
+        with_agents = [case for person, case in live if person.user.agent_mode]
         for person in self._people:
-            for case in person.cases():
-                if self.clouds.do(lambda case=case: case.conversation.live):
-                    self.clouds.do(self.clouds.salesforce.system_end, case.id)
+            person.closes_the_window()
         self._people.clear()
+        for case in with_agents:
+            case.is_over()
 
     # --- trouble
 
@@ -401,7 +406,7 @@ class Case:
 
     def is_over(self) -> None:
         """Waits until the conversation has ended or closed on Salesforce's side."""
-        until(lambda: self.status() in ("closed", "ended"), "for the end of Salesforce's conversation")
+        until(lambda: self.status() in OVER, "for the end of Salesforce's conversation")
 
     def status(self) -> str:
         return self.stage.clouds.do(lambda: self.conversation.stage)

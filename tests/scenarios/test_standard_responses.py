@@ -66,9 +66,7 @@ def test_a_whole_conversation_is_accompanied_in_each_of_the_pages_languages(
         ("??", "en"),
     ],
 )
-def test_the_users_language_is_found_however_it_is_spelled(
-    stage: Stage, spelled: str, language: str
-) -> None:
+def test_the_users_language_is_found_however_it_is_spelled(stage: Stage, spelled: str, language: str) -> None:
     assert _greeted(stage, spelled) == _expected(language)
 
 
