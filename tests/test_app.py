@@ -132,7 +132,9 @@ def test_any_wsgi_application_can_be_wrapped(kits: Kits) -> None:
         return [b"plain"]
 
     started: list[str] = []
-    answer = kits.kit().middleware(plain)({"PATH_INFO": "/", "REQUEST_METHOD": "GET"}, lambda s, h: started.append(s))  # type: ignore[arg-type, return-value, func-returns-value]
+    answer = kits.kit().middleware(plain)(
+        {"PATH_INFO": "/", "REQUEST_METHOD": "GET"}, lambda s, h: started.append(s)
+    )  # type: ignore[arg-type, return-value, func-returns-value]
     assert (started, list(answer)) == (["200 OK"], [b"plain"])
 
 
@@ -146,7 +148,9 @@ def test_many_first_hooks_start_one_relay(kits: Kits) -> None:
     app = app_with(kits.kit())
     statuses: list[int] = []
     threads = [
-        threading.Thread(target=lambda n=n: statuses.append(post(app, as_body(user_message(str(n)))).status_code))  # type: ignore[misc]
+        threading.Thread(
+            target=lambda n=n: statuses.append(post(app, as_body(user_message(str(n)))).status_code)
+        )  # type: ignore[misc]
         for n in range(8)
     ]
     for thread in threads:
@@ -193,11 +197,15 @@ def test_a_relay_that_cannot_start_gives_the_store_free(kits: Kits, tmp_path: Pa
     kits.kit().start()
 
 
-def test_a_kit_started_before_a_fork_starts_again_in_the_child(kits: Kits, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kit_started_before_a_fork_starts_again_in_the_child(
+    kits: Kits, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kit = kits.kit()
     kit.start()
     monkeypatch.setattr("botkit.app.os.getpid", lambda: -1)
-    monkeypatch.setattr("botkit.app.SqliteLedger", lambda url, decide: SqliteLedger(url, decide, patience_seconds=0.0))
+    monkeypatch.setattr(
+        "botkit.app.SqliteLedger", lambda url, decide: SqliteLedger(url, decide, patience_seconds=0.0)
+    )
     with pytest.raises(LedgerBusy):
         kit.start()
     monkeypatch.undo()

@@ -54,7 +54,12 @@ def test_lines_are_json_for_machines(stream: io.StringIO) -> None:
     structlog.get_logger("botkit.test").warning("something", count=3)
     logging.getLogger("botkit.other").error("said %s", "plainly")
     first, second = (json.loads(line) for line in stream.getvalue().splitlines())
-    assert (first["event"], first["count"], first["level"], first["logger"]) == ("something", 3, "warning", "botkit.test")
+    assert (first["event"], first["count"], first["level"], first["logger"]) == (
+        "something",
+        3,
+        "warning",
+        "botkit.test",
+    )
     assert (second["event"], second["level"]) == ("said plainly", "error")
 
 

@@ -128,6 +128,9 @@ def _worker(config: Path, as_json: bool) -> WSGIApplication:
     # 700 new objects costs a tenth of the hooks per second (measured; the same with the collector switched off).
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    # Hooks, commits and calls take turns: with shorter ones an acknowledgement waits less for the others (measured: the
+    # slowest hundredth a fifth sooner, and as many hooks per second).
+    sys.setswitchinterval(0.002)
     # multiprocessing runs its own finalizers at the end of a worker, and no others.
     Finalize(None, kit.close, exitpriority=_CLOSE_FIRST)
     return app.wsgi_app
