@@ -8,7 +8,6 @@ early must not hide an older one it missed.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import cast
@@ -67,7 +66,7 @@ class Intake:
         self._clock = clock
         self._committed = committed
         self._listed_ms = max(0, access.high_water_ms - _LOOK_BACK_MS)
-        self._recent: deque[str] = deque(maxlen=_REMEMBERED_KEYS)
+        self._recent: tuple[str, ...] = ()
         self._held = 0
         self._lock = asyncio.Lock()
 
@@ -123,7 +122,7 @@ class Intake:
             committed = await self._submitter.submit(given)
             self._held = 0
             if event.key:
-                self._recent.append(event.key)
+                self._recent = (*self._recent[1 - _REMEMBERED_KEYS :], event.key)
             self._advance(event)
             if committed is not None:
                 self._committed(event, committed)
