@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 MOST_QUEUED = 20_000
 """More inputs than this wait only when the disk has stopped; refusing is then better than growing."""
+MOST_UNDELIVERED = 100_000
+"""More effects than this wait only when the other side has been gone for long. The relay holds them in memory, hooks' bodies
+and all, so hooks are then refused, not acknowledged and not lost: the platform knows that it was not taken."""
 MOST_IN_BATCH = 256
 _PROBE_SECONDS = 1.0
 _INPUTS_FAULT = (
@@ -94,6 +97,8 @@ class Committer:
                 future.set_exception(LedgerClosed("the service is stopping; send it again later"))
             elif self._queue.qsize() > MOST_QUEUED:
                 future.set_exception(LedgerError("the store does not keep up; look at the disk it is on"))
+            elif given.hook is not None and self.depth >= MOST_UNDELIVERED:
+                future.set_exception(LedgerError("too much waits to be delivered; see the log for whom"))
             else:
                 self._queue.put((given, future))
         return future

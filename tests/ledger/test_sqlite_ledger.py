@@ -324,6 +324,17 @@ def test_a_listener_that_fails_stops_nobody_but_is_not_healthy(tmp_path: Path) -
 # --- opening and closing ---------------------------------------------------------------------------------------------------
 
 
+def test_hooks_are_refused_while_too_much_waits_and_results_are_not(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = stage.submit(stage.inputs.says("u-ada", "one"))
+    monkeypatch.setattr("botkit.ledger.committer.MOST_UNDELIVERED", 1)
+    with pytest.raises(LedgerError, match="too much waits"):
+        stage.submit(stage.inputs.says("u-ada", "two"))
+    stage.submit(Input(first.conversation.id, None, settles=(first.items[0].id,)))
+    assert stage.submit(stage.inputs.says("u-ada", "three")).items
+
+
 def test_a_second_ledger_on_the_same_file_is_refused(stage: Stage) -> None:
     other = SqliteLedger(f"sqlite:///{stage.path}", rules, patience_seconds=0.0)
     with pytest.raises(LedgerBusy, match="another process"):
