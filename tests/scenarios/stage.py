@@ -10,7 +10,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -62,16 +61,11 @@ class Clouds:
 
     def do(self, action: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Call `action` on the clouds' loop and wait for its result."""
-        result: Future[T] = Future()
 
-        def run() -> None:
-            try:
-                result.set_result(action(*arguments, **named))
-            except Exception as error:
-                result.set_exception(error)
+        async def run() -> T:
+            return action(*arguments, **named)
 
-        self._loop.call_soon_threadsafe(run)
-        return result.result(30)
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(30)
 
     def calm(self) -> None:
         """Nothing goes wrong or is unusual any more."""

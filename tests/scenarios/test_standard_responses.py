@@ -100,6 +100,6 @@ def test_one_message_of_one_language_can_be_changed_and_the_rest_stays(stages: S
 def test_null_silences_a_message(stages: Stages) -> None:
     own = {"en": {"lookingForAgentMessage": None, "agentJoinedMessage": None}}
     stage = stages("silenced", bot={"handoff": {"responses": own}})
-    looking, instruction, joined, closed = _expected("en")
+    _, instruction, _, closed = _expected("en")
     assert _greeted(stage, "en") == [instruction, closed]
     assert _greeted(stage, "fr") == _expected("fr")

@@ -1,0 +1,365 @@
+"""The door as the platform meets it: status codes, bodies and headers over HTTP, from `botkit serve` as a process.
+
+kore-xo-botkit.md, sections 2.1, 2.2, 2.7 and 3.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+import pytest
+
+from botkit.sandbox.service import Service, write_configuration
+
+BOT = "st-11111111-1111-5111-8111-111111111111"
+OTHER_BOT = "st-22222222-2222-5222-8222-222222222222"
+CLIENT_ID, SECRET = (
+    "cs-door",
+    "a secret of the door tests that is long enough, even for the longest of the hashes",
+)
+ACK = b'{"headers":{"supportsMessageAck":true}}'
+UNAUTHORIZED = b'{"errors":[{"msg":"Invalid apikey","code":4002}]}'
+MOST_BYTES = 2 * 1024 * 1024
+NOBODY_LISTENS = "http://127.0.0.1:9"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+    def error(self) -> tuple[int, str, Any]:
+        """The status, message and code of a refusal."""
+        (only,) = json.loads(self.body)["errors"]
+        assert self.headers["content-type"] == "application/json"
+        return self.status, only["msg"], only["code"]
+
+
+@dataclass(frozen=True)
+class Door:
+    port: int
+    prefix: str = "/desk/api"
+
+    def knock(
+        self,
+        path: str = f"/sdk/bots/{BOT}/on_user_message",
+        *,
+        body: bytes | None = None,
+        method: str = "POST",
+        headers: dict[str, str] | None = None,
+        chunked: bool = False,
+        prefix: str | None = None,
+    ) -> Answer:
+        """One request on a connection of its own, with a good token if no headers are given."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            # A refusal may come before all of the body has gone out; it is there to be read all the same.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.request(
+                    method,
+                    (self.prefix if prefix is None else prefix) + path,
+                    body=iter(_pieces(body or b"")) if chunked else body,
+                    headers={"token": token()} if headers is None else headers,
+                    encode_chunked=chunked,
+                )
+            response = connection.getresponse()
+            found = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, response.read(), found)
+        finally:
+            connection.close()
+
+
+def _pieces(body: bytes) -> list[bytes]:
+    return [body[start : start + 100_000] for start in range(0, len(body), 100_000)]
+
+
+def token(*, secret: str = SECRET, algorithm: str = "HS256", **claims: Any) -> str:
+    content = {"appId": CLIENT_ID, "exp": int(time.time()) + 60} | claims
+    return jwt.encode(
+        {name: value for name, value in content.items() if value is not None}, secret, algorithm
+    )
+
+
+def hook(**more: Any) -> bytes:
+    """A user's message, on a platform that nobody answers at."""
+    base = f"{NOBODY_LISTENS}/api/botsdk/stream/{BOT}"
+    payload = {
+        "requestId": time.time_ns() // 1000,
+        "botId": BOT,
+        "message": "hello",
+        "agent_transfer": False,
+        "channel": {"type": "rtm", "from": "u-1"},
+        "context": {"session": {"UserContext": {"_id": "u-1"}}},
+        "baseUrl": base,
+        "sendBotMessageUrl": f"{base}/sendBotMessage/1",
+        "sendUserMessageUrl": f"{base}/sendUserMessage/1",
+    }
+    return json.dumps({name: value for name, value in (payload | more).items() if value is not None}).encode()
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    addresses = {
+        "bot_id": BOT,
+        "client_id": CLIENT_ID,
+        "client_secret": SECRET,
+        "organization_id": "00D000000000001",
+        "salesforce_url": NOBODY_LISTENS,
+        "developer_name": "Nobody",
+    }
+    path = write_configuration(tmp_path_factory.mktemp("door"), addresses, port=port)
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("  port:", "  prefix: /desk/api\n  port:"), encoding="utf-8"
+    )
+    # Readiness is asked for under the prefix, as everything is.
+    service = Service(path, port=port)
+    service.url += "/desk/api"
+    with service:
+        yield Door(port)
+
+
+def test_a_hook_is_acknowledged_as_the_sdk_does_though_nobody_can_be_called_back(door: Door) -> None:
+    answer = door.knock(body=hook())
+    assert (answer.status, answer.body) == (200, ACK)
+    assert answer.headers["supportsmessageack"] == "true"
+    assert answer.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        "on_user_message",
+        "on_bot_message",
+        "on_agent_transfer",
+        "on_event",
+        "on_alert",
+        "on_variable_update",
+        "on_client_event",
+        "on_something_new",
+    ],
+)
+@pytest.mark.parametrize("component", ["", "components/dc-1a2b/"])
+def test_every_event_is_acknowledged_on_both_routes(door: Door, event: str, component: str) -> None:
+    answer = door.knock(f"/sdk/bots/{BOT}/{component}{event}", body=hook())
+    assert (answer.status, answer.body) == (200, ACK)
+
+
+def test_a_webhook_is_answered_with_its_own_payload(door: Door) -> None:
+    body = hook(dialogComponentName="Look up", context={"session": {}, "kept": ["ü", 1.0]})
+    answer = door.knock(f"/sdk/bots/{BOT}/components/dc-1/on_webhook", body=body)
+    assert (answer.status, answer.body) == (200, body)
+    assert answer.headers["supportsmessageack"] == "true"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"channel": {"channelInfos": {"from": "u-1", "type": "rtm"}}},
+        {"channel": None},
+        {"message": None},
+        {"message": ""},
+        {"message": 42},
+        {"message": {"an": "object"}},
+        {"message": "\\ud83d half an emoji"},
+        {"context": None},
+        {"context": "nonsense"},
+        {"requestId": None},
+        {"requestId": "text"},
+        {"agent_transfer": None},
+        {"agent_transfer": "true"},
+        {"metaInfo": [], "metaTags": 1, "messageObject": "x", "unheard of": {"of": [None]}},
+    ],
+    ids=lambda changes: json.dumps(changes)[:40],
+)
+def test_payloads_of_any_shape_are_acknowledged(door: Door, changes: dict[str, Any]) -> None:
+    answer = door.knock(body=hook(**changes))
+    assert (answer.status, answer.body) == (200, ACK)
+
+
+# --- who comes in
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"token": ""},
+        {"token": "nonsense"},
+        {
+            "token": token(
+                secret="another secret that is also long enough, even for the longest of the hashes"
+            )
+        },
+        {"token": token(appId="cs-other")},
+        {"token": token(appId=None)},
+        {"token": token(exp=None)},
+        {"token": token(exp="soon")},
+        {"token": token(exp=int(time.time()) - 3600)},
+        {"token": token(algorithm="HS512")},
+        {"token": jwt.encode({"appId": CLIENT_ID, "exp": int(time.time()) + 3600}, "", "none")},
+        {"apikey": SECRET},
+        {"auth": token()},
+        {"Authorization": f"Bearer {token()}"},
+    ],
+    ids=[
+        "nothing",
+        "empty",
+        "nonsense",
+        "another secret",
+        "another app",
+        "no app",
+        "no expiry",
+        "expiry in words",
+        "expired",
+        "another algorithm",
+        "unsigned",
+        "apikey",
+        "auth",
+        "bearer",
+    ],
+)
+def test_without_a_good_token_nobody_comes_in(door: Door, headers: dict[str, str]) -> None:
+    answer = door.knock(body=hook(), headers=headers)
+    assert (answer.status, answer.body) == (401, UNAUTHORIZED)
+    assert answer.headers["response-error-description"] == UNAUTHORIZED.decode()
+
+
+def test_a_clock_that_is_a_little_off_does_not_lock_out(door: Door) -> None:
+    late = {"token": token(exp=int(time.time()) - 3)}
+    assert door.knock(body=hook(), headers=late).status == 200
+
+
+def test_whoever_is_refused_does_not_learn_what_was_wrong_with_the_body(door: Door) -> None:
+    for body in (b"not json", hook(), b""):
+        assert door.knock(body=body, headers={}).body == UNAUTHORIZED
+
+
+def test_a_bot_that_is_not_configured_is_not_found_by_those_who_may_ask(door: Door) -> None:
+    answer = door.knock(f"/sdk/bots/{OTHER_BOT}/on_user_message", body=hook())
+    assert answer.error() == (404, "Bot not found", "NOT_FOUND")
+
+
+def test_strangers_do_not_learn_which_bots_there_are(door: Door) -> None:
+    answer = door.knock(f"/sdk/bots/{OTHER_BOT}/on_user_message", body=hook(), headers={})
+    assert (answer.status, answer.body) == (401, UNAUTHORIZED)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_hooks_are_posted(door: Door, method: str) -> None:
+    answer = door.knock(method=method)
+    assert answer.error() == (405, "Use POST", "METHOD_NOT_ALLOWED")
+    assert answer.headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/sdk/bots/not-an-id/on_user_message",
+        f"/sdk/bots/{BOT}",
+        f"/sdk/bots/{BOT}/components/on_user_message/",
+        f"/sdk/bots/{BOT}/a/b/c/d",
+        "/gethistory?userId=u-1",
+        "/",
+    ],
+)
+def test_other_paths_are_nobodys(door: Door, path: str) -> None:
+    assert door.knock(path, body=hook()).status == 404
+
+
+def test_without_the_prefix_there_is_no_door(door: Door) -> None:
+    assert door.knock(body=hook(), prefix="").status == 404
+
+
+# --- what comes in
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not json",
+        b'{"a": ',
+        b"[]",
+        b'"text"',
+        b"null",
+        b"42",
+        b'{"message": "\xff\xfe"}',
+        b'{"a": NaN}',
+    ],
+    ids=["empty", "words", "cut off", "list", "text", "null", "number", "not UTF-8", "NaN"],
+)
+def test_what_is_no_json_object_is_refused(door: Door, body: bytes) -> None:
+    assert door.knock(body=body).error() == (412, "Invalid JSON", "VALIDATION_ERROR")
+
+
+def test_deep_nesting_is_refused_and_harmless(door: Door) -> None:
+    body = b'{"context": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"
+    assert door.knock(body=body).status in (200, 412)
+    assert door.knock(body=hook()).status == 200
+
+
+def test_a_payload_that_would_have_us_call_a_stranger_is_refused(door: Door) -> None:
+    body = hook(sendBotMessageUrl="https://evil.example/api/botsdk/stream/x/sendBotMessage/1")
+    assert door.knock(body=body).error()[::2] == (400, "INVALID_ARGUMENTS")
+
+
+def test_a_transfer_of_nobody_is_refused(door: Door) -> None:
+    body = hook(channel=None, context=None)
+    answer = door.knock(f"/sdk/bots/{BOT}/components/dc-1/on_agent_transfer", body=body)
+    assert answer.error()[::2] == (400, "INVALID_ARGUMENTS")
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+def test_a_body_just_within_the_limit_is_taken(door: Door, chunked: bool) -> None:
+    body = hook(context={"session": {"UserContext": {"_id": "u-1"}}, "padding": ""})
+    body = body.replace(b'"padding": ""', b'"padding": "' + b"x" * (MOST_BYTES - len(body)) + b'"')
+    assert len(body) == MOST_BYTES
+    assert door.knock(body=body, chunked=chunked).status == 200
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+def test_a_body_over_the_limit_is_refused(door: Door, chunked: bool) -> None:
+    body = b'{"padding": "' + b"x" * MOST_BYTES + b'"}'
+    answer = door.knock(body=body, chunked=chunked)
+    assert answer.error() == (413, "Payload too large", "PAYLOAD_TOO_LARGE")
+    assert door.knock(body=hook()).status == 200
+
+
+def test_a_length_that_is_promised_and_not_kept_does_not_hold_up_others(door: Door) -> None:
+    with socket.create_connection(("127.0.0.1", door.port)) as half:
+        half.sendall(
+            f"POST /desk/api/sdk/bots/{BOT}/on_user_message HTTP/1.1\r\nHost: x\r\ntoken: {token()}\r\n"
+            "Content-Length: 1000\r\n\r\n{".encode()
+        )
+        assert door.knock(body=hook()).status == 200
+
+
+# --- the other pages
+
+
+def test_health_readiness_and_metrics_are_under_the_prefix(door: Door) -> None:
+    assert door.knock("/healthz", method="GET", headers={}).status == 200
+    ready = door.knock("/readyz", method="GET", headers={})
+    assert (ready.status, json.loads(ready.body)) == (200, {"status": "ready", "store": True, "relay": True})
+    metrics = door.knock("/metrics", method="GET", headers={})
+    assert metrics.status == 200
+    assert b"botkit_" in metrics.body
+
+
+def test_metrics_count_hooks_and_carry_no_words_and_no_names(door: Door) -> None:
+    door.knock(body=hook(message="a very private matter"))
+    metrics = door.knock("/metrics", method="GET", headers={}).body.decode()
+    assert "on_user_message" in metrics
+    assert "private" not in metrics
+    assert "u-1" not in metrics
