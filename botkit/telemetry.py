@@ -67,7 +67,7 @@ class Telemetry:
         self._notes = Counter(
             "botkit_handoff",
             "What the rules asked to be counted: hand-offs opened, ended, lost …",
-            ("what",),
+            ("what", "why"),
             registry=self.registry,
         )
         self._uncertain = Counter(
@@ -135,9 +135,9 @@ class Telemetry:
         """A receiver lost its stream."""
         self._reconnects.labels(system).inc()
 
-    def noted(self, what: str) -> None:
+    def noted(self, what: str, why: str) -> None:
         """The rules asked for this to be counted."""
-        self._notes.labels(what).inc()
+        self._notes.labels(what, why).inc()
 
 
 def set_up_logging(*, json: bool, level: int = logging.INFO, stream: TextIO | None = None) -> None:

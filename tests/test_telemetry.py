@@ -38,14 +38,14 @@ def test_what_the_relay_counts_is_shown() -> None:
     telemetry.effect_retried("SendToAgent")
     telemetry.receivers_open(3)
     telemetry.reconnected("salesforce")
-    telemetry.noted("handoff_opened")
+    telemetry.noted("handoff_opened", "salesforce")
     telemetry.uncertain(2)
     text = telemetry.exposition().decode()
     assert 'botkit_effects_total{kind="PassToBot",outcome="delivered"} 2.0' in text
     assert 'botkit_effect_retries_total{kind="SendToAgent"} 1.0' in text
     assert "botkit_receivers 3.0" in text
     assert 'botkit_reconnects_total{system="salesforce"} 1.0' in text
-    assert 'botkit_handoff_total{what="handoff_opened"} 1.0' in text
+    assert 'botkit_handoff_total{what="handoff_opened",why="salesforce"} 1.0' in text
     assert "botkit_uncertain_deliveries_total 2.0" in text
 
 

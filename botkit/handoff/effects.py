@@ -163,10 +163,10 @@ class DropLane:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something an operator counts: `what` is a metric label (handoff_opened, handoff_ended, lost_session, …)."""
+    """Something an operator counts: `what` (handoff_opened, handoff_ended, lost_session, …) and `why`, both from a short list."""
 
     what: str
-    detail: str = ""
+    why: str = ""
 
 
 PlatformEffect = PassToBot | PassToUser | SkipBotMessage | SendToUser | ClearAgentSession | ExtendRequest

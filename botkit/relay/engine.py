@@ -137,8 +137,8 @@ class Engine:
                 self._timers.cancel(session_id=session_id, name=name)
             case DropLane(session_id):
                 self.lanes.drop(conversation.id, session_id)
-            case Note(what):
-                self._metrics.noted(what)
+            case Note(what, why):
+                self._metrics.noted(what, why)
 
     def _receiver(self, intake: Intake, system: AgentSystem, name: str) -> Receiver:
         bot_id = intake.conversation_id.bot_id

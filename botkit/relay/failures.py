@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from botkit.errors import AccessExpired, CallError, ConversationClosed
+from botkit.errors import AccessExpired, CallError, CallRefused, ConversationClosed, NewSessionRequired
 from botkit.handoff.effects import (
     AskRouting,
     OpenAccess,
@@ -25,6 +25,14 @@ class AgentsAreLost:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageIsRefused:
+    """The agents' side does not take this one message; the session goes on without it."""
+
+    session_id: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class UserIsLost:
     """What the agents say does not reach the user any more."""
 
@@ -34,11 +42,14 @@ class NothingIsLost:
     """The effect is dropped, and the conversation goes on without it."""
 
 
-Meaning = AgentsAreLost | UserIsLost | NothingIsLost
+Meaning = AgentsAreLost | MessageIsRefused | UserIsLost | NothingIsLost
 
 
 def what_failure_means(effect: OutboundEffect, error: CallError | None) -> Meaning:
     """Judge a failure that will not be tried again; `error` is None for one nobody foresaw."""
+    if isinstance(effect, SendToAgent) and isinstance(error, CallRefused) and error.status is not None:
+        # 400 for one text leaves the session fine (protocols/salesforce-miaw.md, 3.1). Without a status nobody was asked.
+        return MessageIsRefused(effect.session_id, effect.message_id)
     if isinstance(effect, OpenAccess | StartSession | SendToAgent | AskRouting):
         return AgentsAreLost(effect.session_id, loss_of(error))
     if isinstance(effect, SendToUser):
@@ -48,7 +59,8 @@ def what_failure_means(effect: OutboundEffect, error: CallError | None) -> Meani
 
 def loss_of(error: CallError | None) -> str:
     """Why the agents' side is lost, by the error it failed with."""
-    if isinstance(error, ConversationClosed):
+    if isinstance(error, ConversationClosed | NewSessionRequired):
+        # A new messaging session would be another hand-off: the one the user was told of is over.
         return Loss.CLOSED
     if isinstance(error, AccessExpired):
         return Loss.EXPIRED

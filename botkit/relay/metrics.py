@@ -25,8 +25,8 @@ class RelayMetrics(Protocol):
     def reconnected(self, system: str) -> None:
         """A receiver lost its stream and goes back for another."""
 
-    def noted(self, what: str) -> None:
-        """The rules asked for this to be counted (`effects.Note.what`)."""
+    def noted(self, what: str, why: str) -> None:
+        """The rules asked for this to be counted (`effects.Note`)."""
 
 
 class NoMetrics:
@@ -44,5 +44,5 @@ class NoMetrics:
     def reconnected(self, system: str) -> None:
         """Nothing."""
 
-    def noted(self, what: str) -> None:
+    def noted(self, what: str, why: str) -> None:
         """Nothing."""

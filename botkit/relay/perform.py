@@ -32,6 +32,7 @@ from botkit.handoff.events import (
     AgentsTook,
     Event,
     Loss,
+    MessageRefused,
     RoutingKnown,
     SessionStarted,
     TranscriptLine,
@@ -39,10 +40,12 @@ from botkit.handoff.events import (
 )
 from botkit.ledger.interface import HookBody, Ledger, OutboxItem
 from botkit.relay.clock import Clock
-from botkit.relay.failures import AgentsAreLost, Meaning, UserIsLost
+from botkit.relay.failures import AgentsAreLost, Meaning, MessageIsRefused, UserIsLost
 from botkit.relay.outside import Outside, Platform
 
 _log = structlog.get_logger("botkit.relay")
+
+TRANSCRIPT_RETRY_SECONDS = 0.5
 
 Reconcile = Callable[[ConversationId, str], Awaitable[None]]
 """Reads the list of an agent session once more, so that nothing said last is lost; does nothing if it cannot."""
@@ -122,6 +125,10 @@ class Performer:
                 if why == Loss.CLOSED:
                     await self._reconcile(item.conversation_id, session_id)
                 return AgentsLost(key=key_of(item), at=self._clock.now(), session_id=session_id, why=why)
+            case MessageIsRefused(session_id, message_id):
+                return MessageRefused(
+                    key=key_of(item), at=self._clock.now(), session_id=session_id, message_id=message_id
+                )
             case UserIsLost():
                 conversation = self._ledger.conversation(item.conversation_id)
                 if conversation is None or conversation.session is None:
@@ -172,13 +179,27 @@ class Performer:
             return ()
         try:
             async with asyncio.timeout(wanted.timeout.total_seconds()):
-                return await self._platform(item).transcript(
-                    self._newest_hook(item), limit=wanted.limit, session_id=effect.platform_session_id
+                return await self._read_transcript(
+                    item, limit=wanted.limit, session_id=effect.platform_session_id
                 )
         except (CallError, TimeoutError) as error:
             code = error.code if isinstance(error, CallError) else "timeout"
             _log.warning("transcript_missing", outbox_id=item.id, session=effect.session_id, code=code)
             return ()
+
+    async def _read_transcript(
+        self, item: OutboxItem, *, limit: int, session_id: str
+    ) -> tuple[TranscriptLine, ...]:
+        """Ask until there is an answer; the caller limits for how long."""
+        while True:
+            try:
+                return await self._platform(item).transcript(
+                    self._newest_hook(item), limit=limit, session_id=session_id
+                )
+            except CallError as error:
+                if not error.retryable:
+                    raise
+                await self._clock.sleep(max(TRANSCRIPT_RETRY_SECONDS, error.retry_after or 0.0))
 
     def _platform(self, item: OutboxItem) -> Platform:
         platform = self._outside.platform(item.conversation_id.bot_id)

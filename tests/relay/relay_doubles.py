@@ -426,8 +426,8 @@ class Counted:
     def reconnected(self, system: str) -> None:
         self.reconnects += 1
 
-    def noted(self, what: str) -> None:
-        self.notes.append(what)
+    def noted(self, what: str, why: str) -> None:
+        self.notes.append((what, why))
 
 
 def settings(*, delivery: DeliverySettings | None = None) -> Settings:
@@ -437,7 +437,7 @@ def settings(*, delivery: DeliverySettings | None = None) -> Settings:
         name="Acme",
         kore=KoreSettings("cs-1", Secret("s")),
         agents=AgentsSettings(default=SYSTEM, systems={}),
-        handoff=HandoffSettings(transcript=TranscriptSettings(limit=50, timeout=timedelta(seconds=0.05))),
+        handoff=HandoffSettings(transcript=TranscriptSettings(limit=50, timeout=timedelta(seconds=0.5))),
         delivery=delivery or DeliverySettings(),
     )
     return Settings(ServerSettings(), StoreSettings(), SecuritySettings(), {BOT: bot})

@@ -12,6 +12,7 @@ from botkit.errors import (
     ConversationClosed,
     HostNotAllowed,
     LedgerError,
+    NewSessionRequired,
     RateLimited,
     ServerTrouble,
     Unreachable,
@@ -38,6 +39,7 @@ from botkit.handoff.events import (
     AgentsLost,
     AgentsTook,
     Content,
+    MessageRefused,
     RoutingKnown,
     SessionStarted,
     TranscriptLine,
@@ -131,6 +133,37 @@ async def test_a_failing_transcript_does_not_keep_the_user_from_an_agent(
     assert granted.transcript == ()
 
 
+async def test_a_transcript_is_asked_for_again_while_there_is_time(world: World) -> None:
+    world.platform.lines = (TranscriptLine("user", "hi"),)
+    world.platform.transcript_answer = ServerTrouble("get messages")
+    world.ledger.decided(conversation(phase=Phase.OPENING, access=None), OpenAccess(SESSION, SYSTEM))
+    await until(lambda: world.clock.sleeping == 1)
+    world.platform.transcript_answer = None
+    await world.clock.advance(1)
+    await until(lambda: not world.ledger.rows)
+    (granted,) = world.ledger.events
+    assert isinstance(granted, AccessGranted)
+    assert granted.transcript == (TranscriptLine("user", "hi"),)
+
+
+async def test_a_message_the_agents_side_refuses_does_not_end_the_session(world: World) -> None:
+    world.system.fails("send", CallRefused("send message", status=400))
+    world.ledger.decided(conversation(), to_agent(7))
+    await until(lambda: not world.ledger.rows)
+    (refused,) = world.ledger.events
+    assert isinstance(refused, MessageRefused)
+    assert refused.message_id == "m-7"
+
+
+async def test_a_new_session_wanted_by_the_agents_side_means_that_this_one_is_over(world: World) -> None:
+    world.system.fails("send", NewSessionRequired("send message", status=417))
+    world.ledger.decided(conversation(), to_agent(7))
+    await until(lambda: not world.ledger.rows)
+    (lost,) = world.ledger.events
+    assert isinstance(lost, AgentsLost)
+    assert lost.why == "closed"
+
+
 async def test_a_transcript_that_hangs_is_left_out_after_its_time(world: World) -> None:
     world.platform.transcript_hangs = True
     world.ledger.decided(conversation(phase=Phase.OPENING, access=None), OpenAccess(SESSION, SYSTEM))
@@ -172,8 +205,8 @@ async def test_before_over_is_told_the_list_is_read_for_last_words(world: World)
 
 
 async def test_a_note_is_counted(world: World) -> None:
-    world.ledger.decided(IDLE, Note("handoff_opened"))
-    assert world.metrics.notes == ["handoff_opened"]
+    world.ledger.decided(IDLE, Note("handoff_ended", "agent"))
+    assert world.metrics.notes == [("handoff_ended", "agent")]
 
 
 # --- order ------------------------------------------------------------------------------------------------------
@@ -344,7 +377,7 @@ async def test_a_user_who_cannot_be_addressed_is_lost(world: World) -> None:
     [
         (ConversationClosed("call", status=403), "closed"),
         (AccessExpired("call", status=401), "expired"),
-        (CallRefused("call", status=400), "refused"),
+        (CallRefused("find the agent system"), "refused"),
         (HostNotAllowed("call"), "refused"),
     ],
 )
