@@ -155,6 +155,7 @@ class _AioStream:
         try:
             while chunk := await content.readany():
                 yield chunk
+                del chunk  # Else it is kept for as long as the stream is silent.
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _translated(self._what, error) from None
 

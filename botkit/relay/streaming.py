@@ -124,6 +124,7 @@ class StreamReceiver:
                     await self._reconcile(events)
                 elif events:
                     await self._intake.take(events)
+                del batch, events  # Else they are kept for as long as the stream is silent.
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[AsyncIterator[Batch]]:
@@ -137,6 +138,7 @@ class StreamReceiver:
                     self._heard = self._clock.now()
                     self._peer.reached()
                     await self._reconcile(first.events)
+                del first
             yield batches
         finally:
             if isinstance(batches, AsyncGenerator):

@@ -202,8 +202,13 @@ class MiawSystem:
                     # The gateway's own words in a stream that was fine (1.6); no line of an event begins like this.
                     raise AccessExpired(request.what, detail="the token expired while the stream was open")
                 arrived = parser.feed(chunk)
+                # Most streams are silent for hours: while they wait, they must not keep what they brought last.
+                del chunk
                 if arrived or parser.between_lines:
-                    yield Batch(self._from_stream(session_id, arrived))
+                    batch = Batch(self._from_stream(session_id, arrived))
+                    del arrived
+                    yield batch
+                    del batch
 
     async def fetch(self, session_id: str, access: Access) -> Batch:
         """Everything since `access.high_water_ms`, with a little overlap, in the server's order."""
