@@ -76,6 +76,10 @@ class InProcess:
 
     def __exit__(self, *_: object) -> None:
         self.kit.close()
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop listening."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()

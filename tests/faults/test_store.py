@@ -1,0 +1,176 @@
+"""The store is full, locked, broken or somebody else's: hooks get 500, nothing is half done, and it recovers."""
+
+from __future__ import annotations
+
+import functools
+import os
+import resource
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+import requests
+
+from botkit import app
+from botkit.errors import LedgerError
+from botkit.handoff.conversation import Conversation
+from botkit.handoff.decision import Decision
+from botkit.handoff.events import Event
+from botkit.ledger import store
+from botkit.ledger.sqlite import SqliteLedger
+from tests.faults.clouds import Clouds, until
+from tests.faults.services import InProcess, Process, configuration, is_alive
+
+Kit = Callable[..., InProcess]
+Service = Callable[..., Process]
+
+
+@contextmanager
+def full_disk(running: Process, folder: Path) -> Iterator[None]:
+    """No file of the service may grow beyond what the store's log is now: write() fails as on a full disk."""
+    (worker,) = running.workers()
+    size = (folder / "botkit.db-wal").stat().st_size
+    _, most = resource.prlimit(worker, resource.RLIMIT_FSIZE)
+    resource.prlimit(worker, resource.RLIMIT_FSIZE, (size, most))
+    try:
+        yield
+    finally:
+        if is_alive(worker):
+            resource.prlimit(worker, resource.RLIMIT_FSIZE, (most, most))
+
+
+def test_on_a_full_disk_hooks_are_refused_and_what_agents_say_waits_for_it(
+    clouds: Clouds, service: Service, tmp_path: Path
+) -> None:
+    running = service()
+    talk = clouds.new_user()
+    talk.talks()
+    with full_disk(running, tmp_path):
+        talk.types("into a full disk")
+        assert [status for status, _ in clouds.answers_to("into a full disk")] == [500]
+        talk.agent_says("said into a full disk")
+        assert requests.get(f"{running.url}/readyz", timeout=5).status_code == 503
+        assert requests.get(f"{running.url}/healthz", timeout=5).status_code == 200
+        assert talk.arrived() == []
+    until("the service is ready again", running.ready)
+    talk.typed.clear()
+    talk.types("after it")
+    talk.both_sides_have_everything()
+
+
+def test_a_kill_on_a_full_disk_leaves_a_store_that_works(
+    clouds: Clouds, service: Service, tmp_path: Path
+) -> None:
+    running = service()
+    talk = clouds.new_user()
+    talk.talks()
+    talk.types("before it")
+    with full_disk(running, tmp_path):
+        talk.types("into a full disk")
+        talk.typed.pop()
+        talk.agent_says("said into a full disk")
+        running.kill()
+    running.start()
+    talk.types("after it")
+    talk.both_sides_have_everything()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store waits a tenth of a second for a lock, not five."""
+    pragmas = tuple(pragma.replace("busy_timeout = 5000", "busy_timeout = 100") for pragma in store._PRAGMAS)
+    assert pragmas != store._PRAGMAS
+    monkeypatch.setattr(store, "_PRAGMAS", pragmas)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Somebody else (a backup, a curious operator) holds the database."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+def test_while_the_store_is_locked_hooks_are_refused_and_afterwards_it_goes_on(
+    clouds: Clouds, kit: Kit, tmp_path: Path, impatient: None
+) -> None:
+    running = kit()
+    talk = clouds.new_user()
+    talk.talks()
+    with locked(tmp_path / "botkit.db"):
+        talk.types("while it is locked")
+        assert [status for status, _ in clouds.answers_to("while it is locked")] == [500]
+        talk.agent_says("said while it is locked")
+        assert requests.get(f"{running.url}/readyz", timeout=5).status_code == 503
+    until("it is ready again", lambda: requests.get(f"{running.url}/readyz", timeout=5).ok)
+    talk.typed.clear()
+    talk.types("after it")
+    talk.both_sides_have_everything()
+
+
+def test_a_lock_of_a_moment_only_delays_the_acknowledgement(clouds: Clouds, kit: Kit, tmp_path: Path) -> None:
+    kit()
+    talk = clouds.new_user()
+    talk.talks()
+    kore = clouds.sandbox.kore
+    with locked(tmp_path / "botkit.db"):
+        clouds.do(lambda: kore.say(kore.user(talk.user_id), "a little late"))
+        until("the hook is on its way", lambda: clouds.do(lambda: kore.lanes.busy(talk.user_id)))
+    until("it is acknowledged", lambda: [status for status, _ in clouds.answers_to("a little late")] == [200])
+    until("it arrives", lambda: talk.arrived() == ["a little late"])
+
+
+def test_a_second_kit_on_the_same_store_says_so_and_takes_no_hooks(
+    clouds: Clouds, kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = kit()
+    monkeypatch.setattr(app, "SqliteLedger", functools.partial(SqliteLedger, patience_seconds=0))
+    second = InProcess(configuration(tmp_path, clouds), clouds)
+    try:
+        with pytest.raises(LedgerError, match=r"another process holds botkit\.db\.lock: run one BotKit per"):
+            second.start()
+    finally:
+        second.stop()
+    assert requests.get(f"{first.url}/readyz", timeout=5).ok
+
+
+def serve(configuration: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "botkit", "serve", "--config", str(configuration), "--port", "0"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_serving_from_a_file_that_is_no_database_ends_with_a_clear_error(
+    clouds: Clouds, tmp_path: Path
+) -> None:
+    path = configuration(tmp_path, clouds)
+    (tmp_path / "botkit.db").write_bytes(os.urandom(100_000))
+    answer = serve(path)
+    assert answer.returncode != 0
+    assert "BK-3000: the store botkit.db" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def bot_talks(conversation: Conversation, event: Event) -> Decision:
+    return Decision(conversation)
+
+
+@pytest.mark.parametrize("where", range(0, 40_000, 4_096))
+def test_a_store_with_a_broken_page_is_refused_or_works_but_never_anything_else(
+    tmp_path: Path, where: int
+) -> None:
+    path = tmp_path / "botkit.db"
+    ledger = SqliteLedger(f"sqlite:///{path}", bot_talks, patience_seconds=0)
+    ledger.start(lambda _: None)
+    ledger.close()
+    content = bytearray(path.read_bytes())
+    content[where : where + 64] = b"\xff" * len(content[where : where + 64])
+    path.write_bytes(content)
+    ledger = SqliteLedger(f"sqlite:///{path}", bot_talks, patience_seconds=0)
+    with suppress(LedgerError):
+        ledger.start(lambda _: None)
+        ledger.close()
