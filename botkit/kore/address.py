@@ -141,6 +141,8 @@ class Address:
         if not payload.payload_class:
             kind = b"OnAgentTransferPayload" if self.is_transfer else b"OnMessagePayload"
             members += b'"__payloadClass":"' + kind + b'",'
+        if not payload.request_id and (request_id := self.request_id):
+            members += b'"requestId":' + _json_text(request_id) + b","
         if not payload.bot_id:
             members += b'"botId":' + _json_text(self.bot_id) + b","
         if not payload.component_id:

@@ -123,6 +123,12 @@ def test_only_what_is_missing_is_added_to_a_message() -> None:
     assert address({"context": {"botId": "nested"}}).missing_members().count(b"botId") == 1
 
 
+def test_a_payload_without_a_request_id_gets_the_one_of_its_urls() -> None:
+    cut = address({"sendUserMessageUrl": f"{BASE}/sendUserMessage/1501244156289"})
+    assert b'"requestId":"1501244156289",' in cut.missing_members()
+    assert b"requestId" not in address({"requestId": 1501244156289, "baseUrl": BASE}).missing_members()
+
+
 def test_a_transfer_payload_is_sent_back_as_one() -> None:
     transfer = address({"callbackUrl": f"{BASE}/serviceCallback/r1"})
     assert b'"__payloadClass":"OnAgentTransferPayload"' in transfer.missing_members()

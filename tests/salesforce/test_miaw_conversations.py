@@ -33,7 +33,7 @@ def test_create() -> None:
         "conversationId": ID,
         "esDeveloperName": "Kore & Client",
         "routingAttributes": {"_firstName": "Ada", "Order_Number": "42"},
-        "language": "en",
+        "language": "en_US",
     }
 
 
@@ -122,7 +122,10 @@ def test_the_stream_is_opened_without_an_id_when_none_is_known() -> None:
 @pytest.mark.parametrize(
     ("language", "sent"),
     [
-        ("en", "en"),
+        ("en", "en_US"),
+        ("en_gb", "en_GB"),
+        ("de", "de"),
+        ("nl", "nl_NL"),
         ("en_US", "en_US"),
         ("pt-br", "pt_BR"),
         ("zh_cn", "zh_CN"),
@@ -131,7 +134,7 @@ def test_the_stream_is_opened_without_an_id_when_none_is_known() -> None:
         (" FR ", "fr"),
         ("", ""),
         ("7", ""),
-        ("en\r\n", "en"),
+        ("en\r\n", "en_US"),
     ],
 )
 def test_a_language_is_spelled_as_salesforce_does(language: str, sent: str) -> None:

@@ -135,10 +135,14 @@ class MiawCalls:
         return Request(what, method, url, headers, timeout_seconds=self._timeout_seconds)
 
 
+_WITH_A_REGION = {"en": "en_US", "nl": "nl_NL", "zh": "zh_CN"}
+"""Languages that Salesforce knows with a region only; ``en_US`` is the value that clients were seen to send (2.1)."""
+
+
 def locale(language: str) -> str:
-    """A language as Salesforce spells it: ``pt-br`` → ``pt_BR``, ``zh_cn`` → ``zh_CN``, ``en`` → ``en``."""
+    """A language as Salesforce spells it: ``pt-br`` → ``pt_BR``, ``zh_cn`` → ``zh_CN``, ``en`` → ``en_US``, ``de`` → ``de``."""
     base, _, region = language.strip().replace("-", "_").partition("_")
     if not base.isalpha() or not base.isascii():
         return ""
     region = region.upper() if len(region) == 2 else region.title()
-    return f"{base.lower()}_{region}" if region else base.lower()
+    return f"{base.lower()}_{region}" if region else _WITH_A_REGION.get(base.lower(), base.lower())

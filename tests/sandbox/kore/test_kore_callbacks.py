@@ -40,6 +40,14 @@ async def test_a_token_with_wrong_claims_is_refused(platform: Platform, claims: 
     assert errors(answer)[1] == 4002
 
 
+async def test_claims_that_mean_nothing_to_the_platform_do_not_matter(platform: Platform) -> None:
+    hook = await greeted(platform)
+    soon = int(time.time()) + 5
+    token = platform.botkit.token(aud="xo", iat=soon, nbf=soon, iss="botkit", sub="u-1")
+    status, _ = await platform.botkit.post(hook.body["sendUserMessageUrl"], hook.body, auth=token)
+    assert status == 200
+
+
 def _exp_as_text(platform: Platform) -> str:
     import jwt
 
