@@ -1,8 +1,8 @@
 """The other core during a conversation benchmark: users, the XO platform and Salesforce, in one process on one loop.
 
-Salesforce is the sandbox's emulation with its recording switched off; the platform is a sink. ``python -m benchmarks.clouds`` prints
-a line of JSON with addresses and then answers questions, one line each (see `Clouds`). What leaves Salesforce and what arrives
-at the platform is stamped with the same clock.
+Salesforce is the sandbox's emulation with its recording switched off; the platform is a sink. ``python -m benchmarks.clouds``
+prints a line of JSON with addresses and then answers questions, one line each (see `Clouds`). What leaves Salesforce and what
+arrives at the platform is stamped with the same clock.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import random
 import sys
 import time
 import uuid
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -46,7 +47,6 @@ class Clouds:
             wire=None, bus=None, settings=SalesforceSandboxSettings(auto_accept=True)
         )
         self._joined = 0
-        self._calls = 0
         self._sent: dict[int, float] = {}
         self._seconds: list[float] = []
         self._changed = asyncio.Event()
@@ -63,6 +63,7 @@ class Clouds:
         await site.start()
         settings = self.salesforce.settings
         return {
+            "platform_url": self._platform,
             "salesforce_url": f"http://127.0.0.1:{runner.addresses[0][1]}",
             "organization_id": settings.organization_id,
             "developer_name": settings.developer_name,
@@ -118,12 +119,12 @@ class Clouds:
         await self._until(lambda: self.salesforce.open_streams() == 0)
         return {"ended": len(open_ones)}
 
-    async def count(self) -> dict[str, int]:
-        """Calls the platform has got so far."""
-        return {"calls": self._calls, "streams": self.salesforce.open_streams()}
+    async def await_streams(self, *, count: int) -> dict[str, Any]:
+        """Wait until so many streams are open."""
+        await self._until(lambda: self.salesforce.open_streams() >= count)
+        return {"streams": self.salesforce.open_streams()}
 
     def _on_call(self, head: bytes, body: bytes) -> bytes:
-        self._calls += 1
         if head.startswith(b"GET"):
             return answer(_transcript())
         place = body.find(_MARK)
@@ -138,7 +139,7 @@ class Clouds:
         self._changed.set()
         return OK
 
-    async def _until(self, seen: Any) -> None:
+    async def _until(self, seen: Callable[[], bool]) -> None:
         async with asyncio.timeout(DEADLINE_SECONDS):
             while not seen():
                 self._changed.clear()
@@ -165,7 +166,12 @@ def _transcript() -> bytes:
 async def _main() -> None:
     clouds = Clouds()
     print(json.dumps(await clouds.start()), flush=True)
-    actions = {"open": clouds.open, "talk": clouds.talk, "end": clouds.end, "count": clouds.count}
+    actions: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {
+        "open": clouds.open,
+        "talk": clouds.talk,
+        "end": clouds.end,
+        "await_streams": clouds.await_streams,
+    }
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         question = json.loads(line)

@@ -2,79 +2,104 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import LOAD_CORE, cpu_seconds, rss_bytes
+from benchmarks.machine import LOAD_CORE, SERVICE_CORE, cpu_seconds, rss_bytes
 from benchmarks.processes import Process, configure, pinned, service
 
-WARM_UP = 32
-SETTLE_SECONDS = 6.0
+WARM_UP = 100
 
 
-def run(
-    receive: str, *, conversations: int, messages: int, per_second: float, idle_seconds: float
-) -> dict[str, Any]:
-    """Measure the service with `receive: stream` or ``poll``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How much of it. `messages` come at random, `per_second` on average, over all conversations."""
 
-    Returns:
-        ``open_seconds``, ``ms`` (every latency), ``kilobytes`` and ``idle_percent`` (of one core, in all).
-    """
-    with tempfile.TemporaryDirectory(prefix="botkit-bench-") as name, pinned(LOAD_CORE, "benchmarks.clouds") as clouds:
-        import json
+    conversations: int
+    messages: int
+    per_second: float
+    idle_seconds: float
+    settle_seconds: float = 6.0
 
+
+def run_service(receive: str, plan: Plan) -> dict[str, Any]:
+    """The service with `receive: stream` or ``poll``. See `_measure` for what comes back."""
+    with (
+        tempfile.TemporaryDirectory(prefix="botkit-bench-") as folder,
+        pinned(LOAD_CORE, "benchmarks.clouds") as clouds,
+    ):
         addresses = json.loads(clouds.line())
-        configuration = configure(Path(name), receive=receive, **addresses)
+        del addresses["platform_url"]
+        configuration = configure(Path(folder), receive=receive, **addresses)
         with service(configuration) as (process, port):
-            return _measure(
-                process,
-                clouds,
-                port,
-                poll=receive == "poll",
-                conversations=conversations,
-                messages=messages,
-                per_second=per_second,
-                idle_seconds=idle_seconds,
-            )
+
+            def open_conversations(count: int) -> float:
+                opened = clouds.ask(do="open", port=port, count=count, poll=receive == "poll")
+                return float(opened["seconds"])
+
+            def warm_up() -> None:
+                # What the first conversations load and keep for good (modules, connections, statements) is not theirs.
+                open_conversations(WARM_UP)
+                clouds.ask(do="talk", messages=WARM_UP, per_second=100)
+                clouds.ask(do="end")
+
+            return _measure(process, clouds, plan, open_conversations=open_conversations, warm_up=warm_up)
+
+
+def run_bridge(plan: Plan) -> dict[str, Any]:
+    """The floor: bare aiohttp that listens to as many streams and posts on what comes. It keeps nothing."""
+    with pinned(LOAD_CORE, "benchmarks.clouds") as clouds:
+        addresses = clouds.line()
+        with pinned(SERVICE_CORE, "benchmarks.bare", "bridge", addresses) as process:
+
+            def open_streams(count: int) -> float:
+                began = time.monotonic()
+                process.write(str(count))
+                process.line()
+                clouds.ask(do="await_streams", count=count)
+                return time.monotonic() - began
+
+            return _measure(process, clouds, plan, open_conversations=open_streams, warm_up=lambda: None)
 
 
 def _measure(
     process: Process,
     clouds: Process,
-    port: int,
+    plan: Plan,
     *,
-    poll: bool,
-    conversations: int,
-    messages: int,
-    per_second: float,
-    idle_seconds: float,
+    open_conversations: Callable[[int], float],
+    warm_up: Callable[[], None],
 ) -> dict[str, Any]:
-    # What the first conversations load and keep for good (modules, connections, compiled statements) is not theirs.
-    clouds.ask(do="open", port=port, count=WARM_UP, poll=poll)
-    clouds.ask(do="talk", messages=WARM_UP, per_second=100)
-    clouds.ask(do="end")
-    time.sleep(SETTLE_SECONDS / 2)
+    """
+    Returns:
+        ``open_seconds``: until every user has been told that an agent joined; ``ms``: from the moment an agent says something
+        until the platform has it; ``kilobytes``: resident memory per open conversation; ``idle_percent``: of one core, in all.
+    """
+    warm_up()
+    time.sleep(plan.settle_seconds / 2)
     before = rss_bytes(process.pid)
-    opened = clouds.ask(do="open", port=port, count=conversations, poll=poll)
-    time.sleep(SETTLE_SECONDS)
+    open_seconds = open_conversations(plan.conversations)
+    time.sleep(plan.settle_seconds)
     after = rss_bytes(process.pid)
-    talked = clouds.ask(do="talk", messages=messages, per_second=per_second)
-    time.sleep(SETTLE_SECONDS / 2)
-    calls = clouds.ask(do="count")["calls"]
+    used = cpu_seconds(process.pid)
+    talked = clouds.ask(do="talk", messages=plan.messages, per_second=plan.per_second)
+    talking = cpu_seconds(process.pid) - used
+    time.sleep(plan.settle_seconds / 2)
     used, began = cpu_seconds(process.pid), time.monotonic()
-    time.sleep(idle_seconds)
+    time.sleep(plan.idle_seconds)
     idle = (cpu_seconds(process.pid) - used) / (time.monotonic() - began)
-    counted = clouds.ask(do="count")
     return {
-        "open_seconds": opened["seconds"],
-        "hooks_acknowledged_seconds": opened["hooks_acknowledged_seconds"],
+        "conversations": plan.conversations,
+        "open_seconds": open_seconds,
         "ms": talked["ms"],
-        "kilobytes": (after - before) / conversations / 1024,
-        "kilobytes_after_talk": (rss_bytes(process.pid) - before) / conversations / 1024,
+        "cpu_ms_per_message": talking / plan.messages * 1000,
+        "kilobytes": (after - before) / plan.conversations / 1024,
+        "megabytes_before": before / 2**20,
         "idle_percent": idle * 100,
-        "idle_calls": counted["calls"] - calls,
-        "streams": counted["streams"],
-        "rss_before_mb": before / 2**20,
+        "idle_seconds": plan.idle_seconds,
     }

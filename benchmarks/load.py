@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 import time
 from array import array
+from typing import Any
 
 import jwt
+
+from benchmarks.platform import OK, sink
 
 CONNECTIONS = 32
 BODY_BYTES = 3_000
 WARM_UP_SECONDS = 1.0
 DRAIN_SECONDS = 20.0
+SAMPLE_SECONDS = 0.25
 _USERS = 5_000
-_OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 
 class Messages:
@@ -32,7 +34,7 @@ class Messages:
         base = f"http://127.0.0.1:{sink_port}/api/botsdk/stream/{bot_id}"
         request = "1501244150000"
         user = "u-00000000-0000-5000-8000-000000000000"
-        payload = {
+        payload: dict[str, Any] = {
             "requestId": int(request),
             "botId": bot_id,
             "componentId": "default",
@@ -129,29 +131,6 @@ class Poster(asyncio.Protocol):
         self._transport.write(message)  # type: ignore[attr-defined]
 
 
-class Sink(asyncio.Protocol):
-    """Takes every call and says OK."""
-
-    relayed = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        self._buffer = b""
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        while True:
-            head, end, rest = self._buffer.partition(b"\r\n\r\n")
-            if not end:
-                return
-            length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
-            if len(rest) < length:
-                return
-            self._buffer = rest[length:]
-            Sink.relayed += 1
-            self._transport.write(_OK)  # type: ignore[attr-defined]
-
-
 class Tally:
     """What came of it, counted between `begin` and `end`."""
 
@@ -184,61 +163,78 @@ class Tally:
         return len(self._seconds)
 
 
-async def sink() -> asyncio.Server:
-    """Start the platform's side on a free port."""
-    return await asyncio.get_running_loop().create_server(Sink, "127.0.0.1", 0)
+class Relayed:
+    """Counts the calls that came back."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, _head: bytes, _body: bytes) -> bytes:
+        self.count += 1
+        return OK
 
 
-async def load(messages: Messages, *, port: int, seconds: float, relayed: bool) -> dict[str, float]:
-    """Post for `seconds`; then, if calls are expected back, wait until all have come."""
+async def load(
+    messages: Messages, back: Relayed, *, port: int, seconds: float, relayed: bool
+) -> dict[str, object]:
+    """Post for `seconds`; then, if calls are expected back, wait until all have come.
+
+    Returns:
+        ``through_per_second`` counts to the moment the last call was back: hooks may be acknowledged faster than they are
+        relayed, for a while. ``series`` has (seconds, acknowledged, relayed), counted from the beginning, every quarter of one.
+    """
     loop = asyncio.get_running_loop()
     tally = Tally()
     for _ in range(CONNECTIONS):
         await loop.create_connection(lambda: Poster(messages, tally), "127.0.0.1", port)
     await asyncio.sleep(WARM_UP_SECONDS)
     tally.begin()
-    began, relayed_before = time.perf_counter(), Sink.relayed
-    await asyncio.sleep(seconds)
-    took, relayed_after = time.perf_counter() - began, Sink.relayed
+    began, back_before = time.perf_counter(), back.count
+    series: list[tuple[float, int, int]] = []
+    while (past := time.perf_counter() - began) < seconds:
+        series.append((past, tally.counted, back.count - back_before))
+        await asyncio.sleep(min(SAMPLE_SECONDS, seconds - past))
+    took, back_after = time.perf_counter() - began, back.count
     tally.end()
+    series.append((took, tally.counted, back_after - back_before))
     deadline = time.perf_counter() + DRAIN_SECONDS
-    while relayed and Sink.relayed < tally.all and time.perf_counter() < deadline:  # noqa: ASYNC110 - counted, not signalled
-        await asyncio.sleep(0.05)
+    while relayed and back.count < tally.all and time.perf_counter() < deadline:  # noqa: ASYNC110 - counted
+        await asyncio.sleep(0.01)
     all_through = time.perf_counter() - began
     return {
         "acknowledged_per_second": tally.counted / took,
-        # Hooks may be acknowledged faster than they are relayed, for a while: this counts until the last was.
-        "through_per_second": (Sink.relayed - relayed_before) / all_through,
-        "relayed_per_second": (relayed_after - relayed_before) / took,
+        "through_per_second": (back.count - back_before) / all_through,
+        "relayed_per_second": (back_after - back_before) / took,
         "ack_p50_ms": tally.percentile_ms(0.5),
         "ack_p99_ms": tally.percentile_ms(0.99),
         "refused": tally.refused,
         "acknowledged": tally.all,
-        "relayed": Sink.relayed,
+        "relayed": back.count,
         "body_bytes": messages.body_bytes,
+        "series": series,
     }
 
 
 async def _main() -> None:
     """Speaks with `hooks.py` over its standard streams: prints the sink's port, reads where to post, prints the result."""
-    server = await sink()
-    sink_port = server.sockets[0].getsockname()[1]
+    back = Relayed()
+    sink_port = await sink(back)
     print(json.dumps({"sink_port": sink_port}), flush=True)
-    job = json.loads(await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline))
-    messages = Messages(
-        port=job["port"],
-        sink_port=sink_port,
-        path=job["path"],
-        bot_id=job["bot_id"],
-        client_id=job["client_id"],
-        secret=job["secret"],
-    )
-    result = await load(messages, port=job["port"], seconds=job["seconds"], relayed=job["relayed"])
-    print(json.dumps(result), flush=True)
-    # The sink stays until the service is gone, which would otherwise complain about it.
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    loop = asyncio.get_running_loop()
+    # Several jobs may come; the sink stays until the service is gone, which would otherwise complain about it.
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        job = json.loads(line)
+        messages = Messages(
+            port=job["port"],
+            sink_port=sink_port,
+            path=job["path"],
+            bot_id=job["bot_id"],
+            client_id=job["client_id"],
+            secret=job["secret"],
+        )
+        result = await load(messages, back, port=job["port"], seconds=job["seconds"], relayed=job["relayed"])
+        print(json.dumps(result), flush=True)
 
 
 if __name__ == "__main__":
-    os.sched_setaffinity(0, {int(sys.argv[1])})
     asyncio.run(_main())

@@ -46,11 +46,15 @@ class Process:
             raise RuntimeError(f"a process of the benchmark ended with {self._popen.wait(10)}")
         return line
 
+    def write(self, line: str) -> None:
+        """A line for its standard input."""
+        assert self._popen.stdin is not None
+        self._popen.stdin.write(line + "\n")
+        self._popen.stdin.flush()
+
     def ask(self, **question: Any) -> dict[str, Any]:
         """Write a line of JSON, read a line of JSON."""
-        assert self._popen.stdin is not None
-        self._popen.stdin.write(json.dumps(question) + "\n")
-        self._popen.stdin.flush()
+        self.write(json.dumps(question))
         answer: dict[str, Any] = json.loads(self.line())
         return answer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from benchmarks.processes import BOT_ID
 
@@ -15,7 +16,7 @@ def transfer_hook(number: int, platform_url: str) -> bytes:
     base = f"{platform_url}/api/botsdk/stream/{BOT_ID}"
     request = _FIRST_REQUEST + number
     user = f"u-00000000-0000-5000-8000-{number:012d}"
-    payload = {
+    payload: dict[str, Any] = {
         "requestId": request,
         "botId": BOT_ID,
         "componentId": "default",
@@ -68,5 +69,5 @@ def transfer_hook(number: int, platform_url: str) -> bytes:
     }
     spare = BODY_BYTES - len(json.dumps(payload))
     history = [entry] * max(0, spare // (len(json.dumps(entry)) + 2))
-    payload["context"]["history"] = history  # type: ignore[index]
+    payload["context"]["history"] = history
     return json.dumps(payload).encode()

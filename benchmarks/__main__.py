@@ -1,0 +1,80 @@
+"""`python -m benchmarks`: measures everything and prints one table. Always exits 0: what is measured is not a test."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks import plots
+from benchmarks.machine import described
+from benchmarks.measure import LONG, MEASUREMENTS, NORMAL, QUICK
+from benchmarks.rows import median_of, rows
+from benchmarks.table import show
+
+
+@click.command()
+@click.option("--quick", "size", flag_value="quick", help="Half a minute, 200 conversations: a first look.")
+@click.option(
+    "--long", "size", flag_value="long", help="Idles for four minutes, so that every timer comes due."
+)
+@click.option(
+    "--only", type=click.Choice(list(MEASUREMENTS)), multiple=True, help="Only this; may be repeated."
+)
+@click.option(
+    "--repeat", type=click.IntRange(1), default=1, show_default=True, help="Runs; medians are printed."
+)
+@click.option(
+    "--json", "to_json", type=click.Path(path_type=Path, dir_okay=False), help="Write all figures here."
+)
+@click.option(
+    "--plots",
+    "to_plots",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Draw plots into this folder.",
+)
+@click.option(
+    "--from",
+    "from_json",
+    type=click.Path(path_type=Path, exists=True),
+    help="Measure nothing; show this file.",
+)
+def main(
+    size: str | None,
+    only: tuple[str, ...],
+    repeat: int,
+    to_json: Path | None,
+    to_plots: Path | None,
+    from_json: Path | None,
+) -> None:
+    """Measure the service on one core, and this machine's floor beside it."""
+    measured = json.loads(from_json.read_text()) if from_json else _measure(size, only, repeat)
+    if to_json:
+        to_json.write_text(json.dumps(measured))
+    if to_plots:
+        plots.draw(measured["results"], to_plots)
+    runs = measured["runs"]
+    title = "BotKit on one core" + (f", medians of {runs} runs" if runs > 1 else "")
+    show(rows(measured["results"]), measured["machine"], title=title)
+
+
+def _measure(size: str | None, only: tuple[str, ...], repeat: int) -> dict[str, Any]:
+    sizes = {"quick": QUICK, "long": LONG}
+    machine = described()
+    names = [name for name in MEASUREMENTS if not only or name in only]
+    runs: dict[str, list[Any]] = {name: [] for name in names}
+    for turn in range(repeat):
+        for name in names:
+            click.echo(f"measuring {name} ({turn + 1} of {repeat}) …", err=True)
+            try:
+                runs[name].append(MEASUREMENTS[name](sizes.get(size or "", NORMAL)))
+            except (RuntimeError, OSError, ValueError) as error:
+                click.echo(f"{name} could not be measured: {error}", err=True)
+    results = {name: median_of(found) for name, found in runs.items() if found}
+    return {"machine": machine, "runs": repeat, "results": results}
+
+
+if __name__ == "__main__":
+    main()

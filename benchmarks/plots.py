@@ -1,0 +1,144 @@
+"""Plots as SVG, drawn by hand: latency of streams and polls, and hooks over time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+_WIDTH, _HEIGHT = 760, 340
+_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 24, 48, 52
+_COLOURS = ("#2563eb", "#d97706", "#6b7280")
+_FONT = "font-family='system-ui, sans-serif'"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One curve. Drawn in dashes where `dashed`."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    dashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """From data to the unit interval, with ticks."""
+
+    label: str
+    ticks: Sequence[tuple[float, str]]
+    place: Callable[[float], float]
+
+
+def draw(results: dict[str, Any], folder: Path) -> None:
+    """Write whatever there are results for."""
+    folder.mkdir(parents=True, exist_ok=True)
+    latencies: dict[str, Sequence[float]] = {
+        name: results[name]["ms"] for name in ("stream", "poll", "bridge") if name in results
+    }
+    if latencies:
+        (folder / "latency.svg").write_text(latency(latencies), encoding="utf-8")
+    if "hooks" in results:
+        (folder / "hooks.svg").write_text(hooks(results["hooks"]["series"]), encoding="utf-8")
+
+
+def latency(latencies: dict[str, Sequence[float]]) -> str:
+    """Which share of the messages arrived within how many milliseconds, on a logarithmic axis."""
+    names = {
+        "stream": "receive: stream",
+        "poll": "receive: poll, every 2 s",
+        "bridge": "floor: bare aiohttp, nothing kept",
+    }
+    lines = []
+    for name, values in latencies.items():
+        ordered = sorted(values)
+        shares = [(ms, (place + 1) / len(ordered)) for place, ms in enumerate(ordered)]
+        lines.append(Line(names[name], shares, dashed=name == "bridge"))
+    slowest = max(ms for line in lines for ms, _ in line.points)
+    low, high = -1.0, math.ceil(math.log10(slowest))
+    ticks = [
+        (10.0**power, f"{10**power:g} ms" if power < 3 else f"{10 ** (power - 3):g} s")
+        for power in range(-1, high + 1)
+    ]
+    x = Axis(
+        "from the agent's word to the platform",
+        ticks,
+        lambda ms: (math.log10(max(ms, 0.1)) - low) / (high - low),
+    )
+    y = Axis("share arrived", [(n / 4, f"{n * 25} %") for n in range(5)], lambda share: share)
+    return _chart("Agent to user, 1,000 open conversations", x, y, lines)
+
+
+def hooks(series: Sequence[tuple[float, int, int]]) -> str:
+    """Hooks per second, acknowledged and relayed, over the measured time."""
+    acknowledged, relayed = [], []
+    for (t0, a0, r0), (t1, a1, r1) in pairwise(series):
+        if t1 - t0 > 0.05:
+            acknowledged.append(((t0 + t1) / 2, (a1 - a0) / (t1 - t0)))
+            relayed.append(((t0 + t1) / 2, (r1 - r0) / (t1 - t0)))
+    end = series[-1][0]
+    highest = max(3500.0, *(rate for _, rate in acknowledged + relayed))
+    top = math.ceil(highest / 1000) * 1000
+    x = Axis("seconds", [(n, str(n)) for n in range(0, int(end) + 1, 2)], lambda t: t / end)
+    y = Axis("hooks per second", [(n, f"{n:,}") for n in range(0, top + 1, 1000)], lambda rate: rate / top)
+    aim = Line("aim", [(0.0, 3000.0), (end, 3000.0)], dashed=True)
+    lines = [Line("acknowledged, durable", acknowledged), Line("relayed", relayed), aim]
+    return _chart("Hooks through the service on one core, 32 connections", x, y, lines)
+
+
+def _chart(title: str, x: Axis, y: Axis, lines: Sequence[Line]) -> str:
+    wide, high = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
+
+    def at(point: tuple[float, float]) -> tuple[float, float]:
+        return _LEFT + x.place(point[0]) * wide, _TOP + (1 - y.place(point[1])) * high
+
+    parts = [
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {_WIDTH} {_HEIGHT}' role='img'>",
+        f"<title>{escape(title)}</title>",
+        f"<rect width='{_WIDTH}' height='{_HEIGHT}' fill='#ffffff'/>",
+        _text(_LEFT, 26, title, size=15, weight="600"),
+    ]
+    for value, name in y.ticks:
+        place = _TOP + (1 - y.place(value)) * high
+        parts.append(
+            f"<path d='M{_LEFT} {place:.1f}H{_WIDTH - _RIGHT}' stroke='#e5e7eb' fill='none'/>"
+            + _text(_LEFT - 8, place + 4, name, anchor="end")
+        )
+    for value, name in x.ticks:
+        place = _LEFT + x.place(value) * wide
+        parts.append(
+            f"<path d='M{place:.1f} {_TOP}V{_TOP + high}' stroke='#f3f4f6' fill='none'/>"
+            + _text(place, _TOP + high + 18, name, anchor="middle")
+        )
+    parts.append(_text(_LEFT + wide / 2, _HEIGHT - 10, x.label, anchor="middle"))
+    for number, line in enumerate(lines):
+        colour = _COLOURS[number % len(_COLOURS)]
+        dashes = " stroke-dasharray='5 4'" if line.dashed else ""
+        path = "L".join(f"{a:.1f} {b:.1f}" for a, b in map(at, _thinned(line.points)))
+        parts.append(f"<path d='M{path}' fill='none' stroke='{colour}' stroke-width='2'{dashes}/>")
+        # The key stands in the lower right, where a curve that rises to the right is not.
+        top = _TOP + high - 18 * (len(lines) - number) + 4
+        parts.append(
+            f"<path d='M{_WIDTH - 270} {top:.1f}h24' stroke='{colour}' stroke-width='2'{dashes}/>"
+            + _text(_WIDTH - 238, top + 4, line.name)
+        )
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _thinned(points: Sequence[tuple[float, float]], most: int = 240) -> Sequence[tuple[float, float]]:
+    """Enough points for the eye, the last one included."""
+    step = max(1, len(points) // most)
+    return [*points[::step], points[-1]]
+
+
+def _text(
+    x: float, y: float, words: str, *, size: int = 12, anchor: str = "start", weight: str = "400"
+) -> str:
+    return (
+        f"<text x='{x:.1f}' y='{y:.1f}' {_FONT} font-size='{size}' font-weight='{weight}' fill='#374151' "
+        f"text-anchor='{anchor}'>{escape(words)}</text>"
+    )
