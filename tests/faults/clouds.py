@@ -106,7 +106,8 @@ class Clouds:
         return [
             (hook.status, hook.duration_ms or 0.0)
             for hook in self.requests("on_user_message", target="botkit")
-            if text in hook.request_body and json.loads(hook.request_body).get("message") == text
+            if json.dumps(text, ensure_ascii=False) in hook.request_body
+            and json.loads(hook.request_body).get("message") == text
         ]
 
     def new_user(self, *, language: str = "en") -> Talk:

@@ -1,0 +1,157 @@
+"""A TCP proxy that treats connections badly, in the words of toxiproxy: reset_peer, slicer, limit_data, timeout, down."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+_WAIT_SECONDS = 10.0
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+@dataclass(eq=False)
+class _Connection:
+    """One connection through the proxy: the client's side and the server's."""
+
+    client: asyncio.StreamWriter
+    server: asyncio.StreamWriter
+    stuck: bool = False
+    """Half open: bytes are taken and go nowhere, and nobody closes."""
+
+
+@dataclass
+class Proxy:
+    """Lives on a loop of its own. What is set holds for bytes from now on."""
+
+    target: tuple[str, int]
+    slice_bytes: int = 0
+    """slicer: what the server says arrives in pieces of so many bytes."""
+    answer_bytes: int = 0
+    """limit_data: of what the server says next, so many bytes arrive and then the connection breaks. Once."""
+    down: bool = False
+    """New connections are taken and reset."""
+    url: str = ""
+    _open: set[_Connection] = field(default_factory=set)
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+
+    def reset_peer(self) -> int:
+        """Reset every open connection; how many there were."""
+        return self._do(lambda: len([_reset(one) for one in list(self._open)]))
+
+    def timeout(self) -> int:
+        """Every open connection is half open from now on: alive to look at, and dead."""
+
+        def stick() -> int:
+            for one in self._open:
+                one.stuck = True
+            return len(self._open)
+
+        return self._do(stick)
+
+    def _do(self, action: Callable[[], int]) -> int:
+        async def run() -> int:
+            return action()
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(_WAIT_SECONDS)
+
+    async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        if self.down:
+            _reset_writer(client)
+            return
+        try:
+            answers, server = await asyncio.open_connection(*self.target)
+        except OSError:
+            _reset_writer(client)
+            return
+        connection = _Connection(client, server)
+        self._open.add(connection)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._pump(reader, server, connection, from_server=False))
+                group.create_task(self._pump(answers, client, connection, from_server=True))
+        finally:
+            self._open.discard(connection)
+            client.close()
+            server.close()
+
+    async def _pump(
+        self,
+        source: asyncio.StreamReader,
+        sink: asyncio.StreamWriter,
+        connection: _Connection,
+        *,
+        from_server: bool,
+    ) -> None:
+        try:
+            while data := await source.read(65_536):
+                if connection.stuck:
+                    continue
+                if from_server and self.answer_bytes:
+                    data, self.answer_bytes = data[: self.answer_bytes], 0
+                    sink.write(data)
+                    await sink.drain()
+                    _reset(connection)
+                    return
+                size = self.slice_bytes if from_server and self.slice_bytes else len(data)
+                for start in range(0, len(data), size):
+                    sink.write(data[start : start + size])
+                    await sink.drain()
+                    await asyncio.sleep(0)
+        except (ConnectionError, OSError):
+            return
+        finally:
+            if not connection.stuck:
+                sink.close()
+
+
+def _reset(connection: _Connection) -> None:
+    _reset_writer(connection.client)
+    _reset_writer(connection.server)
+
+
+def _reset_writer(writer: asyncio.StreamWriter) -> None:
+    """Close with RST instead of FIN."""
+    sock = writer.get_extra_info("socket")
+    if sock is not None and sock.fileno() >= 0:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    writer.transport.abort()
+
+
+@contextmanager
+def running_proxy(url: str) -> Iterator[Proxy]:
+    """A proxy in front of a server, given by its URL."""
+    where = urlsplit(url)
+    assert where.hostname is not None
+    assert where.port is not None
+    proxy = Proxy((where.hostname, where.port))
+    loop = proxy._loop
+    thread = threading.Thread(target=loop.run_forever, name="proxy", daemon=True)
+    thread.start()
+
+    async def start() -> asyncio.Server:
+        server = await asyncio.start_server(proxy._serve, "127.0.0.1", 0)
+        proxy.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        return server
+
+    async def stop(server: asyncio.Server) -> None:
+        server.close()
+        for one in list(proxy._open):
+            _reset(one)
+        # With both ends reset every task comes to its end by itself.
+        if rest := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(rest, timeout=_WAIT_SECONDS)
+
+    server = asyncio.run_coroutine_threadsafe(start(), loop).result(_WAIT_SECONDS)
+    try:
+        yield proxy
+    finally:
+        asyncio.run_coroutine_threadsafe(stop(server), loop).result(_WAIT_SECONDS)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(_WAIT_SECONDS)
+        loop.close()

@@ -1,0 +1,90 @@
+"""The network between BotKit and Salesforce: resets, single bytes, answers cut off, connections that are only half there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from botkit.salesforce.miaw import system
+from tests.faults.clouds import Clouds, until
+from tests.faults.proxy import Proxy, running_proxy
+from tests.faults.services import InProcess
+
+Kit = Callable[..., InProcess]
+BOTH = pytest.mark.parametrize("receive", ["stream", "poll"])
+
+
+@pytest.fixture
+def proxy(clouds: Clouds) -> Iterator[Proxy]:
+    with running_proxy(clouds.sandbox.addresses()["salesforce_url"]) as proxy:
+        yield proxy
+
+
+@BOTH
+def test_resets_in_the_middle_lose_and_repeat_nothing(
+    clouds: Clouds, kit: Kit, proxy: Proxy, receive: str
+) -> None:
+    kit(receive=receive, salesforce_url=proxy.url)
+    talk = clouds.new_user()
+    talk.talks()
+    for number in range(5):
+        talk.types(f"typed {number}")
+        talk.agent_says(f"said {number}")
+        assert proxy.reset_peer() > 0
+    talk.both_sides_have_everything()
+
+
+def test_events_that_arrive_byte_by_byte_are_put_together(clouds: Clouds, kit: Kit, proxy: Proxy) -> None:
+    kit(salesforce_url=proxy.url)
+    talk = clouds.new_user()
+    talk.talks()
+    proxy.slice_bytes = 1
+    for text in ("plain", "zwölf Boxkämpfer 🥊", "two\nlines", 'a "quoted" \\ word'):
+        talk.agent_says(text)
+        talk.types(text)
+    talk.both_sides_have_everything()
+
+
+@pytest.mark.parametrize("size", [1, 20, 200])
+def test_an_answer_that_is_cut_off_is_asked_for_again_and_nothing_is_said_twice(
+    clouds: Clouds, kit: Kit, proxy: Proxy, size: int
+) -> None:
+    clouds.salesforce_fails("silence", operation="eventStream")  # so that the answer cut off is the message's
+    kit(salesforce_url=proxy.url)
+    talk = clouds.new_user()
+    talk.asks_for_an_agent()
+    talk.reaches_the_agents()
+    until("the stream is open", lambda: clouds.do(clouds.sandbox.salesforce.open_streams))
+    proxy.answer_bytes = size
+    talk.types("only once")
+    talk.types("and in order")
+    talk.both_sides_have_everything()
+
+
+def test_connections_that_are_only_half_there_are_noticed_and_replaced(
+    clouds: Clouds, kit: Kit, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(system, "SILENCE_SECONDS", 0.4)
+    clouds.configure(ping_seconds=0.1)
+    kit(salesforce_url=proxy.url)
+    talk = clouds.new_user()
+    talk.talks()
+    assert proxy.timeout() > 0
+    talk.agent_says("into nothing")
+    talk.types("out of nothing")
+    talk.both_sides_have_everything()
+
+
+def test_a_network_that_resets_every_new_connection_is_an_outage_like_any_other(
+    clouds: Clouds, kit: Kit, proxy: Proxy
+) -> None:
+    kit(salesforce_url=proxy.url)
+    talk = clouds.new_user()
+    talk.talks()
+    proxy.down = True
+    proxy.reset_peer()
+    talk.types("typed into it")
+    talk.agent_says("said into it")
+    proxy.down = False
+    talk.both_sides_have_everything()
