@@ -206,6 +206,32 @@ async def test_a_message_goes_with_the_id_it_was_given(system: MiawSystem, carri
     assert carrier.asked[0].headers["Authorization"] == "Bearer tok"
 
 
+@pytest.mark.parametrize("status", [400, 409])
+async def test_a_refused_repetition_of_a_message_that_was_recorded_is_no_refusal(
+    system: MiawSystem, carrier: Scripted, status: int
+) -> None:
+    echo = {
+        "entryType": "Message",
+        "identifier": "m1",
+        "transcriptedTimestamp": 5,
+        "sender": {"role": "EndUser"},
+    }
+    listed = json.dumps({"conversationEntries": [echo]}).encode()
+    carrier.answers.extend([Response(status), Response(200, {}, listed)])
+    access = replace(ACCESS, high_water_ms=1_700_000_000_000)
+    await system.send(SESSION, access, message_id="m1", text="hello")
+    assert "startTimestamp=1699999395000" in carrier.asked[1].url
+
+
+async def test_a_refused_message_that_was_not_recorded_stays_refused(
+    system: MiawSystem, carrier: Scripted
+) -> None:
+    carrier.answers.extend([Response(400), Response(200, {}, b'{"conversationEntries":[]}')])
+    with pytest.raises(CallRefused) as refused:
+        await system.send(SESSION, ACCESS, message_id="m1", text="hello")
+    assert refused.value.status == 400
+
+
 async def test_a_417_is_answered_with_a_new_session_and_the_same_message(
     system: MiawSystem, carrier: Scripted
 ) -> None:
@@ -238,7 +264,7 @@ async def test_a_417_without_the_attributes_needs_a_new_session(
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (400, CallRefused),
+        (413, CallRefused),
         (401, AccessExpired),
         (403, ConversationClosed),
         (404, ConversationClosed),

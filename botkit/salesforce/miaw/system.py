@@ -39,6 +39,12 @@ MAX_TEXT = 10_000
 
 _REMEMBERED_SESSIONS = 20_000
 
+_MAY_BE_REPEATED = (400, 409)
+"""How a sister API and common sense refuse an id that was used before (3.1)."""
+
+_RETRIED_FOR_MS = 600_000
+"""How long ago the first attempt of a message may have been recorded: well over the time after which sending is given up."""
+
 _ROUTING: Mapping[str, Literal["searching", "present", "over"]] = {
     # 2.3: asked after an agent left, NEEDS_ROUTING means that nobody is looked for any more.
     "INITIAL": "searching",
@@ -139,6 +145,8 @@ class MiawSystem:
 
         A 417 means that the messaging session is over and the deployment wants pre-chat for a new one (3.1): the same
         message is sent once more with it, as long as this process still knows the attributes the session began with.
+
+        What a repeated message id gets is not known (3.1): a refusal of one that the list of entries has is no refusal.
         """
         token, memory = _token(access), self._memory(session_id)
         await memory.pace.turn()
@@ -154,6 +162,11 @@ class MiawSystem:
                     token, session_id, message_id=message_id, text=text, new_session=memory.new_session
                 )
             )
+        except CallRefused as refused:
+            if refused.status not in _MAY_BE_REPEATED or not await self._lists(
+                session_id, access, message_id
+            ):
+                raise
 
     async def typing(self, session_id: str, access: Access, *, started: bool) -> None:
         """Show the user's typing to the agent, or that it stopped."""
@@ -212,19 +225,33 @@ class MiawSystem:
 
     async def fetch(self, session_id: str, access: Access) -> Batch:
         """Everything since `access.high_water_ms`, with a little overlap, in the server's order."""
-        token, memory = _token(access), self._memory(session_id)
-
-        async def page(since_ms: int) -> Response:
-            return await self._in_conversation(self._calls.entries(token, session_id, since_ms=since_ms))
-
+        memory = self._memory(session_id)
         events, memory.settled = await read_history(
-            page,
+            self._page(session_id, access),
             session_id=session_id,
             since_ms=access.high_water_ms,
             at=Instant(self._clock()),
             settled=memory.settled,
         )
         return Batch(events)
+
+    async def _lists(self, session_id: str, access: Access, message_id: str) -> bool:
+        """Whether an entry with the message's id is in the list, where it is as recent as a message that is retried."""
+        events, _ = await read_history(
+            self._page(session_id, access),
+            session_id=session_id,
+            since_ms=max(access.high_water_ms - _RETRIED_FOR_MS, 0),
+            at=Instant(self._clock()),
+        )
+        return f"{session_id}/{message_id}" in {event.key for event in events}
+
+    def _page(self, session_id: str, access: Access) -> Callable[[int], Awaitable[Response]]:
+        token = _token(access)
+
+        async def page(since_ms: int) -> Response:
+            return await self._in_conversation(self._calls.entries(token, session_id, since_ms=since_ms))
+
+        return page
 
     def _from_stream(self, session_id: str, arrived: Sequence[ServerEvent]) -> tuple[FromAgents, ...]:
         at = Instant(self._clock())
