@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -26,8 +27,8 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
         return built[name]
 
     yield get
-    for stage in built.values():
-        stage.close()
+    with ThreadPoolExecutor() as closing:
+        list(closing.map(Stage.close, built.values()))
 
 
 @pytest.fixture

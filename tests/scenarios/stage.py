@@ -38,9 +38,9 @@ OVER = ("closed", "ended")
 T = TypeVar("T")
 
 
-def until(seen: Callable[[], T], what: str = "") -> T:
+def until(seen: Callable[[], T], what: str = "", *, seconds: float = DEADLINE_SECONDS) -> T:
     """The first true result of `seen`, within the deadline."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + seconds
     while not (found := seen()):
         assert time.monotonic() < deadline, f"waited in vain {what or f'for {seen}'}"
         time.sleep(0.005)
@@ -74,10 +74,17 @@ class Clouds:
         self.do(self.salesforce.faults.clear)
 
     def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self.sandbox.stop(), self._loop).result(30)
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(30)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(30)
         self._loop.close()
+
+    async def _stop(self) -> None:
+        await self.sandbox.stop()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}  # such as answers that a fault has silenced
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
 
 class _Quiet(WSGIRequestHandler):

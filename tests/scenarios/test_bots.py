@@ -122,7 +122,7 @@ def test_a_bots_secret_opens_no_other_bots_door(two_bots: tuple[Stage, Stage]) -
 # --- agent systems
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def two_systems(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, Stage]]:
     """One bot with a second organisation, for users from Facebook."""
     second = Clouds(write_bot(tmp_path_factory.mktemp("second")))

@@ -9,25 +9,19 @@ import sys
 
 import pytest
 
+from botkit.sandbox import rehearsal
+from botkit.sandbox.rehearsal import Clouds, Line, Mismatch, Rehearsal
+from tests.scenarios.stage import JANE, Stage
+
 SECONDS = 55
 
-ONE_STAGE_ONLY = """
+SABOTAGED = """
 import runpy, sys
-from botkit.cli import demo
 from botkit.sandbox import rehearsal
-{sabotage}
-rehearsal.PATIENCE_SECONDS = 3.0
+rehearsal.PRE_CHAT = {{**rehearsal.PRE_CHAT, "City": "Atlantis"}}
 sys.argv = ["botkit", "demo", "--check", "--port", "{port}"]
 runpy.run_module("botkit", run_name="__main__", alter_sys=True)
 """
-
-ANOTHER_ANSWER = """
-lines = list(rehearsal._EXPECTED_BY_USER)
-lines[lines.index(rehearsal.Line(rehearsal.JANE, "Agent's message 2"))] = rehearsal.Line(rehearsal.JANE, "something else")
-rehearsal._EXPECTED_BY_USER = tuple(lines)
-"""
-
-ANOTHER_FIELD = 'rehearsal.PRE_CHAT = {**rehearsal.PRE_CHAT, "City": "Atlantis"}'
 
 
 def _three_free_ports() -> int:
@@ -68,9 +62,43 @@ def test_the_check_passes_and_prints_both_transcripts_of_every_play() -> None:
         assert done.stdout.count(line) >= 3
 
 
-@pytest.mark.parametrize("sabotage", [ANOTHER_ANSWER, ANOTHER_FIELD], ids=["an answer", "a pre-chat field"])
-def test_the_check_fails_when_something_differs(sabotage: str) -> None:
-    program = ONE_STAGE_ONLY.format(sabotage=sabotage, port=_three_free_ports())
-    done = _run("-c", program)
+def test_the_check_fails_when_something_differs() -> None:
+    done = _run("-c", SABOTAGED.format(port=_three_free_ports()))
     assert done.returncode == 1, done.stdout + done.stderr
     assert done.stdout.count("wrong:") == 3
+
+
+def _rehearsed(stage: Stage) -> None:
+    Rehearsal(Clouds(stage.clouds.sandbox.addresses()["kore_url"])).play()
+
+
+def test_the_rehearsal_plays_to_its_end_when_all_is_right(either: Stage) -> None:
+    _rehearsed(either)
+
+
+def test_a_line_of_the_users_that_differs_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = list(rehearsal._EXPECTED_BY_USER)
+    wrong = lines.index(Line(JANE, "Agent's message 2"))
+    lines[wrong] = Line(JANE, "Something else")
+    monkeypatch.setattr(rehearsal, "_EXPECTED_BY_USER", tuple(lines))
+    with pytest.raises(Mismatch, match=rf"line {wrong + 1} of the user's chat is .*Agent's message 2"):
+        _rehearsed(stage)
+
+
+def test_a_line_that_is_missing_at_the_agents_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = (*rehearsal._EXPECTED_BY_AGENTS, Line("User", "never said"))
+    monkeypatch.setattr(rehearsal, "_EXPECTED_BY_AGENTS", lines)
+    with pytest.raises(Mismatch, match=r"of the agents' console is None; expected .*never said"):
+        _rehearsed(stage)
+
+
+def test_a_line_too_much_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rehearsal, "_EXPECTED_BY_USER", rehearsal._EXPECTED_BY_USER[:-1])
+    with pytest.raises(Mismatch, match=r"of the user's chat is .*; expected None"):
+        _rehearsed(stage)
+
+
+def test_a_story_that_differs_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rehearsal, "_BEFORE_THE_HANDOFF", rehearsal._BEFORE_THE_HANDOFF[1:])
+    with pytest.raises(Mismatch, match="the agents got the transcript"):
+        _rehearsed(stage)

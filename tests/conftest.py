@@ -1,0 +1,46 @@
+"""What holds for every test: nothing leaves this machine, and nothing of the machine's own settings gets in."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+class WentOutside(RuntimeError):
+    """A test tried to reach another machine; let it talk to a server of its own on loopback."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_this_machine() -> Iterator[None]:
+    """Sockets connect to loopback addresses (and to none by name but localhost); no proxy is used."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in _PROXIES:
+            for spelled in (name, name.upper()):
+                if spelled in os.environ:
+                    patch.delenv(spelled)
+        for method in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, method, _guarded(getattr(socket.socket, method)))
+        yield
+
+
+def _guarded(connect: Any) -> Any:
+    def guarded(self: socket.socket, address: Any) -> Any:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_here(str(address[0])):
+            raise WentOutside(f"a test tried to connect to {address[0]}")
+        return connect(self, address)
+
+    return guarded
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host == "localhost"
