@@ -9,14 +9,31 @@ from __future__ import annotations
 import hmac
 from collections import OrderedDict
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import jwt
 
 from botkit.config.settings import KoreSettings
 from botkit.errors import HookUnauthorized
 
+if TYPE_CHECKING:
+    from jwt.types import Options
+
 MOST_REMEMBERED = 1024
 MOST_TOKEN_CHARACTERS = 4096
+
+_OPTIONS: Options = {
+    "require": ["exp"],
+    "verify_exp": False,
+    "verify_aud": False,
+    "verify_iat": False,
+    "verify_iss": False,
+    "verify_jti": False,
+    "verify_nbf": False,
+    "verify_sub": False,
+}
+"""Other claims are not the platform's: its tokens are `{appId, exp}` (protocols/kore-xo-botkit.md, 2.2). `exp` is compared
+below, with the clock that was passed in."""
 
 
 class Authentication:
@@ -60,8 +77,7 @@ class Authentication:
                 token,
                 self._kore.client_secret.reveal(),
                 algorithms=[self._kore.algorithm],
-                # `exp` is compared below, with the clock that was passed in; `aud`, `iat` and `nbf` are not the platform's.
-                options={"require": ["exp"], "verify_exp": False, "verify_aud": False, "verify_iat": False},
+                options=_OPTIONS,
             )
             expires = float(claims["exp"])
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:

@@ -36,6 +36,7 @@ class StreamReceiver:
     """Listens to one session's stream, and goes back for another whenever it breaks."""
 
     __slots__ = (
+        "_answers",
         "_backoff", "_chance", "_clock", "_connected_once", "_connecting", "_failures", "_heard", "_intake",
         "_metrics", "_name", "_next_list", "_peer", "_submitter", "_system",
     )  # fmt: skip
@@ -67,6 +68,7 @@ class StreamReceiver:
         self._failures = 0
         self._heard = clock.now()
         self._connected_once = False
+        self._answers = False
         self._next_list = 0.0
 
     async def run(self) -> None:
@@ -84,14 +86,23 @@ class StreamReceiver:
                 return
             self._failures += 1
             self._metrics.reconnected(self._name)
-            await self._clock.sleep(self._backoff.delay(self._failures, chance=self._chance()))
+            await self._clock.sleep(self._wait())
+
+    def _wait(self) -> float:
+        """Before the next connection.
+
+        Where the agents' side does answer, nobody waits longer for an agent's words than a poll would take: some proxies cut
+        every stream after seconds, or let none through (protocols/salesforce-miaw.md, 9.6).
+        """
+        wait = self._backoff.delay(self._failures, chance=self._chance())
+        return min(wait, self._system.capabilities.poll_interval.total_seconds()) if self._answers else wait
 
     async def _until_broken(self) -> str | None:
         """Listen to one connection; why the session is lost, or None when another connection may do."""
         since = self._clock.now()
         if not self._peer.may_try(since):
             return None
-        self._connected_once = False
+        self._connected_once = self._answers = False
         try:
             await self._listen()
         except AccessExpired:
@@ -134,7 +145,7 @@ class StreamReceiver:
             async with self._connecting:
                 first = await anext(batches, None)
                 if first is not None:
-                    self._connected_once = True
+                    self._connected_once = self._answers = True
                     self._heard = self._clock.now()
                     self._peer.reached()
                     await self._reconcile(first.events)
@@ -180,6 +191,7 @@ class StreamReceiver:
                 self._peer.unreachable(self._clock.now())
             return None
         self._heard = self._clock.now()
+        self._answers = True
         self._peer.reached()
         return None
 

@@ -105,9 +105,10 @@ def token(
     app_id: str = CLIENT_ID,
     expires: float | None = NOW + 60,
     algorithm: str = "HS256",
+    **more: Any,
 ) -> str:
     """A token as the platform signs it."""
-    claims: dict[str, Any] = {"appId": app_id}
+    claims: dict[str, Any] = {"appId": app_id, **more}
     if expires is not None:
         claims["exp"] = expires
     return jwt.encode(claims, secret, algorithm=algorithm)

@@ -20,6 +20,11 @@ def test_the_platforms_token_is_let_in() -> None:
     authentication().check(token=token(), apikey=None, now=NOW)
 
 
+def test_claims_that_are_not_the_platforms_do_not_count() -> None:
+    odd = token(nbf=NOW + 3600, iat=NOW + 3600, aud="somebody", sub=7, jti=7)
+    authentication().check(token=odd, apikey=None, now=NOW)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

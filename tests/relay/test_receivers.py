@@ -309,6 +309,17 @@ async def test_a_connection_that_lasted_makes_the_backoff_start_anew(world: Worl
     await connection(world, 3)
 
 
+async def test_streams_that_are_cut_again_and_again_never_make_an_agents_words_wait_longer_than_a_poll(
+    world: World,
+) -> None:
+    stream = await listening(world)
+    for number in range(2, 22):
+        stream.error(Unreachable("listen", detail="reset"))
+        await world.clock.advance(2)
+        stream = await connection(world, number)
+    assert len(world.system.connects) == 21
+
+
 async def test_without_a_stream_the_list_keeps_the_conversation_going(world: World) -> None:
     world.system.connect_errors.extend([CallRefused("listen", status=400)] * 1000)
     world.ledger.decided(conversation())
