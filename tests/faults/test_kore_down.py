@@ -58,7 +58,7 @@ def test_messages_to_the_bot_wait_for_kore_and_arrive_in_order(clouds: Clouds, k
 
 
 def test_a_transcript_that_cannot_be_had_does_not_hold_up_the_hand_off(clouds: Clouds, kit: Kit) -> None:
-    kit()
+    kit(changes={"handoff": {"transcript": {"timeout": "300ms"}}})
     clouds.kore_fails(status=500, path="getMessages")
     talk = clouds.new_user()
     talk.asks_for_an_agent()

@@ -60,6 +60,7 @@ def test_an_answer_that_is_cut_off_is_asked_for_again_and_nothing_is_said_twice(
     talk.types("only once")
     talk.types("and in order")
     talk.both_sides_have_everything()
+    assert len(clouds.requests("sendMessage")) > 3, "the transcript, two messages, and one of them again"
 
 
 def test_connections_that_are_only_half_there_are_noticed_and_replaced(

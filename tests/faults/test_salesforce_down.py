@@ -161,8 +161,6 @@ def test_the_end_word_during_an_outage_delivers_what_was_typed_before_it_and_the
         ("sendMessage", 401, EXPIRED),
         ("sendMessage", 403, CLOSED),
         ("sendMessage", 404, CLOSED),
-        ("sendMessage", 409, UNREACHABLE),
-        ("sendMessage", 412, UNREACHABLE),
         ("listConversationEntries", 401, EXPIRED),
         ("listConversationEntries", 403, CLOSED),
         ("listConversationEntries", 404, CLOSED),
@@ -185,6 +183,22 @@ def test_a_status_that_means_the_end_tells_the_user_why_and_gives_them_back(
     if operation == "sendMessage":
         talk.hears("not taken")
     assert len([text for text in talk.told() if words in text]) == 1
+
+
+@pytest.mark.parametrize("status", [400, 409, 412])
+def test_one_message_that_is_refused_is_quoted_back_and_the_talk_goes_on(
+    clouds: Clouds, kit: Kit, status: int
+) -> None:
+    kit()
+    talk = clouds.new_user()
+    talk.talks()
+    clouds.salesforce_fails("status", operation="sendMessage", status=status, times=1)
+    talk.types("not taken")
+    talk.hears("This did not reach the agent:\nnot taken")
+    talk.typed.clear()
+    talk.types("but this is")
+    talk.both_sides_have_everything()
+    assert talk.agent_mode
 
 
 @pytest.mark.parametrize("status", [403, 404, 429, 500])
