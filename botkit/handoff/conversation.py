@@ -97,6 +97,8 @@ class AgentSession:
     agents: tuple[Agent, ...] = ()
     last_agent: str = ""
     """The name of the agent who was there last."""
+    flagged: bool = False
+    """The platform has said `agent_transfer: true` in this session: a later false is news, not a flag that lags."""
     transferring: bool = False
     """The agents' side is looking for another agent, and the user knows."""
     accepted: bool = False
@@ -114,3 +116,6 @@ class Conversation:
     session: AgentSession | None = None
     ended_session: str | None = None
     ended_at: Instant | None = None
+    ended_language: str = ""
+    ended_pending: tuple[HeldMessage, ...] = ()
+    """What the user typed before the end of that session and the agents' side has yet to take."""

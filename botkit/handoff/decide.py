@@ -2,12 +2,12 @@
 
 No I/O, no clock, no randomness. The rules themselves are grouped by where the event comes from: `platform.py` (Kore's
 hooks), `agents_side.py` (what the agents' side says), `outcomes.py` (what came of our own effects, and timers); all the ways a
-session ends are in `ending.py`.
+session ends are in `ending.py`, and what still comes after an end in `afterwards.py`.
 """
 
 from __future__ import annotations
 
-from botkit.handoff import agents_side, outcomes, platform
+from botkit.handoff import afterwards, agents_side, outcomes, platform
 from botkit.handoff.conversation import Conversation
 from botkit.handoff.decision import Decision
 from botkit.handoff.events import (
@@ -43,8 +43,8 @@ __all__ = ["Decision", "decide"]
 def decide(rules: Rules, conversation: Conversation, event: Event) -> Decision:
     """What happens now.
 
-    An event of a session that is not the conversation's current one (an old timer, a late entry, an answer that comes
-    after the end) changes nothing.
+    An event of a session that is not the conversation's current one (an old timer, an answer to a question nobody asks any
+    more) changes nothing; only what was said before the end and comes after it still counts (`afterwards.py`).
     """
     match event:
         case UserMessage():
@@ -65,7 +65,10 @@ def decide(rules: Rules, conversation: Conversation, event: Event) -> Decision:
 
 def _of_session(rules: Rules, conversation: Conversation, event: Event) -> Decision:
     session = conversation.session
-    if session is None or getattr(event, "session_id", None) != session.id:
+    session_id = getattr(event, "session_id", None)
+    if session is None or session_id != session.id:
+        if session_id is not None and session_id == conversation.ended_session:
+            return afterwards.late(rules, conversation, event)
         return Decision(conversation)
     if isinstance(event, FromAgents):
         conversation = agents_side.advance(conversation, session, event)

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Instant
+from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Instant, Phase
 from botkit.handoff.decision import Decision, tell
-from botkit.handoff.effects import CancelTimer, ClearAgentSession, DropLane, Effect, EndSession, Note
+from botkit.handoff.effects import (
+    CancelTimer,
+    ClearAgentSession,
+    DropLane,
+    Effect,
+    EndSession,
+    Note,
+    SendToUser,
+)
+from botkit.handoff.events import Content
 from botkit.handoff.rules import Rules
 from botkit.handoff.text import cut
 
@@ -25,7 +34,6 @@ def end(
     words: str,
     give_up_pending: bool = False,
     access_is_good: bool = True,
-    platform_knows: bool = False,
 ) -> Decision:
     """End the session.
 
@@ -35,28 +43,38 @@ def end(
         give_up_pending: messages still on their way to the agents' side are taken back, and the user is told so.
             Otherwise they go out first, in order, and the end after them.
         access_is_good: whether the agents' side can still be told. An expired token cannot.
-        platform_knows: the platform has already taken the user back, so it need not be asked to.
+
+    A session that has not started yet is not started for its end: agents must not be offered a chat of somebody who left.
     """
     effects: list[Effect] = [CancelTimer(session.id, timer.name) for timer in session.timers]
-    if give_up_pending or session.access is None:
+    give_up_pending = give_up_pending or session.phase is Phase.OPENING
+    if give_up_pending:
         effects += [DropLane(session.id), *_undelivered(rules, session)]
     effects += tell(rules, session, words)
-    if not platform_knows:
-        effects.append(ClearAgentSession())
+    effects.append(ClearAgentSession())
     if session.access is not None and access_is_good:
         effects.append(EndSession(session.id, session.system, session.access))
     effects.append(Note("handoff_ended", why))
-    ended = replace(conversation, session=None, ended_session=session.id, ended_at=at)
+    ended = replace(
+        conversation,
+        session=None,
+        ended_session=session.id,
+        ended_at=at,
+        ended_language=session.language,
+        ended_pending=() if give_up_pending else tuple(held for held in session.in_flight if held.typed),
+    )
     return Decision(ended, tuple(effects))
 
 
 def _undelivered(rules: Rules, session: AgentSession) -> Sequence[Effect]:
-    return give_back(rules, session, (*session.in_flight, *session.held))
+    return give_back(rules, session.language, (*session.in_flight, *session.held))
 
 
-def give_back(rules: Rules, session: AgentSession, messages: Iterable[HeldMessage]) -> Sequence[Effect]:
+def give_back(rules: Rules, language: str, messages: Iterable[HeldMessage]) -> Sequence[Effect]:
     """What the user typed and nobody took is given back in so many words: nothing vanishes."""
     lost = [held.text for held in messages if held.typed]
     if not lost:
         return []
-    return tell(rules, session, "messageNotDeliveredMessage", message=cut("\n".join(lost), QUOTED))
+    quoted = cut("\n".join(lost), QUOTED)
+    text = rules.responses.text("messageNotDeliveredMessage", language, message=quoted)
+    return [SendToUser(Content(text=text))] if text else []

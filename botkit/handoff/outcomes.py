@@ -92,7 +92,7 @@ def message_refused(
     """The agents' side does not take this one message (protocols/salesforce-miaw.md, 3.1: a 400 leaves the session fine)."""
     refused = [held for held in session.in_flight if held.message_id == event.message_id]
     rest = tuple(held for held in session.in_flight if held.message_id != event.message_id)
-    return keep(conversation, replace(session, in_flight=rest), *give_back(rules, session, refused))
+    return keep(conversation, replace(session, in_flight=rest), *give_back(rules, session.language, refused))
 
 
 def routing_known(

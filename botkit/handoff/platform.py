@@ -40,6 +40,9 @@ from botkit.handoff.events import (
 from botkit.handoff.rules import Rules
 from botkit.handoff.text import split
 
+FLAG_LAG_SECONDS = 3.0
+"""For so long after a transfer, `agent_transfer: false` may be the platform not having caught up with its own hook."""
+
 STALE_FLAG_SECONDS = 60.0
 """For so long after an end, `agent_transfer: true` is the platform not having caught up, not a lost session."""
 
@@ -55,7 +58,7 @@ def user_message(rules: Rules, conversation: Conversation, event: UserMessage) -
         if event.agent_transfer:
             return _lost_session(rules, conversation, event)
         return Decision(conversation, _TO_BOT)
-    if event.agent_transfer is False and not _older_than_transfer(session, event):
+    if event.agent_transfer is False and not _flag_lags(session, event):
         # The platform timed the agent mode out (protocols/kore-xo-botkit.md, 5.8): the user is the bot's again.
         ended = end(
             rules,
@@ -64,9 +67,11 @@ def user_message(rules: Rules, conversation: Conversation, event: UserMessage) -
             event.at,
             why="platform_timeout",
             words="conversationClosedMessage",
-            platform_knows=True,
         )
         return replace(ended, effects=(*ended.effects, PassToBot()))
+    if event.agent_transfer and not session.flagged:
+        session = replace(session, flagged=True)
+        conversation = replace(conversation, session=session)
     if _is_end_word(session, event):
         return end(rules, conversation, session, event.at, why="user", words="conversationClosedMessage")
     text = _as_text(event)
@@ -149,13 +154,18 @@ def _lost_session(rules: Rules, conversation: Conversation, event: UserMessage) 
     return Decision(remembered, (*told, ClearAgentSession(), PassToBot(), Note("lost_session")))
 
 
-def _older_than_transfer(session: AgentSession, event: UserMessage) -> bool:
-    """Typed before the transfer and overtaken by it: requestIds of the platform are epoch milliseconds."""
-    return (
+def _flag_lags(session: AgentSession, event: UserMessage) -> bool:
+    """Whether a `false` says nothing: typed before the transfer and overtaken by it, or too soon after it.
+
+    requestIds of the platform are epoch milliseconds, so an older one was typed before. Once the platform has said `true`,
+    a `false` counts at once.
+    """
+    overtaken = (
         event.request_number is not None
         and session.opening_request is not None
         and event.request_number < session.opening_request
     )
+    return overtaken or (not session.flagged and event.at - session.opened_at < FLAG_LAG_SECONDS)
 
 
 def _is_end_word(session: AgentSession, event: UserMessage) -> bool:

@@ -236,10 +236,23 @@ def test_the_platforms_session_closure_ends_the_session_once():
 
 
 def test_agent_transfer_false_means_the_platform_took_the_user_back():
-    story = Story().with_agent().user("hi bot", agent_transfer=False)
+    story = Story().with_agent()
+    story.now += 900
+    story.user("hi bot", agent_transfer=False)
     assert len(story.of(EndSession)) == 1
-    assert story.of(ClearAgentSession) == []
+    assert len(story.of(ClearAgentSession)) == 1
     assert story.kinds[-1] == "PassToBot"
+
+
+def test_a_flag_that_lags_right_after_the_transfer_ends_nothing():
+    story = Story().transfer().granted()
+    story.now += 1
+    assert story.user("quickly!", agent_transfer=False).sent == ["quickly!"]
+
+
+def test_once_the_platform_has_set_the_flag_a_false_counts_at_once():
+    story = Story().with_agent().user("hello", agent_transfer=True)
+    assert len(story.user("hi bot", agent_transfer=False).of(EndSession)) == 1
 
 
 def test_a_missing_flag_says_nothing():
@@ -248,5 +261,6 @@ def test_a_missing_flag_says_nothing():
 
 def test_a_message_typed_before_the_transfer_and_overtaken_by_it_reaches_the_agent():
     story = Story().with_agent(request_number=2_000)
+    story.now += 60
     assert story.user("wait", agent_transfer=False, request_number=1_999).sent == ["wait"]
     assert story.user("hi bot", agent_transfer=False, request_number=2_001).sent == []

@@ -13,7 +13,6 @@ from botkit.handoff.effects import (
     ArmTimer,
     CancelTimer,
     ClearAgentSession,
-    DropLane,
     EndSession,
     OpenAccess,
     PassToBot,
@@ -24,8 +23,10 @@ from botkit.handoff.effects import (
     StartSession,
 )
 from botkit.handoff.events import (
+    AgentSaid,
     AgentSessionEnded,
     AgentsLost,
+    Content,
     Loss,
     MetaInfo,
     PlatformSessionClosed,
@@ -113,6 +114,7 @@ class Handoffs(RuleBasedStateMachine):
     @precondition(lambda self: self.live)
     @rule()
     def platform_times_out(self) -> None:
+        self.story.now += 60
         self.ends(self.story.user("hello bot", agent_transfer=False))
         assert len(self.story.of(PassToBot)) == 1
 
@@ -199,6 +201,28 @@ class Handoffs(RuleBasedStateMachine):
     def user_is_lost(self) -> None:
         self.ends(self.story.from_agents(UserLost))
 
+    @precondition(lambda self: self.story.conversation.ended_session is not None)
+    @rule()
+    def agent_is_heard_late(self) -> None:
+        text, ended = self.next("a"), self.story.conversation.ended_session
+        assert ended is not None
+        self.agent_said.append(text)
+        late = AgentSaid(
+            key="", at=self.story.now, session_id=ended, content=Content(text=text), agent_name="J"
+        )
+        self.step(self.story.happens(late))
+
+    @precondition(lambda self: self.story.conversation.ended_session is not None)
+    @rule()
+    def agents_side_is_lost_after_the_end(self) -> None:
+        ended, pending = self.story.conversation.ended_session, self.story.conversation.ended_pending
+        assert ended is not None
+        before = len(self.given_back)
+        self.step(
+            self.story.happens(AgentsLost(key="", at=self.story.now, session_id=ended, why=Loss.CLOSED))
+        )
+        assert self.given_back[before:] == [held.text for held in pending]
+
     @precondition(lambda self: self.live and self.story.session.timers != ())
     @rule(data=st.data())
     def a_timer_comes_due(self, data: st.DataObject) -> None:
@@ -238,7 +262,7 @@ class Handoffs(RuleBasedStateMachine):
         for effect in self.story.log:
             if isinstance(effect, EndSession):
                 over.add(effect.session_id)
-            elif isinstance(effect, SendToAgent | StartSession | DropLane):
+            elif isinstance(effect, SendToAgent | StartSession):
                 assert effect.session_id not in over
 
     @invariant()
