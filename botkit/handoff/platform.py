@@ -158,14 +158,15 @@ def _flag_lags(session: AgentSession, event: UserMessage) -> bool:
     """Whether a `false` says nothing: typed before the transfer and overtaken by it, or too soon after it.
 
     requestIds of the platform are epoch milliseconds, so an older one was typed before. Once the platform has said `true`,
-    a `false` counts at once.
+    or an agent is there, a `false` counts at once.
     """
     overtaken = (
         event.request_number is not None
         and session.opening_request is not None
         and event.request_number < session.opening_request
     )
-    return overtaken or (not session.flagged and event.at - session.opened_at < FLAG_LAG_SECONDS)
+    known = session.flagged or session.accepted
+    return overtaken or (not known and event.at - session.opened_at < FLAG_LAG_SECONDS)
 
 
 def _is_end_word(session: AgentSession, event: UserMessage) -> bool:
