@@ -23,6 +23,8 @@ class _Connection:
     server: asyncio.StreamWriter
     stuck: bool = False
     """Half open: bytes are taken and go nowhere, and nobody closes."""
+    answer_bytes: int | None = None
+    """So many bytes of the answer arrive, then the connection breaks."""
 
 
 @dataclass
@@ -32,8 +34,8 @@ class Proxy:
     target: tuple[str, int]
     slice_bytes: int = 0
     """slicer: what the server says arrives in pieces of so many bytes."""
-    answer_bytes: int = 0
-    """limit_data: of what the server says next, so many bytes arrive and then the connection breaks. Once."""
+    limit_data: tuple[bytes, int] | None = None
+    """Of the answer to the next request that has these bytes in it, so many arrive and then the connection breaks."""
     down: bool = False
     """New connections are taken and reset."""
     url: str = ""
@@ -92,9 +94,10 @@ class Proxy:
             while data := await source.read(65_536):
                 if connection.stuck:
                     continue
-                if from_server and self.answer_bytes:
-                    data, self.answer_bytes = data[: self.answer_bytes], 0
-                    sink.write(data)
+                if not from_server and self.limit_data is not None and self.limit_data[0] in data:
+                    connection.answer_bytes, self.limit_data = self.limit_data[1], None
+                if from_server and connection.answer_bytes is not None:
+                    sink.write(data[: connection.answer_bytes])
                     await sink.drain()
                     _reset(connection)
                     return

@@ -110,5 +110,5 @@ def test_a_crash_at_any_point_loses_nothing_and_keeps_the_order(
 def test_a_crash_while_recovering_from_a_crash_does_not_either(
     points: list[str], tmp_path: Path, second: int
 ) -> None:
-    for fatal in range(second, len(points) + 1, 11):
+    for fatal in range(second, len(points) + 1, 17):
         crash(tmp_path / f"{fatal}.db", points, fatal, second)

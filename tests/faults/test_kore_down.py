@@ -19,7 +19,6 @@ OUTAGES = pytest.mark.parametrize(
         pytest.param({"refuse": True}, id="refusing"),
         pytest.param({"silence": True}, id="silent"),
         pytest.param({"status": 500}, id="500"),
-        pytest.param({"status": 503, "retry_after": 1}, id="503-retry-after"),
         pytest.param({"status": 429, "retry_after": 1}, id="429-retry-after"),
     ],
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from botkit.salesforce.miaw import system
-from tests.faults.clouds import Clouds, until
+from tests.faults.clouds import Clouds
 from tests.faults.proxy import Proxy, running_proxy
 from tests.faults.services import InProcess
 
@@ -50,13 +50,10 @@ def test_events_that_arrive_byte_by_byte_are_put_together(clouds: Clouds, kit: K
 def test_an_answer_that_is_cut_off_is_asked_for_again_and_nothing_is_said_twice(
     clouds: Clouds, kit: Kit, proxy: Proxy, size: int
 ) -> None:
-    clouds.salesforce_fails("silence", operation="eventStream")  # so that the answer cut off is the message's
     kit(salesforce_url=proxy.url)
     talk = clouds.new_user()
-    talk.asks_for_an_agent()
-    talk.reaches_the_agents()
-    until("the stream is open", lambda: clouds.do(clouds.sandbox.salesforce.open_streams))
-    proxy.answer_bytes = size
+    talk.talks()
+    proxy.limit_data = (b"/message HTTP", size)
     talk.types("only once")
     talk.types("and in order")
     talk.both_sides_have_everything()
