@@ -112,6 +112,8 @@ def test_the_host_of_a_conference_may_leave_and_the_guest_goes_on(stage: Stage) 
     case.dropped_by(JANE)
     case.told_by(OMAR, "I take over")
     ada.hears("I take over")
+    ada.types()
+    until(lambda: case.conversation.user_typing, "for the guest to see the typing")
     assert not any("has left" in text for text in ada.told())
     assert ada.user.agent_mode
 
@@ -304,3 +306,15 @@ def test_an_event_nobody_has_seen_yet_changes_nothing(either: Stage) -> None:
     case.told_by(JANE, "still here")
     ada.hears("still here")
     assert not any("what is this" in text for text in ada.told())
+
+
+def test_an_ai_agent_of_salesforce_is_shown_once_and_its_work_in_progress_is_not(either: Stage) -> None:
+    ada = either.person()
+    case = ada.asks_for_an_agent()
+    salesforce = either.clouds.salesforce
+    either.clouds.do(salesforce.bot_works, case.id, "Looking up your order")
+    either.clouds.do(salesforce.bot_streams, case.id, ["Your order ", "is on ", "its way."])
+    ada.hears("Your order is on its way.")
+    case.accepted_by(JANE)
+    ada.hears("Jane Doe has joined")
+    assert [text for text in ada.told() if "order" in text] == ["Your order is on its way."]

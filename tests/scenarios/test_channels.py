@@ -205,18 +205,26 @@ def test_the_agent_sees_the_user_typing(either: Stage) -> None:
     assert case.typed() == []
 
 
-def test_typing_reaches_neither_the_bot_nor_an_agent_who_is_not_there_yet(stage: Stage) -> None:
+def test_typing_is_nothing_the_bot_hears_of(stage: Stage) -> None:
     ada = stage.person()
     ada.types()
     ada.says("who are you")
     ada.hears("glad to help")
     ada.types(started=False)
+    until(lambda: len(stage.wire("on_client_event", about=ada.id, source="kore")) == 2)
+    ada.says("thanks")
+    ada.hears("glad to help", times=2)
+    assert len(stage.wire("sendBotMessage", about=ada.id)) == 2
+
+
+def test_typing_does_not_reach_an_agent_who_is_not_there_yet(stage: Stage) -> None:
+    ada = stage.person()
     case = ada.asks_for_an_agent()
     ada.types()
+    until(lambda: stage.wire("on_client_event", about=ada.id, source="kore"))
     ada.says("hello")
     case.gets("hello")
-    assert not case.conversation.user_typing
-    assert len(stage.wire("sendBotMessage", about=ada.id)) == 2
+    assert stage.wire("typing", about=case.id) == []
 
 
 def test_a_page_that_is_loaded_again_says_nothing_to_the_agent(stage: Stage) -> None:

@@ -110,6 +110,26 @@ def test_a_late_copy_of_a_transfer_hook_does_not_open_what_has_ended(stage: Stag
     assert len(ada.cases()) == 1
 
 
+def test_a_message_from_before_the_transfer_that_arrives_after_it_goes_to_the_agent(stage: Stage) -> None:
+    core = stage.clouds.kore.core
+    ada = stage.person()
+    earlier = stage.clouds.do(core.calls.issue, ada.id, "on_user_message", now_ms=core.now_ms())
+    case = ada.is_helped_by(JANE)
+    # It says agent_transfer: false, as a platform that has timed the agent mode out would; but it is older than the transfer.
+    _again(
+        stage,
+        "on_user_message",
+        ada,
+        requestId=int(earlier.id),
+        message="quickly, please",
+        agent_transfer=False,
+    )
+    case.gets("quickly, please")
+    case.told_by(JANE, "here I am")
+    ada.hears("here I am")
+    assert ada.user.agent_mode
+
+
 def test_a_late_copy_of_a_message_is_not_said_again(stage: Stage) -> None:
     ada = stage.person()
     case = ada.is_helped_by(JANE)
