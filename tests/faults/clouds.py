@@ -26,7 +26,7 @@ UNREACHABLE = "our agents cannot be reached"
 EXPIRED = "has timed out"
 
 
-def until(what: str, seen: Callable[[], T], *, seconds: float = PATIENCE_SECONDS) -> T:
+def until(what: str, seen: Callable[[], T | None], *, seconds: float = PATIENCE_SECONDS) -> T:
     """Wait for a condition, and give what it gave."""
     deadline = time.monotonic() + seconds
     while not (found := seen()):

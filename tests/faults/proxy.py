@@ -44,7 +44,13 @@ class Proxy:
 
     def reset_peer(self) -> int:
         """Reset every open connection; how many there were."""
-        return self._do(lambda: len([_reset(one) for one in list(self._open)]))
+        return self._do(self._reset_all)
+
+    def _reset_all(self) -> int:
+        connections = list(self._open)
+        for one in connections:
+            _reset(one)
+        return len(connections)
 
     def timeout(self) -> int:
         """Every open connection is half open from now on: alive to look at, and dead."""

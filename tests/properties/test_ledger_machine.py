@@ -1,6 +1,8 @@
-"""Core and SQLite ledger against a model that is nothing but dictionaries: hooks, agents' events, results of effects, repeats,
-failing commits and crashes in any order. No acknowledged input is lost, none is decided twice, every lane keeps its order, and
-after a crash the store says exactly what the model says."""
+"""Core and SQLite ledger against a model that is nothing but dictionaries, with crashes at any point.
+
+Hooks, agents' events, results of effects, repeats, failing commits and crashes come in any order. No acknowledged input is
+lost, none is decided twice, every lane keeps its order, and after a crash the store says exactly what the model says.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,8 @@ import shutil
 import sqlite3
 import tempfile
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -24,21 +25,11 @@ from botkit.errors import LedgerError
 from botkit.handoff.conversation import Access, Conversation, ConversationId, Instant
 from botkit.handoff.decide import decide
 from botkit.handoff.effects import (
-    ArmTimer,
     AskRouting,
-    CancelTimer,
-    DropLane,
-    EndSession,
-    Note,
     OpenAccess,
-    OutboundEffect,
-    PassToBot,
-    PassToUser,
     SendToAgent,
     SendToUser,
-    SkipBotMessage,
     StartSession,
-    lane,
 )
 from botkit.handoff.events import (
     AccessGranted,
@@ -68,108 +59,10 @@ from botkit.handoff.events import (
 from botkit.ledger.interface import Committed, HookBody, Input
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.ledger.store import Store
-from tests.handoff.story import rules
+from tests.properties.ledger_model import RULES, Model, Row, Writer
 
 BOT = "st-1"
-RULES = rules()
 PEOPLE = st.sampled_from(["ada", "bob", "eve"])
-INNER = (ArmTimer, CancelTimer, DropLane, Note)
-CARRY_HOOK = (PassToBot, PassToUser, SkipBotMessage)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One effect of the model's outbox."""
-
-    conversation_id: ConversationId
-    lane: str
-    effect: OutboundEffect
-    hook: HookBody | None
-
-
-@dataclass
-class Model:
-    """What a ledger has to remember."""
-
-    conversations: dict[ConversationId, Conversation] = field(default_factory=dict)
-    names: dict[ConversationId, set[str]] = field(default_factory=dict)
-    newest: dict[ConversationId, HookBody] = field(default_factory=dict)
-    keys: set[tuple[ConversationId, str]] = field(default_factory=set)
-    outbox: list[Row] = field(default_factory=list)
-
-    def state(self, conversation_id: ConversationId) -> Conversation:
-        return self.conversations.get(conversation_id, Conversation(conversation_id))
-
-    def live(self) -> list[Conversation]:
-        return [one for one in self.conversations.values() if one.session is not None]
-
-    def whose(self, given: Input) -> ConversationId:
-        """A live conversation under any of the names; but two user ids of the platform are two people."""
-        if self.state(given.conversation_id).session is not None:
-            return given.conversation_id
-        for name in (given.conversation_id.user_id, *given.aliases):
-            for one in self.live():
-                both = {one.id.user_id, given.conversation_id.user_id}
-                if name in self.names[one.id] and not all(user.startswith("u-") for user in both):
-                    return one.id
-        return given.conversation_id
-
-    def take(self, given: Input, settled: Iterable[Row]) -> bool:
-        """Apply an input; False if it was known."""
-        for row in settled:
-            if row in self.outbox:
-                self.outbox.remove(row)
-        event = given.event
-        assert event is not None
-        key = (given.conversation_id, event.key)
-        if event.key and key in self.keys:
-            return False
-        if event.key:
-            self.keys.add(key)
-        where = self.whose(given)
-        was_live = self.state(where).session is not None
-        decision = decide(RULES, self.state(where), event)
-        after = decision.conversation
-        self.conversations[where] = after
-        for effect in decision.effects:
-            if isinstance(effect, DropLane):
-                gone = f"agent:{effect.session_id}"
-                self.outbox = [
-                    row for row in self.outbox if row.lane != gone or isinstance(row.effect, EndSession)
-                ]
-            elif not isinstance(effect, INNER):
-                hook = given.hook if isinstance(effect, CARRY_HOOK) else None
-                self.outbox.append(Row(where, lane(effect), effect, hook))
-        if after.session is not None and given.hook is not None:
-            names = self.names.setdefault(where, set())
-            names.update({where.user_id, given.conversation_id.user_id, *given.aliases})
-        if (was_live or after.session is not None) and isinstance(event, UserMessage | AgentTransfer):
-            assert given.hook is not None
-            self.newest[where] = given.hook
-        return True
-
-
-class Writer:
-    """The ledger's connection; `fails` makes the next COMMIT fail before or after it has happened."""
-
-    fails: str = ""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
-        fails = ""
-        if sql == "COMMIT":
-            fails, Writer.fails = Writer.fails, ""
-        if fails == "before":
-            raise sqlite3.OperationalError("database or disk is full")
-        cursor = self._connection.execute(sql, *values)
-        if fails == "after":
-            raise sqlite3.OperationalError("disk I/O error")
-        return cursor
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
 
 
 class Ledgers(RuleBasedStateMachine):
@@ -451,5 +344,5 @@ class Ledgers(RuleBasedStateMachine):
 
 TestLedgers = Ledgers.TestCase
 TestLedgers.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
