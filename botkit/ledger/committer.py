@@ -19,6 +19,7 @@ from botkit.ledger import statements
 from botkit.ledger.batch import Batch
 from botkit.ledger.interface import Committed, Decide, Input
 from botkit.ledger.memory import Remembered
+from botkit.ledger.order import as_written
 from botkit.ledger.payloads import PayloadCache
 from botkit.ledger.store import Store
 from botkit.traces import where
@@ -162,7 +163,7 @@ class Committer:
         return [first, *(get() for _ in range(min(self._queue.qsize(), MOST_IN_BATCH - 1)))]
 
     def _commit(self, queued: list[_Queued]) -> None:
-        wanted = [one for one in queued if one[1].set_running_or_notify_cancel()]
+        wanted = as_written([one for one in queued if one[1].set_running_or_notify_cancel()])
         try:
             self._commit_together(wanted)
         except _INPUTS_FAULT as error:
@@ -180,7 +181,7 @@ class Committer:
             self._roll_back()
             one[1].set_exception(error)
 
-    def _commit_together(self, wanted: list[_Queued]) -> None:
+    def _commit_together(self, wanted: Sequence[_Queued]) -> None:
         keys = [_key(given) for given, _ in wanted]
         batch = Batch(self._decide, self.remembered, self._ids)
         done: list[tuple[Future[Committed], Committed]] = []

@@ -5,6 +5,9 @@ Group commits, which run all the time, are in `batch.py` and `statements.py`.
 
 from __future__ import annotations
 
+import logging
+import os
+import itertools
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +26,8 @@ from botkit.ledger.memory import Stored
 from botkit.ledger.migrations import migrate
 from botkit.ledger.schema import conversations, inbox, meta, outbox, payloads
 
+log = logging.getLogger(__name__)
+
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -33,6 +38,8 @@ _PRAGMAS = (
     "PRAGMA journal_size_limit = 67108864",
 )
 SWEEP_ROWS = 2000
+HOOKS_AT_HAND_BYTES = 4 * 1024 * 1024
+"""After an outage of the other side, gigabytes of hooks may wait: more than this is not read at once."""
 _STOPPED = "stopped"
 _meta_insert = insert(meta)
 _STOPPED_IS = _meta_insert.on_conflict_do_update(["name"], set_={"value": _meta_insert.excluded.value})
@@ -71,6 +78,7 @@ class Store:
             # Tokens and what people wrote are in here: for this user only, and SQLite gives -wal and -shm the same mode.
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600)
+            _for_this_user_only(path)
         except OSError as error:
             raise LedgerError(f"the store {path} cannot be created ({error.strerror})") from error
         self._engine = _engine(path)
@@ -114,9 +122,25 @@ class Store:
             ]
 
     def undelivered(self) -> list[OutboxItem]:
-        """Every effect that is not done, oldest first."""
+        """Every effect that is not done, oldest first; the first few megabytes of hooks come along."""
+        o = outbox.c
+        all_but_body = (o.id, o.bot_id, o.user_id, o.lane, o.kind, o.effect, o.created_at, o.component_id)
+        size = func.coalesce(func.length(o.body), 0).label("size")
         with self._engine.connect() as connection:
-            return [_item(row) for row in connection.execute(select(outbox).order_by(outbox.c.id))]
+            rows = connection.execute(select(*all_but_body, size).order_by(o.id)).all()
+            sizes = itertools.accumulate(row.size for row in rows)
+            near = sum(1 for _ in itertools.takewhile(lambda so_far: so_far <= HOOKS_AT_HAND_BYTES, sizes))
+            last = rows[near - 1].id if near else 0
+            bodies = select(o.id, o.body).where(o.id <= last, o.body.is_not(None))
+            hooks = {row.id: row.body for row in connection.execute(bodies)}
+        return [_item(row, hooks.get(row.id)) for row in rows]
+
+    def hook_of(self, item_id: int) -> HookBody | None:
+        """The hook an effect that is not done carries."""
+        mine = select(outbox.c.body, outbox.c.component_id).where(outbox.c.id == item_id)
+        with self._engine.connect() as connection:
+            row = connection.execute(mine).first()
+        return HookBody(row.body, row.component_id) if row is not None and row.body is not None else None
 
     def depth(self) -> int:
         """How many effects are not done."""
@@ -155,7 +179,10 @@ class Store:
         Bounded, so that a sweep never holds up the hooks for long: call it until it returns 0.
         """
         c, p = conversations.c, payloads.c
-        keys = select(inbox.c.key).where(inbox.c.at < before).limit(SWEEP_ROWS)
+        # What the agents' side said can be listed, and so taken again, for as long as its session lives or is being closed.
+        listed = exists().where(c.session == inbox.c.session)
+        closing = exists().where(outbox.c.lane == "agent:" + inbox.c.session, outbox.c.lane != USER_LANE)
+        keys = select(inbox.c.key).where(inbox.c.at < before, ~listed, ~closing).limit(SWEEP_ROWS)
         live = exists().where((c.bot_id == p.bot_id) & (c.user_id == p.user_id) & c.live)
         waiting = exists().where((outbox.c.bot_id == p.bot_id) & (outbox.c.user_id == p.user_id))
         with self._engine.begin() as connection:
@@ -170,6 +197,24 @@ class Store:
     def close(self) -> None:
         """Let go of the file."""
         self._engine.dispose()
+
+
+def _for_this_user_only(path: Path) -> None:
+    """Close a file that was there before, and may be open to others (a copy, another umask), for all but its owner.
+
+    Raises:
+        OSError: its mode cannot be changed, although it is ours.
+    """
+    for file in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
+        if not file.exists():
+            continue
+        found = file.stat()
+        if not found.st_mode & 0o077:
+            continue
+        if found.st_uid == os.geteuid():
+            file.chmod(0o600)
+        else:
+            log.warning("the store %s belongs to another user, and others may read it: chmod 600", file)
 
 
 def _engine(path: Path) -> Engine:
@@ -193,12 +238,12 @@ def _prepare(connection: sqlite3.Connection) -> None:
         connection.execute(pragma)
 
 
-def _item(row: Row[Any]) -> OutboxItem:
+def _item(row: Row[Any], body: bytes | None) -> OutboxItem:
     return OutboxItem(
         id=row.id,
         conversation_id=ConversationId(row.bot_id, row.user_id),
         lane=row.lane,
         effect=records.effect_from_json(row.kind, row.effect),
         created_at=Instant(row.created_at),
-        hook=HookBody(row.body, row.component_id) if row.body is not None else None,
+        hook=HookBody(body, row.component_id) if body is not None else None,
     )

@@ -263,6 +263,15 @@ def test_what_waits_shares_one_commit_and_one_call_in_order(stage: Stage) -> Non
     assert [committed.items[0].id for committed in stage.told[1]] == ids
 
 
+def test_messages_of_a_user_that_meet_in_one_commit_go_out_as_they_were_written(stage: Stage) -> None:
+    with paused(stage):
+        later, earlier = stage.submit_all(
+            stage.inputs.says("u-ada", "second", request_number=1_700_000_000_002),
+            stage.inputs.says("u-ada", "first", request_number=1_700_000_000_001),
+        )
+    assert earlier.result(10).items[0].id < later.result(10).items[0].id
+
+
 def test_an_input_the_rules_choke_on_fails_alone(stage: Stage) -> None:
     with paused(stage):
         good, bad, later = stage.submit_all(

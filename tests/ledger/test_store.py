@@ -68,3 +68,26 @@ def test_commits_are_synced_to_the_disk(tmp_path: Path) -> None:
     assert writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     writer.close()
     store.close()
+
+
+def test_a_store_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    path = tmp_path / "botkit.db"
+    files = [path, tmp_path / "botkit.db-wal", tmp_path / "botkit.db-shm"]
+    for file in files:
+        file.touch()
+        file.chmod(0o644)
+    store = Store(path)
+    store.close()
+    assert {file.stat().st_mode & 0o777 for file in files if file.exists()} == {0o600}
+
+
+def test_a_store_of_another_user_is_only_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "botkit.db"
+    path.touch()
+    path.chmod(0o666)
+    monkeypatch.setattr("os.geteuid", lambda: path.stat().st_uid + 1)
+    Store(path).close()
+    assert path.stat().st_mode & 0o777 == 0o666
+    assert "chmod 600" in caplog.text

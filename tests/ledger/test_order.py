@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from botkit.handoff.conversation import ConversationId, Instant
+from botkit.handoff.events import BotMessage, Event, UserMessage
+from botkit.ledger.interface import Input
+from botkit.ledger.order import as_written
+
+
+def said(text: str, number: int | None, user: str = "u-1") -> tuple[Input, str]:
+    event = UserMessage(key=text, at=Instant(1.0), text=text, agent_transfer=None, request_number=number)
+    return Input(ConversationId("bot", user), event), text
+
+
+def other(name: str, user: str = "u-1") -> tuple[Input, str]:
+    event: Event = BotMessage(key=name, at=Instant(1.0), text=name, agent_transfer=None)
+    return Input(ConversationId("bot", user), event), name
+
+
+def order(*queued: tuple[Input, str]) -> list[str]:
+    return [text for _, text in as_written(queued)]
+
+
+def test_what_one_user_wrote_is_in_the_order_of_its_numbers() -> None:
+    assert order(said("c", 3), said("a", 1), said("b", 2)) == ["a", "b", "c"]
+
+
+def test_users_do_not_trade_places() -> None:
+    queued = [said("2", 2), said("9", 9, "u-2"), said("1", 1), said("8", 8, "u-2")]
+    assert order(*queued) == ["1", "8", "2", "9"]
+
+
+def test_bots_and_users_of_other_conversations_stay_where_they_are() -> None:
+    assert order(said("b", 2), other("bot"), said("x", 1, "u-2"), said("a", 1)) == ["a", "bot", "x", "b"]
+
+
+def test_equal_numbers_stay_as_they_came() -> None:
+    assert order(said("first", 5), said("second", 5), said("before", 4)) == ["before", "first", "second"]
+
+
+def test_a_message_without_a_number_stays_where_it_is() -> None:
+    assert order(said("b", 2), said("?", None), said("a", 1)) == ["a", "?", "b"]
+
+
+def test_what_only_settles_stays_where_it_is() -> None:
+    settles = (replace(said("x", 1)[0], event=None, settles=(7,)), "settles")
+    assert order(said("b", 2), settles, said("a", 1)) == ["a", "settles", "b"]
+
+
+@pytest.mark.parametrize("queued", [[], [said("a", 1)], [said("a", 1), said("b", 2), said("c", 0, "u-2")]])
+def test_what_is_in_order_is_not_touched(queued: list[tuple[Input, str]]) -> None:
+    assert as_written(queued) is queued
