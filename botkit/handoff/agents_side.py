@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from botkit.handoff import idle
 from botkit.handoff.conversation import Access, Agent, AgentSession, Conversation, Instant, Phase
 from botkit.handoff.decision import (
     ACCEPT,
@@ -24,7 +25,15 @@ from botkit.handoff.decision import (
 )
 from botkit.handoff.effects import Effect, Note, SendToUser
 from botkit.handoff.ending import end
-from botkit.handoff.events import AgentJoined, AgentLeft, AgentSaid, FromAgents, RoutingFailed
+from botkit.handoff.events import (
+    AgentJoined,
+    AgentLeft,
+    AgentSaid,
+    FromAgents,
+    QueueMoved,
+    RoutingFailed,
+)
+from botkit.handoff.opening import next_in_line
 from botkit.handoff.rules import Rules
 
 
@@ -39,6 +48,15 @@ def advance(conversation: Conversation, session: AgentSession, event: FromAgents
         high_water_ms=max(event.high_water_ms, access.high_water_ms),
     )
     return conversation if moved == access else replace(conversation, session=replace(session, access=moved))
+
+
+def heard(conversation: Conversation, session: AgentSession, event: AgentSaid) -> Decision:
+    """An agent's words are shown, and the user's time to answer runs where the agent system wants that."""
+    told = said(conversation, event)
+    if event.automated or not told.effects:
+        return told
+    waiting, alarms = idle.waits_for_user(session, event.at)
+    return keep(conversation, waiting, *told.effects, *alarms) if alarms else told
 
 
 def said(conversation: Conversation, event: AgentSaid) -> Decision:
@@ -64,6 +82,7 @@ def joined(rules: Rules, conversation: Conversation, session: AgentSession, even
         transferring=False,
         accepted=True,
     )
+    session = idle.ruled(session, event.idle)
     session, sends = hand_to_agent(rules, session, ())
     welcome = tell(rules, session, "agentJoinedMessage", agent=event.name)
     return keep(conversation, session, *quiet, *welcome, *sends, Note("agent_joined"))
@@ -100,6 +119,8 @@ def routing_failed(
 ) -> Decision:
     """Nobody could be found. A failed transfer usually leaves the old agent in place: ask before ending."""
     if not event.transfer:
+        if moved := next_in_line(rules, conversation, session, event.at):
+            return moved
         return end(
             rules,
             conversation,
@@ -114,6 +135,16 @@ def routing_failed(
         return keep(conversation, session)
     session, settle = arm(session, SETTLE, event.at + SETTLE_FOR.total_seconds())
     return keep(conversation, session, settle)
+
+
+def queue_moved(
+    rules: Rules, conversation: Conversation, session: AgentSession, event: QueueMoved
+) -> Decision:
+    """The user hears of a new place in the queue, once."""
+    if session.phase is Phase.ACTIVE or event.place < 1 or event.place == session.queue_position:
+        return Decision(conversation)
+    told = tell(rules, session, "queuePositionMessage", position=str(event.place))
+    return keep(conversation, replace(session, queue_position=event.place), *told)
 
 
 def ended(rules: Rules, conversation: Conversation, session: AgentSession, at: Instant) -> Decision:

@@ -57,6 +57,14 @@ class HeldMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another agent system in line, with what it would be told of the user."""
+
+    system: str
+    attributes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Timer:
     """Something that is due once, at `due`. A timer is named; arming it again moves it."""
 
@@ -104,6 +112,17 @@ class AgentSession:
     accepted: bool = False
     """An agent has been there at least once."""
     timers: tuple[Timer, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    """The agent systems to try next if this one does not take the hand-off, in order."""
+    platform_session_id: str = ""
+    queue_position: int = 0
+    """What the user was told last."""
+    idle_warning_seconds: float = 0.0
+    idle_timeout_seconds: float = 0.0
+    """How long the user may be silent after an agent's words; 0 where the agent system takes care of that itself."""
+    idle_warned: bool = False
+    file_request: str = ""
+    """The agent's open request for a file, as the agent system worded it."""
     opening_request: int | None = None
     """requestId of the transfer hook where it is a number (the platform's are epoch milliseconds)."""
 

@@ -7,7 +7,7 @@ session ends are in `ending.py`, and what still comes after an end in `afterward
 
 from __future__ import annotations
 
-from botkit.handoff import afterwards, agents_side, outcomes, platform
+from botkit.handoff import afterwards, agents_side, files, opening, outcomes, platform
 from botkit.handoff.conversation import Conversation
 from botkit.handoff.decision import Decision
 from botkit.handoff.events import (
@@ -21,16 +21,21 @@ from botkit.handoff.events import (
     AgentTransfer,
     BotMessage,
     Event,
+    FileArrived,
+    FileRefused,
+    FileRequested,
     FromAgents,
     MessageRefused,
     Noticed,
     OtherHook,
     PlatformSessionClosed,
+    QueueMoved,
     RoutingFailed,
     RoutingKnown,
     SessionStarted,
     TimerFired,
     TransferStarted,
+    UserCustomEvent,
     UserLost,
     UserMessage,
     UserTyping,
@@ -52,11 +57,13 @@ def decide(rules: Rules, conversation: Conversation, event: Event) -> Decision:
         case BotMessage():
             return platform.bot_message(conversation)
         case AgentTransfer():
-            return platform.agent_transfer(rules, conversation, event)
+            return opening.agent_transfer(rules, conversation, event)
         case PlatformSessionClosed():
             return platform.session_closed(rules, conversation, event)
         case UserTyping():
             return platform.user_typing(conversation, event)
+        case UserCustomEvent():
+            return platform.user_custom_event(conversation, event)
         case OtherHook():
             return Decision(conversation)
         case _:
@@ -76,13 +83,21 @@ def _of_session(rules: Rules, conversation: Conversation, event: Event) -> Decis
         assert session is not None  # noqa: S101 - advance keeps it
     match event:
         case AgentSaid():
-            return agents_side.said(conversation, event)
+            return agents_side.heard(conversation, session, event)
         case AgentJoined():
             return agents_side.joined(rules, conversation, session, event)
         case AgentLeft():
             return agents_side.left(rules, conversation, session, event)
         case TransferStarted():
             return agents_side.transfer_started(rules, conversation, session, event.at)
+        case QueueMoved():
+            return agents_side.queue_moved(rules, conversation, session, event)
+        case FileRequested():
+            return files.requested(rules, conversation, session, event)
+        case FileArrived():
+            return files.arrived(rules, conversation, session, event)
+        case FileRefused():
+            return files.refused(rules, conversation, session, event)
         case RoutingFailed():
             return agents_side.routing_failed(rules, conversation, session, event)
         case AgentSessionEnded():

@@ -40,11 +40,11 @@ def keep(conversation: Conversation, session: AgentSession, *effects: Effect) ->
 
 
 def tell(
-    rules: Rules, session: AgentSession, key: str, *, agent: str = "", message: str = ""
+    rules: Rules, session: AgentSession, key: str, *, agent: str = "", message: str = "", position: str = ""
 ) -> list[Effect]:
     """A standard response in the user's language, or nothing where it is silenced."""
     text = rules.responses.text(
-        key, session.language, agent=agent, command=session.end_word or "", message=message
+        key, session.language, agent=agent, command=session.end_word or "", message=message, position=position
     )
     return [SendToUser(Content(text=text))] if text else []
 

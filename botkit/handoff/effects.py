@@ -7,7 +7,7 @@ session that is still being closed never holds up a new one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from botkit.handoff.conversation import Access, Instant
@@ -82,6 +82,8 @@ class OpenAccess:
     session_id: str
     system: str
     platform_session_id: str = ""
+    give_up_seconds: float | None = None
+    """Given up sooner than other effects, because another agent system waits in line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class StartSession:
     access: Access
     attributes: tuple[tuple[str, str], ...]
     language: str
+    give_up_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,43 @@ class TypingToAgent:
     system: str
     access: Access
     started: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SendFile:
+    """Give the agent a file the user sent to the platform.
+
+    `request` is that of the agent's FileRequested, where the system takes files only then.
+    """
+
+    session_id: str
+    system: str
+    access: Access
+    message_id: str
+    name: str
+    url: str = field(repr=False)
+    request: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SendCustomEvent:
+    """Pass an event of the user's client on to the agent's console. Never retried."""
+
+    session_id: str
+    system: str
+    access: Access
+    name: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdleNotice:
+    """Tell the agents' side that the user was warned of being idle, or is not idle any more. Never retried."""
+
+    session_id: str
+    system: str
+    access: Access
+    warned: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +210,17 @@ class Note:
 
 
 PlatformEffect = PassToBot | PassToUser | SkipBotMessage | SendToUser | ClearAgentSession | ExtendRequest
-AgentEffect = OpenAccess | StartSession | SendToAgent | TypingToAgent | AskRouting | EndSession
+AgentEffect = (
+    OpenAccess
+    | StartSession
+    | SendToAgent
+    | SendFile
+    | SendCustomEvent
+    | IdleNotice
+    | TypingToAgent
+    | AskRouting
+    | EndSession
+)
 OutboundEffect = PlatformEffect | AgentEffect
 InnerEffect = ArmTimer | CancelTimer | DropLane | Note
 Effect = OutboundEffect | InnerEffect
@@ -178,6 +228,4 @@ Effect = OutboundEffect | InnerEffect
 
 def lane(effect: OutboundEffect) -> str:
     """The lane an effect goes out on: ``user``, or ``agent:<session id>``."""
-    if isinstance(effect, OpenAccess | StartSession | SendToAgent | TypingToAgent | AskRouting | EndSession):
-        return f"agent:{effect.session_id}"
-    return USER_LANE
+    return f"agent:{effect.session_id}" if isinstance(effect, AgentEffect) else USER_LANE

@@ -71,7 +71,7 @@ class UserProfile:
 
 @dataclass(frozen=True, slots=True)
 class MetaInfo:
-    """`context.session.BotUserSession.miawMetaInfo`, as a dialog's Script node set it."""
+    """`miawMetaInfo` or `liveChatMetaInfo` of `context.session.BotUserSession`, as a dialog's Script node set it."""
 
     pre_chat: tuple[tuple[str, str], ...] = ()
     end_word: str | None = None
@@ -86,6 +86,11 @@ class AgentTransfer(Happening):
     """Drawn at the door: the id the new agent session gets, a lower-case UUID 4."""
     profile: UserProfile
     meta: MetaInfo
+    """The dialog's `miawMetaInfo`, which speaks to every agent system."""
+    live_chat_meta: MetaInfo | None = None
+    """The dialog's `liveChatMetaInfo`, which wins for Live Chat."""
+    node_name: str = ""
+    """The name of the Agent Transfer node; the name of an agent system there chooses it."""
     request_number: int | None = None
 
 
@@ -99,6 +104,14 @@ class UserTyping(Happening):
     """on_client_event TYPING_STARTED or TYPING_STOPPED."""
 
     started: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserCustomEvent(Happening):
+    """on_client_event with a customEvent, for an agent's console that understands it. `data` is JSON text."""
+
+    name: str
+    data: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,12 +170,21 @@ class AgentSaid(FromAgents):
     automated: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class IdleRule:
+    """How long a user may be silent after an agent's words, in seconds, before a warning and before the end."""
+
+    warning_seconds: float
+    timeout_seconds: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentJoined(FromAgents):
-    """An agent is present now."""
+    """An agent is present now. `idle` is the system's rule that its client has to enforce, where it has one."""
 
     subject: str
     name: str = ""
+    idle: IdleRule | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +198,28 @@ class AgentLeft(FromAgents):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferStarted(FromAgents):
     """The agents' side is looking for another agent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueMoved(FromAgents):
+    """Where the user stands in the queue: 1 is next, 0 means that the system does not number its queue."""
+
+    place: int
+    wait_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRequested(FromAgents):
+    """An agent asks for a file. `request` is the agent system's own; empty: the request was taken back."""
+
+    request: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileArrived(FromAgents):
+    """The agents' side says what became of a file the user sent."""
+
+    accepted: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +285,14 @@ class MessageRefused(Happening):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileRefused(Happening):
+    """SendFile was refused for good, or the file could not be had: the session goes on without it."""
+
+    session_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingKnown(Happening):
     """AskRouting was answered. `searching`: another agent is being looked for; `over`: nobody is."""
 
@@ -254,6 +306,7 @@ class Loss:
     CLOSED = "closed"
     EXPIRED = "expired"
     UNREACHABLE = "unreachable"
+    UNAVAILABLE = "unavailable"
     REFUSED = "refused"
 
 
@@ -287,11 +340,15 @@ Event = (
     | AgentTransfer
     | PlatformSessionClosed
     | UserTyping
+    | UserCustomEvent
     | OtherHook
     | AgentSaid
     | AgentJoined
     | AgentLeft
     | TransferStarted
+    | QueueMoved
+    | FileRequested
+    | FileArrived
     | RoutingFailed
     | AgentSessionEnded
     | Noticed
@@ -299,6 +356,7 @@ Event = (
     | SessionStarted
     | AgentsTook
     | MessageRefused
+    | FileRefused
     | RoutingKnown
     | AgentsLost
     | UserLost

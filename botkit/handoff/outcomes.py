@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from botkit.handoff import agents_side
+from botkit.handoff import agents_side, idle
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Phase, Timer
 from botkit.handoff.decision import (
     EXPIRY,
@@ -33,6 +33,7 @@ from botkit.handoff.events import (
     UserLost,
 )
 from botkit.handoff.languages import negotiate
+from botkit.handoff.opening import next_in_line
 from botkit.handoff.rules import Rules
 from botkit.handoff.text import split
 from botkit.handoff.transcript import render
@@ -42,6 +43,7 @@ LOSS_WORDS = {
     Loss.CLOSED: "conversationClosedMessage",
     Loss.EXPIRED: "sessionExpiredMessage",
     Loss.UNREACHABLE: "handoffFailedMessage",
+    Loss.UNAVAILABLE: "noAgentAvailableMessage",
     Loss.REFUSED: "handoffFailedMessage",
 }
 
@@ -54,7 +56,14 @@ def access_granted(
         return Decision(conversation)
     typed = session.held
     session = replace(session, access=event.access, held=())
-    start = StartSession(session.id, session.system, event.access, session.attributes, session.language)
+    start = StartSession(
+        session.id,
+        session.system,
+        event.access,
+        session.attributes,
+        session.language,
+        rules.fallback_after_seconds if session.alternatives else None,
+    )
     story = render(
         _before_handoff(rules, session, typed, event.transcript),
         language=negotiate(session.language, WORDS, fallback=rules.default_language),
@@ -113,7 +122,10 @@ def routing_known(
 def agents_lost(
     rules: Rules, conversation: Conversation, session: AgentSession, event: AgentsLost
 ) -> Decision:
-    """The agents' side is closed to us, or has been out of reach for too long."""
+    """The agents' side is closed to us, does not take us, or has been out of reach for too long."""
+    good = event.why != Loss.EXPIRED
+    if moved := next_in_line(rules, conversation, session, event.at, access_is_good=good):
+        return moved
     return end(
         rules,
         conversation,
@@ -122,7 +134,7 @@ def agents_lost(
         why=event.why,
         words=LOSS_WORDS.get(event.why, "handoffFailedMessage"),
         give_up_pending=True,
-        access_is_good=event.why != Loss.EXPIRED,
+        access_is_good=good,
     )
 
 
@@ -163,6 +175,10 @@ def timer_fired(
         case "extend":
             rest, again = arm(rest, EXTEND, event.at + rules.extend_every_seconds)
             return keep(conversation, rest, ExtendRequest(), again)
+        case idle.IDLE_WARNING:
+            return idle.warn(rules, conversation, rest)
+        case idle.IDLE_END:
+            return idle.give_up(rules, conversation, rest, event.at)
         case _:
             return _ask(rules, conversation, session, rest, event)
 

@@ -4,37 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from botkit.handoff.attributes import routing_attributes
+from botkit.handoff import files as files_
+from botkit.handoff import idle
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Phase
-from botkit.handoff.decision import (
-    ACCEPT,
-    EXTEND,
-    Decision,
-    arm,
-    hand_to_agent,
-    keep,
-    limits,
-    message_id,
-    tell,
-)
+from botkit.handoff.decision import Decision, hand_to_agent, keep, limits, message_id
 from botkit.handoff.effects import (
     ClearAgentSession,
     Effect,
     Note,
-    OpenAccess,
     PassToBot,
     PassToUser,
+    SendCustomEvent,
     SendToUser,
     SkipBotMessage,
     TypingToAgent,
 )
 from botkit.handoff.ending import end
 from botkit.handoff.events import (
-    AgentTransfer,
+    Attachment,
     Content,
     PlatformSessionClosed,
+    UserCustomEvent,
     UserMessage,
-    UserProfile,
     UserTyping,
 )
 from botkit.handoff.rules import Rules
@@ -74,54 +65,26 @@ def user_message(rules: Rules, conversation: Conversation, event: UserMessage) -
         conversation = replace(conversation, session=session)
     if _is_end_word(session, event):
         return end(rules, conversation, session, event.at, why="user", words="conversationClosedMessage")
-    text = _as_text(event)
-    if event.connect or not text:
-        # A page reload or an empty message is nothing to show to an agent (section 9.7).
+    if event.connect:
+        # A page reload is nothing to show to an agent (section 9.7).
         return Decision(conversation)
+    session, back = idle.user_is_back(session)
+    session, files, others = files_.taken(rules, session, event)
+    text = _as_text(event.text, others)
     pieces = split(text, limits(rules, session).max_text)
     cause = event.key or f"{event.at}"
     messages = tuple(
         HeldMessage(message_id(session.id, "user", cause, index), piece) for index, piece in enumerate(pieces)
     )
     session, sends = hand_to_agent(rules, session, messages)
-    return keep(conversation, session, *sends)
+    if session == conversation.session and not (back or files or sends):
+        return Decision(conversation)
+    return keep(conversation, session, *back, *sends, *files)
 
 
 def bot_message(conversation: Conversation) -> Decision:
     """on_bot_message: the bot is silent while a person is talking."""
     return Decision(conversation, _TO_USER if conversation.session is None else _SKIP)
-
-
-def agent_transfer(rules: Rules, conversation: Conversation, event: AgentTransfer) -> Decision:
-    """on_agent_transfer: open an agent session, once; a repeated hook finds it there."""
-    if conversation.session is not None:
-        return Decision(conversation)
-    wanted = event.meta.agent_system
-    system = wanted if wanted in rules.systems else None
-    end_word = (event.meta.end_word or rules.end_chat_command or "").strip()
-    session = AgentSession(
-        id=event.session_id,
-        system=system or rules.system_for(event.profile.channel),
-        phase=Phase.OPENING,
-        opened_at=event.at,
-        language=event.profile.language,
-        user_name=_full_name(event.profile),
-        end_word=end_word or None,
-        attributes=routing_attributes(event.profile, event.meta.pre_chat, rules.attributes),
-        opening_request=event.request_number,
-    )
-    session, accept = arm(session, ACCEPT, event.at + rules.accept_timeout_seconds)
-    session, extend = arm(session, EXTEND, event.at + rules.extend_every_seconds)
-    effects = tell(rules, session, "lookingForAgentMessage")
-    if session.end_word:
-        effects += tell(rules, session, "endChatFromUserInstruction")
-    effects += [
-        OpenAccess(session.id, session.system, event.profile.session_id),
-        accept,
-        extend,
-        Note("handoff_opened", session.system),
-    ]
-    return keep(conversation, session, *effects)
 
 
 def session_closed(rules: Rules, conversation: Conversation, event: PlatformSessionClosed) -> Decision:
@@ -130,6 +93,15 @@ def session_closed(rules: Rules, conversation: Conversation, event: PlatformSess
     if session is None:
         return Decision(conversation)
     return end(rules, conversation, session, event.at, why="platform", words="conversationClosedMessage")
+
+
+def user_custom_event(conversation: Conversation, event: UserCustomEvent) -> Decision:
+    """on_client_event with an event of the client's own: an agent's console may understand it."""
+    session = conversation.session
+    if session is None or session.access is None or session.phase is not Phase.ACTIVE:
+        return Decision(conversation)
+    sent = SendCustomEvent(session.id, session.system, session.access, event.name, event.data)
+    return Decision(conversation, (sent,))
 
 
 def user_typing(conversation: Conversation, event: UserTyping) -> Decision:
@@ -177,12 +149,8 @@ def _is_end_word(session: AgentSession, event: UserMessage) -> bool:
     )
 
 
-def _as_text(event: UserMessage) -> str:
+def _as_text(words: str | None, attachments: tuple[Attachment, ...]) -> str:
     """The user's words and, a line each, the files that came along."""
-    files = [f"{attachment.name}: {attachment.url}" for attachment in event.attachments]
-    words = (event.text or "").strip()
+    files = [f"{attachment.name}: {attachment.url}" for attachment in attachments]
+    words = (words or "").strip()
     return "\n".join([words, *files] if words else files)
-
-
-def _full_name(profile: UserProfile) -> str:
-    return f"{profile.first_name} {profile.last_name}".strip()

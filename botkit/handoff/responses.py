@@ -16,7 +16,7 @@ from botkit.handoff.translations import MESSAGES, WORDS
 KEYS: tuple[str, ...] = tuple(MESSAGES[LAST_RESORT])
 """The keys of all standard responses."""
 
-_PLACEHOLDER = re.compile(r"\{(agent|command|message)\}")
+_PLACEHOLDER = re.compile(r"\{(agent|command|message|position)\}")
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 _SENTENCE_ENDS = ".!?…¡¿"
 
@@ -36,7 +36,14 @@ class Responses:
         self._default_language = default_language
 
     def text(
-        self, key: str, language: str, *, agent: str = "", command: str = "", message: str = ""
+        self,
+        key: str,
+        language: str,
+        *,
+        agent: str = "",
+        command: str = "",
+        message: str = "",
+        position: str = "",
     ) -> str | None:
         """A standard response with its placeholders filled in, or None if it is silenced.
 
@@ -47,6 +54,7 @@ class Responses:
             command: replaces ``{command}``, the word that ends the talk with the agent. It goes in bare, so that it can be
                 copied. Without it, a text that needs it is None.
             message: replaces ``{message}``.
+            position: replaces ``{position}``, the place in the queue.
 
         Raises:
             KeyError: there is no such message.
@@ -60,6 +68,8 @@ class Responses:
             match placeholder.group(1):
                 case "command":
                     return command
+                case "position":
+                    return position
                 case "agent" if not name:
                     return _nameless(found_in, template[: placeholder.start()])
                 case "agent":

@@ -1,8 +1,8 @@
 """The built-in texts in the 15 languages of Kore's page. Data only; `responses.py` and `transcript.py` use it.
 
 For those who translate: ``{agent}`` is a name or `namelessAgent`, so no ending may depend on it, nor a verb on the agent's
-sex; ``{command}`` and ``{count}`` stand last, so that the word to send can be copied alone and no plural is needed. `pt` is
-read in Portugal and in Brazil. The language names are the page's keys.
+sex; ``{command}``, ``{count}`` and ``{position}`` stand last, so that the word to send can be copied alone and no plural is
+needed. `pt` is read in Portugal and in Brazil. The language names are the page's keys.
 """
 
 from __future__ import annotations
@@ -21,6 +21,12 @@ MESSAGES: dict[str, dict[str, str]] = {
         "sessionExpiredMessage": "Your session with the agent has timed out. "
         "The virtual assistant is here for you again.",
         "messageNotDeliveredMessage": "This did not reach the agent:\n{message}",
+        "queuePositionMessage": "Your position in the queue: {position}",
+        "idleWarningMessage": "Are you still there? The conversation will end soon if you do not reply.",
+        "idleClosedMessage": "The conversation with the agent has ended because there was no reply. "
+        "The virtual assistant is here for you again.",
+        "fileRequestedMessage": "{agent} is asking for a file. Please send it here.",
+        "fileFailedMessage": "The file could not be delivered to the agent.",
     },
     "ko": {
         "lookingForAgentMessage": "연결 가능한 상담사를 찾고 있습니다. 잠시만 기다려 주세요.",
@@ -33,6 +39,11 @@ MESSAGES: dict[str, dict[str, str]] = {
         "handoffFailedMessage": "죄송합니다. 지금은 상담사와 연결할 수 없습니다. 챗봇이 다시 도와드리겠습니다.",
         "sessionExpiredMessage": "상담사와의 세션이 만료되었습니다. 챗봇이 다시 도와드리겠습니다.",
         "messageNotDeliveredMessage": "다음 내용은 상담사에게 전달되지 않았습니다:\n{message}",
+        "queuePositionMessage": "현재 대기 순번: {position}",
+        "idleWarningMessage": "아직 계신가요? 답장이 없으면 상담이 곧 종료됩니다.",
+        "idleClosedMessage": "답장이 없어 상담이 종료되었습니다. 챗봇이 다시 도와드리겠습니다.",
+        "fileRequestedMessage": "{agent}님이 파일을 요청했습니다. 여기에 파일을 보내 주세요.",
+        "fileFailedMessage": "파일을 상담사에게 전달하지 못했습니다.",
     },
     "es": {
         "lookingForAgentMessage": "Un momento, por favor. Estamos buscando un agente que pueda ayudarle.",
@@ -50,6 +61,12 @@ MESSAGES: dict[str, dict[str, str]] = {
         "sessionExpiredMessage": "La sesión con el agente ha caducado. "
         "El asistente virtual vuelve a estar a su disposición.",
         "messageNotDeliveredMessage": "Lo siguiente no llegó al agente:\n{message}",
+        "queuePositionMessage": "Su posición en la cola: {position}",
+        "idleWarningMessage": "¿Sigue ahí? La conversación finalizará en breve si no responde.",
+        "idleClosedMessage": "La conversación con el agente ha finalizado por falta de respuesta. "
+        "El asistente virtual vuelve a estar a su disposición.",
+        "fileRequestedMessage": "{agent} le pide un archivo. Por favor, envíelo aquí.",
+        "fileFailedMessage": "No se ha podido entregar el archivo al agente.",
     },
     "fr": {
         "lookingForAgentMessage": "Un instant, s’il vous plaît. Nous cherchons un conseiller pour vous aider.",
@@ -67,6 +84,12 @@ MESSAGES: dict[str, dict[str, str]] = {
         "sessionExpiredMessage": "Votre session avec le conseiller a expiré. "
         "L’assistant virtuel est de nouveau à votre écoute.",
         "messageNotDeliveredMessage": "Ceci n’a pas été transmis au conseiller\u00a0:\n{message}",
+        "queuePositionMessage": "Votre position dans la file d’attente : {position}",
+        "idleWarningMessage": "Êtes-vous toujours là ? Sans réponse de votre part, la conversation va bientôt prendre fin.",
+        "idleClosedMessage": "La conversation avec le conseiller a pris fin, faute de réponse. "
+        "L’assistant virtuel est de nouveau à votre disposition.",
+        "fileRequestedMessage": "{agent} vous demande un fichier. Merci de l’envoyer ici.",
+        "fileFailedMessage": "Le fichier n’a pas pu être remis au conseiller.",
     },
     "de": {
         "lookingForAgentMessage": "Einen Moment bitte, wir suchen jemanden aus unserem Team für Sie.",
@@ -83,6 +106,12 @@ MESSAGES: dict[str, dict[str, str]] = {
         "sessionExpiredMessage": "Ihre Sitzung mit unserem Team ist abgelaufen. "
         "Der virtuelle Assistent ist wieder für Sie da.",
         "messageNotDeliveredMessage": "Folgendes hat unser Team nicht erreicht:\n{message}",
+        "queuePositionMessage": "Ihr Platz in der Warteschlange: {position}",
+        "idleWarningMessage": "Sind Sie noch da? Ohne Antwort endet die Unterhaltung in Kürze.",
+        "idleClosedMessage": "Die Unterhaltung wurde beendet, weil keine Antwort kam. "
+        "Der virtuelle Assistent ist wieder für Sie da.",
+        "fileRequestedMessage": "{agent} bittet Sie um eine Datei. Bitte senden Sie sie hier.",
+        "fileFailedMessage": "Die Datei konnte nicht an unser Team übermittelt werden.",
     },
     "ja": {
         "lookingForAgentMessage": "ただいま担当者におつなぎしています。少々お待ちください。",
@@ -99,6 +128,11 @@ MESSAGES: dict[str, dict[str, str]] = {
         "sessionExpiredMessage": "担当者とのセッションの有効期限が切れました。"
         "ここからはバーチャルアシスタントがご案内いたします。",
         "messageNotDeliveredMessage": "次の内容は担当者に届きませんでした：\n{message}",
+        "queuePositionMessage": "現在の待ち順位: {position}",
+        "idleWarningMessage": "まだいらっしゃいますか?お返事がない場合、会話はまもなく終了します。",
+        "idleClosedMessage": "お返事がなかったため、担当者との会話を終了しました。引き続きバーチャルアシスタントがご案内します。",
+        "fileRequestedMessage": "{agent}がファイルの送付をお願いしています。こちらにお送りください。",
+        "fileFailedMessage": "ファイルを担当者に届けることができませんでした。",
     },
     "pl": {
         "lookingForAgentMessage": "Prosimy o chwilę cierpliwości. Szukamy konsultanta, który będzie mógł pomóc.",
@@ -114,6 +148,12 @@ MESSAGES: dict[str, dict[str, str]] = {
         "Rozmowę ponownie prowadzi wirtualny asystent.",
         "sessionExpiredMessage": "Sesja z konsultantem wygasła. Rozmowę ponownie prowadzi wirtualny asystent.",
         "messageNotDeliveredMessage": "To nie dotarło do konsultanta:\n{message}",
+        "queuePositionMessage": "Miejsce w kolejce: {position}",
+        "idleWarningMessage": "Czy nadal tu jesteś? Bez odpowiedzi rozmowa wkrótce się zakończy.",
+        "idleClosedMessage": "Rozmowa z konsultantem została zakończona z powodu braku odpowiedzi. "
+        "Wirtualny asystent znów jest do Twojej dyspozycji.",
+        "fileRequestedMessage": "{agent} prosi o plik. Prosimy przesłać go tutaj.",
+        "fileFailedMessage": "Nie udało się dostarczyć pliku konsultantowi.",
     },
     "ar": {
         "lookingForAgentMessage": "لحظة من فضلك، نبحث لك عن موظف يمكنه مساعدتك.",
@@ -125,6 +165,12 @@ MESSAGES: dict[str, dict[str, str]] = {
         "handoffFailedMessage": "عذرًا، يتعذّر الوصول إلى موظفينا حاليًا. عاد المساعد الافتراضي إلى خدمتك.",
         "sessionExpiredMessage": "انتهت صلاحية جلستك مع الموظف. عاد المساعد الافتراضي إلى خدمتك.",
         "messageNotDeliveredMessage": "لم يصل ما يلي إلى الموظف:\n{message}",
+        "queuePositionMessage": "ترتيبك في قائمة الانتظار: {position}",
+        "idleWarningMessage": "هل ما زلت هنا؟ ستنتهي المحادثة قريبًا إذا لم يصلنا رد منك.",
+        "idleClosedMessage": "انتهت المحادثة مع ممثل الخدمة لعدم تلقي رد. "
+        "المساعد الافتراضي في خدمتك من جديد.",
+        "fileRequestedMessage": "طلب ملف من {agent}. يُرجى إرساله هنا.",
+        "fileFailedMessage": "تعذّر تسليم الملف إلى ممثل الخدمة.",
     },
     "tr": {
         "lookingForAgentMessage": "Bir dakika lütfen, size yardımcı olacak bir müşteri temsilcisi arıyoruz.",
@@ -139,6 +185,12 @@ MESSAGES: dict[str, dict[str, str]] = {
         "handoffFailedMessage": "Üzgünüz, şu anda temsilcilerimize ulaşılamıyor. Sanal asistan yeniden hizmetinizde.",
         "sessionExpiredMessage": "Temsilciyle oturumunuzun süresi doldu. Sanal asistan yeniden hizmetinizde.",
         "messageNotDeliveredMessage": "Şu yazdıklarınız temsilciye ulaşmadı:\n{message}",
+        "queuePositionMessage": "Kuyruktaki sıranız: {position}",
+        "idleWarningMessage": "Hâlâ orada mısınız? Yanıt vermezseniz görüşme birazdan sona erecek.",
+        "idleClosedMessage": "Yanıt gelmediği için temsilciyle görüşme sona erdi. "
+        "Sanal asistan yeniden hizmetinizde.",
+        "fileRequestedMessage": "{agent} sizden bir dosya istiyor. Lütfen buraya gönderin.",
+        "fileFailedMessage": "Dosya temsilciye iletilemedi.",
     },
     "it": {
         "lookingForAgentMessage": "Un momento, per cortesia: stiamo cercando un operatore che possa aiutarLa.",
@@ -155,6 +207,12 @@ MESSAGES: dict[str, dict[str, str]] = {
         "sessionExpiredMessage": "La sessione con l’operatore è scaduta. "
         "L’assistente virtuale è di nuovo a Sua disposizione.",
         "messageNotDeliveredMessage": "Quanto segue non è arrivato all’operatore:\n{message}",
+        "queuePositionMessage": "La sua posizione in coda: {position}",
+        "idleWarningMessage": "È ancora lì? Senza una risposta la conversazione terminerà a breve.",
+        "idleClosedMessage": "La conversazione con l’operatore è terminata per mancanza di risposta. "
+        "L’assistente virtuale è di nuovo a sua disposizione.",
+        "fileRequestedMessage": "{agent} le chiede un file. Lo invii qui, per favore.",
+        "fileFailedMessage": "Non è stato possibile consegnare il file all’operatore.",
     },
     "pt": {
         "lookingForAgentMessage": "Um momento, por favor. Procuramos um agente para continuar o atendimento.",
@@ -170,6 +228,12 @@ MESSAGES: dict[str, dict[str, str]] = {
         "sessionExpiredMessage": "A sua sessão com o agente expirou. "
         "O assistente virtual volta a estar à sua disposição.",
         "messageNotDeliveredMessage": "O texto seguinte não chegou ao agente:\n{message}",
+        "queuePositionMessage": "A sua posição na fila: {position}",
+        "idleWarningMessage": "Ainda está aí? Sem resposta, a conversa terminará em breve.",
+        "idleClosedMessage": "A conversa com o agente terminou por falta de resposta. "
+        "O assistente virtual está novamente à sua disposição.",
+        "fileRequestedMessage": "{agent} pede um ficheiro (arquivo). Por favor, envie aqui.",
+        "fileFailedMessage": "Não foi possível entregar o ficheiro (arquivo) ao agente.",
     },
     "zh_cn": {
         "lookingForAgentMessage": "请稍候，正在为您联系人工客服。",
@@ -181,6 +245,11 @@ MESSAGES: dict[str, dict[str, str]] = {
         "handoffFailedMessage": "抱歉，目前无法联系到客服人员。接下来由智能助手继续为您服务。",
         "sessionExpiredMessage": "您与客服人员的会话已超时。接下来由智能助手继续为您服务。",
         "messageNotDeliveredMessage": "以下内容未能送达客服人员：\n{message}",
+        "queuePositionMessage": "您当前的排队位置:{position}",
+        "idleWarningMessage": "您还在吗?如果没有回复,对话即将结束。",
+        "idleClosedMessage": "由于没有收到您的回复,与客服的对话已结束。虚拟助手将继续为您服务。",
+        "fileRequestedMessage": "{agent}请您提供一个文件,请在此发送。",
+        "fileFailedMessage": "文件未能送达客服。",
     },
     "zh_tw": {
         "lookingForAgentMessage": "請稍候，正在為您聯繫真人客服。",
@@ -192,6 +261,11 @@ MESSAGES: dict[str, dict[str, str]] = {
         "handoffFailedMessage": "很抱歉，目前無法聯繫客服人員。接下來由智慧助理繼續為您服務。",
         "sessionExpiredMessage": "您與客服人員的連線已逾時。接下來由智慧助理繼續為您服務。",
         "messageNotDeliveredMessage": "以下內容未能送達客服人員：\n{message}",
+        "queuePositionMessage": "您目前的排隊順位:{position}",
+        "idleWarningMessage": "您還在嗎?若沒有回覆,對話即將結束。",
+        "idleClosedMessage": "由於沒有收到您的回覆,與客服人員的對話已結束。虛擬助理將繼續為您服務。",
+        "fileRequestedMessage": "{agent}請您提供一個檔案,請在此傳送。",
+        "fileFailedMessage": "檔案未能送達客服人員。",
     },
     "ca": {
         "lookingForAgentMessage": "Un moment, si us plau. Busquem un agent que us pugui ajudar.",
@@ -207,6 +281,12 @@ MESSAGES: dict[str, dict[str, str]] = {
         "sessionExpiredMessage": "La sessió amb l’agent ha caducat. "
         "L’assistent virtual torna a estar a la vostra disposició.",
         "messageNotDeliveredMessage": "Això no ha arribat a l’agent:\n{message}",
+        "queuePositionMessage": "La vostra posició a la cua: {position}",
+        "idleWarningMessage": "Encara hi sou? Si no responeu, la conversa finalitzarà aviat.",
+        "idleClosedMessage": "La conversa amb l’agent ha finalitzat per manca de resposta. "
+        "L’assistent virtual torna a estar a la vostra disposició.",
+        "fileRequestedMessage": "{agent} us demana un fitxer. Envieu-lo aquí, si us plau.",
+        "fileFailedMessage": "No s’ha pogut lliurar el fitxer a l’agent.",
     },
     "nl": {
         "lookingForAgentMessage": "Een ogenblik geduld alstublieft. We zoeken een medewerker die u kan helpen.",
@@ -222,6 +302,12 @@ MESSAGES: dict[str, dict[str, str]] = {
         "De virtuele assistent helpt u weer verder.",
         "sessionExpiredMessage": "Uw sessie met de medewerker is verlopen. De virtuele assistent helpt u weer verder.",
         "messageNotDeliveredMessage": "Dit is niet bij de medewerker aangekomen:\n{message}",
+        "queuePositionMessage": "Uw plaats in de wachtrij: {position}",
+        "idleWarningMessage": "Bent u er nog? Zonder antwoord wordt het gesprek binnenkort beëindigd.",
+        "idleClosedMessage": "Het gesprek met de medewerker is beëindigd omdat er geen antwoord kwam. "
+        "De virtuele assistent staat weer voor u klaar.",
+        "fileRequestedMessage": "{agent} vraagt om een bestand. Stuur het hier, alstublieft.",
+        "fileFailedMessage": "Het bestand kon niet bij de medewerker worden bezorgd.",
     },
 }
 """Language → message key → text."""

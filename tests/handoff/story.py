@@ -35,6 +35,7 @@ from botkit.handoff.rules import Rules, SystemLimits
 
 SESSION = "0f4f5c1e-6f5f-4b51-9d8e-000000000001"
 SECOND_SESSION = "0f4f5c1e-6f5f-4b51-9d8e-000000000002"
+LIVE_CHAT = SystemLimits(takes_text_before_agent=False, meta_infos=("liveChatMetaInfo", "miawMetaInfo"))
 T = TypeVar("T")
 
 
@@ -46,7 +47,7 @@ def rules(
         bot_name="Acme Assistant",
         responses=Responses(responses or {}, language),
         system_for=lambda channel: "legacy" if channel == "facebook" else "salesforce",
-        systems={"salesforce": SystemLimits(), "legacy": SystemLimits(takes_text_before_agent=False)},
+        systems={"salesforce": SystemLimits(), "legacy": LIVE_CHAT},
         attributes=DEFAULT_ATTRIBUTES,
         default_language=language,
     )
@@ -95,6 +96,8 @@ class Story:
         meta: MetaInfo | None = None,
         profile: UserProfile | None = None,
         request_number: int | None = None,
+        live_chat_meta: MetaInfo | None = None,
+        node_name: str = "",
     ) -> Story:
         return self.happens(
             AgentTransfer(
@@ -103,6 +106,8 @@ class Story:
                 profile=profile or UserProfile(user_id="u-1", first_name="Ada", language="en"),
                 meta=meta or MetaInfo(),
                 request_number=request_number,
+                live_chat_meta=live_chat_meta,
+                node_name=node_name,
             )
         )
 

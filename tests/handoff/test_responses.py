@@ -42,6 +42,8 @@ PLACEHOLDERS = {
     "agentLeftMessage": ["{agent}"],
     INSTRUCTION: ["{command}"],
     "messageNotDeliveredMessage": ["{message}"],
+    "queuePositionMessage": ["{position}"],
+    "fileRequestedMessage": ["{agent}"],
 }
 FSI, PDI = "\u2068", "\u2069"
 

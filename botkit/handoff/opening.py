@@ -1,0 +1,126 @@
+"""Rules for opening an agent session, and for going on to the next agent system when one does not take it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from botkit.handoff.attributes import routing_attributes
+from botkit.handoff.conversation import (
+    AgentSession,
+    Alternative,
+    Conversation,
+    HeldMessage,
+    Instant,
+    Phase,
+)
+from botkit.handoff.decision import ACCEPT, EXTEND, Decision, arm, keep, message_id, tell
+from botkit.handoff.effects import CancelTimer, DropLane, Effect, EndSession, Note, OpenAccess
+from botkit.handoff.events import AgentTransfer, MetaInfo, UserProfile
+from botkit.handoff.rules import Rules, SystemLimits
+
+
+def agent_transfer(rules: Rules, conversation: Conversation, event: AgentTransfer) -> Decision:
+    """on_agent_transfer: open an agent session, once; a repeated hook finds it there."""
+    if conversation.session is not None:
+        return Decision(conversation)
+    first, *others = (_offer(rules, event, system) for system in _line(rules, event))
+    end_word = (_meta(rules, event, first.system).end_word or rules.end_chat_command or "").strip()
+    session = AgentSession(
+        id=event.session_id,
+        system=first.system,
+        phase=Phase.OPENING,
+        opened_at=event.at,
+        language=event.profile.language,
+        user_name=_full_name(event.profile),
+        end_word=end_word or None,
+        attributes=first.attributes,
+        alternatives=tuple(others),
+        platform_session_id=event.profile.session_id,
+        opening_request=event.request_number,
+    )
+    effects = tell(rules, session, "lookingForAgentMessage")
+    if session.end_word:
+        effects += tell(rules, session, "endChatFromUserInstruction")
+    session, opening = _open(rules, session, event.at)
+    return keep(conversation, session, *effects, *opening, Note("handoff_opened", session.system))
+
+
+def next_in_line(
+    rules: Rules,
+    conversation: Conversation,
+    session: AgentSession,
+    at: Instant,
+    *,
+    access_is_good: bool = True,
+) -> Decision | None:
+    """The same hand-off at the next agent system, or None where no agent system waits or an agent has been there.
+
+    The user notices nothing but the time it takes; what they typed meanwhile goes along.
+    """
+    if session.accepted or not session.alternatives:
+        return None
+    following, *rest = session.alternatives
+    leaving: list[Effect] = [CancelTimer(session.id, timer.name) for timer in session.timers]
+    leaving.append(DropLane(session.id))
+    if session.access is not None and access_is_good:
+        leaving.append(EndSession(session.id, session.system, session.access))
+    typed = tuple(held for held in (*session.in_flight, *session.held) if held.typed)
+    new_id = message_id(session.id, "next", following.system)
+    session = replace(
+        session,
+        id=new_id,
+        system=following.system,
+        attributes=following.attributes,
+        alternatives=tuple(rest),
+        phase=Phase.OPENING,
+        access=None,
+        timers=(),
+        queue_position=0,
+        in_flight=(),
+        held=tuple(HeldMessage(message_id(new_id, "again", held.message_id), held.text) for held in typed),
+    )
+    session, opening = _open(rules, session, at)
+    return keep(conversation, session, *leaving, *opening, Note("fell_back", session.system))
+
+
+def _open(rules: Rules, session: AgentSession, at: Instant) -> tuple[AgentSession, list[Effect]]:
+    session, accept = arm(session, ACCEPT, at + rules.accept_timeout_seconds)
+    session, extend = arm(session, EXTEND, at + rules.extend_every_seconds)
+    patience = rules.fallback_after_seconds if session.alternatives else None
+    return session, [
+        OpenAccess(session.id, session.system, session.platform_session_id, patience),
+        accept,
+        extend,
+    ]
+
+
+def _line(rules: Rules, event: AgentTransfer) -> list[str]:
+    """The agent systems for this hand-off: the dialog's choice, else the channel's, then the fallbacks in order."""
+    by_name = {name.casefold(): name for name in rules.systems}
+    wished = (event.meta.agent_system, event.node_name)
+    chosen = next((by_name[wish.casefold()] for wish in wished if wish and wish.casefold() in by_name), None)
+    line = [chosen or rules.system_for(event.profile.channel), *rules.fallback]
+    return list(dict.fromkeys(line))
+
+
+def _offer(rules: Rules, event: AgentTransfer, system: str) -> Alternative:
+    pre_chat = _meta(rules, event, system).pre_chat
+    return Alternative(system, routing_attributes(event.profile, pre_chat, rules.attributes))
+
+
+def _meta(rules: Rules, event: AgentTransfer, system: str) -> MetaInfo:
+    """What the dialog says to this system: the object named first wins, field by field and attribute by attribute."""
+    wins = rules.systems.get(system, SystemLimits()).meta_infos
+    live_chat = event.live_chat_meta
+    if live_chat is None or "liveChatMetaInfo" not in wins:
+        return event.meta
+    pre_chat = {**dict(event.meta.pre_chat), **dict(live_chat.pre_chat)}
+    return MetaInfo(
+        pre_chat=tuple(pre_chat.items()),
+        end_word=live_chat.end_word or event.meta.end_word,
+        agent_system=event.meta.agent_system,
+    )
+
+
+def _full_name(profile: UserProfile) -> str:
+    return f"{profile.first_name} {profile.last_name}".strip()

@@ -1,0 +1,91 @@
+"""Several agent systems: who is asked first, and who next when one does not take the hand-off."""
+
+from __future__ import annotations
+
+import pytest
+
+from botkit.handoff.conversation import Phase
+from botkit.handoff.effects import ArmTimer, CancelTimer, EndSession, OpenAccess, StartSession
+from botkit.handoff.events import AgentsLost, Loss, MetaInfo, RoutingFailed, UserProfile
+from tests.handoff.story import SESSION, Story, rules
+
+
+def story_with_fallback() -> Story:
+    return Story(rules(fallback=("legacy",), fallback_after_seconds=15.0))
+
+
+def test_the_nodes_name_chooses_the_agent_system():
+    assert Story().transfer(node_name="Legacy").session.system == "legacy"
+
+
+def test_the_dialogs_choice_goes_before_the_nodes_name():
+    story = Story().transfer(meta=MetaInfo(agent_system="salesforce"), node_name="legacy")
+    assert story.session.system == "salesforce"
+
+
+def test_a_node_of_another_name_leaves_it_to_the_channel():
+    story = Story().transfer(node_name="LiveAgent", profile=UserProfile(channel="facebook"))
+    assert story.session.system == "legacy"
+
+
+def test_the_live_chat_object_wins_for_live_chat_field_by_field():
+    live_chat = MetaInfo(pre_chat=(("City", "Pune"),))
+    meta = MetaInfo(pre_chat=(("City", "Delhi"), ("Pincode", "1")), end_word="bye")
+    story = Story(rules(fallback=("legacy",))).transfer(meta=meta, live_chat_meta=live_chat)
+    assert dict(story.session.attributes)["City"] == "Delhi"
+    (legacy,) = story.session.alternatives
+    assert dict(legacy.attributes)["City"] == "Pune"
+    assert dict(legacy.attributes)["Pincode"] == "1"
+
+
+@pytest.mark.parametrize("why", [Loss.UNAVAILABLE, Loss.UNREACHABLE, Loss.REFUSED, Loss.EXPIRED, Loss.CLOSED])
+def test_a_system_that_does_not_take_the_hand_off_is_followed_by_the_next_in_line(why: str):
+    story = story_with_fallback().transfer().from_agents(AgentsLost, why=why)
+    assert story.told == []
+    assert (story.session.system, story.session.phase) == ("legacy", Phase.OPENING)
+    assert story.of(OpenAccess)[0].session_id == story.session.id != SESSION
+
+
+def test_a_routing_failure_before_an_agent_goes_on_too():
+    story = story_with_fallback().transfer().granted().started()
+    story.from_agents(RoutingFailed, reason="SubmissionError")
+    assert story.session.system == "legacy"
+    assert [effect.session_id for effect in story.of(EndSession)] == [SESSION]
+
+
+def test_what_was_typed_meanwhile_goes_along_in_order():
+    story = story_with_fallback().transfer().granted().user("one").user("two")
+    story.from_agents(AgentsLost, why=Loss.UNREACHABLE).user("three")
+    assert story.granted().sent == []
+    assert story.started().joined().sent == ["one", "two", "three"]
+
+
+def test_the_timers_of_the_first_session_do_not_outlive_it():
+    story = story_with_fallback().transfer().from_agents(AgentsLost, why=Loss.UNAVAILABLE)
+    assert {effect.session_id for effect in story.of(CancelTimer)} == {SESSION}
+    assert {effect.session_id for effect in story.of(ArmTimer)} == {story.session.id}
+
+
+def test_the_last_in_line_ends_it_with_a_word():
+    story = story_with_fallback().transfer()
+    story.from_agents(AgentsLost, why=Loss.UNREACHABLE).from_agents(AgentsLost, why=Loss.UNAVAILABLE)
+    assert len(story.told) == 1
+    assert story.conversation.session is None
+
+
+def test_an_agent_who_was_there_is_not_replaced_by_another_system():
+    story = Story(rules(fallback=("legacy",))).with_agent().from_agents(AgentsLost, why=Loss.UNREACHABLE)
+    assert story.conversation.session is None
+
+
+def test_only_while_another_system_waits_is_the_first_given_up_soon():
+    story = story_with_fallback().transfer()
+    assert story.of(OpenAccess)[0].give_up_seconds == 15.0
+    assert story.granted().of(StartSession)[0].give_up_seconds == 15.0
+    story.from_agents(AgentsLost, why=Loss.UNREACHABLE)
+    assert story.of(OpenAccess)[0].give_up_seconds is None
+
+
+def test_a_system_is_not_its_own_fallback():
+    story = Story(rules(fallback=("salesforce", "legacy"))).transfer()
+    assert [one.system for one in story.session.alternatives] == ["legacy"]

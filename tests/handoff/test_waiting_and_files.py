@@ -1,0 +1,135 @@
+"""The queue, users who fall silent, files, and events of the user's own client."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from botkit.handoff.effects import IdleNotice, SendCustomEvent, SendFile
+from botkit.handoff.events import (
+    AgentJoined,
+    Attachment,
+    FileArrived,
+    FileRefused,
+    FileRequested,
+    IdleRule,
+    QueueMoved,
+    UserCustomEvent,
+)
+from botkit.handoff.rules import SystemLimits
+from tests.handoff.story import Story, rules
+
+FILE = Attachment("bill.pdf", "https://bots.example/f/1")
+
+
+def on_request() -> Story:
+    return Story(rules(systems={"salesforce": SystemLimits(files="on_request")}))
+
+
+def idle_story() -> Story:
+    story = Story().transfer().granted().started()
+    return story.from_agents(AgentJoined, subject="005A", name="Jane", idle=IdleRule(60, 90))
+
+
+# --- the queue
+
+
+def test_a_place_in_the_queue_is_said_once_and_again_when_it_changes():
+    story = Story().transfer().granted().started()
+    assert "3" in story.from_agents(QueueMoved, place=3).told[0]
+    assert story.from_agents(QueueMoved, place=3).told == []
+    assert "2" in story.from_agents(QueueMoved, place=2).told[0]
+
+
+def test_a_queue_without_numbers_is_not_spoken_of():
+    assert Story().transfer().from_agents(QueueMoved, place=0).told == []
+
+
+def test_an_agent_who_is_there_makes_the_queue_uninteresting():
+    assert Story().with_agent().from_agents(QueueMoved, place=1).told == []
+
+
+# --- silence
+
+
+def test_without_a_rule_nobody_is_hurried():
+    assert "idle_end" not in Story().with_agent().said("Hello").timers()
+
+
+def test_the_time_runs_from_the_agents_last_words():
+    story = idle_story().said("Hello")
+    story.now += 30
+    assert story.said("Still there?").timers()["idle_end"] == story.now + 90
+
+
+def test_a_silent_user_is_warned_and_the_agents_side_knows():
+    story = idle_story().said("Hello").timer("idle_warning")
+    assert len(story.told) == 1
+    assert story.of(IdleNotice)[0].warned is True
+
+
+def test_a_user_who_answers_takes_the_warning_back():
+    story = idle_story().said("Hello").timer("idle_warning").user("I am here")
+    assert story.of(IdleNotice)[0].warned is False
+    assert not {"idle_warning", "idle_end"} & story.timers().keys()
+    assert story.sent == ["I am here"]
+
+
+def test_a_user_who_does_not_come_back_ends_it():
+    story = idle_story().said("Hello").timer("idle_warning").timer("idle_end")
+    assert len(story.told) == 1
+    assert story.conversation.session is None
+
+
+# --- files
+
+
+def test_a_system_that_takes_no_files_gets_their_names_and_addresses():
+    assert Story().with_agent().user(None, attachments=(FILE,)).sent == ["bill.pdf: https://bots.example/f/1"]
+
+
+def test_a_file_an_agent_asked_for_goes_as_a_file():
+    story = on_request().with_agent().from_agents(FileRequested, request="token-1")
+    assert len(story.told) == 1
+    story.user("here it is", attachments=(FILE,))
+    (sent,) = story.of(SendFile)
+    assert (sent.name, sent.url, sent.request) == (FILE.name, FILE.url, "token-1")
+    assert story.sent == ["here it is"]
+    assert story.user(None, attachments=(FILE,)).of(SendFile) == []
+
+
+def test_a_request_taken_back_is_silent_and_over():
+    story = (
+        on_request()
+        .with_agent()
+        .from_agents(FileRequested, request="t")
+        .from_agents(FileRequested, request="")
+    )
+    assert story.told == []
+    assert story.user(None, attachments=(FILE,)).of(SendFile) == []
+
+
+def test_a_system_that_always_takes_files_gets_each_as_a_file():
+    story = Story(rules(systems={"salesforce": SystemLimits(files="always")})).with_agent()
+    story.user(None, attachments=(FILE, replace(FILE, name="two.pdf")))
+    assert [sent.name for sent in story.of(SendFile)] == ["bill.pdf", "two.pdf"]
+    assert story.sent == []
+
+
+def test_a_file_that_did_not_arrive_is_said():
+    story = on_request().with_agent()
+    assert len(story.from_agents(FileRefused, name="bill.pdf").told) == 1
+    assert len(story.from_agents(FileArrived, accepted=False).told) == 1
+    assert story.from_agents(FileArrived, accepted=True).told == []
+
+
+# --- events of the client's own
+
+
+def test_a_custom_event_reaches_an_agent_who_is_there():
+    story = Story().with_agent().happens(UserCustomEvent(key="c", at=1.0, name="cart", data='{"items":2}'))
+    (sent,) = story.of(SendCustomEvent)
+    assert (sent.name, sent.data) == ("cart", '{"items":2}')
+
+
+def test_a_custom_event_reaches_nobody_else():
+    assert Story().transfer().happens(UserCustomEvent(key="c", at=1.0, name="cart", data="{}")).effects == ()
