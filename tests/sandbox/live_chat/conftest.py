@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -84,7 +85,7 @@ class Visitor:
         }
         sent |= headers or {}
         if body is not None:
-            data = json.dumps(body).encode()
+            data = io.BytesIO(json.dumps(body).encode())
         url = path if path.startswith("http") else self.service.base_url + BASE + path
         kept = {name: value for name, value in sent.items() if value is not None}
         async with self.service.http.request(method, url, headers=kept, data=data) as response:
