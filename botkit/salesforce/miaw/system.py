@@ -121,9 +121,11 @@ class MiawSystem:
         """Get a guest token. A second one for the same session is another guest; the first is then forgotten."""
         request = guest_token_request(self._settings)
         response = await self._transport.send(request)
-        token = read_token(check_setup(request.what, response, now=self._clock()))
+        now = self._clock()
+        token = read_token(check_setup(request.what, response, now=now), now=now)
         credentials = msgspec.json.encode(_Credentials(token.access_token)).decode()
-        expires_at = None if token.expires_at is None else Instant(token.expires_at)
+        lifetime = token.lifetime_seconds
+        expires_at = None if lifetime is None else Instant(now + lifetime)
         return Granted(Access(credentials, position=token.last_event_id), expires_at)
 
     async def start(
