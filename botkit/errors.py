@@ -20,7 +20,8 @@
          ├─ ConversationClosed        BK-4006  403/404/410: this conversation is over
          ├─ NewSessionRequired        BK-4007  417: Salesforce wants a new messaging session
          ├─ BadReply                  BK-4008  the answer cannot be understood
-         └─ HostNotAllowed            BK-4009  the URL's host is not one the configuration names
+         ├─ HostNotAllowed            BK-4009  the URL's host is not one the configuration names
+         └─ NotAuthorized             BK-4010  retryable: 401/403/407 from the platform, which a clock or a secret heals
 
 A message says what to do next. No message, argument or repr carries a secret or what people wrote.
 """
@@ -213,3 +214,9 @@ class HostNotAllowed(CallError):
     """The URL's host is not one the configuration names; add it to `kore.callback_hosts` if it is right."""
 
     code = "BK-4009"
+
+
+class NotAuthorized(CallError):
+    """The platform does not take our signature: check client id, secret and clock. Every attempt is signed anew."""
+
+    code, retryable = "BK-4010", True

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from io import TextIOWrapper
+from typing import Any
 
 import click
 
@@ -21,6 +23,10 @@ COMMANDS = {
 
 class LazyCommands(click.Group):
     """Loads `botkit.cli.<name>` when the command is called, and prints BotKit's own errors without a traceback."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        print_whatever_can_be_shown()
+        return super().main(*args, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -43,6 +49,13 @@ class LazyCommands(click.Group):
         except BotKitError as error:
             click.echo(f"{error.code}: {error}", err=True)
         sys.exit(1)
+
+
+def print_whatever_can_be_shown() -> None:
+    """Let a terminal without UTF-8 show question marks where it lacks a character, instead of failing on it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.encoding.lower().replace("-", "") != "utf8":
+            stream.reconfigure(errors="replace")
 
 
 def print_problems(error: ConfigurationError, *, err: bool = False) -> None:

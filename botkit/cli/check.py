@@ -8,7 +8,15 @@ import click
 
 from botkit.cli import print_problems
 from botkit.config.load import load
-from botkit.config.settings import AgentSystemSettings, BotSettings, MiawSettings, Settings
+from botkit.config.notices import notices
+from botkit.config.settings import (
+    AgentSystemSettings,
+    BotSettings,
+    LiveChatSettings,
+    MiawSettings,
+    Settings,
+)
+from botkit.config.store_url import store_file
 from botkit.errors import ConfigurationError
 
 
@@ -51,10 +59,11 @@ def summary(config: str, settings: Settings) -> list[str]:
     lines = [
         f"{config}: good, {bots} bot{'' if bots == 1 else 's'}",
         f"  listens  http://{server.host}:{server.port}{server.prefix}",
-        f"  store    {_without_password(settings.store.url)}",
+        f"  store    {store_file(settings.store.url) or _without_password(settings.store.url)}",
     ]
     if settings.security.insecure_http:
         lines.append("  careful  security.insecure_http is on: for demos and tests on one machine only")
+    lines += [f"  notice   {notice}" for notice in notices(settings)]
     for bot in settings.bots.values():
         lines.append(f"  bot      {bot.name} ({bot.id})")
         lines += [f"           {_system(bot, system)}" for system in bot.agents.systems.values()]
@@ -69,6 +78,8 @@ def _system(bot: BotSettings, system: AgentSystemSettings) -> str:
     detail = ""
     if isinstance(system.settings, MiawSettings):
         detail = f" at {system.settings.base_url}, {system.settings.receive}"
+    elif isinstance(system.settings, LiveChatSettings):
+        detail = f" at {system.settings.live_agent_url}, retired by Salesforce"
     return f"{system.name}: {system.type}{detail}; serves {serves}"
 
 

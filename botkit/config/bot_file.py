@@ -9,22 +9,25 @@ from types import MappingProxyType
 from typing import Any
 
 from botkit.config.base_url import normalize_base_url
-from botkit.config.bot_rules import check_bot, check_languages
+from botkit.config.bot_rules import check_bot, check_responses
 from botkit.config.durations import parse_duration
 from botkit.config.filling import Filling
 from botkit.config.hosts import parse_callback_host
+from botkit.config.live_agent_url import normalize_live_agent_url
 from botkit.config.nodes import Plain
 from botkit.config.organization_id import parse_organization_id
 from botkit.config.problems import Problems
 from botkit.config.schema import Schema, bot_schema, responses_schema
 from botkit.config.settings import (
     DEFAULT_SYSTEM_TYPE,
+    LIVE_CHAT_TYPE,
     AgentsSettings,
     AgentSystemSettings,
     BotSettings,
     DeliverySettings,
     HandoffSettings,
     KoreSettings,
+    LiveChatSettings,
     MiawSettings,
     Secret,
     TranscriptSettings,
@@ -90,7 +93,7 @@ def _responses_file(checked: Checked, environ: Mapping[str, str]) -> Checked | N
         return None
     responses = read_checked(file, responses_schema(), environ=environ, problems=checked.problems)
     if responses is not None:
-        check_languages(responses)
+        check_responses(responses)
     return responses
 
 
@@ -135,6 +138,8 @@ def _agents(agents: Any, *, insecure_http: bool) -> AgentsSettings:
 
 def _system(name: str, system: Any, *, insecure_http: bool) -> AgentSystemSettings:
     kind = system.get("type", DEFAULT_SYSTEM_TYPE)
+    if kind == LIVE_CHAT_TYPE:
+        return AgentSystemSettings(name, kind, _live_chat(system, insecure_http=insecure_http))
     if kind != DEFAULT_SYSTEM_TYPE:
         own = {key: value for key, value in system.items() if key != "type"}
         return AgentSystemSettings(name, kind, MappingProxyType(own))
@@ -145,6 +150,25 @@ def _system(name: str, system: Any, *, insecure_http: bool) -> AgentSystemSettin
         **_given(system, receive=str, poll_interval=parse_duration, timeout=parse_duration, platform=str),
     )
     return AgentSystemSettings(name, kind, miaw)
+
+
+def _live_chat(system: Any, *, insecure_http: bool) -> LiveChatSettings:
+    return LiveChatSettings(
+        live_agent_url=normalize_live_agent_url(system["live_agent_url"], insecure_http=insecure_http),
+        organization_id=parse_organization_id(system["organization_id"]),
+        deployment_id=system["deployment_id"].strip(),
+        button_id=system["button_id"].strip(),
+        **_given(
+            system,
+            api_version=int,
+            agent_id=str.strip,
+            do_fallback=bool,
+            button_overrides=tuple,
+            queue_updates=bool,
+            availability_check=bool,
+            timeout=parse_duration,
+        ),
+    )
 
 
 def _handoff(handoff: Any, responses: Responses) -> HandoffSettings:

@@ -5,19 +5,21 @@ Every rule looks only at values that are there and well formed, so that all rule
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from botkit.config.base_url import normalize_base_url
 from botkit.config.durations import parse_duration
 from botkit.config.hosts import parse_callback_host
+from botkit.config.live_agent_url import normalize_live_agent_url
 from botkit.config.organization_id import parse_organization_id
 from botkit.config.problems import UnusableValue, listed, nearest
-from botkit.config.settings import DEFAULT_SYSTEM_TYPE, DeliverySettings
+from botkit.config.settings import DEFAULT_SYSTEM_TYPE, LIVE_CHAT_TYPE, DeliverySettings
 from botkit.config.validation import Checked
 
-NOT_YET = {"salesforce-live-chat"}
-"""Agent systems that are designed, but not part of this version."""
+PLACEHOLDERS = ("agent", "command", "message")
+"""What is filled in in standard responses; `handoff/responses.py` does it."""
 
 T = TypeVar("T")
 
@@ -30,7 +32,28 @@ def check_bot(checked: Checked, *, insecure_http: bool, known_types: Collection[
     _systems(checked, insecure_http=insecure_http, known_types=known_types)
     _references(checked)
     _retries(checked)
-    check_languages(checked, "handoff", "responses")
+    check_responses(checked, "handoff", "responses")
+
+
+def check_responses(checked: Checked, *path: str | int) -> None:
+    """Complain of what is wrong with standard responses beyond their schema."""
+    check_languages(checked, *path)
+    for language in checked.mapping(*path):
+        for key in checked.mapping(*path, language):
+            _placeholders(checked, *path, language, key)
+
+
+def _placeholders(checked: Checked, *path: str | int) -> None:
+    """A word in braces that is no placeholder would be shown to users as it stands."""
+    for word in re.findall(r"\{([A-Za-z_]+)\}", checked.text(*path) or ""):
+        if word in PLACEHOLDERS:
+            continue
+        meant = nearest(word, PLACEHOLDERS)
+        known = listed(f"{{{name}}}" for name in PLACEHOLDERS)
+        fix = (
+            f"did you mean {{{meant}}}?" if meant else f"write {known}, or {{ … }} with spaces to show braces"
+        )
+        checked.complain(path, f"{{{word}}} is no placeholder", fix)
 
 
 def check_languages(checked: Checked, *path: str | int) -> None:
@@ -67,16 +90,22 @@ def _systems(checked: Checked, *, insecure_http: bool, known_types: Collection[s
                 *place,
                 "organization_base_url",
             )
+        elif kind == LIVE_CHAT_TYPE:
+            _try(checked, parse_organization_id, *place, "organization_id")
+            _try(
+                checked,
+                lambda text: normalize_live_agent_url(text, insecure_http=insecure_http),
+                *place,
+                "live_agent_url",
+            )
         elif kind not in known_types:
             _unknown_type(checked, (*place, "type"), kind, known_types)
 
 
 def _unknown_type(checked: Checked, path: tuple[str, ...], kind: str, known: Collection[str]) -> None:
     shown = checked.shown(path)
-    types = listed(sorted(known)) if known else DEFAULT_SYSTEM_TYPE
-    if kind in NOT_YET:
-        checked.complain(path, f"{shown}is not available yet in this version", f"use {types}")
-        return
+    known = {DEFAULT_SYSTEM_TYPE, LIVE_CHAT_TYPE, *known}
+    types = listed(sorted(known))
     meant = nearest(kind, known) if shown else None
     fix = f"did you mean {meant}?" if meant else f"write {types}, or install the package that provides it"
     checked.complain(path, f"{shown}is not an agent system that is installed", fix)

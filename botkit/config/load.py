@@ -5,20 +5,18 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Mapping, Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from botkit.config.bot_file import BotFile, read_bot_file, read_checked
 from botkit.config.nodes import locate
+from botkit.config.notices import installed_types
 from botkit.config.problems import Problems
 from botkit.config.schema import server_schema
 from botkit.config.settings import SecuritySettings, ServerSettings, Settings, StoreSettings
+from botkit.config.store_url import absolute, check_store
 from botkit.config.validation import Checked
-
-AGENT_SYSTEMS = "botkit.agent_systems"
-"""The entry point group that agent systems announce themselves in."""
 
 
 def load(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None) -> Settings:
@@ -36,8 +34,8 @@ def load(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = No
     checked = read_checked(Path(path), server_schema(), environ=variables, problems=problems)
     bots: list[BotFile] = []
     if checked is not None:
-        _check_store(checked)
-        known_types = frozenset(entry.name for entry in entry_points(group=AGENT_SYSTEMS))
+        check_store(checked)
+        known_types = installed_types()
         for file in _bot_files(checked):
             bot = read_bot_file(
                 file,
@@ -52,16 +50,6 @@ def load(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = No
     problems.raise_if_any()
     assert checked is not None  # noqa: S101 (a file that could not be read is a problem)
     return _settings(checked, bots)
-
-
-def _check_store(checked: Checked) -> None:
-    url = checked.text("store", "url") or ""
-    if url.startswith("postgresql"):
-        what = "a PostgreSQL store is not available yet in this version"
-        checked.complain(("store", "url"), what, "use sqlite:///var/botkit.db")
-    elif ":memory:" in url or "mode=memory" in url:
-        what = "keeps nothing when the process ends"
-        checked.complain(("store", "url"), what, "name a file: sqlite:///var/botkit.db")
 
 
 def _bot_files(checked: Checked) -> Sequence[Path]:
@@ -103,14 +91,7 @@ def _settings(checked: Checked, bots: Sequence[BotFile]) -> Settings:
     value: Any = checked.value
     return Settings(
         server=ServerSettings(**value.get("server", {})),
-        store=StoreSettings(_absolute(value.get("store", {}).get("url", StoreSettings().url))),
+        store=StoreSettings(absolute(value.get("store", {}).get("url", StoreSettings().url))),
         security=SecuritySettings(**value.get("security", {})),
         bots=MappingProxyType({bot.id: bot for bot in (file.settings() for file in bots)}),
     )
-
-
-def _absolute(url: str) -> str:
-    """The store's URL with a relative SQLite path made absolute, so that it does not move with the process."""
-    scheme, _, rest = url.partition(":///")
-    path, mark, query = rest.partition("?")
-    return f"{scheme}:///{Path(path).absolute()}{mark}{query}" if scheme.startswith("sqlite") else url

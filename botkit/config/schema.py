@@ -1,6 +1,7 @@
 """The JSON Schemas: found in the wheel or the checkout, and asked what a value should be.
 
-Two keywords of our own stand beside the standard ones: `minDuration` and `maxDuration`, the bounds of a duration.
+Keywords of our own stand beside the standard ones: `minDuration` and `maxDuration`, the bounds of a duration, and
+`asWritten` for ids that may look like numbers (573000000000001) and are texts all the same.
 `patternErrorMessage` (known to YAML editors) says how to write a value right, and `writeOnly` marks secrets.
 """
 

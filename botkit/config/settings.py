@@ -94,15 +94,37 @@ class MiawSettings:
         return self.organization_id[:15]
 
 
+@dataclass(frozen=True, slots=True)
+class LiveChatSettings:
+    """`type: salesforce-live-chat`. `live_agent_url` is normalised, ``https://d.la1-c1.salesforceliveagent.com/chat/rest``.
+
+    `agent_id` asks for one agent, and with `do_fallback` for the button's agents after; `button_overrides` is what to try in
+    turn instead of both (protocols/salesforce-live-chat.md, 2.3).
+    """
+
+    live_agent_url: str
+    organization_id: str
+    deployment_id: str
+    button_id: str
+    api_version: int = 58
+    agent_id: str = ""
+    do_fallback: bool = True
+    button_overrides: tuple[str, ...] = ()
+    queue_updates: bool = True
+    availability_check: bool = True
+    timeout: timedelta = timedelta(seconds=10)
+
+
 DEFAULT_SYSTEM_TYPE = "salesforce-miaw"
+LIVE_CHAT_TYPE = "salesforce-live-chat"
 
 
 @dataclass(frozen=True, slots=True)
 class AgentSystemSettings:
     """One entry of `agents.systems`.
 
-    `settings` is what the system's own class understands: MiawSettings, or for a system of somebody else's its own part
-    of the YAML as a mapping, filled in, which may hold secrets and is no part of the repr.
+    `settings` is what the system's own class understands: MiawSettings, LiveChatSettings, or for a system of somebody
+    else's its own part of the YAML as a mapping, filled in, which may hold secrets and is no part of the repr.
     """
 
     name: str

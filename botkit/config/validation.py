@@ -94,7 +94,8 @@ def _plain(node: Node, wanted: Sequence[SchemaNode], schema: Schema) -> Plain:
     if node.filled:
         # What comes from outside has no quotes: it is a text, unless the schema has no use for one here.
         return node.text if not types or "string" in types else core_value(node.text)
-    value = core_value(node.text) if node.plain else node.text
+    as_written = any(rule.get("asWritten") for rule in wanted)
+    value = core_value(node.text) if node.plain and not as_written else node.text
     # A section whose lines are all commented out is an empty section, not a null.
     return {} if value is None and types == {"object"} else value
 
@@ -176,6 +177,8 @@ def _not_like(checked: Checked, path: _Path, error: ValidationError, rule: Schem
     shown = _shown(checked, path, rule)
     bound = error.validator_value
     match error.validator:
+        case "minLength" if error.instance:
+            what, fix = f"is shorter than {bound} characters", "copy all of it"
         case "minLength" | "minItems" | "minProperties":
             what, fix = "is empty", _how_to_fill(rule)
         case "maxLength":

@@ -39,6 +39,8 @@ from botkit.handoff.text import split
 from botkit.handoff.transcript import render
 from botkit.handoff.translations import WORDS
 
+EXPIRY_MARGIN_SECONDS = 30.0
+
 LOSS_WORDS = {
     Loss.CLOSED: "conversationClosedMessage",
     Loss.EXPIRED: "sessionExpiredMessage",
@@ -78,7 +80,9 @@ def access_granted(
     session, sends = hand_to_agent(rules, session, (*told, *typed))
     if event.expires_at is None:
         return keep(conversation, session, start, *sends)
-    session, expiry = arm(session, EXPIRY, event.expires_at)
+    # A little before the token runs out, so that the agents' side can still be told of the end.
+    margin = min(EXPIRY_MARGIN_SECONDS, max(0.0, event.expires_at - event.at) / 4)
+    session, expiry = arm(session, EXPIRY, event.expires_at - margin)
     return keep(conversation, session, start, *sends, expiry)
 
 
@@ -170,7 +174,6 @@ def timer_fired(
                 why=Loss.EXPIRED,
                 words="sessionExpiredMessage",
                 give_up_pending=True,
-                access_is_good=False,
             )
         case "extend":
             rest, again = arm(rest, EXTEND, event.at + rules.extend_every_seconds)

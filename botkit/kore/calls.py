@@ -48,6 +48,10 @@ class KoreCalls:
         )
         self._timeout_seconds = settings.timeout.total_seconds()
 
+    def sign_anew(self) -> None:
+        """The platform did not take the last signature."""
+        self._signer.forget()
+
     def address(self, body: bytes, *, component_id: str) -> Address:
         """Where this payload can be answered."""
         return Address.parse(body, bot_id=self._bot_id, component_id=component_id)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 
-from botkit.errors import BadReply, CallRefused, RateLimited, ServerTrouble
+from botkit.errors import BadReply, CallRefused, NotAuthorized, RateLimited, ServerTrouble
 from botkit.http import Response
 from botkit.lenient_json import decoded
 from botkit.retry_after import retry_after
 
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
-_HINTS = {
+_NOT_AUTHORIZED = {
     401: "check client id, client secret, algorithm and the clock",
-    403: "check client id, client secret and the app's scopes",
+    403: "check client id, client secret, the clock and the app's scopes",
+    407: "a proxy wants to be asked first; check client id, client secret and clock where there is none",
+}
+_HINTS = {
     404: "the requestId is not known any more",
     410: "the requestId is not known any more",
 }
@@ -30,6 +33,7 @@ def check_reply(what: str, response: Response, *, now: float) -> Response:
     Raises:
         RateLimited: 429, with the wait the platform asked for.
         ServerTrouble: 5xx and 408, with the same.
+        NotAuthorized: 401, 403 and 407, which pass while a secret is changed or a clock is set.
         BadReply: a redirect or another status that is no answer of the platform's.
         CallRefused: every other 4xx, with a hint.
     """
@@ -46,8 +50,15 @@ def check_reply(what: str, response: Response, *, now: float) -> Response:
         raise BadReply(
             what, status=status, detail="an unexpected status; is the URL behind a proxy or login page?"
         )
-    hint = _HINTS.get(status, "")
-    raise CallRefused(what, status=status, detail=": ".join(part for part in (code, hint) if part))
+    if status in _NOT_AUTHORIZED:
+        raise NotAuthorized(
+            what, status=status, retry_after=wait, detail=_joined(code, _NOT_AUTHORIZED[status])
+        )
+    raise CallRefused(what, status=status, detail=_joined(code, _HINTS.get(status, "")))
+
+
+def _joined(*parts: str) -> str:
+    return ": ".join(part for part in parts if part)
 
 
 def _error_code(body: bytes) -> str:

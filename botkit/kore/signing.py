@@ -46,6 +46,10 @@ class Signer:
             self._token = self._signed()
         return self._token
 
+    def forget(self) -> None:
+        """The platform did not take the last token: sign the next call anew."""
+        self._expires_at = 0
+
     def __repr__(self) -> str:
         return f"Signer({self._client_id!r}, {self._algorithm})"
 

@@ -26,7 +26,7 @@ from botkit.handoff.effects import (
     SkipBotMessage,
     lane,
 )
-from botkit.handoff.events import AgentTransfer, UserMessage
+from botkit.handoff.events import AgentTransfer, FromAgents, UserMessage
 from botkit.ledger import records, statements
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, OutboxItem
 from botkit.ledger.memory import MOST_NAMES, Remembered, Staged, Stored
@@ -44,7 +44,7 @@ class Batch:
         self._decide = decide
         self._ids = ids
         self._staged = Staged(remembered)
-        self._keys: list[tuple[str, Instant]] = []
+        self._keys: list[tuple[str, Instant, str | None]] = []
         self._taken: set[str] = set()
         self._outbox: dict[int, tuple[OutboxItem, tuple[Any, ...]]] = {}
         self._settled: list[int] = []
@@ -107,7 +107,7 @@ class Batch:
         self._settle(given)
         if key:
             self._taken.add(key)
-            self._keys.append((key, event.at))
+            self._keys.append((key, event.at, event.session_id if isinstance(event, FromAgents) else None))
         for name in dropped:
             self._drop(name)
         self._outbox.update(rows)
@@ -176,7 +176,6 @@ class Batch:
     ) -> None:
         before = stored.conversation if stored is not None else None
         live = after.session is not None
-        was_live = before is not None and before.session is not None
         if live or after.ended_session is not None or after.ended_at is not None:
             names = stored.names if stored is not None else _NO_NAMES
             if live and given.hook is not None:
@@ -185,8 +184,9 @@ class Batch:
                 self._staged.put(where, Stored(after, names))
         elif stored is not None:
             self._staged.put(where, None)
-        if given.hook is None or not (live or was_live or addressed):
+        if given.hook is None or not (live or stored is not None or addressed):
             return
+        # After the end as well: what the user is still to be told may be waiting for a payload that can be answered.
         # Of a bot message the platform awaits one answer (skip or show): it is no address for what an agent says later.
         if stored is None or isinstance(given.event, UserMessage | AgentTransfer):
             self._payloads[where] = (given.hook, at)
@@ -228,4 +228,5 @@ def _conversation_row(stored: Stored) -> tuple[Any, ...]:
         records.names_to_json(stored.names),
         conversation.session is not None,
         conversation.ended_at,
+        conversation.session.id if conversation.session is not None else None,
     )

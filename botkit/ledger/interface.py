@@ -82,13 +82,25 @@ class Ledger(Protocol):
         """Conversations with an agent session, for the relay to resume after a restart."""
 
     def undelivered(self) -> Sequence[OutboxItem]:
-        """Every effect that is not done, oldest first, for the relay to resume after a restart."""
+        """Every effect that is not done, oldest first, for the relay to resume after a restart.
+
+        A few megabytes of hooks come along; the other items are without theirs (`hook_of` has it).
+        """
+
+    def hook_of(self, item_id: int) -> HookBody | None:
+        """The hook an effect in the outbox carries. Reads the store: any thread but the relay's loop."""
 
     def conversation(self, conversation_id: ConversationId) -> Conversation | None:
         """The current state, if the conversation has or recently had an agent session. Any thread."""
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
-        """The newest payload of a conversation that has (or just had) an agent session. Any thread."""
+        """The newest payload of a conversation that has (or recently had) an agent session.
+
+        It may read the store: any thread but the relay's loop.
+        """
+
+    def newest_hook_at_hand(self, conversation_id: ConversationId) -> HookBody | None:
+        """The same if it is in memory, None if it is not. Any thread."""
 
     def sweep(self, before: Instant) -> int:
         """Forget inbox keys, ended conversations and payloads older than this; how many rows went."""

@@ -1,6 +1,7 @@
 """The tables of a ledger, as SQLAlchemy Core sees them. `migrations/` creates them; a test compares the two.
 
-inbox          the key of every input that was taken: an input seen before changes nothing
+inbox          the key of every input that was taken: an input seen before changes nothing. `session` is set for what the
+               agents' side said: their list can be read again for as long as the session lives
 outbox         every effect that is written down and not yet done, in the order it was decided
 conversations  the state of conversations that have, or recently had, an agent session
 payloads       the newest payload of such a conversation: how to reach the user
@@ -25,6 +26,7 @@ inbox = Table(
     metadata,
     Column("key", Text, primary_key=True),
     Column("at", Float, nullable=False),
+    Column("session", Text),
     Index("inbox_at", "at"),
     sqlite_with_rowid=False,
 )
@@ -53,8 +55,10 @@ conversations = Table(
     Column("names", LargeBinary, nullable=False),
     Column("live", Boolean, nullable=False),
     Column("ended_at", Float),
+    Column("session", Text),
     sqlite_with_rowid=False,
 )
+Index("conversations_session", conversations.c.session, sqlite_where=conversations.c.session.is_not(None))
 
 payloads = Table(
     "payloads",

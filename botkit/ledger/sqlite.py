@@ -85,6 +85,10 @@ class SqliteLedger:
         """See `interface.Ledger.undelivered`."""
         return self._opened().undelivered()
 
+    def hook_of(self, item_id: int) -> HookBody | None:
+        """See `interface.Ledger.hook_of`."""
+        return self._opened().hook_of(item_id)
+
     def conversation(self, conversation_id: ConversationId) -> Conversation | None:
         """See `interface.Ledger.conversation`."""
         stored = self._started().remembered.get(conversation_id)
@@ -92,8 +96,11 @@ class SqliteLedger:
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """See `interface.Ledger.newest_hook`."""
-        kept = self._started().payloads.get(conversation_id)
-        return kept or self._opened().newest_hook(conversation_id)
+        return self.newest_hook_at_hand(conversation_id) or self._opened().newest_hook(conversation_id)
+
+    def newest_hook_at_hand(self, conversation_id: ConversationId) -> HookBody | None:
+        """See `interface.Ledger.newest_hook_at_hand`."""
+        return self._started().payloads.get(conversation_id)
 
     def sweep(self, before: Instant) -> int:
         """See `interface.Ledger.sweep`. Blocks until it is done; hooks go on in between."""

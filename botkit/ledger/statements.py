@@ -18,9 +18,9 @@ ROWS_A_STATEMENT = 64
 BEGIN = "BEGIN IMMEDIATE"
 
 UPSERT_CONVERSATION = (
-    "INSERT INTO conversations (bot_id, user_id, state, names, live, ended_at) VALUES (?, ?, ?, ?, ?, ?) "
+    "INSERT INTO conversations (bot_id, user_id, state, names, live, ended_at, session) VALUES (?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (bot_id, user_id) DO UPDATE SET state = excluded.state, names = excluded.names, "
-    "live = excluded.live, ended_at = excluded.ended_at"
+    "live = excluded.live, ended_at = excluded.ended_at, session = excluded.session"
 )
 DELETE_CONVERSATION = "DELETE FROM conversations WHERE bot_id = ? AND user_id = ?"
 UPSERT_PAYLOAD = (
@@ -30,7 +30,7 @@ UPSERT_PAYLOAD = (
 DROP_LANE = "DELETE FROM outbox WHERE lane = ? AND lane != 'user' AND kind != 'EndSession'"
 """The second condition is the index's own, so that SQLite uses it."""
 
-_INBOX = ("INSERT INTO inbox (key, at) VALUES ", "(?, ?)")
+_INBOX = ("INSERT INTO inbox (key, at, session) VALUES ", "(?, ?, ?)")
 _OUTBOX = (
     "INSERT INTO outbox (id, bot_id, user_id, lane, kind, effect, created_at, component_id, body) VALUES ",
     "(?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -5,15 +5,27 @@ Group commits, which run all the time, are in `batch.py` and `statements.py`.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
-import itertools
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, create_engine, delete, event, exists, func, make_url, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    create_engine,
+    delete,
+    event,
+    exists,
+    func,
+    make_url,
+    select,
+)
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -124,10 +136,10 @@ class Store:
     def undelivered(self) -> list[OutboxItem]:
         """Every effect that is not done, oldest first; the first few megabytes of hooks come along."""
         o = outbox.c
-        all_but_body = (o.id, o.bot_id, o.user_id, o.lane, o.kind, o.effect, o.created_at, o.component_id)
-        size = func.coalesce(func.length(o.body), 0).label("size")
+        wanted: list[ColumnElement[Any]] = [column for column in o if column is not o.body]
+        wanted.append(func.coalesce(func.length(o.body), 0).label("size"))
         with self._engine.connect() as connection:
-            rows = connection.execute(select(*all_but_body, size).order_by(o.id)).all()
+            rows = connection.execute(select(*wanted).order_by(o.id)).all()
             sizes = itertools.accumulate(row.size for row in rows)
             near = sum(1 for _ in itertools.takewhile(lambda so_far: so_far <= HOOKS_AT_HAND_BYTES, sizes))
             last = rows[near - 1].id if near else 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from botkit.config.settings import BotSettings
+from botkit.errors import NotAuthorized
 from botkit.handoff.events import Content, TranscriptLine
-from botkit.http import Request, Transport
+from botkit.http import Request, Response, Transport
 from botkit.kore.calls import KoreCalls
 from botkit.kore.messages import read_messages
 from botkit.kore.replies import check_reply
@@ -78,10 +79,17 @@ class KorePlatform:
             timeout_seconds=self._transcript_seconds,
         )
         response = await self._transport.send(request)
-        check_reply(request.what, response, now=self._clock.now())
+        self._check(request, response)
         return read_messages(response.body, session_id=session_id)
 
     async def _send(self, request: Request) -> None:
         response = await self._transport.send(request)
         if not 200 <= response.status < 300:
+            self._check(request, response)
+
+    def _check(self, request: Request, response: Response) -> None:
+        try:
             check_reply(request.what, response, now=self._clock.now())
+        except NotAuthorized:
+            self._calls.sign_anew()
+            raise

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import click
 import pytest
@@ -33,7 +35,7 @@ def test_a_good_configuration_exits_with_0_and_says_what_it_amounts_to(folder: F
         "Acme Assistant",
         BOT_ID,
         "salesforce-miaw at https://acme.my.salesforce-scrt.com",
-        "sqlite:",
+        str(Path("var/botkit.db").absolute()),
     ):
         assert said in result.stdout
     assert "hunter2" not in result.output
@@ -69,8 +71,8 @@ def test_a_file_that_is_missing_or_no_yaml_is_a_problem_like_any_other(
 
 
 def test_variables_come_from_the_environment(folder: Folder) -> None:
-    folder.change_bot("hunter2hunter2", "${KORE_CLIENT_SECRET}")
-    assert check(folder, KORE_CLIENT_SECRET="s").exit_code == 0
+    folder.change_bot("hunter2hunter2hunter2", "${KORE_CLIENT_SECRET}")
+    assert check(folder, KORE_CLIENT_SECRET="s" * 16).exit_code == 0
 
 
 def test_the_summary_shows_no_password(folder: Folder) -> None:
@@ -133,3 +135,40 @@ def test_an_error_of_botkit_in_any_command_is_printed_without_a_traceback(
     assert result.exit_code == 1
     assert result.output == said
     assert isinstance(result.exception, SystemExit)
+
+
+LIVE_CHAT = """\
+    legacy:
+      type: salesforce-live-chat
+      live_agent_url: https://d.la1-c1.salesforceliveagent.com
+      organization_id: 00D000000000001
+      deployment_id: 572000000000001
+      button_id: 573000000000001
+"""
+
+
+def test_the_retirement_of_live_chat_is_a_notice_and_no_problem(folder: Folder) -> None:
+    folder.change_bot("    salesforce:\n", f"{LIVE_CHAT}    salesforce:\n")
+    folder.bot(
+        (folder.path / "bots/acme.yaml").read_text().replace("agents:\n", "agents:\n  default: salesforce\n")
+    )
+    result = check(folder)
+    assert result.exit_code == 0, result.output
+    (notice,) = [line for line in result.stdout.splitlines() if line.startswith("  notice ")]
+    assert "retired Live Chat" in notice
+    assert "14 February 2026" in notice
+    assert "salesforce-miaw" in notice
+    assert "Acme Assistant: legacy" in notice
+
+
+def test_a_terminal_without_utf_8_gets_question_marks() -> None:
+    environ = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    code = (
+        "from botkit.cli import main\nfrom rich.console import Console\n"
+        "try: main(['--version'])\n"
+        "except SystemExit: pass\n"
+        "Console(highlight=False).print('agent José — 王')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environ, check=False)
+    assert done.stderr == b""
+    assert done.stdout.endswith(b"agent Jos? ? ?\n")

@@ -24,7 +24,7 @@ bot:
   name: Acme Assistant
 kore:
   client_id: cs-1
-  client_secret: hunter2hunter2
+  client_secret: hunter2hunter2hunter2
   callback_hosts: [bots.kore.ai]
 agents:
   systems:

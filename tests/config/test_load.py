@@ -31,7 +31,7 @@ EXAMPLE = Path(__file__).parents[2] / "config" / "botkit.yaml"
 def test_the_smallest_configuration_is_good_and_complete(folder: Folder) -> None:
     bot = folder.load_bot()
     assert (bot.id, bot.name, bot.file) == (BOT_ID, "Acme Assistant", folder.path / "bots/acme.yaml")
-    assert bot.kore == KoreSettings("cs-1", Secret("hunter2hunter2"), callback_hosts=("bots.kore.ai",))
+    assert bot.kore == KoreSettings("cs-1", Secret("hunter2hunter2hunter2"), callback_hosts=("bots.kore.ai",))
     assert bot.agents.default == "salesforce"
     assert bot.agents.systems["salesforce"].type == "salesforce-miaw"
     assert bot.agents.systems["salesforce"].settings == MiawSettings(
@@ -125,7 +125,7 @@ def test_everything_that_can_be_said_arrives_in_the_settings(folder: Folder) -> 
     bot = settings.bots[BOT_ID]
     assert bot.kore == KoreSettings(
         "cs-1",
-        Secret("hunter2hunter2"),
+        Secret("hunter2hunter2hunter2"),
         algorithm="HS512",
         callback_hosts=("bots.kore.ai", "127.0.0.1:8001"),
         clock_leeway=timedelta(0),
@@ -188,7 +188,7 @@ def test_an_agent_system_of_somebody_else_gets_its_own_part_of_the_yaml(
     class Announced:
         name = "acme-desk"
 
-    monkeypatch.setattr("botkit.config.load.entry_points", lambda group: [Announced()])
+    monkeypatch.setattr("botkit.config.notices.entry_points", lambda group: [Announced()])
     folder.environ["DESK"] = "007"
     folder.bot(
         BOT.split("agents:")[0]
@@ -200,7 +200,7 @@ def test_an_agent_system_of_somebody_else_gets_its_own_part_of_the_yaml(
 
 
 def test_the_commented_examples_are_good_once_the_two_secrets_are_set() -> None:
-    settings = load(EXAMPLE, environ={"KORE_CLIENT_ID": "cs-1", "KORE_CLIENT_SECRET": "s"})
+    settings = load(EXAMPLE, environ={"KORE_CLIENT_ID": "cs-1", "KORE_CLIENT_SECRET": "s" * 16})
     assert [bot.name for bot in settings.bots.values()] == ["Acme Assistant"]
     with pytest.raises(ConfigurationError) as error:
         load(EXAMPLE, environ={})
@@ -223,15 +223,17 @@ def test_values_come_from_the_environment_also_in_the_middle_of_a_text(folder: F
 
 
 def test_values_come_from_files_without_their_last_line_end(folder: Folder) -> None:
-    folder.write("secret", "päss\n")
-    folder.change_bot("client_secret: hunter2hunter2", f"client_secret: ${{file:{folder.path}/secret}}")
-    assert folder.load_bot().kore.client_secret.reveal() == "päss"
+    folder.write("secret", "pässpässpässpäss\n")
+    folder.change_bot(
+        "client_secret: hunter2hunter2hunter2", f"client_secret: ${{file:{folder.path}/secret}}"
+    )
+    assert folder.load_bot().kore.client_secret.reveal() == "pässpässpässpäss"
 
 
 def test_a_relative_file_is_looked_for_beside_the_yaml_file(folder: Folder) -> None:
-    folder.write("bots/secret", "s3cret")
-    folder.change_bot("hunter2hunter2", "${file:secret}")
-    assert folder.load_bot().kore.client_secret.reveal() == "s3cret"
+    folder.write("bots/secret", "s3cret-s3cret-s3cret")
+    folder.change_bot("hunter2hunter2hunter2", "${file:secret}")
+    assert folder.load_bot().kore.client_secret.reveal() == "s3cret-s3cret-s3cret"
 
 
 @pytest.mark.parametrize(

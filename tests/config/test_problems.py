@@ -13,9 +13,9 @@ def test_everything_wrong_in_all_files_is_told_at_once_with_lines(folder: Folder
     folder.bot(
         BOT.replace("  client_id: cs-1\n", "")  # a missing field
         .replace("name: Acme Assistant", "name: 5")  # a wrong type
-        .replace("hunter2hunter2", "${NOT_SET}")  # an unset variable
+        .replace("hunter2hunter2hunter2", "${NOT_SET}")  # an unset variable
     )
-    folder.bot(BOT.replace("hunter2hunter2", "${file:/nowhere/secret}"), "bots/second.yaml")
+    folder.bot(BOT.replace("hunter2hunter2hunter2", "${file:/nowhere/secret}"), "bots/second.yaml")
     assert folder.problems() == [
         "botkit.yaml:3: server.prot: is not known here; did you mean port?",
         "bots/acme.yaml:4: bot.name: is a number, not a text; put it in quotes",
@@ -37,8 +37,13 @@ def test_everything_wrong_in_all_files_is_told_at_once_with_lines(folder: Folder
         ("kore:", "koer:", "5: koer: is not known here; did you mean kore?"),
         ("client_id: cs-1", "client_id:", "6: kore.client_id: is empty; write a text"),
         ("client_id: cs-1", 'client_id: ""', "6: kore.client_id: is empty; write something"),
-        ("hunter2hunter2", '""', "7: kore.client_secret: is empty; write something"),
-        ("hunter2hunter2", "[hunter2]", "7: kore.client_secret: is a list, not a text; write a text"),
+        (
+            "hunter2hunter2hunter2",
+            "hunter2",
+            "7: kore.client_secret: is shorter than 16 characters; copy all of it",
+        ),
+        ("hunter2hunter2hunter2", '""', "7: kore.client_secret: is empty; write something"),
+        ("hunter2hunter2hunter2", "[hunter2]", "7: kore.client_secret: is a list, not a text; write a text"),
         ("[bots.kore.ai]", "bots.kore.ai", "8: kore.callback_hosts: is a text, not a list"),
         (
             "[bots.kore.ai]",
@@ -103,7 +108,7 @@ def test_everything_wrong_in_all_files_is_told_at_once_with_lines(folder: Folder
         (
             "      organization_id: ",
             "      type: salesforce-live-chat\n      organization_id: ",
-            "12: SALESFORCE.type: “salesforce-live-chat” is not available yet in this version",
+            "11: SALESFORCE.button_id: is missing",
         ),
         (
             "00D000000000001",
@@ -162,6 +167,11 @@ def test_a_problem_in_a_bot_file_says_where_what_and_how(
         ),
         (SERVER + "server: {prefix: kore}\n", "3: server.prefix: “kore” is not a valid Path prefix"),
         (SERVER + "server: {prefix: /kore/}\n", "3: server.prefix: "),
+        (SERVER + "server: {prefix: /a/../b}\n", "3: server.prefix: “/a/../b” is not a valid Path prefix"),
+        (SERVER + "server: {prefix: /.}\n", "3: server.prefix: “/.” is not a valid Path prefix"),
+        (SERVER + "server: {prefix: /a//b}\n", "3: server.prefix: “/a//b” is not a valid Path prefix"),
+        (SERVER + "store: {url: 'sqlite:////tmp'}\n", "3: store.url: names a directory; name a file in it"),
+        (SERVER + "store: {url: 'sqlite:///new/'}\n", "3: store.url: names a directory; name a file in it"),
         (
             SERVER + "store: {url: postgresql://u:hunter2@h/d}\n",
             "3: store.url: a PostgreSQL store is not available yet",
@@ -261,7 +271,7 @@ def test_a_file_that_is_not_yaml_for_us_says_why(folder: Folder, text: str | byt
     ],
 )
 def test_broken_yaml_never_shows_what_may_be_a_secret(folder: Folder, line: str) -> None:
-    folder.change_bot("client_secret: hunter2hunter2", line)
+    folder.change_bot("client_secret: hunter2hunter2hunter2", line)
     assert folder.problems()
     assert "hunter2" not in "".join(folder.problems())
 
@@ -297,7 +307,7 @@ def test_anchors_within_bounds_are_understood(folder: Folder) -> None:
 
 def test_an_unset_variable_names_the_nearest_that_is_set(folder: Folder) -> None:
     folder.environ["KORE_CLIENT_SECRET"] = "hunter2"
-    folder.change_bot("hunter2hunter2", "${KORE_CLIENT_SECRETS}")
+    folder.change_bot("hunter2hunter2hunter2", "${KORE_CLIENT_SECRETS}")
     assert "set it (there is KORE_CLIENT_SECRET)" in folder.problem()
 
 
@@ -305,7 +315,7 @@ def test_an_unset_variable_names_the_nearest_that_is_set(folder: Folder) -> None
 def test_a_place_that_is_no_variable_is_a_problem_that_teaches_the_forms(
     folder: Folder, written: str
 ) -> None:
-    folder.change_bot("hunter2hunter2", written)
+    folder.change_bot("hunter2hunter2hunter2", written)
     problem = folder.problem()
     assert problem.startswith("bots/acme.yaml:7: kore.client_secret: ${")
     assert "${NAME}" in problem
@@ -319,7 +329,7 @@ def test_nothing_is_done_with_a_value_of_which_a_part_is_missing(folder: Folder)
 
 def test_a_file_too_large_to_be_a_value_is_a_problem(folder: Folder) -> None:
     folder.write("bots/big", b"x" * (64 * 1024 + 1))
-    folder.change_bot("hunter2hunter2", "${file:big}")
+    folder.change_bot("hunter2hunter2hunter2", "${file:big}")
     assert "is larger than 64 KiB" in folder.problem()
 
 
@@ -340,7 +350,7 @@ def test_a_value_from_outside_is_never_shown(folder: Folder) -> None:
 
 
 def test_the_error_itself_carries_no_other_error_with_values_in_it(folder: Folder) -> None:
-    folder.change_bot("hunter2hunter2", "[hunter2]")
+    folder.change_bot("hunter2hunter2hunter2", "[hunter2]")
     with pytest.raises(ConfigurationError) as error:
         folder.load()
     assert error.value.__cause__ is None

@@ -74,6 +74,14 @@ def test_a_character_escaped_as_a_pair_is_one_character(folder: Folder) -> None:
             '{en: {agentJoinedMessage: ""}}',
             "en.agentJoinedMessage: is empty; write a text, or null to say nothing",
         ),
+        (
+            "{en: {agentJoinedMessage: 'Hello {agnet}'}}",
+            "en.agentJoinedMessage: {agnet} is no placeholder; did you mean {agent}?",
+        ),
+        (
+            "{en: {agentJoinedMessage: '{name} is here'}}",
+            "en.agentJoinedMessage: {name} is no placeholder; write {agent}, {command} or {message}, or { … } with",
+        ),
         ("{zh_tw: {}, zh-TW: {}}", "zh-TW: is the same language as zh_tw"),
         ("{en: hello}", "en: is a text, not a mapping"),
         (

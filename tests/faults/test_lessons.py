@@ -177,10 +177,6 @@ def test_a_clock_that_is_off_by_minutes_matters_to_nobody(
     talk.both_sides_have_everything()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the expiry timer believes our clock over Salesforce, which still takes the token: every hand-off ends at once",
-)
 def test_a_token_that_our_clock_calls_expired_is_used_as_long_as_salesforce_takes_it(
     clouds: Clouds, kit: Kit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,10 +192,6 @@ def test_a_token_that_our_clock_calls_expired_is_used_as_long_as_salesforce_take
     assert talk.agent_mode
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the expiry timer fires at exp, when Salesforce cannot be told any more: the agent goes on with nobody",
-)
 def test_before_a_token_runs_out_the_agents_side_is_ended(clouds: Clouds, kit: Kit) -> None:
     clouds.configure(guest_token_minutes=0.02)
     kit()

@@ -125,8 +125,14 @@ def test_the_request_is_extended_every_four_minutes():
 
 def test_the_token_running_out_ends_the_session():
     story = Story().transfer().granted(expires_at=5_000.0).timer("expiry")
+    assert story.now == 4_970
     assert story.conversation.session is None
-    assert story.of(EndSession) == []
+    assert len(story.of(EndSession)) == 1
+
+
+def test_a_short_lived_token_is_used_for_most_of_its_life():
+    story = Story().transfer().granted(expires_at=1_010.0)
+    assert story.timers()["expiry"] == 1_007.5
 
 
 def test_a_timer_that_was_moved_means_nothing():

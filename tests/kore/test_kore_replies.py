@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from botkit.errors import BadReply, CallError, CallRefused, RateLimited, ServerTrouble
+from botkit.errors import BadReply, CallError, CallRefused, NotAuthorized, RateLimited, ServerTrouble
 from botkit.http import Response
 from botkit.kore.replies import check_reply
 
@@ -27,8 +27,9 @@ def test_success_passes(status: int) -> None:
     [
         (302, BadReply),
         (400, CallRefused),
-        (401, CallRefused),
-        (403, CallRefused),
+        (401, NotAuthorized),
+        (403, NotAuthorized),
+        (407, NotAuthorized),
         (404, CallRefused),
         (408, ServerTrouble),
         (410, CallRefused),
@@ -45,7 +46,7 @@ def test_each_status_has_its_error(status: int, kind: type[CallError]) -> None:
     assert error.status == status
 
 
-@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("status", [401, 403, 407])
 def test_a_refused_signature_says_what_to_check(status: int) -> None:
     assert "client secret" in str(failed(status))
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from botkit.config.settings import KoreSettings, Secret
-from botkit.errors import CallRefused
+from botkit.errors import CallRefused, NotAuthorized
 from botkit.handoff.events import Content, Link, Option
 from botkit.http import Request
 from botkit.kore import KoreCalls, check_reply, read_messages
@@ -168,10 +168,10 @@ async def test_a_request_id_that_is_over_is_refused_with_a_hint(botkit: PassThro
         await botkit.send(botkit.calls.clear_agent_session(stale, component_id=component))
 
 
-async def test_a_wrong_secret_is_refused_with_a_hint(botkit: PassThrough) -> None:
+async def test_a_wrong_secret_is_not_authorized_and_says_what_to_check(botkit: PassThrough) -> None:
     await handed_over(botkit)
     body, component = botkit.newest("on_agent_transfer")
     settings = KoreSettings(botkit.cloud.client_id, Secret("wrong" * 13), callback_hosts=("127.0.0.1",))
     calls = KoreCalls(settings, bot_id=botkit.cloud.bot_id, insecure_http=True, clock=time.time)
-    with pytest.raises(CallRefused, match="client secret"):
+    with pytest.raises(NotAuthorized, match="client secret"):
         await botkit.send(calls.clear_agent_session(body, component_id=component))

@@ -56,3 +56,12 @@ def test_the_repr_has_no_secret() -> None:
     signer = Signer("cs-1", Secret(SECRET), algorithm="HS256", clock=Clock())
     assert signer.token() not in repr(signer)
     assert SECRET not in repr(signer)
+
+
+def test_a_token_that_was_not_taken_is_not_sent_again() -> None:
+    clock = Clock()
+    signer = Signer("cs-1", Secret(SECRET), algorithm="HS256", clock=clock)
+    first = signer.token()
+    clock.now += 1
+    signer.forget()
+    assert signer.token() != first

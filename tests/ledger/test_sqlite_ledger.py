@@ -12,7 +12,7 @@ from botkit.errors import LedgerBusy, LedgerClosed, LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.decision import Decision
 from botkit.handoff.effects import DropLane, EndSession, Note, PassToBot, SendToAgent
-from botkit.handoff.events import OtherHook, UserMessage
+from botkit.handoff.events import AgentSaid, Content, OtherHook, UserMessage
 from botkit.ledger.interface import Committed, HookBody, Input
 from botkit.ledger.sqlite import SqliteLedger
 from tests.ledger.ledger_stage import BOT, SESSION, Choked, Stage, paused, rules
@@ -474,3 +474,83 @@ def test_session_ids_of_the_stage_are_what_the_rules_say(stage: Stage) -> None:
     stage.submit(stage.inputs.closes("u-ada"))
     (end,) = [item for item in stage.ledger.undelivered() if isinstance(item.effect, EndSession)]
     assert end.lane == f"agent:{SESSION}"
+
+
+# --- what an agent said is known again ------------------------------------------------------------------------------------
+
+
+def said(entry: str, at: float, session: str = SESSION) -> Input:
+    key = f"{session}/{entry}"
+    return Input(ADA, AgentSaid(key=key, at=Instant(at), session_id=session, content=Content(text=entry)))
+
+
+def test_what_an_agent_said_in_a_live_session_is_known_again_however_old(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("u-ada", at=10.0))
+    stage.submit(said("e1", 11.0))
+    stage.ledger.sweep(Instant(100_000.0))
+    stage.reopen()
+    assert stage.submit(said("e1", 200_000.0)).duplicate
+
+
+def test_what_an_agent_said_is_known_again_while_the_session_is_being_closed(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("u-ada", at=10.0))
+    stage.submit(said("e1", 11.0))
+    stage.submit(stage.inputs.closes("u-ada", at=12.0))
+    stage.ledger.sweep(Instant(100.0))
+    assert stage.submit(said("e1", 101.0)).duplicate
+    ends = [item.id for item in stage.ledger.undelivered() if isinstance(item.effect, EndSession)]
+    stage.submit(Input(ADA, None, settles=tuple(ends)))
+    stage.ledger.sweep(Instant(100.0))
+    assert not stage.submit(said("e1", 102.0)).duplicate
+
+
+def test_keys_of_a_session_that_another_has_followed_are_forgotten(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("u-ada", at=10.0))
+    stage.submit(said("e1", 11.0))
+    stage.submit(stage.inputs.closes("u-ada", at=12.0))
+    stage.submit(stage.inputs.transfers("u-ada", at=13.0, session_id="0b0c9a8e-0000-4000-8000-000000000002"))
+    stage.submit(Input(ADA, None, settles=tuple(item.id for item in stage.ledger.undelivered())))
+    stage.ledger.sweep(Instant(100.0))
+    assert not stage.submit(said("e1", 101.0)).duplicate
+
+
+# --- hooks that wait ------------------------------------------------------------------------------------------------------
+
+
+def test_the_hook_of_what_waits_can_be_read(stage: Stage) -> None:
+    (item,) = stage.submit(stage.inputs.says("u-ada", "hi", body=b"mine")).items
+    assert stage.ledger.hook_of(item.id) == HookBody(b"mine")
+    stage.submit(Input(ADA, None, settles=(item.id,)))
+    assert stage.ledger.hook_of(item.id) is None
+
+
+def test_a_start_reads_the_first_hooks_and_leaves_the_others_in_the_store(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for word in ("one", "two", "three"):
+        stage.submit(stage.inputs.says("u-ada", word, body=word.encode() * 100))
+    stage.submit(stage.inputs.transfers("u-bob"))
+    monkeypatch.setattr("botkit.ledger.store.HOOKS_AT_HAND_BYTES", 600)
+    items = stage.reopen().undelivered()
+    assert [item.hook and len(item.hook.body) for item in items] == [300, 300, None, None, None]
+    assert stage.ledger.hook_of(items[2].id) == HookBody(b"three" * 100)
+    assert stage.ledger.hook_of(items[3].id) is None
+
+
+def test_what_the_user_writes_after_the_end_is_how_the_user_can_be_reached(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("u-ada", body=b"transfer"))
+    stage.submit(stage.inputs.closes("u-ada"))
+    stage.submit(stage.inputs.says("u-ada", "hello?", body=b"newer"))
+    assert stage.ledger.newest_hook(ADA) == HookBody(b"newer")
+
+
+def test_payloads_of_users_who_never_had_an_agent_are_not_kept(stage: Stage) -> None:
+    stage.submit(stage.inputs.says("u-ada", "hi"))
+    assert stage.ledger.newest_hook(ADA) is None
+
+
+def test_what_is_at_hand_needs_no_store(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("u-ada", body=b"transfer"))
+    assert stage.ledger.newest_hook_at_hand(ADA) == HookBody(b"transfer")
+    assert stage.reopen().newest_hook_at_hand(ADA) is None
+    assert stage.ledger.newest_hook(ADA) == HookBody(b"transfer")

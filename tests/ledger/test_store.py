@@ -91,3 +91,33 @@ def test_a_store_of_another_user_is_only_warned_of(
     Store(path).close()
     assert path.stat().st_mode & 0o777 == 0o666
     assert "chmod 600" in caplog.text
+
+
+def test_a_store_of_version_one_learns_whose_its_keys_are(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    session = "0b0c9a8e-0000-4000-8000-000000000001"
+    with engine.begin() as connection:
+        STEPS[0](connection)
+        connection.execute(text("INSERT INTO meta VALUES ('schema_version', '1')"))
+        connection.execute(
+            text(
+                "INSERT INTO inbox (key, at) VALUES (:a, 1), ('1501244156289 st-1 u-1', 1), ('effect/1-2', 1)"
+            ),
+            {"a": f"{session}/e1 st-1 u-1"},
+        )
+        connection.execute(
+            text("INSERT INTO conversations VALUES ('st-1', 'u-1', :live, :names, 1, NULL)"),
+            {"live": f'{{"session":{{"id":"{session}"}}}}'.encode(), "names": b"[]"},
+        )
+        connection.execute(
+            text("INSERT INTO conversations VALUES ('st-1', 'u-2', :ended, :names, 0, 5)"),
+            {"ended": b'{"session":null}', "names": b"[]"},
+        )
+        migrate(connection)
+        keys = connection.execute(text("SELECT session FROM inbox ORDER BY key")).scalars().all()
+        sessions = (
+            connection.execute(text("SELECT session FROM conversations ORDER BY user_id")).scalars().all()
+        )
+    engine.dispose()
+    assert list(keys) == [session, None, None]
+    assert list(sessions) == [session, None]

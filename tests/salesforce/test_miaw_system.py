@@ -91,14 +91,9 @@ class ScriptedStream:
 class Time:
     def __init__(self) -> None:
         self.now = 1_700_000_000.0
-        self.slept: list[float] = []
 
     def __call__(self) -> float:
         return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
 
 
 @pytest.fixture
@@ -113,7 +108,7 @@ def time() -> Time:
 
 @pytest.fixture
 def system(carrier: Scripted, time: Time) -> MiawSystem:
-    return MiawSystem("salesforce", SETTINGS, carrier, clock=time, monotonic=time, sleep=time.sleep)
+    return MiawSystem("salesforce", SETTINGS, carrier, clock=time, monotonic=time)
 
 
 def test_it_is_an_agent_system_and_its_class_a_factory(carrier: Scripted) -> None:
@@ -284,19 +279,58 @@ async def test_messages_of_one_conversation_keep_to_salesforces_pace(
     system: MiawSystem, carrier: Scripted, time: Time
 ) -> None:
     carrier.answers.extend([Response(202)] * 23)
-    for n in range(23):
+    for n in range(22):
         await system.send(SESSION, ACCESS, message_id=f"m{n}", text="x")
-    assert time.slept == [60.0]
+    time.now += 20
+    with pytest.raises(RateLimited) as limited:
+        await system.send(SESSION, ACCESS, message_id="m22", text="x")
+    assert (limited.value.retry_after, limited.value.status) == (40.0, None)
+    assert len(carrier.asked) == 22
+    time.now += 40
+    await system.send(SESSION, ACCESS, message_id="m22", text="x")
+
+
+@pytest.mark.parametrize("failure", [Response(503), Response(429), Unreachable("send message")])
+async def test_attempts_that_salesforce_did_not_judge_use_up_no_pace(
+    system: MiawSystem, carrier: Scripted, failure: Response | CallError
+) -> None:
+    carrier.answers.extend([failure] * 30)
+    for _ in range(30):
+        with pytest.raises(CallError):
+            await system.send(SESSION, ACCESS, message_id="m1", text="x")
+    carrier.answers.append(Response(202))
+    await system.send(SESSION, ACCESS, message_id="m1", text="x")
+
+
+async def test_refused_messages_do_use_up_pace(system: MiawSystem, carrier: Scripted) -> None:
+    carrier.answers.extend([Response(413)] * 22)
+    for n in range(22):
+        with pytest.raises(CallRefused):
+            await system.send(SESSION, ACCESS, message_id=f"m{n}", text="x")
+    with pytest.raises(RateLimited):
+        await system.send(SESSION, ACCESS, message_id="m22", text="x")
+
+
+async def test_a_message_that_needs_two_requests_uses_up_one_place(
+    system: MiawSystem, carrier: Scripted
+) -> None:
+    carrier.answers.append(Response(201))
+    await system.start(SESSION, ACCESS, attributes=[], language="")
+    for n in range(22):
+        carrier.answers.extend([Response(417), Response(202)])
+        await system.send(SESSION, ACCESS, message_id=f"m{n}", text="x")
+    with pytest.raises(RateLimited):
+        await system.send(SESSION, ACCESS, message_id="m22", text="x")
 
 
 async def test_the_pace_of_one_conversation_does_not_hold_up_another(
-    system: MiawSystem, carrier: Scripted, time: Time
+    system: MiawSystem, carrier: Scripted
 ) -> None:
     carrier.answers.extend([Response(202)] * 23)
     for n in range(22):
         await system.send(SESSION, ACCESS, message_id=f"m{n}", text="x")
     await system.send("22222222-2222-4222-8222-222222222222", ACCESS, message_id="m", text="x")
-    assert time.slept == []
+    assert len(carrier.asked) == 23
 
 
 async def test_access_that_is_not_ours_is_expired(system: MiawSystem, carrier: Scripted) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import jwt
 import pytest
@@ -13,6 +14,7 @@ from botkit.http import Response
 from botkit.salesforce.miaw.tokens import guest_token_request, read_token
 
 SETTINGS = MiawSettings("00DSB0000000001MAA", "https://acme.my.salesforce-scrt.com", "Kore_Custom_Client")
+NOW = 1_699_996_400.0
 TOKEN = jwt.encode({"sub": "v2/iamessage/UNAUTH/NA/uid:1", "exp": 1_700_000_000}, "s" * 64, algorithm="HS256")
 
 
@@ -38,24 +40,41 @@ def test_a_guest_token_is_asked_for_with_documented_fields_only() -> None:
 
 @pytest.mark.parametrize("last_event_id", ["2147867834", 2147867834])
 def test_the_last_event_id_is_a_string_or_a_number(last_event_id: object) -> None:
-    assert read_token(answer(accessToken=TOKEN, lastEventId=last_event_id)).last_event_id == "2147867834"
+    assert (
+        read_token(answer(accessToken=TOKEN, lastEventId=last_event_id), now=NOW).last_event_id
+        == "2147867834"
+    )
 
 
 @pytest.mark.parametrize("last_event_id", [None, True, ["1"], "1\r\nX: y", ""])
 def test_an_unusable_last_event_id_is_none(last_event_id: object) -> None:
-    assert read_token(answer(accessToken=TOKEN, lastEventId=last_event_id)).last_event_id == ""
+    assert read_token(answer(accessToken=TOKEN, lastEventId=last_event_id), now=NOW).last_event_id == ""
 
 
-def test_the_expiry_is_read_from_the_token_itself() -> None:
-    assert read_token(answer(accessToken=TOKEN)).expires_at == 1_700_000_000.0
+def test_the_lifetime_is_read_from_the_token_itself() -> None:
+    assert read_token(answer(accessToken=TOKEN), now=NOW).lifetime_seconds == 3_600
+
+
+def test_a_token_that_says_when_it_was_made_needs_no_clock_of_ours() -> None:
+    token = jwt.encode({"iat": 1_600_000_000, "exp": 1_600_000_060}, "s" * 64, algorithm="HS256")
+    assert read_token(answer(accessToken=token), now=NOW).lifetime_seconds == 60
+
+
+def test_salesforces_clock_counts_before_ours() -> None:
+    dated = replace(answer(accessToken=TOKEN), headers={"Date": "Tue, 14 Nov 2023 22:12:20 GMT"})
+    assert read_token(dated, now=NOW - 50_000).lifetime_seconds == 60
+
+
+def test_a_fresh_token_that_seems_to_have_expired_only_shows_that_the_clocks_disagree() -> None:
+    assert read_token(answer(accessToken=TOKEN), now=NOW + 50_000).lifetime_seconds is None
 
 
 @pytest.mark.parametrize(
     "token", ["opaque", "a.b.c", "a.!!!.c", "a.bm90IGpzb24.c", jwt.encode({"sub": "x"}, "s" * 64)]
 )
 def test_a_token_that_does_not_say_when_it_expires_is_used_all_the_same(token: str) -> None:
-    read = read_token(answer(accessToken=token))
-    assert (read.access_token, read.expires_at) == (token, None)
+    read = read_token(answer(accessToken=token), now=NOW)
+    assert (read.access_token, read.lifetime_seconds) == (token, None)
 
 
 @pytest.mark.parametrize(
@@ -64,8 +83,8 @@ def test_a_token_that_does_not_say_when_it_expires_is_used_all_the_same(token: s
 )
 def test_an_answer_without_a_token_is_a_bad_reply(body: bytes) -> None:
     with pytest.raises(BadReply):
-        read_token(Response(200, {}, body))
+        read_token(Response(200, {}, body), now=NOW)
 
 
 def test_the_token_is_not_in_the_repr() -> None:
-    assert TOKEN not in repr(read_token(answer(accessToken=TOKEN)))
+    assert TOKEN not in repr(read_token(answer(accessToken=TOKEN), now=NOW))

@@ -277,6 +277,7 @@ def test_an_agent_who_declines_is_nothing_the_user_hears_of(stage: Stage) -> Non
     ada = stage.person()
     case = ada.asks_for_an_agent()
     decliner = until(lambda: case.conversation.assigned)
+    assert decliner is not None
     stage.clouds.do(stage.clouds.salesforce.decline, case.id, decliner.name)
     taker = next(name for name in (JANE, OMAR, MEI) if name != decliner.name)
     case.accepted_by(taker)

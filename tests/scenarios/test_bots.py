@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import requests
@@ -225,7 +225,9 @@ def test_a_hook_with_a_bad_token_is_refused_and_changes_nothing(stage: Stage, fa
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "HS512"])
-def test_either_algorithm_works_both_ways_when_configured(stages: Stages, algorithm: str) -> None:
+def test_either_algorithm_works_both_ways_when_configured(
+    stages: Stages, algorithm: Literal["HS256", "HS512"]
+) -> None:
     stage = stages(f"signed {algorithm}", bot={"kore": {"algorithm": algorithm}})
     app = stage.clouds.kore.core.app
     stage.clouds.kore.core.app = dataclasses.replace(app, algorithm=algorithm)

@@ -116,10 +116,9 @@ def test_a_file_of_the_agent_can_be_found_by_the_user(stage: Stage, channel: str
 def test_an_image_of_the_agent_is_shown_on_the_web(stage: Stage) -> None:
     ada, case = _helped(stage, "rtm")
     case.file_sent_by(JANE, name="map.png", mime_type="image/png", data=b"\x89PNG")
-    shown = until(lambda: next((m for m in ada.messages() if m.template and "url" in m.template), None))
-    assert shown.template is not None
-    assert shown.template["type"] == "image"
-    assert "/iamessage/attachments/" in shown.template["url"]
+    images = until(lambda: [m.template for m in ada.messages() if m.template and "url" in m.template])
+    assert [image["type"] for image in images] == ["image"]
+    assert "/iamessage/attachments/" in images[0]["url"]
 
 
 @pytest.mark.parametrize("channel", ["rtm", "facebook"])

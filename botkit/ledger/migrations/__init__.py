@@ -7,9 +7,9 @@ from collections.abc import Callable
 from sqlalchemy import Connection, inspect, text
 
 from botkit.errors import LedgerError
-from botkit.ledger.migrations import m0001_first
+from botkit.ledger.migrations import m0001_first, m0002_sessions
 
-STEPS: tuple[Callable[[Connection], None], ...] = (m0001_first.upgrade,)
+STEPS: tuple[Callable[[Connection], None], ...] = (m0001_first.upgrade, m0002_sessions.upgrade)
 """Step n brings version n - 1 to version n. A released step is never changed; a new one is added."""
 
 

@@ -6,7 +6,6 @@ conversation's id is the agent session's id, so creating it twice is the same co
 
 from __future__ import annotations
 
-import asyncio
 import time
 import uuid
 from collections import OrderedDict
@@ -18,7 +17,14 @@ import msgspec
 
 from botkit.agents import Batch, Capabilities, Granted
 from botkit.config.settings import MiawSettings
-from botkit.errors import AccessExpired, CallRefused, ConversationClosed, NewSessionRequired
+from botkit.errors import (
+    AccessExpired,
+    CallError,
+    CallRefused,
+    ConversationClosed,
+    NewSessionRequired,
+    RateLimited,
+)
 from botkit.handoff.conversation import Access, Instant
 from botkit.handoff.events import FromAgents
 from botkit.http import Request, Response, Transport
@@ -78,7 +84,6 @@ class MiawSystem:
         transport: carries the requests.
         clock: epoch seconds.
         monotonic: seconds that never go back.
-        sleep: waits for some seconds.
         new_id: draws a UUID.
 
     Raises:
@@ -93,7 +98,6 @@ class MiawSystem:
         *,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
         if not isinstance(settings, MiawSettings):
@@ -110,7 +114,6 @@ class MiawSystem:
         self._transport = transport
         self._clock = clock
         self._monotonic = monotonic
-        self._sleep = sleep
         self._new_id = new_id
         self._memories: OrderedDict[str, _Memory] = OrderedDict()
 
@@ -118,9 +121,11 @@ class MiawSystem:
         """Get a guest token. A second one for the same session is another guest; the first is then forgotten."""
         request = guest_token_request(self._settings)
         response = await self._transport.send(request)
-        token = read_token(check_setup(request.what, response, now=self._clock()))
+        now = self._clock()
+        token = read_token(check_setup(request.what, response, now=now), now=now)
         credentials = msgspec.json.encode(_Credentials(token.access_token)).decode()
-        expires_at = None if token.expires_at is None else Instant(token.expires_at)
+        lifetime = token.lifetime_seconds
+        expires_at = None if lifetime is None else Instant(now + lifetime)
         return Granted(Access(credentials, position=token.last_event_id), expires_at)
 
     async def start(
@@ -147,20 +152,24 @@ class MiawSystem:
         message is sent once more with it, as long as this process still knows the attributes the session began with.
 
         What a repeated message id gets is not known (3.1): a refusal of one that the list of entries has is no refusal.
+
+        Raises:
+            RateLimited: without a status when it is our own pace that has to be kept; nobody was asked.
         """
         token, memory = _token(access), self._memory(session_id)
-        await memory.pace.turn()
         request = self._calls.send(token, session_id, message_id=message_id, text=text)
+        if (wait := memory.pace.wait()) > 0:
+            raise RateLimited(request.what, retry_after=wait, detail="22 messages went in the last minute")
         try:
-            await self._in_conversation(request)
+            await self._paced(memory.pace, request)
         except NewSessionRequired:
             if memory.new_session is None:
                 raise
-            await memory.pace.turn()
-            await self._in_conversation(
+            await self._paced(
+                memory.pace,
                 self._calls.send(
                     token, session_id, message_id=message_id, text=text, new_session=memory.new_session
-                )
+                ),
             )
         except CallRefused as refused:
             if refused.status not in _MAY_BE_REPEATED or not await self._lists(
@@ -265,13 +274,23 @@ class MiawSystem:
                 events.extend(read_entry(entry, session_id=session_id, at=at, position=event.id))
         return tuple(events)
 
+    async def _paced(self, pace: Pace, request: Request) -> None:
+        """Send a message, and count it unless it failed for the connection, 5xx or 429, or another takes its place."""
+        try:
+            await self._in_conversation(request)
+        except CallError as error:
+            if not error.retryable and not isinstance(error, NewSessionRequired):
+                pace.count()
+            raise
+        pace.count()
+
     async def _in_conversation(self, request: Request) -> Response:
         return check(request.what, await self._transport.send(request), now=self._clock())
 
     def _memory(self, session_id: str) -> _Memory:
         memory = self._memories.get(session_id)
         if memory is None:
-            memory = self._memories[session_id] = _Memory(Pace(clock=self._monotonic, sleep=self._sleep))
+            memory = self._memories[session_id] = _Memory(Pace(clock=self._monotonic))
             if len(self._memories) > _REMEMBERED_SESSIONS:
                 self._memories.popitem(last=False)
         return memory

@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 
 import msgspec
 
@@ -19,14 +20,15 @@ _HEADER_VALUE = re.compile(r"[!-~]+")
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A guest's token. `expires_at` is in epoch seconds; None when the token does not say.
+    """A guest's token.
 
-    `last_event_id` marks where the subject's event stream stood when the token was made (4.5).
+    `lifetime_seconds` is None when the token does not say how long it is good. `last_event_id` marks where the subject's event
+    stream stood when the token was made (4.5).
     """
 
     access_token: str = field(repr=False)
     last_event_id: str
-    expires_at: float | None
+    lifetime_seconds: float | None
 
 
 def guest_token_request(settings: MiawSettings) -> Request:
@@ -48,8 +50,11 @@ def guest_token_request(settings: MiawSettings) -> Request:
     )
 
 
-def read_token(response: Response) -> Token:
+def read_token(response: Response, *, now: float) -> Token:
     """Read the answer.
+
+    Args:
+        now: our clock, in seconds since the epoch, for an answer that does not tell Salesforce's.
 
     Raises:
         BadReply: there is no usable token in it.
@@ -62,12 +67,25 @@ def read_token(response: Response) -> Token:
     return Token(
         access_token=access_token,
         last_event_id=last_event_id if _HEADER_VALUE.fullmatch(last_event_id) else "",
-        expires_at=_expiry(access_token),
+        lifetime_seconds=_lifetime(access_token, issued=_date(response) or now),
     )
 
 
-def _expiry(token: str) -> float | None:
-    """`exp` of the JWT. Its signature is the platform's own business; nobody but Salesforce relies on it (1.6)."""
+def _date(response: Response) -> float | None:
+    """When Salesforce answered, by its own clock."""
+    stated = next((value for name, value in response.headers.items() if name.lower() == "date"), "")
+    try:
+        return parsedate_to_datetime(stated).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _lifetime(token: str, *, issued: float) -> float | None:
+    """`exp` of the JWT, counted from `iat` or else from `issued`, so that our own clock may be off.
+
+    A fresh token that seems to have expired only shows that the clocks disagree: then it is good until a call is refused. Its
+    signature is the platform's own business; nobody but Salesforce relies on it (1.6).
+    """
     parts = token.split(".")
     if len(parts) != 3:
         return None
@@ -75,5 +93,6 @@ def _expiry(token: str) -> float | None:
         claims = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
     except (binascii.Error, ValueError):
         return None
-    seconds = whole(members(decoded(claims)).get("exp"))
-    return float(seconds) if seconds > 0 else None
+    found = members(decoded(claims))
+    lifetime = float(whole(found.get("exp"))) - (float(whole(found.get("iat"))) or issued)
+    return lifetime if lifetime > 0 else None

@@ -1,0 +1,66 @@
+"""What is read before there is a chat: availability, the session, and a server that sends us to another (2.1, 2.15, 2.19)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from botkit.errors import BadReply
+from botkit.http import Response
+from botkit.salesforce.live_chat.calls import Credentials
+from botkit.salesforce.live_chat.settings import short_id
+from botkit.salesforce.miaw.wire import Members, decoded, items, members, text, whole
+
+_POLL_SECONDS = 40
+"""What every capture of clientPollTimeout says (1)."""
+_LONGEST_POLL_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether anybody can be asked. `available` None: not known; `wait_seconds` None: not known."""
+
+    available: bool | None
+    wait_seconds: int | None = None
+
+
+def message_of(response: Response, kind: str) -> Members:
+    """The message of this type in a wrapped answer, such as ``{"messages":[{"type":"Availability","message":{}}]}``."""
+    for item in items(members(decoded(response.body)).get("messages")):
+        if text(item.get("type")) == kind:
+            return members(item.get("message"))
+    return {}
+
+
+def read_availability(response: Response, targets: Sequence[str]) -> Availability:
+    """One of the targets is enough. Where `isAvailable` is left out it is false (2.15)."""
+    results = {
+        short_id(text(result.get("id"))): result
+        for result in items(message_of(response, "Availability").get("results"))
+    }
+    asked = [results[target] for target in targets if target in results]
+    if not asked:
+        return Availability(None)
+    free = [result for result in asked if result.get("isAvailable") is True]
+    waits = [wait for result in free if (wait := _wait(result.get("estimatedWaitTime"))) is not None]
+    return Availability(bool(free), min(waits, default=None))
+
+
+def read_session(response: Response, *, base: str) -> Credentials:
+    """The session's key and the way to it.
+
+    Raises:
+        BadReply: a part without which no chat is possible is missing.
+    """
+    body = members(decoded(response.body))
+    key, affinity = text(body.get("key")), text(body.get("affinityToken"))
+    if not key or not affinity:
+        missing = "key" if not key else "affinityToken"
+        raise BadReply("begin a session", status=response.status, detail=f"the answer has no {missing}")
+    # Both a number and a text were seen (1).
+    seconds = min(whole(body.get("clientPollTimeout")) or _POLL_SECONDS, _LONGEST_POLL_SECONDS)
+    return Credentials(key, text(body.get("id")) or key.partition("!")[0], affinity, seconds, base)
+
+
+def _wait(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -1,0 +1,127 @@
+"""A chat request: what the agent is told of the user, and the records that are found or created (2.3, section 4).
+
+Details carry the attributes under their labels; entities name the labels their fields are filled from. A label that no
+detail has would leave the record out without a word (13.11), so a field whose attribute is missing this time is not sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from botkit.salesforce.live_chat.entities import Entity
+from botkit.salesforce.live_chat.settings import LiveChatSettings, short_id
+
+_NAMES = (("_firstName", "_lastName"), ("First Name", "Last Name"), ("FirstName", "LastName"))
+_LONGEST_NAME = 255
+
+
+def chat_request(
+    settings: LiveChatSettings, *, chat_id: str, attributes: Sequence[tuple[str, str]], language: str
+) -> dict[str, object]:
+    """The body of ChasitorInit.
+
+    Args:
+        settings: the deployment.
+        chat_id: `id` of SessionId.
+        attributes: name and value; a name that stands twice counts with its last value.
+        language: any spelling of a language tag.
+    """
+    known = dict(attributes)
+    body: dict[str, object] = {
+        "organizationId": short_id(settings.organization_id),
+        "deploymentId": short_id(settings.deployment_id),
+        "buttonId": short_id(settings.button_id),
+        "sessionId": chat_id,
+        "userAgent": "BotKit-Python",
+        "language": spelled(language) or "en-US",
+        "screenResolution": "1920x1080",
+        "visitorName": visitor_name(known),
+        "prechatDetails": _details(settings, known),
+        "prechatEntities": _entities(settings, known),
+        "receiveQueueUpdates": settings.queue_updates,
+        "isPost": True,
+    }
+    if settings.button_overrides:
+        # They replace button, agent and fallback.
+        body["buttonOverrides"] = [
+            "_".join(map(short_id, one.split("_"))) for one in settings.button_overrides
+        ]
+    elif settings.agent_id:
+        body["agentId"] = short_id(settings.agent_id)
+        body["doFallback"] = settings.do_fallback
+    return body
+
+
+def visitor_name(attributes: Mapping[str, str]) -> str:
+    """The user's name, as the agent's console shows it; without one the console has its own word for a visitor."""
+    for first, last in _NAMES:
+        if name := f"{attributes.get(first, '')} {attributes.get(last, '')}".strip():
+            return name[:_LONGEST_NAME]
+    return "Visitor"
+
+
+def spelled(language: str) -> str:
+    """A language as Salesforce spells it here: ``pt_br`` → ``pt-BR``, ``zh-hant-tw`` → ``zh-TW``, ``ja`` → ``ja`` (2.3)."""
+    parts = language.strip().replace("_", "-").split("-")
+    base = parts[0].lower()
+    if not (base.isascii() and base.isalpha() and 2 <= len(base) <= 3):
+        return ""
+    region = next((part.upper() for part in parts[1:] if len(part) == 2 and part.isalpha()), "")
+    return f"{base}-{region}" if region else _WITH_A_REGION.get(base, base)
+
+
+_WITH_A_REGION = {"en": "en-US"}
+
+
+def _details(settings: LiveChatSettings, attributes: Mapping[str, str]) -> list[dict[str, object]]:
+    maps: dict[str, list[dict[str, str]]] = {}
+    for entity in settings.entities:
+        for field in entity.fields:
+            maps.setdefault(field.attribute, []).append(
+                {"entityName": entity.name, "fieldName": field.field_name}
+            )
+    details: list[dict[str, object]] = []
+    for name, value in attributes.items():
+        detail: dict[str, object] = {
+            "label": settings.labels.get(name, name),
+            "value": value,
+            "transcriptFields": list(settings.transcript_fields.get(name, ())),
+            "displayToAgent": name not in settings.hidden,
+        }
+        if name in maps:
+            # Of the two spellings in the wild the one that most clients send (4).
+            detail["entityMaps"] = maps[name]
+        details.append(detail)
+    return details
+
+
+def _entities(settings: LiveChatSettings, attributes: Mapping[str, str]) -> list[dict[str, object]]:
+    entities = []
+    for entity in settings.entities:
+        fields = [
+            {
+                "fieldName": field.field_name,
+                "label": settings.labels.get(field.attribute, field.attribute),
+                "doFind": field.find,
+                "isExactMatch": field.exact,
+                "doCreate": field.create,
+            }
+            for field in entity.fields
+            if attributes.get(field.attribute)
+        ]
+        if fields:
+            entities.append(_entity(entity, fields))
+    return entities
+
+
+def _entity(entity: Entity, fields: list[dict[str, object]]) -> dict[str, object]:
+    sent: dict[str, object] = {
+        "entityName": entity.name,
+        "showOnCreate": entity.show_on_create,
+        "entityFieldsMaps": fields,
+    }
+    if entity.save_to_transcript:
+        sent["saveToTranscript"] = entity.save_to_transcript
+    if entity.link_to is not None:
+        sent["linkToEntityName"], sent["linkToEntityField"] = entity.link_to
+    return sent

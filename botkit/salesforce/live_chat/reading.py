@@ -1,0 +1,127 @@
+"""One message on its way to events: what it does to the position, and the events it means, with their keys."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from msgspec.structs import replace
+
+from botkit.handoff.conversation import Instant
+from botkit.handoff.events import (
+    AgentJoined,
+    AgentLeft,
+    AgentSaid,
+    AgentSessionEnded,
+    Content,
+    FromAgents,
+    Noticed,
+    RoutingFailed,
+    TransferStarted,
+)
+from botkit.salesforce.live_chat.position import Position, Present
+
+
+class Reading:
+    """Collects the events of one message.
+
+    The first has the message's own key, the others one with their number behind it.
+
+    Args:
+        position: where we are before the message.
+        session_id: the agent session.
+        key: the message's key.
+        at: when it came; the messages carry no times of their own.
+    """
+
+    __slots__ = ("_at", "_events", "_key", "_session_id", "position")
+
+    def __init__(self, position: Position, session_id: str, key: str, at: Instant) -> None:
+        self.position = position
+        self._session_id = session_id
+        self._key = key
+        self._at = at
+        self._events: list[FromAgents] = []
+
+    @property
+    def host(self) -> Present | None:
+        """The agent whose chat it is; a guest of a conference is not."""
+        return next((agent for agent in self.position.agents if not agent.guest), None)
+
+    def finished(self, after: Position) -> list[FromAgents]:
+        """The events, at least one, since every message moves the position; the last one moves it to `after`."""
+        if not self._events:
+            self._add(Noticed(key=self._next_key(), at=self._at, session_id=self._session_id))
+        self._events[-1] = moved(self._events[-1], after)
+        return self._events
+
+    def said(self, content: Content, name: str, *, automated: bool = False, part: str = "") -> None:
+        """Somebody said something. `part` names a piece of the message, the same each time the message is read."""
+        key = f"{self._key}.{part}" if part else self._next_key()
+        self.position = self.position.heard(content.text)
+        self._add(
+            AgentSaid(
+                key=key,
+                at=self._at,
+                session_id=self._session_id,
+                content=content,
+                agent_name=name,
+                automated=automated,
+            )
+        )
+
+    def joined(self, agent: Present) -> None:
+        """An agent is there, unless that is known already."""
+        present = self.position.agents
+        if any(one.subject == agent.subject for one in present):
+            return
+        self.position = replace(self.position, agents=(*present, agent), away=None)
+        self._add(
+            AgentJoined(
+                key=self._next_key(),
+                at=self._at,
+                session_id=self._session_id,
+                subject=agent.subject,
+                name=agent.name,
+            )
+        )
+
+    def left(self, agent: Present) -> None:
+        """An agent is gone."""
+        rest = tuple(one for one in self.position.agents if one.subject != agent.subject)
+        self.position = replace(self.position, agents=rest)
+        self._add(
+            AgentLeft(
+                key=self._next_key(),
+                at=self._at,
+                session_id=self._session_id,
+                subject=agent.subject,
+                name=agent.name,
+            )
+        )
+
+    def transfer_started(self) -> None:
+        """Another agent is being looked for. It goes before the leaving, so that the rules tell the user of both at once."""
+        self._add(TransferStarted(key=self._next_key(), at=self._at, session_id=self._session_id))
+
+    def failed(self, reason: str) -> None:
+        """Nobody was found: the end of the chat."""
+        self.position = replace(self.position, over=True)
+        self._add(
+            RoutingFailed(key=self._next_key(), at=self._at, session_id=self._session_id, reason=reason)
+        )
+
+    def ended(self) -> None:
+        """The chat is over."""
+        self.position = replace(self.position, over=True)
+        self._add(AgentSessionEnded(key=self._next_key(), at=self._at, session_id=self._session_id))
+
+    def _next_key(self) -> str:
+        return f"{self._key}.{len(self._events)}" if self._events else self._key
+
+    def _add(self, event: FromAgents) -> None:
+        self._events.append(moved(event, self.position))
+
+
+def moved(event: FromAgents, position: Position) -> FromAgents:
+    """The event, with the position to go on from."""
+    return dataclasses.replace(event, position=position.written())

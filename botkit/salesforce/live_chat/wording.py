@@ -1,0 +1,56 @@
+"""What an agent wrote, as text: markup that the console adds, and HTML's entities, become what the agent meant.
+
+Agents also write `a < b` and `<your name>`: only tags that a rich-text editor makes count as markup.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from urllib.parse import urlsplit
+
+from botkit.handoff.events import Content, Link
+
+_BREAK = re.compile(r"<\s*(?:br\s*/?|/p|/div|/li|/h[1-6]|/tr)\s*>", re.IGNORECASE)
+_LINK = re.compile(
+    r"<a\s[^<>]*?href\s*=\s*(?P<quote>[\"'])(?P<url>[^<>\"']*)(?P=quote)[^<>]*>(?P<label>.*?)</a\s*>",
+    re.IGNORECASE | re.DOTALL,
+)
+_TAG = re.compile(
+    r"</?(?:a|b|big|blockquote|code|div|em|font|h[1-6]|i|img|li|ol|p|pre|s|small|span|strike|strong|sub|sup|table|tbody|td|th|tr|u|ul)"
+    r"(?:\s[^<>]*)?/?>",
+    re.IGNORECASE,
+)
+_LONGEST = 100_000
+
+
+def read_words(text: str) -> Content:
+    """The words and links of a ChatMessage (protocols/salesforce-live-chat.md 7)."""
+    text = text[:_LONGEST]
+    if "<" not in text:
+        return Content(html.unescape(text))
+    links: list[Link] = []
+
+    def link(match: re.Match[str]) -> str:
+        url, label = html.unescape(match["url"]).strip(), _plain(match["label"]).strip()
+        if not _is_web_address(url):
+            return match["label"]
+        if label and label.rstrip("/") != url.rstrip("/"):
+            links.append(Link(label, url))
+            return match["label"]
+        return html.escape(url)
+
+    plain = _plain(_LINK.sub(link, text))
+    return Content(plain.strip("\n"), links=tuple(dict.fromkeys(links)))
+
+
+def _plain(markup: str) -> str:
+    return html.unescape(_TAG.sub("", _BREAK.sub("\n", markup)))
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)

@@ -1,0 +1,172 @@
+"""Live Chat beside MIAW: the design's own example, its endpoint, and what is said of its end."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from botkit.config.live_agent_url import normalize_live_agent_url
+from botkit.config.notices import notices
+from botkit.config.problems import UnusableValue
+from botkit.config.settings import LiveChatSettings, MiawSettings
+from tests.config.folder import Folder
+
+SERVER = """\
+version: 1
+server: {host: 127.0.0.1, port: 8003, prefix: ""}          # prefix as in Kore's apiPrefix
+store: {url: "sqlite:///var/botkit.db"}                    # or postgresql://…
+security: {insecure_http: false}                           # true lets http:// URLs through (loopback demos and tests)
+bots: ["bots/*.yaml"]                                      # relative to this file
+"""
+
+BOT = """\
+version: 1
+bot: {id: st-11111111-1111-5111-8111-111111111111, name: Acme Assistant}
+kore:
+  client_id: ${KORE_CLIENT_ID}
+  client_secret: ${KORE_CLIENT_SECRET}
+  algorithm: HS256                                         # or HS512
+  callback_hosts: [bots.kore.ai]                           # only these hosts are ever called back
+agents:
+  default: salesforce                                      # the agent system for all channels not named below
+  channels: {facebook: legacy}
+  systems:
+    salesforce:
+      type: salesforce-miaw                                # the default type
+      organization_id: 00D000000000001
+      organization_base_url: https://acme.my.salesforce.com   # any spelling Kore's page allows is normalised
+      developer_name: Kore_Custom_Client
+      receive: stream                                      # or poll; poll_interval: 2s
+    legacy:
+      type: salesforce-live-chat
+      live_agent_url: https://d.la1-c1.salesforceliveagent.com
+      organization_id: 00D000000000001
+      deployment_id: 572000000000001
+      button_id: 573000000000001
+handoff:
+  end_chat_command: endagentchat                           # miawMetaInfo.endChatShortHandCommand wins over it
+  default_language: en
+  responses: {en: {agentJoinedMessage: "…"}}               # the JSON of Kore's page pasted here works; or responses_file:
+"""
+
+
+@pytest.fixture
+def design(folder: Folder) -> Folder:
+    """The design's example of a configuration, word for word, with ids where it has dots."""
+    folder.environ.update(KORE_CLIENT_ID="cs-1", KORE_CLIENT_SECRET="a secret of the usual length")
+    folder.server(SERVER)
+    folder.bot(BOT)
+    return folder
+
+
+def test_the_designs_example_is_accepted_word_for_word(design: Folder) -> None:
+    agents = design.load_bot().agents
+    assert (agents.for_channel("facebook"), agents.for_channel("rtm")) == ("legacy", "salesforce")
+    assert isinstance(agents.systems["salesforce"].settings, MiawSettings)
+    assert agents.systems["legacy"].settings == LiveChatSettings(
+        live_agent_url="https://d.la1-c1.salesforceliveagent.com/chat/rest",
+        organization_id="00D000000000001",
+        deployment_id="572000000000001",
+        button_id="573000000000001",
+    )
+
+
+def test_every_setting_of_live_chat_can_be_given(design: Folder) -> None:
+    more = "      agent_id: 005000000000001\n      do_fallback: false\n      timeout: 3s\n      api_version: 47\n"
+    design.bot(BOT.replace("handoff:", f"{more}      button_overrides: [573000000000002]\nhandoff:"))
+    settings = design.load_bot().agents.systems["legacy"].settings
+    assert isinstance(settings, LiveChatSettings)
+    assert (settings.agent_id, settings.do_fallback, settings.api_version) == ("005000000000001", False, 47)
+    assert settings.button_overrides == ("573000000000002",)
+    assert settings.timeout.total_seconds() == 3
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("572000000000001", "573000000000001", "“573000000000001” is not a valid Deployment ID"),
+        ("button_id: 573000000000001", "button: x", "button_id: is missing"),
+        (
+            "button_id: 573000000000001",
+            "button_id: 573000000000001\n      receive: poll",
+            "receive: is not known here",
+        ),
+        (
+            "salesforceliveagent.com",
+            "example.com",
+            "live_agent_url: “https://d.la1-c1.example.com” is not a host of",
+        ),
+        ("channels: {facebook: legacy}", "channels: {facebook: legcay}", "did you mean legacy?"),
+    ],
+)
+def test_mistakes_are_told_with_their_fix(design: Folder, old: str, new: str, said: str) -> None:
+    design.bot(BOT.replace(old, new))
+    assert any(said in problem for problem in design.problems()), design.problems()
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "d.la1-c1.salesforceliveagent.com",
+        "https://d.la1-c1.salesforceliveagent.com/",
+        "https://d.la1-c1.salesforceliveagent.com/chat/rest",
+        " https://D.LA1-C1.salesforceliveagent.com:443/chat/rest/ ",
+    ],
+)
+def test_the_endpoint_is_taken_in_any_spelling(spelling: str) -> None:
+    assert normalize_live_agent_url(spelling) == "https://d.la1-c1.salesforceliveagent.com/chat/rest"
+
+
+def test_the_endpoint_of_enhanced_domains_is_one_too() -> None:
+    assert (
+        normalize_live_agent_url("acme.my.salesforce-scrt.com")
+        == "https://acme.my.salesforce-scrt.com/chat/rest"
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "http://d.la1-c1.salesforceliveagent.com",
+        "https://salesforceliveagent.com.evil.example",
+        "https://evilsalesforceliveagent.com",
+        "https://u@d.la1-c1.salesforceliveagent.com",
+        "https://d.la1-c1.salesforceliveagent.com:8443",
+        "https://d.la1-c1.salesforceliveagent.com/other",
+        "https://d.la1-c1.salesforceliveagent.com/?x",
+        "http://127.0.0.1:8002",
+        "ftp://127.0.0.1:8002",
+    ],
+)
+def test_anything_else_is_no_endpoint(value: str) -> None:
+    with pytest.raises(UnusableValue):
+        normalize_live_agent_url(value)
+
+
+def test_the_sandbox_is_an_endpoint_where_http_is_allowed() -> None:
+    assert normalize_live_agent_url("127.0.0.1:8002", insecure_http=True) == "http://127.0.0.1:8002/chat/rest"
+
+
+def test_its_retirement_is_said_once_for_all_bots(design: Folder) -> None:
+    design.bot(BOT.replace("st-11111111", "st-22222222"), "bots/b.yaml")
+    (said,) = notices(design.load())
+    assert "14 February 2026" in said
+    assert said.count("Acme Assistant: legacy") == 2
+    assert "salesforce-miaw" in said
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_it_is_said_whether_this_version_can_use_it(
+    design: Folder, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    names = ["salesforce-miaw", *(["salesforce-live-chat"] if installed else [])]
+    found = [EntryPoint(name, "somewhere:System", "botkit.agent_systems") for name in names]
+    monkeypatch.setattr("botkit.config.notices.entry_points", lambda group: found)
+    (said,) = notices(design.load())
+    assert ("cannot use Live Chat" in said) is not installed
+
+
+def test_without_live_chat_there_is_nothing_to_say(folder: Folder) -> None:
+    assert notices(folder.load()) == []
