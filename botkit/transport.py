@@ -6,6 +6,7 @@ sizes and times. What goes wrong below HTTP is `errors.Unreachable` with a short
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 import time
@@ -39,7 +40,7 @@ class AioTransport:
     Args:
         allowed_hosts: see `botkit.hosts.AllowedHosts`; None for any host.
         insecure_http: let ``http://`` through.
-        calls_per_host: the most calls under way to one host; more wait, within their own timeout.
+        calls_per_host: the most calls under way to one host; more wait, each for at most its own timeout.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class AioTransport:
     ) -> None:
         self._hosts = AllowedHosts(allowed_hosts, insecure_http=insecure_http)
         self._calls_per_host = calls_per_host
+        self._turns: dict[str, asyncio.Semaphore] = {}
         self._calls: aiohttp.ClientSession | None = None
         self._streams: aiohttp.ClientSession | None = None
 
@@ -63,6 +65,22 @@ class AioTransport:
             BadReply: the answer is not HTTP, or longer than `MAX_RESPONSE_BYTES`.
         """
         self._hosts.check(request.url, what=request.what)
+        turns = self._turns_of(request.url)
+        if turns.locked():
+            # aiohttp would queue as well, but with each request made already: ten kilobytes for each that waits.
+            try:
+                async with asyncio.timeout(request.timeout_seconds):
+                    await turns.acquire()
+            except TimeoutError:
+                raise Unreachable(request.what, detail="timed out") from None
+        else:
+            await turns.acquire()
+        try:
+            return await self._send(request)
+        finally:
+            turns.release()
+
+    async def _send(self, request: Request) -> Response:
         session = self._calls or self._open_calls()
         try:
             async with session.request(
@@ -118,6 +136,14 @@ class AioTransport:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    def _turns_of(self, url: str) -> asyncio.Semaphore:
+        # Hosts come from the configuration or are checked against it: there are few.
+        host = url.split("/", 3)[2]
+        turns = self._turns.get(host)
+        if turns is None:
+            turns = self._turns[host] = asyncio.Semaphore(self._calls_per_host)
+        return turns
 
     def _open_calls(self) -> aiohttp.ClientSession:
         self._calls = aiohttp.ClientSession(

@@ -55,8 +55,9 @@ def access_granted(
     if session.access is not None:
         return Decision(conversation)
     typed = session.held
-    session = replace(session, access=event.access, held=())
     start = StartSession(session.id, session.system, event.access, session.attributes, session.language)
+    # The attributes have done their work: a thousand sessions would carry them through every commit.
+    session = replace(session, access=event.access, held=(), attributes=())
     story = render(
         _before_handoff(rules, session, typed, event.transcript),
         language=negotiate(session.language, WORDS, fallback=rules.default_language),
