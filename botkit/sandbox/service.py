@@ -18,6 +18,8 @@ from botkit.errors import BotKitError
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
+LEAVING_SECONDS = 10.0
+"""After a kill -9 of the service, its worker sees that, and leaves the port, a moment later."""
 
 
 def write_configuration(
@@ -118,13 +120,20 @@ class Service:
 
     def _look_at_the_port(self) -> None:
         """Whoever else listens there could be taken for the service."""
+        deadline = time.monotonic() + (LEAVING_SECONDS if self._process is not None else 0.0)
+        while not self._is_free():
+            if time.monotonic() > deadline:
+                raise ServiceDidNotStart(
+                    f"127.0.0.1 port {self._port}, which the service is to listen on, is taken; choose another --port"
+                )
+            time.sleep(0.02)
+
+    def _is_free(self) -> bool:
         try:
             socket.create_server(("127.0.0.1", self._port)).close()
-        except OSError as error:
-            raise ServiceDidNotStart(
-                f"127.0.0.1 port {self._port}, which the service is to listen on, cannot be used ({error.strerror}); "
-                "choose another with --port"
-            ) from error
+        except OSError:
+            return False
+        return True
 
     def stop(self) -> None:
         """Ask it to stop; kill it when it does not."""
