@@ -17,6 +17,7 @@ SHOWN = {
     "page_url": "Page",
     "kore_url": "Kore XO",
     "salesforce_url": "Salesforce",
+    "live_agent_url": "Live Chat",
     "botkit_url": "Hooks go to",
     "bot_id": "Bot id",
     "client_id": "Client id",
