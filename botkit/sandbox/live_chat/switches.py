@@ -54,7 +54,12 @@ SWITCHES = (
     ),
     Switch("post_status", "Status of a POST that was taken", "A lists both, B is 200", "5"),
     Switch("max_sessions", "Sessions kept; then 503", "sandbox only", "5"),
-    Switch("poll_hold_seconds", "How long an empty poll waits before its 204", "B", "3.5"),
+    Switch(
+        "poll_hold_seconds",
+        "How long an empty poll waits before its 204; just less than 30, where a public client gives up",
+        "B",
+        "3.5",
+    ),
     Switch(
         "duplicate_poll",
         "A second poll: `refuse` it with 409, or `end` the chat too",
@@ -68,6 +73,12 @@ SWITCHES = (
         "3.8",
     ),
     Switch("check_sequence", "Numbers of POSTs have to be contiguous; off: any number is taken", "B", "3.8"),
+    Switch(
+        "sequence_slack",
+        "Numbers that may be skipped; with 1, a public client's repair of a 409 works, which comes one too high",
+        "C",
+        "3.8",
+    ),
     Switch(
         "same_sequence",
         "The last number again: answer it as a `duplicate` without doing it, or `refuse` with 409",
@@ -85,6 +96,12 @@ SWITCHES = (
         "reset_sequence_said",
         "ReconnectSession says `resetSequence`; off: it is missing, as in the guide's sample",
         "A",
+        "2.11",
+    ),
+    Switch(
+        "token_beside_message",
+        "ReconnectSession says `affinityToken` beside `message` too, where a public client looks for it",
+        "C",
         "2.11",
     ),
     Switch(
