@@ -178,6 +178,7 @@ async def test_a_refused_connection_is_unreachable(carrier: AioTransport) -> Non
             await carrier.send(Request("send a message", "POST", url, {"auth": "secret"}, b"text"))
     assert failed.value.what == "send a message"
     assert "refused" in failed.value.detail.lower()
+    assert not failed.value.perhaps_done
     for hidden in ("private", "secret", "text"):
         assert hidden not in str(failed.value)
     assert failed.value.__cause__ is None
@@ -191,8 +192,9 @@ async def test_an_answer_that_takes_too_long_is_unreachable(carrier: AioTranspor
 async def test_a_connection_dropped_before_the_answer_is_unreachable(
     carrier: AioTransport, base: str
 ) -> None:
-    with pytest.raises(Unreachable):
+    with pytest.raises(Unreachable) as failed:
         await carrier.send(Request("post", "POST", f"{base}/drop", body=b"x"))
+    assert failed.value.perhaps_done
 
 
 async def test_an_answer_over_the_limit_is_a_bad_reply(

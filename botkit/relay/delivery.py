@@ -13,6 +13,7 @@ from botkit.errors import CallError, LedgerClosed, NotAuthorized, RateLimited, U
 from botkit.handoff.conversation import Instant
 from botkit.handoff.effects import (
     ClearAgentSession,
+    EndSession,
     ExtendRequest,
     OutboundEffect,
     PassToBot,
@@ -37,6 +38,9 @@ _log = structlog.get_logger("botkit.relay")
 
 _CARRIES_HOOK = (PassToBot, PassToUser, SkipBotMessage)
 _ADDRESSED_BY_PAYLOAD = (SendToUser, ClearAgentSession, ExtendRequest)
+_SHOWN_TO_USER = (SendToUser, PassToUser)
+_ENDING_SECONDS = 24 * 3600.0
+"""How long the end of a session is tried: until then an agent may sit before a chat that nobody is in. It holds nothing up."""
 _EXTENSION_SECONDS = 50.0
 """An extension is due every four minutes of a requestId's five (protocols/kore-xo-botkit.md, 4.6): so long it may be late."""
 _PAYLOAD_SECONDS = 3600.0
@@ -196,6 +200,8 @@ class Delivery:
                 way.over = True
                 await self._fail(item, error)
                 return
+        if isinstance(error, Unreachable) and error.perhaps_done and isinstance(item.effect, _SHOWN_TO_USER):
+            self._metrics.uncertain(1)
         self._metrics.effect_retried(kind_of(item.effect))
         log = _log.warning if isinstance(error, NotAuthorized) and way.failures == 1 else _log.info
         log(
@@ -233,6 +239,8 @@ class Delivery:
         backoff = self._backoff_of(item)
         if isinstance(item.effect, ExtendRequest):
             return replace(backoff, give_up_after=min(backoff.give_up_after, _EXTENSION_SECONDS))
+        if isinstance(item.effect, EndSession):
+            return replace(backoff, give_up_after=max(backoff.give_up_after, _ENDING_SECONDS))
         return backoff
 
     async def _fail(self, item: OutboxItem, error: CallError) -> None:

@@ -425,14 +425,18 @@ class Counted:
     done: list[tuple[str, str]] = field(default_factory=list)
     retried: list[str] = field(default_factory=list)
     open: int = 0
+    perhaps_twice: int = 0
     reconnects: int = 0
-    notes: list[str] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
 
     def effect_done(self, kind: str, outcome: str) -> None:
         self.done.append((kind, outcome))
 
     def effect_retried(self, kind: str) -> None:
         self.retried.append(kind)
+
+    def uncertain(self, count: int) -> None:
+        self.perhaps_twice += count
 
     def receivers_open(self, count: int) -> None:
         self.open = count

@@ -218,6 +218,16 @@ async def test_before_over_is_told_the_list_is_read_for_last_words(world: World)
     assert [type(event).__name__ for event in world.ledger.events] == ["AgentSaid", "RoutingKnown"]
 
 
+async def test_a_repetition_of_what_may_have_been_shown_is_counted(world: World) -> None:
+    world.platform.answers.append(Unreachable("send", detail="reset", perhaps_done=True))
+    world.platform.answers.append(Unreachable("send", detail="refused"))
+    world.ledger.decided(conversation(), to_user("perhaps twice"))
+    await until(lambda: world.clock.sleeping == 1)
+    await world.clock.advance(20)
+    await until(lambda: not world.ledger.rows)
+    assert world.metrics.perhaps_twice == 1
+
+
 async def test_a_note_is_counted(world: World) -> None:
     world.ledger.decided(IDLE, Note("handoff_ended", "agent"))
     assert world.metrics.notes == [("handoff_ended", "agent")]
