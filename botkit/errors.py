@@ -163,9 +163,19 @@ class CallError(BotKitError):
 
 
 class Unreachable(CallError):
-    """Refused, reset or timed out; BotKit tries again until `delivery.give_up_after`."""
+    """Refused, reset or timed out; BotKit tries again until `delivery.give_up_after`.
+
+    Args:
+        what: as of `CallError`.
+        detail: as of `CallError`.
+        perhaps_done: the connection stood, so the other side may have done what was asked without our hearing of it.
+    """
 
     code, retryable = "BK-4001", True
+
+    def __init__(self, what: str, *, detail: str = "", perhaps_done: bool = False) -> None:
+        self.perhaps_done = perhaps_done
+        super().__init__(what, detail=detail)
 
 
 class ServerTrouble(CallError):

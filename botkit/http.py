@@ -56,7 +56,5 @@ class Transport(Protocol):
     async def send(self, request: Request) -> Response:
         """Raises: errors.Unreachable, errors.HostNotAllowed. Any HTTP status is an answer, not an error."""
 
-    def stream(
-        self, request: Request, *, silence_seconds: float
-    ) -> AbstractAsyncContextManager[Stream]:
+    def stream(self, request: Request, *, silence_seconds: float) -> AbstractAsyncContextManager[Stream]:
         """Open a stream; `silence_seconds` without a byte counts as broken."""

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from botkit.errors import BotKitError, HookNotFound, HookRefused, HookTooLarge, HookUnauthorized, LedgerError
+from botkit.errors import BotKitError, HookNotFound, HookRefused, HookUnauthorized, LedgerError
 from botkit.handoff.conversation import Instant
+from botkit.hooks.bodies import MOST_AT_ONCE, Bodies
 from botkit.hooks.door import Door
 from botkit.hooks.paths import HookPath, HookPaths
 from botkit.ledger.interface import Committed, Input
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_BYTES = 2 * 1024 * 1024
-"""The platform's context alone may be 1 MB (protocols/kore-xo-botkit.md, 2.7)."""
 COMMIT_SECONDS = 10.0
 """A ledger that takes longer than this is in trouble; the platform has given up long before."""
 
 _JSON = ("Content-Type", "application/json")
+_BODY_LEFT = {408, 413, 503}
+"""The answers after which a part of the body is still to come: nothing else can follow on that connection."""
 _ACK = b'{"headers":{"supportsMessageAck":true}}'
 _ACK_HEADERS = [_JSON, ("supportsMessageAck", "true"), ("Content-Length", str(len(_ACK)))]
 
@@ -62,6 +63,8 @@ class BotKitMiddleware:
         metrics: told of every hook.
         now: seconds since the epoch.
         monotonic: seconds for durations.
+        commit_seconds: how long the ledger may take.
+        most_bodies: how many bodies are read at the same time.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class BotKitMiddleware:
         now: Callable[[], float],
         monotonic: Callable[[], float],
         commit_seconds: float = COMMIT_SECONDS,
+        most_bodies: int = MOST_AT_ONCE,
     ) -> None:
         self._wrapped = wrapped
         self._doors = doors
@@ -84,6 +88,7 @@ class BotKitMiddleware:
         self._now = now
         self._monotonic = monotonic
         self._commit_seconds = commit_seconds
+        self.bodies = Bodies(monotonic=monotonic, most_at_once=most_bodies)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = self._paths.parse(environ.get("PATH_INFO", ""))
@@ -105,7 +110,7 @@ class BotKitMiddleware:
             return [answer]
         except HookRefused as refused:
             status = refused.status
-            return _refuse(start_response, refused)
+            return _refuse(start_response, refused, _closing(environ) if status in _BODY_LEFT else ())
         except BotKitError as error:
             log.error("a hook was not taken: %s %s", error.code, error)
             return _refuse(start_response, HookRefused())
@@ -124,7 +129,7 @@ class BotKitMiddleware:
             self._check_stranger(token, apikey, now)
             raise HookNotFound("Bot not found")
         door.authentication.check(token=token, apikey=apikey, now=now)
-        body = _body(environ)
+        body = self.bodies.read(environ)
         given = door.read(path, body, at=Instant(now))
         future = self._submit(given)
         try:
@@ -159,38 +164,9 @@ class _MethodNotAllowed(HookRefused):
     status, wire_code, wire_message = 405, "METHOD_NOT_ALLOWED", "Use POST"
 
 
-def _body(environ: WSGIEnvironment) -> bytes:
-    """The body, never more than the limit.
-
-    Raises:
-        HookTooLarge: it is over the limit, whether it says so or not.
-    """
-    stream = environ["wsgi.input"]
-    length = environ.get("CONTENT_LENGTH")
-    if length:
-        size = int(length) if length.isascii() and length.isdecimal() and len(length) < 20 else MOST_BYTES + 1
-        if size > MOST_BYTES:
-            raise HookTooLarge
-        return _read(stream, size)
-    if not environ.get("wsgi.input_terminated"):
-        # Neither a length nor an end: reading could wait for ever (PEP 3333).
-        return b""
-    body = _read(stream, MOST_BYTES + 1)
-    if len(body) > MOST_BYTES:
-        raise HookTooLarge
-    return body
-
-
-def _read(stream: Any, size: int) -> bytes:
-    body: bytes = stream.read(size)
-    if len(body) == size or not body:
-        return body
-    parts = [body]
-    missing = size - len(body)
-    while missing and (part := stream.read(missing)):
-        parts.append(part)
-        missing -= len(part)
-    return b"".join(parts)
+def _closing(environ: WSGIEnvironment) -> list[tuple[str, str]]:
+    """The header that ends a connection. PEP 3333 leaves it to the servers, and some take offence; granian leaves it to us."""
+    return [("Connection", "close")] if environ.get("SERVER_SOFTWARE") == "Granian" else []
 
 
 def _refuse(

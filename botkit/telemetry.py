@@ -72,7 +72,7 @@ class Telemetry:
         )
         self._uncertain = Counter(
             "botkit_uncertain_deliveries",
-            "Deliveries to users that were under way when a process died: each may have been shown twice.",
+            "Deliveries to users that were under way when a process died or an answer was lost: each may have been shown twice.",
             registry=self.registry,
         )
         self._hook_children: dict[tuple[str, int], Counter] = {}
@@ -111,7 +111,7 @@ class Telemetry:
         self._duplicates.inc()
 
     def uncertain(self, count: int) -> None:
-        """So many deliveries may have been made by a process that died before it could note them."""
+        """So many deliveries are repeated that may have been made already: a process died, or an answer was lost."""
         self._uncertain.inc(count)
 
     # --- the relay --------------------------------------------------------------------------------------------

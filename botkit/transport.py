@@ -6,11 +6,12 @@ sizes and times. What goes wrong below HTTP is `errors.Unreachable` with a short
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
 from typing import Self
 
@@ -39,7 +40,7 @@ class AioTransport:
     Args:
         allowed_hosts: see `botkit.hosts.AllowedHosts`; None for any host.
         insecure_http: let ``http://`` through.
-        calls_per_host: the most calls under way to one host; more wait, within their own timeout.
+        calls_per_host: the most calls under way to one host; more wait, each for at most its own timeout.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class AioTransport:
     ) -> None:
         self._hosts = AllowedHosts(allowed_hosts, insecure_http=insecure_http)
         self._calls_per_host = calls_per_host
+        self._turns: dict[str, asyncio.Semaphore] = {}
         self._calls: aiohttp.ClientSession | None = None
         self._streams: aiohttp.ClientSession | None = None
 
@@ -63,6 +65,22 @@ class AioTransport:
             BadReply: the answer is not HTTP, or longer than `MAX_RESPONSE_BYTES`.
         """
         self._hosts.check(request.url, what=request.what)
+        turns = self._turns_of(request.url)
+        if turns.locked():
+            # aiohttp would queue as well, but with each request made already: ten kilobytes for each that waits.
+            try:
+                async with asyncio.timeout(request.timeout_seconds):
+                    await turns.acquire()
+            except TimeoutError:
+                raise Unreachable(request.what, detail="timed out", perhaps_done=True) from None
+        else:
+            await turns.acquire()
+        try:
+            return await self._send(request)
+        finally:
+            turns.release()
+
+    async def _send(self, request: Request) -> Response:
         session = self._calls or self._open_calls()
         try:
             async with session.request(
@@ -84,27 +102,8 @@ class AioTransport:
             HostNotAllowed: the URL may not be called.
             Unreachable: no answer came within `silence_seconds`.
         """
-        return self._stream(request, silence_seconds)
-
-    @asynccontextmanager
-    async def _stream(self, request: Request, silence_seconds: float) -> AsyncIterator[Stream]:
         self._hosts.check(request.url, what=request.what)
-        session = self._streams or self._open_streams()
-        try:
-            answer = await session.request(
-                request.method,
-                _parsed(request.url),
-                data=request.body,
-                headers=request.headers,
-                allow_redirects=False,
-                timeout=_stream_timeout(silence_seconds),
-            )
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise _translated(request.what, error) from None
-        try:
-            yield _AioStream(answer, request.what)
-        finally:
-            answer.close()
+        return _Opening(self._streams or self._open_streams(), request, silence_seconds)
 
     async def close(self) -> None:
         """Close every connection. Streams that are still open break."""
@@ -118,6 +117,14 @@ class AioTransport:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    def _turns_of(self, url: str) -> asyncio.Semaphore:
+        # Hosts come from the configuration or are checked against it: there are few.
+        host = url.split("/", 3)[2]
+        turns = self._turns.get(host)
+        if turns is None:
+            turns = self._turns[host] = asyncio.Semaphore(self._calls_per_host)
+        return turns
 
     def _open_calls(self) -> aiohttp.ClientSession:
         self._calls = aiohttp.ClientSession(
@@ -139,8 +146,41 @@ class AioTransport:
         return self._streams
 
 
+class _Opening(AbstractAsyncContextManager[Stream]):
+    """A stream from its request to its end. A class, since a generator would stay around as long as each of thousands."""
+
+    __slots__ = ("_answer", "_request", "_session", "_silence_seconds")
+
+    def __init__(self, session: aiohttp.ClientSession, request: Request, silence_seconds: float) -> None:
+        self._session = session
+        self._request: Request | None = request
+        self._silence_seconds = silence_seconds
+        self._answer: aiohttp.ClientResponse | None = None
+
+    async def __aenter__(self) -> Stream:
+        request, self._request = self._request, None
+        if request is None:
+            raise RuntimeError("a stream is opened once")
+        try:
+            self._answer = await self._session.request(
+                request.method,
+                _parsed(request.url),
+                data=request.body,
+                headers=request.headers,
+                allow_redirects=False,
+                timeout=_stream_timeout(self._silence_seconds),
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise _translated(request.what, error) from None
+        return _AioStream(self._answer, request.what)
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._answer is not None:
+            self._answer.close()
+
+
 class _AioStream:
-    """An open aiohttp answer."""
+    """An open aiohttp answer, and its own iterator: it keeps nothing of what it brought."""
 
     __slots__ = ("_answer", "_what", "headers", "status")
 
@@ -150,14 +190,20 @@ class _AioStream:
         self.status: int = answer.status
         self.headers: Mapping[str, str] = answer.headers
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        content = self._answer.content
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
         try:
-            while chunk := await content.readany():
-                yield chunk
-                del chunk  # Else it is kept for as long as the stream is silent.
+            chunk = await self._answer.content.readany()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _translated(self._what, error) from None
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
 
     async def read(self) -> bytes:
         try:
@@ -250,7 +296,7 @@ def _read_sync(answer: requests.Response, what: str, deadline: float) -> bytes:
         if (size := size + len(chunk)) > MAX_RESPONSE_BYTES:
             raise _too_long(what, answer.status_code)
         if time.monotonic() > deadline:
-            raise Unreachable(what, detail="timed out")
+            raise Unreachable(what, detail="timed out", perhaps_done=True)
     return b"".join(chunks)
 
 
@@ -263,8 +309,10 @@ def _translated(what: str, error: Exception) -> CallError:
     match error:
         case CallError():
             return error
+        case aiohttp.ConnectionTimeoutError() | requests.ConnectTimeout():
+            return Unreachable(what, detail="no connection in time")
         case TimeoutError() | requests.Timeout():
-            return Unreachable(what, detail="timed out")
+            return Unreachable(what, detail="timed out", perhaps_done=True)
         case (
             aiohttp.ClientConnectorCertificateError()
             | aiohttp.ClientConnectorSSLError()
@@ -277,17 +325,19 @@ def _translated(what: str, error: Exception) -> CallError:
         case aiohttp.ClientConnectorError():
             return Unreachable(what, detail=_system_reason(error.os_error))
         case aiohttp.ServerDisconnectedError():
-            return Unreachable(what, detail="the server closed the connection")
+            return Unreachable(what, detail="the server closed the connection", perhaps_done=True)
         case aiohttp.ClientPayloadError() | requests.exceptions.ChunkedEncodingError():
-            return Unreachable(what, detail="the answer broke off")
+            return Unreachable(what, detail="the answer broke off", perhaps_done=True)
         case aiohttp.ClientResponseError():
             return BadReply(what, detail="the answer is not HTTP")
         case aiohttp.InvalidURL() | requests.exceptions.InvalidURL():
             return CallRefused(what, detail="the URL is not valid")
+        case aiohttp.ClientOSError():
+            return Unreachable(what, detail=_system_reason(error), perhaps_done=True)
         case aiohttp.ClientError() | requests.RequestException():
             return Unreachable(what, detail="no connection")
         case OSError():
-            return Unreachable(what, detail=_system_reason(error))
+            return Unreachable(what, detail=_system_reason(error), perhaps_done=True)
         case _:
             return CallRefused(what, detail="the request cannot be sent as it is")
 

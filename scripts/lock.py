@@ -26,8 +26,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         pip = [str(Path(folder) / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
-        subprocess.run([*pip, "install", "--quiet", "hatchling", *wanted()], check=True)
-        frozen = subprocess.run([*pip, "freeze"], check=True, capture_output=True, text=True).stdout
+        # What runs is this interpreter's own pip, with the names of pyproject.toml.
+        subprocess.run([*pip, "install", "--quiet", "hatchling", *wanted()], check=True)  # noqa: S603
+        frozen = subprocess.run([*pip, "freeze"], check=True, capture_output=True, text=True).stdout  # noqa: S603
     (ROOT / "requirements.lock").write_text(HEADER + frozen)
     print(f"requirements.lock: {len(frozen.splitlines())} packages")
 

@@ -5,15 +5,17 @@ import json
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from threading import Barrier, Event, Thread
 from typing import Any
 
 import pytest
 
 from botkit.errors import LedgerError
 from botkit.handoff.conversation import Conversation
+from botkit.hooks.bodies import MOST_AT_ONCE, MOST_BYTES
 from botkit.hooks.door import Door
 from botkit.ledger.interface import Committed, Input
-from botkit.middleware import MOST_BYTES, BotKitMiddleware
+from botkit.middleware import BotKitMiddleware
 from tests.hooks.hook_payloads import (
     BOT_ID,
     NOW,
@@ -104,6 +106,18 @@ class Stage:
 
         content = b"".join(self.middleware(given, start_response))  # type: ignore[arg-type]
         return answer["status"], answer["headers"], content
+
+    def call_slowly(self, started: Barrier, go_on: Event) -> None:
+        """A request whose body comes only when it is told to."""
+
+        class Waits(io.BytesIO):
+            def read(self, size: int | None = -1) -> bytes:
+                started.wait(10)
+                assert go_on.wait(10)
+                return super().read(size)
+
+        body = as_body(user_message())
+        assert self.call(body, **{"wsgi.input": Waits(body)})[0] == "200 OK"
 
 
 def code_of(answer: Answer) -> tuple[str, str | int]:
@@ -305,6 +319,83 @@ def test_a_missing_url_gets_400(stage: Stage) -> None:
     answer = stage.call(as_body({"requestId": 1, "message": "hi", "channel": {"from": "u-1"}}))
     assert answer[0].startswith("400 ")
     assert "sendBotMessageUrl" in code_of(answer)[0]
+
+
+def test_a_payload_about_another_bot_than_its_path_gets_400(stage: Stage) -> None:
+    answer = stage.call(as_body(user_message(botId=OTHER_BOT_ID)))
+    assert answer[0].startswith("400 ")
+    assert code_of(answer) == ("botId is not that of the path", "INVALID_ARGUMENTS")
+
+
+def test_a_payload_that_names_no_bot_is_taken(stage: Stage) -> None:
+    assert stage.call(as_body(user_message(botId=None)))[0] == "200 OK"
+
+
+@pytest.mark.parametrize("request_id", ["x" * 65, 10**64, -(10**64)])
+def test_a_request_id_beyond_any_sense_gets_400(stage: Stage, request_id: str | int) -> None:
+    answer = stage.call(as_body(user_message(requestId=request_id)))
+    assert answer[0].startswith("400 ")
+    assert "requestId" in code_of(answer)[0]
+
+
+@pytest.mark.parametrize("request_id", ["x" * 64, 10**63])
+def test_a_long_request_id_is_taken(stage: Stage, request_id: str | int) -> None:
+    assert stage.call(as_body(user_message(requestId=request_id)))[0] == "200 OK"
+
+
+# --- bodies that do not come ----------------------------------------------------------------------------------------
+
+
+def test_a_body_that_ends_early_gets_408(stage: Stage) -> None:
+    answer = stage.call(b"{}", CONTENT_LENGTH="3")
+    assert answer[0].startswith("408 ")
+    assert stage.taken == []
+
+
+@pytest.mark.parametrize(("size", "status"), [(MOST_BYTES + 1, "413 "), (3, "408 ")])
+def test_an_answer_before_the_end_of_the_body_ends_the_connection_where_the_server_leaves_it_to_us(
+    stage: Stage, size: int, status: str
+) -> None:
+    there = stage.call(b"{}", CONTENT_LENGTH=str(size), SERVER_SOFTWARE="Granian")
+    assert there[0].startswith(status)
+    assert there[1]["Connection"] == "close"
+    # PEP 3333: to other servers an application must not say that.
+    assert (
+        "Connection" not in stage.call(b"{}", CONTENT_LENGTH=str(size), SERVER_SOFTWARE="WSGIServer/0.2")[1]
+    )
+
+
+def test_a_chunked_body_over_the_limit_ends_the_connection(stage: Stage) -> None:
+    answer = stage.call(
+        padded(MOST_BYTES + 1),
+        CONTENT_LENGTH="",
+        SERVER_SOFTWARE="Granian",
+        **{"wsgi.input_terminated": True},
+    )
+    assert answer[0].startswith("413 ")
+    assert answer[1]["Connection"] == "close"
+
+
+def test_other_answers_keep_the_connection(stage: Stage) -> None:
+    for body in (as_body(user_message()), b"{"):
+        assert "Connection" not in stage.call(body, SERVER_SOFTWARE="Granian")[1]
+
+
+def test_no_more_bodies_are_waited_for_than_there_are_threads_to_spare(stage: Stage) -> None:
+    for left in (MOST_AT_ONCE, 1):
+        started, go_on = Barrier(left + 1), Event()
+        threads = [Thread(target=stage.call_slowly, args=(started, go_on)) for _ in range(left)]
+        for thread in threads:
+            thread.start()
+        started.wait(10)
+        status, _, _ = stage.call(as_body(user_message()))
+        assert status.startswith("503 " if left == MOST_AT_ONCE else "200 ")
+        assert stage.middleware.bodies.waiting()[0] == left
+        go_on.set()
+        for thread in threads:
+            thread.join(10)
+    assert stage.middleware.bodies.waiting() == (0, 0.0)
+    assert stage.call(as_body(user_message()))[0] == "200 OK"
 
 
 # --- trouble ------------------------------------------------------------------------------------------------------

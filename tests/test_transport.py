@@ -123,6 +123,33 @@ async def test_calls_share_a_kept_connection(carrier: AioTransport, peer: Peer, 
     assert len(peer.connections) == 1
 
 
+async def test_few_calls_to_one_host_are_under_way_at_a_time(peer: Peer, base: str) -> None:
+    async with AioTransport(allowed_hosts=None, insecure_http=True, calls_per_host=2) as carrier:
+        calls = [
+            asyncio.create_task(carrier.send(Request("get", "GET", f"{base}/slow", timeout_seconds=10)))
+            for _ in range(5)
+        ]
+        async with asyncio.timeout(5):
+            while len(peer.asked) < 2:  # noqa: ASYNC110 - what the server has seen is all there is to look at
+                await asyncio.sleep(0.005)
+        assert len(peer.asked) == 2
+        peer.release.set()
+        assert [(await call).status for call in calls] == [200] * 5
+        assert len(peer.connections) == 2
+
+
+async def test_a_call_that_waits_too_long_for_its_turn_is_unreachable(base: str) -> None:
+    async with AioTransport(allowed_hosts=None, insecure_http=True, calls_per_host=1) as carrier:
+        first = asyncio.create_task(carrier.send(Request("get", "GET", f"{base}/slow", timeout_seconds=10)))
+        await asyncio.sleep(0)
+        with pytest.raises(Unreachable, match="timed out"):
+            await carrier.send(Request("get", "GET", f"{base}/ok", timeout_seconds=0.02))
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        assert (await carrier.send(Request("get", "GET", f"{base}/ok"))).status == 200
+
+
 async def test_small_packets_are_not_delayed(carrier: AioTransport, peer: Peer, base: str) -> None:
     await carrier.send(Request("get", "GET", f"{base}/ok"))
     assert carrier._calls is not None
@@ -151,6 +178,7 @@ async def test_a_refused_connection_is_unreachable(carrier: AioTransport) -> Non
             await carrier.send(Request("send a message", "POST", url, {"auth": "secret"}, b"text"))
     assert failed.value.what == "send a message"
     assert "refused" in failed.value.detail.lower()
+    assert not failed.value.perhaps_done
     for hidden in ("private", "secret", "text"):
         assert hidden not in str(failed.value)
     assert failed.value.__cause__ is None
@@ -164,8 +192,9 @@ async def test_an_answer_that_takes_too_long_is_unreachable(carrier: AioTranspor
 async def test_a_connection_dropped_before_the_answer_is_unreachable(
     carrier: AioTransport, base: str
 ) -> None:
-    with pytest.raises(Unreachable):
+    with pytest.raises(Unreachable) as failed:
         await carrier.send(Request("post", "POST", f"{base}/drop", body=b"x"))
+    assert failed.value.perhaps_done
 
 
 async def test_an_answer_over_the_limit_is_a_bad_reply(

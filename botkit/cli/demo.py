@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from botkit.cli.sandbox import require_scripts
 from botkit.sandbox.rehearsal import Clouds, Line, Mismatch, Rehearsal
 from botkit.sandbox.server import running_sandbox
 from botkit.sandbox.service import Service, write_configuration
@@ -39,6 +40,7 @@ def demo(port: int, check: bool) -> None:
     Open the printed address, say "talk to an agent" on the left, accept on the right, and watch the wire in between.
     Nothing leaves this machine and nothing is kept: every start is a fresh one.
     """
+    require_scripts()
     console = Console(highlight=False)
     if check:
         sys.exit(0 if _check(console, port) else 1)

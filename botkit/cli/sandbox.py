@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ SHOWN = {
     "page_url": "Page",
     "kore_url": "Kore XO",
     "salesforce_url": "Salesforce",
+    "live_agent_url": "Live Chat",
     "botkit_url": "Hooks go to",
     "bot_id": "Bot id",
     "client_id": "Client id",
@@ -60,8 +62,18 @@ def sandbox(
     Both serve the paths of the real hosts, so any client of the real API can be pointed at them. The page shows a user's
     chat, an agent's console and the wire between; everything is kept in memory only. Ctrl-C stops it.
     """
+    require_scripts()
     clouds = Sandbox(port, host=host, allow_remote=allow_remote, botkit_url=botkit_url, bot_folder=bot_folder)
     asyncio.run(_serve(clouds, as_json=as_json))
+
+
+def require_scripts() -> None:
+    """Raises: ClickException if what runs a dialog's Script nodes is not installed."""
+    if find_spec("quickjs") is None:
+        raise click.ClickException(
+            "the sandbox runs the scripts of a bot's dialogs with QuickJS, which is not installed: "
+            "pip install 'botkit[sandbox]'"
+        )
 
 
 async def _serve(clouds: Sandbox, *, as_json: bool) -> None:

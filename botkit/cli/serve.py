@@ -24,7 +24,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from botkit.cli import print_whatever_can_be_shown, stalled
 from botkit.config.load import load
+from botkit.config.notices import notices
+from botkit.config.store_url import store_file
+from botkit.hooks.bodies import MOST_AT_ONCE
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -63,11 +67,10 @@ def serve(config: Path, host: str | None, port: int | None, log_format: str) -> 
     address = host or settings.server.host
     free = _reserve(address, settings.server.port if port is None else port)
     as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
-    shown = f"[{address}]" if ":" in address else address
-    click.echo(f"BotKit listens on http://{shown}:{free}{settings.server.prefix}")
-    sys.stdout.flush()
+    for notice in notices(settings):
+        click.echo(f"notice: {notice}", err=True)
     _server(address, free, settings.server.threads).serve(
-        target_loader=functools.partial(_worker, config, as_json), wrap_loader=False
+        target_loader=functools.partial(_worker, config, as_json, address, free), wrap_loader=False
     )
 
 
@@ -81,7 +84,8 @@ def _server(address: str, port: int, threads: int) -> Any:
         port=port,
         interface=Interfaces.WSGI,
         workers=1,
-        blocking_threads=threads,
+        # So many are left for everybody else when as many as may be wait for bodies.
+        blocking_threads=threads + MOST_AT_ONCE,
         # Granian counts a kept-alive connection as one request under way, also while it is silent.
         backpressure=_MOST_CONNECTIONS,
         workers_kill_timeout=20,
@@ -108,22 +112,34 @@ def _reserve(host: str, port: int) -> int:
         return chosen
 
 
-def _worker(config: Path, as_json: bool) -> WSGIApplication:
-    """In the worker: everything that must not cross a fork. Returns the application."""
+def _worker(config: Path, as_json: bool, address: str, port: int) -> WSGIApplication:
+    """In the worker: everything that must not cross a fork. Returns the application.
+
+    The port is bound when this begins, and hooks are taken when it ends.
+    """
+    print_whatever_can_be_shown()
     _go_with_the_parent()
     _allow_many_files()
     from botkit.app import BotKit, create_app
     from botkit.errors import BotKitError
+    from botkit.middleware import BotKitMiddleware
     from botkit.telemetry import set_up_logging
 
     set_up_logging(json=as_json)
     try:
-        app = create_app(load(config))
+        settings = load(config)
+        file = store_file(settings.store.url)
+        is_new = file is not None and not file.exists()
+        app = create_app(settings)
         kit: BotKit = app.extensions["botkit"][0]
         kit.start()
     except BotKitError as error:
         click.echo(f"{error.code}: {error}", err=True)
         sys.exit(1)
+    door = app.wsgi_app
+    assert isinstance(door, BotKitMiddleware)  # noqa: S101 (create_app put it there)
+    stalled.watch(port, door.bodies.waiting, most_at_once=MOST_AT_ONCE)
+    _announce(address, port, settings.server.prefix, file, is_new=is_new)
     # What was made so far stays for good, and a hook leaves no cycles behind: looking through everything after every
     # 700 new objects costs a tenth of the hooks per second (measured; the same with the collector switched off).
     gc.freeze()
@@ -134,6 +150,20 @@ def _worker(config: Path, as_json: bool) -> WSGIApplication:
     # multiprocessing runs its own finalizers at the end of a worker, and no others.
     Finalize(None, kit.close, exitpriority=_CLOSE_FIRST)
     return app.wsgi_app
+
+
+def _announce(host: str, port: int, prefix: str, store: Path | None, *, is_new: bool) -> None:
+    shown = f"[{host}]" if ":" in host else host
+    click.echo(f"BotKit listens on http://{shown}:{port}{prefix}")
+    if store is not None:
+        click.echo(f"The store is {store}")
+    if is_new:
+        click.echo(
+            f"warning: a new store: {store} did not exist. If there should have been one, stop, and look at "
+            "store.url and at the working directory",
+            err=True,
+        )
+    sys.stdout.flush()
 
 
 def _allow_many_files() -> None:

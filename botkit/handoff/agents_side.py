@@ -81,6 +81,7 @@ def joined(rules: Rules, conversation: Conversation, session: AgentSession, even
         last_agent=event.name,
         transferring=False,
         accepted=True,
+        alternatives=(),
     )
     session = idle.ruled(session, event.idle)
     session, sends = hand_to_agent(rules, session, ())

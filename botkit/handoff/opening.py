@@ -53,11 +53,11 @@ def next_in_line(
     *,
     access_is_good: bool = True,
 ) -> Decision | None:
-    """The same hand-off at the next agent system, or None where no agent system waits or an agent has been there.
+    """The same hand-off at the next agent system, or None where no agent system waits: once an agent has been there, none does.
 
     The user notices nothing but the time it takes; what they typed meanwhile goes along.
     """
-    if session.accepted or not session.alternatives:
+    if not session.alternatives:
         return None
     following, *rest = session.alternatives
     leaving: list[Effect] = [CancelTimer(session.id, timer.name) for timer in session.timers]

@@ -57,7 +57,6 @@ def access_granted(
     if session.access is not None:
         return Decision(conversation)
     typed = session.held
-    session = replace(session, access=event.access, held=())
     start = StartSession(
         session.id,
         session.system,
@@ -66,6 +65,8 @@ def access_granted(
         session.language,
         rules.fallback_after_seconds if session.alternatives else None,
     )
+    # The attributes have done their work: a thousand sessions would carry them through every commit.
+    session = replace(session, access=event.access, held=(), attributes=())
     story = render(
         _before_handoff(rules, session, typed, event.transcript),
         language=negotiate(session.language, WORDS, fallback=rules.default_language),

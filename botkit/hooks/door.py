@@ -16,6 +16,10 @@ from botkit.hooks.people import names
 from botkit.hosts import AllowedHosts
 from botkit.ledger.interface import HookBody, Input
 
+LONGEST_REQUEST_ID = 64
+"""The platform's are milliseconds since 1970 (protocols/kore-xo-botkit.md, 2.3): 13 digits. They end up in keys and URLs."""
+_TOO_LARGE_REQUEST_ID = 10**LONGEST_REQUEST_ID
+
 
 def new_uuid4() -> str:
     """A lower-case UUID 4, the form Salesforce wants."""
@@ -37,9 +41,11 @@ class Door:
 
         Raises:
             HookNotJson: the body is not a JSON object.
-            HookInvalid: it names a host that is not configured, or lacks what the event cannot do without.
+            HookInvalid: it names a host that is not configured or another bot, or lacks what the event cannot do
+                without.
         """
         read = payload.parse(body)
+        _check_ids(read, path)
         try:
             callbacks.check(
                 read,
@@ -66,3 +72,16 @@ class Door:
             hook=HookBody(body, path.component_id),
             aliases=users[1:],
         )
+
+
+def _check_ids(read: payload.Payload, path: HookPath) -> None:
+    """Raises: HookInvalid if the payload is about another bot than its path, or its requestId is none."""
+    if read.bot_id and read.bot_id != path.bot_id:
+        raise HookInvalid("botId is not that of the path")
+    request_id = read.request_id
+    if isinstance(request_id, str):
+        too_long = len(request_id) > LONGEST_REQUEST_ID
+    else:
+        too_long = request_id is not None and abs(request_id) >= _TOO_LARGE_REQUEST_ID
+    if too_long:
+        raise HookInvalid(f"requestId is longer than {LONGEST_REQUEST_ID} characters")

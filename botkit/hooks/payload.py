@@ -157,6 +157,7 @@ class PreDefinedEvent(Struct, frozen=True):
 
 class Payload(Struct, frozen=True):
     request_id: str | int | None = None
+    bot_id: str | None = None
     message: str | None = None
     agent_transfer: bool | None = msgspec.field(default=None, name="agent_transfer")
     channel: Channel | None = None

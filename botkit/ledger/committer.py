@@ -33,6 +33,7 @@ MOST_UNDELIVERED = 100_000
 and all, so hooks are then refused, not acknowledged and not lost: the platform knows that it was not taken."""
 MOST_IN_BATCH = 256
 _PROBE_SECONDS = 1.0
+_MOST_WHILE_SWEEPING = 2_000
 _INPUTS_FAULT = (
     sqlite3.IntegrityError,
     sqlite3.DataError,
@@ -249,8 +250,10 @@ class Committer:
 
     def _sweep(self, sweep: _Sweep) -> None:
         try:
-            ended = self._store.ended_before(sweep.before)
-            gone = self._store.forget(sweep.before, ended)
+            # To know who has something under way, all that waits has to be looked through: not while it is much.
+            quiet = self.depth <= _MOST_WHILE_SWEEPING
+            ended = self._store.ended_before(sweep.before) if quiet else []
+            gone = self._store.forget(sweep.before, ended) if quiet else self._store.forget_keys(sweep.before)
         except SQLAlchemyError as error:
             sweep.done.set_exception(_because("the store could not be swept", error))
             return

@@ -69,3 +69,4 @@ payloads = Table(
     Column("body", LargeBinary, nullable=False),
     Column("at", Float, nullable=False),
 )
+Index("payloads_at", payloads.c.at)

@@ -87,7 +87,10 @@ class SqliteLedger:
 
     def hook_of(self, item_id: int) -> HookBody | None:
         """See `interface.Ledger.hook_of`."""
-        return self._opened().hook_of(item_id)
+        try:
+            return self._opened().hook_of(item_id)
+        except SQLAlchemyError as error:
+            raise LedgerError("a hook in the store could not be read") from error
 
     def conversation(self, conversation_id: ConversationId) -> Conversation | None:
         """See `interface.Ledger.conversation`."""
@@ -96,7 +99,13 @@ class SqliteLedger:
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """See `interface.Ledger.newest_hook`."""
-        return self.newest_hook_at_hand(conversation_id) or self._opened().newest_hook(conversation_id)
+        at_hand = self.newest_hook_at_hand(conversation_id)
+        if at_hand is not None:
+            return at_hand
+        try:
+            return self._opened().newest_hook(conversation_id)
+        except SQLAlchemyError as error:
+            raise LedgerError("a payload in the store could not be read") from error
 
     def newest_hook_at_hand(self, conversation_id: ConversationId) -> HookBody | None:
         """See `interface.Ledger.newest_hook_at_hand`."""

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     Row,
+    Select,
     create_engine,
     delete,
     event,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     func,
     make_url,
     select,
+    tuple_,
 )
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -44,12 +46,14 @@ _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA busy_timeout = 5000",
-    "PRAGMA cache_size = -16000",
     # Outbox pages are written, emptied and written again: a rare checkpoint copies each of them once, not every time.
     "PRAGMA wal_autocheckpoint = 8000",
     "PRAGMA journal_size_limit = 67108864",
 )
-SWEEP_ROWS = 2000
+SWEEP_ROWS = 500
+SWEEP_PAYLOADS = 50
+"""One bite of a sweep, a few milliseconds long: hooks wait for it. A payload is many pages, all of which are read to let go."""
+_UNDER_WAY = select(outbox.c.bot_id, outbox.c.user_id)
 HOOKS_AT_HAND_BYTES = 4 * 1024 * 1024
 """After an outage of the other side, gigabytes of hooks may wait: more than this is not read at once."""
 _STOPPED = "stopped"
@@ -179,9 +183,9 @@ class Store:
 
     def ended_before(self, before: Instant) -> list[ConversationId]:
         """Some conversations that ended before this and have nothing under way any more."""
-        c, o = conversations.c, outbox.c
-        busy = exists().where((o.bot_id == c.bot_id) & (o.user_id == c.user_id))
-        old = select(c.bot_id, c.user_id).where(c.live.is_(False), c.ended_at < before, ~busy)
+        c = conversations.c
+        idle = tuple_(c.bot_id, c.user_id).not_in(_UNDER_WAY)
+        old = select(c.bot_id, c.user_id).where(c.live.is_(False), c.ended_at < before, idle)
         with self._engine.connect() as connection:
             return [ConversationId(*row) for row in connection.execute(old.limit(SWEEP_ROWS))]
 
@@ -191,24 +195,37 @@ class Store:
         Bounded, so that a sweep never holds up the hooks for long: call it until it returns 0.
         """
         c, p = conversations.c, payloads.c
-        # What the agents' side said can be listed, and so taken again, for as long as its session lives or is being closed.
-        listed = exists().where(c.session == inbox.c.session)
-        closing = exists().where(outbox.c.lane == "agent:" + inbox.c.session, outbox.c.lane != USER_LANE)
-        keys = select(inbox.c.key).where(inbox.c.at < before, ~listed, ~closing).limit(SWEEP_ROWS)
+        keys = _old_keys(before)
         live = exists().where((c.bot_id == p.bot_id) & (c.user_id == p.user_id) & c.live)
-        waiting = exists().where((outbox.c.bot_id == p.bot_id) & (outbox.c.user_id == p.user_id))
+        idle = tuple_(p.bot_id, p.user_id).not_in(_UNDER_WAY)
+        whose = select(p.bot_id, p.user_id).where(p.at < before, ~live, idle).limit(SWEEP_PAYLOADS)
         with self._engine.begin() as connection:
             gone = connection.execute(delete(inbox).where(inbox.c.key.in_(keys))).rowcount
-            for one in ended:
-                gone += connection.execute(
-                    delete(conversations).where(c.bot_id == one.bot_id, c.user_id == one.user_id)
-                ).rowcount
-            gone += connection.execute(delete(payloads).where(p.at < before, ~live, ~waiting)).rowcount
+            if ended:
+                named = [(one.bot_id, one.user_id) for one in ended]
+                over = delete(conversations).where(tuple_(c.bot_id, c.user_id).in_(named))
+                gone += connection.execute(over).rowcount
+            gone += connection.execute(
+                delete(payloads).where(tuple_(p.bot_id, p.user_id).in_(whose))
+            ).rowcount
         return gone
+
+    def forget_keys(self, before: Instant) -> int:
+        """Delete some keys older than this, and nothing else; how many went."""
+        with self._engine.begin() as connection:
+            return connection.execute(delete(inbox).where(inbox.c.key.in_(_old_keys(before)))).rowcount
 
     def close(self) -> None:
         """Let go of the file."""
         self._engine.dispose()
+
+
+def _old_keys(before: Instant) -> Select[tuple[str]]:
+    """Some keys that nothing can come under again."""
+    # What the agents' side said can be listed, and so taken again, for as long as its session lives or is being closed.
+    listed = exists().where(conversations.c.session == inbox.c.session)
+    closing = exists().where(outbox.c.lane == "agent:" + inbox.c.session, outbox.c.lane != USER_LANE)
+    return select(inbox.c.key).where(inbox.c.at < before, ~listed, ~closing).limit(SWEEP_ROWS)
 
 
 def _for_this_user_only(path: Path) -> None:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import EntryPoint, entry_points
 
 from botkit.agents import AgentSystem
-from botkit.config.settings import BotSettings, Settings
+from botkit.config.settings import LIVE_CHAT_TYPE, BotSettings, Settings
 from botkit.errors import ConfigurationError, Problem
 from botkit.http import Transport
 from botkit.relay.clock import Clock, SystemClock
@@ -53,7 +53,10 @@ async def connect(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             platforms[bot.id] = KorePlatform(
                 bot, transport, insecure_http=insecure_http, clock=clock or SystemClock()
             )
-            for name in bot.agents.systems:
+            for name, configured in bot.agents.systems.items():
+                if configured.type == LIVE_CHAT_TYPE and LIVE_CHAT_TYPE not in installed:
+                    # Known, and said at the start (`config/notices.py`): a hand-off to it fails, the others do not.
+                    continue
                 systems[bot.id, name] = _system(bot, name, transport, installed)
         yield Connected(platforms, systems)
 

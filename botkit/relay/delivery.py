@@ -3,27 +3,66 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import structlog
 
-from botkit.errors import CallError, LedgerClosed, Unreachable
-from botkit.handoff.effects import ExtendRequest, OutboundEffect, TypingToAgent
+from botkit.errors import CallError, LedgerClosed, NotAuthorized, RateLimited, Unreachable
+from botkit.handoff.conversation import Instant
+from botkit.handoff.effects import (
+    ClearAgentSession,
+    EndSession,
+    ExtendRequest,
+    OutboundEffect,
+    PassToBot,
+    PassToUser,
+    SendToUser,
+    SkipBotMessage,
+    TypingToAgent,
+)
 from botkit.handoff.events import Event
 from botkit.ledger.interface import Input, OutboxItem
 from botkit.relay.backoff import Backoff
 from botkit.relay.clock import Clock
-from botkit.relay.failures import what_failure_means
+from botkit.relay.failures import may_be_stale, what_failure_means
 from botkit.relay.lanes import seen_through
 from botkit.relay.metrics import Outcome, RelayMetrics
+from botkit.relay.payloads import Payloads
 from botkit.relay.peers import Peer
 from botkit.relay.perform import Performer
 from botkit.relay.submitting import Submitter
 
 _log = structlog.get_logger("botkit.relay")
 
-_TRIED_ONCE = (ExtendRequest, TypingToAgent)
-"""Late is worse than never: the next extension is due in minutes, and typing is over in seconds."""
+_CARRIES_HOOK = (PassToBot, PassToUser, SkipBotMessage)
+_ADDRESSED_BY_PAYLOAD = (SendToUser, ClearAgentSession, ExtendRequest)
+_SHOWN_TO_USER = (SendToUser, PassToUser)
+_ENDING_SECONDS = 24 * 3600.0
+"""How long the end of a session is tried: until then an agent may sit before a chat that nobody is in. It holds nothing up."""
+_EXTENSION_SECONDS = 50.0
+"""An extension is due every four minutes of a requestId's five (protocols/kore-xo-botkit.md, 4.6): so long it may be late."""
+_PAYLOAD_SECONDS = 3600.0
+"""How long what is for the user waits for the user to write again, where nothing can be shown before."""
+_READING_AT_ONCE = 16
+"""Attempts under way with a hook that was too much to be held in memory."""
+
+
+@dataclass(slots=True)
+class _Way:
+    """How far one item has come."""
+
+    failures: int = 0
+    asked: bool = False
+    """An attempt was made that somebody could have answered."""
+    payload: int = 0
+    """Hash of the payload the last attempt was addressed by. Not the payload: thousands may wait, each for an hour."""
+    stale: int | None = None
+    """Hash of the payload that was refused with the effect, whichever of the two it was meant for."""
+    rest: float | None = 0.0
+    """Seconds until the next attempt; None: until a newer payload comes."""
+    over: bool = False
 
 
 class Delivery:
@@ -33,6 +72,7 @@ class Delivery:
         self,
         *,
         performer: Performer,
+        payloads: Payloads,
         submitter: Submitter,
         peer_of: Callable[[OutboxItem], Peer],
         backoff_of: Callable[[OutboxItem], Backoff],
@@ -42,6 +82,7 @@ class Delivery:
         settled: Callable[[OutboxItem, Outcome], None],
     ) -> None:
         self._performer = performer
+        self._payloads = payloads
         self._submitter = submitter
         self._peer_of = peer_of
         self._backoff_of = backoff_of
@@ -49,6 +90,8 @@ class Delivery:
         self._chance = chance
         self._metrics = metrics
         self._settled = settled
+        self._started = clock.now()
+        self._reading = asyncio.Semaphore(_READING_AT_ONCE)
         self._resting: set[asyncio.Task[object]] = set()
         self._closing = False
 
@@ -59,39 +102,17 @@ class Delivery:
             LedgerClosed: the service is stopping; the item is tried again by the next start.
         """
         peer = self._peer_of(item)
-        failures = 0
-        while True:
-            error: CallError
-            if peer.may_try(self._clock.now()):
-                try:
-                    result = await self._attempt(item)
-                except CallError as failed:
-                    error = failed
-                    if isinstance(failed, Unreachable):
-                        peer.unreachable(self._clock.now())
-                    else:
-                        peer.reached()
-                else:
-                    peer.reached()
-                    await self._settle(item, result, "delivered")
-                    return
+        way = _Way()
+        while not way.over:
+            # What the breaker held back until patience was over is tried all the same, once: the other side may be back.
+            if peer.may_try(self._clock.now()) or (not way.asked and self._patience_over(item)):
+                await self._try(item, way, peer)
             else:
-                error = Unreachable(kind_of(item.effect), detail="nobody answers there at present")
-            failures += 1
-            wait = self._wait_after(item, error, failures)
-            if wait is None:
-                await self._fail(item, error)
-                return
-            self._metrics.effect_retried(kind_of(item.effect))
-            _log.info(
-                "effect_retry",
-                outbox_id=item.id,
-                effect=kind_of(item.effect),
-                code=error.code,
-                status=error.status,
-                failures=failures,
-            )
-            await self._rest(wait)
+                detail = "nobody answers there at present"
+                await self._failed(item, way, Unreachable(kind_of(item.effect), detail=detail))
+            if not way.over:
+                # In no frame is the error left by now: it would keep the request in memory, and with it a hook's body.
+                await self._rest(item, way)
 
     def close(self) -> None:
         """Nothing is tried again from now on: what failed is left to the next start."""
@@ -99,7 +120,22 @@ class Delivery:
         for task in self._resting:
             task.cancel()
 
-    async def _rest(self, seconds: float) -> None:
+    async def _rest(self, item: OutboxItem, way: _Way) -> None:
+        """Let time pass until the next attempt is due, or a newer payload has come."""
+        with self._at_rest():
+            if way.rest is not None:
+                await self._clock.sleep(way.rest)
+                return
+            until = Instant(self._since(item) + _PAYLOAD_SECONDS)
+            if await self._payloads.newer(item.conversation_id, than=way.stale, until=until):
+                return
+        way.over = True
+        await self._fail(
+            item, Unreachable(kind_of(item.effect), detail="the user has not written for an hour")
+        )
+
+    @contextmanager
+    def _at_rest(self) -> Iterator[None]:
         if self._closing:
             raise LedgerClosed("the service is stopping; the next start tries again")
         task = asyncio.current_task()
@@ -107,7 +143,7 @@ class Delivery:
             raise RuntimeError("deliver() runs in a task of its own")
         self._resting.add(task)
         try:
-            await self._clock.sleep(seconds)
+            yield
         finally:
             self._resting.discard(task)
 
@@ -116,10 +152,35 @@ class Delivery:
         event = await self._performer.after_failure(item, what_failure_means(item.effect, None))
         await self._settle(item, event, "broken")
 
-    async def _attempt(self, item: OutboxItem) -> Event | None:
+    async def _try(self, item: OutboxItem, way: _Way, peer: Peer) -> None:
+        try:
+            result = await self._attempt(item, way)
+        except CallError as error:
+            # A system that keeps its own pace has asked nobody.
+            if not isinstance(error, RateLimited) or error.status is not None:
+                way.asked = True
+                if isinstance(error, Unreachable):
+                    peer.unreachable(self._clock.now())
+                else:
+                    peer.reached()
+            await self._failed(item, way, error)
+            return
+        peer.reached()
+        way.over = True
+        await self._settle(item, result, "delivered")
+
+    async def _attempt(self, item: OutboxItem, way: _Way) -> Event | None:
+        hook = item.hook
+        if hook is None:
+            if isinstance(item.effect, _CARRIES_HOOK):
+                async with self._reading:
+                    return await self._performer.perform(item, await self._payloads.own(item))
+            if isinstance(item.effect, _ADDRESSED_BY_PAYLOAD):
+                hook = await self._payloads.newest(item.conversation_id)
+                way.payload = hash(hook)
         if not seen_through(item.effect):
-            return await self._performer.perform(item)
-        attempt = asyncio.ensure_future(self._performer.perform(item))
+            return await self._performer.perform(item, hook)
+        attempt = asyncio.ensure_future(self._performer.perform(item, hook))
         try:
             return await asyncio.shield(attempt)
         except asyncio.CancelledError:
@@ -128,20 +189,63 @@ class Delivery:
                 attempt.exception()  # Looked at: nobody else will.
             raise
 
-    def _wait_after(self, item: OutboxItem, error: CallError, failures: int) -> float | None:
-        if not error.retryable or isinstance(item.effect, _TRIED_ONCE):
-            return None
-        return self._backoff_of(item).next_attempt_in(
-            failures,
-            chance=self._chance(),
+    async def _failed(self, item: OutboxItem, way: _Way, error: CallError) -> None:
+        """What follows from a failure: a rest, the wait for a newer payload, or the end of it."""
+        way.failures += 1
+        if way.stale is None and may_be_stale(item.effect, error):
+            way.stale, way.rest = way.payload, None
+        else:
+            way.rest = self._rest_after(item, way, error)
+            if way.rest is None:
+                way.over = True
+                await self._fail(item, error)
+                return
+        if isinstance(error, Unreachable) and error.perhaps_done and isinstance(item.effect, _SHOWN_TO_USER):
+            self._metrics.uncertain(1)
+        self._metrics.effect_retried(kind_of(item.effect))
+        log = _log.warning if isinstance(error, NotAuthorized) and way.failures == 1 else _log.info
+        log(
+            "effect_retry",
+            outbox_id=item.id,
+            effect=kind_of(item.effect),
+            code=error.code,
+            status=error.status,
+            failures=way.failures,
+        )
+
+    def _rest_after(self, item: OutboxItem, way: _Way, error: CallError) -> float | None:
+        if not error.retryable or isinstance(item.effect, TypingToAgent):
+            return None  # Typing is over in seconds: late is worse than never.
+        backoff, chance = self._backoff(item), self._chance()
+        rest = backoff.next_attempt_in(
+            way.failures,
+            chance=chance,
             retry_after=error.retry_after,
-            since=item.created_at,
+            since=self._since(item),
             now=self._clock.now(),
         )
+        if rest is None and not way.asked:
+            return max(backoff.delay(way.failures, chance=chance), error.retry_after or 0.0)
+        return rest
+
+    def _since(self, item: OutboxItem) -> Instant:
+        """From when on patience counts: this process has not been trying for longer than it has been there."""
+        return max(item.created_at, self._started)
+
+    def _patience_over(self, item: OutboxItem) -> bool:
+        return self._clock.now() >= self._since(item) + self._backoff(item).give_up_after
+
+    def _backoff(self, item: OutboxItem) -> Backoff:
+        backoff = self._backoff_of(item)
+        if isinstance(item.effect, ExtendRequest):
+            return replace(backoff, give_up_after=min(backoff.give_up_after, _EXTENSION_SECONDS))
+        if isinstance(item.effect, EndSession):
+            return replace(backoff, give_up_after=max(backoff.give_up_after, _ENDING_SECONDS))
+        return backoff
 
     async def _fail(self, item: OutboxItem, error: CallError) -> None:
         outcome: Outcome = "gave_up" if error.retryable else "refused"
-        log = _log.info if isinstance(item.effect, _TRIED_ONCE) else _log.error
+        log = _log.info if isinstance(item.effect, TypingToAgent) else _log.error
         log(
             "effect_failed",
             outbox_id=item.id,

@@ -19,6 +19,7 @@ from botkit.relay.lanes import Lanes
 from botkit.relay.listening import Intake
 from botkit.relay.metrics import RelayMetrics
 from botkit.relay.outside import Outside
+from botkit.relay.payloads import Payloads
 from botkit.relay.peers import Peer, Peers
 from botkit.relay.perform import Performer
 from botkit.relay.polling import PollReceiver
@@ -69,15 +70,19 @@ class Engine:
             metrics=metrics,
             committed=self._receipts.promise,
         )
+        self._payloads = Payloads(ledger, clock)
         performer = Performer(
             outside=outside,
             ledger=ledger,
+            payloads=self._payloads,
             bots=settings.bots,
             clock=clock,
             reconcile=self._receivers.reconcile,
+            last_words=self._receivers.last_words,
         )
         self._delivery = Delivery(
             performer=performer,
+            payloads=self._payloads,
             submitter=self._submitter,
             peer_of=self._peer_of,
             backoff_of=lambda item: self._backoff(item.conversation_id.bot_id),
@@ -106,6 +111,7 @@ class Engine:
 
     def take(self, batch: Sequence[Committed]) -> None:
         """Act on what was committed, in commit order."""
+        awaited = self._payloads.awaited
         for committed in batch:
             if committed.duplicate:
                 continue
@@ -119,6 +125,8 @@ class Engine:
                 # Committed while this relay was starting: `resume` has found it in the ledger.
                 if item.id > self._resumed_up_to:
                     self.lanes.put(item)
+            if awaited:
+                self._payloads.committed(conversation.id)
 
     async def close(self, seconds: float) -> None:
         """Stop receiving, let attempts under way finish for `seconds`, and stop."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from botkit.errors import AccessExpired, CallError, CallRefused, ConversationClosed, NewSessionRequired
 from botkit.handoff.effects import (
     AskRouting,
+    ClearAgentSession,
     OpenAccess,
     OutboundEffect,
     SendToAgent,
@@ -52,9 +53,21 @@ def what_failure_means(effect: OutboundEffect, error: CallError | None) -> Meani
         return MessageIsRefused(effect.session_id, effect.message_id)
     if isinstance(effect, OpenAccess | StartSession | SendToAgent | AskRouting):
         return AgentsAreLost(effect.session_id, loss_of(error))
-    if isinstance(effect, SendToUser):
+    if isinstance(effect, SendToUser) and not may_be_stale(effect, error):
         return UserIsLost()
     return NothingIsLost()
+
+
+def may_be_stale(effect: OutboundEffect, error: CallError | None) -> bool:
+    """Whether only the payload's requestId may have expired, so that a newer payload may do (protocols/kore-xo-botkit.md, 4.6).
+
+    If it does not, it is the one message's fault, and the session goes on without it.
+    """
+    return (
+        isinstance(effect, SendToUser | ClearAgentSession)
+        and isinstance(error, CallRefused)
+        and error.status is not None
+    )
 
 
 def loss_of(error: CallError | None) -> str:

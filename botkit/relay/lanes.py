@@ -9,17 +9,22 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import structlog
 
 from botkit.errors import LedgerClosed
 from botkit.handoff.conversation import ConversationId
-from botkit.handoff.effects import EndSession, OutboundEffect, StartSession
+from botkit.handoff.effects import EndSession, ExtendRequest, OutboundEffect, StartSession
 from botkit.ledger.interface import OutboxItem
 from botkit.traces import where
 
 _log = structlog.get_logger("botkit.relay")
 
+MOST_HELD_BYTES = 16 * 1024 * 1024
+"""So many bytes of hooks are held for what is in lanes. The hooks of the rest stay in the ledger until their turn comes: while
+the other side is down, gigabytes may wait."""
+_EXTENDING = "extend"
 LaneKey = tuple[ConversationId, str]
 Deliver = Callable[[OutboxItem], Awaitable[None]]
 """Carries out one item, repeats it as often as it takes, and returns when its result is committed."""
@@ -44,16 +49,29 @@ class Lanes:
         self._deliver = deliver
         self._abandon = abandon
         self._lanes: dict[LaneKey, _Lane] = {}
+        self._held = 0
         self._closing = False
 
     def __len__(self) -> int:
         return len(self._lanes)
 
+    @property
+    def held_bytes(self) -> int:
+        """How many bytes of hooks are held."""
+        return self._held
+
     def put(self, item: OutboxItem) -> None:
         """Add to the end of the item's lane."""
         if self._closing:
             return  # It stands in the ledger and is resumed by the next start.
-        key = (item.conversation_id, item.lane)
+        hook, effect = item.hook, item.effect
+        if hook is not None:
+            if self._held + len(hook.body) > MOST_HELD_BYTES:
+                item = replace(item, hook=None)
+            else:
+                self._held += len(hook.body)
+        # Keeping the requestId alive is no message: while it is retried, nothing waits for it, nor it for anything.
+        key = (item.conversation_id, _EXTENDING if isinstance(effect, ExtendRequest) else item.lane)
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = _Lane()
@@ -108,9 +126,14 @@ class Lanes:
                 lane.dropping = False
             except LedgerClosed:
                 lane.waiting.clear()
-            lane.head = None
+            self._let_go(lane)
         # No await between finding the lane empty and removing it, or an item put in between would be stranded.
         del self._lanes[key]
+
+    def _let_go(self, lane: _Lane) -> None:
+        head, lane.head = lane.head, None
+        if head is not None and head.hook is not None:
+            self._held -= len(head.hook.body)
 
     def _ended(self, key: LaneKey, lane: _Lane, task: asyncio.Task[None]) -> None:
         if task.cancelled():
@@ -130,7 +153,7 @@ class Lanes:
 
     async def _recover(self, key: LaneKey, lane: _Lane, head: OutboxItem, error: BaseException) -> None:
         await self._abandon(head, error)
-        lane.head = None
+        self._let_go(lane)
         await self._run(key, lane)
 
 

@@ -30,6 +30,7 @@ process died is found in it."""
 LAST_WORDS_SECONDS = 0.3
 """What an organisation says at the end (an automated goodbye) is recorded just after the end itself
 (protocols/salesforce-miaw.md, 5). So much time it gets before the end is believed."""
+LAST_LIST_SECONDS = 3.0
 _REMEMBERED_KEYS = 32
 _MOST_HELD_NOTICES = 25
 
@@ -95,6 +96,22 @@ class Intake:
             await self._take(ends_last(merged(listed, streamed)))
             for event in listed:
                 self._listed_ms = max(self._listed_ms, event.high_water_ms)
+
+    async def last_list(self, system: AgentSystem) -> None:
+        """Read the list once, if that takes no more than seconds, and take what agents said.
+
+        Raises:
+            LedgerClosed: the service is stopping.
+        """
+        since = replace(self.access, high_water_ms=self._listed_ms)
+        try:
+            async with asyncio.timeout(LAST_LIST_SECONDS):
+                listed = (await system.fetch(self.session_id, since)).events
+        except (CallError, TimeoutError) as error:
+            code = error.code if isinstance(error, CallError) else "timeout"
+            _log.info("last_list_missing", session=self.session_id, code=code)
+            return
+        await self.take([event for event in listed if isinstance(event, AgentSaid)])
 
     async def _listed(self, system: AgentSystem, *, wait: bool) -> Sequence[FromAgents]:
         if wait:

@@ -19,6 +19,9 @@ class RelayMetrics(Protocol):
     def effect_retried(self, kind: str) -> None:
         """An attempt failed and will be repeated."""
 
+    def uncertain(self, count: int) -> None:
+        """So many deliveries to users are repeated that may have been made already."""
+
     def receivers_open(self, count: int) -> None:
         """How many agent sessions are being listened to now."""
 
@@ -36,6 +39,9 @@ class NoMetrics:
         """Nothing."""
 
     def effect_retried(self, kind: str) -> None:
+        """Nothing."""
+
+    def uncertain(self, count: int) -> None:
         """Nothing."""
 
     def receivers_open(self, count: int) -> None:

@@ -42,6 +42,7 @@ from botkit.ledger.interface import HookBody, Ledger, OutboxItem
 from botkit.relay.clock import Clock
 from botkit.relay.failures import AgentsAreLost, Meaning, MessageIsRefused, UserIsLost
 from botkit.relay.outside import Outside, Platform
+from botkit.relay.payloads import Payloads
 
 _log = structlog.get_logger("botkit.relay")
 
@@ -49,6 +50,8 @@ TRANSCRIPT_RETRY_SECONDS = 0.5
 
 Reconcile = Callable[[ConversationId, str], Awaitable[None]]
 """Reads the list of an agent session once more, so that nothing said last is lost; does nothing if it cannot."""
+LastWords = Callable[[ConversationId, EndSession, AgentSystem], Awaitable[None]]
+"""The same for a session that nobody listens to any more, because it is about to be ended on the agents' side, too."""
 
 
 class Performer:
@@ -59,18 +62,26 @@ class Performer:
         *,
         outside: Outside,
         ledger: Ledger,
+        payloads: Payloads,
         bots: Mapping[str, BotSettings],
         clock: Clock,
         reconcile: Reconcile,
+        last_words: LastWords,
     ) -> None:
         self._outside = outside
         self._ledger = ledger
+        self._payloads = payloads
+        self._last_words = last_words
         self._bots = bots
         self._clock = clock
         self._reconcile = reconcile
 
-    async def perform(self, item: OutboxItem) -> Event | None:
+    async def perform(self, item: OutboxItem, hook: HookBody | None) -> Event | None:
         """Carry out the item's effect once.
+
+        Args:
+            item: what to do.
+            hook: for an effect on the platform: the hook it passes on, or the newest payload, which addresses the user.
 
         Returns:
             The event that tells the rules of it, or None where they do not care.
@@ -85,7 +96,7 @@ class Performer:
                 | ClearAgentSession()
                 | ExtendRequest()
             ):
-                await self._tell_platform(item, effect)
+                await self._tell_platform(item, effect, hook)
                 return None
             case OpenAccess():
                 return await self._open(item, effect)
@@ -115,7 +126,9 @@ class Performer:
                     key=key_of(item), at=self._clock.now(), session_id=session_id, status=status
                 )
             case EndSession(session_id, system, access):
-                await self._system(item, system).end(session_id, access)
+                agents = self._system(item, system)
+                await self._last_words(item.conversation_id, effect, agents)
+                await agents.end(session_id, access)
                 return None
 
     async def after_failure(self, item: OutboxItem, meaning: Meaning) -> Event | None:
@@ -137,23 +150,24 @@ class Performer:
             case _:
                 return None
 
-    async def _tell_platform(self, item: OutboxItem, effect: PlatformEffect) -> None:
+    async def _tell_platform(self, item: OutboxItem, effect: PlatformEffect, hook: HookBody | None) -> None:
         platform = self._platform(item)
+        if hook is None:
+            raise CallRefused("address the user", detail="no payload of this conversation is kept any more")
         attempt_id = f"botkit-{identity(item)}"
         match effect:
             case PassToBot():
-                await platform.pass_to_bot(own_hook(item), attempt_id=attempt_id)
+                await platform.pass_to_bot(hook, attempt_id=attempt_id)
             case PassToUser():
-                await platform.pass_to_user(own_hook(item), attempt_id=attempt_id)
+                await platform.pass_to_user(hook, attempt_id=attempt_id)
             case SkipBotMessage():
-                await platform.skip_bot_message(own_hook(item), attempt_id=attempt_id)
+                await platform.skip_bot_message(hook, attempt_id=attempt_id)
             case SendToUser(content, agent_name):
-                newest = self._newest_hook(item)
-                await platform.send_to_user(newest, content, agent_name=agent_name, attempt_id=attempt_id)
+                await platform.send_to_user(hook, content, agent_name=agent_name, attempt_id=attempt_id)
             case ClearAgentSession():
-                await platform.clear_agent_session(self._newest_hook(item), attempt_id=attempt_id)
+                await platform.clear_agent_session(hook, attempt_id=attempt_id)
             case ExtendRequest():
-                await platform.extend_request(self._newest_hook(item), attempt_id=attempt_id)
+                await platform.extend_request(hook, attempt_id=attempt_id)
 
     async def _open(self, item: OutboxItem, effect: OpenAccess) -> Event:
         system = self._system(item, effect.system)
@@ -191,11 +205,12 @@ class Performer:
         self, item: OutboxItem, *, limit: int, session_id: str
     ) -> tuple[TranscriptLine, ...]:
         """Ask until there is an answer; the caller limits for how long."""
+        newest = await self._payloads.newest(item.conversation_id)
+        if newest is None:
+            raise CallRefused("get messages", detail="no payload of this conversation is kept any more")
         while True:
             try:
-                return await self._platform(item).transcript(
-                    self._newest_hook(item), limit=limit, session_id=session_id
-                )
+                return await self._platform(item).transcript(newest, limit=limit, session_id=session_id)
             except CallError as error:
                 if not error.retryable:
                     raise
@@ -212,19 +227,6 @@ class Performer:
         if system is None:
             raise CallRefused("find the agent system", detail="the configuration does not name it any more")
         return system
-
-    def _newest_hook(self, item: OutboxItem) -> HookBody:
-        newest = self._ledger.newest_hook(item.conversation_id)
-        if newest is None:
-            raise CallRefused("address the user", detail="no payload of this conversation is kept any more")
-        return newest
-
-
-def own_hook(item: OutboxItem) -> HookBody:
-    """The hook an effect came from, for those that carry one."""
-    if item.hook is None:
-        raise CallRefused("read the hook", detail="the effect was written down without its payload")
-    return item.hook
 
 
 def key_of(item: OutboxItem) -> str:

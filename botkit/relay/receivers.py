@@ -11,6 +11,7 @@ import structlog
 from botkit.agents import AgentSystem
 from botkit.errors import LedgerClosed
 from botkit.handoff.conversation import Conversation, ConversationId, Phase
+from botkit.handoff.effects import EndSession
 from botkit.handoff.events import FromAgents
 from botkit.ledger.interface import Committed
 from botkit.relay.clock import Clock
@@ -97,6 +98,13 @@ class Receivers:
         opened = self._open.get(conversation_id)
         if opened is not None and opened.intake.session_id == session_id:
             await reconcile_quietly(opened.intake, opened.system)
+
+    async def last_words(self, conversation_id: ConversationId, end: EndSession, system: AgentSystem) -> None:
+        """What an agent said just before the user ended it, and no stream or poll has brought, is in the list."""
+        intake = Intake(
+            conversation_id, end.session_id, end.access, self._submitter, self._clock, self._committed
+        )
+        await intake.last_list(system)
 
     async def close(self) -> None:
         """Stop listening to everybody."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
 
 import structlog
 
@@ -127,7 +126,9 @@ class StreamReceiver:
         return None
 
     async def _listen(self) -> None:
-        async with self._connected() as batches:
+        batches = self._system.listen(self._intake.session_id, self._intake.access)
+        try:
+            await self._connect(batches)
             async for batch in batches:
                 now = self._heard = self._clock.now()
                 events = batch.events
@@ -136,24 +137,19 @@ class StreamReceiver:
                 elif events:
                     await self._intake.take(events)
                 del batch, events  # Else they are kept for as long as the stream is silent.
-
-    @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[AsyncIterator[Batch]]:
-        """A stream whose first batch has come and been reconciled; few streams are opened at once."""
-        batches = self._system.listen(self._intake.session_id, self._intake.access)
-        try:
-            async with self._connecting:
-                first = await anext(batches, None)
-                if first is not None:
-                    self._connected_once = self._answers = True
-                    self._heard = self._clock.now()
-                    self._peer.reached()
-                    await self._reconcile(first.events)
-                del first
-            yield batches
         finally:
             if isinstance(batches, AsyncGenerator):
                 await batches.aclose()
+
+    async def _connect(self, batches: AsyncIterator[Batch]) -> None:
+        """Wait for the first batch of a new stream and reconcile it; few streams are opened at once."""
+        async with self._connecting:
+            first = await anext(batches, None)
+            if first is not None:
+                self._connected_once = self._answers = True
+                self._heard = self._clock.now()
+                self._peer.reached()
+                await self._reconcile(first.events)
 
     async def _reconcile(self, streamed: Sequence[FromAgents]) -> None:
         ending = any_end(streamed)

@@ -20,7 +20,7 @@ from botkit.traces import where
 
 _log = structlog.get_logger("botkit.relay")
 
-_LEDGER_BACKOFF = Backoff(first=0.05, slowest=5.0, give_up_after=float("inf"))
+LEDGER_BACKOFF = Backoff(first=0.05, slowest=5.0, give_up_after=float("inf"))
 
 
 class Submitter:
@@ -63,7 +63,7 @@ class Submitter:
                 return None
             failures += 1
             _log.warning("ledger_retry", code=outcome.code, failures=failures)
-            await self._clock.sleep(_LEDGER_BACKOFF.ceiling(failures))
+            await self._clock.sleep(LEDGER_BACKOFF.ceiling(failures))
 
     def _once(self, given: Input) -> asyncio.Future[Committed | BaseException]:
         waiting: asyncio.Future[Committed | BaseException] = self._loop.create_future()

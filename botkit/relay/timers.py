@@ -12,6 +12,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
+from botkit.handoff.decision import EXTEND
 from botkit.handoff.events import TimerFired
 from botkit.ledger.interface import Input, Ledger
 from botkit.relay.clock import Clock
@@ -34,12 +35,28 @@ class Timers:
         self._clock = clock
         self._firing: set[asyncio.Task[None]] = set()
 
-    def arm(self, conversation_id: ConversationId, *, session_id: str, name: str, due: Instant) -> None:
-        """Wake the session at `due`; at once if that is past. Arming the same name again moves it."""
+    def arm(
+        self,
+        conversation_id: ConversationId,
+        *,
+        session_id: str,
+        name: str,
+        due: Instant,
+        at: Instant | None = None,
+    ) -> None:
+        """Wake the session at `due`; at once if that is past. Arming the same name again moves it.
+
+        Args:
+            conversation_id: whose session it is.
+            session_id: the session.
+            name: the timer's name in the session's state.
+            due: when it is due according to the state.
+            at: when to wake the session, if not at `due`.
+        """
         self._schedule.add_job(
             self._fire,
             "date",
-            run_date=datetime.fromtimestamp(due, UTC),
+            run_date=datetime.fromtimestamp(due if at is None else at, UTC),
             args=(conversation_id, session_id, name, due),
             id=_job_id(session_id, name),
             replace_existing=True,
@@ -57,7 +74,9 @@ class Timers:
         session = conversation.session
         if session is not None:
             for timer in session.timers:
-                self.arm(conversation.id, session_id=session.id, name=timer.name, due=timer.due)
+                # How much of the requestId's time is left nobody knows: it is extended before anything else is due.
+                at = self._clock.now() if timer.name == EXTEND else None
+                self.arm(conversation.id, session_id=session.id, name=timer.name, due=timer.due, at=at)
 
     async def close(self, seconds: float) -> None:
         """Let what came due reach the ledger, for at most `seconds`; the rest is armed again by the next start."""

@@ -1,4 +1,4 @@
-"""The sandbox's two ports: Kore XO, the page and the control API on one, Salesforce on the next."""
+"""The sandbox's two ports: Kore XO, the page and the control API on one, Salesforce's MIAW and Live Chat on the next."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from pathlib import Path
 from aiohttp import web
 
 from botkit.errors import BotKitError
-from botkit.sandbox import kore, salesforce
+from botkit.sandbox import kore, live_chat, salesforce
 from botkit.sandbox.bus import Bus
+from botkit.sandbox.channels import channel_routes
 from botkit.sandbox.control import control_routes
 from botkit.sandbox.guard import guard, is_loopback
 from botkit.sandbox.page import add_page_headers, page_routes
@@ -22,10 +23,6 @@ from botkit.sandbox.wire import Wire
 
 STOP_SECONDS = 1.0
 START_SECONDS = 30.0
-
-# Live Chat's ids; that service is not emulated yet, a configuration that names it wants them all the same.
-DEPLOYMENT_ID = "572SB0000000001"
-BUTTON_ID = "573SB0000000001"
 
 
 class SandboxCannotListen(BotKitError):
@@ -69,6 +66,8 @@ class Sandbox:
         self.bus = Bus()
         self.wire = Wire(self.bus)
         self.salesforce = salesforce.SalesforceCloud(wire=self.wire, bus=self.bus)
+        # One organisation: the agents of MIAW are those of Live Chat, and have as much time for both together.
+        self.live_chat = live_chat.LiveChatCloud(wire=self.wire, bus=self.bus, organisation=self.salesforce)
         self.kore = kore.KoreCloud(
             wire=self.wire,
             bus=self.bus,
@@ -85,10 +84,11 @@ class Sandbox:
         with ExitStack() as when_failing:
             front = when_failing.enter_context(self._bind(self._port))
             back = when_failing.enter_context(self._bind(self._port + 1 if self._port else 0))
-            self.kore.base_url, self.salesforce.base_url = _url(front), _url(back)
+            self.kore.base_url = _url(front)
+            self.salesforce.base_url = self.live_chat.base_url = _url(back)
             self._addresses = self._describe()
             await self._serve(self._front(), front)
-            await self._serve(salesforce.routes(self.salesforce), back)
+            await self._serve(self._back(), back)
             when_failing.pop_all()
 
     async def stop(self) -> None:
@@ -107,6 +107,7 @@ class Sandbox:
         return {
             "kore_url": self.kore.base_url,
             "salesforce_url": self.salesforce.base_url,
+            "live_agent_url": self.live_chat.base_url,
             "page_url": f"{self.kore.base_url}/",
             "botkit_url": self.kore.botkit_url,
             "bot_id": self.kore.bot_id,
@@ -114,8 +115,8 @@ class Sandbox:
             "client_secret": self.kore.client_secret,
             "organization_id": self.salesforce.settings.organization_id,
             "developer_name": self.salesforce.settings.developer_name,
-            "deployment_id": DEPLOYMENT_ID,
-            "button_id": BUTTON_ID,
+            "deployment_id": self.live_chat.settings.deployment_id,
+            "button_id": self.live_chat.settings.buttons[0].id,
         }
 
     def _front(self) -> web.Application:
@@ -125,16 +126,25 @@ class Sandbox:
         app.add_routes(page_routes())
         app.add_routes(control_routes(self.bus, self.wire, self._state))
         app.add_routes(kore.control_routes(self.kore))
+        app.add_routes(channel_routes(self.kore))
         app.add_routes(salesforce.control_routes(self.salesforce))
+        app.add_routes(live_chat.control_routes(self.live_chat))
         app.on_response_prepare.append(add_page_headers)
         return app
 
+    def _back(self) -> web.Application:
+        """MIAW's application, with Live Chat beside it: one organisation has one host."""
+        app = salesforce.routes(self.salesforce)
+        live_chat.add_routes(app, self.live_chat)
+        return app
+
     def _state(self) -> dict[str, object]:
-        public = ("kore_url", "salesforce_url", "page_url", "botkit_url", "bot_id")
+        public = ("kore_url", "salesforce_url", "live_agent_url", "page_url", "botkit_url", "bot_id")
         return {
             "addresses": {name: self._addresses[name] for name in public},
             "kore": self.kore.snapshot(),
             "salesforce": self.salesforce.state(),
+            "live-chat": self.live_chat.state(),
         }
 
     async def _serve(self, app: web.Application, sock: socket.socket) -> None:

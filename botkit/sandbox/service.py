@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,8 +14,12 @@ from types import TracebackType
 import requests
 import yaml
 
+from botkit.errors import BotKitError
+
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
+LEAVING_SECONDS = 10.0
+"""After a kill -9 of the service, its worker sees that, and leaves the port, a moment later."""
 
 
 def write_configuration(
@@ -56,9 +61,17 @@ def write_configuration(
         },
     }
     path = folder / "botkit.yaml"
+    # The service warns of a store that was not there before; here it is meant to be new.
+    (folder / "botkit.db").touch(mode=0o600)
     path.write_text(yaml.safe_dump(server), encoding="utf-8")
     (folder / "bots" / "acme.yaml").write_text(yaml.safe_dump(bot), encoding="utf-8")
     return path
+
+
+class ServiceDidNotStart(BotKitError):
+    """The service beside the sandbox is not there; what it said itself tells why."""
+
+    code = "BK-7091"
 
 
 class Service:
@@ -66,6 +79,7 @@ class Service:
 
     def __init__(self, configuration: Path, *, port: int) -> None:
         self.configuration = configuration
+        self._port = port
         self.url = f"http://127.0.0.1:{port}"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -82,14 +96,17 @@ class Service:
         """Start it, and wait until it is ready.
 
         Raises:
-            RuntimeError: it ended, or was not ready within 30 s; its own words are on stderr.
+            ServiceDidNotStart: its port is taken, it ended, or was not ready within 30 s.
         """
+        self._look_at_the_port()
         command = [sys.executable, "-m", "botkit", "serve", "--config", str(self.configuration)]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - our own command
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
-                raise RuntimeError(f"botkit serve ended with exit code {self._process.returncode}")
+                raise ServiceDidNotStart(
+                    f"botkit serve ended at once (exit code {self._process.returncode}); its own words stand above"
+                )
             try:
                 if requests.get(f"{self.url}/readyz", timeout=1).ok:
                     return
@@ -97,7 +114,26 @@ class Service:
                 pass
             time.sleep(0.05)
         self.kill()
-        raise RuntimeError(f"botkit serve was not ready within {START_SECONDS:.0f} s")
+        raise ServiceDidNotStart(
+            f"botkit serve was not ready within {START_SECONDS:.0f} s; its own words, if any, stand above"
+        )
+
+    def _look_at_the_port(self) -> None:
+        """Whoever else listens there could be taken for the service."""
+        deadline = time.monotonic() + (LEAVING_SECONDS if self._process is not None else 0.0)
+        while not self._is_free():
+            if time.monotonic() > deadline:
+                raise ServiceDidNotStart(
+                    f"127.0.0.1 port {self._port}, which the service is to listen on, is taken; choose another --port"
+                )
+            time.sleep(0.02)
+
+    def _is_free(self) -> bool:
+        try:
+            socket.create_server(("127.0.0.1", self._port)).close()
+        except OSError:
+            return False
+        return True
 
     def stop(self) -> None:
         """Ask it to stop; kill it when it does not."""

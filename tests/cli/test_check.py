@@ -167,7 +167,7 @@ def test_a_terminal_without_utf_8_gets_question_marks() -> None:
         "from botkit.cli import main\nfrom rich.console import Console\n"
         "try: main(['--version'])\n"
         "except SystemExit: pass\n"
-        "Console(highlight=False).print('agent José — 王')\n"
+        "Console(highlight=False).print('agent Jos\\xe9 \\u2014 \\u738b')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environ, check=False)
     assert done.stderr == b""

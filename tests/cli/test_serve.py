@@ -121,7 +121,8 @@ def service(tmp_path: Path) -> Iterator[Service]:
     for process in service.processes:
         if process.poll() is None:
             process.terminate()
-        process.communicate(timeout=30)
+        if process.stdout is not None and not process.stdout.closed:
+            process.communicate(timeout=30)
 
 
 def children(pid: int) -> list[int]:
@@ -191,6 +192,53 @@ def test_connections_that_are_kept_open_do_not_keep_others_out(service: Service)
             connection.sendall(b"GET /botkit/healthz HTTP/1.1\r\nHost: here\r\n\r\n")
             assert connection.recv(100).startswith(b"HTTP/1.1 200")
         assert service.post() == 200
+
+
+def test_bodies_that_never_come_neither_stop_the_service_nor_stay(service: Service) -> None:
+    service.start()
+    head = (
+        f"POST /botkit/sdk/bots/{BOT_ID}/on_user_message HTTP/1.1\r\nHost: here\r\n"
+        f"token: {token(expires=FAR)}\r\nContent-Length: 1000\r\n\r\n"
+    )
+    with ExitStack() as open_connections:
+        stalled = []
+        for _ in range(200):
+            connection = open_connections.enter_context(
+                socket.create_connection(("127.0.0.1", service.port), 5)
+            )
+            connection.sendall(head.encode())
+            stalled.append(connection)
+        assert requests.get(f"{service.url}/healthz", timeout=2).status_code == 200
+        until(lambda: service.post() == 200, "hooks are not taken again")
+        for connection in stalled:
+            connection.settimeout(10)
+            said = connection.recv(1000)
+            assert said == b"" or said.startswith((b"HTTP/1.1 408", b"HTTP/1.1 503")), said
+    assert service.post("after", request_id=2) == 200
+
+
+def test_it_listens_only_when_it_says_so(service: Service) -> None:
+    (service.folder / "botkit.db").write_text("this is no database, but it is long enough to be one" * 100)
+    process = service.launch()
+    said, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert said == ""
+    assert "BK-3000" in errors
+    assert "Traceback" not in errors
+
+
+def test_it_says_where_the_store_is_and_warns_of_a_new_one(service: Service) -> None:
+    process = service.start()
+    store = service.folder / "botkit.db"
+    assert process.stdout is not None
+    assert process.stdout.readline() == f"The store is {store}\n"
+    process.terminate()
+    _, errors = process.communicate(timeout=30)
+    assert f"a new store: {store} did not exist" in errors
+    again = service.start()
+    again.terminate()
+    _, errors = again.communicate(timeout=30)
+    assert "a new store" not in errors
 
 
 def test_many_files_may_be_open(service: Service) -> None:

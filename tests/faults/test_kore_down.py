@@ -111,10 +111,6 @@ def test_a_call_that_kore_refuses_for_good_does_not_hold_up_what_comes_after(
     talk.talks()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="an attempt whose answer was lost is repeated (delivery.py) and the second showing is not counted",
-)
 def test_an_answer_of_kore_lost_after_the_message_was_shown_is_counted_as_uncertain(
     clouds: Clouds, kit: Kit
 ) -> None:

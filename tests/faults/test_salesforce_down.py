@@ -119,10 +119,6 @@ def test_an_answer_lost_after_the_work_was_done_repeats_nothing(
     talk.both_sides_have_everything()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="EndSession is given up like any call, give_up_after after the end: a conversation nobody is in stays open",
-)
 def test_salesforce_is_closed_however_late_it_comes_back(clouds: Clouds, kit: Kit) -> None:
     running = kit(changes={"delivery": {"give_up_after": "1s"}})
     talk = clouds.new_user()

@@ -56,6 +56,11 @@ def test_the_attributes_reach_the_start():
     assert ("Pincode", "500081") in story.of(StartSession)[0].attributes
 
 
+def test_the_attributes_are_not_carried_along_after_the_start():
+    story = Story().transfer(meta=MetaInfo(pre_chat=(("Pincode", "500081"),))).granted()
+    assert story.session.attributes == ()
+
+
 def test_access_is_granted_once():
     assert Story().transfer().granted().granted().effects == ()
 

@@ -469,6 +469,20 @@ def test_sweeping_takes_more_than_one_bite(stage: Stage) -> None:
     assert stage.ledger.sweep(Instant(2.0)) == 4500
 
 
+def test_while_much_waits_only_keys_are_swept(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botkit.ledger.committer._MOST_WHILE_SWEEPING", 0)
+    stage.submit(stage.inputs.transfers("u-ada", at=10.0))
+    stage.submit(stage.inputs.closes("u-ada", at=11.0))
+    stage.submit(Input(ADA, None, settles=tuple(item.id for item in stage.ledger.undelivered())))
+    stage.submit(stage.inputs.says("u-bob", "waits", at=100.0))
+    assert stage.ledger.sweep(Instant(50.0)) == 2
+    assert stage.conversation("u-ada") is not None
+    for item in stage.ledger.undelivered():
+        stage.submit(Input(ADA, None, settles=(item.id,)))
+    stage.ledger.sweep(Instant(50.0))
+    assert stage.conversation("u-ada") is None
+
+
 def test_session_ids_of_the_stage_are_what_the_rules_say(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada"))
     stage.submit(stage.inputs.closes("u-ada"))

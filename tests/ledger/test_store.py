@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
 from botkit.errors import LedgerError
+from botkit.handoff.conversation import Instant
 from botkit.ledger.migrations import STEPS, migrate
 from botkit.ledger.schema import metadata
-from botkit.ledger.store import Store
+from botkit.ledger.store import SWEEP_PAYLOADS, SWEEP_ROWS, Store
 
 
 def test_the_migrations_lead_to_the_schema(tmp_path: Path) -> None:
@@ -121,3 +123,26 @@ def test_a_store_of_version_one_learns_whose_its_keys_are(tmp_path: Path) -> Non
     engine.dispose()
     assert list(keys) == [session, None, None]
     assert list(sessions) == [session, None]
+
+
+def test_a_sweep_takes_small_bites(tmp_path: Path) -> None:
+    store = Store(tmp_path / "botkit.db")
+    writer = store.writer()
+    writer.execute("BEGIN")
+    for number in range(SWEEP_PAYLOADS + 7):
+        writer.execute("INSERT INTO payloads VALUES ('bot', ?, 'default', x'7b7d', 1.0)", (f"u-{number}",))
+    for number in range(SWEEP_ROWS + 5):
+        writer.execute("INSERT INTO inbox (key, at) VALUES (?, 1.0)", (f"key-{number}",))
+    writer.execute("COMMIT")
+    writer.close()
+    bites = [store.forget(Instant(2.0), []) for _ in range(3)]
+    store.close()
+    assert bites == [SWEEP_PAYLOADS + SWEEP_ROWS, 12, 0]
+
+
+def test_old_payloads_are_found_by_an_index(tmp_path: Path) -> None:
+    Store(tmp_path / "botkit.db").close()
+    connection = sqlite3.connect(tmp_path / "botkit.db")
+    plan = connection.execute("EXPLAIN QUERY PLAN SELECT bot_id FROM payloads WHERE at < 1.0").fetchall()
+    connection.close()
+    assert "payloads_at" in str(plan)

@@ -143,6 +143,9 @@ class FakeLedger:
         self.holding = False
         self.held: list[tuple[Input, Future[Committed]]] = []
         self.swept: list[Instant] = []
+        self.at_hand = True
+        self.reads: list[Any] = []
+        self.read_failures: deque[LedgerError] = deque()
         self.on_commit: Callable[[Sequence[Committed]], None] = lambda _: None
         self._ids = itertools.count(1)
 
@@ -199,7 +202,8 @@ class FakeLedger:
                 inner.append(effect)
                 continue
             now = self.clock.now() if self.clock else Instant(time.time())
-            item = OutboxItem(next(self._ids), after.id, lane(effect), effect, now, hook)
+            own = hook if getattr(effect, "carries_hook", False) else None
+            item = OutboxItem(next(self._ids), after.id, lane(effect), effect, now, own)
             items.append(item)
             self.rows[item.id] = item
         return Committed(after, tuple(items), tuple(inner))
@@ -213,8 +217,18 @@ class FakeLedger:
     def conversation(self, conversation_id: ConversationId) -> Conversation | None:
         return self.conversations.get(conversation_id)
 
+    def hook_of(self, item_id: int) -> HookBody | None:
+        self.reads.append(item_id)
+        if self.read_failures:
+            raise self.read_failures.popleft()
+        return self.rows[item_id].hook if item_id in self.rows else None
+
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
+        self.reads.append(conversation_id)
         return self.hooks.get(conversation_id)
+
+    def newest_hook_at_hand(self, conversation_id: ConversationId) -> HookBody | None:
+        return self.hooks.get(conversation_id) if self.at_hand else None
 
     def sweep(self, before: Instant) -> int:
         self.swept.append(before)
@@ -411,14 +425,18 @@ class Counted:
     done: list[tuple[str, str]] = field(default_factory=list)
     retried: list[str] = field(default_factory=list)
     open: int = 0
+    perhaps_twice: int = 0
     reconnects: int = 0
-    notes: list[str] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
 
     def effect_done(self, kind: str, outcome: str) -> None:
         self.done.append((kind, outcome))
 
     def effect_retried(self, kind: str) -> None:
         self.retried.append(kind)
+
+    def uncertain(self, count: int) -> None:
+        self.perhaps_twice += count
 
     def receivers_open(self, count: int) -> None:
         self.open = count

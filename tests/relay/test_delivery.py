@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Iterator, MutableMapping
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from botkit.errors import (
     AccessExpired,
@@ -13,15 +17,17 @@ from botkit.errors import (
     HostNotAllowed,
     LedgerError,
     NewSessionRequired,
+    NotAuthorized,
     RateLimited,
     ServerTrouble,
     Unreachable,
 )
-from botkit.handoff.conversation import Conversation, ConversationId, Phase
+from botkit.handoff.conversation import Conversation, ConversationId, Instant, Phase
 from botkit.handoff.effects import (
     AskRouting,
     ClearAgentSession,
     DropLane,
+    Effect,
     EndSession,
     ExtendRequest,
     Note,
@@ -36,6 +42,7 @@ from botkit.handoff.effects import (
 )
 from botkit.handoff.events import (
     AccessGranted,
+    AgentSaid,
     AgentsLost,
     AgentsTook,
     Content,
@@ -45,6 +52,7 @@ from botkit.handoff.events import (
     TranscriptLine,
     UserLost,
 )
+from botkit.ledger.interface import HookBody, OutboxItem
 from tests.relay.relay_doubles import (
     ACCESS,
     HOOK,
@@ -61,6 +69,12 @@ from tests.relay.relay_doubles import (
 )
 
 IDLE = Conversation(USER)
+
+
+@pytest.fixture
+def log() -> Iterator[list[MutableMapping[str, Any]]]:
+    with capture_logs() as entries:
+        yield entries
 
 
 def to_user(text: str) -> SendToUser:
@@ -204,6 +218,16 @@ async def test_before_over_is_told_the_list_is_read_for_last_words(world: World)
     assert [type(event).__name__ for event in world.ledger.events] == ["AgentSaid", "RoutingKnown"]
 
 
+async def test_a_repetition_of_what_may_have_been_shown_is_counted(world: World) -> None:
+    world.platform.answers.append(Unreachable("send", detail="reset", perhaps_done=True))
+    world.platform.answers.append(Unreachable("send", detail="refused"))
+    world.ledger.decided(conversation(), to_user("perhaps twice"))
+    await until(lambda: world.clock.sleeping == 1)
+    await world.clock.advance(20)
+    await until(lambda: not world.ledger.rows)
+    assert world.metrics.perhaps_twice == 1
+
+
 async def test_a_note_is_counted(world: World) -> None:
     world.ledger.decided(IDLE, Note("handoff_ended", "agent"))
     assert world.metrics.notes == [("handoff_ended", "agent")]
@@ -282,14 +306,57 @@ async def test_retry_after_is_obeyed(world: World) -> None:
     assert len(world.platform.calls) == 2
 
 
-@pytest.mark.parametrize("effect", [ExtendRequest(), TypingToAgent(SESSION, SYSTEM, ACCESS, True)])
-async def test_what_is_worthless_later_is_tried_once(world: World, effect: ExtendRequest) -> None:
-    world.platform.answers.append(ServerTrouble("extend", status=503))
+async def test_typing_is_tried_once(world: World) -> None:
     world.system.fails("typing", ServerTrouble("typing", status=503))
-    world.ledger.decided(conversation(), effect)
+    world.ledger.decided(conversation(), TypingToAgent(SESSION, SYSTEM, ACCESS, True))
     await until(lambda: not world.ledger.rows)
     assert world.ledger.events == []
-    assert world.metrics.done == [(type(effect).__name__, "gave_up")]
+    assert world.metrics.done == [("TypingToAgent", "gave_up")]
+
+
+async def test_an_extension_is_tried_again_while_the_request_id_may_still_be_good(world: World) -> None:
+    world.platform.answers.extend([ServerTrouble("extend", status=503)] * 3)
+    world.ledger.decided(conversation(), ExtendRequest())
+    await world.clock.advance(20)
+    assert world.metrics.done == [("ExtendRequest", "delivered")]
+
+
+async def test_an_extension_that_comes_too_late_is_left_to_the_next(world: World) -> None:
+    world.platform.answers.extend([ServerTrouble("extend", status=503)] * 1000)
+    world.ledger.decided(conversation(), ExtendRequest())
+    await world.clock.advance(49)
+    assert world.ledger.rows
+    await world.clock.advance(10)
+    assert world.metrics.done == [("ExtendRequest", "gave_up")]
+    assert world.ledger.events == []
+
+
+async def test_a_failing_extension_holds_up_nothing(world: World) -> None:
+    world.platform.answers.append(ServerTrouble("extend", status=503))
+    world.ledger.decided(conversation(), ExtendRequest(), to_user("one"))
+    await settle()
+    assert world.sent == ["extend_request", "send_to_user"]
+
+
+@pytest.mark.parametrize("effect", [PassToBot(), to_user("one"), ClearAgentSession(), ExtendRequest()])
+async def test_a_signature_that_is_not_taken_is_tried_again(world: World, effect: PassToBot) -> None:
+    world.platform.answers.extend([NotAuthorized("call", status=401)] * 5)
+    world.ledger.decided(conversation(), effect)
+    await world.clock.advance(30)
+    assert world.metrics.done == [(type(effect).__name__, "delivered")]
+
+
+async def test_giving_the_user_back_is_not_dropped_before_patience_is_over(
+    world: World, log: list[MutableMapping[str, Any]]
+) -> None:
+    world.platform.answers.extend([NotAuthorized("clear", status=403)] * 1000)
+    world.ledger.decided(IDLE, ClearAgentSession())
+    await world.clock.advance(299)
+    assert world.ledger.rows
+    await world.clock.advance(20)
+    assert world.metrics.done == [("ClearAgentSession", "gave_up")]
+    (failed,) = [entry for entry in log if entry["event"] == "effect_failed"]
+    assert (failed["log_level"], failed["code"]) == ("error", "BK-4010")
 
 
 async def test_an_effect_left_by_a_former_process_is_tried_once_more_however_old(world: World) -> None:
@@ -300,6 +367,36 @@ async def test_an_effect_left_by_a_former_process_is_tried_once_more_however_old
     world.ledger.decided(IDLE, to_user("older"))
     await until(lambda: not world.ledger.rows)
     assert len(world.platform.calls) == item_count + 1
+
+
+async def test_patience_begins_with_the_process(world: World) -> None:
+    world.ledger.decided(IDLE, to_user("old"))
+    await until(lambda: not world.ledger.rows)
+    old = OutboxItem(50, USER, "user", to_user("from before"), Instant(START - 100_000))
+    world.ledger.rows[50] = old
+    world.platform.answers.extend([ServerTrouble("send", status=503)] * 8)
+    world.engine.lanes.put(old)
+    await world.clock.advance(200)
+    assert world.platform.calls[-1].about == "from before"
+    assert ("SendToUser", "gave_up") not in world.metrics.done
+    assert not world.ledger.rows
+
+
+async def test_nothing_is_given_up_that_was_never_really_tried(world: World) -> None:
+    world.platform.answers.extend([Unreachable("send")] * 100_000)
+    people = [ConversationId("st-1", f"u-{number}") for number in range(300)]
+    for one in people:
+        world.ledger.decided(Conversation(one), PassToBot())
+    await world.clock.advance(400)
+    assert not world.ledger.rows
+    assert len({call.attempt_id for call in world.platform.calls}) == 300
+
+
+async def test_our_own_pace_is_no_attempt_and_no_reason_to_give_up(world: World) -> None:
+    world.system.fails("send", *[RateLimited("send message", retry_after=55.0)] * 10)
+    world.ledger.decided(conversation(), to_agent(1))
+    await world.clock.advance(700)
+    assert [type(event) for event in world.ledger.events] == [AgentsTook]
 
 
 async def test_while_the_platform_is_down_lanes_do_not_all_knock(world: World) -> None:
@@ -335,7 +432,7 @@ async def test_a_result_the_rules_choke_on_still_frees_the_lane(world: World) ->
 # --- failures for good ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("effect", [PassToBot(), PassToUser(), SkipBotMessage(), ClearAgentSession()])
+@pytest.mark.parametrize("effect", [PassToBot(), PassToUser(), SkipBotMessage()])
 async def test_a_refused_message_is_dropped_and_the_next_one_goes(world: World, effect: PassToBot) -> None:
     world.platform.answers.append(CallRefused("pass", status=400))
     world.ledger.decided(IDLE, effect, to_user("next"))
@@ -358,7 +455,7 @@ async def test_a_message_to_the_user_that_cannot_be_shown_ends_the_session(world
 
 
 async def test_without_a_session_nobody_is_lost(world: World) -> None:
-    world.platform.answers.append(CallRefused("send", status=404))
+    world.ledger.hooks.clear()
     world.ledger.decided(IDLE, to_user("closing words"))
     await until(lambda: not world.ledger.rows)
     assert world.ledger.events == []
@@ -441,6 +538,177 @@ async def test_the_key_of_a_result_is_the_effects_own(world: World) -> None:
     assert all(key.startswith("effect/") for key in keys)
 
 
+# --- a payload that cannot be answered any more ------------------------------------------------------------------
+
+NEWER = HookBody(b'{"message":"newer"}')
+EXPIRED = CallRefused("send to user", status=404)
+
+
+def writes(world: World, *effects: Effect, after: Conversation | None = None) -> None:
+    """The user's message is committed, and its payload is the newest."""
+    world.ledger.hooks[USER] = NEWER
+    world.ledger.decided(after or conversation(), *effects, hook=NEWER)
+
+
+async def test_words_nobody_can_be_shown_wait_for_the_users_next_message_and_keep_their_order(
+    world: World,
+) -> None:
+    world.platform.answers.append(EXPIRED)
+    world.ledger.decided(conversation(), to_user("one"), to_user("two"))
+    await world.clock.advance(1000)
+    assert [call.about for call in world.platform.calls] == ["one"]
+    writes(world, to_user("three"))
+    await until(lambda: not world.ledger.rows)
+    assert [call.about for call in world.platform.calls] == ["one", "one", "two", "three"]
+    assert world.ledger.events == []
+
+
+async def test_what_the_user_writes_is_not_held_up_on_its_way_to_the_agent(world: World) -> None:
+    world.platform.answers.append(EXPIRED)
+    world.ledger.decided(conversation(), to_user("one"))
+    await settle()
+    writes(world, to_agent(1))
+    await until(lambda: not world.ledger.rows)
+    assert world.system.said("send") == [("m-1", "text 1")]
+    assert [call.about for call in world.platform.calls] == ["one", "one"]
+
+
+async def test_a_commit_that_brings_no_newer_payload_wakes_nobody(world: World) -> None:
+    world.platform.answers.append(EXPIRED)
+    world.ledger.decided(conversation(), to_user("one"))
+    await settle()
+    world.ledger.decided(conversation(), to_user("two"))
+    await settle()
+    assert len(world.platform.calls) == 1
+
+
+async def test_a_newer_payload_that_is_there_already_is_used_at_once(world: World) -> None:
+    gate = world.platform.gate = asyncio.Event()
+    world.platform.answers.append(EXPIRED)
+    world.ledger.decided(conversation(), to_user("one"))
+    await settle()
+    world.ledger.hooks[USER] = NEWER
+    gate.set()
+    await until(lambda: not world.ledger.rows)
+    assert world.metrics.done == [("SendToUser", "delivered")]
+
+
+@pytest.mark.parametrize("effect", [to_user("one"), ClearAgentSession()])
+async def test_what_two_payloads_cannot_bring_is_dropped_and_the_session_goes_on(
+    world: World, effect: SendToUser, log: list[MutableMapping[str, Any]]
+) -> None:
+    world.platform.answers.extend([EXPIRED, CallRefused("send to user", status=400)])
+    world.ledger.decided(conversation(), effect, to_user("next"))
+    await settle()
+    writes(world)
+    await until(lambda: not world.ledger.rows)
+    assert world.platform.calls[-1].about == "next"
+    assert world.metrics.done == [(type(effect).__name__, "refused"), ("SendToUser", "delivered")]
+    assert [entry["log_level"] for entry in log if entry["event"] == "effect_failed"] == ["error"]
+    assert world.ledger.events == []
+
+
+async def test_a_user_who_does_not_write_for_an_hour_is_lost(world: World) -> None:
+    world.platform.answers.append(EXPIRED)
+    world.ledger.decided(conversation(), to_user("one"))
+    await world.clock.advance(3599)
+    assert world.ledger.events == []
+    await world.clock.advance(2)
+    (lost,) = world.ledger.events
+    assert isinstance(lost, UserLost)
+    assert world.metrics.done == [("SendToUser", "gave_up")]
+
+
+async def test_a_message_to_the_bot_waits_behind_the_hand_back_only_until_it_is_there_itself(
+    world: World,
+) -> None:
+    world.platform.answers.append(EXPIRED)
+    world.ledger.decided(IDLE, ClearAgentSession())
+    await settle()
+    writes(world, PassToBot(), after=IDLE)
+    await until(lambda: not world.ledger.rows)
+    assert world.sent == ["clear_agent_session", "clear_agent_session", "pass_to_bot"]
+
+
+async def test_a_platform_that_is_down_when_the_newer_payload_comes_is_tried_again(world: World) -> None:
+    world.platform.answers.extend([EXPIRED, ServerTrouble("send", status=503), Unreachable("send")])
+    world.ledger.decided(conversation(), to_user("one"))
+    await settle()
+    writes(world)
+    await world.clock.advance(20)
+    assert world.metrics.done == [("SendToUser", "delivered")]
+
+
+# --- hooks that are not held in memory -----------------------------------------------------------------------------
+
+
+async def test_what_waits_beyond_a_few_megabytes_is_read_when_its_turn_comes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botkit.relay.lanes.MOST_HELD_BYTES", 250)
+    gate = world.platform.gate = asyncio.Event()
+    for number in range(5):
+        world.ledger.decided(IDLE, PassToBot(), hook=HookBody(bytes([number]) * 100))
+    await settle()
+    assert world.engine.lanes.held_bytes == 200
+    gate.set()
+    await until(lambda: not world.ledger.rows)
+    assert [call.about.body[0] for call in world.platform.calls] == [0, 1, 2, 3, 4]
+    assert world.ledger.reads == [3, 4, 5]
+    await settle()
+    assert world.engine.lanes.held_bytes == 0
+
+
+async def test_a_payload_that_is_not_in_memory_is_read_off_the_loop(world: World) -> None:
+    world.ledger.at_hand = False
+    here = threading.get_ident()
+    read_in: list[int] = []
+    monkey = world.ledger.newest_hook
+    world.ledger.newest_hook = lambda one: read_in.append(threading.get_ident()) or monkey(one)  # type: ignore[method-assign,func-returns-value]
+    world.ledger.decided(IDLE, to_user("one"))
+    await until(lambda: not world.ledger.rows)
+    assert len(read_in) == 1
+    assert here not in read_in
+
+
+async def test_a_store_that_cannot_be_read_does_not_lose_what_waits(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botkit.relay.lanes.MOST_HELD_BYTES", 0)
+    world.ledger.read_failures.append(LedgerError("locked"))
+    world.ledger.decided(IDLE, PassToBot())
+    await until(lambda: world.clock.sleeping == 1)
+    await world.clock.advance(1)
+    await until(lambda: not world.ledger.rows)
+    assert world.metrics.done == [("PassToBot", "delivered")]
+
+
+# --- last words ----------------------------------------------------------------------------------------------------
+
+
+async def test_before_the_agents_side_is_told_of_the_end_the_list_is_read(world: World) -> None:
+    world.system.listed = [said("e1", "your number is 4711")]
+    world.ledger.decided(IDLE, END_SESSION)
+    await until(lambda: not world.ledger.rows)
+    (words,) = world.ledger.events
+    assert isinstance(words, AgentSaid)
+    assert [call.what for call in world.system.calls] == ["fetch", "end"]
+
+
+async def test_a_list_that_fails_or_hangs_does_not_keep_the_end_from_going_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botkit.relay.listening.LAST_LIST_SECONDS", 0.02)
+    world.system.fails("fetch", ConversationClosed("list", status=404))
+    world.ledger.decided(IDLE, END_SESSION)
+    await until(lambda: not world.ledger.rows)
+    world.system.gates["fetch"] = asyncio.Event()
+    world.ledger.decided(IDLE, END_SESSION)
+    await until(lambda: not world.ledger.rows)
+    assert len(world.system.said("end")) == 2
+    assert world.ledger.events == []
+
+
 # --- dropping a lane ---------------------------------------------------------------------------------------------
 
 
@@ -509,7 +777,7 @@ async def test_what_the_user_was_shown_is_acknowledged_in_one_call(world: World)
 
 
 async def test_what_the_user_was_not_shown_is_not_acknowledged(world: World) -> None:
-    world.platform.answers.append(CallRefused("send", status=400))
+    world.ledger.hooks.clear()
     world.ledger.rule = lambda before, event: (
         (before, (to_user(event.content.text),)) if hasattr(event, "content") else (before, ())
     )

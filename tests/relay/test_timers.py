@@ -69,11 +69,18 @@ async def test_timers_of_different_names_do_not_move_each_other(world: World) ->
 
 async def test_timers_left_by_a_former_process_are_armed_again(world: World) -> None:
     world.ledger.conversations[conversation().id] = conversation(
-        timers=(Timer("accept", LONG_AGO), Timer("extend", FAR_AWAY))
+        timers=(Timer("accept", LONG_AGO), Timer("expiry", FAR_AWAY))
     )
     world.engine.resume()
     await until(lambda: [event.name for event in fired(world)] == ["accept"])
-    assert set(armed(world)) == {"extend"}
+    assert set(armed(world)) == {"expiry"}
+
+
+async def test_after_a_start_the_request_id_is_extended_at_once(world: World) -> None:
+    world.ledger.conversations[conversation().id] = conversation(timers=(Timer("extend", FAR_AWAY),))
+    world.engine.resume()
+    await until(lambda: len(fired(world)) == 1)
+    assert (fired(world)[0].name, fired(world)[0].due) == ("extend", FAR_AWAY)
 
 
 async def test_a_timer_is_not_lost_because_the_store_is_in_trouble(world: World) -> None:

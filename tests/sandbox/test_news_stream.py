@@ -76,6 +76,32 @@ async def test_the_stream_begins_with_a_snapshot_and_goes_on_with_the_news(
         assert await next_event(stream) == ("wire", after.summary())
 
 
+def poll(wire: Wire, reply: str, *, status: int = 200) -> WireEntry:
+    return wire.record(
+        source="botkit", target="salesforce", label="Messages", status=status, response_body=reply
+    )
+
+
+async def test_a_long_polls_row_says_what_the_poll_brought(client: Client, wire: Wire) -> None:
+    reply = {"messages": [{"type": "ChatEstablished", "message": {}}, {"type": "ChatMessage"}], "sequence": 1}
+    kept = poll(wire, json.dumps(reply))
+    brought = {"brought": ["ChatEstablished", "ChatMessage"]}
+    async with client.get("/sandbox/events") as stream:
+        _, snapshot = await next_event(stream)
+        assert snapshot["wire"] == [kept.summary() | brought]
+        news = poll(wire, json.dumps(reply))
+        assert await next_event(stream) == ("wire", news.summary() | brought)
+
+
+@pytest.mark.parametrize("reply", ["", "OK", '{"messages": [{"ty', '{"messages": []}', '{"messages": "x"}'])
+async def test_a_long_poll_whose_reply_says_nothing_is_an_ordinary_row(
+    client: Client, wire: Wire, reply: str
+) -> None:
+    kept = poll(wire, reply, status=204)
+    async with client.get("/sandbox/state") as answer:
+        assert (await answer.json())["wire"] == [kept.summary()]
+
+
 async def test_a_quiet_stream_shows_that_it_lives(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "HEARTBEAT_SECONDS", 0.01)
     async with client.get("/sandbox/events") as stream, asyncio.timeout(5):

@@ -14,6 +14,7 @@ from botkit.sandbox.server import Sandbox, SandboxCannotListen, running_sandbox
 CONTRACT = {
     "kore_url",
     "salesforce_url",
+    "live_agent_url",
     "page_url",
     "bot_id",
     "client_id",
@@ -57,7 +58,13 @@ def test_salesforce_answers_on_the_second_port_at_the_real_hosts_paths(addresses
 
 
 def test_salesforces_port_has_no_control_api(addresses: Mapping[str, str]) -> None:
-    for path in ("/sandbox/state", "/sandbox/salesforce/state", "/sandbox/kore/state", "/"):
+    for path in (
+        "/sandbox/state",
+        "/sandbox/salesforce/state",
+        "/sandbox/live-chat/state",
+        "/sandbox/kore/state",
+        "/",
+    ):
         assert requests.get(addresses["salesforce_url"] + path, timeout=5).status_code == 404
 
 
@@ -148,3 +155,27 @@ async def test_it_also_runs_on_the_callers_own_loop() -> None:
         assert sandbox.addresses()["page_url"] == sandbox.addresses()["kore_url"] + "/"
     finally:
         await sandbox.stop()
+
+
+def test_live_chat_answers_beside_miaw_with_the_ids_it_is_said_to_have(addresses: Mapping[str, str]) -> None:
+    version = {"X-LIVEAGENT-API-VERSION": "58"}
+    wanted = {
+        "org_id": addresses["organization_id"],
+        "deployment_id": addresses["deployment_id"],
+        "Availability.ids": addresses["button_id"],
+    }
+    url = f"{addresses['live_agent_url']}/chat/rest/Visitor/Availability"
+    answer = requests.get(url, params=wanted, headers=version, timeout=5)
+    (result,) = answer.json()["messages"][0]["message"]["results"]
+    assert result == {"id": addresses["button_id"], "isAvailable": True}
+    assert (addresses["deployment_id"], addresses["button_id"]) == ("572SB0000000001", "573SB0000000001")
+
+
+def test_both_agent_systems_have_the_same_agents_and_stand_side_by_side_in_the_state(
+    addresses: Mapping[str, str],
+) -> None:
+    state = requests.get(f"{addresses['kore_url']}/sandbox/state", timeout=5).json()
+    assert state["live-chat"]["agents"] == state["salesforce"]["agents"]
+    assert state["addresses"]["live_agent_url"] == addresses["live_agent_url"]
+    own = requests.get(f"{addresses['kore_url']}/sandbox/live-chat/state", timeout=5).json()
+    assert own == state["live-chat"]

@@ -6,8 +6,6 @@ What they do returns at once, as in life; what they are to see is waited for, ne
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -16,20 +14,16 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import yaml
-from flask import Flask
-from werkzeug.serving import WSGIRequestHandler, make_server
 
-from botkit.app import BotKit
-from botkit.config.load import load
 from botkit.sandbox.kore.faults import Fault as KoreFault
 from botkit.sandbox.kore.settings import SUBSCRIPTIONS
 from botkit.sandbox.kore.users import Attachment, ChatMessage, User
 from botkit.sandbox.salesforce.faults import Fault as SalesforceFault
 from botkit.sandbox.salesforce.state import Conversation
 from botkit.sandbox.salesforce.transcripts import transcript_item
-from botkit.sandbox.server import Sandbox
 from botkit.sandbox.service import write_configuration
 from botkit.sandbox.wire import WireEntry
+from tests.scenarios.clouds import Clouds, Service
 
 DEADLINE_SECONDS = 10.0
 JANE, OMAR, MEI = "Jane Doe", "Omar Haddad", "Mei Tanaka"
@@ -45,74 +39,6 @@ def until(seen: Callable[[], T], what: str = "", *, seconds: float = DEADLINE_SE
         assert time.monotonic() < deadline, f"waited in vain {what or f'for {seen}'}"
         time.sleep(0.005)
     return found
-
-
-class Clouds:
-    """The sandbox on a loop in a thread. Its objects are touched on that loop only, through `do`."""
-
-    def __init__(self, bot_folder: Path) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="clouds", daemon=True)
-        self._thread.start()
-        self.sandbox = Sandbox(0, bot_folder=bot_folder)
-        asyncio.run_coroutine_threadsafe(self.sandbox.start(), self._loop).result(30)
-        self.kore, self.salesforce, self.wire = self.sandbox.kore, self.sandbox.salesforce, self.sandbox.wire
-        self._as_usual = self.kore.core.settings, self.salesforce.settings
-
-    def do(self, action: Callable[..., T], *arguments: Any, **named: Any) -> T:
-        """Call `action` on the clouds' loop and wait for its result."""
-
-        async def run() -> T:
-            return action(*arguments, **named)
-
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(30)
-
-    def calm(self) -> None:
-        """Nothing goes wrong or is unusual any more."""
-        self.kore.core.settings, self.salesforce.settings = self._as_usual
-        self.do(self.kore.set_faults, [])
-        self.do(self.salesforce.faults.clear)
-
-    def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(30)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(30)
-        self._loop.close()
-
-    async def _stop(self) -> None:
-        await self.sandbox.stop()
-        rest = asyncio.all_tasks() - {asyncio.current_task()}  # such as answers that a fault has silenced
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
-
-
-class _Quiet(WSGIRequestHandler):
-    """No line per request on stderr."""
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None: ...
-
-
-class Service:
-    """The real `BotKit` of a configuration, in this process, behind a WSGI server on a free port."""
-
-    def __init__(self, configuration: Path) -> None:
-        self.kit = BotKit(load(configuration))
-        app = Flask("scenarios")
-        self.kit.init_app(app)
-        self._server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-        self._thread.start()
-        self.kit.start()
-        self.url = f"http://127.0.0.1:{self._server.port}{self.kit.settings.server.prefix}"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join(30)
-        self._server.server_close()
-        self.kit.close()
 
 
 @dataclass

@@ -7,9 +7,13 @@ from collections.abc import Callable
 from sqlalchemy import Connection, inspect, text
 
 from botkit.errors import LedgerError
-from botkit.ledger.migrations import m0001_first, m0002_sessions
+from botkit.ledger.migrations import m0001_first, m0002_sessions, m0003_sweeping
 
-STEPS: tuple[Callable[[Connection], None], ...] = (m0001_first.upgrade, m0002_sessions.upgrade)
+STEPS: tuple[Callable[[Connection], None], ...] = (
+    m0001_first.upgrade,
+    m0002_sessions.upgrade,
+    m0003_sweeping.upgrade,
+)
 """Step n brings version n - 1 to version n. A released step is never changed; a new one is added."""
 
 

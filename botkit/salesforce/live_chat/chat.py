@@ -92,6 +92,11 @@ class Chat:
             self.position.base or self.credentials.base,
         )
 
+    @property
+    def known(self) -> bool:
+        """Whether the position is to be trusted: a listener brought it, or the chat began in this process."""
+        return self._attached or self._complete
+
     def attach(self, stored: Position) -> None:
         """Somebody listens, and has taken everything up to `stored`.
 
@@ -128,10 +133,11 @@ class Chat:
         """Another server answers for the chat (2.19)."""
         self.position = msgspec.structs.replace(self.position, base=base)
 
-    def interrupt_poll(self) -> None:
-        """The poll under way leads to a server that is gone."""
-        if self.poll is not None:
-            self.poll.cancel()
+    async def interrupt_poll(self) -> None:
+        """Give up the poll under way: it leads to a server that is gone, or nobody waits for it any more."""
+        if (poll := self.poll) is not None:
+            poll.cancel()
+            await asyncio.wait({poll})
 
     # --- what was said by the user, to know after a reconnection what the server has ---
 

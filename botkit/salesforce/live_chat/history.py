@@ -62,11 +62,6 @@ def unseen(lines: Sequence[Line], *, sayings: Sequence[str], said: int) -> tuple
     return tuple(line for line in lines if line.number > last)
 
 
-def last_of_user(lines: Sequence[Line]) -> str:
-    """What the user said last, as far as the server knows."""
-    return next((line.text for line in reversed(lines) if line.kind == CHASITOR), "")
-
-
 def _read(told: Sequence[str], sayings: Sequence[str], said: int) -> int:
     """How many of what is told were read."""
     best = (0, False, 0)

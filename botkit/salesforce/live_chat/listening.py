@@ -97,7 +97,7 @@ class Listener:
                 reply: Reply | None = chat.unread[0]
             else:
                 affinity = chat.session.affinity
-                poll = self._start(chat)
+                poll = await self._start(chat)
                 try:
                     if not standing:
                         await asyncio.wait({poll}, timeout=STANDS_SECONDS)
@@ -146,8 +146,8 @@ class Listener:
                 yield Batch((self._nobody_answers(chat),))
                 raise ConversationClosed("poll for messages", detail="the chat request was not answered")
 
-    def _start(self, chat: Chat) -> asyncio.Task[Reply | None]:
-        chat.interrupt_poll()  # Of a listener that was given up a moment ago: one poll at a time (3.7).
+    async def _start(self, chat: Chat) -> asyncio.Task[Reply | None]:
+        await chat.interrupt_poll()  # Of a listener that was given up a moment ago: one poll at a time (3.7).
         chat.poll = asyncio.create_task(self._poller.poll(chat))
         return chat.poll
 

@@ -62,8 +62,6 @@ def read_events(
     (it came in while the chat was being reconnected) teaches what it says and moves no numbers.
     """
     current = reply.era == position.era
-    if current and reply.offset:
-        position = replace(position, offset=reply.offset)
     events: list[FromAgents] = []
     first = reply.sequence - len(reply.messages) + 1
     for index, (kind, message) in enumerate(reply.messages, start=first):
@@ -75,7 +73,11 @@ def read_events(
             reader(reading, message)
         else:
             _log.info("unknown_message_type", session=session_id, type=_NOT_A_NAME.sub("?", kind)[:64])
-        position = replace(reading.position, ack=index) if current else reading.position
+        position = reading.position
+        if current:
+            # The offset is the whole reply's: after a reconnection nothing before it is told again.
+            done = index == reply.sequence and reply.offset > 0
+            position = replace(position, ack=index, offset=reply.offset if done else position.offset)
         events.extend(reading.finished(position))
     return tuple(events), position
 
@@ -196,6 +198,10 @@ def _session_data(reading: Reading, message: Members) -> None:
         if line.kind == history.TRANSFERRED and line.name:
             _replaced(reading, Present(line.name, line.name))
         elif line.kind == history.AGENT and line.text:
+            _return(reading, subject="", name=line.name)
+            if reading.host is None and line.name:
+                # The acceptance was lost with the old server.
+                reading.joined(Present(line.name, line.name))
             reading.said(read_words(line.text), line.name, part=f"s{line.number}")
 
 

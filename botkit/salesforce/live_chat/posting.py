@@ -17,6 +17,8 @@ SPACING_SECONDS = 0.015
 HELD_SECONDS = 45.0
 """How long a request waits for the chat's reconnection before it is given back, to be tried again later."""
 _MOST_ATTEMPTS = 4
+_LOOKS = 20
+_LOOK_SECONDS = 0.1
 
 Build = Callable[[Session, int | None], Request]
 """Makes the request for the way to the chat at present, and its number."""
@@ -82,6 +84,7 @@ class Poster:
             chat.accepted(text)
 
     async def _post(self, chat: Chat, key: str, build: Build, *, once: bool = False) -> None:
+        await self._await_listener(chat)
         for _ in range(_MOST_ATTEMPTS):
             if chat.link is not Link.UP:
                 await self._restore(chat)
@@ -107,6 +110,17 @@ class Poster:
                 chat.sequence.accepted()
                 return
         raise ServerTrouble("send to the chat", detail="the chat's server does not come to rest")
+
+    async def _await_listener(self, chat: Chat) -> None:
+        """Let a listener come first, after a restart.
+
+        The effect that is sent may know an old way to the chat only, and a wrong affinity may be answered like a session
+        that is over (3.10). A chat that has ended here already has no listener, hence the limit.
+        """
+        for _ in range(_LOOKS):
+            if chat.known:
+                return
+            await self._sleep(_LOOK_SECONDS)
 
     async def _restore(self, chat: Chat, *, lost: str = "") -> None:
         try:

@@ -55,7 +55,7 @@ class Recovery:
                 chat.link = Link.LOST
             if chat.link is Link.UP:
                 return
-            chat.interrupt_poll()
+            await chat.interrupt_poll()
             if chat.link is Link.LOST and not await self._reconnect(chat):
                 return
             await self._resume(chat)

@@ -91,11 +91,16 @@ class Chatting(Requesting):
 
         self.post(caller, sequence, Action(bodies.MultiNoun, do_all), batch)
 
-    def resync_state(self, session: Session, body: bodies.ResyncState) -> None:
-        """ChasitorResyncState (2.13): the last step of a reconnection, without a sequence number."""
+    def resync_state(self, session: Session, sequence: int | None, body: bodies.ResyncState) -> None:
+        """ChasitorResyncState (2.13), the last step of a reconnection.
+
+        It has no sequence number; a client that counts it all the same goes on from there.
+        """
         if not same_id(body.organization_id, self.settings.organization_id):
             raise Refusal(400, "Bad Request: no such organization")
         session.resyncing = False
+        if sequence is not None and sequence == session.last_sequence + 1:
+            session.last_sequence = sequence
 
     # --- the nouns ---------------------------------------------------------------------------------------------
 
@@ -178,8 +183,8 @@ class Chatting(Requesting):
         return chat
 
     def _is_repeated(self, session: Session, sequence: int) -> bool:
-        last = session.last_sequence
-        if not self.settings.check_sequence or sequence == last + 1:
+        last, slack = session.last_sequence, self.settings.sequence_slack
+        if not self.settings.check_sequence or last < sequence <= last + 1 + slack:
             return False
         if sequence == last and last > 0 and self.settings.same_sequence == "duplicate":
             return True

@@ -73,6 +73,7 @@ class Edge:
             return response
         headers = response.headers
         headers["Access-Control-Allow-Origin"] = origin
+        headers["Access-Control-Allow-Credentials"] = "true"  # a public client asks with credentials included
         headers["Vary"] = "Origin"
         if request.method == "OPTIONS":
             headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE, OPTIONS"

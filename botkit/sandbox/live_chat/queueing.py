@@ -58,7 +58,8 @@ class Queueing(CloudCore):
             button_id = chat.route.button.id if chat.route.button is not None else ""
             position = before[button_id]
             before[button_id] += 1
-            if chat.queue_updates and chat.last_position != position:
+            told = chat.queue_updates and chat.waits != "takeover"  # who had an agent hears of no queue
+            if told and chat.last_position != position:
                 chat.last_position = position
                 wait = self.wait_left(chat)
                 self.send(

@@ -178,7 +178,8 @@ class LiveChatApi:
         session = self._cloud.known(request.headers.get(KEY))
         offset = _number(request.query.get("ReconnectSession.offset") or None, "offset")
         message = self._cloud.reconnect(session, offset)
-        return json_answer({"messages": [{"type": "ReconnectSession", "message": message}]})
+        beside = message if self._cloud.settings.token_beside_message else {}
+        return json_answer({"messages": [{**beside, "type": "ReconnectSession", "message": message}]})
 
     async def _resync_session(self, request: web.Request) -> web.Response:
         _version(request)
@@ -203,8 +204,8 @@ class LiveChatApi:
         return post
 
     async def _resync_state(self, request: web.Request) -> web.Response:
-        caller = self._caller(request)
-        self._cloud.resync_state(caller.session, parse(await request.read(), bodies.ResyncState))
+        caller, sequence = self._caller(request), _sequence(request)
+        self._cloud.resync_state(caller.session, sequence, parse(await request.read(), bodies.ResyncState))
         return self._ok()
 
     # --- Visitor -----------------------------------------------------------------------------------------------

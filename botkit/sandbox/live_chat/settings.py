@@ -63,15 +63,17 @@ class LiveChatSandboxSettings:
     post_status: Literal[200, 202] = 200
     max_sessions: int = 11_000
     # polling and sequence numbers (3)
-    poll_hold_seconds: float = 30
+    poll_hold_seconds: float = 29
     duplicate_poll: Literal["refuse", "end"] = "refuse"
     ack_ahead: Literal["clamp", "refuse"] = "clamp"
     check_sequence: bool = True
+    sequence_slack: int = 0
     same_sequence: Literal["duplicate", "refuse"] = "duplicate"
     poll_after_client_end: Literal["deliver", "hang"] = "deliver"
     # recovery (2.11 to 2.13, 3.9)
     reconnect_without_503: Literal[405, 200] = 405
     reset_sequence_said: bool = True
+    token_beside_message: bool = True
     reconnect_sequence: Literal["fresh", "continue"] = "fresh"
     carry_pending: bool = True
     resync_required: bool = False

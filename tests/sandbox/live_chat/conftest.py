@@ -232,6 +232,7 @@ async def make_service() -> AsyncIterator[MakeService]:
     """Starts emulated deployments: `await make_service(sneak_peek=True)`. Polls are held for a tenth of a second."""
     made: list[Service] = []
     http = aiohttp.ClientSession()
+    http._retry_connection = False  # or a GET whose connection breaks is silently sent again
 
     async def make(*, wire: Wire | None = None, organisation: Any = None, **switches: Any) -> Service:
         clock = Clock()

@@ -129,6 +129,7 @@ async def test_a_browser_may_read_answers_and_errors(service):
     for path in ("/System/SessionId", "/System/Messages?ack=-1"):
         answer = await service.visitor().call("GET", path, headers={"Origin": "https://shop.example"})
         assert answer.headers["Access-Control-Allow-Origin"] == "https://shop.example"
+        assert answer.headers["Access-Control-Allow-Credentials"] == "true"
 
 
 async def test_origins_can_be_limited(make_service):

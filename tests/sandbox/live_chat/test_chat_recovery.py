@@ -228,6 +228,25 @@ async def test_the_word_of_the_reset_can_be_missing_as_in_the_guides_sample(make
     assert message == {"affinityToken": visitor.affinity}
 
 
+async def test_a_client_that_counts_the_last_step_goes_on_from_there(service):
+    visitor = await service.chatting()
+    service.inject("pod-restart")
+    await visitor.reconnect()
+    body = {"organizationId": service.cloud.settings.organization_id}
+    assert (await visitor.post("ChasitorResyncState", body, sequence=1)).status == 200
+    assert (await visitor.post("ChatMessage", {"text": "x"}, sequence=2)).status == 200
+
+
+@pytest.mark.parametrize("beside", [True, False])
+async def test_the_new_token_stands_beside_the_message_too_unless_switched_off(make_service, beside):
+    service = await make_service(token_beside_message=beside)
+    visitor = await service.chatting()
+    service.inject("pod-restart")
+    (item,) = (await visitor.reconnect()).json["messages"]
+    assert item["message"]["affinityToken"] == visitor.affinity
+    assert ("affinityToken" in item) is beside
+
+
 async def test_numbers_can_go_on_after_a_reconnection(make_service):
     service = await make_service(reconnect_sequence="continue")
     visitor = await service.chatting()

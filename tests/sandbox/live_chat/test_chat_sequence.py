@@ -93,6 +93,13 @@ async def test_numbers_can_be_left_unchecked(make_service):
     assert (await visitor.post("ChatMessage", {"text": "x"}, sequence=99)).status == 200
 
 
+async def test_a_repair_that_comes_one_too_high_works_with_slack(make_service):
+    service = await make_service(sequence_slack=1)
+    visitor = await service.requested()
+    assert (await visitor.post("ChatMessage", {"text": "x"}, sequence=4)).status == 409
+    assert (await visitor.post("ChatMessage", {"text": "x"}, sequence=3)).status == 200
+
+
 async def test_a_batch_of_nouns_has_one_number(service):
     visitor = await service.requested()
     nouns = [

@@ -1,0 +1,86 @@
+"""The hooks that effects go out with: their own, or the conversation's newest. Nothing here blocks the loop.
+
+The platform's requestId expires minutes after its hook unless it is extended, and then only the user's next message brings
+another (protocols/kore-xo-botkit.md, 4.6): what is for the user can wait for it here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from botkit.errors import LedgerClosed, LedgerError
+from botkit.handoff.conversation import ConversationId, Instant
+from botkit.ledger.interface import HookBody, Ledger, OutboxItem
+from botkit.relay.clock import Clock
+from botkit.relay.submitting import LEDGER_BACKOFF
+
+_log = structlog.get_logger("botkit.relay")
+
+
+class Payloads:
+    """Finds hooks in memory, or in the ledger with a thread's help. Lives on one loop."""
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self.awaited: dict[ConversationId, asyncio.Future[None]] = {}
+        """Conversations whose lane to the user waits for a newer payload: nearly always none."""
+
+    async def own(self, item: OutboxItem) -> HookBody | None:
+        """The hook an effect came from, of an item that was too many to be held in memory with it."""
+        return await self._read(partial(self._ledger.hook_of, item.id))
+
+    async def newest(self, conversation_id: ConversationId) -> HookBody | None:
+        """How the user can be reached."""
+        at_hand = self._ledger.newest_hook_at_hand(conversation_id)
+        return at_hand or await self._read(partial(self._ledger.newest_hook, conversation_id))
+
+    async def newer(self, conversation_id: ConversationId, *, than: int | None, until: Instant) -> bool:
+        """Wait for another payload than the one of this hash, which did not serve; False if none came in time."""
+        while True:
+            # Before the look at what there is, or a commit in between would go unnoticed.
+            woken = self.awaited[conversation_id] = asyncio.get_running_loop().create_future()
+            try:
+                newest = await self.newest(conversation_id)
+                if newest is not None and hash(newest) != than:
+                    return True
+                left = until - self._clock.now()
+                if left <= 0:
+                    return False
+                await self._first_of(woken, left)
+            finally:
+                del self.awaited[conversation_id]
+
+    def committed(self, conversation_id: ConversationId) -> None:
+        """Something of this conversation was committed; it may have brought a newer payload."""
+        woken = self.awaited.get(conversation_id)
+        if woken is not None and not woken.done():
+            woken.set_result(None)
+
+    async def _first_of(self, woken: asyncio.Future[None], seconds: float) -> None:
+        late = asyncio.ensure_future(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait({woken, late}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            late.cancel()
+
+    async def _read(self, what: Callable[[], HookBody | None]) -> HookBody | None:
+        """Read the store in a thread; while it is in trouble, read again.
+
+        Raises:
+            LedgerClosed: the service is stopping.
+        """
+        failures = 0
+        while True:
+            try:
+                return await asyncio.to_thread(what)
+            except LedgerClosed:
+                raise
+            except LedgerError as error:
+                failures += 1
+                _log.warning("ledger_retry", code=error.code, failures=failures)
+                await self._clock.sleep(LEDGER_BACKOFF.ceiling(failures))

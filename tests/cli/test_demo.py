@@ -1,0 +1,61 @@
+"""`botkit demo` and `botkit sandbox` where they cannot run: a sentence, never a traceback."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from botkit import cli
+from botkit.sandbox.service import Service, ServiceDidNotStart
+
+
+def free_ports() -> int:
+    """The first of three free ports in a row."""
+    while True:
+        with socket.socket() as first:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+        if port < 65_000 and all(is_free(port + more) for more in range(3)):
+            return port
+
+
+def is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("offset", [0, 1, 2])
+def test_a_port_of_the_demo_that_is_taken_is_said(offset: int) -> None:
+    port = free_ports()
+    with socket.create_server(("127.0.0.1", port + offset)):
+        command = [sys.executable, "-m", "botkit", "demo", "--port", str(port), "--check"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 1
+    assert f"port {port + offset}" in done.stderr
+    assert "--port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["demo", "sandbox"])
+def test_without_quickjs_the_extra_is_named(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "quickjs", None)
+    result = CliRunner().invoke(cli.main, [command])
+    assert result.exit_code == 1
+    assert "pip install 'botkit[sandbox]'" in result.output
+
+
+def test_a_service_that_ends_at_once_shows_its_own_words(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "botkit.yaml").write_text("version: 1\n")
+    with pytest.raises(ServiceDidNotStart, match="exit code 1"):
+        Service(tmp_path / "botkit.yaml", port=free_ports()).start()
+    assert "bots: is missing" in capfd.readouterr().err

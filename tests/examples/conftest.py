@@ -1,0 +1,143 @@
+"""A stage whose agents sit at a webhook desk: the desk installed as a package would be, its server on a free port."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import structlog
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from examples.webhook_desk.desk import create_app
+from tests.scenarios.bot import write_bot
+from tests.scenarios.stage import Person, Stage, until
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "webhook_desk"
+KEY = "a-key-of-the-tests"
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None: ...
+
+
+class Desk:
+    """The example's desk server, and what its agents do."""
+
+    def __init__(self) -> None:
+        app = create_app(KEY)
+        self.conversations: dict[str, dict[str, Any]] = app.extensions["desk"]
+        self._server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join(30)
+        self._server.server_close()
+
+    def agent(self, id: str, text: str = "", *, name: str = "Jane", do: str = "say") -> None:
+        form = {"agent": name, "text": text, "do": do}
+        requests.post(f"{self.url}/agent/{id}", form, allow_redirects=False, timeout=10).raise_for_status()
+
+    def of(self, person: Person) -> list[str]:
+        """The ids of this user's conversations."""
+        every = list(self.conversations.items())
+        return [id for id, one in every if one["user"].get("Kore_User_Id") == person.id]
+
+    def case_of(self, person: Person) -> str:
+        """Waits until this user is at the desk."""
+        return until(lambda: self.of(person), f"for {person.user.name} at the desk; {person.chat()}")[-1]
+
+    def lines(self, id: str) -> list[str]:
+        """What came from the user, oldest first."""
+        return [text for who, text in list(self.conversations[id]["lines"].values()) if who == "User"]
+
+    def gets(self, id: str, text: str) -> None:
+        until(lambda: text in self.lines(id), f"for {text!r} at the desk; it has {self.lines(id)}")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A stage and the desk its agents sit at."""
+
+    stage: Stage
+    desk: Desk
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which pip has installed the example, entry point and all; nothing is downloaded."""
+    target = tmp_path_factory.mktemp("installed")
+    options = [
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-index",
+        "--no-deps",
+        "--no-build-isolation",
+        "--target",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", *options, str(target), str(EXAMPLE)],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+@pytest.fixture(scope="session")
+def importable(installed: Path) -> Iterator[Path]:
+    """The example as an installed package of this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(installed))
+        importlib.invalidate_caches()
+        yield installed
+    sys.modules.pop("webhook_desk", None)
+
+
+@pytest.fixture(scope="session")
+def bot_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_bot(tmp_path_factory.mktemp("bot"))
+
+
+def desk_stage(folder: Path, bot_folder: Path, **desk_settings: Any) -> Stage:
+    """Both clouds, and a service for which agents sit at the desk, and for users of Facebook at Salesforce.
+
+    The desk is called `second`, because that is the system one of the bot's dialogs asks for.
+    """
+    desk = {"type": "webhook-desk", "key": KEY, "poll_seconds": 0.05, **desk_settings}
+    agents = {"default": "second", "channels": {"facebook": "salesforce"}, "systems": {"second": desk}}
+    return Stage.built(folder, bot_folder, bot={"agents": agents})
+
+
+@pytest.fixture(scope="session")
+def shared_place(
+    importable: Path, bot_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Place]:
+    desk = Desk()
+    stage = desk_stage(tmp_path_factory.mktemp("desk"), bot_folder, url=desk.url)
+    yield Place(stage, desk)
+    stage.close()
+    desk.close()
+
+
+@pytest.fixture
+def place(shared_place: Place) -> Iterator[Place]:
+    """The usual place. Nothing may fail in it."""
+    with structlog.testing.capture_logs() as logged:
+        yield shared_place
+        shared_place.stage.everybody_leaves()
+    assert [line for line in logged if line["log_level"] in ("error", "critical")] == []

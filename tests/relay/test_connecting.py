@@ -1,0 +1,46 @@
+"""What the configuration names, made into platforms and agent systems."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.metadata import EntryPoint
+from types import MappingProxyType
+
+import pytest
+
+from botkit.config.settings import AgentSystemSettings, LiveChatSettings, Settings
+from botkit.errors import ConfigurationError
+from botkit.relay.connecting import connect
+from tests.hooks.hook_payloads import BOT_ID, settings
+
+
+def with_legacy(kind: str) -> Settings:
+    configured = settings()
+    bot = configured.bots[BOT_ID]
+    live_chat = LiveChatSettings(
+        "https://d.la1-c1.salesforceliveagent.com/chat/rest",
+        "00D000000000001",
+        "572000000000001",
+        "573000000000001",
+    )
+    legacy = AgentSystemSettings("legacy", kind, live_chat)
+    systems = MappingProxyType({**bot.agents.systems, "legacy": legacy})
+    bot = replace(bot, agents=replace(bot.agents, systems=systems))
+    return replace(configured, bots=MappingProxyType({BOT_ID: bot}))
+
+
+async def test_live_chat_that_is_not_installed_leaves_the_other_systems_at_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = [EntryPoint("salesforce-miaw", "botkit.salesforce.miaw:MiawSystem", "botkit.agent_systems")]
+    monkeypatch.setattr("botkit.relay.connecting.entry_points", lambda group: found)
+    async with connect(with_legacy("salesforce-live-chat")) as outside:
+        assert outside.system(BOT_ID, "legacy") is None
+        assert outside.platform(BOT_ID) is not None
+        assert all(outside.system(BOT_ID, name) for name in settings().bots[BOT_ID].agents.systems)
+
+
+async def test_a_system_that_nobody_provides_is_a_problem_of_the_configuration() -> None:
+    with pytest.raises(ConfigurationError, match="acme-desk"):
+        async with connect(with_legacy("acme-desk")):
+            pass
