@@ -1,3 +1,25 @@
-"""BotKit for Kore.ai: hands a bot's conversations over to Salesforce agents."""
+"""BotKit for Kore.ai: hands a bot's conversations over to Salesforce agents.
+
+from botkit import BotKit
+
+BotKit.from_config("config/botkit.yaml").init_app(app)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from botkit.app import BotKit as BotKit
+    from botkit.app import create_app as create_app
 
 __version__ = "0.1.0"
+__all__ = ["BotKit", "__version__", "create_app"]
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, loaded when they are first asked for: the command line and the pure core need none of them."""
+    if name in ("BotKit", "create_app"):
+        return getattr(import_module("botkit.app"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -245,7 +245,9 @@ class Delivery:
 
     async def _fail(self, item: OutboxItem, error: CallError) -> None:
         outcome: Outcome = "gave_up" if error.retryable else "refused"
-        log = _log.info if isinstance(item.effect, TypingToAgent) else _log.error
+        log = _log.error
+        if isinstance(item.effect, ExtendRequest | TypingToAgent):
+            log = _log.info if isinstance(item.effect, TypingToAgent) else _log.warning
         log(
             "effect_failed",
             outbox_id=item.id,

@@ -54,6 +54,7 @@ class Platform:
     calls: list[tuple[str, dict[str, Any], str]] = field(default_factory=list)
     trouble: list[int] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
+    _expired: set[str] = field(default_factory=set)
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -66,10 +67,16 @@ class Platform:
         self.calls.append((request.match_info["call"], body, request.headers["x-request-id"]))
         if self.trouble:
             return web.json_response({}, status=self.trouble.pop())
+        if request.match_info["request_id"] in self._expired:
+            return web.json_response({"errors": [{"msg": "unknown", "code": "NOT_FOUND"}]}, status=404)
         return web.json_response({})
 
     async def _messages(self, _: web.Request) -> web.Response:
         return web.json_response({"total": len(self.history), "messages": self.history})
+
+    def forgets(self) -> None:
+        """Every requestId used so far has expired."""
+        self._expired |= {str(body["requestId"]) for _, body, _ in self.calls}
 
     def named(self, call: str) -> list[dict[str, Any]]:
         return [body for name, body, _ in self.calls if name == call]
@@ -295,6 +302,38 @@ async def test_a_platform_in_trouble_gets_every_message_once_it_is_back_with_the
     tries = scene.platform.calls[before:]
     assert [_text(body) for _, body, _ in tries] == ["one", "one", "one", "one", "two"]
     assert len({attempt_id for _, _, attempt_id in tries}) == 2
+
+
+async def test_an_agents_words_for_an_expired_request_id_come_with_the_users_next_message(
+    scene: Scene,
+) -> None:
+    await scene.talking()
+    scene.platform.forgets()
+    scene.agent_says("one")
+    scene.agent_says("two")
+    await until(lambda: scene.platform.shown[-1] == "one")
+    await scene.restart()
+    await scene.user_says("are you there?", agent_transfer=True)
+    await until(lambda: scene.platform.shown[-1] == "two")
+    assert "are you there?" in scene.to_agent
+    scene.agent_says("three")
+    await until(lambda: scene.platform.shown[-1] == "three")
+    assert ("SendToUser", "gave_up") not in scene.metrics.done
+    assert ("SendToUser", "refused") not in scene.metrics.done
+
+
+async def test_after_a_restart_the_request_id_is_extended_at_once(scene: Scene) -> None:
+    await scene.talking()
+    await scene.restart()
+    await until(lambda: len(scene.platform.named("extendcallid")) == 1)
+
+
+async def test_what_an_agent_says_just_before_the_end_word_reaches_the_user(scene: Scene) -> None:
+    await scene.talking()
+    scene.agent_says("your number is 4711")
+    await scene.user_says("endagentchat", agent_transfer=True)
+    await until(lambda: "your number is 4711" in scene.platform.shown)
+    assert scene.platform.shown.count("your number is 4711") == 1
 
 
 async def test_salesforce_in_trouble_gets_every_message_once(scene: Scene) -> None:

@@ -62,7 +62,6 @@ class Routing(Queueing):
         for former in leaving:
             former.load -= 1
         chat.present = {agent.id: agent}
-        chat.declined.clear()
         chat.returns_to = None
         self.queue.pop(chat.id, None)
         first = waited_for == "first"

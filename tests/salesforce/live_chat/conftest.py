@@ -82,7 +82,7 @@ class Talk:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(DEADLINE):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - conditions on both ends, without an event of their own
                 await asyncio.sleep(0.001)
 
     async def say(self, message_id: str, text: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -48,9 +48,15 @@ class LiveChat:
     lost: bool = False
     over: bool = False
     said_503: bool = False
+    repeats: bool = True
+    """Whether a poll with an old ack gets the messages again."""
+    wrong_affinity: int = 503
+    drop: Counter[str] = field(default_factory=Counter)
+    """Nouns whose next answers get lost."""
     hold_seconds: float | None = None
     hanging: int = 0
     most_hanging: int = 0
+    handed: int = -1
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     # --- what the agents' side does ---
@@ -100,7 +106,11 @@ class LiveChat:
         noun = _noun(request)
         if self.scripted[noun]:
             return _given(self.scripted[noun].popleft())
-        return await self._answer(noun, request)
+        answer = await self._answer(noun, request)
+        if self.drop[noun]:
+            self.drop[noun] -= 1
+            raise broken()
+        return answer
 
     @asynccontextmanager
     async def stream(self, request: Request, *, silence_seconds: float) -> AsyncIterator[Stream]:
@@ -118,6 +128,8 @@ class LiveChat:
                 )
             case "ReconnectSession":
                 return self._reconnected()
+        if not self.lost and affinity != self.affinity and self.wrong_affinity == 403:
+            return Response(403, {}, b"Session required but was invalid or not found")
         if self.lost or affinity != self.affinity:
             self.said_503 = True
             return Response(503)
@@ -134,6 +146,7 @@ class LiveChat:
         self.eras += 1
         self.affinity = f"aff{self.eras}"
         self.last = 0
+        self.handed = -1
         pending = [one for one in self.log if one[0] == "ChatEnded"]
         self.log = [("ChasitorSessionData", {"queuePosition": 0, "chatMessages": list(self.told)}), *pending]
         body = {
@@ -143,6 +156,8 @@ class LiveChat:
         return ok({"messages": [body]})
 
     async def _polled(self, ack: int) -> Response:
+        if not self.repeats:
+            ack = max(ack, self.handed)
         self.hanging += 1
         self.most_hanging = max(self.most_hanging, self.hanging)
         try:
@@ -158,6 +173,7 @@ class LiveChat:
                     return Response(503)
         finally:
             self.hanging -= 1
+        self.handed = len(self.log) - 1
         fresh = [{"type": kind, "message": message} for kind, message in self.log[ack + 1 :]]
         return ok({"messages": fresh, "sequence": len(self.log) - 1, "offset": 1_000 + len(self.log)})
 

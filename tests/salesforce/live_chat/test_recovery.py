@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from botkit.errors import ConversationClosed, ServerTrouble
+from botkit.handoff.events import AgentSaid, FromAgents
 from botkit.http import Response
 from botkit.salesforce.live_chat.position import Position
 from tests.salesforce.live_chat.conftest import SESSION, Talk
@@ -310,3 +311,50 @@ async def test_a_send_with_an_old_position_does_not_mislead_the_listener(
     position = Position.read(talk.access.position)
     assert position is not None
     assert position.era == 2
+    assert server.calls().count("ReconnectSession") == 2
+
+
+async def test_what_was_polled_on_the_way_back_is_not_asked_for_again(talk: Talk, server: LiveChat) -> None:
+    server.repeats = False
+    await talk.begin()
+    server._record("Agent", "Ada", "still there?")
+    server.lost = True
+    await talk.say("m1", "yes")
+    await talk.until(lambda: talk.said == ["still there?"])
+
+
+async def test_a_move_while_events_are_in_hand_is_followed_when_they_are_taken(
+    talk: Talk, server: LiveChat
+) -> None:
+    await talk.begin()
+    await talk.stop()
+    server.say("one")
+    heard: list[FromAgents] = []
+    async for batch in talk.system.listen(SESSION, talk.access):
+        heard += batch.events
+        if len(heard) == 1:
+            server.lost = True
+            await talk.say("m1", "hello")
+            server.say("two")
+        if sum(isinstance(event, AgentSaid) for event in heard) == 2:
+            break
+    request = next(one for one in server.asked if "ReconnectSession" in one.url)
+    assert request.url.endswith(f"={1_000 + 2}")  # Before "one": it was not taken yet.
+    assert server.calls().count("ReconnectSession") == 1
+    assert [event.content.text for event in heard if isinstance(event, AgentSaid)] == ["one", "two"]
+
+
+async def test_after_a_restart_a_send_lets_the_listener_come_first(talk: Talk, server: LiveChat) -> None:
+    await talk.begin()
+    old = talk.access
+    server.lose()
+    server.say("one")
+    await talk.until(lambda: talk.said == ["one"])
+    await talk.stop()
+    talk.restart()
+    server.wrong_affinity = 403  # As to a session that is over.
+    sending = asyncio.create_task(talk.system.send(SESSION, old, message_id="m1", text="hello"))
+    await asyncio.sleep(0)
+    talk.listen()
+    await sending
+    assert server.user_said == ["hello"]

@@ -12,7 +12,6 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from botkit.sandbox.bus import Bus
 from botkit.sandbox.live_chat import LiveChatCloud, LiveChatSandboxSettings, control_routes, routes
@@ -182,7 +181,7 @@ class Service:
     base_url: str
     control_url: str
     clock: Clock
-    servers: list[TestServer] = field(default_factory=list)
+    runners: list[web.AppRunner] = field(default_factory=list)
 
     def visitor(self) -> Visitor:
         return Visitor(self)
@@ -245,21 +244,23 @@ async def make_service() -> AsyncIterator[MakeService]:
         )
         page = web.Application()
         page.add_routes(control_routes(cloud))
-        servers, urls = [], []
+        runners, urls = [], []
         for app in (routes(cloud), page):
-            server = TestServer(app, skip_url_asserts=True)
-            await server.start_server(shutdown_timeout=1)
-            servers.append(server)
-            urls.append(str(server.make_url("")).rstrip("/"))
+            # As the sandbox does it; aiohttp's TestServer would cancel handlers whose client hung up.
+            runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            runners.append(runner)
+            urls.append("http://{}:{}".format(*runner.addresses[0]))
         cloud.base_url = urls[0]
-        made.append(Service(cloud, http, *urls, clock, servers))
+        made.append(Service(cloud, http, *urls, clock, runners))
         return made[-1]
 
     yield make
     await http.close()
     for service in made:
-        for server in service.servers:
-            await server.close()
+        for runner in service.runners:
+            await runner.cleanup()
 
 
 @pytest.fixture

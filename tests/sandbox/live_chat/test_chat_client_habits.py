@@ -172,6 +172,22 @@ async def test_a_poll_that_waits_keeps_the_session_alive(make_service):
     assert (await poll).types == ["ChatMessage"]
 
 
+async def test_the_timeout_begins_when_the_client_of_a_waiting_poll_hangs_up(make_service, eventually):
+    service = await make_service(poll_hold_seconds=30)
+    visitor = await service.chatting()
+    poll = asyncio.create_task(visitor.poll())
+    await service.polling()
+    service.clock.pass_seconds(1000)
+    poll.cancel()
+    await eventually(lambda: service.cloud.open_polls() == 0)
+    service.clock.pass_seconds(149)
+    service.cloud.sweep()
+    assert service.view(visitor)["status"] == "active"
+    service.clock.pass_seconds(2)
+    service.cloud.sweep()
+    assert service.view(visitor)["status"] == "ended"
+
+
 @pytest.mark.parametrize(("keeps", "status"), [(False, 403), (True, 204)])
 async def test_posts_keep_a_session_alive_only_if_switched_so(make_service, keeps, status):
     service = await make_service(posts_keep_alive=keeps)

@@ -102,10 +102,13 @@ async def test_the_agents_end_is_told_once_and_then_everything_is_a_403(service)
     visitor = await service.chatting()
     service.cloud.agent_ends(visitor.id, JANE)
     assert (await visitor.say("late")).status == 403
+    assert (await visitor.post("ChatMessage", {"text": "late"}, sequence=99)).status == 403
+    before = visitor.ack
     answer = await visitor.poll()
     assert answer.json["messages"] == [
         {"type": "ChatEnded", "message": {"attachedRecords": [], "reason": "agent"}}
     ]
+    visitor.ack = before
     answer = await visitor.poll()
     assert (answer.status, answer.text) == (403, "Session required but was invalid or not found")
     assert (await visitor.post("ChatEnd", {"reason": "client"})).status == 403

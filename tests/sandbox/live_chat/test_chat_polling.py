@@ -172,5 +172,5 @@ async def test_stopping_the_service_lets_go_of_polls(make_service):
     poll = asyncio.create_task(visitor.poll())
     await service.polling()
     async with asyncio.timeout(3):
-        await service.servers[0].close()
+        await service.runners[0].cleanup()
         assert (await poll).status == 204

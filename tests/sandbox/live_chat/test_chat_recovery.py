@@ -40,6 +40,7 @@ async def test_reconnecting_gives_a_new_affinity_and_resets_the_sequence(service
     assert visitor.affinity != old
     assert (await visitor.resync()).status == 200
     assert (await visitor.post("ChatMessage", {"text": "first again"}, sequence=1)).status == 200
+    assert service.view(visitor)["transcript"][-1]["text"] == "first again"
 
 
 @pytest.mark.parametrize("ack", ["begins again", "is kept"])

@@ -149,6 +149,16 @@ async def test_a_chat_waits_while_all_agents_are_busy(make_service):
     assert assigned(service, bob) == JANE
 
 
+async def test_an_agent_who_hands_a_chat_over_has_room_for_another(make_service):
+    service = await make_service(agent_capacity=1, agents=(JANE, OMAR))
+    ada = await service.chatting()
+    service.cloud.transfer(ada.id, JANE, to=OMAR)
+    bob = await service.queued()
+    assert service.view(bob)["status"] == "waiting"
+    service.cloud.accept(ada.id, OMAR)
+    assert assigned(service, bob) == JANE
+
+
 async def test_the_queue_moves_up_and_everybody_is_told(make_service):
     service = await make_service(auto_assign=False)
     visitors = [await service.requested() for _ in range(3)]

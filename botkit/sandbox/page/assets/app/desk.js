@@ -1,11 +1,13 @@
-// The right side: the agents' console with its sessions, and the open session.
+// The right side: the agents' console, whichever system a session comes from.
 
 import { bubble } from "./bubble.js";
 import { byId, followEnd, h, menu, reconcile, refresh } from "./dom.js";
 import { openReply } from "./reply.js";
-import { change, isOpen, reading } from "./store.js";
+import { renderSessions, statusPill, systemMark } from "./sessions.js";
+import { change, reading } from "./store.js";
+import { isOpen, isTalking, queues, rarely } from "./systems.js";
 import { desk, trying } from "./talk.js";
-import { STATUSES, customerName, initials } from "./words.js";
+import { customerName } from "./words.js";
 
 let state = null;
 let shown = null;
@@ -19,7 +21,7 @@ export function startDesk() {
 function render(fresh) {
   state = fresh;
   renderPicker();
-  renderSessions();
+  renderSessions(state, agentName);
   renderOpenSession();
 }
 
@@ -33,37 +35,9 @@ function renderPicker() {
   picker.value = state.agent ?? "";
 }
 
-function renderSessions() {
-  const newestFirst = state.salesforce.conversations
-    .map((conversation) => ({
-      id: conversation.id,
-      name: customerName(conversation),
-      status: conversation.status,
-      who: (conversation.agents ?? []).map(agentName).join(", ") || (conversation.assignedTo ? agentName(conversation.assignedTo) : ""),
-      picked: conversation.id === state.conversation,
-      open: isOpen(conversation),
-    }))
-    .reverse()
-    .sort((one, other) => Number(other.open) - Number(one.open));
-  reconcile(byId("sessions"), newestFirst, (session) => session.id, (session) =>
-    h(
-      "button",
-      {
-        type: "button", class: `session ${session.open ? "" : "over"}`, "aria-pressed": String(session.picked),
-        "data-testid": "session", "data-status": session.status, onclick: () => change({ conversation: session.id }),
-      },
-      h("span", { class: "face", "aria-hidden": "true" }, initials(session.name)),
-      h("span", { class: "who", dir: "auto" }, session.name),
-      h("span", { class: "state" }, statusPill(session.status), session.who),
-    ),
-  );
-}
-
-const statusPill = (status) => h("span", { class: `pill ${status}`, "data-testid": "status" }, STATUSES[status] ?? status);
-
 function renderOpenSession() {
   const place = byId("desk");
-  const conversation = state.salesforce.conversations.find(({ id }) => id === state.conversation);
+  const conversation = state.sessions.find(({ id }) => id === state.conversation);
   if (!conversation) {
     shown = reply = null;
     place.replaceChildren(h("p", { class: "empty" }, h("b", {}, "No sessions yet"), "When a user asks the bot for an agent, the session appears here."));
@@ -79,7 +53,7 @@ function renderOpenSession() {
 
 function openSession(place, conversation) {
   shown = conversation.id;
-  reply = openReply(conversation.id);
+  reply = openReply(conversation);
   place.replaceChildren(
     h("div", { class: "desk-head", id: "desk-head" }),
     h("div", { class: "offer", id: "offer", "data-testid": "offer", hidden: true }),
@@ -90,19 +64,21 @@ function openSession(place, conversation) {
   );
 }
 
-const act = (conversation, operation, body) => trying(desk(conversation.id, operation, body));
+const act = (conversation, operation, body) => trying(desk(conversation, operation, body));
 
 function refreshHead(conversation) {
-  const { id, status, agents = [], queuePosition } = conversation;
+  const { id, system, status, agents = [], queuePosition, fileRequested, lost } = conversation;
+  const talking = isTalking(conversation, state.agent);
   const mine = agents.includes(state.agent);
-  const others = state.salesforce.agents.filter((agent) => agent.id !== state.agent);
-  const facts = [id, status, agents, queuePosition, state.agent, customerName(conversation)];
+  const facts = [id, status, agents, queuePosition, fileRequested, lost, state.agent, customerName(conversation)];
   refresh(byId("desk-head"), facts, () => [
     h(
       "div",
       { class: "room" },
       h("h3", { dir: "auto", "data-testid": "desk-name" }, customerName(conversation)),
+      systemMark(system),
       statusPill(status),
+      lost ? h("span", { class: "pill waiting", "data-testid": "desk-lost" }, "Reconnecting") : null,
       agents.length > 1 || (agents.length && !mine) ? h("span", { class: "pill agent" }, agents.map(agentName).join(", ")) : null,
       status === "waiting" && queuePosition ? h("span", { class: "pill" }, `No. ${queuePosition} in the queue`) : null,
     ),
@@ -110,36 +86,25 @@ function refreshHead(conversation) {
       ? h(
           "div",
           { class: "tools", role: "group", "aria-label": "Session" },
-          ...(mine && status === "active"
-            ? [transferTool(conversation, others), tool("End", "end", () => act(conversation, "end", { agent: state.agent }), "End the session", "danger")]
+          ...(talking
+            ? [transferTool(conversation), tool("End", "end", () => act(conversation, "end", { agent: state.agent }), "End the session", "danger")]
             : []),
-          menu("More", "desk-more", rarely(conversation, mine && status === "active")),
+          menu("More", "desk-more", rarely(conversation, state.agent).map(([words, name, operation, body]) => [words, `desk-${name}`, () => act(conversation, operation, body)])),
         )
       : null,
   ]);
 }
 
-/** What happens to sessions without anybody pressing a button in the real console. */
-function rarely(conversation, mine) {
-  const { agent } = state;
-  return [
-    mine && ["The customer goes silent (idle)", "desk-idle", () => act(conversation, "idle")],
-    mine && ["The agent's browser crashes", "desk-drop", () => act(conversation, "drop", { agent })],
-    mine && ["A transfer that fails", "desk-transfer-fails", () => act(conversation, "transfer", { agent, to: "queue", fail: true })],
-    !mine && ["Routing fails", "desk-route-failure", () => act(conversation, "route-failure", { failureType: "RoutingError" })],
-    ["The system ends the session", "desk-system-end", () => act(conversation, "system-end")],
-  ].filter(Boolean);
-}
-
 const tool = (words, name, onclick, title, look = "") =>
   h("button", { type: "button", class: `button small ${look}`, title, "data-testid": `desk-${name}`, onclick }, words);
 
-function transferTool(conversation, others) {
+function transferTool(conversation) {
+  const others = state.salesforce.agents.filter((agent) => !(conversation.agents ?? []).includes(agent.id));
   const target = h(
     "select",
     { class: "field small", "aria-label": "Transfer to", "data-testid": "desk-transfer-to" },
     others.map((agent) => h("option", { value: agent.id }, agent.name)),
-    h("option", { value: "queue" }, "the queue"),
+    queues(conversation, state).map(([id, name]) => h("option", { value: id }, name)),
   );
   const give = () => act(conversation, "transfer", { agent: state.agent, to: target.value });
   return h("span", { class: "transfer" }, target, tool("Transfer", "transfer", give, "Give the session to another agent"));
@@ -148,7 +113,7 @@ function transferTool(conversation, others) {
 function refreshOffer(conversation) {
   const { id, status, assignedTo } = conversation;
   const box = byId("offer");
-  const offered = ["waiting", "assigned"].includes(status);
+  const offered = ["waiting", "assigned", "transferring"].includes(status);
   box.hidden = !offered;
   if (!offered) return;
   const forMe = !assignedTo || assignedTo === state.agent;
@@ -168,14 +133,15 @@ async function accept(conversation) {
   if (await act(conversation, "accept", { agent: state.agent })) reply?.focus();
 }
 
-function refreshPreChat({ id, attributes = {} }) {
+function refreshPreChat({ id, attributes = {}, entities = [] }) {
   const fields = Object.entries(attributes);
+  const records = entities.map((record) => [`${record.entityName} ${record.created ? "made" : "found"}`, record.id]);
   const box = byId("prechat");
-  box.hidden = !fields.length;
+  box.hidden = !fields.length && !records.length;
   const [summary, list] = box.children;
-  refresh(summary, [id, fields.length], () => ["Pre-chat ", h("span", {}, `${fields.length} fields from the bot`)]);
-  refresh(list, [id, fields], () =>
-    fields.map(([name, value]) =>
+  refresh(summary, [id, fields.length], () => ["Pre-chat ", h("span", {}, `${fields.length} ${fields.length === 1 ? "field" : "fields"} from the bot`)]);
+  refresh(list, [id, fields, records], () =>
+    [...fields, ...records].map(([name, value]) =>
       h("div", { "data-testid": "prechat-field", "data-name": name }, h("dt", { title: name }, name), h("dd", { dir: "auto", title: String(value) }, String(value))),
     ),
   );
@@ -187,7 +153,7 @@ function refreshTranscript(conversation) {
   followEnd(log, () =>
     reconcile(log, conversation.transcript ?? [], (entry) => entry.id, (entry, before) => bubble(shape(entry, before, name))),
   );
-  byId("desk-typing").textContent = conversation.userTyping ? `${name} is typing…` : "";
+  byId("desk-typing").textContent = conversation.userTyping ? `${name} is typing…` : conversation.preview ? `${name} is writing: ${conversation.preview}` : "";
 }
 
 function shape(entry, before, customer) {
@@ -210,7 +176,7 @@ function shape(entry, before, customer) {
 
 function refreshReply(conversation) {
   const place = byId("reply-place");
-  const mine = conversation.status === "active" && (conversation.agents ?? []).includes(state.agent);
+  const mine = isTalking(conversation, state.agent);
   const note = !isOpen(conversation)
     ? "This session is over."
     : conversation.status === "inactive"

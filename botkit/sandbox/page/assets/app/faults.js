@@ -1,7 +1,7 @@
-// The strip of fault switches: what can go wrong in either cloud, at one press.
+// The strip of fault switches: what can go wrong in each cloud, at one press.
 
 import { byId, h } from "./dom.js";
-import { reading, refreshKore, refreshSalesforce } from "./store.js";
+import { reading, refreshing } from "./store.js";
 import { put, remove, trying } from "./talk.js";
 
 // A fault that is over as soon as it has happened is `once`; the others are on until they are pressed again or used up.
@@ -27,9 +27,24 @@ const SALESFORCE = [
   { title: "Lose an event", about: "The next event is in the list, but not on the stream", fault: { kind: "lose-event", times: 1 } },
   { title: "Expire tokens", about: "Every access token has expired now", fault: { kind: "expire-tokens" }, once: true },
 ];
+const LIVE_CHAT = [
+  { title: "Move the server", about: "Every session moves: 503 until the client reconnects with a new affinity", fault: { kind: "pod-restart" }, once: true },
+  { title: "409 on three polls", about: "Three polls are answered with 409, as if there were two at once", fault: { kind: "status", status: 409, operation: "Messages", times: 3 } },
+  { title: "Silent", about: "Live Chat takes requests and never answers", fault: { kind: "silence" } },
+  { title: "Polls bring nothing", about: "Polls are answered with 204, whatever happens", fault: { kind: "empty-polls" } },
+  { title: "Drop polls", about: "Every waiting poll loses its connection now", fault: { kind: "drop-polls" }, once: true },
+  { title: "Answer 500", about: "Every call to Live Chat is answered with 500", fault: { kind: "status", status: 500 } },
+  { title: "Slow", about: "Every call to Live Chat takes two seconds", fault: { kind: "delay", delay_ms: 2000 } },
+  { title: "Refuse", about: "Connections to Live Chat are closed at once", fault: { kind: "refuse" } },
+  { title: "Lose an answer", about: "The next call is done, but its answer is lost", fault: { kind: "drop-response", times: 1 } },
+  { title: "Lose quick messages", about: "Of messages less than 15 ms apart, the later ones are answered OK and lost", fault: { kind: "lose-quick" } },
+  { title: "Fail a request", about: "The next request for a chat fails: nobody is available", fault: { kind: "request-fail", times: 1 } },
+  { title: "Expire sessions", about: "Every session is unknown from now on: 403", fault: { kind: "expire-sessions" }, once: true },
+];
 const SIDES = [
-  { cloud: "kore", title: "Kore XO", presets: KORE, refresh: refreshKore },
-  { cloud: "salesforce", title: "Salesforce", presets: SALESFORCE, refresh: refreshSalesforce },
+  { cloud: "kore", title: "Kore XO", presets: KORE },
+  { cloud: "salesforce", title: "Salesforce MIAW", presets: SALESFORCE },
+  { cloud: "live-chat", title: "Salesforce Live Chat", presets: LIVE_CHAT },
 ];
 const COUNTERS = new Set(["count", "times"]);
 
@@ -88,10 +103,10 @@ function isSame(fault, wanted) {
 
 async function apply(side, content) {
   await trying(put(`${side.cloud}/faults`, content));
-  await side.refresh();
+  await refreshing[side.cloud]();
 }
 
 async function clear(side) {
   await trying(remove(`${side.cloud}/faults`));
-  await side.refresh();
+  await refreshing[side.cloud]();
 }

@@ -1,6 +1,8 @@
-// The agent's reply box: text, a link, buttons or a file.
+// The agent's reply box: text, and where the system has them a link, buttons or a file.
 
 import { h, icon } from "./dom.js";
+import { base64 } from "./files.js";
+import { SYSTEMS } from "./systems.js";
 import { desk, trying } from "./talk.js";
 import { noticeTyping } from "./typing.js";
 
@@ -40,6 +42,7 @@ function field(name, label, attributes) {
 export function openReply(conversation) {
   const box = { agent: null, element: null, focus: () => fields.querySelector("input")?.focus() };
   const fields = h("div", { class: "fields" });
+  const kinds = SYSTEMS[conversation.system].replies;
   let kind = "text";
   let stopTyping = () => {};
 
@@ -67,10 +70,10 @@ export function openReply(conversation) {
     { class: "reply", "data-testid": "reply", onsubmit: send },
     h(
       "fieldset",
-      { class: "kinds" },
+      { class: "kinds", hidden: kinds.length === 1 },
       h("legend", { class: "unseen" }, "Kind of reply"),
-      Object.entries(KINDS).map(([name, { title }]) =>
-        h("label", {}, h("input", { type: "radio", name: "kind", value: name, checked: name === "text", "data-testid": `reply-kind-${name}`, onchange: () => choose(name) }), title),
+      kinds.map((name) =>
+        h("label", {}, h("input", { type: "radio", name: "kind", value: name, checked: name === "text", "data-testid": `reply-kind-${name}`, onchange: () => choose(name) }), KINDS[name].title),
       ),
     ),
     h(
@@ -86,13 +89,4 @@ export function openReply(conversation) {
 
 function restore(fields, values) {
   for (const input of fields.querySelectorAll("input:not([type=file])")) input.value ||= values[input.name] ?? "";
-}
-
-function base64(file) {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.addEventListener("load", () => resolve(reader.result.slice(reader.result.indexOf(",") + 1)));
-    reader.addEventListener("error", () => reject(reader.error));
-    reader.readAsDataURL(file);
-  });
 }

@@ -1,11 +1,14 @@
-// What the page knows: both clouds' states, and what the person at the page has picked. Fed by the event stream.
+// What the page knows: the clouds' states, and what the person at the page has picked. Fed by the event stream.
 
+import { SYSTEMS, isOpen, sessionsOf } from "./systems.js";
 import { get, trying } from "./talk.js";
 
 const state = {
   addresses: {},
   kore: { bot: { name: "Bot" }, users: [], faults: [] },
   salesforce: { agents: [], conversations: [], faults: [] },
+  "live-chat": { agents: [], buttons: [], conversations: [], faults: [] },
+  sessions: [],
   user: null,
   agent: null,
   conversation: null,
@@ -33,8 +36,10 @@ export function change(values) {
 
 /** Whatever is picked exists; something is picked whenever something exists; a new session opens by itself. */
 function settle() {
+  state.sessions = sessionsOf(state);
   const { users } = state.kore;
-  const { agents, conversations } = state.salesforce;
+  const { agents } = state.salesforce;
+  const conversations = state.sessions;
   if (!users.some((user) => user.id === state.user)) state.user = users[0]?.id ?? null;
   if (!agents.some((agent) => agent.id === state.agent)) state.agent = agents[0]?.id ?? null;
   const newcomer = conversations.findLast((conversation) => isOpen(conversation) && !met.has(conversation.id));
@@ -51,8 +56,6 @@ function agentIsBusy() {
   return Boolean(focused?.closest?.("#desk") && focused.value);
 }
 
-export const isOpen = (conversation) => !["ended", "closed"].includes(conversation.status);
-
 /** Follow the sandbox's event stream for as long as the page is open. */
 export function follow({ onWire, onSnapshot, onConnection }) {
   const source = new EventSource("/sandbox/events");
@@ -64,8 +67,7 @@ export function follow({ onWire, onSnapshot, onConnection }) {
     onSnapshot(wire);
   });
   source.addEventListener("wire", (event) => onWire(JSON.parse(event.data)));
-  source.addEventListener("kore", () => refreshKore());
-  source.addEventListener("salesforce", () => refreshSalesforce());
+  for (const [cloud, refresh] of Object.entries(refreshing)) source.addEventListener(cloud, () => refresh());
 }
 
 /** One request under way and at most one more wanted, however fast the news come. Resolves when all is fresh. */
@@ -86,5 +88,5 @@ function refresher(cloud) {
   };
 }
 
-export const refreshKore = refresher("kore");
-export const refreshSalesforce = refresher("salesforce");
+/** By cloud: ask for its state, and resolve when the page has it. */
+export const refreshing = Object.fromEntries(["kore", ...Object.keys(SYSTEMS)].map((cloud) => [cloud, refresher(cloud)]));

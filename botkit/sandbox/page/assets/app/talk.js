@@ -36,8 +36,9 @@ export const put = (path, body) => call("PUT", path, body);
 export const remove = (path) => call("DELETE", path);
 
 export const kore = (user, operation, body) => post(`kore/users/${encodeURIComponent(user)}/${operation}`, body);
-export const desk = (conversation, operation, body) =>
-  post(`salesforce/conversations/${encodeURIComponent(conversation)}/${operation}`, body);
+
+/** What an agent does in a session of either system. */
+export const desk = ({ system, id }, operation, body) => post(`${system}/conversations/${encodeURIComponent(id)}/${operation}`, body);
 
 /** Do something that may be refused; a refusal is shown, not lost. Resolves to whether it worked. */
 export async function trying(promise) {
@@ -50,7 +51,7 @@ export async function trying(promise) {
   }
 }
 
-function notice(text) {
+export function notice(text) {
   const element = h("div", { class: "notice" }, text);
   byId("notices").append(element);
   setTimeout(() => element.remove(), NOTICE_MS);

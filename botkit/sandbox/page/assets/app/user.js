@@ -2,8 +2,9 @@
 
 import { bubble } from "./bubble.js";
 import { byId, followEnd, h, menu, reconcile, refresh } from "./dom.js";
-import { change, reading, refreshKore } from "./store.js";
-import { kore, post, trying } from "./talk.js";
+import { attachments, put as attach, startAttaching, take } from "./files.js";
+import { change, reading, refreshing } from "./store.js";
+import { kore, post, put, trying } from "./talk.js";
 import { noticeTyping } from "./typing.js";
 import { CHANNELS, LANGUAGES, initials } from "./words.js";
 
@@ -17,34 +18,43 @@ let shownUser = null;
 export function startUser() {
   byId("chat-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    say(byId("say").value);
+    say(byId("say").value, take());
   });
   byId("user-tabs").addEventListener("keydown", moveBetweenTabs);
   stopTyping = noticeTyping(byId("say"), (started) => {
     if (current?.agentMode) trying(kore(current.id, "typing", { started }));
   });
+  startAttaching();
   startSheet();
   reading(render);
 }
 
 let stopTyping = () => {};
+let turn = Promise.resolve(); // a file takes longer to read than a word: one message after the other
 
 /** Say something as the chosen user; the first message of all brings a first user along. */
-async function say(text) {
-  if (!text.trim()) return;
+async function say(text, files = []) {
+  if (!text.trim() && !files.length) return;
   const input = byId("say");
   const written = input.value;
   stopTyping();
   input.value = "";
   input.focus();
-  const said = (async () => kore(current?.id ?? (await newUser(nextPerson())), "say", { text }))();
-  if (!(await trying(said))) input.value = written;
+  const user = current?.id;
+  const said = turn.then(async () => {
+    const content = { text, attachments: await attachments(files) };
+    return kore(user ?? current?.id ?? (await newUser(nextPerson())), "say", content);
+  });
+  turn = said.catch(() => {}); // it is told below; what was written after it goes out all the same
+  if (await trying(said)) return;
+  input.value ||= written;
+  if (files.length) attach(files);
 }
 
 /** Someone opens the chat; resolves to their id once the page knows them. */
 async function newUser(fields) {
   const { id } = await post("kore/users", fields);
-  await refreshKore();
+  await refreshing.kore();
   change({ user: id });
   return id;
 }
@@ -68,6 +78,7 @@ function renderTabs({ kore: { users }, user: picked }) {
   const tabs = users.map((user) => ({
     id: user.id,
     name: user.name || "Guest",
+    channel: user.channel === "rtm" ? "" : (CHANNELS[user.channel] ?? user.channel),
     picked: user.id === picked,
     fresh: user.id !== picked && user.messages.length > (seen.get(user.id) ?? 0),
   }));
@@ -80,6 +91,7 @@ function renderTabs({ kore: { users }, user: picked }) {
       },
       h("span", { class: "face", "aria-hidden": "true" }, initials(tab.name)),
       h("span", { class: "name", dir: "auto" }, tab.name),
+      tab.channel ? h("span", { class: "by" }, tab.channel) : null,
       tab.fresh ? h("span", { class: "fresh" }, h("span", { class: "unseen" }, ", new messages")) : null,
     ),
   );
@@ -123,8 +135,9 @@ function renderLine(bot) {
   line.hidden = !current;
   if (!current) return;
   const { id, channel, language, email, agentMode } = current;
-  const about = [CHANNELS[channel] ?? channel, LANGUAGES[language] ?? language, email].filter(Boolean).join(" · ");
-  refresh(line, [id, about, agentMode, bot], () => [
+  const about = [LANGUAGES[language] ?? language, email].filter(Boolean).join(" · ");
+  refresh(line, [id, channel, about, agentMode, bot], () => [
+    channelPicker(current),
     h("span", { class: "about", dir: "auto", title: about }, about),
     h("span", { class: `pill ${agentMode ? "agent" : "bot"}`, "data-testid": "chat-mode", dir: "auto" }, agentMode ? "With an agent" : `With ${bot}`),
     menu("More", "chat-more", [
@@ -133,6 +146,23 @@ function renderLine(bot) {
       ["Fifteen silent minutes pass", "chat-timeout", () => trying(kore(id, "timeout"))],
     ]),
   ]);
+}
+
+/** On which channel the user writes. BotKit's configuration says which agents that leads to. */
+function channelPicker({ id, name, channel, agentMode }) {
+  const choices = channel in CHANNELS ? CHANNELS : { [channel]: channel, ...CHANNELS };
+  const picker = h(
+    "select",
+    {
+      class: "field small channel", "aria-label": `Channel of ${name}`, "data-testid": "user-channel", disabled: agentMode,
+      title: agentMode ? "With an agent: a channel is not left in the middle of a talk" : "The channel the user writes from",
+    },
+    Object.entries(choices).map(([code, title]) => h("option", { value: code, selected: code === channel }, title)),
+  );
+  picker.addEventListener("change", async () => {
+    if (!(await trying(put(`kore/users/${encodeURIComponent(id)}/channel`, { channel: picker.value })))) picker.value = channel;
+  });
+  return picker;
 }
 
 function renderSuggestions({ kore: { suggestions } }) {

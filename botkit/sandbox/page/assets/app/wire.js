@@ -7,11 +7,13 @@ import { exactClock } from "./words.js";
 
 const ROWS = 400;
 const QUIET = /typing|client_event|acknowledge|ACKNOWLEDGEMENT/i;
+const LONG_POLL = "Messages";
 const PLACES = { kore: 0, botkit: 1, salesforce: 2 };
 const NAMES = { kore: "Kore XO", botkit: "BotKit", salesforce: "Salesforce" };
 
 const held = [];
 let last = 0;
+let newest = null;
 let paused = false;
 
 export function startWire() {
@@ -28,6 +30,7 @@ export function startWire() {
   byId("wire-clear").addEventListener("click", () => {
     hops.replaceChildren();
     held.length = 0;
+    newest = null;
     trying(remove("wire"));
   });
   byId("wire-newest").addEventListener("click", () => {
@@ -45,6 +48,7 @@ export function showAll(entries) {
   byId("hops").replaceChildren();
   held.length = 0;
   last = 0;
+  newest = null;
   for (const entry of entries.slice(-ROWS)) add(entry, false);
   byId("hops").scrollTop = byId("hops").scrollHeight;
 }
@@ -53,7 +57,8 @@ export function showOne(entry) {
   if (entry.id <= last) return;
   if (paused) {
     last = entry.id;
-    held.push(entry);
+    if (isEmptyPoll(entry) && held.length && isEmptyPoll(held.at(-1))) held.push(folded(held.pop(), entry));
+    else held.push(entry);
     if (held.length > ROWS) held.shift();
   } else {
     add(entry, true);
@@ -63,7 +68,12 @@ export function showOne(entry) {
 function add(entry, fresh) {
   const hops = byId("hops");
   last = entry.id;
+  if (newest && isEmptyPoll(entry) && isEmptyPoll(newest.entry)) {
+    retell(newest.row, (newest.entry = folded(newest.entry, entry)));
+    return;
+  }
   const row = hop(entry, fresh);
+  newest = { row, entry };
   row.hidden = !matches(row);
   const followed = followEnd(hops, () => {
     hops.append(row);
@@ -83,14 +93,38 @@ function matches(row) {
   return !wanted || row.dataset.words.includes(wanted);
 }
 
-function hop(entry, fresh) {
+/** A poll that brought nothing. One after the other they are one row, or idle sessions would flood the wire. */
+const isEmptyPoll = (entry) => entry.label === LONG_POLL && entry.status === 204;
+const folded = (one, next) => ({ ...next, times: (one.times ?? 1) + (next.times ?? 1) });
+
+/** What a poll brought came from the other side, as events do. */
+const drawn = (entry) => (entry.brought ? { ...entry, source: entry.target, target: entry.source } : entry);
+
+function isQuiet(entry) {
+  return isEmptyPoll(entry) || (entry.brought ?? [entry.label]).every((name) => QUIET.test(name));
+}
+
+function retell(row, entry) {
+  row.entry = entry;
+  row.querySelector(".hop-label span").textContent = label(entry);
+  row.querySelector(".hop-time").textContent = exactClock(entry.at_ms);
+  row.firstElementChild.setAttribute("aria-label", about(entry));
+}
+
+function about(entry) {
+  const facts = [label(entry), `${NAMES[entry.source]} to ${NAMES[entry.target]}`, entry.status ?? "event", took(entry)];
+  return facts.filter(Boolean).join(", ");
+}
+
+function hop(kept, fresh) {
+  const entry = drawn(kept);
+  const system = entry.path.startsWith("/chat/") ? "live chat" : "";
   const [from, to] = [PLACES[entry.source] ?? 0, PLACES[entry.target] ?? 1];
   const side = Math.max(from, to) === 1 ? "left" : "right";
   const way = to > from ? "onward" : "back";
-  const about = [entry.label, `${NAMES[entry.source]} to ${NAMES[entry.target]}`, entry.status ?? "event", took(entry)];
   const button = h(
     "button",
-    { type: "button", class: "hop-row", "aria-expanded": "false", "aria-label": about.filter(Boolean).join(", "), title: took(entry) },
+    { type: "button", class: "hop-row", "aria-expanded": "false", "aria-label": about(entry), title: took(entry) },
     h("span", { class: "hop-time" }, exactClock(entry.at_ms)),
     h("span", { class: "hop-track" }, h("span", { class: "hop-label" }, h("span", {}, label(entry))), h("span", { class: "hop-arrow" })),
     h("span", { class: `hop-status ${mood(entry.status)}` }, entry.status === null ? "event" : String(entry.status)),
@@ -98,20 +132,32 @@ function hop(entry, fresh) {
   const row = h(
     "li",
     {
-      class: `hop from-${entry.source} ${side} ${way} ${entry.status === null ? "event" : ""} ${QUIET.test(entry.label) ? "quiet" : ""} ${fresh ? "fresh" : ""}`,
+      class: `hop from-${entry.source} ${side} ${way} ${entry.status === null ? "event" : ""} ${isQuiet(entry) ? "quiet" : ""} ${fresh ? "fresh" : ""}`,
       "data-testid": "wire-row", "data-label": entry.label, "data-source": entry.source, "data-target": entry.target, "data-status": entry.status,
-      "data-words": `${entry.label} ${entry.method} ${entry.path} ${entry.status ?? "event"} ${entry.source} ${entry.target}`.toLowerCase(),
+      "data-words": `${entry.label} ${(entry.brought ?? []).join(" ")} ${entry.method} ${entry.path} ${system} ${entry.status ?? "event"} ${entry.source} ${entry.target}`.toLowerCase(),
     },
     button,
   );
-  button.addEventListener("click", () => toggle(row, button, entry));
+  row.entry = entry;
+  button.addEventListener("click", () => toggle(row, button));
   return row;
 }
 
 /** CONVERSATION_PARTICIPANT_CHANGED → participant changed: Salesforce's event names are long and say the obvious. */
-function label({ label: name }) {
+function label({ label: name, brought, status, times = 1 }) {
+  if (brought) return contentsOf(brought);
+  if (name === LONG_POLL && status === 204) return counted("Poll, nothing new", times);
   return name.startsWith("CONVERSATION_") ? name.slice(13).toLowerCase().replaceAll("_", " ") : name;
 }
+
+/** Each type once, with its number; typing only where there is nothing else. */
+function contentsOf(brought) {
+  const loud = brought.filter((type) => !QUIET.test(type));
+  const types = loud.length ? loud : brought;
+  return [...new Set(types)].map((type) => counted(type, types.filter((each) => each === type).length)).join(", ");
+}
+
+const counted = (words, times) => (times > 1 ? `${words} ×${times}` : words);
 
 function mood(status) {
   if (status === null) return "";
@@ -120,17 +166,18 @@ function mood(status) {
 
 function took({ duration_ms: ms }) {
   if (ms === null || ms === undefined) return "";
+  if (ms >= 10_000) return `${Math.round(ms / 1000)} s`;
   return ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms)} ms`;
 }
 
-async function toggle(row, button, entry) {
+async function toggle(row, button) {
   const open = button.getAttribute("aria-expanded") !== "true";
   button.setAttribute("aria-expanded", String(open));
   row.querySelector(".hop-detail")?.remove();
   if (!open) return;
   const box = h("div", { class: "hop-detail", "data-testid": "wire-detail" }, "…");
   row.append(box);
-  const worked = await trying(get(`wire/${entry.id}`).then((detail) => box.replaceChildren(...contents(detail))));
+  const worked = await trying(get(`wire/${row.entry.id}`).then((detail) => box.replaceChildren(...contents(detail))));
   if (!worked) box.replaceChildren("This exchange is no longer kept.");
   box.scrollIntoView({ block: "nearest", behavior: "smooth" });
 }

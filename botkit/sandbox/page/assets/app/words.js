@@ -8,7 +8,7 @@ export const LANGUAGES = {
   it: "Italiano", ja: "日本語", ko: "한국어", pl: "Polski", pt: "Português", es: "Español", tr: "Türkçe",
 };
 export const STATUSES = {
-  waiting: "Waiting", assigned: "Offered", active: "Active", inactive: "Inactive", ended: "Ended", closed: "Closed",
+  waiting: "Waiting", assigned: "Offered", active: "Active", transferring: "Transferring", inactive: "Inactive", ended: "Ended", closed: "Closed",
 };
 
 const minute = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
@@ -24,11 +24,11 @@ export function initials(name) {
   return letters.map((word) => [...word][0] ?? "").join("").toLocaleUpperCase() || "?";
 }
 
-/** A customer's name as the agent sees it: pre-chat names, else what the transcript says, else a guest. */
+/** A customer's name as the agent sees it: pre-chat names, else the visitor name of Live Chat, else a guest. */
 export function customerName(conversation) {
   const attributes = conversation.attributes ?? {};
   const name = [attributes._firstName, attributes._lastName].filter(Boolean).join(" ").trim();
-  return name || "Guest";
+  return name || conversation.visitorName || "Guest";
 }
 
 /** The address if it is a web link that may be put on the page, else null. */

@@ -1,0 +1,56 @@
+// The two agent systems of the emulated organisation: how the page names them, and what only one of them can do.
+
+export const SYSTEMS = {
+  salesforce: { name: "MIAW", title: "Messaging for In-App and Web", replies: ["text", "link", "buttons", "file"] },
+  "live-chat": { name: "Live Chat", title: "Live Chat (legacy)", replies: ["text"] },
+};
+
+/** Sessions of all systems, oldest first, each with the `system` it belongs to. */
+export function sessionsOf(state) {
+  return Object.keys(SYSTEMS)
+    .flatMap((system) => (state[system]?.conversations ?? []).map((conversation) => ({ ...conversation, system })))
+    .sort((one, other) => one.createdAt_ms - other.createdAt_ms);
+}
+
+export const isOpen = (conversation) => !["ended", "closed"].includes(conversation.status);
+
+/** Whether the agent can speak in it. In Live Chat the one who gives a session away has it until the other one accepts. */
+export const isTalking = ({ status, agents = [] }, agent) => ["active", "transferring"].includes(status) && agents.includes(agent);
+
+/** Where a session can be transferred to, besides the other agents: `[id, name]`. Live Chat's queues are buttons. */
+export function queues(conversation, state) {
+  const buttons = (state[conversation.system].buttons ?? []).filter(({ id }) => id !== conversation.button);
+  return [["queue", "the queue"], ...buttons.map(({ id, name }) => [id, `queue ${name}`])];
+}
+
+/** What happens to a session without anybody pressing a button in the real console: `[words, name, operation, body]`. */
+export function rarely(conversation, agent) {
+  const talking = isTalking(conversation, agent);
+  const about = conversation.system === "live-chat" ? liveChat(conversation, agent, talking) : miaw(agent, talking);
+  return about.filter(Boolean);
+}
+
+const failing = (agent) => ["A transfer that fails", "transfer-fails", "transfer", { agent, to: "queue", fail: true }];
+
+function miaw(agent, talking) {
+  return [
+    talking && ["The customer goes silent (idle)", "idle", "idle"],
+    talking && ["The agent's browser crashes", "drop", "drop", { agent }],
+    talking && failing(agent),
+    !talking && ["Routing fails", "route-failure", "route-failure", { failureType: "RoutingError" }],
+    ["The system ends the session", "system-end", "system-end"],
+  ];
+}
+
+function liveChat({ fileRequested }, agent, talking) {
+  const file = fileRequested
+    ? ["Take back the request for a file", "cancel-file", "cancel-file", { agent }]
+    : ["Ask the customer for a file", "request-file", "request-file", { agent }];
+  return [
+    talking && file,
+    talking && ["The agent's connection is lost", "disconnect", "disconnect", { agent }],
+    talking && failing(agent),
+    ["Routing fails: nobody is available", "route-failure", "route-failure", { reason: "Unavailable" }],
+    ["Routing fails: the customer is blocked", "route-blocked", "route-failure", { reason: "Blocked" }],
+  ];
+}
