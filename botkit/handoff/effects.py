@@ -61,7 +61,7 @@ class ClearAgentSession:
 
 @dataclass(frozen=True, slots=True)
 class ExtendRequest:
-    """Keep the platform's requestId usable (extendcallid). Never retried: the next one is due in minutes."""
+    """Keep the platform's requestId usable (extendcallid). Retried for less than a minute: the next one is due soon."""
 
     carries_hook: ClassVar[bool] = False
 

@@ -51,6 +51,7 @@ def test_an_agent_of_the_desk_ends_it(place: Place) -> None:
     ada, desk = place.stage.person(), place.desk
     ada.says("talk to an agent")
     case = desk.case_of(ada)
+    until(lambda: desk.lines(case), "for the story")  # what comes after the end is refused
     desk.agent(case, "Goodbye", do="end")
     ada.hears("has ended")
     assert ada.told(by="agent") == ["Goodbye"]

@@ -94,10 +94,10 @@ def test_only_the_last_event_of_a_message_says_that_it_is_done() -> None:
 
 def test_a_reply_of_an_earlier_era_moves_no_numbers() -> None:
     late = Reply(0, 7, 1_007, (("ChatMessage", {"text": "late"}),))
-    events, position = read_events(Position(era=1, ack=-1), late, session_id="S", at=AT)
+    events, position = read_events(Position(era=1, ack=9), late, session_id="S", at=AT)
     assert kinds(events) == [AgentSaid]
     assert events[0].key == "S/0/7"
-    assert (position.era, position.ack) == (1, -1)
+    assert (position.era, position.ack) == (1, 9)
 
 
 # --- before an agent -----------------------------------------------------------------------------------------------

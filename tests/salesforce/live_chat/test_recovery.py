@@ -301,11 +301,14 @@ async def test_a_send_with_an_old_position_does_not_mislead_the_listener(
     await talk.until(lambda: talk.said == ["one", "two"])
     await talk.stop()
     talk.restart()
+    server._record("Agent", "Ada", "meanwhile")
     await talk.system.send(SESSION, old, message_id="m1", text="from the outbox")
     assert server.user_said == ["from the outbox"]
     talk.listen()
     server.say("three")
-    await talk.until(lambda: talk.said == ["one", "two", "three"])
+    await talk.until(lambda: talk.said == ["one", "two", "meanwhile", "three"])
+    eras = [event.key.split("/")[1] for event in talk.heard if isinstance(event, AgentSaid)]
+    assert eras == ["0", "1", "2", "2"]
     keys = [event.key for event in talk.heard]
     assert len(set(keys)) == len(keys)
     position = Position.read(talk.access.position)

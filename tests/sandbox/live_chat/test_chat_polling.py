@@ -136,6 +136,17 @@ async def test_a_poll_whose_client_hung_up_is_no_second_poll_and_swallows_nothin
     assert await texts(await visitor.poll()) == ["hello"]
 
 
+async def test_a_client_that_hung_up_may_poll_again_at_once(make_service, eventually):
+    service = await make_service(poll_hold_seconds=0.5)
+    visitor = await service.chatting()
+    first = asyncio.create_task(visitor.poll())
+    await service.polling()
+    first.cancel()
+    session = service.cloud.sessions[visitor.id]
+    await eventually(lambda: session.poll is None or session.poll.gone())
+    assert (await visitor.poll()).status == 204
+
+
 async def test_polling_works_before_the_chat_is_requested(service):
     visitor = await service.visitor().begin()
     assert (await visitor.poll()).status == 204
