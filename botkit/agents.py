@@ -1,23 +1,28 @@
 """What an agent system is to BotKit: one small interface, which a third party can implement too.
 
-A system is found by its `type` through the entry point group ``botkit.agent_systems``; the entry is a class that is called
-as ``Class(name, settings, transport)`` (see `AgentSystemFactory`). The relay calls the methods on its asyncio loop; they
+A system is found by its `type` (`botkit.agent_systems`); the type stands for a class that is called as
+``Class(name, settings, transport)`` (see `AgentSystemFactory`). The relay calls the methods on its asyncio loop; they
 must not block. What went wrong is said with the errors of `botkit.errors.CallError`'s branch, nothing else:
 
     retryable (Unreachable, ServerTrouble, RateLimited, BadReply) → the relay tries the same effect again later
     AccessExpired, ConversationClosed                            → the session is over; the user is told
+    AgentsUnavailable (of open, start)                           → nobody is there: the next system, or the user is told
     CallRefused, HostNotAllowed                                  → this effect will never succeed
+
+What not every system can do is an ability of its own (`TakesFiles`, `TakesCustomEvents`, `TakesIdleNotices`): a class has
+it by having the method.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from botkit.handoff.conversation import Access, Instant
 from botkit.handoff.events import FromAgents
+from botkit.handoff.rules import SystemLimits
 from botkit.http import Transport
 
 
@@ -31,23 +36,35 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What the rules and the relay need to know of a system.
+    """What the relay needs to know of a system. What the rules need to know is in `SystemLimits` (see `StatesLimits`).
 
-    `max_text` is in UTF-16 code units, the smallest unit the systems count in. `receive` says whether the relay runs
-    `listen` (a stream; the list reconciles it) or calls `fetch` every `poll_interval`.
+    `receive` says whether the relay runs `listen` (a stream; the list reconciles it) or calls `fetch` every
+    `poll_interval`. `max_file_bytes` is the largest file `send_file` is given.
     """
 
-    max_text: int = 10_000
-    takes_text_before_agent: bool = True
     receive: Literal["stream", "poll"] = "stream"
     poll_interval: timedelta = timedelta(seconds=2)
+    max_file_bytes: int = 5 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events in the order they happened on the agents' side. Each carries the position to go on from."""
+    """Events in the order they happened on the agents' side. Each carries the position to go on from.
+
+    The key of an `AgentSaid` is ``<session id>/<entry id>``: what follows the slash is what `acknowledge` is called with
+    once the user has been shown it. Keys of other events need only be the same each time the same thing is told.
+    """
 
     events: Sequence[FromAgents]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A user's file, as the platform had it."""
+
+    name: str
+    mime_type: str
+    data: bytes = field(repr=False)
 
 
 class AgentSystem(Protocol):
@@ -89,7 +106,41 @@ class AgentSystem(Protocol):
         """The list of what happened since `access.high_water_ms` (a little overlap is fine: entries have keys)."""
 
 
+@runtime_checkable
+class TakesFiles(Protocol):
+    """A system that takes a user's files as files. Its `SystemLimits.files` says when."""
+
+    async def send_file(
+        self, session_id: str, access: Access, *, message_id: str, file: File, request: str
+    ) -> None:
+        """Give the agent a file. `request` is that of the agent's `FileRequested`, empty where none was needed."""
+
+
+@runtime_checkable
+class TakesCustomEvents(Protocol):
+    """A system whose agents' console understands events of the user's client. Tried once."""
+
+    async def custom_event(self, session_id: str, access: Access, *, name: str, data: str) -> None:
+        """Pass the event on; `data` is JSON text."""
+
+
+@runtime_checkable
+class TakesIdleNotices(Protocol):
+    """A system that leaves the user's idle time to its client, and wants to know of warnings. Tried once."""
+
+    async def idle_notice(self, session_id: str, access: Access, *, warned: bool) -> None:
+        """The user was warned of being idle, or is not idle any more."""
+
+
 class AgentSystemFactory(Protocol):
-    """How an entry of ``botkit.agent_systems`` is called: `settings` is the system's own part of the bot's YAML."""
+    """How a system's class is called: `settings` is the system's own part of the bot's YAML."""
 
     def __call__(self, name: str, settings: object, transport: Transport) -> AgentSystem: ...
+
+
+@runtime_checkable
+class StatesLimits(Protocol):
+    """A system's class that tells the rules its limits (a class method): a class without it has those of `SystemLimits()`."""
+
+    def limits(self, settings: object) -> SystemLimits:
+        """The limits under these settings. Nothing is connected yet."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from flask import Blueprint, Flask, Response, jsonify
 
+from botkit import agent_systems
 from botkit.config.load import load
 from botkit.config.settings import BotSettings, Settings
 from botkit.errors import BotKitError, LedgerClosed
@@ -21,7 +22,7 @@ from botkit.handoff.decide import decide
 from botkit.handoff.decision import Decision
 from botkit.handoff.events import Event
 from botkit.handoff.responses import Responses
-from botkit.handoff.rules import Rules, SystemLimits
+from botkit.handoff.rules import Rules
 from botkit.hooks.door import Door
 from botkit.ledger.interface import Committed, Input, Ledger
 from botkit.ledger.sqlite import SqliteLedger
@@ -54,8 +55,13 @@ def rules_for(bot: BotSettings) -> Rules:
         bot_name=bot.name,
         responses=Responses(handoff.responses, handoff.default_language),
         system_for=bot.agents.for_channel,
-        systems={name: SystemLimits() for name in bot.agents.systems},
+        systems={
+            name: agent_systems.limits(system.type, system.settings)
+            for name, system in bot.agents.systems.items()
+        },
         attributes=handoff.attributes if handoff.attributes is not None else DEFAULT_ATTRIBUTES,
+        fallback=bot.agents.fallback,
+        fallback_after_seconds=bot.agents.fallback_after.total_seconds(),
         end_chat_command=handoff.end_chat_command,
         default_language=handoff.default_language,
         accept_timeout_seconds=handoff.accept_timeout.total_seconds(),

@@ -7,7 +7,9 @@
      │   ├─ HookNotFound              BK-2002  404
      │   ├─ HookTooLarge              BK-2003  413
      │   ├─ HookNotJson               BK-2004  412
-     │   └─ HookInvalid               BK-2005  400
+     │   ├─ HookInvalid               BK-2005  400
+     │   ├─ BodyIncomplete            BK-2006  408
+     │   └─ TooManyBodies             BK-2007  503
      ├─ LedgerError                   BK-3000
      │   ├─ LedgerBusy                BK-3001  another process holds the store
      │   └─ LedgerClosed              BK-3002  the service is stopping
@@ -21,7 +23,8 @@
          ├─ NewSessionRequired        BK-4007  417: Salesforce wants a new messaging session
          ├─ BadReply                  BK-4008  the answer cannot be understood
          ├─ HostNotAllowed            BK-4009  the URL's host is not one the configuration names
-         └─ NotAuthorized             BK-4010  retryable: 401/403/407 from the platform, which a clock or a secret heals
+         ├─ NotAuthorized             BK-4010  retryable: 401/403/407 from the platform, which a clock or a secret heals
+         └─ AgentsUnavailable         BK-4011  nobody is there to take the hand-off at present
 
 A message says what to do next. No message, argument or repr carries a secret or what people wrote.
 """
@@ -113,6 +116,20 @@ class HookInvalid(HookRefused):
     """The payload lacks something BotKit cannot do without, or names a host it may not call."""
 
     code, status, wire_code, wire_message = "BK-2005", 400, "INVALID_ARGUMENTS", "Invalid arguments"
+
+
+class BodyIncomplete(HookRefused):
+    """The connection ended, or was cut off, before the whole body had come."""
+
+    code, status = "BK-2006", 408
+    wire_code, wire_message = "REQUEST_TIMEOUT", "The body did not come in time"
+
+
+class TooManyBodies(HookRefused):
+    """So many bodies are being waited for that there is no thread to wait for one more."""
+
+    code, status = "BK-2007", 503
+    wire_code, wire_message = "SERVICE_UNAVAILABLE", "Too many bodies are being waited for"
 
 
 # --- ledger ----------------------------------------------------------------------------------------------------
@@ -230,3 +247,9 @@ class NotAuthorized(CallError):
     """The platform does not take our signature: check client id, secret and clock. Every attempt is signed anew."""
 
     code, retryable = "BK-4010", True
+
+
+class AgentsUnavailable(CallError):
+    """No agent is there to take the hand-off at present: the next agent system is tried, or the user is told."""
+
+    code = "BK-4011"

@@ -63,6 +63,7 @@ class AioTransport:
             HostNotAllowed: the URL may not be called.
             Unreachable: no answer came, or not all of it.
             BadReply: the answer is not HTTP, or longer than `MAX_RESPONSE_BYTES`.
+            CallRefused: it is longer than the request's own `most_bytes`.
         """
         self._hosts.check(request.url, what=request.what)
         turns = self._turns_of(request.url)
@@ -91,7 +92,9 @@ class AioTransport:
                 allow_redirects=False,
                 timeout=_call_timeout(request.timeout_seconds),
             ) as answer:
-                return Response(answer.status, answer.headers, await _read(answer, request.what))
+                return Response(
+                    answer.status, answer.headers, await _read(answer, request.what, request.most_bytes)
+                )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _translated(request.what, error) from None
 
@@ -242,9 +245,7 @@ class SyncTransport:
                 timeout=request.timeout_seconds,
                 stream=True,
             ) as answer:
-                return Response(
-                    answer.status_code, answer.headers, _read_sync(answer, request.what, deadline)
-                )
+                return Response(answer.status_code, answer.headers, _read_sync(answer, request, deadline))
         except (requests.RequestException, OSError, ValueError) as error:
             raise _translated(request.what, error) from None
 
@@ -277,30 +278,32 @@ def _stream_timeout(silence_seconds: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=silence_seconds)
 
 
-async def _read(answer: aiohttp.ClientResponse, what: str) -> bytes:
+async def _read(answer: aiohttp.ClientResponse, what: str, most_bytes: int = 0) -> bytes:
     content = answer.content
     chunks: list[bytes] = []
     size = 0
     while chunk := await content.readany():
         chunks.append(chunk)
-        if (size := size + len(chunk)) > MAX_RESPONSE_BYTES:
+        if (size := size + len(chunk)) > (most_bytes or MAX_RESPONSE_BYTES):
             answer.close()
-            raise _too_long(what, answer.status)
+            raise _too_long(what, answer.status, most_bytes)
     return b"".join(chunks)
 
 
-def _read_sync(answer: requests.Response, what: str, deadline: float) -> bytes:
+def _read_sync(answer: requests.Response, request: Request, deadline: float) -> bytes:
     chunks, size = [], 0
     for chunk in answer.iter_content(_CHUNK_BYTES):
         chunks.append(chunk)
-        if (size := size + len(chunk)) > MAX_RESPONSE_BYTES:
-            raise _too_long(what, answer.status_code)
+        if (size := size + len(chunk)) > (request.most_bytes or MAX_RESPONSE_BYTES):
+            raise _too_long(request.what, answer.status_code, request.most_bytes)
         if time.monotonic() > deadline:
-            raise Unreachable(what, detail="timed out", perhaps_done=True)
+            raise Unreachable(request.what, detail="timed out", perhaps_done=True)
     return b"".join(chunks)
 
 
-def _too_long(what: str, status: int) -> BadReply:
+def _too_long(what: str, status: int, most_bytes: int) -> CallError:
+    if most_bytes:
+        return CallRefused(what, status=status, detail=f"longer than {most_bytes} bytes")
     return BadReply(what, status=status, detail=f"the answer is longer than {MAX_RESPONSE_BYTES} bytes")
 
 

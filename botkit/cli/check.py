@@ -7,12 +7,12 @@ import re
 import click
 
 from botkit.cli import print_problems
+from botkit.config.live_chat import LiveChatSettings
 from botkit.config.load import load
 from botkit.config.notices import notices
 from botkit.config.settings import (
     AgentSystemSettings,
     BotSettings,
-    LiveChatSettings,
     MiawSettings,
     Settings,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -12,8 +12,9 @@ from botkit.config.base_url import normalize_base_url
 from botkit.config.bot_rules import check_bot, check_responses
 from botkit.config.durations import parse_duration
 from botkit.config.filling import Filling
+from botkit.config.given import given
 from botkit.config.hosts import parse_callback_host
-from botkit.config.live_agent_url import normalize_live_agent_url
+from botkit.config.live_chat_file import live_chat_settings
 from botkit.config.nodes import Plain
 from botkit.config.organization_id import parse_organization_id
 from botkit.config.problems import Problems
@@ -27,7 +28,6 @@ from botkit.config.settings import (
     DeliverySettings,
     HandoffSettings,
     KoreSettings,
-    LiveChatSettings,
     MiawSettings,
     Secret,
     TranscriptSettings,
@@ -107,14 +107,14 @@ def _bot(bot_file: BotFile) -> BotSettings:
             client_id=kore["client_id"],
             client_secret=Secret(kore["client_secret"]),
             callback_hosts=tuple(dict.fromkeys(map(parse_callback_host, kore["callback_hosts"]))),
-            **_given(
+            **given(
                 kore, algorithm=str, clock_leeway=parse_duration, accept_apikey=bool, timeout=parse_duration
             ),
         ),
         agents=_agents(value["agents"], insecure_http=bot_file.insecure_http),
         handoff=_handoff(value.get("handoff", {}), _responses(bot_file)),
         delivery=DeliverySettings(
-            **_given(
+            **given(
                 value.get("delivery", {}),
                 give_up_after=parse_duration,
                 first_retry=parse_duration,
@@ -133,13 +133,14 @@ def _agents(agents: Any, *, insecure_http: bool) -> AgentsSettings:
         default=agents.get("default") or next(iter(systems)),
         systems=MappingProxyType(systems),
         channels=MappingProxyType(dict(agents.get("channels", {}))),
+        **given(agents, fallback=tuple, fallback_after=parse_duration),
     )
 
 
 def _system(name: str, system: Any, *, insecure_http: bool) -> AgentSystemSettings:
     kind = system.get("type", DEFAULT_SYSTEM_TYPE)
     if kind == LIVE_CHAT_TYPE:
-        return AgentSystemSettings(name, kind, _live_chat(system, insecure_http=insecure_http))
+        return AgentSystemSettings(name, kind, live_chat_settings(system, insecure_http=insecure_http))
     if kind != DEFAULT_SYSTEM_TYPE:
         own = {key: value for key, value in system.items() if key != "type"}
         return AgentSystemSettings(name, kind, MappingProxyType(own))
@@ -147,36 +148,24 @@ def _system(name: str, system: Any, *, insecure_http: bool) -> AgentSystemSettin
         organization_id=parse_organization_id(system["organization_id"]),
         base_url=normalize_base_url(system["organization_base_url"], insecure_http=insecure_http),
         developer_name=system["developer_name"],
-        **_given(system, receive=str, poll_interval=parse_duration, timeout=parse_duration, platform=str),
+        **given(
+            system,
+            receive=str,
+            poll_interval=parse_duration,
+            timeout=parse_duration,
+            platform=str,
+            attachments=bool,
+        ),
     )
     return AgentSystemSettings(name, kind, miaw)
 
 
-def _live_chat(system: Any, *, insecure_http: bool) -> LiveChatSettings:
-    return LiveChatSettings(
-        live_agent_url=normalize_live_agent_url(system["live_agent_url"], insecure_http=insecure_http),
-        organization_id=parse_organization_id(system["organization_id"]),
-        deployment_id=system["deployment_id"].strip(),
-        button_id=system["button_id"].strip(),
-        **_given(
-            system,
-            api_version=int,
-            agent_id=str.strip,
-            do_fallback=bool,
-            button_overrides=tuple,
-            queue_updates=bool,
-            availability_check=bool,
-            timeout=parse_duration,
-        ),
-    )
-
-
 def _handoff(handoff: Any, responses: Responses) -> HandoffSettings:
-    transcript = _given(handoff.get("transcript", {}), limit=int, timeout=parse_duration)
+    transcript = given(handoff.get("transcript", {}), limit=int, timeout=parse_duration)
     return HandoffSettings(
         responses=responses,
         transcript=TranscriptSettings(**transcript),
-        **_given(
+        **given(
             handoff,
             end_chat_command=str.strip,
             default_language=str,
@@ -201,11 +190,6 @@ def _responses(bot_file: BotFile) -> Responses:
             key = spelling.setdefault(language.replace("_", "-").casefold(), language)
             merged.setdefault(key, {}).update(messages)
     return MappingProxyType({language: MappingProxyType(texts) for language, texts in merged.items()})
-
-
-def _given(section: Any, **convert: Callable[[Any], object]) -> dict[str, Any]:
-    """The keys that are there, converted; those that are not keep the default of their settings class."""
-    return {key: make(section[key]) for key, make in convert.items() if key in section}
 
 
 def _frozen(mapping: dict[str, str]) -> Mapping[str, str]:

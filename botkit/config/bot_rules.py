@@ -10,15 +10,18 @@ from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from botkit.config.base_url import normalize_base_url
+from botkit.config.channels import KORE_CHANNELS
 from botkit.config.durations import parse_duration
 from botkit.config.hosts import parse_callback_host
 from botkit.config.live_agent_url import normalize_live_agent_url
+from botkit.config.live_chat_file import check_live_chat
+from botkit.config.nodes import Plain
 from botkit.config.organization_id import parse_organization_id
 from botkit.config.problems import UnusableValue, listed, nearest
 from botkit.config.settings import DEFAULT_SYSTEM_TYPE, LIVE_CHAT_TYPE, DeliverySettings
 from botkit.config.validation import Checked
 
-PLACEHOLDERS = ("agent", "command", "message")
+PLACEHOLDERS = ("agent", "command", "message", "position")
 """What is filled in in standard responses; `handoff/responses.py` does it."""
 
 T = TypeVar("T")
@@ -31,6 +34,8 @@ def check_bot(checked: Checked, *, insecure_http: bool, known_types: Collection[
         _try(checked, parse_callback_host, "kore", "callback_hosts", index)
     _systems(checked, insecure_http=insecure_http, known_types=known_types)
     _references(checked)
+    _fallback(checked)
+    _channels(checked)
     _retries(checked)
     check_responses(checked, "handoff", "responses")
 
@@ -98,6 +103,7 @@ def _systems(checked: Checked, *, insecure_http: bool, known_types: Collection[s
                 *place,
                 "live_agent_url",
             )
+            check_live_chat(checked, place)
         elif kind not in known_types:
             _unknown_type(checked, (*place, "type"), kind, known_types)
 
@@ -119,9 +125,11 @@ def _references(checked: Checked) -> None:
         # A default that is there but unfit has been complained of by the schema, and this says nothing then.
         fix = f"add default: with one of {listed(systems)}"
         checked.complain(("agents", "default"), "is missing, and there are several systems", fix)
-    places = [
+    fallback = _items(checked, "agents", "fallback")
+    places: list[tuple[str | int, ...]] = [
         ("agents", "default"),
         *(("agents", "channels", c) for c in checked.mapping("agents", "channels")),
+        *(("agents", "fallback", index) for index in range(len(fallback))),
     ]
     for place in places:
         name = checked.text(*place)
@@ -132,6 +140,38 @@ def _references(checked: Checked) -> None:
                 f"did you mean {meant}?" if meant else f"write {listed(systems)}, or add it to agents.systems"
             )
             checked.complain(place, f"{shown}is not one of agents.systems", fix)
+
+
+def _fallback(checked: Checked) -> None:
+    """Each system is asked once: a name that stands twice means a mistake."""
+    fallback = _items(checked, "agents", "fallback")
+    for index, name in enumerate(fallback):
+        if isinstance(name, str) and name in fallback[:index]:
+            checked.complain(
+                ("agents", "fallback", index), f"{name} stands here twice", "remove one of the two"
+            )
+    if not fallback and checked.at("agents", "fallback_after") is not None:
+        what = "has no effect without agents.fallback"
+        checked.complain(
+            ("agents", "fallback_after"), what, "add fallback: [a system, …], or remove the line"
+        )
+
+
+def _channels(checked: Checked) -> None:
+    """A channel the platform never names would send nobody anywhere."""
+    others = _items(checked, "agents", "other_channels")
+    for channel in checked.mapping("agents", "channels"):
+        if channel in KORE_CHANNELS or channel in others:
+            continue
+        meant = nearest(channel, KORE_CHANNELS)
+        fix = f"did you mean {meant}?" if meant else f"write one of {listed(KORE_CHANNELS)}"
+        fix += "; if the platform really sends this name, add it to agents.other_channels"
+        checked.complain(("agents", "channels", channel), "is not a channel of Kore's", fix)
+
+
+def _items(checked: Checked, *path: str) -> list[Plain]:
+    found = checked.at(*path)
+    return found if isinstance(found, list) else []
 
 
 def _retries(checked: Checked) -> None:

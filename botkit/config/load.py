@@ -9,9 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from botkit.agent_systems import installed_types
 from botkit.config.bot_file import BotFile, read_bot_file, read_checked
 from botkit.config.nodes import locate
-from botkit.config.notices import installed_types
 from botkit.config.problems import Problems
 from botkit.config.schema import server_schema
 from botkit.config.settings import SecuritySettings, ServerSettings, Settings, StoreSettings

@@ -19,14 +19,19 @@ _HEAD = "| Key | Value | Default | Meaning |\n|---|---|---|---|"
 
 def tables() -> str:
     """Markdown: one table for each kind of file."""
-    miaw = Schema(bot_schema().root, bot_schema().root["$defs"]["salesforce-miaw"])
-    live_chat = Schema(bot_schema().root, bot_schema().root["$defs"]["salesforce-live-chat"])
+    root = bot_schema().root
+    miaw, live_chat, entity, field = (
+        Schema(root, root["$defs"][name])
+        for name in ("salesforce-miaw", "salesforce-live-chat", "entity", "entity-field")
+    )
     message = responses_schema().start["additionalProperties"]
     parts = [
         ("### `botkit.yaml`", _rows(server_schema(), server_schema().start, "")),
         ("### A bot's file", _rows(bot_schema(), bot_schema().start, "")),
         ("### `agents.systems.<name>`, `type: salesforce-miaw`", _rows(miaw, miaw.start, "")),
         ("### `agents.systems.<name>`, `type: salesforce-live-chat`", _rows(live_chat, live_chat.start, "")),
+        ("### `entities.<name>` of Live Chat", _rows(entity, entity.start, "")),
+        ("### `entities.<name>.fields.<field>` of Live Chat", _rows(field, field.start, "")),
         ("### `handoff.responses.<language>`", _rows(responses_schema(), message, "")),
     ]
     return "\n\n".join(f"{title}\n\n{_HEAD}\n" + "\n".join(rows) for title, rows in parts)

@@ -87,32 +87,12 @@ class MiawSettings:
     poll_interval: timedelta = timedelta(seconds=2)
     timeout: timedelta = timedelta(seconds=10)
     platform: Literal["Web", "Mobile"] = "Web"
+    attachments: bool = True
 
     @property
     def organization_id_15(self) -> str:
         """The form the event stream's X-Org-Id needs."""
         return self.organization_id[:15]
-
-
-@dataclass(frozen=True, slots=True)
-class LiveChatSettings:
-    """`type: salesforce-live-chat`. `live_agent_url` is normalised, ``https://d.la1-c1.salesforceliveagent.com/chat/rest``.
-
-    `agent_id` asks for one agent, and with `do_fallback` for the button's agents after; `button_overrides` is what to try in
-    turn instead of both (protocols/salesforce-live-chat.md, 2.3).
-    """
-
-    live_agent_url: str
-    organization_id: str
-    deployment_id: str
-    button_id: str
-    api_version: int = 58
-    agent_id: str = ""
-    do_fallback: bool = True
-    button_overrides: tuple[str, ...] = ()
-    queue_updates: bool = True
-    availability_check: bool = True
-    timeout: timedelta = timedelta(seconds=10)
 
 
 DEFAULT_SYSTEM_TYPE = "salesforce-miaw"
@@ -134,9 +114,17 @@ class AgentSystemSettings:
 
 @dataclass(frozen=True, slots=True)
 class AgentsSettings:
+    """The bot's agent systems, and who is asked.
+
+    `fallback` is who is asked next, in this order, when one does not take the hand-off; `fallback_after` is how long one that
+    does not answer is tried while another waits in line.
+    """
+
     default: str
     systems: Mapping[str, AgentSystemSettings]
     channels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    fallback: tuple[str, ...] = ()
+    fallback_after: timedelta = timedelta(seconds=15)
 
     def for_channel(self, channel: str) -> str:
         """The name of the agent system for a channel, as Kore spells it."""

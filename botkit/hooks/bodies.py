@@ -11,7 +11,7 @@ from collections.abc import Callable
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
-from botkit.errors import HookRefused, HookTooLarge
+from botkit.errors import BodyIncomplete, HookTooLarge, TooManyBodies
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -20,18 +20,6 @@ MOST_BYTES = 2 * 1024 * 1024
 """The platform's context alone may be 1 MB (protocols/kore-xo-botkit.md, 2.7)."""
 MOST_AT_ONCE = 64
 """A body comes right behind its headers, so that even a busy service reads only a few at any moment."""
-
-
-class BodyIncomplete(HookRefused):
-    """The connection ended, or was cut off, before the whole body had come."""
-
-    status, wire_code, wire_message = 408, "REQUEST_TIMEOUT", "The body did not come in time"
-
-
-class TooManyBodies(HookRefused):
-    """So many bodies are being waited for that there is no thread to wait for one more."""
-
-    status, wire_code, wire_message = 503, "SERVICE_UNAVAILABLE", "Too many bodies are being waited for"
 
 
 class Bodies:

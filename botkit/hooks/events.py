@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from botkit.handoff.attributes import as_text
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import (
@@ -18,12 +20,13 @@ from botkit.handoff.events import (
     MetaInfo,
     OtherHook,
     PlatformSessionClosed,
+    UserCustomEvent,
     UserMessage,
     UserTyping,
 )
 from botkit.hooks import people
 from botkit.hooks.paths import HookPath
-from botkit.hooks.payload import File, Payload
+from botkit.hooks.payload import DialogMetaInfo, File, Payload, Step
 
 EVENTS = frozenset(
     {
@@ -40,6 +43,8 @@ EVENTS = frozenset(
 """The names of protocols/kore-xo-botkit.md, 2.6. Any other is acknowledged too."""
 
 MOST_ATTACHMENTS = 20
+LONGEST_CUSTOM_EVENT = 20_000
+LONGEST_CUSTOM_EVENT_NAME = 100
 _CONNECT = "ON_CONNECT_EVENT"
 _TYPING = {"TYPING_STARTED": True, "TYPING_STOPPED": False}
 
@@ -76,7 +81,9 @@ def to_event(arrival: Arrival, payload: Payload, names: Sequence[str]) -> Event:
                 at=arrival.at,
                 session_id=arrival.new_id(),
                 profile=people.profile(payload, user),
-                meta=_meta(payload),
+                meta=_meta(people.talk_of(payload).miaw_meta_info) or MetaInfo(),
+                live_chat_meta=_meta(people.talk_of(payload).live_chat_meta_info),
+                node_name=_node_name(payload),
                 request_number=_number(payload.request_id),
             )
         case "on_event" if payload.event is not None and payload.event.event_type == "sessionClosure":
@@ -86,6 +93,11 @@ def to_event(arrival: Arrival, payload: Payload, names: Sequence[str]) -> Event:
         ):
             started = _TYPING[payload.pre_defined_event.type]
             return UserTyping(key=_key_of_body(arrival, payload, user), at=arrival.at, started=started)
+        case "on_client_event" if (custom := _custom_event(payload)) is not None:
+            kind, data = custom
+            return UserCustomEvent(
+                key=_key_of_body(arrival, payload, user), at=arrival.at, name=kind, data=data
+            )
         case name:
             detail = payload.event.event_type if name == "on_event" and payload.event is not None else None
             return OtherHook(
@@ -173,10 +185,36 @@ def _url(file: File) -> str:
     return url if isinstance(url, str) else ""
 
 
-def _meta(payload: Payload) -> MetaInfo:
-    found = people.talk_of(payload).miaw_meta_info
+def _custom_event(payload: Payload) -> tuple[str, str] | None:
+    """An event of the client's own making (2.6): its name, and all of it as JSON text. One without content is none."""
+    found = payload.custom_event
+    if not isinstance(found, dict) or not found:
+        return None
+    data = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+    if len(data) > LONGEST_CUSTOM_EVENT:
+        return None
+    kind = next((found[key] for key in ("type", "name", "eventName") if isinstance(found.get(key), str)), "")
+    return kind[:LONGEST_CUSTOM_EVENT_NAME] or "customEvent", data
+
+
+def _node_name(payload: Payload) -> str:
+    """The Agent Transfer node that was reached: the last of its kind in the dialog's history (2.3)."""
+    if payload.context is None:
+        return ""
+    try:
+        steps = _history(payload.context.history)
+    except (msgspec.DecodeError, RecursionError):
+        return ""  # Not what 2.3 shows: then the node's name is not known.
+    reached = (step for step in reversed(steps or ()) if step.type == "agentTransfer")
+    return next((step.component_name or "" for step in reached), "")
+
+
+_history = msgspec.json.Decoder(list[Step] | None).decode
+
+
+def _meta(found: DialogMetaInfo | None) -> MetaInfo | None:
     if found is None:
-        return MetaInfo()
+        return None
     return MetaInfo(
         pre_chat=_pre_chat(found.pre_chat_info),
         end_word=_word(found.end_chat_short_hand_command),

@@ -52,6 +52,8 @@ def _fit(types: tuple[Any, ...], value: Any) -> Any:
 def _fit_one(wanted: Any, value: Any) -> Any:
     if wanted is Any:
         return value
+    if wanted is msgspec.Raw:
+        return msgspec.Raw(msgspec.json.encode(value))
     if wanted is bool:
         return (
             value

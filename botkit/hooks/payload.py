@@ -95,8 +95,8 @@ class LastMessage(Struct, frozen=True):
     message_payload: MessagePayload | None = None
 
 
-class MiawMetaInfo(Struct, frozen=True):
-    """What a dialog's Script node set (6.2). Values are the script's own and may be of any type."""
+class DialogMetaInfo(Struct, frozen=True):
+    """`miawMetaInfo` or `liveChatMetaInfo`, as a dialog's Script node set it (6.2). Values may be of any type."""
 
     pre_chat_info: Anything = None
     end_chat_short_hand_command: Anything = None
@@ -107,7 +107,8 @@ class MiawMetaInfo(Struct, frozen=True):
 class BotUserSession(Struct, frozen=True):
     conversation_session_id: str | int | None = None
     last_message: LastMessage | None = None
-    miaw_meta_info: MiawMetaInfo | None = None
+    miaw_meta_info: DialogMetaInfo | None = None
+    live_chat_meta_info: DialogMetaInfo | None = None
 
 
 class ProfileInfo(Struct, frozen=True):
@@ -138,11 +139,20 @@ class Session(Struct, frozen=True):
     opts: Opts | None = None
 
 
+class Step(Struct, frozen=True):
+    """One entry of `context.history` (2.3): a node that was reached, or an entry of another kind without these fields."""
+
+    type: str | None = None
+    component_name: str | None = None
+
+
 class Context(Struct, frozen=True):
     bot: str | None = None
     intent: str | None = None
     current_language: str | None = None
     session: Session | None = None
+    history: msgspec.Raw = msgspec.Raw(b"[]")
+    """Looked into at a transfer only: a message should not pay for fifty entries."""
 
 
 class PlatformEvent(Struct, frozen=True):
@@ -164,6 +174,7 @@ class Payload(Struct, frozen=True):
     context: Context | None = None
     event: PlatformEvent | None = None
     pre_defined_event: PreDefinedEvent | None = None
+    custom_event: Anything = None
     base_url: str | None = None
     send_user_message_url: str | None = None
     send_bot_message_url: str | None = None

@@ -20,6 +20,8 @@ from botkit.kore.signing import Signer
 GET_MESSAGES_LIMIT = 100
 """The most the platform gives at once (4.5)."""
 
+DOWNLOAD_SECONDS = 30.0
+
 
 class KoreCalls:
     """Builds calls for one bot. Feed the answers to `replies.check_reply`.
@@ -123,6 +125,13 @@ class KoreCalls:
             headers={"auth": self._signer.token(), "Accept": "application/json"},
             timeout_seconds=timeout_seconds or self._timeout_seconds,
         )
+
+    def download(self, url: str, *, most_bytes: int) -> Request:
+        """Fetch a file that the user sent (4.4). Its address comes with a hook, so its host has to be allowed like any other."""
+        what = "download a file"
+        headers = {"auth": self._signer.token()}
+        url = self._checked(what, url)
+        return Request(what, "GET", url, headers, timeout_seconds=DOWNLOAD_SECONDS, most_bytes=most_bytes)
 
     def _pass(self, what: str, url: str, address: Address, body: bytes, delivery_id: str) -> Request:
         return self._post(what, url, splice(body, address.missing_members()), delivery_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
@@ -13,14 +13,13 @@ from botkit.errors import CallError, LedgerClosed, NotAuthorized, RateLimited, U
 from botkit.handoff.conversation import Instant
 from botkit.handoff.effects import (
     ClearAgentSession,
-    EndSession,
     ExtendRequest,
     OutboundEffect,
     PassToBot,
     PassToUser,
+    SendFile,
     SendToUser,
     SkipBotMessage,
-    TypingToAgent,
 )
 from botkit.handoff.events import Event
 from botkit.ledger.interface import Input, OutboxItem
@@ -29,6 +28,7 @@ from botkit.relay.clock import Clock
 from botkit.relay.failures import may_be_stale, what_failure_means
 from botkit.relay.lanes import seen_through
 from botkit.relay.metrics import Outcome, RelayMetrics
+from botkit.relay.patience import level, patience, tried_once
 from botkit.relay.payloads import Payloads
 from botkit.relay.peers import Peer
 from botkit.relay.perform import Performer
@@ -39,10 +39,6 @@ _log = structlog.get_logger("botkit.relay")
 _CARRIES_HOOK = (PassToBot, PassToUser, SkipBotMessage)
 _ADDRESSED_BY_PAYLOAD = (SendToUser, ClearAgentSession, ExtendRequest)
 _SHOWN_TO_USER = (SendToUser, PassToUser)
-_ENDING_SECONDS = 24 * 3600.0
-"""How long the end of a session is tried: until then an agent may sit before a chat that nobody is in. It holds nothing up."""
-_EXTENSION_SECONDS = 50.0
-"""An extension is due every four minutes of a requestId's five (protocols/kore-xo-botkit.md, 4.6): so long it may be late."""
 _PAYLOAD_SECONDS = 3600.0
 """How long what is for the user waits for the user to write again, where nothing can be shown before."""
 _READING_AT_ONCE = 16
@@ -159,10 +155,10 @@ class Delivery:
             # A system that keeps its own pace has asked nobody.
             if not isinstance(error, RateLimited) or error.status is not None:
                 way.asked = True
-                if isinstance(error, Unreachable):
-                    peer.unreachable(self._clock.now())
-                else:
+                if not isinstance(error, Unreachable):
                     peer.reached()
+                elif not isinstance(item.effect, SendFile):  # It asks two sides: which one was it?
+                    peer.unreachable(self._clock.now())
             await self._failed(item, way, error)
             return
         peer.reached()
@@ -214,8 +210,8 @@ class Delivery:
         )
 
     def _rest_after(self, item: OutboxItem, way: _Way, error: CallError) -> float | None:
-        if not error.retryable or isinstance(item.effect, TypingToAgent):
-            return None  # Typing is over in seconds: late is worse than never.
+        if not error.retryable or tried_once(item.effect):
+            return None
         backoff, chance = self._backoff(item), self._chance()
         rest = backoff.next_attempt_in(
             way.failures,
@@ -236,19 +232,11 @@ class Delivery:
         return self._clock.now() >= self._since(item) + self._backoff(item).give_up_after
 
     def _backoff(self, item: OutboxItem) -> Backoff:
-        backoff = self._backoff_of(item)
-        if isinstance(item.effect, ExtendRequest):
-            return replace(backoff, give_up_after=min(backoff.give_up_after, _EXTENSION_SECONDS))
-        if isinstance(item.effect, EndSession):
-            return replace(backoff, give_up_after=max(backoff.give_up_after, _ENDING_SECONDS))
-        return backoff
+        return patience(item.effect, self._backoff_of(item))
 
     async def _fail(self, item: OutboxItem, error: CallError) -> None:
         outcome: Outcome = "gave_up" if error.retryable else "refused"
-        log = _log.error
-        if isinstance(item.effect, ExtendRequest | TypingToAgent):
-            log = _log.info if isinstance(item.effect, TypingToAgent) else _log.warning
-        log(
+        getattr(_log, level(item.effect, error))(
             "effect_failed",
             outbox_id=item.id,
             effect=kind_of(item.effect),

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from botkit.errors import AccessExpired, CallError, CallRefused, ConversationClosed, NewSessionRequired
+from botkit.errors import (
+    AccessExpired,
+    AgentsUnavailable,
+    CallError,
+    CallRefused,
+    ConversationClosed,
+    NewSessionRequired,
+)
 from botkit.handoff.effects import (
     AskRouting,
     ClearAgentSession,
     OpenAccess,
     OutboundEffect,
+    SendFile,
     SendToAgent,
     SendToUser,
     StartSession,
@@ -34,6 +42,14 @@ class MessageIsRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class FileIsRefused:
+    """The file did not reach the agents' side; the session goes on without it."""
+
+    session_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class UserIsLost:
     """What the agents say does not reach the user any more."""
 
@@ -43,7 +59,7 @@ class NothingIsLost:
     """The effect is dropped, and the conversation goes on without it."""
 
 
-Meaning = AgentsAreLost | MessageIsRefused | UserIsLost | NothingIsLost
+Meaning = AgentsAreLost | MessageIsRefused | FileIsRefused | UserIsLost | NothingIsLost
 
 
 def what_failure_means(effect: OutboundEffect, error: CallError | None) -> Meaning:
@@ -51,6 +67,9 @@ def what_failure_means(effect: OutboundEffect, error: CallError | None) -> Meani
     if isinstance(effect, SendToAgent) and isinstance(error, CallRefused) and error.status is not None:
         # 400 for one text leaves the session fine (protocols/salesforce-miaw.md, 3.1). Without a status nobody was asked.
         return MessageIsRefused(effect.session_id, effect.message_id)
+    if isinstance(effect, SendFile):
+        # Whatever it was: if the session is over, its receiver finds out, and so does the next message.
+        return FileIsRefused(effect.session_id, effect.name)
     if isinstance(effect, OpenAccess | StartSession | SendToAgent | AskRouting):
         return AgentsAreLost(effect.session_id, loss_of(error))
     if isinstance(effect, SendToUser) and not may_be_stale(effect, error):
@@ -77,6 +96,8 @@ def loss_of(error: CallError | None) -> str:
         return Loss.CLOSED
     if isinstance(error, AccessExpired):
         return Loss.EXPIRED
+    if isinstance(error, AgentsUnavailable):
+        return Loss.UNAVAILABLE
     if error is not None and error.retryable:
         return Loss.UNREACHABLE
     return Loss.REFUSED

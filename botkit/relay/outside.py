@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from botkit.agents import AgentSystem
+from botkit.agents import AgentSystem, File
 from botkit.config.settings import Settings
 from botkit.handoff.events import Content, TranscriptLine
 from botkit.ledger.interface import HookBody
@@ -42,6 +42,9 @@ class Platform(Protocol):
         self, newest: HookBody, *, limit: int, session_id: str
     ) -> tuple[TranscriptLine, ...]:
         """The conversation so far, oldest first; `session_id` is Kore's, empty if not known."""
+
+    async def file(self, name: str, url: str, *, most_bytes: int) -> File:
+        """A file the user sent. One that is larger is refused."""
 
 
 class Outside(Protocol):

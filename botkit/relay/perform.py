@@ -7,19 +7,22 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
-from botkit.agents import AgentSystem
+from botkit.agents import AgentSystem, Granted, TakesCustomEvents, TakesFiles, TakesIdleNotices
 from botkit.config.settings import BotSettings
-from botkit.errors import CallError, CallRefused
+from botkit.errors import CallError, CallRefused, Unreachable
 from botkit.handoff.conversation import ConversationId
 from botkit.handoff.effects import (
     AskRouting,
     ClearAgentSession,
     EndSession,
     ExtendRequest,
+    IdleNotice,
     OpenAccess,
     PassToBot,
     PassToUser,
     PlatformEffect,
+    SendCustomEvent,
+    SendFile,
     SendToAgent,
     SendToUser,
     SkipBotMessage,
@@ -31,6 +34,7 @@ from botkit.handoff.events import (
     AgentsLost,
     AgentsTook,
     Event,
+    FileRefused,
     Loss,
     MessageRefused,
     RoutingKnown,
@@ -40,13 +44,15 @@ from botkit.handoff.events import (
 )
 from botkit.ledger.interface import HookBody, Ledger, OutboxItem
 from botkit.relay.clock import Clock
-from botkit.relay.failures import AgentsAreLost, Meaning, MessageIsRefused, UserIsLost
+from botkit.relay.failures import AgentsAreLost, FileIsRefused, Meaning, MessageIsRefused, UserIsLost
 from botkit.relay.outside import Outside, Platform
 from botkit.relay.payloads import Payloads
 
 _log = structlog.get_logger("botkit.relay")
 
 TRANSCRIPT_RETRY_SECONDS = 0.5
+_FILES_AT_ONCE = 4
+"""Files under way, which are held in memory."""
 
 Reconcile = Callable[[ConversationId, str], Awaitable[None]]
 """Reads the list of an agent session once more, so that nothing said last is lost; does nothing if it cannot."""
@@ -75,6 +81,7 @@ class Performer:
         self._bots = bots
         self._clock = clock
         self._reconcile = reconcile
+        self._files = asyncio.Semaphore(_FILES_AT_ONCE)
 
     async def perform(self, item: OutboxItem, hook: HookBody | None) -> Event | None:
         """Carry out the item's effect once.
@@ -118,6 +125,19 @@ class Performer:
             case TypingToAgent(session_id, system, access):
                 await self._system(item, system).typing(session_id, access, started=effect.started)
                 return None
+            case SendFile(_, system):
+                await self._send_file(item, effect, self._system(item, system))
+                return None
+            case SendCustomEvent(session_id, system, access):
+                agents = self._system(item, system)
+                if isinstance(agents, TakesCustomEvents):
+                    await agents.custom_event(session_id, access, name=effect.name, data=effect.data)
+                return None
+            case IdleNotice(session_id, system, access):
+                agents = self._system(item, system)
+                if isinstance(agents, TakesIdleNotices):
+                    await agents.idle_notice(session_id, access, warned=effect.warned)
+                return None
             case AskRouting(session_id, system, access):
                 status = await self._system(item, system).routing(session_id, access)
                 if status == "over":
@@ -142,6 +162,8 @@ class Performer:
                 return MessageRefused(
                     key=key_of(item), at=self._clock.now(), session_id=session_id, message_id=message_id
                 )
+            case FileIsRefused(session_id, name):
+                return FileRefused(key=key_of(item), at=self._clock.now(), session_id=session_id, name=name)
             case UserIsLost():
                 conversation = self._ledger.conversation(item.conversation_id)
                 if conversation is None or conversation.session is None:
@@ -173,7 +195,7 @@ class Performer:
         system = self._system(item, effect.system)
         transcript = asyncio.ensure_future(self._transcript(item, effect))
         try:
-            granted = await system.open(effect.session_id)
+            granted = await self._access(system, effect)
             lines = await transcript
         finally:
             transcript.cancel()
@@ -185,6 +207,28 @@ class Performer:
             expires_at=granted.expires_at,
             transcript=lines,
         )
+
+    async def _access(self, system: AgentSystem, effect: OpenAccess) -> Granted:
+        try:
+            async with asyncio.timeout(effect.give_up_seconds):
+                return await system.open(effect.session_id)
+        except TimeoutError:
+            detail = "no answer in the time that another system waits"
+            raise Unreachable("open access", detail=detail) from None
+
+    async def _send_file(self, item: OutboxItem, effect: SendFile, system: AgentSystem) -> None:
+        if not isinstance(system, TakesFiles):
+            raise CallRefused("send a file", detail="the agent system takes none")
+        async with self._files:
+            limit = system.capabilities.max_file_bytes
+            file = await self._platform(item).file(effect.name, effect.url, most_bytes=limit)
+            await system.send_file(
+                effect.session_id,
+                effect.access,
+                message_id=effect.message_id,
+                file=file,
+                request=effect.request,
+            )
 
     async def _transcript(self, item: OutboxItem, effect: OpenAccess) -> tuple[TranscriptLine, ...]:
         """The talk so far, or nothing: an agent without a transcript is better than no agent."""

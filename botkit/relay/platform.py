@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import mimetypes
+
+from botkit.agents import File
 from botkit.config.settings import BotSettings
 from botkit.errors import NotAuthorized
 from botkit.handoff.events import Content, TranscriptLine
@@ -11,6 +14,8 @@ from botkit.kore.messages import read_messages
 from botkit.kore.replies import check_reply
 from botkit.ledger.interface import HookBody
 from botkit.relay.clock import Clock
+
+_ANYTHING = "application/octet-stream"
 
 
 class KorePlatform:
@@ -82,6 +87,13 @@ class KorePlatform:
         self._check(request, response)
         return read_messages(response.body, session_id=session_id)
 
+    async def file(self, name: str, url: str, *, most_bytes: int) -> File:
+        """A file the user sent."""
+        request = self._calls.download(url, most_bytes=most_bytes)
+        response = await self._transport.send(request)
+        self._check(request, response)
+        return File(name, _kind(name, response.headers.get("Content-Type", "")), response.body)
+
     async def _send(self, request: Request) -> None:
         response = await self._transport.send(request)
         if not 200 <= response.status < 300:
@@ -93,3 +105,11 @@ class KorePlatform:
         except NotAuthorized:
             self._calls.sign_anew()
             raise
+
+
+def _kind(name: str, declared: str) -> str:
+    """The file's type: what its server says, unless that is nothing or anything; else what its name says."""
+    declared = declared.partition(";")[0].strip().lower()
+    if declared and declared != _ANYTHING:
+        return declared
+    return mimetypes.guess_type(name)[0] or _ANYTHING

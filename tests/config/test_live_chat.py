@@ -7,9 +7,10 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from botkit.config.live_agent_url import normalize_live_agent_url
+from botkit.config.live_chat import LiveChatSettings
 from botkit.config.notices import notices
 from botkit.config.problems import UnusableValue
-from botkit.config.settings import LiveChatSettings, MiawSettings
+from botkit.config.settings import MiawSettings
 from tests.config.folder import Folder
 
 SERVER = """\

@@ -8,7 +8,8 @@ from types import MappingProxyType
 
 import pytest
 
-from botkit.config.settings import AgentSystemSettings, LiveChatSettings, Settings
+from botkit.config.live_chat import LiveChatSettings
+from botkit.config.settings import AgentSystemSettings, Settings
 from botkit.errors import ConfigurationError
 from botkit.relay.connecting import connect
 from tests.hooks.hook_payloads import BOT_ID, settings

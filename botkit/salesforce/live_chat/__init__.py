@@ -1,6 +1,5 @@
 """Live Chat, the retired predecessor of MIAW, by its REST API: protocols/salesforce-live-chat.md."""
 
-from botkit.salesforce.live_chat.settings import LiveChatSettings
 from botkit.salesforce.live_chat.system import LiveChatSystem
 
-__all__ = ["LiveChatSettings", "LiveChatSystem"]
+__all__ = ["LiveChatSystem"]

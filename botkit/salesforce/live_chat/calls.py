@@ -8,9 +8,9 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from botkit.config.live_chat import LiveChatSettings, short_id
 from botkit.http import Request
 from botkit.lenient_json import encoded
-from botkit.salesforce.live_chat.settings import LiveChatSettings, short_id
 
 NO_AFFINITY = "null"
 """The literal text that SessionId and ReconnectSession want (1)."""

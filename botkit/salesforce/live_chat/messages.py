@@ -16,9 +16,10 @@ from msgspec.structs import replace
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import Content, FromAgents, Option
 from botkit.salesforce.live_chat import history
-from botkit.salesforce.live_chat.position import FileRequest, Idle, Position, Present
+from botkit.salesforce.live_chat.position import Idle, Position, Present
 from botkit.salesforce.live_chat.reading import Reading
 from botkit.salesforce.live_chat.sensitive import read_rules
+from botkit.salesforce.live_chat.upload import FileRequest
 from botkit.salesforce.live_chat.wording import read_words
 from botkit.salesforce.miaw.wire import Members, items, members, text, whole
 
@@ -91,6 +92,19 @@ def _request_success(reading: Reading, message: Members) -> None:
     position = replace(reading.position, requested=True)
     reading.position = replace(position, lives=lives) if lives > 0 else position
     _sensitive_data_rules(reading, message)
+    if whole(message.get("queuePosition")) > 0:
+        # 0 says nothing: queues without positions always say so (7).
+        _place(reading, message.get("queuePosition"), message.get("estimatedWaitTime"))
+
+
+def _queue_update(reading: Reading, message: Members) -> None:
+    """How many are before the user: 0 for the next one (7)."""
+    _place(reading, message.get("position"), message.get("estimatedWaitTime"))
+
+
+def _place(reading: Reading, before: object, wait: object) -> None:
+    seconds = whole(wait) if wait == 0 or whole(wait) > 0 else None  # -1: nobody can know (8)
+    reading.queue_moved(max(0, whole(before)) + 1, seconds)
 
 
 def _sensitive_data_rules(reading: Reading, message: Members) -> None:
@@ -105,8 +119,8 @@ def _request_fail(reading: Reading, message: Members) -> None:
 
 def _taken_over(reading: Reading, message: Members) -> None:
     """An agent accepted, or took over from another, who then is gone: the user is told of both, once."""
-    _replaced(reading, _agent(message))
     _settings(reading, message)
+    _replaced(reading, _agent(message))
 
 
 def _replaced(reading: Reading, agent: Present) -> None:
@@ -175,10 +189,16 @@ def _ended(reading: Reading, _: Members) -> None:
 
 
 def _file_transfer(reading: Reading, message: Members) -> None:
-    """An agent opens the door for one file, or it is closed again: cancelled, or the file has come (2.21)."""
-    url, token = text(message.get("uploadServletUrl")), text(message.get("fileToken"))
-    wanted = text(message.get("type")) == "Requested" and url and token
-    reading.position = replace(reading.position, file=FileRequest(url, token) if wanted else None)
+    """An agent opens the door for one file, or closes it again; or says what became of the file (2.21)."""
+    match text(message.get("type")):
+        case "Requested":
+            url, token = text(message.get("uploadServletUrl")), text(message.get("fileToken"))
+            if url and token:
+                reading.file_requested(FileRequest(url, token).written())
+        case "Canceled":
+            reading.file_requested("")
+        case "Success" | "Failure" as outcome:
+            reading.file_arrived(accepted=outcome == "Success")
 
 
 def _rich(reading: Reading, message: Members) -> None:
@@ -232,7 +252,7 @@ def _nothing(_: Reading, __: Members) -> None:
 _READERS: Mapping[str, Callable[[Reading, Members], None]] = {
     "ChatRequestSuccess": _request_success,
     "ChatRequestFail": _request_fail,
-    "QueueUpdate": _nothing,
+    "QueueUpdate": _queue_update,
     "ChatEstablished": _taken_over,
     "ChatMessage": _message,
     "AgentTyping": _nothing,

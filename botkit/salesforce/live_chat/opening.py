@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from botkit.config.live_chat import short_id
 from botkit.errors import BadReply
 from botkit.http import Response
 from botkit.salesforce.live_chat.calls import Credentials
-from botkit.salesforce.live_chat.settings import short_id
 from botkit.salesforce.miaw.wire import Members, decoded, items, members, text, whole
 
 _POLL_SECONDS = 40

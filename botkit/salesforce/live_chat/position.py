@@ -34,13 +34,6 @@ class Idle(msgspec.Struct, frozen=True, array_like=True):
     timeout: float
 
 
-class FileRequest(msgspec.Struct, frozen=True, array_like=True):
-    """An agent's open door for one file (2.21)."""
-
-    upload_url: str
-    token: str
-
-
 class Position(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where the receiving side got to.
 
@@ -59,7 +52,6 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
         rules: the sensitive-data rules.
         said: how many messages of agents were read in all.
         sayings: digests of the newest of them.
-        file: the file an agent asked for and has not got yet.
         over: the chat has ended.
     """
 
@@ -77,7 +69,6 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
     rules: tuple[Rule, ...] = msgspec.field(name="r", default=())
     said: int = msgspec.field(name="n", default=0)
     sayings: tuple[str, ...] = msgspec.field(name="d", default=())
-    file: FileRequest | None = msgspec.field(name="f", default=None)
     over: bool = msgspec.field(name="z", default=False)
 
     @classmethod

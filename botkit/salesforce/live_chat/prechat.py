@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from botkit.salesforce.live_chat.entities import Entity
-from botkit.salesforce.live_chat.settings import LiveChatSettings, short_id
+from botkit.config.live_chat import Entity, LiveChatSettings, short_id
 
 _NAMES = (("_firstName", "_lastName"), ("First Name", "Last Name"), ("FirstName", "LastName"))
 _LONGEST_NAME = 255

@@ -13,12 +13,16 @@ from botkit.handoff.events import (
     AgentSaid,
     AgentSessionEnded,
     Content,
+    FileArrived,
+    FileRequested,
     FromAgents,
+    IdleRule,
     Noticed,
+    QueueMoved,
     RoutingFailed,
     TransferStarted,
 )
-from botkit.salesforce.live_chat.position import Position, Present
+from botkit.salesforce.live_chat.position import Idle, Position, Present
 
 
 class Reading:
@@ -82,6 +86,7 @@ class Reading:
                 session_id=self._session_id,
                 subject=agent.subject,
                 name=agent.name,
+                idle=_rule(self.position.idle),
             )
         )
 
@@ -102,6 +107,30 @@ class Reading:
     def transfer_started(self) -> None:
         """Another agent is being looked for. It goes before the leaving, so that the rules tell the user of both at once."""
         self._add(TransferStarted(key=self._next_key(), at=self._at, session_id=self._session_id))
+
+    def queue_moved(self, place: int, wait_seconds: int | None) -> None:
+        """The user stands at this place of the queue; 1 is next."""
+        self._add(
+            QueueMoved(
+                key=self._next_key(),
+                at=self._at,
+                session_id=self._session_id,
+                place=place,
+                wait_seconds=wait_seconds,
+            )
+        )
+
+    def file_requested(self, request: str) -> None:
+        """An agent asks for a file, or (with an empty request) does so no more."""
+        self._add(
+            FileRequested(key=self._next_key(), at=self._at, session_id=self._session_id, request=request)
+        )
+
+    def file_arrived(self, *, accepted: bool) -> None:
+        """What became of a file that was uploaded."""
+        self._add(
+            FileArrived(key=self._next_key(), at=self._at, session_id=self._session_id, accepted=accepted)
+        )
 
     def failed(self, reason: str) -> None:
         """Nobody was found: the end of the chat."""
@@ -125,3 +154,7 @@ class Reading:
 def moved(event: FromAgents, position: Position) -> FromAgents:
     """The event, with the position to go on from."""
     return dataclasses.replace(event, position=position.written())
+
+
+def _rule(idle: Idle | None) -> IdleRule | None:
+    return None if idle is None else IdleRule(idle.warning, idle.timeout)

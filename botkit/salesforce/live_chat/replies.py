@@ -35,10 +35,6 @@ _HINTS = {
 }
 
 
-class AgentsUnavailable(CallRefused):
-    """No agent is there for this chat at present: try another agent system, or later."""
-
-
 class MessageWithheld(CallRefused):
     """A text was not sent because the organisation's rules for sensitive data could not be applied to it."""
 

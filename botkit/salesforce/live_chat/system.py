@@ -16,9 +16,18 @@ from typing import Literal
 import msgspec
 import structlog
 
-from botkit.agents import Batch, Capabilities, Granted
-from botkit.errors import AccessExpired, BadReply, CallError, CallRefused, ConversationClosed
+from botkit.agents import Batch, Capabilities, File, Granted
+from botkit.config.live_chat import LiveChatSettings
+from botkit.errors import (
+    AccessExpired,
+    AgentsUnavailable,
+    BadReply,
+    CallError,
+    CallRefused,
+    ConversationClosed,
+)
 from botkit.handoff.conversation import Access
+from botkit.handoff.rules import SystemLimits
 from botkit.http import Request, Response, Transport
 from botkit.salesforce.live_chat.address import switched
 from botkit.salesforce.live_chat.calls import Credentials, LiveChatCalls
@@ -27,14 +36,13 @@ from botkit.salesforce.live_chat.isolated import IsolatedMasker
 from botkit.salesforce.live_chat.listening import Listener
 from botkit.salesforce.live_chat.opening import Availability, message_of, read_availability, read_session
 from botkit.salesforce.live_chat.polling import Poller
-from botkit.salesforce.live_chat.position import FileRequest, Position, digest
+from botkit.salesforce.live_chat.position import Position, digest
 from botkit.salesforce.live_chat.posting import Poster
 from botkit.salesforce.live_chat.prechat import chat_request
 from botkit.salesforce.live_chat.recovery import Recovery
-from botkit.salesforce.live_chat.replies import AgentsUnavailable, MessageWithheld, check, check_setup
+from botkit.salesforce.live_chat.replies import MessageWithheld, check, check_setup
 from botkit.salesforce.live_chat.sensitive import Masked, Masker, NotMaskable
-from botkit.salesforce.live_chat.settings import LiveChatSettings
-from botkit.salesforce.live_chat.upload import upload_request
+from botkit.salesforce.live_chat.upload import MAX_FILE_BYTES, FileRequest, upload_request
 from botkit.salesforce.miaw.wire import text as text_of
 
 _log = structlog.get_logger("botkit.salesforce")
@@ -76,10 +84,7 @@ class LiveChatSystem:
                 f"{name}: salesforce-live-chat takes LiveChatSettings, not {type(settings).__name__}"
             )
         self.name = name
-        # Text before an agent has accepted makes the service fail (5): the rules hold it.
-        self.capabilities = Capabilities(
-            max_text=settings.max_text, takes_text_before_agent=False, receive="stream"
-        )
+        self.capabilities = Capabilities(receive="stream", max_file_bytes=MAX_FILE_BYTES)
         self._settings = settings
         self._transport = transport
         self._clock = clock
@@ -100,6 +105,17 @@ class LiveChatSystem:
             sleep=sleep,
         )
         self._chats: OrderedDict[str, Chat] = OrderedDict()
+
+    @classmethod
+    def limits(cls, settings: object) -> SystemLimits:
+        """What the rules need to know. Text before an agent has accepted makes the service fail (5): they hold it."""
+        max_text = settings.max_text if isinstance(settings, LiveChatSettings) else SystemLimits().max_text
+        return SystemLimits(
+            max_text=max_text,
+            takes_text_before_agent=False,
+            files="on_request",
+            meta_infos=("liveChatMetaInfo", "miawMetaInfo"),
+        )
 
     # --- what every agent system does ---
 
@@ -233,39 +249,28 @@ class LiveChatSystem:
             lambda session, number: self._calls.sneak_peek(session, masked.text, position=0, sequence=number),
         )
 
-    async def custom_event(self, session_id: str, access: Access, *, kind: str, data: str) -> None:
+    async def custom_event(self, session_id: str, access: Access, *, name: str, data: str) -> None:
         """Send an event of the organisation's own making to the agent's console (2.8)."""
         chat = self._chat(session_id, access)
         await self._poster.post(
             chat,
-            f"custom/{kind}/{data}",
-            lambda session, number: self._calls.custom_event(session, kind, data, sequence=number),
+            f"custom/{name}/{digest(data)}",
+            lambda session, number: self._calls.custom_event(session, name, data, sequence=number),
         )
 
-    async def idle_warning(self, session_id: str, access: Access, *, triggered: bool) -> None:
+    async def idle_notice(self, session_id: str, access: Access, *, warned: bool) -> None:
         """Note in the chat's record that the user was warned of being idle, or is not idle any more (2.10)."""
         chat = self._chat(session_id, access)
         await self._poster.post(
             chat,
-            f"idle/{triggered}",
-            lambda session, number: self._calls.idle_warning(session, triggered=triggered, sequence=number),
+            f"idle/{warned}",
+            lambda session, number: self._calls.idle_warning(session, triggered=warned, sequence=number),
         )
 
-    def file_request(self, session_id: str, access: Access) -> FileRequest | None:
-        """The file an agent waits for, if one does."""
-        return self._chat(session_id, access).position.file
-
-    async def upload(
-        self,
-        session_id: str,
-        access: Access,
-        *,
-        request: FileRequest,
-        name: str,
-        mime_type: str,
-        data: bytes,
+    async def send_file(
+        self, session_id: str, access: Access, *, message_id: str, file: File, request: str
     ) -> None:
-        """Give an agent the file that was asked for.
+        """Give an agent the file that was asked for (2.21).
 
         Raises:
             HostNotAllowed: the address is not Salesforce's.
@@ -273,14 +278,17 @@ class LiveChatSystem:
             CallError: it did not arrive.
         """
         chat = self._chat(session_id, access)
+        wanted = FileRequest.read(request)
+        if wanted is None:
+            raise CallRefused("upload a file", detail="no agent has asked for one")
         upload = upload_request(
             self._settings,
             chat.credentials,
-            request,
+            wanted,
             base=chat.session.base,
-            name=name,
-            mime_type=mime_type,
-            data=data,
+            name=file.name,
+            mime_type=file.mime_type,
+            data=file.data,
         )
         check_setup(upload.what, await self._transport.send(upload), now=self._clock())
 

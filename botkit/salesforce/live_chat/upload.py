@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
+from typing import Self
 from urllib.parse import urlencode
 
+import msgspec
+
+from botkit.config.live_chat import LiveChatSettings, short_id
 from botkit.errors import CallRefused, HostNotAllowed
 from botkit.http import Request
 from botkit.salesforce.live_chat.address import may_upload_to
 from botkit.salesforce.live_chat.calls import Credentials
-from botkit.salesforce.live_chat.position import FileRequest
-from botkit.salesforce.live_chat.settings import LiveChatSettings, short_id
+from botkit.salesforce.multipart import Part, multipart
 
 MAX_FILE_BYTES = 25_000_000
 """No limit is documented; this one is ours."""
 _SECONDS = 120.0
+
+
+class FileRequest(msgspec.Struct, frozen=True, array_like=True):
+    """An agent's open door for one file."""
+
+    upload_url: str
+    token: str
+
+    @classmethod
+    def read(cls, text: str) -> Self | None:
+        """A request written by `written`; None for anything else."""
+        try:
+            return msgspec.json.decode(text, type=cls)
+        except (msgspec.DecodeError, UnicodeError):
+            return None
+
+    def written(self) -> str:
+        """As it travels through the rules, which do not look into it."""
+        return msgspec.json.encode(self).decode()
 
 
 def upload_request(
@@ -47,27 +67,7 @@ def upload_request(
             "encoding": "UTF-8",
         }
     )
-    content_type, body = _multipart(name=name, mime_type=mime_type, data=data)
+    content_type, body = multipart([Part("file", mime_type, data, file_name=name)])
     joint = "&" if "?" in wanted.upload_url else "?"
     headers = {"Content-Type": content_type}
     return Request(what, "POST", f"{wanted.upload_url}{joint}{query}", headers, body, _SECONDS)
-
-
-def _multipart(*, name: str, mime_type: str, data: bytes) -> tuple[str, bytes]:
-    """One part, `file`. The boundary comes from the content, which therefore cannot hold it but by design."""
-    boundary = f"botkit-{hashlib.blake2b(data, digest_size=16).hexdigest()}"
-    plain_name = _NOT_IN_A_NAME.sub("_", name)[:200] or "file"
-    plain_type = mime_type if _MIME_TYPE.fullmatch(mime_type) else "application/octet-stream"
-    head = (
-        f"--{boundary}\r\n"
-        f'Content-Disposition: form-data; name="file"; filename="{plain_name}"\r\n'
-        f"Content-Type: {plain_type}\r\n\r\n"
-    )
-    return (
-        f"multipart/form-data; boundary={boundary}",
-        head.encode() + data + f"\r\n--{boundary}--\r\n".encode(),
-    )
-
-
-_NOT_IN_A_NAME = re.compile(r'[\x00-\x1f\x7f"\\/]')
-_MIME_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}")

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
+from botkit.agents import File
 from botkit.config.settings import MiawSettings
 from botkit.http import Request
 from botkit.lenient_json import encoded
+from botkit.salesforce.multipart import Part, multipart
 
 ENTRIES_PER_PAGE = 50
 """The most a page of entries has (2.4)."""
+
+FILE_SECONDS = 30.0
+"""A file takes longer than a call."""
 
 ENTRY_TYPES = "Message,ParticipantChanged,RoutingResult,SessionStatusChanged"
 
@@ -71,6 +76,28 @@ class MiawCalls:
             if language := locale(language):
                 body["language"] = language
         return self._json("send a message", "POST", f"{self._base}/{conversation_id}/message", token, body)
+
+    def send_file(
+        self, token: str, conversation_id: str, *, message_id: str, file_id: str, file: File
+    ) -> Request:
+        """3.3: the message's own words as JSON, and the file beside it."""
+        entry = {
+            "esDeveloperName": self._settings.developer_name,
+            "message": {"id": message_id, "fileId": file_id},
+        }
+        content_type, body = multipart(
+            [
+                Part("messageEntry", "application/json", encoded(entry)),
+                Part("fileData", file.mime_type, file.data, file_name=file.name),
+            ]
+        )
+        headers = {
+            "Accept": "application/json",
+            "Authorization": f"Bearer {token}",
+            "Content-Type": content_type,
+        }
+        url = f"{self._base}/{conversation_id}/file"
+        return Request("send a file", "POST", url, headers, body, max(self._timeout_seconds, FILE_SECONDS))
 
     def typing(self, token: str, conversation_id: str, *, entry_id: str, started: bool) -> Request:
         """3.4."""

@@ -20,6 +20,7 @@ from botkit.handoff.events import (
     Content,
     FromAgents,
     Noticed,
+    QueueMoved,
     RoutingFailed,
     TransferStarted,
 )
@@ -93,6 +94,16 @@ class _Reading:
                 return self._participants(payload)
             case "RoutingResult":
                 return [self._routing(payload)]
+            case "QueuePosition" if whole(payload.get("position")) > 0:
+                # Counts the user in (4.4): 1 is next.
+                return [
+                    QueueMoved(
+                        key=self._key,
+                        at=self._at,
+                        session_id=self._session_id,
+                        place=whole(payload.get("position")),
+                    )
+                ]
             case "SessionStatusChanged" if text(payload.get("sessionStatus")) == "Ended":
                 # Decided on the status alone: sessionEndedByRole is unreliable (pitfall 9). Inactive is not ended.
                 return [AgentSessionEnded(key=self._key, at=self._at, session_id=self._session_id)]

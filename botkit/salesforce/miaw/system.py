@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from botkit.agents import Batch, Capabilities, Granted
+from botkit.agents import Batch, Capabilities, File, Granted
 from botkit.config.settings import MiawSettings
 from botkit.errors import (
     AccessExpired,
@@ -27,6 +27,7 @@ from botkit.errors import (
 )
 from botkit.handoff.conversation import Access, Instant
 from botkit.handoff.events import FromAgents
+from botkit.handoff.rules import SystemLimits
 from botkit.http import Request, Response, Transport
 from botkit.salesforce.miaw.conversations import MiawCalls
 from botkit.salesforce.miaw.entries import read_entry, read_envelope
@@ -42,6 +43,9 @@ SILENCE_SECONDS = 90.0
 
 MAX_TEXT = 10_000
 """Not documented; what the protocol document assumes (6)."""
+
+MAX_FILE_BYTES = 5 * 1024 * 1024
+"""The most a channel can be set to (3.3, 6)."""
 
 _REMEMBERED_SESSIONS = 20_000
 
@@ -104,10 +108,7 @@ class MiawSystem:
             raise TypeError(f"{name}: salesforce-miaw takes MiawSettings, not {type(settings).__name__}")
         self.name = name
         self.capabilities = Capabilities(
-            max_text=MAX_TEXT,
-            takes_text_before_agent=True,
-            receive=settings.receive,
-            poll_interval=settings.poll_interval,
+            receive=settings.receive, poll_interval=settings.poll_interval, max_file_bytes=MAX_FILE_BYTES
         )
         self._settings = settings
         self._calls = MiawCalls(settings)
@@ -116,6 +117,12 @@ class MiawSystem:
         self._monotonic = monotonic
         self._new_id = new_id
         self._memories: OrderedDict[str, _Memory] = OrderedDict()
+
+    @classmethod
+    def limits(cls, settings: object) -> SystemLimits:
+        """What the rules need to know."""
+        attachments = isinstance(settings, MiawSettings) and settings.attachments
+        return SystemLimits(max_text=MAX_TEXT, files="always" if attachments else "none")
 
     async def open(self, session_id: str) -> Granted:
         """Get a guest token. A second one for the same session is another guest; the first is then forgotten."""
@@ -177,6 +184,27 @@ class MiawSystem:
             ):
                 raise
 
+    async def send_file(
+        self, session_id: str, access: Access, *, message_id: str, file: File, request: str
+    ) -> None:
+        """Give the agent a file (3.3).
+
+        Raises:
+            CallRefused: the channel takes no files, none of this kind (415) or none so large (413).
+            RateLimited: without a status when it is our own pace that has to be kept; nobody was asked.
+        """
+        pace = self._memory(session_id).pace
+        call = self._calls.send_file(
+            _token(access),
+            session_id,
+            message_id=message_id,
+            file_id=_derived_id("file", session_id, message_id),
+            file=file,
+        )
+        if (wait := pace.wait()) > 0:
+            raise RateLimited(call.what, retry_after=wait, detail="22 messages went in the last minute")
+        await self._paced(pace, call)
+
     async def typing(self, session_id: str, access: Access, *, started: bool) -> None:
         """Show the user's typing to the agent, or that it stopped."""
         await self._in_conversation(
@@ -185,7 +213,7 @@ class MiawSystem:
 
     async def acknowledge(self, session_id: str, access: Access, *, entry_ids: Sequence[str]) -> None:
         """Delivery receipts. An entry's receipt has the same id on every attempt."""
-        acks = [(_receipt_id(session_id, entry_id), entry_id) for entry_id in entry_ids]
+        acks = [(_derived_id("receipt", session_id, entry_id), entry_id) for entry_id in entry_ids]
         if acks:
             await self._in_conversation(self._calls.acknowledge(_token(access), session_id, acks=acks))
 
@@ -306,5 +334,5 @@ def _token(access: Access) -> str:
         raise AccessExpired("use the stored access", detail="it is not one of salesforce-miaw's") from None
 
 
-def _receipt_id(session_id: str, entry_id: str) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"botkit:receipt:{session_id}/{entry_id}"))
+def _derived_id(kind: str, session_id: str, name: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"botkit:{kind}:{session_id}/{name}"))

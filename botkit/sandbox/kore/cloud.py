@@ -194,6 +194,10 @@ class KoreCloud:
         event = {"type": "MESSAGE_READ", "id": message_id}
         self.lanes.beside(lambda: self.talk.client_event(user, event))
 
+    def custom_event(self, user: User, event: Mapping[str, Any]) -> None:
+        """The user's client sends an event of its own making."""
+        self.lanes.beside(lambda: self.talk.client_event(user, {}, event))
+
     def close_conversation(self, user: User, *, repeat: bool = False) -> None:
         """The user closes the conversation: sessionClosure, once or twice."""
         self.lanes.put(user.id, lambda: self.talk.closed(user, times=2 if repeat else 1))

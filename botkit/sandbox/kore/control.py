@@ -6,6 +6,7 @@
     POST   /sandbox/kore/users/{id}/say       {text?, attachments?: [{fileName, contentType?, base64?}]}
     POST   /sandbox/kore/users/{id}/typing    {started}
     POST   /sandbox/kore/users/{id}/read      {messageId}
+    POST   /sandbox/kore/users/{id}/event     {…}  an event of the client's own making (customEvent)
     POST   /sandbox/kore/users/{id}/connect   the client connects (ON_CONNECT_EVENT)
     POST   /sandbox/kore/users/{id}/close     {repeat?}  the session closes (sessionClosure)
     POST   /sandbox/kore/users/{id}/timeout   session and agent mode are reset, as after 15 silent minutes
@@ -108,6 +109,7 @@ def control_routes(cloud: KoreCloud) -> list[web.RouteDef]:
         web.post(
             f"{users}/{{id}}/read", _told(act(lambda u, b: cloud.read(u, _text(b, "messageId", limit=200))))
         ),
+        web.post(f"{users}/{{id}}/event", _told(act(cloud.custom_event))),
         web.post(f"{users}/{{id}}/connect", _told(act(lambda u, b: cloud.connect(u)))),
         web.post(f"{users}/{{id}}/close", _told(act(close))),
         web.post(f"{users}/{{id}}/timeout", _told(act(lambda u, b: cloud.time_out(u)))),

@@ -66,12 +66,14 @@ def event_hook(core: Core, user: User, call: Call, *, event: Mapping[str, Any]) 
     }
 
 
-def client_event_hook(core: Core, user: User, call: Call, *, event: Mapping[str, Any]) -> dict[str, Any]:
-    """on_client_event: typing and read marks of the user's client."""
+def client_event_hook(
+    core: Core, user: User, call: Call, *, event: Mapping[str, Any], custom: Mapping[str, Any]
+) -> dict[str, Any]:
+    """on_client_event: typing, read marks, and events of the client's own making."""
     return _common(core, user, call) | {
         "channel": flat_channel(core, user),
         "preDefinedEvent": dict(event),
-        "customEvent": {},
+        "customEvent": dict(custom),
         "agent_transfer": user.agent_mode,
         "sendBotEventUrl": f"{core.stream_url}/sendBotEvent/{call.id}",
     }

@@ -47,13 +47,14 @@ class Talk:
         self._open_session(user)
         await self._from_user(user, None, bot_event="ON_CONNECT_EVENT")
 
-    async def client_event(self, user: User, event: Mapping[str, Any]) -> None:
-        """Typing and read marks; goes with onMessage and onAgentTransfer (section 2.6)."""
+    async def client_event(
+        self, user: User, event: Mapping[str, Any], custom: Mapping[str, Any] | None = None
+    ) -> None:
+        """Typing, read marks and the client's own events; goes with onMessage and onAgentTransfer (section 2.6)."""
         if self.core.hears("onMessage") or self.core.hears("onAgentTransfer"):
             call = self._issue(user, "on_client_event")
-            await self.hooks.post(
-                "on_client_event", payloads.client_event_hook(self.core, user, call, event=event)
-            )
+            body = payloads.client_event_hook(self.core, user, call, event=event, custom=custom or {})
+            await self.hooks.post("on_client_event", body)
 
     async def _from_user(
         self,

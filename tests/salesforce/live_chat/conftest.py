@@ -10,10 +10,11 @@ from datetime import timedelta
 
 import pytest
 
+from botkit.config.live_chat import LiveChatSettings
 from botkit.errors import CallError
 from botkit.handoff.conversation import Access
 from botkit.handoff.events import AgentSaid, FromAgents
-from botkit.salesforce.live_chat import LiveChatSettings, LiveChatSystem
+from botkit.salesforce.live_chat import LiveChatSystem
 from tests.salesforce.live_chat.server import BASE, LiveChat
 
 SESSION = "11111111-1111-4111-8111-111111111111"

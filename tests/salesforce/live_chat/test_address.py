@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from botkit.config.live_agent_url import normalize_live_agent_url
 from botkit.config.problems import UnusableValue
-from botkit.salesforce.live_chat.address import may_upload_to, normalize_live_agent_url, switched
+from botkit.salesforce.live_chat.address import may_upload_to, switched
 
 POD = "https://d.la1-c1.salesforceliveagent.com/chat/rest"
 LOCAL = "http://127.0.0.1:8001/chat/rest"

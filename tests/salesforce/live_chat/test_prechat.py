@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from botkit.salesforce.live_chat.entities import Entity, EntityField, problems
+from botkit.config.live_chat import Entity, EntityField
 from botkit.salesforce.live_chat.prechat import chat_request, spelled, visitor_name
 from tests.salesforce.live_chat.conftest import SETTINGS
 
@@ -143,21 +143,3 @@ def test_the_visitor_has_the_users_name(attributes: dict[str, str], name: str) -
 )
 def test_languages_are_spelled_as_salesforce_does(given: str, wanted: str) -> None:
     assert spelled(given) == wanted
-
-
-def test_good_records_have_no_problems() -> None:
-    assert problems((CONTACT, CASE)) == []
-
-
-@pytest.mark.parametrize(
-    ("entity", "words"),
-    [
-        (Entity("case", (EntityField("Subject", "s"),)), "case-sensitive"),
-        (Entity("Case", ()), "no fields"),
-        (Entity("Case", (EntityField("Subject", "s", exact=True),)), "needs find"),
-        (Entity("Case", (EntityField("Subject", "s", create=False),)), "neither"),
-        (Entity("Case", (EntityField("Subject", "s"),), link_to=("Account", "X")), "no entity"),
-    ],
-)
-def test_what_salesforce_would_drop_without_a_word_is_told(entity: Entity, words: str) -> None:
-    assert any(words in problem for problem in problems((entity,)))

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestServer
 
+from botkit.config.live_agent_url import normalize_live_agent_url
+from botkit.config.live_chat import Entity, EntityField, LiveChatSettings
 from botkit.errors import CallError, CallRefused, ConversationClosed
 from botkit.handoff.conversation import Access
 from botkit.handoff.events import AgentJoined, AgentSaid, FromAgents, RoutingFailed
-from botkit.salesforce.live_chat import LiveChatSettings, LiveChatSystem
-from botkit.salesforce.live_chat.address import normalize_live_agent_url
-from botkit.salesforce.live_chat.entities import Entity, EntityField
+from botkit.salesforce.live_chat import LiveChatSystem
 from botkit.salesforce.live_chat.replies import AgentsUnavailable
 from botkit.sandbox.bus import Bus
 from botkit.sandbox.live_chat import BUTTON_ID, DEPLOYMENT_ID, LiveChatCloud, LiveChatSandboxSettings, routes

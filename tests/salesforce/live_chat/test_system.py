@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from botkit.agents import AgentSystem, AgentSystemFactory
+from botkit.config.live_chat import LiveChatSettings
 from botkit.errors import (
     AccessExpired,
     BadReply,
@@ -23,7 +24,7 @@ from botkit.errors import (
 )
 from botkit.handoff.conversation import Access
 from botkit.http import Response
-from botkit.salesforce.live_chat import LiveChatSettings, LiveChatSystem
+from botkit.salesforce.live_chat import LiveChatSystem
 from botkit.salesforce.live_chat.opening import Availability
 from botkit.salesforce.live_chat.position import FileRequest, Position
 from botkit.salesforce.live_chat.replies import AgentsUnavailable, MessageWithheld

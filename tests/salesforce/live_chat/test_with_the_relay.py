@@ -14,6 +14,8 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from botkit.app import rules_for
+from botkit.config.live_agent_url import normalize_live_agent_url
+from botkit.config.live_chat import LiveChatSettings
 from botkit.config.settings import (
     AgentsSettings,
     AgentSystemSettings,
@@ -31,8 +33,6 @@ from botkit.handoff.decide import decide
 from botkit.handoff.rules import SystemLimits
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.relay import Relay
-from botkit.salesforce.live_chat import LiveChatSettings
-from botkit.salesforce.live_chat.address import normalize_live_agent_url
 from botkit.sandbox.live_chat import BUTTON_ID, DEPLOYMENT_ID, LiveChatCloud, LiveChatSandboxSettings, routes
 from botkit.sandbox.live_chat.faults import Fault
 from tests.relay.relay_doubles import until

@@ -1,4 +1,7 @@
-"""`type: salesforce-live-chat`: where the deployment is, who is asked for, and what happens to the user's details."""
+"""`type: salesforce-live-chat`: where the deployment is, who is asked for, and what happens to the user's details.
+
+Sections are those of protocols/salesforce-live-chat.md.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
-
-from botkit.salesforce.live_chat.entities import Entity
 
 DEFAULT_API_VERSION = 58
 """Any from 47 on knows the estimated wait; 58 is what the protocol document suggests (6)."""
@@ -17,11 +18,44 @@ OLDEST_API_VERSION = 37
 
 
 @dataclass(frozen=True, slots=True)
+class EntityField:
+    """One field of a record, filled from the attribute `attribute`.
+
+    `find` searches by it, `exact` narrows the search to equal values, `create` sets it on a new record.
+    """
+
+    field_name: str
+    attribute: str
+    find: bool = False
+    exact: bool = False
+    create: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """One record of a chat that is found or created (section 4).
+
+    Attributes:
+        name: the API name, ``Contact``, ``Case``, ``My_Thing__c``.
+        fields: at least one.
+        show_on_create: open the new record in the agent's console.
+        save_to_transcript: the lookup field of LiveChatTranscript that gets the record's id.
+        link_to: another entity of the same chat and its field that gets this record's id (Contact → Case, ContactId).
+    """
+
+    name: str
+    fields: tuple[EntityField, ...]
+    show_on_create: bool = False
+    save_to_transcript: str = ""
+    link_to: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LiveChatSettings:
     """One Live Chat deployment.
 
     Attributes:
-        live_agent_url: as `address.normalize_live_agent_url` makes it, ``https://d.la1-c1.salesforceliveagent.com/chat/rest``.
+        live_agent_url: as `live_agent_url.normalize_live_agent_url` makes it, ``https://d.la1-c1.salesforceliveagent.com/chat/rest``.
         organization_id: ``00D…``, of 15 or 18 characters, like every id here.
         deployment_id: ``572…``.
         button_id: ``573…``.
