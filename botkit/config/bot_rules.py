@@ -150,11 +150,6 @@ def _fallback(checked: Checked) -> None:
             checked.complain(
                 ("agents", "fallback", index), f"{name} stands here twice", "remove one of the two"
             )
-    if not fallback and checked.at("agents", "fallback_after") is not None:
-        what = "has no effect without agents.fallback"
-        checked.complain(
-            ("agents", "fallback_after"), what, "add fallback: [a system, …], or remove the line"
-        )
 
 
 def _channels(checked: Checked) -> None:

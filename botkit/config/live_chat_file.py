@@ -38,10 +38,9 @@ def check_live_chat(checked: Checked, place: _Place) -> None:
             meant = nearest(other, entities)
             fix = f"did you mean {meant}?" if meant else f"write one of {listed(entities)}"
             checked.complain((*here, "link_to", "entity"), f"{other} is no entity of this system", fix)
-    for key in ("agent_id", "do_fallback"):
-        if checked.at(*place, "button_overrides") and checked.at(*place, key) is not None:
-            what = "has no effect: button_overrides replaces agent and button"
-            checked.complain((*place, key), what, "remove it, or button_overrides")
+    if checked.at(*place, "button_overrides") and checked.at(*place, "agent_id") is not None:
+        what = "is never asked: button_overrides replaces agent and button"
+        checked.complain((*place, "agent_id"), what, "remove it, or button_overrides")
 
 
 def live_chat_settings(system: Any, *, insecure_http: bool) -> LiveChatSettings:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint
+from datetime import timedelta
 
 import pytest
 
 from botkit.config.live_agent_url import normalize_live_agent_url
-from botkit.config.live_chat import LiveChatSettings
+from botkit.config.live_chat import Entity, EntityField, LiveChatSettings
 from botkit.config.notices import notices
 from botkit.config.problems import UnusableValue
 from botkit.config.settings import MiawSettings
@@ -52,6 +52,32 @@ handoff:
 """
 
 
+EVERY_SETTING = """\
+      api_version: 47
+      agent_id: 005000000000001
+      do_fallback: false
+      labels: {_firstName: First Name}
+      transcript_fields: {Case_Id: [CaseId, Case__c]}
+      hidden: [Kore_User_Id]
+      entities:
+        Contact:
+          fields:
+            Email: {attribute: _email, find: true, exact: true}
+            LastName: {attribute: _lastName}
+          save_to_transcript: ContactId
+          link_to: {entity: Case, field: ContactId}
+        Case:
+          fields: {Subject: {attribute: _subject}}
+          show_on_create: true
+      queue_updates: false
+      availability_check: false
+      answer_within: 30s
+      poll_margin: 5s
+      timeout: 3s
+      max_text: 2000
+"""
+
+
 @pytest.fixture
 def design(folder: Folder) -> Folder:
     """The design's example of a configuration, word for word, with ids where it has dots."""
@@ -74,13 +100,78 @@ def test_the_designs_example_is_accepted_word_for_word(design: Folder) -> None:
 
 
 def test_every_setting_of_live_chat_can_be_given(design: Folder) -> None:
-    more = "      agent_id: 005000000000001\n      do_fallback: false\n      timeout: 3s\n      api_version: 47\n"
-    design.bot(BOT.replace("handoff:", f"{more}      button_overrides: [573000000000002]\nhandoff:"))
+    design.bot(BOT.replace("handoff:", f"{EVERY_SETTING}handoff:"))
+    assert design.load_bot().agents.systems["legacy"].settings == LiveChatSettings(
+        live_agent_url="https://d.la1-c1.salesforceliveagent.com/chat/rest",
+        organization_id="00D000000000001",
+        deployment_id="572000000000001",
+        button_id="573000000000001",
+        api_version=47,
+        agent_id="005000000000001",
+        do_fallback=False,
+        labels={"_firstName": "First Name"},
+        transcript_fields={"Case_Id": ("CaseId", "Case__c")},
+        hidden=frozenset({"Kore_User_Id"}),
+        entities=(
+            Entity(
+                "Contact",
+                (
+                    EntityField("Email", "_email", find=True, exact=True),
+                    EntityField("LastName", "_lastName"),
+                ),
+                save_to_transcript="ContactId",
+                link_to=("Case", "ContactId"),
+            ),
+            Entity("Case", (EntityField("Subject", "_subject"),), show_on_create=True),
+        ),
+        queue_updates=False,
+        availability_check=False,
+        answer_within=timedelta(seconds=30),
+        poll_margin=timedelta(seconds=5),
+        timeout=timedelta(seconds=3),
+        max_text=2_000,
+    )
+
+
+def test_overrides_may_be_buttons_agents_and_pairs_of_both(design: Folder) -> None:
+    overrides = "[573000000000002, 005000000000001AAA, 005000000000001_573000000000001]"
+    design.bot(BOT.replace("handoff:", f"      button_overrides: {overrides}\nhandoff:"))
     settings = design.load_bot().agents.systems["legacy"].settings
     assert isinstance(settings, LiveChatSettings)
-    assert (settings.agent_id, settings.do_fallback, settings.api_version) == ("005000000000001", False, 47)
-    assert settings.button_overrides == ("573000000000002",)
-    assert settings.timeout.total_seconds() == 3
+    assert settings.button_overrides == (
+        "573000000000002",
+        "005000000000001AAA",
+        "005000000000001_573000000000001",
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("entities: {case: {fields: {Subject: {attribute: s}}}}", "names are case-sensitive; write Case"),
+        ("entities: {Case: {fields: {}}}", "fields: is empty"),
+        ("entities: {Case: {fields: {Subject: {attribute: s, exact: true}}}}", "exact: narrows a search"),
+        (
+            "entities: {Case: {fields: {Subject: {attribute: s, create: false}}}}",
+            "neither searched by nor set",
+        ),
+        (
+            "entities: {Case: {fields: {S: {attribute: s}}, link_to: {entity: Cse, field: X}}}",
+            "link_to.entity: Cse is no entity of this system; did you mean Case?",
+        ),
+        ("entities: {Case: {fields: {S: {find: true}}}}", "fields.S.attribute: is missing"),
+        ("button_overrides: [572000000000001]", "button_overrides[0]: “572000000000001” is not a valid"),
+        (
+            "button_overrides: [573000000000002]\n      agent_id: 005000000000001",
+            "agent_id: is never asked: button_overrides replaces",
+        ),
+    ],
+)
+def test_what_salesforce_would_drop_without_a_word_is_told(design: Folder, settings: str, said: str) -> None:
+    design.bot(BOT.replace("handoff:", f"      {settings}\nhandoff:"))
+    (problem,) = design.problems()
+    assert said in problem
+    assert problem.startswith("bots/acme.yaml:2")
 
 
 @pytest.mark.parametrize(
@@ -156,17 +247,6 @@ def test_its_retirement_is_said_once_for_all_bots(design: Folder) -> None:
     assert "14 February 2026" in said
     assert said.count("Acme Assistant: legacy") == 2
     assert "salesforce-miaw" in said
-
-
-@pytest.mark.parametrize("installed", [False, True])
-def test_it_is_said_whether_this_version_can_use_it(
-    design: Folder, monkeypatch: pytest.MonkeyPatch, installed: bool
-) -> None:
-    names = ["salesforce-miaw", *(["salesforce-live-chat"] if installed else [])]
-    found = [EntryPoint(name, "somewhere:System", "botkit.agent_systems") for name in names]
-    monkeypatch.setattr("botkit.config.notices.entry_points", lambda group: found)
-    (said,) = notices(design.load())
-    assert ("cannot use Live Chat" in said) is not installed
 
 
 def test_without_live_chat_there_is_nothing_to_say(folder: Folder) -> None:

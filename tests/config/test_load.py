@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -185,10 +186,8 @@ def test_yaml_words_that_are_no_booleans_for_editors_are_none_here(folder: Folde
 def test_an_agent_system_of_somebody_else_gets_its_own_part_of_the_yaml(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Announced:
-        name = "acme-desk"
-
-    monkeypatch.setattr("botkit.config.notices.entry_points", lambda group: [Announced()])
+    found = [EntryPoint("acme-desk", "acme.desk:Desk", "botkit.agent_systems")]
+    monkeypatch.setattr("botkit.agent_systems.entry_points", lambda group: found)
     folder.environ["DESK"] = "007"
     folder.bot(
         BOT.split("agents:")[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.metadata import EntryPoint
 from types import MappingProxyType
 
 import pytest
@@ -12,6 +11,7 @@ from botkit.config.live_chat import LiveChatSettings
 from botkit.config.settings import AgentSystemSettings, Settings
 from botkit.errors import ConfigurationError
 from botkit.relay.connecting import connect
+from botkit.salesforce.live_chat import LiveChatSystem
 from tests.hooks.hook_payloads import BOT_ID, settings
 
 
@@ -30,13 +30,9 @@ def with_legacy(kind: str) -> Settings:
     return replace(configured, bots=MappingProxyType({BOT_ID: bot}))
 
 
-async def test_live_chat_that_is_not_installed_leaves_the_other_systems_at_work(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    found = [EntryPoint("salesforce-miaw", "botkit.salesforce.miaw:MiawSystem", "botkit.agent_systems")]
-    monkeypatch.setattr("botkit.relay.connecting.entry_points", lambda group: found)
+async def test_every_system_of_a_bot_is_connected() -> None:
     async with connect(with_legacy("salesforce-live-chat")) as outside:
-        assert outside.system(BOT_ID, "legacy") is None
+        assert isinstance(outside.system(BOT_ID, "legacy"), LiveChatSystem)
         assert outside.platform(BOT_ID) is not None
         assert all(outside.system(BOT_ID, name) for name in settings().bots[BOT_ID].agents.systems)
 

@@ -12,14 +12,19 @@ from botkit.handoff.events import (
     AgentLeft,
     AgentSaid,
     AgentSessionEnded,
+    FileArrived,
+    FileRequested,
     FromAgents,
+    IdleRule,
     Noticed,
     Option,
+    QueueMoved,
     RoutingFailed,
     TransferStarted,
 )
 from botkit.salesforce.live_chat.messages import Reply, read_events, read_reply
-from botkit.salesforce.live_chat.position import FileRequest, Idle, Position, Present
+from botkit.salesforce.live_chat.position import Idle, Position, Present
+from botkit.salesforce.live_chat.upload import FileRequest
 
 AT = Instant(1_700_000_000.0)
 ADA = {"name": "Ada", "userId": "005A"}
@@ -104,7 +109,7 @@ def test_a_reply_of_an_earlier_era_moves_no_numbers() -> None:
 
 
 def test_an_accepted_request_is_noticed_and_says_how_long_the_session_lives() -> None:
-    events, position = read(("ChatRequestSuccess", {"connectionTimeout": 90_000, "queuePosition": 2}))
+    events, position = read(("ChatRequestSuccess", {"connectionTimeout": 90_000, "queuePosition": 0}))
     assert kinds(events) == [Noticed]
     assert position.requested
     assert position.lives == 90.0
@@ -136,10 +141,24 @@ def test_a_refusal_in_the_middle_of_a_chat_is_the_end_too() -> None:
     assert kinds(events) == [RoutingFailed]
 
 
-@pytest.mark.parametrize("place", [0, 3])
-def test_a_move_in_the_queue_is_noticed(place: int) -> None:
-    events, _ = read(("QueueUpdate", {"position": place, "estimatedWaitTime": -1}))
-    assert kinds(events) == [Noticed]
+@pytest.mark.parametrize(("before", "place"), [(0, 1), (3, 4)])
+def test_a_place_in_the_queue_counts_the_user_in(before: int, place: int) -> None:
+    (moved,), _ = read(("QueueUpdate", {"position": before, "estimatedWaitTime": 90}))
+    assert isinstance(moved, QueueMoved)
+    assert (moved.place, moved.wait_seconds) == (place, 90)
+
+
+def test_a_wait_that_nobody_can_know_is_not_known() -> None:
+    (moved,), _ = read(("QueueUpdate", {"position": 0, "estimatedWaitTime": -1}))
+    assert isinstance(moved, QueueMoved)
+    assert moved.wait_seconds is None
+
+
+def test_an_accepted_request_may_tell_the_place_in_the_queue() -> None:
+    (moved,), position = read(("ChatRequestSuccess", {"queuePosition": 1, "estimatedWaitTime": 9}))
+    assert isinstance(moved, QueueMoved)
+    assert (moved.place, moved.wait_seconds) == (2, 9)
+    assert position.requested
 
 
 def test_a_greeting_before_any_agent_is_an_automated_one() -> None:
@@ -165,8 +184,17 @@ def test_an_acceptance_that_is_told_twice_is_one() -> None:
 @pytest.mark.parametrize("spelling", ["chasitorIdleTimeout", "chasitorIdletimeout"])
 def test_idle_times_are_kept_in_both_spellings(spelling: str) -> None:
     idle = {"isEnabled": True, "warningTime": 60, "timeout": 120}
-    _, position = read(("ChatEstablished", {**ADA, spelling: idle}))
+    (joined,), position = read(("ChatEstablished", {**ADA, spelling: idle}))
     assert position.idle == Idle(60, 120)
+    assert isinstance(joined, AgentJoined)
+    assert joined.idle == IdleRule(60, 120)
+
+
+def test_a_guest_of_a_conference_leaves_the_idle_times_as_they_are() -> None:
+    position = Position(agents=(Present("005A", "Ada"),), idle=Idle(60, 120))
+    (joined,), _ = read(("AgentJoinedConference", {"name": "Bob"}), position=position)
+    assert isinstance(joined, AgentJoined)
+    assert joined.idle == IdleRule(60, 120)
 
 
 def test_idle_times_that_are_off_are_none() -> None:
@@ -228,7 +256,7 @@ def test_a_transfer_to_a_queue_is_told_when_it_begins_and_when_it_ends() -> None
     events, position = read(("TransferToButtonInitiated", {}), position=with_ada())
     assert kinds(events) == [TransferStarted, AgentLeft]
     events, _ = read(("QueueUpdate", {"position": 1}), ("ChatTransferred", BOB), position=position)
-    assert kinds(events) == [Noticed, AgentJoined]
+    assert kinds(events) == [QueueMoved, AgentJoined]
 
 
 def test_an_agent_whose_connection_is_lost_leaves_the_chat_alive() -> None:
@@ -283,16 +311,29 @@ def test_the_end_is_the_end(reason: str) -> None:
 FILE = {"type": "Requested", "uploadServletUrl": "https://d.x.salesforceliveagent.com/u", "fileToken": "t"}
 
 
-def test_a_file_that_is_asked_for_is_remembered() -> None:
-    events, position = read(("FileTransfer", FILE), position=with_ada())
+def test_a_file_that_is_asked_for_is_told_with_what_the_upload_needs() -> None:
+    (asked,), _ = read(("FileTransfer", FILE), position=with_ada())
+    assert isinstance(asked, FileRequested)
+    wanted = FileRequest.read(asked.request)
+    assert wanted == FileRequest("https://d.x.salesforceliveagent.com/u", "t")
+
+
+def test_a_request_that_is_taken_back_is_an_empty_one() -> None:
+    (asked,), _ = read(("FileTransfer", {"type": "Canceled"}), position=with_ada())
+    assert isinstance(asked, FileRequested)
+    assert asked.request == ""
+
+
+@pytest.mark.parametrize(("outcome", "accepted"), [("Success", True), ("Failure", False)])
+def test_what_became_of_a_file_is_told(outcome: str, accepted: bool) -> None:
+    (arrived,), _ = read(("FileTransfer", {"type": outcome}), position=with_ada())
+    assert isinstance(arrived, FileArrived)
+    assert arrived.accepted is accepted
+
+
+def test_a_request_without_a_way_to_upload_is_none() -> None:
+    events, _ = read(("FileTransfer", {"type": "Requested", "fileToken": "t"}), position=with_ada())
     assert kinds(events) == [Noticed]
-    assert position.file == FileRequest("https://d.x.salesforceliveagent.com/u", "t")
-
-
-@pytest.mark.parametrize("outcome", ["Canceled", "Success", "Failure"])
-def test_a_file_that_came_or_is_not_wanted_any_more_is_forgotten(outcome: str) -> None:
-    _, position = read(("FileTransfer", FILE), ("FileTransfer", {"type": outcome}), position=with_ada())
-    assert position.file is None
 
 
 def test_a_menu_of_a_bot_is_shown() -> None:

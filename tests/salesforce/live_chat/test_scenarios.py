@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestServer
 
+from botkit.agents import File
 from botkit.config.live_agent_url import normalize_live_agent_url
 from botkit.config.live_chat import Entity, EntityField, LiveChatSettings
-from botkit.errors import CallError, CallRefused, ConversationClosed
+from botkit.errors import AgentsUnavailable, CallError, CallRefused, ConversationClosed
 from botkit.handoff.conversation import Access
-from botkit.handoff.events import AgentJoined, AgentSaid, FromAgents, RoutingFailed
+from botkit.handoff.events import AgentJoined, AgentSaid, FileRequested, FromAgents, RoutingFailed
 from botkit.salesforce.live_chat import LiveChatSystem
-from botkit.salesforce.live_chat.replies import AgentsUnavailable
 from botkit.sandbox.bus import Bus
 from botkit.sandbox.live_chat import BUTTON_ID, DEPLOYMENT_ID, LiveChatCloud, LiveChatSandboxSettings, routes
 from botkit.sandbox.live_chat.faults import Fault
@@ -128,7 +128,8 @@ class Chat:
 
     @property
     def kinds(self) -> list[str]:
-        return [type(event).__name__ for event in self.heard if type(event).__name__ != "Noticed"]
+        names = (type(event).__name__ for event in self.heard)
+        return [name for name in names if name not in ("Noticed", "QueueMoved")]
 
     @property
     def view(self) -> dict[str, Any]:
@@ -353,17 +354,13 @@ async def test_a_message_of_a_kind_nobody_has_seen_is_passed_over(chat: Chat) ->
 async def test_a_file_that_an_agent_asks_for_arrives(chat: Chat) -> None:
     await chat.begin()
     chat.cloud.request_file(chat.chat_id, JANE)
-    await chat.until(lambda: chat.system.file_request(chat.id, chat.access))
-    wanted = chat.system.file_request(chat.id, chat.access)
-    assert wanted is not None
-    await chat.system.upload(
-        chat.id, chat.access, request=wanted, name="a.txt", mime_type="text/plain", data=b"hello"
-    )
-    await chat.until(lambda: chat.system.file_request(chat.id, chat.access) is None)
+    await chat.until(lambda: "FileRequested" in chat.kinds)
+    asked = next(event for event in chat.heard if isinstance(event, FileRequested))
+    file = File("a.txt", "text/plain", b"hello")
+    await chat.system.send_file(chat.id, chat.access, message_id="1", file=file, request=asked.request)
+    await chat.until(lambda: "FileArrived" in chat.kinds)
     with pytest.raises(CallRefused):
-        await chat.system.upload(
-            chat.id, chat.access, request=wanted, name="b.txt", mime_type="text/plain", data=b"again"
-        )
+        await chat.system.send_file(chat.id, chat.access, message_id="2", file=file, request=asked.request)
 
 
 # --- faults --------------------------------------------------------------------------------------------------------

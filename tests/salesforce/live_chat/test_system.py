@@ -10,10 +10,19 @@ from typing import Any
 
 import pytest
 
-from botkit.agents import AgentSystem, AgentSystemFactory
+from botkit import agent_systems
+from botkit.agents import (
+    AgentSystem,
+    AgentSystemFactory,
+    File,
+    TakesCustomEvents,
+    TakesFiles,
+    TakesIdleNotices,
+)
 from botkit.config.live_chat import LiveChatSettings
 from botkit.errors import (
     AccessExpired,
+    AgentsUnavailable,
     BadReply,
     CallError,
     CallRefused,
@@ -23,12 +32,14 @@ from botkit.errors import (
     Unreachable,
 )
 from botkit.handoff.conversation import Access
+from botkit.handoff.rules import SystemLimits
 from botkit.http import Response
 from botkit.salesforce.live_chat import LiveChatSystem
 from botkit.salesforce.live_chat.opening import Availability
-from botkit.salesforce.live_chat.position import FileRequest, Position
-from botkit.salesforce.live_chat.replies import AgentsUnavailable, MessageWithheld
+from botkit.salesforce.live_chat.position import Position
+from botkit.salesforce.live_chat.replies import MessageWithheld
 from botkit.salesforce.live_chat.sensitive import Masked, NotMaskable, Rule
+from botkit.salesforce.live_chat.upload import FileRequest
 from tests.salesforce.live_chat.conftest import SESSION, SETTINGS, Talk, Time, new_system
 from tests.salesforce.live_chat.server import BASE, KEY, LiveChat, broken, ok
 
@@ -37,7 +48,19 @@ def test_it_is_an_agent_system_and_its_class_a_factory(server: LiveChat) -> None
     factory: AgentSystemFactory = LiveChatSystem
     system: AgentSystem = factory("legacy", SETTINGS, server)
     assert system.capabilities.receive == "stream"
-    assert not system.capabilities.takes_text_before_agent
+    assert isinstance(system, TakesFiles)
+    assert isinstance(system, TakesCustomEvents)
+    assert isinstance(system, TakesIdleNotices)
+
+
+def test_its_limits_are_known_before_anything_is_connected() -> None:
+    limits = agent_systems.limits("salesforce-live-chat", replace(SETTINGS, max_text=500))
+    assert limits == SystemLimits(
+        max_text=500,
+        takes_text_before_agent=False,
+        files="on_request",
+        meta_infos=("liveChatMetaInfo", "miawMetaInfo"),
+    )
 
 
 def test_it_wants_its_own_settings(server: LiveChat) -> None:
@@ -657,8 +680,8 @@ async def test_a_preview_is_shown_to_an_agent_who_wants_it_and_typing_to_others(
 
 async def test_custom_events_and_idle_warnings_are_sent(talk: Talk, server: LiveChat) -> None:
     await talk.begin()
-    await talk.system.custom_event(SESSION, talk.access, kind="cart", data="{}")
-    await talk.system.idle_warning(SESSION, talk.access, triggered=True)
+    await talk.system.custom_event(SESSION, talk.access, name="cart", data="{}")
+    await talk.system.idle_notice(SESSION, talk.access, warned=True)
     assert server.posts[-2:] == [
         ("CustomEvent", {"type": "cart", "data": "{}"}),
         ("ChasitorIdleTimeoutWarningEvent", {"idleTimeoutWarningEvent": "triggered"}),
@@ -723,17 +746,23 @@ async def test_an_ended_chat_is_forgotten(talk: Talk, server: LiveChat) -> None:
 async def test_a_file_goes_to_the_agent_who_asked_for_it(talk: Talk, server: LiveChat) -> None:
     await talk.begin()
     url = "https://d.la1-c1.salesforceliveagent.com/upload"
-    server.tell(
-        "FileTransfer", type="Requested", uploadServletUrl=url, fileToken="t", cdmServletUrl="https://x"
-    )
-    await talk.until(lambda: talk.system.file_request(SESSION, talk.access) is not None)
-    wanted = talk.system.file_request(SESSION, talk.access)
-    assert wanted == FileRequest(url, "t")
     server.script("upload", Response(200))
-    await talk.system.upload(
-        SESSION, talk.access, request=wanted, name="a.txt", mime_type="text/plain", data=b"hi"
+    await talk.system.send_file(
+        SESSION,
+        talk.access,
+        message_id="m1",
+        file=File("a.txt", "text/plain", b"hi"),
+        request=FileRequest(url, "t").written(),
     )
     assert server.asked[-1].url.startswith(url + "?")
+
+
+async def test_a_file_that_nobody_asked_for_is_refused(talk: Talk) -> None:
+    await talk.begin()
+    with pytest.raises(CallRefused, match="no agent has asked"):
+        await talk.system.send_file(
+            SESSION, talk.access, message_id="m1", file=File("a.txt", "text/plain", b"hi"), request=""
+        )
 
 
 async def test_a_position_is_small(talk: Talk, server: LiveChat) -> None:

@@ -10,8 +10,7 @@ import pytest
 from botkit.errors import CallRefused, HostNotAllowed
 from botkit.http import Request
 from botkit.salesforce.live_chat.calls import Credentials
-from botkit.salesforce.live_chat.position import FileRequest
-from botkit.salesforce.live_chat.upload import MAX_FILE_BYTES, upload_request
+from botkit.salesforce.live_chat.upload import MAX_FILE_BYTES, FileRequest, upload_request
 from tests.salesforce.live_chat.conftest import SETTINGS
 from tests.salesforce.live_chat.server import BASE, CHAT_ID, KEY
 

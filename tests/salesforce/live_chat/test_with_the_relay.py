@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +89,7 @@ class LiveChatScene(Scene):
 
 
 @pytest.fixture
-async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LiveChatScene]:
-    entry = EntryPoint(TYPE, "botkit.salesforce.live_chat:LiveChatSystem", "botkit.agent_systems")
-    monkeypatch.setattr("botkit.relay.connecting.entry_points", lambda group: [entry])
+async def scene(tmp_path: Path) -> AsyncIterator[LiveChatScene]:
     platform = Platform()
     cloud = LiveChatCloud(wire=None, bus=None, settings=LiveChatSandboxSettings(poll_hold_seconds=1.0))
     servers = [TestServer(platform.app()), TestServer(routes(cloud))]
