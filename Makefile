@@ -20,7 +20,7 @@ demo: $(READY)   ## both emulated clouds, BotKit between them and the demo page
 	@$(BIN)/botkit demo
 
 test: $(READY)   ## the whole test suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 bench: $(READY)  ## the benchmark table
 	@$(BIN)/python -m benchmarks

@@ -58,6 +58,8 @@ class _Way:
     """Hash of the payload that was refused with the effect, whichever of the two it was meant for."""
     rest: float | None = 0.0
     """Seconds until the next attempt; None: until a newer payload comes."""
+    uncertain: bool = False
+    """An attempt may have been carried out without our hearing of it; counted once."""
     over: bool = False
 
 
@@ -196,7 +198,8 @@ class Delivery:
                 way.over = True
                 await self._fail(item, error)
                 return
-        if isinstance(error, Unreachable) and error.perhaps_done and isinstance(item.effect, _SHOWN_TO_USER):
+        if _perhaps_shown(item.effect, error) and not way.uncertain:
+            way.uncertain = True
             self._metrics.uncertain(1)
         self._metrics.effect_retried(kind_of(item.effect))
         log = _log.warning if isinstance(error, NotAuthorized) and way.failures == 1 else _log.info
@@ -254,6 +257,10 @@ class Delivery:
             await self._submitter.submit(Input(item.conversation_id, None, settles=(item.id,)))
         self._metrics.effect_done(kind_of(item.effect), outcome)
         self._settled(item, outcome)
+
+
+def _perhaps_shown(effect: OutboundEffect, error: CallError) -> bool:
+    return isinstance(effect, _SHOWN_TO_USER) and isinstance(error, Unreachable) and error.perhaps_done
 
 
 def kind_of(effect: OutboundEffect) -> str:

@@ -50,6 +50,7 @@ from botkit.relay.payloads import Payloads
 
 _log = structlog.get_logger("botkit.relay")
 
+TRANSCRIPT_ATTEMPTS = 5
 TRANSCRIPT_RETRY_SECONDS = 0.5
 _FILES_AT_ONCE = 4
 """Files under way, which are held in memory."""
@@ -248,17 +249,18 @@ class Performer:
     async def _read_transcript(
         self, item: OutboxItem, *, limit: int, session_id: str
     ) -> tuple[TranscriptLine, ...]:
-        """Ask until there is an answer; the caller limits for how long."""
+        """Ask a few times; the caller limits for how long."""
         newest = await self._payloads.newest(item.conversation_id)
         if newest is None:
             raise CallRefused("get messages", detail="no payload of this conversation is kept any more")
-        while True:
+        for attempt in range(1, TRANSCRIPT_ATTEMPTS + 1):
             try:
                 return await self._platform(item).transcript(newest, limit=limit, session_id=session_id)
             except CallError as error:
-                if not error.retryable:
+                if not error.retryable or attempt == TRANSCRIPT_ATTEMPTS:
                     raise
                 await self._clock.sleep(max(TRANSCRIPT_RETRY_SECONDS, error.retry_after or 0.0))
+        return ()
 
     def _platform(self, item: OutboxItem) -> Platform:
         platform = self._outside.platform(item.conversation_id.bot_id)

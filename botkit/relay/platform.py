@@ -25,7 +25,8 @@ class KorePlatform:
         self._calls = KoreCalls(bot.kore, bot_id=bot.id, insecure_http=insecure_http, clock=clock.now)
         self._transport = transport
         self._clock = clock
-        self._transcript_seconds = bot.handoff.transcript.timeout.total_seconds()
+        # Half of the whole time: a call that hangs must end clearly before the time for all attempts does.
+        self._transcript_seconds = bot.handoff.transcript.timeout.total_seconds() / 2
 
     async def pass_to_bot(self, hook: HookBody, *, attempt_id: str) -> None:
         """Give the hook's user message to the bot."""

@@ -149,6 +149,16 @@ def test_after_silence_in_a_log_new_messages_are_announced_and_old_ones_left_alo
     expect(demo("chat-log")).to_have_attribute("aria-live", "polite")
 
 
+def test_a_channel_is_not_left_in_the_middle_of_a_talk_with_an_agent(demo: DemoPage) -> None:
+    demo.new_user("Karen Uhlenbeck")
+    expect(demo("user-channel")).to_be_enabled()
+    demo.ask_for_an_agent()
+    expect(demo("user-channel")).to_be_disabled()
+    demo.accept()
+    demo("desk-end").click()
+    expect(demo("user-channel")).to_be_enabled()
+
+
 def test_the_user_who_closes_the_chat_leaves_the_agent(demo: DemoPage) -> None:
     demo.new_user("Annie Easley")
     demo.ask_for_an_agent()

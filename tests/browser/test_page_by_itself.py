@@ -87,7 +87,7 @@ def test_a_fault_is_switched_on_by_a_press_and_off_by_another(demo: DemoPage) ->
 
 def test_every_fault_of_the_strip_is_one_the_clouds_know(demo: DemoPage) -> None:
     demo("faults-toggle").click()
-    for cloud in ("kore", "salesforce"):
+    for cloud in ("kore", "salesforce", "live-chat"):
         switches = demo(f"fault-{cloud}")
         for number in range(switches.count()):
             with demo.page.expect_response(re.compile(f"{cloud}/faults")) as answer:
@@ -95,6 +95,76 @@ def test_every_fault_of_the_strip_is_one_the_clouds_know(demo: DemoPage) -> None
             assert answer.value.ok, switches.nth(number).inner_text()
             demo(f"faults-clear-{cloud}").click()
             expect(demo.page.locator(f'[data-testid="fault-{cloud}"][aria-pressed="true"]')).to_have_count(0)
+
+
+def test_a_user_goes_on_on_another_channel(demo: DemoPage) -> None:
+    demo.new_user("Radia Perlman")
+    demo.user_says("I am on the web")
+    expect(demo.in_chat("I am on the web")).to_be_visible()
+    demo("user-channel").select_option(label="Facebook")
+    expect(demo.page.get_by_role("tab", name="Radia Perlman")).to_contain_text("Facebook")
+    expect(demo("user-channel")).to_have_value("facebook")
+    expect(demo.in_chat("I am on the web")).to_be_visible()
+    demo.new_user("Ida Rhodes", channel="whatsapp")
+    expect(demo("user-channel")).to_have_value("whatsapp")
+
+
+def test_a_channel_that_is_refused_is_said_and_not_shown(demo: DemoPage) -> None:
+    demo.new_user("Radia Perlman")
+    demo.page.route("**/channel", lambda route: route.fulfill(status=409, json={"error": "with an agent"}))
+    demo("user-channel").select_option(label="Facebook")
+    expect(demo("notices")).to_contain_text("with an agent")
+    expect(demo("user-channel")).to_have_value("rtm")
+
+
+def test_a_user_sends_files_with_and_without_words(demo: DemoPage) -> None:
+    photo = {"name": "photo.png", "mimeType": "image/png", "buffer": b"not really"}
+    note = {"name": "note.txt", "mimeType": "text/plain", "buffer": b"42"}
+    demo.new_user("Karen Jones")
+    demo("user-file").set_input_files([photo, note])
+    demo("chat-file").filter(has_text="note.txt").click()
+    expect(demo("chat-file")).to_have_text(["photo.png"])
+    demo.user_says("Look at this")
+    expect(demo.in_chat("Look at this")).to_contain_text("photo.png")
+    expect(demo("chat-file")).to_have_count(0)
+    demo("user-file").set_input_files([note])
+    demo("user-send").click()
+    expect(demo.in_chat("note.txt")).to_have_count(1)
+
+
+def test_files_that_are_too_large_together_are_left_out_and_that_is_said(demo: DemoPage) -> None:
+    demo.new_user("Karen Jones")
+    size = 2 * 1024 * 1024
+    files = [{"name": f"{n}.bin", "mimeType": "application/zip", "buffer": bytes(size)} for n in "ab"]
+    demo("user-file").set_input_files(files)
+    expect(demo("chat-file")).to_have_text(["a.bin"])
+    expect(demo("notices")).to_contain_text("2.9 MB together")
+    demo.user_says("the first of two")
+    expect(demo.in_chat("the first of two")).to_contain_text("a.bin")
+
+
+def test_files_of_a_message_that_was_refused_are_there_to_be_sent_again(demo: DemoPage) -> None:
+    demo.new_user("Karen Jones")
+    demo.page.route("**/say", lambda route: route.fulfill(status=429, json={"error": "Too much is waiting"}))
+    demo("user-file").set_input_files([{"name": "note.txt", "mimeType": "text/plain", "buffer": b"42"}])
+    demo.user_says("hello")
+    expect(demo("notices")).to_contain_text("Too much is waiting")
+    expect(demo("chat-file")).to_have_text(["note.txt"])
+
+
+def test_a_message_does_not_overtake_the_file_before_it(demo: DemoPage) -> None:
+    demo.new_user("Karen Jones")
+    big = {"name": "big.bin", "mimeType": "application/zip", "buffer": bytes(2 * 1024 * 1024)}
+    demo("user-file").set_input_files([big])
+    demo.page.evaluate(
+        """() => ["first", "second"].forEach((text) => {
+            document.getElementById("say").value = text;
+            document.getElementById("chat-form").requestSubmit();
+        })"""
+    )
+    mine = demo("chat-log").locator(".said.mine")
+    expect(mine).to_have_count(2)
+    expect(mine).to_have_text([re.compile("first"), re.compile("second")])
 
 
 def test_a_page_says_that_the_sandbox_is_gone(open_page: OpenPage) -> None:

@@ -89,7 +89,7 @@ def test_typing_on_either_side_never_reaches_the_bot(clouds: Clouds, kit: Kit) -
 def test_a_hand_off_whose_token_runs_out_comes_to_an_end_by_itself(
     clouds: Clouds, kit: Kit, receive: str
 ) -> None:
-    clouds.configure(guest_token_minutes=0.02)
+    clouds.configure(guest_token_minutes=0.05)
     running = kit(receive=receive)
     talk = clouds.new_user()
     talk.talks()

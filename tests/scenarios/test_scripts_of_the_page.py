@@ -276,11 +276,6 @@ def test_a_platform_that_does_not_list_the_talk_does_not_keep_the_user_from_an_a
     stage.everybody_leaves()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="relay/perform.py: with a transcript timeout of up to 5 s, the request's own timeout swallows the outer one, "
-    "and the list is asked for without end",
-)
 def test_a_platform_that_is_silent_about_the_talk_does_not_either(stages: Stages) -> None:
     stage = stages("short story", bot={"handoff": {"transcript": {"timeout": "300ms"}}})
     stage.kore_fails(silence=True, path="getMessages")

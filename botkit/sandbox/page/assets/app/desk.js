@@ -122,12 +122,14 @@ function refreshOffer(conversation) {
     assignedTo === state.agent
       ? h("button", { type: "button", class: "button small", "data-testid": "desk-decline", onclick: () => act(conversation, "decline", { agent: state.agent }) }, "Decline")
       : null,
-    forMe ? null : h("button", { type: "button", class: "button small", "data-testid": "desk-become", onclick: () => change({ agent: assignedTo }) }, `Work as ${agentName(assignedTo)}`),
+    forMe ? null : become(assignedTo, "become"),
     forMe
       ? h("button", { type: "button", class: "button small primary good", "data-testid": "desk-accept", onclick: () => accept(conversation) }, "Accept")
       : null,
   ]);
 }
+
+const become = (agent, name) => tool(`Work as ${agentName(agent)}`, name, () => change({ agent }), "Be this agent in the console");
 
 async function accept(conversation) {
   if (await act(conversation, "accept", { agent: state.agent })) reply?.focus();
@@ -184,6 +186,9 @@ function refreshReply(conversation) {
       : conversation.status === "active"
         ? `${(conversation.agents ?? []).map(agentName).join(" and ")} has this session.`
         : "";
+  const other = !mine && conversation.status === "active" ? conversation.agents?.[0] : null;
   reply.agent = state.agent;
-  refresh(place, [conversation.id, mine, note], () => (mine ? [reply.element] : note ? [h("p", { class: "over-note" }, note)] : []));
+  refresh(place, [conversation.id, mine, note, other], () =>
+    mine ? [reply.element] : note ? [h("p", { class: "over-note" }, note, other ? become(other, "work-as") : null)] : [],
+  );
 }

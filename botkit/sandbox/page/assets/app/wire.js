@@ -57,8 +57,7 @@ export function showOne(entry) {
   if (entry.id <= last) return;
   if (paused) {
     last = entry.id;
-    if (isEmptyPoll(entry) && held.length && isEmptyPoll(held.at(-1))) held.push(folded(held.pop(), entry));
-    else held.push(entry);
+    held.push(entry);
     if (held.length > ROWS) held.shift();
   } else {
     add(entry, true);
@@ -95,7 +94,7 @@ function matches(row) {
 
 /** A poll that brought nothing. One after the other they are one row, or idle sessions would flood the wire. */
 const isEmptyPoll = (entry) => entry.label === LONG_POLL && entry.status === 204;
-const folded = (one, next) => ({ ...next, times: (one.times ?? 1) + (next.times ?? 1) });
+const folded = (row, next) => ({ ...next, times: (row.times ?? 1) + 1 });
 
 /** What a poll brought came from the other side, as events do. */
 const drawn = (entry) => (entry.brought ? { ...entry, source: entry.target, target: entry.source } : entry);
