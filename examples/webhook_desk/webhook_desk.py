@@ -13,6 +13,7 @@ from botkit.agents import Batch, Capabilities, Granted
 from botkit.errors import BadReply, CallRefused, ConversationClosed, RateLimited, ServerTrouble
 from botkit.handoff.conversation import Access
 from botkit.handoff.events import AgentJoined, AgentSaid, AgentSessionEnded, Content, FromAgents, Noticed
+from botkit.handoff.rules import SystemLimits
 from botkit.http import Request, Transport
 
 
@@ -36,8 +37,12 @@ class WebhookDesk:
     def __init__(self, name: str, settings: object, transport: Transport) -> None:
         self._settings = msgspec.convert(settings, Settings)
         every = timedelta(seconds=self._settings.poll_seconds)
-        self.capabilities = Capabilities(receive="poll", poll_interval=every, max_text=4_000)
+        self.capabilities = Capabilities(receive="poll", poll_interval=every)
         self._transport = transport
+
+    @classmethod
+    def limits(cls, settings: object) -> SystemLimits:
+        return SystemLimits(max_text=4_000)  # asked before there is a desk: what the rules need to know of it
 
     async def open(self, session_id: str) -> Granted:
         return Granted(Access(credentials=""), expires_at=None)  # the desk's key opens every conversation

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.relay.relay_doubles import FakeSystem, World
+from tests.relay.relay_doubles import AbleSystem, FakeSystem, World
 
 
 @pytest.fixture
@@ -17,5 +17,13 @@ async def world() -> AsyncIterator[World]:
 @pytest.fixture
 async def polled() -> AsyncIterator[World]:
     world = World(system=FakeSystem("poll"))
+    yield world
+    await world.close()
+
+
+@pytest.fixture
+async def able() -> AsyncIterator[World]:
+    """A world whose agent system can do everything a system may be able to do."""
+    world = World(system=AbleSystem())
     yield world
     await world.close()

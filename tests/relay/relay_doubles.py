@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
-from botkit.agents import Batch, Capabilities, Granted
+from botkit.agents import Batch, Capabilities, File, Granted
 from botkit.config.settings import (
     AgentsSettings,
     BotSettings,
@@ -307,6 +307,10 @@ class FakePlatform:
             raise self.transcript_answer
         return self.lines
 
+    async def file(self, name: str, url: str, *, most_bytes: int) -> File:
+        await self._call("file", "", (url, most_bytes))
+        return File(name, "image/png", b"picture")
+
 
 class Connection:
     """One connection of a fake stream. `say` events; `error` breaks it; `end` ends it."""
@@ -407,6 +411,21 @@ class FakeSystem:
             return Batch([event for event in self.listed if event.high_water_ms >= access.high_water_ms])
         finally:
             self.fetching -= 1
+
+
+class AbleSystem(FakeSystem):
+    """A system with every ability there is."""
+
+    async def send_file(
+        self, session_id: str, access: Access, *, message_id: str, file: File, request: str
+    ) -> None:
+        await self._call("send_file", (message_id, file, request))
+
+    async def custom_event(self, session_id: str, access: Access, *, name: str, data: str) -> None:
+        await self._call("custom_event", (name, data))
+
+    async def idle_notice(self, session_id: str, access: Access, *, warned: bool) -> None:
+        await self._call("idle_notice", warned)
 
 
 class FakeOutside:
