@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
@@ -16,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from botkit.cli.sandbox import require_scripts
-from botkit.sandbox.rehearsal import Clouds, Line, Mismatch, Rehearsal
+from botkit.sandbox.rehearsal import LIVE_CHAT, MIAW, Clouds, Desk, Line, Mismatch, Rehearsal
 from botkit.sandbox.server import running_sandbox
 from botkit.sandbox.service import Service, write_configuration
 
@@ -73,26 +74,52 @@ def _stage(port: int, *, receive: str) -> Iterator[Service]:
 
 
 def _check(console: Console, port: int) -> bool:
-    """Three plays: over the event stream, polling, and with the service killed in the middle."""
-    right = True
-    for title, receive, killed in (
-        ("receive: stream", "stream", False),
-        ("receive: poll", "poll", False),
-        ("receive: stream, and kill -9 of the service in the middle", "stream", True),
-    ):
-        with _stage(port, receive=receive) as service:
-            play = Rehearsal(
-                Clouds(f"http://127.0.0.1:{port}"), between=service.kill_and_restart if killed else None
-            )
-            try:
-                play.play()
-                verdict = "[green]right[/green]"
-            except Mismatch as mismatch:
-                right, verdict = False, f"[red]wrong: {mismatch}[/red]"
-            console.print()
-            console.print(_table(title, play.user_transcript(), play.agent_transcript()))
-            console.print(f"  {title}: {verdict}")
-    return right
+    """Every play on a stage of its own, also after one that went wrong."""
+    verdicts = [_played(console, port, play) for play in PLAYS]
+    return all(verdicts)
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """One scripted hand-off of `--check`: how it is received, where, and what is broken."""
+
+    title: str
+    receive: str = "stream"
+    desk: Desk = MIAW
+    channel: str = "rtm"
+    killed: bool = False
+    miaw_down: bool = False
+
+
+PLAYS = (
+    Play("receive: stream"),
+    Play("receive: poll", receive="poll"),
+    Play("receive: stream, and kill -9 of the service in the middle", killed=True),
+    Play("Live Chat, by channel", desk=LIVE_CHAT, channel="facebook"),
+    Play(
+        "Live Chat, and kill -9 of the service in the middle", desk=LIVE_CHAT, channel="facebook", killed=True
+    ),
+    Play("Live Chat, since MIAW is down", desk=LIVE_CHAT, miaw_down=True),
+)
+
+
+def _played(console: Console, port: int, play: Play) -> bool:
+    with _stage(port, receive=play.receive) as service:
+        clouds = Clouds(f"http://127.0.0.1:{port}")
+        if play.miaw_down:
+            clouds.break_miaw()
+        between = service.kill_and_restart if play.killed else None
+        rehearsal = Rehearsal(clouds, between=between, desk=play.desk, channel=play.channel)
+        wrong = ""
+        try:
+            rehearsal.play()
+        except Mismatch as mismatch:
+            wrong = str(mismatch)
+        console.print()
+        console.print(_table(play.title, rehearsal.user_transcript(), rehearsal.agent_transcript()))
+        verdict = f"[red]wrong: {escape(wrong)}[/red]" if wrong else "[green]right[/green]"
+        console.print(f"  {play.title}: {verdict}")
+    return not wrong
 
 
 def _table(title: str, user: list[Line], agents: list[Line]) -> Table:

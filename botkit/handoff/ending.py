@@ -48,8 +48,11 @@ def end(
     """
     effects: list[Effect] = [CancelTimer(session.id, timer.name) for timer in session.timers]
     give_up_pending = give_up_pending or session.phase is Phase.OPENING
+    # What was held for an agent who never came cannot go out any more, however this ends.
+    lost = (*session.in_flight, *session.held) if give_up_pending else session.held
     if give_up_pending:
-        effects += [DropLane(session.id), *_undelivered(rules, session)]
+        effects.append(DropLane(session.id))
+    effects += give_back(rules, session.language, lost)
     effects += tell(rules, session, words)
     effects.append(ClearAgentSession())
     if session.access is not None and access_is_good:
@@ -64,10 +67,6 @@ def end(
         ended_pending=() if give_up_pending else tuple(held for held in session.in_flight if held.typed),
     )
     return Decision(ended, tuple(effects))
-
-
-def _undelivered(rules: Rules, session: AgentSession) -> Sequence[Effect]:
-    return give_back(rules, session.language, (*session.in_flight, *session.held))
 
 
 def give_back(rules: Rules, language: str, messages: Iterable[HeldMessage]) -> Sequence[Effect]:

@@ -66,6 +66,7 @@ _EXPECTED_BY_USER = (
     *_GREETING,
 )
 """What the user's chat must show; of a notice, what its text must contain."""
+PLACE = Line(NOTICE, "position in the queue: 1")
 _EXPECTED_BY_AGENTS = (
     Line("User", "Is anybody there?"),
     Line("User", "User's message 1"),
@@ -77,6 +78,25 @@ _EXPECTED_BY_AGENTS = (
     Line(OMAR, "Omar here, I took over."),
 )
 """What the agents' console must show of people, after the transcript."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """An agents' side: the name it has in the control API, and what differs there from MIAW.
+
+    Attributes:
+        name: of the agents' side.
+        takes_text_early: whether agents get what is written before one of them has accepted.
+        tells_places: whether users hear of their place in the queue.
+    """
+
+    name: str
+    takes_text_early: bool = True
+    tells_places: bool = False
+
+
+MIAW = Desk("salesforce")
+LIVE_CHAT = Desk("live-chat", takes_text_early=False, tells_places=True)
 
 
 @dataclass(slots=True)
@@ -104,32 +124,48 @@ class Clouds:
         users = self.get("kore/state")["users"]
         return next(user for user in users if user["id"] == user_id)
 
-    def conversations(self) -> list[Mapping[str, Any]]:
+    def conversations(self, desk: Desk) -> list[Mapping[str, Any]]:
         """What the agents' console lists."""
-        return list(self.get("salesforce/state")["conversations"])
+        return list(self.get(f"{desk.name}/state")["conversations"])
 
-    def agents(self) -> Mapping[str, str]:
+    def agents(self, desk: Desk) -> Mapping[str, str]:
         """Agent name → agent id."""
-        return {agent["name"]: agent["id"] for agent in self.get("salesforce/state")["agents"]}
+        return {agent["name"]: agent["id"] for agent in self.get(f"{desk.name}/state")["agents"]}
+
+    def break_miaw(self) -> None:
+        """MIAW answers nothing but 503 from now on."""
+        answer = self.http.put(
+            f"{self.url}/sandbox/salesforce/faults", json={"kind": "status", "status": 503}, timeout=10
+        )
+        answer.raise_for_status()
 
 
 @dataclass(slots=True)
 class Rehearsal:
-    """One scripted hand-off. `between` is called in the middle of it, to break something."""
+    """One scripted hand-off.
+
+    Attributes:
+        clouds: both of them.
+        between: called in the middle of it, to break something.
+        desk: where the agents are expected to be asked.
+        channel: where the user writes from.
+    """
 
     clouds: Clouds
     between: Callable[[], None] | None = None
+    desk: Desk = MIAW
+    channel: str = "rtm"
     user_id: str = ""
     conversation_id: str = ""
 
     def play(self) -> None:
         """Play it. Raises Mismatch at the first thing that is not right."""
-        agents = self.clouds.agents()
+        agents = self.clouds.agents(self.desk)
         jane, omar = agents["Jane Doe"], agents["Omar Haddad"]
-        before = {one["id"] for one in self.clouds.conversations()}
+        before = {one["id"] for one in self.clouds.conversations(self.desk)}
 
         user = self.clouds.post(
-            "kore/users", name="Ada Lovelace", email="ada@example.com", language="en", channel="rtm"
+            "kore/users", name="Ada Lovelace", email="ada@example.com", language="en", channel=self.channel
         )
         self.user_id = user["id"]
         self._user_says("hi")
@@ -137,16 +173,23 @@ class Rehearsal:
         self._user_says("talk to an agent")
         self.conversation_id = self._until(
             "a conversation reaches the agents",
-            lambda: next((one["id"] for one in self.clouds.conversations() if one["id"] not in before), None),
+            lambda: next(
+                (one["id"] for one in self.clouds.conversations(self.desk) if one["id"] not in before), None
+            ),
         )
         self._until("the user is told", lambda: self._was_told(END_WORD))
+        if self.desk.tells_places:
+            self._until("the user hears of the queue", lambda: self._was_told(PLACE.text))
         self._check_pre_chat()
-        self._until("the transcript arrives", lambda: self._agent_lines())
-        self._check_story(self._agent_lines()[0].text)
+        if self.desk.takes_text_early:
+            self._until("the transcript arrives", lambda: self._agent_lines())
         self._user_says("Is anybody there?")
-        self._until("typed while waiting arrives", lambda: self._agent_got("Is anybody there?"))
+        if self.desk.takes_text_early:
+            self._until("typed while waiting arrives", lambda: self._agent_got("Is anybody there?"))
         self._accept(jane)
         self._until("the user hears who joined", lambda: self._was_told("Jane Doe"))
+        self._until("typed while waiting has arrived", lambda: self._agent_got("Is anybody there?"))
+        self._check_story(self._agent_lines()[0].text)
         for number in (1, 2, 3):
             if number == 2 and self.between:
                 self.between()
@@ -184,8 +227,17 @@ class Rehearsal:
 
     def _judge(self) -> None:
         """Both transcripts, line by line: who said what, in which order, and nothing besides."""
-        self._compare("the user's chat", _EXPECTED_BY_USER, self.user_transcript())
+        self._compare("the user's chat", self._expected_by_user(), self.user_transcript())
         self._compare("the agents' console", _EXPECTED_BY_AGENTS, self._people_at_the_desk())
+
+    def _expected_by_user(self) -> list[Line]:
+        lines = list(_EXPECTED_BY_USER)
+        if self.desk.tells_places:
+            lines.insert(lines.index(Line(NOTICE, END_WORD)) + 1, PLACE)
+        if self.channel == "rtm":
+            return lines
+        # Only the web widget says who is speaking; elsewhere an agent's words are text like any other.
+        return [Line(NOTICE, line.text) if line.who in (JANE, OMAR) else line for line in lines]
 
     def _compare(self, where: str, expected: Sequence[Line], seen: Sequence[Line]) -> None:
         for number, (wanted, line) in enumerate(zip_longest(expected, seen), start=1):
@@ -214,7 +266,7 @@ class Rehearsal:
         self._agent_does("say", agent=agent, text=text)
 
     def _agent_does(self, what: str, **body: Any) -> None:
-        self.clouds.post(f"salesforce/conversations/{self.conversation_id}/{what}", **body)
+        self.clouds.post(f"{self.desk.name}/conversations/{self.conversation_id}/{what}", **body)
 
     def _accept(self, agent: str) -> None:
         self._agent_does("accept", agent=agent)
@@ -225,7 +277,7 @@ class Rehearsal:
         return self.clouds.user(self.user_id)
 
     def _conversation(self) -> Mapping[str, Any]:
-        return next(one for one in self.clouds.conversations() if one["id"] == self.conversation_id)
+        return next(one for one in self.clouds.conversations(self.desk) if one["id"] == self.conversation_id)
 
     def _status(self) -> str:
         return str(self._conversation()["status"])

@@ -27,6 +27,8 @@ def write_configuration(
 ) -> Path:
     """The two YAML files a bot needs, filled in with the sandbox's addresses and names.
 
+    MIAW serves every channel but facebook, which is Live Chat's; and Live Chat stands in for MIAW.
+
     Returns:
         The path of the server's file.
     """
@@ -48,6 +50,9 @@ def write_configuration(
         },
         "agents": {
             "default": "salesforce",
+            "channels": {"facebook": "legacy"},
+            "fallback": ["legacy"],
+            "fallback_after": "3s",
             "systems": {
                 "salesforce": {
                     "type": "salesforce-miaw",
@@ -56,7 +61,14 @@ def write_configuration(
                     "developer_name": addresses["developer_name"],
                     "receive": receive,
                     "poll_interval": "500ms",
-                }
+                },
+                "legacy": {
+                    "type": "salesforce-live-chat",
+                    "live_agent_url": addresses["live_agent_url"],
+                    "organization_id": addresses["organization_id"],
+                    "deployment_id": addresses["deployment_id"],
+                    "button_id": addresses["button_id"],
+                },
             },
         },
     }

@@ -62,6 +62,19 @@ OTHER_SYSTEM_SCRIPT = """
 context.session.BotUserSession.miawMetaInfo = {agentSystem: "second"};
 """
 
+LIVE_CHAT_SCRIPT = """
+context.session.BotUserSession.miawMetaInfo = {agentSystem: "legacy"};
+"""
+
+BOTH_KINDS_SCRIPT = """
+context.session.BotUserSession.miawMetaInfo = {
+    preChatInfo: {City: "Pune", Country: "India"}, endChatShortHandCommand: "stop talking"
+};
+context.session.BotUserSession.liveChatMetaInfo = {
+    preChatInfo: {City: "Poona"}, endChatShortHandCommand: "goodbye chat"
+};
+"""
+
 MENU = json.dumps(
     {
         "type": "template",
@@ -83,6 +96,7 @@ class Part:
 
     kind: str
     text: str = ""
+    name: str = ""
 
 
 AGENT = Part("agentTransfer")
@@ -105,6 +119,9 @@ CHAPTERS = (
     Chapter("human given stringified data", (Part("script", PRE_CHAT_AS_TEXT_SCRIPT), AGENT)),
     Chapter("human given senseless data", (Part("script", SENSELESS_SCRIPT), AGENT)),
     Chapter("human of another department", (Part("script", OTHER_SYSTEM_SCRIPT), AGENT)),
+    Chapter("human of the old kind", (Part("script", LIVE_CHAT_SCRIPT), AGENT)),
+    Chapter("human of either kind", (Part("script", BOTH_KINDS_SCRIPT), AGENT)),
+    Chapter("human at the node of that name", (Part("agentTransfer", name="Legacy"),)),
     Chapter("menu", (Part("message", MENU),)),
 )
 
@@ -168,7 +185,7 @@ def _component(chapter: Chapter, number: int, part: Part) -> dict[str, Any]:
     made: dict[str, Any] = {
         "_id": _id("dc", chapter.sentence, str(number)),
         "refId": _id("", chapter.sentence, str(number)),
-        "name": f"Part{number}",
+        "name": part.name or f"Part{number}",
         "type": part.kind,
         "localeData": {"en": {"label": f"Part{number}"}},
     }

@@ -28,7 +28,8 @@ class Clouds:
         self.sandbox = Sandbox(0, bot_folder=bot_folder)
         asyncio.run_coroutine_threadsafe(self.sandbox.start(), self._loop).result(30)
         self.kore, self.salesforce, self.wire = self.sandbox.kore, self.sandbox.salesforce, self.sandbox.wire
-        self._as_usual = self.kore.core.settings, self.salesforce.settings
+        self.live_chat = self.sandbox.live_chat
+        self._as_usual = self.kore.core.settings, self.salesforce.settings, self.live_chat.settings
 
     def do(self, action: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Call `action` on the clouds' loop and wait for its result."""
@@ -40,9 +41,10 @@ class Clouds:
 
     def calm(self) -> None:
         """Nothing goes wrong or is unusual any more."""
-        self.kore.core.settings, self.salesforce.settings = self._as_usual
+        self.kore.core.settings, self.salesforce.settings, self.live_chat.settings = self._as_usual
         self.do(self.kore.set_faults, [])
         self.do(self.salesforce.faults.clear)
+        self.do(self.live_chat.faults.clear)
 
     def close(self) -> None:
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(30)

@@ -50,6 +50,27 @@ def either(request: pytest.FixtureRequest, stages: Stages, logged: list[Any]) ->
     yield from _clean(stages(request.param, receive=request.param), logged)
 
 
+LIVE_CHAT = {"agents": {"default": "legacy", "channels": {"facebook": "legacy"}}}
+"""Everybody is handed over to Live Chat."""
+
+
+@pytest.fixture(params=["stream", "poll", "live-chat"])
+def everywhere(request: pytest.FixtureRequest, stages: Stages, logged: list[Any]) -> Iterator[Stage]:
+    """Each agent system, and each way of receiving from it: the rules of the hand-off are the same."""
+    if request.param != "live-chat":
+        yield from _clean(stages(request.param, receive=request.param), logged)
+        return
+    stage = stages("live-chat", bot=LIVE_CHAT)
+    stage.live_chat_behaves(queue_positions=False)  # MIAW's organisation does not number its queue either.
+    yield from _clean(stage, logged)
+
+
+@pytest.fixture
+def live_chat(stages: Stages, logged: list[Any]) -> Iterator[Stage]:
+    """A stage on which everybody is handed over to Live Chat. Nothing may fail on it."""
+    yield from _clean(stages("live-chat", bot=LIVE_CHAT), logged)
+
+
 def _clean(stage: Stage, logged: list[Any]) -> Iterator[Stage]:
     yield stage
     stage.everybody_leaves()

@@ -6,39 +6,29 @@ What they do returns at once, as in life; what they are to see is waited for, ne
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, cast
 
 import yaml
 
 from botkit.sandbox.kore.faults import Fault as KoreFault
 from botkit.sandbox.kore.settings import SUBSCRIPTIONS
 from botkit.sandbox.kore.users import Attachment, ChatMessage, User
+from botkit.sandbox.live_chat.faults import Fault as LiveChatFault
 from botkit.sandbox.salesforce.faults import Fault as SalesforceFault
-from botkit.sandbox.salesforce.state import Conversation
-from botkit.sandbox.salesforce.transcripts import transcript_item
 from botkit.sandbox.service import write_configuration
 from botkit.sandbox.wire import WireEntry
+from tests.scenarios.cases import OVER, Case, LiveChatCase
 from tests.scenarios.clouds import Clouds, Service
+from tests.scenarios.waiting import until
 
-DEADLINE_SECONDS = 10.0
+__all__ = ["OVER", "Case", "LiveChatCase", "Person", "Stage", "until"]
+
 JANE, OMAR, MEI = "Jane Doe", "Omar Haddad", "Mei Tanaka"
 END_WORD = "endagentchat"
-OVER = ("closed", "ended")
-T = TypeVar("T")
-
-
-def until(seen: Callable[[], T], what: str = "", *, seconds: float = DEADLINE_SECONDS) -> T:
-    """The first true result of `seen`, within the deadline."""
-    deadline = time.monotonic() + seconds
-    while not (found := seen()):
-        assert time.monotonic() < deadline, f"waited in vain {what or f'for {seen}'}"
-        time.sleep(0.005)
-    return found
 
 
 @dataclass
@@ -113,6 +103,14 @@ class Stage:
         """A fault of Salesforce's side, see `sandbox.salesforce.faults`."""
         self.clouds.do(self.clouds.salesforce.inject, SalesforceFault(kind=kind, **fault))
 
+    def live_chat_fails(self, kind: Any, **fault: Any) -> None:
+        """A fault of Live Chat's side, see `sandbox.live_chat.faults`."""
+        self.clouds.do(self.clouds.live_chat.inject, LiveChatFault(kind=kind, **fault))
+
+    def live_chat_behaves(self, **switches: Any) -> None:
+        """Switches of Live Chat, see `LiveChatSandboxSettings`."""
+        self.clouds.do(self.clouds.live_chat.configure, switches)
+
     def salesforce_behaves(self, **switches: Any) -> None:
         """Switches of the organisation, see `SalesforceSandboxSettings`."""
         self.clouds.do(self.clouds.salesforce.configure, switches)
@@ -141,7 +139,12 @@ def configured(
     """The configuration the demo uses, quicker, and changed as `server` and `bot` say."""
     path = write_configuration(folder, clouds.sandbox.addresses(), port=8003, receive=receive)
     quick = {
-        "agents": {"systems": {"salesforce": {"poll_interval": "100ms"}}},
+        # MIAW for everybody, and nobody in its place: what is not said here is said by the tests of several systems.
+        "agents": {
+            "channels": {"facebook": "salesforce"},
+            "fallback": [],
+            "systems": {"salesforce": {"poll_interval": "100ms"}},
+        },
         "delivery": {"first_retry": "20ms", "slowest_retry": "100ms"},
     }
     _change(path, server)
@@ -233,11 +236,29 @@ class Person:
     def cases(self) -> list[Case]:
         """This user's conversations at the agents', oldest first."""
 
-        def find() -> list[Conversation]:
-            every = self.stage.clouds.salesforce.conversations.values()
-            return [c for c in every if c.attributes.get("Kore_User_Id", self.id) == self.id]
+        clouds = self.stage.clouds
 
-        return [Case(self.stage, conversation) for conversation in self.stage.clouds.do(find)]
+        def find() -> list[Case]:
+            every = clouds.salesforce.conversations.values()
+            mine = [one for one in every if one.attributes.get("Kore_User_Id", self.id) == self.id]
+            return [Case(clouds, conversation) for conversation in mine]
+
+        # Those of Live Chat have the same verbs; what only one of both can do is asked of that one alone.
+        return [*clouds.do(find), *cast(list[Case], self.chats())]
+
+    def chats(self) -> list[LiveChatCase]:
+        """This user's chats at the agents' of Live Chat, oldest first."""
+        clouds = self.stage.clouds
+
+        def find() -> list[LiveChatCase]:
+            every = (session.chat for session in clouds.live_chat.sessions.values())
+            return [
+                LiveChatCase(clouds, chat)
+                for chat in every
+                if chat is not None and chat.attributes.get("Kore_User_Id", self.id) == self.id
+            ]
+
+        return clouds.do(find)
 
     def is_with_the_bot(self) -> None:
         """Waits until the platform has taken the user back."""
@@ -250,90 +271,3 @@ class Person:
         self.says("hi")
         until(lambda: len(self.chat()) >= before + 3, f"for the bot's greeting; the chat is {self.chat()}")
         assert [who for who, _ in self.chat()[before:]] == ["user", "bot", "bot"]
-
-
-@dataclass
-class Case:
-    """One conversation, as the agents have it in their console."""
-
-    stage: Stage
-    conversation: Conversation
-
-    @property
-    def id(self) -> str:
-        return self.conversation.id
-
-    # --- doing
-
-    def _do(self, action: str, *arguments: Any, **named: Any) -> Any:
-        clouds = self.stage.clouds
-        return clouds.do(getattr(clouds.salesforce, action), self.id, *arguments, **named)
-
-    def accepted_by(self, agent: str) -> None:
-        self._do("accept", agent)
-
-    def told_by(self, agent: str, text: str) -> None:
-        self._do("agent_says", agent, text)
-
-    def sent_by(self, agent: str, message: Mapping[str, Any]) -> None:
-        self._do("agent_sends", agent, message)
-
-    def file_sent_by(self, agent: str, *, name: str, mime_type: str, data: bytes) -> None:
-        self._do("agent_sends_file", agent, name=name, mime_type=mime_type, data=data)
-
-    def transferred_by(self, agent: str, *, to: str = "queue", fail: bool = False) -> None:
-        self._do("transfer", agent, to=to, fail=fail)
-
-    def joined_in_conference_by(self, guest: str, *, host: str) -> None:
-        self._do("conference", host, to=guest)
-
-    def dropped_by(self, agent: str) -> None:
-        self._do("drop", agent)
-
-    def ended_by(self, agent: str) -> None:
-        self._do("agent_ends", agent)
-
-    def goes_idle(self) -> None:
-        self._do("idle")
-
-    def ended_by_the_system(self) -> None:
-        self._do("system_end")
-
-    def cannot_be_routed(self) -> None:
-        self._do("route_failure")
-
-    # --- seeing
-
-    def attributes(self) -> dict[str, str]:
-        return self.stage.clouds.do(lambda: dict(self.conversation.attributes))
-
-    def transcript(self) -> list[Mapping[str, Any]]:
-        """The lines of the console."""
-
-        def read() -> list[Mapping[str, Any]]:
-            items = (transcript_item(entry) for entry in self.conversation.entries)
-            return [item for item in items if item is not None]
-
-        return self.stage.clouds.do(read)
-
-    def from_user(self) -> list[str]:
-        """What came from the user: the transcript of the talk before first, then what was typed."""
-        return [str(item["text"]) for item in self.transcript() if item["role"] == "EndUser"]
-
-    def typed(self, *, story: bool = True) -> list[str]:
-        """What the user typed; the talk before, which comes first, left out."""
-        return self.from_user()[1:] if story else self.from_user()
-
-    def gets(self, text: str) -> None:
-        """Waits until the agents' console shows this text of the user's."""
-        until(
-            lambda: text in self.from_user(),
-            f"for {text!r} to reach the agents; they have {self.from_user()}",
-        )
-
-    def is_over(self) -> None:
-        """Waits until the conversation has ended or closed on Salesforce's side."""
-        until(lambda: self.status() in OVER, "for the end of Salesforce's conversation")
-
-    def status(self) -> str:
-        return self.stage.clouds.do(lambda: self.conversation.stage)

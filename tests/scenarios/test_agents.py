@@ -37,8 +37,8 @@ def test_a_transfer_to_another_agent_is_announced_and_goes_on(either: Stage) -> 
     assert ada.user.agent_mode
 
 
-def test_a_transfer_to_the_queue_is_announced_and_goes_on(either: Stage) -> None:
-    ada = either.person()
+def test_a_transfer_to_the_queue_is_announced_and_goes_on(everywhere: Stage) -> None:
+    ada = everywhere.person()
     case = ada.is_helped_by(JANE)
     case.transferred_by(JANE)
     ada.hears("has left the conversation")
@@ -66,8 +66,8 @@ def test_after_two_transfers_the_first_agent_may_come_back(stage: Stage) -> None
     ada.hears("me again")
 
 
-def test_a_failed_transfer_leaves_the_agent_where_they_are(either: Stage) -> None:
-    ada = either.person()
+def test_a_failed_transfer_leaves_the_agent_where_they_are(everywhere: Stage) -> None:
+    ada = everywhere.person()
     case = ada.is_helped_by(JANE)
     case.transferred_by(JANE, to=OMAR, fail=True)
     case.told_by(JANE, "that did not work")
@@ -87,8 +87,8 @@ def test_a_transfer_that_was_declined_goes_on_to_somebody_else(stage: Stage) -> 
     ada.hears("Mei Tanaka has joined")
 
 
-def test_a_second_agent_in_a_conference_is_announced_and_may_leave_again(either: Stage) -> None:
-    ada = either.person()
+def test_a_second_agent_in_a_conference_is_announced_and_may_leave_again(everywhere: Stage) -> None:
+    ada = everywhere.person()
     case = ada.is_helped_by(JANE)
     case.joined_in_conference_by(OMAR, host=JANE)
     ada.hears("Omar Haddad has joined")
@@ -167,8 +167,8 @@ def _vanish(stage: Stage, conversation_id: str) -> None:
         salesforce.remove(conversation, agent)
 
 
-def test_the_agent_ends_it_and_the_user_is_told_and_back_with_the_bot(either: Stage) -> None:
-    ada = either.person()
+def test_the_agent_ends_it_and_the_user_is_told_and_back_with_the_bot(everywhere: Stage) -> None:
+    ada = everywhere.person()
     case = ada.is_helped_by(JANE)
     case.told_by(JANE, "Have a nice day")
     case.ended_by(JANE)
@@ -230,8 +230,8 @@ def test_a_customer_who_was_silent_for_long_is_still_with_the_agent(either: Stag
     assert not any("has ended" in text for text in ada.told())
 
 
-def test_routing_that_fails_gives_the_user_back_with_a_word(either: Stage) -> None:
-    ada = either.person()
+def test_routing_that_fails_gives_the_user_back_with_a_word(everywhere: Stage) -> None:
+    ada = everywhere.person()
     case = ada.asks_for_an_agent()
     ada.hears("send:")
     case.cannot_be_routed()

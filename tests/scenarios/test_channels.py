@@ -8,6 +8,7 @@ import pytest
 
 from botkit.sandbox.kore.users import Attachment
 from botkit.sandbox.salesforce import content
+from tests.scenarios.conftest import Stages
 from tests.scenarios.stage import END_WORD, JANE, Case, Person, Stage, until
 
 PLAIN_CHANNELS = ("facebook", "whatsapp", "msteams", "sms")
@@ -169,29 +170,36 @@ def test_an_agents_words_that_look_like_a_template_are_shown_as_words(stage: Sta
 
 
 @pytest.mark.parametrize("channel", ["rtm", "facebook"])
-def test_a_file_of_the_user_reaches_the_agent_as_name_and_address(stage: Stage, channel: str) -> None:
+def test_where_agents_get_no_files_they_get_their_names_and_addresses(stages: Stages, channel: str) -> None:
+    stage = stages("no attachments", bot=NO_ATTACHMENTS)
     ada, case = _helped(stage, channel)
     ada.says("", _file("bill.pdf"))
     until(case.typed)
     address = f"{stage.clouds.kore.core.attachment_url()}/f-bill.pdf"
-    assert _whole(case) == f"bill.pdf: {address}"
+    assert _whole(stage, case) == f"bill.pdf: {address}"
+    stage.everybody_leaves()
 
 
-def test_words_and_files_arrive_together(stage: Stage) -> None:
+def test_words_and_addresses_of_files_arrive_together(stages: Stages) -> None:
+    stage = stages("no attachments", bot=NO_ATTACHMENTS)
     ada, case = _helped(stage, "rtm")
     ada.says("these two", _file("one.png"), _file("two.png"))
     until(case.typed)
     url = stage.clouds.kore.core.attachment_url()
-    assert _whole(case) == f"these two\none.png: {url}/f-one.png\ntwo.png: {url}/f-two.png"
+    assert _whole(stage, case) == f"these two\none.png: {url}/f-one.png\ntwo.png: {url}/f-two.png"
+    stage.everybody_leaves()
+
+
+NO_ATTACHMENTS = {"agents": {"systems": {"salesforce": {"attachments": False}}}}
 
 
 def _file(name: str) -> Attachment:
     return Attachment(f"f-{name}", name, "attachment", "application/octet-stream", b"content")
 
 
-def _whole(case: Case) -> str:
+def _whole(stage: Stage, case: Case) -> str:
     """What was sent, before Salesforce made two messages of one that ends with an address (salesforce-miaw.md 3.1)."""
-    entries = case.stage.wire("sendMessage", about=case.id, source="botkit")
+    entries = stage.wire("sendMessage", about=case.id, source="botkit")
     return str(json.loads(entries[-1].request_body)["message"]["staticContent"]["text"])
 
 

@@ -116,7 +116,10 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         "client_secret": SECRET,
         "organization_id": "00D000000000001",
         "salesforce_url": NOBODY_LISTENS,
+        "live_agent_url": NOBODY_LISTENS,
         "developer_name": "Nobody",
+        "deployment_id": "572000000000001",
+        "button_id": "573000000000001",
     }
     path = write_configuration(tmp_path_factory.mktemp("door"), addresses, port=port)
     path.write_text(

@@ -20,8 +20,8 @@ def _ended_once(person: Person) -> None:
     assert len(person.stage.wire("clearAgentSession", about=person.id)) == 1
 
 
-def test_the_end_word_ends_it_on_both_sides(either: Stage) -> None:
-    ada = either.person()
+def test_the_end_word_ends_it_on_both_sides(everywhere: Stage) -> None:
+    ada = everywhere.person()
     case = ada.is_helped_by(JANE)
     ada.says(END_WORD)
     ada.hears(CLOSED)
@@ -118,8 +118,8 @@ def test_without_an_agent_the_end_word_is_just_a_word_for_the_bot(stage: Stage) 
     ada.hears("Sorry, I did not understand that.")
 
 
-def test_the_user_and_the_agent_end_it_at_the_same_time(either: Stage) -> None:
-    ada = either.person()
+def test_the_user_and_the_agent_end_it_at_the_same_time(everywhere: Stage) -> None:
+    ada = everywhere.person()
     case = ada.is_helped_by(JANE)
     ada.says(END_WORD)
     case.ended_by(JANE)
@@ -141,16 +141,16 @@ def test_what_an_agent_says_after_the_end_word_was_sent_does_not_bring_the_sessi
 # --- the platform's side
 
 
-def test_the_user_closes_the_window(either: Stage) -> None:
-    ada = either.person()
+def test_the_user_closes_the_window(everywhere: Stage) -> None:
+    ada = everywhere.person()
     case = ada.is_helped_by(JANE)
     ada.closes_the_window()
     case.is_over()
     _ended_once(ada)
 
 
-def test_a_session_closure_that_is_said_twice_ends_once(either: Stage) -> None:
-    ada = either.person()
+def test_a_session_closure_that_is_said_twice_ends_once(everywhere: Stage) -> None:
+    ada = everywhere.person()
     case = ada.is_helped_by(JANE)
     ada.closes_the_window(repeat=True)
     case.is_over()
@@ -175,10 +175,10 @@ def test_a_closed_window_without_an_agent_is_nothing(stage: Stage) -> None:
     assert stage.wire("clearAgentSession", about=ada.id) == []
 
 
-def test_the_platform_timed_the_agent_mode_out(either: Stage) -> None:
-    ada = either.person()
+def test_the_platform_timed_the_agent_mode_out(everywhere: Stage) -> None:
+    ada = everywhere.person()
     case = ada.is_helped_by(JANE)
-    either.clouds.do(either.clouds.kore.time_out, ada.user)
+    everywhere.clouds.do(everywhere.clouds.kore.time_out, ada.user)
     ada.says("hi")
     ada.hears("I am the Acme Assistant")
     case.is_over()
@@ -208,8 +208,8 @@ def test_after_a_lost_session_the_user_can_ask_for_an_agent(stage: Stage) -> Non
 # --- again
 
 
-def test_a_second_hand_off_in_the_same_session_is_a_new_conversation(either: Stage) -> None:
-    ada = either.person()
+def test_a_second_hand_off_in_the_same_session_is_a_new_conversation(everywhere: Stage) -> None:
+    ada = everywhere.person()
     first = ada.is_helped_by(JANE)
     ada.says("first")
     first.gets("first")

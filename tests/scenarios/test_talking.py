@@ -27,8 +27,10 @@ def test_a_dialog_that_waits_for_an_answer_gets_it(stage: Stage) -> None:
     assert ada.told(by="botkit") == []
 
 
-def test_the_user_hears_that_an_agent_is_looked_for_then_how_to_end_it_then_who_came(either: Stage) -> None:
-    ada = either.person()
+def test_the_user_hears_that_an_agent_is_looked_for_then_how_to_end_it_then_who_came(
+    everywhere: Stage,
+) -> None:
+    ada = everywhere.person()
     case = ada.asks_for_an_agent()
     ada.hears("endagentchat")
     case.accepted_by(JANE)
@@ -42,8 +44,8 @@ def test_the_user_hears_that_an_agent_is_looked_for_then_how_to_end_it_then_who_
     ]
 
 
-def test_messages_go_both_ways_in_order(either: Stage) -> None:
-    ada = either.person()
+def test_messages_go_both_ways_in_order(everywhere: Stage) -> None:
+    ada = everywhere.person()
     case = ada.is_helped_by(JANE)
     for number in range(1, 6):
         ada.says(f"question {number}")
@@ -68,15 +70,15 @@ def test_messages_typed_before_an_agent_accepts_arrive_in_order_after_the_story(
     assert case.typed() == ["hello 1?", "hello 2?", "hello 3?", "hello 4?", "finally"]
 
 
-def test_what_an_agent_says_is_shown_with_their_name(either: Stage) -> None:
-    ada = either.person()
+def test_what_an_agent_says_is_shown_with_their_name(everywhere: Stage) -> None:
+    ada = everywhere.person()
     ada.is_helped_by(JANE).told_by(JANE, "How can I help?")
     said = ada.hears("How can I help?")
     assert (said.speaker, said.name) == ("agent", JANE)
 
 
-def test_what_is_said_to_the_agent_does_not_reach_the_bot(either: Stage) -> None:
-    ada = either.person()
+def test_what_is_said_to_the_agent_does_not_reach_the_bot(everywhere: Stage) -> None:
+    ada = everywhere.person()
     case = ada.is_helped_by(JANE)
     ada.says("hi")
     case.gets("hi")
@@ -101,8 +103,8 @@ def test_the_bot_is_silent_while_an_agent_is_there(stage: Stage) -> None:
     assert "Your basket is waiting!" not in ada.told()
 
 
-def test_arabic_and_emoji_arrive_letter_by_letter_on_both_sides(either: Stage) -> None:
-    ada = either.person(language="ar")
+def test_arabic_and_emoji_arrive_letter_by_letter_on_both_sides(everywhere: Stage) -> None:
+    ada = everywhere.person(language="ar")
     case = ada.is_helped_by(JANE)
     question, answer = "مرحبًا! رقم الطلب هو 48213 👩🏽‍💻", "أهلًا وسهلًا \u200f(طلبك #48213) في الطريق 🚚"
     ada.says(question)
@@ -122,9 +124,9 @@ def test_a_very_long_message_reaches_the_agent_whole_and_in_order(stage: Stage) 
     assert len(case.typed()) > 2
 
 
-def test_several_users_at_once_stay_apart(either: Stage) -> None:
+def test_several_users_at_once_stay_apart(everywhere: Stage) -> None:
     names = ("Ada Lovelace", "Grace Hopper", "Alan Turing", "Edsger Dijkstra")
-    people = [either.person(name, email=f"{name[:3]}@example.com".lower()) for name in names]
+    people = [everywhere.person(name, email=f"{name[:3]}@example.com".lower()) for name in names]
     for person in people:
         person.says("talk to an agent")
     cases = [until(person.cases)[0] for person in people]

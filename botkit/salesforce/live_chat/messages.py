@@ -92,19 +92,19 @@ def _request_success(reading: Reading, message: Members) -> None:
     position = replace(reading.position, requested=True)
     reading.position = replace(position, lives=lives) if lives > 0 else position
     _sensitive_data_rules(reading, message)
-    if whole(message.get("queuePosition")) > 0:
-        # 0 says nothing: queues without positions always say so (7).
-        _place(reading, message.get("queuePosition"), message.get("estimatedWaitTime"))
+    if (place := whole(message.get("queuePosition"))) > 0:
+        # It counts the user in. 0 says nothing: queues without positions always say so (7).
+        reading.queue_moved(place, _wait(message))
 
 
 def _queue_update(reading: Reading, message: Members) -> None:
     """How many are before the user: 0 for the next one (7)."""
-    _place(reading, message.get("position"), message.get("estimatedWaitTime"))
+    reading.queue_moved(max(0, whole(message.get("position"))) + 1, _wait(message))
 
 
-def _place(reading: Reading, before: object, wait: object) -> None:
-    seconds = whole(wait) if wait == 0 or whole(wait) > 0 else None  # -1: nobody can know (8)
-    reading.queue_moved(max(0, whole(before)) + 1, seconds)
+def _wait(message: Members) -> int | None:
+    seconds = message.get("estimatedWaitTime")
+    return whole(seconds) if seconds == 0 or whole(seconds) > 0 else None  # -1: nobody can know (8)
 
 
 def _sensitive_data_rules(reading: Reading, message: Members) -> None:

@@ -157,7 +157,7 @@ def test_a_wait_that_nobody_can_know_is_not_known() -> None:
 def test_an_accepted_request_may_tell_the_place_in_the_queue() -> None:
     (moved,), position = read(("ChatRequestSuccess", {"queuePosition": 1, "estimatedWaitTime": 9}))
     assert isinstance(moved, QueueMoved)
-    assert (moved.place, moved.wait_seconds) == (2, 9)
+    assert (moved.place, moved.wait_seconds) == (1, 9)
     assert position.requested
 
 

@@ -1,0 +1,173 @@
+"""What agents have in their console of one conversation: `Case` on MIAW, `LiveChatCase` on Live Chat, with the same verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botkit.sandbox.live_chat.state import Chat
+from botkit.sandbox.salesforce.state import Conversation
+from botkit.sandbox.salesforce.transcripts import transcript_item
+from tests.scenarios.clouds import Clouds
+from tests.scenarios.waiting import until
+
+OVER = ("closed", "ended")
+
+
+@dataclass
+class Case:
+    """One conversation, as the agents have it in their console."""
+
+    clouds: Clouds
+    conversation: Conversation
+
+    @property
+    def id(self) -> str:
+        return self.conversation.id
+
+    # --- doing
+
+    def _do(self, action: str, *arguments: Any, **named: Any) -> Any:
+        return self.clouds.do(getattr(self.clouds.salesforce, action), self.id, *arguments, **named)
+
+    def accepted_by(self, agent: str) -> None:
+        self._do("accept", agent)
+
+    def told_by(self, agent: str, text: str) -> None:
+        self._do("agent_says", agent, text)
+
+    def sent_by(self, agent: str, message: Mapping[str, Any]) -> None:
+        self._do("agent_sends", agent, message)
+
+    def file_sent_by(self, agent: str, *, name: str, mime_type: str, data: bytes) -> None:
+        self._do("agent_sends_file", agent, name=name, mime_type=mime_type, data=data)
+
+    def transferred_by(self, agent: str, *, to: str = "queue", fail: bool = False) -> None:
+        self._do("transfer", agent, to=to, fail=fail)
+
+    def joined_in_conference_by(self, guest: str, *, host: str) -> None:
+        self._do("conference", host, to=guest)
+
+    def dropped_by(self, agent: str) -> None:
+        self._do("drop", agent)
+
+    def ended_by(self, agent: str) -> None:
+        self._do("agent_ends", agent)
+
+    def goes_idle(self) -> None:
+        self._do("idle")
+
+    def ended_by_the_system(self) -> None:
+        self._do("system_end")
+
+    def cannot_be_routed(self) -> None:
+        self._do("route_failure")
+
+    # --- seeing
+
+    def attributes(self) -> dict[str, str]:
+        return self.clouds.do(lambda: dict(self.conversation.attributes))
+
+    def transcript(self) -> list[Mapping[str, Any]]:
+        """The lines of the console."""
+
+        def read() -> list[Mapping[str, Any]]:
+            items = (transcript_item(entry) for entry in self.conversation.entries)
+            return [item for item in items if item is not None]
+
+        return self.clouds.do(read)
+
+    def from_user(self) -> list[str]:
+        """What came from the user: the transcript of the talk before first, then what was typed."""
+        return [str(item["text"]) for item in self.transcript() if item["role"] == "EndUser"]
+
+    def typed(self, *, story: bool = True) -> list[str]:
+        """What the user typed; the talk before, which comes first, left out."""
+        return self.from_user()[1:] if story else self.from_user()
+
+    def gets(self, text: str) -> None:
+        """Waits until the agents' console shows this text of the user's."""
+        until(
+            lambda: text in self.from_user(),
+            f"for {text!r} to reach the agents; they have {self.from_user()}",
+        )
+
+    def is_over(self) -> None:
+        """Waits until the conversation has ended or closed on Salesforce's side."""
+        until(lambda: self.status() in OVER, "for the end of Salesforce's conversation")
+
+    def status(self) -> str:
+        return self.clouds.do(lambda: self.conversation.stage)
+
+
+@dataclass
+class LiveChatCase:
+    """One chat, as the agents have it in their console."""
+
+    clouds: Clouds
+    chat: Chat
+
+    @property
+    def id(self) -> str:
+        return self.chat.id
+
+    # --- doing
+
+    def _do(self, action: str, *arguments: Any, **named: Any) -> Any:
+        return self.clouds.do(getattr(self.clouds.live_chat, action), self.id, *arguments, **named)
+
+    def accepted_by(self, agent: str) -> None:
+        self._do("accept", agent)
+
+    def told_by(self, agent: str, text: str) -> None:
+        self._do("agent_says", agent, text)
+
+    def transferred_by(self, agent: str, *, to: str = "queue", fail: bool = False) -> None:
+        self._do("transfer", agent, to=to, fail=fail)
+
+    def joined_in_conference_by(self, guest: str, *, host: str) -> None:
+        self._do("conference", host, to=guest)
+
+    def dropped_by(self, agent: str) -> None:
+        self._do("drop", agent)
+
+    def ended_by(self, agent: str) -> None:
+        self._do("agent_ends", agent)
+
+    def cannot_be_routed(self) -> None:
+        self._do("route_failure")
+
+    def asked_for_a_file_by(self, agent: str) -> None:
+        self._do("request_file", agent)
+
+    # --- seeing
+
+    def attributes(self) -> dict[str, str]:
+        return self.clouds.do(lambda: dict(self.chat.attributes))
+
+    def transcript(self) -> list[Mapping[str, Any]]:
+        """The lines of the console."""
+        return self.clouds.do(lambda: list(self.chat.lines))
+
+    def from_user(self) -> list[str]:
+        """What came from the user: the transcript of the talk before first, then what was typed."""
+        return [str(item["text"]) for item in self.transcript() if item["role"] == "EndUser"]
+
+    def typed(self, *, story: bool = True) -> list[str]:
+        """What the user typed; the talk before, which comes first, left out."""
+        return self.from_user()[1:] if story else self.from_user()
+
+    def gets(self, text: str) -> None:
+        """Waits until the agents' console shows this text of the user's."""
+        until(
+            lambda: text in self.from_user(),
+            f"for {text!r} to reach the agents; they have {self.from_user()}",
+        )
+
+    def is_over(self) -> None:
+        """Waits until the chat has ended on Salesforce's side."""
+        until(lambda: self.status() in OVER, "for the end of the chat")
+
+    def status(self) -> str:
+        return self.clouds.do(lambda: self.chat.stage)
