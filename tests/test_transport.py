@@ -205,6 +205,13 @@ async def test_an_answer_over_the_limit_is_a_bad_reply(
         await carrier.send(Request("get", "GET", f"{base}/large"))
 
 
+async def test_an_answer_over_the_requests_own_limit_is_refused_for_good(
+    carrier: AioTransport, base: str
+) -> None:
+    with pytest.raises(CallRefused, match="longer than 100 bytes"):
+        await carrier.send(Request("get", "GET", f"{base}/large", most_bytes=100))
+
+
 async def test_an_answer_that_is_not_http_is_a_bad_reply(carrier: AioTransport) -> None:
     async def babble(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
@@ -310,3 +317,9 @@ def test_the_sync_carrier_bounds_an_answer(
     mocked.get("https://bots.kore.ai/a", body=b"x" * 5_000)
     with SyncTransport(allowed_hosts=["bots.kore.ai"]) as transport, pytest.raises(BadReply, match="longer"):
         transport.send(Request("get", "GET", "https://bots.kore.ai/a"))
+
+
+def test_the_sync_carrier_keeps_to_the_requests_own_limit(mocked: responses.RequestsMock) -> None:
+    mocked.get("https://bots.kore.ai/a", body=b"x" * 5_000)
+    with SyncTransport(allowed_hosts=["bots.kore.ai"]) as transport, pytest.raises(CallRefused):
+        transport.send(Request("get", "GET", "https://bots.kore.ai/a", most_bytes=100))

@@ -133,3 +133,17 @@ def test_a_custom_event_reaches_an_agent_who_is_there():
 
 def test_a_custom_event_reaches_nobody_else():
     assert Story().transfer().happens(UserCustomEvent(key="c", at=1.0, name="cart", data="{}")).effects == ()
+
+
+# --- what was held for an agent who never came
+
+
+def test_what_could_not_go_out_before_the_user_left_is_given_back():
+    story = (
+        Story(rules(system_for=lambda _: "legacy", end_chat_command="endagentchat"))
+        .transfer()
+        .granted()
+        .started()
+    )
+    story.user("is anybody there?")
+    assert "is anybody there?" in "".join(story.user("endagentchat").told)

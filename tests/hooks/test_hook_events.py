@@ -13,6 +13,7 @@ from botkit.handoff.events import (
     BotMessage,
     OtherHook,
     PlatformSessionClosed,
+    UserCustomEvent,
     UserMessage,
     UserTyping,
 )
@@ -393,3 +394,76 @@ def test_a_derivable_url_is_not_missed() -> None:
 
 def test_other_events_need_no_url() -> None:
     assert isinstance(read({"event": {"eventType": "endFAQ"}}, "on_event").event, OtherHook)
+
+
+def _in_session(**more: Any) -> dict[str, Any]:
+    payload = agent_transfer()
+    payload["context"]["session"]["BotUserSession"] = more
+    return payload
+
+
+def test_what_a_dialog_says_to_live_chat_alone_is_kept_apart() -> None:
+    both = _in_session(
+        miawMetaInfo={"preChatInfo": {"City": "Pune"}},
+        liveChatMetaInfo={"preChatInfo": {"City": "Poona"}, "endChatShortHandCommand": "bye"},
+    )
+    event = transferred(both)
+    assert event.meta.pre_chat == (("City", "Pune"),)
+    assert event.live_chat_meta is not None
+    assert event.live_chat_meta.pre_chat == (("City", "Poona"),)
+    assert event.live_chat_meta.end_word == "bye"
+
+
+def test_a_dialog_that_says_nothing_to_live_chat_has_nothing_there() -> None:
+    assert transferred(_in_session()).live_chat_meta is None
+
+
+@pytest.mark.parametrize(
+    ("history", "name"),
+    [
+        (
+            [{"type": "agentTransfer", "componentName": "legacy"}, {"dialogState": "transferredToAgent"}],
+            "legacy",
+        ),
+        (
+            [
+                {"type": "agentTransfer", "componentName": "first"},
+                {"type": "message", "componentName": "bye"},
+                {"type": "agentTransfer", "componentName": "second"},
+            ],
+            "second",
+        ),
+        ([{"type": "message", "componentName": "legacy"}], ""),
+        ([{"type": "agentTransfer"}], ""),
+        ([], ""),
+        (None, ""),
+        ("nonsense", ""),
+        ([1, "x"], ""),
+    ],
+)
+def test_the_node_is_the_last_agent_transfer_of_the_dialogs_history(history: Any, name: str) -> None:
+    payload = agent_transfer()
+    payload["context"]["history"] = history
+    assert transferred(payload).node_name == name
+
+
+def test_the_node_is_found_where_another_field_has_an_odd_type() -> None:
+    payload = agent_transfer()
+    payload["context"]["history"] = [{"type": "agentTransfer", "componentName": "legacy"}]
+    payload["context"]["intent"] = 7
+    assert transferred(payload).node_name == "legacy"
+
+
+@pytest.mark.parametrize(
+    ("custom", "name"),
+    [({"type": "cart", "n": 1}, "cart"), ({"name": "cart"}, "cart"), ({"n": 1}, "customEvent")],
+)
+def test_an_event_of_the_clients_own_is_told_with_all_it_says(custom: dict[str, Any], name: str) -> None:
+    event = read(user_message(customEvent=custom), "on_client_event").event
+    assert isinstance(event, UserCustomEvent)
+    assert (event.name, json.loads(event.data)) == (name, custom)
+
+
+def test_an_event_of_the_clients_own_that_is_too_large_is_left_out() -> None:
+    event = read(user_message(customEvent={"type": "x", "data": "y" * 30_000}), "on_client_event").event
+    assert isinstance(event, OtherHook)

@@ -181,3 +181,20 @@ def test_half_an_emoji_in_a_hook_is_passed_on_as_it_came() -> None:
     assert answered.body is not None
     assert json.loads(answered.body)["message"] == "half \ufffd"
     assert "%EF%BF%BD" in calls().get_messages(body, component_id="default", limit=1).url
+
+
+def test_a_file_is_fetched_with_our_signature_and_within_bounds() -> None:
+    request = calls().download("https://bots.kore.ai/files/1?sig=%2F", most_bytes=500)
+    assert (request.method, request.url, request.most_bytes) == (
+        "GET",
+        "https://bots.kore.ai/files/1?sig=%2F",
+        500,
+    )
+    assert jwt.decode(request.headers["auth"], SECRET, algorithms=["HS256"], options={"verify_exp": False})
+    assert request.body is None
+
+
+@pytest.mark.parametrize("url", ["https://evil.example/x", "http://bots.kore.ai/x", "file:///etc/passwd"])
+def test_a_file_elsewhere_is_not_fetched(url: str) -> None:
+    with pytest.raises(HostNotAllowed):
+        calls().download(url, most_bytes=500)

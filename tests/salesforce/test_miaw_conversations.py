@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from email import message_from_bytes
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from botkit.agents import File
 from botkit.config.settings import MiawSettings
 from botkit.http import Request
 from botkit.salesforce.miaw.conversations import MiawCalls, locale
@@ -145,3 +147,19 @@ def test_neither_token_nor_text_is_in_a_repr() -> None:
     shown = repr(CALLS.send("tok-secret", ID, message_id="m1", text="private words"))
     assert "tok-secret" not in shown
     assert "private words" not in shown
+
+
+def test_a_file_has_two_parts() -> None:
+    file = File('a"\r\nb.png', "image/png", b"\x00\r\n--x")
+    request = CALLS.send_file("tok", ID, message_id="m1", file_id="f1", file=file)
+    assert (request.method, request.url) == ("POST", f"{HERE}/file")
+    head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
+    entry, data = message_from_bytes(head + (request.body or b"")).get_payload()
+    assert entry.get_param("name", header="Content-Disposition") == "messageEntry"
+    assert json.loads(entry.get_payload(decode=True)) == {
+        "esDeveloperName": "Kore & Client",
+        "message": {"id": "m1", "fileId": "f1"},
+    }
+    assert data.get_param("name", header="Content-Disposition") == "fileData"
+    assert (data.get_filename(), data.get_content_type()) == ("a___b.png", "image/png")
+    assert data.get_payload(decode=True) == b"\x00\r\n--x"

@@ -15,6 +15,7 @@ from botkit.handoff.events import (
     Content,
     FromAgents,
     Noticed,
+    QueueMoved,
     RoutingFailed,
     TransferStarted,
 )
@@ -275,3 +276,14 @@ def test_half_an_emoji_does_not_cost_the_message() -> None:
     event = only(entry("Message", json.dumps(said("cut \ud83d")), role="Agent"))
     assert isinstance(event, AgentSaid)
     assert event.content.text == "cut \ufffd"
+
+
+def test_a_place_in_the_queue_counts_the_user_in() -> None:
+    moved = only(entry("QueuePosition", {"position": 2, "workItemId": "0Bz"}))
+    assert isinstance(moved, QueueMoved)
+    assert moved.place == 2
+
+
+@pytest.mark.parametrize("position", [0, -1, None, "next"])
+def test_a_place_that_is_none_is_noticed(position: object) -> None:
+    assert isinstance(only(entry("QueuePosition", {"position": position})), Noticed)

@@ -12,7 +12,7 @@ from datetime import timedelta
 import jwt
 import pytest
 
-from botkit.agents import AgentSystem, AgentSystemFactory
+from botkit.agents import AgentSystem, AgentSystemFactory, File
 from botkit.config.settings import MiawSettings
 from botkit.errors import (
     AccessExpired,
@@ -569,3 +569,45 @@ async def test_a_list_that_is_refused_says_why(
     carrier.answers.append(Response(status))
     with pytest.raises(kind):
         await system.fetch(SESSION, ACCESS)
+
+
+# --- files
+
+
+FILE = File("cat.png", "image/png", b"\x89PNG")
+
+
+async def test_a_file_goes_with_the_same_ids_on_every_attempt(system: MiawSystem, carrier: Scripted) -> None:
+    carrier.answers.extend([Response(202), Response(202)])
+    for _ in range(2):
+        await system.send_file(SESSION, ACCESS, message_id="m1", file=FILE, request="")
+    first, again = carrier.asked
+    assert first.url.endswith(f"/conversation/{SESSION}/file")
+    assert first.body == again.body
+    assert b"\x89PNG" in (first.body or b"")
+
+
+@pytest.mark.parametrize("status", [400, 413, 415])
+async def test_a_file_that_is_not_taken_is_refused(
+    system: MiawSystem, carrier: Scripted, status: int
+) -> None:
+    carrier.answers.extend([Response(status), Response(200, body=b'{"conversationEntries":[]}')])
+    with pytest.raises(CallRefused):
+        await system.send_file(SESSION, ACCESS, message_id="m1", file=FILE, request="")
+
+
+async def test_a_refused_repetition_of_a_file_that_was_recorded_is_no_refusal(
+    system: MiawSystem, carrier: Scripted
+) -> None:
+    entry = {"entryType": "Message", "identifier": "m1", "entryPayload": {}, "transcriptedTimestamp": 1}
+    listed = json.dumps({"conversationEntries": [entry]}).encode()
+    carrier.answers.extend([Response(400), Response(200, body=listed)])
+    await system.send_file(SESSION, ACCESS, message_id="m1", file=FILE, request="")
+
+
+async def test_files_keep_to_salesforces_pace_like_messages(system: MiawSystem, carrier: Scripted) -> None:
+    carrier.answers.extend([Response(202)] * 22)
+    for number in range(22):
+        await system.send(SESSION, ACCESS, message_id=f"m{number}", text="hi")
+    with pytest.raises(RateLimited):
+        await system.send_file(SESSION, ACCESS, message_id="f1", file=FILE, request="")

@@ -203,7 +203,13 @@ class MiawSystem:
         )
         if (wait := pace.wait()) > 0:
             raise RateLimited(call.what, retry_after=wait, detail="22 messages went in the last minute")
-        await self._paced(pace, call)
+        try:
+            await self._paced(pace, call)
+        except CallRefused as refused:
+            if refused.status not in _MAY_BE_REPEATED or not await self._lists(
+                session_id, access, message_id
+            ):
+                raise
 
     async def typing(self, session_id: str, access: Access, *, started: bool) -> None:
         """Show the user's typing to the agent, or that it stopped."""
