@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
 from benchmarks.processes import BOT_ID
@@ -60,14 +61,20 @@ def transfer_hook(number: int, platform_url: str) -> bytes:
             for call in ("sendUserMessage", "sendBotMessage", "skipUserMessage", "skipBotMessage")
         },
     }
-    entry = {
-        "nodeId": "message2",
-        "state": "processed",
-        "type": "message",
-        "componentName": "Greeting",
-        "timestamp": 0,
-    }
-    spare = BODY_BYTES - len(json.dumps(payload))
-    history = [entry] * max(0, spare // (len(json.dumps(entry)) + 2))
-    payload["context"]["history"] = history
+    # Each entry differs from the next one as it would: a context does not compress as well as a repetition.
+    chance = random.Random(number)
+    history: list[dict[str, object]] = []
+    while len(json.dumps(payload)) < BODY_BYTES - 150:
+        history.append(
+            {
+                "nodeId": f"dg-{chance.getrandbits(64):016x}",
+                "state": "processed",
+                "type": chance.choice(("message", "entity", "script", "intent")),
+                "componentName": chance.choice(
+                    ("Greeting", "Order number", "Look it up", "Talk to an agent")
+                ),
+                "timestamp": 1_501_244_000_000 + chance.randrange(10**8),
+            }
+        )
+        payload["context"]["history"] = history
     return json.dumps(payload).encode()

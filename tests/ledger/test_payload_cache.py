@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from botkit.handoff.conversation import ConversationId
 from botkit.ledger.interface import HookBody
 from botkit.ledger.payloads import PayloadCache
@@ -29,3 +31,18 @@ def test_a_payload_larger_than_the_cache_is_not_kept() -> None:
     cache = PayloadCache(most_bytes=10)
     cache.put(of(1), HookBody(b"x" * 11))
     assert cache.get(of(1)) is None
+
+
+@pytest.mark.parametrize("length", [0, 511, 512, 3_000, 64 * 1024, 64 * 1024 + 1])
+def test_a_payload_comes_back_as_it_was(length: int) -> None:
+    cache = PayloadCache()
+    hook = HookBody((b'{"context":"repeats itself"}' * (length // 28 + 1))[:length], component_id="dg-1")
+    cache.put(of(1), hook)
+    assert cache.get(of(1)) == hook
+
+
+def test_payloads_that_repeat_themselves_take_less_room() -> None:
+    cache = PayloadCache(most_bytes=3_000)
+    for number in range(5):
+        cache.put(of(number), HookBody(b'{"context":"repeats itself"}' * 100))
+    assert all(cache.get(of(number)) is not None for number in range(5))

@@ -118,6 +118,40 @@ def test_it_is_ready_between_start_and_close(stage: Stage) -> None:
     assert not relay.ready()
 
 
+def busy(relay: Relay) -> threading.Event:
+    """The relay's loop does something else until the event is set."""
+    done, begun = threading.Event(), threading.Event()
+    assert relay._loop is not None
+    relay._loop.call_soon_threadsafe(lambda: begun.set() or done.wait(5.0))
+    assert begun.wait(5.0)
+    return done
+
+
+def test_a_commit_waits_until_the_one_before_was_taken(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botkit.relay.relay.LONGEST_HOLD_SECONDS", 5.0)
+    relay = stage.relay()
+    relay.start()
+    done = busy(relay)
+    relay.on_commit([Committed(Conversation(USER), (), ())])
+    second = threading.Thread(target=relay.on_commit, args=([Committed(Conversation(USER), (), ())],))
+    second.start()
+    second.join(0.1)
+    assert second.is_alive()
+    done.set()
+    second.join(5.0)
+    assert not second.is_alive()
+
+
+def test_a_relay_that_hangs_does_not_stop_commits(stage: Stage) -> None:
+    relay = stage.relay()
+    relay.start()
+    done = busy(relay)
+    for _ in range(3):
+        relay.on_commit([Committed(Conversation(USER), (), ())])
+    assert not done.is_set()
+    done.set()
+
+
 def test_what_keeps_the_outside_from_being_opened_is_raised_by_start(stage: Stage) -> None:
     @asynccontextmanager
     async def connect(_: Settings) -> AsyncIterator[Outside]:

@@ -29,6 +29,7 @@ from botkit.handoff.conversation import Access, Instant
 from botkit.handoff.events import FromAgents
 from botkit.handoff.rules import SystemLimits
 from botkit.http import Request, Response, Transport
+from botkit.lenient_json import encoded
 from botkit.salesforce.miaw.conversations import MiawCalls
 from botkit.salesforce.miaw.entries import read_entry, read_envelope
 from botkit.salesforce.miaw.events import EventStream, ServerEvent
@@ -75,7 +76,8 @@ class _Memory:
     """What makes things smoother while the process lives, and is not needed to go on after a restart."""
 
     pace: Pace
-    new_session: tuple[Mapping[str, str], str] | None = field(default=None, repr=False)
+    new_session: tuple[bytes, str] | None = field(default=None, repr=False)
+    """Routing attributes, as JSON (a third of the room), and the language."""
     settled: Settled | None = None
 
 
@@ -140,7 +142,7 @@ class MiawSystem:
     ) -> None:
         """Create the conversation; that alone starts routing (2.1)."""
         wanted = dict(attributes)
-        self._memory(session_id).new_session = (wanted, language)
+        self._memory(session_id).new_session = (encoded(wanted), language)
         token = _token(access)
         request = self._calls.create(token, session_id, attributes=wanted, language=language)
         response = await self._transport.send(request)
@@ -172,10 +174,12 @@ class MiawSystem:
         except NewSessionRequired:
             if memory.new_session is None:
                 raise
+            attributes, language = memory.new_session
+            new_session = (_decode_attributes(attributes), language)
             await self._paced(
                 memory.pace,
                 self._calls.send(
-                    token, session_id, message_id=message_id, text=text, new_session=memory.new_session
+                    token, session_id, message_id=message_id, text=text, new_session=new_session
                 ),
             )
         except CallRefused as refused:
@@ -330,6 +334,7 @@ class MiawSystem:
         return memory
 
 
+_decode_attributes = msgspec.json.Decoder(dict[str, str]).decode
 _decode_credentials = msgspec.json.Decoder(_Credentials).decode
 
 
