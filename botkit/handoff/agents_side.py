@@ -73,9 +73,10 @@ def joined(rules: Rules, conversation: Conversation, session: AgentSession, even
     """An agent is there: the first, the next after a transfer, or one more in a conference."""
     if any(agent.subject == event.subject for agent in session.agents):
         return Decision(conversation)
-    session, quiet = cancel(session, ACCEPT, SETTLE, GRACE)
+    session, quiet = cancel(session, ACCEPT, SETTLE, GRACE, *idle.TIMERS)
     session = replace(
         session,
+        idle_warned=False,
         phase=Phase.ACTIVE,
         agents=(*session.agents, Agent(event.subject, event.name)),
         last_agent=event.name,
@@ -97,11 +98,14 @@ def left(rules: Rules, conversation: Conversation, session: AgentSession, event:
     session = replace(session, agents=rest, last_agent=event.name or session.last_agent)
     if rest:
         return keep(conversation, session)
-    session = replace(session, phase=Phase.ABSENT)
+    # Nobody waits for the user's answer any more: it is the user who waits now.
+    session, quiet = cancel(session, *idle.TIMERS)
+    session = replace(session, phase=Phase.ABSENT, idle_warned=False)
     if session.transferring:
-        return _transferred(rules, conversation, session, event.at)
+        moved = _transferred(rules, conversation, session, event.at)
+        return replace(moved, effects=(*quiet, *moved.effects))
     session, settle = arm(session, SETTLE, event.at + SETTLE_FOR.total_seconds())
-    return keep(conversation, session, settle)
+    return keep(conversation, session, *quiet, settle)
 
 
 def transfer_started(

@@ -16,6 +16,7 @@ from botkit.handoff.rules import Rules
 
 IDLE_WARNING = "idle_warning"
 IDLE_END = "idle_end"
+TIMERS = (IDLE_WARNING, IDLE_END)
 
 
 def ruled(session: AgentSession, rule: IdleRule | None) -> AgentSession:
@@ -41,7 +42,7 @@ def waits_for_user(session: AgentSession, at: Instant) -> tuple[AgentSession, li
 
 def user_is_back(session: AgentSession) -> tuple[AgentSession, list[Effect]]:
     """The user did something."""
-    session, effects = cancel(session, IDLE_WARNING, IDLE_END)
+    session, effects = cancel(session, *TIMERS)
     if session.idle_warned and session.access is not None:
         effects.append(IdleNotice(session.id, session.system, session.access, warned=False))
     return replace(session, idle_warned=False), effects

@@ -14,7 +14,7 @@ from botkit.handoff.conversation import (
     Phase,
 )
 from botkit.handoff.decision import ACCEPT, EXTEND, Decision, arm, keep, message_id, tell
-from botkit.handoff.effects import CancelTimer, DropLane, Effect, EndSession, Note, OpenAccess
+from botkit.handoff.effects import CancelTimer, DropLane, Effect, EndSession, ExtendRequest, Note, OpenAccess
 from botkit.handoff.events import AgentTransfer, MetaInfo, UserProfile
 from botkit.handoff.rules import Rules, SystemLimits
 
@@ -80,7 +80,8 @@ def next_in_line(
         held=tuple(HeldMessage(message_id(new_id, "again", held.message_id), held.text) for held in typed),
     )
     session, opening = _open(rules, session, at)
-    return keep(conversation, session, *leaving, *opening, Note("fell_back", session.system))
+    # The extension's own clock starts anew, so the requestId is extended now: it may have been due.
+    return keep(conversation, session, *leaving, *opening, ExtendRequest(), Note("fell_back", session.system))
 
 
 def _open(rules: Rules, session: AgentSession, at: Instant) -> tuple[AgentSession, list[Effect]]:

@@ -200,25 +200,44 @@ def _ask(
 def _before_handoff(
     rules: Rules, session: AgentSession, typed: tuple[HeldMessage, ...], lines: tuple[TranscriptLine, ...]
 ) -> tuple[TranscriptLine, ...]:
-    """The talk up to the hand-off.
+    """The talk up to the hand-off, and what the user typed since to an agent system that did not take it.
 
-    The platform's history may already have what BotKit told the user since, and what the user typed since; the latter is
-    delivered live, so both are taken off the end.
+    The platform's history may already have what BotKit told the user since, and what the user typed since. Where the hand-off
+    began is seen by the first thing BotKit said then. What is delivered live is not told twice.
     """
+    looking = rules.responses.text("lookingForAgentMessage", session.language)
     own = {
-        rules.responses.text(key, session.language, command=session.end_word or "")
-        for key in ("lookingForAgentMessage", "endChatFromUserInstruction")
+        looking,
+        rules.responses.text("endChatFromUserInstruction", session.language, command=session.end_word or ""),
     }
+    told = [index for index, line in enumerate(lines) if _is(line, "bot", looking)]
+    begin = told[-1] if told else _end_without(lines, own, typed)
+    live = Counter(held.text.strip() for held in typed)
+    since = []
+    for line in reversed(lines[begin:]):
+        if line.speaker == "user" and live[line.text.strip()] > 0:
+            live[line.text.strip()] -= 1
+        elif line.speaker == "user":
+            since.append(line)
+    return (*lines[:begin], *reversed(since))
+
+
+def _is(line: TranscriptLine, speaker: str, text: str | None) -> bool:
+    return line.speaker == speaker and text is not None and line.text.strip() == text.strip()
+
+
+def _end_without(
+    lines: tuple[TranscriptLine, ...], own: set[str | None], typed: tuple[HeldMessage, ...]
+) -> int:
+    """Where the talk ends if what BotKit said and what is delivered live are taken off the end."""
     live = Counter(held.text.strip() for held in typed)
     end_of_story = len(lines)
     while end_of_story:
         line = lines[end_of_story - 1]
         text = line.text.strip()
-        if line.speaker == "bot" and text in own:
-            pass
-        elif line.speaker == "user" and live[text] > 0:
+        if line.speaker == "user" and live[text] > 0:
             live[text] -= 1
-        else:
+        elif line.speaker != "bot" or text not in own:
             break
         end_of_story -= 1
-    return lines[:end_of_story]
+    return end_of_story

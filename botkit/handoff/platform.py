@@ -109,7 +109,9 @@ def user_typing(conversation: Conversation, event: UserTyping) -> Decision:
     session = conversation.session
     if session is None or session.access is None or session.phase is not Phase.ACTIVE:
         return Decision(conversation)
-    return Decision(conversation, (TypingToAgent(session.id, session.system, session.access, event.started),))
+    typing = TypingToAgent(session.id, session.system, session.access, event.started)
+    present, back = idle.user_is_back(session)
+    return keep(conversation, present, *back, typing) if back else Decision(conversation, (typing,))
 
 
 def _lost_session(rules: Rules, conversation: Conversation, event: UserMessage) -> Decision:

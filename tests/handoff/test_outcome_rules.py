@@ -51,6 +51,23 @@ def test_what_was_said_since_the_hand_off_is_not_in_the_talk_so_far():
     assert [text for text in story.sent if "hurry" in text] == ["hurry"]
 
 
+def test_what_one_system_was_told_is_told_to_the_next_and_nothing_twice():
+    story = Story(rules(responses={"en": {"lookingForAgentMessage": "Please hold."}}, fallback=("legacy",)))
+    story.transfer().granted().started().user("my number is 4711")
+    story.took(story.session.in_flight[-1].message_id).user("hello?")
+    story.from_agents(AgentsLost, why=Loss.UNREACHABLE).granted(
+        TranscriptLine(USER, "an agent please"),
+        TranscriptLine(BOT, "Please hold."),
+        TranscriptLine(USER, "my number is 4711"),
+        TranscriptLine(BOT, "Your position in the queue: 2"),
+        TranscriptLine(USER, "hello?"),
+    )
+    story.started().joined()
+    assert "my number is 4711" in story.sent[0]
+    assert "position" not in story.sent[0]
+    assert [text for text in story.sent if "hello?" in text] == ["hello?"]
+
+
 def test_the_attributes_reach_the_start():
     story = Story().transfer(meta=MetaInfo(pre_chat=(("Pincode", "500081"),))).granted()
     assert ("Pincode", "500081") in story.of(StartSession)[0].attributes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from botkit.handoff.conversation import Phase
-from botkit.handoff.effects import ArmTimer, CancelTimer, EndSession, OpenAccess, StartSession
+from botkit.handoff.effects import ArmTimer, CancelTimer, EndSession, ExtendRequest, OpenAccess, StartSession
 from botkit.handoff.events import AgentsLost, Loss, MetaInfo, RoutingFailed, UserProfile
 from tests.handoff.story import SESSION, Story, rules
 
@@ -64,6 +64,11 @@ def test_the_timers_of_the_first_session_do_not_outlive_it():
     story = story_with_fallback().transfer().from_agents(AgentsLost, why=Loss.UNAVAILABLE)
     assert {effect.session_id for effect in story.of(CancelTimer)} == {SESSION}
     assert {effect.session_id for effect in story.of(ArmTimer)} == {story.session.id}
+
+
+def test_the_platforms_request_is_extended_when_the_next_system_is_tried():
+    story = story_with_fallback().transfer().from_agents(AgentsLost, why=Loss.UNREACHABLE)
+    assert len(story.of(ExtendRequest)) == 1
 
 
 def test_the_last_in_line_ends_it_with_a_word():

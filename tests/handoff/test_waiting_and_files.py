@@ -13,7 +13,9 @@ from botkit.handoff.events import (
     FileRequested,
     IdleRule,
     QueueMoved,
+    TransferStarted,
     UserCustomEvent,
+    UserTyping,
 )
 from botkit.handoff.rules import SystemLimits
 from tests.handoff.story import Story, rules
@@ -78,6 +80,28 @@ def test_a_user_who_does_not_come_back_ends_it():
     story = idle_story().said("Hello").timer("idle_warning").timer("idle_end")
     assert len(story.told) == 1
     assert story.conversation.session is None
+
+
+def test_typing_takes_a_warning_back_too():
+    story = (
+        idle_story().said("Hello").timer("idle_warning").happens(UserTyping(key="t", at=1.0, started=True))
+    )
+    assert story.of(IdleNotice)[0].warned is False
+    assert "idle_end" not in story.timers()
+
+
+def test_a_user_who_waits_for_the_next_agent_is_not_idle():
+    story = idle_story().said("I am passing you on").from_agents(TransferStarted).left("Jane")
+    assert not {"idle_warning", "idle_end"} & story.timers().keys()
+
+
+def test_a_user_whose_agent_is_gone_is_not_idle():
+    assert not {"idle_warning", "idle_end"} & idle_story().said("Bye").left("Jane").timers().keys()
+
+
+def test_the_next_agent_without_a_rule_hurries_nobody():
+    story = idle_story().said("Hello").joined("Omar", "005B")
+    assert not {"idle_warning", "idle_end"} & story.timers().keys()
 
 
 # --- files
