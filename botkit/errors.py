@@ -18,6 +18,7 @@
          ├─ ServerTrouble             BK-4002  retryable: 5xx
          ├─ RateLimited               BK-4003  retryable: 429, with Retry-After if the server named one
          ├─ CallRefused               BK-4004  4xx: asking again will not help
+         │   └─ MessageWithheld       BK-4012  a text that could not be masked does not leave
          ├─ AccessExpired             BK-4005  401: the access token is not good any more
          ├─ ConversationClosed        BK-4006  403/404/410: this conversation is over
          ├─ NewSessionRequired        BK-4007  417: Salesforce wants a new messaging session
@@ -247,6 +248,12 @@ class NotAuthorized(CallError):
     """The platform does not take our signature: check client id, secret and clock. Every attempt is signed anew."""
 
     code, retryable = "BK-4010", True
+
+
+class MessageWithheld(CallRefused):
+    """A text was not sent, because the organisation's rules for sensitive data could not be applied to it."""
+
+    code = "BK-4012"
 
 
 class AgentsUnavailable(CallError):

@@ -237,7 +237,12 @@ class AgentSessionEnded(FromAgents):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noticed(FromAgents):
-    """An entry that changes nothing but where we got to (own echoes, receipts, unknown types)."""
+    """An entry that changes nothing but where we got to (own echoes, receipts, unknown types).
+
+    `keep` is set where the agents' side forgets what was read: that position must not be lost with the process.
+    """
+
+    keep: bool = False
 
 
 # --- what came of our effects ------------------------------------------------------------------------------------

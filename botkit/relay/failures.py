@@ -10,6 +10,7 @@ from botkit.errors import (
     CallError,
     CallRefused,
     ConversationClosed,
+    MessageWithheld,
     NewSessionRequired,
 )
 from botkit.handoff.effects import (
@@ -64,7 +65,9 @@ Meaning = AgentsAreLost | MessageIsRefused | FileIsRefused | UserIsLost | Nothin
 
 def what_failure_means(effect: OutboundEffect, error: CallError | None) -> Meaning:
     """Judge a failure that will not be tried again; `error` is None for one nobody foresaw."""
-    if isinstance(effect, SendToAgent) and isinstance(error, CallRefused) and error.status is not None:
+    if isinstance(effect, SendToAgent) and (
+        isinstance(error, MessageWithheld) or (isinstance(error, CallRefused) and error.status is not None)
+    ):
         # 400 for one text leaves the session fine (protocols/salesforce-miaw.md, 3.1). Without a status nobody was asked.
         return MessageIsRefused(effect.session_id, effect.message_id)
     if isinstance(effect, SendFile):

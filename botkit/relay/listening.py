@@ -127,7 +127,7 @@ class Intake:
             if event.key and event.key in self._recent:
                 self._advance(event)
                 continue
-            if isinstance(event, Noticed) and self._held < _MOST_HELD_NOTICES:
+            if isinstance(event, Noticed) and not event.keep and self._held < _MOST_HELD_NOTICES:
                 # It changes nothing but the position, and the next event that matters carries a later one. The price of a
                 # crash in between is that this much is read again.
                 self._held += 1

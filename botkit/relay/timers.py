@@ -24,6 +24,8 @@ SWEEP_EVERY: Final = timedelta(minutes=10)
 KEEP: Final = timedelta(hours=6)
 """How long inbox keys and ended conversations are remembered. A hook or an entry repeats within minutes; at thousands of
 messages a second, every hour kept is millions of rows."""
+_LATEST: Final = 4_000_000_000.0
+"""In the year 2096. No alarm is set for later, whatever an agent system asks for: a calendar has an end."""
 
 
 class Timers:
@@ -56,7 +58,7 @@ class Timers:
         self._schedule.add_job(
             self._fire,
             "date",
-            run_date=datetime.fromtimestamp(due if at is None else at, UTC),
+            run_date=datetime.fromtimestamp(min(due if at is None else at, _LATEST), UTC),
             args=(conversation_id, session_id, name, due),
             id=_job_id(session_id, name),
             replace_existing=True,

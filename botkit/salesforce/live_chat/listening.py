@@ -29,6 +29,9 @@ STANDS_SECONDS = 0.5
 """A poll that hangs for so long has reached somebody: the connection stands."""
 CLASH_SECONDS = 1.5
 """The wait after a 409: the other poll is one that we have given up and the server has not (3.7)."""
+QUICK_SECONDS = 1.0
+SLOWEST_SECONDS = 10.0
+"""A poll that comes back sooner and brings nothing is followed by ever longer waits, up to the second of these."""
 _MOST_CLASHES = 30
 _MOST_LOSSES = 2
 
@@ -89,7 +92,8 @@ class Listener:
             raise ConversationClosed("poll for messages", detail="the chat has ended")
         began = self._monotonic()
         standing = False
-        clashes = losses = 0
+        clashes = losses = idle = 0
+        asked = 0.0
         while True:
             if chat.link is not Link.UP:
                 await self._recovery.restore(chat)
@@ -97,6 +101,7 @@ class Listener:
                 reply: Reply | None = chat.unread[0]
             else:
                 affinity = chat.session.affinity
+                asked = self._monotonic()
                 poll = await self._start(chat)
                 try:
                     if not standing:
@@ -126,6 +131,7 @@ class Listener:
                 clashes = losses = 0
             chat.heard, chat.trouble = self._monotonic(), None
             standing = True
+            before = chat.position
             if reply is None:
                 yield Batch(())
             else:
@@ -142,6 +148,11 @@ class Listener:
                 del reply
             if chat.over:
                 raise ConversationClosed("poll for messages", detail="the chat has ended")
+            # A server (or a proxy) that answers at once and brings nothing must not be asked a thousand times a second.
+            empty = chat.position == before and self._monotonic() - asked < QUICK_SECONDS
+            idle = idle + 1 if empty else 0
+            if idle > 1:
+                await self._sleep(min(CLASH_SECONDS * 2 ** min(idle - 2, 4), SLOWEST_SECONDS))
             if _unanswered(chat) and self._monotonic() - began > self._answer_within:
                 yield Batch((self._nobody_answers(chat),))
                 raise ConversationClosed("poll for messages", detail="the chat request was not answered")

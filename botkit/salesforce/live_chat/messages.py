@@ -23,6 +23,9 @@ from botkit.salesforce.live_chat.upload import FileRequest
 from botkit.salesforce.live_chat.wording import read_words
 from botkit.salesforce.miaw.wire import Members, items, members, text, whole
 
+_INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+_LONGEST_IDLE_SECONDS = 24 * 3600
+"""An idle time over a day is no rule anybody set."""
 _log = structlog.get_logger("botkit.salesforce")
 
 
@@ -49,7 +52,7 @@ def read_reply(body: Members, *, era: int, ack: int) -> Reply:
     counted = (
         isinstance(sequence, int | str)
         and not isinstance(sequence, bool)
-        and text(sequence).lstrip("-").isdigit()
+        and _INTEGER.fullmatch(text(sequence)) is not None
     )
     return Reply(era, int(text(sequence)) if counted else ack + len(found), whole(body.get("offset")), found)
 
@@ -228,7 +231,7 @@ def _session_data(reading: Reading, message: Members) -> None:
 def _settings(reading: Reading, message: Members) -> None:
     """Idle times and previews are the agent's own, and change with the agent. The guide spells the first one in two ways."""
     idle = members(message.get("chasitorIdleTimeout")) or members(message.get("chasitorIdletimeout"))
-    enforced = idle.get("isEnabled") is True and whole(idle.get("timeout")) > 0
+    enforced = idle.get("isEnabled") is True and 0 < whole(idle.get("timeout")) <= _LONGEST_IDLE_SECONDS
     reading.position = replace(
         reading.position,
         peek=message.get("sneakPeekEnabled") is True,

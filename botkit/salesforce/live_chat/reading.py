@@ -54,7 +54,8 @@ class Reading:
     def finished(self, after: Position) -> list[FromAgents]:
         """The events, at least one, since every message moves the position; the last one moves it to `after`."""
         if not self._events:
-            self._add(Noticed(key=self._next_key(), at=self._at, session_id=self._session_id))
+            # The next poll acknowledges it, and the server forgets it: rules and idle times came with it.
+            self._add(Noticed(key=self._next_key(), at=self._at, session_id=self._session_id, keep=True))
         self._events[-1] = moved(self._events[-1], after)
         return self._events
 

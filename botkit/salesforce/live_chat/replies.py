@@ -35,10 +35,6 @@ _HINTS = {
 }
 
 
-class MessageWithheld(CallRefused):
-    """A text was not sent because the organisation's rules for sensitive data could not be applied to it."""
-
-
 class AffinityLost(ServerTrouble):
     """The chat's server does not answer for it any more; the session has to be reconnected (3.9)."""
 

@@ -25,6 +25,7 @@ from botkit.errors import (
     CallError,
     CallRefused,
     ConversationClosed,
+    MessageWithheld,
 )
 from botkit.handoff.conversation import Access
 from botkit.handoff.rules import SystemLimits
@@ -40,7 +41,7 @@ from botkit.salesforce.live_chat.position import Position, digest
 from botkit.salesforce.live_chat.posting import Poster
 from botkit.salesforce.live_chat.prechat import chat_request
 from botkit.salesforce.live_chat.recovery import Recovery
-from botkit.salesforce.live_chat.replies import MessageWithheld, check, check_setup
+from botkit.salesforce.live_chat.replies import check, check_setup
 from botkit.salesforce.live_chat.sensitive import Masked, Masker, NotMaskable
 from botkit.salesforce.live_chat.upload import MAX_FILE_BYTES, FileRequest, upload_request
 from botkit.salesforce.miaw.wire import text as text_of

@@ -13,7 +13,7 @@ from botkit.handoff.events import Content, Link
 
 _BREAK = re.compile(r"<\s*(?:br\s*/?|/p|/div|/li|/h[1-6]|/tr)\s*>", re.IGNORECASE)
 _LINK = re.compile(
-    r"<a\s[^<>]*?href\s*=\s*(?P<quote>[\"'])(?P<url>[^<>\"']*)(?P=quote)[^<>]*>(?P<label>.*?)</a\s*>",
+    r"<a\s[^<>]*?href\s*=\s*(?P<quote>[\"'])(?P<url>[^<>\"']*)(?P=quote)[^<>]*>(?P<label>[^<]{0,2000}(?:<(?!/?a\b)[^<]{0,500}){0,20})</a\s*>",
     re.IGNORECASE | re.DOTALL,
 )
 _TAG = re.compile(

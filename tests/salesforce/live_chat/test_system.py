@@ -27,6 +27,7 @@ from botkit.errors import (
     CallError,
     CallRefused,
     ConversationClosed,
+    MessageWithheld,
     RateLimited,
     ServerTrouble,
     Unreachable,
@@ -37,7 +38,6 @@ from botkit.http import Response
 from botkit.salesforce.live_chat import LiveChatSystem
 from botkit.salesforce.live_chat.opening import Availability
 from botkit.salesforce.live_chat.position import Position
-from botkit.salesforce.live_chat.replies import MessageWithheld
 from botkit.salesforce.live_chat.sensitive import Masked, NotMaskable, Rule
 from botkit.salesforce.live_chat.upload import FileRequest
 from tests.salesforce.live_chat.conftest import SESSION, SETTINGS, Talk, Time, new_system
