@@ -24,8 +24,8 @@ SWEEP_EVERY: Final = timedelta(minutes=10)
 KEEP: Final = timedelta(hours=6)
 """How long inbox keys and ended conversations are remembered. A hook or an entry repeats within minutes; at thousands of
 messages a second, every hour kept is millions of rows."""
-_LATEST: Final = 4_000_000_000.0
-"""In the year 2096. No alarm is set for later, whatever an agent system asks for: a calendar has an end."""
+_LATEST: Final = 100_000_000_000.0
+"""In the year 5138. No alarm is set for later, whatever an agent system asks for: a calendar has an end."""
 
 
 class Timers:

@@ -110,3 +110,8 @@ async def test_a_sweep_that_fails_is_left_to_the_next_one(world: World) -> None:
     world.ledger.failures.append(LedgerError("busy"))
     await Sweeper(world.ledger, world.clock).sweep()
     assert len(world.ledger.swept) == 1
+
+
+async def test_an_alarm_beyond_every_calendar_stops_nobody(world: World) -> None:
+    world.ledger.decided(conversation(), ArmTimer(SESSION, "idle_end", Instant(1e15)))
+    assert set(armed(world)) == {"idle_end"}
