@@ -285,6 +285,15 @@ def test_an_agent_who_declines_is_nothing_the_user_hears_of(stage: Stage) -> Non
     assert len(ada.told(by="botkit")) == 3
 
 
+def test_the_place_in_the_queue_is_told_when_salesforce_numbers_it(stage: Stage) -> None:
+    stage.salesforce_behaves(queue_position=True, auto_assign=False)
+    first, second = stage.person(), stage.person("Grace Hopper")
+    first.asks_for_an_agent()
+    first.hears("Your position in the queue: 1")
+    second.asks_for_an_agent()
+    second.hears("Your position in the queue: 2")
+
+
 def test_automated_responses_of_salesforce_are_shown(stage: Stage) -> None:
     stage.salesforce_behaves(initial_response="We are open from 9 to 5.", agent_engaged_response="Connected.")
     ada = stage.person()

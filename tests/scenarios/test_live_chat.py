@@ -42,6 +42,26 @@ def test_what_is_known_of_the_user_is_shown_to_the_agent(live_chat: Stage) -> No
     assert live_chat.clouds.do(lambda: case.chat.visitor_name) == "Ada Lovelace"
 
 
+def test_records_are_found_or_created_as_the_configuration_says(stages: Stages) -> None:
+    contact = {
+        "fields": {"Email": {"attribute": "_email", "find": True}, "LastName": {"attribute": "_lastName"}},
+        "save_to_transcript": "ContactId",
+        "link_to": {"entity": "Case", "field": "ContactId"},
+    }
+    legacy = {
+        "labels": {"_email": "Email"},
+        "entities": {"Contact": contact, "Case": {"fields": {"Subject": {"attribute": "City"}}}},
+    }
+    stage = stages("records", bot={"agents": {**LIVE_CHAT["agents"], "systems": {"legacy": legacy}}})
+    ada = stage.person()
+    case = _asks(ada)
+    records = {record["entityName"]: record for record in stage.clouds.do(lambda: list(case.chat.records))}
+    assert records["Contact"]["fields"]["LastName"] == "Lovelace"
+    assert records["Case"]["fields"]["Subject"] == "Hyderabad"
+    assert case.attributes()["Email"] == "ada@example.com"
+    stage.everybody_leaves()
+
+
 def test_what_is_typed_before_an_agent_accepts_is_kept_and_arrives_after_the_story(live_chat: Stage) -> None:
     ada = live_chat.person()
     case = _asks(ada)
