@@ -602,7 +602,8 @@ async def test_what_two_payloads_cannot_bring_is_dropped_and_the_session_goes_on
     world.ledger.decided(conversation(), effect, to_user("next"))
     await settle()
     writes(world)
-    await until(lambda: not world.ledger.rows)
+    await until(lambda: len(world.metrics.done) == 2)
+    assert not world.ledger.rows
     assert world.platform.calls[-1].about == "next"
     assert world.metrics.done == [(type(effect).__name__, "refused"), ("SendToUser", "delivered")]
     assert [entry["log_level"] for entry in log if entry["event"] == "effect_failed"] == ["error"]
