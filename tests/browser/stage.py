@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from dataclasses import dataclass
 
 import requests
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from tests.ports import free_ports
 
 START_SECONDS = 40.0
 STOP_SECONDS = 15.0
@@ -49,7 +50,7 @@ def chromium(path: str) -> Iterator[Browser]:
 @contextmanager
 def running_demo(port: int | None = None) -> Iterator[str]:
     """`botkit demo` as a process: sandbox on P and P+1 (free ones unless given), the service on P+2. Gives the page's address."""
-    port = port or _three_free_ports()
+    port = port or free_ports(3)
     process = subprocess.Popen(
         [sys.executable, "-m", "botkit", "demo", "--port", str(port)],
         stdin=subprocess.DEVNULL,
@@ -67,20 +68,6 @@ def running_demo(port: int | None = None) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _three_free_ports() -> int:
-    for port in range(21_000 + os.getpid() % 4_000 * 3, 60_000, 3):
-        try:
-            with (
-                socket.create_server(("127.0.0.1", port)),
-                socket.create_server(("127.0.0.1", port + 1)),
-                socket.create_server(("127.0.0.1", port + 2)),
-            ):
-                return port
-        except OSError:
-            continue
-    raise RuntimeError("no three free ports in a row on this machine")
 
 
 def _until_ready(process: subprocess.Popen[bytes], url: str) -> None:

@@ -12,29 +12,12 @@ from click.testing import CliRunner
 
 from botkit import cli
 from botkit.sandbox.service import Service, ServiceDidNotStart
-
-
-def free_ports() -> int:
-    """The first of three free ports in a row."""
-    while True:
-        with socket.socket() as first:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-        if port < 65_000 and all(is_free(port + more) for more in range(3)):
-            return port
-
-
-def is_free(port: int) -> bool:
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
+from tests.ports import free_ports
 
 
 @pytest.mark.parametrize("offset", [0, 1, 2])
 def test_a_port_of_the_demo_that_is_taken_is_said(offset: int) -> None:
-    port = free_ports()
+    port = free_ports(3)
     with socket.create_server(("127.0.0.1", port + offset)):
         command = [sys.executable, "-m", "botkit", "demo", "--port", str(port), "--check"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
@@ -57,5 +40,5 @@ def test_a_service_that_ends_at_once_shows_its_own_words(
 ) -> None:
     (tmp_path / "botkit.yaml").write_text("version: 1\n")
     with pytest.raises(ServiceDidNotStart, match="exit code 1"):
-        Service(tmp_path / "botkit.yaml", port=free_ports()).start()
+        Service(tmp_path / "botkit.yaml", port=free_ports(3)).start()
     assert "bots: is missing" in capfd.readouterr().err

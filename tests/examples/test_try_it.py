@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -15,22 +14,12 @@ import requests
 
 from botkit.sandbox.rehearsal import Clouds
 from tests.examples.conftest import EXAMPLE
+from tests.ports import free_ports
 from tests.scenarios.stage import until
 
 
-def _four_free_ports() -> int:
-    for port in range(21_000 + os.getpid() % 2_500 * 4, 31_000, 4):
-        try:
-            for number in range(4):
-                socket.create_server(("127.0.0.1", port + number)).close()
-        except OSError:
-            continue
-        return port
-    raise RuntimeError("no four free ports in a row on this machine")
-
-
 def test_it_brings_up_the_desk_between_a_user_and_an_agent(installed: Path, tmp_path: Path) -> None:
-    port = _four_free_ports()
+    port = free_ports(4)
     clouds = Clouds(f"http://127.0.0.1:{port}")
     with clouds.http, (tmp_path / "said").open("w+") as said:
         process = subprocess.Popen(
@@ -44,7 +33,7 @@ def test_it_brings_up_the_desk_between_a_user_and_an_agent(installed: Path, tmp_
             _play(clouds, f"http://127.0.0.1:{port + 3}")
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(30)
+            process.wait(45)
         said.seek(0)
         assert f"http://127.0.0.1:{port + 3}/" in said.read()
 

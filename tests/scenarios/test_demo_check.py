@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 
@@ -12,6 +11,7 @@ import pytest
 from botkit.cli.demo import PLAYS
 from botkit.sandbox import rehearsal
 from botkit.sandbox.rehearsal import Clouds, Line, Mismatch, Rehearsal
+from tests.ports import free_ports
 from tests.scenarios.stage import JANE, Stage
 
 SECONDS = 55
@@ -23,20 +23,6 @@ rehearsal.PRE_CHAT = {{**rehearsal.PRE_CHAT, "City": "Atlantis"}}
 sys.argv = ["botkit", "demo", "--check", "--port", "{port}"]
 runpy.run_module("botkit", run_name="__main__", alter_sys=True)
 """
-
-
-def _three_free_ports() -> int:
-    for port in range(31_000 + os.getpid() % 4_000 * 3, 60_000, 3):
-        try:
-            with (
-                socket.create_server(("127.0.0.1", port)),
-                socket.create_server(("127.0.0.1", port + 1)),
-                socket.create_server(("127.0.0.1", port + 2)),
-            ):
-                return port
-        except OSError:
-            continue
-    raise RuntimeError("no three free ports in a row on this machine")
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -52,7 +38,7 @@ def _run(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_check_passes_and_prints_both_transcripts_of_every_play() -> None:
-    done = _run("-m", "botkit", "demo", "--check", "--port", str(_three_free_ports()))
+    done = _run("-m", "botkit", "demo", "--check", "--port", str(free_ports(3)))
     assert done.returncode == 0, done.stdout + done.stderr
     for title in (
         "receive: stream",
@@ -70,7 +56,7 @@ def test_the_check_passes_and_prints_both_transcripts_of_every_play() -> None:
 
 
 def test_the_check_fails_when_something_differs() -> None:
-    done = _run("-c", SABOTAGED.format(port=_three_free_ports()))
+    done = _run("-c", SABOTAGED.format(port=free_ports(3)))
     assert done.returncode == 1, done.stdout + done.stderr
     assert done.stdout.count("wrong:") == len(PLAYS)
 

@@ -18,6 +18,7 @@ import jwt
 import pytest
 
 from botkit.sandbox.service import Service, write_configuration
+from tests.ports import free_ports
 
 BOT = "st-11111111-1111-5111-8111-111111111111"
 OTHER_BOT = "st-22222222-2222-5222-8222-222222222222"
@@ -108,8 +109,7 @@ def hook(**more: Any) -> bytes:
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_ports(1)
     addresses = {
         "bot_id": BOT,
         "client_id": CLIENT_ID,
