@@ -18,7 +18,8 @@
          ├─ ServerTrouble             BK-4002  retryable: 5xx
          ├─ RateLimited               BK-4003  retryable: 429, with Retry-After if the server named one
          ├─ CallRefused               BK-4004  4xx: asking again will not help
-         │   └─ MessageWithheld       BK-4012  a text that could not be masked does not leave
+         │   ├─ MessageWithheld       BK-4012  a text that could not be masked does not leave
+         │   └─ MessageTooLong        BK-4013  a text that the platform is known to refuse does not leave
          ├─ AccessExpired             BK-4005  401: the access token is not good any more
          ├─ ConversationClosed        BK-4006  403/404/410: this conversation is over
          ├─ NewSessionRequired        BK-4007  417: Salesforce wants a new messaging session
@@ -254,6 +255,12 @@ class MessageWithheld(CallRefused):
     """A text was not sent, because the organisation's rules for sensitive data could not be applied to it."""
 
     code = "BK-4012"
+
+
+class MessageTooLong(CallRefused):
+    """A text was not sent, because the platform takes none that long: send it in parts."""
+
+    code = "BK-4013"
 
 
 class AgentsUnavailable(CallError):

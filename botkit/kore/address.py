@@ -2,7 +2,8 @@
 
 The platform gives full URLs, to be used as they are (protocols/kore-xo-botkit.md 4.2); one that is missing is derived
 from `baseUrl` and `requestId` (2.3), and these from a URL that is there. Parsing reads the top level only: values that
-nobody asks for are skipped, and `channel` and `context` stay bytes until someone does.
+nobody asks for are skipped, `channel` and `context` stay bytes until someone does, and the URLs that few calls need are
+read when one of those is made.
 """
 
 from __future__ import annotations
@@ -36,7 +37,24 @@ class _Payload(msgspec.Struct, rename="camel", frozen=True):
     ack_message: msgspec.Raw = _ABSENT
 
 
+class _RarelyNeeded(msgspec.Struct, rename="camel", frozen=True):
+    """The members that passing a message on does not need."""
+
+    skip_bot_message_url: Any = None
+    send_alert_message_url: Any = None
+    reset_bot_url: Any = None
+    get_bot_variable_url: Any = None
+    clear_conversation_session_url: Any = None
+    send_feedback_message_url: Any = None
+    send_bot_event_url: Any = None
+    get_dialog_url: Any = None
+    dialog_component_name: Any = None
+    event: Any = None
+    data: Any = None
+
+
 _decode = msgspec.json.Decoder(_Payload).decode
+_decode_rarely_needed = msgspec.json.Decoder(_RarelyNeeded).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +64,7 @@ class Address:
     bot_id: str
     component_id: str
     _payload: _Payload = field(repr=False)
+    _body: bytes = field(repr=False)
 
     @classmethod
     def parse(cls, body: bytes, *, bot_id: str, component_id: str) -> Self:
@@ -55,7 +74,7 @@ class Address:
             CallRefused: the body is not a JSON object.
         """
         try:
-            return cls(bot_id, component_id, _read(body))
+            return cls(bot_id, component_id, _read(body), body)
         except (ValueError, RecursionError):
             raise CallRefused("read a payload's address", detail="the payload is not a JSON object") from None
 
@@ -99,6 +118,14 @@ class Address:
         return _text(self._payload.skip_user_message_url) or self._derived("skipUserMessage")
 
     @property
+    def skip_bot_message_url(self) -> str:
+        return _text(self._rarely_needed.skip_bot_message_url) or self._derived("skipBotMessage")
+
+    @property
+    def start_agent_session_url(self) -> str:
+        return self._derived("startAgentSession")
+
+    @property
     def clear_agent_session_url(self) -> str:
         return self._derived("clearAgentSession")
 
@@ -110,6 +137,41 @@ class Address:
     def get_messages_url(self) -> str:
         """Without its query."""
         return f"{base}/getMessages" if (base := self.base_url) else ""
+
+    @property
+    def callback_url(self) -> str:
+        """Where a Webhook node is answered later."""
+        return _text(self._payload.callback_url) or self._derived("serviceCallback")
+
+    # The paths of these are not documented, so they are there when the payload has them (4.2).
+
+    @property
+    def send_alert_message_url(self) -> str:
+        return _text(self._rarely_needed.send_alert_message_url)
+
+    @property
+    def reset_bot_url(self) -> str:
+        return _text(self._rarely_needed.reset_bot_url)
+
+    @property
+    def get_bot_variable_url(self) -> str:
+        return _text(self._rarely_needed.get_bot_variable_url)
+
+    @property
+    def clear_conversation_session_url(self) -> str:
+        return _text(self._rarely_needed.clear_conversation_session_url)
+
+    @property
+    def send_feedback_message_url(self) -> str:
+        return _text(self._rarely_needed.send_feedback_message_url)
+
+    @property
+    def send_bot_event_url(self) -> str:
+        return _text(self._rarely_needed.send_bot_event_url)
+
+    @property
+    def get_dialog_url(self) -> str:
+        return _text(self._rarely_needed.get_dialog_url)
 
     @property
     def channel_type(self) -> str:
@@ -131,16 +193,34 @@ class Address:
 
     @property
     def is_transfer(self) -> bool:
-        """Whether this is on_agent_transfer's payload: of those we answer, only it has a callbackUrl (2.3)."""
+        """Whether this is on_agent_transfer's payload and no message's: of those two, only it has a callbackUrl (2.3)."""
         return bool(_text(self._payload.callback_url))
 
-    def missing_members(self) -> bytes:
-        """What a message we send on needs and this payload lacks (4.3), as JSON members each followed by a comma."""
+    @property
+    def payload_class(self) -> str:
+        """The name that Kore's SDK gives this kind of payload, whichever event it is of."""
+        rest = self._rarely_needed
+        if rest.dialog_component_name and self.is_transfer:
+            return "OnHookPayload"
+        if self.is_transfer:
+            return "OnAgentTransferPayload"
+        if rest.send_alert_message_url:
+            return "OnAlertPayload"
+        if rest.event:
+            return "OnEventPayload"
+        return "OnVariableUpdate" if rest.data else "OnMessagePayload"
+
+    def missing_members(self, payload_class: str = "") -> bytes:
+        """What a payload we send on needs and this one lacks (4.3), as JSON members each followed by a comma.
+
+        Args:
+            payload_class: see there; empty where it can only be a message or a transfer, which costs less to tell.
+        """
         payload = self._payload
         members = b""
         if not payload.payload_class:
-            kind = b"OnAgentTransferPayload" if self.is_transfer else b"OnMessagePayload"
-            members += b'"__payloadClass":"' + kind + b'",'
+            kind = payload_class or ("OnAgentTransferPayload" if self.is_transfer else "OnMessagePayload")
+            members += b'"__payloadClass":"' + kind.encode() + b'",'
         if not payload.request_id and (request_id := self.request_id):
             members += b'"requestId":' + _json_text(request_id) + b","
         if not payload.bot_id:
@@ -150,6 +230,13 @@ class Address:
         if not payload.ack_message:
             members += b'"ackMessage":true,'
         return members
+
+    @property
+    def _rarely_needed(self) -> _RarelyNeeded:
+        try:
+            return _decode_rarely_needed(self._body)
+        except (msgspec.DecodeError, UnicodeError):
+            return _decode_rarely_needed(lenient_json.repaired(self._body))
 
     def _derived(self, verb: str) -> str:
         base, request_id = self.base_url, self.request_id

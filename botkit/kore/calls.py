@@ -5,7 +5,7 @@ Messages we only pass on keep the hook's body byte for byte. That is nearly all 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
 from botkit.config.settings import KoreSettings
@@ -14,8 +14,58 @@ from botkit.handoff.events import Content
 from botkit.hosts import AllowedHosts
 from botkit.http import Request
 from botkit.kore.address import Address
+from botkit.kore.bodies import Changes, changed, members_to_change, splice
+from botkit.kore.limits import check_message_for_bot
 from botkit.kore.rendering import message_body
 from botkit.kore.signing import Signer
+from botkit.lenient_json import decoded
+
+SDK_CALLS = (
+    "send_user_message",
+    "send_bot_message",
+    "skip_user_message",
+    "skip_bot_message",
+    "send_alert_message",
+    "reset_bot",
+    "start_agent_session",
+    "clear_agent_session",
+    "extend_request_id",
+    "close_conversation_session",
+    "send_feedback_message",
+    "send_bot_event",
+    "respond_to_hook",
+)
+"""The calls of Kore's Node SDK that post a payload, as Python spells them."""
+
+_URL_OF: Mapping[str, Callable[[Address], str]] = {
+    "send_user_message": lambda address: address.send_user_message_url,
+    "send_bot_message": lambda address: address.send_bot_message_url,
+    "skip_user_message": lambda address: address.skip_user_message_url,
+    "skip_bot_message": lambda address: address.skip_bot_message_url,
+    "send_alert_message": lambda address: address.send_alert_message_url,
+    "reset_bot": lambda address: address.reset_bot_url,
+    "start_agent_session": lambda address: address.start_agent_session_url,
+    "clear_agent_session": lambda address: address.clear_agent_session_url,
+    "extend_request_id": lambda address: address.extend_request_url,
+    "close_conversation_session": lambda address: address.clear_conversation_session_url,
+    "send_feedback_message": lambda address: address.send_feedback_message_url,
+    "send_bot_event": lambda address: address.send_bot_event_url,
+    "respond_to_hook": lambda address: address.callback_url,
+    "get_messages": lambda address: address.get_messages_url,
+    "fetch_bot_variable": lambda address: address.get_bot_variable_url,
+    "get_dialog": lambda address: address.get_dialog_url,
+}
+
+_ONLY_GIVEN: Mapping[str, str] = {
+    "send_alert_message": "sendAlertMessageUrl, which comes with on_alert",
+    "reset_bot": "resetBotUrl",
+    "close_conversation_session": "clearConversationSessionUrl",
+    "send_feedback_message": "sendFeedbackMessageUrl",
+    "send_bot_event": "sendBotEventUrl, which comes with on_client_event",
+    "fetch_bot_variable": "getBotVariableUrl",
+    "get_dialog": "getDialogUrl, which comes with on_agent_transfer and on_webhook",
+}
+"""What has to be in the payload, because its path is not documented."""
 
 GET_MESSAGES_LIMIT = 100
 """The most the platform gives at once (4.5)."""
@@ -58,6 +108,44 @@ class KoreCalls:
         """Where this payload can be answered."""
         return Address.parse(body, bot_id=self._bot_id, component_id=component_id)
 
+    def call(
+        self,
+        name: str,
+        body: bytes,
+        *,
+        component_id: str,
+        changes: Changes = b"",
+        delivery_id: str = "",
+    ) -> Request:
+        """Post a payload to the platform, as it came or changed: any of `SDK_CALLS`.
+
+        Args:
+            name: which call.
+            body: the payload.
+            component_id: the component that payload came to.
+            changes: top-level members that take the place of the payload's or join them. Without any, the payload keeps
+                its bytes.
+            delivery_id: see the class.
+
+        Raises:
+            CallRefused: also when there is no such call, or the changes are not a JSON object.
+            MessageTooLong: a changed message that the bot would not take.
+        """
+        what = _in_words(name)
+        if name not in SDK_CALLS:
+            raise CallRefused(what, detail=f"there is no such call; there are {', '.join(SDK_CALLS)}")
+        address = self.address(body, component_id=component_id)
+        url = self._url(name, address)
+        try:
+            members = members_to_change(changes)
+        except ValueError:
+            raise CallRefused(what, detail="the changes are not a JSON object") from None
+        if name == "send_bot_message" and "message" in members:
+            message = decoded(bytes(members["message"]))
+            check_message_for_bot(message if isinstance(message, str) else "", what=what)
+        complete = splice(body, address.missing_members(address.payload_class))
+        return self._post(what, url, changed(complete, members), delivery_id)
+
     def pass_to_bot(self, body: bytes, *, component_id: str, delivery_id: str = "") -> Request:
         """Give a user message on to the bot as it came."""
         address = self.address(body, component_id=component_id)
@@ -70,8 +158,7 @@ class KoreCalls:
 
     def skip_user_message(self, body: bytes, *, component_id: str, delivery_id: str = "") -> Request:
         """Answer a bot message with: it is not shown to the user."""
-        address = self.address(body, component_id=component_id)
-        return self._pass("skip user message", address.skip_user_message_url, address, body, delivery_id)
+        return self.call("skip_user_message", body, component_id=component_id, delivery_id=delivery_id)
 
     def send_to_user(
         self, body: bytes, *, component_id: str, content: Content, agent_name: str = "", delivery_id: str = ""
@@ -92,13 +179,11 @@ class KoreCalls:
 
     def clear_agent_session(self, body: bytes, *, component_id: str, delivery_id: str = "") -> Request:
         """Give the user back to the bot."""
-        address = self.address(body, component_id=component_id)
-        return self._pass("clear agent session", address.clear_agent_session_url, address, body, delivery_id)
+        return self.call("clear_agent_session", body, component_id=component_id, delivery_id=delivery_id)
 
     def extend_request(self, body: bytes, *, component_id: str, delivery_id: str = "") -> Request:
         """Keep the payload's requestId usable for some minutes more (4.6)."""
-        address = self.address(body, component_id=component_id)
-        return self._pass("extend request id", address.extend_request_url, address, body, delivery_id)
+        return self.call("extend_request_id", body, component_id=component_id, delivery_id=delivery_id)
 
     def get_messages(
         self,
@@ -117,14 +202,21 @@ class KoreCalls:
         query = {"skip": skip, "limit": min(limit, GET_MESSAGES_LIMIT), "userId": address.user_id}
         if channel := address.channel_type:
             query["channelType"] = channel
-        url = self._checked("get messages", address.get_messages_url)
-        return Request(
-            what="get messages",
-            method="GET",
-            url=f"{url}?{urlencode(query)}",
-            headers={"auth": self._signer.token(), "Accept": "application/json"},
-            timeout_seconds=timeout_seconds or self._timeout_seconds,
+        return self._get(
+            "get messages",
+            self._url("get_messages", address),
+            query=urlencode(query),
+            timeout_seconds=timeout_seconds,
         )
+
+    def fetch_bot_variable(self, body: bytes, *, component_id: str, language: str) -> Request:
+        """Ask for the bot's variables in one language; read the answer with `variables.read_variables`."""
+        url = self._url("fetch_bot_variable", self.address(body, component_id=component_id))
+        return self._get("fetch bot variable", url, headers={"bot-language": language})
+
+    def get_dialog(self, body: bytes, *, component_id: str) -> Request:
+        """Ask for the dialog that sent this payload; read the answer with `dialog.read_dialog`."""
+        return self._get("get dialog", self._url("get_dialog", self.address(body, component_id=component_id)))
 
     def download(self, url: str, *, most_bytes: int) -> Request:
         """Fetch a file that the user sent (4.4). Its address comes with a hook, so its host has to be allowed like any other."""
@@ -132,6 +224,32 @@ class KoreCalls:
         headers = {"auth": self._signer.token()}
         url = self._checked(what, url)
         return Request(what, "GET", url, headers, timeout_seconds=DOWNLOAD_SECONDS, most_bytes=most_bytes)
+
+    def _url(self, name: str, address: Address) -> str:
+        url = _URL_OF[name](address)
+        if not url and name in _ONLY_GIVEN:
+            raise CallRefused(
+                _in_words(name), detail=f"the payload has no {_ONLY_GIVEN[name]}: answer one that has it"
+            )
+        return url
+
+    def _get(
+        self,
+        what: str,
+        url: str,
+        *,
+        query: str = "",
+        headers: Mapping[str, str] = {},
+        timeout_seconds: float | None = None,
+    ) -> Request:
+        url = self._checked(what, url)
+        return Request(
+            what=what,
+            method="GET",
+            url=f"{url}?{query}" if query else url,
+            headers={"auth": self._signer.token(), "Accept": "application/json", **headers},
+            timeout_seconds=timeout_seconds or self._timeout_seconds,
+        )
 
     def _pass(self, what: str, url: str, address: Address, body: bytes, delivery_id: str) -> Request:
         return self._post(what, url, splice(body, address.missing_members()), delivery_id)
@@ -149,11 +267,5 @@ class KoreCalls:
         return url
 
 
-def splice(body: bytes, members: bytes) -> bytes:
-    """Put JSON members (each followed by a comma) in front of the first member of a JSON object, and change nothing else."""
-    if not members:
-        return body
-    inside = body.index(b"{") + 1
-    if body[inside:].lstrip(b" \t\r\n")[:1] == b"}":
-        members = members[:-1]
-    return b"".join((body[:inside], members, body[inside:]))
+def _in_words(name: str) -> str:
+    return name.replace("_", " ")

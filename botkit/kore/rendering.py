@@ -12,7 +12,8 @@ import re
 import msgspec
 
 from botkit.handoff.events import Content, Link
-from botkit.lenient_json import encoded, repaired
+from botkit.kore.bodies import members_of
+from botkit.lenient_json import encoded
 
 TEMPLATE_CHANNELS = frozenset({"", "rtm"})
 """Channels known to show Kore's templates: the web channel, and payloads that name none."""
@@ -26,14 +27,13 @@ _WEB = ("https://", "http://")
 _BREAKS_A_LINK = re.compile(r"[\[\]\n].*\0|\0.*[()\s]", re.DOTALL)
 """Brackets in a title, or parentheses and blanks in an address, would end a Markdown link early."""
 
-_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _NULL = msgspec.Raw(b"null")
 
 
 def message_body(payload: bytes, content: Content, *, agent_name: str, channel_type: str) -> bytes:
     """The payload with `content` as its message. All other members keep their bytes, messageObject and context too."""
     rich = channel_type in TEMPLATE_CHANNELS
-    members = _members(payload)
+    members = members_of(payload)
     members["message"] = msgspec.Raw(encoded(plain_text(content, markdown=rich)))
     template = template_for(content, agent_name=agent_name) if rich else None
     members["overrideMessagePayload"] = _override(template)
@@ -42,13 +42,6 @@ def message_body(payload: bytes, content: Content, *, agent_name: str, channel_t
     if "isTemplate" in members:
         members["isTemplate"] = msgspec.Raw(b"false")
     return msgspec.json.encode(members)
-
-
-def _members(payload: bytes) -> dict[str, msgspec.Raw]:
-    try:
-        return _decode(payload)
-    except msgspec.DecodeError:
-        return _decode(repaired(payload))
 
 
 def template_for(content: Content, *, agent_name: str) -> dict[str, object] | None:

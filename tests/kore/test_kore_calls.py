@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botkit.config.settings import KoreSettings, Secret
-from botkit.errors import CallRefused, HostNotAllowed
+from botkit.errors import CallRefused, HostNotAllowed, MessageTooLong
 from botkit.handoff.events import Content
-from botkit.kore.calls import KoreCalls, splice
+from botkit.kore.bodies import splice
+from botkit.kore.calls import SDK_CALLS, KoreCalls
 
 BASE = "https://bots.kore.ai/api/botsdk/stream/st-1"
 SECRET = "a secret of sixty-four characters, as long as HS256 and HS512 want it"
@@ -181,6 +182,167 @@ def test_half_an_emoji_in_a_hook_is_passed_on_as_it_came() -> None:
     assert answered.body is not None
     assert json.loads(answered.body)["message"] == "half \ufffd"
     assert "%EF%BF%BD" in calls().get_messages(body, component_id="default", limit=1).url
+
+
+GIVEN = {
+    f"{verb}Url": f"https://bots.kore.ai/given/{verb}/1501"
+    for verb in (
+        "sendUserMessage", "sendBotMessage", "skipUserMessage", "skipBotMessage", "sendAlertMessage", "resetBot",
+        "clearConversationSession", "sendFeedbackMessage", "sendBotEvent", "getBotVariable", "getDialog", "callback",
+    )
+}  # fmt: skip
+
+WHERE = {
+    "send_user_message": GIVEN["sendUserMessageUrl"],
+    "send_bot_message": GIVEN["sendBotMessageUrl"],
+    "skip_user_message": GIVEN["skipUserMessageUrl"],
+    "skip_bot_message": GIVEN["skipBotMessageUrl"],
+    "send_alert_message": GIVEN["sendAlertMessageUrl"],
+    "reset_bot": GIVEN["resetBotUrl"],
+    "start_agent_session": f"{BASE}/startAgentSession/1501",
+    "clear_agent_session": f"{BASE}/clearAgentSession/1501",
+    "extend_request_id": f"{BASE}/extendcallid/1501",
+    "close_conversation_session": GIVEN["clearConversationSessionUrl"],
+    "send_feedback_message": GIVEN["sendFeedbackMessageUrl"],
+    "send_bot_event": GIVEN["sendBotEventUrl"],
+    "respond_to_hook": GIVEN["callbackUrl"],
+}
+
+
+def test_every_call_of_the_sdk_has_its_place() -> None:
+    assert set(WHERE) == set(SDK_CALLS)
+
+
+@pytest.mark.parametrize("name", SDK_CALLS)
+def test_a_call_posts_the_payload_to_the_url_it_gives(name: str) -> None:
+    body = hook(botId="st-1", componentId="dc-7", __payloadClass="OnMessagePayload", ackMessage=True, **GIVEN)
+    request = calls().call(name, body, component_id="dc-7", delivery_id="d-1")
+    assert (request.method, request.url) == ("POST", WHERE[name])
+    assert request.body == body
+    assert request.headers["x-request-id"] == "d-1"
+    assert request.what == name.replace("_", " ")
+
+
+@pytest.mark.parametrize(
+    ("name", "verb"),
+    [
+        ("send_user_message", "sendUserMessage"),
+        ("send_bot_message", "sendBotMessage"),
+        ("skip_bot_message", "skipBotMessage"),
+        ("start_agent_session", "startAgentSession"),
+        ("respond_to_hook", "serviceCallback"),
+    ],
+)
+def test_a_url_whose_path_is_known_is_derived(name: str, verb: str) -> None:
+    assert calls().call(name, hook(), component_id="default").url == f"{BASE}/{verb}/1501"
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [
+        ("send_alert_message", "sendAlertMessageUrl"),
+        ("reset_bot", "resetBotUrl"),
+        ("close_conversation_session", "clearConversationSessionUrl"),
+        ("send_feedback_message", "sendFeedbackMessageUrl"),
+        ("send_bot_event", "sendBotEventUrl"),
+    ],
+)
+def test_a_url_whose_path_is_not_known_has_to_be_given(name: str, missing: str) -> None:
+    with pytest.raises(CallRefused, match=f"no {missing}.*answer one that has it"):
+        calls().call(name, hook(), component_id="default")
+
+
+@pytest.mark.parametrize("name", SDK_CALLS)
+def test_no_call_leaves_the_configured_hosts(name: str) -> None:
+    evil = {member: url.replace("bots.kore.ai", "evil.example") for member, url in GIVEN.items()}
+    with pytest.raises(HostNotAllowed):
+        calls().call(name, hook(**evil | {"baseUrl": "https://evil.example/x"}), component_id="default")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"message": "caf\u00e9", "metaInfo": {"setBotLanguage": "de"}, "big": None},
+        b'{"message":"caf\xc3\xa9","metaInfo":{"setBotLanguage":"de"},"big":null}',
+    ],
+)
+def test_changes_take_the_place_of_members_and_join_them(changes: dict[str, object] | bytes) -> None:
+    body = b'{"requestId":1501,"big":1,"baseUrl":"%s","message":"hi","context":{"n":1.10e2}}' % BASE.encode()
+    request = calls().call("send_bot_message", body, component_id="default", changes=changes)
+    assert request.body is not None
+    assert b'"context":{"n":1.10e2}' in request.body
+    assert json.loads(request.body) == {
+        "requestId": 1501,
+        "big": None,
+        "baseUrl": BASE,
+        "message": "café",
+        "context": {"n": 110.0},
+        "metaInfo": {"setBotLanguage": "de"},
+        "__payloadClass": "OnMessagePayload",
+        "botId": "st-1",
+        "componentId": "default",
+        "ackMessage": True,
+    }
+
+
+@pytest.mark.parametrize("changes", [b"[]", b"{", {"message": object()}])
+def test_changes_that_are_no_members_are_refused(changes: dict[str, object] | bytes) -> None:
+    with pytest.raises(CallRefused, match="changes"):
+        calls().call("send_bot_message", hook(), component_id="default", changes=changes)
+
+
+def test_a_call_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    with pytest.raises(CallRefused, match=r"no such call.*send_user_message, send_bot_message"):
+        calls().call("sendUserMessage", hook(), component_id="default")
+
+
+@pytest.mark.parametrize("changes", [{"message": "x " * 1501}, b'{"message":"' + b"x" * 1201 + b'"}'])
+def test_a_message_too_long_for_the_bot_is_not_sent(changes: dict[str, object] | bytes) -> None:
+    with pytest.raises(MessageTooLong):
+        calls().call("send_bot_message", hook(), component_id="default", changes=changes)
+    assert calls().call("send_user_message", hook(), component_id="default", changes=changes)
+
+
+def test_a_message_that_is_passed_on_unchanged_is_the_platforms_own_affair() -> None:
+    assert calls().call("send_bot_message", hook(message="x" * 5_000), component_id="default")
+
+
+@pytest.mark.parametrize(
+    ("members", "payload_class"),
+    [
+        ({}, "OnMessagePayload"),
+        ({"event": {"eventType": "endDialog"}}, "OnEventPayload"),
+        ({"sendAlertMessageUrl": f"{BASE}/a"}, "OnAlertPayload"),
+        ({"data": {"eventType": "variable_create"}}, "OnVariableUpdate"),
+        ({"callbackUrl": f"{BASE}/c"}, "OnAgentTransferPayload"),
+        ({"callbackUrl": f"{BASE}/c", "dialogComponentName": "Lookup"}, "OnHookPayload"),
+    ],
+)
+def test_a_call_names_the_payloads_class_as_the_sdk_does(
+    members: dict[str, object], payload_class: str
+) -> None:
+    request = calls().call("send_user_message", hook(**members), component_id="default")
+    assert request.body is not None
+    assert json.loads(request.body)["__payloadClass"] == payload_class
+
+
+def test_the_bots_variables_are_asked_for_in_a_language_and_without_a_body() -> None:
+    request = calls().fetch_bot_variable(hook(**GIVEN), component_id="default", language="pt_BR")
+    assert (request.method, request.url, request.body) == ("GET", GIVEN["getBotVariableUrl"], None)
+    assert request.headers["bot-language"] == "pt_BR"
+    assert "Content-Type" not in request.headers
+
+
+def test_a_dialog_is_asked_for_where_the_payload_says() -> None:
+    request = calls().get_dialog(hook(**GIVEN), component_id="default")
+    assert (request.method, request.url, request.body) == ("GET", GIVEN["getDialogUrl"], None)
+
+
+def test_what_cannot_be_asked_for_says_which_payload_can() -> None:
+    with pytest.raises(CallRefused, match="no getDialogUrl, which comes with on_agent_transfer"):
+        calls().get_dialog(hook(), component_id="default")
+    with pytest.raises(CallRefused, match="no getBotVariableUrl"):
+        calls().fetch_bot_variable(hook(), component_id="default", language="en")
 
 
 def test_a_file_is_fetched_with_our_signature_and_within_bounds() -> None:

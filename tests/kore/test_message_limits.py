@@ -1,0 +1,37 @@
+"""What a bot does not take."""
+
+from __future__ import annotations
+
+import pytest
+
+from botkit.errors import MessageTooLong
+from botkit.kore.limits import MESSAGE_LIMIT, WORD_LIMIT, check_message_for_bot
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " " * MESSAGE_LIMIT,
+        "x" * WORD_LIMIT,
+        f"{'x' * WORD_LIMIT}\n{'y' * WORD_LIMIT}",
+        "😀" * (WORD_LIMIT // 2),
+    ],
+)
+def test_messages_up_to_the_limits_pass(text: str) -> None:
+    check_message_for_bot(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x " * (MESSAGE_LIMIT // 2) + "x", "3001 characters.*at most 3000.*in parts"),
+        ("hello " + "x" * (WORD_LIMIT + 1), "a word of 1201 characters.*at most 1200.*break it up"),
+        ("😀" * (WORD_LIMIT // 2) + "x", "1201"),
+        ("\ud83d" * (WORD_LIMIT + 1), "1201"),
+    ],
+)
+def test_longer_messages_and_words_are_refused_with_what_to_do(text: str, said: str) -> None:
+    with pytest.raises(MessageTooLong, match=said) as caught:
+        check_message_for_bot(text)
+    assert not caught.value.retryable
