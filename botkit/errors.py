@@ -19,7 +19,8 @@
          ├─ RateLimited               BK-4003  retryable: 429, with Retry-After if the server named one
          ├─ CallRefused               BK-4004  4xx: asking again will not help
          │   ├─ MessageWithheld       BK-4012  a text that could not be masked does not leave
-         │   └─ MessageTooLong        BK-4013  a text that the platform is known to refuse does not leave
+         │   ├─ MessageTooLong        BK-4013  a text that the platform is known to refuse does not leave
+         │   └─ FileUnavailable       BK-4014  a user's file could not be had from the platform
          ├─ AccessExpired             BK-4005  401: the access token is not good any more
          ├─ ConversationClosed        BK-4006  403/404/410: this conversation is over
          ├─ NewSessionRequired        BK-4007  417: Salesforce wants a new messaging session
@@ -261,6 +262,12 @@ class MessageTooLong(CallRefused):
     """A text was not sent, because the platform takes none that long: send it in parts."""
 
     code = "BK-4013"
+
+
+class FileUnavailable(CallRefused):
+    """The user's file could not be had from the platform: see its status; nothing of it reached the agents' side."""
+
+    code = "BK-4014"
 
 
 class AgentsUnavailable(CallError):

@@ -7,9 +7,17 @@ from dataclasses import replace
 from botkit.handoff import agents_side
 from botkit.handoff.conversation import Conversation
 from botkit.handoff.decision import Decision
-from botkit.handoff.effects import DropLane
+from botkit.handoff.effects import DropLane, SendToUser
 from botkit.handoff.ending import give_back
-from botkit.handoff.events import AgentSaid, AgentsLost, AgentsTook, Event, MessageRefused
+from botkit.handoff.events import (
+    AgentSaid,
+    AgentsLost,
+    AgentsTook,
+    Content,
+    Event,
+    FileRefused,
+    MessageRefused,
+)
 from botkit.handoff.rules import Rules
 
 
@@ -28,6 +36,10 @@ def late(rules: Rules, conversation: Conversation, event: Event) -> Decision:
             refused = [held for held in conversation.ended_pending if held.message_id == message_id]
             told = give_back(rules, conversation.ended_language, refused)
             return Decision(_without(conversation, message_id), tuple(told))
+        case FileRefused(message_id=message_id):
+            text = rules.responses.text("fileFailedMessage", conversation.ended_language)
+            said = (SendToUser(Content(text=text)),) if text else ()
+            return Decision(_without(conversation, message_id), said)
         case AgentsLost(session_id=session_id):
             told = give_back(rules, conversation.ended_language, conversation.ended_pending)
             return Decision(replace(conversation, ended_pending=()), (DropLane(session_id), *told))

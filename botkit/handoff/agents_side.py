@@ -83,6 +83,7 @@ def joined(rules: Rules, conversation: Conversation, session: AgentSession, even
         transferring=False,
         accepted=True,
         alternatives=(),
+        taken=(),
     )
     session = idle.ruled(session, event.idle)
     session, sends = hand_to_agent(rules, session, ())

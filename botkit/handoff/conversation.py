@@ -48,7 +48,7 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class HeldMessage:
-    """What the user typed before the agents' side could take it."""
+    """What the user said and the agents' side has yet to take; a file stands here by its name and address."""
 
     message_id: str
     text: str
@@ -102,6 +102,8 @@ class AgentSession:
     held: tuple[HeldMessage, ...] = ()
     in_flight: tuple[HeldMessage, ...] = ()
     """Given to the agent lane, not yet accepted by the agents' side."""
+    taken: tuple[HeldMessage, ...] = ()
+    """What the user said and the agents' side has accepted, for the next agent system in line; kept only while one waits."""
     agents: tuple[Agent, ...] = ()
     last_agent: str = ""
     """The name of the agent who was there last."""
@@ -123,6 +125,8 @@ class AgentSession:
     idle_warned: bool = False
     file_request: str = ""
     """The agent's open request for a file, as the agent system worded it."""
+    file_upload: str = ""
+    """The message id of the file that is on its way for that request."""
     opening_request: int | None = None
     """requestId of the transfer hook where it is a number (the platform's are epoch milliseconds)."""
 

@@ -121,7 +121,7 @@ class TypingToAgent:
 
 @dataclass(frozen=True, slots=True)
 class SendFile:
-    """Give the agent a file the user sent to the platform.
+    """Give the agent a file the user sent to the platform → AgentsTook.
 
     `request` is that of the agent's FileRequested, where the system takes files only then.
     """

@@ -275,7 +275,7 @@ class SessionStarted(Happening):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentsTook(Happening):
-    """SendToAgent succeeded: the agents' side has the message."""
+    """SendToAgent or SendFile succeeded: the agents' side has it."""
 
     session_id: str
     message_id: str
@@ -291,10 +291,14 @@ class MessageRefused(Happening):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRefused(Happening):
-    """SendFile was refused for good, or the file could not be had: the session goes on without it."""
+    """SendFile was refused for good, or the file could not be had: the session goes on without it.
+
+    `spent`: the agent's request for it is used up, so that another file would need another request.
+    """
 
     session_id: str
-    name: str
+    message_id: str
+    spent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

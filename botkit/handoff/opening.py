@@ -13,10 +13,11 @@ from botkit.handoff.conversation import (
     Instant,
     Phase,
 )
-from botkit.handoff.decision import ACCEPT, EXTEND, Decision, arm, keep, message_id, tell
+from botkit.handoff.decision import ACCEPT, EXTEND, Decision, arm, keep, limits, message_id, tell
 from botkit.handoff.effects import CancelTimer, DropLane, Effect, EndSession, ExtendRequest, Note, OpenAccess
 from botkit.handoff.events import AgentTransfer, MetaInfo, UserProfile
 from botkit.handoff.rules import Rules, SystemLimits
+from botkit.handoff.text import split
 
 
 def agent_transfer(rules: Rules, conversation: Conversation, event: AgentTransfer) -> Decision:
@@ -55,7 +56,7 @@ def next_in_line(
 ) -> Decision | None:
     """The same hand-off at the next agent system, or None where no agent system waits: once an agent has been there, none does.
 
-    The user notices nothing but the time it takes; what they typed meanwhile goes along.
+    The user notices nothing but the time it takes; what they said meanwhile goes along, taken or not: no agent has read it.
     """
     if not session.alternatives:
         return None
@@ -64,7 +65,7 @@ def next_in_line(
     leaving.append(DropLane(session.id))
     if session.access is not None and access_is_good:
         leaving.append(EndSession(session.id, session.system, session.access))
-    typed = tuple(held for held in (*session.in_flight, *session.held) if held.typed)
+    typed = (*session.taken, *session.in_flight, *session.held)
     new_id = message_id(session.id, "next", following.system)
     session = replace(
         session,
@@ -77,11 +78,24 @@ def next_in_line(
         timers=(),
         queue_position=0,
         in_flight=(),
-        held=tuple(HeldMessage(message_id(new_id, "again", held.message_id), held.text) for held in typed),
+        taken=(),
+        held=(),
     )
+    session = replace(session, held=_again(rules, session, typed))
     session, opening = _open(rules, session, at)
     # The extension's own clock starts anew, so the requestId is extended now: it may have been due.
     return keep(conversation, session, *leaving, *opening, ExtendRequest(), Note("fell_back", session.system))
+
+
+def _again(rules: Rules, session: AgentSession, messages: tuple[HeldMessage, ...]) -> tuple[HeldMessage, ...]:
+    """The same words, as long as this agent system takes them."""
+    longest = limits(rules, session).max_text
+    return tuple(
+        HeldMessage(message_id(session.id, "again", held.message_id, index), piece)
+        for held in messages
+        if held.typed
+        for index, piece in enumerate(split(held.text, longest))
+    )
 
 
 def _open(rules: Rules, session: AgentSession, at: Instant) -> tuple[AgentSession, list[Effect]]:

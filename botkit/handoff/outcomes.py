@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from botkit.handoff import agents_side, idle
+from botkit.handoff import agents_side, files, idle
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Phase, Timer
 from botkit.handoff.decision import (
     EXPIRY,
@@ -48,6 +48,8 @@ LOSS_WORDS = {
     Loss.UNAVAILABLE: "noAgentAvailableMessage",
     Loss.REFUSED: "handoffFailedMessage",
 }
+_ENDINGS = ("idleClosedMessage", *dict.fromkeys(LOSS_WORDS.values()))
+"""Every standard response that a hand-off can end with."""
 
 
 def access_granted(
@@ -95,9 +97,12 @@ def session_started(conversation: Conversation, session: AgentSession) -> Decisi
 
 
 def agents_took(conversation: Conversation, session: AgentSession, event: AgentsTook) -> Decision:
-    """A message reached the agents' side."""
+    """A message reached the agents' side. While another agent system waits in line, it may have to be said there again."""
+    took = tuple(held for held in session.in_flight if held.message_id == event.message_id and held.typed)
     rest = tuple(held for held in session.in_flight if held.message_id != event.message_id)
-    return keep(conversation, replace(session, in_flight=rest))
+    taken = (*session.taken, *took) if session.alternatives else ()
+    session = files.delivered(session, event.message_id)
+    return keep(conversation, replace(session, in_flight=rest, taken=taken))
 
 
 def message_refused(
@@ -200,30 +205,28 @@ def _ask(
 def _before_handoff(
     rules: Rules, session: AgentSession, typed: tuple[HeldMessage, ...], lines: tuple[TranscriptLine, ...]
 ) -> tuple[TranscriptLine, ...]:
-    """The talk up to the hand-off, and what the user typed since to an agent system that did not take it.
+    """The talk up to the hand-off.
 
-    The platform's history may already have what BotKit told the user since, and what the user typed since. Where the hand-off
-    began is seen by the first thing BotKit said then. What is delivered live is not told twice.
+    The platform's history may already have what BotKit told the user since, and what the user typed since. The one concerns no
+    agent, and the other is delivered live, every word of it. Where the hand-off began is seen by the first thing BotKit said
+    then; one that was followed by the words of an end belongs to an earlier hand-off.
     """
     looking = rules.responses.text("lookingForAgentMessage", session.language)
     own = {
         looking,
         rules.responses.text("endChatFromUserInstruction", session.language, command=session.end_word or ""),
     }
-    told = [index for index, line in enumerate(lines) if _is(line, "bot", looking)]
-    begin = told[-1] if told else _end_without(lines, own, typed)
-    live = Counter(held.text.strip() for held in typed)
-    since = []
-    for line in reversed(lines[begin:]):
-        if line.speaker == "user" and live[line.text.strip()] > 0:
-            live[line.text.strip()] -= 1
-        elif line.speaker == "user":
-            since.append(line)
-    return (*lines[:begin], *reversed(since))
+    endings = {rules.responses.text(key, session.language) for key in _ENDINGS}
+    for index in reversed(range(len(lines))):
+        if _is(lines[index], "bot", endings):
+            break
+        if _is(lines[index], "bot", {looking}):
+            return lines[:index]
+    return lines[: _end_without(lines, own, typed)]
 
 
-def _is(line: TranscriptLine, speaker: str, text: str | None) -> bool:
-    return line.speaker == speaker and text is not None and line.text.strip() == text.strip()
+def _is(line: TranscriptLine, speaker: str, texts: set[str | None]) -> bool:
+    return line.speaker == speaker and any(text and line.text.strip() == text.strip() for text in texts)
 
 
 def _end_without(

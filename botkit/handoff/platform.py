@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from botkit.handoff import files as files_
-from botkit.handoff import idle
+from botkit.handoff import files, idle
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Phase
 from botkit.handoff.decision import Decision, hand_to_agent, keep, limits, message_id
 from botkit.handoff.effects import (
@@ -69,17 +68,18 @@ def user_message(rules: Rules, conversation: Conversation, event: UserMessage) -
         # A page reload is nothing to show to an agent (section 9.7).
         return Decision(conversation)
     session, back = idle.user_is_back(session)
-    session, files, others = files_.taken(rules, session, event)
-    text = _as_text(event.text, others)
+    taken = files.as_files(rules, session, event)
+    text = _as_text(event.text, event.attachments[len(taken) :])
     pieces = split(text, limits(rules, session).max_text)
     cause = event.key or f"{event.at}"
     messages = tuple(
         HeldMessage(message_id(session.id, "user", cause, index), piece) for index, piece in enumerate(pieces)
     )
     session, sends = hand_to_agent(rules, session, messages)
-    if session == conversation.session and not (back or files or sends):
+    session, uploads = files.send(rules, session, event, taken)
+    if session == conversation.session and not (back or uploads or sends):
         return Decision(conversation)
-    return keep(conversation, session, *back, *sends, *files)
+    return keep(conversation, session, *back, *sends, *uploads)
 
 
 def bot_message(conversation: Conversation) -> Decision:
@@ -153,6 +153,6 @@ def _is_end_word(session: AgentSession, event: UserMessage) -> bool:
 
 def _as_text(words: str | None, attachments: tuple[Attachment, ...]) -> str:
     """The user's words and, a line each, the files that came along."""
-    files = [f"{attachment.name}: {attachment.url}" for attachment in attachments]
+    lines = [files.named(attachment) for attachment in attachments]
     words = (words or "").strip()
-    return "\n".join([words, *files] if words else files)
+    return "\n".join([words, *lines] if words else lines)

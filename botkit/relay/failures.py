@@ -10,6 +10,7 @@ from botkit.errors import (
     CallError,
     CallRefused,
     ConversationClosed,
+    FileUnavailable,
     MessageWithheld,
     NewSessionRequired,
 )
@@ -44,10 +45,14 @@ class MessageIsRefused:
 
 @dataclass(frozen=True, slots=True)
 class FileIsRefused:
-    """The file did not reach the agents' side; the session goes on without it."""
+    """The file did not reach the agents' side; the session goes on without it.
+
+    `spent`: the agents' side has refused it, and with it perhaps used up the agent's request for one.
+    """
 
     session_id: str
-    name: str
+    message_id: str
+    spent: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,8 @@ def what_failure_means(effect: OutboundEffect, error: CallError | None) -> Meani
         return MessageIsRefused(effect.session_id, effect.message_id)
     if isinstance(effect, SendFile):
         # Whatever it was: if the session is over, its receiver finds out, and so does the next message.
-        return FileIsRefused(effect.session_id, effect.name)
+        spent = error is not None and not error.retryable and not isinstance(error, FileUnavailable)
+        return FileIsRefused(effect.session_id, effect.message_id, spent)
     if isinstance(effect, OpenAccess | StartSession | SendToAgent | AskRouting):
         return AgentsAreLost(effect.session_id, loss_of(error))
     if isinstance(effect, SendToUser) and not may_be_stale(effect, error):

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
-from botkit.agents import AgentSystem, Granted, TakesCustomEvents, TakesFiles, TakesIdleNotices
+from botkit.agents import AgentSystem, Granted, TakesCustomEvents, TakesIdleNotices
 from botkit.config.settings import BotSettings
 from botkit.errors import CallError, CallRefused, Unreachable
 from botkit.handoff.conversation import ConversationId
@@ -45,6 +45,7 @@ from botkit.handoff.events import (
 from botkit.ledger.interface import HookBody, Ledger, OutboxItem
 from botkit.relay.clock import Clock
 from botkit.relay.failures import AgentsAreLost, FileIsRefused, Meaning, MessageIsRefused, UserIsLost
+from botkit.relay.file_carrier import FileCarrier
 from botkit.relay.outside import Outside, Platform
 from botkit.relay.payloads import Payloads
 
@@ -52,8 +53,6 @@ _log = structlog.get_logger("botkit.relay")
 
 TRANSCRIPT_ATTEMPTS = 5
 TRANSCRIPT_RETRY_SECONDS = 0.5
-_FILES_AT_ONCE = 4
-"""Files under way, which are held in memory."""
 
 Reconcile = Callable[[ConversationId, str], Awaitable[None]]
 """Reads the list of an agent session once more, so that nothing said last is lost; does nothing if it cannot."""
@@ -82,7 +81,7 @@ class Performer:
         self._bots = bots
         self._clock = clock
         self._reconcile = reconcile
-        self._files = asyncio.Semaphore(_FILES_AT_ONCE)
+        self._files = FileCarrier()
 
     async def perform(self, item: OutboxItem, hook: HookBody | None) -> Event | None:
         """Carry out the item's effect once.
@@ -127,8 +126,13 @@ class Performer:
                 await self._system(item, system).typing(session_id, access, started=effect.started)
                 return None
             case SendFile(_, system):
-                await self._send_file(item, effect, self._system(item, system))
-                return None
+                await self._files.carry(effect, self._platform(item), self._system(item, system))
+                return AgentsTook(
+                    key=key_of(item),
+                    at=self._clock.now(),
+                    session_id=effect.session_id,
+                    message_id=effect.message_id,
+                )
             case SendCustomEvent(session_id, system, access):
                 agents = self._system(item, system)
                 if isinstance(agents, TakesCustomEvents):
@@ -163,8 +167,14 @@ class Performer:
                 return MessageRefused(
                     key=key_of(item), at=self._clock.now(), session_id=session_id, message_id=message_id
                 )
-            case FileIsRefused(session_id, name):
-                return FileRefused(key=key_of(item), at=self._clock.now(), session_id=session_id, name=name)
+            case FileIsRefused(session_id, message_id, spent):
+                return FileRefused(
+                    key=key_of(item),
+                    at=self._clock.now(),
+                    session_id=session_id,
+                    message_id=message_id,
+                    spent=spent,
+                )
             case UserIsLost():
                 conversation = self._ledger.conversation(item.conversation_id)
                 if conversation is None or conversation.session is None:
@@ -216,20 +226,6 @@ class Performer:
         except TimeoutError:
             detail = "no answer in the time that another system waits"
             raise Unreachable("open access", detail=detail) from None
-
-    async def _send_file(self, item: OutboxItem, effect: SendFile, system: AgentSystem) -> None:
-        if not isinstance(system, TakesFiles):
-            raise CallRefused("send a file", detail="the agent system takes none")
-        async with self._files:
-            limit = system.capabilities.max_file_bytes
-            file = await self._platform(item).file(effect.name, effect.url, most_bytes=limit)
-            await system.send_file(
-                effect.session_id,
-                effect.access,
-                message_id=effect.message_id,
-                file=file,
-                request=effect.request,
-            )
 
     async def _transcript(self, item: OutboxItem, effect: OpenAccess) -> tuple[TranscriptLine, ...]:
         """The talk so far, or nothing: an agent without a transcript is better than no agent."""

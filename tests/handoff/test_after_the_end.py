@@ -9,12 +9,15 @@ from botkit.handoff.events import (
     AgentSaid,
     AgentsLost,
     AgentsTook,
+    Attachment,
     Content,
     Event,
+    FileRefused,
     Loss,
     MessageRefused,
     MetaInfo,
 )
+from botkit.handoff.rules import SystemLimits
 from tests.handoff.story import SECOND_SESSION, SESSION, Story, rules
 
 
@@ -60,6 +63,16 @@ def test_what_the_agents_side_took_after_the_end_is_not_given_back():
     story = ended("one")
     (held,) = story.conversation.ended_pending
     after(story, AgentsTook, message_id=held.message_id)
+    assert after(story, AgentsLost, why=Loss.CLOSED).told == []
+
+
+def test_a_file_that_did_not_get_through_after_the_end_is_said_once():
+    story = Story(rules(systems={"salesforce": SystemLimits(files="always")}))
+    story.with_agent(meta=MetaInfo(end_word="bye")).user(
+        None, attachments=(Attachment("a.pdf", "https://f/1"),)
+    )
+    (held,) = story.user("bye").conversation.ended_pending
+    assert len(after(story, FileRefused, message_id=held.message_id).told) == 1
     assert after(story, AgentsLost, why=Loss.CLOSED).told == []
 
 

@@ -63,9 +63,32 @@ def test_what_one_system_was_told_is_told_to_the_next_and_nothing_twice():
         TranscriptLine(USER, "hello?"),
     )
     story.started().joined()
-    assert "my number is 4711" in story.sent[0]
+    assert "an agent please" in story.sent[0]
     assert "position" not in story.sent[0]
-    assert [text for text in story.sent if "hello?" in text] == ["hello?"]
+    assert story.sent[1:] == ["my number is 4711", "hello?"]
+
+
+def test_the_talk_since_an_earlier_hand_off_is_told_where_the_history_does_not_have_the_new_one_yet():
+    story = Story(
+        rules(responses={"en": {"lookingForAgentMessage": "Hold.", "noAgentAvailableMessage": "No."}})
+    )
+    story.transfer().granted(
+        TranscriptLine(BOT, "Hold."),
+        TranscriptLine(BOT, "No."),
+        TranscriptLine(USER, "where is my parcel?"),
+    )
+    assert "where is my parcel?" in story.sent[0]
+
+
+def test_what_was_typed_since_the_hand_off_is_told_once_even_if_the_platform_words_it_otherwise():
+    story = Story(rules(responses={"en": {"lookingForAgentMessage": "Hold."}})).transfer().user("card 4111")
+    story.granted(
+        TranscriptLine(USER, "an agent please"),
+        TranscriptLine(BOT, "Hold."),
+        TranscriptLine(USER, "card ****"),
+    )
+    assert "card" not in story.sent[0]
+    assert story.sent[1:] == ["card 4111"]
 
 
 def test_the_attributes_reach_the_start():

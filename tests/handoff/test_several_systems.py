@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from botkit.handoff.conversation import Phase
-from botkit.handoff.effects import ArmTimer, CancelTimer, EndSession, ExtendRequest, OpenAccess, StartSession
-from botkit.handoff.events import AgentsLost, Loss, MetaInfo, RoutingFailed, UserProfile
-from tests.handoff.story import SESSION, Story, rules
+from botkit.handoff.effects import (
+    ArmTimer,
+    CancelTimer,
+    EndSession,
+    ExtendRequest,
+    OpenAccess,
+    SendToAgent,
+    StartSession,
+)
+from botkit.handoff.events import AgentsLost, Attachment, Loss, MetaInfo, RoutingFailed, UserProfile
+from botkit.handoff.rules import SystemLimits
+from tests.handoff.story import LIVE_CHAT, SESSION, Story, rules
 
 
 def story_with_fallback() -> Story:
@@ -58,6 +71,72 @@ def test_what_was_typed_meanwhile_goes_along_in_order():
     story.from_agents(AgentsLost, why=Loss.UNREACHABLE).user("three")
     assert story.granted().sent == []
     assert story.started().joined().sent == ["one", "two", "three"]
+
+
+def test_what_the_first_system_had_taken_reaches_the_agent_who_takes_over():
+    story = story_with_fallback().transfer().granted().started().user("one").user("two")
+    story.took(story.session.in_flight[0].message_id)
+    story.from_agents(AgentsLost, why=Loss.UNREACHABLE).user("three")
+    assert story.granted().started().joined().sent == ["one", "two", "three"]
+
+
+def test_what_a_system_refused_and_was_given_back_does_not_go_along():
+    story = story_with_fallback().transfer().granted().started().user("one").user("two")
+    story.refused(story.session.in_flight[0].message_id).from_agents(AgentsLost, why=Loss.UNREACHABLE)
+    assert story.granted().started().joined().sent == ["two"]
+
+
+def test_words_are_split_as_the_next_system_takes_them():
+    systems = {"salesforce": SystemLimits(), "legacy": replace(LIVE_CHAT, max_text=10)}
+    story = (
+        Story(rules(fallback=("legacy",), systems=systems)).transfer().granted().user("one two three four")
+    )
+    story.from_agents(AgentsLost, why=Loss.UNREACHABLE).granted().started().joined()
+    assert story.sent == ["one two", "three four"]
+    assert len({effect.message_id for effect in story.of(SendToAgent)}) == 2
+
+
+def test_a_file_the_first_system_had_taken_is_named_to_the_next():
+    systems = {"salesforce": SystemLimits(files="always"), "legacy": LIVE_CHAT}
+    story = Story(rules(fallback=("legacy",), systems=systems)).transfer().granted().started()
+    story.user("see here", attachments=(Attachment("bill.pdf", "https://bots.example/f/1"),))
+    for held in story.session.in_flight:
+        story.took(held.message_id)
+    story.from_agents(AgentsLost, why=Loss.UNREACHABLE)
+    assert story.granted().started().joined().sent == ["see here", "bill.pdf: https://bots.example/f/1"]
+
+
+def test_nothing_is_kept_for_a_next_system_where_none_waits():
+    story = Story().transfer().granted().started().user("one")
+    assert story.took(story.session.in_flight[0].message_id).session.taken == ()
+
+
+def test_nothing_is_kept_for_a_next_system_once_an_agent_is_there():
+    story = story_with_fallback().transfer().granted().started().user("one").user("two")
+    story.took(story.session.in_flight[0].message_id).joined()
+    assert story.session.taken == ()
+    assert story.took(story.session.in_flight[0].message_id).session.taken == ()
+
+
+@given(st.lists(st.sampled_from(["type", "took", "granted", "started", "lost"]), max_size=30))
+def test_whoever_takes_it_in_the_end_is_told_everything_once_and_in_order(steps: list[str]):
+    story = Story(rules(fallback=("legacy", "salesforce"))).transfer()
+    typed: list[str] = []
+    for step in (*steps, "granted", "started"):
+        match step:
+            case "type":
+                typed.append(f"message {len(typed)}")
+                story.user(typed[-1])
+            case "took" if story.session.in_flight:
+                story.took(story.session.in_flight[0].message_id)
+            case "granted" if story.session.access is None:
+                story.granted()
+            case "started" if story.session.access is not None:
+                story.started()
+            case "lost" if story.session.alternatives:
+                story.from_agents(AgentsLost, why=Loss.UNREACHABLE)
+    last = story.joined().session.id
+    assert [one.text for one in story.log if isinstance(one, SendToAgent) and one.session_id == last] == typed
 
 
 def test_the_timers_of_the_first_session_do_not_outlive_it():

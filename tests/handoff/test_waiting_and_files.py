@@ -7,6 +7,7 @@ from dataclasses import replace
 from botkit.handoff.effects import IdleNotice, SendCustomEvent, SendFile
 from botkit.handoff.events import (
     AgentJoined,
+    AgentSessionEnded,
     Attachment,
     FileArrived,
     FileRefused,
@@ -141,9 +142,59 @@ def test_a_system_that_always_takes_files_gets_each_as_a_file():
 
 def test_a_file_that_did_not_arrive_is_said():
     story = on_request().with_agent()
-    assert len(story.from_agents(FileRefused, name="bill.pdf").told) == 1
+    assert len(story.from_agents(FileRefused, message_id="m-1").told) == 1
     assert len(story.from_agents(FileArrived, accepted=False).told) == 1
     assert story.from_agents(FileArrived, accepted=True).told == []
+
+
+def asked_for() -> Story:
+    """An agent's request, and the user's file on its way."""
+    return (
+        on_request()
+        .with_agent()
+        .from_agents(FileRequested, request="token-1")
+        .user(None, attachments=(FILE,))
+    )
+
+
+def test_a_file_that_got_lost_on_the_way_leaves_the_request_open_and_the_user_is_asked_again():
+    story = asked_for()
+    story.from_agents(FileRefused, message_id=story.of(SendFile)[0].message_id)
+    assert len(story.told) == 2
+    assert story.user(None, attachments=(FILE,)).of(SendFile)[0].request == "token-1"
+
+
+def test_a_file_the_agents_side_refused_uses_the_request_up():
+    story = asked_for()
+    story.from_agents(FileRefused, message_id=story.of(SendFile)[0].message_id, spent=True)
+    assert len(story.told) == 1
+    assert story.user(None, attachments=(FILE,)).of(SendFile) == []
+
+
+def test_a_file_that_arrived_uses_the_request_up():
+    story = asked_for()
+    story.took(story.of(SendFile)[0].message_id)
+    assert story.session.in_flight == ()
+    assert story.user(None, attachments=(FILE,)).of(SendFile) == []
+
+
+def test_a_request_taken_back_while_its_file_is_under_way_stays_taken_back():
+    story = asked_for()
+    sent = story.of(SendFile)[0].message_id
+    story.from_agents(FileRequested, request="").from_agents(FileRefused, message_id=sent)
+    assert len(story.told) == 1
+    assert story.user(None, attachments=(FILE,)).of(SendFile) == []
+
+
+def test_an_old_file_leaves_a_new_request_alone():
+    story = asked_for()
+    sent = story.of(SendFile)[0].message_id
+    story.from_agents(FileRequested, request="token-2").took(sent)
+    assert story.user(None, attachments=(FILE,)).of(SendFile)[0].request == "token-2"
+
+
+def test_a_file_that_is_under_way_when_everything_ends_is_given_back_by_name():
+    assert "bill.pdf" in "".join(asked_for().from_agents(AgentSessionEnded).told)
 
 
 # --- events of the client's own

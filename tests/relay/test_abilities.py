@@ -28,7 +28,18 @@ from botkit.handoff.effects import (
     StartSession,
 )
 from botkit.handoff.events import AgentsLost, AgentsTook, FileRefused
-from tests.relay.relay_doubles import ACCESS, OTHER, SESSION, SYSTEM, World, conversation, until
+from botkit.relay.file_carrier import FileCarrier
+from tests.relay.relay_doubles import (
+    ACCESS,
+    OTHER,
+    SESSION,
+    SYSTEM,
+    AbleSystem,
+    FakePlatform,
+    World,
+    conversation,
+    until,
+)
 
 FILE = SendFile(SESSION, SYSTEM, ACCESS, "m-1", "cat.png", "https://bots.kore.ai/file/1", "door 7")
 EVENT = SendCustomEvent(SESSION, SYSTEM, ACCESS, "cart", '{"items":3}')
@@ -49,7 +60,9 @@ async def test_a_file_is_fetched_from_the_platform_and_given_to_the_agent(able: 
     assert fetched.about == ("https://bots.kore.ai/file/1", able.system.capabilities.max_file_bytes)
     file = File("cat.png", "image/png", b"picture")
     assert able.system.said("send_file") == [("m-1", file, "door 7")]
-    assert able.ledger.events == []
+    (took,) = able.ledger.events
+    assert isinstance(took, AgentsTook)
+    assert took.message_id == "m-1"
 
 
 @pytest.mark.parametrize(
@@ -67,7 +80,8 @@ async def test_a_file_that_does_not_arrive_is_told_and_the_session_goes_on(
     await until(lambda: not able.ledger.rows)
     refused, took = able.ledger.events
     assert isinstance(refused, FileRefused)
-    assert (refused.session_id, refused.name) == (SESSION, "cat.png")
+    assert (refused.session_id, refused.message_id) == (SESSION, "m-1")
+    assert refused.spent is (side == "agents")
     assert isinstance(took, AgentsTook)
 
 
@@ -80,6 +94,20 @@ async def test_a_file_is_tried_again_for_a_minute_and_holds_up_nothing_for_longe
     await able.clock.advance(20)
     (refused,) = able.ledger.events
     assert isinstance(refused, FileRefused)
+    assert not refused.spent
+
+
+async def test_a_file_waits_for_others_only_so_long() -> None:
+    carrier, platform, system = FileCarrier(at_once=1, turn_seconds=0.01), FakePlatform(), AbleSystem()
+    system.gates["send_file"] = gate = asyncio.Event()
+    first = asyncio.create_task(carrier.carry(FILE, platform, system))
+    await until(lambda: bool(system.said("send_file")))
+    with pytest.raises(Unreachable):
+        await carrier.carry(FILE, platform, system)
+    gate.set()
+    await first
+    await carrier.carry(FILE, platform, system)
+    assert len(system.said("send_file")) == 2
 
 
 async def test_a_platform_that_keeps_a_file_back_says_nothing_of_the_agents(able: World) -> None:
