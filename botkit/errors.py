@@ -13,6 +13,7 @@
      ├─ LedgerError                   BK-3000
      │   ├─ LedgerBusy                BK-3001  another process holds the store
      │   └─ LedgerClosed              BK-3002  the service is stopping
+     ├─ TemplateInvalid               BK-5000  a message template that would not be shown as it was meant
      └─ CallError                     BK-4000  a call to Kore or to an agent system did not succeed
          ├─ Unreachable               BK-4001  retryable: refused, reset, timed out
          ├─ ServerTrouble             BK-4002  retryable: 5xx
@@ -154,6 +155,15 @@ class LedgerClosed(LedgerError):
     """The service is stopping and takes no more input."""
 
     code = "BK-3002"
+
+
+# --- templates -------------------------------------------------------------------------------------------------
+
+
+class TemplateInvalid(BotKitError, ValueError):
+    """A message template cannot be built like this; the message says which part to change."""
+
+    code = "BK-5000"
 
 
 # --- calls -----------------------------------------------------------------------------------------------------

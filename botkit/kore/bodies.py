@@ -14,6 +14,11 @@ Members = dict[str, msgspec.Raw]
 Changes = Mapping[str, object] | bytes
 """Top-level members for a payload, as values or as a JSON object already written."""
 
+_WITHOUT_OVERRIDE: Members = {
+    "overrideMessagePayload": msgspec.Raw(b"null"),
+    "isTemplate": msgspec.Raw(b"false"),
+}
+
 _decode = msgspec.json.Decoder(Members).decode
 
 
@@ -54,5 +59,15 @@ def members_to_change(changes: Changes) -> Members:
 
 
 def changed(body: bytes, changes: Members) -> bytes:
-    """The object with `changes` in it; members that are not named keep their place and their bytes."""
-    return msgspec.json.encode(members_of(body) | changes) if changes else body
+    """The object with `changes` in it; members that are not named keep their place and their bytes.
+
+    With another message, what described the one the payload came with goes: an override that stayed would be shown in
+    place of the new message (protocols/kore-xo-botkit.md 4.3).
+    """
+    if not changes:
+        return body
+    members = members_of(body)
+    if "message" in changes:
+        members.pop("formattedMessage", None)
+        members |= {name: value for name, value in _WITHOUT_OVERRIDE.items() if name in members}
+    return msgspec.json.encode(members | changes)

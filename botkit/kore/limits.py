@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from botkit.errors import MessageTooLong
+from botkit.handoff.text import length
 
 MESSAGE_LIMIT = 3_000
 WORD_LIMIT = 1_200
@@ -17,18 +18,13 @@ def check_message_for_bot(text: str, *, what: str = "send bot message") -> None:
     # No character counts as more than two, so nearly every message is seen to be short without a closer look.
     if len(text) * 2 <= WORD_LIMIT:
         return
-    if (length := _length(text)) > MESSAGE_LIMIT:
+    if (whole := length(text)) > MESSAGE_LIMIT:
         raise MessageTooLong(
             what,
-            detail=f"{length} characters, of which a bot takes at most {MESSAGE_LIMIT}: send it in parts",
+            detail=f"{whole} characters, of which a bot takes at most {MESSAGE_LIMIT}: send it in parts",
         )
-    if (longest := max(map(_length, text.split()), default=0)) > WORD_LIMIT:
+    if (longest := max(map(length, text.split()), default=0)) > WORD_LIMIT:
         raise MessageTooLong(
             what,
             detail=f"a word of {longest} characters, of which a bot takes at most {WORD_LIMIT}: break it up",
         )
-
-
-def _length(text: str) -> int:
-    """In UTF-16 code units: the platform is written in JavaScript."""
-    return len(text.encode("utf-16-le", errors="surrogatepass")) // 2

@@ -15,6 +15,7 @@ from botkit.errors import CallRefused, HostNotAllowed, MessageTooLong
 from botkit.handoff.events import Content
 from botkit.kore.bodies import splice
 from botkit.kore.calls import SDK_CALLS, KoreCalls
+from botkit.templates import button_template
 
 BASE = "https://bots.kore.ai/api/botsdk/stream/st-1"
 SECRET = "a secret of sixty-four characters, as long as HS256 and HS512 want it"
@@ -283,6 +284,32 @@ def test_changes_take_the_place_of_members_and_join_them(changes: dict[str, obje
         "componentId": "default",
         "ackMessage": True,
     }
+
+
+def test_another_message_leaves_nothing_behind_that_described_the_one_before() -> None:
+    body = hook(
+        overrideMessagePayload={"isTemplate": True, "body": "{}"}, isTemplate=True, formattedMessage="x"
+    )
+    request = calls().call("send_user_message", body, component_id="default", changes={"message": "new"})
+    assert request.body is not None
+    sent = json.loads(request.body)
+    assert (sent["message"], sent["overrideMessagePayload"], sent["isTemplate"]) == ("new", None, False)
+    assert "formattedMessage" not in sent
+
+
+def test_changes_that_do_not_touch_the_message_leave_its_override() -> None:
+    body = hook(overrideMessagePayload={"isTemplate": True, "body": "{}"})
+    request = calls().call("send_user_message", body, component_id="default", changes={"metaTags": {}})
+    assert request.body is not None
+    assert json.loads(request.body)["overrideMessagePayload"] == {"isTemplate": True, "body": "{}"}
+
+
+def test_a_template_among_the_changes_is_sent() -> None:
+    changes = button_template("Sure?", ["Yes"]).for_channel("rtm").as_changes()
+    request = calls().call("send_user_message", hook(), component_id="default", changes=changes)
+    assert request.body is not None
+    sent = json.loads(request.body)
+    assert json.loads(sent["overrideMessagePayload"]["body"])["payload"]["template_type"] == "button"
 
 
 @pytest.mark.parametrize("changes", [b"[]", b"{", {"message": object()}])
