@@ -12,7 +12,7 @@ from benchmarks import plots
 from benchmarks.machine import described
 from benchmarks.measure import LONG, MEASUREMENTS, NORMAL, QUICK
 from benchmarks.rows import median_of, rows
-from benchmarks.table import show
+from benchmarks.table import markdown, show
 
 
 @click.command()
@@ -41,6 +41,7 @@ from benchmarks.table import show
     type=click.Path(path_type=Path, exists=True),
     help="Measure nothing; show this file.",
 )
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print the table as Markdown.")
 def main(
     size: str | None,
     only: tuple[str, ...],
@@ -48,6 +49,7 @@ def main(
     to_json: Path | None,
     to_plots: Path | None,
     from_json: Path | None,
+    as_markdown: bool,
 ) -> None:
     """Measure the service on one core, and this machine's floor beside it."""
     measured = json.loads(from_json.read_text()) if from_json else _measure(size, only, repeat)
@@ -57,7 +59,11 @@ def main(
         plots.draw(measured["results"], to_plots)
     runs = measured["runs"]
     title = "BotKit on one core" + (f", medians of {runs} runs" if runs > 1 else "")
-    show(rows(measured["results"]), measured["machine"], title=title)
+    found = rows(measured["results"])
+    if as_markdown:
+        click.echo(markdown(found, measured["machine"], title=title))
+    else:
+        show(found, measured["machine"], title=title)
 
 
 def _measure(size: str | None, only: tuple[str, ...], repeat: int) -> dict[str, Any]:

@@ -7,10 +7,8 @@ Each says with a line what it has to say, and stays until it is ended.
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import time
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +17,6 @@ import aiohttp
 CONNECTIONS = 32
 THREADS = 64
 _BODY = b"x" * 3000
-_OPENING_AT_ONCE = 32
 
 
 def echo() -> None:
@@ -59,70 +56,6 @@ def posts(url: str, seconds: str) -> None:
     print(asyncio.run(main()), flush=True)
 
 
-def bridge(addresses: str) -> None:
-    """Event streams whose messages are posted on: what the latency, memory and idle time of any relay on aiohttp begin with.
-
-    Reads how many streams to open, a number a line; prints a line when they are open.
-    """
-    asyncio.run(_Bridge(**json.loads(addresses)).run())
-
-
-class _Bridge:
-    def __init__(
-        self, *, salesforce_url: str, platform_url: str, organization_id: str, developer_name: str
-    ) -> None:
-        self._api = f"{salesforce_url}/iamessage/api/v2"
-        self._events = f"{salesforce_url}/eventrouter/v1/sse"
-        self._sink = platform_url
-        self._deployment = {
-            "orgId": organization_id[:15],
-            "esDeveloperName": developer_name,
-            "capabilitiesVersion": "1",
-            "platform": "Web",
-        }
-        self._streams: set[asyncio.Task[None]] = set()
-        self._gate = asyncio.Semaphore(_OPENING_AT_ONCE)
-
-    async def run(self) -> None:
-        loop = asyncio.get_running_loop()
-        timeout = aiohttp.ClientTimeout(total=None)
-        async with (
-            aiohttp.ClientSession() as self._calls,
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout) as self._long,
-        ):
-            while line := await loop.run_in_executor(None, sys.stdin.readline):
-                await asyncio.gather(*(self._open() for _ in range(int(line))))
-                print("open", flush=True)
-
-    async def _open(self) -> None:
-        async with self._gate:
-            token_url = f"{self._api}/authorization/unauthenticated/access-token"
-            async with self._calls.post(token_url, json=self._deployment) as response:
-                granted = await response.json()
-            headers = {"Authorization": f"Bearer {granted['accessToken']}"}
-            body = {
-                "conversationId": str(uuid.uuid4()),
-                "esDeveloperName": self._deployment["esDeveloperName"],
-            }
-            async with self._calls.post(f"{self._api}/conversation", json=body, headers=headers) as response:
-                response.raise_for_status()
-            headers["X-Org-Id"] = self._deployment["orgId"]
-            stream = await self._long.get(self._events, headers=headers)
-            stream.raise_for_status()
-        task = asyncio.create_task(self._carry(stream))
-        self._streams.add(task)
-
-    async def _carry(self, stream: aiohttp.ClientResponse) -> None:
-        rest = b""
-        while chunk := await stream.content.readany():
-            *events, rest = (rest + chunk).split(b"\n\n")
-            for event in events:
-                if b"CONVERSATION_MESSAGE" in event and b"Agent" in event:
-                    async with self._calls.post(self._sink, data=event + _BODY) as response:
-                        await response.read()
-            del chunk
-
-
 if __name__ == "__main__":
-    WHAT: dict[str, Callable[..., None]] = {"echo": echo, "posts": posts, "bridge": bridge}
+    WHAT: dict[str, Callable[..., None]] = {"echo": echo, "posts": posts}
     WHAT[sys.argv[1]](*sys.argv[2:])

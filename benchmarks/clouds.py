@@ -1,8 +1,8 @@
 """The other core during a conversation benchmark: users, the XO platform and Salesforce, in one process on one loop.
 
-Salesforce is the sandbox's emulation with its recording switched off; the platform is a sink. ``python -m benchmarks.clouds``
-prints a line of JSON with addresses and then answers questions, one line each (see `Clouds`). What leaves Salesforce and what
-arrives at the platform is stamped with the same clock.
+Salesforce is a desk (see `desks`); the platform is a sink. ``python -m benchmarks.clouds DESK`` prints a line of JSON with
+addresses and then answers questions, one line each (see `Clouds`). What leaves Salesforce and what arrives at the platform is
+stamped with the same clock.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ import aiohttp
 import jwt
 from aiohttp import web
 
+from benchmarks.desks import DESKS, Desk
 from benchmarks.platform import OK, answer, sink
 from benchmarks.processes import AGENT_JOINED, BOT_ID, CLIENT_ID, SECRET
 from benchmarks.transfers import transfer_hook
-from botkit.sandbox.salesforce import SalesforceCloud, SalesforceSandboxSettings, routes
 
 HOOKS_AT_ONCE = 32
 DEADLINE_SECONDS = 90.0
@@ -43,10 +43,8 @@ _TALK = [
 class Clouds:
     """Everything the service talks to."""
 
-    def __init__(self) -> None:
-        self.salesforce = SalesforceCloud(
-            wire=None, bus=None, settings=SalesforceSandboxSettings(auto_accept=True)
-        )
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
         self._joined = 0
         self._sent: dict[int, float] = {}
         self._seconds: list[float] = []
@@ -58,24 +56,21 @@ class Clouds:
     async def start(self) -> dict[str, Any]:
         """Listen; where everything is."""
         self._platform = f"http://127.0.0.1:{await sink(self._on_call)}"
-        runner = web.AppRunner(routes(self.salesforce), access_log=None)
+        runner = web.AppRunner(self._desk.routes(), access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0, backlog=2048)
         await site.start()
-        settings = self.salesforce.settings
         return {
             "platform_url": self._platform,
-            "salesforce_url": f"http://127.0.0.1:{runner.addresses[0][1]}",
-            "organization_id": settings.organization_id,
-            "developer_name": settings.developer_name,
+            "system": self._desk.system(f"http://127.0.0.1:{runner.addresses[0][1]}"),
         }
 
-    async def open(self, *, port: int, count: int, poll: bool) -> dict[str, float]:
-        """Hand `count` users over; done when each has been told that an agent joined, and each stream is open."""
+    async def open(self, *, port: int, count: int, listening: bool) -> dict[str, float]:
+        """Hand `count` users over; done when each has been told that an agent joined, and each is listened to."""
         numbers = iter(range(self._users, self._users + count))
         self._users += count
         wanted = self._joined + count
-        streams = 0 if poll else self.salesforce.open_streams() + count
+        listeners = self._desk.listeners() + count if listening else 0
         token = jwt.encode({"appId": CLIENT_ID, "exp": int(time.time()) + 3600}, SECRET, algorithm="HS256")
         headers = {"token": token, "Content-Type": "application/json"}
         url = f"http://127.0.0.1:{port}/sdk/bots/{BOT_ID}/on_agent_transfer"
@@ -91,12 +86,12 @@ class Clouds:
             await asyncio.gather(*(post() for _ in range(HOOKS_AT_ONCE)))
             acknowledged = time.perf_counter() - began
             await self._until(lambda: self._joined >= wanted)
-            await self._until(lambda: self.salesforce.open_streams() >= streams)
+            await self._until(lambda: self._desk.listeners() >= listeners)
         return {"seconds": time.perf_counter() - began, "hooks_acknowledged_seconds": acknowledged}
 
     async def talk(self, *, messages: int, per_second: float) -> dict[str, Any]:
         """Agents say something at random times, each in a random conversation; milliseconds until it is with the platform."""
-        open_ones = [one for one in self.salesforce.conversations.values() if one.live]
+        open_ones = self._desk.live()
         # A pause of this process's collector would count as the service's delay.
         gc.collect()
         gc.freeze()
@@ -106,26 +101,25 @@ class Clouds:
         for _ in range(messages):
             due += self._chance.expovariate(per_second)
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            conversation = self._chance.choice(open_ones)
             self._number += 1
             text = f"{_MARK.decode()}{self._number}. It will be with you on Thursday."
             self._sent[self._number] = time.perf_counter()
-            self.salesforce.agent_says(conversation.id, next(iter(conversation.present)), text)
+            self._desk.say(self._chance.choice(open_ones), text)
         await self._until(lambda: not self._sent)
         return {"ms": [seconds * 1000 for seconds in self._seconds]}
 
     async def end(self) -> dict[str, Any]:
         """Agents end every conversation."""
-        open_ones = [one for one in self.salesforce.conversations.values() if one.live]
+        open_ones = self._desk.live()
         for one in open_ones:
-            self.salesforce.agent_ends(one.id, next(iter(one.present)))
-        await self._until(lambda: self.salesforce.open_streams() == 0)
+            self._desk.end(one)
+        await self._until(lambda: self._desk.listeners() == 0)
         return {"ended": len(open_ones)}
 
-    async def await_streams(self, *, count: int) -> dict[str, Any]:
-        """Wait until so many streams are open."""
-        await self._until(lambda: self.salesforce.open_streams() >= count)
-        return {"streams": self.salesforce.open_streams()}
+    async def await_listeners(self, *, count: int) -> dict[str, Any]:
+        """Wait until so many conversations are listened to."""
+        await self._until(lambda: self._desk.listeners() >= count)
+        return {"listeners": self._desk.listeners()}
 
     def _on_call(self, head: bytes, body: bytes) -> bytes:
         if head.startswith(b"GET"):
@@ -166,14 +160,14 @@ def _transcript() -> bytes:
     return json.dumps({"total": len(messages), "moreAvailable": False, "messages": messages[::-1]}).encode()
 
 
-async def _main() -> None:
-    clouds = Clouds()
+async def _main(desk: str) -> None:
+    clouds = Clouds(DESKS[desk]())
     print(json.dumps(await clouds.start()), flush=True)
     actions: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {
         "open": clouds.open,
         "talk": clouds.talk,
         "end": clouds.end,
-        "await_streams": clouds.await_streams,
+        "await_listeners": clouds.await_listeners,
     }
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
@@ -183,4 +177,4 @@ async def _main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_main())
+    asyncio.run(_main(sys.argv[1]))

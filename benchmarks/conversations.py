@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +27,34 @@ class Plan:
     settle_seconds: float = 6.0
 
 
-def run_service(receive: str, plan: Plan) -> dict[str, Any]:
-    """The service with `receive: stream` or ``poll``. See `_measure` for what comes back."""
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How conversations are received: of which desk, by which settings of the agent system.
+
+    `listening` says whether a request waits at the desk for each conversation.
+    """
+
+    desk: str
+    settings: Mapping[str, object] = field(default_factory=dict)
+    listening: bool = True
+
+
+STREAM = Way("miaw", {"receive": "stream"})
+POLL = Way("miaw", {"receive": "poll", "poll_interval": "2s"}, listening=False)
+LIVE_CHAT = Way("live-chat")
+
+
+def run_service(way: Way, plan: Plan) -> dict[str, Any]:
+    """The service. See `_measure` for what comes back."""
     with (
         tempfile.TemporaryDirectory(prefix="botkit-bench-") as folder,
-        pinned(LOAD_CORE, "benchmarks.clouds") as clouds,
+        pinned(LOAD_CORE, "benchmarks.clouds", way.desk) as clouds,
     ):
-        addresses = json.loads(clouds.line())
-        del addresses["platform_url"]
-        configuration = configure(Path(folder), receive=receive, **addresses)
-        with service(configuration) as (process, port):
+        system = json.loads(clouds.line())["system"]
+        with service(configure(Path(folder), {**system, **way.settings})) as (process, port):
 
             def open_conversations(count: int) -> float:
-                opened = clouds.ask(do="open", port=port, count=count, poll=receive == "poll")
+                opened = clouds.ask(do="open", port=port, count=count, listening=way.listening)
                 return float(opened["seconds"])
 
             def warm_up() -> None:
@@ -51,20 +66,22 @@ def run_service(receive: str, plan: Plan) -> dict[str, Any]:
             return _measure(process, clouds, plan, open_conversations=open_conversations, warm_up=warm_up)
 
 
-def run_bridge(plan: Plan) -> dict[str, Any]:
-    """The floor: bare aiohttp that listens to as many streams and posts on what comes. It keeps nothing."""
-    with pinned(LOAD_CORE, "benchmarks.clouds") as clouds:
+def run_bridge(desk: str, plan: Plan) -> dict[str, Any]:
+    """The floor: bare aiohttp that listens to as many conversations and posts on what comes. It keeps nothing."""
+    with pinned(LOAD_CORE, "benchmarks.clouds", desk) as clouds:
         addresses = clouds.line()
-        with pinned(SERVICE_CORE, "benchmarks.bare", "bridge", addresses) as process:
+        with pinned(SERVICE_CORE, "benchmarks.bridges", desk, addresses) as process:
 
-            def open_streams(count: int) -> float:
+            def open_conversations(count: int) -> float:
                 began = time.monotonic()
                 process.write(str(count))
                 process.line()
-                clouds.ask(do="await_streams", count=count)
+                clouds.ask(do="await_listeners", count=count)
                 return time.monotonic() - began
 
-            return _measure(process, clouds, plan, open_conversations=open_streams, warm_up=lambda: None)
+            return _measure(
+                process, clouds, plan, open_conversations=open_conversations, warm_up=lambda: None
+            )
 
 
 def _measure(

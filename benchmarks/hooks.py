@@ -16,6 +16,7 @@ from benchmarks.machine import LOAD_CORE, SERVICE_CORE, cpu_seconds
 from benchmarks.processes import BOT_ID, CLIENT_ID, SECRET, Process, await_answer, configure, pinned, service
 
 _HOOK = f"/sdk/bots/{BOT_ID}/on_user_message"
+_WARM_UP_SECONDS = 1.0
 
 
 def run_service(seconds: float) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def run_service(seconds: float) -> dict[str, Any]:
     ):
         loader.line()
         used = cpu_seconds(process.pid)
-        result = _load(loader, port=port, path=_HOOK, seconds=seconds, relayed=True)
+        result = post_hooks(loader, port=port, seconds=seconds)
         # Warm-up and draining included, as they are in the count.
         result["cpu_us_per_hook"] = (cpu_seconds(process.pid) - used) / result["relayed"] * 1e6
         return result
@@ -53,7 +54,24 @@ def run_posts(seconds: float) -> float:
             return float(poster.line())
 
 
-def _load(loader: Process, *, port: int, path: str, seconds: float, relayed: bool) -> dict[str, Any]:
+def post_hooks(
+    loader: Process, *, port: int, seconds: float, warm_up_seconds: float = _WARM_UP_SECONDS
+) -> dict[str, Any]:
+    """Have hooks posted to a service on this port. See `load.load` for what comes back."""
+    return _load(
+        loader, port=port, path=_HOOK, seconds=seconds, relayed=True, warm_up_seconds=warm_up_seconds
+    )
+
+
+def _load(
+    loader: Process,
+    *,
+    port: int,
+    path: str,
+    seconds: float,
+    relayed: bool,
+    warm_up_seconds: float = _WARM_UP_SECONDS,
+) -> dict[str, Any]:
     return loader.ask(
         port=port,
         path=path,
@@ -62,4 +80,5 @@ def _load(loader: Process, *, port: int, path: str, seconds: float, relayed: boo
         secret=SECRET,
         seconds=seconds,
         relayed=relayed,
+        warm_up_seconds=warm_up_seconds,
     )

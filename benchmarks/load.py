@@ -1,16 +1,18 @@
 """The other core: posts hooks over kept-alive connections, and plays the XO platform that they are answered to.
 
 A process of its own (``python -m benchmarks.load``), with protocols instead of an HTTP library, so that it costs little
-beside what it measures. Prints one JSON line.
+beside what it measures. Jobs and results are lines of JSON.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sys
 import time
 from array import array
+from collections.abc import Iterator
 from typing import Any
 
 import jwt
@@ -19,17 +21,28 @@ from benchmarks.platform import OK, sink
 
 CONNECTIONS = 32
 BODY_BYTES = 3_000
-WARM_UP_SECONDS = 1.0
 DRAIN_SECONDS = 20.0
 SAMPLE_SECONDS = 0.25
 _USERS = 5_000
 
 
 class Messages:
-    """The bytes of requests, one after the other, no two alike."""
+    """The bytes of requests, one after the other, no two alike.
+
+    Args:
+        numbers: of the requests; a service that has seen one does not relay it again.
+    """
 
     def __init__(
-        self, *, port: int, sink_port: int, path: str, bot_id: str, client_id: str, secret: str
+        self,
+        numbers: Iterator[int],
+        *,
+        port: int,
+        sink_port: int,
+        path: str,
+        bot_id: str,
+        client_id: str,
+        secret: str,
     ) -> None:
         base = f"http://127.0.0.1:{sink_port}/api/botsdk/stream/{bot_id}"
         request = "1501244150000"
@@ -90,14 +103,14 @@ class Messages:
         ).encode()
         self.body_bytes = len(body)
         self._parts = [part.split(request.encode()) for part in (head + body).split(user.encode())]
-        self._number = int(time.time() * 1000)
+        self._numbers = numbers
 
     def next(self) -> bytes:
         """One more request, of one of many users, in turn."""
-        self._number += 1
-        number = b"%013d" % self._number
-        user = b"u-00000000-0000-5000-8000-%012d" % (self._number % _USERS)
-        return user.join([number.join(part) for part in self._parts])
+        number = next(self._numbers)
+        digits = b"%013d" % number
+        user = b"u-00000000-0000-5000-8000-%012d" % (number % _USERS)
+        return user.join([digits.join(part) for part in self._parts])
 
 
 class Poster(asyncio.Protocol):
@@ -122,11 +135,14 @@ class Poster(asyncio.Protocol):
             return
         self._buffer = b""
         self._tally.answered(head[9:12] == b"200", time.perf_counter() - self._sent)
-        if not self._tally.over:
+        if self._tally.over:
+            self._transport.close()
+        else:
             self._post()
 
     def _post(self) -> None:
         message = self._messages.next()
+        self._tally.sent += 1
         self._sent = time.perf_counter()
         self._transport.write(message)  # type: ignore[attr-defined]
 
@@ -135,6 +151,7 @@ class Tally:
     """What came of it, counted between `begin` and `end`."""
 
     def __init__(self) -> None:
+        self.sent = 0
         self.all = 0
         self.refused = 0
         self.over = False
@@ -153,6 +170,10 @@ class Tally:
         self.refused += not good
         if self._counting:
             self._seconds.append(seconds)
+
+    def settled(self) -> bool:
+        """Whether everything that was sent has been answered."""
+        return self.all + self.refused == self.sent
 
     def percentile_ms(self, share: float) -> float:
         ordered = sorted(self._seconds)
@@ -175,9 +196,9 @@ class Relayed:
 
 
 async def load(
-    messages: Messages, back: Relayed, *, port: int, seconds: float, relayed: bool
+    messages: Messages, back: Relayed, *, port: int, seconds: float, warm_up_seconds: float, relayed: bool
 ) -> dict[str, object]:
-    """Post for `seconds`; then, if calls are expected back, wait until all have come.
+    """Post for `seconds`, after a warm-up; then, if calls are expected back, wait until all have come.
 
     Returns:
         ``through_per_second`` counts to the moment the last call was back: hooks may be acknowledged faster than they are
@@ -185,9 +206,10 @@ async def load(
     """
     loop = asyncio.get_running_loop()
     tally = Tally()
+    back.count = 0
     for _ in range(CONNECTIONS):
         await loop.create_connection(lambda: Poster(messages, tally), "127.0.0.1", port)
-    await asyncio.sleep(WARM_UP_SECONDS)
+    await asyncio.sleep(warm_up_seconds)
     tally.begin()
     began, back_before = time.perf_counter(), back.count
     series: list[tuple[float, int, int]] = []
@@ -198,7 +220,9 @@ async def load(
     tally.end()
     series.append((took, tally.counted, back_after - back_before))
     deadline = time.perf_counter() + DRAIN_SECONDS
-    while relayed and back.count < tally.all and time.perf_counter() < deadline:  # noqa: ASYNC110 - counted
+    while time.perf_counter() < deadline:
+        if tally.settled() and not (relayed and back.count < tally.all):
+            break
         await asyncio.sleep(0.01)
     all_through = time.perf_counter() - began
     return {
@@ -221,10 +245,12 @@ async def _main() -> None:
     sink_port = await sink(back)
     print(json.dumps({"sink_port": sink_port}), flush=True)
     loop = asyncio.get_running_loop()
+    numbers = itertools.count(int(time.time() * 1000))
     # Several jobs may come; the sink stays until the service is gone, which would otherwise complain about it.
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         job = json.loads(line)
         messages = Messages(
+            numbers,
             port=job["port"],
             sink_port=sink_port,
             path=job["path"],
@@ -232,7 +258,14 @@ async def _main() -> None:
             client_id=job["client_id"],
             secret=job["secret"],
         )
-        result = await load(messages, back, port=job["port"], seconds=job["seconds"], relayed=job["relayed"])
+        result = await load(
+            messages,
+            back,
+            port=job["port"],
+            seconds=job["seconds"],
+            warm_up_seconds=job["warm_up_seconds"],
+            relayed=job["relayed"],
+        )
         print(json.dumps(result), flush=True)
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks import hooks
-from benchmarks.conversations import Plan, run_bridge, run_service
+from benchmarks.conversations import LIVE_CHAT, POLL, STREAM, Plan, run_bridge, run_service
+from benchmarks.handlers import Turns, compare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,25 +17,35 @@ class Size:
 
     hook_seconds: float
     floor_seconds: float
+    handler: Turns
     stream: Plan
     poll: Plan
     bridge: Plan
+    live_chat: Plan
+    live_chat_bridge: Plan
 
 
 NORMAL = Size(
     hook_seconds=10.0,
     floor_seconds=3.0,
+    handler=Turns(pairs=8, seconds=2.0),
     stream=Plan(conversations=1000, messages=1000, per_second=50, idle_seconds=45),
     poll=Plan(conversations=1000, messages=500, per_second=50, idle_seconds=15),
     bridge=Plan(conversations=1000, messages=500, per_second=50, idle_seconds=15),
+    # A poll is held for 29 s: each conversation polls twice, or once.
+    live_chat=Plan(conversations=1000, messages=1000, per_second=50, idle_seconds=58),
+    live_chat_bridge=Plan(conversations=1000, messages=500, per_second=50, idle_seconds=29),
 )
-"""About three minutes."""
+"""About seven minutes."""
 QUICK = Size(
     hook_seconds=3.0,
     floor_seconds=1.0,
+    handler=Turns(pairs=2, seconds=1.0),
     stream=Plan(conversations=200, messages=200, per_second=50, idle_seconds=3, settle_seconds=1),
     poll=Plan(conversations=200, messages=100, per_second=50, idle_seconds=3, settle_seconds=1),
     bridge=Plan(conversations=200, messages=100, per_second=50, idle_seconds=3, settle_seconds=1),
+    live_chat=Plan(conversations=200, messages=200, per_second=50, idle_seconds=3, settle_seconds=1),
+    live_chat_bridge=Plan(conversations=200, messages=100, per_second=50, idle_seconds=3, settle_seconds=1),
 )
 LONG = replace(NORMAL, stream=replace(NORMAL.stream, idle_seconds=240))
 """Four minutes of idling: every conversation's list is read four times, and its request id extended once."""
@@ -43,7 +54,10 @@ MEASUREMENTS: dict[str, Callable[[Size], dict[str, Any]]] = {
     "hooks": lambda size: hooks.run_service(size.hook_seconds),
     "echo": lambda size: hooks.run_echo(size.floor_seconds),
     "posts": lambda size: {"per_second": hooks.run_posts(size.floor_seconds)},
-    "stream": lambda size: run_service("stream", size.stream),
-    "poll": lambda size: run_service("poll", size.poll),
-    "bridge": lambda size: run_bridge(size.bridge),
+    "handler": lambda size: compare(size.handler, base="plain", other="plain"),
+    "stream": lambda size: run_service(STREAM, size.stream),
+    "poll": lambda size: run_service(POLL, size.poll),
+    "bridge": lambda size: run_bridge("miaw", size.bridge),
+    "live-chat": lambda size: run_service(LIVE_CHAT, size.live_chat),
+    "live-chat-bridge": lambda size: run_bridge("live-chat", size.live_chat_bridge),
 }

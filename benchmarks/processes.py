@@ -6,13 +6,16 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from benchmarks.machine import SERVICE_CORE
 
@@ -22,29 +25,59 @@ SECRET = "a secret of the benchmark, at least thirty-two bytes long"
 AGENT_JOINED = "benchmark: joined"
 """What the user is told when an agent has joined, so that the platform's side knows it when it comes."""
 
+ANSWER_SECONDS = 200.0
+"""The longest that anything takes here: opening conversations, which may take as long as `clouds` waits twice."""
+
+_NOBODY = {
+    "type": "salesforce-miaw",
+    "organization_id": "00D000000000001",
+    "organization_base_url": "http://127.0.0.1:9",
+    "developer_name": "Bench",
+}
+"""An agent system that nobody is handed over to."""
+
 _ROOT = Path(__file__).resolve().parent.parent
 _START_SECONDS = 30.0
 _STOP_SECONDS = 20.0
+_LAST_LINES = 20
 
 
 class Process:
-    """A Python process pinned to one core; a line in, a line out."""
+    """A Python process pinned to one core; a line in, a line out.
 
-    def __init__(self, popen: subprocess.Popen[str]) -> None:
+    Args:
+        popen: the process.
+        complaints: where its standard error goes.
+    """
+
+    def __init__(self, popen: subprocess.Popen[str], complaints: IO[str]) -> None:
         self._popen = popen
+        self._complaints = complaints
         self.pid = popen.pid
 
     def line(self) -> str:
         """The next line it prints.
 
         Raises:
-            RuntimeError: it ended instead.
+            RuntimeError: it ended instead, or took longer than `ANSWER_SECONDS`.
         """
         assert self._popen.stdout is not None
-        line = self._popen.stdout.readline().strip()
+        # Nobody waits for ever: what does not answer is ended, and then there is no line.
+        watch = threading.Timer(ANSWER_SECONDS, self._popen.kill)
+        watch.start()
+        try:
+            line = self._popen.stdout.readline().strip()
+        finally:
+            watch.cancel()
         if not line:
-            raise RuntimeError(f"a process of the benchmark ended with {self._popen.wait(10)}")
+            raise RuntimeError(
+                f"a process of the benchmark ended with {self._popen.wait(_STOP_SECONDS)}\n{self._last_words()}"
+            )
         return line
+
+    def _last_words(self) -> str:
+        self._complaints.seek(0)
+        return "".join(deque(self._complaints, maxlen=_LAST_LINES))
 
     def write(self, line: str) -> None:
         """A line for its standard input."""
@@ -66,32 +99,45 @@ def pinned(core: int, module: str, *arguments: str) -> Iterator[Process]:
         f"import os, runpy, sys; os.sched_setaffinity(0, {{{core}}}); "
         f"sys.argv[0] = {module!r}; runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
     )
-    popen = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=_ROOT,
-        env={**os.environ, "PYTHONPATH": str(_ROOT)},
-    )
-    try:
-        yield Process(popen)
-    finally:
-        popen.terminate()
+    with (
+        tempfile.TemporaryFile("w+", prefix="botkit-bench-") as complaints,
+        subprocess.Popen(
+            [sys.executable, "-c", code, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            text=True,
+            cwd=_ROOT,
+            env={**os.environ, "PYTHONPATH": str(_ROOT)},
+        ) as popen,
+    ):
         try:
-            popen.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            popen.kill()
-            popen.wait()
-        for stream in (popen.stdin, popen.stdout):
-            if stream is not None:
-                stream.close()
+            yield Process(popen, complaints)
+        finally:
+            popen.terminate()
+            try:
+                popen.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                popen.kill()
 
 
 @contextmanager
 def service(configuration: Path) -> Iterator[tuple[Process, int]]:
     """The real ``botkit serve`` on its core; yields it and its port when it is ready."""
-    with pinned(SERVICE_CORE, "botkit", "serve", "--config", str(configuration), "--port", "0") as process:
+    with _serving("botkit", "serve", "--config", str(configuration), "--port", "0") as found:
+        yield found
+
+
+@contextmanager
+def application(name: str, configuration: Path) -> Iterator[tuple[Process, int]]:
+    """One of `applications`, served as ``botkit serve`` does it; yields it and its port when it is ready."""
+    with _serving("benchmarks.applications", name, str(configuration)) as found:
+        yield found
+
+
+@contextmanager
+def _serving(module: str, *arguments: str) -> Iterator[tuple[Process, int]]:
+    with pinned(SERVICE_CORE, module, *arguments) as process:
         address = process.line().rpartition(" ")[2]
         await_answer(f"{address}/readyz")
         yield process, int(address.rpartition(":")[2])
@@ -113,29 +159,13 @@ def await_answer(url: str) -> None:
     raise RuntimeError(f"{url} does not answer")
 
 
-def configure(
-    folder: Path,
-    *,
-    salesforce_url: str = "http://127.0.0.1:9",
-    organization_id: str = "00D000000000001",
-    developer_name: str = "Bench",
-    receive: str = "stream",
-    poll_interval: str = "2s",
-) -> Path:
-    """Write a configuration with one bot; the store is in `folder`. Returns the server's file."""
-    system = {
-        "type": "salesforce-miaw",
-        "organization_id": organization_id,
-        "organization_base_url": salesforce_url,
-        "developer_name": developer_name,
-        "receive": receive,
-        "poll_interval": poll_interval,
-    }
+def configure(folder: Path, system: Mapping[str, object] = _NOBODY) -> Path:
+    """Write a configuration with one bot and one agent system; the store is in `folder`. Returns the server's file."""
     bot = {
         "version": 1,
         "bot": {"id": BOT_ID, "name": "Bench"},
         "kore": {"client_id": CLIENT_ID, "client_secret": SECRET, "callback_hosts": ["127.0.0.1"]},
-        "agents": {"default": "salesforce", "systems": {"salesforce": system}},
+        "agents": {"default": "salesforce", "systems": {"salesforce": dict(system)}},
         "handoff": {"responses": {"en": {"agentJoinedMessage": AGENT_JOINED}}},
     }
     server = {

@@ -13,7 +13,10 @@ Results = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. `aim` is met by a value at most (or, where more is better, at least) as large."""
+    """One line of the table. `aim` is met by a value at most (or, where more is better, at least) as large.
+
+    `spread` has the first and the third quartile of what `value` is the median of.
+    """
 
     what: str
     value: float
@@ -22,6 +25,7 @@ class Row:
     more_is_better: bool = False
     floor: str = ""
     peer: str = ""
+    spread: tuple[float, float] | None = None
 
     @property
     def met(self) -> bool | None:
@@ -29,6 +33,14 @@ class Row:
         if self.aim is None:
             return None
         return self.value >= self.aim if self.more_is_better else self.value <= self.aim
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """What is aimed at, and what the best peer reached."""
+
+    aim: float | None = None
+    peer: str = ""
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -39,7 +51,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 def rows(results: Results) -> list[Row]:
     """Every line there are results for."""
-    return [*_hooks(results), *_latency(results), *_cost(results)]
+    return [*_hooks(results), *_handler(results), *_latency(results), *_cost(results)]
 
 
 def median_of(runs: Sequence[Any]) -> Any:
@@ -94,63 +106,109 @@ def _hooks(results: Results) -> list[Row]:
     ]
 
 
+def _handler(results: Results) -> list[Row]:
+    handler = results.get("handler")
+    if not handler:
+        return []
+    # Without a handler on either side, what is left is the noise of the comparison.
+    what = "no handler, twice" if handler["other"] == handler["base"] else "one handler"
+    cost, cpu_cost = handler["cost_percent"], handler["cpu_cost_percent"]
+    return [
+        Row(
+            f"hooks with {what}, durable",
+            handler["with_per_second"],
+            "/s",
+            floor=f"without {handler['without_per_second']:,.0f}",
+        ),
+        Row(
+            f"  cost in hooks per second, {handler['pairs']:.0f} pairs",
+            cost["median"],
+            "%",
+            aim=15,
+            spread=(cost["first"], cost["third"]),
+        ),
+        Row(
+            f"  processor time per hook, {what}",
+            handler["with_cpu_us"],
+            "µs",
+            floor=f"without {handler['without_cpu_us']:,.0f}",
+        ),
+        Row(
+            "  cost in processor time",
+            cpu_cost["median"],
+            "%",
+            spread=(cpu_cost["first"], cpu_cost["third"]),
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """A way to receive conversations: what it is called, what its floor is measured as, and what others reached."""
+
+    name: str
+    called: str
+    floor: str = ""
+    p50: _Mark = _Mark()
+    p99: _Mark = _Mark()
+    kilobytes: _Mark = _Mark()
+    idle: _Mark = _Mark()
+    opening: _Mark = _Mark()
+
+
+_WAYS = (
+    _Way(
+        name="stream",
+        called="stream",
+        floor="bridge",
+        p50=_Mark(2, "1.6"),
+        p99=_Mark(6, "6"),
+        kilobytes=_Mark(35, "105"),
+        idle=_Mark(2, "5"),
+        opening=_Mark(None, "4"),
+    ),
+    _Way(name="poll", called="poll every 2 s", kilobytes=_Mark(35, "105"), idle=_Mark(None, "5")),
+    _Way(name="live-chat", called="Live Chat", floor="live-chat-bridge"),
+)
+
+
 def _latency(results: Results) -> list[Row]:
-    found = []
-    bridge = results.get("bridge")
-    for name, aims, peers in (("stream", (2.0, 6.0), ("1.6", "6")), ("poll", (None, None), ("", ""))):
-        measured = results.get(name)
-        if not measured:
-            continue
-        for share, aim, peer in zip((0.5, 0.99), aims, peers, strict=True):
-            found.append(
-                Row(
-                    f"agent to user, {_how(name)}, p{share * 100:.0f}",
-                    percentile(measured["ms"], share),
-                    "ms",
-                    aim=aim,
-                    floor=f"{percentile(bridge['ms'], share):.2f}" if bridge and name == "stream" else "",
-                    peer=peer,
-                )
-            )
-    return found
+    return [
+        Row(
+            f"agent to user, {way.called}, p{share * 100:.0f}",
+            percentile(results[way.name]["ms"], share),
+            "ms",
+            aim=mark.aim,
+            floor=f"{percentile(results[way.floor]['ms'], share):.2f}" if way.floor in results else "",
+            peer=mark.peer,
+        )
+        for way in _WAYS
+        if way.name in results
+        for share, mark in ((0.5, way.p50), (0.99, way.p99))
+    ]
 
 
 def _cost(results: Results) -> list[Row]:
     found = []
-    bridge = results.get("bridge")
-    for name in ("stream", "poll"):
-        measured = results.get(name)
+    for way in _WAYS:
+        measured = results.get(way.name)
         if not measured:
             continue
-        floor = bridge if name == "stream" else None
+        floor = results.get(way.floor)
         many = f"{measured['conversations']:,}"
-        found += [
-            Row(
-                f"memory a conversation, {_how(name)}",
-                measured["kilobytes"],
-                "KB",
-                aim=35,
-                floor=f"{floor['kilobytes']:.1f}" if floor else "",
-                peer="105",
-            ),
-            Row(
-                f"idle processor time, {many} open, {_how(name)}",
-                measured["idle_percent"],
-                "%",
-                aim=2.0 if name == "stream" else None,
-                floor=f"{floor['idle_percent']:.2f}" if floor else "",
-                peer="5",
-            ),
-            Row(
-                f"time to open {many}, {_how(name)}",
-                measured["open_seconds"],
-                "s",
-                floor=f"{floor['open_seconds']:.1f}" if floor else "",
-                peer="4" if name == "stream" else "",
-            ),
-        ]
+        for what, key, unit, digits, mark in (
+            ("memory a conversation", "kilobytes", "KB", 1, way.kilobytes),
+            (f"idle processor time, {many} open", "idle_percent", "%", 2, way.idle),
+            (f"time to open {many}", "open_seconds", "s", 1, way.opening),
+        ):
+            found.append(
+                Row(
+                    f"{what}, {way.called}",
+                    measured[key],
+                    unit,
+                    aim=mark.aim,
+                    floor=f"{floor[key]:.{digits}f}" if floor else "",
+                    peer=mark.peer,
+                )
+            )
     return found
-
-
-def _how(name: str) -> str:
-    return {"stream": "stream", "poll": "poll every 2 s"}[name]

@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from multiprocessing import connection, parent_process
 from multiprocessing.util import Finalize
 from pathlib import Path
@@ -32,6 +33,12 @@ from botkit.hooks.bodies import MOST_AT_ONCE
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+    from flask import Flask
+
+    from botkit.config.settings import Settings
+
+    MakeApp = Callable[[Settings], Flask]
+    """Makes an application with a kit in it."""
 
 _MOST_CONNECTIONS = 4096
 _MOST_FILES = 65_536
@@ -63,14 +70,29 @@ def serve(config: Path, host: str | None, port: int | None, log_format: str) -> 
     Point the Callback URL of the bot's JWT app at the printed address. Ctrl-C or SIGTERM stops it in good order: hooks are
     refused, what is under way is finished, the rest waits in the store for the next start.
     """
+    as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
+    run(config, host=host, port=port, as_json=as_json)
+
+
+def run(
+    config: Path, *, host: str | None, port: int | None, as_json: bool, make_app: MakeApp | None = None
+) -> None:
+    """Serve until somebody stops it.
+
+    Args:
+        config: the server's file.
+        host: instead of the file's.
+        port: instead of the file's; 0 takes a free one.
+        as_json: how log lines look.
+        make_app: makes the application, in the process that serves it; by default one that is nothing but a kit.
+    """
     settings = load(config)
     address = host or settings.server.host
     free = _reserve(address, settings.server.port if port is None else port)
-    as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
     for notice in notices(settings):
         click.echo(f"notice: {notice}", err=True)
     _server(address, free, settings.server.threads).serve(
-        target_loader=functools.partial(_worker, config, as_json, address, free), wrap_loader=False
+        target_loader=functools.partial(_worker, config, as_json, address, free, make_app), wrap_loader=False
     )
 
 
@@ -112,7 +134,9 @@ def _reserve(host: str, port: int) -> int:
         return chosen
 
 
-def _worker(config: Path, as_json: bool, address: str, port: int) -> WSGIApplication:
+def _worker(
+    config: Path, as_json: bool, address: str, port: int, make_app: MakeApp | None
+) -> WSGIApplication:
     """In the worker: everything that must not cross a fork. Returns the application.
 
     The port is bound when this begins, and hooks are taken when it ends.
@@ -130,14 +154,14 @@ def _worker(config: Path, as_json: bool, address: str, port: int) -> WSGIApplica
         settings = load(config)
         file = store_file(settings.store.url)
         is_new = file is not None and not file.exists()
-        app = create_app(settings)
+        app = (make_app or create_app)(settings)
         kit: BotKit = app.extensions["botkit"][0]
         kit.start()
     except BotKitError as error:
         click.echo(f"{error.code}: {error}", err=True)
         sys.exit(1)
     door = app.wsgi_app
-    assert isinstance(door, BotKitMiddleware)  # noqa: S101 (create_app put it there)
+    assert isinstance(door, BotKitMiddleware)  # noqa: S101 (whoever made the application put it there)
     stalled.watch(port, door.bodies.waiting, most_at_once=MOST_AT_ONCE)
     _announce(address, port, settings.server.prefix, file, is_new=is_new)
     # What was made so far stays for good, and a hook leaves no cycles behind: looking through everything after every

@@ -1,0 +1,141 @@
+"""The floor of a conversation benchmark: bare aiohttp that listens, and posts on what agents say. It keeps nothing.
+
+``python -m benchmarks.bridges DESK ADDRESSES`` reads how many conversations to open, a number a line; prints a line when they
+are open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+import aiohttp
+
+_BODY = b"x" * 3000
+_OPENING_AT_ONCE = 32
+_POLL_SECONDS = 60
+
+
+class Bridge(ABC):
+    """What the latency, memory and idle time of any relay on aiohttp begin with."""
+
+    def __init__(self, platform_url: str, system: Mapping[str, str]) -> None:
+        self._sink = platform_url
+        self._system = system
+        self._listening: set[asyncio.Task[None]] = set()
+        self._gate = asyncio.Semaphore(_OPENING_AT_ONCE)
+
+    async def run(self) -> None:
+        """Open what is asked for, until nobody asks any more."""
+        loop = asyncio.get_running_loop()
+        timeout = aiohttp.ClientTimeout(total=None)
+        async with (
+            aiohttp.ClientSession() as self._calls,
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout) as self._long,
+        ):
+            while line := await loop.run_in_executor(None, sys.stdin.readline):
+                await asyncio.gather(*(self._open() for _ in range(int(line))))
+                print("open", flush=True)
+
+    async def _open(self) -> None:
+        async with self._gate:
+            listening = await self._begin()
+        self._listening.add(asyncio.create_task(listening))
+
+    @abstractmethod
+    async def _begin(self) -> Coroutine[Any, Any, None]:
+        """Open one conversation; what comes back listens to it."""
+
+    async def _post(self, said: bytes) -> None:
+        async with self._calls.post(self._sink, data=said + _BODY) as response:
+            await response.read()
+
+
+class MiawBridge(Bridge):
+    """Event streams."""
+
+    async def _begin(self) -> Coroutine[Any, Any, None]:
+        api = f"{self._system['organization_base_url']}/iamessage/api/v2"
+        deployment = {
+            "orgId": self._system["organization_id"][:15],
+            "esDeveloperName": self._system["developer_name"],
+            "capabilitiesVersion": "1",
+            "platform": "Web",
+        }
+        token_url = f"{api}/authorization/unauthenticated/access-token"
+        async with self._calls.post(token_url, json=deployment) as response:
+            granted = await response.json()
+        headers = {"Authorization": f"Bearer {granted['accessToken']}"}
+        body = {"conversationId": str(uuid.uuid4()), "esDeveloperName": deployment["esDeveloperName"]}
+        async with self._calls.post(f"{api}/conversation", json=body, headers=headers) as response:
+            response.raise_for_status()
+        headers["X-Org-Id"] = deployment["orgId"]
+        events_url = f"{self._system['organization_base_url']}/eventrouter/v1/sse"
+        stream = await self._long.get(events_url, headers=headers)
+        stream.raise_for_status()
+        return self._listen(stream)
+
+    async def _listen(self, stream: aiohttp.ClientResponse) -> None:
+        rest = b""
+        while chunk := await stream.content.readany():
+            *events, rest = (rest + chunk).split(b"\n\n")
+            for event in events:
+                if b"CONVERSATION_MESSAGE" in event and b"Agent" in event:
+                    await self._post(event)
+            del chunk
+
+
+class LiveChatBridge(Bridge):
+    """Long polls, each over a connection that is kept for the next one."""
+
+    async def _begin(self) -> Coroutine[Any, Any, None]:
+        api = f"{self._system['live_agent_url']}/chat/rest"
+        headers = {"X-LIVEAGENT-API-VERSION": "58", "X-LIVEAGENT-AFFINITY": "null"}
+        async with self._calls.get(f"{api}/System/SessionId", headers=headers) as response:
+            session = await response.json()
+        headers["X-LIVEAGENT-AFFINITY"] = session["affinityToken"]
+        headers["X-LIVEAGENT-SESSION-KEY"] = session["key"]
+        body = {
+            "organizationId": self._system["organization_id"],
+            "deploymentId": self._system["deployment_id"],
+            "buttonId": self._system["button_id"],
+            "sessionId": session["id"],
+            "prechatDetails": [],
+            "prechatEntities": [],
+            "receiveQueueUpdates": True,
+            "isPost": True,
+        }
+        first = {**headers, "X-LIVEAGENT-SEQUENCE": "1"}
+        async with self._calls.post(f"{api}/Chasitor/ChasitorInit", json=body, headers=first) as response:
+            response.raise_for_status()
+        return self._listen(f"{api}/System/Messages", headers)
+
+    async def _listen(self, url: str, headers: Mapping[str, str]) -> None:
+        ack = -1
+        while True:
+            async with (
+                asyncio.timeout(_POLL_SECONDS),
+                self._long.get(f"{url}?ack={ack}", headers=headers) as reply,
+            ):
+                body = await reply.read()
+                reply.raise_for_status()
+            if not body:
+                continue
+            told = json.loads(body)
+            ack = told["sequence"]
+            for message in told["messages"]:
+                if message["type"] == "ChatMessage":
+                    await self._post(json.dumps(message).encode())
+            del body, told
+
+
+BRIDGES: Mapping[str, type[Bridge]] = {"miaw": MiawBridge, "live-chat": LiveChatBridge}
+
+
+if __name__ == "__main__":
+    asyncio.run(BRIDGES[sys.argv[1]](**json.loads(sys.argv[2])).run())
