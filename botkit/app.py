@@ -1,171 +1,150 @@
-"""`BotKit`: the door, the ledger and the relay of one configuration, for any WSGI application; and a Flask one around it."""
+"""`BotKit`: handlers and one configuration, in front of any WSGI application; and a Flask one around it."""
 
 from __future__ import annotations
 
-import atexit
 import os
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Flask, Response, jsonify
+from flask import Blueprint, Flask, Response, current_app, has_app_context, jsonify
 
-from botkit import agent_systems
 from botkit.config.load import load
-from botkit.config.settings import BotSettings, Settings
-from botkit.errors import BotKitError, LedgerClosed
-from botkit.handoff.attributes import DEFAULT_ATTRIBUTES
-from botkit.handoff.conversation import Conversation
-from botkit.handoff.decide import decide
-from botkit.handoff.decision import Decision
-from botkit.handoff.events import Event
-from botkit.handoff.responses import Responses
-from botkit.handoff.rules import Rules
-from botkit.hooks.door import Door
-from botkit.ledger.interface import Committed, Input, Ledger
-from botkit.ledger.sqlite import SqliteLedger
+from botkit.config.settings import Settings
+from botkit.errors import BotKitError, NotConfigured
 from botkit.middleware import BotKitMiddleware
+from botkit.sdk.conversation import ConversationHandle
+from botkit.sdk.decorators import Handles
+from botkit.sdk.registry import Handler, Registry
+from botkit.sdk.verdicts import Sent
+from botkit.service import RelayFactory, Service
 from botkit.telemetry import CONTENT_TYPE, Telemetry
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-
-class RunningRelay(Protocol):
-    """What a kit needs of a relay; `relay.Relay` is one."""
-
-    def on_commit(self, batch: Sequence[Committed], /) -> None: ...
-
-    def start(self) -> None: ...
-
-    def ready(self) -> bool: ...
-
-    def close(self) -> None: ...
+EXTENSION = "botkit"
+CONFIG_KEY = "BOTKIT_CONFIG"
 
 
-RelayFactory = Callable[[Settings, Ledger, Telemetry], RunningRelay]
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """A kit in a Flask application: one of ``app.extensions["botkit"]``."""
+
+    kit: BotKit
+    service: Service
 
 
-def rules_for(bot: BotSettings) -> Rules:
-    """A bot's settings as the rules want them."""
-    handoff = bot.handoff
-    return Rules(
-        bot_name=bot.name,
-        responses=Responses(handoff.responses, handoff.default_language),
-        system_for=bot.agents.for_channel,
-        systems={
-            name: agent_systems.limits(system.type, system.settings)
-            for name, system in bot.agents.systems.items()
-        },
-        attributes=handoff.attributes if handoff.attributes is not None else DEFAULT_ATTRIBUTES,
-        fallback=bot.agents.fallback,
-        fallback_after_seconds=bot.agents.fallback_after.total_seconds(),
-        end_chat_command=handoff.end_chat_command,
-        default_language=handoff.default_language,
-        accept_timeout_seconds=handoff.accept_timeout.total_seconds(),
-        transfer_grace_seconds=handoff.transfer_grace.total_seconds(),
-    )
+class BotKit(Handles):
+    """Handlers, and the configuration they work with.
 
+        kit = BotKit.from_config("config/botkit.yaml")
 
-class BotKit:
-    """One configuration at work.
+        @kit.on_user_message
+        def hours(ctx):
+            if "open" in ctx.message:
+                return ctx.send_user_message("We are open from 9 to 5.")
 
-    Nothing is opened and no thread runs before `start`, which the first hook (or readiness question) calls where nobody else did:
-    so a kit may be made before a server forks its workers.
+        kit.init_app(app)                          # Flask, or: application = kit.middleware(application)
 
-        app.wsgi_app = BotKit.from_config("config/botkit.yaml").middleware(app.wsgi_app)
+    A kit without a configuration gets one with each application it is mounted in (`init_app`).
 
     Args:
         settings: from `config.load.load`, or made by hand.
         relay_factory: makes what acts on commits; by default the relay.
+        handler_seconds: the time limit of handlers that have none of their own: 5, and 15 for webhooks.
     """
 
-    def __init__(self, settings: Settings, *, relay_factory: RelayFactory | None = None) -> None:
-        self.settings = settings
-        self.telemetry = Telemetry()
-        self._relay_factory = relay_factory or _relay
-        self._rules: Mapping[str, Rules] = {bot_id: rules_for(bot) for bot_id, bot in settings.bots.items()}
-        self._doors = {
-            bot_id: Door(bot, insecure_http=settings.security.insecure_http)
-            for bot_id, bot in settings.bots.items()
-        }
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        relay_factory: RelayFactory | None = None,
+        handler_seconds: float | None = None,
+    ) -> None:
+        self._registry = Registry()
+        super().__init__(self._add)
+        self._relay_factory = relay_factory
+        self._handler_seconds = handler_seconds
+        self._services: list[Service] = []
         self._lock = threading.Lock()
-        self._running: _Running | None = None
-        self._closed = False
-        self.telemetry.watch(outbox_depth=self._outbox_depth, open_sessions=self._open_sessions)
+        self._own = self._serve(settings) if settings is not None else None
 
     @classmethod
-    def from_config(cls, path: str | os.PathLike[str]) -> BotKit:
+    def from_config(cls, path: str | os.PathLike[str], *, handler_seconds: float | None = None) -> BotKit:
         """A kit from a `botkit.yaml`.
 
         Raises:
             ConfigurationError: with every problem of the files.
         """
-        return cls(load(path))
+        return cls(load(path), handler_seconds=handler_seconds)
+
+    # --- mounting --------------------------------------------------------------------------------------------------
 
     def middleware(self, wsgi_app: WSGIApplication) -> BotKitMiddleware:
-        """The door in front of a WSGI application, which gets everything that is not a hook."""
-        return BotKitMiddleware(
-            wsgi_app,
-            doors=self._doors,
-            submit=self._submit,
-            prefix=self.settings.server.prefix,
-            metrics=self.telemetry,
-            now=time.time,
-            monotonic=time.perf_counter,
-        )
+        """The door in front of a WSGI application, which gets everything that is not a hook.
 
-    def init_app(self, app: Flask) -> None:
-        """Put the door in front of a Flask application, and health, readiness and metrics into it.
-
-        Several kits can share an application if their prefixes differ; they are all in ``app.extensions["botkit"]``.
+        Raises:
+            NotConfigured: the kit has no configuration of its own.
         """
-        kits: list[BotKit] = app.extensions.setdefault("botkit", [])
-        app.register_blueprint(_pages(self, f"botkit_{len(kits)}" if kits else "botkit"))
-        kits.append(self)
-        app.wsgi_app = self.middleware(app.wsgi_app)  # type: ignore[method-assign]
+        return self._one().middleware(wsgi_app)
+
+    def init_app(self, app: Flask, config: str | os.PathLike[str] | None = None) -> None:
+        """Put the door in front of a Flask application; health, readiness, metrics and ``flask botkit`` into it.
+
+        Handlers are called within the application's context. A kit may be mounted in several applications, and several kits
+        in one if their prefixes differ; which are in an application says ``app.extensions["botkit"]``.
+
+        Args:
+            app: the application.
+            config: a `botkit.yaml`, for a kit without a configuration of its own; by default what
+                ``app.config["BOTKIT_CONFIG"]`` names.
+
+        Raises:
+            ConfigurationError: with every problem of the files.
+            NotConfigured: no file is named, or one is although the kit has its own.
+        """
+        service = self._service_for(app, config)
+        mounted: list[Mounted] = app.extensions.setdefault(EXTENSION, [])
+        app.register_blueprint(_pages(service, f"botkit_{len(mounted)}" if mounted else "botkit"))
+        if not mounted:
+            from botkit.flask_commands import commands
+
+            app.cli.add_command(commands)
+        mounted.append(Mounted(self, service))
+        app.wsgi_app = service.middleware(app.wsgi_app, around=app.app_context)  # type: ignore[method-assign]
+
+    # --- running ---------------------------------------------------------------------------------------------------
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration at work."""
+        return self._one().settings
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """The metrics."""
+        return self._one().telemetry
+
+    @property
+    def handlers(self) -> tuple[Handler, ...]:
+        """Every handler, in the order in which they are called."""
+        return self._registry.all
 
     def start(self) -> None:
-        """Open the store and start the relay; harmless when both run.
+        """Open the store and start the relay; harmless when both run. The first hook does it where nobody else has.
 
         Raises:
             LedgerError: the store cannot be used.
             LedgerClosed: the kit has been closed.
         """
-        running = self._running
-        if running is not None and running.pid == os.getpid():
-            return
-        with self._lock:
-            if self._closed:
-                raise LedgerClosed("the kit has been closed")
-            if self._running is not None and self._running.pid == os.getpid():
-                return
-            # Threads do not survive a fork: what was started in another process is not ours.
-            ledger = SqliteLedger(self.settings.store.url, self._decide)
-            relay = self._relay_factory(self.settings, ledger, self.telemetry)
-            ledger.start(relay.on_commit)
-            try:
-                relay.start()
-            except BaseException:
-                ledger.close()
-                raise
-            if ledger.uncertain:
-                self.telemetry.uncertain(ledger.uncertain)
-            self._running = _Running(os.getpid(), ledger, relay)
-            atexit.register(self.close)
+        self._one().start()
 
     def close(self) -> None:
         """Stop taking hooks, let the relay finish what it has begun, and leave the rest in the store."""
-        with self._lock:
-            running, self._running = self._running, None
-            if running is None or running.pid != os.getpid():
-                return
-            self._closed = True
-            running.relay.close()
-            running.ledger.close()
-        atexit.unregister(self.close)
+        for service in self._services:
+            service.close()
 
     def ready(self) -> dict[str, bool]:
         """Whether the store commits and the relay acts; starts them if nobody has yet.
@@ -173,40 +152,86 @@ class BotKit:
         Raises:
             BotKitError: they could not be started.
         """
-        self.start()
-        running = self._running
-        if running is None:
-            return {"store": False, "relay": False}
-        return {"store": running.ledger.healthy(), "relay": running.relay.ready()}
+        return self._one().ready()
 
-    def _submit(self, given: Input) -> Future[Committed]:
-        running = self._running
-        if running is None or running.pid != os.getpid():
-            self.start()
-            running = self._running
-            if running is None:
-                raise LedgerClosed("the kit has been closed")
-        return running.ledger.submit(given)
+    # --- outside a hook --------------------------------------------------------------------------------------------
 
-    def _decide(self, conversation: Conversation, event: Event) -> Decision:
-        return decide(self._rules[conversation.id.bot_id], conversation, event)
+    def conversation(self, bot_id: str, user_id: str) -> ConversationHandle:
+        """One user of one bot, to write to from anywhere: ``kit.conversation("st-…", "u-…").send("It has arrived.")``.
 
-    def _outbox_depth(self) -> float:
-        return self._running.ledger.depth if self._running is not None else 0
+        Raises:
+            NotConfigured: the configuration has no such bot.
+        """
+        return self._one().conversation(bot_id, user_id)
 
-    def _open_sessions(self) -> float:
-        return len(self._running.ledger.open_conversations()) if self._running is not None else 0
+    def respond_to_hook(
+        self,
+        request_id: str,
+        context: Mapping[str, Any] | None = None,
+        *,
+        replace: bool = False,
+        bot_id: str | None = None,
+    ) -> Sent:
+        """Answer a webhook that was deferred (`ctx.defer`), from anywhere, also from another process or after a restart.
 
+        Returns when the answer is on disk; on an event loop, await what it returns.
 
-class _Running:
-    """What `start` started, and in which process."""
+        Args:
+            request_id: `ctx.request_id` of the webhook.
+            context: changes to the dialog's context, merged at every depth.
+            replace: `context` is all of the context from now on.
+            bot_id: the bot; needed only where two bots have the same requestId waiting.
 
-    __slots__ = ("ledger", "pid", "relay")
+        Raises:
+            NothingToAnswer: it has been answered, its time is over, or it was never deferred.
+            LedgerError: the answer could not be written.
+        """
+        return self._one().respond_to_hook(request_id, context or {}, replace=replace, bot_id=bot_id)
 
-    def __init__(self, pid: int, ledger: SqliteLedger, relay: RunningRelay) -> None:
-        self.pid = pid
-        self.ledger = ledger
-        self.relay = relay
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _add(self, handler: Handler) -> None:
+        for service in self._services:
+            service.check(handler)
+        self._registry.add(handler)
+
+    def _serve(self, settings: Settings) -> Service:
+        service = Service(
+            settings,
+            self._registry,
+            relay_factory=self._relay_factory,
+            handler_seconds=self._handler_seconds,
+        )
+        self._services.append(service)
+        return service
+
+    def _service_for(self, app: Flask, config: str | os.PathLike[str] | None) -> Service:
+        if self._own is not None:
+            if config is not None:
+                raise NotConfigured("the kit has a configuration of its own: make another kit for this one")
+            return self._own
+        named = config or app.config.get(CONFIG_KEY)
+        if named is None:
+            raise NotConfigured(f'name the botkit.yaml: app.config["{CONFIG_KEY}"], or init_app(app, "…")')
+        with self._lock:
+            return self._serve(load(named))
+
+    def _one(self) -> Service:
+        """The service that is meant: the kit's own, that of the application at work, or the only one there is."""
+        if self._own is not None:
+            return self._own
+        if has_app_context():
+            for mounted in current_app.extensions.get(EXTENSION, ()):
+                if mounted.kit is self:
+                    service: Service = mounted.service
+                    return service
+        if len(self._services) == 1:
+            return self._services[0]
+        raise NotConfigured(
+            "the kit is mounted in several applications: use it within one's app_context()"
+            if self._services
+            else "the kit has no configuration yet: BotKit.from_config(…), or kit.init_app(app)"
+        )
 
 
 def create_app(settings: Settings, *, relay_factory: RelayFactory | None = None) -> Flask:
@@ -216,8 +241,8 @@ def create_app(settings: Settings, *, relay_factory: RelayFactory | None = None)
     return app
 
 
-def _pages(kit: BotKit, name: str) -> Blueprint:
-    pages = Blueprint(name, __name__, url_prefix=kit.settings.server.prefix or None)
+def _pages(service: Service, name: str) -> Blueprint:
+    pages = Blueprint(name, __name__, url_prefix=service.settings.server.prefix or None)
 
     @pages.get("/healthz")
     def healthz() -> Response:
@@ -228,7 +253,7 @@ def _pages(kit: BotKit, name: str) -> Blueprint:
     def readyz() -> tuple[Response, int]:
         """The store commits and the relay acts."""
         try:
-            parts = kit.ready()
+            parts = service.ready()
         except BotKitError as error:
             return jsonify(status="unready", error=f"{error.code}: {error}"), 503
         ready = all(parts.values())
@@ -237,13 +262,6 @@ def _pages(kit: BotKit, name: str) -> Blueprint:
     @pages.get("/metrics")
     def metrics() -> Response:
         """What Prometheus scrapes."""
-        return Response(kit.telemetry.exposition(), content_type=CONTENT_TYPE)
+        return Response(service.telemetry.exposition(), content_type=CONTENT_TYPE)
 
     return pages
-
-
-def _relay(settings: Settings, ledger: Ledger, telemetry: Telemetry) -> RunningRelay:
-    # Here and not above: the relay brings aiohttp and APScheduler, which a kit with another relay does not need.
-    from botkit.relay.relay import Relay
-
-    return Relay(settings, ledger, metrics=telemetry)

@@ -13,22 +13,28 @@
      ├─ LedgerError                   BK-3000
      │   ├─ LedgerBusy                BK-3001  another process holds the store
      │   └─ LedgerClosed              BK-3002  the service is stopping
-     ├─ TemplateInvalid               BK-5000  a message template that would not be shown as it was meant
-     └─ CallError                     BK-4000  a call to Kore or to an agent system did not succeed
-         ├─ Unreachable               BK-4001  retryable: refused, reset, timed out
-         ├─ ServerTrouble             BK-4002  retryable: 5xx
-         ├─ RateLimited               BK-4003  retryable: 429, with Retry-After if the server named one
-         ├─ CallRefused               BK-4004  4xx: asking again will not help
-         │   ├─ MessageWithheld       BK-4012  a text that could not be masked does not leave
-         │   ├─ MessageTooLong        BK-4013  a text that the platform is known to refuse does not leave
-         │   └─ FileUnavailable       BK-4014  a user's file could not be had from the platform
-         ├─ AccessExpired             BK-4005  401: the access token is not good any more
-         ├─ ConversationClosed        BK-4006  403/404/410: this conversation is over
-         ├─ NewSessionRequired        BK-4007  417: Salesforce wants a new messaging session
-         ├─ BadReply                  BK-4008  the answer cannot be understood
-         ├─ HostNotAllowed            BK-4009  the URL's host is not one the configuration names
-         ├─ NotAuthorized             BK-4010  retryable: 401/403/407 from the platform, which a clock or a secret heals
-         └─ AgentsUnavailable         BK-4011  nobody is there to take the hand-off at present
+     ├─ CallError                     BK-4000  a call to Kore or to an agent system did not succeed
+     │   ├─ Unreachable               BK-4001  retryable: refused, reset, timed out
+     │   ├─ ServerTrouble             BK-4002  retryable: 5xx
+     │   ├─ RateLimited               BK-4003  retryable: 429, with Retry-After if the server named one
+     │   ├─ CallRefused               BK-4004  4xx: asking again will not help
+     │   │   ├─ MessageWithheld       BK-4012  a text that could not be masked does not leave
+     │   │   ├─ MessageTooLong        BK-4013  a text that the platform is known to refuse does not leave
+     │   │   └─ FileUnavailable       BK-4014  a user's file could not be had from the platform
+     │   ├─ AccessExpired             BK-4005  401: the access token is not good any more
+     │   ├─ ConversationClosed        BK-4006  403/404/410: this conversation is over
+     │   ├─ NewSessionRequired        BK-4007  417: Salesforce wants a new messaging session
+     │   ├─ BadReply                  BK-4008  the answer cannot be understood
+     │   ├─ HostNotAllowed            BK-4009  the URL's host is not one the configuration names
+     │   ├─ NotAuthorized             BK-4010  retryable: 401/403/407 from the platform, which a clock or a secret heals
+     │   └─ AgentsUnavailable         BK-4011  nobody is there to take the hand-off at present
+     └─ SdkError                      BK-5000  a handler or a job asked for something that cannot be
+         ├─ HandlerTooLate            BK-5001  the hook has been dealt with already
+         ├─ WrongThread               BK-5002  a call that waits, on an event loop
+         ├─ UserNotReachable          BK-5003  no payload of this user is kept
+         ├─ NothingToAnswer           BK-5004  no such webhook waits for an answer
+         ├─ NotConfigured             BK-5005  the kit has no configuration, or more than one
+         └─ TemplateInvalid           BK-5006  a message template that would not be shown as it was meant
 
 A message says what to do next. No message, argument or repr carries a secret or what people wrote.
 """
@@ -157,15 +163,6 @@ class LedgerClosed(LedgerError):
     code = "BK-3002"
 
 
-# --- templates -------------------------------------------------------------------------------------------------
-
-
-class TemplateInvalid(BotKitError, ValueError):
-    """A message template cannot be built like this; the message says which part to change."""
-
-    code = "BK-5000"
-
-
 # --- calls -----------------------------------------------------------------------------------------------------
 
 
@@ -284,3 +281,48 @@ class AgentsUnavailable(CallError):
     """No agent is there to take the hand-off at present: the next agent system is tried, or the user is told."""
 
     code = "BK-4011"
+
+
+# --- handlers and jobs -----------------------------------------------------------------------------------------
+
+
+class SdkError(BotKitError):
+    """A handler, or a job outside any hook, asked for something that cannot be; nothing came of it."""
+
+    code = "BK-5000"
+
+
+class HandlerTooLate(SdkError):
+    """A handler's context was used after its hook had been dealt with; `ctx.conversation` may be kept and used later."""
+
+    code = "BK-5001"
+
+
+class WrongThread(SdkError):
+    """A call that waits for an answer was made on an event loop; its twin under ``aio`` can be awaited."""
+
+    code = "BK-5002"
+
+
+class UserNotReachable(SdkError):
+    """Nothing is known by which this user could be written to: they have not written, or not for hours."""
+
+    code = "BK-5003"
+
+
+class NothingToAnswer(SdkError):
+    """No webhook with this requestId waits for an answer: it was answered, its time is over, or it was never deferred."""
+
+    code = "BK-5004"
+
+
+class NotConfigured(SdkError):
+    """The kit does not know which configuration is meant: give it one, or call within the application's context."""
+
+    code = "BK-5005"
+
+
+class TemplateInvalid(SdkError, ValueError):
+    """A message template cannot be built like this; the message says which part to change."""
+
+    code = "BK-5006"

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import nullcontext
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,6 +20,8 @@ from botkit.hooks.bodies import MOST_AT_ONCE, Bodies
 from botkit.hooks.door import Door
 from botkit.hooks.paths import HookPath, HookPaths
 from botkit.ledger.interface import Committed, Input
+from botkit.sdk.dispatch import Dealt, Dispatch
+from botkit.sdk.running import Around
 from botkit.traces import where
 
 if TYPE_CHECKING:
@@ -33,7 +36,8 @@ _JSON = ("Content-Type", "application/json")
 _BODY_LEFT = {408, 413, 503}
 """The answers after which a part of the body is still to come: nothing else can follow on that connection."""
 _ACK = b'{"headers":{"supportsMessageAck":true}}'
-_ACK_HEADERS = [_JSON, ("supportsMessageAck", "true"), ("Content-Length", str(len(_ACK)))]
+_ACKNOWLEDGED = ("supportsMessageAck", "true")
+_ACK_HEADERS = [_JSON, _ACKNOWLEDGED, ("Content-Length", str(len(_ACK)))]
 
 
 class Submit(Protocol):
@@ -58,6 +62,7 @@ class BotKitMiddleware:
     Args:
         wrapped: the application everything else goes to.
         doors: per bot id.
+        dispatch: the bots' own handlers.
         submit: hands an input to the ledger, which is started if it has to be.
         prefix: Kore's apiPrefix, ``""`` or ``"/like/this"``.
         metrics: told of every hook.
@@ -65,6 +70,7 @@ class BotKitMiddleware:
         monotonic: seconds for durations.
         commit_seconds: how long the ledger may take.
         most_bodies: how many bodies are read at the same time.
+        around: what handlers are called in, such as the application's context.
     """
 
     def __init__(
@@ -72,6 +78,7 @@ class BotKitMiddleware:
         wrapped: WSGIApplication,
         *,
         doors: Mapping[str, Door],
+        dispatch: Dispatch,
         submit: Submit,
         prefix: str,
         metrics: HookMetrics,
@@ -79,9 +86,12 @@ class BotKitMiddleware:
         monotonic: Callable[[], float],
         commit_seconds: float = COMMIT_SECONDS,
         most_bodies: int = MOST_AT_ONCE,
+        around: Around = nullcontext,
     ) -> None:
         self._wrapped = wrapped
         self._doors = doors
+        self._dispatch = dispatch
+        self._around = around
         self._submit = submit
         self._paths = HookPaths(prefix)
         self._metrics = metrics
@@ -99,15 +109,16 @@ class BotKitMiddleware:
         began = self._monotonic()
         status = 500
         try:
-            answer = self._take(path, environ)
-            status = 200
-            if answer is None:
+            dealt = self._take(path, environ)
+            status = dealt.status
+            if dealt.body is None:
                 start_response("200 OK", list(_ACK_HEADERS))
                 return [_ACK]
-            start_response(
-                "200 OK", [_JSON, ("supportsMessageAck", "true"), ("Content-Length", str(len(answer)))]
-            )
-            return [answer]
+            headers = [_JSON, ("Content-Length", str(len(dealt.body)))]
+            if status == HTTPStatus.OK:  # One that is answered later is not acknowledged now (3).
+                headers.append(_ACKNOWLEDGED)
+            start_response(f"{status} {HTTPStatus(status).phrase}", headers)
+            return [dealt.body]
         except HookRefused as refused:
             status = refused.status
             return _refuse(start_response, refused, _closing(environ) if status in _BODY_LEFT else ())
@@ -120,8 +131,8 @@ class BotKitMiddleware:
         finally:
             self._metrics.hook(path.event, status, self._monotonic() - began)
 
-    def _take(self, path: HookPath, environ: WSGIEnvironment) -> bytes | None:
-        """Commit a hook. Returns the body of the answer where it is not the plain acknowledgement."""
+    def _take(self, path: HookPath, environ: WSGIEnvironment) -> Dealt:
+        """Commit a hook, and whatever the bot's handlers want of it. Returns how it is answered."""
         now = self._now()
         door = self._doors.get(path.bot_id)
         token, apikey = environ.get("HTTP_TOKEN"), environ.get("HTTP_APIKEY")
@@ -129,19 +140,30 @@ class BotKitMiddleware:
             self._check_stranger(token, apikey, now)
             raise HookNotFound("Bot not found")
         door.authentication.check(token=token, apikey=apikey, now=now)
-        body = self.bodies.read(environ)
-        given = door.read(path, body, at=Instant(now))
-        future = self._submit(given)
+        hook = door.read(path, self.bodies.read(environ), at=Instant(now))
+        handlers = self._dispatch.matching(hook)
+        if handlers:
+            # Given to the ledger within the turn, so that what a user wrote keeps its order; durable outside it.
+            with self._dispatch.turn(hook):
+                dealt = self._dispatch.deal(handlers, hook, self._around)
+                committing = [self._submit(given) for given in dealt.inputs]
+        else:
+            # A webhook is the one event whose answer matters: the dialog goes on with the context in it (2.6).
+            dealt = Dealt((hook.given,), body=hook.body if path.event == "on_webhook" else None)
+            committing = [self._submit(hook.given)]
+        for future in committing:
+            self._await(future)
+        return dealt
+
+    def _await(self, committing: Future[Committed]) -> None:
         try:
-            committed = future.result(self._commit_seconds)
+            committed = committing.result(self._commit_seconds)
         except FutureTimeout as error:
             # Not begun: it never will be. Begun: it may yet be kept; the platform's next attempt is then known by its key.
-            future.cancel()
+            committing.cancel()
             raise LedgerError("the store took too long") from error
         if committed.duplicate:
             self._metrics.duplicate()
-        # The one event whose answer matters: the dialog goes on with the context in it (2.6).
-        return body if path.event == "on_webhook" else None
 
     def _check_stranger(self, token: str | None, apikey: str | None, now: float) -> None:
         """Only who speaks for one of the bots is told that another does not exist.

@@ -43,6 +43,12 @@ class Telemetry:
             "Hooks that had been taken before and changed nothing.",
             registry=self.registry,
         )
+        self._handlers = Counter(
+            "botkit_handlers",
+            "Calls of the bot's own handlers, by hook, handler and what came of it.",
+            ("event", "handler", "outcome"),
+            registry=self.registry,
+        )
         self._effects = Counter(
             "botkit_effects",
             "Effects that left their lane, by kind and outcome.",
@@ -77,6 +83,7 @@ class Telemetry:
         )
         self._hook_children: dict[tuple[str, int], Counter] = {}
         self._effect_children: dict[tuple[str, str], Counter] = {}
+        self._handler_children: dict[tuple[str, str, str], Counter] = {}
 
     def watch(self, *, outbox_depth: Callable[[], float], open_sessions: Callable[[], float]) -> None:
         """Add the gauges that are read when somebody asks."""
@@ -113,6 +120,14 @@ class Telemetry:
     def uncertain(self, count: int) -> None:
         """So many deliveries are repeated that may have been made already: a process died, or an answer was lost."""
         self._uncertain.inc(count)
+
+    def handled(self, event: str, handler: str, outcome: str) -> None:
+        """A handler was called, or left out."""
+        child = self._handler_children.get((event, handler, outcome))
+        if child is None:
+            child = self._handlers.labels(event, handler, outcome)
+            self._handler_children[event, handler, outcome] = child
+        child.inc()
 
     # --- the relay --------------------------------------------------------------------------------------------
 

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from botkit.app import BotKit, create_app, rules_for
+from botkit.app import BotKit, create_app
 from botkit.config.settings import Settings
 from botkit.errors import LedgerBusy, LedgerClosed, LedgerError
 from botkit.handoff.attributes import DEFAULT_ATTRIBUTES
 from botkit.ledger.interface import Committed, Ledger
 from botkit.ledger.sqlite import SqliteLedger
+from botkit.service import rules_for
 from botkit.telemetry import Telemetry
 from tests.hooks.hook_payloads import BOT_ID, agent_transfer, as_body, settings, token, user_message
 
@@ -118,7 +119,7 @@ def test_the_applications_own_routes_stay(kits: Kits) -> None:
 def test_several_kits_share_an_application(kits: Kits) -> None:
     one, other = kits.kit("one", prefix="/one"), kits.kit("other", prefix="/other")
     app = app_with(one, other)
-    assert app.extensions["botkit"] == [one, other]
+    assert [mounted.kit for mounted in app.extensions["botkit"]] == [one, other]
     assert post(app, prefix="/one").status_code == 200
     assert post(app, prefix="/other").status_code == 200
     assert app.test_client().get("/one/healthz").status_code == 200
@@ -202,9 +203,9 @@ def test_a_kit_started_before_a_fork_starts_again_in_the_child(
 ) -> None:
     kit = kits.kit()
     kit.start()
-    monkeypatch.setattr("botkit.app.os.getpid", lambda: -1)
+    monkeypatch.setattr("botkit.service.os.getpid", lambda: -1)
     monkeypatch.setattr(
-        "botkit.app.SqliteLedger", lambda url, decide: SqliteLedger(url, decide, patience_seconds=0.0)
+        "botkit.service.SqliteLedger", lambda url, decide: SqliteLedger(url, decide, patience_seconds=0.0)
     )
     with pytest.raises(LedgerBusy):
         kit.start()
@@ -261,7 +262,7 @@ def test_each_kit_counts_for_itself(kits: Kits) -> None:
 
 def test_the_service_is_nothing_but_a_kit(kits: Kits) -> None:
     app = create_app(kits.settings(prefix="/botkit"), relay_factory=kits.relay)
-    kits.made.append(app.extensions["botkit"][0])
+    kits.made.append(app.extensions["botkit"][0].kit)
     assert app.test_client().get("/botkit/readyz").status_code == 200
     assert app.test_client().get("/").status_code == 404
 

@@ -27,6 +27,7 @@ from tests.hooks.hook_payloads import (
     token,
     user_message,
 )
+from tests.hooks.no_handlers import no_handlers
 
 Answer = tuple[str, dict[str, str], bytes]
 
@@ -53,9 +54,11 @@ class Stage:
         self.outcome: Callable[[Input], Committed | Exception | None] = lambda given: Committed(
             Conversation(given.conversation_id), (), ()
         )
+        doors = {bot_id: Door(bot, insecure_http=False) for bot_id, bot in configured.bots.items()}
         self.middleware = BotKitMiddleware(
             self._wrapped,
-            doors={bot_id: Door(bot, insecure_http=False) for bot_id, bot in configured.bots.items()},
+            doors=doors,
+            dispatch=no_handlers(doors),
             submit=self._submit,
             prefix=prefix,
             metrics=self.counted,

@@ -155,7 +155,7 @@ def _worker(
         file = store_file(settings.store.url)
         is_new = file is not None and not file.exists()
         app = (make_app or create_app)(settings)
-        kit: BotKit = app.extensions["botkit"][0]
+        kit: BotKit = app.extensions["botkit"][0].kit
         kit.start()
     except BotKitError as error:
         click.echo(f"{error.code}: {error}", err=True)

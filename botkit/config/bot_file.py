@@ -108,7 +108,12 @@ def _bot(bot_file: BotFile) -> BotSettings:
             client_secret=Secret(kore["client_secret"]),
             callback_hosts=tuple(dict.fromkeys(map(parse_callback_host, kore["callback_hosts"]))),
             **given(
-                kore, algorithm=str, clock_leeway=parse_duration, accept_apikey=bool, timeout=parse_duration
+                kore,
+                algorithm=str,
+                clock_leeway=parse_duration,
+                accept_apikey=bool,
+                timeout=parse_duration,
+                keep_payloads=bool,
             ),
         ),
         agents=_agents(value["agents"], insecure_http=bot_file.insecure_http),

@@ -74,6 +74,8 @@ class KoreSettings:
     clock_leeway: timedelta = timedelta(seconds=10)
     accept_apikey: bool = False
     timeout: timedelta = timedelta(seconds=10)
+    keep_payloads: bool = False
+    """Keep the newest payload of every user, not only of those with an agent: background jobs can then write to them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,8 +132,20 @@ class AgentSession:
 
 
 @dataclass(frozen=True, slots=True)
+class DeferredHook:
+    """A webhook that waits for its answer. At `due` it gets `otherwise`, changes to its context as JSON text."""
+
+    request_id: str
+    due: Instant
+    otherwise: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
-    """One user of one bot: with an agent session, or recently without."""
+    """One user of one bot: with an agent session, or recently without.
+
+    A deferred webhook is a conversation of its own (`handoff/webhooks.py`): its answer waits for nobody's messages.
+    """
 
     id: ConversationId
     session: AgentSession | None = None
@@ -142,3 +154,9 @@ class Conversation:
     ended_language: str = ""
     ended_pending: tuple[HeldMessage, ...] = ()
     """What the user typed before the end of that session and the agents' side has yet to take."""
+    deferred: DeferredHook | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether something is expected to happen in it: an agent session lives, or a webhook waits."""
+        return self.session is not None or self.deferred is not None

@@ -1,13 +1,14 @@
 """The one place where an event becomes a decision: `decide(rules, conversation, event) -> Decision`.
 
 No I/O, no clock, no randomness. The rules themselves are grouped by where the event comes from: `platform.py` (Kore's
-hooks), `agents_side.py` (what the agents' side says), `outcomes.py` (what came of our own effects, and timers); all the ways a
-session ends are in `ending.py`, and what still comes after an end in `afterwards.py`.
+hooks), `handlers.py` and `webhooks.py` (what the bot's own handlers ask for), `agents_side.py` (what the agents' side says),
+`outcomes.py` (what came of our own effects, and timers); all the ways a session ends are in `ending.py`, and what still comes
+after an end in `afterwards.py`.
 """
 
 from __future__ import annotations
 
-from botkit.handoff import afterwards, agents_side, files, opening, outcomes, platform
+from botkit.handoff import afterwards, agents_side, files, handlers, opening, outcomes, platform, webhooks
 from botkit.handoff.conversation import Conversation
 from botkit.handoff.decision import Decision
 from botkit.handoff.events import (
@@ -19,12 +20,17 @@ from botkit.handoff.events import (
     AgentsLost,
     AgentsTook,
     AgentTransfer,
+    Alert,
+    Asked,
     BotMessage,
     Event,
     FileArrived,
     FileRefused,
     FileRequested,
     FromAgents,
+    Handled,
+    HookAnswered,
+    HookDeferred,
     MessageRefused,
     Noticed,
     OtherHook,
@@ -64,8 +70,20 @@ def decide(rules: Rules, conversation: Conversation, event: Event) -> Decision:
             return platform.user_typing(conversation, event)
         case UserCustomEvent():
             return platform.user_custom_event(conversation, event)
+        case Alert():
+            return platform.alert(conversation)
         case OtherHook():
             return Decision(conversation)
+        case Handled():
+            return handlers.handled(rules, conversation, event, decide)
+        case Asked():
+            return handlers.asked(rules, conversation, event)
+        case HookDeferred():
+            return webhooks.deferred(conversation, event)
+        case HookAnswered():
+            return webhooks.answered(conversation, event)
+        case TimerFired(name=webhooks.TIMER):
+            return webhooks.timed_out(conversation, event)
         case _:
             return _of_session(rules, conversation, event)
 

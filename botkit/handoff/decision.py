@@ -32,6 +32,8 @@ class Decision:
 
     conversation: Conversation
     effects: tuple[Effect, ...] = ()
+    refused: str = ""
+    """Why nothing came of what somebody asked for; whoever asked is told. Such an input leaves no trace."""
 
 
 def keep(conversation: Conversation, session: AgentSession, *effects: Effect) -> Decision:

@@ -66,6 +66,39 @@ class ExtendRequest:
     carries_hook: ClassVar[bool] = False
 
 
+@dataclass(frozen=True, slots=True)
+class CallWithHook:
+    """A call by its name in `kore.calls.SDK_CALLS`, with the hook's own body.
+
+    `changes` is a JSON object as text: the members that take the place of the body's own.
+    """
+
+    call: str
+    changes: str = field(default="", repr=False)
+    carries_hook: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class CallUser:
+    """The same outside any hook: with the conversation's newest payload, which addresses the user."""
+
+    call: str
+    changes: str = field(default="", repr=False)
+    carries_hook: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerWebhook:
+    """Answer a deferred webhook (respondToHook): its own payload, with these changes to its context as JSON text.
+
+    The payload is the newest (and only) one of the conversation, which stands for this one webhook.
+    """
+
+    context: str = field(default="", repr=False)
+    replace: bool = False
+    carries_hook: ClassVar[bool] = False
+
+
 # --- to the agents' side -----------------------------------------------------------------------------------------
 #
 # These carry the access they need: they may go out when the session is already gone from the conversation's state
@@ -209,7 +242,17 @@ class Note:
     why: str = ""
 
 
-PlatformEffect = PassToBot | PassToUser | SkipBotMessage | SendToUser | ClearAgentSession | ExtendRequest
+PlatformEffect = (
+    PassToBot
+    | PassToUser
+    | SkipBotMessage
+    | SendToUser
+    | ClearAgentSession
+    | ExtendRequest
+    | CallWithHook
+    | CallUser
+    | AnswerWebhook
+)
 AgentEffect = (
     OpenAccess
     | StartSession

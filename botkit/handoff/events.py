@@ -6,7 +6,7 @@ remembered) and `at`, when it happened. Randomness the rules need (the id of a n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from botkit.handoff.conversation import Access, Instant
@@ -70,12 +70,37 @@ class UserProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """What a handler chooses for a hand-off, before what the dialog says: agent system, attributes, end word."""
+
+    agent_system: str | None = None
+    pre_chat: tuple[tuple[str, str], ...] = ()
+    end_word: str | None = None
+
+    def then(self, later: Choice) -> Choice:
+        """Both; the later one wins."""
+        return Choice(
+            later.agent_system or self.agent_system,
+            tuple({**dict(self.pre_chat), **dict(later.pre_chat)}.items()),
+            later.end_word or self.end_word,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class MetaInfo:
     """`miawMetaInfo` or `liveChatMetaInfo` of `context.session.BotUserSession`, as a dialog's Script node set it."""
 
     pre_chat: tuple[tuple[str, str], ...] = ()
     end_word: str | None = None
     agent_system: str | None = None
+
+    def chosen(self, choice: Choice) -> MetaInfo:
+        """The same under a handler's choice."""
+        return MetaInfo(
+            pre_chat=tuple({**dict(self.pre_chat), **dict(choice.pre_chat)}.items()),
+            end_word=choice.end_word or self.end_word,
+            agent_system=choice.agent_system or self.agent_system,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +117,15 @@ class AgentTransfer(Happening):
     node_name: str = ""
     """The name of the Agent Transfer node; the name of an agent system there chooses it."""
     request_number: int | None = None
+
+    def chosen(self, choice: Choice) -> AgentTransfer:
+        """The same under a handler's choice."""
+        live_chat = self.live_chat_meta
+        return replace(
+            self,
+            meta=self.meta.chosen(choice),
+            live_chat_meta=live_chat.chosen(choice) if live_chat is not None else None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,10 +149,63 @@ class UserCustomEvent(Happening):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alert(Happening):
+    """on_alert: an alert task has something for the user."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OtherHook(Happening):
-    """A hook the hand-off has no use for (on_alert, endDialog, a name not seen yet …): acknowledged, recorded."""
+    """A hook the hand-off has no use for (endDialog, a webhook, a name not seen yet …): acknowledged, recorded."""
 
     name: str
+
+
+# --- from the handlers of whoever runs the bot ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One call a handler wants made, by its name in `kore.calls.SDK_CALLS`.
+
+    `changes` is a JSON object as text: the members that take the place of the payload's own. `transfer` goes with
+    ``start_agent_session`` and is what the hand-off is opened with.
+    """
+
+    call: str
+    changes: str = field(default="", repr=False)
+    transfer: AgentTransfer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handled(Happening):
+    """A hook that handlers have seen: what they ask for, and what is still to happen by default (None: nothing)."""
+
+    asks: tuple[Ask, ...]
+    then: Event | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked(Happening):
+    """Calls wanted outside any hook, such as by a background job: the user's newest payload addresses them."""
+
+    asks: tuple[Ask, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookDeferred(Happening):
+    """on_webhook that is answered later. At `due` it is answered with `otherwise`, changes to its context as JSON text."""
+
+    request_id: str
+    due: Instant
+    otherwise: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookAnswered(Happening):
+    """The answer to a deferred webhook: changes to its context as JSON text; `replace`: the whole context instead."""
+
+    context: str = field(default="", repr=False)
+    replace: bool = False
 
 
 # --- from the agents' side ---------------------------------------------------------------------------------------
@@ -350,7 +437,12 @@ Event = (
     | PlatformSessionClosed
     | UserTyping
     | UserCustomEvent
+    | Alert
     | OtherHook
+    | Handled
+    | Asked
+    | HookDeferred
+    | HookAnswered
     | AgentSaid
     | AgentJoined
     | AgentLeft

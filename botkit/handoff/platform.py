@@ -8,6 +8,7 @@ from botkit.handoff import files, idle
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Phase
 from botkit.handoff.decision import Decision, hand_to_agent, keep, limits, message_id
 from botkit.handoff.effects import (
+    CallWithHook,
     ClearAgentSession,
     Effect,
     Note,
@@ -85,6 +86,11 @@ def user_message(rules: Rules, conversation: Conversation, event: UserMessage) -
 def bot_message(conversation: Conversation) -> Decision:
     """on_bot_message: the bot is silent while a person is talking."""
     return Decision(conversation, _TO_USER if conversation.session is None else _SKIP)
+
+
+def alert(conversation: Conversation) -> Decision:
+    """on_alert: an alert is the user's, whoever they are talking to."""
+    return Decision(conversation, (CallWithHook("send_alert_message"),))
 
 
 def session_closed(rules: Rules, conversation: Conversation, event: PlatformSessionClosed) -> Decision:

@@ -39,6 +39,7 @@ def check(
             payload.send_bot_message_url,
             payload.skip_user_message_url,
             payload.skip_bot_message_url,
+            payload.send_alert_message_url,
             payload.clear_conversation_session_url,
             payload.reset_bot_url,
             payload.callback_url,

@@ -14,6 +14,7 @@ from botkit.handoff.attributes import as_text
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import (
     AgentTransfer,
+    Alert,
     Attachment,
     BotMessage,
     Event,
@@ -76,16 +77,7 @@ def to_event(arrival: Arrival, payload: Payload, names: Sequence[str]) -> Event:
                 agent_transfer=payload.agent_transfer,
             )
         case "on_agent_transfer":
-            return AgentTransfer(
-                key=_key_of_body(arrival, payload, user),
-                at=arrival.at,
-                session_id=arrival.new_id(),
-                profile=people.profile(payload, user),
-                meta=_meta(people.talk_of(payload).miaw_meta_info) or MetaInfo(),
-                live_chat_meta=_meta(people.talk_of(payload).live_chat_meta_info),
-                node_name=_node_name(payload),
-                request_number=_number(payload.request_id),
-            )
+            return transfer_event(arrival, payload, user)
         case "on_event" if payload.event is not None and payload.event.event_type == "sessionClosure":
             return PlatformSessionClosed(key=_key_of_body(arrival, payload, user), at=arrival.at)
         case "on_client_event" if (
@@ -98,6 +90,8 @@ def to_event(arrival: Arrival, payload: Payload, names: Sequence[str]) -> Event:
             return UserCustomEvent(
                 key=_key_of_body(arrival, payload, user), at=arrival.at, name=kind, data=data
             )
+        case "on_alert" if payload.send_alert_message_url:
+            return Alert(key=_key_of_body(arrival, payload, user), at=arrival.at)
         case name:
             detail = payload.event.event_type if name == "on_event" and payload.event is not None else None
             return OtherHook(
@@ -105,6 +99,21 @@ def to_event(arrival: Arrival, payload: Payload, names: Sequence[str]) -> Event:
                 at=arrival.at,
                 name=f"{name}:{detail[:64]}" if detail else name,
             )
+
+
+def transfer_event(arrival: Arrival, payload: Payload, user: str) -> AgentTransfer:
+    """A hand-off of this user, with everything the payload says for it."""
+    talk = people.talk_of(payload)
+    return AgentTransfer(
+        key=_key_of_body(arrival, payload, user),
+        at=arrival.at,
+        session_id=arrival.new_id(),
+        profile=people.profile(payload, user),
+        meta=_meta(talk.miaw_meta_info) or MetaInfo(),
+        live_chat_meta=_meta(talk.live_chat_meta_info),
+        node_name=_node_name(payload),
+        request_number=_number(payload.request_id),
+    )
 
 
 def _user_message(arrival: Arrival, payload: Payload, user: str) -> UserMessage:

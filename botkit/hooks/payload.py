@@ -180,9 +180,11 @@ class Payload(Struct, frozen=True):
     send_bot_message_url: str | None = None
     skip_user_message_url: str | None = None
     skip_bot_message_url: str | None = None
+    send_alert_message_url: str | None = None
     clear_conversation_session_url: str | None = None
     reset_bot_url: str | None = None
     callback_url: str | None = None
+    dialog_component_name: str | None = None
 
 
 _decode = msgspec.json.Decoder(Payload).decode

@@ -23,6 +23,21 @@ def read_messages(body: bytes, *, session_id: str = "") -> tuple[TranscriptLine,
     Raises:
         BadReply: the answer is not the JSON the platform gives.
     """
+    # Stable: records of one millisecond keep the order they were given, turned round.
+    oldest_first = list(reversed(read_records(body)))
+    ordered = sorted(oldest_first, key=_timestamp)
+    session = _session(ordered, session_id)
+    return tuple(
+        line for record in ordered if record.get("sessionId", "") == session and (line := _line(record))
+    )
+
+
+def read_records(body: bytes) -> list[dict[str, object]]:
+    """The records of an answer as they are: the platform gives the newest first.
+
+    Raises:
+        BadReply: the answer is not the JSON the platform gives.
+    """
     try:
         answer = decoded(body)
     except ValueError:
@@ -30,12 +45,7 @@ def read_messages(body: bytes, *, session_id: str = "") -> tuple[TranscriptLine,
     records = answer.get("messages") if isinstance(answer, dict) else None
     if not isinstance(records, list):
         raise BadReply("get messages", detail="no messages in the answer")
-    # Stable: records of one millisecond keep the order they were given, turned round.
-    ordered = sorted((r for r in reversed(records) if isinstance(r, dict)), key=_timestamp)
-    session = _session(ordered, session_id)
-    return tuple(
-        line for record in ordered if record.get("sessionId", "") == session and (line := _line(record))
-    )
+    return [record for record in records if isinstance(record, dict)]
 
 
 def _session(ordered: list[dict[str, object]], wanted: str) -> object:

@@ -12,7 +12,10 @@ from typing import Any
 
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.effects import (
+    AnswerWebhook,
     ArmTimer,
+    CallUser,
+    CallWithHook,
     CancelTimer,
     ClearAgentSession,
     DropLane,
@@ -26,14 +29,14 @@ from botkit.handoff.effects import (
     SkipBotMessage,
     lane,
 )
-from botkit.handoff.events import AgentTransfer, FromAgents, UserMessage
+from botkit.handoff.events import AgentTransfer, Event, FromAgents, Handled, HookDeferred, UserMessage
 from botkit.ledger import records, statements
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, OutboxItem
 from botkit.ledger.memory import MOST_NAMES, Remembered, Staged, Stored
 
 _INNER = (ArmTimer, CancelTimer, DropLane, Note)
-_CARRIES_HOOK = (PassToBot, PassToUser, SkipBotMessage)
-_ADDRESSED_BY_PAYLOAD = (SendToUser, ClearAgentSession, ExtendRequest)
+_CARRIES_HOOK = (PassToBot, PassToUser, SkipBotMessage, CallWithHook)
+_ADDRESSED_BY_PAYLOAD = (SendToUser, ClearAgentSession, ExtendRequest, CallUser, AnswerWebhook)
 _NO_NAMES: frozenset[str] = frozenset()
 
 
@@ -80,6 +83,9 @@ class Batch:
             return Committed(conversation=before, items=(), inner=(), duplicate=True)
 
         decision = self._decide(before, event)
+        if decision.refused:
+            self._settle(given)
+            return Committed(conversation=before, items=(), inner=(), refused=decision.refused)
         items: dict[int, OutboxItem] = {}
         inner: list[Effect] = []
         dropped: list[str] = []
@@ -176,7 +182,7 @@ class Batch:
     ) -> None:
         before = stored.conversation if stored is not None else None
         live = after.session is not None
-        if live or after.ended_session is not None or after.ended_at is not None:
+        if after.open or after.ended_session is not None or after.ended_at is not None:
             names = stored.names if stored is not None else _NO_NAMES
             if live and given.hook is not None:
                 names = _with_names(names, where, given)
@@ -184,12 +190,17 @@ class Batch:
                 self._staged.put(where, Stored(after, names))
         elif stored is not None:
             self._staged.put(where, None)
-        if given.hook is None or not (live or stored is not None or addressed):
+        if given.hook is None or not (after.open or stored is not None or addressed or given.keep):
             return
         # After the end as well: what the user is still to be told may be waiting for a payload that can be answered.
         # Of a bot message the platform awaits one answer (skip or show): it is no address for what an agent says later.
-        if stored is None or isinstance(given.event, UserMessage | AgentTransfer):
+        if stored is None or _brings_an_address(given.event):
             self._payloads[where] = (given.hook, at)
+
+
+def _brings_an_address(event: Event | None) -> bool:
+    about = event.then if isinstance(event, Handled) else event
+    return isinstance(about, UserMessage | AgentTransfer | HookDeferred)
 
 
 def _drops(name: str, item_lane: str, effect: Effect) -> bool:
@@ -226,7 +237,7 @@ def _conversation_row(stored: Stored) -> tuple[Any, ...]:
         conversation.id.user_id,
         records.conversation_to_json(conversation),
         records.names_to_json(stored.names),
-        conversation.session is not None,
+        conversation.open,
         conversation.ended_at,
         conversation.session.id if conversation.session is not None else None,
     )

@@ -33,6 +33,8 @@ class Input:
         hook: the raw body, for events that are hooks.
         settles: outbox ids whose effect is done with this input (delivered, refused or given up); their rows go in
             the same transaction.
+        keep: remember the hook as the user's newest payload also where no agent session asks for it, so that they can be
+            written to outside a hook.
     """
 
     conversation_id: ConversationId
@@ -40,6 +42,7 @@ class Input:
     hook: HookBody | None = field(default=None, repr=False)
     aliases: tuple[str, ...] = ()
     settles: tuple[int, ...] = ()
+    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class Committed:
     inner: tuple[Effect, ...]
     duplicate: bool = False
     """The input had been seen before; nothing changed."""
+    refused: str = ""
+    """Why the rules did not do what was asked for; nothing changed."""
 
 
 class Ledger(Protocol):
@@ -79,7 +84,7 @@ class Ledger(Protocol):
         """
 
     def open_conversations(self) -> Sequence[Conversation]:
-        """Conversations with an agent session, for the relay to resume after a restart."""
+        """Conversations with an agent session or a deferred webhook, for the relay to resume after a restart."""
 
     def undelivered(self) -> Sequence[OutboxItem]:
         """Every effect that is not done, oldest first, for the relay to resume after a restart.

@@ -3,7 +3,7 @@
 inbox          the key of every input that was taken: an input seen before changes nothing. `session` is set for what the
                agents' side said: their list can be read again for as long as the session lives
 outbox         every effect that is written down and not yet done, in the order it was decided
-conversations  the state of conversations that have, or recently had, an agent session
+conversations  the state of conversations that have (`live`), or recently had, an agent session or a deferred webhook
 payloads       the newest payload of such a conversation: how to reach the user
 meta           the version of this schema, and whether the last process stopped in good order
 """

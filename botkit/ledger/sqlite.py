@@ -79,7 +79,7 @@ class SqliteLedger:
     def open_conversations(self) -> Sequence[Conversation]:
         """See `interface.Ledger.open_conversations`."""
         found = (stored.conversation for stored in self._started().remembered.all())
-        return [conversation for conversation in found if conversation.session is not None]
+        return [conversation for conversation in found if conversation.open]
 
     def undelivered(self) -> Sequence[OutboxItem]:
         """See `interface.Ledger.undelivered`."""

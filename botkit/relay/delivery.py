@@ -12,6 +12,9 @@ import structlog
 from botkit.errors import CallError, LedgerClosed, NotAuthorized, RateLimited, Unreachable
 from botkit.handoff.conversation import Instant
 from botkit.handoff.effects import (
+    AnswerWebhook,
+    CallUser,
+    CallWithHook,
     ClearAgentSession,
     ExtendRequest,
     OutboundEffect,
@@ -36,9 +39,10 @@ from botkit.relay.submitting import Submitter
 
 _log = structlog.get_logger("botkit.relay")
 
-_CARRIES_HOOK = (PassToBot, PassToUser, SkipBotMessage)
-_ADDRESSED_BY_PAYLOAD = (SendToUser, ClearAgentSession, ExtendRequest)
+_CARRIES_HOOK = (PassToBot, PassToUser, SkipBotMessage, CallWithHook)
+_ADDRESSED_BY_PAYLOAD = (SendToUser, ClearAgentSession, ExtendRequest, CallUser, AnswerWebhook)
 _SHOWN_TO_USER = (SendToUser, PassToUser)
+_CALL_SHOWN_TO_USER = "send_user_message"
 _PAYLOAD_SECONDS = 3600.0
 """How long what is for the user waits for the user to write again, where nothing can be shown before."""
 _READING_AT_ONCE = 16
@@ -260,7 +264,10 @@ class Delivery:
 
 
 def _perhaps_shown(effect: OutboundEffect, error: CallError) -> bool:
-    return isinstance(effect, _SHOWN_TO_USER) and isinstance(error, Unreachable) and error.perhaps_done
+    shown = isinstance(effect, _SHOWN_TO_USER) or (
+        isinstance(effect, CallWithHook | CallUser) and effect.call == _CALL_SHOWN_TO_USER
+    )
+    return shown and isinstance(error, Unreachable) and error.perhaps_done
 
 
 def kind_of(effect: OutboundEffect) -> str:

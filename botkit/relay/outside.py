@@ -38,6 +38,12 @@ class Platform(Protocol):
     async def extend_request(self, newest: HookBody, *, attempt_id: str) -> None:
         """Keep the newest requestId usable."""
 
+    async def call(self, hook: HookBody, name: str, changes: str, *, attempt_id: str) -> None:
+        """A call of `kore.calls.SDK_CALLS` with this hook's body and, where they are given, changes to its members (JSON)."""
+
+    async def answer_webhook(self, hook: HookBody, context: str, *, replace: bool, attempt_id: str) -> None:
+        """Answer a webhook that was deferred, with changes to its context (JSON), or another context instead of it."""
+
     async def transcript(
         self, newest: HookBody, *, limit: int, session_id: str
     ) -> tuple[TranscriptLine, ...]:

@@ -12,7 +12,10 @@ from botkit.config.settings import BotSettings
 from botkit.errors import CallError, CallRefused, Unreachable
 from botkit.handoff.conversation import ConversationId
 from botkit.handoff.effects import (
+    AnswerWebhook,
     AskRouting,
+    CallUser,
+    CallWithHook,
     ClearAgentSession,
     EndSession,
     ExtendRequest,
@@ -102,6 +105,9 @@ class Performer:
                 | SendToUser()
                 | ClearAgentSession()
                 | ExtendRequest()
+                | CallWithHook()
+                | CallUser()
+                | AnswerWebhook()
             ):
                 await self._tell_platform(item, effect, hook)
                 return None
@@ -201,6 +207,10 @@ class Performer:
                 await platform.clear_agent_session(hook, attempt_id=attempt_id)
             case ExtendRequest():
                 await platform.extend_request(hook, attempt_id=attempt_id)
+            case CallWithHook(call, changes) | CallUser(call, changes):
+                await platform.call(hook, call, changes, attempt_id=attempt_id)
+            case AnswerWebhook(context, instead):
+                await platform.answer_webhook(hook, context, replace=instead, attempt_id=attempt_id)
 
     async def _open(self, item: OutboxItem, effect: OpenAccess) -> Event:
         system = self._system(item, effect.system)

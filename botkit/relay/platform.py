@@ -10,6 +10,7 @@ from botkit.errors import NotAuthorized
 from botkit.handoff.events import Content, TranscriptLine
 from botkit.http import Request, Response, Transport
 from botkit.kore.calls import KoreCalls
+from botkit.kore.contexts import changed_context
 from botkit.kore.messages import read_messages
 from botkit.kore.replies import check_reply
 from botkit.ledger.interface import HookBody
@@ -74,6 +75,15 @@ class KorePlatform:
             self._calls.extend_request(newest.body, component_id=newest.component_id, delivery_id=attempt_id)
         )
 
+    async def call(self, hook: HookBody, name: str, changes: str, *, attempt_id: str) -> None:
+        """A call by its name, with the hook's body and changes to it."""
+        await self._call(hook, name, changes.encode(), attempt_id)
+
+    async def answer_webhook(self, hook: HookBody, context: str, *, replace: bool, attempt_id: str) -> None:
+        """Answer a webhook that was deferred."""
+        changes = changed_context(hook.body, context, replace=replace)
+        await self._call(hook, "respond_to_hook", changes, attempt_id)
+
     async def transcript(
         self, newest: HookBody, *, limit: int, session_id: str
     ) -> tuple[TranscriptLine, ...]:
@@ -94,6 +104,13 @@ class KorePlatform:
         response = await self._transport.send(request)
         self._check(request, response)
         return File(name, _kind(name, response.headers.get("Content-Type", "")), response.body)
+
+    async def _call(self, hook: HookBody, name: str, changes: bytes, attempt_id: str) -> None:
+        await self._send(
+            self._calls.call(
+                name, hook.body, component_id=hook.component_id, changes=changes, delivery_id=attempt_id
+            )
+        )
 
     async def _send(self, request: Request) -> None:
         response = await self._transport.send(request)

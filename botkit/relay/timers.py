@@ -1,4 +1,4 @@
-"""Alarm clocks of agent sessions, and the regular sweep. The timers themselves stand in the ledger."""
+"""Alarm clocks of agent sessions and of deferred webhooks, and the regular sweep. The timers themselves stand in the ledger."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from botkit.errors import LedgerClosed, LedgerError
+from botkit.handoff import webhooks
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.decision import EXTEND
 from botkit.handoff.events import TimerFired
@@ -73,6 +74,9 @@ class Timers:
 
     def resume(self, conversation: Conversation) -> None:
         """Arm again what was armed when the process ended."""
+        hook = conversation.deferred
+        if hook is not None:
+            self.arm(conversation.id, session_id=webhooks.timer_of(hook), name=webhooks.TIMER, due=hook.due)
         session = conversation.session
         if session is not None:
             for timer in session.timers:

@@ -23,7 +23,6 @@ from typing import Any, Literal
 from unittest.mock import patch
 
 from botkit.agents import Batch, Capabilities, Granted
-from botkit.app import rules_for
 from botkit.config.settings import DeliverySettings, Settings
 from botkit.errors import Unreachable
 from botkit.handoff.conversation import Access, Instant
@@ -35,8 +34,10 @@ from botkit.ledger.sqlite import SqliteLedger
 from botkit.ledger.store import Store
 from botkit.middleware import BotKitMiddleware
 from botkit.relay.relay import Relay
+from botkit.service import rules_for
 from botkit.telemetry import Telemetry
 from tests.hooks.hook_payloads import BOT_ID, as_body, settings, token
+from tests.hooks.no_handlers import no_handlers
 
 
 class Points:
@@ -252,9 +253,11 @@ class Life:
 
         telemetry = Telemetry()
         self._relay = Relay(configured, self.ledger, metrics=telemetry, chance=lambda: 0.0, connect=connect)
+        doors = {bot.id: Door(bot, insecure_http=False)}
         self._middleware = BotKitMiddleware(
             lambda environ, start_response: [],
-            doors={bot.id: Door(bot, insecure_http=False)},
+            doors=doors,
+            dispatch=no_handlers(doors),
             submit=self.ledger.submit,
             prefix="",
             metrics=telemetry,

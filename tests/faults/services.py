@@ -87,7 +87,7 @@ class InProcess:
 
     def start(self) -> None:
         app = create_app(load(self._configuration))
-        self.kit = app.extensions["botkit"][0]
+        self.kit = app.extensions["botkit"][0].kit
         self.kit.start()
         self._app = app
 

@@ -17,7 +17,6 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from botkit.app import rules_for
 from botkit.config.settings import (
     AgentsSettings,
     AgentSystemSettings,
@@ -40,6 +39,7 @@ from botkit.ledger.sqlite import SqliteLedger
 from botkit.relay import Relay
 from botkit.sandbox.salesforce import SalesforceCloud, SalesforceSandboxSettings, routes
 from botkit.sandbox.salesforce.faults import Fault
+from botkit.service import rules_for
 from tests.relay.relay_doubles import Counted, until
 
 BOT = "st-11111111-1111-5111-8111-111111111111"

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestServer
 
-from botkit.app import rules_for
 from botkit.config.live_agent_url import normalize_live_agent_url
 from botkit.config.live_chat import LiveChatSettings
 from botkit.config.settings import (
@@ -34,6 +33,7 @@ from botkit.ledger.sqlite import SqliteLedger
 from botkit.relay import Relay
 from botkit.sandbox.live_chat import BUTTON_ID, DEPLOYMENT_ID, LiveChatCloud, LiveChatSandboxSettings, routes
 from botkit.sandbox.live_chat.faults import Fault
+from botkit.service import rules_for
 from tests.relay.relay_doubles import until
 from tests.relay.test_over_sockets import BOT, JANE, OMAR, Platform, Scene
 

@@ -1,0 +1,148 @@
+"""Writing to a user outside any hook: from a background job, another process, a coroutine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import uuid4
+
+from botkit.errors import UserNotReachable
+from botkit.handoff.conversation import ConversationId, Instant
+from botkit.handoff.events import Ask, Asked
+from botkit.kore.address import Address
+from botkit.ledger.interface import Committed, HookBody, Input
+from botkit.sdk.calls import Calls
+from botkit.sdk.messages import Message, MetaTags
+from botkit.sdk.reads import AsyncReads, Reads
+from botkit.sdk.verdicts import Sent
+
+COMMIT_SECONDS = 10.0
+
+
+class Submits(Protocol):
+    """The part of a ledger that is needed here."""
+
+    def submit(self, given: Input) -> Future[Committed]:
+        """See `ledger.interface.Ledger.submit`."""
+
+    def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
+        """See `ledger.interface.Ledger.newest_hook`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a conversation handle needs of the service."""
+
+    ledger: Callable[[], Submits]
+    reads: Callable[[str, bytes, str], Reads]
+    now: Callable[[], float]
+
+
+class ConversationHandle(Calls):
+    """One user of one bot. May be kept, and used from any thread or coroutine.
+
+    Each call returns when what it asks for is on disk. On an event loop it returns at once, and awaiting what it returns
+    waits for that: ``await conversation.send("…")``.
+
+    All calls raise:
+        UserNotReachable: no payload of this user is kept. Set `kore.keep_payloads`, or wait until they have written.
+        LedgerError: it could not be written.
+    """
+
+    def __init__(self, bot_id: str, user_id: str, outside: Outside, *, key: str = "") -> None:
+        self._id = ConversationId(bot_id, user_id)
+        self._outside = outside
+        self._key = key
+
+    @property
+    def bot_id(self) -> str:
+        """``st-…``"""
+        return self._id.bot_id
+
+    @property
+    def user_id(self) -> str:
+        """The name of the user that hooks come under: `ctx.user.id`."""
+        return self._id.user_id
+
+    def once(self, key: str) -> ConversationHandle:
+        """The same, for one call that is made once however often it is asked for: ``.once("order-17").send("…")``.
+
+        A key is remembered for some hours.
+        """
+        return ConversationHandle(self.bot_id, self.user_id, self._outside, key=key)
+
+    def send(
+        self,
+        message: Message,
+        *,
+        channels: Mapping[str, Message] | None = None,
+        meta_tags: MetaTags | None = None,
+        meta_info: Mapping[str, Any] | None = None,
+    ) -> Sent:
+        """Show something to the user: `send_user_message`."""
+        return self.send_user_message(message, channels=channels, meta_tags=meta_tags, meta_info=meta_info)
+
+    def get_messages(self, *, limit: int = 20, skip: int = 0) -> Sequence[Mapping[str, Any]]:
+        """The newest messages, newest first. Asks the platform.
+
+        Raises:
+            CallError: it did not answer.
+        """
+        return self._reads().get_messages(limit=limit, skip=skip)
+
+    @property
+    def aio(self) -> AsyncReads:
+        """The same for coroutines: ``await conversation.aio.get_messages()``."""
+        return AsyncReads(self._reads())
+
+    def _reads(self) -> Reads:
+        newest = self._newest()
+        return self._outside.reads(self.bot_id, newest.body, newest.component_id)
+
+    def _newest(self) -> HookBody:
+        newest = self._outside.ledger().newest_hook(self._id)
+        if newest is None:
+            raise UserNotReachable(
+                "no payload of this user is kept: set kore.keep_payloads in the bot's file, or wait until they have written"
+            )
+        return newest
+
+    def _channel_type(self) -> str:
+        newest = self._newest()
+        return Address.parse(newest.body, bot_id=self.bot_id, component_id=newest.component_id).channel_type
+
+    def _ask(self, ask: Ask) -> Sent:
+        self._newest()
+        at = Instant(self._outside.now())
+        event = Asked(key=f"asked/{self._key or uuid4()}", at=at, asks=(ask,))
+        return written(self._outside.ledger().submit(Input(self._id, event)))
+
+
+def written(committing: Future[Committed], on_refusal: Callable[[str], Exception] | None = None) -> Sent:
+    """What an input's sender gets: it has waited for the disk, but on an event loop the waiting is left to `await`.
+
+    Args:
+        committing: the input's commit.
+        on_refusal: makes the error of the reason for which the rules refused it.
+    """
+    done: Future[None] = Future()
+
+    def settle(committed: Future[Committed]) -> None:
+        error = committed.exception()
+        if error is None and on_refusal is not None and (reason := committed.result().refused):
+            error = on_refusal(reason)
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    committing.add_done_callback(settle)
+    sent = Sent(done)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        sent.result(COMMIT_SECONDS)
+    return sent

@@ -1,0 +1,78 @@
+"""How far the handlers of one hook have come: known to the thread that runs them and to the one that waits, and won by one."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from botkit.handoff.events import Ask, Choice
+from botkit.hooks.door import Hook
+from botkit.sdk.registry import Handler
+from botkit.sdk.verdicts import Answer, Defer
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What handlers want of a hook.
+
+    Attributes:
+        hook: as the last of them left it.
+        choice: what they chose for the hand-off.
+        asks: the calls they asked for, in order.
+        verdict: the answer to a webhook.
+        answered: nothing more is to happen by default.
+    """
+
+    hook: Hook
+    choice: Choice = field(default_factory=Choice)
+    asks: tuple[Ask, ...] = ()
+    verdict: Answer | Defer | None = None
+    answered: bool = False
+
+
+class Progress:
+    """One hook's way through its handlers.
+
+    Args:
+        outcome: what is so before any of them.
+    """
+
+    __slots__ = ("_current", "_done", "_lock", "_over", "outcome")
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        self._lock = threading.Lock()
+        self._done = threading.Lock()
+        self._done.acquire()
+        self._current: Handler | None = None
+        self._over = False
+
+    # --- the thread that runs the handlers -------------------------------------------------------------------------
+
+    def begin(self, handler: Handler) -> None:
+        """This one is called now."""
+        self._current = handler
+
+    def take(self, outcome: Outcome) -> bool:
+        """The handler has come back. False: too late, the hook has gone on without it."""
+        with self._lock:
+            self._current = None
+            if not self._over:
+                self.outcome = outcome
+            return not self._over
+
+    def finish(self) -> None:
+        """No handler is called any more."""
+        self._done.release()
+
+    # --- the thread that waits -------------------------------------------------------------------------------------
+
+    def wait(self, seconds: float) -> bool:
+        """Whether they finished in time."""
+        return self._done.acquire(timeout=seconds)
+
+    def take_over(self) -> Handler | None:
+        """Go on with what has come so far; whoever comes back later is too late. Returns who is being waited for."""
+        with self._lock:
+            self._over = True
+            return self._current

@@ -1,0 +1,179 @@
+"""Running the handlers of one hook: in order, in a thread of their own, within a time limit.
+
+Whatever a handler does, the hook goes on: one that raises, returns what makes no sense or does not come back counts as one
+that said nothing. What it had asked for is dropped with it; what handlers before it asked for stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any, Literal, Protocol
+
+from botkit.errors import BotKitError
+from botkit.handoff.events import Ask
+from botkit.hooks.door import Hook
+from botkit.sdk.context import Context
+from botkit.sdk.progress import Outcome, Progress
+from botkit.sdk.registry import Handler
+from botkit.sdk.threads import Threads
+from botkit.sdk.verdicts import Answer, Defer, Next, Sent, Stop
+from botkit.traces import where
+
+log = logging.getLogger(__name__)
+
+MOST_OVERDUE = 8
+"""So many calls of one handler may be overdue and still under way; then it is left out until some have come back. Else each
+hook would wait out the whole time limit, and each would cost a thread."""
+
+HandlerOutcome = Literal["passed", "answered", "raised", "rubbish", "late", "skipped"]
+
+
+class HandlerMetrics(Protocol):
+    """What is counted of handlers; implemented by `botkit.telemetry`."""
+
+    def handled(self, event: str, handler: str, outcome: HandlerOutcome) -> None:
+        """A handler was called, or left out."""
+
+
+Around = Callable[[], AbstractContextManager[Any]]
+"""What handlers are called in, such as an application's context."""
+
+
+class Runner:
+    """Runs handlers. Any thread.
+
+    Args:
+        make_context: what a handler is called with.
+        reword: gives a hook another message.
+        answers: whether a call is an answer to this hook, after which nothing more happens by default.
+        metrics: what to count with.
+        loop: the event loop that coroutines are run on.
+    """
+
+    def __init__(
+        self,
+        *,
+        make_context: Callable[[Hook], Context],
+        reword: Callable[[Hook, str], Hook],
+        answers: Callable[[Hook, Ask], bool],
+        metrics: HandlerMetrics,
+        loop: Callable[[], asyncio.AbstractEventLoop],
+    ) -> None:
+        self._make_context = make_context
+        self._reword = reword
+        self._answers = answers
+        self._metrics = metrics
+        self._loop = loop
+        self._threads = Threads("botkit-handlers")
+        self._lock = threading.Lock()
+        self._overdue: Counter[Handler] = Counter()
+
+    def run(self, handlers: Sequence[Handler], hook: Hook, *, seconds: float, around: Around) -> Outcome:
+        """Run the handlers; returns after `seconds` at the latest."""
+        progress = Progress(Outcome(hook))
+        if not self._threads.start(lambda: self._all(progress, handlers, seconds, around)):
+            log.error("no handler was called: every thread is taken by one that has not come back")
+            self._metrics.handled(hook.path.event, handlers[0].name, "skipped")
+        elif not progress.wait(seconds) and (late := progress.take_over()) is not None:
+            self._count_overdue(late, 1)
+            self._metrics.handled(hook.path.event, late.name, "late")
+            log.error("handler %s did not come back within %g s; the hook goes on", late.name, seconds)
+        return progress.outcome
+
+    # --- in the handlers' thread -----------------------------------------------------------------------------------
+
+    def _all(self, progress: Progress, handlers: Sequence[Handler], seconds: float, around: Around) -> None:
+        try:
+            with around():
+                for handler in handlers:
+                    if not self._one(progress, handler, seconds):
+                        return
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - what surrounds the handlers is theirs as well
+            log.error("what handlers are called in failed: %s; the hook goes on", where(error))
+        finally:
+            progress.finish()
+
+    def _one(self, progress: Progress, handler: Handler, seconds: float) -> bool:
+        """Call one handler. Returns whether the next is to be called."""
+        before = progress.outcome
+        event = before.hook.path.event
+        if self._overdue[handler] >= MOST_OVERDUE:
+            self._metrics.handled(event, handler.name, "skipped")
+            return True
+        progress.begin(handler)
+        failure: Exception | SystemExit | None = None
+        try:
+            outcome = self._outcome(before, handler, seconds)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a handler's mistake: said, counted, and the hook goes on
+            outcome, failure = before, error
+        if not progress.take(outcome):
+            self._count_overdue(handler, -1)
+            return False
+        self._say(event, handler, outcome, failure)
+        return not outcome.answered
+
+    def _outcome(self, before: Outcome, handler: Handler, seconds: float) -> Outcome:
+        context = self._make_context(before.hook)
+        try:
+            returned = handler.function(context)
+            if inspect.iscoroutine(returned):
+                returned = self._awaited(returned, seconds)
+        finally:
+            asks = context.close()
+        hook = before.hook
+        answered = any(self._answers(hook, ask) for ask in asks)
+        before = replace(before, asks=(*before.asks, *asks), answered=answered)
+        match returned:
+            case None | Sent():
+                return before
+            case Next(None | str() as message):
+                if message is not None:
+                    hook = self._reword(hook, message)
+                return replace(before, hook=hook, choice=before.choice.then(returned.choice), answered=False)
+            case Stop():
+                return replace(before, answered=True)
+            case Answer() | Defer() if hook.path.event == "on_webhook":
+                return replace(before, verdict=returned, answered=True)
+            case _:
+                raise _Rubbish(type(returned).__name__)
+
+    def _awaited(self, coroutine: Any, seconds: float) -> object:
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop())
+        try:
+            return future.result(seconds)
+        except FutureTimeout:
+            future.cancel()
+            raise
+
+    def _say(
+        self, event: str, handler: Handler, outcome: Outcome, failure: Exception | SystemExit | None
+    ) -> None:
+        match failure:
+            case None:
+                self._metrics.handled(event, handler.name, "answered" if outcome.answered else "passed")
+                return
+            case _Rubbish():
+                kind: HandlerOutcome = "rubbish"
+                reason = f"returned a {failure}, which says nothing"
+            case BotKitError():
+                kind, reason = "raised", f"failed: {failure.code} {failure}"
+            case _:
+                kind, reason = "raised", f"failed: {where(failure)}"
+        self._metrics.handled(event, handler.name, kind)
+        log.error("handler %s %s; the hook goes on", handler.name, reason)
+
+    def _count_overdue(self, handler: Handler, change: int) -> None:
+        with self._lock:
+            self._overdue[handler] += change
+
+
+class _Rubbish(Exception):
+    """A handler returned something that is no verdict."""

@@ -1,0 +1,277 @@
+"""One configuration at work: doors and handlers in front, the ledger behind them, the relay behind that."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import uuid4
+
+from botkit import agent_systems
+from botkit.config.settings import BotSettings, Settings
+from botkit.errors import LedgerClosed, NotConfigured, NothingToAnswer
+from botkit.handoff import webhooks
+from botkit.handoff.attributes import DEFAULT_ATTRIBUTES
+from botkit.handoff.conversation import Conversation, Instant
+from botkit.handoff.decide import decide
+from botkit.handoff.decision import Decision
+from botkit.handoff.events import Event, HookAnswered
+from botkit.handoff.responses import Responses
+from botkit.handoff.rules import Rules
+from botkit.hooks.door import Door
+from botkit.ledger.interface import Committed, Input, Ledger
+from botkit.ledger.sqlite import SqliteLedger
+from botkit.middleware import BotKitMiddleware
+from botkit.sdk.context import Tools
+from botkit.sdk.conversation import ConversationHandle, Outside, written
+from botkit.sdk.dispatch import Dispatch
+from botkit.sdk.messages import as_changes
+from botkit.sdk.reads import Asking, Reads
+from botkit.sdk.registry import Handler, Registry
+from botkit.sdk.running import Around
+from botkit.sdk.verdicts import Sent
+from botkit.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+
+class RunningRelay(Protocol):
+    """What a service needs of a relay; `relay.Relay` is one."""
+
+    def on_commit(self, batch: Sequence[Committed], /) -> None: ...
+
+    def start(self) -> None: ...
+
+    def ready(self) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+RelayFactory = Callable[[Settings, Ledger, Telemetry], RunningRelay]
+
+
+def rules_for(bot: BotSettings) -> Rules:
+    """A bot's settings as the rules want them."""
+    handoff = bot.handoff
+    return Rules(
+        bot_name=bot.name,
+        responses=Responses(handoff.responses, handoff.default_language),
+        system_for=bot.agents.for_channel,
+        systems={
+            name: agent_systems.limits(system.type, system.settings)
+            for name, system in bot.agents.systems.items()
+        },
+        attributes=handoff.attributes if handoff.attributes is not None else DEFAULT_ATTRIBUTES,
+        fallback=bot.agents.fallback,
+        fallback_after_seconds=bot.agents.fallback_after.total_seconds(),
+        end_chat_command=handoff.end_chat_command,
+        default_language=handoff.default_language,
+        accept_timeout_seconds=handoff.accept_timeout.total_seconds(),
+        transfer_grace_seconds=handoff.transfer_grace.total_seconds(),
+    )
+
+
+class Service:
+    """The doors, the ledger and the relay of one configuration.
+
+    Nothing is opened and no thread runs before `start`, which the first hook (or readiness question) calls where nobody else
+    did: so a service may be made before a server forks its workers.
+
+    Args:
+        settings: from `config.load.load`, or made by hand.
+        registry: the bots' own handlers.
+        relay_factory: makes what acts on commits; by default the relay.
+        handler_seconds: the time limit of handlers that have none of their own.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        *,
+        relay_factory: RelayFactory | None = None,
+        handler_seconds: float | None = None,
+    ) -> None:
+        """Raises: NotConfigured if a handler is for a bot that the configuration does not name."""
+        self.settings = settings
+        self.telemetry = Telemetry()
+        self._relay_factory = relay_factory or _relay
+        self._rules: Mapping[str, Rules] = {bot_id: rules_for(bot) for bot_id, bot in settings.bots.items()}
+        insecure = settings.security.insecure_http
+        self._doors = {bot_id: Door(bot, insecure_http=insecure) for bot_id, bot in settings.bots.items()}
+        self._asking = {
+            bot_id: Asking(bot, insecure_http=insecure, now=time.time)
+            for bot_id, bot in settings.bots.items()
+        }
+        self._outside = Outside(ledger=self.ledger, reads=self.reads, now=time.time)
+        self._dispatch = Dispatch(
+            registry,
+            doors=self._doors,
+            tools=Tools(conversation=self.conversation, reads=self.reads),
+            metrics=self.telemetry,
+            seconds=handler_seconds,
+        )
+        for handler in registry.all:
+            self.check(handler)
+        self._lock = threading.Lock()
+        self._running: _Running | None = None
+        self._closed = False
+        self.telemetry.watch(outbox_depth=self._outbox_depth, open_sessions=self._open_sessions)
+
+    def middleware(self, wsgi_app: WSGIApplication, *, around: Around = nullcontext) -> BotKitMiddleware:
+        """The door in front of a WSGI application, which gets everything that is not a hook."""
+        return BotKitMiddleware(
+            wsgi_app,
+            doors=self._doors,
+            dispatch=self._dispatch,
+            submit=self._submit,
+            prefix=self.settings.server.prefix,
+            metrics=self.telemetry,
+            now=time.time,
+            monotonic=time.perf_counter,
+            around=around,
+        )
+
+    def check(self, handler: Handler) -> None:
+        """Raises: NotConfigured if the handler is for a bot that the configuration does not name."""
+        if handler.bot is not None:
+            self._known(handler.bot)
+
+    def start(self) -> None:
+        """Open the store and start the relay; harmless when both run.
+
+        Raises:
+            LedgerError: the store cannot be used.
+            LedgerClosed: the service has been closed.
+        """
+        running = self._running
+        if running is not None and running.pid == os.getpid():
+            return
+        with self._lock:
+            if self._closed:
+                raise LedgerClosed("the kit has been closed")
+            if self._running is not None and self._running.pid == os.getpid():
+                return
+            # Threads do not survive a fork: what was started in another process is not ours.
+            ledger = SqliteLedger(self.settings.store.url, self._decide)
+            relay = self._relay_factory(self.settings, ledger, self.telemetry)
+            ledger.start(relay.on_commit)
+            try:
+                relay.start()
+            except BaseException:
+                ledger.close()
+                raise
+            if ledger.uncertain:
+                self.telemetry.uncertain(ledger.uncertain)
+            self._running = _Running(os.getpid(), ledger, relay)
+            atexit.register(self.close)
+
+    def close(self) -> None:
+        """Stop taking hooks, let the relay finish what it has begun, and leave the rest in the store."""
+        with self._lock:
+            running, self._running = self._running, None
+            if running is None or running.pid != os.getpid():
+                return
+            self._closed = True
+            running.relay.close()
+            running.ledger.close()
+        atexit.unregister(self.close)
+
+    def ready(self) -> dict[str, bool]:
+        """Whether the store commits and the relay acts; starts them if nobody has yet.
+
+        Raises:
+            BotKitError: they could not be started.
+        """
+        self.start()
+        running = self._running
+        if running is None:
+            return {"store": False, "relay": False}
+        return {"store": running.ledger.healthy(), "relay": running.relay.ready()}
+
+    def ledger(self) -> SqliteLedger:
+        """The ledger, started if it has to be.
+
+        Raises:
+            LedgerError: it cannot be.
+        """
+        running = self._running
+        if running is None or running.pid != os.getpid():
+            self.start()
+            running = self._running
+            if running is None:
+                raise LedgerClosed("the kit has been closed")
+        return running.ledger
+
+    def conversation(self, bot_id: str, user_id: str) -> ConversationHandle:
+        """See `BotKit.conversation`."""
+        self._known(bot_id)
+        return ConversationHandle(bot_id, user_id, self._outside)
+
+    def reads(self, bot_id: str, body: bytes, component_id: str) -> Reads:
+        """What can be asked of the platform, addressed by a payload."""
+        return Reads(self._asking[bot_id], body, component_id)
+
+    def respond_to_hook(
+        self, request_id: str, context: Mapping[str, Any], *, replace: bool, bot_id: str | None
+    ) -> Sent:
+        """See `BotKit.respond_to_hook`."""
+        ledger = self.ledger()
+        changes = as_changes(context)
+        bots = [self._known(bot_id)] if bot_id is not None else list(self.settings.bots)
+        where = [webhooks.conversation_id(bot, request_id) for bot in bots]
+        found = where[0] if len(where) == 1 else next((one for one in where if ledger.newest_hook(one)), None)
+        if found is None:
+            raise NothingToAnswer(f"webhook {request_id}: no such webhook waits for an answer")
+        event = HookAnswered(
+            key=f"answer/{uuid4()}", at=Instant(time.time()), context=changes, replace=replace
+        )
+        return written(
+            ledger.submit(Input(found, event)),
+            lambda reason: NothingToAnswer(f"webhook {request_id}: {reason}"),
+        )
+
+    def _known(self, bot_id: str) -> str:
+        if bot_id not in self.settings.bots:
+            known = ", ".join(self.settings.bots)
+            raise NotConfigured(f"no bot {bot_id!r} in the configuration, which names {known}")
+        return bot_id
+
+    def _submit(self, given: Input) -> Future[Committed]:
+        return self.ledger().submit(given)
+
+    def _decide(self, conversation: Conversation, event: Event) -> Decision:
+        return decide(self._rules[conversation.id.bot_id], conversation, event)
+
+    def _outbox_depth(self) -> float:
+        return self._running.ledger.depth if self._running is not None else 0
+
+    def _open_sessions(self) -> float:
+        if self._running is None:
+            return 0
+        open_ones = self._running.ledger.open_conversations()
+        return sum(1 for conversation in open_ones if conversation.session is not None)
+
+
+class _Running:
+    """What `start` started, and in which process."""
+
+    __slots__ = ("ledger", "pid", "relay")
+
+    def __init__(self, pid: int, ledger: SqliteLedger, relay: RunningRelay) -> None:
+        self.pid = pid
+        self.ledger = ledger
+        self.relay = relay
+
+
+def _relay(settings: Settings, ledger: Ledger, telemetry: Telemetry) -> RunningRelay:
+    # Here and not above: the relay brings aiohttp and APScheduler, which a kit with another relay does not need.
+    from botkit.relay.relay import Relay
+
+    return Relay(settings, ledger, metrics=telemetry)

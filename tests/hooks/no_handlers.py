@@ -1,0 +1,29 @@
+"""The front of a service whose bots have no handlers of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from botkit.hooks.door import Door
+from botkit.sdk.context import Tools
+from botkit.sdk.dispatch import Dispatch
+from botkit.sdk.registry import Registry
+
+
+class NobodyCounts:
+    def handled(self, event: str, handler: str, outcome: str) -> None:
+        raise AssertionError("there is no handler")
+
+
+def no_handlers(doors: Mapping[str, Door]) -> Dispatch:
+    return Dispatch(
+        Registry(),
+        doors=doors,
+        tools=Tools(conversation=_nobody_asks, reads=_nobody_asks),
+        metrics=NobodyCounts(),
+    )
+
+
+def _nobody_asks(*_: Any) -> Any:
+    raise AssertionError("there is no handler")
