@@ -24,7 +24,7 @@ from botkit.handoff.events import Event, HookAnswered
 from botkit.handoff.responses import Responses
 from botkit.handoff.rules import Rules
 from botkit.hooks.door import Door
-from botkit.ledger.interface import Committed, Input, Ledger
+from botkit.ledger.interface import Committed, HookBody, Input, Ledger
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.middleware import BotKitMiddleware
 from botkit.sdk.context import Tools
@@ -209,10 +209,10 @@ class Service:
                 raise LedgerClosed("the kit has been closed")
         return running.ledger
 
-    def conversation(self, bot_id: str, user_id: str) -> ConversationHandle:
-        """See `BotKit.conversation`."""
+    def conversation(self, bot_id: str, user_id: str, hook: HookBody | None = None) -> ConversationHandle:
+        """See `BotKit.conversation`. `hook` addresses the user where nothing newer is kept."""
         self._known(bot_id)
-        return ConversationHandle(bot_id, user_id, self._outside)
+        return ConversationHandle(bot_id, user_id, self._outside, hook=hook)
 
     def reads(self, bot_id: str, body: bytes, component_id: str) -> Reads:
         """What can be asked of the platform, addressed by a payload."""

@@ -12,6 +12,7 @@ from botkit.hooks import people
 from botkit.hooks.door import Door, Hook
 from botkit.kore.dialog import Dialog
 from botkit.kore.variables import BotVariable
+from botkit.ledger.interface import HookBody
 from botkit.lenient_json import decoded
 from botkit.sdk import views
 from botkit.sdk.calls import Calls
@@ -128,7 +129,8 @@ class Context(Calls):
     @property
     def conversation(self) -> ConversationHandle:
         """How to write to this user later, from anywhere."""
-        return self._tools.conversation(self.bot_id, self._hook.given.conversation_id.user_id)
+        given = self._hook.given
+        return self._tools.conversation(self.bot_id, given.conversation_id.user_id, given.hook)
 
     def next(self) -> Next:
         """Return this to go on, also where a call has answered the hook."""
@@ -194,7 +196,7 @@ class Tools:
     def __init__(
         self,
         *,
-        conversation: Callable[[str, str], ConversationHandle],
+        conversation: Callable[[str, str, HookBody | None], ConversationHandle],
         reads: Callable[[str, bytes, str], Reads],
     ) -> None:
         self.conversation = conversation

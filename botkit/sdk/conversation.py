@@ -48,13 +48,23 @@ class ConversationHandle(Calls):
     waits for that: ``await conversation.send("…")``.
 
     All calls raise:
-        UserNotReachable: no payload of this user is kept. Set `kore.keep_payloads`, or wait until they have written.
+        UserNotReachable: no payload of this user is kept. Set `kore.keep_payloads`, or wait until they have written. One
+            that comes from a handler's context brings its hook's payload along.
         LedgerError: it could not be written.
     """
 
-    def __init__(self, bot_id: str, user_id: str, outside: Outside, *, key: str = "") -> None:
+    def __init__(
+        self,
+        bot_id: str,
+        user_id: str,
+        outside: Outside,
+        *,
+        hook: HookBody | None = None,
+        key: str = "",
+    ) -> None:
         self._id = ConversationId(bot_id, user_id)
         self._outside = outside
+        self._hook = hook
         self._key = key
 
     @property
@@ -72,7 +82,7 @@ class ConversationHandle(Calls):
 
         A key is remembered for some hours.
         """
-        return ConversationHandle(self.bot_id, self.user_id, self._outside, key=key)
+        return ConversationHandle(self.bot_id, self.user_id, self._outside, hook=self._hook, key=key)
 
     def send(
         self,
@@ -103,7 +113,7 @@ class ConversationHandle(Calls):
         return self._outside.reads(self.bot_id, newest.body, newest.component_id)
 
     def _newest(self) -> HookBody:
-        newest = self._outside.ledger().newest_hook(self._id)
+        newest = self._outside.ledger().newest_hook(self._id) or self._hook
         if newest is None:
             raise UserNotReachable(
                 "no payload of this user is kept: set kore.keep_payloads in the bot's file, or wait until they have written"
@@ -115,10 +125,12 @@ class ConversationHandle(Calls):
         return Address.parse(newest.body, bot_id=self.bot_id, component_id=newest.component_id).channel_type
 
     def _ask(self, ask: Ask) -> Sent:
-        self._newest()
+        newest = self._newest()
         at = Instant(self._outside.now())
         event = Asked(key=f"asked/{self._key or uuid4()}", at=at, asks=(ask,))
-        return written(self._outside.ledger().submit(Input(self._id, event)))
+        # The hook it came from may not be in the ledger yet: a handler's thread can be quicker than its handler.
+        given = Input(self._id, event, hook=newest if newest is self._hook else None)
+        return written(self._outside.ledger().submit(given))
 
 
 def written(committing: Future[Committed], on_refusal: Callable[[str], Exception] | None = None) -> Sent:

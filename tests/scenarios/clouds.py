@@ -16,6 +16,7 @@ from botkit.config.load import load
 from botkit.sandbox.server import Sandbox
 
 T = TypeVar("T")
+HANDLER_SECONDS = 2.0
 
 
 class Clouds:
@@ -69,8 +70,10 @@ class _Quiet(WSGIRequestHandler):
 class Service:
     """The real `BotKit` of a configuration, in this process, behind a WSGI server on a free port."""
 
-    def __init__(self, configuration: Path) -> None:
-        self.kit = BotKit(load(configuration))
+    def __init__(self, configuration: Path, handlers: Callable[[BotKit], None] | None = None) -> None:
+        self.kit = BotKit(load(configuration), handler_seconds=HANDLER_SECONDS)
+        if handlers is not None:
+            handlers(self.kit)
         app = Flask("scenarios")
         self.kit.init_app(app)
         self._server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)

@@ -6,7 +6,7 @@ What they do returns at once, as in life; what they are to see is waited for, ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, Self, cast
 
 import yaml
 
+from botkit.app import BotKit
 from botkit.sandbox.kore.faults import Fault as KoreFault
 from botkit.sandbox.kore.settings import SUBSCRIPTIONS
 from botkit.sandbox.kore.users import Attachment, ChatMessage, User
@@ -48,13 +49,14 @@ class Stage:
         receive: str = "stream",
         server: Mapping[str, Any] | None = None,
         bot: Mapping[str, Any] | None = None,
+        handlers: Callable[[BotKit], None] | None = None,
     ) -> Self:
         """Both clouds, a configuration for them (changed as `server` and `bot` say), and the service that runs it."""
         with ExitStack() as when_failing:
             clouds = Clouds(bot_folder)
             when_failing.callback(clouds.close)
             path = configured(folder, clouds, receive=receive, server=server or {}, bot=bot or {})
-            service = Service(path)
+            service = Service(path, handlers)
             when_failing.pop_all()
         clouds.do(clouds.kore.subscribe, service.url, SUBSCRIPTIONS)
         return cls(clouds, service)
