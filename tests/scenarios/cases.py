@@ -9,6 +9,7 @@ from typing import Any
 from botkit.sandbox.live_chat.state import Chat
 from botkit.sandbox.salesforce.state import Conversation
 from botkit.sandbox.salesforce.transcripts import transcript_item
+from botkit.sandbox.wire import WireEntry
 from tests.scenarios.clouds import Clouds
 from tests.scenarios.waiting import until
 
@@ -171,3 +172,13 @@ class LiveChatCase:
 
     def status(self) -> str:
         return self.clouds.do(lambda: self.chat.stage)
+
+    def calls(self, operation: str, *, status: int | None = None) -> list[WireEntry]:
+        """What BotKit called for this chat, oldest first; those answered with `status`, if one is given."""
+        return [
+            entry
+            for entry in self.clouds.do(lambda: list(self.clouds.wire.entries))
+            if entry.label == operation
+            and status in (None, entry.status)
+            and self.id in entry.request_headers.get("X-LIVEAGENT-SESSION-KEY", "")
+        ]

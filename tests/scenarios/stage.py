@@ -38,6 +38,7 @@ class Stage:
 
     clouds: Clouds
     service: Service
+    configuration: Path
     _people: list[Person] = field(default_factory=list)
 
     @classmethod
@@ -59,7 +60,14 @@ class Stage:
             service = Service(path, handlers)
             when_failing.pop_all()
         clouds.do(clouds.kore.subscribe, service.url, SUBSCRIPTIONS)
-        return cls(clouds, service)
+        return cls(clouds, service, path)
+
+    def restarts(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """The service stops in good order and starts again on what it has stored; `meanwhile` happens in between."""
+        self.service.close()
+        meanwhile()
+        self.service = Service(self.configuration)
+        self.clouds.do(self.clouds.kore.subscribe, self.service.url, SUBSCRIPTIONS)
 
     def close(self) -> None:
         self.service.close()
@@ -108,6 +116,10 @@ class Stage:
     def live_chat_fails(self, kind: Any, **fault: Any) -> None:
         """A fault of Live Chat's side, see `sandbox.live_chat.faults`."""
         self.clouds.do(self.clouds.live_chat.inject, LiveChatFault(kind=kind, **fault))
+
+    def live_chat_goes_on_with(self, kind: str) -> None:
+        """A fault of this kind is over."""
+        self.clouds.do(self.clouds.live_chat.faults.clear, kind)
 
     def live_chat_behaves(self, **switches: Any) -> None:
         """Switches of Live Chat, see `LiveChatSandboxSettings`."""
