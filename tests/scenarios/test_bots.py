@@ -45,7 +45,7 @@ def two_bots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, 
     second = configured(folder / "other", clouds[1], receive="poll", server={}, bot=other)
     (folder / "bots" / "bolt.yaml").write_bytes((second.parent / "bots" / "acme.yaml").read_bytes())
     service = Service(path)
-    stages = [Stage(cloud, service) for cloud in clouds]
+    stages = [Stage(cloud, service, path) for cloud in clouds]
     for stage in stages:
         stage.clouds.do(stage.clouds.kore.subscribe, service.url, SUBSCRIPTIONS)
     yield stages[0], stages[1]

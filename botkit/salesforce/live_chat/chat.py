@@ -48,6 +48,7 @@ class Chat:
         sequence: the numbers of what is sent.
         posting: held while something is sent; one at a time.
         reconnecting: held while the chat is reconnected.
+        listening: somebody takes what polls bring, and comes back when one fails.
         poll: the poll that is under way.
         requested: this process sent the chat request and knows that it was taken.
         heard: when the server last answered a poll (monotonic seconds).
@@ -57,8 +58,8 @@ class Chat:
     """
 
     __slots__ = (
-        "_attached", "_complete", "_delivered", "_doubt", "_renewed", "_said", "credentials", "heard", "link", "over", "poll",
-        "position", "posting", "reconnecting", "requested", "sent", "sequence", "session_id", "trouble", "unread",
+        "_attached", "_complete", "_delivered", "_doubt", "_renewed", "_said", "credentials", "heard", "link", "listening",
+        "over", "poll", "position", "posting", "reconnecting", "requested", "sent", "sequence", "session_id", "trouble", "unread",
     )  # fmt: skip
 
     def __init__(self, session_id: str, credentials: Credentials, position: Position, *, now: float) -> None:
@@ -70,6 +71,7 @@ class Chat:
         self.sequence = Sequence()
         self.posting = asyncio.Lock()
         self.reconnecting = asyncio.Lock()
+        self.listening = False
         self.poll: asyncio.Task[Reply | None] | None = None
         self.requested = False
         self.heard = now

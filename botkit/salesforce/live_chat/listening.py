@@ -72,9 +72,13 @@ class Listener:
             ConversationClosed: the chat is over, or was out of reach for longer than the session lives.
             CallError: a poll failed.
         """
+        chat.listening = True
         try:
             async for batch in self._batches(chat):
                 yield batch
+        except (GeneratorExit, asyncio.CancelledError):
+            chat.listening = False
+            raise
         except ConversationClosed as closed:
             chat.over, chat.trouble = True, closed
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from botkit.errors import CallError, ServerTrouble
+from botkit.errors import CallError, ConversationClosed, ServerTrouble
 from botkit.http import Request, Transport
 from botkit.salesforce.live_chat.calls import Session
 from botkit.salesforce.live_chat.chat import Chat, Link
@@ -100,6 +100,9 @@ class Poster:
             except AffinityLost:
                 # Refused unread: it is sent again on the new way.
                 await self._restore(chat, lost=session.affinity)
+            except ConversationClosed:
+                await self._await_end(chat)
+                raise
             except OutOfSync as error:
                 if once or chat.sequence.refused(error.actual):
                     return
@@ -119,6 +122,13 @@ class Poster:
         """
         for _ in range(_LOOKS):
             if chat.known:
+                return
+            await self._sleep(_LOOK_SECONDS)
+
+    async def _await_end(self, chat: Chat) -> None:
+        """Let the listener tell the end first: it brings what was said before, and a refused post would cut it off."""
+        for _ in range(_LOOKS):
+            if chat.over or not chat.listening:
                 return
             await self._sleep(_LOOK_SECONDS)
 

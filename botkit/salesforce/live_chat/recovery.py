@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import structlog
 
-from botkit.errors import BadReply, CallRefused, Unreachable
+from botkit.errors import BadReply, CallRefused, ConversationClosed, Unreachable
 from botkit.http import Transport
 from botkit.salesforce.live_chat.calls import LiveChatCalls
 from botkit.salesforce.live_chat.chat import Chat, Link
@@ -85,6 +85,10 @@ class Recovery:
         except AffinityLost:
             chat.link = Link.LOST
             raise
+        except ConversationClosed:
+            if not chat.unread:
+                raise
+            # What the session's data brought with it says how it ended, and what was said before.
         except CallRefused as refusal:
             # It is a courtesy to the new server; a chat that it refuses otherwise says so at the next call.
             _log.warning("resync_refused", session=chat.session_id, code=refusal.code, status=refusal.status)

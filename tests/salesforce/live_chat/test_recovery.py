@@ -361,3 +361,27 @@ async def test_after_a_restart_a_send_lets_the_listener_come_first(talk: Talk, s
     talk.listen()
     await sending
     assert server.user_said == ["hello"]
+
+
+async def test_an_end_that_came_with_the_sessions_data_is_heard_although_the_resync_is_refused(
+    talk: Talk, server: LiveChat
+) -> None:
+    await talk.begin()
+    server.lost = True
+    server._record("Agent", "Ada", "goodbye")
+    server.finish()
+    await talk.until(lambda: talk.broken is not None)
+    assert server.calls().count("ChasitorResyncState") == 1
+    assert talk.kinds[-2:] == ["AgentSaid", "AgentSessionEnded"]
+    assert talk.said == ["goodbye"]
+
+
+async def test_a_message_for_a_chat_that_is_over_is_refused_after_the_end_was_heard(
+    talk: Talk, server: LiveChat
+) -> None:
+    await talk.begin()
+    server.say("goodbye")
+    server.finish()
+    with pytest.raises(ConversationClosed):
+        await talk.say("m1", "too late")
+    assert talk.kinds[-2:] == ["AgentSaid", "AgentSessionEnded"]

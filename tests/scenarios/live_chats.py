@@ -1,0 +1,19 @@
+"""How most scenarios over Live Chat begin."""
+
+from __future__ import annotations
+
+from tests.scenarios.stage import JANE, LiveChatCase, Person
+
+
+def asks(person: Person, sentence: str = "talk to an agent") -> LiveChatCase:
+    """The user asks for an agent, and the chat is in the console."""
+    person.asks_for_an_agent(sentence)
+    return person.chats()[-1]
+
+
+def is_helped(person: Person, sentence: str = "talk to an agent") -> LiveChatCase:
+    """An agent has accepted, and the user knows."""
+    case = asks(person, sentence)
+    case.accepted_by(JANE)
+    person.hears("Jane Doe has joined")
+    return case
