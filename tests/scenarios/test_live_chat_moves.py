@@ -21,6 +21,8 @@ JANE_LEFT = "Jane Doe has left the conversation. Please stay, a colleague will b
 WARNED = "Are you still there? The conversation will end soon if you do not reply."
 FILE_WANTED = "Jane Doe is asking for a file. Please send it here."
 CLOSED = "Your conversation with the agent has ended. Thank you for contacting us."
+UPLOAD = "upload"
+"""The one call that does not carry the session's key."""
 PICTURE = Attachment("f-cat", "cat.png", "image", "image/png", b"\x89PNG" + bytes(range(256)))
 
 
@@ -111,7 +113,10 @@ class Scene:
 
     def moves_for(self, operation: str) -> None:
         """The next call of this kind is the one that hears of it."""
-        self.stage.live_chat_fails("status", operation=operation, status=503, times=1)
+        whose = [case.id for case in self.ada.chats() if operation != UPLOAD]
+        self.stage.live_chat_fails(
+            "status", operation=operation, status=503, times=1, conversation_id="".join(whose)
+        )
 
     # --- what is seen in the end
 
@@ -257,7 +262,7 @@ STATES = {
     "in transfer": State(_in_transfer),
     "agent disconnected": State(_agent_disconnected),
     "idle and warned": State(_idle_and_warned, post="ChasitorIdleTimeoutWarningEvent"),
-    "file requested": State(_file_requested, post="upload", then=_send_the_file),
+    "file requested": State(_file_requested, post=UPLOAD, then=_send_the_file),
 }
 EVERY_STATE = pytest.mark.parametrize("state", STATES.values(), ids=STATES)
 EVERY_STATE_OF_A_CHAT = pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from botkit.sandbox.live_chat.faults import Fault
 from tests.scenarios.conftest import LIVE_CHAT, Stages
 from tests.scenarios.live_chats import asks, is_helped
 from tests.scenarios.stage import END_WORD, JANE, OMAR, LiveChatCase, Person, Stage, until
@@ -31,6 +32,12 @@ def _talk_on(person: Person, case: LiveChatCase) -> None:
     case.told_by(JANE, "still with you")
     case.gets("are you there?")
     person.hears("still with you")
+
+
+def _answers(case: LiveChatCase, *, operation: str, status: int, times: int = 1) -> None:
+    """The chat's next calls of this kind get this answer."""
+    fault = Fault(kind="status", operation=operation, status=status, times=times, conversation_id=case.id)
+    case.clouds.do(case.clouds.live_chat.inject, fault)
 
 
 def _statuses(case: LiveChatCase, *operations: str) -> set[int | None]:
@@ -87,7 +94,7 @@ def test_204_is_a_poll_without_news_and_followed_by_the_next(live_chat: Stage) -
 def test_a_message_that_is_refused_is_given_back_and_the_chat_goes_on(harsh: Stage, status: int) -> None:
     ada = harsh.person()
     case = is_helped(ada)
-    harsh.live_chat_fails("status", operation="ChatMessage", status=status, times=1)
+    _answers(case, operation="ChatMessage", status=status)
     ada.says("refused")
     ada.hears("This did not reach the agent:\nrefused")
     _talk_on(ada, case)
@@ -100,7 +107,7 @@ def test_a_message_that_is_refused_is_given_back_and_the_chat_goes_on(harsh: Sta
 def test_a_poll_that_is_refused_is_not_the_end(live_chat: Stage, status: int) -> None:
     ada = live_chat.person()
     case = is_helped(ada)
-    live_chat.live_chat_fails("status", operation="Messages", status=status, times=2)
+    _answers(case, operation="Messages", status=status, times=2)
     live_chat.live_chat_fails("drop-polls")
     _talk_on(ada, case)
     assert len(case.calls("Messages", status=status)) == 2
@@ -138,7 +145,7 @@ def test_an_availability_that_is_refused_keeps_nobody_from_an_agent(live_chat: S
 def test_an_end_that_is_refused_ends_it_by_ending_the_session(live_chat: Stage, status: int) -> None:
     ada = live_chat.person()
     case = is_helped(ada)
-    live_chat.live_chat_fails("status", operation="ChatEnd", status=status, times=1)
+    _answers(case, operation="ChatEnd", status=status)
     ada.says(END_WORD)
     ada.hears(CLOSED)
     case.is_over()
@@ -149,8 +156,8 @@ def test_an_end_that_is_refused_ends_it_by_ending_the_session(live_chat: Stage, 
 def test_a_405_on_the_way_back_means_that_nothing_was_lost(live_chat: Stage) -> None:
     ada = live_chat.person()
     case = is_helped(ada)
-    live_chat.live_chat_fails("status", operation="ReconnectSession", status=405, times=1)
-    live_chat.live_chat_fails("status", operation="ChatMessage", status=503, times=1)
+    _answers(case, operation="ReconnectSession", status=405)
+    _answers(case, operation="ChatMessage", status=503)
     _talk_on(ada, case)
     assert _statuses(case, "ReconnectSession") == {405}
     assert case.typed() == ["are you there?"]
@@ -162,7 +169,7 @@ def test_a_405_on_the_way_back_means_that_nothing_was_lost(live_chat: Stage) -> 
 def test_a_403_on_a_poll_is_the_end_with_a_word(live_chat: Stage) -> None:
     ada = live_chat.person()
     case = is_helped(ada)
-    live_chat.live_chat_fails("status", operation="Messages", status=403, times=1)
+    _answers(case, operation="Messages", status=403)
     live_chat.live_chat_fails("drop-polls")
     ada.hears(CLOSED)
     ada.talks_to_the_bot_again()
@@ -172,7 +179,7 @@ def test_a_403_on_a_poll_is_the_end_with_a_word(live_chat: Stage) -> None:
 def test_a_403_on_a_post_is_the_end_and_what_was_not_taken_is_given_back(harsh: Stage) -> None:
     ada = harsh.person()
     case = is_helped(ada)
-    harsh.live_chat_fails("status", operation="ChatMessage", status=403, times=1)
+    _answers(case, operation="ChatMessage", status=403)
     ada.says("too late")
     ada.hears("This did not reach the agent:\ntoo late")
     ada.hears(CLOSED)
@@ -212,7 +219,7 @@ def test_a_403_before_the_chat_was_requested_is_told(harsh: Stage) -> None:
 def test_a_409_on_a_poll_is_waited_out(live_chat: Stage) -> None:
     ada = live_chat.person()
     case = is_helped(ada)
-    live_chat.live_chat_fails("status", operation="Messages", status=409, times=1)
+    _answers(case, operation="Messages", status=409)
     live_chat.live_chat_fails("drop-polls")
     _talk_on(ada, case)
     assert case.calls("Messages", status=409)
@@ -234,7 +241,7 @@ def test_a_409_on_a_post_is_repaired_with_the_number_it_names(live_chat: Stage) 
 def test_a_409_on_a_post_that_names_no_number_is_answered_without_one(live_chat: Stage) -> None:
     ada = live_chat.person()
     case = is_helped(ada)
-    live_chat.live_chat_fails("status", operation="ChatMessage", status=409, times=1)
+    _answers(case, operation="ChatMessage", status=409)
     _talk_on(ada, case)
     assert "X-LIVEAGENT-SEQUENCE" not in case.calls("ChatMessage")[-1].request_headers
     assert case.typed() == ["are you there?"]
