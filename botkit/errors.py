@@ -2,6 +2,7 @@
 
     BotKitError
      ├─ ConfigurationError            BK-1000  botkit check prints every one of its problems
+     ├─ SettingInvalid                BK-1001  a setting given in code, not in a file, cannot be used
      ├─ HookRefused                   BK-2000  answered to the platform with a status of its own
      │   ├─ HookUnauthorized          BK-2001  401
      │   ├─ HookNotFound              BK-2002  404
@@ -80,6 +81,12 @@ class ConfigurationError(BotKitError):
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         self.problems = problems
         super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class SettingInvalid(BotKitError, ValueError):
+    """A setting that was given in code cannot be used; the message names it and says what to give."""
+
+    code = "BK-1001"
 
 
 # --- hooks -----------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from typing import Self
 
 import aiohttp
 import requests
+import urllib3.exceptions
 from yarl import URL
 
 from botkit.errors import BadReply, CallError, CallRefused, Unreachable
@@ -337,12 +338,30 @@ def _translated(what: str, error: Exception) -> CallError:
             return CallRefused(what, detail="the URL is not valid")
         case aiohttp.ClientOSError():
             return Unreachable(what, detail=_system_reason(error), perhaps_done=True)
+        case requests.ConnectionError():
+            return _not_connected(what, error)
         case aiohttp.ClientError() | requests.RequestException():
             return Unreachable(what, detail="no connection")
         case OSError():
             return Unreachable(what, detail=_system_reason(error), perhaps_done=True)
         case _:
             return CallRefused(what, detail="the request cannot be sent as it is")
+
+
+def _not_connected(what: str, error: requests.ConnectionError) -> CallError:
+    """No connection at all, which is certain, or one that broke."""
+    inner = error.args[0] if error.args else None
+    match getattr(inner, "reason", inner):
+        case urllib3.exceptions.NameResolutionError():
+            return Unreachable(what, detail="the host name was not found")
+        case urllib3.exceptions.NewConnectionError() as refused if isinstance(refused.__cause__, OSError):
+            return Unreachable(what, detail=_system_reason(refused.__cause__))
+        case urllib3.exceptions.NewConnectionError():
+            return Unreachable(what, detail="no connection")
+        case urllib3.exceptions.ProtocolError():
+            return Unreachable(what, detail="the server closed the connection", perhaps_done=True)
+        case _:
+            return Unreachable(what, detail="no connection", perhaps_done=True)
 
 
 def _system_reason(error: OSError) -> str:

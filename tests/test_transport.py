@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import requests
 import responses
+import urllib3
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from urllib3.exceptions import MaxRetryError, NameResolutionError, ProtocolError
 
 from botkit import transport as transport_module
 from botkit.errors import BadReply, CallRefused, HostNotAllowed, Unreachable
@@ -323,3 +325,41 @@ def test_the_sync_carrier_keeps_to_the_requests_own_limit(mocked: responses.Requ
     mocked.get("https://bots.kore.ai/a", body=b"x" * 5_000)
     with SyncTransport(allowed_hosts=["bots.kore.ai"]) as transport, pytest.raises(CallRefused):
         transport.send(Request("get", "GET", "https://bots.kore.ai/a", most_bytes=100))
+
+
+def test_the_sync_carrier_knows_that_nothing_arrived_where_nobody_listens() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}/a"
+        with (
+            SyncTransport(allowed_hosts=["127.0.0.1"], insecure_http=True) as transport,
+            pytest.raises(Unreachable, match="Connection refused") as failed,
+        ):
+            transport.send(Request("post", "POST", url, body=b"{}"))
+    assert not failed.value.perhaps_done
+
+
+def test_the_sync_carrier_knows_that_something_may_have_arrived_before_the_end(
+    mocked: responses.RequestsMock,
+) -> None:
+    broken = requests.ConnectionError(ProtocolError("Connection aborted.", OSError("reset: secret")))
+    mocked.post("https://bots.kore.ai/a", body=broken)
+    with (
+        SyncTransport(allowed_hosts=["bots.kore.ai"]) as transport,
+        pytest.raises(Unreachable, match="the server closed the connection") as failed,
+    ):
+        transport.send(Request("post", "POST", "https://bots.kore.ai/a", body=b"{}"))
+    assert failed.value.perhaps_done
+
+
+def test_the_sync_carrier_tells_a_name_that_is_not_known(mocked: responses.RequestsMock) -> None:
+    pool = urllib3.HTTPSConnectionPool("bots.kore.ai")
+    connection = pool.ConnectionCls("bots.kore.ai")
+    unknown = NameResolutionError("bots.kore.ai", connection, socket.gaierror(-2, "unknown"))
+    mocked.get("https://bots.kore.ai/a", body=requests.ConnectionError(MaxRetryError(pool, "/a", unknown)))
+    with (
+        SyncTransport(allowed_hosts=["bots.kore.ai"]) as transport,
+        pytest.raises(Unreachable, match="host name was not found") as failed,
+    ):
+        transport.send(Request("get", "GET", "https://bots.kore.ai/a"))
+    assert not failed.value.perhaps_done

@@ -180,6 +180,12 @@ class Address:
         return _text(infos.get("type")) or _text(channel.get("type"))
 
     @property
+    def bot_language(self) -> str:
+        """The language that the channel names, ``""`` if it names none."""
+        channel, infos = self._channel()
+        return _text(infos.get("botLanguage")) or _text(channel.get("botLanguage"))
+
+    @property
     def user_id(self) -> str:
         """The user as getMessages wants it: `channel.channelInfos.from`, else `channel.from` (2.4), else the context's."""
         channel, infos = self._channel()

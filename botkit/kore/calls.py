@@ -255,10 +255,11 @@ class KoreCalls:
         return self._post(what, url, splice(body, address.missing_members()), delivery_id)
 
     def _post(self, what: str, url: str, body: bytes, delivery_id: str) -> Request:
+        url = self._checked(what, url)
         headers = {"auth": self._signer.token(), "Content-Type": "application/json"}
         if delivery_id:
             headers["x-request-id"] = delivery_id
-        return Request(what, "POST", self._checked(what, url), headers, body, self._timeout_seconds)
+        return Request(what, "POST", url, headers, body, self._timeout_seconds)
 
     def _checked(self, what: str, url: str) -> str:
         if not url:

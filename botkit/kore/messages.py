@@ -73,14 +73,19 @@ def _line(record: dict[str, object]) -> TranscriptLine | None:
     kind = record.get("type")
     if kind not in ("incoming", "outgoing"):
         return None
+    text = text_of(record)
+    return TranscriptLine("user" if kind == "incoming" else "bot", text) if text else None
+
+
+def text_of(record: dict[str, object]) -> str:
+    """What a record says: its text, or its template's words, then the names of its files."""
     parts = [part for component in _objects(record.get("components")) for part in _component(component)]
     parts += _attachments(record.get("attachments"))
     for channel in _objects(record.get("channels")):
         parts += _attachments(channel.get("attachments"))
-    text = "\n".join(
+    return "\n".join(
         dict.fromkeys(part for part in parts if part)
     )  # an attachment is listed in several places
-    return TranscriptLine("user" if kind == "incoming" else "bot", text) if text else None
 
 
 def _component(component: dict[str, object]) -> Iterator[str]:

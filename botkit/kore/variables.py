@@ -28,13 +28,17 @@ class BotVariable:
     raw: Mapping[str, object] = field(repr=False, default_factory=dict)
 
 
-def read_variables(body: bytes) -> tuple[BotVariable, ...]:
+def read_variables(body: bytes, *, language: str = "") -> tuple[BotVariable, ...]:
     """The variables in an answer to `KoreCalls.fetch_bot_variable`, in the platform's order.
+
+    Args:
+        body: the answer.
+        language: which was asked for, to name it if the bot does not speak it.
 
     Raises:
         BadReply: the answer is an error in the shape of an answer, or nothing the platform gives.
     """
-    what = "fetch bot variable"
+    what = f"fetch bot variables in {language}" if language else "fetch bot variables"
     records = answer_object(body, what=what).get("variables")
     if not isinstance(records, list):
         raise BadReply(what, detail="no variables in the answer")

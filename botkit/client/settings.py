@@ -1,0 +1,71 @@
+"""A client's settings, given in code, checked as the configuration's are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Literal
+from urllib.parse import urlsplit
+
+from botkit.config.hosts import parse_callback_host
+from botkit.config.problems import UnusableValue
+from botkit.config.settings import KoreSettings, Secret
+from botkit.errors import SettingInvalid
+
+Algorithm = Literal["HS256", "HS512"]
+
+
+def checked_settings(
+    *,
+    client_id: str,
+    client_secret: Secret,
+    algorithm: Algorithm,
+    callback_hosts: Iterable[str],
+    timeout_seconds: float,
+) -> KoreSettings:
+    """The settings, if they can be used.
+
+    Raises:
+        SettingInvalid: one cannot; it is named.
+    """
+    check_given("client_secret", client_secret.reveal())
+    if algorithm not in ("HS256", "HS512"):
+        raise SettingInvalid("algorithm is HS256 or HS512, as set on the platform's app")
+    if not timeout_seconds > 0:
+        raise SettingInvalid("timeout_seconds has to be more than 0")
+    return KoreSettings(
+        client_id=check_given("client_id", client_id),
+        client_secret=client_secret,
+        algorithm=algorithm,
+        callback_hosts=_hosts(callback_hosts),
+        timeout=timedelta(seconds=timeout_seconds),
+    )
+
+
+def check_given(name: str, value: str) -> str:
+    """The value, if there is one.
+
+    Raises:
+        SettingInvalid: it is empty.
+    """
+    if not value:
+        raise SettingInvalid(f"{name} is empty: give the one that the XO platform shows")
+    return value
+
+
+def whole_base_url(given: str, *, bot_id: str) -> str:
+    """``https://{host}/api/botsdk/stream/{bot id}`` from that, or from ``https://{host}`` (protocols/kore-xo-botkit.md 2.3)."""
+    url = given.rstrip("/")
+    return url if urlsplit(url).path else f"{url}/api/botsdk/stream/{bot_id}"
+
+
+def _hosts(given: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(given, str):
+        raise SettingInvalid("callback_hosts is a list: write [...] around the host")
+    try:
+        hosts = tuple(parse_callback_host(host) for host in given)
+    except UnusableValue as error:
+        raise SettingInvalid(f"one of callback_hosts {error.what}; {error.fix}") from None
+    if not hosts:
+        raise SettingInvalid("callback_hosts is empty: name the platform's host, such as bots.kore.ai")
+    return hosts
