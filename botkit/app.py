@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from botkit.sdk.conversation import ConversationHandle
 from botkit.sdk.decorators import Handles
 from botkit.sdk.registry import Handler, Registry
 from botkit.sdk.verdicts import Sent
-from botkit.service import RelayFactory, Service
+from botkit.service import Edge, RelayFactory, Service
 from botkit.telemetry import CONTENT_TYPE, Telemetry
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class BotKit(Handles):
         self._relay_factory = relay_factory
         self._handler_seconds = handler_seconds
         self._services: list[Service] = []
+        self._stand_ins: list[Service] = []
         self._lock = threading.Lock()
         self._own = self._serve(settings) if settings is not None else None
 
@@ -188,10 +190,46 @@ class BotKit(Handles):
         """
         return self._one().respond_to_hook(request_id, context or {}, replace=replace, bot_id=bot_id)
 
+    # --- in tests --------------------------------------------------------------------------------------------------
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether there is any configuration yet: its own, or that of an application it is mounted in."""
+        return bool(self._services)
+
+    @contextmanager
+    def standing_in(
+        self,
+        settings: Settings,
+        *,
+        relay_factory: RelayFactory | None = None,
+        handler_seconds: float | None = None,
+        edge: Edge | None = None,
+    ) -> Iterator[Service]:
+        """The kit's handlers under another configuration: while this lasts, it is the one that `conversation` and all the
+        others mean. For tests: `botkit.testing` is built on it.
+
+        Raises:
+            NotConfigured: a handler is for a bot that the configuration does not name.
+        """
+        service = Service(
+            settings,
+            self._registry,
+            relay_factory=relay_factory,
+            handler_seconds=handler_seconds or self._handler_seconds,
+            edge=edge,
+        )
+        self._stand_ins.append(service)
+        try:
+            yield service
+        finally:
+            self._stand_ins.remove(service)
+            service.close()
+
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _add(self, handler: Handler) -> None:
-        for service in self._services:
+        for service in (*self._services, *self._stand_ins):
             service.check(handler)
         self._registry.add(handler)
 
@@ -218,6 +256,8 @@ class BotKit(Handles):
 
     def _one(self) -> Service:
         """The service that is meant: the kit's own, that of the application at work, or the only one there is."""
+        if self._stand_ins:
+            return self._stand_ins[-1]
         if self._own is not None:
             return self._own
         if has_app_context():

@@ -35,7 +35,10 @@
          ├─ UserNotReachable          BK-5003  no payload of this user is kept
          ├─ NothingToAnswer           BK-5004  no such webhook waits for an answer
          ├─ NotConfigured             BK-5005  the kit has no configuration, or more than one
-         └─ TemplateInvalid           BK-5006  a message template that would not be shown as it was meant
+         ├─ TemplateInvalid           BK-5006  a message template that would not be shown as it was meant
+         ├─ HandlerRubbish            BK-5007  a handler returned what means nothing
+         ├─ HandlerLate               BK-5008  a handler did not come back in time
+         └─ TesterMisused             BK-5009  a test asks its `KitTester` for what cannot happen
 
 A message says what to do next. No message, argument or repr carries a secret or what people wrote.
 """
@@ -333,3 +336,21 @@ class TemplateInvalid(SdkError, ValueError):
     """A message template cannot be built like this; the message says which part to change."""
 
     code = "BK-5006"
+
+
+class HandlerRubbish(SdkError):
+    """A handler returned something that is no answer to its hook, so it counts as one that said nothing."""
+
+    code = "BK-5007"
+
+
+class HandlerLate(SdkError):
+    """A handler did not come back within its time limit, and the hook went on without it."""
+
+    code = "BK-5008"
+
+
+class TesterMisused(SdkError):
+    """A test asked `botkit.testing` for something that cannot happen as things are; the message says what has to come first."""
+
+    code = "BK-5009"

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
@@ -31,11 +32,12 @@ from botkit.sdk.context import Tools
 from botkit.sdk.conversation import ConversationHandle, Outside, written
 from botkit.sdk.dispatch import Dispatch
 from botkit.sdk.messages import as_changes
-from botkit.sdk.reads import Asking, Reads
+from botkit.sdk.reads import Asking, OpenTransport, Reads
 from botkit.sdk.registry import Handler, Registry
-from botkit.sdk.running import Around
+from botkit.sdk.running import Around, Failed, unheard
 from botkit.sdk.verdicts import Sent
 from botkit.telemetry import Telemetry
+from botkit.transport import SyncTransport
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -54,6 +56,21 @@ class RunningRelay(Protocol):
 
 
 RelayFactory = Callable[[Settings, Ledger, Telemetry], RunningRelay]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """What a service has of the machine it runs on; handed in, so that tests bring their own (`botkit.testing`).
+
+    Args:
+        now: seconds since the epoch.
+        open_transport: opens what carries the questions of handlers to the platform.
+        failed: told of each handler that did not do its work, beside the log and the metrics.
+    """
+
+    now: Callable[[], float] = time.time
+    open_transport: OpenTransport = SyncTransport
+    failed: Failed = unheard
 
 
 def rules_for(bot: BotSettings) -> Rules:
@@ -88,6 +105,7 @@ class Service:
         registry: the bots' own handlers.
         relay_factory: makes what acts on commits; by default the relay.
         handler_seconds: the time limit of handlers that have none of their own.
+        edge: the clock and the like; by default the machine's.
     """
 
     def __init__(
@@ -97,25 +115,29 @@ class Service:
         *,
         relay_factory: RelayFactory | None = None,
         handler_seconds: float | None = None,
+        edge: Edge | None = None,
     ) -> None:
         """Raises: NotConfigured if a handler is for a bot that the configuration does not name."""
         self.settings = settings
         self.telemetry = Telemetry()
         self._relay_factory = relay_factory or _relay
+        edge = edge or Edge()
+        self._now = edge.now
         self._rules: Mapping[str, Rules] = {bot_id: rules_for(bot) for bot_id, bot in settings.bots.items()}
         insecure = settings.security.insecure_http
         self._doors = {bot_id: Door(bot, insecure_http=insecure) for bot_id, bot in settings.bots.items()}
         self._asking = {
-            bot_id: Asking(bot, insecure_http=insecure, now=time.time)
+            bot_id: Asking(bot, insecure_http=insecure, now=edge.now, open_transport=edge.open_transport)
             for bot_id, bot in settings.bots.items()
         }
-        self._outside = Outside(ledger=self.ledger, reads=self.reads, now=time.time)
+        self._outside = Outside(ledger=self.ledger, reads=self.reads, now=edge.now)
         self._dispatch = Dispatch(
             registry,
             doors=self._doors,
             tools=Tools(conversation=self.conversation, reads=self.reads),
             metrics=self.telemetry,
             seconds=handler_seconds,
+            failed=edge.failed,
         )
         for handler in registry.all:
             self.check(handler)
@@ -133,7 +155,7 @@ class Service:
             submit=self._submit,
             prefix=self.settings.server.prefix,
             metrics=self.telemetry,
-            now=time.time,
+            now=self._now,
             monotonic=time.perf_counter,
             around=around,
         )
@@ -230,7 +252,7 @@ class Service:
         if found is None:
             raise NothingToAnswer(f"webhook {request_id}: no such webhook waits for an answer")
         event = HookAnswered(
-            key=f"answer/{uuid4()}", at=Instant(time.time()), context=changes, replace=replace
+            key=f"answer/{uuid4()}", at=Instant(self._now()), context=changes, replace=replace
         )
         return written(
             ledger.submit(Input(found, event)),

@@ -274,3 +274,17 @@ def test_settings_become_rules(kits: Kits) -> None:
     assert set(rules.systems) == {"salesforce"}
     assert rules.attributes is DEFAULT_ATTRIBUTES
     assert rules.accept_timeout_seconds == 600.0
+
+
+def test_while_another_service_stands_in_it_is_the_one_that_is_meant(kits: Kits) -> None:
+    kit = kits.kit()
+    with kit.standing_in(kits.settings("another", prefix="/another"), relay_factory=kits.relay):
+        assert kit.settings.server.prefix == "/another"
+        assert kit.ready() == {"store": True, "relay": True}
+    assert kit.settings.server.prefix == ""
+    assert [relay.running for relay in kits.relays] == [False]
+
+
+def test_a_kit_is_configured_once_it_has_settings_or_is_mounted() -> None:
+    assert not BotKit().is_configured
+    assert BotKit(settings()).is_configured

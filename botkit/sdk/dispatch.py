@@ -20,7 +20,7 @@ from botkit.sdk.context import Tools
 from botkit.sdk.contexts import CONTEXTS
 from botkit.sdk.progress import Outcome
 from botkit.sdk.registry import Handler, Registry
-from botkit.sdk.running import Around, HandlerMetrics, Runner
+from botkit.sdk.running import Around, Failed, HandlerMetrics, Runner, unheard
 from botkit.sdk.turns import Turns
 from botkit.sdk.verdicts import Answer, Defer
 
@@ -73,6 +73,7 @@ class Dispatch:
         tools: what contexts need.
         metrics: what to count with.
         seconds: the time limit of a hook's handlers; webhooks have `WEBHOOK_SECONDS` where it is the usual one.
+        failed: told of each handler that did not do its work.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Dispatch:
         tools: Tools,
         metrics: HandlerMetrics,
         seconds: float | None = None,
+        failed: Failed = unheard,
     ) -> None:
         self._registry = registry
         self._seconds = seconds
@@ -94,6 +96,7 @@ class Dispatch:
             answers=_is_answer,
             metrics=metrics,
             loop=self._coroutines.loop,
+            failed=failed,
         )
 
     def matching(self, hook: Hook) -> tuple[Handler, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 from botkit.config.settings import BotSettings
 from botkit.errors import WrongThread
@@ -15,17 +15,41 @@ from botkit.kore.dialog import Dialog, read_dialog
 from botkit.kore.messages import read_records
 from botkit.kore.replies import check_reply
 from botkit.kore.variables import BotVariable, read_variables
-from botkit.transport import SyncTransport
+
+
+class Carrier(Protocol):
+    """Carries requests and waits for the answers; `transport.SyncTransport` is one."""
+
+    def send(self, request: Request) -> Response:
+        """The answer, whatever its status.
+
+        Raises:
+            CallError: there was none.
+        """
+
+
+class OpenTransport(Protocol):
+    """Opens a carrier for one thread; `transport.SyncTransport` itself does."""
+
+    def __call__(self, *, allowed_hosts: Iterable[str] | None, insecure_http: bool) -> Carrier: ...
 
 
 class Asking:
     """Asks the platform on behalf of one bot. Any thread; connections are kept open, one set for each thread."""
 
-    def __init__(self, bot: BotSettings, *, insecure_http: bool, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        bot: BotSettings,
+        *,
+        insecure_http: bool,
+        now: Callable[[], float],
+        open_transport: OpenTransport,
+    ) -> None:
         self.calls = KoreCalls(bot.kore, bot_id=bot.id, insecure_http=insecure_http, clock=now)
         self._hosts = bot.kore.callback_hosts
         self._insecure_http = insecure_http
         self._now = now
+        self._open_transport = open_transport
         self._mine = threading.local()
 
     def ask(self, request: Request) -> Response:
@@ -41,9 +65,9 @@ class Asking:
             pass
         else:
             raise WrongThread(f"{request.what} would stop the event loop: use await ctx.aio.… in a coroutine")
-        transport: SyncTransport | None = getattr(self._mine, "transport", None)
+        transport: Carrier | None = getattr(self._mine, "transport", None)
         if transport is None:
-            transport = SyncTransport(allowed_hosts=self._hosts, insecure_http=self._insecure_http)
+            transport = self._open_transport(allowed_hosts=self._hosts, insecure_http=self._insecure_http)
             self._mine.transport = transport
         return check_reply(request.what, transport.send(request), now=self._now())
 

@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Literal, Protocol
 
-from botkit.errors import BotKitError
+from botkit.errors import BotKitError, HandlerLate, HandlerRubbish
 from botkit.handoff.events import Ask
 from botkit.hooks.door import Hook
 from botkit.sdk.context import Context
@@ -46,6 +46,13 @@ class HandlerMetrics(Protocol):
 Around = Callable[[], AbstractContextManager[Any]]
 """What handlers are called in, such as an application's context."""
 
+Failed = Callable[[Handler, BaseException], None]
+"""Told of a handler that did not do its work: what it raised, `HandlerRubbish` or `HandlerLate`. Any thread."""
+
+
+def unheard(handler: Handler, error: BaseException) -> None:
+    """Nobody wants to be told: the log and the metrics say it anyway."""
+
 
 class Runner:
     """Runs handlers. Any thread.
@@ -56,6 +63,7 @@ class Runner:
         answers: whether a call is an answer to this hook, after which nothing more happens by default.
         metrics: what to count with.
         loop: the event loop that coroutines are run on.
+        failed: told of each handler that did not do its work.
     """
 
     def __init__(
@@ -66,12 +74,14 @@ class Runner:
         answers: Callable[[Hook, Ask], bool],
         metrics: HandlerMetrics,
         loop: Callable[[], asyncio.AbstractEventLoop],
+        failed: Failed = unheard,
     ) -> None:
         self._make_context = make_context
         self._reword = reword
         self._answers = answers
         self._metrics = metrics
         self._loop = loop
+        self._failed = failed
         self._threads = Threads("botkit-handlers")
         self._lock = threading.Lock()
         self._overdue: Counter[Handler] = Counter()
@@ -86,6 +96,7 @@ class Runner:
             self._count_overdue(late, 1)
             self._metrics.handled(hook.path.event, late.name, "late")
             log.error("handler %s did not come back within %g s; the hook goes on", late.name, seconds)
+            self._failed(late, HandlerLate(f"{late.name} did not come back within {seconds:g} s"))
         return progress.outcome
 
     # --- in the handlers' thread -----------------------------------------------------------------------------------
@@ -98,6 +109,7 @@ class Runner:
                         return
         except (Exception, SystemExit) as error:  # noqa: BLE001 - what surrounds the handlers is theirs as well
             log.error("what handlers are called in failed: %s; the hook goes on", where(error))
+            self._failed(handlers[0], error)
         finally:
             progress.finish()
 
@@ -118,6 +130,8 @@ class Runner:
             self._count_overdue(handler, -1)
             return False
         self._say(event, handler, outcome, failure)
+        if failure is not None:
+            self._failed(handler, failure)
         return not outcome.answered
 
     def _outcome(self, before: Outcome, handler: Handler, seconds: float) -> Outcome:
@@ -143,7 +157,10 @@ class Runner:
             case Answer() | Defer() if hook.path.event == "on_webhook":
                 return replace(before, verdict=returned, answered=True)
             case _:
-                raise _Rubbish(type(returned).__name__)
+                raise HandlerRubbish(
+                    f"{handler.name} returned a {type(returned).__name__}, which says nothing; return what a method of "
+                    "ctx gives, or nothing at all"
+                )
 
     def _awaited(self, coroutine: Any, seconds: float) -> object:
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop())
@@ -160,20 +177,14 @@ class Runner:
             case None:
                 self._metrics.handled(event, handler.name, "answered" if outcome.answered else "passed")
                 return
-            case _Rubbish():
-                kind: HandlerOutcome = "rubbish"
-                reason = f"returned a {failure}, which says nothing"
             case BotKitError():
-                kind, reason = "raised", f"failed: {failure.code} {failure}"
+                kind: HandlerOutcome = "rubbish" if isinstance(failure, HandlerRubbish) else "raised"
+                reason = f"{failure.code} {failure}"
             case _:
-                kind, reason = "raised", f"failed: {where(failure)}"
+                kind, reason = "raised", where(failure)
+        log.error("handler %s failed: %s; the hook goes on", handler.name, reason)
         self._metrics.handled(event, handler.name, kind)
-        log.error("handler %s %s; the hook goes on", handler.name, reason)
 
     def _count_overdue(self, handler: Handler, change: int) -> None:
         with self._lock:
             self._overdue[handler] += change
-
-
-class _Rubbish(Exception):
-    """A handler returned something that is no verdict."""
