@@ -15,6 +15,8 @@ from botkit.hooks.events import EVENTS
 from botkit.traces import where
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+_MOST_NOTED = 100
+"""Kinds of notes with their reasons, each a series of its own."""
 _ACK_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -81,6 +83,7 @@ class Telemetry:
             "Deliveries to users that were under way when a process died or an answer was lost: each may have been shown twice.",
             registry=self.registry,
         )
+        self._noted: set[tuple[str, str]] = set()
         self._hook_children: dict[tuple[str, int], Counter] = {}
         self._effect_children: dict[tuple[str, str], Counter] = {}
         self._handler_children: dict[tuple[str, str, str], Counter] = {}
@@ -152,6 +155,10 @@ class Telemetry:
 
     def noted(self, what: str, why: str) -> None:
         """The rules asked for this to be counted."""
+        if (what, why) not in self._noted:
+            if len(self._noted) >= _MOST_NOTED:
+                why = "other"  # An agent system may give reasons of its own making.
+            self._noted.add((what, why))
         self._notes.labels(what, why).inc()
 
 

@@ -31,6 +31,15 @@ def test_events_the_protocol_does_not_know_share_a_label() -> None:
     assert "on_x" not in text
 
 
+def test_reasons_of_somebody_elses_making_share_a_label_when_they_are_many() -> None:
+    telemetry = Telemetry()
+    for number in range(1_000):
+        telemetry.noted("routing_failed", f"Reason{number}")
+    text = telemetry.exposition().decode()
+    assert text.count("botkit_handoff_total{") < 150
+    assert 'what="routing_failed",why="other"} 900.0' in text
+
+
 def test_what_the_relay_counts_is_shown() -> None:
     telemetry = Telemetry()
     telemetry.effect_done("PassToBot", "delivered")

@@ -21,7 +21,7 @@ from botkit.config.problems import UnusableValue, listed, nearest
 from botkit.config.settings import DEFAULT_SYSTEM_TYPE, LIVE_CHAT_TYPE, DeliverySettings
 from botkit.config.validation import Checked
 
-PLACEHOLDERS = ("agent", "command", "message", "position")
+PLACEHOLDERS = ("agent", "command", "message", "minutes", "position")
 """What is filled in in standard responses; `handoff/responses.py` does it."""
 
 T = TypeVar("T")

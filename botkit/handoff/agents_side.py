@@ -7,9 +7,11 @@ grace period.
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import replace
 
-from botkit.handoff import idle
+from botkit.handoff import idle, signals
 from botkit.handoff.conversation import Access, Agent, AgentSession, Conversation, Instant, Phase
 from botkit.handoff.decision import (
     ACCEPT,
@@ -36,6 +38,9 @@ from botkit.handoff.events import (
 from botkit.handoff.opening import next_in_line
 from botkit.handoff.rules import Rules
 
+_NOT_OF_A_LABEL = re.compile(r"[^A-Za-z0-9_.-]")
+_LONGEST_LABEL = 40
+
 
 def advance(conversation: Conversation, session: AgentSession, event: FromAgents) -> Conversation:
     """Remember how far the agents' side has been read."""
@@ -53,10 +58,11 @@ def advance(conversation: Conversation, session: AgentSession, event: FromAgents
 def heard(conversation: Conversation, session: AgentSession, event: AgentSaid) -> Decision:
     """An agent's words are shown, and the user's time to answer runs where the agent system wants that."""
     told = said(conversation, event)
-    if event.automated or not told.effects:
+    if not told.effects:
         return told
-    waiting, alarms = idle.waits_for_user(session, event.at)
-    return keep(conversation, waiting, *told.effects, *alarms) if alarms else told
+    session, quiet = signals.hushed(session)
+    session, alarms = (session, []) if event.automated else idle.waits_for_user(session, event.at)
+    return keep(conversation, session, *quiet, *told.effects, *alarms) if quiet or alarms else told
 
 
 def said(conversation: Conversation, event: AgentSaid) -> Decision:
@@ -101,6 +107,8 @@ def left(rules: Rules, conversation: Conversation, session: AgentSession, event:
         return keep(conversation, session)
     # Nobody waits for the user's answer any more: it is the user who waits now.
     session, quiet = cancel(session, *idle.TIMERS)
+    session, hush = signals.hushed(session)
+    quiet += hush
     session = replace(session, phase=Phase.ABSENT, idle_warned=False)
     if session.transferring:
         moved = _transferred(rules, conversation, session, event.at)
@@ -124,33 +132,44 @@ def routing_failed(
     rules: Rules, conversation: Conversation, session: AgentSession, event: RoutingFailed
 ) -> Decision:
     """Nobody could be found. A failed transfer usually leaves the old agent in place: ask before ending."""
-    if not event.transfer:
-        if moved := next_in_line(rules, conversation, session, event.at):
-            return moved
-        return end(
-            rules,
-            conversation,
-            session,
-            event.at,
-            why="routing_failed",
-            words="noAgentAvailableMessage",
-            give_up_pending=True,
-        )
-    session = replace(session, transferring=False)
-    if session.agents:
-        return keep(conversation, session)
-    session, settle = arm(session, SETTLE, event.at + SETTLE_FOR.total_seconds())
-    return keep(conversation, session, settle)
+    reason = Note("routing_failed", _NOT_OF_A_LABEL.sub("", event.reason)[:_LONGEST_LABEL] or "Unknown")
+    if event.transfer:
+        session = replace(session, transferring=False)
+        if session.agents:
+            return keep(conversation, session, reason)
+        session, settle = arm(session, SETTLE, event.at + SETTLE_FOR.total_seconds())
+        return keep(conversation, session, settle, reason)
+    decision = next_in_line(rules, conversation, session, event.at) or end(
+        rules,
+        conversation,
+        session,
+        event.at,
+        why="routing_failed",
+        words="noAgentAvailableMessage",
+        give_up_pending=True,
+    )
+    return replace(decision, effects=(*decision.effects, reason))
 
 
 def queue_moved(
     rules: Rules, conversation: Conversation, session: AgentSession, event: QueueMoved
 ) -> Decision:
-    """The user hears of a new place in the queue, once."""
-    if session.phase is Phase.ACTIVE or event.place < 1 or event.place == session.queue_position:
+    """The user hears of a new place in the queue, once.
+
+    Of the wait they hear when it is first known, if it is longer than a moment, and again only together with a new place.
+    """
+    if session.phase is Phase.ACTIVE:
         return Decision(conversation)
-    told = tell(rules, session, "queuePositionMessage", position=str(event.place))
-    return keep(conversation, replace(session, queue_position=event.place), *told)
+    told: list[Effect] = []
+    moved = event.place > 0 and event.place != session.queue_position
+    if moved:
+        told += tell(rules, session, "queuePositionMessage", position=str(event.place))
+        session = replace(session, queue_position=event.place)
+    minutes = math.ceil((event.wait_seconds or 0) / 60)
+    if minutes not in (0, session.wait_minutes) and (moved if session.wait_minutes else minutes > 1):
+        told += tell(rules, session, "estimatedWaitMessage", minutes=str(minutes))
+        session = replace(session, wait_minutes=minutes)
+    return Decision(conversation) if session == conversation.session else keep(conversation, session, *told)
 
 
 def ended(rules: Rules, conversation: Conversation, session: AgentSession, at: Instant) -> Decision:

@@ -119,6 +119,10 @@ class AgentSession:
     platform_session_id: str = ""
     queue_position: int = 0
     """What the user was told last."""
+    wait_minutes: int = 0
+    """What the user was told last."""
+    events_url: str = ""
+    """Where the user's client takes events from us; empty where the platform has not said so."""
     idle_warning_seconds: float = 0.0
     idle_timeout_seconds: float = 0.0
     """How long the user may be silent after an agent's words; 0 where the agent system takes care of that itself."""

@@ -2,17 +2,30 @@
 
 No I/O, no clock, no randomness. The rules themselves are grouped by where the event comes from: `platform.py` (Kore's
 hooks), `handlers.py` and `webhooks.py` (what the bot's own handlers ask for), `agents_side.py` (what the agents' side says),
-`outcomes.py` (what came of our own effects, and timers); all the ways a session ends are in `ending.py`, and what still comes
-after an end in `afterwards.py`.
+`signals.py` (what its software tells the user's), `outcomes.py` (what came of our own effects, and timers); all the ways a
+session ends are in `ending.py`, and what still comes after an end in `afterwards.py`.
 """
 
 from __future__ import annotations
 
-from botkit.handoff import afterwards, agents_side, files, handlers, opening, outcomes, platform, webhooks
+from dataclasses import replace
+
+from botkit.handoff import (
+    afterwards,
+    agents_side,
+    files,
+    handlers,
+    opening,
+    outcomes,
+    platform,
+    signals,
+    webhooks,
+)
 from botkit.handoff.conversation import Conversation
 from botkit.handoff.decision import Decision
 from botkit.handoff.events import (
     AccessGranted,
+    AgentCustomEvent,
     AgentJoined,
     AgentLeft,
     AgentSaid,
@@ -20,6 +33,7 @@ from botkit.handoff.events import (
     AgentsLost,
     AgentsTook,
     AgentTransfer,
+    AgentTyping,
     Alert,
     Asked,
     BotMessage,
@@ -28,6 +42,7 @@ from botkit.handoff.events import (
     FileRefused,
     FileRequested,
     FromAgents,
+    FromClient,
     Handled,
     HookAnswered,
     HookDeferred,
@@ -57,6 +72,8 @@ def decide(rules: Rules, conversation: Conversation, event: Event) -> Decision:
     An event of a session that is not the conversation's current one (an old timer, an answer to a question nobody asks any
     more) changes nothing; only what was said before the end and comes after it still counts (`afterwards.py`).
     """
+    if isinstance(event, FromClient) and event.events_url:
+        conversation = _reachable(conversation, event.events_url)
     match event:
         case UserMessage():
             return platform.user_message(rules, conversation, event)
@@ -88,6 +105,14 @@ def decide(rules: Rules, conversation: Conversation, event: Event) -> Decision:
             return _of_session(rules, conversation, event)
 
 
+def _reachable(conversation: Conversation, events_url: str) -> Conversation:
+    """With where the user's client takes events from us now."""
+    session = conversation.session
+    if session is None:
+        return conversation
+    return replace(conversation, session=replace(session, events_url=events_url))
+
+
 def _of_session(rules: Rules, conversation: Conversation, event: Event) -> Decision:
     session = conversation.session
     session_id = getattr(event, "session_id", None)
@@ -102,6 +127,10 @@ def _of_session(rules: Rules, conversation: Conversation, event: Event) -> Decis
     match event:
         case AgentSaid():
             return agents_side.heard(conversation, session, event)
+        case AgentTyping():
+            return signals.typing(conversation, session, event)
+        case AgentCustomEvent():
+            return signals.custom(conversation, session, event)
         case AgentJoined():
             return agents_side.joined(rules, conversation, session, event)
         case AgentLeft():

@@ -42,11 +42,24 @@ def keep(conversation: Conversation, session: AgentSession, *effects: Effect) ->
 
 
 def tell(
-    rules: Rules, session: AgentSession, key: str, *, agent: str = "", message: str = "", position: str = ""
+    rules: Rules,
+    session: AgentSession,
+    key: str,
+    *,
+    agent: str = "",
+    message: str = "",
+    position: str = "",
+    minutes: str = "",
 ) -> list[Effect]:
     """A standard response in the user's language, or nothing where it is silenced."""
     text = rules.responses.text(
-        key, session.language, agent=agent, command=session.end_word or "", message=message, position=position
+        key,
+        session.language,
+        agent=agent,
+        command=session.end_word or "",
+        message=message,
+        position=position,
+        minutes=minutes,
     )
     return [SendToUser(Content(text=text))] if text else []
 

@@ -14,6 +14,8 @@ from botkit.handoff.conversation import Access, Instant
 from botkit.handoff.events import Content
 
 USER_LANE = "user"
+HINT_LANE = "hint"
+"""What the user's client is told beside the talk. It is over in seconds: no message waits for it, nor it for any."""
 
 
 # --- to the XO platform ------------------------------------------------------------------------------------------
@@ -96,6 +98,25 @@ class AnswerWebhook:
 
     context: str = field(default="", repr=False)
     replace: bool = False
+    carries_hook: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class TypingToUser:
+    """Show or hide an agent's typing to the user (sendBotEvent), at `url`. Never retried."""
+
+    url: str = field(repr=False)
+    started: bool
+    carries_hook: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class EventToUser:
+    """Pass an event of the agents' side on to the user's client (sendBotEvent), at `url`. Never retried."""
+
+    url: str = field(repr=False)
+    name: str
+    data: str
     carries_hook: ClassVar[bool] = False
 
 
@@ -242,6 +263,7 @@ class Note:
     why: str = ""
 
 
+HintEffect = TypingToUser | EventToUser
 PlatformEffect = (
     PassToBot
     | PassToUser
@@ -252,6 +274,7 @@ PlatformEffect = (
     | CallWithHook
     | CallUser
     | AnswerWebhook
+    | HintEffect
 )
 AgentEffect = (
     OpenAccess
@@ -270,5 +293,7 @@ Effect = OutboundEffect | InnerEffect
 
 
 def lane(effect: OutboundEffect) -> str:
-    """The lane an effect goes out on: ``user``, or ``agent:<session id>``."""
-    return f"agent:{effect.session_id}" if isinstance(effect, AgentEffect) else USER_LANE
+    """The lane an effect goes out on: ``user``, ``hint``, or ``agent:<session id>``."""
+    if isinstance(effect, AgentEffect):
+        return f"agent:{effect.session_id}"
+    return HINT_LANE if isinstance(effect, HintEffect) else USER_LANE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from botkit.handoff import signals
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Instant, Phase
 from botkit.handoff.decision import Decision, tell
 from botkit.handoff.effects import (
@@ -46,7 +47,8 @@ def end(
 
     A session that has not started yet is not started for its end: agents must not be offered a chat of somebody who left.
     """
-    effects: list[Effect] = [CancelTimer(session.id, timer.name) for timer in session.timers]
+    session, effects = signals.hushed(session)
+    effects += [CancelTimer(session.id, timer.name) for timer in session.timers]
     give_up_pending = give_up_pending or session.phase is Phase.OPENING
     # What was held for an agent who never came cannot go out any more, however this ends.
     lost = (*session.in_flight, *session.held) if give_up_pending else session.held

@@ -23,6 +23,16 @@ class Happening:
 # --- from the XO platform: hooks --------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromClient(Happening):
+    """What every event carries that comes from the user's client.
+
+    `events_url` is where the client takes events from us (the platform's `sendBotEventUrl`); empty where it does not say.
+    """
+
+    events_url: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Attachment:
     """A file the user sent; `url` is the platform's."""
@@ -32,7 +42,7 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UserMessage(Happening):
+class UserMessage(FromClient):
     """on_user_message. `text` is None for a connect event or an attachment alone.
 
     `agent_transfer` is None where the payload does not say.
@@ -104,7 +114,7 @@ class MetaInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgentTransfer(Happening):
+class AgentTransfer(FromClient):
     """on_agent_transfer: a dialog reached an Agent Transfer node."""
 
     session_id: str
@@ -134,14 +144,14 @@ class PlatformSessionClosed(Happening):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UserTyping(Happening):
+class UserTyping(FromClient):
     """on_client_event TYPING_STARTED or TYPING_STOPPED."""
 
     started: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UserCustomEvent(Happening):
+class UserCustomEvent(FromClient):
     """on_client_event with a customEvent, for an agent's console that understands it. `data` is JSON text."""
 
     name: str
@@ -257,6 +267,22 @@ class AgentSaid(FromAgents):
     automated: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentTyping(FromAgents):
+    """An agent is typing, or stopped. Typing that is not said again counts as over after `holds_seconds`."""
+
+    started: bool
+    holds_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentCustomEvent(FromAgents):
+    """An event of the agents' side for the user's client. `data` is JSON text, or any other."""
+
+    name: str
+    data: str
+
+
 @dataclass(frozen=True, slots=True)
 class IdleRule:
     """How long a user may be silent after an agent's words, in seconds, before a warning and before the end."""
@@ -289,7 +315,10 @@ class TransferStarted(FromAgents):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueMoved(FromAgents):
-    """Where the user stands in the queue: 1 is next, 0 means that the system does not number its queue."""
+    """Where the user stands in the queue: 1 is next, 0 means that the system does not number its queue.
+
+    `wait_seconds` is the system's estimate of the wait; None: it has none.
+    """
 
     place: int
     wait_seconds: int | None = None
@@ -444,6 +473,8 @@ Event = (
     | HookDeferred
     | HookAnswered
     | AgentSaid
+    | AgentTyping
+    | AgentCustomEvent
     | AgentJoined
     | AgentLeft
     | TransferStarted

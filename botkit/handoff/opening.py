@@ -38,6 +38,7 @@ def agent_transfer(rules: Rules, conversation: Conversation, event: AgentTransfe
         alternatives=tuple(others),
         platform_session_id=event.profile.session_id,
         opening_request=event.request_number,
+        events_url=event.events_url,
     )
     effects = tell(rules, session, "lookingForAgentMessage")
     if session.end_word:
@@ -77,6 +78,7 @@ def next_in_line(
         access=None,
         timers=(),
         queue_position=0,
+        wait_minutes=0,
         in_flight=(),
         taken=(),
         held=(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from botkit.handoff import agents_side, files, idle
+from botkit.handoff import agents_side, files, idle, signals
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Phase, Timer
 from botkit.handoff.decision import (
     EXPIRY,
@@ -186,6 +186,8 @@ def timer_fired(
             return keep(conversation, rest, ExtendRequest(), again)
         case idle.IDLE_WARNING:
             return idle.warn(rules, conversation, rest)
+        case signals.TYPING:
+            return signals.forgotten(conversation, rest)
         case idle.IDLE_END:
             return idle.give_up(rules, conversation, rest, event.at)
         case _:

@@ -16,7 +16,7 @@ from botkit.handoff.translations import MESSAGES, WORDS
 KEYS: tuple[str, ...] = tuple(MESSAGES[LAST_RESORT])
 """The keys of all standard responses."""
 
-_PLACEHOLDER = re.compile(r"\{(agent|command|message|position)\}")
+_PLACEHOLDER = re.compile(r"\{(agent|command|message|minutes|position)\}")
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 _SENTENCE_ENDS = ".!?…¡¿"
 
@@ -44,6 +44,7 @@ class Responses:
         command: str = "",
         message: str = "",
         position: str = "",
+        minutes: str = "",
     ) -> str | None:
         """A standard response with its placeholders filled in, or None if it is silenced.
 
@@ -55,6 +56,7 @@ class Responses:
                 copied. Without it, a text that needs it is None.
             message: replaces ``{message}``.
             position: replaces ``{position}``, the place in the queue.
+            minutes: replaces ``{minutes}``, the estimated wait.
 
         Raises:
             KeyError: there is no such message.
@@ -70,6 +72,8 @@ class Responses:
                     return command
                 case "position":
                     return position
+                case "minutes":
+                    return minutes
                 case "agent" if not name:
                     return _nameless(found_in, template[: placeholder.start()])
                 case "agent":

@@ -22,6 +22,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "The virtual assistant is here for you again.",
         "messageNotDeliveredMessage": "This did not reach the agent:\n{message}",
         "queuePositionMessage": "Your position in the queue: {position}",
+        "estimatedWaitMessage": "Estimated wait in minutes: {minutes}",
         "idleWarningMessage": "Are you still there? The conversation will end soon if you do not reply.",
         "idleClosedMessage": "The conversation with the agent has ended because there was no reply. "
         "The virtual assistant is here for you again.",
@@ -40,6 +41,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "sessionExpiredMessage": "상담사와의 세션이 만료되었습니다. 챗봇이 다시 도와드리겠습니다.",
         "messageNotDeliveredMessage": "다음 내용은 상담사에게 전달되지 않았습니다:\n{message}",
         "queuePositionMessage": "현재 대기 순번: {position}",
+        "estimatedWaitMessage": "예상 대기 시간(분): {minutes}",
         "idleWarningMessage": "아직 계신가요? 답장이 없으면 상담이 곧 종료됩니다.",
         "idleClosedMessage": "답장이 없어 상담이 종료되었습니다. 챗봇이 다시 도와드리겠습니다.",
         "fileRequestedMessage": "{agent}님이 파일을 요청했습니다. 여기에 파일을 보내 주세요.",
@@ -62,6 +64,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "El asistente virtual vuelve a estar a su disposición.",
         "messageNotDeliveredMessage": "Lo siguiente no llegó al agente:\n{message}",
         "queuePositionMessage": "Su posición en la cola: {position}",
+        "estimatedWaitMessage": "Tiempo de espera estimado en minutos: {minutes}",
         "idleWarningMessage": "¿Sigue ahí? La conversación finalizará en breve si no responde.",
         "idleClosedMessage": "La conversación con el agente ha finalizado por falta de respuesta. "
         "El asistente virtual vuelve a estar a su disposición.",
@@ -85,6 +88,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "L’assistant virtuel est de nouveau à votre écoute.",
         "messageNotDeliveredMessage": "Ceci n’a pas été transmis au conseiller\u00a0:\n{message}",
         "queuePositionMessage": "Votre position dans la file d’attente : {position}",
+        "estimatedWaitMessage": "Temps d’attente estimé en minutes\u00a0: {minutes}",
         "idleWarningMessage": "Êtes-vous toujours là ? Sans réponse de votre part, la conversation va bientôt prendre fin.",
         "idleClosedMessage": "La conversation avec le conseiller a pris fin, faute de réponse. "
         "L’assistant virtuel est de nouveau à votre disposition.",
@@ -107,6 +111,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "Der virtuelle Assistent ist wieder für Sie da.",
         "messageNotDeliveredMessage": "Folgendes hat unser Team nicht erreicht:\n{message}",
         "queuePositionMessage": "Ihr Platz in der Warteschlange: {position}",
+        "estimatedWaitMessage": "Voraussichtliche Wartezeit in Minuten: {minutes}",
         "idleWarningMessage": "Sind Sie noch da? Ohne Antwort endet die Unterhaltung in Kürze.",
         "idleClosedMessage": "Die Unterhaltung wurde beendet, weil keine Antwort kam. "
         "Der virtuelle Assistent ist wieder für Sie da.",
@@ -129,6 +134,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "ここからはバーチャルアシスタントがご案内いたします。",
         "messageNotDeliveredMessage": "次の内容は担当者に届きませんでした：\n{message}",
         "queuePositionMessage": "現在の待ち順位: {position}",
+        "estimatedWaitMessage": "予想待ち時間（分）: {minutes}",
         "idleWarningMessage": "まだいらっしゃいますか?お返事がない場合、会話はまもなく終了します。",
         "idleClosedMessage": "お返事がなかったため、担当者との会話を終了しました。引き続きバーチャルアシスタントがご案内します。",
         "fileRequestedMessage": "{agent}がファイルの送付をお願いしています。こちらにお送りください。",
@@ -149,6 +155,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "sessionExpiredMessage": "Sesja z konsultantem wygasła. Rozmowę ponownie prowadzi wirtualny asystent.",
         "messageNotDeliveredMessage": "To nie dotarło do konsultanta:\n{message}",
         "queuePositionMessage": "Miejsce w kolejce: {position}",
+        "estimatedWaitMessage": "Szacowany czas oczekiwania w minutach: {minutes}",
         "idleWarningMessage": "Czy nadal tu jesteś? Bez odpowiedzi rozmowa wkrótce się zakończy.",
         "idleClosedMessage": "Rozmowa z konsultantem została zakończona z powodu braku odpowiedzi. "
         "Wirtualny asystent znów jest do Twojej dyspozycji.",
@@ -166,6 +173,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "sessionExpiredMessage": "انتهت صلاحية جلستك مع الموظف. عاد المساعد الافتراضي إلى خدمتك.",
         "messageNotDeliveredMessage": "لم يصل ما يلي إلى الموظف:\n{message}",
         "queuePositionMessage": "ترتيبك في قائمة الانتظار: {position}",
+        "estimatedWaitMessage": "مدة الانتظار المتوقعة بالدقائق: {minutes}",
         "idleWarningMessage": "هل ما زلت هنا؟ ستنتهي المحادثة قريبًا إذا لم يصلنا رد منك.",
         "idleClosedMessage": "انتهت المحادثة مع ممثل الخدمة لعدم تلقي رد. "
         "المساعد الافتراضي في خدمتك من جديد.",
@@ -186,6 +194,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "sessionExpiredMessage": "Temsilciyle oturumunuzun süresi doldu. Sanal asistan yeniden hizmetinizde.",
         "messageNotDeliveredMessage": "Şu yazdıklarınız temsilciye ulaşmadı:\n{message}",
         "queuePositionMessage": "Kuyruktaki sıranız: {position}",
+        "estimatedWaitMessage": "Tahmini bekleme süresi (dakika): {minutes}",
         "idleWarningMessage": "Hâlâ orada mısınız? Yanıt vermezseniz görüşme birazdan sona erecek.",
         "idleClosedMessage": "Yanıt gelmediği için temsilciyle görüşme sona erdi. "
         "Sanal asistan yeniden hizmetinizde.",
@@ -208,6 +217,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "L’assistente virtuale è di nuovo a Sua disposizione.",
         "messageNotDeliveredMessage": "Quanto segue non è arrivato all’operatore:\n{message}",
         "queuePositionMessage": "La sua posizione in coda: {position}",
+        "estimatedWaitMessage": "Attesa stimata in minuti: {minutes}",
         "idleWarningMessage": "È ancora lì? Senza una risposta la conversazione terminerà a breve.",
         "idleClosedMessage": "La conversazione con l’operatore è terminata per mancanza di risposta. "
         "L’assistente virtuale è di nuovo a sua disposizione.",
@@ -229,6 +239,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "O assistente virtual volta a estar à sua disposição.",
         "messageNotDeliveredMessage": "O texto seguinte não chegou ao agente:\n{message}",
         "queuePositionMessage": "A sua posição na fila: {position}",
+        "estimatedWaitMessage": "Tempo de espera estimado em minutos: {minutes}",
         "idleWarningMessage": "Ainda está aí? Sem resposta, a conversa terminará em breve.",
         "idleClosedMessage": "A conversa com o agente terminou por falta de resposta. "
         "O assistente virtual está novamente à sua disposição.",
@@ -246,6 +257,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "sessionExpiredMessage": "您与客服人员的会话已超时。接下来由智能助手继续为您服务。",
         "messageNotDeliveredMessage": "以下内容未能送达客服人员：\n{message}",
         "queuePositionMessage": "您当前的排队位置:{position}",
+        "estimatedWaitMessage": "预计等待时间（分钟）：{minutes}",
         "idleWarningMessage": "您还在吗?如果没有回复,对话即将结束。",
         "idleClosedMessage": "由于没有收到您的回复,与客服的对话已结束。虚拟助手将继续为您服务。",
         "fileRequestedMessage": "{agent}请您提供一个文件,请在此发送。",
@@ -262,6 +274,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "sessionExpiredMessage": "您與客服人員的連線已逾時。接下來由智慧助理繼續為您服務。",
         "messageNotDeliveredMessage": "以下內容未能送達客服人員：\n{message}",
         "queuePositionMessage": "您目前的排隊順位:{position}",
+        "estimatedWaitMessage": "預計等候時間（分鐘）：{minutes}",
         "idleWarningMessage": "您還在嗎?若沒有回覆,對話即將結束。",
         "idleClosedMessage": "由於沒有收到您的回覆,與客服人員的對話已結束。虛擬助理將繼續為您服務。",
         "fileRequestedMessage": "{agent}請您提供一個檔案,請在此傳送。",
@@ -282,6 +295,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "L’assistent virtual torna a estar a la vostra disposició.",
         "messageNotDeliveredMessage": "Això no ha arribat a l’agent:\n{message}",
         "queuePositionMessage": "La vostra posició a la cua: {position}",
+        "estimatedWaitMessage": "Temps d’espera estimat en minuts: {minutes}",
         "idleWarningMessage": "Encara hi sou? Si no responeu, la conversa finalitzarà aviat.",
         "idleClosedMessage": "La conversa amb l’agent ha finalitzat per manca de resposta. "
         "L’assistent virtual torna a estar a la vostra disposició.",
@@ -303,6 +317,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "sessionExpiredMessage": "Uw sessie met de medewerker is verlopen. De virtuele assistent helpt u weer verder.",
         "messageNotDeliveredMessage": "Dit is niet bij de medewerker aangekomen:\n{message}",
         "queuePositionMessage": "Uw plaats in de wachtrij: {position}",
+        "estimatedWaitMessage": "Geschatte wachttijd in minuten: {minutes}",
         "idleWarningMessage": "Bent u er nog? Zonder antwoord wordt het gesprek binnenkort beëindigd.",
         "idleClosedMessage": "Het gesprek met de medewerker is beëindigd omdat er geen antwoord kwam. "
         "De virtuele assistent staat weer voor u klaar.",

@@ -42,6 +42,7 @@ def check(
             payload.send_alert_message_url,
             payload.clear_conversation_session_url,
             payload.reset_bot_url,
+            payload.send_bot_event_url,
             payload.callback_url,
         ):
             if url and not (checked and url.startswith(checked)):

@@ -84,11 +84,20 @@ def to_event(arrival: Arrival, payload: Payload, names: Sequence[str]) -> Event:
             payload.pre_defined_event is not None and payload.pre_defined_event.type in _TYPING
         ):
             started = _TYPING[payload.pre_defined_event.type]
-            return UserTyping(key=_key_of_body(arrival, payload, user), at=arrival.at, started=started)
+            return UserTyping(
+                key=_key_of_body(arrival, payload, user),
+                at=arrival.at,
+                started=started,
+                events_url=payload.send_bot_event_url or "",
+            )
         case "on_client_event" if (custom := _custom_event(payload)) is not None:
             kind, data = custom
             return UserCustomEvent(
-                key=_key_of_body(arrival, payload, user), at=arrival.at, name=kind, data=data
+                key=_key_of_body(arrival, payload, user),
+                at=arrival.at,
+                name=kind,
+                data=data,
+                events_url=payload.send_bot_event_url or "",
             )
         case "on_alert" if payload.send_alert_message_url:
             return Alert(key=_key_of_body(arrival, payload, user), at=arrival.at)
@@ -113,6 +122,7 @@ def transfer_event(arrival: Arrival, payload: Payload, user: str) -> AgentTransf
         live_chat_meta=_meta(talk.live_chat_meta_info),
         node_name=_node_name(payload),
         request_number=_number(payload.request_id),
+        events_url=payload.send_bot_event_url or "",
     )
 
 
@@ -130,6 +140,7 @@ def _user_message(arrival: Arrival, payload: Payload, user: str) -> UserMessage:
         attachments=tuple(Attachment(name, url) for name, url in files),
         connect=connect,
         request_number=_number(payload.request_id),
+        events_url=payload.send_bot_event_url or "",
     )
 
 

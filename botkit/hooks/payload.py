@@ -183,6 +183,7 @@ class Payload(Struct, frozen=True):
     send_alert_message_url: str | None = None
     clear_conversation_session_url: str | None = None
     reset_bot_url: str | None = None
+    send_bot_event_url: str | None = None
     callback_url: str | None = None
     dialog_component_name: str | None = None
 

@@ -16,6 +16,7 @@ from botkit.handoff.effects import (
     CallUser,
     CallWithHook,
     ClearAgentSession,
+    EventToUser,
     ExtendRequest,
     OutboundEffect,
     PassToBot,
@@ -23,6 +24,7 @@ from botkit.handoff.effects import (
     SendFile,
     SendToUser,
     SkipBotMessage,
+    TypingToUser,
 )
 from botkit.handoff.events import Event
 from botkit.ledger.interface import Input, OutboxItem
@@ -40,7 +42,15 @@ from botkit.relay.submitting import Submitter
 _log = structlog.get_logger("botkit.relay")
 
 _CARRIES_HOOK = (PassToBot, PassToUser, SkipBotMessage, CallWithHook)
-_ADDRESSED_BY_PAYLOAD = (SendToUser, ClearAgentSession, ExtendRequest, CallUser, AnswerWebhook)
+_ADDRESSED_BY_PAYLOAD = (
+    SendToUser,
+    ClearAgentSession,
+    ExtendRequest,
+    CallUser,
+    AnswerWebhook,
+    TypingToUser,
+    EventToUser,
+)
 _SHOWN_TO_USER = (SendToUser, PassToUser)
 _CALL_SHOWN_TO_USER = "send_user_message"
 _PAYLOAD_SECONDS = 3600.0

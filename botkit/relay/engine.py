@@ -147,6 +147,7 @@ class Engine:
                 self.lanes.drop(conversation.id, session_id)
             case Note(what, why):
                 self._metrics.noted(what, why)
+                _log.info("handoff", what=what, why=why, bot=conversation.id.bot_id)
 
     def _receiver(self, intake: Intake, system: AgentSystem, name: str) -> Receiver:
         bot_id = intake.conversation_id.bot_id

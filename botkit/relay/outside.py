@@ -44,6 +44,12 @@ class Platform(Protocol):
     async def answer_webhook(self, hook: HookBody, context: str, *, replace: bool, attempt_id: str) -> None:
         """Answer a webhook that was deferred, with changes to its context (JSON), or another context instead of it."""
 
+    async def show_typing(self, newest: HookBody, *, url: str, started: bool, attempt_id: str) -> None:
+        """Show or hide an agent's typing in the user's client, which takes events at `url`."""
+
+    async def tell_client(self, newest: HookBody, *, url: str, name: str, data: str, attempt_id: str) -> None:
+        """Pass an event of the agents' side on to the user's client, which takes events at `url`."""
+
     async def transcript(
         self, newest: HookBody, *, limit: int, session_id: str
     ) -> tuple[TranscriptLine, ...]:

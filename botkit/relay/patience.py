@@ -7,6 +7,7 @@ from dataclasses import replace
 from botkit.errors import AgentsUnavailable, CallError
 from botkit.handoff.effects import (
     EndSession,
+    EventToUser,
     ExtendRequest,
     IdleNotice,
     OpenAccess,
@@ -15,6 +16,7 @@ from botkit.handoff.effects import (
     SendFile,
     StartSession,
     TypingToAgent,
+    TypingToUser,
 )
 from botkit.relay.backoff import Backoff
 
@@ -25,7 +27,7 @@ _EXTENSION_SECONDS = 50.0
 _FILE_SECONDS = 60.0
 """How long a file is tried: what the user writes after it waits behind it."""
 
-_TRIED_ONCE = (TypingToAgent, SendCustomEvent, IdleNotice)
+_TRIED_ONCE = (TypingToAgent, TypingToUser, SendCustomEvent, EventToUser, IdleNotice)
 
 
 def tried_once(effect: OutboundEffect) -> bool:

@@ -18,6 +18,7 @@ from botkit.handoff.effects import (
     CallWithHook,
     ClearAgentSession,
     EndSession,
+    EventToUser,
     ExtendRequest,
     IdleNotice,
     OpenAccess,
@@ -31,6 +32,7 @@ from botkit.handoff.effects import (
     SkipBotMessage,
     StartSession,
     TypingToAgent,
+    TypingToUser,
 )
 from botkit.handoff.events import (
     AccessGranted,
@@ -108,6 +110,8 @@ class Performer:
                 | CallWithHook()
                 | CallUser()
                 | AnswerWebhook()
+                | TypingToUser()
+                | EventToUser()
             ):
                 await self._tell_platform(item, effect, hook)
                 return None
@@ -211,6 +215,10 @@ class Performer:
                 await platform.call(hook, call, changes, attempt_id=attempt_id)
             case AnswerWebhook(context, instead):
                 await platform.answer_webhook(hook, context, replace=instead, attempt_id=attempt_id)
+            case TypingToUser(url, started):
+                await platform.show_typing(hook, url=url, started=started, attempt_id=attempt_id)
+            case EventToUser(url, name, data):
+                await platform.tell_client(hook, url=url, name=name, data=data, attempt_id=attempt_id)
 
     async def _open(self, item: OutboxItem, effect: OpenAccess) -> Event:
         system = self._system(item, effect.system)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import mimetypes
+from collections.abc import Mapping
+from dataclasses import replace
 
 from botkit.agents import File
 from botkit.config.settings import BotSettings
 from botkit.errors import NotAuthorized
 from botkit.handoff.events import Content, TranscriptLine
 from botkit.http import Request, Response, Transport
+from botkit.kore import client_events
 from botkit.kore.calls import KoreCalls
 from botkit.kore.contexts import changed_context
 from botkit.kore.messages import read_messages
@@ -16,6 +19,7 @@ from botkit.kore.replies import check_reply
 from botkit.ledger.interface import HookBody
 from botkit.relay.clock import Clock
 
+_EVENT_SECONDS = 3.0
 _ANYTHING = "application/octet-stream"
 
 
@@ -84,6 +88,14 @@ class KorePlatform:
         changes = changed_context(hook.body, context, replace=replace)
         await self._call(hook, "respond_to_hook", changes, attempt_id)
 
+    async def show_typing(self, newest: HookBody, *, url: str, started: bool, attempt_id: str) -> None:
+        """Show or hide an agent's typing in the user's client."""
+        await self._tell_client(newest, url, client_events.typing(started=started), attempt_id)
+
+    async def tell_client(self, newest: HookBody, *, url: str, name: str, data: str, attempt_id: str) -> None:
+        """Pass an event of the agents' side on to the user's client."""
+        await self._tell_client(newest, url, client_events.custom(name, data), attempt_id)
+
     async def transcript(
         self, newest: HookBody, *, limit: int, session_id: str
     ) -> tuple[TranscriptLine, ...]:
@@ -111,6 +123,19 @@ class KorePlatform:
                 name, hook.body, component_id=hook.component_id, changes=changes, delivery_id=attempt_id
             )
         )
+
+    async def _tell_client(
+        self, newest: HookBody, url: str, event: Mapping[str, object], attempt_id: str
+    ) -> None:
+        request = self._calls.call(
+            "send_bot_event",
+            client_events.addressed(newest.body, url),
+            component_id=newest.component_id,
+            changes=event,
+            delivery_id=attempt_id,
+        )
+        # Later than that it is of no use to anybody.
+        await self._send(replace(request, timeout_seconds=min(request.timeout_seconds, _EVENT_SECONDS)))
 
     async def _send(self, request: Request) -> None:
         response = await self._transport.send(request)

@@ -135,7 +135,7 @@ def test_nobody_picking_up_a_transfer_gives_the_user_back():
 def test_a_failed_transfer_leaves_the_agent_in_place():
     story = Story().with_agent().from_agents(TransferStarted)
     story.from_agents(RoutingFailed, reason="RoutingError", transfer=True)
-    assert story.effects == ()
+    assert story.kinds == ["Note"]
     assert story.session.transferring is False
 
 

@@ -43,6 +43,7 @@ PLACEHOLDERS = {
     INSTRUCTION: ["{command}"],
     "messageNotDeliveredMessage": ["{message}"],
     "queuePositionMessage": ["{position}"],
+    "estimatedWaitMessage": ["{minutes}"],
     "fileRequestedMessage": ["{agent}"],
 }
 FSI, PDI = "\u2068", "\u2069"

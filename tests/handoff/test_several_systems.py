@@ -14,6 +14,7 @@ from botkit.handoff.effects import (
     CancelTimer,
     EndSession,
     ExtendRequest,
+    Note,
     OpenAccess,
     SendToAgent,
     StartSession,
@@ -64,6 +65,19 @@ def test_a_routing_failure_before_an_agent_goes_on_too():
     story.from_agents(RoutingFailed, reason="SubmissionError")
     assert story.session.system == "legacy"
     assert [effect.session_id for effect in story.of(EndSession)] == [SESSION]
+
+
+@pytest.mark.parametrize("fallback", [(), ("legacy",)])
+def test_why_nobody_could_be_found_is_counted(fallback: tuple[str, ...]):
+    story = Story(rules(fallback=fallback)).transfer().granted().started()
+    story.from_agents(RoutingFailed, reason="Blocked")
+    assert Note("routing_failed", "Blocked") in story.effects
+
+
+def test_a_reason_is_counted_by_a_short_plain_word():
+    story = Story().with_agent().from_agents(RoutingFailed, reason="who knows: <b>" + "x" * 99, transfer=True)
+    (note,) = story.of(Note)
+    assert note.why == ("whoknowsb" + "x" * 99)[:40]
 
 
 def test_what_was_typed_meanwhile_goes_along_in_order():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from botkit.handoff.effects import IdleNotice, SendCustomEvent, SendFile
 from botkit.handoff.events import (
     AgentJoined,
@@ -41,6 +43,37 @@ def test_a_place_in_the_queue_is_said_once_and_again_when_it_changes():
     assert "3" in story.from_agents(QueueMoved, place=3).told[0]
     assert story.from_agents(QueueMoved, place=3).told == []
     assert "2" in story.from_agents(QueueMoved, place=2).told[0]
+
+
+def test_an_estimate_of_the_wait_is_said_in_minutes_with_the_first_place():
+    story = Story().transfer().granted().started()
+    assert ["3" in text for text in story.from_agents(QueueMoved, place=5, wait_seconds=121).told] == [
+        False,
+        True,
+    ]
+
+
+def test_another_estimate_is_said_with_another_place_only():
+    story = Story().transfer().granted().started().from_agents(QueueMoved, place=5, wait_seconds=300)
+    assert story.from_agents(QueueMoved, place=5, wait_seconds=200).told == []
+    assert len(story.from_agents(QueueMoved, place=4, wait_seconds=200).told) == 2
+    assert len(story.from_agents(QueueMoved, place=3, wait_seconds=199).told) == 1
+
+
+def test_a_queue_without_numbers_may_have_an_estimate():
+    story = Story().transfer().granted().started()
+    assert len(story.from_agents(QueueMoved, place=0, wait_seconds=300).told) == 1
+    assert story.from_agents(QueueMoved, place=0, wait_seconds=600).told == []
+
+
+@pytest.mark.parametrize("seconds", [None, 0, 60])
+def test_a_wait_of_a_moment_is_nothing_to_speak_of(seconds: int | None):
+    assert Story().transfer().from_agents(QueueMoved, place=0, wait_seconds=seconds).told == []
+
+
+def test_a_long_wait_that_has_become_a_short_one_is_news():
+    story = Story().transfer().from_agents(QueueMoved, place=2, wait_seconds=300)
+    assert len(story.from_agents(QueueMoved, place=1, wait_seconds=30).told) == 2
 
 
 def test_a_queue_without_numbers_is_not_spoken_of():

@@ -11,6 +11,7 @@ from botkit.handoff.events import (
     AgentTransfer,
     Attachment,
     BotMessage,
+    FromClient,
     OtherHook,
     PlatformSessionClosed,
     UserCustomEvent,
@@ -302,6 +303,21 @@ def test_a_session_closure_is_one() -> None:
     assert isinstance(event, PlatformSessionClosed)
 
 
+@pytest.mark.parametrize(
+    ("payload", "name"),
+    [
+        (user_message("hi"), "on_user_message"),
+        (user_message(preDefinedEvent={"type": "TYPING_STARTED"}), "on_client_event"),
+        (user_message(customEvent={"type": "cart"}), "on_client_event"),
+        (agent_transfer(), "on_agent_transfer"),
+    ],
+)
+def test_where_the_client_takes_events_comes_with_what_it_sends(payload: dict[str, Any], name: str) -> None:
+    event = read(payload | {"sendBotEventUrl": f"{BASE}/sendBotEvent/1"}, name).event
+    assert isinstance(event, FromClient)
+    assert event.events_url == f"{BASE}/sendBotEvent/1"
+
+
 @pytest.mark.parametrize(("kind", "started"), [("TYPING_STARTED", True), ("TYPING_STOPPED", False)])
 def test_typing_is_typing(kind: str, started: bool) -> None:
     event = read(user_message(preDefinedEvent={"type": kind}), "on_client_event").event
@@ -341,6 +357,7 @@ def test_everything_else_is_recorded_by_name(event: str, extra: dict[str, Any], 
         "skipBotMessageUrl",
         "callbackUrl",
         "resetBotUrl",
+        "sendBotEventUrl",
         "clearConversationSessionUrl",
     ],
 )

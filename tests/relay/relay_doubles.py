@@ -269,11 +269,13 @@ class FakePlatform:
     transcript_answer: Exception | None = None
     transcript_hangs: bool = False
     gate: asyncio.Event | None = None
+    gates: dict[str, asyncio.Event] = field(default_factory=dict)
 
     async def _call(self, what: str, attempt_id: str, about: Any = None) -> None:
         self.calls.append(Call(what, attempt_id, about))
-        if self.gate is not None:
-            await self.gate.wait()
+        gate = self.gates.get(what, self.gate)
+        if gate is not None:
+            await gate.wait()
         answer = self.answers.popleft() if self.answers else None
         if answer is not None:
             raise answer
@@ -294,6 +296,12 @@ class FakePlatform:
 
     async def clear_agent_session(self, newest: HookBody, *, attempt_id: str) -> None:
         await self._call("clear_agent_session", attempt_id)
+
+    async def show_typing(self, newest: HookBody, *, url: str, started: bool, attempt_id: str) -> None:
+        await self._call("show_typing", attempt_id, (url, started))
+
+    async def tell_client(self, newest: HookBody, *, url: str, name: str, data: str, attempt_id: str) -> None:
+        await self._call("tell_client", attempt_id, (url, name, data))
 
     async def extend_request(self, newest: HookBody, *, attempt_id: str) -> None:
         await self._call("extend_request", attempt_id)

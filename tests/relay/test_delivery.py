@@ -29,6 +29,7 @@ from botkit.handoff.effects import (
     DropLane,
     Effect,
     EndSession,
+    EventToUser,
     ExtendRequest,
     Note,
     OpenAccess,
@@ -39,6 +40,7 @@ from botkit.handoff.effects import (
     SkipBotMessage,
     StartSession,
     TypingToAgent,
+    TypingToUser,
 )
 from botkit.handoff.events import (
     AccessGranted,
@@ -229,9 +231,12 @@ async def test_a_repetition_of_what_may_have_been_shown_is_counted(world: World)
     assert world.metrics.perhaps_twice == 1
 
 
-async def test_a_note_is_counted(world: World) -> None:
-    world.ledger.decided(IDLE, Note("handoff_ended", "agent"))
+async def test_a_note_is_counted_and_logged(world: World) -> None:
+    with capture_logs() as entries:
+        world.ledger.decided(IDLE, Note("handoff_ended", "agent"))
     assert world.metrics.notes == [("handoff_ended", "agent")]
+    (line,) = [entry for entry in entries if entry["event"] == "handoff"]
+    assert (line["what"], line["why"], line["bot"]) == ("handoff_ended", "agent", IDLE.id.bot_id)
 
 
 # --- order ------------------------------------------------------------------------------------------------------
@@ -313,6 +318,21 @@ async def test_typing_is_tried_once(world: World) -> None:
     await until(lambda: not world.ledger.rows and world.metrics.done)
     assert world.ledger.events == []
     assert world.metrics.done == [("TypingToAgent", "gave_up")]
+
+
+@pytest.mark.parametrize("signal", [TypingToUser("u", started=True), EventToUser("u", "cart", "{}")])
+async def test_a_signal_to_the_users_client_is_tried_once_and_holds_nothing_up(
+    world: World, signal: TypingToUser
+) -> None:
+    world.platform.gates["show_typing"] = world.platform.gates["tell_client"] = gate = asyncio.Event()
+    world.ledger.decided(conversation(), signal, to_user("one"))
+    await until(lambda: [call.what for call in world.platform.calls][-1:] == ["send_to_user"])
+    world.platform.answers.append(ServerTrouble("send bot event", status=503))
+    gate.set()
+    await until(lambda: not world.ledger.rows)
+    assert [call.what for call in world.platform.calls].count("send_to_user") == 1
+    assert len(world.platform.calls) == 2
+    assert world.ledger.events == []
 
 
 async def test_an_extension_is_tried_again_while_the_request_id_may_still_be_good(world: World) -> None:

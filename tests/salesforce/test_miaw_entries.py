@@ -12,6 +12,7 @@ from botkit.handoff.events import (
     AgentLeft,
     AgentSaid,
     AgentSessionEnded,
+    AgentTyping,
     Content,
     FromAgents,
     Noticed,
@@ -187,6 +188,26 @@ def test_an_ended_session_is_over_whoever_ended_it(role: str | None) -> None:
     assert isinstance(event, AgentSessionEnded)
 
 
+def routed(wait: object, requested: object = True) -> FromAgents:
+    estimate = {"estimatedWaitTimeInSeconds": wait, "isEWTRequested": requested}
+    return only(
+        entry(
+            "RoutingResult", {"routingType": "Initial", "failureType": "None", "estimatedWaitTime": estimate}
+        )
+    )
+
+
+def test_a_routing_result_may_estimate_the_wait() -> None:
+    event = routed(90)
+    assert isinstance(event, QueueMoved)
+    assert (event.place, event.wait_seconds) == (0, 90)
+
+
+@pytest.mark.parametrize(("wait", "requested"), [(-1, True), (0, True), (None, True), (90, False)])
+def test_an_estimate_that_is_none_is_not_told(wait: object, requested: object) -> None:
+    assert isinstance(routed(wait, requested), Noticed)
+
+
 @pytest.mark.parametrize(
     "status", ["New", "Waiting", "Active", "Inactive", "Paused", "Consent", "Error", None]
 )
@@ -200,8 +221,25 @@ def test_a_closed_conversation_is_over() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["TypingStartedIndicator", "TypingStoppedIndicator", "ProgressIndicator", "StreamingToken"]
+    ("kind", "started"), [("TypingStartedIndicator", True), ("TypingStoppedIndicator", False)]
 )
+def test_an_agents_typing_is_told_and_moves_nothing(kind: str, started: bool) -> None:
+    event = only(entry(kind, {"timestamp": 1}, role="Agent", name="Jane"))
+    assert isinstance(event, AgentTyping)
+    assert event.started is started
+    assert (event.key, event.position, event.high_water_ms) == ("", "", 0)
+
+
+def test_the_users_own_typing_is_an_echo() -> None:
+    assert read(entry("TypingStartedIndicator", {}, role="EndUser")) == ()
+
+
+def test_typing_in_the_list_is_over() -> None:
+    typing = entry("TypingStartedIndicator", {}, role="Agent")
+    assert read_entry(typing, session_id=SESSION, at=AT) == ()
+
+
+@pytest.mark.parametrize("kind", ["ProgressIndicator", "StreamingToken"])
 def test_what_only_passes_gives_no_event(kind: str) -> None:
     assert read(entry(kind, {"timestamp": 1}, role="Agent")) == ()
 

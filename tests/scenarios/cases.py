@@ -56,6 +56,9 @@ class Case:
     def ended_by(self, agent: str) -> None:
         self._do("agent_ends", agent)
 
+    def typed_by(self, agent: str, *, started: bool) -> None:
+        self._do("agent_typing", agent, started=started)
+
     def goes_idle(self) -> None:
         self._do("idle")
 
@@ -138,6 +141,9 @@ class LiveChatCase:
 
     def cannot_be_routed(self) -> None:
         self._do("route_failure")
+
+    def typed_by(self, agent: str, *, started: bool) -> None:
+        self._do("agent_typing", agent, started=started)
 
     def asked_for_a_file_by(self, agent: str) -> None:
         self._do("request_file", agent)

@@ -212,6 +212,19 @@ def test_the_agent_sees_the_user_typing(either: Stage) -> None:
     assert case.typed() == []
 
 
+def test_the_user_sees_the_agent_typing(stage: Stage) -> None:
+    ada, case = _helped(stage, "rtm")
+    ada.types()
+    ada.types(started=False)
+    until(lambda: len(stage.wire("on_client_event", about=ada.id, source="kore")) == 2)
+    ada.says("hello")
+    case.gets("hello")
+    case.typed_by(JANE, started=True)
+    until(lambda: ada.user.agent_typing, "for the agent's typing to be seen")
+    case.typed_by(JANE, started=False)
+    until(lambda: not ada.user.agent_typing, "for the end of the agent's typing to be seen")
+
+
 def test_typing_is_nothing_the_bot_hears_of(stage: Stage) -> None:
     ada = stage.person()
     ada.types()

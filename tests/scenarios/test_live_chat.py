@@ -186,6 +186,46 @@ def test_the_agent_sees_the_user_typing(live_chat: Stage) -> None:
     until(lambda: not case.chat.user_typing, "for the end of the typing to be seen")
 
 
+def test_the_user_sees_the_agent_typing(live_chat: Stage) -> None:
+    ada = live_chat.person()
+    case = _is_helped(ada)
+    ada.types()
+    until(lambda: case.chat.user_typing, "for the platform to have said where events go")
+    case.typed_by(JANE, started=True)
+    until(lambda: ada.user.agent_typing, "for the agent's typing to be seen")
+    case.told_by(JANE, "done")
+    until(lambda: not ada.user.agent_typing, "for the agent's words to end the typing")
+
+
+def test_an_event_of_the_agents_console_reaches_the_users_client(live_chat: Stage) -> None:
+    ada = live_chat.person()
+    case = _is_helped(ada)
+    ada.types()
+    until(lambda: case.chat.user_typing, "for the platform to have said where events go")
+    console = live_chat.clouds.live_chat
+    live_chat.clouds.do(console.custom_event, case.id, JANE, kind="cart", data='{"items":3}')
+    (sent,) = until(lambda: live_chat.wire("sendBotEvent", about="cart"))
+    assert json.loads(sent.request_body)["customEvent"] == {"type": "cart", "items": 3}
+
+
+def test_where_the_platform_has_not_said_where_events_go_nothing_is_sent(live_chat: Stage) -> None:
+    ada = live_chat.person()
+    case = _is_helped(ada)
+    case.typed_by(JANE, started=True)
+    case.told_by(JANE, "hello")
+    ada.hears("hello")
+    assert live_chat.wire("sendBotEvent", about=ada.id) == []
+
+
+def test_the_wait_is_told_in_minutes(live_chat: Stage) -> None:
+    live_chat.live_chat_behaves(auto_assign=False, queue_positions=True)
+    ada = live_chat.person()
+    case = _asks(ada)
+    wait = {"position": 3, "estimatedWaitTime": 100}
+    live_chat.clouds.do(live_chat.clouds.live_chat.raw_message, case.id, "QueueUpdate", wait)
+    ada.hears("Estimated wait in minutes: 2")
+
+
 def test_an_event_of_the_users_client_reaches_the_agents_console(live_chat: Stage) -> None:
     ada = live_chat.person()
     case = _is_helped(ada)

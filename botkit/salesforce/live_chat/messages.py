@@ -26,6 +26,8 @@ from botkit.salesforce.miaw.wire import Members, items, members, text, whole
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _LONGEST_IDLE_SECONDS = 24 * 3600
 """An idle time over a day is no rule anybody set."""
+_LONGEST_CUSTOM_EVENT = 20_000
+_LONGEST_CUSTOM_EVENT_NAME = 100
 _log = structlog.get_logger("botkit.salesforce")
 
 
@@ -68,11 +70,13 @@ def read_events(
     current = reply.era == position.era
     events: list[FromAgents] = []
     first = reply.sequence - len(reply.messages) + 1
+    # After a reconnection the two were seen in the wrong order (7, 13.5): of both in one reply, the typing does not count.
+    stopped = reply.first("AgentNotTyping") is not None
     for index, (kind, message) in enumerate(reply.messages, start=first):
         if current and index <= position.ack:
             continue  # What was not acknowledged in time comes again (3.3).
         reading = Reading(position, session_id, f"{session_id}/{reply.era}/{index}", at)
-        reader = _READERS.get(kind)
+        reader = _READERS.get("AgentNotTyping" if kind == "AgentTyping" and stopped else kind)
         if reader is not None:
             reader(reading, message)
         else:
@@ -95,9 +99,10 @@ def _request_success(reading: Reading, message: Members) -> None:
     position = replace(reading.position, requested=True)
     reading.position = replace(position, lives=lives) if lives > 0 else position
     _sensitive_data_rules(reading, message)
-    if (place := whole(message.get("queuePosition"))) > 0:
+    place, wait = max(0, whole(message.get("queuePosition"))), _wait(message)
+    if place or wait is not None:
         # It counts the user in. 0 says nothing: queues without positions always say so (7).
-        reading.queue_moved(place, _wait(message))
+        reading.queue_moved(place, wait)
 
 
 def _queue_update(reading: Reading, message: Members) -> None:
@@ -204,6 +209,21 @@ def _file_transfer(reading: Reading, message: Members) -> None:
             reading.file_arrived(accepted=outcome == "Success")
 
 
+def _typing(reading: Reading, _: Members) -> None:
+    reading.typing(started=True)
+
+
+def _not_typing(reading: Reading, _: Members) -> None:
+    reading.typing(started=False)
+
+
+def _custom_event(reading: Reading, message: Members) -> None:
+    """Both members are texts, with structures as JSON in the second (2.8)."""
+    kind, data = text(message.get("type")), text(message.get("data"))
+    if kind and len(data) <= _LONGEST_CUSTOM_EVENT:
+        reading.custom(kind[:_LONGEST_CUSTOM_EVENT_NAME], data)
+
+
 def _rich(reading: Reading, message: Members) -> None:
     """A bot's menu or buttons. The API does not promise them to us, and what comes is shown (7)."""
     titles = tuple(Option(title) for item in items(message.get("items")) if (title := text(item.get("text"))))
@@ -258,15 +278,15 @@ _READERS: Mapping[str, Callable[[Reading, Members], None]] = {
     "QueueUpdate": _queue_update,
     "ChatEstablished": _taken_over,
     "ChatMessage": _message,
-    "AgentTyping": _nothing,
-    "AgentNotTyping": _nothing,
+    "AgentTyping": _typing,
+    "AgentNotTyping": _not_typing,
     "ChatTransferred": _taken_over,
     "TransferToButtonInitiated": _transfer_to_button,
     "AgentDisconnect": _disconnected,
     "AgentJoinedConference": _conference_joined,
     "AgentLeftConference": _conference_left,
     "ChatEnded": _ended,
-    "CustomEvent": _nothing,
+    "CustomEvent": _custom_event,
     "NewVisitorBreadcrumb": _nothing,
     "FileTransfer": _file_transfer,
     "ChasitorSessionData": _session_data,

@@ -8,10 +8,12 @@ from msgspec.structs import replace
 
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import (
+    AgentCustomEvent,
     AgentJoined,
     AgentLeft,
     AgentSaid,
     AgentSessionEnded,
+    AgentTyping,
     Content,
     FileArrived,
     FileRequested,
@@ -118,6 +120,20 @@ class Reading:
                 session_id=self._session_id,
                 place=place,
                 wait_seconds=wait_seconds,
+            )
+        )
+
+    def typing(self, *, started: bool) -> None:
+        """An agent is typing, or stopped."""
+        self._add(
+            AgentTyping(key=self._next_key(), at=self._at, session_id=self._session_id, started=started)
+        )
+
+    def custom(self, name: str, data: str) -> None:
+        """An event of the agent's console for the user's client."""
+        self._add(
+            AgentCustomEvent(
+                key=self._next_key(), at=self._at, session_id=self._session_id, name=name, data=data
             )
         )
 

@@ -1,7 +1,8 @@
 """Conversation entries, from the list or from the event stream, as the hand-off's events (protocols/salesforce-miaw.md 4.4, 5).
 
 The same entry gives the same keys wherever it came from, so that the ledger takes it once. What passes often and changes
-nothing (typing, progress, streamed tokens) is not worth a place in the ledger and gives no event at all.
+nothing (progress, streamed tokens) is not worth a place in the ledger and gives no event at all; typing passes too, and counts
+where it is news: on the stream.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from botkit.handoff.events import (
     AgentLeft,
     AgentSaid,
     AgentSessionEnded,
+    AgentTyping,
     Content,
     FromAgents,
     Noticed,
@@ -29,13 +31,15 @@ from botkit.salesforce.miaw.wire import Members, decoded, items, members, text, 
 
 _PASSING = frozenset(
     {
-        "TypingStartedIndicator",
-        "TypingStoppedIndicator",
         "ProgressIndicator",
         "StreamingToken",
         "TransferProgress",
     }
 )
+
+_TYPING = {"TypingStartedIndicator": True, "TypingStoppedIndicator": False}
+_TYPING_SECONDS = 8.0
+"""Salesforce's own client shows typing for 5 seconds after it was said (3.4); a little more, so that it does not flicker."""
 
 _PRESENCE_ROLES = frozenset({"Agent", "Chatbot"})
 """Who counts as present: people and AI agents. A Supervisor listens in (5); System and Router are machinery."""
@@ -68,11 +72,22 @@ def read_entry(entry: Members, *, session_id: str, at: Instant, position: str = 
     kind = text(entry.get("entryType")) or text(payload.get("entryType"))
     if kind in _PASSING:
         return ()
+    if kind in _TYPING:
+        return _typing(entry, session_id=session_id, at=at, started=_TYPING[kind]) if position else ()
     key = f"{session_id}/{_identifier(entry, payload)}"
     reading = _Reading(session_id, at, key)
     events = reading.events(kind, entry, payload)
     # Both go with the last event of an entry: a crash between two of them must not skip the second.
     return (*events[:-1], replace(events[-1], position=position, high_water_ms=timestamp_ms(entry)))
+
+
+def _typing(entry: Members, *, session_id: str, at: Instant, started: bool) -> tuple[FromAgents, ...]:
+    """Of no place in any order, so it moves no position; an end user's is an echo of our own."""
+    if text(members(entry.get("sender")).get("role")) not in _PRESENCE_ROLES:
+        return ()
+    return (
+        AgentTyping(key="", at=at, session_id=session_id, started=started, holds_seconds=_TYPING_SECONDS),
+    )
 
 
 class _Reading:
@@ -169,7 +184,19 @@ class _Reading:
             )
         if kind == "Transfer":
             return TransferStarted(key=self._key, at=self._at, session_id=self._session_id)
+        if (wait := _wait(members(payload.get("estimatedWaitTime")))) > 0:
+            return QueueMoved(
+                key=self._key, at=self._at, session_id=self._session_id, place=0, wait_seconds=wait
+            )
         return self._noticed()
+
+
+def _wait(estimate: Members) -> int:
+    return (
+        whole(estimate.get("estimatedWaitTimeInSeconds"))
+        if estimate.get("isEWTRequested") is not False
+        else 0
+    )
 
 
 def _identifier(entry: Members, payload: Members) -> str:

@@ -8,10 +8,12 @@ import pytest
 
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import (
+    AgentCustomEvent,
     AgentJoined,
     AgentLeft,
     AgentSaid,
     AgentSessionEnded,
+    AgentTyping,
     FileArrived,
     FileRequested,
     FromAgents,
@@ -161,6 +163,12 @@ def test_an_accepted_request_may_tell_the_place_in_the_queue() -> None:
     assert position.requested
 
 
+def test_an_accepted_request_may_tell_the_wait_alone() -> None:
+    (moved,), _ = read(("ChatRequestSuccess", {"queuePosition": 0, "estimatedWaitTime": 90}))
+    assert isinstance(moved, QueueMoved)
+    assert (moved.place, moved.wait_seconds) == (0, 90)
+
+
 def test_a_greeting_before_any_agent_is_an_automated_one() -> None:
     events, _ = read(("ChatMessage", {"text": "Welcome!", "name": "Support"}))
     assert isinstance(events[0], AgentSaid)
@@ -232,13 +240,35 @@ def test_every_message_of_a_batch_is_read() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "kind", ["AgentTyping", "AgentNotTyping", "CustomEvent", "NewVisitorBreadcrumb", "SomethingNew", ""]
-)
+@pytest.mark.parametrize("kind", ["CustomEvent", "NewVisitorBreadcrumb", "SomethingNew", ""])
 def test_what_changes_nothing_is_noticed(kind: str) -> None:
     events, position = read((kind, {"name": "Ada"}))
     assert kinds(events) == [Noticed]
     assert position.ack == 0
+
+
+@pytest.mark.parametrize(("kind", "started"), [("AgentTyping", True), ("AgentNotTyping", False)])
+def test_typing_is_typing(kind: str, started: bool) -> None:
+    (event,), _ = read((kind, {"name": "Ada"}), position=with_ada())
+    assert isinstance(event, AgentTyping)
+    assert event.started is started
+
+
+def test_of_both_in_one_reply_only_the_end_of_typing_counts() -> None:
+    events, position = read(("AgentNotTyping", {}), ("AgentTyping", {}), position=with_ada())
+    assert [event.started for event in events if isinstance(event, AgentTyping)] == [False, False]
+    assert position.ack == 3
+
+
+def test_an_event_of_the_agents_console_is_for_the_users_client() -> None:
+    (event,), _ = read(("CustomEvent", {"type": "cart", "data": '{"items":2}'}), position=with_ada())
+    assert isinstance(event, AgentCustomEvent)
+    assert (event.name, event.data) == ("cart", '{"items":2}')
+
+
+def test_an_event_of_unreasonable_size_is_left_out() -> None:
+    events, _ = read(("CustomEvent", {"type": "cart", "data": "x" * 20_001}), position=with_ada())
+    assert kinds(events) == [Noticed]
 
 
 def test_a_transfer_to_an_agent_is_told_in_the_order_that_makes_it_one() -> None:
