@@ -7,9 +7,8 @@ with KoreClient.from_config("config/botkit.yaml") as kore:
 """
 
 from botkit.client.kore_client import KoreClient
-from botkit.kore.changes import meta_tags
 from botkit.kore.dialog import Dialog
 from botkit.kore.history import HistoryMessage, MessagePage
 from botkit.kore.variables import BotVariable
 
-__all__ = ["BotVariable", "Dialog", "HistoryMessage", "KoreClient", "MessagePage", "meta_tags"]
+__all__ = ["BotVariable", "Dialog", "HistoryMessage", "KoreClient", "MessagePage"]

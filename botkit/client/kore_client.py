@@ -6,23 +6,20 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Self
 
 from botkit.client.attempts import Attempts
-from botkit.client.settings import Algorithm, check_given, checked_settings, whole_base_url
+from botkit.client.settings import Algorithm, check_given, checked_settings, chosen_bot, whole_base_url
 from botkit.config.load import load
 from botkit.config.settings import Secret
-from botkit.errors import ConfigurationError, Problem, SettingInvalid
+from botkit.errors import SettingInvalid
 from botkit.hosts import AllowedHosts
-from botkit.kore.address import Address
 from botkit.kore.calls import GET_MESSAGES_LIMIT, KoreCalls
-from botkit.kore.changes import PredefinedEvent, event_changes, feedback_changes, message_changes
 from botkit.kore.dialog import Dialog, read_dialog
 from botkit.kore.history import HistoryMessage, MessagePage, read_page
 from botkit.kore.variables import BotVariable, read_variables
 from botkit.lenient_json import encoded
-from botkit.templates import Template
+from botkit.sdk.messages import Message, MetaTags, message_members
 from botkit.transport import SyncTransport
 
 Payload = Mapping[str, object] | bytes
@@ -106,7 +103,6 @@ class KoreClient:
         hosts.check(self.base_url, what="use the base URL")
         self._calls = KoreCalls(settings, bot_id=bot_id, insecure_http=insecure_http, clock=clock)
         self._transport = SyncTransport(allowed_hosts=settings.callback_hosts, insecure_http=insecure_http)
-        self._clock = clock
         self._attempts = Attempts(
             self._transport.send,
             self._calls.sign_anew,
@@ -137,23 +133,16 @@ class KoreClient:
             ConfigurationError: the file is not right, or has no such bot.
         """
         settings = load(path, environ=environ)
-        ids = list(settings.bots)
-        chosen = bot or (ids[0] if len(ids) == 1 else "")
-        if chosen not in settings.bots:
-            what = f"there is no bot {bot}" if bot else "there are several bots"
-            raise ConfigurationError(
-                (Problem(str(path), 1, "bots", what, f"give bot= one of {', '.join(ids)}"),)
-            )
-        kore = settings.bots[chosen].kore
+        chosen = chosen_bot(settings, bot, file=str(path))
         return cls(
-            client_id=kore.client_id,
-            client_secret=kore.client_secret,
-            bot_id=chosen,
-            callback_hosts=kore.callback_hosts,
-            algorithm=kore.algorithm,
+            client_id=chosen.kore.client_id,
+            client_secret=chosen.kore.client_secret,
+            bot_id=chosen.id,
+            callback_hosts=chosen.kore.callback_hosts,
+            algorithm=chosen.kore.algorithm,
             base_url=base_url,
             insecure_http=settings.security.insecure_http,
-            timeout_seconds=kore.timeout.total_seconds(),
+            timeout_seconds=chosen.kore.timeout.total_seconds(),
         )
 
     # --- messages ----------------------------------------------------------------------------------------------
@@ -161,132 +150,135 @@ class KoreClient:
     def send_user_message(
         self,
         payload: Payload,
-        message: str | None = None,
+        message: Message | None = None,
         *,
-        template: Template | None = None,
-        meta_tags: Changes | None = None,
+        channels: Mapping[str, Message] | None = None,
+        meta_tags: MetaTags | None = None,
+        meta_info: Changes | None = None,
         changes: Changes | None = None,
     ) -> None:
-        """Show something to the user; without a message or a template, the payload's own.
+        """Show something to the user (sendUserMessage).
 
         Args:
             payload: the conversation's newest.
-            message: words.
-            template: what is shown in their place where the channel can.
-            meta_tags: as `meta_tags` makes them.
+            message: words, a template, or a template's JSON; None for the payload's own message.
+            channels: what to say instead on channels of these names.
+            meta_tags: tags to set.
+            meta_info: `metaInfo` to send along.
             changes: any other members to change.
         """
-        self._say("send_user_message", payload, message, template, meta_tags, changes)
+        self._say("send_user_message", payload, message, channels, meta_tags, meta_info, changes)
 
     def send_bot_message(
         self,
         payload: Payload,
         message: str | None = None,
         *,
-        meta_tags: Changes | None = None,
+        meta_tags: MetaTags | None = None,
+        meta_info: Changes | None = None,
         changes: Changes | None = None,
     ) -> None:
-        """Give the bot a message in the user's name; without one, the payload's own.
+        """Say something to the bot as the user (sendBotMessage).
 
         Args:
             payload: the conversation's newest.
-            message: words.
-            meta_tags: as `meta_tags` makes them.
-            changes: any other members to change, such as `metaInfo` with `setBotLanguage`.
+            message: words; None for the payload's own message.
+            meta_tags: tags to set.
+            meta_info: `metaInfo`, such as ``{"setBotLanguage": "de"}``.
+            changes: any other members to change.
 
         Raises:
             MessageTooLong: over 3000 characters, or a word of over 1200; nothing was sent.
         """
-        self._say("send_bot_message", payload, message, None, meta_tags, changes)
+        self._say("send_bot_message", payload, message, None, meta_tags, meta_info, changes)
 
     def send_alert_message(
         self,
         payload: Payload,
-        message: str | None = None,
+        message: Message | None = None,
         *,
-        template: Template | None = None,
-        meta_tags: Changes | None = None,
+        channels: Mapping[str, Message] | None = None,
+        meta_tags: MetaTags | None = None,
+        meta_info: Changes | None = None,
         changes: Changes | None = None,
     ) -> None:
-        """Send on the alert of an on_alert payload, as it came or changed like a message to the user."""
-        self._say("send_alert_message", payload, message, template, meta_tags, changes)
+        """Show the alert of an on_alert payload to the user (sendAlertMessage); arguments as of `send_user_message`."""
+        self._say("send_alert_message", payload, message, channels, meta_tags, meta_info, changes)
 
-    def skip_user_message(self, payload: Payload, *, meta_tags: Changes | None = None) -> None:
-        """Answer a bot's message (on_bot_message) with: it is not shown to the user."""
+    def skip_user_message(self, payload: Payload, *, meta_tags: MetaTags | None = None) -> None:
+        """Answer a bot's message (on_bot_message): it is not shown to the user (skipUserMessage)."""
         self._post("skip_user_message", payload, meta_tags=meta_tags)
 
-    def skip_bot_message(self, payload: Payload, *, meta_tags: Changes | None = None) -> None:
-        """Answer a user's message (on_user_message) with: it is not given to the bot."""
+    def skip_bot_message(self, payload: Payload, *, meta_tags: MetaTags | None = None) -> None:
+        """Answer a user's message (on_user_message): it is not given to the bot (skipBotMessage)."""
         self._post("skip_bot_message", payload, meta_tags=meta_tags)
 
     # --- the conversation --------------------------------------------------------------------------------------
 
-    def reset_bot(self, payload: Payload, *, meta_tags: Changes | None = None) -> None:
-        """Clear the context and drop the task the bot is at, without a word."""
+    def reset_bot(self, payload: Payload, *, meta_tags: MetaTags | None = None) -> None:
+        """Have the bot drop its task and its context without a word (resetBot)."""
         self._post("reset_bot", payload, meta_tags=meta_tags)
 
-    def start_agent_session(self, payload: Payload, *, meta_tags: Changes | None = None) -> None:
-        """Tell the platform that an agent has the user from now on."""
+    def start_agent_session(self, payload: Payload, *, meta_tags: MetaTags | None = None) -> None:
+        """Tell the platform that an agent has the user from now on (startAgentSession)."""
         self._post("start_agent_session", payload, meta_tags=meta_tags)
 
-    def clear_agent_session(self, payload: Payload, *, meta_tags: Changes | None = None) -> None:
-        """Give the user back to the bot."""
+    def clear_agent_session(self, payload: Payload, *, meta_tags: MetaTags | None = None) -> None:
+        """Give the user back to the bot (clearAgentSession)."""
         self._post("clear_agent_session", payload, meta_tags=meta_tags)
 
     def extend_request_id(self, payload: Payload) -> None:
-        """Keep the payload's requestId usable for some minutes more."""
+        """Keep the payload's requestId usable for some minutes more (extendRequestId)."""
         self._post("extend_request_id", payload)
 
-    def close_conversation_session(self, payload: Payload, *, meta_tags: Changes | None = None) -> None:
-        """End the platform's conversation session."""
+    def close_conversation_session(self, payload: Payload, *, meta_tags: MetaTags | None = None) -> None:
+        """End the platform's conversation session (closeConversationSession)."""
         self._post("close_conversation_session", payload, meta_tags=meta_tags)
 
-    def send_feedback_message(
-        self, payload: Payload, *, name: str, score: float, details: Changes | None = None
-    ) -> None:
-        """Hand in the answer to a feedback survey.
+    def send_feedback_message(self, payload: Payload, name: str, score: float | str, **data: object) -> None:
+        """Hand in a survey's answer (sendFeedbackMessage). Who gave it, and where, is read from the payload.
 
         Args:
-            payload: the conversation's newest; it says who answers, and where.
-            name: the survey's name.
-            score: what was given.
-            details: more members of `feedbackData`.
+            payload: the conversation's newest.
+            name: which survey.
+            score: the answer.
+            **data: anything else of `feedbackData`, spelled as the platform does: ``botLanguage="en"``.
         """
-        at = datetime.fromtimestamp(self._clock(), UTC)
-        address = self._address(_raw(payload))
-        feedback = feedback_changes(address, name=name, score=score, at=at, details=details)
-        self._post("send_feedback_message", payload, feedback)
+        self._post("send_feedback_message", payload, {"feedbackData": {"name": name, "score": score, **data}})
 
     def send_bot_event(
         self,
         payload: Payload,
-        event: PredefinedEvent | None = None,
+        pre_defined_event: str | Changes | None = None,
         *,
-        custom: Changes | None = None,
-        message_id: str = "",
+        custom_event: Changes | None = None,
     ) -> None:
-        """Send an event to the user's client, such as that an agent is typing.
+        """Send the user's client an event (sendBotEvent).
 
         Args:
             payload: of on_client_event, which alone says where to.
-            event: ``TYPING_STARTED``, ``TYPING_STOPPED`` or ``MESSAGE_READ``.
-            custom: an event of your own making.
-            message_id: which message was read.
+            pre_defined_event: ``TYPING_STARTED``, ``TYPING_STOPPED``, or an event with members such as
+                ``{"type": "MESSAGE_READ", "id": "ms-…"}``.
+            custom_event: one of your own making.
         """
-        self._post("send_bot_event", payload, event_changes(event, custom, message_id=message_id))
+        known = {"type": pre_defined_event} if isinstance(pre_defined_event, str) else pre_defined_event
+        events = {"preDefinedEvent": known, "customEvent": custom_event}
+        self._post(
+            "send_bot_event", payload, {name: event for name, event in events.items() if event is not None}
+        )
 
     def respond_to_hook(
         self, payload: Payload, *, context: Changes | None = None, changes: Changes | None = None
     ) -> None:
-        """Answer a Webhook node that was answered with 202 before.
+        """Answer a Webhook node that was answered with 202 before (respondToHook).
 
         Args:
             payload: of on_webhook.
-            context: the changed context; the payload's own where it is not given.
+            context: the whole changed context; the payload's own where it is not given.
             changes: any other members to change.
         """
-        answer = {"context": context} if context is not None else None
-        self._post("respond_to_hook", payload, answer, more=changes)
+        answer = {} if context is None else {"context": context}
+        self._post("respond_to_hook", payload, {**answer, **(changes or {})})
 
     # --- questions ---------------------------------------------------------------------------------------------
 
@@ -374,22 +366,25 @@ class KoreClient:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(bot_id={self.bot_id!r}, base_url={self.base_url!r})"
 
-    def _address(self, raw: bytes) -> Address:
-        return self._calls.address(raw, component_id=_DEFAULT_COMPONENT)
-
     def _say(
         self,
         name: str,
         payload: Payload,
-        message: str | None,
-        template: Template | None,
-        meta_tags: Changes | None,
+        message: Message | None,
+        channels: Mapping[str, Message] | None,
+        meta_tags: MetaTags | None,
+        meta_info: Changes | None,
         changes: Changes | None,
     ) -> None:
         raw = _raw(payload)
-        channel = self._address(raw).channel_type if template is not None else ""
-        said = message_changes(message, template, channel_type=channel)
-        self._post(name, raw, said, meta_tags=meta_tags, more=changes)
+        members = message_members(
+            message,
+            channel_type=self._calls.address(raw, component_id=_DEFAULT_COMPONENT).channel_type,
+            channels=channels,
+            meta_tags=meta_tags,
+            meta_info=meta_info,
+        )
+        self._post(name, raw, {**members, **(changes or {})})
 
     def _post(
         self,
@@ -397,14 +392,11 @@ class KoreClient:
         payload: Payload,
         changes: Changes | None = None,
         *,
-        meta_tags: Changes | None = None,
-        more: Changes | None = None,
+        meta_tags: MetaTags | None = None,
     ) -> None:
         raw = _raw(payload)
-        together = dict(changes or {})
-        if meta_tags is not None:
-            together["metaTags"] = meta_tags
-        together.update(more or {})
+        tags = {} if meta_tags is None else message_members(None, channel_type="", meta_tags=meta_tags)
+        together = {**(changes or {}), **tags}
         self._attempts.tell(
             lambda: self._calls.call(name, raw, component_id=_DEFAULT_COMPONENT, changes=together)
         )

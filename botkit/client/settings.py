@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from botkit.config.hosts import parse_callback_host
 from botkit.config.problems import UnusableValue
-from botkit.config.settings import KoreSettings, Secret
-from botkit.errors import SettingInvalid
+from botkit.config.settings import BotSettings, KoreSettings, Secret, Settings
+from botkit.errors import ConfigurationError, Problem, SettingInvalid
 
 Algorithm = Literal["HS256", "HS512"]
 
@@ -40,6 +40,21 @@ def checked_settings(
         callback_hosts=_hosts(callback_hosts),
         timeout=timedelta(seconds=timeout_seconds),
     )
+
+
+def chosen_bot(settings: Settings, bot_id: str, *, file: str) -> BotSettings:
+    """The bot with this id, or the only one where no id is given.
+
+    Raises:
+        ConfigurationError: there is no such bot, or there are several.
+    """
+    if not bot_id and len(settings.bots) == 1:
+        return next(iter(settings.bots.values()))
+    if bot_id not in settings.bots:
+        what = f"there is no bot {bot_id}" if bot_id else "there are several bots"
+        fix = f"give bot= one of {', '.join(settings.bots)}"
+        raise ConfigurationError((Problem(file, 1, "bots", what, fix),))
+    return settings.bots[bot_id]
 
 
 def check_given(name: str, value: str) -> str:

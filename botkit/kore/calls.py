@@ -15,10 +15,9 @@ from botkit.hosts import AllowedHosts
 from botkit.http import Request
 from botkit.kore.address import Address
 from botkit.kore.bodies import Changes, changed, members_to_change, splice
-from botkit.kore.limits import check_message_for_bot
+from botkit.kore.completing import completed
 from botkit.kore.rendering import message_body
 from botkit.kore.signing import Signer
-from botkit.lenient_json import decoded
 
 SDK_CALLS = (
     "send_user_message",
@@ -98,6 +97,7 @@ class KoreCalls:
         self._signer = Signer(
             settings.client_id, settings.client_secret, algorithm=settings.algorithm, clock=clock
         )
+        self._clock = clock
         self._timeout_seconds = settings.timeout.total_seconds()
 
     def sign_anew(self) -> None:
@@ -123,12 +123,12 @@ class KoreCalls:
             name: which call.
             body: the payload.
             component_id: the component that payload came to.
-            changes: top-level members that take the place of the payload's or join them. Without any, the payload keeps
-                its bytes.
+            changes: top-level members that take the place of the payload's or join them; see `completing`. Without any,
+                the payload keeps its bytes.
             delivery_id: see the class.
 
         Raises:
-            CallRefused: also when there is no such call, or the changes are not a JSON object.
+            CallRefused: also when there is no such call, the changes are not a JSON object, or feedback is not complete.
             MessageTooLong: a changed message that the bot would not take.
         """
         what = _in_words(name)
@@ -140,9 +140,7 @@ class KoreCalls:
             members = members_to_change(changes)
         except ValueError:
             raise CallRefused(what, detail="the changes are not a JSON object") from None
-        if name == "send_bot_message" and "message" in members:
-            message = decoded(bytes(members["message"]))
-            check_message_for_bot(message if isinstance(message, str) else "", what=what)
+        members = completed(name, members, address=address, now=self._clock())
         complete = splice(body, address.missing_members(address.payload_class))
         return self._post(what, url, changed(complete, members), delivery_id)
 

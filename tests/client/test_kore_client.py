@@ -14,7 +14,7 @@ import responses
 import urllib3
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
-from botkit.client import KoreClient, meta_tags
+from botkit.client import KoreClient
 from botkit.errors import (
     BadReply,
     CallError,
@@ -103,6 +103,7 @@ def test_words_take_the_place_of_the_payloads(http: responses.RequestsMock, kore
     kore.send_user_message(PAYLOAD, "Your parcel is here")
     assert sent(http) == PAYLOAD | {
         "message": "Your parcel is here",
+        "overrideMessagePayload": None,
         "__payloadClass": "OnMessagePayload",
         "ackMessage": True,
     }
@@ -128,16 +129,15 @@ def test_a_template_is_shown_as_the_payloads_channel_can(
 ) -> None:
     http.post(SEND)
     template = button_template("Sure?", ["Yes", "No"])
-    kore.send_user_message(PAYLOAD, template=template)
-    kore.send_user_message(PAYLOAD | {"channel": {"type": "sms"}}, template=template)
-    kore.send_user_message(PAYLOAD, "asked whether sure", template=template)
-    web, sms, both = (sent(http, number) for number in range(3))
-    assert (web["message"], web["overrideMessagePayload"]) == ("Sure?\n- Yes\n- No", template.as_override())
-    assert (sms["message"], sms["overrideMessagePayload"]) == ("Sure?\n- Yes\n- No", None)
-    assert (both["message"], both["overrideMessagePayload"]) == (
-        "asked whether sure",
-        template.as_override(),
-    )
+    on_sms = PAYLOAD | {"channel": {"type": "sms"}}
+    kore.send_user_message(PAYLOAD, template)
+    kore.send_user_message(on_sms, template)
+    kore.send_user_message(on_sms, template, channels={"sms": "Sure? Y/N"})
+    assert [(sent(http, n)["message"], sent(http, n)["overrideMessagePayload"]) for n in range(3)] == [
+        ("Sure?\n- Yes\n- No", template.as_override()),
+        ("Sure?\n- Yes\n- No", None),
+        ("Sure? Y/N", None),
+    ]
 
 
 def test_tags_and_any_other_member_go_along(http: responses.RequestsMock, kore: KoreClient) -> None:
@@ -145,22 +145,28 @@ def test_tags_and_any_other_member_go_along(http: responses.RequestsMock, kore: 
     kore.send_bot_message(
         PAYLOAD,
         "where is my order",
-        meta_tags=meta_tags(user={"vip": "yes"}, message={"from": "script"}),
-        changes={"metaInfo": {"setBotLanguage": "de"}},
+        meta_tags={"userMetaTags": [{"name": "vip", "value": "yes"}]},
+        meta_info={"setBotLanguage": "de"},
+        changes={"languageInfo": {"currentLanguage": "de"}},
     )
     body = sent(http)
-    assert body["metaTags"] == {
-        "userMetaTags": [{"name": "vip", "value": "yes"}],
-        "messageMetaTags": [{"name": "from", "value": "script"}],
-    }
+    assert body["metaTags"] == {"userMetaTags": [{"name": "vip", "value": "yes"}]}
     assert body["metaInfo"] == {"setBotLanguage": "de"}
+    assert body["languageInfo"] == {"currentLanguage": "de"}
+
+
+def test_calls_without_a_message_have_tags_too(http: responses.RequestsMock, kore: KoreClient) -> None:
+    http.post(f"{BASE}/clearAgentSession/1501")
+    kore.clear_agent_session(PAYLOAD, meta_tags={"sessionMetaTags": [{"name": "agent", "value": "Jane"}]})
+    assert sent(http)["metaTags"] == {"sessionMetaTags": [{"name": "agent", "value": "Jane"}]}
+    assert sent(http)["message"] == "hi"
 
 
 def test_feedback_says_who_gave_it_and_where_as_the_payload_does(
     http: responses.RequestsMock, kore: KoreClient
 ) -> None:
     http.post(PAYLOAD["sendFeedbackMessageUrl"])
-    kore.send_feedback_message(PAYLOAD, name="CSAT", score=4, details={"channel": "web", "comment": "ok"})
+    kore.send_feedback_message(PAYLOAD, "CSAT", 4, channel="web", comment="ok")
     assert sent(http)["feedbackData"] == {
         "name": "CSAT",
         "score": 4,
@@ -178,28 +184,32 @@ def test_an_event_of_ours_does_not_carry_the_users_own(
 ) -> None:
     http.post(PAYLOAD["sendBotEventUrl"])
     users = PAYLOAD | {"preDefinedEvent": {"type": "TYPING_STARTED"}, "customEvent": {"a": 1}}
-    kore.send_bot_event(users, custom={"confetti": True})
-    kore.send_bot_event(users, "MESSAGE_READ", message_id="ms-1")
-    assert [(sent(http, n)["preDefinedEvent"], sent(http, n)["customEvent"]) for n in (0, 1)] == [
+    kore.send_bot_event(users, custom_event={"confetti": True})
+    kore.send_bot_event(users, {"type": "MESSAGE_READ", "id": "ms-1"})
+    kore.send_bot_event(users, "TYPING_STOPPED")
+    assert [(sent(http, n)["preDefinedEvent"], sent(http, n)["customEvent"]) for n in range(3)] == [
         ({}, {"confetti": True}),
         ({"type": "MESSAGE_READ", "id": "ms-1"}, {}),
+        ({"type": "TYPING_STOPPED"}, {}),
     ]
 
 
-def test_nothing_is_sent_that_would_be_refused(kore: KoreClient) -> None:
+def test_nothing_is_sent_that_would_be_refused(http: responses.RequestsMock, kore: KoreClient) -> None:
     with pytest.raises(MessageTooLong):
         kore.send_bot_message(PAYLOAD, "x" * 3_001)
-    with pytest.raises(CallRefused, match="an event that clients know, or one of your own"):
-        kore.send_bot_event(PAYLOAD)
-    with pytest.raises(CallRefused, match="survey's name"):
-        kore.send_feedback_message(PAYLOAD, name="", score=1)
+    with pytest.raises(CallRefused, match="survey's name and a score"):
+        kore.send_feedback_message(PAYLOAD, "", 1)
     with pytest.raises(CallRefused, match="resetBotUrl"):
         kore.reset_bot(PAYLOAD)
+    assert len(http.calls) == 0
 
 
-def test_no_other_host_is_called_whatever_a_payload_says(kore: KoreClient) -> None:
+def test_no_other_host_is_called_whatever_a_payload_says(
+    http: responses.RequestsMock, kore: KoreClient
+) -> None:
     with pytest.raises(HostNotAllowed):
         kore.send_user_message(PAYLOAD | {"sendUserMessageUrl": "https://evil.example/x"})
+    assert len(http.calls) == 0
 
 
 # --- questions -----------------------------------------------------------------------------------------------------

@@ -312,6 +312,40 @@ def test_a_template_among_the_changes_is_sent() -> None:
     assert json.loads(sent["overrideMessagePayload"]["body"])["payload"]["template_type"] == "button"
 
 
+@pytest.mark.parametrize(
+    "feedback", [{"name": "CSAT"}, {"score": 4}, {"name": "", "score": 4}, {"name": None, "score": 4}, "CSAT"]
+)
+def test_feedback_without_its_name_or_score_is_not_sent(feedback: object) -> None:
+    with pytest.raises(CallRefused, match="the survey's name and a score"):
+        calls().call(
+            "send_feedback_message", hook(**GIVEN), component_id="x", changes={"feedbackData": feedback}
+        )
+
+
+def test_feedback_brings_along_who_gave_it_where_and_when() -> None:
+    body = hook(channel={"channelInfos": {"from": "u-1", "type": "rtm", "botLanguage": "de"}}, **GIVEN)
+    changes = {"feedbackData": {"name": "NPS", "score": 0, "channel": "own"}}
+    request = calls().call("send_feedback_message", body, component_id="x", changes=changes)
+    assert request.body is not None
+    assert json.loads(request.body)["feedbackData"] == {
+        "name": "NPS",
+        "score": 0,
+        "channel": "own",
+        "botId": "st-1",
+        "channelUId": "u-1",
+        "botLanguage": "de",
+        "createdOn": "2023-11-14T22:13:20.500Z",
+    }
+
+
+def test_an_event_to_the_client_does_not_carry_the_one_that_came_from_it() -> None:
+    body = hook(preDefinedEvent={"type": "TYPING_STARTED"}, customEvent={"a": 1}, **GIVEN)
+    request = calls().call("send_bot_event", body, component_id="x", changes={"customEvent": {"b": 2}})
+    assert request.body is not None
+    sent = json.loads(request.body)
+    assert (sent["preDefinedEvent"], sent["customEvent"]) == ({}, {"b": 2})
+
+
 @pytest.mark.parametrize("changes", [b"[]", b"{", {"message": object()}])
 def test_changes_that_are_no_members_are_refused(changes: dict[str, object] | bytes) -> None:
     with pytest.raises(CallRefused, match="changes"):
