@@ -1,30 +1,120 @@
-"""What `import botkit` promises."""
+"""The public surface: whoever adds a name here, or takes one away, does so on purpose."""
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
+from importlib import import_module
+from types import ModuleType
 
 import pytest
 
 import botkit
+from botkit import errors, sdk
 from botkit.app import BotKit, create_app
+from botkit.client import KoreClient
+
+MODULES = {
+    "botkit": "BotKit __version__ create_app",
+    "botkit.sdk": """
+        AgentTransferContext AlertContext BotMessageContext ClientEventContext Context PlatformEventContext
+        UserMessageContext VariableUpdateContext WebhookContext
+        Answer Defer Next Sent Stop Verdict WebhookVerdict
+        Attachment BotVariable Channel ConversationHandle Dialog Message MetaTags Session User
+    """,
+    "botkit.templates": """
+        Button Card Column QuickReply Rendering Template
+        audio_template button_template carousel_template image_template link_template list_template
+        live_agent_template quick_replies_template table_template video_template
+    """,
+    "botkit.client": "BotVariable Dialog HistoryMessage KoreClient MessagePage",
+}
+
+ERRORS = """
+    BotKitError
+    ConfigurationError Problem
+    HookRefused HookUnauthorized HookNotFound HookTooLarge HookNotJson HookInvalid BodyIncomplete TooManyBodies
+    LedgerError LedgerBusy LedgerClosed
+    CallError Unreachable ServerTrouble RateLimited CallRefused MessageWithheld MessageTooLong FileUnavailable
+    AccessExpired ConversationClosed NewSessionRequired BadReply HostNotAllowed NotAuthorized AgentsUnavailable
+    SdkError HandlerTooLate HandlerLate HandlerRubbish TesterMisused SettingInvalid
+    WrongThread UserNotReachable NothingToAnswer NotConfigured TemplateInvalid
+"""
+
+SAYS = """
+    send_user_message send_bot_message send_alert_message skip_user_message skip_bot_message reset_bot clear_agent_session
+    extend_request_id close_conversation_session send_feedback_message send_bot_event
+"""
+CONTEXT = f"""
+    event bot_id component_id request_id message agent_transfer language body raw user channel attachments session context
+    meta_info meta_tags new_context conversation next stop get_messages fetch_bot_variables get_dialog aio {SAYS}
+"""
+CLASSES = {
+    BotKit: """
+        from_config middleware init_app settings telemetry is_configured standing_in handlers
+        start close ready conversation respond_to_hook
+        on_user_message on_bot_message on_agent_transfer on_webhook on_event on_alert on_variable_update on_client_event
+    """,
+    sdk.Context: CONTEXT,
+    sdk.UserMessageContext: f"{CONTEXT} start_agent_session is_connect",
+    sdk.BotMessageContext: f"{CONTEXT} start_agent_session",
+    sdk.AgentTransferContext: f"{CONTEXT} start_agent_session",
+    sdk.WebhookContext: f"{CONTEXT} component_name respond defer",
+    sdk.PlatformEventContext: f"{CONTEXT} event_type",
+    sdk.AlertContext: CONTEXT,
+    sdk.VariableUpdateContext: f"{CONTEXT} event_type data",
+    sdk.ClientEventContext: f"{CONTEXT} pre_defined_event custom_event",
+    sdk.ConversationHandle: f"bot_id user_id once send get_messages aio {SAYS}",
+    sdk.Sent: "result",
+    KoreClient: f"""
+        from_config start_agent_session respond_to_hook get_messages iter_messages fetch_bot_variables get_dialog
+        close {SAYS}
+    """,
+}
 
 
-def test_the_public_names_are_these():
-    assert sorted(botkit.__all__) == ["BotKit", "__version__", "create_app"]
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_exports_these_names(name: str) -> None:
+    module = import_module(name)
+    assert sorted(module.__all__) == sorted(MODULES[name].split())
+    assert [one for one in module.__all__ if not hasattr(module, one)] == []
 
 
-def test_they_are_what_the_application_module_has():
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_a_class_has_these_members(kind: type) -> None:
+    assert _public(kind) == sorted(CLASSES[kind].split())
+
+
+def test_these_are_the_errors() -> None:
+    defined = [name for name, one in vars(errors).items() if inspect.isclass(one) and _is_of(errors, one)]
+    assert sorted(defined) == sorted(ERRORS.split())
+
+
+def test_every_error_has_a_code_of_its_own() -> None:
+    codes = [one.code for one in vars(errors).values() if inspect.isclass(one) and hasattr(one, "code")]
+    assert len(codes) == len(set(codes))
+
+
+def test_the_kit_is_what_the_application_module_has() -> None:
     assert botkit.BotKit is BotKit
     assert botkit.create_app is create_app
 
 
-def test_an_unknown_name_is_an_attribute_error():
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="nonsense"):
         botkit.nonsense  # noqa: B018
 
 
-def test_the_pure_core_loads_no_web_framework():
+def test_the_pure_core_loads_no_web_framework() -> None:
     code = "import sys, botkit, botkit.handoff.decide; sys.exit('flask' in sys.modules or 'aiohttp' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def _public(kind: type) -> list[str]:
+    members = {name for one in kind.__mro__ if one is not object for name in vars(one)}
+    return sorted(name for name in members if not name.startswith("_"))
+
+
+def _is_of(module: ModuleType, kind: type) -> bool:
+    return kind.__module__ == module.__name__ and not kind.__name__.startswith("_")

@@ -184,10 +184,11 @@ class Context(Calls):
     def _channel_type(self) -> str:
         return people.channel_type(self._hook.payload)
 
-    def close(self) -> tuple[Ask, ...]:
-        """What was asked for; from now on, nothing can be. Called when the handler has come back."""
-        asks, self._asks = self._asks, None
-        return tuple(asks or ())
+
+def settled(context: Context) -> tuple[Ask, ...]:
+    """What was asked for within a context; from now on, nothing can be. Called when the handler has come back."""
+    asks, context._asks = context._asks, None
+    return tuple(asks or ())
 
 
 class Tools:

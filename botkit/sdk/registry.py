@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,13 +23,6 @@ class Handler:
     def name(self) -> str:
         """What logs and metrics call it."""
         return getattr(self.function, "__qualname__", type(self.function).__name__)
-
-    @property
-    def is_coroutine(self) -> bool:
-        """Whether calling it gives something to await."""
-        return inspect.iscoroutinefunction(self.function) or inspect.iscoroutinefunction(
-            getattr(self.function, "__call__", None)  # noqa: B004 - an object with an async __call__ is a handler too
-        )
 
 
 class Registry:

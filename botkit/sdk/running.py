@@ -20,7 +20,7 @@ from typing import Any, Literal, Protocol
 from botkit.errors import BotKitError, HandlerLate, HandlerRubbish
 from botkit.handoff.events import Ask
 from botkit.hooks.door import Hook
-from botkit.sdk.context import Context
+from botkit.sdk.context import Context, settled
 from botkit.sdk.progress import Outcome, Progress
 from botkit.sdk.registry import Handler
 from botkit.sdk.threads import Threads
@@ -141,7 +141,7 @@ class Runner:
             if inspect.iscoroutine(returned):
                 returned = self._awaited(returned, seconds)
         finally:
-            asks = context.close()
+            asks = settled(context)
         hook = before.hook
         answered = any(self._answers(hook, ask) for ask in asks)
         before = replace(before, asks=(*before.asks, *asks), answered=answered)
