@@ -14,12 +14,13 @@ from flask import Blueprint, Flask, Response, current_app, has_app_context, json
 from botkit.config.load import load
 from botkit.config.settings import Settings
 from botkit.errors import BotKitError, NotConfigured
+from botkit.membership import RelayFactory
 from botkit.middleware import BotKitMiddleware
 from botkit.sdk.conversation import ConversationHandle
 from botkit.sdk.decorators import Handles
 from botkit.sdk.registry import Handler, Registry
 from botkit.sdk.verdicts import Sent
-from botkit.service import Edge, RelayFactory, Service
+from botkit.service import Edge, Service
 from botkit.telemetry import CONTENT_TYPE, Telemetry
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class BotKit(Handles):
         settings: from `config.load.load`, or made by hand.
         relay_factory: makes what acts on commits; by default the relay.
         handler_seconds: the time limit of handlers that have none of their own: 5, and 15 for webhooks.
+        share: let several processes, such as a server's workers, use one store. Else a second one is refused.
     """
 
     def __init__(
@@ -63,11 +65,13 @@ class BotKit(Handles):
         *,
         relay_factory: RelayFactory | None = None,
         handler_seconds: float | None = None,
+        share: bool = True,
     ) -> None:
         self._registry = Registry()
         super().__init__(self._add)
         self._relay_factory = relay_factory
         self._handler_seconds = handler_seconds
+        self._share = share
         self._services: list[Service] = []
         self._stand_ins: list[Service] = []
         self._lock = threading.Lock()
@@ -218,6 +222,7 @@ class BotKit(Handles):
             relay_factory=relay_factory,
             handler_seconds=handler_seconds or self._handler_seconds,
             edge=edge,
+            share=False,
         )
         self._stand_ins.append(service)
         try:
@@ -239,6 +244,7 @@ class BotKit(Handles):
             self._registry,
             relay_factory=self._relay_factory,
             handler_seconds=self._handler_seconds,
+            share=self._share,
         )
         self._services.append(service)
         return service
@@ -275,9 +281,9 @@ class BotKit(Handles):
 
 
 def create_app(settings: Settings, *, relay_factory: RelayFactory | None = None) -> Flask:
-    """A Flask application that is nothing but a kit: what `botkit serve` runs."""
+    """A Flask application that is nothing but a kit: what `botkit serve` runs, alone on its store."""
     app = Flask("botkit")
-    BotKit(settings, relay_factory=relay_factory).init_app(app)
+    BotKit(settings, relay_factory=relay_factory, share=False).init_app(app)
     return app
 
 
@@ -302,6 +308,6 @@ def _pages(service: Service, name: str) -> Blueprint:
     @pages.get("/metrics")
     def metrics() -> Response:
         """What Prometheus scrapes."""
-        return Response(service.telemetry.exposition(), content_type=CONTENT_TYPE)
+        return Response(service.exposition(), content_type=CONTENT_TYPE)
 
     return pages

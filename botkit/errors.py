@@ -13,7 +13,8 @@
      │   └─ TooManyBodies             BK-2007  503
      ├─ LedgerError                   BK-3000
      │   ├─ LedgerBusy                BK-3001  another process holds the store
-     │   └─ LedgerClosed              BK-3002  the service is stopping
+     │   ├─ LedgerClosed              BK-3002  the service is stopping
+     │   └─ HostLost                  BK-3003  the process that holds the store has gone; another takes its place
      ├─ CallError                     BK-4000  a call to Kore or to an agent system did not succeed
      │   ├─ Unreachable               BK-4001  retryable: refused, reset, timed out
      │   ├─ ServerTrouble             BK-4002  retryable: 5xx
@@ -171,6 +172,12 @@ class LedgerClosed(LedgerError):
     """The service is stopping and takes no more input."""
 
     code = "BK-3002"
+
+
+class HostLost(LedgerError):
+    """The process that holds the shared store went before it had answered; the input is handed in again to the next."""
+
+    code = "BK-3003"
 
 
 # --- calls -----------------------------------------------------------------------------------------------------

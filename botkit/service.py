@@ -6,11 +6,11 @@ import atexit
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from botkit import agent_systems
@@ -26,7 +26,7 @@ from botkit.handoff.responses import Responses
 from botkit.handoff.rules import Rules
 from botkit.hooks.door import Door
 from botkit.ledger.interface import Committed, HookBody, Input, Ledger
-from botkit.ledger.sqlite import SqliteLedger
+from botkit.membership import Membership, RelayFactory, RunningRelay
 from botkit.middleware import BotKitMiddleware
 from botkit.sdk.context import Tools
 from botkit.sdk.conversation import ConversationHandle, Outside, written
@@ -41,21 +41,6 @@ from botkit.transport import SyncTransport
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
-
-
-class RunningRelay(Protocol):
-    """What a service needs of a relay; `relay.Relay` is one."""
-
-    def on_commit(self, batch: Sequence[Committed], /) -> None: ...
-
-    def start(self) -> None: ...
-
-    def ready(self) -> bool: ...
-
-    def close(self) -> None: ...
-
-
-RelayFactory = Callable[[Settings, Ledger, Telemetry], RunningRelay]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +90,7 @@ class Service:
         registry: the bots' own handlers.
         relay_factory: makes what acts on commits; by default the relay.
         handler_seconds: the time limit of handlers that have none of their own.
+        share: let several processes use one store (`botkit.membership`).
         edge: the clock and the like; by default the machine's.
     """
 
@@ -115,12 +101,14 @@ class Service:
         *,
         relay_factory: RelayFactory | None = None,
         handler_seconds: float | None = None,
+        share: bool = True,
         edge: Edge | None = None,
     ) -> None:
         """Raises: NotConfigured if a handler is for a bot that the configuration does not name."""
         self.settings = settings
         self.telemetry = Telemetry()
         self._relay_factory = relay_factory or _relay
+        self._share = share
         edge = edge or Edge()
         self._now = edge.now
         self._rules: Mapping[str, Rules] = {bot_id: rules_for(bot) for bot_id, bot in settings.bots.items()}
@@ -130,12 +118,12 @@ class Service:
             bot_id: Asking(bot, insecure_http=insecure, now=edge.now, open_transport=edge.open_transport)
             for bot_id, bot in settings.bots.items()
         }
-        self._outside = Outside(ledger=self.ledger, reads=self.reads, now=edge.now)
+        self._outside = Outside(ledger=self.store, reads=self.reads, now=edge.now)
         self._dispatch = Dispatch(
             registry,
             doors=self._doors,
             tools=Tools(conversation=self.conversation, reads=self.reads),
-            metrics=self.telemetry,
+            metrics=_Counted(self),
             seconds=handler_seconds,
             failed=edge.failed,
         )
@@ -154,7 +142,7 @@ class Service:
             dispatch=self._dispatch,
             submit=self._submit,
             prefix=self.settings.server.prefix,
-            metrics=self.telemetry,
+            metrics=_Counted(self),
             now=self._now,
             monotonic=time.perf_counter,
             around=around,
@@ -181,17 +169,15 @@ class Service:
             if self._running is not None and self._running.pid == os.getpid():
                 return
             # Threads do not survive a fork: what was started in another process is not ours.
-            ledger = SqliteLedger(self.settings.store.url, self._decide)
-            relay = self._relay_factory(self.settings, ledger, self.telemetry)
-            ledger.start(relay.on_commit)
-            try:
-                relay.start()
-            except BaseException:
-                ledger.close()
-                raise
-            if ledger.uncertain:
-                self.telemetry.uncertain(ledger.uncertain)
-            self._running = _Running(os.getpid(), ledger, relay)
+            membership = Membership(
+                self.settings,
+                decide=self._decide,
+                relay_factory=self._relay_factory,
+                telemetry=self.telemetry,
+                share=self._share,
+            )
+            membership.join()
+            self._running = _Running(os.getpid(), membership)
             atexit.register(self.close)
 
     def close(self) -> None:
@@ -201,8 +187,7 @@ class Service:
             if running is None or running.pid != os.getpid():
                 return
             self._closed = True
-            running.relay.close()
-            running.ledger.close()
+            running.membership.leave()
         atexit.unregister(self.close)
 
     def ready(self) -> dict[str, bool]:
@@ -211,14 +196,19 @@ class Service:
         Raises:
             BotKitError: they could not be started.
         """
-        self.start()
-        running = self._running
-        if running is None:
-            return {"store": False, "relay": False}
-        return {"store": running.ledger.healthy(), "relay": running.relay.ready()}
+        return self.store().ready()
 
-    def ledger(self) -> SqliteLedger:
-        """The ledger, started if it has to be.
+    def exposition(self) -> bytes:
+        """What is counted, by all processes that share the store.
+
+        Raises:
+            LedgerError: the process that holds the store does not answer.
+        """
+        running = self._running
+        return self.telemetry.exposition() if running is None else running.membership.exposition()
+
+    def store(self) -> Membership:
+        """The store, started if it has to be.
 
         Raises:
             LedgerError: it cannot be.
@@ -229,7 +219,7 @@ class Service:
             running = self._running
             if running is None:
                 raise LedgerClosed("the kit has been closed")
-        return running.ledger
+        return running.membership
 
     def conversation(self, bot_id: str, user_id: str, hook: HookBody | None = None) -> ConversationHandle:
         """See `BotKit.conversation`. `hook` addresses the user where nothing newer is kept."""
@@ -244,18 +234,18 @@ class Service:
         self, request_id: str, context: Mapping[str, Any], *, replace: bool, bot_id: str | None
     ) -> Sent:
         """See `BotKit.respond_to_hook`."""
-        ledger = self.ledger()
+        store = self.store()
         changes = as_changes(context)
         bots = [self._known(bot_id)] if bot_id is not None else list(self.settings.bots)
         where = [webhooks.conversation_id(bot, request_id) for bot in bots]
-        found = where[0] if len(where) == 1 else next((one for one in where if ledger.newest_hook(one)), None)
+        found = where[0] if len(where) == 1 else next((one for one in where if store.newest_hook(one)), None)
         if found is None:
             raise NothingToAnswer(f"webhook {request_id}: no such webhook waits for an answer")
         event = HookAnswered(
             key=f"answer/{uuid4()}", at=Instant(self._now()), context=changes, replace=replace
         )
         return written(
-            ledger.submit(Input(found, event)),
+            store.submit(Input(found, event)),
             lambda reason: NothingToAnswer(f"webhook {request_id}: {reason}"),
         )
 
@@ -266,30 +256,44 @@ class Service:
         return bot_id
 
     def _submit(self, given: Input) -> Future[Committed]:
-        return self.ledger().submit(given)
+        return self.store().submit(given)
 
     def _decide(self, conversation: Conversation, event: Event) -> Decision:
         return decide(self._rules[conversation.id.bot_id], conversation, event)
 
     def _outbox_depth(self) -> float:
-        return self._running.ledger.depth if self._running is not None else 0
+        return self._running.membership.outbox_depth if self._running is not None else 0
 
     def _open_sessions(self) -> float:
-        if self._running is None:
-            return 0
-        open_ones = self._running.ledger.open_conversations()
-        return sum(1 for conversation in open_ones if conversation.session is not None)
+        return self._running.membership.open_sessions if self._running is not None else 0
 
 
+@dataclass(frozen=True, slots=True)
 class _Running:
     """What `start` started, and in which process."""
 
-    __slots__ = ("ledger", "pid", "relay")
+    pid: int
+    membership: Membership
 
-    def __init__(self, pid: int, ledger: SqliteLedger, relay: RunningRelay) -> None:
-        self.pid = pid
-        self.ledger = ledger
-        self.relay = relay
+
+class _Counted:
+    """Where a process' hooks and handlers are counted: with the others that share the store, once it is started."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def hook(self, event: str, status: int, seconds: float) -> None:
+        self._counts().hook(event, status, seconds)
+
+    def duplicate(self) -> None:
+        self._counts().duplicate()
+
+    def handled(self, event: str, handler: str, outcome: str) -> None:
+        self._counts().handled(event, handler, outcome)
+
+    def _counts(self) -> Membership | Telemetry:
+        running = self._service._running
+        return running.membership if running is not None else self._service.telemetry
 
 
 def _relay(settings: Settings, ledger: Ledger, telemetry: Telemetry) -> RunningRelay:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,10 +10,9 @@ from flask import Flask
 
 from botkit.app import BotKit, create_app
 from botkit.config.settings import Settings
-from botkit.errors import LedgerBusy, LedgerClosed, LedgerError
+from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.attributes import DEFAULT_ATTRIBUTES
 from botkit.ledger.interface import Committed, Ledger
-from botkit.ledger.sqlite import SqliteLedger
 from botkit.service import rules_for
 from botkit.telemetry import Telemetry
 from tests.hooks.hook_payloads import BOT_ID, agent_transfer, as_body, settings, token, user_message
@@ -204,14 +202,9 @@ def test_a_kit_started_before_a_fork_starts_again_in_the_child(
     kit = kits.kit()
     kit.start()
     monkeypatch.setattr("botkit.service.os.getpid", lambda: -1)
-    monkeypatch.setattr(
-        "botkit.service.SqliteLedger", lambda url, decide: SqliteLedger(url, decide, patience_seconds=0.0)
-    )
-    with pytest.raises(LedgerBusy):
-        kit.start()
-    monkeypatch.undo()
-    assert os.getpid() > 0
+    kit.start()  # To the child, the parent is another process: it holds the store, and lets the child in.
     assert kit.ready() == {"store": True, "relay": True}
+    assert len(kits.relays) == 1
 
 
 # --- pages --------------------------------------------------------------------------------------------------------

@@ -7,10 +7,21 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from weakref import WeakSet
 
 from botkit.errors import LedgerBusy
 
 _RETRY_SECONDS = 0.05
+_held: WeakSet[StoreLock] = WeakSet()
+
+
+def _let_go_in_child() -> None:
+    """A child of this process shares the lock without knowing, and would keep it when this process has gone."""
+    for lock in list(_held):
+        lock.release()
+
+
+os.register_at_fork(after_in_child=_let_go_in_child)
 
 
 class StoreLock:
@@ -46,6 +57,7 @@ class StoreLock:
                     "or give this one its own store.url"
                 ) from None
             self._descriptor = descriptor
+            _held.add(self)
             return
 
     def release(self) -> None:
@@ -53,3 +65,4 @@ class StoreLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+            _held.discard(self)

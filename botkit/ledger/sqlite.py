@@ -6,6 +6,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -117,6 +118,11 @@ class SqliteLedger:
         while (gone := self._started().sweep(before).result()) > 0:
             total += gone
         return total
+
+    @property
+    def file(self) -> Path:
+        """The SQLite file."""
+        return self._path
 
     @property
     def depth(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import resource
 import sqlite3
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from botkit import app
+from botkit import membership
 from botkit.errors import LedgerError
 from botkit.handoff.conversation import Conversation
 from botkit.handoff.decision import Decision
@@ -129,7 +128,7 @@ def test_a_second_kit_on_the_same_store_says_so_and_takes_no_hooks(
     clouds: Clouds, kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = kit()
-    monkeypatch.setattr(app, "SqliteLedger", functools.partial(SqliteLedger, patience_seconds=0))
+    monkeypatch.setattr(membership, "PATIENCE_SECONDS", 0.0)
     second = InProcess(configuration(tmp_path, clouds), clouds)
     try:
         with pytest.raises(LedgerError, match=r"another process holds botkit\.db\.lock: run one BotKit per"):
