@@ -18,6 +18,7 @@ from botkit.sandbox.bus import Bus
 from botkit.sandbox.channels import channel_routes
 from botkit.sandbox.control import control_routes
 from botkit.sandbox.guard import guard, is_loopback
+from botkit.sandbox.kore.settings import SUBSCRIPTIONS
 from botkit.sandbox.page import add_page_headers, page_routes
 from botkit.sandbox.wire import Wire
 
@@ -37,7 +38,7 @@ class Sandbox:
     Args:
         port: for Kore XO and the page; Salesforce gets the next one. 0 takes two free ports.
         host: an address of this machine. Anything but loopback needs `allow_remote`, since the control API has no password.
-        botkit_url: where hooks go; without it, the port after Salesforce's (with port 0: nowhere until a
+        botkit_url: where hooks go, all of them; without it, the port after Salesforce's (with port 0: nowhere until a
             subscription is made through the emulated API).
         bot_folder: an exported bot; without it, the sample bot.
 
@@ -73,6 +74,7 @@ class Sandbox:
             bus=self.bus,
             bot=kore.load_export(bot_folder or kore.sample_bot_folder()),
             botkit_url=botkit_url or (f"http://{_in_url(_reachable(host))}:{port + 2}" if port else ""),
+            events=SUBSCRIPTIONS,
         )
 
     async def start(self) -> None:

@@ -148,6 +148,13 @@ def test_hooks_go_to_the_port_after_salesforces_unless_said_otherwise() -> None:
     )
 
 
+def test_a_botkit_is_told_of_everything(addresses: Mapping[str, str]) -> None:
+    state = requests.get(f"{addresses['kore_url']}/sandbox/kore/state", timeout=5).json()
+    assert state["botkit"]["events"] == sorted(
+        ["onMessage", "onHook", "onEvent", "onAlert", "onVariableUpdate", "onAgentTransfer"]
+    )
+
+
 async def test_it_also_runs_on_the_callers_own_loop() -> None:
     sandbox = Sandbox(0)
     await sandbox.start()

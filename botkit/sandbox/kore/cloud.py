@@ -117,11 +117,11 @@ class KoreCloud:
         self.core.publish("subscription", host=host, events=sorted(events))
         self.variables_changed("sdk_subscription")
 
-    def variables_changed(self, event_type: str) -> None:
+    def variables_changed(self, event_type: str, variable: Mapping[str, Any] | None = None) -> None:
         """Tell a BotKit that is subscribed to onVariableUpdate (section 2.6)."""
         if self.core.hears("onVariableUpdate"):
             call = self.core.calls.issue("", "on_variable_update", now_ms=self.core.now_ms())
-            body = variable_hook(self.core, call.id, event_type=event_type)
+            body = variable_hook(self.core, call.id, event_type=event_type, variable=variable)
 
             async def post() -> None:
                 await self.hooks.post("on_variable_update", body)
@@ -205,6 +205,14 @@ class KoreCloud:
     def time_out(self, user: User) -> None:
         """Reset session and agent mode as after the bot's inactivity duration; nobody is told (section 4.6)."""
         self.core.end_session(user)
+
+    def reach_webhook(self, user: User, name: str, then: str = "") -> None:
+        """A dialog reaches a Webhook node of this name; once it is answered, the bot says `then`, ``{{context.…}}`` filled in."""
+        self.lanes.put(user.id, lambda: self.talk.reaches_webhook(user, name, then))
+
+    def platform_event(self, user: User, event: Mapping[str, Any]) -> None:
+        """Something of the platform's own happens (on_event)."""
+        self.lanes.put(user.id, lambda: self.talk.event(user, event))
 
     def alert(self, user: User, text: str) -> None:
         """The bot alerts the user."""

@@ -11,6 +11,10 @@
     POST   /sandbox/kore/users/{id}/close     {repeat?}  the session closes (sessionClosure)
     POST   /sandbox/kore/users/{id}/timeout   session and agent mode are reset, as after 15 silent minutes
     POST   /sandbox/kore/users/{id}/alert     {text}  the bot alerts the user
+    POST   /sandbox/kore/users/{id}/webhook   {component, then?}  a dialog reaches a Webhook node of this name (on_webhook);
+                                              once it is answered, the bot says `then`, {{context.…}} filled in
+    POST   /sandbox/kore/users/{id}/happens   {eventType, …}  an event of the platform's (on_event), such as endFAQ
+    POST   /sandbox/kore/variables            {eventType?, variable?}  the bot's variables change (on_variable_update)
     PUT    /sandbox/kore/subscription         {url, events?}  where BotKit is, without a token
     GET    /sandbox/kore/faults               {faults: [...]}
     PUT    /sandbox/kore/faults               one fault, a list of them, or {faults: [...]}; replaces all
@@ -40,6 +44,7 @@ from botkit.sandbox.kore.settings import SUBSCRIPTIONS
 from botkit.sandbox.kore.users import Attachment, User
 
 TEXT_LIMIT = 100_000
+NAME_LIMIT = 200
 FILE_LIMIT = 5 * 1024 * 1024
 FILES_AT_ONCE = 10
 
@@ -79,6 +84,25 @@ def control_routes(cloud: KoreCloud) -> list[web.RouteDef]:
     def close(user: User, body: Mapping[str, Any]) -> None:
         cloud.close_conversation(user, repeat=body.get("repeat") is True)
 
+    def reach_webhook(user: User, body: Mapping[str, Any]) -> None:
+        cloud.reach_webhook(
+            user,
+            _required(body, "component", limit=NAME_LIMIT),
+            _text(body, "then", limit=TEXT_LIMIT),
+        )
+
+    def happen(user: User, body: Mapping[str, Any]) -> None:
+        _required(body, "eventType", limit=NAME_LIMIT)
+        cloud.platform_event(user, body)
+
+    async def variables(request: web.Request) -> web.Response:
+        body = await _body(request)
+        variable = body.get("variable")
+        if variable is not None and not isinstance(variable, Mapping):
+            raise ValueError("variable must be an object")
+        cloud.variables_changed(_text(body, "eventType", limit=NAME_LIMIT) or "variable_update", variable)
+        return web.json_response({"ok": True}, status=202)
+
     async def subscription(request: web.Request) -> web.Response:
         body = await _body(request)
         events = body.get("events", list(SUBSCRIPTIONS))
@@ -117,6 +141,9 @@ def control_routes(cloud: KoreCloud) -> list[web.RouteDef]:
             f"{users}/{{id}}/alert",
             _told(act(lambda u, b: cloud.alert(u, _text(b, "text", limit=TEXT_LIMIT)))),
         ),
+        web.post(f"{users}/{{id}}/webhook", _told(act(reach_webhook))),
+        web.post(f"{users}/{{id}}/happens", _told(act(happen))),
+        web.post("/sandbox/kore/variables", _told(variables)),
         web.put("/sandbox/kore/subscription", _told(subscription)),
         web.get("/sandbox/kore/faults", _told(faults)),
         web.put("/sandbox/kore/faults", _told(faults)),
@@ -159,6 +186,13 @@ def _text(body: Mapping[str, Any], name: str, *, limit: int) -> str:
         return ""
     if not isinstance(value, str) or len(value) > limit:
         raise ValueError(f"{name} must be text of at most {limit} characters")
+    return value
+
+
+def _required(body: Mapping[str, Any], name: str, *, limit: int) -> str:
+    value = _text(body, name, limit=limit)
+    if not value:
+        raise ValueError(f"{name} is missing")
     return value
 
 

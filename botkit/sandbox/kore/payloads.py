@@ -85,12 +85,18 @@ def alert_hook(core: Core, user: User, call: Call, *, text: str) -> dict[str, An
     return body | {"sendAlertMessageUrl": f"{core.stream_url}/sendAlertMessage/{call.id}"}
 
 
-def variable_hook(core: Core, request_id: str, *, event_type: str) -> dict[str, Any]:
+def variable_hook(
+    core: Core, request_id: str, *, event_type: str, variable: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """on_variable_update: of the bot, not of a user."""
     return {
         "requestId": _request_id(core, request_id),
         "botId": core.bot.id,
-        "data": {"eventType": event_type, "language": core.bot.default_language},
+        "data": {
+            "eventType": event_type,
+            "language": core.bot.default_language,
+            **({} if variable is None else {"variable": dict(variable)}),
+        },
         "agent_transfer": False,
         **_urls(core, request_id),
     }

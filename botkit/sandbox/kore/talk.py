@@ -19,6 +19,7 @@ from botkit.sandbox.kore.calls import Call, FollowUp
 from botkit.sandbox.kore.core import Core
 from botkit.sandbox.kore.hooks import Answer, HookSender
 from botkit.sandbox.kore.templates import rendered
+from botkit.sandbox.kore.tried import webhook_dialog
 from botkit.sandbox.kore.understanding import dialog_meant
 from botkit.sandbox.kore.users import Attachment, User
 
@@ -193,6 +194,12 @@ class Talk:
             body = payloads.event_hook(self.core, user, call, event=event)
             await self.hooks.post("on_event", body)
 
+    async def reaches_webhook(self, user: User, name: str, then: str) -> None:
+        """A dialog that is a Webhook node of this name, and says `then` afterwards."""
+        self._open_session(user)
+        dialog = webhook_dialog(name, then, language=self.core.bot.default_language)
+        await dialogs.start(self.core, self, user, dialog)
+
     # --- the session ---------------------------------------------------------------------------------------------
 
     async def closed(self, user: User, *, times: int = 1) -> None:
@@ -203,6 +210,12 @@ class Talk:
                 body = payloads.event_hook(self.core, user, call, event={"eventType": "sessionClosure"})
                 await self.hooks.post("on_event", body)
             self.core.end_session(user)
+
+    async def event(self, user: User, event: Mapping[str, Any]) -> None:
+        """Something of the platform's own happens, such as that an FAQ ends (section 2.6)."""
+        if self.core.hears("onEvent"):
+            call = self._issue(user, "on_event")
+            await self.hooks.post("on_event", payloads.event_hook(self.core, user, call, event=event))
 
     async def alert(self, user: User, text: str) -> None:
         """An alert of the bot (section 2.6)."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.kore.platform_double import Platform
+from tests.sandbox.kore.platform_double import Platform, Start
 
 
 async def call(platform: Platform, method: str, path: str, body: Any = None) -> tuple[int, Any]:
@@ -51,6 +51,10 @@ async def test_saying_is_answered_before_botkit_has_done_anything(platform: Plat
         ("users/{id}/say", {"attachments": [{}]}, 400),
         ("users/{id}/say", {"attachments": [{"fileName": "a", "base64": "%"}]}, 400),
         ("users", {"name": "x" * 201}, 400),
+        ("users/{id}/webhook", {}, 400),
+        ("users/{id}/webhook", {"component": "x", "then": 5}, 400),
+        ("users/{id}/happens", {"name": "endFAQ"}, 400),
+        ("variables", {"variable": "hotline"}, 400),
     ],
 )
 async def test_what_makes_no_sense_is_refused_with_a_reason(
@@ -115,6 +119,47 @@ async def test_typing_and_connecting_and_alerting_have_routes(platform: Platform
     await platform.botkit.nth("on_user_message")
     await platform.quiet(user)
     assert platform.chat(user) == [("bot", "Look")]
+
+
+async def test_a_webhook_node_is_reached_and_the_bot_says_what_its_answer_holds(platform: Platform) -> None:
+    user = platform.cloud.add_user()
+    platform.botkit.answer = {"context": {"order": {"state": "lost"}}}
+    body = {"component": "FindOrder", "then": "Your order is {{context.order.state}}."}
+    assert (await call(platform, "POST", f"users/{user.id}/webhook", body))[0] == 202
+    await platform.quiet(user)
+    (hook,) = platform.botkit.of("on_webhook")
+    assert hook.body["dialogComponentName"] == "FindOrder"
+    assert (hook.component_id or "").startswith("dc-")
+    assert platform.chat(user) == [("bot", "Your order is lost.")]
+    assert platform.botkit.of("on_event")[0].body["event"]["eventType"] == "endDialog"
+
+
+async def test_a_webhook_node_alone_says_nothing_afterwards(platform: Platform) -> None:
+    user = platform.cloud.add_user()
+    await call(platform, "POST", f"users/{user.id}/webhook", {"component": "FindOrder"})
+    await platform.quiet(user)
+    assert len(platform.botkit.of("on_webhook")) == 1
+    assert platform.chat(user) == []
+
+
+async def test_an_event_of_the_platform_is_hooked_as_it_is_given(platform: Platform) -> None:
+    user = platform.cloud.add_user()
+    event = {"eventType": "endFAQ", "faq": "opening hours"}
+    assert (await call(platform, "POST", f"users/{user.id}/happens", event))[0] == 202
+    await platform.quiet(user)
+    (hook,) = platform.botkit.of("on_event")
+    assert hook.body["event"] == event
+
+
+async def test_a_change_of_the_bots_variables_is_hooked(start: Start) -> None:
+    platform = await start(events=["onAgentTransfer", "onVariableUpdate"])
+    variable = {"key": "hotline", "value": "555-0100"}
+    assert (await call(platform, "POST", "variables", {"variable": variable}))[0] == 202
+    hook = await platform.botkit.nth("on_variable_update")
+    assert hook.body["data"] == {"eventType": "variable_update", "language": "en", "variable": variable}
+    await call(platform, "POST", "variables", {"eventType": "bot_import"})
+    hook = await platform.botkit.nth("on_variable_update", 2)
+    assert hook.body["data"] == {"eventType": "bot_import", "language": "en"}
 
 
 async def test_the_subscription_can_be_moved_without_a_token(platform: Platform) -> None:
