@@ -35,7 +35,7 @@ ERRORS = """
     BotKitError
     ConfigurationError Problem
     HookRefused HookUnauthorized HookNotFound HookTooLarge HookNotJson HookInvalid BodyIncomplete TooManyBodies
-    LedgerError LedgerBusy LedgerClosed
+    LedgerError LedgerBusy LedgerClosed HostLost
     CallError Unreachable ServerTrouble RateLimited CallRefused MessageWithheld MessageTooLong FileUnavailable
     AccessExpired ConversationClosed NewSessionRequired BadReply HostNotAllowed NotAuthorized AgentsUnavailable
     SdkError HandlerTooLate HandlerLate HandlerRubbish TesterMisused SettingInvalid
