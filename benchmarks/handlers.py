@@ -41,7 +41,7 @@ class Turn:
 
 
 def compare(turns: Turns, *, base: str, other: str) -> dict[str, Any]:
-    """Measure `other` beside `base`, two of `applications`. See `compared` for what comes back besides their names."""
+    """Measure `other` beside `base`, two of `applications`. See `compared` for what comes back."""
     with ExitStack() as stack:
         loader = stack.enter_context(pinned(LOAD_CORE, "benchmarks.load"))
         loader.line()
@@ -56,7 +56,7 @@ def compare(turns: Turns, *, base: str, other: str) -> dict[str, Any]:
             first, second = served if number % 2 == 0 else served[::-1]
             pair = [_turn(loader, process, port, turns.seconds) for process, port in (first, second)]
             pairs.append((pair[0], pair[1]) if first is served[0] else (pair[1], pair[0]))
-    return {"base": base, "other": other, **compared(pairs)}
+    return compared(pairs)
 
 
 def compared(pairs: Sequence[tuple[Turn, Turn]]) -> dict[str, Any]:

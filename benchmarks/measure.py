@@ -28,7 +28,7 @@ class Size:
 NORMAL = Size(
     hook_seconds=10.0,
     floor_seconds=3.0,
-    handler=Turns(pairs=8, seconds=2.0),
+    handler=Turns(pairs=12, seconds=1.0),
     stream=Plan(conversations=1000, messages=1000, per_second=50, idle_seconds=45),
     poll=Plan(conversations=1000, messages=500, per_second=50, idle_seconds=15),
     bridge=Plan(conversations=1000, messages=500, per_second=50, idle_seconds=15),
@@ -36,11 +36,11 @@ NORMAL = Size(
     live_chat=Plan(conversations=1000, messages=1000, per_second=50, idle_seconds=58),
     live_chat_bridge=Plan(conversations=1000, messages=500, per_second=50, idle_seconds=29),
 )
-"""About seven minutes."""
+"""About eight minutes."""
 QUICK = Size(
     hook_seconds=3.0,
     floor_seconds=1.0,
-    handler=Turns(pairs=2, seconds=1.0),
+    handler=Turns(pairs=4, seconds=0.5),
     stream=Plan(conversations=200, messages=200, per_second=50, idle_seconds=3, settle_seconds=1),
     poll=Plan(conversations=200, messages=100, per_second=50, idle_seconds=3, settle_seconds=1),
     bridge=Plan(conversations=200, messages=100, per_second=50, idle_seconds=3, settle_seconds=1),
@@ -54,7 +54,8 @@ MEASUREMENTS: dict[str, Callable[[Size], dict[str, Any]]] = {
     "hooks": lambda size: hooks.run_service(size.hook_seconds),
     "echo": lambda size: hooks.run_echo(size.floor_seconds),
     "posts": lambda size: {"per_second": hooks.run_posts(size.floor_seconds)},
-    "handler": lambda size: compare(size.handler, base="plain", other="plain"),
+    "handler": lambda size: compare(size.handler, base="plain", other="handler"),
+    "coroutine": lambda size: compare(size.handler, base="plain", other="coroutine"),
     "stream": lambda size: run_service(STREAM, size.stream),
     "poll": lambda size: run_service(POLL, size.poll),
     "bridge": lambda size: run_bridge("miaw", size.bridge),

@@ -51,7 +51,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 def rows(results: Results) -> list[Row]:
     """Every line there are results for."""
-    return [*_hooks(results), *_handler(results), *_latency(results), *_cost(results)]
+    return [*_hooks(results), *_handlers(results), *_latency(results), *_cost(results)]
 
 
 def median_of(runs: Sequence[Any]) -> Any:
@@ -106,40 +106,41 @@ def _hooks(results: Results) -> list[Row]:
     ]
 
 
-def _handler(results: Results) -> list[Row]:
-    handler = results.get("handler")
-    if not handler:
-        return []
-    # Without a handler on either side, what is left is the noise of the comparison.
-    what = "no handler, twice" if handler["other"] == handler["base"] else "one handler"
-    cost, cpu_cost = handler["cost_percent"], handler["cpu_cost_percent"]
-    return [
-        Row(
-            f"hooks with {what}, durable",
-            handler["with_per_second"],
-            "/s",
-            floor=f"without {handler['without_per_second']:,.0f}",
-        ),
-        Row(
-            f"  cost in hooks per second, {handler['pairs']:.0f} pairs",
-            cost["median"],
-            "%",
-            aim=15,
-            spread=(cost["first"], cost["third"]),
-        ),
-        Row(
-            f"  processor time per hook, {what}",
-            handler["with_cpu_us"],
-            "µs",
-            floor=f"without {handler['without_cpu_us']:,.0f}",
-        ),
-        Row(
-            "  cost in processor time",
-            cpu_cost["median"],
-            "%",
-            spread=(cpu_cost["first"], cpu_cost["third"]),
-        ),
-    ]
+def _handlers(results: Results) -> list[Row]:
+    found = []
+    for name, what in (("handler", "one handler"), ("coroutine", "one coroutine as handler")):
+        measured = results.get(name)
+        if not measured:
+            continue
+        cost, cpu_cost = measured["cost_percent"], measured["cpu_cost_percent"]
+        found += [
+            Row(
+                f"hooks with {what}, durable",
+                measured["with_per_second"],
+                "/s",
+                floor=f"without {measured['without_per_second']:,.0f}",
+            ),
+            Row(
+                "  cost in hooks per second",
+                cost["median"],
+                "%",
+                aim=15,
+                spread=(cost["first"], cost["third"]),
+            ),
+            Row(
+                "  processor time per hook",
+                measured["with_cpu_us"],
+                "µs",
+                floor=f"without {measured['without_cpu_us']:,.0f}",
+            ),
+            Row(
+                "  cost in processor time",
+                cpu_cost["median"],
+                "%",
+                spread=(cpu_cost["first"], cpu_cost["third"]),
+            ),
+        ]
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
