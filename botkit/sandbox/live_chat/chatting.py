@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from botkit.sandbox.live_chat import bodies, messages
+from botkit.sandbox.live_chat import bodies, events, messages, versions
 from botkit.sandbox.live_chat.core import same_id
 from botkit.sandbox.live_chat.requesting import Requesting
 from botkit.sandbox.live_chat.routing import SYSTEM_NAME
@@ -29,10 +29,11 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A noun: the shape of its payload, and what it does."""
+    """A noun: the shape of its payload, what it does, and the version of the API it came with."""
 
     shape: type[msgspec.Struct]
     do: Callable[[Caller, Any], None]
+    since: int = versions.FIRST
 
 
 class Chatting(Requesting):
@@ -48,7 +49,9 @@ class Chatting(Requesting):
             "ChasitorSneakPeek": Action(bodies.SneakPeek, self._sneak_peek),
             "CustomEvent": Action(bodies.CustomEvent, self._custom_event),
             "ChatEnd": Action(bodies.ChatEnd, self._end),
-            "ChasitorIdleTimeoutWarningEvent": Action(bodies.IdleWarning, self._idle_warning),
+            "ChasitorIdleTimeoutWarningEvent": Action(
+                bodies.IdleWarning, self._idle_warning, since=versions.IDLE_TIMEOUTS
+            ),
             "SensitiveDataRuleTriggered": Action(bodies.RulesTriggered, self._rules_triggered),
         }
 
@@ -56,9 +59,11 @@ class Chatting(Requesting):
         """Do it once: a number seen before is answered and not done again (3.8).
 
         Raises:
-            Refusal: 400, 403, 409, 500 or 503.
+            Refusal: 400, 403, 404 (not yet in that version), 409, 500 or 503.
         """
         session = caller.session
+        if not versions.offers(self.settings, caller.api_version, since=action.since):
+            raise Refusal(404, "Not Found")
         if session.over:
             raise Refusal(403, INVALID)
         if session.resyncing and self.settings.resync_required:
@@ -66,6 +71,8 @@ class Chatting(Requesting):
             raise Refusal(503, MOVED)
         if self.settings.posts_keep_alive:
             session.touched_ms = self.clock()
+        if sequence is None and self.settings.sequence_required:
+            raise Refusal(400, "Bad Request: X-LIVEAGENT-SEQUENCE is required")
         if sequence is not None and self._is_repeated(session, sequence):
             return
         action.do(caller, payload)
@@ -79,9 +86,9 @@ class Chatting(Requesting):
         known = self.actions()
         todo: list[tuple[Action, Any]] = []
         for noun in batch.nouns:
-            if noun.prefix != "Chasitor" or noun.noun not in known:
+            action = known.get(noun.noun) if noun.prefix == "Chasitor" else None
+            if action is None or not versions.offers(self.settings, caller.api_version, since=action.since):
                 raise Refusal(400, f"Bad Request: unknown noun {noun.prefix}/{noun.noun}"[:200])
-            action = known[noun.noun]
             raw = noun.object if noun.object is not None else noun.data
             todo.append((action, bodies.convert(raw, action.shape)))
 
@@ -121,6 +128,8 @@ class Chatting(Requesting):
         if self.faults.take("lose-message", conversation_id=chat.id):
             return
         chat.user_typing, chat.preview = False, ""
+        if chat.unanswered_ms is None:
+            chat.unanswered_ms = now
         self.remember(chat, "Chasitor", name=chat.visitor_name, content=body.text)
         self.line(chat, "EndUser", body.text, name=chat.visitor_name, kind="text")
         if self.settings.auto_reply and chat.present:
@@ -135,8 +144,9 @@ class Chatting(Requesting):
 
     def _sneak_peek(self, caller: Caller, body: bodies.SneakPeek) -> None:
         chat = self._talking(caller)
-        chat.preview = body.text
-        self._types(chat, started=bool(body.text))
+        if self.settings.sneak_peek:  # otherwise nobody looks (2.7)
+            chat.preview = body.text
+            self._types(chat, started=bool(body.text))
 
     def _types(self, chat: Chat, *, started: bool) -> None:
         chat.user_typing = started
@@ -153,12 +163,18 @@ class Chatting(Requesting):
         poll = caller.session.poll
         if poll is not None and self.settings.poll_after_client_end == "hang":
             poll.muted = True  # it keeps hanging (IBM, 3.12); the next one brings ChatEnded
+        self.event(chat, events.ended_by_visitor(body.reason, waiting=chat.waits == "first"))
         self.line(chat, "System", f"The visitor ended the chat ({body.reason})", name=SYSTEM_NAME)
         self.send(chat, "ChatEnded", messages.ended(chat, "client", self.settings))
         self.finish(chat, by="EndUser")
 
     def _idle_warning(self, caller: Caller, body: bodies.IdleWarning) -> None:
         chat = self._talking(caller)
+        triggered = body.idle_timeout_warning_event == "triggered"
+        self.event(
+            chat,
+            "ChasitorIdleTimeoutWarningTriggered" if triggered else "ChasitorIdleTimeoutWarningCleared",
+        )
         self.line(chat, "System", f"Idle warning {body.idle_timeout_warning_event}", name=SYSTEM_NAME)
 
     def _rules_triggered(self, caller: Caller, body: bodies.RulesTriggered) -> None:

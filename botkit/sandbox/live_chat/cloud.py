@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +9,8 @@ import msgspec
 
 from botkit.sandbox.live_chat.desk import Desk
 from botkit.sandbox.live_chat.faults import AT_ONCE, Fault
-from botkit.sandbox.live_chat.settings import LiveChatSandboxSettings
 from botkit.sandbox.live_chat.state import Chat, Session
+from botkit.sandbox.live_chat.switch_values import changed
 
 SHOWN_LINES = 500
 
@@ -36,6 +35,7 @@ class LiveChatCloud(Desk):
     def sweep(self) -> None:
         """Look for sessions that nobody polls any more, and for agents who came or went; called now and then."""
         self.notice_agents()
+        self.watch_waits()
         for session in list(self.sessions.values()):
             poll = session.poll
             if poll is not None and poll.gone():
@@ -53,17 +53,9 @@ class LiveChatCloud(Desk):
         """Set switches by name while running.
 
         Raises:
-            ValueError: for a name that is no switch, or a value of the wrong type.
+            ValueError: for a name that is no switch, or a value that it cannot have.
         """
-        known = {field.name for field in dataclasses.fields(self.settings)}
-        if unknown := sorted(set(changes) - known):
-            raise ValueError(f"no such switch: {', '.join(unknown)}")
-        try:
-            self.settings = msgspec.convert(
-                dataclasses.asdict(self.settings) | dict(changes), LiveChatSandboxSettings
-            )
-        except msgspec.ValidationError as error:
-            raise ValueError(str(error)) from error
+        self.settings = changed(self.settings, changes)
         self.tell("switches", switches=dict(changes))
 
     def state(self) -> dict[str, Any]:
@@ -108,6 +100,7 @@ class LiveChatCloud(Desk):
             "button": button.id if button is not None else None,
             "language": chat.language,
             "transcript": list(chat.lines)[-SHOWN_LINES:],
+            "events": list(chat.events)[-SHOWN_LINES:],
             "queuePosition": place,
             "userTyping": chat.user_typing,
             "preview": chat.preview,

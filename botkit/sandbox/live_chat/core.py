@@ -16,6 +16,7 @@ import msgspec
 
 from botkit.sandbox.bus import Bus
 from botkit.sandbox.live_chat.entities import Records
+from botkit.sandbox.live_chat.events import TranscriptEvent
 from botkit.sandbox.live_chat.faults import Faults
 from botkit.sandbox.live_chat.settings import Button, LiveChatSandboxSettings
 from botkit.sandbox.live_chat.state import Chat, Session
@@ -165,6 +166,13 @@ class CloudCore:
         chat.lines.append(item)
         self.tell("message", chat, item=item)
         return str(item["id"])
+
+    def event(
+        self, chat: Chat, kind: TranscriptEvent, *, agent: Agent | None = None, detail: str = ""
+    ) -> None:
+        """What the organisation records about a chat; nobody but the console sees it."""
+        done_by = agent.id if agent is not None else None
+        chat.events.append({"type": kind, "at_ms": self.clock(), "agent": done_by, "detail": detail})
 
     def tell(self, kind: str, chat: Chat | None = None, **data: Any) -> None:
         """Publish a change; the kinds are listed in `control`."""

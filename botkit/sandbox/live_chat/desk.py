@@ -9,6 +9,7 @@ from typing import Any
 from botkit.sandbox.live_chat import messages
 from botkit.sandbox.live_chat.chatting import Chatting
 from botkit.sandbox.live_chat.core import SERVLET
+from botkit.sandbox.live_chat.events import TranscriptEvent
 from botkit.sandbox.live_chat.routing import SYSTEM_NAME
 from botkit.sandbox.live_chat.state import Chat, FileRequest, Route
 from botkit.sandbox.salesforce.refusal import NotKnown, NotPossible
@@ -34,7 +35,7 @@ class Desk(Chatting):
         chat, decliner = self._open(conversation_id), self.agent(agent)
         if chat.assigned is not decliner:
             raise NotPossible(f"the chat is not assigned to {decliner.name}")
-        self._unpush(chat, decliner)
+        self._unpush(chat, decliner, as_event="DeclineManual")
 
     def agent_says(self, conversation_id: str, agent: str, text: str) -> str:
         """A ChatMessage. Returns the id of its line in the transcript."""
@@ -61,11 +62,13 @@ class Desk(Chatting):
         button = chat.route.button if to == QUEUE else self.button(to)
         if button is None:
             button = self.settings.buttons[0]
-        self.send(chat, "TransferToButtonInitiated", {})
+        self.event(chat, "TransferRequest", agent=giver, detail=button.name)
+        self.send(chat, "TransferToButtonInitiated", messages.button_transfer(button, self.settings))
         self.line(chat, "System", f"{giver.name} transfers to {button.name}", name=SYSTEM_NAME)
         self.unassign(chat)
         for present in list(chat.present.values()):
             self.release(chat, present)
+            self.event(chat, "LeaveAgent", agent=present)
         chat.route = Route(None, button)
         chat.returns_to = giver
         chat.declined = set(self.agents) if fail else {giver.id}
@@ -80,7 +83,8 @@ class Desk(Chatting):
             raise NotPossible(f"{guest.name} is offline, or in the chat already")
         chat.present[guest.id] = guest
         guest.load += 1
-        self.send(chat, "AgentJoinedConference", {"name": guest.name})
+        self.event(chat, "Other", agent=guest, detail="joined a conference")
+        self.send(chat, "AgentJoinedConference", messages.conference(guest, self.settings))
         self.line(chat, "System", f"{guest.name} joined", name=SYSTEM_NAME)
         self.tell("conference", chat, agent=guest.id)
 
@@ -90,7 +94,8 @@ class Desk(Chatting):
         if len(chat.present) == 1:
             raise NotPossible(f"{leaver.name} is the only agent in the chat")
         self.release(chat, leaver)
-        self.send(chat, "AgentLeftConference", {"name": leaver.name})
+        self.event(chat, "LeaveAgent", agent=leaver)
+        self.send(chat, "AgentLeftConference", messages.conference(leaver, self.settings))
         self.line(chat, "System", f"{leaver.name} left", name=SYSTEM_NAME)
         self.tell("left", chat, agent=leaver.id)
         self.assign_waiting()
@@ -100,6 +105,7 @@ class Desk(Chatting):
         chat, leaver = self._engaged(conversation_id, agent)
         self.unassign(chat)
         self.release(chat, leaver)
+        self.event(chat, "LeaveAgent", agent=leaver, detail="connection lost")
         self.send(chat, "AgentDisconnect", messages.typing(leaver, self.settings))
         self.line(chat, "System", f"{leaver.name} lost the connection", name=SYSTEM_NAME)
         self.tell("left", chat, agent=leaver.id)
@@ -118,6 +124,7 @@ class Desk(Chatting):
     def agent_ends(self, conversation_id: str, agent: str) -> None:
         """ChatEnded; the next call of the visitor's client after it has been fetched is a 403."""
         chat, ender = self._engaged(conversation_id, agent)
+        self.event(chat, "EndAgent", agent=ender)
         self.line(chat, "System", f"{ender.name} ended the chat", name=SYSTEM_NAME)
         self.send(chat, "ChatEnded", messages.ended(chat, "agent", self.settings))
         self.finish(chat, by="Agent")
@@ -181,6 +188,22 @@ class Desk(Chatting):
             else:
                 self._lose_agent(agent)
 
+    def watch_waits(self) -> None:
+        """Agents who let a request lie are not asked any longer; a visitor who waits too long for a word is noted."""
+        settings, now = self.settings, self.clock()
+        push, critical = settings.push_timeout_seconds, settings.critical_wait_seconds
+        if push is None and critical is None:
+            return
+        for session in list(self.sessions.values()):
+            chat = session.chat
+            if chat is None or chat.ended:
+                continue
+            if chat.present and _is_over(critical, chat.unanswered_ms, now):
+                chat.unanswered_ms = None
+                self.event(chat, "AlertCriticalWaitChat")
+            if chat.assigned is not None and _is_over(push, chat.pushed_ms, now):
+                self._unpush(chat, chat.assigned, as_event="DeclineTimeout")
+
     # --- inside ------------------------------------------------------------------------------------------------
 
     def _lose_agent(self, agent: Agent) -> None:
@@ -191,29 +214,32 @@ class Desk(Chatting):
             if agent.id in chat.present:
                 self.drop(chat.id, agent.id)
             elif chat.assigned is agent:
-                self._unpush(chat, agent)
+                self._unpush(chat, agent, as_event="Other")
             elif chat.waits is not None and chat.assigned is None:
                 self.assign(chat)  # it fails if nobody is left
 
-    def _unpush(self, chat: Chat, agent: Agent) -> None:
+    def _unpush(self, chat: Chat, agent: Agent, *, as_event: TranscriptEvent) -> None:
         self.unassign(chat)
+        self.event(chat, as_event, agent=agent, detail="does not take it")
         self.tell("declined", chat, agent=agent.id)
         if chat.waits is not None:
             chat.declined.add(agent.id)
             self.assign(chat)
         else:
+            self.event(chat, "TransferCancelled", agent=agent)
             self.line(chat, "System", f"{agent.name} did not take the transfer", name=SYSTEM_NAME)
 
     def _offer(self, chat: Chat, giver: Agent, target: Agent, *, fail: bool) -> None:
         if not target.online or target.id in chat.present:
             raise NotPossible(f"{target.name} is offline, or in the chat already")
+        self.event(chat, "TransferRequest", agent=giver, detail=target.name)
         self.line(chat, "System", f"{giver.name} transfers to {target.name}", name=SYSTEM_NAME)
         self.unassign(chat)
-        chat.assigned = target
+        chat.assigned, chat.pushed_ms = target, self.clock()
         target.load += 1
         self.tell("transfer", chat, agent=giver.id, to=target.id)
         if fail:
-            self._unpush(chat, target)
+            self._unpush(chat, target, as_event="DeclineManual")
         elif self.settings.auto_accept:
             self.engage(chat, target)
 
@@ -234,3 +260,7 @@ class Desk(Chatting):
         if who.id not in chat.present:
             raise NotPossible(f"{who.name} is not in the chat ({chat.stage})")
         return chat, who
+
+
+def _is_over(seconds: float | None, since_ms: int | None, now_ms: int) -> bool:
+    return seconds is not None and since_ms is not None and now_ms - since_ms > seconds * 1000

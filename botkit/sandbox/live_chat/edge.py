@@ -55,9 +55,9 @@ class Edge:
             broken = await self._before(request, operation) if cloud.faults else None
             response = await handler(request) if broken is None else broken
         except Refusal as refusal:
-            response = web.Response(text=refusal.message, status=refusal.status)
+            response = self._refused(refusal.status, refusal.message)
         except web.HTTPException as refusal:
-            response = web.Response(text=refusal.reason, status=refusal.status)
+            response = self._refused(refusal.status, refusal.reason)
             if "Allow" in refusal.headers:
                 response.headers["Allow"] = refusal.headers["Allow"]
         self._record(request, response, operation, started, body)
@@ -98,8 +98,14 @@ class Edge:
             if fault.status == 503:
                 self._cloud.note_503(request.headers.get(KEY))
             reason = _REASONS.get(fault.status, "Error")
-            return web.Response(text=f"{reason} (fault switch)", status=fault.status)
+            return self._refused(fault.status, f"{reason} (fault switch)")
         return None
+
+    def _refused(self, status: int, message: str) -> web.Response:
+        """Plain text, as captured; the guide says that the body repeats the code and the message (5)."""
+        if self._cloud.settings.error_body == "json":
+            return json_answer({"code": status, "message": message}, status=status)
+        return web.Response(text=message, status=status)
 
     def _taken(self, kind: Kind, request: web.Request, operation: str) -> Fault | None:
         session_id = request.headers.get(KEY, "").partition("!")[0].partition("%21")[0]
@@ -135,9 +141,9 @@ class Edge:
         )
 
 
-def json_answer(data: object) -> web.Response:
+def json_answer(data: object, *, status: int = 200) -> web.Response:
     """A JSON answer, encoded fast."""
-    return web.Response(body=msgspec.json.encode(data), content_type="application/json")
+    return web.Response(body=msgspec.json.encode(data), content_type="application/json", status=status)
 
 
 def hang_up(request: web.Request) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 KEPT = 5_000
+Replay = Literal["unacknowledged", "everything", "nothing"]
+WithoutAck = Literal["all", "none", "refuse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +53,25 @@ class MessageLog:
         """Whether the client acknowledges what it cannot have. After a reconnect that is the old server's number."""
         return self._settled and ack > self.handed
 
-    def acknowledge(self, ack: int | None) -> int:
+    def acknowledge(
+        self, ack: int | None, *, replay: Replay = "unacknowledged", without_ack: WithoutAck = "all"
+    ) -> int:
         """A poll with this `ack` arrived; returns the index after which messages are due.
 
-        Without an ack, everything handed out counts as received: such clients saw no repetitions (point 3).
+        Args:
+            ack: without one, everything handed out counts as received: such clients saw no repetitions (point 3).
+            replay: what an older ack than the newest one brings again.
+            without_ack: how much a poll without ack acknowledges.
         """
-        place = self.handed if ack is None else self._place(ack)
+        if replay == "nothing" or (ack is None and without_ack == "all"):
+            place = self.handed
+        else:
+            place = self._start if ack is None else self._place(ack)
         self._last_ack = ack
         if place > self.acknowledged:
             self.acknowledged = place
-            self._kept = [item for item in self._kept if item.index > place]
+            if replay != "everything":
+                self._kept = [item for item in self._kept if item.index > place]
         return place
 
     def after(self, place: int) -> list[Item]:

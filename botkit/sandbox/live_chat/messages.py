@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from botkit.sandbox.live_chat.settings import LiveChatSandboxSettings, SensitiveDataRule
+from botkit.sandbox.live_chat import versions
+from botkit.sandbox.live_chat.settings import Button, LiveChatSandboxSettings, SensitiveDataRule
 from botkit.sandbox.live_chat.state import Chat, FileRequest
 from botkit.sandbox.salesforce.state import Agent
 
@@ -37,9 +39,7 @@ def request_success(
     if settings.rules_sent_in == "ChatRequestSuccess":
         said["sensitiveDataRules"] = rules(settings.sensitive_data_rules)
     if chat.queue_updates:
-        said["queuePosition"] = position
-        if chat.api_version >= 47:
-            said["estimatedWaitTime"] = wait_seconds
+        said |= {"queuePosition": position} | _wait(chat, settings, wait_seconds)
     return said | place(settings)
 
 
@@ -69,37 +69,63 @@ def rules(of: Iterable[SensitiveDataRule]) -> list[Message]:
 
 def request_fail(reason: str, settings: LiveChatSandboxSettings) -> Message:
     """ChatRequestFail."""
-    said: Message = {"reason": reason, "attachedRecords": []}
+    said: Message = {"reason": reason}
+    if settings.payload_fields == "captured":
+        said["attachedRecords"] = []
     return said | ({"postChatUrl": settings.post_chat_url} if settings.post_chat_url else {})
 
 
-def queue_update(chat: Chat, *, position: int, wait_seconds: int) -> Message:
+def queue_update(
+    chat: Chat, settings: LiveChatSandboxSettings, *, position: int, wait_seconds: int
+) -> Message:
     """QueueUpdate; position 0 is the next one to get an agent."""
-    return {"position": position} | ({"estimatedWaitTime": wait_seconds} if chat.api_version >= 47 else {})
+    return {"position": position} | _wait(chat, settings, wait_seconds)
 
 
-def has_agent(agent: Agent, settings: LiveChatSandboxSettings, *, established: bool) -> Message:
+def has_agent(chat: Chat, agent: Agent, settings: LiveChatSandboxSettings, *, established: bool) -> Message:
     """ChatEstablished, or ChatTransferred, which has no `items`."""
-    idle: Message = {"isEnabled": settings.idle_timeout_seconds is not None}
-    if settings.idle_timeout_seconds is not None:
-        idle |= {"warningTime": settings.idle_warning_seconds, "timeout": settings.idle_timeout_seconds}
     said: Message = {"name": agent.name, "userId": agent.id, "sneakPeekEnabled": settings.sneak_peek}
-    return said | {settings.idle_key: idle} | ({"items": []} if established else {})
+    if versions.offers(settings, chat.api_version, since=versions.IDLE_TIMEOUTS):
+        idle: Message = {"isEnabled": settings.idle_timeout_seconds is not None}
+        if settings.idle_timeout_seconds is not None:
+            idle |= {"warningTime": settings.idle_warning_seconds, "timeout": settings.idle_timeout_seconds}
+        said[settings.idle_key] = idle
+    return said | ({"items": []} if established else {})
 
 
-def chat_message(agent: Agent, text: str) -> Message:
+def agent_text(text: str, settings: LiveChatSandboxSettings) -> str:
+    """What becomes of an agent's words on their way to the visitor."""
+    if settings.agent_text == "plain":
+        return text
+    escaped = html.escape(text)
+    if settings.agent_text == "entities":
+        return escaped
+    return "<p>" + escaped.replace("\n", "<br>") + "</p>"
+
+
+def chat_message(agent: Agent, text: str, settings: LiveChatSandboxSettings) -> Message:
     """ChatMessage of an agent."""
-    return {
-        "text": text,
-        "name": agent.name,
-        "schedule": {"responseDelayMilliseconds": 0.0},
-        "agentId": agent.id,
-    }
+    said: Message = {"text": text, "name": agent.name}
+    if settings.payload_fields == "captured":
+        said |= {"schedule": {"responseDelayMilliseconds": 0.0}, "agentId": agent.id}
+    return said
 
 
 def typing(agent: Agent, settings: LiveChatSandboxSettings) -> Message:
     """AgentTyping and AgentNotTyping; the agent's id is another one here, a UUID, as captured."""
     return {} if settings.typing_payload == "empty" else {"name": agent.name, "agentId": agent.client_id}
+
+
+def button_transfer(button: Button, settings: LiveChatSandboxSettings) -> Message:
+    """TransferToButtonInitiated, of which nobody has seen the payload."""
+    return {} if settings.transfer_payload == "empty" else {"buttonId": button.id, "name": button.name}
+
+
+def conference(agent: Agent, settings: LiveChatSandboxSettings) -> Message:
+    """AgentJoinedConference and AgentLeftConference."""
+    if settings.conference_payload == "empty":
+        return {}
+    return {"name": agent.name} | ({"agentId": agent.id} if settings.conference_payload == "agent" else {})
 
 
 def ended(chat: Chat, reason: str, settings: LiveChatSandboxSettings) -> Message:
@@ -133,3 +159,8 @@ def session_data(chat: Chat | None, settings: LiveChatSandboxSettings, *, positi
     said: Message = {"queuePosition": position, "url": "", "oref": "", "postChatUrl": settings.post_chat_url}
     said |= place(settings)
     return said | {"sneakPeekEnabled": settings.sneak_peek, "chatMessages": history}
+
+
+def _wait(chat: Chat, settings: LiveChatSandboxSettings, seconds: int) -> Message:
+    waits = versions.offers(settings, chat.api_version, since=versions.WAITS)
+    return {"estimatedWaitTime": seconds} if waits else {}

@@ -38,7 +38,7 @@ class Polling:
         """The reply's body, or None when the time was up (204).
 
         Raises:
-            Refusal: 403 after the end, 409 for a second poll, 503 when the session moves.
+            Refusal: 400 where an ack is required, 403 after the end, 409 for a second poll, 503 when the session moves.
         """
         cloud, settings = self._cloud, self._cloud.settings
         if session.poll is not None and not session.poll.gone():
@@ -47,7 +47,9 @@ class Polling:
             raise Refusal(409, DUPLICATE)
         if ack is not None and settings.ack_ahead == "refuse" and session.log.ahead(ack):
             raise Refusal(409, f"Out of sync Ack. Expected {ack}. Actual {session.log.handed}")
-        place = session.log.acknowledge(ack)
+        if ack is None and settings.without_ack == "refuse":
+            raise Refusal(400, "Bad Request: ack is required")
+        place = session.log.acknowledge(ack, replay=settings.replay, without_ack=settings.without_ack)
         news = asyncio.Event()
         poll = session.poll = Poll(wake=news.set, gone=gone, drop=drop)
         loop = asyncio.get_running_loop()

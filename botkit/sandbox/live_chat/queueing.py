@@ -62,9 +62,8 @@ class Queueing(CloudCore):
             if told and chat.last_position != position:
                 chat.last_position = position
                 wait = self.wait_left(chat)
-                self.send(
-                    chat, "QueueUpdate", messages.queue_update(chat, position=position, wait_seconds=wait)
-                )
+                update = messages.queue_update(chat, self.settings, position=position, wait_seconds=wait)
+                self.send(chat, "QueueUpdate", update)
 
     def took(self, chat: Chat) -> None:
         """Somebody accepted: A = 0.9 A' + 0.1 W, the first time A = W (section 8)."""

@@ -29,19 +29,22 @@ class Requesting(Sessions):
             raise Refusal(400, "Bad Request: sessionId is not that of the session key")
         if not (body.button_id or body.agent_id or body.button_overrides):
             raise Refusal(400, "Bad Request: buttonId is required")
+        if self.settings.strict_prechat and not _is_complete(body):
+            raise Refusal(400, "Bad Request: a required property of the pre-chat data is missing")
         routes = self._routes(body)
         if not routes and self.settings.wrong_target == "refuse":
             raise Refusal(400, "Bad Request: no such organization, deployment or button")
         available = [route for route in routes if self._is_available(route)]
         chosen = (available or routes or [Route(None, None)])[0]
         chat = self._new_chat(session, body, route=chosen, api_version=api_version)
+        self.event(chat, "ChatRequest")
         self.tell("created", chat, attributes=chat.attributes)
         if fault := self.faults.take("request-fail", conversation_id=chat.id):
             self.fail(chat, fault.reason)
         elif not routes:
-            self.fail(chat, "NoPost")
+            self.fail(chat, self.settings.wrong_target_reason)
         elif not available and self.settings.unavailable_reply == "fail":
-            self.fail(chat, "Unavailable")
+            self.fail(chat, "Unavailable", queue_full=self._is_staffed(chosen))
         else:
             self._succeed(chat, available=bool(available))
 
@@ -76,7 +79,7 @@ class Requesting(Sessions):
         else:
             self.queue[chat.id] = chat
             self.tell_places()
-            self.fail(chat, "Unavailable")
+            self.fail(chat, "Unavailable", queue_full=self._is_staffed(chat.route))
 
     def _new_chat(self, session: Session, body: ChasitorInit, *, route: Route, api_version: int) -> Chat:
         details = body.prechat_details or []
@@ -128,11 +131,25 @@ class Requesting(Sessions):
     def _is_available(self, route: Route) -> bool:
         if route.agent is not None and self.has_room(route.agent):
             return True
-        if route.button is None or not any(agent.online for agent in self.staff(route.button)):
+        if not self._is_staffed(route):
             return False
         limit = self.settings.queue_limit
         waiting = sum(chat.route.button == route.button for chat in self.queue.values())
         return limit is None or waiting < limit
+
+    def _is_staffed(self, route: Route) -> bool:
+        return route.button is not None and any(agent.online for agent in self.staff(route.button))
+
+
+def _is_complete(body: ChasitorInit) -> bool:
+    """Whether the pre-chat data have all that the guide's tables require; public clients leave some of it out (4)."""
+    return all(
+        None not in (detail.value, detail.transcript_fields) for detail in body.prechat_details or ()
+    ) and all(
+        None not in (each.do_find, each.is_exact_match, each.do_create)
+        for entity in body.prechat_entities or ()
+        for each in entity.entity_fields_maps or ()
+    )
 
 
 def _transcript_fields(details: Sequence[CustomDetail]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from botkit.sandbox.live_chat import bodies
+from botkit.sandbox.live_chat import bodies, messages, versions
 from botkit.sandbox.live_chat.bodies import parse
 from botkit.sandbox.live_chat.chatting import Caller
 from botkit.sandbox.live_chat.cloud import LiveChatCloud
@@ -30,7 +30,6 @@ VERSION = "X-LIVEAGENT-API-VERSION"
 AFFINITY = "X-LIVEAGENT-AFFINITY"
 SEQUENCE = "X-LIVEAGENT-SEQUENCE"
 JSON_LIMIT = 1024 * 1024
-FIRST_VERSION_WITH_RECONNECT = 37
 SWEEP_SECONDS = 0.5
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -158,12 +157,13 @@ class LiveChatApi:
         key = _rest_of(request) or request.headers.get(KEY)
         session = self._cloud.session(key, request.headers.get(AFFINITY))
         self._cloud.kill(session, by="EndUser", why="The visitor ended the session")
-        return web.Response(text="OK")
+        status = self._cloud.settings.delete_status
+        return web.Response(status=status, text=None if status == 204 else "OK")
 
     async def _messages(self, request: web.Request) -> web.Response:
         _version(request)
         session = self._session(request)
-        ack = _number(request.query.get("ack") or None, "ack")
+        ack = self._number(request.query.get("ack", ""), "ack")
         body = await self._polling.messages(
             session, ack, gone=lambda: is_gone(request), drop=lambda: hang_up(request)
         )
@@ -172,13 +172,16 @@ class LiveChatApi:
         return web.Response(body=body, content_type="application/json")
 
     async def _reconnect(self, request: web.Request) -> web.Response:
-        if _version(request) < FIRST_VERSION_WITH_RECONNECT:
+        settings = self._cloud.settings
+        if not versions.offers(settings, _version(request), since=versions.RECONNECT):
             raise Refusal(404, "Not Found")
+        if request.method == "POST" and not settings.reconnect_by_post:
+            raise Refusal(405, "Method Not Allowed")
         # The guide sends the affinity "null", one client the old one (2.11): it does not matter.
         session = self._cloud.known(request.headers.get(KEY))
-        offset = _number(request.query.get("ReconnectSession.offset") or None, "offset")
+        offset = self._number(request.query.get("ReconnectSession.offset", ""), "offset")
         message = self._cloud.reconnect(session, offset)
-        beside = message if self._cloud.settings.token_beside_message else {}
+        beside = message if settings.token_beside_message else {}
         return json_answer({"messages": [{**beside, "type": "ReconnectSession", "message": message}]})
 
     async def _resync_session(self, request: web.Request) -> web.Response:
@@ -187,7 +190,7 @@ class LiveChatApi:
         return json_answer(self._cloud.resync(request.headers.get(KEY) or next(named, None)))
 
     async def _multi_noun(self, request: web.Request) -> web.Response:
-        caller, sequence = self._caller(request), _sequence(request)
+        caller, sequence = self._caller(request), self._sequence(request)
         self._cloud.post_all(caller, sequence, parse(await request.read(), bodies.MultiNoun))
         return self._ok()
 
@@ -197,14 +200,14 @@ class LiveChatApi:
         action = self._cloud.actions()[noun]
 
         async def post(request: web.Request) -> web.Response:
-            caller, sequence = self._caller(request), _sequence(request)
+            caller, sequence = self._caller(request), self._sequence(request)
             self._cloud.post(caller, sequence, action, parse(await request.read(), action.shape))
-            return self._ok()
+            return self._end_reply(caller.session) if noun == "ChatEnd" else self._ok()
 
         return post
 
     async def _resync_state(self, request: web.Request) -> web.Response:
-        caller, sequence = self._caller(request), _sequence(request)
+        caller, sequence = self._caller(request), self._sequence(request)
         self._cloud.resync_state(caller.session, sequence, parse(await request.read(), bodies.ResyncState))
         return self._ok()
 
@@ -238,8 +241,22 @@ class LiveChatApi:
         version = _version(request)
         return Caller(self._session(request), version)
 
+    def _end_reply(self, session: Session) -> web.Response:
+        """The guide documents the attached records as the reply to ChatEnd (2.9); all clients saw OK."""
+        settings = self._cloud.settings
+        if settings.end_reply == "OK" or session.chat is None:
+            return self._ok()
+        return json_answer(messages.ended(session.chat, "client", settings), status=settings.post_status)
+
+    def _sequence(self, request: web.Request) -> int | None:
+        return self._number(request.headers.get(SEQUENCE, "").strip(), SEQUENCE)
+
+    def _number(self, text: str, name: str) -> int | None:
+        return _number(text, name, refused_with=self._cloud.settings.unreadable_number)
+
     def _ok(self) -> web.Response:
-        return web.Response(text="OK", status=self._cloud.settings.post_status)
+        settings = self._cloud.settings
+        return web.Response(text="OK" if settings.post_body == "OK" else "", status=settings.post_status)
 
 
 async def _not_found(_: web.Request) -> web.Response:
@@ -247,8 +264,8 @@ async def _not_found(_: web.Request) -> web.Response:
 
 
 def _not_allowed(methods: dict[str, tuple[str, Handler]]) -> Handler:
-    async def refuse(_: web.Request) -> web.Response:
-        return web.Response(text="Method Not Allowed", status=405, headers={"Allow": ", ".join(methods)})
+    async def refuse(request: web.Request) -> web.Response:
+        raise web.HTTPMethodNotAllowed(request.method, methods)
 
     return refuse
 
@@ -266,20 +283,16 @@ def _rest_of(request: web.Request) -> str:
 
 
 def _version(request: web.Request) -> int:
-    version = _number(request.headers.get(VERSION, "").strip() or None, VERSION)
+    version = _number(request.headers.get(VERSION, "").strip(), VERSION, refused_with=400)
     if version is None:
         raise Refusal(400, f"Bad Request: {VERSION} is required")
     return version
 
 
-def _sequence(request: web.Request) -> int | None:
-    return _number(request.headers.get(SEQUENCE, "").strip() or None, SEQUENCE)
-
-
-def _number(text: str | None, name: str) -> int | None:
-    if text is None:
+def _number(text: str, name: str, *, refused_with: int) -> int | None:
+    if not text:
         return None
     digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdecimal() and len(digits) <= 18):
-        raise Refusal(400, f"Bad Request: {name} is not a whole number")
+        raise Refusal(refused_with, f"{name} is not a whole number")
     return int(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from botkit.sandbox.live_chat import messages
+from botkit.sandbox.live_chat import events, messages
 from botkit.sandbox.live_chat.queueing import Queueing
 from botkit.sandbox.live_chat.state import Chat, Wait
 from botkit.sandbox.salesforce.state import Agent
@@ -18,7 +18,11 @@ class Routing(Queueing):
         chat.waits = waits
         chat.last_position = None
         self.queue[chat.id] = chat
+        if chat.route.button is not None:
+            self.event(chat, "Enqueue")
         self.assign(chat)
+        if chat.waits is not None and chat.assigned is None and not self.settings.auto_assign:
+            self.event(chat, "ChoiceRoute")
 
     def assign(self, chat: Chat) -> None:
         """Offer it to the preferred agent, or to the least busy one who has not declined."""
@@ -31,8 +35,9 @@ class Routing(Queueing):
         if free and (self.settings.auto_assign or direct):
             agent = min(free, key=lambda each: each.load)
             self.unassign(chat)
-            chat.assigned = agent
+            chat.assigned, chat.pushed_ms = agent, self.clock()
             agent.load += 1
+            self.event(chat, "PushAssignment", agent=agent)
             self.tell_places()
             self.tell("assigned", chat)
             if self.settings.auto_accept:
@@ -56,11 +61,13 @@ class Routing(Queueing):
         if chat.assigned is not agent:
             self.unassign(chat)
             agent.load += 1
-        chat.assigned = None
+        chat.assigned = chat.pushed_ms = None
         waited_for, chat.waits = chat.waits, None
         leaving = list(chat.present.values())
+        self._record_engaged(chat, agent, waited_for)
         for former in leaving:
             former.load -= 1
+            self.event(chat, "LeaveAgent", agent=former)
         chat.present = {agent.id: agent}
         chat.returns_to = None
         self.queue.pop(chat.id, None)
@@ -75,7 +82,7 @@ class Routing(Queueing):
         self.send(
             chat,
             "ChatEstablished" if established else "ChatTransferred",
-            messages.has_agent(agent, self.settings, established=established),
+            messages.has_agent(chat, agent, self.settings, established=established),
         )
         for former in leaving:
             self.line(chat, "System", f"{former.name} left", name=SYSTEM_NAME)
@@ -88,8 +95,11 @@ class Routing(Queueing):
 
     def speak(self, chat: Chat, agent: Agent, text: str, *, automated: bool = False) -> str:
         """ChatMessage of an agent. Returns the line's id."""
-        self.send(chat, "ChatMessage", messages.chat_message(agent, text))
-        self.remember(chat, "Agent", name=agent.name, content=text)
+        shown = messages.agent_text(text, self.settings)
+        self.send(chat, "ChatMessage", messages.chat_message(agent, shown, self.settings))
+        self.remember(chat, "Agent", name=agent.name, content=shown)
+        if not automated:
+            chat.unanswered_ms = None
         return self.line(chat, "Agent", text, name=agent.name, kind="text", automated=automated)
 
     def release(self, chat: Chat, agent: Agent) -> None:
@@ -101,10 +111,12 @@ class Routing(Queueing):
         """The agent who was asked is not asked any more."""
         if chat.assigned is not None:
             chat.assigned.load -= 1
-            chat.assigned = None
+            chat.assigned = chat.pushed_ms = None
 
-    def fail(self, chat: Chat, reason: str) -> None:
+    def fail(self, chat: Chat, reason: str, *, queue_full: bool = False) -> None:
         """ChatRequestFail, which is final at any time of a chat."""
+        kind = events.failed(reason, with_agent=bool(chat.present), queue_full=queue_full)
+        self.event(chat, kind, detail=reason)
         self.send(chat, "ChatRequestFail", messages.request_fail(reason, self.settings))
         self.line(chat, "System", f"The request failed: {reason}", name=SYSTEM_NAME)
         self.tell("routingFailed", chat, reason=reason)
@@ -132,6 +144,15 @@ class Routing(Queueing):
         if former is None or not former.online or self.settings.transfer_failure == "ends":
             self.fail(chat, "Unavailable")
             return
+        self.event(chat, "TransferCancelled")
         self.line(chat, "System", "The transfer failed", name=SYSTEM_NAME)
         self.tell("transferFailed", chat)
         self.engage(chat, former)
+
+    def _record_engaged(self, chat: Chat, agent: Agent, waited_for: Wait | None) -> None:
+        if agent is chat.returns_to:
+            self.event(chat, "ChatResumedAfterTransfer", agent=agent)
+        elif waited_for in ("first", "takeover"):
+            self.event(chat, "Accept", agent=agent)
+        else:
+            self.event(chat, "Transfer", agent=agent)

@@ -86,8 +86,9 @@ class Sessions(Routing):
         if session.dead or (session.poll is not None and not session.poll.gone()):
             return
         settings, silent = self.settings, (self.clock() - session.touched_ms) / 1000
-        limit = settings.init_timeout_seconds if session.chat is None else settings.connection_timeout_seconds
-        if silent > limit:
+        pause = settings.poll_pause_seconds
+        polled = settings.connection_timeout_seconds if pause is None else pause
+        if silent > (settings.init_timeout_seconds if session.chat is None else polled):
             self.kill(session, by="System", why="The visitor's connection was lost")
 
     def kill(self, session: Session, *, by: str, why: str) -> None:
@@ -95,6 +96,7 @@ class Sessions(Routing):
         session.dead = True
         chat = session.chat
         if chat is not None and not chat.ended:
+            self.event(chat, "LeaveVisitor", detail=why)
             self.line(chat, "System", why, name=SYSTEM_NAME)
             self.finish(chat, by=by)
         session.wake()
@@ -115,8 +117,9 @@ class Sessions(Routing):
         Raises:
             Refusal: 405 when there was no 503 (13.7).
         """
-        if not session.saw_503 and self.settings.reconnect_without_503 == 405:
-            raise Refusal(405, "Method Not Allowed")
+        refused_with = self.settings.reconnect_without_503
+        if not session.saw_503 and refused_with != 200:
+            raise Refusal(refused_with, "Method Not Allowed" if refused_with == 405 else INVALID)
         session.old_affinities.add(session.affinity)
         while len(session.old_affinities) > OLD_AFFINITIES:
             session.old_affinities.pop()
@@ -134,8 +137,8 @@ class Sessions(Routing):
         chat = session.chat
         position = self.place(chat) if chat is not None and chat.waits is not None else 0
         session.log.add("ChasitorSessionData", messages.session_data(chat, self.settings, position=position))
-        for item in unseen if self.settings.carry_pending else ():
-            if item.type not in ("ChatMessage", "ChasitorSessionData"):
+        for item in unseen:
+            if self._is_carried(item.type):
                 session.log.add(item.type, item.message)
         self.tell("connection", chat, sessionId=session.id, lost=False)
         said: dict[str, Any] = {"affinityToken": session.affinity}
@@ -153,6 +156,11 @@ class Sessions(Routing):
         return {"isValid": True, "key": session.key, "affinityToken": session.affinity}
 
     # --- inside ------------------------------------------------------------------------------------------------
+
+    def _is_carried(self, kind: str) -> bool:
+        if kind == "ChatMessage":
+            return self.settings.carry_chat_messages
+        return self.settings.carry_pending and kind != "ChasitorSessionData"
 
     def _new_key(self, session_id: str) -> str:
         return f"{session_id}!{self.clock()}!{base64.b64encode(self.chance.token(20)).decode()}"

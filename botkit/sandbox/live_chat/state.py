@@ -76,7 +76,13 @@ class Chat:
     lines: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
     history: deque[Mapping[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
     """`chatMessages` of ChasitorSessionData."""
+    events: deque[Mapping[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
+    """What the organisation records, oldest first."""
     said: int = 0
+    pushed_ms: int | None = None
+    """When an agent of the queue was asked."""
+    unanswered_ms: int | None = None
+    """Since when the visitor waits for an agent's word."""
     last_position: int | None = None
     last_message_ms: int | None = None
     user_typing: bool = False

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from botkit.sandbox.live_chat import versions
 from botkit.sandbox.live_chat.cloud import LiveChatCloud
 from botkit.sandbox.live_chat.core import same_id
 from botkit.sandbox.salesforce.ids import short_id
 from botkit.sandbox.salesforce.refusal import Refusal
 
 Answer = dict[str, Any]
-FIRST_VERSION_WITH_WAITS = 47
 PING_RATE_MS = 50_000
 MAX_IDS = 100
 
@@ -29,13 +29,10 @@ class Visitors:
             Refusal: 400.
         """
         ours = self._check(query)
-        asked = _ids(query.get("Availability.ids", ""))
+        asked = _ids(query, "Availability.ids")
         if not asked:
             raise Refusal(400, "Bad Request: Availability.ids is required")
-        with_waits = (
-            query.get("Availability.needEstimatedWaitTime") in ("1", "true")
-            and api_version >= FIRST_VERSION_WITH_WAITS
-        )
+        with_waits = self._wants_waits(query, "Availability.needEstimatedWaitTime", api_version)
         results = [self._result(each, with_wait=with_waits, ours=ours) for each in asked]
         return _message("Availability", {"results": results})
 
@@ -46,20 +43,16 @@ class Visitors:
             Refusal: 400.
         """
         ours = self._check(query)
-        wanted = _ids(query.get("Settings.buttonIds", ""))
-        with_waits = (
-            query.get("Settings.needEstimatedWaitTime") in ("1", "true")
-            and api_version >= FIRST_VERSION_WITH_WAITS
-        )
+        with_waits = self._wants_waits(query, "Settings.needEstimatedWaitTime", api_version)
         buttons = []
-        for each in wanted:
+        for each in _ids(query, "Settings.buttonIds"):
             kind = "ToAgent" if each.startswith("005") else "Standard"
             result = self._result(each, with_wait=with_waits, ours=ours)
             buttons.append({**result, "type": kind, "language": "en_US"})
         return self._wrapped(
             "Settings",
             {
-                "pingRate": PING_RATE_MS,
+                self._cloud.settings.ping_rate_key: PING_RATE_MS,
                 "contentServerUrl": f"{self._cloud.base_url}/content",
                 "buttons": buttons,
             },
@@ -78,6 +71,10 @@ class Visitors:
         """SwitchServer, when this is the wrong place (2.19)."""
         fault = self._cloud.faults.take("switch-server") if self._cloud.faults else None
         return None if fault is None else _message("SwitchServer", {"newUrl": fault.url})
+
+    def _wants_waits(self, query: Mapping[str, str], name: str, api_version: int) -> bool:
+        offered = versions.offers(self._cloud.settings, api_version, since=versions.WAITS)
+        return offered and query.get(name) in ("1", "true")
 
     def _check(self, query: Mapping[str, str]) -> bool:
         """Whether the organisation and deployment are ours."""
@@ -110,7 +107,9 @@ def _message(kind: str, message: Answer) -> Answer:
     return {"messages": [{"type": kind, "message": message}]}
 
 
-def _ids(text: str) -> list[str]:
-    """`[a,b]`, `a,b` and `a` are all seen (2.15)."""
-    parts = (part.strip().strip('"') for part in text.strip().removeprefix("[").removesuffix("]").split(","))
-    return [part for part in parts if part][:MAX_IDS]
+def _ids(query: Mapping[str, str], name: str) -> list[str]:
+    """`[a,b]`, `a,b` and `a` are all seen (2.15); libraries repeat the name, or write it with brackets, for a list."""
+    texts = (value for key, value in query.items() if key in (name, f"{name}[]"))
+    parts = (part for text in texts for part in text.strip().removeprefix("[").removesuffix("]").split(","))
+    found = (part.strip().strip('"') for part in parts)
+    return [part for part in found if part][:MAX_IDS]

@@ -1,9 +1,8 @@
-"""An emulated Live Chat service on a real socket, and a client that speaks to it as public clients do."""
+"""An emulated Live Chat service on real sockets, with its agents at hand."""
 
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -17,30 +16,7 @@ from botkit.sandbox.bus import Bus
 from botkit.sandbox.live_chat import LiveChatCloud, LiveChatSandboxSettings, control_routes, routes
 from botkit.sandbox.live_chat.faults import Fault
 from botkit.sandbox.wire import Wire
-
-DEADLINE = 5.0
-BASE = "/chat/rest"
-JANE, OMAR, MEI = "Jane Doe", "Omar Haddad", "Mei Tanaka"
-
-
-@dataclass
-class Answer:
-    """What came back."""
-
-    status: int
-    text: str
-    headers: Any = None
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.text)
-
-    @property
-    def types(self) -> list[str]:
-        return [each["type"] for each in self.json["messages"]]
-
-    def message(self, kind: str) -> dict[str, Any]:
-        return next(each["message"] for each in self.json["messages"] if each["type"] == kind)
+from tests.sandbox.live_chat.visitor import DEADLINE, JANE, Visitor
 
 
 class Clock:
@@ -56,122 +32,6 @@ class Clock:
         self.now_ms += int(seconds * 1000)
 
 
-class Visitor:
-    """A visitor's client: a session, and the calls of the API."""
-
-    def __init__(self, service: Service) -> None:
-        self.service, self.cloud = service, service.cloud
-        self.key = self.id = ""
-        self.affinity = "null"
-        self.ack: int | None = -1
-        self.offset: int | None = None
-        self.sequence = 0
-        self.heard: list[dict[str, Any]] = []
-
-    async def call(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        headers: dict[str, str | None] | None = None,
-        data: Any = None,
-    ) -> Answer:
-        sent: dict[str, str | None] = {
-            "X-LIVEAGENT-API-VERSION": "58",
-            "X-LIVEAGENT-AFFINITY": self.affinity,
-            "X-LIVEAGENT-SESSION-KEY": self.key or None,
-        }
-        sent |= headers or {}
-        if body is not None:
-            data = io.BytesIO(json.dumps(body).encode())
-        url = path if path.startswith("http") else self.service.base_url + BASE + path
-        kept = {name: value for name, value in sent.items() if value is not None}
-        async with self.service.http.request(method, url, headers=kept, data=data) as response:
-            return Answer(response.status, await response.text(), response.headers)
-
-    async def begin(self) -> Visitor:
-        answer = await self.call("GET", "/System/SessionId")
-        assert answer.status == 200, answer.text
-        self.key, self.id = answer.json["key"], answer.json["id"]
-        self.affinity = answer.json["affinityToken"]
-        return self
-
-    def request_body(self, **changes: Any) -> dict[str, Any]:
-        settings = self.cloud.settings
-        body = {
-            "organizationId": settings.organization_id,
-            "deploymentId": settings.deployment_id,
-            "buttonId": settings.buttons[0].id,
-            "sessionId": self.id,
-            "userAgent": "tests",
-            "language": "en-US",
-            "screenResolution": "1900x1080",
-            "visitorName": "Ada Lovelace",
-            "prechatDetails": [
-                {"label": "Email", "value": "ada@acme.example", "transcriptFields": ["Email__c"]}
-            ],
-            "prechatEntities": [],
-            "receiveQueueUpdates": True,
-            "isPost": True,
-        }
-        return {name: value for name, value in (body | changes).items() if value is not ...}
-
-    async def request(self, **changes: Any) -> Answer:
-        return await self.post("ChasitorInit", self.request_body(**changes))
-
-    async def post(self, noun: str, body: Any = None, *, sequence: int | str | None = "next") -> Answer:
-        """A POST with the next sequence number, with another one, or (None) without."""
-        number = self.sequence + 1 if sequence == "next" else sequence
-        headers = {"X-LIVEAGENT-SEQUENCE": None if number is None else str(number)}
-        prefix = "System" if noun == "MultiNoun" else "Chasitor"
-        answer = await self.call("POST", f"/{prefix}/{noun}", {} if body is None else body, headers=headers)
-        if sequence == "next" and answer.status == 200:
-            self.sequence += 1
-        return answer
-
-    async def say(self, text: str) -> Answer:
-        return await self.post("ChatMessage", {"text": text})
-
-    async def poll(self, **headers: str | None) -> Answer:
-        """One poll; what it brings is acknowledged with the next one."""
-        query = "" if self.ack is None else f"?ack={self.ack}"
-        answer = await self.call("GET", f"/System/Messages{query}", headers=headers)
-        if answer.status == 200:
-            self.offset = answer.json["offset"]
-            self.heard += answer.json["messages"]
-            if self.ack is not None:
-                self.ack = answer.json["sequence"]
-        return answer
-
-    async def until(self, kind: str) -> dict[str, Any]:
-        """Poll until a message of this type has come; returns its payload."""
-        async with asyncio.timeout(DEADLINE):
-            seen = 0
-            while True:
-                for number, each in enumerate(self.heard[seen:], start=seen):
-                    if each["type"] == kind:
-                        self.heard = self.heard[number + 1 :]
-                        return each["message"]
-                seen = len(self.heard)
-                answer = await self.poll()
-                assert answer.status in (200, 204), answer.text
-
-    async def reconnect(self, offset: int | str | None = "last") -> Answer:
-        given = self.offset if offset == "last" else offset
-        query = "" if given is None else f"?ReconnectSession.offset={given}"
-        answer = await self.call(
-            "GET", f"/System/ReconnectSession{query}", headers={"X-LIVEAGENT-AFFINITY": "null"}
-        )
-        if answer.status == 200:
-            self.affinity, self.sequence = answer.json["messages"][0]["message"]["affinityToken"], 0
-        return answer
-
-    async def resync(self) -> Answer:
-        body = {"organizationId": self.cloud.settings.organization_id}
-        return await self.post("ChasitorResyncState", body, sequence=None)
-
-
 @dataclass
 class Service:
     """The emulated deployment, its address, and new visitors."""
@@ -184,7 +44,7 @@ class Service:
     runners: list[web.AppRunner] = field(default_factory=list)
 
     def visitor(self) -> Visitor:
-        return Visitor(self)
+        return Visitor(self.http, self.base_url)
 
     async def requested(self, **changes: Any) -> Visitor:
         """A visitor who asked for a chat and has heard nothing yet."""

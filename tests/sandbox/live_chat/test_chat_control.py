@@ -185,6 +185,22 @@ async def test_faults_are_listed_added_replaced_and_cleared(service):
     assert await kinds("DELETE") == []
 
 
+async def test_the_same_fault_for_the_same_requests_is_replaced(service):
+    service.inject("status", status=500)
+    service.inject("status", status=502)
+    assert [fault.status for fault in service.cloud.faults.all()] == [502]
+
+
+async def test_an_agent_who_hands_a_chat_over_has_room_for_another(make_service):
+    service = await make_service(agent_capacity=1, agents=(JANE, OMAR))
+    ada = await service.chatting()
+    service.cloud.transfer(ada.id, JANE, to=OMAR)
+    bob = await service.queued()
+    assert service.view(bob)["status"] == "waiting"
+    service.cloud.accept(ada.id, OMAR)
+    assert service.view(bob)["assignedTo"] == service.cloud.agent(JANE).id
+
+
 @pytest.mark.parametrize(
     "body", [{"kind": "earthquake"}, {"kind": "status", "colour": "red"}, {}, [1], "x"], ids=str
 )

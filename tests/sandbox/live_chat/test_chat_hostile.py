@@ -54,6 +54,11 @@ async def test_messages_that_nobody_fetches_are_not_kept_for_ever(service):
     assert answer.json["messages"][-1]["message"]["data"] == str(KEPT + 49)
 
 
+async def test_a_body_of_megabytes_is_a_413(service):
+    visitor = await service.chatting()
+    assert (await visitor.say("x" * 1_100_000)).status == 413
+
+
 async def test_a_batch_has_a_limit(service):
     visitor = await service.chatting()
     noun = {"prefix": "Chasitor", "noun": "ChatMessage", "object": {"text": "x"}}

@@ -1,4 +1,4 @@
-"""A file that an agent asks for (protocol section 2.21)."""
+"""Section 2.21: the file an agent asks for."""
 
 from __future__ import annotations
 
@@ -7,43 +7,50 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 
-JANE = "Jane Doe"
+from tests.sandbox.live_chat.visitor import ORGANIZATION
 
 
 @pytest.fixture
 async def asked(service):
     """A visitor who was asked for a file, and what the message said."""
     visitor = await service.chatting()
-    service.cloud.request_file(visitor.id, JANE)
+    await service.act(visitor, "request-file")
     return visitor, await visitor.until("FileTransfer")
 
 
-async def upload(service, visitor, message, *, data: bytes = b"%PDF", field: str = "file", **query: str):
+def address(visitor, message, **query: str) -> str:
     asked = {
-        "orgId": service.cloud.settings.organization_id,
+        "orgId": ORGANIZATION,
         "chatKey": visitor.id,
         "fileToken": message["fileToken"],
         "encoding": "UTF-8",
-    } | query
+    }
+    return f"{message['uploadServletUrl']}?{urlencode(asked | query)}"
+
+
+async def upload(service, visitor, message, *, data: bytes = b"%PDF", field: str = "file", **query: str):
     form = aiohttp.FormData()
     form.add_field("filename", "scan.pdf")
     form.add_field(field, data, filename="scan.pdf", content_type="application/pdf")
-    url = f"{message['uploadServletUrl']}?{urlencode(asked)}"
-    async with service.http.post(url, data=form, headers={"Referer": message["cdmServletUrl"]}) as response:
+    headers = {"Referer": message["cdmServletUrl"]}
+    async with service.http.post(address(visitor, message, **query), data=form, headers=headers) as response:
         return response.status
 
 
-async def test_the_request_opens_the_upload(asked):
+async def test_the_request_opens_the_upload_on_the_same_host(service, asked):
+    """2.21 and 7, FileTransfer: type, uploadServletUrl, cdmServletUrl, fileToken; 14: servlet on the same host."""
     _, message = asked
     assert set(message) == {"type", "uploadServletUrl", "cdmServletUrl", "fileToken"}
     assert message["type"] == "Requested"
+    assert message["uploadServletUrl"].startswith(service.base_url)
 
 
 async def test_the_file_arrives_and_success_is_told(service, asked):
+    """2.21: the part named file, with a filename field and a Referer as one client sends them; 200 is success."""
     visitor, message = asked
     assert await upload(service, visitor, message) == 200
     assert await visitor.until("FileTransfer") == {"type": "Success"}
-    line = service.view(visitor)["transcript"][-1]
+    line = (await service.view(visitor))["transcript"][-1]
     assert (line["role"], line["kind"], line["text"]) == ("EndUser", "attachment", "scan.pdf")
     (file,) = line["attachments"]
     async with service.http.get(file["url"]) as response:
@@ -51,6 +58,7 @@ async def test_the_file_arrives_and_success_is_told(service, asked):
 
 
 async def test_one_request_takes_one_file(service, asked):
+    """2.21: one file per agent request; 14: one-shot token."""
     visitor, message = asked
     assert await upload(service, visitor, message) == 200
     assert await upload(service, visitor, message) == 403
@@ -62,56 +70,57 @@ async def test_one_request_takes_one_file(service, asked):
     ids=str,
 )
 async def test_a_wrong_key_opens_nothing(service, asked, query):
+    """2.21: only an agent can open the door."""
     visitor, message = asked
     assert await upload(service, visitor, message, **query) == 403
     assert await upload(service, visitor, message) == 200
 
 
 async def test_the_whole_session_key_is_taken_as_chat_key_too(service, asked):
+    """2.21: chatKey is the part of the key before the first !."""
     visitor, message = asked
     assert await upload(service, visitor, message, chatKey=visitor.key) == 200
 
 
-async def test_a_form_without_the_file_is_a_400(service, asked):
+async def test_a_form_without_the_part_file_is_a_400(service, asked):
+    """2.21: the multipart part is named file."""
     visitor, message = asked
     assert await upload(service, visitor, message, field="attachment") == 400
 
 
 async def test_what_is_no_form_is_a_400(service, asked):
+    """2.21: POST multipart."""
     visitor, message = asked
-    query = urlencode(
-        {
-            "orgId": service.cloud.settings.organization_id,
-            "chatKey": visitor.id,
-            "fileToken": message["fileToken"],
-        }
-    )
-    async with service.http.post(f"{message['uploadServletUrl']}?{query}", data=b"raw") as response:
+    async with service.http.post(address(visitor, message), data=b"raw") as response:
         assert response.status == 400
 
 
-async def test_a_file_that_is_too_large_fails(make_service):
+async def test_a_file_can_be_too_large(make_service):
+    """2.21: no limit was found; 7, FileTransfer: Failure."""
     service = await make_service(max_file_mb=0.001)
     visitor = await service.chatting()
-    service.cloud.request_file(visitor.id, JANE)
+    await service.act(visitor, "request-file")
     message = await visitor.until("FileTransfer")
     assert await upload(service, visitor, message, data=b"x" * 5000) == 413
     assert await visitor.until("FileTransfer") == {"type": "Failure"}
 
 
 async def test_a_request_can_be_taken_back(service, asked):
+    """7, FileTransfer: Canceled."""
     visitor, message = asked
-    service.cloud.cancel_file(visitor.id, JANE)
+    await service.act(visitor, "cancel-file")
     assert await visitor.until("FileTransfer") == {"type": "Canceled"}
     assert await upload(service, visitor, message) == 403
 
 
 async def test_after_the_chat_nothing_is_taken(service, asked):
+    """2.21 and 3.10."""
     visitor, message = asked
-    service.cloud.agent_ends(visitor.id, JANE)
+    await service.act(visitor, "end")
     assert await upload(service, visitor, message) == 403
 
 
 async def test_an_unknown_file_is_a_404(service):
+    """5: unknown resource."""
     async with service.http.get(f"{service.base_url}/chat/servlet/file/nothing") as response:
         assert response.status == 404
