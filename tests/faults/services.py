@@ -39,6 +39,7 @@ def configuration(
     bot_file = folder / "bots" / "acme.yaml"
     bot = yaml.safe_load(bot_file.read_text())
     bot["agents"]["systems"]["salesforce"] |= {"poll_interval": "100ms", "timeout": "1s"}
+    bot["agents"]["systems"]["legacy"] |= {"timeout": "1s"}
     bot["agents"]["fallback"] = []
     bot["kore"]["timeout"] = "1s"
     bot["delivery"] = {"give_up_after": "1m", "first_retry": "50ms", "slowest_retry": "400ms"}

@@ -1,0 +1,77 @@
+"""A user whose agents work on Live Chat: what `clouds.Talk` does and sees, on that side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from botkit.sandbox.live_chat.faults import Fault
+from tests.faults.clouds import Clouds, Talk, until
+
+ON_LIVE_CHAT = {"agents": {"default": "legacy", "channels": {"facebook": "legacy"}}}
+"""Changes to a bot's file: everybody is handed over to Live Chat."""
+
+
+def live_chat_fails(clouds: Clouds, kind: Any, **how: Any) -> None:
+    """This goes wrong at Live Chat, besides what does already."""
+    clouds.do(lambda: clouds.sandbox.live_chat.inject(Fault(kind=kind, **how)))
+
+
+def live_chat_recovers(clouds: Clouds) -> None:
+    clouds.do(clouds.sandbox.live_chat.faults.clear)
+
+
+def live_chat_forgets(clouds: Clouds, *talks: LiveChatTalk) -> None:
+    """So much time passes that the sessions nobody polls end: the timeout, made short."""
+    cloud = clouds.sandbox.live_chat
+    usual = cloud.settings.connection_timeout_seconds
+    clouds.do(lambda: cloud.configure({"connection_timeout_seconds": 0.1}))
+    until("the sessions have ended", lambda: all(talk.status == "ended" for talk in talks))
+    clouds.do(lambda: cloud.configure({"connection_timeout_seconds": usual}))
+
+
+@dataclass
+class LiveChatTalk(Talk):
+    """The same user; `conversation_id` is the chat's."""
+
+    @classmethod
+    def of(cls, talk: Talk) -> LiveChatTalk:
+        return cls(talk.clouds, talk.user_id, talk.email)
+
+    def agents(self, what: str, *args: Any, **more: Any) -> Any:
+        """An agent does something: a method of the emulated Live Chat's desk."""
+        method = getattr(self.clouds.sandbox.live_chat, what)
+        return self.clouds.do(lambda: method(self.conversation_id, *args, **more))
+
+    @property
+    def conversation(self) -> Any:
+        shown = self.clouds.do(lambda: self.clouds.sandbox.live_chat.state()["conversations"])
+        return next(one for one in shown if one["id"] == self.conversation_id)
+
+    def chats(self) -> list[str]:
+        """Every chat of this user's that there ever was."""
+        sessions = self.clouds.sandbox.live_chat.sessions
+        return self.clouds.do(
+            lambda: [
+                one.id
+                for one in sessions.values()
+                if one.chat is not None and one.chat.attributes.get("_email") == self.email
+            ]
+        )
+
+    def found(self) -> str:
+        mine = self.chats()
+        assert len(mine) < 2, "a second chat was requested beside the first"
+        return mine[0] if mine else ""
+
+    def reaches_the_agents(self) -> None:
+        """The chat is in the console. Nothing is said in it before an agent accepts."""
+        self.conversation_id = until("a chat reaches the agents", self.found)
+
+    def calls(self, operation: str) -> list[Any]:
+        """What was called for this chat."""
+        return [
+            one
+            for one in self.clouds.requests(operation)
+            if self.conversation_id in one.request_headers.get("X-LIVEAGENT-SESSION-KEY", "")
+        ]
