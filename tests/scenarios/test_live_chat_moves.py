@@ -111,8 +111,17 @@ class Scene:
         """The server with the session is gone: everything is a 503 until ReconnectSession, and the poll hears of it first."""
         self.stage.live_chat_fails("pod-restart")
 
-    def moves_for(self, operation: str) -> None:
-        """The next call of this kind is the one that hears of it."""
+    def moves_and_agent_says(self, text: str) -> None:
+        """The same, and an agent speaks before we can have come to the next server."""
+        cloud = self.stage.clouds.live_chat
+        chat_id = self.case.id
+        self.stage.clouds.do(
+            lambda: (cloud.lose(cloud.sessions[chat_id]), cloud.agent_says(chat_id, self.speaker, text))
+        )
+        self.said.append(text)
+
+    def moves_at(self, operation: str) -> None:
+        """The next call of this kind hears of it first."""
         whose = [case.id for case in self.ada.chats() if operation != UPLOAD]
         self.stage.live_chat_fails(
             "status", operation=operation, status=503, times=1, conversation_id="".join(whose)
@@ -271,14 +280,26 @@ EVERY_STATE_OF_A_CHAT = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def scene(live_chat: Stage) -> Scene:
+def scene(live_chat: Stage, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    cloud = live_chat.clouds.live_chat
+
+    def means_it(key: str | None) -> None:
+        session = cloud.sessions.get((key or "").partition("!")[0])
+        if session is not None:
+            cloud.lose(session)
+
+    # A 503 of a fault is a server that is gone, not one that would have answered the next time.
+    monkeypatch.setattr(cloud, "note_503", means_it)
     return Scene(live_chat, live_chat.person())
 
 
 @EVERY_STATE
 def test_a_poll_that_meets_a_503_loses_and_repeats_nothing(scene: Scene, state: State) -> None:
     state.enter(scene)
-    scene.moves()
+    if scene.taker:
+        scene.moves()
+    else:
+        scene.moves_and_agent_says("before you had moved")
     scene.released()
     state.then(scene)
     scene.goes_on()
@@ -290,7 +311,7 @@ def test_a_poll_that_meets_a_503_loses_and_repeats_nothing(scene: Scene, state: 
 @EVERY_STATE
 def test_a_post_that_meets_a_503_loses_and_repeats_nothing(scene: Scene, state: State) -> None:
     state.enter(scene)
-    scene.moves_for(state.post)
+    scene.moves_at(state.post)
     scene.released()
     state.then(scene)
     scene.goes_on()
@@ -302,7 +323,7 @@ def test_a_post_that_meets_a_503_loses_and_repeats_nothing(scene: Scene, state: 
 @EVERY_STATE_OF_A_CHAT
 def test_an_end_that_meets_a_503_ends_it_all_the_same(scene: Scene, state: State) -> None:
     state.enter(scene)
-    scene.moves_for("ChatEnd")
+    scene.moves_at("ChatEnd")
     scene.ends()
     scene.released()
     scene.is_over()
