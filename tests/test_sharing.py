@@ -34,8 +34,8 @@ from botkit.ledger.interface import Committed, HookBody, Input, Ledger
 from botkit.ledger.sharing import frames, messages
 from botkit.membership import fingerprint
 from botkit.telemetry import Telemetry
+from botkit.testing.waiting import until
 from tests.hooks.hook_payloads import BOT_ID, settings
-from tests.scenarios.waiting import until
 
 USER = ConversationId(BOT_ID, "u-1")
 

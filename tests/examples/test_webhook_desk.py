@@ -6,7 +6,7 @@ from pathlib import Path
 
 from botkit.sandbox.kore.settings import SUBSCRIPTIONS
 from tests.examples.conftest import Desk, Place, desk_stage
-from tests.scenarios.clouds import Service
+from tests.scenarios.service import Service
 from tests.scenarios.stage import END_WORD, JANE, until
 
 

@@ -15,9 +15,10 @@ import yaml
 
 from botkit.sandbox.kore.credentials import JwtApp
 from botkit.sandbox.kore.settings import SUBSCRIPTIONS
+from botkit.testing.clouds import Clouds
 from tests.scenarios.bot import write_bot
-from tests.scenarios.clouds import Clouds, Service
 from tests.scenarios.conftest import Stages
+from tests.scenarios.service import Service
 from tests.scenarios.stage import END_WORD, JANE, OMAR, Stage, configured, until
 
 BOTS = MappingProxyType({"Acme Assistant": "one", "Bolt Assistant": "two"})

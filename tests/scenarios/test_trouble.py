@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from botkit import app
+from botkit import service
 from tests.scenarios.conftest import Stages
 from tests.scenarios.stage import END_WORD, JANE, Person, Stage, until
 
@@ -228,8 +228,8 @@ def test_the_newest_request_id_is_the_one_that_is_extended(
 
 def _extending(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """A stage where a requestId is extended five times a second, and not every four minutes."""
-    usual = app.rules_for
-    monkeypatch.setattr(app, "rules_for", lambda bot: replace(usual(bot), extend_every_seconds=0.2))
+    usual = service.rules_for
+    monkeypatch.setattr(service, "rules_for", lambda bot: replace(usual(bot), extend_every_seconds=0.2))
     return stages("extending")
 
 

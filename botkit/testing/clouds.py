@@ -1,4 +1,4 @@
-"""What stands on a stage: both emulated clouds on a loop of their own, and the real service behind a WSGI server."""
+"""Both emulated clouds on an event loop of their own, for tests that are not coroutines."""
 
 from __future__ import annotations
 
@@ -8,21 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from flask import Flask
-from werkzeug.serving import WSGIRequestHandler, make_server
-
-from botkit.app import BotKit
-from botkit.config.load import load
 from botkit.sandbox.server import Sandbox
 
 T = TypeVar("T")
-HANDLER_SECONDS = 2.0
 
 
 class Clouds:
     """The sandbox on a loop in a thread. Its objects are touched on that loop only, through `do`."""
 
-    def __init__(self, bot_folder: Path) -> None:
+    def __init__(self, bot_folder: Path | None = None) -> None:
+        """Start both, on free ports; `bot_folder` is an exported bot, by default the sample bot."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="clouds", daemon=True)
         self._thread.start()
@@ -48,6 +43,7 @@ class Clouds:
         self.do(self.live_chat.faults.clear)
 
     def close(self) -> None:
+        """Stop both."""
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(30)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(30)
@@ -59,33 +55,3 @@ class Clouds:
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
-
-
-class _Quiet(WSGIRequestHandler):
-    """No line per request on stderr."""
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None: ...
-
-
-class Service:
-    """The real `BotKit` of a configuration, in this process, behind a WSGI server on a free port."""
-
-    def __init__(self, configuration: Path, handlers: Callable[[BotKit], None] | None = None) -> None:
-        self.kit = BotKit(load(configuration), handler_seconds=HANDLER_SECONDS)
-        if handlers is not None:
-            handlers(self.kit)
-        app = Flask("scenarios")
-        self.kit.init_app(app)
-        self._server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-        self._thread.start()
-        self.kit.start()
-        self.url = f"http://127.0.0.1:{self._server.port}{self.kit.settings.server.prefix}"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join(30)
-        self._server.server_close()
-        self.kit.close()

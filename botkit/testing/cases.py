@@ -10,8 +10,8 @@ from botkit.sandbox.live_chat.state import Chat
 from botkit.sandbox.salesforce.state import Conversation
 from botkit.sandbox.salesforce.transcripts import transcript_item
 from botkit.sandbox.wire import WireEntry
-from tests.scenarios.clouds import Clouds
-from tests.scenarios.waiting import until
+from botkit.testing.clouds import Clouds
+from botkit.testing.waiting import until
 
 OVER = ("closed", "ended")
 
@@ -25,6 +25,7 @@ class Case:
 
     @property
     def id(self) -> str:
+        """Salesforce's name of it."""
         return self.conversation.id
 
     # --- doing
@@ -33,44 +34,56 @@ class Case:
         return self.clouds.do(getattr(self.clouds.salesforce, action), self.id, *arguments, **named)
 
     def accepted_by(self, agent: str) -> None:
+        """An agent accepts it."""
         self._do("accept", agent)
 
     def told_by(self, agent: str, text: str) -> None:
+        """An agent says something."""
         self._do("agent_says", agent, text)
 
     def sent_by(self, agent: str, message: Mapping[str, Any]) -> None:
+        """An agent sends a message of Salesforce's own form."""
         self._do("agent_sends", agent, message)
 
     def file_sent_by(self, agent: str, *, name: str, mime_type: str, data: bytes) -> None:
+        """An agent sends a file."""
         self._do("agent_sends_file", agent, name=name, mime_type=mime_type, data=data)
 
     def transferred_by(self, agent: str, *, to: str = "queue", fail: bool = False) -> None:
+        """An agent hands it on to another, or to the queue; with `fail` nobody takes it."""
         self._do("transfer", agent, to=to, fail=fail)
 
     def joined_in_conference_by(self, guest: str, *, host: str) -> None:
+        """Another agent joins."""
         self._do("conference", host, to=guest)
 
     def dropped_by(self, agent: str) -> None:
+        """An agent is gone without a word."""
         self._do("drop", agent)
 
     def ended_by(self, agent: str) -> None:
+        """An agent ends it."""
         self._do("agent_ends", agent)
 
     def typed_by(self, agent: str, *, started: bool) -> None:
         self._do("agent_typing", agent, started=started)
 
     def goes_idle(self) -> None:
+        """Nothing has been said in it for long."""
         self._do("idle")
 
     def ended_by_the_system(self) -> None:
+        """Salesforce ends it."""
         self._do("system_end")
 
     def cannot_be_routed(self) -> None:
+        """There is nobody for it."""
         self._do("route_failure")
 
     # --- seeing
 
     def attributes(self) -> dict[str, str]:
+        """What the console shows of the user."""
         return self.clouds.do(lambda: dict(self.conversation.attributes))
 
     def transcript(self) -> list[Mapping[str, Any]]:
@@ -94,7 +107,7 @@ class Case:
         """Waits until the agents' console shows this text of the user's."""
         until(
             lambda: text in self.from_user(),
-            f"for {text!r} to reach the agents; they have {self.from_user()}",
+            lambda: f"for {text!r} to reach the agents; they have {self.from_user()}",
         )
 
     def is_over(self) -> None:
@@ -102,6 +115,7 @@ class Case:
         until(lambda: self.status() in OVER, "for the end of Salesforce's conversation")
 
     def status(self) -> str:
+        """How far it has come; one of `OVER` when it is over."""
         return self.clouds.do(lambda: self.conversation.stage)
 
 
@@ -114,6 +128,7 @@ class LiveChatCase:
 
     @property
     def id(self) -> str:
+        """The session's id."""
         return self.chat.id
 
     # --- doing
@@ -122,35 +137,44 @@ class LiveChatCase:
         return self.clouds.do(getattr(self.clouds.live_chat, action), self.id, *arguments, **named)
 
     def accepted_by(self, agent: str) -> None:
+        """An agent accepts it."""
         self._do("accept", agent)
 
     def told_by(self, agent: str, text: str) -> None:
+        """An agent says something."""
         self._do("agent_says", agent, text)
 
     def transferred_by(self, agent: str, *, to: str = "queue", fail: bool = False) -> None:
+        """An agent hands it on to another, or to the queue; with `fail` nobody takes it."""
         self._do("transfer", agent, to=to, fail=fail)
 
     def joined_in_conference_by(self, guest: str, *, host: str) -> None:
+        """Another agent joins."""
         self._do("conference", host, to=guest)
 
     def dropped_by(self, agent: str) -> None:
+        """An agent is gone without a word."""
         self._do("drop", agent)
 
     def ended_by(self, agent: str) -> None:
+        """An agent ends it."""
         self._do("agent_ends", agent)
 
     def cannot_be_routed(self) -> None:
+        """There is nobody for it."""
         self._do("route_failure")
 
     def typed_by(self, agent: str, *, started: bool) -> None:
         self._do("agent_typing", agent, started=started)
 
     def asked_for_a_file_by(self, agent: str) -> None:
+        """An agent asks for a file."""
         self._do("request_file", agent)
 
     # --- seeing
 
     def attributes(self) -> dict[str, str]:
+        """What the console shows of the user."""
         return self.clouds.do(lambda: dict(self.chat.attributes))
 
     def transcript(self) -> list[Mapping[str, Any]]:
@@ -169,7 +193,7 @@ class LiveChatCase:
         """Waits until the agents' console shows this text of the user's."""
         until(
             lambda: text in self.from_user(),
-            f"for {text!r} to reach the agents; they have {self.from_user()}",
+            lambda: f"for {text!r} to reach the agents; they have {self.from_user()}",
         )
 
     def is_over(self) -> None:
@@ -177,6 +201,7 @@ class LiveChatCase:
         until(lambda: self.status() in OVER, "for the end of the chat")
 
     def status(self) -> str:
+        """How far it has come; one of `OVER` when it is over."""
         return self.clouds.do(lambda: self.chat.stage)
 
     def calls(self, operation: str, *, status: int | None = None) -> list[WireEntry]:

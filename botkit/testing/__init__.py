@@ -1,0 +1,1 @@
+"""Testing what one has written with BotKit."""
