@@ -28,6 +28,7 @@ from botkit.hooks.door import Door
 from botkit.ledger.interface import Committed, HookBody, Input, Ledger
 from botkit.membership import Membership, RelayFactory, RunningRelay
 from botkit.middleware import BotKitMiddleware
+from botkit.relay.relay import Relay
 from botkit.sdk.context import Tools
 from botkit.sdk.conversation import ConversationHandle, Outside, written
 from botkit.sdk.dispatch import Dispatch
@@ -297,7 +298,4 @@ class _Counted:
 
 
 def _relay(settings: Settings, ledger: Ledger, telemetry: Telemetry) -> RunningRelay:
-    # Here and not above: the relay brings aiohttp and APScheduler, which a kit with another relay does not need.
-    from botkit.relay.relay import Relay
-
     return Relay(settings, ledger, metrics=telemetry)
