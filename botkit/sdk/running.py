@@ -167,8 +167,10 @@ class Runner:
         try:
             return future.result(seconds)
         except FutureTimeout:
+            if future.done():
+                raise  # A time limit of the coroutine's own.
             future.cancel()
-            raise
+            raise _Late from None
 
     def _say(
         self, event: str, handler: Handler, outcome: Outcome, failure: Exception | SystemExit | None
@@ -177,8 +179,11 @@ class Runner:
             case None:
                 self._metrics.handled(event, handler.name, "answered" if outcome.answered else "passed")
                 return
+            case _Late():
+                kind: HandlerOutcome = "late"
+                reason = "it did not come back in time"
             case BotKitError():
-                kind: HandlerOutcome = "rubbish" if isinstance(failure, HandlerRubbish) else "raised"
+                kind = "rubbish" if isinstance(failure, HandlerRubbish) else "raised"
                 reason = f"{failure.code} {failure}"
             case _:
                 kind, reason = "raised", where(failure)
@@ -188,3 +193,7 @@ class Runner:
     def _count_overdue(self, handler: Handler, change: int) -> None:
         with self._lock:
             self._overdue[handler] += change
+
+
+class _Late(Exception):
+    """A coroutine did not come back in time, and was cancelled."""
