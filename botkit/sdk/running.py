@@ -11,7 +11,7 @@ import inspect
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -96,7 +96,7 @@ class Runner:
             self._count_overdue(late, 1)
             self._metrics.handled(hook.path.event, late.name, "late")
             log.error("handler %s did not come back within %g s; the hook goes on", late.name, seconds)
-            self._failed(late, HandlerLate(f"{late.name} did not come back within {seconds:g} s"))
+            self._failed(late, _late(late, seconds))
         return progress.outcome
 
     # --- in the handlers' thread -----------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ class Runner:
         try:
             returned = handler.function(context)
             if inspect.iscoroutine(returned):
-                returned = self._awaited(returned, seconds)
+                returned = self._awaited(handler, returned, seconds)
         finally:
             asks = settled(context)
         hook = before.hook
@@ -162,7 +162,7 @@ class Runner:
                     "ctx gives, or nothing at all"
                 )
 
-    def _awaited(self, coroutine: Any, seconds: float) -> object:
+    def _awaited(self, handler: Handler, coroutine: Any, seconds: float) -> object:
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop())
         try:
             return future.result(seconds)
@@ -170,7 +170,7 @@ class Runner:
             if future.done():
                 raise  # A time limit of the coroutine's own.
             future.cancel()
-            raise _Late from None
+            raise _late(handler, seconds) from None
 
     def _say(
         self, event: str, handler: Handler, outcome: Outcome, failure: Exception | SystemExit | None
@@ -179,11 +179,8 @@ class Runner:
             case None:
                 self._metrics.handled(event, handler.name, "answered" if outcome.answered else "passed")
                 return
-            case _Late():
-                kind: HandlerOutcome = "late"
-                reason = "it did not come back in time"
             case BotKitError():
-                kind = "rubbish" if isinstance(failure, HandlerRubbish) else "raised"
+                kind = _KIND_OF.get(type(failure), "raised")
                 reason = f"{failure.code} {failure}"
             case _:
                 kind, reason = "raised", where(failure)
@@ -195,5 +192,8 @@ class Runner:
             self._overdue[handler] += change
 
 
-class _Late(Exception):
-    """A coroutine did not come back in time, and was cancelled."""
+def _late(handler: Handler, seconds: float) -> HandlerLate:
+    return HandlerLate(f"{handler.name} did not come back within {seconds:g} s")
+
+
+_KIND_OF: Mapping[type[Exception], HandlerOutcome] = {HandlerRubbish: "rubbish", HandlerLate: "late"}
