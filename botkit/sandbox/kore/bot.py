@@ -70,6 +70,7 @@ class Bot:
     id: str
     name: str
     default_language: str
+    languages: frozenset[str]
     dialogs: Mapping[str, Dialog]
     utterances: tuple[Utterance, ...]
     patterns: tuple[Pattern, ...]
@@ -106,6 +107,7 @@ def bot_of(export: BotExport) -> Bot:
         id=export.bot_id,
         name=export.name,
         default_language=str(definition.get("defaultLanguage", "en")),
+        languages=frozenset(map(str, definition.get("supportedLanguages") or ["en"])),
         dialogs=dialogs,
         utterances=tuple(u for u in utterances if u.words and u.dialog_id in dialogs),
         patterns=tuple(p for p in _patterns(definition, by_reference) if p.dialog_id in dialogs),

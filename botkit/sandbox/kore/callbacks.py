@@ -84,7 +84,9 @@ async def _post(cloud: KoreCloud, request: web.Request) -> web.Response:
         return refusal(429, "Too much is waiting for this user", "TOO_MANY_REQUESTS", retry_after=1)
     if answer is not None:
         return answer
-    call.follow(request.match_info["action"], body)
+    _keep_tags(user, body)
+    if request.match_info["action"] not in _BESIDE:
+        call.follow(request.match_info["action"], body)
     return web.json_response({"status": "success"})
 
 
@@ -109,7 +111,6 @@ def _send_user_message(
     what = shown(body, channel=user.channel)
     if what is not None:
         cloud.core.show(user, _speaker(call, what), what)
-        _keep_tags(user, body)
     return None
 
 
@@ -134,7 +135,6 @@ def _send_bot_message(
             )
         if any(_length(word) > settings.bot_word_limit for word in text.split()):
             return refusal(400, f"a word is over {settings.bot_word_limit} characters", "INVALID_ARGUMENTS")
-    _keep_tags(user, body)
     if call.event != "on_user_message" or call.followed is None or call.followed.done():
         # Nobody waits for it: said again, or in agent mode. The platform is not known to refuse it.
         cloud.lanes.put(user.id, lambda: cloud.talk.to_bot_as_sent(user, body))
@@ -224,6 +224,10 @@ _ACTIONS: Mapping[str, Action] = {
 }
 
 
+_BESIDE = frozenset({"extendcallid", "sendFeedbackMessage", "sendBotEvent", "serviceCallback"})
+"""What says nothing of a message that the platform waits to hear about."""
+
+
 def _keep_tags(user: User, body: Mapping[str, Any]) -> None:
     """metaTags are writable on send (section 2.3); message tags stay with their message."""
     tags = body.get("metaTags")
@@ -260,6 +264,9 @@ async def _get_variables(cloud: KoreCloud, request: web.Request) -> web.Response
     if isinstance(found, web.Response):
         return found
     language = request.headers.get("bot-language", cloud.core.bot.default_language)
+    if language not in cloud.core.bot.languages:
+        # With status 200: Kore's own sample looks for `errors` in the answers it got.
+        return web.json_response({"errors": [{"msg": f"Language {language[:20]} is not enabled"}]})
     variables = [
         {
             **variable,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,15 +43,14 @@ def rendered(raw: str) -> Shown:
         return Shown(text=raw, raw=raw)
     inner: Mapping[str, Any] = payload if isinstance(payload, dict) else content
     kind = str(inner.get("template_type") or content.get("type") or "text")
-    text = _text(inner)
+    text = "\n".join(filter(None, [_text(inner), *_rows(inner)]))
     template: dict[str, Any] = {"type": kind, "text": text}
     for key in ("url", "audioUrl", "videoUrl"):
         if isinstance(inner.get(key), str):
             template["url"] = inner[key]
             template["type"] = {"audioUrl": "audio", "videoUrl": "video"}.get(key, kind)
-    choices = inner.get("buttons") or inner.get("quick_replies")
-    if isinstance(choices, list):
-        template["buttons"] = [_choice(item) for item in choices if isinstance(item, dict)]
+    if choices := _choices(inner):
+        template["buttons"] = [_choice(item) for item in choices]
     name = inner.get("agent_name")
     is_agent = kind == "live_agent"
     return Shown(
@@ -91,6 +90,31 @@ def _object(raw: str) -> Mapping[str, Any] | None:
     except json.JSONDecodeError:
         return None
     return content if isinstance(content, dict) else None
+
+
+def _rows(inner: Mapping[str, Any]) -> Iterator[str]:
+    """What lists, carousels and tables hold, a line each."""
+    columns = inner.get("columns")
+    if isinstance(columns, list):
+        yield " | ".join(str(column[0]) for column in columns if isinstance(column, list) and column)
+    for element in _objects(inner.get("elements")):
+        values = element.get("Values")
+        if isinstance(values, list):
+            yield " | ".join(str(value) for value in values)
+        else:
+            yield ": ".join(str(element[key]) for key in ("title", "subtitle") if element.get(key))
+
+
+def _choices(inner: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """All that can be clicked, those of cards before those of the whole."""
+    of_cards = [
+        choice for card in _objects(inner.get("elements")) for choice in _objects(card.get("buttons"))
+    ]
+    return [*of_cards, *_objects(inner.get("buttons")), *_objects(inner.get("quick_replies"))]
+
+
+def _objects(value: object) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _text(inner: Mapping[str, Any]) -> str:

@@ -264,8 +264,43 @@ async def test_a_message_without_text_shows_nothing(platform: Platform, body: di
             "audio",
             {"url": "https://x.example/a.mp3"},
         ),
+        (
+            {
+                "type": "template",
+                "payload": {
+                    "template_type": "list",
+                    "elements": [
+                        {
+                            "title": "Hat",
+                            "subtitle": "Warm",
+                            "buttons": [{"type": "postback", "title": "Buy"}],
+                        },
+                        {"title": "Cap"},
+                    ],
+                    "buttons": [{"type": "postback", "title": "More", "payload": "m"}],
+                },
+            },
+            "list",
+            {
+                "text": "Hat: Warm\nCap",
+                "buttons": [{"title": "Buy", "payload": "Buy"}, {"title": "More", "payload": "m"}],
+            },
+        ),
+        (
+            {
+                "type": "template",
+                "payload": {
+                    "template_type": "table",
+                    "text": "Accounts",
+                    "columns": [["Name"], ["Balance", "right"]],
+                    "elements": [{"Values": ["Current", 5]}],
+                },
+            },
+            "table",
+            {"text": "Accounts\nName | Balance\nCurrent | 5"},
+        ),
     ],
-    ids=["button", "quick replies", "image", "audio"],
+    ids=["button", "quick replies", "image", "audio", "list", "table"],
 )
 async def test_templates_are_understood_for_display(
     platform: Platform, content: dict[str, Any], kind: str, more: dict[str, Any]
@@ -302,6 +337,41 @@ async def test_bot_variables_come_per_language(platform: Platform) -> None:
     hook = await greeted(platform)
     status, answer = await platform.botkit.get(hook.body["getBotVariableUrl"], **{"bot-language": "en"})
     assert (status, answer) == (200, {"count": 0, "variables": []})
+
+
+async def test_a_language_the_bot_does_not_speak_is_an_error_in_the_shape_of_an_answer(
+    platform: Platform,
+) -> None:
+    hook = await greeted(platform)
+    status, answer = await platform.botkit.get(hook.body["getBotVariableUrl"], **{"bot-language": "tlh"})
+    assert status == 200
+    assert list(answer) == ["errors"]
+
+
+@pytest.mark.parametrize("call", ["skipBotMessage", "clearAgentSession", "resetBot"])
+async def test_tags_come_with_any_call(platform: Platform, call: str) -> None:
+    hook = await greeted(platform)
+    tags = {"sessionMetaTags": [{"name": "campaign", "value": "spring"}]}
+    assert (await platform.botkit.action(call, hook, metaTags=tags))[0] == 200
+    user = platform.cloud.user(hook.body["channel"]["from"])
+    assert user.tags["sessionMetaTags"] == tags["sessionMetaTags"]
+
+
+@pytest.mark.parametrize(
+    ("call", "more"),
+    [("extendcallid", {}), ("sendFeedbackMessage", {"feedbackData": {"name": "csat", "score": 1}})],
+)
+async def test_a_call_that_says_nothing_of_the_message_is_not_what_the_platform_waits_for(
+    platform: Platform, call: str, more: dict[str, Any]
+) -> None:
+    async def first_something_else(hook: Hook) -> None:
+        assert (await platform.botkit.action(call, hook, **more))[0] == 200
+        await platform.botkit.call("sendBotMessageUrl", hook)
+
+    platform.botkit.react["on_user_message"] = first_something_else
+    user = platform.cloud.add_user()
+    await platform.says(user, "how are you")
+    assert platform.botkit.of("on_bot_message")
 
 
 async def test_the_dialog_of_a_transfer_can_be_read(platform: Platform) -> None:
