@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from botkit.config.settings import KoreSettings, Secret
@@ -164,8 +164,13 @@ def test_no_secret_shows_in_a_repr() -> None:
     assert request.headers["auth"] not in shown
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    st.dictionaries(st.text(), st.recursive(st.none() | st.integers() | st.text(), st.lists)),
+    st.dictionaries(
+        st.text(max_size=5),
+        st.recursive(st.none() | st.integers() | st.text(max_size=5), st.lists, max_leaves=5),
+        max_size=4,
+    ),
     st.sampled_from(["", " ", "\n\t "]),
 )
 def test_splicing_adds_members_to_any_object_and_nothing_else(payload: dict[str, object], space: str) -> None:
