@@ -15,11 +15,11 @@ from typing import Any, cast
 
 import pytest
 import requests
+from tests.scenarios.clouds import Clouds, Service
 
 from tests.faults.services import children_of, is_alive
 from tests.ports import free_ports
 from tests.scenarios.bot import write_bot
-from tests.scenarios.clouds import Clouds, Service
 from tests.scenarios.stage import JANE, SUBSCRIPTIONS, Stage, configured, until
 
 ROOT = Path(__file__).resolve().parents[2]
