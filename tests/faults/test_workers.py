@@ -15,12 +15,13 @@ from typing import Any, cast
 
 import pytest
 import requests
-from tests.scenarios.clouds import Clouds, Service
 
+from botkit.testing.clouds import Clouds
 from tests.faults.services import children_of, is_alive
 from tests.ports import free_ports
 from tests.scenarios.bot import write_bot
-from tests.scenarios.stage import JANE, SUBSCRIPTIONS, Stage, configured, until
+from tests.scenarios.service import Service
+from tests.scenarios.stage import JANE, Stage, configured, until
 
 ROOT = Path(__file__).resolve().parents[2]
 APPLICATION = "tests.faults.worker_app:app"
@@ -144,8 +145,9 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         path = configured(folder, clouds, receive="stream", server={}, bot={"kore": {"keep_payloads": True}})
         workers = Workers(request.param, path)
         try:
-            clouds.do(clouds.kore.subscribe, workers.url, SUBSCRIPTIONS)
-            yield House(clouds, cast(Service, workers), path)
+            house = House(clouds, cast(Service, workers), path)
+            house.hooks_go_to(workers.url)
+            yield house
         finally:
             workers.close()
     finally:
