@@ -28,6 +28,7 @@ MAX_RESPONSE_BYTES = 8 * 1024 * 1024
 """An answer that is longer is not read to its end and counts as `errors.BadReply`."""
 
 _CONNECT_SECONDS = 10.0
+_CALL_BUFFER_BYTES = 262_144
 _STREAM_BUFFER_BYTES = 4_096
 _CHUNK_BYTES = 65_536
 
@@ -35,8 +36,9 @@ _CHUNK_BYTES = 65_536
 class AioTransport:
     """Carries requests with aiohttp. Create it anywhere, use it on one event loop, close it there.
 
-    Two connection pools: calls keep connections alive and reuse them; streams are as many as they are, with small read
-    buffers, because thousands of them are open at once and nearly always silent.
+    Three connection pools: calls keep connections alive and reuse them; streams and long polls are as many as they are, with
+    small read buffers, because thousands of them are open at once and nearly always silent. A long poll's connection is kept
+    for the next one. On a kept connection that turns out to be dead, aiohttp repeats a GET, and never a POST.
 
     Args:
         allowed_hosts: see `botkit.hosts.AllowedHosts`; None for any host.
@@ -55,6 +57,7 @@ class AioTransport:
         self._calls_per_host = calls_per_host
         self._turns: dict[str, asyncio.Semaphore] = {}
         self._calls: aiohttp.ClientSession | None = None
+        self._polls: aiohttp.ClientSession | None = None
         self._streams: aiohttp.ClientSession | None = None
 
     async def send(self, request: Request) -> Response:
@@ -67,6 +70,8 @@ class AioTransport:
             CallRefused: it is longer than the request's own `most_bytes`.
         """
         self._hosts.check(request.url, what=request.what)
+        if request.long_poll:
+            return await self._send(request, self._polls or self._open_polls())
         turns = self._turns_of(request.url)
         if turns.locked():
             # aiohttp would queue as well, but with each request made already: ten kilobytes for each that waits.
@@ -78,12 +83,11 @@ class AioTransport:
         else:
             await turns.acquire()
         try:
-            return await self._send(request)
+            return await self._send(request, self._calls or self._open_calls())
         finally:
             turns.release()
 
-    async def _send(self, request: Request) -> Response:
-        session = self._calls or self._open_calls()
+    async def _send(self, request: Request, session: aiohttp.ClientSession) -> Response:
         try:
             async with session.request(
                 request.method,
@@ -91,7 +95,7 @@ class AioTransport:
                 data=request.body,
                 headers=request.headers,
                 allow_redirects=False,
-                timeout=_call_timeout(request.timeout_seconds),
+                timeout=_call_timeout(request.timeout_seconds, long_poll=request.long_poll),
             ) as answer:
                 return Response(
                     answer.status, answer.headers, await _read(answer, request.what, request.most_bytes)
@@ -111,10 +115,10 @@ class AioTransport:
 
     async def close(self) -> None:
         """Close every connection. Streams that are still open break."""
-        for session in (self._calls, self._streams):
+        for session in (self._calls, self._polls, self._streams):
             if session is not None:
                 await session.close()
-        self._calls = self._streams = None
+        self._calls = self._polls = self._streams = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -131,23 +135,28 @@ class AioTransport:
         return turns
 
     def _open_calls(self) -> aiohttp.ClientSession:
-        self._calls = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, limit_per_host=self._calls_per_host, ttl_dns_cache=60),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
-            headers={"User-Agent": _USER_AGENT},
-        )
+        connector = aiohttp.TCPConnector(limit=0, limit_per_host=self._calls_per_host, ttl_dns_cache=60)
+        self._calls = _session(connector, _CALL_BUFFER_BYTES)
         return self._calls
 
+    def _open_polls(self) -> aiohttp.ClientSession:
+        self._polls = _session(aiohttp.TCPConnector(limit=0, ttl_dns_cache=60), _STREAM_BUFFER_BYTES)
+        return self._polls
+
     def _open_streams(self) -> aiohttp.ClientSession:
-        self._streams = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, force_close=True, ttl_dns_cache=60),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
-            headers={"User-Agent": _USER_AGENT},
-            read_bufsize=_STREAM_BUFFER_BYTES,
-        )
+        connector = aiohttp.TCPConnector(limit=0, force_close=True, ttl_dns_cache=60)
+        self._streams = _session(connector, _STREAM_BUFFER_BYTES)
         return self._streams
+
+
+def _session(connector: aiohttp.TCPConnector, buffer_bytes: int) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
+        headers={"User-Agent": _USER_AGENT},
+        read_bufsize=buffer_bytes,
+    )
 
 
 class _Opening(AbstractAsyncContextManager[Stream]):
@@ -270,8 +279,8 @@ def _parsed(url: str) -> URL:
 
 
 @lru_cache(maxsize=64)
-def _call_timeout(seconds: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=seconds)
+def _call_timeout(seconds: float, *, long_poll: bool) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS if long_poll else None)
 
 
 @lru_cache(maxsize=64)

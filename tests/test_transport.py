@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import requests
@@ -18,6 +19,7 @@ from botkit import transport as transport_module
 from botkit.errors import BadReply, CallRefused, HostNotAllowed, Unreachable
 from botkit.http import Request
 from botkit.transport import AioTransport, SyncTransport
+from tests.relay.relay_doubles import until
 
 
 class Peer:
@@ -123,6 +125,65 @@ async def test_calls_share_a_kept_connection(carrier: AioTransport, peer: Peer, 
     for _ in range(3):
         await carrier.send(Request("get", "GET", f"{base}/ok"))
     assert len(peer.connections) == 1
+
+
+async def test_long_polls_share_a_kept_connection(carrier: AioTransport, peer: Peer, base: str) -> None:
+    for _ in range(3):
+        await carrier.send(Request("poll", "GET", f"{base}/ok", long_poll=True))
+    assert len(peer.connections) == 1
+
+
+async def test_long_polls_are_as_many_as_they_are_and_take_no_calls_turn(peer: Peer, base: str) -> None:
+    async with AioTransport(allowed_hosts=["127.0.0.1"], insecure_http=True, calls_per_host=1) as transport:
+        poll = Request("poll", "GET", f"{base}/slow", long_poll=True)
+        polls = [asyncio.create_task(transport.send(poll)) for _ in range(3)]
+        await until(lambda: len(peer.asked) == 3)
+        assert (await transport.send(Request("get", "GET", f"{base}/ok"))).body == b"fine"
+        peer.release.set()
+        assert [answer.status for answer in await asyncio.gather(*polls)] == [200] * 3
+
+
+async def test_a_long_poll_that_brings_nothing_in_its_time_is_unreachable(
+    carrier: AioTransport, base: str
+) -> None:
+    with pytest.raises(Unreachable) as failed:
+        await carrier.send(Request("poll", "GET", f"{base}/slow", timeout_seconds=0.02, long_poll=True))
+    assert failed.value.perhaps_done
+
+
+@asynccontextmanager
+async def forgetful() -> AsyncIterator[tuple[str, list[str]]]:
+    """A server whose connections answer once, and close when they have read a second request; and the methods it has read."""
+    methods: list[str] = []
+
+    async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        methods.append((await reader.readuntil(b"\r\n\r\n")).split()[0].decode())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        with suppress(asyncio.IncompleteReadError):
+            methods.append((await reader.readuntil(b"\r\n\r\n")).split()[0].decode())
+        writer.close()
+
+    server = await asyncio.start_server(answer_once, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", methods
+    server.close()
+
+
+async def test_a_long_poll_whose_kept_connection_has_died_is_sent_again(carrier: AioTransport) -> None:
+    async with forgetful() as (url, methods):
+        for _ in range(2):
+            await carrier.send(Request("poll", "GET", url, long_poll=True))
+        assert methods == ["GET"] * 3
+
+
+async def test_a_post_whose_kept_connection_has_died_is_sent_once_and_nobody_knows_whether_it_arrived(
+    carrier: AioTransport,
+) -> None:
+    async with forgetful() as (url, methods):
+        await carrier.send(Request("send", "POST", url, body=b""))
+        with pytest.raises(Unreachable) as failed:
+            await carrier.send(Request("send", "POST", url, body=b""))
+        assert failed.value.perhaps_done
+        assert methods == ["POST"] * 2
 
 
 async def test_few_calls_to_one_host_are_under_way_at_a_time(peer: Peer, base: str) -> None:

@@ -136,13 +136,16 @@ def agents_lost(
     good = event.why != Loss.EXPIRED
     if moved := next_in_line(rules, conversation, session, event.at, access_is_good=good):
         return moved
+    words = LOSS_WORDS.get(event.why, "handoffFailedMessage")
+    if event.why == Loss.CLOSED and not session.accepted:
+        words = LOSS_WORDS[Loss.REFUSED]  # There was no conversation with an agent that could have ended.
     return end(
         rules,
         conversation,
         session,
         event.at,
         why=event.why,
-        words=LOSS_WORDS.get(event.why, "handoffFailedMessage"),
+        words=words,
         give_up_pending=True,
         access_is_good=good,
     )

@@ -136,6 +136,11 @@ def test_a_lost_agents_side_tells_the_user_why_and_gives_them_back(why: str, key
     assert story.conversation.session is None
 
 
+def test_a_session_that_closed_before_anybody_was_there_is_not_a_conversation_that_ended():
+    story = Story(rules(responses={"en": {"handoffFailedMessage": "Told."}})).transfer().granted().started()
+    assert story.from_agents(AgentsLost, why=Loss.CLOSED).told == ["Told."]
+
+
 def test_an_expired_token_is_not_used_to_end_the_session():
     assert Story().with_agent().from_agents(AgentsLost, why=Loss.EXPIRED).of(EndSession) == []
 

@@ -71,7 +71,8 @@ class LiveChatCalls:
     def messages(self, session: Session, *, ack: int, seconds: float) -> Request:
         """2.4. `seconds` is how long an answer may take to come."""
         url = f"{session.base}/System/Messages?ack={ack}"
-        return replace(self._get("poll for messages", url, _keys(session)), timeout_seconds=seconds)
+        request = self._get("poll for messages", url, _keys(session))
+        return replace(request, timeout_seconds=seconds, long_poll=True)
 
     def reconnect(self, session: Session, *, offset: int) -> Request:
         """2.11. Only after a 503."""

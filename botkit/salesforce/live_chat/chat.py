@@ -51,15 +51,18 @@ class Chat:
         listening: somebody takes what polls bring, and comes back when one fails.
         poll: the poll that is under way.
         requested: this process sent the chat request and knows that it was taken.
+        asked: when the chat was requested, as far as this process knows (monotonic seconds).
         heard: when the server last answered a poll (monotonic seconds).
         sent: when the last message went out (monotonic seconds).
         trouble: why the last poll failed.
         over: the server said that the chat is over.
+        upload_in_doubt: the agent's request for a file that was uploaded, perhaps: no answer came.
     """
 
     __slots__ = (
-        "_attached", "_complete", "_delivered", "_doubt", "_renewed", "_said", "credentials", "heard", "link", "listening",
-        "over", "poll", "position", "posting", "reconnecting", "requested", "sent", "sequence", "session_id", "trouble", "unread",
+        "_attached", "_complete", "_delivered", "_doubt", "_renewed", "_said", "asked", "credentials", "heard", "link",
+        "listening", "over", "poll", "position", "posting", "reconnecting", "requested", "sent", "sequence", "session_id",
+        "trouble", "unread", "upload_in_doubt",
     )  # fmt: skip
 
     def __init__(self, session_id: str, credentials: Credentials, position: Position, *, now: float) -> None:
@@ -74,10 +77,11 @@ class Chat:
         self.listening = False
         self.poll: asyncio.Task[Reply | None] | None = None
         self.requested = False
-        self.heard = now
+        self.asked = self.heard = now
         self.sent = float("-inf")
         self.trouble: CallError | None = None
         self.over = position.over
+        self.upload_in_doubt = ""
         self._attached = False
         self._renewed = False
         self._complete = False
@@ -93,6 +97,18 @@ class Chat:
             self.position.affinity or self.credentials.affinity,
             self.position.base or self.credentials.base,
         )
+
+    @property
+    def under_way(self) -> bool:
+        """Whether the chat request is known to have been taken."""
+        position = self.position
+        return self.requested or position.requested or bool(position.agents or position.said)
+
+    @property
+    def answered(self) -> bool:
+        """Whether the chat request was answered, by whatever shows that somebody deals with it."""
+        position = self.position
+        return position.requested or position.over or bool(position.agents or position.said)
 
     @property
     def known(self) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 import structlog
 
 from botkit.agents import Batch
-from botkit.errors import CallError, ConversationClosed
+from botkit.errors import CallError, ConversationClosed, Unreachable
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import RoutingFailed
 from botkit.salesforce.live_chat.address import switched
@@ -69,7 +69,7 @@ class Listener:
         """Batches of events, empty ones as signs of life, until the chat is over or a poll fails.
 
         Raises:
-            ConversationClosed: the chat is over, or was out of reach for longer than the session lives.
+            ConversationClosed: the chat is over, was out of reach for longer than the session lives, or was never answered.
             CallError: a poll failed.
         """
         chat.listening = True
@@ -84,21 +84,28 @@ class Listener:
             raise
         except CallError as error:
             chat.trouble = error
-            if error.retryable and self._monotonic() - chat.heard > chat.position.lives:
+            if not error.retryable:
+                raise
+            if self._overdue(chat):
+                chat.over = True
+                yield Batch((self._nobody_answers(chat),))
+                detail = "the chat request was not answered"
+            elif self._monotonic() - chat.heard > chat.position.lives:
                 # If polling stops, the session ends (3.6): there is nothing left to come back to.
-                raise ConversationClosed(
-                    error.what, status=error.status, detail="out of reach for longer than the session lives"
-                ) from error
-            raise
+                detail = "out of reach for longer than the session lives"
+            else:
+                raise
+            raise ConversationClosed(error.what, status=error.status, detail=detail) from error
 
     async def _batches(self, chat: Chat) -> AsyncGenerator[Batch, None]:
         if chat.over:
             raise ConversationClosed("poll for messages", detail="the chat has ended")
-        began = self._monotonic()
         standing = False
         clashes = losses = idle = 0
         asked = 0.0
         while True:
+            if self._overdue(chat):
+                raise Unreachable("poll for messages", detail="the chat request was not answered")
             if chat.link is not Link.UP:
                 await self._recovery.restore(chat)
             if chat.unread:
@@ -113,11 +120,11 @@ class Listener:
                         if not poll.done():
                             standing, chat.trouble = True, None
                             yield Batch(())
-                    await asyncio.wait({poll})
+                    await asyncio.wait({poll}, timeout=self._left(chat))
                 finally:
                     await _put_down(chat, poll)
                 if poll.cancelled():
-                    continue  # Somebody else met a 503 and is reconnecting the chat.
+                    continue  # Somebody else met a 503 and is reconnecting the chat; or it took too long.
                 try:
                     reply = poll.result()
                 except AffinityLost:
@@ -157,14 +164,18 @@ class Listener:
             idle = idle + 1 if empty else 0
             if idle > 1:
                 await self._sleep(min(CLASH_SECONDS * 2 ** min(idle - 2, 4), SLOWEST_SECONDS))
-            if _unanswered(chat) and self._monotonic() - began > self._answer_within:
-                yield Batch((self._nobody_answers(chat),))
-                raise ConversationClosed("poll for messages", detail="the chat request was not answered")
 
     async def _start(self, chat: Chat) -> asyncio.Task[Reply | None]:
         await chat.interrupt_poll()  # Of a listener that was given up a moment ago: one poll at a time (3.7).
         chat.poll = asyncio.create_task(self._poller.poll(chat))
         return chat.poll
+
+    def _left(self, chat: Chat) -> float | None:
+        """Seconds until a chat request without any answer counts as failed; None where there was one."""
+        return None if chat.answered else max(0.0, chat.asked + self._answer_within - self._monotonic())
+
+    def _overdue(self, chat: Chat) -> bool:
+        return self._left(chat) == 0.0
 
     def _nobody_answers(self, chat: Chat) -> RoutingFailed:
         _log.warning("chat_request_unanswered", session=chat.session_id)
@@ -174,11 +185,6 @@ class Listener:
             session_id=chat.session_id,
             reason="Unanswered",
         )
-
-
-def _unanswered(chat: Chat) -> bool:
-    position = chat.position
-    return not (position.requested or position.agents or position.said)
 
 
 def _follow(chat: Chat, reply: Reply) -> None:

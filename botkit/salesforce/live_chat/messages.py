@@ -133,12 +133,13 @@ def _taken_over(reading: Reading, message: Members) -> None:
 
 def _replaced(reading: Reading, agent: Present) -> None:
     host = reading.host
-    if host is None:
-        reading.joined(agent)
-    elif not _same(host, agent):
+    if host is not None:
+        if _same(host, agent):
+            return
         reading.transfer_started()
         reading.left(host)
-        reading.joined(agent)
+    reading.position = replace(reading.position, accepted=reading.position.accepted + 1)
+    reading.joined(agent)
 
 
 def _same(host: Present, agent: Present) -> bool:
@@ -237,15 +238,21 @@ def _session_data(reading: Reading, message: Members) -> None:
         reading.position = replace(reading.position, peek=message.get("sneakPeekEnabled") is True)
     lines = history.read_session_data(message)
     position = reading.position
+    transfers = [line.number for line in lines if line.kind == history.TRANSFERRED]
+    told = transfers[: max(0, position.accepted - 1)]
     for line in history.unseen(lines, sayings=position.sayings, said=position.said):
         if line.kind == history.TRANSFERRED and line.name:
-            _replaced(reading, Present(line.name, line.name))
+            if line.number not in told:
+                _replaced(reading, Present(line.name, line.name))
         elif line.kind == history.AGENT and line.text:
             _return(reading, subject="", name=line.name)
             if reading.host is None and line.name:
                 # The acceptance was lost with the old server.
                 reading.joined(Present(line.name, line.name))
             reading.said(read_words(line.text), line.name, part=f"s{line.number}")
+    if reading.host is not None:
+        accepted = max(reading.position.accepted, 1 + len(transfers))
+        reading.position = replace(reading.position, accepted=accepted)
 
 
 def _settings(reading: Reading, message: Members) -> None:

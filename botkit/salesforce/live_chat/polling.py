@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
-from botkit.errors import BadReply, Unreachable
-from botkit.http import Response, Transport
+from botkit.errors import BadReply
+from botkit.http import Transport
 from botkit.salesforce.live_chat.calls import LiveChatCalls
 from botkit.salesforce.live_chat.chat import Chat
 from botkit.salesforce.live_chat.messages import Reply, read_reply
@@ -19,7 +18,7 @@ class Poller:
 
     Args:
         calls: builds the requests.
-        transport: a poll goes out as a stream, because streams are as many as they are, and calls wait for each other.
+        transport: carries them.
         margin_seconds: how much longer than the server asks for an answer is waited for (3.5).
         clock: epoch seconds.
     """
@@ -48,14 +47,7 @@ class Poller:
         era, ack = chat.position.era, chat.position.ack
         patience = chat.credentials.poll_seconds + self._margin if seconds is None else seconds
         request = self._calls.messages(chat.session, ack=ack, seconds=patience)
-        try:
-            async with (
-                asyncio.timeout(patience),
-                self._transport.stream(request, silence_seconds=patience) as stream,
-            ):
-                response = Response(stream.status, stream.headers, await stream.read())
-        except TimeoutError:
-            raise Unreachable(request.what, detail="timed out") from None
+        response = await self._transport.send(request)
         check(request.what, response, now=self._clock())
         if response.status == 204:
             return None

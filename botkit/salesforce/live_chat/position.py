@@ -46,6 +46,7 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
         requested: the chat request was answered.
         lives: seconds that the session outlives the last poll.
         agents: who is there.
+        accepted: how often an agent took the chat, the first time included.
         away: the agent whose connection was lost, and who may come back without a word.
         peek: the agent wants previews instead of typing.
         idle: the idle times, where they are enforced.
@@ -70,6 +71,7 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
     said: int = msgspec.field(name="n", default=0)
     sayings: tuple[str, ...] = msgspec.field(name="d", default=())
     over: bool = msgspec.field(name="z", default=False)
+    accepted: int = msgspec.field(name="c", default=0)
 
     @classmethod
     def read(cls, text: str) -> Self | None:

@@ -66,6 +66,7 @@ class Poster:
                 chat.begins()
                 await self._post(chat, "init", build, once=True)
                 chat.requested = True
+                chat.asked = self._monotonic()
 
     async def say(self, chat: Chat, message_id: str, text: str, build: Build) -> None:
         """Send a message of the user's, with a little distance to the one before."""

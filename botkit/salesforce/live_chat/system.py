@@ -196,20 +196,25 @@ class LiveChatSystem:
         return "present" if chat.position.agents else "searching"
 
     async def end(self, session_id: str, access: Access) -> None:
-        """End the chat, then the session. Ended already counts as done."""
+        """End the chat, then the session. Ended already counts as done, and so does never begun."""
         chat = self._chat(session_id, access)
-        try:
-            await self._poster.post(
-                chat, "end", lambda session, number: self._calls.end(session, "client", sequence=number)
-            )
-        except (ConversationClosed, CallRefused) as error:
-            _log.debug("nothing_to_end", session=session_id, status=error.status)
+        if chat.under_way and not chat.over:
+            try:
+                await self._poster.post(
+                    chat, "end", lambda session, number: self._calls.end(session, "client", sequence=number)
+                )
+            except CallError as error:
+                if self._may_live(chat, error):
+                    raise
+                _log.debug("nothing_to_end", session=session_id, code=error.code, status=error.status)
         request = self._calls.delete(chat.session)
         try:
             check(request.what, await self._transport.send(request), now=self._clock())
         except CallError as error:
-            # The chat is over; a session that nobody polls ends by itself.
-            _log.debug("session_not_deleted", session=session_id, status=error.status)
+            # A session that is gone cannot be ended; one whose chat has ended, or that nobody polls, ends by itself.
+            if not chat.under_way and error.status is None and self._may_live(chat, error):
+                raise
+            _log.debug("session_not_deleted", session=session_id, code=error.code, status=error.status)
         self._chats.pop(session_id, None)
 
     async def listen(self, session_id: str, access: Access) -> AsyncGenerator[Batch, None]:
@@ -273,6 +278,9 @@ class LiveChatSystem:
     ) -> None:
         """Give an agent the file that was asked for (2.21).
 
+        The request is good for one file. So where an attempt got no answer and the next one is refused, it was the first that
+        arrived; if not, the agents' side says so (FileTransfer).
+
         Raises:
             HostNotAllowed: the address is not Salesforce's.
             CallRefused: the file is too large, or nobody waits for it.
@@ -291,9 +299,21 @@ class LiveChatSystem:
             mime_type=file.mime_type,
             data=file.data,
         )
-        check_setup(upload.what, await self._transport.send(upload), now=self._clock())
+        try:
+            check_setup(upload.what, await self._transport.send(upload), now=self._clock())
+        except CallRefused:
+            if chat.upload_in_doubt != request:
+                raise
+            _log.info("upload_taken_for_done", session=session_id)
+        except CallError:
+            chat.upload_in_doubt = request
+            raise
 
     # --- inside ---
+
+    def _may_live(self, chat: Chat, error: CallError) -> bool:
+        """Whether what was not ended now may still be there later: a session ends when it is not polled (3.6)."""
+        return error.retryable and self._monotonic() - chat.heard <= chat.position.lives
 
     async def _availability(self) -> tuple[Availability, str]:
         """Availability, and the base to go on with. Not being able to ask is no reason not to try (8)."""

@@ -16,7 +16,7 @@ from botkit.salesforce.multipart import Part, multipart
 
 MAX_FILE_BYTES = 25_000_000
 """No limit is documented; this one is ours."""
-_SECONDS = 120.0
+_SECONDS = 60.0
 
 
 class FileRequest(msgspec.Struct, frozen=True, array_like=True):

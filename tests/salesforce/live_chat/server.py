@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter, defaultdict, deque
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -112,9 +111,8 @@ class LiveChat:
             raise broken()
         return answer
 
-    @asynccontextmanager
-    async def stream(self, request: Request, *, silence_seconds: float) -> AsyncIterator[Stream]:
-        yield Whole(await self.send(request))
+    def stream(self, request: Request, *, silence_seconds: float) -> AbstractAsyncContextManager[Stream]:
+        raise NotImplementedError
 
     async def _answer(self, noun: str, request: Request) -> Response:
         affinity = request.headers.get("X-LIVEAGENT-AFFINITY")
@@ -203,27 +201,6 @@ class LiveChat:
     def _record(self, kind: str, name: str, text: str) -> None:
         line = {"type": kind, "name": name, "content": text, "timestamp": 1_700_000_000_000 + len(self.told)}
         self.told.append(line | {"sequence": len(self.told) + 1})
-
-
-@dataclass
-class Whole:
-    """An answer read at once."""
-
-    response: Response
-
-    @property
-    def status(self) -> int:
-        return self.response.status
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return self.response.headers
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        yield self.response.body
-
-    async def read(self) -> bytes:
-        return self.response.body
 
 
 def _noun(request: Request) -> str:

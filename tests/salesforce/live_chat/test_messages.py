@@ -413,6 +413,45 @@ def test_an_account_tells_of_a_change_of_agents() -> None:
     assert kinds(events) == [Noticed]
 
 
+def test_an_account_does_not_tell_again_of_the_transfers_that_were_told() -> None:
+    _, position = read(("ChatTransferred", BOB), ("ChatTransferred", ADA), position=with_ada())
+    again = account(("OperatorTransferred", "Bob", ""), ("OperatorTransferred", "Ada", ""))
+    for era in (1, 2):
+        position = position.renewed(f"aff{era}", numbers_start_anew=True)
+        events, position = read(again, position=position)
+        assert kinds(events) == [Noticed]
+
+
+def test_an_account_tells_of_the_transfer_that_was_missed_alone_and_once() -> None:
+    _, position = read(("ChatTransferred", BOB), position=with_ada())
+    told = account(
+        ("OperatorTransferred", "Bob", ""), ("OperatorTransferred", "Cem", ""), ("Agent", "Cem", "hello")
+    )
+    events, position = read(told, position=position.renewed("aff1", numbers_start_anew=True))
+    assert kinds(events) == [TransferStarted, AgentLeft, AgentJoined, AgentSaid]
+    events, _ = read(told, position=position.renewed("aff2", numbers_start_anew=True))
+    assert kinds(events) == [Noticed]
+
+
+def test_a_takeover_after_a_queue_is_not_told_again() -> None:
+    _, position = read(("TransferToButtonInitiated", {}), ("ChatEstablished", BOB), position=with_ada())
+    _, position = read(("ChatTransferred", ADA), position=position)
+    again = account(("OperatorTransferred", "Bob", ""), ("OperatorTransferred", "Ada", ""))
+    events, _ = read(again, position=position.renewed("aff1", numbers_start_anew=True))
+    assert kinds(events) == [Noticed]
+
+
+def test_transfers_that_changed_nothing_are_not_taken_for_news_later() -> None:
+    back_twice = [("OperatorTransferred", "Ada", ""), ("OperatorTransferred", "Ada", "")]
+    position = with_ada().renewed("aff1", numbers_start_anew=True)
+    events, position = read(account(*back_twice), position=position)
+    assert kinds(events) == [Noticed]
+    _, position = read(("ChatTransferred", BOB), position=position)
+    told = account(*back_twice, ("OperatorTransferred", "Bob", ""))
+    events, _ = read(told, position=position.renewed("aff2", numbers_start_anew=True))
+    assert kinds(events) == [Noticed]
+
+
 def test_an_agent_whose_acceptance_was_lost_joins_by_speaking() -> None:
     position = Position(affinity="aff1", era=1)
     events, position = read(account(("Agent", "Ada", "hello?")), position=position)

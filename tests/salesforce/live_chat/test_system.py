@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -699,6 +700,52 @@ async def test_routing_is_what_the_polls_have_told(talk: Talk, server: LiveChat)
     assert await talk.system.routing(SESSION, talk.access) == "over"
 
 
+def impatient(talk: Talk) -> Talk:
+    talk.system = new_system(talk.server, talk.time, replace(SETTINGS, answer_within=timedelta(seconds=60)))
+    return talk
+
+
+async def test_a_server_that_takes_the_request_and_then_is_silent_has_failed(server: LiveChat) -> None:
+    settings = replace(SETTINGS, answer_within=timedelta(seconds=0.02))
+    talk = Talk(server, Time(), LiveChatSystem("legacy", settings, server))
+    await talk.open()
+    server.log.clear()  # No ChatRequestSuccess, and every poll hangs.
+    talk.listen()
+    await talk.until(lambda: talk.broken is not None)
+    assert talk.kinds == ["RoutingFailed"]
+    assert isinstance(talk.broken, ConversationClosed)
+    assert server.hanging == 0
+
+
+async def test_a_server_whose_polls_fail_before_the_request_was_answered_has_failed_in_time(
+    talk: Talk, server: LiveChat, time: Time
+) -> None:
+    await impatient(talk).open()
+    server.script("Messages", Response(500), Response(500))
+    talk.listen()
+    await talk.until(lambda: talk.broken is not None)
+    assert isinstance(talk.broken, ServerTrouble)
+    time.now += 61
+    talk.listen()
+    await talk.until(lambda: talk.broken is not None)
+    assert talk.kinds == ["RoutingFailed"]
+
+
+async def test_listening_anew_does_not_give_the_server_more_time(
+    talk: Talk, server: LiveChat, time: Time
+) -> None:
+    await impatient(talk).open()
+    server.log.clear()
+    time.now += 40
+    talk.listen()
+    await talk.until(lambda: server.hanging == 1)
+    await talk.stop()
+    time.now += 40
+    talk.listen()
+    await talk.until(lambda: talk.broken is not None)
+    assert talk.kinds == ["RoutingFailed"]
+
+
 async def test_ending_ends_the_chat_and_then_the_session(talk: Talk, server: LiveChat) -> None:
     await talk.begin()
     server.asked.clear()
@@ -729,6 +776,53 @@ async def test_an_end_that_did_not_arrive_is_repeated(talk: Talk, server: LiveCh
     assert [noun for noun, _ in server.posts].count("ChatEnd") == 1
 
 
+async def test_a_session_that_never_had_a_chat_has_none_to_end(talk: Talk, server: LiveChat) -> None:
+    talk.access = (await talk.system.open(SESSION)).access
+    server.asked.clear()
+    await talk.system.end(SESSION, talk.access)
+    assert [request.method for request in server.asked] == ["DELETE"]
+
+
+@pytest.mark.parametrize("status", [403, 404, 500, 503])
+async def test_a_session_that_is_not_known_any_more_counts_as_ended(
+    talk: Talk, server: LiveChat, status: int
+) -> None:
+    talk.access = (await talk.system.open(SESSION)).access
+    server.script("SessionId", Response(status))
+    await talk.system.end(SESSION, talk.access)
+
+
+async def test_a_session_out_of_reach_is_ended_later_for_as_long_as_it_may_live(
+    talk: Talk, server: LiveChat, time: Time
+) -> None:
+    talk.access = (await talk.system.open(SESSION)).access
+    server.script("SessionId", broken(), broken())
+    with pytest.raises(Unreachable):
+        await talk.system.end(SESSION, talk.access)
+    time.now += 151
+    await talk.system.end(SESSION, talk.access)
+
+
+async def test_a_chat_that_cannot_be_ended_has_ended_when_nobody_polled_it_for_so_long(
+    talk: Talk, server: LiveChat, time: Time
+) -> None:
+    await talk.begin()
+    await talk.stop()
+    server.script("ChatEnd", Response(500), Response(500))
+    with pytest.raises(ServerTrouble):
+        await talk.system.end(SESSION, talk.access)
+    time.now += 151
+    await talk.system.end(SESSION, talk.access)
+
+
+async def test_a_chat_that_is_over_is_not_ended_once_more(talk: Talk, server: LiveChat) -> None:
+    await talk.begin()
+    server.finish()
+    await talk.until(lambda: talk.broken is not None)
+    await talk.system.end(SESSION, talk.access)
+    assert "ChatEnd" not in server.calls()
+
+
 async def test_a_session_that_cannot_be_deleted_is_left_alone(talk: Talk, server: LiveChat) -> None:
     await talk.begin()
     server.script("SessionId", broken())
@@ -755,6 +849,28 @@ async def test_a_file_goes_to_the_agent_who_asked_for_it(talk: Talk, server: Liv
         request=FileRequest(url, "t").written(),
     )
     assert server.asked[-1].url.startswith(url + "?")
+
+
+async def test_a_file_that_arrived_without_an_answer_is_not_said_to_have_failed(
+    talk: Talk, server: LiveChat
+) -> None:
+    await talk.begin()
+    request = FileRequest("https://d.la1-c1.salesforceliveagent.com/upload", "t").written()
+    file = File("a.txt", "text/plain", b"hi")
+    server.script("upload", broken(), Response(403))
+    with pytest.raises(Unreachable):
+        await talk.system.send_file(SESSION, talk.access, message_id="m1", file=file, request=request)
+    await talk.system.send_file(SESSION, talk.access, message_id="m1", file=file, request=request)
+
+
+async def test_a_file_that_is_refused_at_once_is_refused(talk: Talk, server: LiveChat) -> None:
+    await talk.begin()
+    request = FileRequest("https://d.la1-c1.salesforceliveagent.com/upload", "t").written()
+    server.script("upload", Response(403))
+    with pytest.raises(CallRefused):
+        await talk.system.send_file(
+            SESSION, talk.access, message_id="m1", file=File("a.txt", "text/plain", b"hi"), request=request
+        )
 
 
 async def test_a_file_that_nobody_asked_for_is_refused(talk: Talk) -> None:
