@@ -1,0 +1,59 @@
+# Run it:   .venv/bin/python examples/plain.py             beside `.venv/bin/botkit sandbox`; talk on http://127.0.0.1:8001/
+# Watch it: .venv/bin/python examples/rehearse.py plain    plays a conversation with it and prints it
+"""A bot's handlers and nothing else, served by granian: two processes that share one store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from granian import Granian
+from granian.constants import Interfaces
+from werkzeug.exceptions import NotFound
+
+from botkit import BotKit
+from botkit.sdk import BotMessageContext, Next, UserMessageContext, Verdict
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+kit = BotKit.from_config(Path(__file__).parent / "config" / "botkit.yaml")
+
+
+@kit.on_user_message
+def answer(ctx: UserMessageContext) -> Verdict:
+    """Every message of a user comes by here first."""
+    said = ctx.message.lower()
+    if ctx.agent_transfer:
+        return None  # while an agent is there, it is for the agent
+    if "open" in said:  # answered here; the bot never gets it
+        return ctx.send_user_message("We are open from 9 to 5, and never on Sundays.")
+    if "complain" in said:  # handed over without asking the bot
+        return ctx.start_agent_session(pre_chat={"Reason": "complaint"}, end_word="goodbye")
+    return ctx.next(message=ctx.message.replace("👋", "hello"))  # the bot gets it in words
+
+
+@kit.on_bot_message
+async def honestly(ctx: BotMessageContext) -> Next:
+    """Every message of the bot, too: this changes what the user gets to see. Coroutines may be handlers."""
+    return ctx.next(message=ctx.message.replace("the Acme Assistant", "a robot"))
+
+
+def application() -> WSGIApplication:
+    """What each worker serves: hooks, and no page beside them."""
+    kit.start()  # the first hook would do it, too; so what was left undone is taken up at once
+    return kit.middleware(NotFound())
+
+
+if __name__ == "__main__":
+    server = kit.settings.server
+    Granian(
+        f"{__file__}:application",
+        factory=True,
+        address=server.host,
+        port=server.port,
+        interface=Interfaces.WSGI,
+        workers=2,
+        blocking_threads=16,
+        websockets=False,
+    ).serve()
