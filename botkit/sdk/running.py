@@ -11,10 +11,10 @@ import inspect
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from botkit.errors import BotKitError, HandlerLate, HandlerRubbish
@@ -107,7 +107,7 @@ class Runner:
                 for handler in handlers:
                     if not self._one(progress, handler, seconds):
                         return
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - what surrounds the handlers is theirs as well
+        except BaseException as error:  # noqa: BLE001 - what surrounds the handlers is theirs as well
             log.error("what handlers are called in failed: %s; the hook goes on", where(error))
             self._failed(handlers[0], error)
         finally:
@@ -121,10 +121,11 @@ class Runner:
             self._metrics.handled(event, handler.name, "skipped")
             return True
         progress.begin(handler)
-        failure: Exception | SystemExit | None = None
+        failure: BaseException | None = None
         try:
             outcome = self._outcome(before, handler, seconds)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a handler's mistake: said, counted, and the hook goes on
+        except BaseException as error:  # noqa: BLE001 - a handler's mistake, a cancelled loop of its own or sys.exit among them:
+            # said, counted, and the hook goes on. What is meant for the process comes to the main thread, and this is none.
             outcome, failure = before, error
         if not progress.take(outcome):
             self._count_overdue(handler, -1)
@@ -163,18 +164,19 @@ class Runner:
                 )
 
     def _awaited(self, handler: Handler, coroutine: Any, seconds: float) -> object:
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop())
+        future = asyncio.run_coroutine_threadsafe(_kept(coroutine), self._loop())
         try:
-            return future.result(seconds)
+            returned = future.result(seconds)
         except FutureTimeout:
             if future.done():
                 raise  # A time limit of the coroutine's own.
             future.cancel()
             raise _late(handler, seconds) from None
+        if isinstance(returned, _Exit):
+            raise returned.error
+        return returned
 
-    def _say(
-        self, event: str, handler: Handler, outcome: Outcome, failure: Exception | SystemExit | None
-    ) -> None:
+    def _say(self, event: str, handler: Handler, outcome: Outcome, failure: BaseException | None) -> None:
         match failure:
             case None:
                 self._metrics.handled(event, handler.name, "answered" if outcome.answered else "passed")
@@ -197,3 +199,18 @@ def _late(handler: Handler, seconds: float) -> HandlerLate:
 
 
 _KIND_OF: Mapping[type[Exception], HandlerOutcome] = {HandlerRubbish: "rubbish", HandlerLate: "late"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Exit:
+    """How a coroutine ended that wanted the whole process to."""
+
+    error: BaseException
+
+
+async def _kept(coroutine: Awaitable[object]) -> object:
+    """What a coroutine returns. An event loop ends with these two, and with it would every other coroutine."""
+    try:
+        return await coroutine
+    except (SystemExit, KeyboardInterrupt) as error:
+        return _Exit(error)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from botkit import BotKit
+from botkit.sdk import Sent, UserMessageContext
+from tests.hooks.hook_payloads import as_body, user_message
+from tests.sdk.taken_down import TakenDown, taken_down
+
+
+def register(kit: BotKit) -> None:
+    @kit.on_user_message
+    async def leaves(ctx: UserMessageContext) -> Sent | None:
+        if ctx.message == "exit":
+            sys.exit(1)
+        if ctx.message == "interrupt":
+            raise KeyboardInterrupt
+        return ctx.send_user_message("answered") if ctx.message == "answer" else None
+
+    @kit.on_user_message
+    def gives_up(ctx: UserMessageContext) -> None:
+        if ctx.message == "cancel":
+            raise asyncio.CancelledError
+
+
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TakenDown]:
+    with taken_down(tmp_path_factory.mktemp("running"), register) as kit:
+        yield kit
+
+
+def said(kit: TakenDown, message: str, request_id: int) -> list[str]:
+    _, calls = kit.post("on_user_message", as_body(user_message(message, request_id=request_id)))
+    return [call.verb for call in calls]
+
+
+def threads() -> set[int | None]:
+    return {thread.ident for thread in threading.enumerate() if thread.name == "botkit-handlers"}
+
+
+@pytest.mark.parametrize("message", ["exit", "interrupt"])
+def test_a_coroutine_that_wants_the_process_to_end_does_not_end_the_loop_of_the_others(
+    kit: TakenDown, message: str
+) -> None:
+    late = kit.handled("late")
+    assert said(kit, message, 1) == ["sendBotMessage"]
+    assert said(kit, "answer", 2 if message == "exit" else 3) == ["sendUserMessage"]
+    assert kit.handled("late") == late
+
+
+def test_whatever_a_handler_raises_its_thread_is_used_again(kit: TakenDown) -> None:
+    assert said(kit, "answer", 4) == ["sendUserMessage"]
+    before = threads()
+    assert said(kit, "cancel", 5) == ["sendBotMessage"]
+    assert threads() == before
+    assert kit.handled("skipped") == 0
+
+
+def test_what_is_no_exception_is_counted_as_raised_all_the_same(kit: TakenDown) -> None:
+    raised = kit.handled("raised")
+    said(kit, "cancel", 6)
+    assert kit.handled("raised") == raised + 1
