@@ -28,6 +28,7 @@ IN_TIME = (
 """Where users are when the process dies."""
 
 Talks = Mapping[str, LiveChatTalk]
+pytestmark = pytest.mark.timeout(180)  # The first test has the three starts of the service in it.
 
 
 @pytest.fixture(scope="module")

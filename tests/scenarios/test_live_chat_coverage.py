@@ -12,7 +12,7 @@ _CHAT = "scenarios.test_live_chat"
 _CODES = "scenarios.test_live_chat_status_codes"
 _MESSAGES = "scenarios.test_live_chat_messages"
 _MOVES = "scenarios.test_live_chat_moves"
-_EMULATOR = "sandbox.live_chat.test_chat_routing"
+_EMULATOR = "sandbox.live_chat.conformance.test_section_02_visitor"
 
 STATUSES = {
     200: (_CODES, "test_200_is_all_that_is_heard_of_a_chat_without_trouble"),
