@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 MOST_HANDLERS = 1_000
@@ -18,6 +19,13 @@ class Handler:
     bot: str | None = None
     detail: str | None = None
     seconds: float | None = None
+    is_coroutine: bool = field(init=False)
+    """Whether it is known that calling it gives something to await; it may, all the same, where it is not."""
+
+    def __post_init__(self) -> None:
+        call = getattr(self.function, "__call__", None)  # noqa: B004 - an object whose call is a coroutine is one too
+        known = inspect.iscoroutinefunction(self.function) or inspect.iscoroutinefunction(call)
+        object.__setattr__(self, "is_coroutine", known)
 
     @property
     def name(self) -> str:
