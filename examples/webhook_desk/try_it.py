@@ -1,4 +1,4 @@
-# Run it: .venv/bin/python examples/webhook_desk/try_it.py [PORT]     (webhook_desk.py says how to install the desk before)
+# Run it: .venv/bin/python examples/webhook_desk/try_it.py [PORT]    webhook_desk.py says how to install it before
 """The desk at work: the emulated Kore XO platform, BotKit and a desk, each with an address on this machine."""
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-# Run it: .venv/bin/pip install --no-build-isolation -e examples/webhook_desk && .venv/bin/python examples/webhook_desk/try_it.py
+# Install it: .venv/bin/pip install --no-build-isolation -e examples/webhook_desk
+# Watch it:   .venv/bin/python examples/webhook_desk/try_it.py    Kore emulated, BotKit and a desk, on pages to play with
 """A webhook desk as an agent system: what the user says is posted as JSON, what agents did is polled as a numbered list."""
 
 from __future__ import annotations
