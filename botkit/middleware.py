@@ -141,11 +141,11 @@ class BotKitMiddleware:
             raise HookNotFound("Bot not found")
         door.authentication.check(token=token, apikey=apikey, now=now)
         hook = door.read(path, self.bodies.read(environ), at=Instant(now))
-        handlers = self._dispatch.matching(hook)
-        if handlers:
+        chain = self._dispatch.matching(hook)
+        if chain is not None:
             # Given to the ledger within the turn, so that what a user wrote keeps its order; durable outside it.
-            with self._dispatch.turn(hook):
-                dealt = self._dispatch.deal(handlers, hook, self._around)
+            with self._dispatch.turn(chain, hook):
+                dealt = self._dispatch.deal(chain, hook, self._around)
                 committing = [self._submit(given) for given in dealt.inputs]
         else:
             # A webhook is the one event whose answer matters: the dialog goes on with the context in it (2.6).

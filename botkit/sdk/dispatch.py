@@ -6,20 +6,20 @@ import asyncio
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from botkit.handoff import webhooks
 from botkit.handoff.conversation import Instant
-from botkit.handoff.events import AgentTransfer, Ask, Choice, Event, Handled, HookDeferred
+from botkit.handoff.events import AgentTransfer, Ask, Event, Handled, HookDeferred
 from botkit.hooks.door import Door, Hook
 from botkit.ledger.interface import HookBody, Input
 from botkit.sdk.context import Tools
 from botkit.sdk.contexts import CONTEXTS
-from botkit.sdk.progress import Outcome
-from botkit.sdk.registry import Handler, Registry
+from botkit.sdk.progress import NO_CHOICE, Outcome
+from botkit.sdk.registry import Chain, Registry
 from botkit.sdk.running import Around, Failed, HandlerMetrics, Runner, unheard
 from botkit.sdk.turns import Turns
 from botkit.sdk.verdicts import Answer, Defer
@@ -27,6 +27,7 @@ from botkit.sdk.verdicts import Answer, Defer
 HANDLER_SECONDS: Final = 5.0
 WEBHOOK_SECONDS: Final = 15.0
 """The platform gives up on a webhook after about 20 seconds (protocols/kore-xo-botkit.md, 3)."""
+_GRACE_SECONDS: Final = 1.0
 
 _ANSWERS: Final[Mapping[str, frozenset[str]]] = {
     "on_user_message": frozenset(
@@ -48,7 +49,6 @@ _SKIPS: Final[Mapping[str, str]] = {
     "on_user_message": "skip_bot_message",
     "on_bot_message": "skip_user_message",
 }
-_NO_CHOICE: Final = Choice()
 
 _DEFERRED: Final = json.dumps(
     {"customCode": "ASYNC_RESPONSE", "message": "AsyncResponse", "statusCode": 202}, separators=(",", ":")
@@ -88,7 +88,7 @@ class Dispatch:
     ) -> None:
         self._registry = registry
         self._seconds = seconds
-        self._turns = Turns((seconds or HANDLER_SECONDS) + 1.0)
+        self._turns = Turns()
         self._coroutines = _Coroutines()
         self._runner = Runner(
             make_context=lambda hook: CONTEXTS[hook.path.event](hook, doors[hook.path.bot_id], tools),
@@ -99,26 +99,23 @@ class Dispatch:
             failed=failed,
         )
 
-    def matching(self, hook: Hook) -> tuple[Handler, ...]:
-        """The handlers for this hook, usually none."""
+    def matching(self, hook: Hook) -> Chain | None:
+        """The handlers for this hook; usually there are none."""
         found = self._registry.matching(hook.path.bot_id, hook.path.event)
-        if not found or all(one.detail is None for one in found):
-            return found
-        detail = _detail(hook)
-        return tuple(one for one in found if one.detail is None or one.detail == detail)
+        if found.has_details:
+            detail = _detail(hook)
+            found = Chain.of(tuple(one for one in found.handlers if one.detail in (None, detail)))
+        return found if found.handlers else None
 
-    @contextmanager
-    def turn(self, hook: Hook) -> Iterator[None]:
+    def turn(self, chain: Chain, hook: Hook) -> AbstractContextManager[None]:
         """Until this is left, no later hook of the same user is handled or committed. Webhooks wait for nobody."""
         if hook.path.event == "on_webhook":
-            yield
-            return
-        with self._turns.taken(hook.given.conversation_id):
-            yield
+            return nullcontext()
+        return self._turns.taken(hook.given.conversation_id, self._limit(chain, hook) + _GRACE_SECONDS)
 
-    def deal(self, handlers: tuple[Handler, ...], hook: Hook, around: Around) -> Dealt:
+    def deal(self, chain: Chain, hook: Hook, around: Around) -> Dealt:
         """Have the handlers say what they want."""
-        outcome = self._runner.run(handlers, hook, seconds=self._limit(handlers, hook), around=around)
+        outcome = self._runner.run(chain, hook, seconds=self._limit(chain, hook), around=around)
         given = _input(hook, outcome)
         match outcome.verdict:
             case Defer(within, otherwise):
@@ -129,9 +126,9 @@ class Dispatch:
             case _:
                 return Dealt((given,), body=hook.body if hook.path.event == "on_webhook" else None)
 
-    def _limit(self, handlers: tuple[Handler, ...], hook: Hook) -> float:
+    def _limit(self, chain: Chain, hook: Hook) -> float:
         usual = self._seconds or (WEBHOOK_SECONDS if hook.path.event == "on_webhook" else HANDLER_SECONDS)
-        return max(one.seconds or usual for one in handlers)
+        return chain.limit(usual)
 
 
 def _is_answer(hook: Hook, ask: Ask) -> bool:
@@ -147,7 +144,7 @@ def _input(hook: Hook, outcome: Outcome) -> Input:
             asks = (*asks, Ask(skip))  # The platform waits for an answer to each message (3).
     else:
         choice = outcome.choice
-        then = event.chosen(choice) if isinstance(event, AgentTransfer) and choice != _NO_CHOICE else event
+        then = event.chosen(choice) if isinstance(event, AgentTransfer) and choice != NO_CHOICE else event
         if not asks:
             return given if then is event else replace(given, event=then)
     return replace(given, event=Handled(key=event.key, at=event.at, asks=asks, then=then))

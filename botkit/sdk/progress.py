@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from botkit.handoff.events import Ask, Choice
 from botkit.hooks.door import Hook
 from botkit.sdk.registry import Handler
 from botkit.sdk.verdicts import Answer, Defer
+
+NO_CHOICE = Choice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Outcome:
     """
 
     hook: Hook
-    choice: Choice = field(default_factory=Choice)
+    choice: Choice = NO_CHOICE
     asks: tuple[Ask, ...] = ()
     verdict: Answer | Defer | None = None
     answered: bool = False

@@ -23,7 +23,7 @@ from botkit.handoff.events import Ask
 from botkit.hooks.door import Hook
 from botkit.sdk.context import Context, settled
 from botkit.sdk.progress import Outcome, Progress
-from botkit.sdk.registry import Handler
+from botkit.sdk.registry import Chain, Handler
 from botkit.sdk.threads import Threads
 from botkit.sdk.verdicts import Answer, Defer, Next, Sent, Stop
 from botkit.traces import where
@@ -86,15 +86,16 @@ class Runner:
         self._loop = loop
         self._failed = failed
         self._threads = Threads("botkit-handlers")
+        self._tasks: set[asyncio.Task[None]] = set()
         self._lock = threading.Lock()
         self._overdue: Counter[Handler] = Counter()
 
-    def run(self, handlers: Sequence[Handler], hook: Hook, *, seconds: float, around: Around) -> Outcome:
+    def run(self, chain: Chain, hook: Hook, *, seconds: float, around: Around) -> Outcome:
         """Run the handlers; returns after `seconds` at the latest."""
         progress = Progress(Outcome(hook))
-        if not self._start(progress, handlers, seconds, around):
+        if not self._start(progress, chain, seconds, around):
             log.error("no handler was called: every thread is taken by one that has not come back")
-            self._metrics.handled(hook.path.event, handlers[0].name, "skipped")
+            self._metrics.handled(hook.path.event, chain.handlers[0].name, "skipped")
         elif not progress.wait(seconds) and (late := progress.take_over()) is not None:
             self._count_overdue(late, 1)
             self._metrics.handled(hook.path.event, late.name, "late")
@@ -102,16 +103,21 @@ class Runner:
             self._failed(late, _late(late, seconds))
         return progress.outcome
 
-    def _start(self, progress: Progress, handlers: Sequence[Handler], seconds: float, around: Around) -> bool:
+    def _start(self, progress: Progress, chain: Chain, seconds: float, around: Around) -> bool:
         """Begin; False where there is no thread to do it."""
-        if all(handler.is_coroutine for handler in handlers):
+        if chain.are_coroutines:
             # No thread in between: handing a hook over twice costs it half as much again (measured).
-            asyncio.run_coroutine_threadsafe(
-                self._all(progress, handlers, around, partial(_on_the_loop, seconds=seconds)), self._loop()
-            )
+            call: Call = partial(_on_the_loop, seconds=seconds)
+            loop = self._loop()
+            loop.call_soon_threadsafe(self._begin, loop, self._all(progress, chain.handlers, around, call))
             return True
         call = partial(self._in_a_thread, seconds=seconds)
-        return self._threads.start(lambda: _driven(self._all(progress, handlers, around, call)))
+        return self._threads.start(lambda: _driven(self._all(progress, chain.handlers, around, call)))
+
+    def _begin(self, loop: asyncio.AbstractEventLoop, running: Coroutine[object, None, None]) -> None:
+        task = loop.create_task(running)
+        self._tasks.add(task)  # A loop does not hold on to its tasks.
+        task.add_done_callback(self._tasks.discard)
 
     # --- in the handlers' thread, or on their loop -----------------------------------------------------------------
 
@@ -156,6 +162,8 @@ class Runner:
         finally:
             asks = settled(context)
         hook = before.hook
+        if returned is None and not asks:
+            return before
         answered = any(self._answers(hook, ask) for ask in asks)
         before = replace(before, asks=(*before.asks, *asks), answered=answered)
         match returned:

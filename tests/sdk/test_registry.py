@@ -25,16 +25,16 @@ def test_handlers_are_found_by_bot_and_event_in_the_order_of_registration() -> N
     )
     for handler in (one, other_bot, two, other_event):
         registry.add(handler)
-    assert registry.matching("st-1", "on_alert") == (one, two)
-    assert registry.matching("st-1", "on_webhook") == ()
+    assert registry.matching("st-1", "on_alert").handlers == (one, two)
+    assert registry.matching("st-1", "on_webhook").handlers == ()
 
 
 def test_a_handler_that_is_added_later_is_found_as_well() -> None:
     registry = Registry()
-    assert registry.matching("st-1", "on_alert") == ()
+    assert registry.matching("st-1", "on_alert").handlers == ()
     late = Handler(nothing, "on_alert")
     registry.add(late)
-    assert registry.matching("st-1", "on_alert") == (late,)
+    assert registry.matching("st-1", "on_alert").handlers == (late,)
 
 
 def test_what_cannot_be_called_is_no_handler() -> None:
