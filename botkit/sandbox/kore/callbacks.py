@@ -91,15 +91,25 @@ async def _post(cloud: KoreCloud, request: web.Request) -> web.Response:
 
 
 def _call(cloud: KoreCloud, request: web.Request) -> tuple[User, Call] | web.Response:
+    call = _known(cloud, request)
+    if isinstance(call, web.Response):
+        return call
     try:
-        call = cloud.core.calls.find(request.match_info["request_id"], now_ms=cloud.core.now_ms())
         user = cloud.core.user(call.user_id)
-    except (UnknownCall, UserUnknown):
+    except UserUnknown:
+        return refusal(404, "requestId not found", "NOT_FOUND")
+    cloud.core.reset_when_idle(user)
+    return user, call
+
+
+def _known(cloud: KoreCloud, request: web.Request) -> Call | web.Response:
+    """The call, whoever's it is: changed variables are nobody's."""
+    try:
+        return cloud.core.calls.find(request.match_info["request_id"], now_ms=cloud.core.now_ms())
+    except UnknownCall:
         return refusal(404, "requestId not found", "NOT_FOUND")
     except ExpiredCall:
         return refusal(400, "requestId has expired", "REQUEST_EXPIRED")
-    cloud.core.reset_when_idle(user)
-    return user, call
 
 
 # --- one function per call; a response refuses it, None means done ---------------------------------------------------
@@ -260,7 +270,7 @@ async def _get_messages(cloud: KoreCloud, request: web.Request) -> web.Response:
 
 
 async def _get_variables(cloud: KoreCloud, request: web.Request) -> web.Response:
-    found = _call(cloud, request)
+    found = _known(cloud, request)
     if isinstance(found, web.Response):
         return found
     language = request.headers.get("bot-language", cloud.core.bot.default_language)
