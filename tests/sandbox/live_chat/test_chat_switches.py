@@ -1,7 +1,8 @@
-"""The table of what is not settled agrees with the switches, and the documentation with the rest of the console."""
+"""The table of what is not settled agrees with the switches, the documentation with the console, the suite with its claims."""
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import re
 from pathlib import Path
@@ -14,6 +15,7 @@ from botkit.sandbox.live_chat.faults import AT_ONCE, Kind
 from botkit.sandbox.live_chat.rest import LiveChatApi
 from botkit.sandbox.live_chat.settings import LiveChatSandboxSettings
 
+SUITE = sorted((Path(__file__).parent / "conformance").glob("test_section_*.py"))
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "sandbox-live-chat.md").read_text(encoding="utf-8")
 SETUP = {"organization_id", "deployment_id", "buttons", "agents", "sensitive_data_rules"}
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(LiveChatSandboxSettings)}
@@ -145,3 +147,25 @@ def test_a_rule_for_sensitive_data_can_be_set_from_json():
         {"sensitive_data_rules": [{"id": "0GO1", "name": "Cards", "pattern": "x", "action": "Remove"}]}
     )
     assert cloud.settings.sensitive_data_rules[0].action == "Remove"
+
+
+# --- the conformance suite ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", SUITE, ids=lambda path: path.stem)
+def test_the_suite_knows_the_service_by_http_alone(path):
+    imported = re.findall(r"^(?:from|import) (\S+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    assert not [name for name in imported if name.startswith("botkit")]
+
+
+@pytest.mark.parametrize("path", SUITE, ids=lambda path: path.stem)
+def test_each_test_of_the_suite_names_the_section_it_is_from(path):
+    tests = [
+        node
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.AsyncFunctionDef) and node.name.startswith("test_")
+    ]
+    assert tests
+    assert [
+        node.name for node in tests if not re.match(r"\d+(\.\d+)?\b", ast.get_docstring(node) or "")
+    ] == []
