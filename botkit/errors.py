@@ -39,7 +39,7 @@
          ├─ TemplateInvalid           BK-5006  a message template that would not be shown as it was meant
          ├─ HandlerRubbish            BK-5007  a handler returned what means nothing
          ├─ HandlerLate               BK-5008  a handler did not come back in time
-         └─ TesterMisused             BK-5009  a test asks its `KitTester` for what cannot happen
+         └─ KitTesterMisused          BK-5009  a test asks its `KitTester` for what cannot happen
 
 A message says what to do next. No message, argument or repr carries a secret or what people wrote.
 """
@@ -357,7 +357,7 @@ class HandlerLate(SdkError):
     code = "BK-5008"
 
 
-class TesterMisused(SdkError):
+class KitTesterMisused(SdkError):
     """A test asked `botkit.testing` for something that cannot happen as things are; the message says what has to come first."""
 
     code = "BK-5009"

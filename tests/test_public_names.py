@@ -14,6 +14,7 @@ import botkit
 from botkit import errors, sdk
 from botkit.app import BotKit, create_app
 from botkit.client import KoreClient
+from botkit.testing import KitTester, Went
 
 MODULES = {
     "botkit": "BotKit __version__ create_app",
@@ -28,6 +29,7 @@ MODULES = {
         audio_template button_template carousel_template image_template link_template list_template
         live_agent_template quick_replies_template table_template video_template
     """,
+    "botkit.testing": "AgentCall Call File KitStage KitTester Payloads User Went made_up_settings",
     "botkit.client": "BotVariable Dialog HistoryMessage KoreClient MessagePage",
 }
 
@@ -38,7 +40,7 @@ ERRORS = """
     LedgerError LedgerBusy LedgerClosed HostLost
     CallError Unreachable ServerTrouble RateLimited CallRefused MessageWithheld MessageTooLong FileUnavailable
     AccessExpired ConversationClosed NewSessionRequired BadReply HostNotAllowed NotAuthorized AgentsUnavailable
-    SdkError HandlerTooLate HandlerLate HandlerRubbish TesterMisused SettingInvalid
+    SdkError HandlerTooLate HandlerLate HandlerRubbish KitTesterMisused SettingInvalid
     WrongThread UserNotReachable NothingToAnswer NotConfigured TemplateInvalid
 """
 
@@ -67,6 +69,15 @@ CLASSES = {
     sdk.ClientEventContext: f"{CONTEXT} pre_defined_event custom_event",
     sdk.ConversationHandle: f"bot_id user_id once send get_messages aio {SAYS}",
     sdk.Sent: "result",
+    KitTester: """
+        close
+        user_says user_connects bot_says transfers webhook event alert variable_update client_event posts
+        agent_joins agent_says agent_types agent_leaves agent_hands_on agent_ends nobody_accepts queue_moves
+        passes runs answers
+    """,
+    Went: """
+        status body calls agent_calls request_id to_user to_bot to_agent names deferred context call
+    """,
     KoreClient: f"""
         from_config start_agent_session respond_to_hook get_messages iter_messages fetch_bot_variables get_dialog
         close {SAYS}

@@ -6,11 +6,11 @@ import asyncio
 import json
 import signal
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
+from botkit.sandbox.kore.script import ScriptEngineMissing, require_engine
 from botkit.sandbox.server import Sandbox
 
 SHOWN = {
@@ -69,11 +69,10 @@ def sandbox(
 
 def require_scripts() -> None:
     """Raises: ClickException if what runs a dialog's Script nodes is not installed."""
-    if find_spec("quickjs") is None:
-        raise click.ClickException(
-            "the sandbox runs the scripts of a bot's dialogs with QuickJS, which is not installed: "
-            "pip install 'botkit[sandbox]'"
-        )
+    try:
+        require_engine()
+    except ScriptEngineMissing as error:
+        raise click.ClickException(str(error)) from None
 
 
 async def _serve(clouds: Sandbox, *, as_json: bool) -> None:

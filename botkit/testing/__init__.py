@@ -1,1 +1,41 @@
-"""Testing what one has written with BotKit."""
+"""Testing what one has written with BotKit: handlers without a network, and whole conversations against the emulated clouds.
+
+The pytest plugin brings the fixtures `kit_tester`, `botkit_payloads` and `botkit_sandbox`; all they give is here, too.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from botkit.testing.configuration import made_up_settings as made_up_settings
+    from botkit.testing.kit_stage import KitStage as KitStage
+    from botkit.testing.payloads import Payloads as Payloads
+    from botkit.testing.people import File as File
+    from botkit.testing.people import User as User
+    from botkit.testing.records import AgentCall as AgentCall
+    from botkit.testing.records import Call as Call
+    from botkit.testing.records import Went as Went
+    from botkit.testing.tester import KitTester as KitTester
+
+_MODULES = {
+    "AgentCall": "records",
+    "Call": "records",
+    "File": "people",
+    "KitStage": "kit_stage",
+    "KitTester": "tester",
+    "Payloads": "payloads",
+    "User": "people",
+    "Went": "records",
+    "made_up_settings": "configuration",
+}
+__all__ = [*sorted(_MODULES)]
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, loaded when they are first asked for: the plugin is imported by every run of pytest."""
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{module}"), name)

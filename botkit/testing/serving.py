@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 class Server:
@@ -33,3 +33,9 @@ class _Quiet(WSGIRequestHandler):
     """No line per request on stderr."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None: ...
+
+
+def nothing_here(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    """An application that has no pages: what is behind the door in a test."""
+    start_response("404 Not Found", [("Content-Length", "0")])
+    return []

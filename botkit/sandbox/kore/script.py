@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from botkit.errors import BotKitError
@@ -40,6 +41,21 @@ var context = JSON.parse(__context), env = JSON.parse(__environment), content = 
   global.koreDebugger = {log: function (line) { if (__log.length < 100) __log.push(String(line).slice(0, 1000)); }};
 })(globalThis);
 """
+
+
+class ScriptEngineMissing(BotKitError):
+    """What runs a dialog's scripts is not installed: install BotKit's extra ``sandbox``."""
+
+    code = "BK-7009"
+
+
+def require_engine() -> None:
+    """Raises: ScriptEngineMissing."""
+    if find_spec("quickjs") is None:
+        raise ScriptEngineMissing(
+            "the sandbox runs the scripts of a bot's dialogs with QuickJS, which is not installed: "
+            "pip install 'botkit[sandbox]'"
+        )
 
 
 class ScriptError(BotKitError):

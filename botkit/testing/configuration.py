@@ -1,0 +1,71 @@
+"""A complete configuration that is made up: for kits that bring none, and for tests that want another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+from botkit.config.settings import (
+    DEFAULT_SYSTEM_TYPE,
+    AgentsSettings,
+    AgentSystemSettings,
+    BotSettings,
+    HandoffSettings,
+    KoreSettings,
+    MiawSettings,
+    Secret,
+    SecuritySettings,
+    ServerSettings,
+    Settings,
+    StoreSettings,
+)
+from botkit.testing.payloads import BOT_ID, BOT_NAME, ORIGIN
+
+END_WORD = "endagentchat"
+
+
+def made_up_settings(
+    *,
+    bots: Iterable[str] = (),
+    agent_systems: Iterable[str] = ("salesforce",),
+    handoff: HandoffSettings | None = None,
+    keep_payloads: bool = True,
+) -> Settings:
+    """Settings under which everything works, and nothing of which exists.
+
+    Args:
+        bots: the bots' ids; none for `payloads.BOT_ID` alone.
+        agent_systems: the names of every bot's agent systems, the default one first.
+        handoff: the hand-off's own choices.
+        keep_payloads: whether users can be written to outside a hook although no agent is there (`kore.keep_payloads`).
+    """
+    names = tuple(agent_systems)
+    miaw = MiawSettings("00D000000000001", "https://acme.my.salesforce-scrt.com", "Kore_Custom_Client")
+    kore = KoreSettings(
+        "cs-11111111-1111-5111-8111-111111111111",
+        Secret("made up, and as long as a secret for HS512 has to be: 64 bytes of it"),
+        callback_hosts=(ORIGIN.removeprefix("https://"),),
+        keep_payloads=keep_payloads,
+    )
+    systems = {name: AgentSystemSettings(name, DEFAULT_SYSTEM_TYPE, miaw) for name in names}
+    bot = BotSettings(
+        id=BOT_ID,
+        name=BOT_NAME,
+        kore=kore,
+        agents=AgentsSettings(names[0], MappingProxyType(systems)),
+        handoff=handoff or HandoffSettings(end_chat_command=END_WORD),
+    )
+    ids = tuple(bots) or (BOT_ID,)
+    return Settings(
+        ServerSettings(),
+        StoreSettings(),
+        SecuritySettings(),
+        MappingProxyType({bot_id: replace(bot, id=bot_id) for bot_id in ids}),
+    )
+
+
+def stored_in(settings: Settings, folder: Path) -> Settings:
+    """The same settings with a store of their own in this folder, so that the real one is never touched."""
+    return replace(settings, store=StoreSettings(f"sqlite:///{folder / 'botkit.db'}"))

@@ -1,0 +1,168 @@
+"""The context and the channel of a made-up payload (protocols/kore-xo-botkit.md, 2.3 to 2.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from botkit.testing.people import File, User
+
+TASK_ID = "dg-11111111-2222-5333-8444-666666666666"
+SESSION_ID = "64b6aa0000000000000000aa"
+_WHEN_MS = 1_767_603_600_000
+_WHEN = "2026-01-05T09:00:00.000Z"
+
+
+def context_of(
+    user: User,
+    *,
+    bot_id: str,
+    bot_name: str,
+    channel: str,
+    text: str,
+    intent: str,
+    session: Mapping[str, Any],
+    node: str = "",
+) -> dict[str, Any]:
+    """The context of a dialog that this user is in.
+
+    Args:
+        user: whose.
+        bot_id: of which bot.
+        bot_name: and its name.
+        channel: Kore's name of the channel.
+        text: what the user said last.
+        intent: the dialog's name.
+        session: members of `BotUserSession`, such as ``miawMetaInfo``.
+        node: the name of the Agent Transfer node that was reached.
+    """
+    history: list[dict[str, Any]] = [
+        {"originalSentence": text, "timestamp": _WHEN_MS},
+        {"dialogState": "started", "timestamp": _WHEN_MS},
+    ]
+    if node:
+        reached = {"nodeId": "agentTransfer1", "state": "processing", "type": "agentTransfer"}
+        history.append({**reached, "componentName": node, "timestamp": _WHEN_MS})
+    return {
+        "bot": bot_name,
+        "botid": bot_id,
+        "taskid": TASK_ID,
+        "intent": intent,
+        "intentType": "dialog",
+        "currentLanguage": user.language,
+        "suggestedLanguages": [user.language],
+        "entities": {},
+        "userInputs": {"originalInput": {"sentence": text, "timestamp": _WHEN_MS}},
+        "history": history,
+        "dialog_tone": [],
+        "message_tone": [],
+        "currentTags": {"tags": []},
+        "historicTags": [],
+        "session": {
+            "EnterpriseContext": {},
+            "BotContext": {},
+            "UserContext": _user_context(user),
+            "UserSession": {},
+            "BotUserSession": {
+                **_bot_user_session(user, bot_id=bot_id, bot_name=bot_name, channel=channel, text=text),
+                **session,
+            },
+            "opts": {"userId": user.id, "streamId": bot_id},
+        },
+    }
+
+
+def flat_channel(
+    user: User, *, bot_id: str, bot_name: str, channel: str, files: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """`channel` as on messages (2.4)."""
+    made: dict[str, Any] = {
+        "type": channel,
+        "from": user.sender,
+        "userId": user.id,
+        "sessionId": SESSION_ID,
+        "client": "botbuilder",
+        "botLanguage": user.language,
+        "botInfo": {"chatBot": bot_name, "taskBotId": bot_id},
+    }
+    return made | ({"attachments": list(files)} if files else {})
+
+
+def nested_channel(
+    user: User, *, bot_id: str, bot_name: str, channel: str, files: Sequence[Mapping[str, Any]], text: str
+) -> dict[str, Any]:
+    """`channel` as on transfers and webhooks: everything under `channelInfos` (2.4)."""
+    infos: dict[str, Any] = {
+        "requestId": f"ms-{SESSION_ID}",
+        "message": text,
+        "body": text,
+        "client": "botbuilder",
+        "handle": {"taskBotId": bot_id, "userId": user.id, "handleId": SESSION_ID},
+        "botInfo": {"chatBot": bot_name, "taskBotId": bot_id},
+        "from": user.sender,
+        "type": channel,
+        "userId": user.id,
+    }
+    infos |= {"attachments": list(files)} if files else {}
+    return {"_id": f"dc-{SESSION_ID}", "channelInfos": infos, "__v": 0}
+
+
+def announced(file: File, number: int, *, origin: str) -> dict[str, Any]:
+    """A file as the platform tells of it; deployments give its address in either of two places (4.4)."""
+    file_id = f"file-{number}"
+    url = file.url or f"{origin}/api/attachment/file/{file_id}"
+    return {
+        "fileId": file_id,
+        "fileName": file.name,
+        "fileType": file.kind,
+        "fileUrl": url,
+        "url": {"fileUrl": url},
+    }
+
+
+def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, object by object at every depth; what is new wins."""
+    made = dict(old)
+    for name, value in new.items():
+        before = made.get(name)
+        both = isinstance(before, Mapping) and isinstance(value, Mapping)
+        made[name] = merged(before, value) if both else value  # type: ignore[arg-type]
+    return made
+
+
+def _user_context(user: User) -> dict[str, Any]:
+    return {
+        "_id": user.id,
+        "emailId": user.email,
+        "firstName": user.first_name,
+        "lastName": user.last_name,
+        "orgId": "o-11111111-2222-5333-8444-777777777777",
+        "activationStatus": "active",
+        "workinghours": {},
+        "customData": None,
+        "identities": [
+            {"val": user.email, "type": "email"},
+            {"val": f"kore/{user.id}", "type": "mapped"},
+        ],
+    }
+
+
+def _bot_user_session(user: User, *, bot_id: str, bot_name: str, channel: str, text: str) -> dict[str, Any]:
+    return {
+        "conversationSessionId": SESSION_ID,
+        "isReturningUser": True,
+        "lastUserMessageTime": _WHEN,
+        "channels": [{"type": channel, "from": user.sender, "client": "botbuilder"}],
+        "lastMessage": {
+            "channel": channel,
+            "messagePayload": {
+                "clientMessageId": _WHEN_MS,
+                "message": {"body": text},
+                "resourceid": "/bot.message",
+                "botInfo": {"chatBot": bot_name, "taskBotId": bot_id},
+                "client": "botbuilder",
+                "meta": {"timezone": "UTC", "locale": user.language},
+                "id": _WHEN_MS,
+            },
+        },
+    }

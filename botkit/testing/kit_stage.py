@@ -1,0 +1,123 @@
+"""A user's own kit between the emulated clouds: real sockets, real time, the real relay."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from botkit.app import BotKit
+from botkit.config.load import load
+from botkit.config.settings import (
+    DEFAULT_SYSTEM_TYPE,
+    LIVE_CHAT_TYPE,
+    AgentsSettings,
+    AgentSystemSettings,
+    BotSettings,
+    Settings,
+)
+from botkit.sandbox.kore import sample_bot_folder
+from botkit.sandbox.kore.script import require_engine
+from botkit.sandbox.service import write_configuration
+from botkit.sdk.registry import Handler
+from botkit.service import Edge
+from botkit.testing.clouds import Clouds
+from botkit.testing.failures import raised_by_test
+from botkit.testing.serving import Server, nothing_here
+from botkit.testing.stage import Stage
+
+_NAMES = {DEFAULT_SYSTEM_TYPE: "salesforce", LIVE_CHAT_TYPE: "legacy"}
+"""What the sandbox's own configuration calls an agent system of this type."""
+
+
+@dataclass
+class KitStage(Stage):
+    """The clouds, and a kit between them.
+
+    Attributes:
+        kit: the kit.
+        settings: the configuration it runs with here.
+        failures: what handlers have raised so far; at the end of the test the first is raised again.
+        strict: set it to False for handlers that are meant to fail.
+    """
+
+    kit: BotKit
+    settings: Settings
+    failures: list[BaseException] = field(default_factory=list)
+    strict: bool = True
+
+
+@contextmanager
+def on_stage(kit: BotKit, *, bot_folder: Path | None = None) -> Iterator[KitStage]:
+    """Both clouds with this kit between them.
+
+    The hand-off's own choices and the kit's agent systems are those of its configuration, but every address and secret in it
+    is replaced by the clouds', and so is the store. (An agent system that is neither MIAW nor Live Chat is left as it is.)
+
+    Args:
+        kit: the kit; where its configuration names several bots, the first is the one people talk to.
+        bot_folder: an exported bot; by default the sample bot.
+
+    Raises:
+        ScriptEngineMissing: the extra ``sandbox`` is not installed.
+    """
+    require_engine()
+    own = kit.settings if kit.is_configured else None
+    ids = list(own.bots) if own is not None else [one.bot for one in kit.handlers if one.bot is not None]
+    failures: list[BaseException] = []
+
+    def failed(handler: Handler, error: BaseException) -> None:
+        failures.append(error)
+
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="botkit-testing-")))
+        exported = bot_folder or sample_bot_folder()
+        clouds = Clouds(_renamed(exported, folder / "bot", ids[0]) if ids else exported)
+        stack.callback(clouds.close)
+        settings = _settings(folder, clouds.sandbox.addresses(), own, ids)
+        service = stack.enter_context(kit.standing_in(settings, edge=Edge(failed=failed)))
+        server = Server(service.middleware(nothing_here))
+        stack.callback(server.close)
+        service.start()
+        stage = KitStage(clouds, kit, settings, failures)
+        stage.hooks_go_to(server.url)
+        yield stage
+        stage.everybody_leaves()
+    if failures and stage.strict:
+        raise raised_by_test(failures)
+
+
+def _renamed(exported: Path, folder: Path, bot_id: str) -> Path:
+    """The exported bot under another id: the one that a kit's configuration and handlers know it by."""
+    shutil.copytree(exported, folder)
+    file = folder / "botDefinition.json"
+    definition = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**definition, "_id": bot_id}), encoding="utf-8")
+    return folder
+
+
+def _settings(folder: Path, addresses: Mapping[str, str], own: Settings | None, ids: list[str]) -> Settings:
+    """What the demo runs with, for each of these bots, under the choices of their own settings."""
+    made = load(write_configuration(folder, addresses, port=8003))
+    (bot,) = made.bots.values()
+    bots = {bot_id: replace(bot, id=bot_id) for bot_id in (ids or [bot.id])}
+    if own is not None:
+        bots = {bot_id: _like(one, own.bots[bot_id]) for bot_id, one in bots.items()}
+    return replace(made, bots=MappingProxyType(bots))
+
+
+def _like(bot: BotSettings, own: BotSettings) -> BotSettings:
+    kore = replace(bot.kore, keep_payloads=own.kore.keep_payloads)
+    systems = {name: _on_stage(system, bot.agents.systems) for name, system in own.agents.systems.items()}
+    agents: AgentsSettings = replace(own.agents, systems=MappingProxyType(systems))
+    return replace(bot, name=own.name, kore=kore, agents=agents, handoff=own.handoff)
+
+
+def _on_stage(system: AgentSystemSettings, clouds: Mapping[str, AgentSystemSettings]) -> AgentSystemSettings:
+    name = _NAMES.get(system.type)
+    return system if name is None else replace(system, settings=clouds[name].settings)

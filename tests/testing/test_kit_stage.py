@@ -1,0 +1,129 @@
+"""A user's own kit between the emulated clouds, over real sockets: what `botkit_sandbox` gives."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from botkit.app import BotKit
+from botkit.config.settings import HandoffSettings
+from botkit.sandbox.kore.script import ScriptEngineMissing
+from botkit.sdk import UserMessageContext
+from botkit.testing import KitStage, made_up_settings
+from botkit.testing.kit_stage import on_stage
+from botkit.testing.waiting import until
+
+BOT = "st-33333333-3333-5333-8333-333333333333"
+JANE = "Jane Doe"
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[KitStage]:
+    kit = BotKit(
+        made_up_settings(
+            bots=[BOT],
+            agent_systems=["first", "second"],
+            handoff=HandoffSettings(responses={"en": {"agentJoinedMessage": "Here is {agent}."}}),
+        )
+    )
+
+    @kit.on_user_message(bot=BOT)
+    def hours(ctx: UserMessageContext) -> Any:
+        if "open" in ctx.message:
+            return ctx.send_user_message("We are open from 9 to 5.")
+        if "human" in ctx.message:
+            return ctx.start_agent_session(agent_system="second")
+
+    with on_stage(kit) as stage:
+        yield stage
+
+
+def test_a_handler_answers_in_the_users_window(stage: KitStage) -> None:
+    ada = stage.person()
+    ada.says("When are you open?")
+    ada.hears("9 to 5")
+    assert ada.chat() == [("user", "When are you open?"), ("botkit", "We are open from 9 to 5.")]
+
+
+def test_agents_accept_and_answer(stage: KitStage) -> None:
+    ada = stage.person()
+    case = ada.asks_for_an_agent()
+    case.accepted_by(JANE)
+    ada.says("my parcel is late")
+    case.gets("my parcel is late")
+    case.told_by(JANE, "Let me look.")
+    ada.hears("Let me look.")
+    case.ended_by(JANE)
+    ada.is_with_the_bot()
+
+
+def test_the_kits_own_choices_for_the_hand_off_are_kept(stage: KitStage) -> None:
+    ada = stage.person()
+    ada.asks_for_an_agent().accepted_by(JANE)
+    ada.hears("Here is Jane Doe.")
+
+
+def test_the_kits_own_agent_systems_are_those_of_the_clouds(stage: KitStage) -> None:
+    systems = stage.settings.bots[BOT].agents.systems
+    assert list(systems) == ["first", "second"]
+    ada = stage.person()
+    ada.says("human please")
+    until(ada.cases, "for a conversation at the agents'")
+    assert ada.cases()[0].attributes()["Kore_User_Id"] == ada.id
+
+
+def test_a_job_writes_to_a_user(stage: KitStage) -> None:
+    ada = stage.person()
+    ada.says("When are you open?")
+    ada.hears("9 to 5")
+    stage.kit.conversation(BOT, ada.id).send("It has arrived.")
+    ada.hears("It has arrived.")
+
+
+def test_a_wait_in_vain_says_what_for(stage: KitStage) -> None:
+    ada = stage.person()
+    with pytest.raises(AssertionError, match="in vain for a parcel; there is none"):
+        until(list, lambda: "for a parcel; there is none", seconds=0)
+    assert ada.chat() == []
+
+
+def test_what_a_handler_raised_is_raised_at_the_end() -> None:
+    kit = BotKit()
+
+    @kit.on_user_message
+    def broken(ctx: UserMessageContext) -> None:
+        raise LookupError("no such order")
+
+    def play() -> None:
+        with on_stage(kit) as stage:
+            stage.person().says("hi")
+            until(lambda: stage.failures, "for the handler to fail")
+
+    with pytest.raises(LookupError, match="no such order"):
+        play()
+
+
+def test_a_handler_may_be_meant_to_fail() -> None:
+    kit = BotKit()
+
+    @kit.on_user_message
+    def broken(ctx: UserMessageContext) -> None:
+        raise LookupError("no such order")
+
+    with on_stage(kit) as stage:
+        stage.strict = False
+        ada = stage.person()
+        ada.says("hi")
+        ada.hears("Hello")
+
+
+def test_without_quickjs_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "quickjs", None)
+    with (
+        pytest.raises(ScriptEngineMissing, match=r"pip install 'botkit\[sandbox\]'"),
+        on_stage(BotKit()),
+    ):
+        pass
