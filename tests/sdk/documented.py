@@ -1,0 +1,27 @@
+"""The Python of a page of the documentation, run as it is printed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from botkit import BotKit
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def python_blocks(page: str) -> list[str]:
+    """Each block of Python on a page, with as many empty lines before it as bring its lines to their numbers there."""
+    text = (DOCS / page).read_text("utf-8")
+    found = re.finditer(r"^```python\n(.*?)^```$", text, re.S | re.M)
+    return ["\n" * (text[: match.start()].count("\n") + 1) + match.group(1) for match in found]
+
+
+def run(block: str, kit: BotKit, *, page: str = "", **names: Any) -> dict[str, Any]:
+    """Run a block. Whatever configuration it names, the kit it makes is this one. Returns what it defines."""
+    namespace: dict[str, Any] = {"__name__": "documented", **names}
+    with patch.object(BotKit, "from_config", lambda *_, **__: kit):
+        exec(compile(block, page or "documentation", "exec"), namespace)
+    return namespace
