@@ -68,6 +68,8 @@ def read_events(
     (it came in while the chat was being reconnected) teaches what it says and moves no numbers.
     """
     current = reply.era == position.era
+    # Rules hold from the first event of a reply on: what it causes is on its way before the last one is taken.
+    position = _with_rules(position, *(message for _, message in reply.messages))
     events: list[FromAgents] = []
     first = reply.sequence - len(reply.messages) + 1
     # After a reconnection the two were seen in the wrong order (7, 13.5): of both in one reply, the typing does not count.
@@ -94,11 +96,10 @@ _NOT_A_NAME = re.compile(r"[^A-Za-z0-9_]")
 
 
 def _request_success(reading: Reading, message: Members) -> None:
-    """Queued, not accepted. It tells how long the session outlives the last poll (3.6), and the rules for texts."""
+    """Queued, not accepted. It tells how long the session outlives the last poll (3.6)."""
     lives = whole(message.get("connectionTimeout")) / 1_000
     position = replace(reading.position, requested=True)
     reading.position = replace(position, lives=lives) if lives > 0 else position
-    _sensitive_data_rules(reading, message)
     place, wait = max(0, whole(message.get("queuePosition"))), _wait(message)
     if place or wait is not None:
         # It counts the user in. 0 says nothing: queues without positions always say so (7).
@@ -115,9 +116,12 @@ def _wait(message: Members) -> int | None:
     return whole(seconds) if seconds == 0 or whole(seconds) > 0 else None  # -1: nobody can know (8)
 
 
-def _sensitive_data_rules(reading: Reading, message: Members) -> None:
-    if rules := read_rules(message.get("sensitiveDataRules")):
-        reading.position = replace(reading.position, rules=rules)
+def _with_rules(position: Position, *told: Members) -> Position:
+    """With the newest rules for texts; they come with the acceptance of the request, or as a message of their own (7)."""
+    for message in told:
+        if rules := read_rules(message.get("sensitiveDataRules")):
+            position = replace(position, rules=rules)
+    return position
 
 
 def _request_fail(reading: Reading, message: Members) -> None:
@@ -297,7 +301,7 @@ _READERS: Mapping[str, Callable[[Reading, Members], None]] = {
     "NewVisitorBreadcrumb": _nothing,
     "FileTransfer": _file_transfer,
     "ChasitorSessionData": _session_data,
-    "SensitiveDataRules": _sensitive_data_rules,
+    "SensitiveDataRules": _nothing,
     "RichMessage": _rich,
     "SwitchServer": _nothing,
 }

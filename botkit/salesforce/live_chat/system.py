@@ -164,7 +164,7 @@ class LiveChatSystem:
             CallError: it was not accepted, or nobody knows.
         """
         chat = self._chat(session_id, access)
-        masked = await self._masked(chat, text, what="send a message")
+        masked = await self._masked(chat, access, text, what="send a message")
         if masked.text.strip() or not masked.triggered:
             await self._poster.say(
                 chat,
@@ -248,7 +248,7 @@ class LiveChatSystem:
         if not chat.position.peek:
             await self.typing(session_id, access, started=True)
             return
-        masked = await self._masked(chat, text[:_LONGEST_PREVIEW], what="show a preview")
+        masked = await self._masked(chat, access, text[:_LONGEST_PREVIEW], what="show a preview")
         await self._poster.post(
             chat,
             f"preview/{digest(masked.text)}",
@@ -339,11 +339,13 @@ class LiveChatSystem:
             base = new_base
         raise BadReply(request.what, detail="sent from one server to the next without end")
 
-    async def _masked(self, chat: Chat, text: str, *, what: str) -> Masked:
-        if not chat.position.rules:
+    async def _masked(self, chat: Chat, access: Access, text: str, *, what: str) -> Masked:
+        # What an event brought is in the ledger, and with it in `access`, before the one who listens comes back for more.
+        known = (*chat.position.rules, *_position(access, chat.credentials).rules)
+        if not known:
             return Masked(text)
         try:
-            return await self._masker(text, chat.position.rules)
+            return await self._masker(text, tuple(dict.fromkeys(known)))
         except NotMaskable as error:
             _log.error("sensitive_data_rules_unusable", session=chat.session_id, reason=str(error))
             raise MessageWithheld(

@@ -129,6 +129,13 @@ def test_rules_in_a_message_of_their_own_count_too() -> None:
     assert len(position.rules) == 1
 
 
+def test_rules_of_a_reply_are_known_with_its_first_event() -> None:
+    rules = {"sensitiveDataRules": [{"id": "1", "pattern": "x"}]}
+    events, _ = read(("ChatEstablished", ADA), ("ChatMessage", {"text": "hi"}), ("SensitiveDataRules", rules))
+    positions = [Position.read(event.position) for event in events]
+    assert all(position is not None and len(position.rules) == 1 for position in positions)
+
+
 @pytest.mark.parametrize("reason", ["Unavailable", "NoPost", "InternalFailure", "Blocked", "Unknown"])
 def test_a_refused_request_is_the_end_with_its_reason(reason: str) -> None:
     events, position = read(("ChatRequestFail", {"reason": reason, "attachedRecords": []}))

@@ -628,6 +628,22 @@ async def test_rules_hold_after_a_restart(talk: Talk, server: LiveChat) -> None:
     assert server.user_said == ["[card]"]
 
 
+async def test_rules_hold_from_the_moment_an_agent_is_known_of(talk: Talk, server: LiveChat) -> None:
+    await talk.open()
+    server.log.clear()
+    server.tell("ChatRequestSuccess", connectionTimeout=150_000, sensitiveDataRules=[CARD])
+    server.accept()
+    heard = talk.system.listen(SESSION, talk.access)
+    async for batch in heard:
+        if batch.events:
+            # An effect of an event that is committed, and the rest of its batch is not yet.
+            access = replace(talk.access, position=batch.events[-1].position)
+            await talk.system.send(SESSION, access, message_id="m1", text="4111111111111111")
+            break
+    await heard.aclose()
+    assert server.user_said == ["[card]"]
+
+
 async def test_a_report_that_is_not_taken_does_not_hold_the_message_up(talk: Talk, server: LiveChat) -> None:
     await with_rules(talk, CARD)
     server.script("SensitiveDataRuleTriggered", Response(500))
