@@ -36,7 +36,12 @@ _MOST_HELD_NOTICES = 25
 
 
 class Intake:
-    """One agent session's way into the ledger. `access` is where it got to."""
+    """One agent session's way into the ledger.
+
+    Attributes:
+        access: where it got to.
+        over: what was taken has ended the session, here or by a way of its own; whoever cancels its receiver may be late.
+    """
 
     __slots__ = (
         "_clock",
@@ -48,6 +53,7 @@ class Intake:
         "_submitter",
         "access",
         "conversation_id",
+        "over",
         "session_id",
     )
 
@@ -63,6 +69,7 @@ class Intake:
         self.conversation_id = conversation_id
         self.session_id = session_id
         self.access = access
+        self.over = False
         self._submitter = submitter
         self._clock = clock
         self._committed = committed
@@ -142,6 +149,8 @@ class Intake:
                 self._recent = (*self._recent[1 - _REMEMBERED_KEYS :], event.key)
             self._advance(event)
             if committed is not None:
+                session = committed.conversation.session
+                self.over = session is None or session.id != self.session_id
                 self._committed(event, committed)
 
     def _advance(self, event: FromAgents) -> None:

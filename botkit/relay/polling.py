@@ -74,13 +74,14 @@ class PollReceiver:
         )
         try:
             why = await self._poll()
-            while why is None:
+            while why is None and not self._intake.over:
                 await self._due.wait()
                 self._due.clear()
                 why = await self._poll()
         finally:
             self._schedule.remove_job(job_id)
-        await lose(self._intake, why, submitter=self._submitter, clock=self._clock)
+        if why is not None:
+            await lose(self._intake, why, submitter=self._submitter, clock=self._clock)
 
     async def _ring(self) -> None:
         """The job. It only says that a poll is due: the poll itself belongs to the receiver's task and ends with it."""

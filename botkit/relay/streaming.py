@@ -78,6 +78,8 @@ class StreamReceiver:
         """
         while True:
             why = await self._until_broken()
+            if self._intake.over:
+                return
             if why is None and self._clock.now() - self._heard > self._backoff.give_up_after:
                 why = Loss.UNREACHABLE
             if why is not None:
@@ -129,7 +131,7 @@ class StreamReceiver:
         batches = self._system.listen(self._intake.session_id, self._intake.access)
         try:
             await self._connect(batches)
-            async for batch in batches:
+            while not self._intake.over and (batch := await anext(batches, None)) is not None:
                 now = self._heard = self._clock.now()
                 events = batch.events
                 if now >= self._next_list or any_end(events):

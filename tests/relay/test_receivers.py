@@ -22,6 +22,7 @@ from botkit.handoff.conversation import Access, Conversation, Phase
 from botkit.handoff.events import AgentSaid, AgentsLost
 from tests.relay.relay_doubles import (
     ACCESS,
+    SESSION,
     USER,
     Connection,
     FakeSystem,
@@ -259,6 +260,20 @@ async def test_an_end_is_submitted_even_if_the_list_is_closed_to_us(world: World
     assert type(world.ledger.events[0]).__name__ == "AgentSessionEnded"
 
 
+async def test_after_an_end_nobody_is_said_to_be_lost_though_the_news_of_the_commit_is_late(
+    world: World,
+) -> None:
+    stream = await listening(world)
+    world.ledger.rule = lambda before, _: (replace(before, session=None), ())
+    world.ledger.on_commit = lambda _: None
+    stream.say(ended("e2"))
+    stream.error(ConversationClosed("poll", detail="the chat has ended"))
+    await world.clock.advance(30)
+    assert world.system.closed_streams == 1
+    assert losses(world) == []
+    assert len(world.system.connects) == 1
+
+
 async def test_a_list_that_fails_once_is_asked_again_with_the_next_keep_alive(world: World) -> None:
     world.system.fails("fetch", ServerTrouble("entries", status=500))
     world.system.listed = [said("e1", "missed")]
@@ -432,6 +447,18 @@ async def test_a_poll_that_finds_the_session_over_loses_the_agents(
     polled.system.fails("fetch", error)
     polled.ledger.decided(conversation())
     await until(lambda: losses(polled) == [why])
+
+
+async def test_polling_ends_with_an_end_though_the_news_of_the_commit_is_late(polled: World) -> None:
+    polled.system.listed = [ended("e1")]
+    polled.ledger.rule = lambda before, _: (replace(before, session=None), ())
+    polled.ledger.decided(conversation())
+    polled.ledger.on_commit = lambda _: None
+    await until(lambda: len(polled.system.fetches) == 1)
+    await polled.clock.advance(1)
+    await until(lambda: polled.engine.schedule.get_job(f"poll/{SESSION}") is None)
+    assert len(polled.system.fetches) == 2
+    assert losses(polled) == []
 
 
 async def test_a_failing_poll_waits_longer_each_time(polled: World) -> None:

@@ -198,7 +198,7 @@ class LiveChatSystem:
     async def end(self, session_id: str, access: Access) -> None:
         """End the chat, then the session. Ended already counts as done, and so does never begun."""
         chat = self._chat(session_id, access)
-        if chat.under_way and not chat.over:
+        if chat.under_way and not (chat.over or _position(access, chat.credentials).over):
             try:
                 await self._poster.post(
                     chat, "end", lambda session, number: self._calls.end(session, "client", sequence=number)
@@ -231,9 +231,9 @@ class LiveChatSystem:
         Raises:
             CallError: why the last poll failed, so that nobody takes this answer for a sign of life.
         """
-        trouble = self._chat(session_id, access).trouble
-        if trouble is not None:
-            raise trouble
+        chat = self._chats.get(session_id)
+        if chat is not None and chat.trouble is not None:
+            raise chat.trouble
         return Batch(())
 
     # --- what only this one can do ---

@@ -468,6 +468,13 @@ async def test_the_list_says_why_the_last_poll_failed_and_otherwise_nothing(
         await talk.system.fetch(SESSION, talk.access)
 
 
+async def test_asking_for_the_list_of_a_chat_that_was_forgotten_does_not_remember_it(talk: Talk) -> None:
+    await talk.begin()
+    await talk.system.end(SESSION, talk.access)
+    assert (await talk.system.fetch(SESSION, talk.access)).events == ()
+    assert not talk.system._chats
+
+
 async def test_a_switch_told_by_a_poll_is_followed(talk: Talk, server: LiveChat) -> None:
     await talk.begin()
     server.tell("SwitchServer", newUrl="https://d.la3-c3.salesforceliveagent.com/chat")
@@ -835,6 +842,22 @@ async def test_a_chat_that_is_over_is_not_ended_once_more(talk: Talk, server: Li
     await talk.begin()
     server.finish()
     await talk.until(lambda: talk.broken is not None)
+    await talk.system.end(SESSION, talk.access)
+    assert "ChatEnd" not in server.calls()
+
+
+async def test_a_chat_whose_end_was_taken_is_not_ended_once_more_though_the_listener_was_cancelled(
+    talk: Talk, server: LiveChat
+) -> None:
+    await talk.begin()
+    await talk.stop()
+    server.finish()
+    heard = talk.system.listen(SESSION, talk.access)
+    async for batch in heard:
+        if batch.events:
+            talk.access = replace(talk.access, position=batch.events[-1].position)
+            break
+    await heard.aclose()
     await talk.system.end(SESSION, talk.access)
     assert "ChatEnd" not in server.calls()
 
