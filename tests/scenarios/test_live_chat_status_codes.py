@@ -286,6 +286,7 @@ def test_nothing_is_sent_that_would_be_a_500_in_a_transfer(live_chat: Stage) -> 
     live_chat.live_chat_behaves(strict_before_established=True)
     ada = live_chat.person()
     case = is_helped(ada)
+    _talk_on(ada, case)  # nothing is under way to Jane any more
     case.transferred_by(JANE)
     ada.hears("Jane Doe has left")
     ada.types()
