@@ -19,9 +19,14 @@ def python_blocks(page: str) -> list[str]:
     return ["\n" * (text[: match.start()].count("\n") + 1) + match.group(1) for match in found]
 
 
-def run(block: str, kit: BotKit, *, page: str = "", **names: Any) -> dict[str, Any]:
-    """Run a block. Whatever configuration it names, the kit it makes is this one. Returns what it defines."""
-    namespace: dict[str, Any] = {"__name__": "documented", **names}
+def run(kit: BotKit, *blocks: str, page: str) -> dict[str, Any]:
+    """Run blocks, one after the other. Whatever configuration they name, the kit they make is this one.
+
+    Returns:
+        What they define.
+    """
+    namespace: dict[str, Any] = {"__name__": "documented"}
     with patch.object(BotKit, "from_config", lambda *_, **__: kit):
-        exec(compile(block, page or "documentation", "exec"), namespace)
+        for block in blocks:
+            exec(compile(block, page, "exec"), namespace)
     return namespace

@@ -149,7 +149,7 @@ def queued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_the_bot_of_the_page_does_what_it_did_in_node(tmp_path: Path, queued: list[str]) -> None:
     (block,) = python_blocks("from-node.md")
-    with taken_down(tmp_path, lambda kit: run(block, kit)) as kit:
+    with taken_down(tmp_path, lambda kit: run(kit, block, page="from-node.md")) as kit:
 
         def said(message: str, request_id: int, **more: Any) -> list[tuple[str, str]]:
             body = as_body(user_message(message, request_id=request_id, **more))
