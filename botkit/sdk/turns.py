@@ -11,23 +11,24 @@ class Turns:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._last: dict[Hashable, threading.Lock] = {}
+        self._last: dict[Hashable, _Turn] = {}
 
     def taken(self, whose: Hashable, most_seconds: float) -> _Turn:
         """A context: entering it waits until everybody who came before has finished, and whoever comes after waits for its end.
 
-        Nobody is waited for longer than `most_seconds`: by then their handlers have been overtaken by the time limit.
+        Nobody is waited for longer than about `most_seconds` from when it is their turn: by then the time limit has overtaken
+        their handlers.
         """
         return _Turn(self, whose, most_seconds)
 
-    def queue(self, whose: Hashable, mine: threading.Lock) -> threading.Lock | None:
+    def queue(self, whose: Hashable, mine: _Turn) -> _Turn | None:
         """Be the last; returns who was it before."""
         with self._lock:
             before = self._last.get(whose)
             self._last[whose] = mine
         return before
 
-    def leave(self, whose: Hashable, mine: threading.Lock) -> None:
+    def leave(self, whose: Hashable, mine: _Turn) -> None:
         """Be gone; nothing is kept of a user whom nobody waits for."""
         with self._lock:
             if self._last.get(whose) is mine:
@@ -37,20 +38,31 @@ class Turns:
 class _Turn:
     """A class, not a generator: entered and left for every hook that has a handler."""
 
-    __slots__ = ("_mine", "_most_seconds", "_turns", "_whose")
+    __slots__ = ("_most_seconds", "_over", "_turns", "_under_way", "_whose")
 
     def __init__(self, turns: Turns, whose: Hashable, most_seconds: float) -> None:
         self._turns = turns
         self._whose = whose
         self._most_seconds = most_seconds
-        self._mine = threading.Lock()
+        self._under_way = False
+        self._over = threading.Lock()
+        self._over.acquire()
 
     def __enter__(self) -> None:
-        self._mine.acquire()
-        before = self._turns.queue(self._whose, self._mine)
-        if before is not None and before.acquire(timeout=self._most_seconds):
-            before.release()
+        before = self._turns.queue(self._whose, self)
+        if before is not None:
+            before.wait(self._most_seconds)
+        self._under_way = True
 
     def __exit__(self, *_: object) -> None:
-        self._mine.release()
-        self._turns.leave(self._whose, self._mine)
+        self._over.release()
+        self._turns.leave(self._whose, self)
+
+    def wait(self, most_seconds: float) -> None:
+        """Until this one is over, or has been under way for so long (at most twice). Others may be before it."""
+        under_way = False
+        while not under_way:
+            under_way = self._under_way
+            if self._over.acquire(timeout=most_seconds):
+                self._over.release()
+                return
