@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -298,7 +298,11 @@ class _Hosting:
         try:
             self.relay = relay_factory(settings, self.ledger, telemetry)
             self.relay.start()
-            self._host.start()
+            try:
+                self._host.start()
+            except BaseException:
+                self.relay.close()  # Or it would go on delivering what the next host delivers as well.
+                raise
         except BaseException:
             self.ledger.close()
             raise
@@ -315,7 +319,8 @@ class _Hosting:
 def fingerprint(settings: Settings) -> str:
     """Stands for what all processes that share a store have to agree on: the bots, to the last secret."""
     mark = hashlib.sha256()
-    _add(mark, settings.bots)
+    # Not the name of the file each was read from: one process may be started in another folder than the next.
+    _add(mark, {bot_id: replace(bot, file=None) for bot_id, bot in settings.bots.items()})
     _add(mark, settings.security)
     return mark.hexdigest()
 
@@ -331,6 +336,9 @@ def _add(mark: hashlib._Hash, value: object) -> None:
                 _add(mark, value[name])
         case list() | tuple():
             for one in value:
+                _add(mark, one)
+        case set() | frozenset():  # Each process has them in an order of its own.
+            for one in sorted(value, key=repr):
                 _add(mark, one)
         case _ if is_dataclass(value):
             for field in fields(value):

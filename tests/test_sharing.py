@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from botkit.app import BotKit
-from botkit.config.settings import Secret, Settings
+from botkit.config.settings import AgentSystemSettings, Secret, Settings
 from botkit.errors import LedgerBusy, LedgerClosed, LedgerError, NothingToAnswer
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.events import (
@@ -47,6 +47,7 @@ class Relay:
         self.ledger = ledger
         self.committed: list[Committed] = []
         self.resumed: list[int] = []
+        self.closed = False
 
     def on_commit(self, batch: Sequence[Committed], /) -> None:
         self.committed.extend(batch)
@@ -57,7 +58,8 @@ class Relay:
     def ready(self) -> bool:
         return True
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        self.closed = True
 
 
 class House:
@@ -228,6 +230,35 @@ def test_the_fingerprint_stands_for_bots_and_secrets_and_not_for_the_port(house:
     assert fingerprint(one) != fingerprint(other)
 
 
+def test_the_fingerprint_of_a_set_is_the_same_in_every_process(house: House) -> None:
+    def with_hidden(*names: int) -> Settings:
+        # 0 and 8 share a place in a small set, so their order is that in which they came: as with words and hash seeds.
+        system = AgentSystemSettings("salesforce", "salesforce-miaw", frozenset(names))
+        bot = house.settings.bots[BOT_ID]
+        agents = replace(bot.agents, systems={"salesforce": system})
+        return replace(house.settings, bots={BOT_ID: replace(bot, agents=agents)})
+
+    assert fingerprint(with_hidden(0, 8)) == fingerprint(with_hidden(8, 0))
+
+
+def test_the_fingerprint_does_not_stand_for_where_the_files_were_read_from(house: House) -> None:
+    bot = house.settings.bots[BOT_ID]
+    elsewhere = replace(house.settings, bots={BOT_ID: replace(bot, file=Path("config/bots/acme.yaml"))})
+    assert fingerprint(elsewhere) == fingerprint(house.settings)
+
+
+def test_a_host_that_cannot_listen_leaves_no_relay_at_work(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_socket(path: Path) -> socket.socket:
+        raise LedgerError("no socket here")
+
+    monkeypatch.setattr("botkit.ledger.sharing.address.listen", no_socket)
+    with pytest.raises(LedgerError, match="no socket here"):
+        house.kit().start()
+    assert [relay.closed for relay in house.relays] == [True]
+
+
 def test_the_socket_is_for_this_user_only_and_goes_with_the_host(house: House) -> None:
     kit = house.kit()
     kit.start()
@@ -307,16 +338,25 @@ TRANSFER = AgentTransfer(
 )
 
 
+SAID = UserMessage(key="u", at=Instant(1.0), text="hi", agent_transfer=None, request_number=3)
+
+
 @pytest.mark.parametrize(
     "event",
     [
         TRANSFER,
-        Handled(key="h", at=Instant(1.5), asks=(Ask("send_user_message", '{"message":"x"}'),), then=None),
+        Handled(
+            key="h",
+            at=Instant(1.5),
+            asks=(Ask("send_user_message", '{"message":"x"}'),),
+            about=SAID,
+            goes_on=False,
+        ),
         Handled(
             key="h",
             at=Instant(1.5),
             asks=(Ask("start_agent_session", transfer=TRANSFER),),
-            then=UserMessage(key="u", at=Instant(1.0), text="hi", agent_transfer=None, request_number=3),
+            about=SAID,
         ),
         Asked(key="a", at=Instant(1.0), asks=()),
         HookDeferred(key="d", at=Instant(1.0), request_id="17", due=Instant(2.0), otherwise="{}"),
