@@ -72,8 +72,9 @@ def decide(rules: Rules, conversation: Conversation, event: Event) -> Decision:
     An event of a session that is not the conversation's current one (an old timer, an answer to a question nobody asks any
     more) changes nothing; only what was said before the end and comes after it still counts (`afterwards.py`).
     """
-    if isinstance(event, FromClient) and event.events_url:
-        conversation = _reachable(conversation, event.events_url)
+    said = event.about if isinstance(event, Handled) else event
+    if isinstance(said, FromClient) and said.events_url:
+        conversation = _reachable(conversation, said.events_url)
     match event:
         case UserMessage():
             return platform.user_message(rules, conversation, event)

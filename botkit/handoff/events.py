@@ -188,10 +188,14 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handled(Happening):
-    """A hook that handlers have seen: what they ask for, and what is still to happen by default (None: nothing)."""
+    """A hook that handlers have seen: what they ask for, and what the hook says, as they have left it.
+
+    `goes_on`: that happens by default, after the calls they ask for.
+    """
 
     asks: tuple[Ask, ...]
-    then: Event | None
+    about: Event
+    goes_on: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

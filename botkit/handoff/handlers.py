@@ -17,16 +17,26 @@ Decide = Callable[[Rules, Conversation, Event], Decision]
 
 def handled(rules: Rules, conversation: Conversation, event: Handled, decide: Decide) -> Decision:
     """A hook that handlers have seen."""
+    # Whoever asks for nothing but agents, and has them already, has answered nothing: what the user wrote is for them.
+    answered = not event.goes_on and not (_has_agents(conversation) and _only_wants_agents(event))
     conversation, effects = _do(rules, conversation, event.asks, event.at, CallWithHook)
-    if event.then is None:
+    if answered:
         return Decision(conversation, effects)
-    default = decide(rules, conversation, event.then)
+    default = decide(rules, conversation, event.about)
     return Decision(default.conversation, (*effects, *default.effects))
 
 
 def asked(rules: Rules, conversation: Conversation, event: Asked) -> Decision:
     """Calls outside any hook."""
     return Decision(*_do(rules, conversation, event.asks, event.at, CallUser))
+
+
+def _has_agents(conversation: Conversation) -> bool:
+    return conversation.session is not None
+
+
+def _only_wants_agents(event: Handled) -> bool:
+    return bool(event.asks) and all(ask.transfer is not None for ask in event.asks)
 
 
 def _do(

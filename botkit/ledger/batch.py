@@ -199,7 +199,7 @@ class Batch:
 
 
 def _brings_an_address(event: Event | None) -> bool:
-    about = event.then if isinstance(event, Handled) else event
+    about = event.about if isinstance(event, Handled) else event
     return isinstance(about, UserMessage | AgentTransfer | HookDeferred)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from botkit.handoff.conversation import ConversationId
-from botkit.handoff.events import UserMessage
+from botkit.handoff.events import Event, Handled, UserMessage
 from botkit.ledger.interface import Input
 
 T = TypeVar("T")
@@ -25,24 +25,30 @@ def as_written(queued: Sequence[tuple[Input, T]]) -> Sequence[tuple[Input, T]]:
     highest: dict[ConversationId, int] = {}
     late: set[ConversationId] = set()
     for given, _ in queued:
-        event = given.event
-        if type(event) is UserMessage and event.request_number is not None:
+        number = _number(given.event)
+        if number is not None:
             where = given.conversation_id
-            if event.request_number < highest.get(where, event.request_number):
+            if number < highest.get(where, number):
                 late.add(where)
             else:
-                highest[where] = event.request_number
+                highest[where] = number
     return _reordered(queued, late) if late else queued
 
 
 def _reordered(queued: Sequence[tuple[Input, T]], late: set[ConversationId]) -> list[tuple[Input, T]]:
     places: dict[ConversationId, list[tuple[int, int]]] = {one: [] for one in late}
     for place, (given, _) in enumerate(queued):
-        event = given.event
-        if given.conversation_id in late and type(event) is UserMessage and event.request_number is not None:
-            places[given.conversation_id].append((event.request_number, place))
+        number = _number(given.event)
+        if number is not None and given.conversation_id in late:
+            places[given.conversation_id].append((number, place))
     found = list(queued)
     for numbered in places.values():
         for (_, place), (_, source) in zip(numbered, sorted(numbered), strict=True):
             found[place] = queued[source]
     return found
+
+
+def _number(event: Event | None) -> int | None:
+    """The platform's number of a user's message, whatever the bot's handlers made of it."""
+    said = event.about if type(event) is Handled else event
+    return said.request_number if type(said) is UserMessage else None

@@ -13,7 +13,7 @@ from typing import Final
 
 from botkit.handoff import webhooks
 from botkit.handoff.conversation import Instant
-from botkit.handoff.events import AgentTransfer, Ask, Event, Handled, HookDeferred
+from botkit.handoff.events import AgentTransfer, Ask, Handled, HookDeferred
 from botkit.hooks.door import Door, Hook
 from botkit.ledger.interface import HookBody, Input
 from botkit.sdk.context import Tools
@@ -138,16 +138,16 @@ def _is_answer(hook: Hook, ask: Ask) -> bool:
 def _input(hook: Hook, outcome: Outcome) -> Input:
     given, event, asks = outcome.hook.given, outcome.hook.event, outcome.asks
     if outcome.answered:
-        then: Event | None = None
         skip = _SKIPS.get(hook.path.event)
         if skip is not None and not any(_is_answer(hook, ask) for ask in asks):
             asks = (*asks, Ask(skip))  # The platform waits for an answer to each message (3).
     else:
-        choice = outcome.choice
-        then = event.chosen(choice) if isinstance(event, AgentTransfer) and choice != NO_CHOICE else event
+        if isinstance(event, AgentTransfer) and outcome.choice != NO_CHOICE:
+            event = event.chosen(outcome.choice)
         if not asks:
-            return given if then is event else replace(given, event=then)
-    return replace(given, event=Handled(key=event.key, at=event.at, asks=asks, then=then))
+            return given if event is given.event else replace(given, event=event)
+    handled = Handled(key=event.key, at=event.at, asks=asks, about=event, goes_on=not outcome.answered)
+    return replace(given, event=handled)
 
 
 def _deferral(hook: Hook, due: Instant, otherwise: str) -> Input:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from botkit.handoff.conversation import ConversationId, Instant
-from botkit.handoff.events import BotMessage, Event, UserMessage
+from botkit.handoff.events import Ask, BotMessage, Event, Handled, UserMessage
 from botkit.ledger.interface import Input
 from botkit.ledger.order import as_written
 
@@ -18,6 +18,14 @@ def said(text: str, number: int | None, user: str = "u-1") -> tuple[Input, str]:
 def other(name: str, user: str = "u-1") -> tuple[Input, str]:
     event: Event = BotMessage(key=name, at=Instant(1.0), text=name, agent_transfer=None)
     return Input(ConversationId("bot", user), event), name
+
+
+def handled(text: str, number: int) -> tuple[Input, str]:
+    given, _ = said(text, number)
+    assert given.event is not None
+    asks = (Ask("send_bot_message", '{"message":"x"}'),)
+    event = Handled(key=text, at=Instant(1.0), asks=asks, about=given.event, goes_on=False)
+    return replace(given, event=event), text
 
 
 def order(*queued: tuple[Input, str]) -> list[str]:
@@ -35,6 +43,10 @@ def test_users_do_not_trade_places() -> None:
 
 def test_bots_and_users_of_other_conversations_stay_where_they_are() -> None:
     assert order(said("b", 2), other("bot"), said("x", 1, "u-2"), said("a", 1)) == ["a", "bot", "x", "b"]
+
+
+def test_what_handlers_made_of_a_message_keeps_its_number() -> None:
+    assert order(handled("b", 2), said("c", 3), handled("a", 1)) == ["a", "b", "c"]
 
 
 def test_equal_numbers_stay_as_they_came() -> None:

@@ -12,7 +12,7 @@ from botkit.errors import LedgerBusy, LedgerClosed, LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.decision import Decision
 from botkit.handoff.effects import DropLane, EndSession, Note, PassToBot, SendToAgent
-from botkit.handoff.events import AgentSaid, Content, OtherHook, UserMessage
+from botkit.handoff.events import AgentSaid, Ask, Content, Handled, OtherHook, UserMessage
 from botkit.ledger.interface import Committed, HookBody, Input
 from botkit.ledger.sqlite import SqliteLedger
 from tests.ledger.ledger_stage import BOT, SESSION, Choked, Stage, paused, rules
@@ -201,6 +201,17 @@ def test_the_newest_payload_of_a_live_session_is_at_hand(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada", body=b"transfer"))
     assert stage.ledger.newest_hook(ADA) == HookBody(b"transfer")
     stage.submit(stage.inputs.says("u-ada", "hi", body=b"newer"))
+    assert stage.ledger.newest_hook(ADA) == HookBody(b"newer")
+
+
+def test_a_message_that_a_handler_answered_brings_the_newest_payload_too(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("u-ada", body=b"transfer"))
+    said = stage.inputs.says("u-ada", "hi", body=b"newer")
+    assert said.event is not None
+    handled = Handled(
+        key="h", at=said.event.at, asks=(Ask("skip_bot_message"),), about=said.event, goes_on=False
+    )
+    stage.submit(replace(said, event=handled))
     assert stage.ledger.newest_hook(ADA) == HookBody(b"newer")
 
 

@@ -153,7 +153,8 @@ class _Handled(msgspec.Struct, frozen=True):
     at: float
     asks: tuple[Ask, ...]
     kind: str
-    then: bytes
+    about: bytes
+    goes_on: bool
 
 
 def submitting(number: int, given: Input) -> Submit:
@@ -209,16 +210,18 @@ def failure(message: Failed) -> Exception:
 
 def _packed(event: Event) -> tuple[str, bytes]:
     if isinstance(event, Handled):
-        kind, then = _packed(event.then) if event.then is not None else ("", b"")
-        return Handled.__name__, encode(_Handled(event.key, event.at, event.asks, kind, then))
+        kind, about = _packed(event.about)
+        return Handled.__name__, encode(_Handled(event.key, event.at, event.asks, kind, about, event.goes_on))
     return type(event).__name__, encode(event)
 
 
 def _unpacked(kind: str, data: bytes) -> Event:
     if kind == Handled.__name__:
         found = _handled(data)
-        then: Event | None = _decoder(found.kind).decode(found.then) if found.kind else None
-        return Handled(key=found.key, at=Instant(found.at), asks=found.asks, then=then)
+        about: Event = _decoder(found.kind).decode(found.about)
+        return Handled(
+            key=found.key, at=Instant(found.at), asks=found.asks, about=about, goes_on=found.goes_on
+        )
     event: Event = _decoder(kind).decode(data)
     return event
 

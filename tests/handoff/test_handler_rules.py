@@ -1,0 +1,49 @@
+"""What handlers ask for, and what becomes of the hook they have seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botkit.handoff.conversation import Instant
+from botkit.handoff.effects import CallWithHook
+from botkit.handoff.events import AgentTransfer, Ask, Handled, MetaInfo, UserMessage, UserProfile
+from tests.handoff.story import SECOND_SESSION, Story
+
+
+def said(text: str, **more: Any) -> UserMessage:
+    return UserMessage(key="m", at=Instant(1_000.0), text=text, agent_transfer=True, **more)
+
+
+def handled(*asks: Ask, about: UserMessage, goes_on: bool = False) -> Handled:
+    return Handled(key="m", at=Instant(1_000.0), asks=asks, about=about, goes_on=goes_on)
+
+
+def agents_wanted() -> Ask:
+    transfer = AgentTransfer(
+        key="t", at=Instant(1_000.0), session_id=SECOND_SESSION, profile=UserProfile(), meta=MetaInfo()
+    )
+    return Ask("start_agent_session", transfer=transfer)
+
+
+def test_a_message_that_a_handler_answered_goes_nowhere_else() -> None:
+    story = Story().with_agent()
+    story.happens(handled(Ask("skip_bot_message"), about=said("never mind")))
+    assert story.effects == (CallWithHook("skip_bot_message"),)
+
+
+def test_agents_wanted_where_there_are_agents_already_get_the_message() -> None:
+    story = Story().with_agent()
+    story.happens(handled(agents_wanted(), about=said("I want a person")))
+    assert story.sent == ["I want a person"]
+
+
+def test_agents_wanted_where_there_are_none_are_asked_for() -> None:
+    story = Story().happens(handled(agents_wanted(), about=said("I want a person")))
+    assert story.session.id == SECOND_SESSION
+    assert story.kinds[0] == "CallWithHook"
+
+
+def test_a_message_that_a_handler_answered_tells_where_the_client_takes_events_now() -> None:
+    story = Story().with_agent()
+    story.happens(handled(Ask("skip_bot_message"), about=said("x", events_url="https://new.example/e")))
+    assert story.session.events_url == "https://new.example/e"
