@@ -24,24 +24,28 @@ def requested(
 
 
 def arrived(rules: Rules, conversation: Conversation, session: AgentSession, event: FileArrived) -> Decision:
-    """A file the agents' side did not take is said to the user."""
-    told = [] if event.accepted else tell(rules, session, "fileFailedMessage")
-    return keep(conversation, session, *told)
+    """A file the agents' side did not take is said to the user. One that it has counts as delivered, whatever we heard."""
+    if not event.accepted:
+        return keep(conversation, session, *tell(rules, session, "fileFailedMessage"))
+    rest = tuple(held for held in session.in_flight if held.message_id != session.file_upload)
+    return keep(conversation, replace(delivered(session, session.file_upload), in_flight=rest))
 
 
 def refused(rules: Rules, conversation: Conversation, session: AgentSession, event: FileRefused) -> Decision:
     """The file did not get through. The user is told, and asked again where the agent still waits for one."""
+    rest = tuple(held for held in session.in_flight if held.message_id != event.message_id)
+    if len(rest) == len(session.in_flight):
+        return Decision(conversation)  # The agents' side has said that it arrived after all.
     told = tell(rules, session, "fileFailedMessage")
     if event.message_id == session.file_upload:
         session = replace(session, file_upload="", file_request="" if event.spent else session.file_request)
         told += _asked(rules, session) if session.file_request else []
-    rest = tuple(held for held in session.in_flight if held.message_id != event.message_id)
     return keep(conversation, replace(session, in_flight=rest), *told)
 
 
 def delivered(session: AgentSession, message_id: str) -> AgentSession:
     """The agents' side has what was sent; if that was the file an agent had asked for, the request is done with."""
-    if message_id == session.file_upload:
+    if message_id and message_id == session.file_upload:
         return replace(session, file_request="", file_upload="")
     return session
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -37,8 +38,7 @@ class WebhookDesk:
 
     def __init__(self, name: str, settings: object, transport: Transport) -> None:
         self._settings = msgspec.convert(settings, Settings)
-        every = timedelta(seconds=self._settings.poll_seconds)
-        self.capabilities = Capabilities(receive="poll", poll_interval=every)
+        self.capabilities = Capabilities("poll", timedelta(seconds=self._settings.poll_seconds))
         self._transport = transport
 
     @classmethod
@@ -51,20 +51,18 @@ class WebhookDesk:
     async def start(
         self, session_id: str, access: Access, *, attributes: Sequence[tuple[str, str]], language: str
     ) -> None:
-        await self._post("", {"id": session_id, "user": dict(attributes), "language": language})
+        await self._call("", {"id": session_id, "user": dict(attributes), "language": language})
 
     async def send(self, session_id: str, access: Access, *, message_id: str, text: str) -> None:
         # When an answer was lost, this is called again with the same id, by which the desk knows a repetition.
-        await self._post(f"/{session_id}/messages", {"id": message_id, "text": text})
+        await self._call(f"/{session_id}/messages", {"id": message_id, "text": text})
 
     async def end(self, session_id: str, access: Access) -> None:
-        try:
-            await self._post(f"/{session_id}/end", {})
-        except ConversationClosed:
-            return  # nothing left to end, which is what was wanted
+        with suppress(ConversationClosed):  # nothing left to end, which is what was wanted
+            await self._call(f"/{session_id}/end", {})
 
     async def fetch(self, session_id: str, access: Access) -> Batch:
-        body = await self._call("GET", f"/{session_id}/events?after={access.position or 0}")
+        body = await self._call(f"/{session_id}/events?after={access.position or 0}")
         try:
             events = msgspec.json.decode(body, type=list[Event])
         except msgspec.DecodeError:
@@ -81,13 +79,11 @@ class WebhookDesk:
 
     async def acknowledge(self, session_id: str, access: Access, *, entry_ids: Sequence[str]) -> None: ...
 
-    async def _post(self, path: str, body: dict[str, object]) -> None:
-        await self._call("POST", path, msgspec.json.encode(body))
-
-    async def _call(self, method: str, path: str, body: bytes | None = None) -> bytes:
+    async def _call(self, path: str, body: dict[str, object] | None = None) -> bytes:
         url = f"{self._settings.url.rstrip('/')}/conversations{path}"
         headers = {"Authorization": f"Bearer {self._settings.key}", "Content-Type": "application/json"}
-        answer = await self._transport.send(Request("ask the desk", method, url, headers, body))
+        method, data = ("GET", None) if body is None else ("POST", msgspec.json.encode(body))
+        answer = await self._transport.send(Request("ask the desk", method, url, headers, data))
         if answer.status in (200, 201, 202, 204):
             return answer.body
         kinds = {404: ConversationClosed, 410: ConversationClosed, 429: RateLimited}
@@ -97,13 +93,8 @@ class WebhookDesk:
 
 def _meaning(session_id: str, event: Event) -> FromAgents:
     # The number is the key by which a repetition is known, and the position to go on from.
-    number = str(event.number)
-    common: Any = {
-        "key": f"{session_id}/{number}",
-        "position": number,
-        "session_id": session_id,
-        "at": event.at,
-    }
+    at = str(event.number)
+    common: Any = {"key": f"{session_id}/{at}", "position": at, "session_id": session_id, "at": event.at}
     match event.type:
         case "joined":
             return AgentJoined(subject=event.agent, name=event.agent, **common)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -21,11 +20,6 @@ def _bot_files(page: str) -> list[str]:
     return [block for block in blocks if block.startswith("version: 1")]
 
 
-def _knows_fallback() -> bool:
-    schema = json.loads((ROOT / "schemas" / "bot.schema.json").read_text("utf-8"))
-    return "fallback" in schema["properties"]["agents"]["properties"]
-
-
 def _agents(folder: Path, text: str) -> AgentsSettings:
     (folder / "bot.yaml").write_text(text, encoding="utf-8")
     (folder / "botkit.yaml").write_text("{version: 1, bots: [bot.yaml]}", encoding="utf-8")
@@ -37,9 +31,6 @@ def _agents(folder: Path, text: str) -> AgentsSettings:
     "text",
     [*_bot_files("agent-systems.md"), *_bot_files("live-chat-to-miaw.md")],
     ids=lambda text: str(text.count("\n")),
-)
-@pytest.mark.xfail(
-    not _knows_fallback(), reason="this version has no agents.fallback yet", strict=False, run=True
 )
 def test_a_documented_file_works_as_pasted(tmp_path: Path, text: str) -> None:
     agents = _agents(tmp_path, text)

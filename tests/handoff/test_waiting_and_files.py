@@ -174,8 +174,10 @@ def test_a_system_that_always_takes_files_gets_each_as_a_file():
 
 
 def test_a_file_that_did_not_arrive_is_said():
-    story = on_request().with_agent()
-    assert len(story.from_agents(FileRefused, message_id="m-1").told) == 1
+    story = asked_for()
+    assert (
+        len(story.from_agents(FileRefused, message_id=story.of(SendFile)[0].message_id, spent=True).told) == 1
+    )
     assert len(story.from_agents(FileArrived, accepted=False).told) == 1
     assert story.from_agents(FileArrived, accepted=True).told == []
 
@@ -208,6 +210,15 @@ def test_a_file_that_arrived_uses_the_request_up():
     story = asked_for()
     story.took(story.of(SendFile)[0].message_id)
     assert story.session.in_flight == ()
+    assert story.user(None, attachments=(FILE,)).of(SendFile) == []
+
+
+def test_a_file_the_agent_has_did_not_fail_whatever_became_of_the_answer():
+    story = asked_for()
+    sent = story.of(SendFile)[0].message_id
+    story.from_agents(FileArrived, accepted=True)
+    assert story.session.in_flight == ()
+    assert story.from_agents(FileRefused, message_id=sent).told == []
     assert story.user(None, attachments=(FILE,)).of(SendFile) == []
 
 

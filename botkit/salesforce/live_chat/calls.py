@@ -56,7 +56,6 @@ class LiveChatCalls:
                 "org_id": short_id(settings.organization_id),
                 "deployment_id": short_id(settings.deployment_id),
                 "Availability.ids": f"[{','.join(settings.targets)}]",
-                "Availability.needEstimatedWaitTime": "1",
             },
             safe="[],",
         )
@@ -99,11 +98,6 @@ class LiveChatCalls:
         """2.6."""
         noun = "ChasitorTyping" if started else "ChasitorNotTyping"
         return self._post("show typing", session, f"Chasitor/{noun}", {}, sequence)
-
-    def sneak_peek(self, session: Session, text: str, *, position: int, sequence: int | None) -> Request:
-        """2.7."""
-        body = {"position": position, "text": text}
-        return self._post("show a preview", session, "Chasitor/ChasitorSneakPeek", body, sequence)
 
     def custom_event(self, session: Session, kind: str, data: str, *, sequence: int | None) -> Request:
         """2.8."""

@@ -238,8 +238,6 @@ def _rich(reading: Reading, message: Members) -> None:
 
 def _session_data(reading: Reading, message: Members) -> None:
     """The first message after a reconnection: what was said meanwhile is in it, and nowhere else."""
-    if isinstance(message.get("sneakPeekEnabled"), bool):
-        reading.position = replace(reading.position, peek=message.get("sneakPeekEnabled") is True)
     lines = history.read_session_data(message)
     position = reading.position
     transfers = [line.number for line in lines if line.kind == history.TRANSFERRED]
@@ -260,12 +258,11 @@ def _session_data(reading: Reading, message: Members) -> None:
 
 
 def _settings(reading: Reading, message: Members) -> None:
-    """Idle times and previews are the agent's own, and change with the agent. The guide spells the first one in two ways."""
+    """Idle times are the agent's own, and change with the agent. The guide spells them in two ways."""
     idle = members(message.get("chasitorIdleTimeout")) or members(message.get("chasitorIdletimeout"))
     enforced = idle.get("isEnabled") is True and 0 < whole(idle.get("timeout")) <= _LONGEST_IDLE_SECONDS
     reading.position = replace(
         reading.position,
-        peek=message.get("sneakPeekEnabled") is True,
         idle=Idle(whole(idle.get("warningTime")), whole(idle.get("timeout"))) if enforced else None,
     )
 

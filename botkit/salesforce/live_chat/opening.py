@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from botkit.config.live_chat import short_id
 from botkit.errors import BadReply
@@ -16,14 +15,6 @@ _POLL_SECONDS = 40
 _LONGEST_POLL_SECONDS = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Availability:
-    """Whether anybody can be asked. `available` None: not known; `wait_seconds` None: not known."""
-
-    available: bool | None
-    wait_seconds: int | None = None
-
-
 def message_of(response: Response, kind: str) -> Members:
     """The message of this type in a wrapped answer, such as ``{"messages":[{"type":"Availability","message":{}}]}``."""
     for item in items(members(decoded(response.body)).get("messages")):
@@ -32,18 +23,14 @@ def message_of(response: Response, kind: str) -> Members:
     return {}
 
 
-def read_availability(response: Response, targets: Sequence[str]) -> Availability:
-    """One of the targets is enough. Where `isAvailable` is left out it is false (2.15)."""
+def read_availability(response: Response, targets: Sequence[str]) -> bool | None:
+    """Whether one of the targets is there; None: not known. Where `isAvailable` is left out it is false (2.15)."""
     results = {
-        short_id(text(result.get("id"))): result
+        short_id(text(result.get("id"))): result.get("isAvailable") is True
         for result in items(message_of(response, "Availability").get("results"))
     }
     asked = [results[target] for target in targets if target in results]
-    if not asked:
-        return Availability(None)
-    free = [result for result in asked if result.get("isAvailable") is True]
-    waits = [wait for result in free if (wait := _wait(result.get("estimatedWaitTime"))) is not None]
-    return Availability(bool(free), min(waits, default=None))
+    return any(asked) if asked else None
 
 
 def read_session(response: Response, *, base: str) -> Credentials:
@@ -60,7 +47,3 @@ def read_session(response: Response, *, base: str) -> Credentials:
     # Both a number and a text were seen (1).
     seconds = min(whole(body.get("clientPollTimeout")) or _POLL_SECONDS, _LONGEST_POLL_SECONDS)
     return Credentials(key, text(body.get("id")) or key.partition("!")[0], affinity, seconds, base)
-
-
-def _wait(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -48,7 +48,6 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
         agents: who is there.
         accepted: how often an agent took the chat, the first time included.
         away: the agent whose connection was lost, and who may come back without a word.
-        peek: the agent wants previews instead of typing.
         idle: the idle times, where they are enforced.
         rules: the sensitive-data rules.
         said: how many messages of agents were read in all.
@@ -65,7 +64,6 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
     lives: float = msgspec.field(name="l", default=DEFAULT_CONNECTION_TIMEOUT_SECONDS)
     agents: tuple[Present, ...] = msgspec.field(name="p", default=())
     away: Present | None = msgspec.field(name="w", default=None)
-    peek: bool = msgspec.field(name="s", default=False)
     idle: Idle | None = msgspec.field(name="i", default=None)
     rules: tuple[Rule, ...] = msgspec.field(name="r", default=())
     said: int = msgspec.field(name="n", default=0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from botkit.config.live_chat import Entity, LiveChatSettings, short_id
+from botkit.config.live_chat import Entity, EntityField, LiveChatSettings, short_id
 
 _NAMES = (("_firstName", "_lastName"), ("First Name", "Last Name"), ("FirstName", "LastName"))
 _LONGEST_NAME = 255
@@ -95,9 +95,28 @@ def _details(settings: LiveChatSettings, attributes: Mapping[str, str]) -> list[
 
 
 def _entities(settings: LiveChatSettings, attributes: Mapping[str, str]) -> list[dict[str, object]]:
-    entities = []
-    for entity in settings.entities:
-        fields = [
+    known = {
+        entity.name: [field for field in entity.fields if attributes.get(field.attribute)]
+        for entity in settings.entities
+    }
+    return [
+        _entity(settings, entity, known[entity.name], linked=known)
+        for entity in settings.entities
+        if known[entity.name]
+    ]
+
+
+def _entity(
+    settings: LiveChatSettings,
+    entity: Entity,
+    fields: Sequence[EntityField],
+    *,
+    linked: Mapping[str, Sequence[EntityField]],
+) -> dict[str, object]:
+    sent: dict[str, object] = {
+        "entityName": entity.name,
+        "showOnCreate": entity.show_on_create,
+        "entityFieldsMaps": [
             {
                 "fieldName": field.field_name,
                 "label": settings.labels.get(field.attribute, field.attribute),
@@ -105,22 +124,11 @@ def _entities(settings: LiveChatSettings, attributes: Mapping[str, str]) -> list
                 "isExactMatch": field.exact,
                 "doCreate": field.create,
             }
-            for field in entity.fields
-            if attributes.get(field.attribute)
-        ]
-        if fields:
-            entities.append(_entity(entity, fields))
-    return entities
-
-
-def _entity(entity: Entity, fields: list[dict[str, object]]) -> dict[str, object]:
-    sent: dict[str, object] = {
-        "entityName": entity.name,
-        "showOnCreate": entity.show_on_create,
-        "entityFieldsMaps": fields,
+            for field in fields
+        ],
     }
     if entity.save_to_transcript:
         sent["saveToTranscript"] = entity.save_to_transcript
-    if entity.link_to is not None:
+    if entity.link_to is not None and linked.get(entity.link_to[0]):
         sent["linkToEntityName"], sent["linkToEntityField"] = entity.link_to
     return sent

@@ -35,7 +35,7 @@ from botkit.salesforce.live_chat.calls import Credentials, LiveChatCalls
 from botkit.salesforce.live_chat.chat import Chat
 from botkit.salesforce.live_chat.isolated import IsolatedMasker
 from botkit.salesforce.live_chat.listening import Listener
-from botkit.salesforce.live_chat.opening import Availability, message_of, read_availability, read_session
+from botkit.salesforce.live_chat.opening import message_of, read_availability, read_session
 from botkit.salesforce.live_chat.polling import Poller
 from botkit.salesforce.live_chat.position import Position, digest
 from botkit.salesforce.live_chat.posting import Poster
@@ -50,7 +50,6 @@ _log = structlog.get_logger("botkit.salesforce")
 
 _MOST_SWITCHES = 3
 _REMEMBERED_CHATS = 20_000
-_LONGEST_PREVIEW = 1_000
 
 
 class LiveChatSystem:
@@ -129,8 +128,8 @@ class LiveChatSystem:
         """
         base = self._settings.live_agent_url
         if self._settings.availability_check:
-            availability, base = await self._availability()
-            if availability.available is False:
+            available, base = await self._availability()
+            if available is False:
                 raise AgentsUnavailable("ask for availability", detail="no agent is online for this chat")
         response, base = await self._following(self._calls.session_id, base)
         credentials = read_session(response, base=base)
@@ -238,31 +237,18 @@ class LiveChatSystem:
 
     # --- what only this one can do ---
 
-    async def availability(self) -> Availability:
-        """Whether an agent is there for a chat, and how long one waits; unknown when it cannot be found out."""
-        return (await self._availability())[0]
-
-    async def preview(self, session_id: str, access: Access, *, text: str) -> None:
-        """Show what the user is typing, to an agent whose console wants that (2.7); others see that the user types."""
-        chat = self._chat(session_id, access)
-        if not chat.position.peek:
-            await self.typing(session_id, access, started=True)
-            return
-        masked = await self._masked(chat, access, text[:_LONGEST_PREVIEW], what="show a preview")
-        await self._poster.post(
-            chat,
-            f"preview/{digest(masked.text)}",
-            lambda session, number: self._calls.sneak_peek(session, masked.text, position=0, sequence=number),
-        )
-
     async def custom_event(self, session_id: str, access: Access, *, name: str, data: str) -> None:
-        """Send an event of the organisation's own making to the agent's console (2.8)."""
+        """Send an event of the organisation's own making to the agent's console (2.8), masked like anything people wrote."""
         chat = self._chat(session_id, access)
+        key = f"custom/{name}/{digest(data)}"
+        masked = await self._masked(chat, access, data, what="send a custom event")
         await self._poster.post(
             chat,
-            f"custom/{name}/{digest(data)}",
-            lambda session, number: self._calls.custom_event(session, name, data, sequence=number),
+            key,
+            lambda session, number: self._calls.custom_event(session, name, masked.text, sequence=number),
         )
+        if masked.triggered:
+            await self._report_masking(chat, key, masked)
 
     async def idle_notice(self, session_id: str, access: Access, *, warned: bool) -> None:
         """Note in the chat's record that the user was warned of being idle, or is not idle any more (2.10)."""
@@ -315,14 +301,14 @@ class LiveChatSystem:
         """Whether what was not ended now may still be there later: a session ends when it is not polled (3.6)."""
         return error.retryable and self._monotonic() - chat.heard <= chat.position.lives
 
-    async def _availability(self) -> tuple[Availability, str]:
-        """Availability, and the base to go on with. Not being able to ask is no reason not to try (8)."""
+    async def _availability(self) -> tuple[bool | None, str]:
+        """Whether somebody is there, and the base to go on with. Not being able to ask is no reason not to try (8)."""
         base = self._settings.live_agent_url
         try:
             response, base = await self._following(self._calls.availability, base)
         except CallError as error:
             _log.info("availability_unknown", system=self.name, code=error.code, status=error.status)
-            return Availability(None), base
+            return None, base
         return read_availability(response, self._settings.targets), base
 
     async def _following(self, build: Callable[[str], Request], base: str) -> tuple[Response, str]:

@@ -219,10 +219,9 @@ def test_idle_times_that_are_off_are_none() -> None:
 
 def test_a_new_agent_has_their_own_settings() -> None:
     idle = {"isEnabled": True, "warningTime": 60, "timeout": 120}
-    before = read(("ChatEstablished", {**ADA, "sneakPeekEnabled": True, "chasitorIdleTimeout": idle}))[1]
+    before = read(("ChatEstablished", {**ADA, "chasitorIdleTimeout": idle}))[1]
     _, after = read(("ChatTransferred", BOB), position=before)
-    assert before.peek
-    assert not after.peek
+    assert before.idle == Idle(60, 120)
     assert after.idle is None
 
 

@@ -97,6 +97,13 @@ def test_a_record_none_of_whose_fields_is_known_is_left_out() -> None:
     assert [entity["entityName"] for entity in body["prechatEntities"]] == ["Case"]
 
 
+def test_a_record_is_not_linked_to_one_that_is_left_out() -> None:
+    body = request(("_email", "a@b.c"), entities=(CONTACT, CASE))
+    (contact,) = body["prechatEntities"]
+    assert contact["entityName"] == "Contact"
+    assert "linkToEntityName" not in contact
+
+
 def test_every_label_of_a_record_is_the_label_of_a_detail() -> None:
     body = request(("_email", "a@b.c"), ("_lastName", ""), entities=(CONTACT,), labels={"_email": "Email"})
     labels = {detail["label"] for detail in body["prechatDetails"]}

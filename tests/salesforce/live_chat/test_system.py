@@ -37,7 +37,6 @@ from botkit.handoff.conversation import Access
 from botkit.handoff.rules import SystemLimits
 from botkit.http import Response
 from botkit.salesforce.live_chat import LiveChatSystem
-from botkit.salesforce.live_chat.opening import Availability
 from botkit.salesforce.live_chat.position import Position
 from botkit.salesforce.live_chat.sensitive import Masked, NotMaskable, Rule
 from botkit.salesforce.live_chat.upload import FileRequest
@@ -95,7 +94,6 @@ async def test_the_first_calls_carry_what_they_have_to(talk: Talk, server: LiveC
     availability, session = server.asked
     assert availability.url == (
         f"{BASE}/Visitor/Availability?org_id=00DA&deployment_id=572A&Availability.ids=[573B]"
-        "&Availability.needEstimatedWaitTime=1"
     )
     assert set(availability.headers) == {"Accept", "X-LIVEAGENT-API-VERSION"}
     assert session.headers["X-LIVEAGENT-AFFINITY"] == "null"
@@ -134,18 +132,10 @@ def availability(*results: dict[str, Any]) -> Response:
 async def test_one_free_target_of_several_is_enough(server: LiveChat, time: Time) -> None:
     system = new_system(server, time, replace(SETTINGS, button_overrides=("005A_573C", "573D")))
     server.script(
-        "Availability",
-        availability(
-            {"id": "005A"}, {"id": "573D", "isAvailable": True, "estimatedWaitTime": 6}, {"id": "573C"}
-        ),
+        "Availability", availability({"id": "005A"}, {"id": "573D", "isAvailable": True}, {"id": "573C"})
     )
-    assert await system.availability() == Availability(True, 6)
+    await system.open(SESSION)
     assert "Availability.ids=[005A,573C,573D]" in server.asked[0].url
-
-
-async def test_a_wait_nobody_can_estimate_is_not_known(talk: Talk, server: LiveChat) -> None:
-    server.script("Availability", availability({"id": "573B", "isAvailable": True, "estimatedWaitTime": -1}))
-    assert await talk.system.availability() == Availability(True, None)
 
 
 def switch(url: str) -> Response:
@@ -688,17 +678,24 @@ async def test_typing_is_shown_when_somebody_can_see_it(talk: Talk, server: Live
     assert [noun for noun, _ in server.posts] == ["ChasitorInit", "ChasitorTyping", "ChasitorNotTyping"]
 
 
-async def test_a_preview_is_shown_to_an_agent_who_wants_it_and_typing_to_others(
+async def test_an_event_of_the_users_client_is_masked_like_anything_the_user_wrote(
     talk: Talk, server: LiveChat
 ) -> None:
     await talk.begin()
-    await talk.system.preview(SESSION, talk.access, text="hel")
-    server.tell("ChatTransferred", name="Bob", userId="005B", sneakPeekEnabled=True)
-    await talk.until(lambda: talk.kinds.count("AgentJoined") == 2)
-    await talk.system.preview(SESSION, talk.access, text="hello")
+    rule = {
+        "id": "0GO1",
+        "name": "Card",
+        "pattern": r"\d{16}",
+        "replacement": "****",
+        "actionType": "Replace",
+    }
+    server.tell("SensitiveDataRules", sensitiveDataRules=[rule])
+    server.accept()
+    await talk.until(lambda: bool(talk.system._chats[SESSION].position.rules))
+    await talk.system.custom_event(SESSION, talk.access, name="cart", data='{"card":"4111111111111111"}')
     assert server.posts[-2:] == [
-        ("ChasitorTyping", {}),
-        ("ChasitorSneakPeek", {"position": 0, "text": "hello"}),
+        ("CustomEvent", {"type": "cart", "data": '{"card":"****"}'}),
+        ("SensitiveDataRuleTriggered", {"rules": [{"id": "0GO1", "name": "Card"}]}),
     ]
 
 
