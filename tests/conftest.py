@@ -8,7 +8,12 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
+
+# A busy machine is no finding.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
