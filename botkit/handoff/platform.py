@@ -19,7 +19,7 @@ from botkit.handoff.effects import (
     SkipBotMessage,
     TypingToAgent,
 )
-from botkit.handoff.ending import end
+from botkit.handoff.ending import end, give_back
 from botkit.handoff.events import (
     Attachment,
     Content,
@@ -36,6 +36,10 @@ FLAG_LAG_SECONDS = 3.0
 
 STALE_FLAG_SECONDS = 60.0
 """For so long after an end, `agent_transfer: true` is the platform not having caught up, not a lost session."""
+
+MOST_KEPT_CHARACTERS = 200_000
+MOST_KEPT_MESSAGES = 1_000
+"""So much of what a user says is kept at a time for an agents' side that does not take it, or may have to hand it on."""
 
 _TO_BOT: tuple[Effect, ...] = (PassToBot(),)
 _TO_USER: tuple[Effect, ...] = (PassToUser(),)
@@ -76,6 +80,9 @@ def user_message(rules: Rules, conversation: Conversation, event: UserMessage) -
     messages = tuple(
         HeldMessage(message_id(session.id, "user", cause, index), piece) for index, piece in enumerate(pieces)
     )
+    if _too_much(session, messages):
+        everything = HeldMessage("", _as_text(event.text, event.attachments))
+        return keep(conversation, session, *back, *give_back(rules, session.language, [everything]))
     session, sends = hand_to_agent(rules, session, messages)
     session, uploads = files.send(rules, session, event, taken)
     if session == conversation.session and not (back or uploads or sends):
@@ -147,6 +154,13 @@ def _flag_lags(session: AgentSession, event: UserMessage) -> bool:
     )
     known = session.flagged or session.accepted
     return overtaken or (not known and event.at - session.opened_at < FLAG_LAG_SECONDS)
+
+
+def _too_much(session: AgentSession, messages: tuple[HeldMessage, ...]) -> bool:
+    kept = (*session.taken, *session.in_flight, *session.held, *messages)
+    if len(kept) <= MOST_KEPT_MESSAGES and sum(len(one.text) for one in kept) <= MOST_KEPT_CHARACTERS:
+        return False
+    return bool(messages)
 
 
 def _is_end_word(session: AgentSession, event: UserMessage) -> bool:

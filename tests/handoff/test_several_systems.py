@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from botkit.handoff.conversation import Phase
@@ -132,6 +132,7 @@ def test_nothing_is_kept_for_a_next_system_once_an_agent_is_there():
     assert story.took(story.session.in_flight[0].message_id).session.taken == ()
 
 
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from(["type", "took", "granted", "started", "lost"]), max_size=30))
 def test_whoever_takes_it_in_the_end_is_told_everything_once_and_in_order(steps: list[str]):
     story = Story(rules(fallback=("legacy", "salesforce"))).transfer()
