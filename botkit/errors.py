@@ -12,7 +12,7 @@
      │   ├─ BodyIncomplete            BK-2006  408
      │   └─ TooManyBodies             BK-2007  503
      ├─ LedgerError                   BK-3000
-     │   ├─ LedgerBusy                BK-3001  another process holds the store
+     │   ├─ LedgerBusy                BK-3001  another process holds the store and does not share it
      │   ├─ LedgerClosed              BK-3002  the service is stopping
      │   └─ HostLost                  BK-3003  the process that holds the store has gone; another takes its place
      ├─ CallError                     BK-4000  a call to Kore or to an agent system did not succeed
@@ -163,7 +163,7 @@ class LedgerError(BotKitError):
 
 
 class LedgerBusy(LedgerError):
-    """Another process holds this store: run one process per SQLite file."""
+    """Another process holds this store, and does not share it with this one."""
 
     code = "BK-3001"
 

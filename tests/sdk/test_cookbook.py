@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 from botkit import BotKit
 from botkit.hooks.events import EVENTS
+from botkit.relay.timers import KEEP
 from botkit.sdk.contexts import CONTEXTS
 from botkit.sdk.dispatch import _ANSWERS, HANDLER_SECONDS, WEBHOOK_SECONDS
 from botkit.testing import KitTester
@@ -280,3 +282,9 @@ def test_every_hook_is_there_with_its_context() -> None:
 
 def test_the_time_limits_are_those_of_the_code() -> None:
     assert f"**Handlers have {HANDLER_SECONDS:g} seconds, of webhooks {WEBHOOK_SECONDS:g},**" in PAGE
+
+
+def test_payloads_are_kept_for_as_long_as_the_page_says() -> None:
+    assert timedelta(hours=6) == KEEP
+    assert "for six hours" in PAGE
+    assert "until six hours after they last wrote" in (DOCS / "configuration.md").read_text("utf-8")
