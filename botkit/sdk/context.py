@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from botkit.errors import HandlerTooLate
+from botkit.errors import CallRefused, HandlerTooLate
 from botkit.handoff.events import Ask, Attachment
 from botkit.hooks import people
 from botkit.hooks.door import Door, Hook
@@ -19,6 +19,8 @@ from botkit.sdk.calls import Calls
 from botkit.sdk.conversation import ConversationHandle
 from botkit.sdk.reads import AsyncReads, Reads
 from botkit.sdk.verdicts import Next, Sent, Stop
+
+MOST_CALLS = 100
 
 
 class Context(Calls):
@@ -177,6 +179,11 @@ class Context(Calls):
         if self._asks is None:
             raise HandlerTooLate(
                 f"{ask.call}: this hook has been dealt with; use ctx.conversation, which can be kept, for what comes later"
+            )
+        if len(self._asks) == MOST_CALLS:
+            raise CallRefused(
+                ask.call,
+                detail=f"a handler may ask for {MOST_CALLS} calls with one hook; ctx.conversation makes any number",
             )
         self._asks.append(ask)
         return Sent()

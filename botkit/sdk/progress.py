@@ -39,7 +39,7 @@ class Progress:
         outcome: what is so before any of them.
     """
 
-    __slots__ = ("_current", "_done", "_lock", "_over", "outcome")
+    __slots__ = ("_current", "_done", "_lock", "_over", "begun", "outcome", "overdue")
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
@@ -48,12 +48,19 @@ class Progress:
         self._done.acquire()
         self._current: Handler | None = None
         self._over = False
+        self.begun = False
+        """Any of them has been called."""
+        self.overdue: Handler | None = None
+        """Who was being waited for when the hook went on."""
 
     # --- the thread that runs the handlers -------------------------------------------------------------------------
 
-    def begin(self, handler: Handler) -> None:
-        """This one is called now."""
-        self._current = handler
+    def begin(self, handler: Handler) -> bool:
+        """This one is called now. False: it must not be any more, the hook has gone on."""
+        with self._lock:
+            if not self._over:
+                self._current, self.begun = handler, True
+            return not self._over
 
     def take(self, outcome: Outcome) -> bool:
         """The handler has come back. False: too late, the hook has gone on without it."""
@@ -76,5 +83,5 @@ class Progress:
     def take_over(self) -> Handler | None:
         """Go on with what has come so far; whoever comes back later is too late. Returns who is being waited for."""
         with self._lock:
-            self._over = True
-            return self._current
+            self._over, self.overdue = True, self._current
+            return self.overdue

@@ -34,6 +34,8 @@ MOST_OVERDUE = 8
 """So many calls of one handler may be overdue and still under way; then it is left out until some have come back. Else each
 hook would wait out the whole time limit, and each would cost a thread."""
 
+_HELD_UP = "a coroutine that blocks holds up the event loop of all of them; give blocking calls to a thread"
+
 HandlerOutcome = Literal["passed", "answered", "raised", "rubbish", "late", "skipped"]
 
 
@@ -89,19 +91,45 @@ class Runner:
         self._tasks: set[asyncio.Task[None]] = set()
         self._lock = threading.Lock()
         self._overdue: Counter[Handler] = Counter()
+        self._unanswered = 0
+        """So often the event loop was looked for in vain: a coroutine that blocks holds it up for all others."""
 
     def run(self, chain: Chain, hook: Hook, *, seconds: float, around: Around) -> Outcome:
         """Run the handlers; returns after `seconds` at the latest."""
         progress = Progress(Outcome(hook))
-        if not self._start(progress, chain, seconds, around):
-            log.error("no handler was called: every thread is taken by one that has not come back")
-            self._metrics.handled(hook.path.event, chain.handlers[0].name, "skipped")
-        elif not progress.wait(seconds) and (late := progress.take_over()) is not None:
-            self._count_overdue(late, 1)
-            self._metrics.handled(hook.path.event, late.name, "late")
-            log.error("handler %s did not come back within %g s; the hook goes on", late.name, seconds)
-            self._failed(late, _late(late, seconds))
+        if chain.are_coroutines and self._loop_is_held_up:
+            self._skipped(hook, chain, _HELD_UP)
+        elif not self._start(progress, chain, seconds, around):
+            self._skipped(hook, chain, "every thread is taken by one that has not come back")
+        elif not progress.wait(seconds):
+            late = progress.take_over()
+            if chain.are_coroutines:
+                self._look_for_the_loop()
+            if late is not None:
+                self._count_overdue(late, 1)
+                self._metrics.handled(hook.path.event, late.name, "late")
+                log.error("handler %s did not come back within %g s; the hook goes on", late.name, seconds)
+                self._failed(late, _late(late, seconds))
+            elif not progress.begun:
+                self._skipped(hook, chain, _HELD_UP if chain.are_coroutines else "none could begin in time")
         return progress.outcome
+
+    @property
+    def _loop_is_held_up(self) -> bool:
+        return self._unanswered >= MOST_OVERDUE
+
+    def _look_for_the_loop(self) -> None:
+        """Whether the event loop is held up shows in how long it takes to hear this."""
+        self._count_unanswered(1)
+        self._loop().call_soon_threadsafe(self._count_unanswered, -1)
+
+    def _count_unanswered(self, change: int) -> None:
+        with self._lock:
+            self._unanswered += change
+
+    def _skipped(self, hook: Hook, chain: Chain, why: str) -> None:
+        log.error("no handler was called: %s", why)
+        self._metrics.handled(hook.path.event, chain.handlers[0].name, "skipped")
 
     def _start(self, progress: Progress, chain: Chain, seconds: float, around: Around) -> bool:
         """Begin; False where there is no thread to do it."""
@@ -140,7 +168,8 @@ class Runner:
         if self._overdue[handler] >= MOST_OVERDUE:
             self._metrics.handled(event, handler.name, "skipped")
             return True
-        progress.begin(handler)
+        if not progress.begin(handler):
+            return False
         failure: BaseException | None = None
         try:
             outcome = await self._outcome(before, handler, call)
@@ -148,7 +177,8 @@ class Runner:
             # said, counted, and the hook goes on. What is meant for the process comes to the main thread, and this is none.
             outcome, failure = before, error
         if not progress.take(outcome):
-            self._count_overdue(handler, -1)
+            if progress.overdue is handler:
+                self._count_overdue(handler, -1)
             return False
         self._say(event, handler, outcome, failure)
         if failure is not None:
@@ -188,6 +218,9 @@ class Runner:
         returned = handler.function(context)
         if not inspect.iscoroutine(returned):
             return returned
+        if self._loop_is_held_up:
+            returned.close()
+            raise HandlerLate(f"{handler.name} was not called: {_HELD_UP}")
         future = asyncio.run_coroutine_threadsafe(_kept(returned), self._loop())
         try:
             returned = future.result(seconds)
@@ -195,6 +228,7 @@ class Runner:
             if future.done():
                 raise  # A time limit of the coroutine's own.
             future.cancel()
+            self._look_for_the_loop()
             raise _late(handler, seconds) from None
         if isinstance(returned, _Exit):
             raise returned.error

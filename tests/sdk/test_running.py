@@ -4,11 +4,16 @@ import asyncio
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from botkit import BotKit
 from botkit.sdk import Sent, UserMessageContext
+from botkit.sdk.registry import Chain
+from botkit.sdk.running import MOST_OVERDUE, Runner
+from botkit.testing.waiting import until
 from tests.hooks.hook_payloads import as_body, user_message
 from tests.sdk.taken_down import TakenDown, taken_down
 
@@ -65,3 +70,50 @@ def test_what_is_no_exception_is_counted_as_raised_all_the_same(kit: TakenDown) 
     raised = kit.handled("raised")
     said(kit, "cancel", 6)
     assert kit.handled("raised") == raised + 1
+
+
+def test_a_coroutine_that_blocks_is_not_waited_for_by_every_hook_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, called = threading.Event(), list[str]()
+    begun: list[Chain] = []
+    start = Runner._start
+
+    def counted(runner: Runner, progress: Any, chain: Chain, *rest: Any) -> bool:
+        begun.append(chain)
+        return start(runner, progress, chain, *rest)
+
+    monkeypatch.setattr(Runner, "_start", counted)
+
+    def blocking(kit: BotKit) -> None:
+        @kit.on_user_message(seconds=0.02)
+        async def blocks(ctx: UserMessageContext) -> Sent | None:
+            called.append(ctx.message)
+            if ctx.message == "1":
+                go_on.wait(30)
+            return ctx.send_user_message("answered") if ctx.message == "answer" else None
+
+    with taken_down(tmp_path, blocking) as kit:
+        try:
+            for number in range(1, MOST_OVERDUE + 4):
+                assert said(kit, str(number), number) == ["sendBotMessage"]
+            assert (len(begun), called) == (MOST_OVERDUE, ["1"])
+            assert (kit.handled("late"), kit.handled("skipped")) == (1, MOST_OVERDUE + 2)
+        finally:
+            go_on.set()
+        until(
+            lambda: said(kit, "answer", 100 + len(begun)) == ["sendUserMessage"], "for the loop to be there"
+        )
+        assert set(called) == {"1", "answer"}
+
+
+def test_a_handler_may_ask_for_so_many_calls_and_no_more(tmp_path: Path) -> None:
+    def endless(kit: BotKit) -> None:
+        @kit.on_user_message
+        def never_enough(ctx: UserMessageContext) -> None:
+            while True:
+                ctx.send_user_message("and another thing")
+
+    with taken_down(tmp_path, endless) as kit:
+        assert said(kit, "hi", 1) == ["sendBotMessage"]
+        assert kit.handled("raised") == 1
