@@ -333,6 +333,18 @@ def test_a_lock_is_not_kept_by_a_child_of_the_process_that_holds_it(house: House
         os.waitpid(child, 0)
 
 
+def test_what_is_too_much_for_a_commit_is_refused_and_the_host_stays(house: House) -> None:
+    host, guest = house.kit(), house.kit()
+    host.start()
+    guest.start()
+    store = store_of(guest)
+    asks = tuple(Ask("send_user_message", "x" * 1024 * 1024) for _ in range(17))
+    with pytest.raises(LedgerError, match="too much for one commit"):
+        store.submit(Input(USER, Asked(key="a", at=Instant(1.0), asks=asks))).result(10)
+    assert not commit(guest, said("hi", "1")).duplicate
+    assert store_of(guest) is store
+
+
 TRANSFER = AgentTransfer(
     key="t", at=Instant(2.0), session_id="s", profile=UserProfile(user_id="u"), meta=MetaInfo((("a", "b"),))
 )

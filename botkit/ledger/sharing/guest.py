@@ -109,13 +109,20 @@ class Guest:
         self, question: messages.Submit | messages.AskNewest | messages.AskExposition, read: Read
     ) -> Future[Any]:
         answer: Future[Any] = Future()
+        frame = messages.encode(question)
+        if len(frame) > frames.MOST_BYTES:
+            # The host would take it for another language, and so would the next one.
+            answer.set_exception(
+                LedgerError("this is too much for one commit: let handlers send less at once")
+            )
+            return answer
         sent = True
         with self._lock:
             taken = self._alive
             if taken:
                 self._awaited[question.id] = answer, read
                 try:
-                    self._send(question)
+                    frames.send(self._connection, frame)
                 except OSError:
                     sent = False
         if not taken:
