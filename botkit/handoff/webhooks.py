@@ -28,11 +28,11 @@ def timer_of(hook: DeferredHook) -> str:
 
 
 def deferred(conversation: Conversation, event: HookDeferred) -> Decision:
-    """on_webhook, answered 202: the answer is owed from now on."""
-    if conversation.deferred is not None or conversation.ended_at is not None:
+    """on_webhook, answered 202: the answer is owed from now on; so is one for each node that a request comes to."""
+    if conversation.deferred is not None:
         return Decision(conversation)
     hook = DeferredHook(event.request_id, event.due, event.otherwise)
-    waiting = replace(conversation, deferred=hook)
+    waiting = replace(conversation, deferred=hook, ended_at=None)
     return Decision(waiting, (ArmTimer(timer_of(hook), TIMER, event.due), Note("webhook_deferred")))
 
 

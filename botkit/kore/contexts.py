@@ -20,15 +20,15 @@ def changed_context(body: bytes, changes: str, *, replace: bool = False) -> byte
 
     Args:
         body: the webhook's payload.
-        changes: a JSON object as text; empty for none.
+        changes: a JSON object as text; empty for one without members.
         replace: `changes` is the whole context, not changes to it.
 
     Raises:
         CallRefused: the payload is not a JSON object, or nested more than `DEEPEST` deep where it is changed.
     """
-    if not changes:
+    if not changes and not replace:
         return b"{}"
-    wanted = decoded(changes)
+    wanted = decoded(changes or "{}")
     if not replace:
         try:
             context = members_of(body).get("context")

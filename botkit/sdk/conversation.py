@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import uuid4
 
-from botkit.errors import UserNotReachable
+from botkit.errors import LedgerError, UserNotReachable
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.events import Ask, Asked
 from botkit.kore.address import Address
@@ -141,6 +142,7 @@ def written(committing: Future[Committed], on_refusal: Callable[[str], Exception
         on_refusal: makes the error of the reason for which the rules refused it.
     """
     done: Future[None] = Future()
+    done.set_running_or_notify_cancel()  # Whoever stops waiting for it does not stop it.
 
     def settle(committed: Future[Committed]) -> None:
         error = committed.exception()
@@ -156,5 +158,10 @@ def written(committing: Future[Committed], on_refusal: Callable[[str], Exception
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        sent.result(COMMIT_SECONDS)
+        try:
+            sent.result(COMMIT_SECONDS)
+        except FutureTimeout as error:
+            if done.done():
+                raise
+            raise LedgerError("the store took too long; it may be written yet") from error
     return sent
