@@ -92,8 +92,12 @@ class AgentSystem(Protocol):
     async def routing(self, session_id: str, access: Access) -> Literal["searching", "present", "over"]:
         """Is another agent being looked for, is one present, or is it over?"""
 
-    async def end(self, session_id: str, access: Access) -> None:
-        """End and close. Already closed, or not ours any more, counts as done."""
+    async def end(self, session_id: str, access: Access) -> Batch | None:
+        """End and close. Already closed, or not ours any more, counts as done.
+
+        Returns:
+            What agents had said before and only the end has brought, if the system has that.
+        """
 
     def listen(self, session_id: str, access: Access) -> AsyncIterator[Batch]:
         """Events from `access.position` on, until the connection breaks (raises) or the server ends it (returns).

@@ -78,7 +78,7 @@ class Engine:
             bots=settings.bots,
             clock=clock,
             reconcile=self._receivers.reconcile,
-            last_words=self._receivers.last_words,
+            end=self._receivers.end,
         )
         self._delivery = Delivery(
             performer=performer,

@@ -118,7 +118,15 @@ class Intake:
             code = error.code if isinstance(error, CallError) else "timeout"
             _log.info("last_list_missing", session=self.session_id, code=code)
             return
-        await self.take([event for event in listed if isinstance(event, AgentSaid)])
+        await self.last_words(listed)
+
+    async def last_words(self, events: Sequence[FromAgents]) -> None:
+        """Take what agents said: nothing else counts once a session has ended.
+
+        Raises:
+            LedgerClosed: the service is stopping.
+        """
+        await self.take([event for event in events if isinstance(event, AgentSaid)])
 
     async def _listed(self, system: AgentSystem, *, wait: bool) -> Sequence[FromAgents]:
         if wait:

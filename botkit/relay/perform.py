@@ -61,8 +61,8 @@ TRANSCRIPT_RETRY_SECONDS = 0.5
 
 Reconcile = Callable[[ConversationId, str], Awaitable[None]]
 """Reads the list of an agent session once more, so that nothing said last is lost; does nothing if it cannot."""
-LastWords = Callable[[ConversationId, EndSession, AgentSystem], Awaitable[None]]
-"""The same for a session that nobody listens to any more, because it is about to be ended on the agents' side, too."""
+End = Callable[[ConversationId, EndSession, AgentSystem], Awaitable[None]]
+"""Ends a session that nobody listens to any more, so that nothing said last is lost, either."""
 
 
 class Performer:
@@ -77,12 +77,12 @@ class Performer:
         bots: Mapping[str, BotSettings],
         clock: Clock,
         reconcile: Reconcile,
-        last_words: LastWords,
+        end: End,
     ) -> None:
         self._outside = outside
         self._ledger = ledger
         self._payloads = payloads
-        self._last_words = last_words
+        self._end = end
         self._bots = bots
         self._clock = clock
         self._reconcile = reconcile
@@ -160,10 +160,8 @@ class Performer:
                 return RoutingKnown(
                     key=key_of(item), at=self._clock.now(), session_id=session_id, status=status
                 )
-            case EndSession(session_id, system, access):
-                agents = self._system(item, system)
-                await self._last_words(item.conversation_id, effect, agents)
-                await agents.end(session_id, access)
+            case EndSession(_, system):
+                await self._end(item.conversation_id, effect, self._system(item, system))
                 return None
 
     async def after_failure(self, item: OutboxItem, meaning: Meaning) -> Event | None:

@@ -99,12 +99,18 @@ class Receivers:
         if opened is not None and opened.intake.session_id == session_id:
             await reconcile_quietly(opened.intake, opened.system)
 
-    async def last_words(self, conversation_id: ConversationId, end: EndSession, system: AgentSystem) -> None:
-        """What an agent said just before the user ended it, and no stream or poll has brought, is in the list."""
+    async def end(self, conversation_id: ConversationId, end: EndSession, system: AgentSystem) -> None:
+        """End a session that nobody listens to any more.
+
+        What an agent said just before, and no stream or poll has brought, is in the list or comes with the end.
+        """
         intake = Intake(
             conversation_id, end.session_id, end.access, self._submitter, self._clock, self._committed
         )
         await intake.last_list(system)
+        brought = await system.end(end.session_id, end.access)
+        if brought is not None:
+            await intake.last_words(brought.events)
 
     async def close(self) -> None:
         """Stop listening to everybody."""

@@ -87,7 +87,7 @@ class PlayedRelay:
             bots=settings.bots,
             clock=clock,
             reconcile=_nothing,
-            last_words=_nothing,
+            end=_end,
         )
 
     # --- as the service sees it ------------------------------------------------------------------------------------
@@ -195,3 +195,8 @@ def _due(timer: tuple[tuple[str, str], tuple[Instant, ConversationId]]) -> Insta
 
 async def _nothing(*_: object) -> None:
     """Nobody listens to the agents, so there is no list to read again."""
+
+
+async def _end(_: ConversationId, session: EndSession, agents: AgentSystem) -> None:
+    """Everything the agents said has been heard."""
+    await agents.end(session.session_id, session.access)

@@ -344,6 +344,7 @@ class FakeSystem:
         self.calls: list[Call] = []
         self.answers: dict[str, deque[Exception | None]] = {}
         self.listed: list[Any] = []
+        self.brought_by_the_end: tuple[Any, ...] = ()
         self.fetches: list[Access] = []
         self.fetching = 0
         self.most_fetching = 0
@@ -392,8 +393,9 @@ class FakeSystem:
         await self._call("routing")
         return self.routing_status
 
-    async def end(self, session_id: str, access: Access) -> None:
+    async def end(self, session_id: str, access: Access) -> Batch:
         await self._call("end", access)
+        return Batch(self.brought_by_the_end)
 
     async def listen(self, session_id: str, access: Access) -> AsyncIterator[Batch]:
         self.connects.append(access)

@@ -65,6 +65,7 @@ from tests.relay.relay_doubles import (
     USER,
     World,
     conversation,
+    ended,
     said,
     settle,
     until,
@@ -715,6 +716,14 @@ async def test_before_the_agents_side_is_told_of_the_end_the_list_is_read(world:
     (words,) = world.ledger.events
     assert isinstance(words, AgentSaid)
     assert [call.what for call in world.system.calls] == ["fetch", "end"]
+
+
+async def test_what_comes_with_the_end_is_taken_if_an_agent_said_it(world: World) -> None:
+    world.system.brought_by_the_end = (said("e1", "one moment"), ended("e2"))
+    world.ledger.decided(IDLE, END_SESSION)
+    await until(lambda: not world.ledger.rows)
+    (words,) = world.ledger.events
+    assert isinstance(words, AgentSaid)
 
 
 async def test_a_list_that_fails_or_hangs_does_not_keep_the_end_from_going_out(

@@ -388,3 +388,15 @@ def test_a_message_whose_answer_was_lost_with_the_server_arrives_once(
     until(lambda: scene.case.calls("ReconnectSession", status=200), "for the way to the next server")
     monkeypatch.undo()
     scene.goes_on()
+
+
+def test_what_an_agent_said_while_the_user_ended_it_is_still_shown(scene: Scene) -> None:
+    scene.is_helped()
+    cloud = scene.stage.clouds.live_chat
+    scene.stage.live_chat_fails("silence", operation="Messages", times=1)
+    scene.stage.live_chat_fails("drop-polls")
+    until(lambda: not cloud.faults.all(), "for a poll that nobody answers")
+    scene.agent_says("one moment, please")
+    scene.ends()
+    until(lambda: scene.ada.told(by="agent") == scene.said, "for the agent's last words")
+    scene.is_over()

@@ -33,6 +33,7 @@ from botkit.http import Request, Response, Transport
 from botkit.salesforce.live_chat.address import switched
 from botkit.salesforce.live_chat.calls import Credentials, LiveChatCalls
 from botkit.salesforce.live_chat.chat import Chat
+from botkit.salesforce.live_chat.ending import Ender
 from botkit.salesforce.live_chat.isolated import IsolatedMasker
 from botkit.salesforce.live_chat.listening import Listener
 from botkit.salesforce.live_chat.opening import message_of, read_availability, read_session
@@ -41,7 +42,7 @@ from botkit.salesforce.live_chat.position import Position, digest
 from botkit.salesforce.live_chat.posting import Poster
 from botkit.salesforce.live_chat.prechat import chat_request
 from botkit.salesforce.live_chat.recovery import Recovery
-from botkit.salesforce.live_chat.replies import check, check_setup
+from botkit.salesforce.live_chat.replies import check_setup
 from botkit.salesforce.live_chat.sensitive import Masked, Masker, NotMaskable
 from botkit.salesforce.live_chat.upload import MAX_FILE_BYTES, FileRequest, upload_request
 from botkit.salesforce.miaw.wire import text as text_of
@@ -96,6 +97,9 @@ class LiveChatSystem:
         )
         recovery = Recovery(self._calls, transport, poller, clock=clock)
         self._poster = Poster(transport, recovery, clock=clock, monotonic=monotonic, sleep=sleep)
+        self._ender = Ender(
+            self._calls, transport, self._poster, poller, recovery, clock=clock, monotonic=monotonic
+        )
         self._listener = Listener(
             poller,
             recovery,
@@ -194,27 +198,13 @@ class LiveChatSystem:
             return "over"
         return "present" if chat.position.agents else "searching"
 
-    async def end(self, session_id: str, access: Access) -> None:
+    async def end(self, session_id: str, access: Access) -> Batch:
         """End the chat, then the session. Ended already counts as done, and so does never begun."""
         chat = self._chat(session_id, access)
-        if chat.under_way and not (chat.over or _position(access, chat.credentials).over):
-            try:
-                await self._poster.post(
-                    chat, "end", lambda session, number: self._calls.end(session, "client", sequence=number)
-                )
-            except CallError as error:
-                if self._may_live(chat, error):
-                    raise
-                _log.debug("nothing_to_end", session=session_id, code=error.code, status=error.status)
-        request = self._calls.delete(chat.session)
-        try:
-            check(request.what, await self._transport.send(request), now=self._clock())
-        except CallError as error:
-            # A session that is gone cannot be ended; one whose chat has ended, or that nobody polls, ends by itself.
-            if not chat.under_way and error.status is None and self._may_live(chat, error):
-                raise
-            _log.debug("session_not_deleted", session=session_id, code=error.code, status=error.status)
+        chat.over = chat.over or _position(access, chat.credentials).over
+        brought = await self._ender.end(chat)
         self._chats.pop(session_id, None)
+        return brought
 
     async def listen(self, session_id: str, access: Access) -> AsyncGenerator[Batch, None]:
         """Events from `access.position` on, by long polls; a poll acknowledges what was taken of the one before."""
@@ -296,10 +286,6 @@ class LiveChatSystem:
             raise
 
     # --- inside ---
-
-    def _may_live(self, chat: Chat, error: CallError) -> bool:
-        """Whether what was not ended now may still be there later: a session ends when it is not polled (3.6)."""
-        return error.retryable and self._monotonic() - chat.heard <= chat.position.lives
 
     async def _availability(self) -> tuple[bool | None, str]:
         """Whether somebody is there, and the base to go on with. Not being able to ask is no reason not to try (8)."""

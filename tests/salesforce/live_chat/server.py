@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter, defaultdict, deque
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,6 +57,8 @@ class LiveChat:
     hanging: int = 0
     most_hanging: int = 0
     handed: int = -1
+    meanwhile: Callable[[str], object] = lambda noun: None
+    """What happens while a request for this noun is under way."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     # --- what the agents' side does ---
@@ -103,6 +106,7 @@ class LiveChat:
     async def send(self, request: Request) -> Response:
         self.asked.append(request)
         noun = _noun(request)
+        self.meanwhile(noun)
         if self.scripted[noun]:
             return _given(self.scripted[noun].popleft())
         answer = await self._answer(noun, request)
@@ -160,6 +164,8 @@ class LiveChat:
         self.most_hanging = max(self.most_hanging, self.hanging)
         try:
             while len(self.log) <= ack + 1:
+                if self.over:
+                    return Response(403, {}, b"Session required but was invalid or not found")
                 changed = self.changed
                 try:
                     async with asyncio.timeout(self.hold_seconds):
@@ -192,6 +198,7 @@ class LiveChat:
                 self._record("Chasitor", "", body["text"])
             case "ChatEnd":
                 self.over = True
+                self.tell("ChatEnded", reason="client", attachedRecords=[])
             case "ChasitorInit":
                 self.tell(
                     "ChatRequestSuccess", connectionTimeout=150_000, queuePosition=1, sensitiveDataRules=[]

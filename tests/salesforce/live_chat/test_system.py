@@ -15,6 +15,7 @@ from botkit import agent_systems
 from botkit.agents import (
     AgentSystem,
     AgentSystemFactory,
+    Batch,
     File,
     TakesCustomEvents,
     TakesFiles,
@@ -34,6 +35,7 @@ from botkit.errors import (
     Unreachable,
 )
 from botkit.handoff.conversation import Access
+from botkit.handoff.events import AgentSaid
 from botkit.handoff.rules import SystemLimits
 from botkit.http import Response
 from botkit.salesforce.live_chat import LiveChatSystem
@@ -782,9 +784,81 @@ async def test_ending_ends_the_chat_and_then_the_session(talk: Talk, server: Liv
 @pytest.mark.parametrize("status", [400, 403, 404, 405])
 async def test_ending_what_is_over_is_done(talk: Talk, server: LiveChat, status: int) -> None:
     await talk.begin()
+    await talk.stop()
     server.script("ChatEnd", Response(status))
+    server.script("Messages", Response(status))
     server.script("SessionId", Response(status))
     await talk.system.end(SESSION, talk.access)
+
+
+def sayings(batch: Batch) -> list[str]:
+    return [event.content.text for event in batch.events if isinstance(event, AgentSaid)]
+
+
+async def test_what_an_agent_said_before_our_end_and_nobody_heard_comes_with_it(
+    talk: Talk, server: LiveChat
+) -> None:
+    await talk.begin()
+    server.say("heard")
+    await talk.until(lambda: talk.said == ["heard"])
+    await talk.stop()
+    server.say("one moment")
+    server.say("please")
+    assert sayings(await talk.system.end(SESSION, talk.access)) == ["one moment", "please"]
+
+
+async def test_it_comes_when_the_agent_ended_it_first(talk: Talk, server: LiveChat) -> None:
+    await talk.begin()
+    await talk.stop()
+    server.say("goodbye")
+    server.finish()
+    assert sayings(await talk.system.end(SESSION, talk.access)) == ["goodbye"]
+
+
+@pytest.mark.parametrize("noun", ["ChatEnd", "Messages"])
+async def test_it_comes_from_the_next_server(talk: Talk, server: LiveChat, noun: str) -> None:
+    await talk.begin()
+    await talk.stop()
+    server.say("one moment")
+    server.said_503 = True
+    server.script(noun, Response(503))
+    assert sayings(await talk.system.end(SESSION, talk.access)) == ["one moment"]
+
+
+@pytest.mark.parametrize("answer", [Response(500), Response(409), broken()])
+async def test_it_comes_with_another_attempt_when_the_first_one_breaks(
+    talk: Talk, server: LiveChat, answer: Response | Unreachable
+) -> None:
+    await talk.begin()
+    await talk.stop()
+    server.say("one moment")
+    server.script("Messages", answer)
+    with pytest.raises(CallError):
+        await talk.system.end(SESSION, talk.access)
+    assert sayings(await talk.system.end(SESSION, talk.access)) == ["one moment"]
+
+
+async def test_a_server_that_does_not_tell_the_end_is_not_asked_twice(talk: Talk, server: LiveChat) -> None:
+    await talk.begin()
+    await talk.stop()
+    server.script("Messages", Response(204))
+    assert await talk.system.end(SESSION, talk.access) == Batch(())
+    assert server.asked[-1].method == "DELETE"
+
+
+async def test_an_end_of_a_server_that_is_silent_is_not_waited_for_again(
+    talk: Talk, server: LiveChat, time: Time
+) -> None:
+    await talk.begin()
+    await talk.stop()
+
+    def pass_time(noun: str) -> None:
+        time.now += 5 if noun == "Messages" else 0
+
+    server.meanwhile = pass_time
+    server.script("Messages", Unreachable("poll for messages", detail="timed out"))
+    assert await talk.system.end(SESSION, talk.access) == Batch(())
+    assert server.asked[-1].method == "DELETE"
 
 
 async def test_an_end_that_did_not_arrive_is_repeated(talk: Talk, server: LiveChat) -> None:
