@@ -8,6 +8,7 @@ from typing import Any
 from botkit.testing.people import File, User
 
 TASK_ID = "dg-11111111-2222-5333-8444-666666666666"
+NODE_ID, TRANSFER_NODE_ID = "intent0", "agentTransfer1"
 SESSION_ID = "64b6aa0000000000000000aa"
 _WHEN_MS = 1_767_603_600_000
 _WHEN = "2026-01-05T09:00:00.000Z"
@@ -41,13 +42,14 @@ def context_of(
         {"dialogState": "started", "timestamp": _WHEN_MS},
     ]
     if node:
-        reached = {"nodeId": "agentTransfer1", "state": "processing", "type": "agentTransfer"}
+        reached = {"nodeId": TRANSFER_NODE_ID, "state": "processing", "type": "agentTransfer"}
         history.append({**reached, "componentName": node, "timestamp": _WHEN_MS})
     return {
         "bot": bot_name,
         "botid": bot_id,
         "taskid": TASK_ID,
         "intent": intent,
+        "intentName": intent,
         "intentType": "dialog",
         "currentLanguage": user.language,
         "suggestedLanguages": [user.language],

@@ -181,9 +181,15 @@ class Payloads:
         made |= {"message": "", "agent_transfer": agent_transfer}
         return _with(made | {"event": {"eventType": event_type}}, parts)
 
-    def alert(self, text: str = "Your parcel is on its way.", **parts: Unpack[Parts]) -> dict[str, Any]:
+    def alert(
+        self,
+        text: str = "Your parcel is on its way.",
+        *,
+        agent_transfer: bool = False,
+        **parts: Unpack[Parts],
+    ) -> dict[str, Any]:
         """on_alert: an alert task has something for the user."""
-        made = self._made(parts) | _said(text)
+        made = self._made(parts) | {"agent_transfer": agent_transfer} | _said(text)
         return _with(made | {"sendAlertMessageUrl": _url(made, "sendAlertMessage")}, parts)
 
     def variable_update(
@@ -254,6 +260,7 @@ class Payloads:
         )
         return made | {
             "taskId": contexts.TASK_ID,
+            "nodeId": contexts.TRANSFER_NODE_ID if node else contexts.NODE_ID,
             "channel": channel,
             "context": contexts.merged(context, parts.get("context", {})),
             "metaInfo": dict(parts.get("meta_info", {"intentInfo": {"intentMatched": intent}})),

@@ -41,6 +41,14 @@ class Person:
         """Ends the conversation; the platform tells of it, with `repeat` twice."""
         self._do("close_conversation", repeat=repeat)
 
+    def reaches_webhook(self, name: str, then: str = "") -> None:
+        """A dialog reaches a Webhook node; when it is answered, the bot says `then`, with ``{{context.…}}`` filled in."""
+        self._do("reach_webhook", name, then)
+
+    def is_alerted(self, text: str) -> None:
+        """The bot has an alert for them."""
+        self._do("alert", text)
+
     def _do(self, action: str, *arguments: Any, **named: Any) -> None:
         self.clouds.do(getattr(self.clouds.kore, action), self.user, *arguments, **named)
 

@@ -211,10 +211,17 @@ class KitTester(AgentSide):
         mode = self._mode(agent_transfer, parts)
         return self._hook("on_event", self._make(parts).event(event_type, agent_transfer=mode, **parts))
 
-    def alert(self, text: str = "Your parcel is on its way.", **parts: Unpack[Parts]) -> Went:
+    def alert(
+        self,
+        text: str = "Your parcel is on its way.",
+        *,
+        agent_transfer: bool | None = None,
+        **parts: Unpack[Parts],
+    ) -> Went:
         """on_alert: an alert task has something for the user."""
         __tracebackhide__ = True
-        return self._hook("on_alert", self._make(parts).alert(text, **parts))
+        mode = self._mode(agent_transfer, parts)
+        return self._hook("on_alert", self._make(parts).alert(text, agent_transfer=mode, **parts))
 
     def variable_update(
         self,

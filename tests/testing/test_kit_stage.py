@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import structlog
 
 from botkit.app import BotKit
 from botkit.config.settings import HandoffSettings
 from botkit.sandbox.kore.script import ScriptEngineMissing
-from botkit.sdk import UserMessageContext
-from botkit.testing import KitStage, made_up_settings
+from botkit.sdk import UserMessageContext, WebhookContext
+from botkit.testing import KitStage, made_up_settings, payloads
 from botkit.testing.kit_stage import on_stage
 from botkit.testing.waiting import until
 
@@ -37,7 +39,11 @@ def stage() -> Iterator[KitStage]:
         if "human" in ctx.message:
             return ctx.start_agent_session(agent_system="second")
 
-    with on_stage(kit) as stage:
+    @kit.on_webhook("CheckOrder")
+    def check(ctx: WebhookContext) -> Any:
+        return ctx.respond({"order": "on its way"})
+
+    with structlog.testing.capture_logs(), on_stage(kit) as stage:
         yield stage
 
 
@@ -81,6 +87,51 @@ def test_a_job_writes_to_a_user(stage: KitStage) -> None:
     ada.hears("9 to 5")
     stage.kit.conversation(BOT, ada.id).send("It has arrived.")
     ada.hears("It has arrived.")
+
+
+MADE_UP = {
+    "on_user_message": payloads.user_message(),
+    "on_bot_message": payloads.bot_message(),
+    "on_agent_transfer": payloads.agent_transfer(),
+    "on_webhook": payloads.webhook("CheckOrder"),
+    "on_event": payloads.event(),
+    "on_alert": payloads.alert(),
+    "on_variable_update": payloads.variable_update(),
+    "on_client_event": payloads.client_event("TYPING_STARTED"),
+}
+
+
+@pytest.fixture(scope="module")
+def posted(stage: KitStage) -> dict[str, dict[str, Any]]:
+    """One hook of each kind, as the emulated platform posts it."""
+    ada = stage.person()
+    ada.types()
+    ada.is_alerted("Look!")
+    ada.reaches_webhook("CheckOrder")
+    ada.asks_for_an_agent()
+    ada.closes_the_window()
+    until(lambda: all(map(stage.wire, MADE_UP)), "for a hook of each kind")
+    return {name: json.loads(stage.wire(name)[0].request_body) for name in MADE_UP}
+
+
+@pytest.mark.parametrize("event", MADE_UP)
+def test_a_made_up_payload_has_the_members_of_the_emulated_platforms(
+    event: str, posted: dict[str, dict[str, Any]]
+) -> None:
+    there, made_up = posted[event], MADE_UP[event]
+    assert set(there) - set(made_up) == set()
+    for name in ("channel", "context"):
+        missing = set(there.get(name, {})) - set(made_up.get(name, {}))
+        assert missing <= {"previousNodeName", "order"}  # What dialogs have left behind.
+    assert {kind: type(there[kind]) for kind in there if kind in made_up} == {
+        kind: type(made_up[kind]) for kind in there if kind in made_up
+    }
+
+
+def test_a_dialog_waits_at_a_webhook_node(stage: KitStage) -> None:
+    ada = stage.person()
+    ada.reaches_webhook("CheckOrder", then="Your order is {{context.order}}.")
+    ada.hears("Your order is on its way.")
 
 
 def test_a_wait_in_vain_says_what_for(stage: KitStage) -> None:

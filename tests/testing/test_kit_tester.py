@@ -62,6 +62,12 @@ def test_an_alert_goes_to_the_user(tester: KitTester) -> None:
     assert (went.to_user, went.names) == (["It has arrived."], ["send_alert_message"])
 
 
+def test_what_went_out_is_settled_in_the_store(kit: BotKit, tester: KitTester) -> None:
+    tester.user_says("hi")
+    tester.transfers()
+    assert b"\nbotkit_outbox_depth 0.0\n" in kit.telemetry.exposition()
+
+
 def test_somebody_who_connects_is_passed_on_without_words(tester: KitTester) -> None:
     went = tester.user_connects()
     assert (went.names, went.to_bot) == (["send_bot_message"], [""])
