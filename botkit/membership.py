@@ -22,6 +22,7 @@ from botkit.ledger.sharing.host import Host
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.ledger.store import file_of
 from botkit.telemetry import Telemetry
+from botkit.traces import where
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ PATIENCE_SECONDS = 5.0
 MOST_PARKED = 10_000
 """Inputs that wait for the next host; more are refused."""
 _RETRY_SECONDS = 0.05
+_TROUBLE_SECONDS = 1.0
 
 
 class RunningRelay(Protocol):
@@ -121,6 +123,7 @@ class Membership:
                 self._relay_factory,
                 self._telemetry,
                 self._fingerprint,
+                listens=self._share,
                 patience_seconds=0.0 if self._share else PATIENCE_SECONDS,
             )
             guest = None
@@ -151,16 +154,21 @@ class Membership:
 
     def _succeed(self) -> None:
         while not self._left:
+            rest = _RETRY_SECONDS
             try:
                 self._join()
             except (LedgerBusy, OSError) as error:
                 log.debug("no host yet: %s", type(error).__name__)
             except LedgerError as error:
                 log.error("the store could not be taken over: %s %s", error.code, error)
+                rest = _TROUBLE_SECONDS
+            except Exception as error:  # noqa: BLE001 - hooks wait for a host: whatever it was is said, and tried again
+                log.error("the store could not be taken over: %s", where(error))
+                rest = _TROUBLE_SECONDS
             else:
                 log.info("this process is %s", "the store's host now" if self._hosting else "a guest again")
                 return
-            time.sleep(_RETRY_SECONDS)
+            time.sleep(rest)
 
     # --- what a service wants of it --------------------------------------------------------------------------------
 
@@ -289,6 +297,7 @@ class _Hosting:
         telemetry: Telemetry,
         mark: str,
         *,
+        listens: bool,
         patience_seconds: float,
     ) -> None:
         """Raises: LedgerBusy if another process holds the store; LedgerError if it cannot be used."""
@@ -299,7 +308,8 @@ class _Hosting:
             self.relay = relay_factory(settings, self.ledger, telemetry)
             self.relay.start()
             try:
-                self._host.start()
+                if listens:
+                    self._host.start()
             except BaseException:
                 self.relay.close()  # Or it would go on delivering what the next host delivers as well.
                 raise
@@ -358,7 +368,10 @@ def _socket_beside(store: Path) -> Path:
 
 
 def _busy() -> LedgerBusy:
-    return LedgerBusy("another process holds the store and lets nobody in; is it just coming up, or hanging?")
+    return LedgerBusy(
+        "another process holds the store and lets nobody in: it does not share (`botkit serve` does not), is just coming up, "
+        "or hangs"
+    )
 
 
 def _fail(future: Future[Committed], error: LedgerError) -> None:

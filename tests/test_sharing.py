@@ -222,6 +222,33 @@ def test_a_kit_that_does_not_share_is_refused_by_one_that_runs(
         house.kit(share=False).start()
 
 
+def test_a_kit_that_does_not_share_lets_nobody_in(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botkit.membership.PATIENCE_SECONDS", 0.0)
+    house.kit(share=False).start()
+    with pytest.raises(LedgerBusy, match="does not share"):
+        house.kit().start()
+
+
+def test_a_guest_that_fails_to_take_the_store_over_tries_again_whatever_it_was(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botkit.membership._TROUBLE_SECONDS", 0.0)
+    host, guest = house.kit(), house.kit()
+    host.start()
+    guest.start()
+    store = store_of(guest)
+    join, failures = store._join, iter([RuntimeError("a defect"), LedgerError("a full disk")])
+
+    def fails_at_first() -> None:
+        for failure in failures:
+            raise failure
+        join()
+
+    monkeypatch.setattr(store, "_join", fails_at_first)
+    host.close()
+    assert not commit(guest, said("hi", "1")).duplicate
+
+
 def test_the_fingerprint_stands_for_bots_and_secrets_and_not_for_the_port(house: House) -> None:
     one = house.settings
     assert fingerprint(one) == fingerprint(replace(one, server=replace(one.server, port=1)))
