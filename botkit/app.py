@@ -109,10 +109,18 @@ class BotKit(Handles):
 
         Raises:
             ConfigurationError: with every problem of the files.
-            NotConfigured: no file is named, or one is although the kit has its own.
+            NotConfigured: no file is named, or one is although the kit has its own, or the prefix is taken.
         """
         service = self._service_for(app, config)
         mounted: list[Mounted] = app.extensions.setdefault(EXTENSION, [])
+        prefix = service.settings.server.prefix
+        if any(one.service.settings.server.prefix == prefix for one in mounted):
+            if service is not self._own:
+                self._services.remove(service)
+            raise NotConfigured(
+                f"a kit is mounted here already with the server.prefix {prefix!r}, and would get no more hooks: mount each "
+                "kit once, and give each a prefix of its own"
+            )
         app.register_blueprint(_pages(service, f"botkit_{len(mounted)}" if mounted else "botkit"))
         if not mounted:
             from botkit.flask_commands import commands
@@ -308,6 +316,9 @@ def _pages(service: Service, name: str) -> Blueprint:
     @pages.get("/metrics")
     def metrics() -> Response:
         """What Prometheus scrapes."""
-        return Response(service.exposition(), content_type=CONTENT_TYPE)
+        try:
+            return Response(service.exposition(), content_type=CONTENT_TYPE)
+        except BotKitError as error:
+            return Response(f"{error.code}: {error}\n", 503, content_type="text/plain; charset=utf-8")
 
     return pages

@@ -13,7 +13,7 @@ from flask.cli import AppGroup
 
 from botkit.app import EXTENSION, Mounted
 from botkit.config.notices import notices
-from botkit.errors import BotKitError
+from botkit.errors import BotKitError, NothingToAnswer
 
 commands = AppGroup("botkit", help="BotKit in this application: what is mounted, and talking to its users.")
 
@@ -62,9 +62,16 @@ def respond(request_id: str, context: str, bot_id: str | None) -> None:
         raise click.BadParameter(
             'a JSON object is wanted, such as \'{"order": "shipped"}\'', param_hint="CONTEXT"
         )
-    mounted = _of_bot(bot_id) if bot_id else _mounted()[0]
+    kits = [_of_bot(bot_id)] if bot_id else _mounted()
     with _said_plainly():
-        mounted.service.respond_to_hook(request_id, changes, replace=False, bot_id=bot_id)
+        for mounted in kits:
+            try:
+                mounted.service.respond_to_hook(request_id, changes, replace=False, bot_id=bot_id)
+            except NothingToAnswer:
+                if mounted is kits[-1]:
+                    raise
+            else:
+                return
 
 
 def _mounted() -> list[Mounted]:

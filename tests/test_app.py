@@ -10,7 +10,7 @@ from flask import Flask
 
 from botkit.app import BotKit, create_app
 from botkit.config.settings import Settings
-from botkit.errors import LedgerClosed, LedgerError
+from botkit.errors import LedgerClosed, LedgerError, NotConfigured
 from botkit.handoff.attributes import DEFAULT_ATTRIBUTES
 from botkit.ledger.interface import Committed, Ledger
 from botkit.service import rules_for
@@ -123,6 +123,30 @@ def test_several_kits_share_an_application(kits: Kits) -> None:
     assert app.test_client().get("/one/healthz").status_code == 200
     assert app.test_client().get("/other/healthz").status_code == 200
     assert post(app).status_code == 404
+
+
+def test_a_kit_is_mounted_in_an_application_once_per_prefix(kits: Kits) -> None:
+    kit, app = kits.kit(), Flask(__name__)
+    kit.init_app(app)
+    with pytest.raises(NotConfigured, match="mount each kit once"):
+        kit.init_app(app)
+    with pytest.raises(NotConfigured, match="prefix of its own"):
+        kits.kit("other").init_app(app)
+    assert post(app).status_code == 200
+
+
+def test_metrics_of_a_host_that_does_not_answer_are_a_503(
+    kits: Kits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kit, app = kits.kit(), Flask(__name__)
+    kit.init_app(app)
+
+    def nobody_answers() -> bytes:
+        raise LedgerError("the process that holds the store does not answer")
+
+    monkeypatch.setattr(kit._one(), "exposition", nobody_answers)
+    answer = app.test_client().get("/metrics")
+    assert (answer.status_code, "does not answer" in answer.text) == (503, True)
 
 
 def test_any_wsgi_application_can_be_wrapped(kits: Kits) -> None:
