@@ -46,6 +46,8 @@ EVENTS = frozenset(
 MOST_ATTACHMENTS = 20
 LONGEST_CUSTOM_EVENT = 20_000
 LONGEST_CUSTOM_EVENT_NAME = 100
+_LARGEST_NUMBER = 2**63 - 1
+"""Between processes numbers travel in 64 bits. The platform's have 13 digits."""
 _CONNECT = "ON_CONNECT_EVENT"
 _TYPING = {"TYPING_STARTED": True, "TYPING_STOPPED": False}
 
@@ -166,13 +168,10 @@ def _key(arrival: Arrival, payload: Payload, user: str, content: bytes) -> str:
 
 
 def _number(request_id: str | int | None) -> int | None:
-    if isinstance(request_id, int):
-        return request_id
-    return (
-        int(request_id)
-        if request_id and len(request_id) <= 32 and request_id.isdecimal() and request_id.isascii()
-        else None
-    )
+    if isinstance(request_id, str):
+        plain = len(request_id) <= 32 and request_id.isdecimal() and request_id.isascii()
+        request_id = int(request_id) if plain else None
+    return request_id if request_id is not None and abs(request_id) <= _LARGEST_NUMBER else None
 
 
 def _is_connect(payload: Payload) -> bool:

@@ -44,8 +44,12 @@ class UserMessageContext(_HandsOver):
     """on_user_message: on its way to the bot, or to the agent."""
 
     def next(self, message: str | None = None) -> Next:
-        """Go on, with another text if one is given: ``return ctx.next(message=ctx.message.lower())``."""
-        return Next(message=message)
+        """Go on, with another text if one is given: ``return ctx.next(message=ctx.message.lower())``.
+
+        Raises:
+            CallRefused: it is no text that can be sent, or too much.
+        """
+        return _with_message(message)
 
     @property
     def is_connect(self) -> bool:
@@ -57,8 +61,12 @@ class BotMessageContext(_HandsOver):
     """on_bot_message: on its way to the user."""
 
     def next(self, message: str | None = None) -> Next:
-        """Go on, with another text if one is given."""
-        return Next(message=message)
+        """Go on, with another text if one is given.
+
+        Raises:
+            CallRefused: it is no text that can be sent, or too much.
+        """
+        return _with_message(message)
 
 
 class AgentTransferContext(_HandsOver):
@@ -172,6 +180,11 @@ CONTEXTS: Mapping[str, type[Context]] = {
     "on_variable_update": VariableUpdateContext,
     "on_client_event": ClientEventContext,
 }
+
+
+def _with_message(message: str | None) -> Next:
+    as_changes({"message": message})
+    return Next(message=message)
 
 
 def _choice(agent_system: str | None, pre_chat: Mapping[str, object] | None, end_word: str | None) -> Choice:

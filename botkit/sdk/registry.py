@@ -85,10 +85,13 @@ class Registry:
 
     def matching(self, bot_id: str, event: str) -> Chain:
         """The handlers for a bot's hooks of this name, before anybody has looked at their details."""
-        found = self._found.get((bot_id, event))
+        known = (
+            self._found
+        )  # Another one as soon as a handler is added: what is found now may not be true for that.
+        found = known.get((bot_id, event))
         if found is None:
             mine = (one for one in self.all if one.event == event and one.bot in (None, bot_id))
             found = Chain.of(tuple(mine))
-            if found.handlers or len(self._found) < MOST_HANDLERS:
-                self._found[bot_id, event] = found
+            if found.handlers or len(known) < MOST_HANDLERS:
+                known[bot_id, event] = found
         return found

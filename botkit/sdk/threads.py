@@ -28,16 +28,19 @@ class Threads:
         self._process = os.getpid()
 
     def start(self, job: Job) -> bool:
-        """Run a job, which must not raise; False where every thread is taken and the limit is reached."""
+        """Run a job, which must not raise; False where every thread is taken and no more are to be had."""
         with self._lock:
             if self._process != os.getpid():  # Threads do not survive a fork.
                 self._process, self._idle, self._count = os.getpid(), [], 0
             if self._idle:
                 worker = self._idle.pop()
             elif self._count < self._most:
-                self._count += 1
                 worker = _Worker(self._back)
-                threading.Thread(target=worker.run, name=self._name, daemon=True).start()
+                try:
+                    threading.Thread(target=worker.run, name=self._name, daemon=True).start()
+                except RuntimeError:  # The system gives no more, or the interpreter is on its way out.
+                    return False
+                self._count += 1
             else:
                 return False
         worker.give(job)

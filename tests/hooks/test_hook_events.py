@@ -65,6 +65,11 @@ def test_a_user_message_keeps_its_raw_body_and_its_component() -> None:
     assert given.event.request_number == 1501244156289
 
 
+@pytest.mark.parametrize("request_id", [2**63, 10**40, str(2**63)])
+def test_a_number_that_does_not_fit_into_64_bits_is_none(request_id: Any) -> None:
+    assert said(user_message(request_id=request_id)).request_number is None
+
+
 @pytest.mark.parametrize("message", ["", "   ", None, {"a": 1}])
 def test_an_empty_or_non_text_message_has_no_text(message: Any) -> None:
     assert said(user_message(message)).text is None

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from botkit import BotKit
-from botkit.sdk import Sent, UserMessageContext
+from botkit.sdk import Next, Sent, UserMessageContext
 from botkit.sdk.registry import Chain
 from botkit.sdk.running import MOST_OVERDUE, Runner
 from botkit.testing.waiting import until
@@ -105,6 +105,17 @@ def test_a_coroutine_that_blocks_is_not_waited_for_by_every_hook_of_the_others(
             lambda: said(kit, "answer", 100 + len(begun)) == ["sendUserMessage"], "for the loop to be there"
         )
         assert set(called) == {"1", "answer"}
+
+
+def test_a_message_too_large_for_anybody_is_not_put_in_place_of_the_users(tmp_path: Path) -> None:
+    def verbose(kit: BotKit) -> None:
+        @kit.on_user_message
+        def much(ctx: UserMessageContext) -> Next:
+            return ctx.next(message="x" * 300_000)
+
+    with taken_down(tmp_path, verbose) as kit:
+        (call,) = kit.post("on_user_message", as_body(user_message("hi")))[1]
+        assert (call.verb, call.json["message"]) == ("sendBotMessage", "hi")
 
 
 def test_a_handler_may_ask_for_so_many_calls_and_no_more(tmp_path: Path) -> None:

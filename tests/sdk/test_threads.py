@@ -40,3 +40,16 @@ def test_after_a_fork_there_are_new_threads(monkeypatch: pytest.MonkeyPatch) -> 
     assert threads.start(ran.set)
     assert ran.wait(10)
     go_on.set()
+
+
+def test_where_the_system_gives_no_thread_the_job_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads, ran = Threads("test", most=1), threading.Event()
+
+    def no_more(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as none:
+        none.setattr(threading.Thread, "start", no_more)
+        assert not threads.start(ran.set)
+    assert threads.start(ran.set)
+    assert ran.wait(10)
