@@ -17,8 +17,10 @@ import pytest
 from botkit import BotKit
 from botkit.hooks.events import EVENTS
 from botkit.relay.timers import KEEP
+from botkit.sdk.context import MOST_CALLS
 from botkit.sdk.contexts import CONTEXTS
 from botkit.sdk.dispatch import _ANSWERS, HANDLER_SECONDS, WEBHOOK_SECONDS
+from botkit.sdk.running import MOST_OVERDUE
 from botkit.testing import KitTester
 from botkit.testing.configuration import made_up_settings
 from tests.sdk.documented import DOCS, python_blocks, run
@@ -282,6 +284,12 @@ def test_every_hook_is_there_with_its_context() -> None:
 
 def test_the_time_limits_are_those_of_the_code() -> None:
     assert f"**Handlers have {HANDLER_SECONDS:g} seconds, of webhooks {WEBHOOK_SECONDS:g},**" in PAGE
+
+
+def test_the_other_limits_are_those_of_the_code() -> None:
+    assert (MOST_OVERDUE, MOST_CALLS) == (8, 100)
+    assert "hangs in eight hooks at the same time" in PAGE
+    assert "one handler may ask for 100" in PAGE
 
 
 def test_payloads_are_kept_for_as_long_as_the_page_says() -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask, current_app
 
 from botkit import BotKit
 from botkit.sdk import Next, Sent, UserMessageContext
 from botkit.sdk.registry import Chain
 from botkit.sdk.running import MOST_OVERDUE, Runner
+from botkit.testing import KitTester
+from botkit.testing.configuration import made_up_settings
 from botkit.testing.waiting import until
 from tests.hooks.hook_payloads import as_body, user_message
 from tests.sdk.taken_down import TakenDown, taken_down
@@ -128,3 +131,18 @@ def test_a_handler_may_ask_for_so_many_calls_and_no_more(tmp_path: Path) -> None
     with taken_down(tmp_path, endless) as kit:
         assert said(kit, "hi", 1) == ["sendBotMessage"]
         assert kit.handled("raised") == 1
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["alone", "beside a plain function"])
+def test_a_coroutine_is_called_within_the_applications_context(plain: bool) -> None:
+    kit, app = BotKit(made_up_settings()), Flask("shop")
+    kit.init_app(app)
+    if plain:
+        kit.on_user_message(lambda ctx: None)
+
+    @kit.on_user_message
+    async def whose(ctx: UserMessageContext) -> Sent:
+        return ctx.send_user_message(current_app.name)
+
+    with KitTester(kit, app=app) as tester:
+        assert tester.user_says("hi").to_user == ["shop"]
