@@ -8,7 +8,6 @@ got. The clouds listen on PORT (8001) and the next, the example on the one after
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 import time
@@ -205,7 +204,7 @@ def _running(example: Example, addresses: Mapping[str, str], port: int) -> Itera
             print("The example itself said:", said.read(), sep="\n", file=sys.stderr)
             raise
         finally:
-            process.send_signal(signal.SIGINT)  # Ctrl-C
+            process.terminate()
             process.wait(PATIENCE_SECONDS)
 
 
