@@ -114,16 +114,27 @@ class ConversationHandle(Calls):
         return self._outside.reads(self.bot_id, newest.body, newest.component_id)
 
     def _newest(self) -> HookBody:
-        newest = self._outside.ledger().newest_hook(self._id) or self._hook
+        newest, mine = self._outside.ledger().newest_hook(self._id), self._hook
+        if mine is not None and (newest is None or self._number_of(mine) > self._number_of(newest)):
+            newest = (
+                mine  # In a handler its own hook is not in the ledger yet, and what is kept may have expired.
+            )
         if newest is None:
             raise UserNotReachable(
                 "no payload of this user is kept: set kore.keep_payloads in the bot's file, or wait until they have written"
             )
         return newest
 
+    def _number_of(self, hook: HookBody) -> int:
+        """The platform numbers its requests in the order of time (protocols/kore-xo-botkit.md, 2.3)."""
+        request_id = self._address(hook).request_id
+        return int(request_id) if request_id.isascii() and request_id.isdecimal() else 0
+
+    def _address(self, hook: HookBody) -> Address:
+        return Address.parse(hook.body, bot_id=self.bot_id, component_id=hook.component_id)
+
     def _channel_type(self) -> str:
-        newest = self._newest()
-        return Address.parse(newest.body, bot_id=self.bot_id, component_id=newest.component_id).channel_type
+        return self._address(self._newest()).channel_type
 
     def _ask(self, ask: Ask) -> Sent:
         newest = self._newest()
