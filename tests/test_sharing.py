@@ -31,7 +31,7 @@ from botkit.handoff.events import (
     UserProfile,
 )
 from botkit.ledger.interface import Committed, HookBody, Input, Ledger
-from botkit.ledger.sharing import frames, messages
+from botkit.ledger.sharing import address, frames, messages
 from botkit.membership import fingerprint
 from botkit.telemetry import Telemetry
 from botkit.testing.waiting import until
@@ -357,6 +357,27 @@ def test_a_lock_is_not_kept_by_a_child_of_the_process_that_holds_it(house: House
     finally:
         os.close(gone)
         os.close(go)
+        os.waitpid(child, 0)
+
+
+def test_a_child_of_the_host_does_not_hold_its_guests_when_the_host_has_gone(tmp_path: Path) -> None:
+    listener = address.listen(tmp_path / "s.sock")
+    guest = address.connect(tmp_path / "s.sock", seconds=10.0)
+    accepted = address.not_for_children(listener.accept()[0])
+    gone, go = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(go)
+        os.read(gone, 1)
+        os._exit(0)
+    try:
+        accepted.close()
+        assert guest.recv(1) == b""
+    finally:
+        listener.close()
+        guest.close()
+        os.close(go)
+        os.close(gone)
         os.waitpid(child, 0)
 
 

@@ -7,11 +7,29 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from weakref import WeakSet
 
 from botkit.errors import LedgerError
 
 _LONGEST = 100
 """Bytes of a Unix socket's path that every system takes."""
+
+_open: WeakSet[socket.socket] = WeakSet()
+
+
+def _close_in_child() -> None:
+    """A child that a process forks would keep its connections open when it has gone, and nobody would notice that it has."""
+    for one in list(_open):
+        one.close()
+
+
+os.register_at_fork(after_in_child=_close_in_child)
+
+
+def not_for_children(connection: socket.socket) -> socket.socket:
+    """The same socket, closed in whatever child this process forks."""
+    _open.add(connection)
+    return connection
 
 
 def listen(path: Path) -> socket.socket:
@@ -20,7 +38,7 @@ def listen(path: Path) -> socket.socket:
     Raises:
         LedgerError: it cannot be made.
     """
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener = not_for_children(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
     try:
         path.unlink(missing_ok=True)
         with _short(path) as name:
@@ -41,7 +59,7 @@ def connect(path: Path, *, seconds: float) -> socket.socket:
     Raises:
         OSError: there is none (at present).
     """
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection = not_for_children(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
     try:
         connection.settimeout(seconds)
         with _short(path) as name:

@@ -93,7 +93,13 @@ class Host:
                 log.error("a process was turned away: %d share this store already", MOST_GUESTS)
                 connection.close()
                 continue
-            guest = _Guest(connection, self._ledger, self._counts, self._fingerprint, self._gone)
+            guest = _Guest(
+                address.not_for_children(connection),
+                self._ledger,
+                self._counts,
+                self._fingerprint,
+                self._gone,
+            )
             with self._lock:
                 self._guests.add(guest)
             guest.start()
