@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from tests.faults.clouds import CLOSED, END_WORD, JANE, OMAR, Clouds, until
+from tests.faults.clouds import CLOSED, END_WORD, JANE, OMAR, UNREACHABLE, Clouds, until
 from tests.faults.live_chat import (
     ON_LIVE_CHAT,
     LiveChatTalk,
@@ -204,7 +204,7 @@ def test_who_was_waiting_for_an_agent_hears_that_the_wait_is_over_and_gets_the_t
 ) -> None:
     talk = talks["late and waiting"]
     talk.is_the_bots_again()
-    talk.hears(CLOSED)
+    talk.hears(UNREACHABLE)
     talk.hears("This did not reach the agent:\ntyped while waiting")
 
 
