@@ -24,6 +24,8 @@ from botkit.traces import where
 _log = structlog.get_logger("botkit.relay")
 
 RESTART_SECONDS = 5.0
+LEAVING_SECONDS = 3.0
+"""How long an end waits for a connection to be closed."""
 
 
 class Receiver(Protocol):
@@ -66,6 +68,8 @@ class Receivers:
         self._metrics = metrics
         self._committed = committed
         self._open: dict[ConversationId, _Open] = {}
+        self._leaving: dict[str, asyncio.Task[None]] = {}
+        """Who was told to stop listening to a session, and has not quite."""
         self._closing = False
 
     def __len__(self) -> int:
@@ -100,13 +104,15 @@ class Receivers:
             await reconcile_quietly(opened.intake, opened.system)
 
     async def end(self, conversation_id: ConversationId, end: EndSession, system: AgentSystem) -> None:
-        """End a session that nobody listens to any more.
+        """End a session that nobody listens to any more: what is said now must not go to a connection that is being closed.
 
         What an agent said just before, and no stream or poll has brought, is in the list or comes with the end.
         """
         intake = Intake(
             conversation_id, end.session_id, end.access, self._submitter, self._clock, self._committed
         )
+        if (leaving := self._leaving.get(end.session_id)) is not None:
+            await asyncio.wait({leaving}, timeout=LEAVING_SECONDS)
         await intake.last_list(system)
         brought = await system.end(end.session_id, end.access)
         if brought is not None:
@@ -129,8 +135,11 @@ class Receivers:
     def _stop(self, conversation_id: ConversationId, opened: _Open) -> None:
         del self._open[conversation_id]
         self._metrics.receivers_open(len(self._open))
-        if opened.task is not None:
-            opened.task.cancel()
+        if (task := opened.task) is not None:
+            session_id = opened.intake.session_id
+            self._leaving[session_id] = task
+            task.add_done_callback(lambda _: self._leaving.pop(session_id, None))
+            task.cancel()
 
     def _ended(self, opened: _Open, receiver: Receiver, task: asyncio.Task[None]) -> None:
         if task.cancelled():

@@ -410,6 +410,8 @@ class FakeSystem:
                     raise given
                 yield given
         finally:
+            if "close" in self.gates:
+                await self.gates["close"].wait()
             self.closed_streams += 1
 
     async def fetch(self, session_id: str, access: Access) -> Batch:

@@ -718,6 +718,17 @@ async def test_before_the_agents_side_is_told_of_the_end_the_list_is_read(world:
     assert [call.what for call in world.system.calls] == ["fetch", "end"]
 
 
+async def test_a_session_is_ended_when_nobody_listens_to_it_any_more(world: World) -> None:
+    world.ledger.decided(conversation())
+    await until(lambda: world.system.connections)
+    closed = world.system.gates["close"] = asyncio.Event()
+    world.ledger.decided(IDLE, END_SESSION)
+    await settle()
+    assert world.system.said("end") == []
+    closed.set()
+    await until(lambda: world.system.said("end") == [ACCESS])
+
+
 async def test_what_comes_with_the_end_is_taken_if_an_agent_said_it(world: World) -> None:
     world.system.brought_by_the_end = (said("e1", "one moment"), ended("e2"))
     world.ledger.decided(IDLE, END_SESSION)
