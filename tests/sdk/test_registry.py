@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from botkit import BotKit
 from botkit.errors import NotConfigured
@@ -67,16 +68,14 @@ def test_a_handler_for_a_bot_that_is_not_configured_is_refused_and_the_others_ar
 
 
 def test_a_handler_registered_before_there_is_a_configuration_is_checked_when_there_is_one(
-    tmp_path: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from flask import Flask
-
     kit = BotKit()
     kit.on_alert(bot="st-nobody")(nothing)
-    file = tmp_path / "botkit.yaml"
-    file.write_text("version: 1\nbots: []\n")
-    with pytest.raises(Exception, match=r"bots|st-nobody"):
-        kit.init_app(Flask("test"), file)
+    monkeypatch.setattr("botkit.app.load", lambda path: settings())
+    with pytest.raises(NotConfigured, match="st-nobody"):
+        kit.init_app(Flask("test"), "botkit.yaml")
+    assert not kit.is_configured
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
