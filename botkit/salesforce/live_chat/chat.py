@@ -174,7 +174,10 @@ class Chat:
         self._doubt = _Doubt(key, digest(text))
 
     def told(self, lines: Lines[Line]) -> None:
-        """The server told the whole chat: is the message in doubt part of it?"""
+        """The server told the whole chat: it knows of the request, and perhaps of the message in doubt."""
+        if self.requested:
+            # Where the request's answer went with the old server, nothing else would say so.
+            self.position = msgspec.structs.replace(self.position, requested=True)
         doubt = self._doubt
         if doubt is None or not self._complete:
             return

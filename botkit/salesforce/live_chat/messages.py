@@ -171,8 +171,10 @@ def _disconnected(reading: Reading, message: Members) -> None:
 
 
 def _message(reading: Reading, message: Members) -> None:
-    name = text(message.get("name"))
-    _return(reading, subject=text(message.get("agentId")), name=name)
+    name, subject = text(message.get("name")), text(message.get("agentId"))
+    _return(reading, subject=subject, name=name)
+    if reading.position.era > 0 and reading.host is None and (subject or name):
+        _accepted_unheard(reading, Present(subject or name, name))
     # Before anybody has accepted it can only be the button's greeting (7).
     reading.said(read_words(text(message.get("text"))), name, automated=not reading.position.agents)
 
@@ -182,6 +184,13 @@ def _return(reading: Reading, *, subject: str, name: str) -> None:
     away = reading.position.away
     if away is not None and reading.host is None and (subject == away.subject or name == away.name):
         reading.joined(away)
+
+
+def _accepted_unheard(reading: Reading, agent: Present) -> None:
+    """Somebody speaks whose acceptance went with a server that was lost: who is heard is there."""
+    if all(agent.name != guest.name for guest in reading.position.agents):
+        reading.position = replace(reading.position, accepted=reading.position.accepted + 1)
+        reading.joined(agent)
 
 
 def _conference_joined(reading: Reading, message: Members) -> None:

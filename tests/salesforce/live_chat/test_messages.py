@@ -463,3 +463,20 @@ def test_an_agent_whose_acceptance_was_lost_joins_by_speaking() -> None:
     events, position = read(account(("Agent", "Ada", "hello?")), position=position)
     assert kinds(events) == [AgentJoined, AgentSaid]
     assert kinds(read(("ChatEstablished", ADA), position=position)[0]) == [Noticed]
+
+
+def test_an_agent_whose_acceptance_was_lost_joins_by_speaking_later_too() -> None:
+    hello = ("ChatMessage", {"text": "hello?", "name": "Ada", "agentId": "005A"})
+    events, position = read(account(), hello, position=Position(affinity="aff1", era=1))
+    assert kinds(events) == [Noticed, AgentJoined, AgentSaid]
+    assert isinstance(events[-1], AgentSaid)
+    assert not events[-1].automated
+    assert kinds(read(("ChatEstablished", ADA), position=position)[0]) == [Noticed]
+
+
+def test_a_guest_who_speaks_after_the_host_was_lost_is_no_new_host() -> None:
+    _, position = read(("AgentJoinedConference", {"name": "Guest"}), position=with_ada())
+    _, position = read(("AgentDisconnect", ADA), position=position)
+    position = position.renewed("aff1", numbers_start_anew=True)
+    events, _ = read(("ChatMessage", {"text": "hi", "name": "Guest", "agentId": "005G"}), position=position)
+    assert kinds(events) == [AgentSaid]

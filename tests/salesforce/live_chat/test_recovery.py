@@ -10,7 +10,7 @@ from botkit.errors import ConversationClosed, ServerTrouble
 from botkit.handoff.events import AgentSaid, FromAgents
 from botkit.http import Response
 from botkit.salesforce.live_chat.position import Position
-from tests.salesforce.live_chat.conftest import SESSION, Talk
+from tests.salesforce.live_chat.conftest import SESSION, Talk, Time
 from tests.salesforce.live_chat.server import LiveChat, broken, ok
 
 
@@ -125,6 +125,25 @@ async def test_a_503_while_the_user_waits_is_survived(talk: Talk, server: LiveCh
     await talk.until(lambda: "ChasitorResyncState" in server.calls())
     server.accept()
     await talk.until(lambda: "AgentJoined" in talk.kinds)
+
+
+async def test_a_request_whose_answer_went_with_the_old_server_is_not_taken_for_unanswered(
+    talk: Talk, server: LiveChat, time: Time
+) -> None:
+    await talk.open()
+    server.lose()
+    talk.listen()
+    await talk.until(lambda: "ChasitorResyncState" in server.calls() and server.hanging == 1)
+    time.now += 61
+    server.tell("QueueUpdate", position=3)
+    await talk.until(lambda: bool(talk.kinds) and talk.kinds[-1] in ("QueueMoved", "RoutingFailed"))
+    await talk.stop()
+    talk.restart()
+    time.now += 61
+    talk.listen()
+    server.accept()
+    await talk.until(lambda: "AgentJoined" in talk.kinds)
+    assert "RoutingFailed" not in talk.kinds
 
 
 async def test_a_503_during_a_transfer_is_survived(talk: Talk, server: LiveChat) -> None:

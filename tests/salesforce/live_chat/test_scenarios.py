@@ -441,6 +441,20 @@ async def test_a_moved_server_in_every_state(chat: Chat, state: str) -> None:
     assert chat.read_by_agent == ["good"]
 
 
+async def test_an_agent_who_accepted_while_the_server_moved_is_there_once_heard(make_chat: MakeChat) -> None:
+    chat = await make_chat(carry_pending=False)
+    await chat.open()
+    chat.listen()
+    await chat.until(lambda: chat.heard)
+    chat.inject("pod-restart")
+    chat.cloud.accept(chat.chat_id, JANE)
+    await chat.until(lambda: '"e":1' in chat.access.position)
+    assert "AgentJoined" not in chat.kinds
+    chat.cloud.agent_says(chat.chat_id, JANE, "here I am")
+    await chat.heard_from_agent("here I am")
+    assert chat.kinds == ["AgentJoined", "AgentSaid"]
+
+
 async def test_servers_that_move_all_the_time(chat: Chat) -> None:
     await chat.begin()
     for n in range(8):
