@@ -32,7 +32,7 @@ from botkit.relay.timers import Sweeper, Timers
 
 _log = structlog.get_logger("botkit.relay")
 
-_CONNECTING_AT_ONCE = 64
+CONNECTING_AT_ONCE = 64
 """Streams being opened at the same time: after a restart there are as many to open as there are conversations."""
 
 
@@ -58,7 +58,7 @@ class Engine:
         }
         self._peers = Peers()
         self._submitter = Submitter(ledger, clock)
-        self._connecting = asyncio.Semaphore(_CONNECTING_AT_ONCE)
+        self._connecting = asyncio.Semaphore(CONNECTING_AT_ONCE)
         self.schedule = new_schedule()
         self._timers = Timers(self.schedule, self._submitter, clock)
         self._receipts = Receipts(outside, clock)

@@ -25,8 +25,9 @@ from botkit.salesforce.miaw.wire import text
 
 _log = structlog.get_logger("botkit.salesforce")
 
-STANDS_SECONDS = 0.5
-"""A poll that hangs for so long has reached somebody: the connection stands."""
+STANDS_SECONDS = 0.2
+"""A poll that hangs for so long has reached somebody: the connection stands. Until then it holds one of the relay's few places
+for new connections, and after a restart thousands of chats wait for one while their sessions grow old (3.6)."""
 CLASH_SECONDS = 1.5
 """The wait after a 409: the other poll is one that we have given up and the server has not (3.7)."""
 QUICK_SECONDS = 1.0

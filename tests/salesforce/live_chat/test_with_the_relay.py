@@ -31,6 +31,9 @@ from botkit.handoff.decide import decide
 from botkit.handoff.rules import SystemLimits
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.relay import Relay
+from botkit.relay.engine import CONNECTING_AT_ONCE
+from botkit.salesforce.live_chat.listening import STANDS_SECONDS
+from botkit.salesforce.live_chat.position import DEFAULT_CONNECTION_TIMEOUT_SECONDS
 from botkit.sandbox.live_chat import BUTTON_ID, DEPLOYMENT_ID, LiveChatCloud, LiveChatSandboxSettings, routes
 from botkit.sandbox.live_chat.faults import Fault
 from botkit.service import rules_for
@@ -208,3 +211,7 @@ async def test_a_restart_that_comes_too_late_tells_the_user(scene: LiveChatScene
     await scene.talking()
     await scene.restart(lambda: scene.agents.inject(Fault(kind="expire-sessions")))
     await until(lambda: scene.platform.named("clearAgentSession"))
+
+
+def test_after_a_restart_ten_thousand_chats_are_polled_again_in_a_third_of_their_sessions_life() -> None:
+    assert 10_000 / CONNECTING_AT_ONCE * STANDS_SECONDS < DEFAULT_CONNECTION_TIMEOUT_SECONDS / 3
