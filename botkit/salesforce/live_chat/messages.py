@@ -252,6 +252,7 @@ def _session_data(reading: Reading, message: Members) -> None:
     transfers = [line.number for line in lines if line.kind == history.TRANSFERRED]
     told = transfers[: max(0, position.accepted - 1)]
     for line in history.unseen(lines, sayings=position.sayings, said=position.said):
+        reading.begin_part(f"s{line.number}")
         if line.kind == history.TRANSFERRED and line.name:
             if line.number not in told:
                 _replaced(reading, Present(line.name, line.name))
@@ -260,7 +261,7 @@ def _session_data(reading: Reading, message: Members) -> None:
             if reading.host is None and line.name:
                 # The acceptance was lost with the old server.
                 reading.joined(Present(line.name, line.name))
-            reading.said(read_words(line.text), line.name, part=f"s{line.number}")
+            reading.said(read_words(line.text), line.name)
     if reading.host is not None:
         accepted = max(reading.position.accepted, 1 + len(transfers))
         reading.position = replace(reading.position, accepted=accepted)

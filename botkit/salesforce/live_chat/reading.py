@@ -30,7 +30,8 @@ from botkit.salesforce.live_chat.position import Idle, Position, Present
 class Reading:
     """Collects the events of one message.
 
-    The first has the message's own key, the others one with their number behind it.
+    What somebody said has the message's own key, and so has what stands alone; comings and goings have a word behind it. So
+    a key is the same however often the message is read, also when a crash came between its events and some are not told again.
 
     Args:
         position: where we are before the message.
@@ -39,12 +40,13 @@ class Reading:
         at: when it came; the messages carry no times of their own.
     """
 
-    __slots__ = ("_at", "_events", "_key", "_session_id", "position")
+    __slots__ = ("_at", "_events", "_key", "_part", "_session_id", "position")
 
     def __init__(self, position: Position, session_id: str, key: str, at: Instant) -> None:
         self.position = position
         self._session_id = session_id
         self._key = key
+        self._part = ""
         self._at = at
         self._events: list[FromAgents] = []
 
@@ -57,17 +59,20 @@ class Reading:
         """The events, at least one, since every message moves the position; the last one moves it to `after`."""
         if not self._events:
             # The next poll acknowledges it, and the server forgets it: rules and idle times came with it.
-            self._add(Noticed(key=self._next_key(), at=self._at, session_id=self._session_id, keep=True))
+            self._add(Noticed(key=self._named(), at=self._at, session_id=self._session_id, keep=True))
         self._events[-1] = moved(self._events[-1], after)
         return self._events
 
-    def said(self, content: Content, name: str, *, automated: bool = False, part: str = "") -> None:
-        """Somebody said something. `part` names a piece of the message, the same each time the message is read."""
-        key = f"{self._key}.{part}" if part else self._next_key()
+    def begin_part(self, name: str) -> None:
+        """What comes now belongs to this piece of the message, which has the same name each time the message is read."""
+        self._part = name
+
+    def said(self, content: Content, name: str, *, automated: bool = False) -> None:
+        """Somebody said something."""
         self.position = self.position.heard(content.text)
         self._add(
             AgentSaid(
-                key=key,
+                key=self._named(),
                 at=self._at,
                 session_id=self._session_id,
                 content=content,
@@ -84,7 +89,7 @@ class Reading:
         self.position = replace(self.position, agents=(*present, agent), away=None)
         self._add(
             AgentJoined(
-                key=self._next_key(),
+                key=self._named("joined"),
                 at=self._at,
                 session_id=self._session_id,
                 subject=agent.subject,
@@ -99,7 +104,7 @@ class Reading:
         self.position = replace(self.position, agents=rest)
         self._add(
             AgentLeft(
-                key=self._next_key(),
+                key=self._named("left"),
                 at=self._at,
                 session_id=self._session_id,
                 subject=agent.subject,
@@ -109,13 +114,13 @@ class Reading:
 
     def transfer_started(self) -> None:
         """Another agent is being looked for. It goes before the leaving, so that the rules tell the user of both at once."""
-        self._add(TransferStarted(key=self._next_key(), at=self._at, session_id=self._session_id))
+        self._add(TransferStarted(key=self._named("transfer"), at=self._at, session_id=self._session_id))
 
     def queue_moved(self, place: int, wait_seconds: int | None) -> None:
         """The user stands at this place of the queue; 1 is next."""
         self._add(
             QueueMoved(
-                key=self._next_key(),
+                key=self._named(),
                 at=self._at,
                 session_id=self._session_id,
                 place=place,
@@ -125,44 +130,36 @@ class Reading:
 
     def typing(self, *, started: bool) -> None:
         """An agent is typing, or stopped."""
-        self._add(
-            AgentTyping(key=self._next_key(), at=self._at, session_id=self._session_id, started=started)
-        )
+        self._add(AgentTyping(key=self._named(), at=self._at, session_id=self._session_id, started=started))
 
     def custom(self, name: str, data: str) -> None:
         """An event of the agent's console for the user's client."""
         self._add(
             AgentCustomEvent(
-                key=self._next_key(), at=self._at, session_id=self._session_id, name=name, data=data
+                key=self._named(), at=self._at, session_id=self._session_id, name=name, data=data
             )
         )
 
     def file_requested(self, request: str) -> None:
         """An agent asks for a file, or (with an empty request) does so no more."""
-        self._add(
-            FileRequested(key=self._next_key(), at=self._at, session_id=self._session_id, request=request)
-        )
+        self._add(FileRequested(key=self._named(), at=self._at, session_id=self._session_id, request=request))
 
     def file_arrived(self, *, accepted: bool) -> None:
         """What became of a file that was uploaded."""
-        self._add(
-            FileArrived(key=self._next_key(), at=self._at, session_id=self._session_id, accepted=accepted)
-        )
+        self._add(FileArrived(key=self._named(), at=self._at, session_id=self._session_id, accepted=accepted))
 
     def failed(self, reason: str) -> None:
         """Nobody was found: the end of the chat."""
         self.position = replace(self.position, over=True)
-        self._add(
-            RoutingFailed(key=self._next_key(), at=self._at, session_id=self._session_id, reason=reason)
-        )
+        self._add(RoutingFailed(key=self._named(), at=self._at, session_id=self._session_id, reason=reason))
 
     def ended(self) -> None:
         """The chat is over."""
         self.position = replace(self.position, over=True)
-        self._add(AgentSessionEnded(key=self._next_key(), at=self._at, session_id=self._session_id))
+        self._add(AgentSessionEnded(key=self._named(), at=self._at, session_id=self._session_id))
 
-    def _next_key(self) -> str:
-        return f"{self._key}.{len(self._events)}" if self._events else self._key
+    def _named(self, what: str = "") -> str:
+        return ".".join(part for part in (self._key, self._part, what) if part)
 
     def _add(self, event: FromAgents) -> None:
         self._events.append(moved(event, self.position))

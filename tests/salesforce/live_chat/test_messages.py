@@ -96,7 +96,33 @@ def test_only_the_last_event_of_a_message_says_that_it_is_done() -> None:
     events, _ = read(("ChatTransferred", BOB), position=with_ada())
     positions = [Position.read(event.position) for event in events]
     assert [position.ack for position in positions if position is not None] == [1, 1, 2]
-    assert [event.key for event in events] == ["S/0/2", "S/0/2.1", "S/0/2.2"]
+    assert [event.key for event in events] == ["S/0/2.transfer", "S/0/2.left", "S/0/2.joined"]
+
+
+def _after_ada_was_lost() -> Position:
+    return read(("AgentDisconnect", ADA), position=with_ada())[1]
+
+
+@pytest.mark.parametrize(
+    ("before", "message"),
+    [
+        (with_ada(), ("ChatTransferred", BOB)),
+        (with_ada(), ("TransferToButtonInitiated", {})),
+        (with_ada(), ("AgentDisconnect", ADA)),
+        (_after_ada_was_lost(), ("ChatMessage", {"text": "back again", **ADA})),
+        (Position(era=1), ("ChatMessage", {"text": "hello?", "name": "Ada"})),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_a_crash_between_the_events_of_one_message_loses_none_of_them(
+    before: Position, message: tuple[str, dict[str, Any]]
+) -> None:
+    events, _ = read(message, position=before)
+    assert len(events) > 1
+    for taken in range(1, len(events)):
+        known = {event.key for event in events[:taken]}
+        again, _ = read(message, position=Position.read(events[taken - 1].position))
+        assert kinds(tuple(one for one in again if one.key not in known)) == kinds(events[taken:])
 
 
 def test_a_reply_of_an_earlier_era_moves_no_numbers() -> None:
