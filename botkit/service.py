@@ -10,18 +10,17 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import nullcontext
 from dataclasses import dataclass
+from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from botkit import agent_systems
 from botkit.config.settings import BotSettings, Settings
-from botkit.errors import LedgerClosed, NotConfigured, NothingToAnswer
-from botkit.handoff import webhooks
+from botkit.errors import LedgerClosed, NotConfigured
 from botkit.handoff.attributes import DEFAULT_ATTRIBUTES
-from botkit.handoff.conversation import Conversation, Instant
+from botkit.handoff.conversation import Conversation
 from botkit.handoff.decide import decide
 from botkit.handoff.decision import Decision
-from botkit.handoff.events import Event, HookAnswered
+from botkit.handoff.events import Event
 from botkit.handoff.responses import Responses
 from botkit.handoff.rules import Rules
 from botkit.hooks.door import Door
@@ -29,8 +28,9 @@ from botkit.ledger.interface import Committed, HookBody, Input, Ledger
 from botkit.membership import Membership, RelayFactory, RunningRelay
 from botkit.middleware import BotKitMiddleware
 from botkit.relay.relay import Relay
+from botkit.sdk.answering import Answering
 from botkit.sdk.context import Tools
-from botkit.sdk.conversation import ConversationHandle, Outside, written
+from botkit.sdk.conversation import ConversationHandle, Outside, waited_for
 from botkit.sdk.dispatch import Dispatch
 from botkit.sdk.messages import as_changes
 from botkit.sdk.reads import Asking, OpenTransport, Reads
@@ -42,6 +42,10 @@ from botkit.transport import SyncTransport
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+
+_CLOSE_FIRST = 100
+"""Before whatever else multiprocessing finalizes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +136,7 @@ class Service:
             self.check(handler)
         self._lock = threading.Lock()
         self._running: _Running | None = None
+        self._at_exit: Finalize | None = None
         self._closed = False
         self.telemetry.watch(outbox_depth=self._outbox_depth, open_sessions=self._open_sessions)
 
@@ -180,6 +185,8 @@ class Service:
             membership.join()
             self._running = _Running(os.getpid(), membership)
             atexit.register(self.close)
+            # A worker that multiprocessing has made, such as granian's, leaves without what atexit has.
+            self._at_exit = Finalize(None, self.close, exitpriority=_CLOSE_FIRST)
 
     def close(self) -> None:
         """Stop taking hooks, let the relay finish what it has begun, and leave the rest in the store."""
@@ -189,6 +196,8 @@ class Service:
                 return
             self._closed = True
             running.membership.leave()
+            if self._at_exit is not None:
+                self._at_exit.cancel()
         atexit.unregister(self.close)
 
     def ready(self) -> dict[str, bool]:
@@ -235,20 +244,18 @@ class Service:
         self, request_id: str, context: Mapping[str, Any], *, replace: bool, bot_id: str | None
     ) -> Sent:
         """See `BotKit.respond_to_hook`."""
-        store = self.store()
-        changes = as_changes(context)
         bots = [self._known(bot_id)] if bot_id is not None else list(self.settings.bots)
-        where = [webhooks.conversation_id(bot, request_id) for bot in bots]
-        found = where[0] if len(where) == 1 else next((one for one in where if store.newest_hook(one)), None)
-        if found is None:
-            raise NothingToAnswer(f"webhook {request_id}: no such webhook waits for an answer")
-        event = HookAnswered(
-            key=f"answer/{uuid4()}", at=Instant(self._now()), context=changes, replace=replace
+        answering = Answering(
+            self.store(),
+            bots,
+            request_id,
+            as_changes(context),
+            replace=replace,
+            now=self._now,
+            monotonic=time.monotonic,
         )
-        return written(
-            store.submit(Input(found, event)),
-            lambda reason: NothingToAnswer(f"webhook {request_id}: {reason}"),
-        )
+        answering.begin()
+        return waited_for(answering.done)
 
     def _known(self, bot_id: str) -> str:
         if bot_id not in self.settings.bots:

@@ -123,7 +123,8 @@ def test_a_guest_learns_that_an_input_was_seen_before(house: House) -> None:
     assert commit(guest, said("hi", "1")).duplicate
 
 
-def test_a_guest_is_told_what_the_rules_refuse(house: House) -> None:
+def test_a_guest_is_told_what_the_rules_refuse(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botkit.sdk.answering.PATIENCE_SECONDS", 0.0)
     host, guest = house.kit(), house.kit()
     host.start()
     guest.start()

@@ -19,7 +19,6 @@ import sys
 import threading
 from collections.abc import Callable
 from multiprocessing import connection, parent_process
-from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,8 +41,6 @@ if TYPE_CHECKING:
 
 _MOST_CONNECTIONS = 4096
 _MOST_FILES = 65_536
-_CLOSE_FIRST = 100
-"""The kit is closed before whatever else multiprocessing finalizes."""
 
 
 @click.command()
@@ -171,8 +168,6 @@ def _worker(
     # Hooks, commits and calls take turns: with shorter ones an acknowledgement waits less for the others (measured: the
     # slowest hundredth a fifth sooner, and as many hooks per second).
     sys.setswitchinterval(0.002)
-    # multiprocessing runs its own finalizers at the end of a worker, and no others.
-    Finalize(None, kit.close, exitpriority=_CLOSE_FIRST)
     return app.wsgi_app
 
 

@@ -145,26 +145,28 @@ class ConversationHandle(Calls):
         return written(self._outside.ledger().submit(given))
 
 
-def written(committing: Future[Committed], on_refusal: Callable[[str], Exception] | None = None) -> Sent:
-    """What an input's sender gets: it has waited for the disk, but on an event loop the waiting is left to `await`.
-
-    Args:
-        committing: the input's commit.
-        on_refusal: makes the error of the reason for which the rules refused it.
-    """
+def written(committing: Future[Committed]) -> Sent:
+    """What an input's sender gets: it has waited for the disk, but on an event loop the waiting is left to `await`."""
     done: Future[None] = Future()
     done.set_running_or_notify_cancel()  # Whoever stops waiting for it does not stop it.
 
     def settle(committed: Future[Committed]) -> None:
         error = committed.exception()
-        if error is None and on_refusal is not None and (reason := committed.result().refused):
-            error = on_refusal(reason)
         if error is None:
             done.set_result(None)
         else:
             done.set_exception(error)
 
     committing.add_done_callback(settle)
+    return waited_for(done)
+
+
+def waited_for(done: Future[None]) -> Sent:
+    """The same for whatever is on disk when `done` is done.
+
+    Raises:
+        LedgerError: it took too long.
+    """
     sent = Sent(done)
     try:
         asyncio.get_running_loop()

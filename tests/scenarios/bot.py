@@ -123,6 +123,10 @@ CHAPTERS = (
     Chapter("human of either kind", (Part("script", BOTH_KINDS_SCRIPT), AGENT)),
     Chapter("human at the node of that name", (Part("agentTransfer", name="Legacy"),)),
     Chapter("menu", (Part("message", MENU),)),
+    Chapter(
+        "stock at once please",
+        (Part("SDKWebHook", name="StockAtOnce"), Part("message", "We have {{context.stock}}.")),
+    ),
     Chapter("price please", (Part("SDKWebHook", name="Price"), Part("message", "It is {{context.price}}."))),
     Chapter(
         "stock please", (Part("SDKWebHook", name="Stock"), Part("message", "We have {{context.stock}}."))

@@ -25,6 +25,13 @@ def register(kit: BotKit) -> None:
     def price(ctx: WebhookContext) -> Answer:
         return ctx.respond({"price": "12 Euro", "session": {"BotUserSession": {"asked": True}}})
 
+    @kit.on_webhook("StockAtOnce")
+    def stock_at_once(ctx: WebhookContext) -> Defer:
+        job = threading.Thread(target=kit.respond_to_hook, args=(ctx.request_id, {"stock": "some at once"}))
+        job.start()
+        job.join(0.2)
+        return ctx.defer()
+
     @kit.on_webhook("Stock")
     def stock(ctx: WebhookContext) -> Defer:
         if ctx.user.first_name == "Hasty":
@@ -41,6 +48,12 @@ def stage(stages: Stages, logged: list[Any]) -> Iterator[Stage]:
     yield stage
     stage.everybody_leaves()
     assert [line for line in logged if line["log_level"] in ("error", "critical")] == []
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that nothing waits for is not waited with."""
+    monkeypatch.setattr("botkit.sdk.answering.PATIENCE_SECONDS", 0.0)
 
 
 def test_a_webhook_is_answered_with_a_changed_context(stage: Stage) -> None:
@@ -67,7 +80,13 @@ def test_a_deferred_webhook_is_answered_from_another_thread(stage: Stage) -> Non
     ada.hears("We have three of them.")
 
 
-def test_a_webhook_is_answered_once(stage: Stage) -> None:
+def test_an_answer_that_is_quicker_than_the_deferral_waits_for_it(stage: Stage) -> None:
+    ada = stage.person()
+    ada.says("stock at once please")
+    ada.hears("We have some at once.")
+
+
+def test_a_webhook_is_answered_once(stage: Stage, impatient: None) -> None:
     ada, kit = stage.person(), stage.service.kit
     ada.says("stock please")
     until(lambda: WAITING, "for the webhook")
@@ -77,7 +96,7 @@ def test_a_webhook_is_answered_once(stage: Stage) -> None:
     ada.hears("We have one.")
 
 
-def test_a_webhook_that_nobody_deferred_cannot_be_answered(stage: Stage) -> None:
+def test_a_webhook_that_nobody_deferred_cannot_be_answered(stage: Stage, impatient: None) -> None:
     with pytest.raises(NothingToAnswer, match="no such webhook"):
         stage.service.kit.respond_to_hook("1700000000000", {"stock": "many"})
 
