@@ -126,6 +126,23 @@ def test_routing_that_fails_is_followed_by_the_next_system(both: Stage) -> None:
     assert not any(NOBODY in text for text in ada.told())
 
 
+def test_what_the_first_system_had_taken_reaches_the_agent_who_takes_over_once_and_in_order(
+    both: Stage,
+) -> None:
+    ada = both.person()
+    on_miaw = ada.asks_for_an_agent()
+    for text in ("my number is 4711", "are you there?"):
+        ada.says(text)
+        on_miaw.gets(text)
+    on_miaw.cannot_be_routed()
+    case = until(ada.chats, "for the hand-off to reach Live Chat")[-1]
+    ada.says("hello?")
+    case.accepted_by(JANE)
+    case.gets("hello?")
+    assert case.typed() == ["my number is 4711", "are you there?", "hello?"]
+    assert "4711" not in case.from_user()[0]
+
+
 def test_nobody_online_at_live_chat_is_followed_by_miaw(both: Stage) -> None:
     both.salesforce_behaves(auto_assign=False)
     _everybody_goes_home(both)
