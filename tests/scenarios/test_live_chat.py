@@ -10,7 +10,8 @@ import pytest
 from botkit.sandbox.kore.users import Attachment
 from botkit.sandbox.live_chat.settings import SensitiveDataRule
 from tests.scenarios.conftest import LIVE_CHAT, Stages
-from tests.scenarios.stage import END_WORD, JANE, MEI, OMAR, LiveChatCase, Person, Stage, until
+from tests.scenarios.live_chats import asks, is_helped
+from tests.scenarios.stage import END_WORD, JANE, MEI, OMAR, Stage, until
 
 LOOKING = "One moment, please. We are looking for an agent who can help you."
 NOBODY = "Sorry, no agent is available at the moment. The virtual assistant is here for you again."
@@ -18,24 +19,12 @@ CLOSED = "Your conversation with the agent has ended. Thank you for contacting u
 PICTURE = b"\x89PNG" + bytes(range(256))
 
 
-def _asks(person: Person, sentence: str = "talk to an agent") -> LiveChatCase:
-    person.asks_for_an_agent(sentence)
-    return person.chats()[-1]
-
-
-def _is_helped(person: Person, sentence: str = "talk to an agent") -> LiveChatCase:
-    case = _asks(person, sentence)
-    case.accepted_by(JANE)
-    person.hears("Jane Doe has joined")
-    return case
-
-
 # --- before an agent accepts
 
 
 def test_what_is_known_of_the_user_is_shown_to_the_agent(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = _asks(ada)
+    case = asks(ada)
     shown = case.attributes()
     assert shown["City"] == "Hyderabad"
     assert (shown["_firstName"], shown["_email"]) == ("Ada", "ada@example.com")
@@ -54,7 +43,7 @@ def test_records_are_found_or_created_as_the_configuration_says(stages: Stages) 
     }
     stage = stages("records", bot={"agents": {**LIVE_CHAT["agents"], "systems": {"legacy": legacy}}})
     ada = stage.person()
-    case = _asks(ada)
+    case = asks(ada)
     records = {record["entityName"]: record for record in stage.clouds.do(lambda: list(case.chat.records))}
     assert records["Contact"]["fields"]["LastName"] == "Lovelace"
     assert records["Case"]["fields"]["Subject"] == "Hyderabad"
@@ -64,7 +53,7 @@ def test_records_are_found_or_created_as_the_configuration_says(stages: Stages) 
 
 def test_what_is_typed_before_an_agent_accepts_is_kept_and_arrives_after_the_story(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = _asks(ada)
+    case = asks(ada)
     for number in range(1, 5):
         ada.says(f"hello {number}?")
     until(lambda: ada.chat()[-1] == ("user", "hello 4?"))
@@ -78,7 +67,7 @@ def test_what_is_typed_before_an_agent_accepts_is_kept_and_arrives_after_the_sto
 
 def test_what_was_kept_for_an_agent_who_never_came_is_given_back(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = _asks(ada)
+    case = asks(ada)
     ada.says("how long will it take?")
     ada.says(END_WORD)
     ada.hears(CLOSED)
@@ -90,9 +79,9 @@ def test_what_was_kept_for_an_agent_who_never_came_is_given_back(live_chat: Stag
 def test_the_place_in_the_queue_is_told_when_it_changes(live_chat: Stage) -> None:
     live_chat.live_chat_behaves(auto_assign=False, queue_positions=True)
     first, second = live_chat.person(), live_chat.person("Grace Hopper")
-    first_case = _asks(first)
+    first_case = asks(first)
     first.hears("Your position in the queue: 1")
-    _asks(second)
+    asks(second)
     second.hears("Your position in the queue: 2")
     first_case.accepted_by(JANE)
     second.hears("Your position in the queue: 1")
@@ -124,7 +113,7 @@ def test_a_request_that_fails_is_told_and_the_user_is_back(live_chat: Stage, rea
 
 def test_when_all_agents_decline_the_user_is_told(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = _asks(ada)
+    case = asks(ada)
     for _ in (JANE, OMAR, MEI):
         asked = until(lambda: live_chat.clouds.do(lambda: case.chat.assigned))
         assert asked is not None
@@ -150,7 +139,7 @@ def test_a_request_that_is_never_answered_is_given_up(stages: Stages) -> None:
 
 def test_a_transfer_to_an_agent_is_told_when_it_is_taken(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = _is_helped(ada)
+    case = is_helped(ada)
     case.transferred_by(JANE, to=OMAR)
     ada.says("still with Jane")
     case.gets("still with Jane")
@@ -169,7 +158,7 @@ def test_a_transfer_to_an_agent_is_told_when_it_is_taken(live_chat: Stage) -> No
 
 def test_a_message_type_nobody_has_seen_changes_nothing(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = _is_helped(ada)
+    case = is_helped(ada)
     cloud = live_chat.clouds.live_chat
     live_chat.clouds.do(cloud.raw_message, case.id, "BrandNew", {"text": "what is this"})
     case.told_by(JANE, "still here")
@@ -179,7 +168,7 @@ def test_a_message_type_nobody_has_seen_changes_nothing(live_chat: Stage) -> Non
 
 def test_the_agent_sees_the_user_typing(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = _is_helped(ada)
+    case = is_helped(ada)
     ada.types()
     until(lambda: case.chat.user_typing, "for the typing to be seen")
     ada.types(started=False)
@@ -188,7 +177,7 @@ def test_the_agent_sees_the_user_typing(live_chat: Stage) -> None:
 
 def test_the_user_sees_the_agent_typing(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = _is_helped(ada)
+    case = is_helped(ada)
     ada.types()
     until(lambda: case.chat.user_typing, "for the platform to have said where events go")
     case.typed_by(JANE, started=True)
@@ -199,7 +188,7 @@ def test_the_user_sees_the_agent_typing(live_chat: Stage) -> None:
 
 def test_an_event_of_the_agents_console_reaches_the_users_client(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = _is_helped(ada)
+    case = is_helped(ada)
     ada.types()
     until(lambda: case.chat.user_typing, "for the platform to have said where events go")
     console = live_chat.clouds.live_chat
@@ -210,7 +199,7 @@ def test_an_event_of_the_agents_console_reaches_the_users_client(live_chat: Stag
 
 def test_where_the_platform_has_not_said_where_events_go_nothing_is_sent(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = _is_helped(ada)
+    case = is_helped(ada)
     case.typed_by(JANE, started=True)
     case.told_by(JANE, "hello")
     ada.hears("hello")
@@ -220,7 +209,7 @@ def test_where_the_platform_has_not_said_where_events_go_nothing_is_sent(live_ch
 def test_the_wait_is_told_in_minutes(live_chat: Stage) -> None:
     live_chat.live_chat_behaves(auto_assign=False, queue_positions=True)
     ada = live_chat.person()
-    case = _asks(ada)
+    case = asks(ada)
     wait = {"position": 3, "estimatedWaitTime": 100}
     live_chat.clouds.do(live_chat.clouds.live_chat.raw_message, case.id, "QueueUpdate", wait)
     ada.hears("Estimated wait in minutes: 2")
@@ -228,7 +217,7 @@ def test_the_wait_is_told_in_minutes(live_chat: Stage) -> None:
 
 def test_an_event_of_the_users_client_reaches_the_agents_console(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = _is_helped(ada)
+    case = is_helped(ada)
     event = {"type": "cart", "items": 3}
     live_chat.clouds.do(live_chat.clouds.kore.custom_event, ada.user, event)
     (sent,) = until(lambda: live_chat.wire("CustomEvent", about="Chasitor"))
@@ -245,7 +234,7 @@ def test_what_the_organisation_does_not_want_to_read_is_masked(live_chat: Stage)
         )
     )
     ada = live_chat.person()
-    case = _is_helped(ada)
+    case = is_helped(ada)
     ada.says("my card is 4111111111111111, thanks")
     case.gets("my card is ****, thanks")
 
@@ -255,7 +244,7 @@ def test_what_the_organisation_does_not_want_to_read_is_masked(live_chat: Stage)
 
 def test_a_file_the_agent_asks_for_is_asked_of_the_user_and_arrives(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = _is_helped(ada)
+    case = is_helped(ada)
     case.asked_for_a_file_by(JANE)
     ada.hears("Jane Doe is asking for a file")
     ada.says("here it is", Attachment("f-cat", "cat.png", "image", "image/png", PICTURE))
@@ -269,7 +258,7 @@ def test_a_file_the_agent_asks_for_is_asked_of_the_user_and_arrives(live_chat: S
 
 def test_a_file_nobody_asked_for_is_named(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = _is_helped(ada)
+    case = is_helped(ada)
     ada.says("", Attachment("f-dog", "dog.png", "image", "image/png", PICTURE))
     address = live_chat.clouds.kore.core.attachment_url()
     case.gets(f"dog.png: {address}/f-dog")
@@ -278,7 +267,7 @@ def test_a_file_nobody_asked_for_is_named(live_chat: Stage) -> None:
 def test_a_file_that_is_too_large_is_said(live_chat: Stage) -> None:
     live_chat.live_chat_behaves(max_file_mb=0.0001)
     ada = live_chat.person()
-    case = _is_helped(ada)
+    case = is_helped(ada)
     case.asked_for_a_file_by(JANE)
     ada.hears("Jane Doe is asking for a file")
     ada.says("", Attachment("f-big", "big.png", "image", "image/png", PICTURE))
@@ -293,7 +282,7 @@ def test_a_file_that_is_too_large_is_said(live_chat: Stage) -> None:
 def test_a_user_who_falls_silent_is_warned_and_then_back_with_the_bot(live_chat: Stage) -> None:
     live_chat.live_chat_behaves(idle_timeout_seconds=2, idle_warning_seconds=1)
     ada = live_chat.person()
-    case = _is_helped(ada)
+    case = is_helped(ada)
     case.told_by(JANE, "Are you there?")
     ada.hears("The conversation will end soon if you do not reply")
     ada.hears("ended because there was no reply")
@@ -305,7 +294,7 @@ def test_a_user_who_falls_silent_is_warned_and_then_back_with_the_bot(live_chat:
 def test_a_user_who_answers_the_warning_goes_on(live_chat: Stage) -> None:
     live_chat.live_chat_behaves(idle_timeout_seconds=3, idle_warning_seconds=1)
     ada = live_chat.person()
-    case = _is_helped(ada)
+    case = is_helped(ada)
     case.told_by(JANE, "Are you there?")
     ada.hears("The conversation will end soon if you do not reply")
     ada.says("yes, yes")
@@ -323,7 +312,7 @@ def _pod_restarts(stage: Stage) -> None:
 
 def test_a_moved_server_while_waiting_loses_nothing(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = _asks(ada)
+    case = asks(ada)
     _pod_restarts(live_chat)
     ada.says("typed meanwhile")
     case.accepted_by(JANE)
@@ -333,7 +322,7 @@ def test_a_moved_server_while_waiting_loses_nothing(live_chat: Stage) -> None:
 
 def test_a_moved_server_in_the_middle_loses_and_repeats_nothing(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = _is_helped(ada)
+    case = is_helped(ada)
     for number in range(6):
         case.told_by(JANE, f"answer {number}")
         ada.says(f"question {number}")
@@ -347,7 +336,7 @@ def test_a_moved_server_in_the_middle_loses_and_repeats_nothing(live_chat: Stage
 
 def test_a_moved_server_during_a_transfer_is_not_the_end(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = _is_helped(ada)
+    case = is_helped(ada)
     case.transferred_by(JANE)
     ada.hears("Jane Doe has left")
     _pod_restarts(live_chat)
@@ -359,7 +348,7 @@ def test_a_moved_server_during_a_transfer_is_not_the_end(live_chat: Stage) -> No
 
 def test_a_moved_server_at_the_end_ends_it_all_the_same(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = _is_helped(ada)
+    case = is_helped(ada)
     _pod_restarts(live_chat)
     ada.says(END_WORD)
     ada.hears(CLOSED)
@@ -374,7 +363,7 @@ def test_a_moved_server_at_the_end_ends_it_all_the_same(live_chat: Stage) -> Non
 def test_a_server_error_on_any_call_loses_nothing(live_chat: Stage, operation: str, status: int) -> None:
     live_chat.live_chat_fails("status", operation=operation, status=status, times=2)
     ada = live_chat.person()
-    case = _is_helped(ada)
+    case = is_helped(ada)
     ada.says("question")
     case.gets("question")
     case.told_by(JANE, "answer")
@@ -388,7 +377,7 @@ def test_a_server_error_on_any_call_loses_nothing(live_chat: Stage, operation: s
 
 def test_a_session_that_is_not_known_any_more_is_the_end_with_a_word(live_chat: Stage) -> None:
     ada = live_chat.person()
-    _is_helped(ada)
+    is_helped(ada)
     live_chat.live_chat_fails("expire-sessions")
     ada.hears(CLOSED)
     ada.talks_to_the_bot_again()
@@ -396,7 +385,7 @@ def test_a_session_that_is_not_known_any_more_is_the_end_with_a_word(live_chat: 
 
 def test_polls_that_break_off_bring_everything_once(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = _is_helped(ada)
+    case = is_helped(ada)
     for number in range(5):
         case.told_by(JANE, f"answer {number}")
         live_chat.live_chat_fails("drop-polls")
@@ -406,10 +395,10 @@ def test_polls_that_break_off_bring_everything_once(live_chat: Stage) -> None:
 
 def test_a_second_hand_off_is_a_new_chat(live_chat: Stage) -> None:
     ada = live_chat.person()
-    first = _is_helped(ada)
+    first = is_helped(ada)
     first.ended_by(JANE)
     ada.talks_to_the_bot_again()
-    second = _asks(ada)
+    second = asks(ada)
     second.accepted_by(OMAR)
     ada.hears("Omar Haddad has joined")
     ada.says("second")
@@ -419,7 +408,7 @@ def test_a_second_hand_off_is_a_new_chat(live_chat: Stage) -> None:
 
 def test_a_dialogs_live_chat_object_wins_over_the_other(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = _is_helped(ada, "human of either kind")
+    case = is_helped(ada, "human of either kind")
     shown: dict[str, Any] = case.attributes()
     assert (shown["City"], shown["Country"]) == ("Poona", "India")
     ada.says("goodbye chat")

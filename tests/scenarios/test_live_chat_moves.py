@@ -180,13 +180,9 @@ def _requested(scene: Scene) -> None:
     until(scene.ada.chats, "for the chat")
 
 
-def _queued(scene: Scene) -> None:
+def _queued_with_text(scene: Scene) -> None:
     scene.asks()
     scene.hears(FIRST_IN_LINE)
-
-
-def _queued_with_text(scene: Scene) -> None:
-    _queued(scene)
     scene.types("anybody there?")
     scene.types("hello?")
 
@@ -195,10 +191,6 @@ def _queued_after_our_restart(scene: Scene) -> None:
     _queued_with_text(scene)
     scene.stage.restarts()
     scene.types("still waiting")
-
-
-def _talking(scene: Scene) -> None:
-    scene.is_helped()
 
 
 def _with_posts_in_flight(scene: Scene) -> None:
@@ -262,10 +254,8 @@ BEFORE_ANY_CHAT = "session obtained"
 STATES = {
     BEFORE_ANY_CHAT: State(_before_the_request, post="ChasitorInit"),
     "requested": State(_requested),
-    "queued": State(_queued),
-    "text held": State(_queued_with_text),
+    "queued with text": State(_queued_with_text),
     "queued after a restart": State(_queued_after_our_restart),
-    "talking": State(_talking),
     "posts in flight": State(_with_posts_in_flight),
     "talking after a restart": State(_talking_after_our_restart),
     "in transfer": State(_in_transfer),
