@@ -194,10 +194,10 @@ class BotKit(Handles):
             request_id: `ctx.request_id` of the webhook.
             context: changes to the dialog's context, merged at every depth.
             replace: `context` is all of the context from now on.
-            bot_id: the bot; needed only where two bots have the same requestId waiting.
+            bot_id: the bot; needed only where two bots have the same requestId.
 
         Raises:
-            NothingToAnswer: it has been answered, its time is over, or it was never deferred.
+            NothingToAnswer: it has been answered, its time is over, it was never deferred, or it may be either of two bots'.
             LedgerError: the answer could not be written.
         """
         return self._one().respond_to_hook(request_id, context or {}, replace=replace, bot_id=bot_id)

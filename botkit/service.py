@@ -20,7 +20,7 @@ from botkit.handoff.attributes import DEFAULT_ATTRIBUTES
 from botkit.handoff.conversation import Conversation
 from botkit.handoff.decide import decide
 from botkit.handoff.decision import Decision
-from botkit.handoff.events import Event
+from botkit.handoff.events import Ask, Event
 from botkit.handoff.responses import Responses
 from botkit.handoff.rules import Rules
 from botkit.hooks.door import Door
@@ -123,11 +123,11 @@ class Service:
             bot_id: Asking(bot, insecure_http=insecure, now=edge.now, open_transport=edge.open_transport)
             for bot_id, bot in settings.bots.items()
         }
-        self._outside = Outside(ledger=self.store, reads=self.reads, now=edge.now)
+        self._outside = Outside(ledger=self.store, reads=self.reads, check=self.check_ask, now=edge.now)
         self._dispatch = Dispatch(
             registry,
             doors=self._doors,
-            tools=Tools(conversation=self.conversation, reads=self.reads),
+            tools=Tools(conversation=self.conversation, reads=self.reads, check=self.check_ask),
             metrics=_Counted(self),
             seconds=handler_seconds,
             failed=edge.failed,
@@ -239,6 +239,10 @@ class Service:
     def reads(self, bot_id: str, body: bytes, component_id: str) -> Reads:
         """What can be asked of the platform, addressed by a payload."""
         return Reads(self._asking[bot_id], body, component_id)
+
+    def check_ask(self, bot_id: str, ask: Ask, body: bytes, component_id: str) -> None:
+        """Whether a call can be made with this payload at all. Raises: CallError if not."""
+        self._asking[bot_id].check(ask, body, component_id)
 
     def respond_to_hook(
         self, request_id: str, context: Mapping[str, Any], *, replace: bool, bot_id: str | None

@@ -71,17 +71,21 @@ class Answering:
         """Hand it in, again and again while nothing waits for it yet."""
         try:
             found = self._found()
-            if found is None:
-                self._nothing("no such webhook waits for an answer")
-            else:
-                self._store.submit(Input(found, self._event)).add_done_callback(self._settle)
+            match found:
+                case [one]:
+                    self._store.submit(Input(one, self._event)).add_done_callback(self._settle)
+                case []:
+                    self._nothing("no such webhook waits for an answer")
+                case _:
+                    self._until = self._monotonic()
+                    self._nothing("several bots have one of this requestId; say which with bot_id")
         except LedgerError as error:
             self.done.set_exception(error)
 
-    def _found(self) -> ConversationId | None:
+    def _found(self) -> Sequence[ConversationId]:
         if len(self._where) == 1:
-            return self._where[0]
-        return next((one for one in self._where if self._store.newest_hook(one)), None)
+            return self._where
+        return [one for one in self._where if self._store.newest_hook(one) is not None]
 
     def _settle(self, committing: Future[Committed]) -> None:
         error = committing.exception()

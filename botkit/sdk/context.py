@@ -16,7 +16,7 @@ from botkit.ledger.interface import HookBody
 from botkit.lenient_json import decoded
 from botkit.sdk import views
 from botkit.sdk.calls import Calls
-from botkit.sdk.conversation import ConversationHandle
+from botkit.sdk.conversation import Check, ConversationHandle
 from botkit.sdk.reads import AsyncReads, Reads
 from botkit.sdk.verdicts import Next, Sent, Stop
 
@@ -185,6 +185,8 @@ class Context(Calls):
                 ask.call,
                 detail=f"a handler may ask for {MOST_CALLS} calls with one hook; ctx.conversation makes any number",
             )
+        # Now, while the handler can still do something else: a call refused later would leave the platform without an answer.
+        self._tools.check(self.bot_id, ask, self._hook.body, self.component_id)
         self._asks.append(ask)
         return Sent()
 
@@ -206,6 +208,8 @@ class Tools:
         *,
         conversation: Callable[[str, str, HookBody | None], ConversationHandle],
         reads: Callable[[str, bytes, str], Reads],
+        check: Check,
     ) -> None:
         self.conversation = conversation
         self.reads = reads
+        self.check = check

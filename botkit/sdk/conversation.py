@@ -33,12 +33,17 @@ class Submits(Protocol):
         """See `ledger.interface.Ledger.newest_hook`."""
 
 
+Check = Callable[[str, Ask, bytes, str], None]
+"""Whether a bot's call can be made with a payload of this component at all; raises CallError if not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
     """What a conversation handle needs of the service."""
 
     ledger: Callable[[], Submits]
     reads: Callable[[str, bytes, str], Reads]
+    check: Check
     now: Callable[[], float]
 
 
@@ -138,6 +143,7 @@ class ConversationHandle(Calls):
 
     def _ask(self, ask: Ask) -> Sent:
         newest = self._newest()
+        self._outside.check(self.bot_id, ask, newest.body, newest.component_id)
         at = Instant(self._outside.now())
         event = Asked(key=f"asked/{self._key or uuid4()}", at=at, asks=(ask,))
         # The hook it came from may not be in the ledger yet: a handler's thread can be quicker than its handler.

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from botkit.config.settings import BotSettings
 from botkit.errors import WrongThread
+from botkit.handoff.events import Ask
 from botkit.http import Request, Response
 from botkit.kore.calls import KoreCalls
 from botkit.kore.dialog import Dialog, read_dialog
@@ -70,6 +71,14 @@ class Asking:
             transport = self._open_transport(allowed_hosts=self._hosts, insecure_http=self._insecure_http)
             self._mine.transport = transport
         return check_reply(request.what, transport.send(request), now=self._now())
+
+    def check(self, ask: Ask, body: bytes, component_id: str) -> None:
+        """Whether what a handler asks for can be called with this payload at all. Nothing is sent.
+
+        Raises:
+            CallError: the payload has no URL for it, its host may not be called, or the message is too long.
+        """
+        self.calls.call(ask.call, body, component_id=component_id, changes=ask.changes.encode())
 
 
 class Reads:

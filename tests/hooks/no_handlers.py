@@ -20,7 +20,7 @@ def no_handlers(doors: Mapping[str, Door]) -> Dispatch:
     return Dispatch(
         Registry(),
         doors=doors,
-        tools=Tools(conversation=_nobody_asks, reads=_nobody_asks),
+        tools=Tools(conversation=_nobody_asks, reads=_nobody_asks, check=_nobody_asks),
         metrics=NobodyCounts(),
     )
 

@@ -86,11 +86,12 @@ def test_an_answer_that_is_quicker_than_the_deferral_waits_for_it(stage: Stage) 
     ada.hears("We have some at once.")
 
 
-def test_a_webhook_is_answered_once(stage: Stage, impatient: None) -> None:
+def test_a_webhook_is_answered_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     ada, kit = stage.person(), stage.service.kit
     ada.says("stock please")
     until(lambda: WAITING, "for the webhook")
     kit.respond_to_hook(WAITING[0], {"stock": "one"})
+    monkeypatch.setattr("botkit.sdk.answering.PATIENCE_SECONDS", 0.0)
     with pytest.raises(NothingToAnswer, match="has been answered"):
         kit.respond_to_hook(WAITING[0], {"stock": "two"})
     ada.hears("We have one.")

@@ -39,6 +39,11 @@ def hook(number: Any) -> HookBody:
 )
 def test_the_newest_payload_is_that_of_the_highest_number(kept: Any, own: Any, goes_along: bool) -> None:
     ledger, mine = Ledger(hook(kept) if kept is not None else None), hook(own)
-    outside = Outside(ledger=lambda: ledger, reads=lambda *_: None, now=lambda: 1.0)  # type: ignore[arg-type, return-value]
+    outside = Outside(
+        ledger=lambda: ledger,  # type: ignore[arg-type, return-value]
+        reads=lambda *_: None,  # type: ignore[arg-type, return-value]
+        check=lambda *_: None,
+        now=lambda: 1.0,
+    )
     ConversationHandle(BOT_ID, "u-1", outside, hook=mine).send("hello")
     assert ledger.given[0].hook == (mine if goes_along else None)

@@ -12,6 +12,7 @@ from flask import Flask
 
 from botkit import BotKit
 from botkit.config.settings import Settings
+from botkit.errors import CallRefused
 from botkit.handoff.effects import CallWithHook
 from botkit.ledger.interface import Committed, Ledger
 from botkit.sdk import Next, Sent, UserMessageContext
@@ -119,6 +120,22 @@ def test_a_changed_message_is_known_by_what_really_came(stage: Stage) -> None:
     assert len(items) == 1
     assert items[0].hook is not None
     assert b'"message":"hi 0"' in items[0].hook.body
+
+
+def test_a_call_that_could_not_be_made_fails_in_the_handler_and_the_hook_goes_on(stage: Stage) -> None:
+    failed: list[str] = []
+
+    @stage.kit.on_user_message
+    def alert(ctx: UserMessageContext) -> Sent | None:
+        try:
+            return ctx.send_alert_message("no alert came with this hook")
+        except CallRefused as error:
+            failed.append(error.detail)
+            return None
+
+    assert stage.post("hi", 1) == 200
+    assert "sendAlertMessageUrl" in failed[0]
+    assert [item.lane for committed in stage.relays[0].committed for item in committed.items] == ["user"]
 
 
 def test_the_next_handler_sees_what_the_one_before_it_changed(stage: Stage) -> None:
