@@ -120,7 +120,8 @@ class Dispatch:
         match outcome.verdict:
             case Defer(within, otherwise):
                 due = Instant(hook.event.at + within.total_seconds())
-                return Dealt((given, _deferral(hook, due, otherwise)), 202, _DEFERRED)
+                # The debt first: whatever the user is told of it, such as to wait, is then never all that lasts.
+                return Dealt((_deferral(hook, due, otherwise), given), 202, _DEFERRED)
             case Answer(body):
                 return Dealt((given,), body=body)
             case _:

@@ -15,9 +15,9 @@ from botkit.config.settings import Settings
 from botkit.errors import CallRefused
 from botkit.handoff.effects import CallWithHook
 from botkit.ledger.interface import Committed, Ledger
-from botkit.sdk import Next, Sent, UserMessageContext
+from botkit.sdk import Defer, Next, Sent, UserMessageContext, WebhookContext
 from botkit.telemetry import Telemetry
-from tests.hooks.hook_payloads import BOT_ID, as_body, settings, token, user_message
+from tests.hooks.hook_payloads import BOT_ID, agent_transfer, as_body, settings, token, user_message
 
 FAR = 4_000_000_000.0
 
@@ -51,12 +51,12 @@ class Stage:
         return self.relays[-1]
 
     def post(self, text: str, number: int) -> int:
-        body = as_body({**user_message(text), "requestId": number})
+        return self.hook("on_user_message", {**user_message(text), "requestId": number})
+
+    def hook(self, event: str, payload: dict[str, Any]) -> int:
         headers = {"token": token(expires=FAR)}
-        answer = self.app.test_client().post(
-            f"/sdk/bots/{BOT_ID}/on_user_message", data=body, headers=headers
-        )
-        return answer.status_code
+        path = f"/sdk/bots/{BOT_ID}/{event}"
+        return self.app.test_client().post(path, data=as_body(payload), headers=headers).status_code
 
     def calls(self) -> list[str]:
         effects = [item.effect for committed in self.relays[0].committed for item in committed.items]
@@ -151,3 +151,15 @@ def test_the_next_handler_sees_what_the_one_before_it_changed(stage: Stage) -> N
 
     stage.post("hi", 1)
     assert seen == ["HI"]
+
+
+def test_a_webhook_is_owed_before_anything_is_said_about_it(stage: Stage) -> None:
+    @stage.kit.on_webhook
+    def later(ctx: WebhookContext) -> Defer:
+        ctx.send_user_message("Let me look.")
+        return ctx.defer()
+
+    assert stage.hook("on_webhook", agent_transfer(dialogComponentName="Stock")) == 202
+    stage.kit.close()
+    owed, said = stage.relays[0].committed
+    assert (owed.conversation.deferred is not None, len(said.items)) == (True, 1)
