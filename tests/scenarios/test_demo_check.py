@@ -14,7 +14,9 @@ from botkit.sandbox.rehearsal import Clouds, Line, Mismatch, Rehearsal
 from tests.ports import free_ports
 from tests.scenarios.stage import JANE, Stage
 
-SECONDS = 55
+SECONDS = 150
+"""Far more than five plays take, for machines that are busy with much else."""
+pytestmark = pytest.mark.timeout(SECONDS + 30)
 
 SABOTAGED = """
 import runpy, sys
