@@ -412,10 +412,12 @@ def test_several_bots_have_their_own_users_and_handlers(kit: BotKit) -> None:
         return ctx.send_user_message("other")
 
     with KitTester(kit, settings=made_up_settings(bots=[BOT_ID, OTHER_BOT])) as tester:
-        assert tester.user_says("hi").to_bot == ["hi"]
+        first = tester.user_says("hi")
+        assert first.to_bot == ["hi"]
         went = tester.user_says("hi", bot=OTHER_BOT)
         assert went.to_user == ["other"]
         assert OTHER_BOT in went.calls[0].url
+        assert went.request_id != first.request_id
         tester.transfers(bot=OTHER_BOT)
         assert tester.user_says("still the bot's").to_bot == ["still the bot's"]
 
@@ -458,13 +460,19 @@ def test_handlers_run_within_the_applications_context() -> None:
     assert names == ["shop"]
 
 
-def test_an_applications_configuration_is_the_kits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_several_applications_the_named_one_has_the_configuration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("KORE_CLIENT_ID", "cs-1")
     monkeypatch.setenv("KORE_CLIENT_SECRET", "a secret of the tests that is long enough")
-    kit, app = BotKit(), Flask("shop")
-    kit.init_app(app, "config/botkit.yaml")
-    with KitTester(kit, app=app) as tester:
-        assert tester.settings is app.extensions["botkit"][0].service.settings
+    kit, apps = BotKit(), [Flask("shop"), Flask("club")]
+    for app in apps:
+        kit.init_app(app, "config/botkit.yaml")
+    for app in apps:
+        with KitTester(kit, app=app) as tester:
+            assert tester.settings is app.extensions["botkit"][0].service.settings
+    with pytest.raises(NotConfigured, match="several applications"):
+        KitTester(kit)
 
 
 def test_a_closed_tester_leaves_no_thread_and_no_file(
