@@ -94,9 +94,7 @@ class AgentSide:
         """An agent leaves. The last one's leaving is the end, unless another is looked for: known after some time `passes`."""
         __tracebackhide__ = True
         name = self._agent(name, whose)
-        others = len(self._session(whose)[1].agents) > 1
-        status: Routing = "present" if others else "over"
-        return self._tells(whose, AgentLeft, status, subject=_subject(name), name=name)
+        return self._tells(whose, AgentLeft, "over", subject=_subject(name), name=name)
 
     def agent_hands_on(self, name: str = "", **whose: Unpack[Whose]) -> Went:
         """An agent transfers the user to another, who is yet to join."""
