@@ -239,7 +239,11 @@ def test_a_webhook_is_answered_with_a_changed_context(kit: BotKit, tester: KitTe
     assert "state" not in (tester.webhook("Another").context or {})
 
 
-def test_a_deferred_webhook_is_answered_by_a_job(kit: BotKit, tester: KitTester) -> None:
+def test_a_deferred_webhook_is_answered_by_a_job_once(
+    kit: BotKit, tester: KitTester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botkit.sdk.answering.PATIENCE_SECONDS", 0.0)
+
     @kit.on_webhook("CheckOrder")
     def check(ctx: WebhookContext) -> Any:
         return ctx.defer()
