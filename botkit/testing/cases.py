@@ -17,21 +17,24 @@ OVER = ("closed", "ended")
 
 
 @dataclass
-class Case:
-    """One conversation, as the agents have it in their console."""
+class _Console:
+    """What agents can do and see on either system. `_cloud` is the one that answers for it."""
 
     clouds: Clouds
-    conversation: Conversation
 
     @property
     def id(self) -> str:
         """Salesforce's name of it."""
-        return self.conversation.id
+        raise NotImplementedError
+
+    @property
+    def _cloud(self) -> Any:
+        raise NotImplementedError
 
     # --- doing
 
     def _do(self, action: str, *arguments: Any, **named: Any) -> Any:
-        return self.clouds.do(getattr(self.clouds.salesforce, action), self.id, *arguments, **named)
+        return self.clouds.do(getattr(self._cloud, action), self.id, *arguments, **named)
 
     def accepted_by(self, agent: str) -> None:
         """An agent accepts it."""
@@ -40,14 +43,6 @@ class Case:
     def told_by(self, agent: str, text: str) -> None:
         """An agent says something."""
         self._do("agent_says", agent, text)
-
-    def sent_by(self, agent: str, message: Mapping[str, Any]) -> None:
-        """An agent sends a message of Salesforce's own form."""
-        self._do("agent_sends", agent, message)
-
-    def file_sent_by(self, agent: str, *, name: str, mime_type: str, data: bytes) -> None:
-        """An agent sends a file."""
-        self._do("agent_sends_file", agent, name=name, mime_type=mime_type, data=data)
 
     def transferred_by(self, agent: str, *, to: str = "queue", fail: bool = False) -> None:
         """An agent hands it on to another, or to the queue; with `fail` nobody takes it."""
@@ -66,7 +61,67 @@ class Case:
         self._do("agent_ends", agent)
 
     def typed_by(self, agent: str, *, started: bool) -> None:
+        """An agent begins or stops typing."""
         self._do("agent_typing", agent, started=started)
+
+    def cannot_be_routed(self) -> None:
+        """There is nobody for it."""
+        self._do("route_failure")
+
+    # --- seeing
+
+    def transcript(self) -> list[Mapping[str, Any]]:
+        """The lines of the console."""
+        raise NotImplementedError
+
+    def status(self) -> str:
+        """How far it has come; one of `OVER` when it is over."""
+        raise NotImplementedError
+
+    def from_user(self) -> list[str]:
+        """What came from the user: the transcript of the talk before first, then what was typed."""
+        return [str(item["text"]) for item in self.transcript() if item["role"] == "EndUser"]
+
+    def typed(self, *, story: bool = True) -> list[str]:
+        """What the user typed; the talk before, which comes first, left out."""
+        return self.from_user()[1:] if story else self.from_user()
+
+    def gets(self, text: str) -> None:
+        """Waits until the agents' console shows this text of the user's."""
+        until(
+            lambda: text in self.from_user(),
+            lambda: f"for {text!r} to reach the agents; they have {self.from_user()}",
+        )
+
+    def is_over(self) -> None:
+        """Waits until it has ended or closed on Salesforce's side."""
+        until(lambda: self.status() in OVER, f"for the end of {self.id} on Salesforce's side")
+
+
+@dataclass
+class Case(_Console):
+    """One conversation of MIAW, as the agents have it in their console."""
+
+    conversation: Conversation
+
+    @property
+    def id(self) -> str:
+        """Salesforce's name of it."""
+        return self.conversation.id
+
+    @property
+    def _cloud(self) -> Any:
+        return self.clouds.salesforce
+
+    # --- doing
+
+    def sent_by(self, agent: str, message: Mapping[str, Any]) -> None:
+        """An agent sends a message of Salesforce's own form."""
+        self._do("agent_sends", agent, message)
+
+    def file_sent_by(self, agent: str, *, name: str, mime_type: str, data: bytes) -> None:
+        """An agent sends a file."""
+        self._do("agent_sends_file", agent, name=name, mime_type=mime_type, data=data)
 
     def goes_idle(self) -> None:
         """Nothing has been said in it for long."""
@@ -75,10 +130,6 @@ class Case:
     def ended_by_the_system(self) -> None:
         """Salesforce ends it."""
         self._do("system_end")
-
-    def cannot_be_routed(self) -> None:
-        """There is nobody for it."""
-        self._do("route_failure")
 
     # --- seeing
 
@@ -95,35 +146,15 @@ class Case:
 
         return self.clouds.do(read)
 
-    def from_user(self) -> list[str]:
-        """What came from the user: the transcript of the talk before first, then what was typed."""
-        return [str(item["text"]) for item in self.transcript() if item["role"] == "EndUser"]
-
-    def typed(self, *, story: bool = True) -> list[str]:
-        """What the user typed; the talk before, which comes first, left out."""
-        return self.from_user()[1:] if story else self.from_user()
-
-    def gets(self, text: str) -> None:
-        """Waits until the agents' console shows this text of the user's."""
-        until(
-            lambda: text in self.from_user(),
-            lambda: f"for {text!r} to reach the agents; they have {self.from_user()}",
-        )
-
-    def is_over(self) -> None:
-        """Waits until the conversation has ended or closed on Salesforce's side."""
-        until(lambda: self.status() in OVER, "for the end of Salesforce's conversation")
-
     def status(self) -> str:
         """How far it has come; one of `OVER` when it is over."""
         return self.clouds.do(lambda: self.conversation.stage)
 
 
 @dataclass
-class LiveChatCase:
+class LiveChatCase(_Console):
     """One chat, as the agents have it in their console."""
 
-    clouds: Clouds
     chat: Chat
 
     @property
@@ -131,41 +162,11 @@ class LiveChatCase:
         """The session's id."""
         return self.chat.id
 
+    @property
+    def _cloud(self) -> Any:
+        return self.clouds.live_chat
+
     # --- doing
-
-    def _do(self, action: str, *arguments: Any, **named: Any) -> Any:
-        return self.clouds.do(getattr(self.clouds.live_chat, action), self.id, *arguments, **named)
-
-    def accepted_by(self, agent: str) -> None:
-        """An agent accepts it."""
-        self._do("accept", agent)
-
-    def told_by(self, agent: str, text: str) -> None:
-        """An agent says something."""
-        self._do("agent_says", agent, text)
-
-    def transferred_by(self, agent: str, *, to: str = "queue", fail: bool = False) -> None:
-        """An agent hands it on to another, or to the queue; with `fail` nobody takes it."""
-        self._do("transfer", agent, to=to, fail=fail)
-
-    def joined_in_conference_by(self, guest: str, *, host: str) -> None:
-        """Another agent joins."""
-        self._do("conference", host, to=guest)
-
-    def dropped_by(self, agent: str) -> None:
-        """An agent is gone without a word."""
-        self._do("drop", agent)
-
-    def ended_by(self, agent: str) -> None:
-        """An agent ends it."""
-        self._do("agent_ends", agent)
-
-    def cannot_be_routed(self) -> None:
-        """There is nobody for it."""
-        self._do("route_failure")
-
-    def typed_by(self, agent: str, *, started: bool) -> None:
-        self._do("agent_typing", agent, started=started)
 
     def asked_for_a_file_by(self, agent: str) -> None:
         """An agent asks for a file."""
@@ -180,25 +181,6 @@ class LiveChatCase:
     def transcript(self) -> list[Mapping[str, Any]]:
         """The lines of the console."""
         return self.clouds.do(lambda: list(self.chat.lines))
-
-    def from_user(self) -> list[str]:
-        """What came from the user: the transcript of the talk before first, then what was typed."""
-        return [str(item["text"]) for item in self.transcript() if item["role"] == "EndUser"]
-
-    def typed(self, *, story: bool = True) -> list[str]:
-        """What the user typed; the talk before, which comes first, left out."""
-        return self.from_user()[1:] if story else self.from_user()
-
-    def gets(self, text: str) -> None:
-        """Waits until the agents' console shows this text of the user's."""
-        until(
-            lambda: text in self.from_user(),
-            lambda: f"for {text!r} to reach the agents; they have {self.from_user()}",
-        )
-
-    def is_over(self) -> None:
-        """Waits until the chat has ended on Salesforce's side."""
-        until(lambda: self.status() in OVER, "for the end of the chat")
 
     def status(self) -> str:
         """How far it has come; one of `OVER` when it is over."""
