@@ -8,7 +8,6 @@ session that is still being closed never holds up a new one.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from botkit.handoff.conversation import Access, Instant
 from botkit.handoff.events import Content
@@ -25,21 +24,15 @@ HINT_LANE = "hint"
 class PassToBot:
     """Give the hook's message on to the bot as it came (sendBotMessage with the hook's own body)."""
 
-    carries_hook: ClassVar[bool] = True
-
 
 @dataclass(frozen=True, slots=True)
 class PassToUser:
     """Give the hook's message on to the user as it came (sendUserMessage with the hook's own body)."""
 
-    carries_hook: ClassVar[bool] = True
-
 
 @dataclass(frozen=True, slots=True)
 class SkipBotMessage:
     """Tell the platform that this bot message is not shown (skipUserMessage with the hook's own body)."""
-
-    carries_hook: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +44,16 @@ class SendToUser:
 
     content: Content
     agent_name: str = ""
-    carries_hook: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
 class ClearAgentSession:
     """Give the user back to the bot."""
 
-    carries_hook: ClassVar[bool] = False
-
 
 @dataclass(frozen=True, slots=True)
 class ExtendRequest:
     """Keep the platform's requestId usable (extendcallid). Retried for less than a minute: the next one is due soon."""
-
-    carries_hook: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +65,6 @@ class CallWithHook:
 
     call: str
     changes: str = field(default="", repr=False)
-    carries_hook: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +73,6 @@ class CallUser:
 
     call: str
     changes: str = field(default="", repr=False)
-    carries_hook: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +84,6 @@ class AnswerWebhook:
 
     context: str = field(default="", repr=False)
     replace: bool = False
-    carries_hook: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +92,6 @@ class TypingToUser:
 
     url: str = field(repr=False)
     started: bool
-    carries_hook: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +101,6 @@ class EventToUser:
     url: str = field(repr=False)
     name: str
     data: str
-    carries_hook: ClassVar[bool] = False
 
 
 # --- to the agents' side -----------------------------------------------------------------------------------------
@@ -276,6 +259,10 @@ PlatformEffect = (
     | AnswerWebhook
     | HintEffect
 )
+CARRIES_HOOK = (PassToBot, PassToUser, SkipBotMessage, CallWithHook)
+"""Go out with the body of the hook that caused them."""
+ADDRESSED_BY_PAYLOAD = (SendToUser, ClearAgentSession, ExtendRequest, CallUser, AnswerWebhook)
+"""Go out with the conversation's newest payload, which is kept for them."""
 AgentEffect = (
     OpenAccess
     | StartSession

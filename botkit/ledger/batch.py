@@ -12,21 +12,14 @@ from typing import Any
 
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.effects import (
-    AnswerWebhook,
+    ADDRESSED_BY_PAYLOAD,
+    CARRIES_HOOK,
     ArmTimer,
-    CallUser,
-    CallWithHook,
     CancelTimer,
-    ClearAgentSession,
     DropLane,
     Effect,
     EndSession,
-    ExtendRequest,
     Note,
-    PassToBot,
-    PassToUser,
-    SendToUser,
-    SkipBotMessage,
     lane,
 )
 from botkit.handoff.events import AgentTransfer, Event, FromAgents, Handled, HookDeferred, UserMessage
@@ -35,8 +28,6 @@ from botkit.ledger.interface import Committed, Decide, HookBody, Input, OutboxIt
 from botkit.ledger.memory import MOST_NAMES, Remembered, Staged, Stored
 
 _INNER = (ArmTimer, CancelTimer, DropLane, Note)
-_CARRIES_HOOK = (PassToBot, PassToUser, SkipBotMessage, CallWithHook)
-_ADDRESSED_BY_PAYLOAD = (SendToUser, ClearAgentSession, ExtendRequest, CallUser, AnswerWebhook)
 _NO_NAMES: frozenset[str] = frozenset()
 
 
@@ -99,14 +90,14 @@ class Batch:
                         one.id: one for one in items.values() if not _drops(dropped[-1], one.lane, one.effect)
                     }
                 continue
-            addressed = addressed or isinstance(effect, _ADDRESSED_BY_PAYLOAD)
+            addressed = addressed or isinstance(effect, ADDRESSED_BY_PAYLOAD)
             item = OutboxItem(
                 id=next(self._ids),
                 conversation_id=where,
                 lane=lane(effect),
                 effect=effect,
                 created_at=event.at,
-                hook=given.hook if isinstance(effect, _CARRIES_HOOK) else None,
+                hook=given.hook if isinstance(effect, CARRIES_HOOK) else None,
             )
             items[item.id] = item
         rows = {item.id: (item, _row(item)) for item in items.values()}

@@ -6,25 +6,22 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import get_args
 
 import structlog
 
 from botkit.errors import CallError, LedgerClosed, NotAuthorized, RateLimited, Unreachable
 from botkit.handoff.conversation import Instant
 from botkit.handoff.effects import (
-    AnswerWebhook,
+    ADDRESSED_BY_PAYLOAD,
+    CARRIES_HOOK,
     CallUser,
     CallWithHook,
-    ClearAgentSession,
-    EventToUser,
-    ExtendRequest,
+    HintEffect,
     OutboundEffect,
-    PassToBot,
     PassToUser,
     SendFile,
     SendToUser,
-    SkipBotMessage,
-    TypingToUser,
 )
 from botkit.handoff.events import Event
 from botkit.ledger.interface import Input, OutboxItem
@@ -41,16 +38,7 @@ from botkit.relay.submitting import Submitter
 
 _log = structlog.get_logger("botkit.relay")
 
-_CARRIES_HOOK = (PassToBot, PassToUser, SkipBotMessage, CallWithHook)
-_ADDRESSED_BY_PAYLOAD = (
-    SendToUser,
-    ClearAgentSession,
-    ExtendRequest,
-    CallUser,
-    AnswerWebhook,
-    TypingToUser,
-    EventToUser,
-)
+_NEEDS_PAYLOAD = (*ADDRESSED_BY_PAYLOAD, *get_args(HintEffect))
 _SHOWN_TO_USER = (SendToUser, PassToUser)
 _CALL_SHOWN_TO_USER = "send_user_message"
 _PAYLOAD_SECONDS = 3600.0
@@ -184,10 +172,10 @@ class Delivery:
     async def _attempt(self, item: OutboxItem, way: _Way) -> Event | None:
         hook = item.hook
         if hook is None:
-            if isinstance(item.effect, _CARRIES_HOOK):
+            if isinstance(item.effect, CARRIES_HOOK):
                 async with self._reading:
                     return await self._performer.perform(item, await self._payloads.own(item))
-            if isinstance(item.effect, _ADDRESSED_BY_PAYLOAD):
+            if isinstance(item.effect, _NEEDS_PAYLOAD):
                 hook = await self._payloads.newest(item.conversation_id)
                 way.payload = hash(hook)
         if not seen_through(item.effect):

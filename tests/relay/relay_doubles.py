@@ -37,7 +37,7 @@ from botkit.handoff.conversation import (
     Phase,
     Timer,
 )
-from botkit.handoff.effects import ArmTimer, CancelTimer, DropLane, Effect, Note, lane
+from botkit.handoff.effects import CARRIES_HOOK, ArmTimer, CancelTimer, DropLane, Effect, Note, lane
 from botkit.handoff.events import AgentSaid, AgentSessionEnded, Content, Event, Noticed, TranscriptLine
 from botkit.ledger.interface import Committed, HookBody, Input, OutboxItem
 from botkit.relay.engine import Engine
@@ -202,7 +202,7 @@ class FakeLedger:
                 inner.append(effect)
                 continue
             now = self.clock.now() if self.clock else Instant(time.time())
-            own = hook if getattr(effect, "carries_hook", False) else None
+            own = hook if isinstance(effect, CARRIES_HOOK) else None
             item = OutboxItem(next(self._ids), after.id, lane(effect), effect, now, own)
             items.append(item)
             self.rows[item.id] = item
