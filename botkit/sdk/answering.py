@@ -9,27 +9,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Protocol
 from uuid import uuid4
 
 from botkit.errors import LedgerError, NothingToAnswer
 from botkit.handoff import webhooks
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.events import HookAnswered
-from botkit.ledger.interface import Committed, HookBody, Input
+from botkit.ledger.interface import Committed, Input
+from botkit.sdk.conversation import Submits
 
 PATIENCE_SECONDS = 3.0
 _AGAIN_SECONDS = 0.05
-
-
-class Store(Protocol):
-    """The part of a ledger that is needed here."""
-
-    def submit(self, given: Input) -> Future[Committed]:
-        """See `ledger.interface.Ledger.submit`."""
-
-    def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
-        """See `ledger.interface.Ledger.newest_hook`."""
 
 
 class Answering:
@@ -46,7 +36,7 @@ class Answering:
 
     def __init__(
         self,
-        store: Store,
+        store: Submits,
         bots: Sequence[str],
         request_id: str,
         context: str,
@@ -77,8 +67,7 @@ class Answering:
                 case []:
                     self._nothing("no such webhook waits for an answer")
                 case _:
-                    self._until = self._monotonic()
-                    self._nothing("several bots have one of this requestId; say which with bot_id")
+                    self._refuse("several bots have one of this requestId; say which with bot_id")
         except LedgerError as error:
             self.done.set_exception(error)
 
@@ -98,9 +87,12 @@ class Answering:
 
     def _nothing(self, reason: str) -> None:
         if self._monotonic() >= self._until:
-            self.done.set_exception(NothingToAnswer(f"webhook {self._request_id}: {reason}"))
+            self._refuse(reason)
             return
         # In a thread of its own: this may be the ledger's.
         again = threading.Timer(_AGAIN_SECONDS, self.begin)
         again.daemon = True
         again.start()
+
+    def _refuse(self, reason: str) -> None:
+        self.done.set_exception(NothingToAnswer(f"webhook {self._request_id}: {reason}"))
