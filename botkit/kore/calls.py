@@ -14,7 +14,7 @@ from botkit.handoff.events import Content
 from botkit.hosts import AllowedHosts
 from botkit.http import Request
 from botkit.kore.address import Address
-from botkit.kore.bodies import Changes, changed, members_to_change, splice
+from botkit.kore.bodies import Changes, Members, changed, members_to_change, splice
 from botkit.kore.completing import completed
 from botkit.kore.rendering import message_body
 from botkit.kore.signing import Signer
@@ -131,6 +131,18 @@ class KoreCalls:
             CallRefused: also when there is no such call, the changes are not a JSON object, or feedback is not complete.
             MessageTooLong: a changed message that the bot would not take.
         """
+        address, url, members = self._prepared(name, body, component_id, changes)
+        complete = splice(body, address.missing_members(address.payload_class))
+        return self._post(_in_words(name), url, changed(complete, members), delivery_id)
+
+    def check(self, name: str, body: bytes, *, component_id: str, changes: Changes = b"") -> None:
+        """Whether `call` would make a request of this. Raises what it would; nothing is written or signed."""
+        _, url, _ = self._prepared(name, body, component_id, changes)
+        self._checked(_in_words(name), url)
+
+    def _prepared(
+        self, name: str, body: bytes, component_id: str, changes: Changes
+    ) -> tuple[Address, str, Members]:
         what = _in_words(name)
         if name not in SDK_CALLS:
             raise CallRefused(what, detail=f"there is no such call; there are {', '.join(SDK_CALLS)}")
@@ -140,9 +152,7 @@ class KoreCalls:
             members = members_to_change(changes)
         except ValueError:
             raise CallRefused(what, detail="the changes are not a JSON object") from None
-        members = completed(name, members, address=address, now=self._clock())
-        complete = splice(body, address.missing_members(address.payload_class))
-        return self._post(what, url, changed(complete, members), delivery_id)
+        return address, url, completed(name, members, address=address, now=self._clock())
 
     def pass_to_bot(self, body: bytes, *, component_id: str, delivery_id: str = "") -> Request:
         """Give a user message on to the bot as it came."""

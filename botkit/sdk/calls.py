@@ -11,7 +11,7 @@ from typing import Any
 
 from botkit.handoff.events import Ask
 from botkit.kore.limits import check_message_for_bot
-from botkit.sdk.messages import Message, MetaTags, as_changes, message_members
+from botkit.sdk.messages import Message, MetaTags, as_changes, differs_by_channel, message_members
 from botkit.sdk.verdicts import Sent
 
 
@@ -141,7 +141,7 @@ class Calls:
     ) -> Sent:
         members = message_members(
             message,
-            channel_type=self._channel_type(),
+            channel_type=self._channel_type() if differs_by_channel(message, channels) else "",
             channels=channels,
             meta_tags=meta_tags,
             meta_info=meta_info,

@@ -18,6 +18,11 @@ MetaTags = Mapping[str, Iterable[Mapping[str, str]]]
 """``{"userMetaTags": [{"name", "value"}], "sessionMetaTags": …, "messageMetaTags": …}`` (2.3)."""
 
 
+def differs_by_channel(message: Message | None, channels: Mapping[str, Message] | None) -> bool:
+    """Whether the user's channel has to be known to say this."""
+    return bool(channels) or isinstance(message, Template)
+
+
 def message_members(
     message: Message | None,
     *,

@@ -78,7 +78,7 @@ class Asking:
         Raises:
             CallError: the payload has no URL for it, its host may not be called, or the message is too long.
         """
-        self.calls.call(ask.call, body, component_id=component_id, changes=ask.changes.encode())
+        self.calls.check(ask.call, body, component_id=component_id, changes=ask.changes.encode())
 
 
 class Reads:
