@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from botkit import BotKit
-from botkit.config.settings import Settings
 from botkit.handoff import webhooks
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import HookDeferred
-from botkit.ledger.interface import Committed, HookBody, Input, Ledger
-from botkit.telemetry import Telemetry
+from botkit.ledger.interface import HookBody, Input
 from tests.hooks.hook_payloads import BOT_ID, settings
-
-
-class Relay:
-    def __init__(self, settings: Settings, ledger: Ledger, telemetry: Telemetry) -> None: ...
-
-    def on_commit(self, batch: Sequence[Committed], /) -> None: ...
-
-    def start(self) -> None: ...
-
-    def ready(self) -> bool:
-        return True
-
-    def close(self) -> None: ...
+from tests.noting_relay import NotingRelay
 
 
 @pytest.fixture
 def kits(tmp_path: Path) -> Iterator[list[BotKit]]:
     kits = [
-        BotKit(settings(store=f"sqlite:///{tmp_path / name}.db", prefix=f"/{name}"), relay_factory=Relay)
+        BotKit(
+            settings(store=f"sqlite:///{tmp_path / name}.db", prefix=f"/{name}"), relay_factory=NotingRelay
+        )
         for name in ("one", "other")
     ]
     yield kits

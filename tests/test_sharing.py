@@ -6,7 +6,7 @@ import os
 import socket
 import stat
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -36,30 +36,9 @@ from botkit.membership import fingerprint
 from botkit.telemetry import Telemetry
 from botkit.testing.waiting import until
 from tests.hooks.hook_payloads import BOT_ID, settings
+from tests.noting_relay import NotingRelay
 
 USER = ConversationId(BOT_ID, "u-1")
-
-
-class Relay:
-    """Notes what was committed."""
-
-    def __init__(self, settings: Settings, ledger: Ledger, telemetry: Telemetry) -> None:
-        self.ledger = ledger
-        self.committed: list[Committed] = []
-        self.resumed: list[int] = []
-        self.closed = False
-
-    def on_commit(self, batch: Sequence[Committed], /) -> None:
-        self.committed.extend(batch)
-
-    def start(self) -> None:
-        self.resumed = [item.id for item in self.ledger.undelivered()]
-
-    def ready(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        self.closed = True
 
 
 class House:
@@ -68,7 +47,7 @@ class House:
     def __init__(self, folder: Path) -> None:
         self.store = folder / "botkit.db"
         self.settings = settings(store=f"sqlite:///{self.store}")
-        self.relays: list[Relay] = []
+        self.relays: list[NotingRelay] = []
         self.kits: list[BotKit] = []
 
     def kit(self, *, share: bool = True, configuration: Settings | None = None) -> BotKit:
@@ -76,8 +55,8 @@ class House:
         self.kits.append(kit)
         return kit
 
-    def _relay(self, settings: Settings, ledger: Ledger, telemetry: Telemetry) -> Relay:
-        relay = Relay(settings, ledger, telemetry)
+    def _relay(self, settings: Settings, ledger: Ledger, telemetry: Telemetry) -> NotingRelay:
+        relay = NotingRelay(settings, ledger, telemetry)
         self.relays.append(relay)
         return relay
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,43 +11,26 @@ import pytest
 from flask import Flask
 
 from botkit import BotKit
-from botkit.config.settings import Settings
 from botkit.errors import CallRefused
 from botkit.handoff.effects import CallWithHook
-from botkit.ledger.interface import Committed, Ledger
 from botkit.sdk import Defer, Next, Sent, UserMessageContext, WebhookContext
-from botkit.telemetry import Telemetry
 from tests.hooks.hook_payloads import BOT_ID, agent_transfer, as_body, settings, token, user_message
+from tests.noting_relay import NotingRelay
 
 FAR = 4_000_000_000.0
 
 
-class Relay:
-    def __init__(self, settings: Settings, ledger: Ledger, telemetry: Telemetry) -> None:
-        self.committed: list[Committed] = []
-
-    def on_commit(self, batch: Sequence[Committed], /) -> None:
-        self.committed.extend(batch)
-
-    def start(self) -> None: ...
-
-    def ready(self) -> bool:
-        return True
-
-    def close(self) -> None: ...
-
-
 class Stage:
     def __init__(self, folder: Path) -> None:
-        self.relays: list[Relay] = []
+        self.relays: list[NotingRelay] = []
         self.kit = BotKit(
             settings(store=f"sqlite:///{folder / 'botkit.db'}"), relay_factory=self._relay, handler_seconds=10
         )
         self.app = Flask(__name__)
         self.kit.init_app(self.app)
 
-    def _relay(self, *given: Any) -> Relay:
-        self.relays.append(Relay(*given))
+    def _relay(self, *given: Any) -> NotingRelay:
+        self.relays.append(NotingRelay(*given))
         return self.relays[-1]
 
     def post(self, text: str, number: int) -> int:

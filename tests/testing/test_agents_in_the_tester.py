@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,17 +13,6 @@ from botkit.sdk import UserMessageContext
 from botkit.testing import KitTester
 
 MIAW_META = {"preChatInfo": {"City": "Pune"}, "endChatShortHandCommand": "bye"}
-
-
-@pytest.fixture
-def kit() -> BotKit:
-    return BotKit()
-
-
-@pytest.fixture
-def tester(kit: BotKit) -> Iterator[KitTester]:
-    with KitTester(kit) as tester:
-        yield tester
 
 
 def test_a_hand_off_from_end_to_end(tester: KitTester) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -31,17 +30,6 @@ from botkit.testing import KitTester, Payloads, User, made_up_settings
 from botkit.testing.payloads import BOT_ID
 
 OTHER_BOT = "st-22222222-2222-5222-8222-222222222222"
-
-
-@pytest.fixture
-def kit() -> BotKit:
-    return BotKit()
-
-
-@pytest.fixture
-def tester(kit: BotKit) -> Iterator[KitTester]:
-    with KitTester(kit) as tester:
-        yield tester
 
 
 # --- what happens without handlers -----------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,17 +13,6 @@ from botkit.errors import CallRefused, HandlerLate, HandlerRubbish, MessageTooLo
 from botkit.sdk import AlertContext, UserMessageContext
 from botkit.testing import KitTester
 from botkit.testing.payloads import ABSENT
-
-
-@pytest.fixture
-def kit() -> BotKit:
-    return BotKit()
-
-
-@pytest.fixture
-def tester(kit: BotKit) -> Iterator[KitTester]:
-    with KitTester(kit) as tester:
-        yield tester
 
 
 def raising(kit: BotKit) -> None:
