@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, expect
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, ViewportSize, expect
 
 from tests.browser.stage import DemoPage, chromium, chromium_path
 
 MISSING = "Chromium is not installed; on Debian: apt-get install chromium"
-LAPTOP = {"width": 1280, "height": 800}
+LAPTOP: ViewportSize = {"width": 1280, "height": 800}
 
 OpenPage = Callable[[str], DemoPage]
 
@@ -28,27 +27,39 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture
-def open_page(browser: Browser) -> Iterator[OpenPage]:
-    """Opens the demo page at an address, in a window of its own."""
-    with ExitStack() as windows:
-        yield lambda address: windows.enter_context(_window(browser, address))
-
-
-@contextmanager
-def _window(browser: Browser, address: str) -> Iterator[DemoPage]:
+@pytest.fixture(scope="module")
+def window(browser: Browser) -> Iterator[Page]:
+    """One window for the tests of a module, one after the other: a new one costs two seconds of a processor."""
     context = browser.new_context(viewport=LAPTOP)
-    page = context.new_page()
-    page.set_default_timeout(15_000)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def open_page(window: Page) -> Iterator[OpenPage]:
+    """Opens the demo page at an address; the page remembers nothing, so every test has it new."""
     complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda line: complaints.append(line.text) if _is_complaint(line) else None)
-    try:
-        page.goto(address)
-        expect(page.get_by_test_id("connection")).to_have_text("Live")
-        yield DemoPage(page)
-    finally:
-        context.close()
+
+    def note_error(error: Error) -> None:
+        complaints.append(str(error))
+
+    def note_line(line: ConsoleMessage) -> None:
+        if _is_complaint(line):
+            complaints.append(line.text)
+
+    def opened(address: str) -> DemoPage:
+        window.goto(address)
+        expect(window.get_by_test_id("connection")).to_have_text("Live")
+        return DemoPage(window)
+
+    window.set_default_timeout(15_000)
+    window.set_viewport_size(LAPTOP)
+    window.on("pageerror", note_error)
+    window.on("console", note_line)
+    yield opened
+    window.remove_listener("console", note_line)
+    window.remove_listener("pageerror", note_error)
+    window.unroute_all()
     assert complaints == []
 
 
