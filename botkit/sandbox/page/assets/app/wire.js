@@ -45,12 +45,15 @@ export function startWire() {
 
 /** Everything kept so far, after (re)connecting. Ids start again when the sandbox does. */
 export function showAll(entries) {
-  byId("hops").replaceChildren();
+  const hops = byId("hops");
+  hops.replaceChildren();
   held.length = 0;
   last = 0;
   newest = null;
-  for (const entry of entries.slice(-ROWS)) add(entry, false);
-  byId("hops").scrollTop = byId("hops").scrollHeight;
+  const rows = document.createDocumentFragment(); // one layout for all of them
+  for (const entry of entries.slice(-ROWS)) take(entry, false, (row) => rows.append(row));
+  hops.append(rows);
+  hops.scrollTop = hops.scrollHeight;
 }
 
 export function showOne(entry) {
@@ -60,12 +63,23 @@ export function showOne(entry) {
     held.push(entry);
     if (held.length > ROWS) held.shift();
   } else {
-    add(entry, true);
+    add(entry);
   }
 }
 
-function add(entry, fresh) {
-  const hops = byId("hops");
+function add(entry) {
+  take(entry, true, (row) => {
+    const hops = byId("hops");
+    const followed = followEnd(hops, () => {
+      hops.append(row);
+      while (hops.children.length > ROWS) hops.firstElementChild.remove();
+    });
+    if (!followed && !row.hidden) byId("wire-newest").hidden = false;
+  });
+}
+
+/** One more entry: told by the newest row, or `append`ed as a row of its own. */
+function take(entry, fresh, append) {
   last = entry.id;
   if (newest && isEmptyPoll(entry) && isEmptyPoll(newest.entry)) {
     retell(newest.row, (newest.entry = folded(newest.entry, entry)));
@@ -74,17 +88,13 @@ function add(entry, fresh) {
   const row = hop(entry, fresh);
   newest = { row, entry };
   row.hidden = !matches(row);
-  const followed = followEnd(hops, () => {
-    hops.append(row);
-    while (hops.children.length > ROWS) hops.firstElementChild.remove();
-  });
-  if (!followed && fresh && !row.hidden) byId("wire-newest").hidden = false;
+  append(row);
 }
 
 function togglePause(event) {
   paused = !paused;
   event.currentTarget.setAttribute("aria-pressed", String(paused));
-  if (!paused) for (const entry of held.splice(0)) add(entry, true);
+  if (!paused) for (const entry of held.splice(0)) add(entry);
 }
 
 function matches(row) {
