@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import socket
@@ -20,6 +21,12 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 class WentOutside(RuntimeError):
     """A test tried to reach another machine; let it talk to a server of its own on loopback."""
+
+
+def pytest_collection_finish() -> None:
+    """What thousands of tests are made of stays: it need not be looked through again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

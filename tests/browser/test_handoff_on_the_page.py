@@ -23,7 +23,8 @@ def address(browser: Browser) -> Iterator[str]:
 
 @pytest.fixture
 def demo(open_page: OpenPage, address: str) -> DemoPage:
-    requests.delete(f"{address}sandbox/wire", timeout=5).raise_for_status()  # hundreds of rows make a page slow to ask
+    # Hundreds of rows of the tests before make a page slow to ask.
+    requests.delete(f"{address}sandbox/wire", timeout=5).raise_for_status()
     return open_page(address)
 
 

@@ -9,10 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import requests
 
 COMMAND = [sys.executable, "-m", "botkit", "sandbox"]
+OPTIONS = ("--port", "--host", "--json", "--botkit", "--bot", "--allow-remote")
 
 
 def test_json_is_one_line_and_the_clouds_answer_until_it_is_told_to_stop() -> None:
@@ -54,6 +54,6 @@ def test_a_folder_that_is_no_export_is_explained(tmp_path: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize("option", ["--port", "--host", "--json", "--botkit", "--bot", "--allow-remote"])
-def test_the_help_teaches_every_option(option: str) -> None:
-    assert option in run("--help").stdout
+def test_the_help_teaches_every_option() -> None:
+    told = run("--help").stdout
+    assert [option for option in OPTIONS if f"{option} " not in told] == []

@@ -20,7 +20,10 @@ pytestmark = pytest.mark.timeout(SECONDS + 30)
 
 SABOTAGED = """
 import runpy, sys
+from botkit.cli import demo
 from botkit.sandbox import rehearsal
+at_either = [rehearsal.MIAW, rehearsal.LIVE_CHAT]
+demo.PLAYS = [next(play for play in demo.PLAYS if play.desk == desk) for desk in at_either]
 rehearsal.PRE_CHAT = {{**rehearsal.PRE_CHAT, "City": "Atlantis"}}
 sys.argv = ["botkit", "demo", "--check", "--port", "{port}"]
 runpy.run_module("botkit", run_name="__main__", alter_sys=True)
@@ -57,10 +60,10 @@ def test_the_check_passes_and_prints_both_transcripts_of_every_play() -> None:
         assert done.stdout.count(line) >= len(PLAYS)
 
 
-def test_the_check_fails_when_something_differs() -> None:
+def test_the_check_fails_when_something_differs_at_either_desk() -> None:
     done = _run("-c", SABOTAGED.format(port=free_ports(3)))
     assert done.returncode == 1, done.stdout + done.stderr
-    assert done.stdout.count("wrong:") == len(PLAYS)
+    assert done.stdout.count("wrong:") == 2
 
 
 def _rehearsed(stage: Stage) -> None:
