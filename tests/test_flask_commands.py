@@ -17,6 +17,12 @@ from tests.hooks.hook_payloads import BOT_ID, settings
 from tests.noting_relay import NotingRelay
 
 
+@pytest.fixture(autouse=True)
+def no_early_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No answer comes before its webhook here, so that none is waited for."""
+    monkeypatch.setattr("botkit.sdk.answering.PATIENCE_SECONDS", 0.0)
+
+
 @pytest.fixture
 def kits(tmp_path: Path) -> Iterator[list[BotKit]]:
     kits = [

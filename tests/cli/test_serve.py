@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -116,7 +116,20 @@ class Service:
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    service = Service(tmp_path)
+    with _ended(Service(tmp_path)) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """For tests that leave it as it is."""
+    with _ended(Service(tmp_path_factory.mktemp("running"))) as service:
+        service.start()
+        yield service
+
+
+@contextmanager
+def _ended(service: Service) -> Iterator[Service]:
     yield service
     for process in service.processes:
         if process.poll() is None:
@@ -136,12 +149,11 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_it_serves_hooks_at_the_printed_address(service: Service) -> None:
-    service.start()
-    assert service.url.endswith("/botkit")
-    assert service.post() == 200
-    assert requests.get(f"{service.url}/healthz", timeout=5).json() == {"status": "ok"}
-    assert requests.get(f"{service.url.removesuffix('/botkit')}/healthz", timeout=5).status_code == 404
+def test_it_serves_hooks_at_the_printed_address(running: Service) -> None:
+    assert running.url.endswith("/botkit")
+    assert running.post() == 200
+    assert requests.get(f"{running.url}/healthz", timeout=5).json() == {"status": "ok"}
+    assert requests.get(f"{running.url.removesuffix('/botkit')}/healthz", timeout=5).status_code == 404
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
@@ -182,20 +194,18 @@ def test_a_worker_that_dies_ends_the_service(service: Service) -> None:
     assert process.wait(20) != 0
 
 
-def test_connections_that_are_kept_open_do_not_keep_others_out(service: Service) -> None:
-    service.start()
+def test_connections_that_are_kept_open_do_not_keep_others_out(running: Service) -> None:
     with ExitStack() as open_connections:
         for _ in range(300):
             connection = open_connections.enter_context(
-                socket.create_connection(("127.0.0.1", service.port), 5)
+                socket.create_connection(("127.0.0.1", running.port), 5)
             )
             connection.sendall(b"GET /botkit/healthz HTTP/1.1\r\nHost: here\r\n\r\n")
             assert connection.recv(100).startswith(b"HTTP/1.1 200")
-        assert service.post() == 200
+        assert running.post(request_id=3) == 200
 
 
-def test_bodies_that_never_come_neither_stop_the_service_nor_stay(service: Service) -> None:
-    service.start()
+def test_bodies_that_never_come_neither_stop_the_service_nor_stay(running: Service) -> None:
     head = (
         f"POST /botkit/sdk/bots/{BOT_ID}/on_user_message HTTP/1.1\r\nHost: here\r\n"
         f"token: {token(expires=FAR)}\r\nContent-Length: 1000\r\n\r\n"
@@ -204,17 +214,17 @@ def test_bodies_that_never_come_neither_stop_the_service_nor_stay(service: Servi
         stalled = []
         for _ in range(200):
             connection = open_connections.enter_context(
-                socket.create_connection(("127.0.0.1", service.port), 5)
+                socket.create_connection(("127.0.0.1", running.port), 5)
             )
             connection.sendall(head.encode())
             stalled.append(connection)
-        assert requests.get(f"{service.url}/healthz", timeout=2).status_code == 200
-        until(lambda: service.post() == 200, "hooks are not taken again")
+        assert requests.get(f"{running.url}/healthz", timeout=2).status_code == 200
+        until(lambda: running.post() == 200, "hooks are not taken again")
         for connection in stalled:
             connection.settimeout(10)
             said = connection.recv(1000)
             assert said == b"" or said.startswith((b"HTTP/1.1 408", b"HTTP/1.1 503")), said
-    assert service.post("after", request_id=2) == 200
+    assert running.post("after", request_id=2) == 200
 
 
 def test_it_listens_only_when_it_says_so(service: Service) -> None:
@@ -241,9 +251,8 @@ def test_it_says_where_the_store_is_and_warns_of_a_new_one(service: Service) -> 
     assert "a new store" not in errors
 
 
-def test_many_files_may_be_open(service: Service) -> None:
-    process = service.start()
-    (worker,) = children(process.pid)
+def test_many_files_may_be_open(running: Service) -> None:
+    (worker,) = children(running.processes[0].pid)
     soft, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
     assert soft == (65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)) or soft > 65_536
 
@@ -259,9 +268,8 @@ def test_a_port_in_use_is_said(service: Service) -> None:
     assert "Traceback" not in said
 
 
-def test_a_store_in_use_is_said(service: Service) -> None:
-    service.start()
-    second = service.launch()
+def test_a_store_in_use_is_said(running: Service) -> None:
+    second = running.launch()
     _, said = second.communicate(timeout=30)
     assert second.returncode == 1
     assert "BK-3001" in said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.scenarios.stage import JANE, LiveChatCase, Person
+from tests.scenarios.stage import JANE, LiveChatCase, Person, until
 
 
 def asks(person: Person, sentence: str = "talk to an agent") -> LiveChatCase:
@@ -12,8 +12,9 @@ def asks(person: Person, sentence: str = "talk to an agent") -> LiveChatCase:
 
 
 def is_helped(person: Person, sentence: str = "talk to an agent") -> LiveChatCase:
-    """An agent has accepted, and the user knows."""
+    """An agent has accepted and knows of the talk before, and the user knows; nothing is on its way."""
     case = asks(person, sentence)
     case.accepted_by(JANE)
     person.hears("Jane Doe has joined")
+    until(case.from_user, "for the talk before to reach the agent")
     return case
