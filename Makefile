@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-# Tests wait for sockets and processes: one runner more than there are processors keeps these busy.
-RUNNERS = $$(($$($(BIN)/python -c 'import os; print(os.cpu_count() or 1)') + 1))
+# Tests wait for sockets and processes: two runners more than there are processors keep these busy.
+RUNNERS = $$(($$($(BIN)/python -c 'import os; print(os.cpu_count() or 1)') + 2))
 # Dozens of processes are started: none of them may have to compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -24,7 +24,7 @@ demo: $(READY)   ## both emulated clouds, BotKit between them and the demo page
 	@$(BIN)/botkit demo
 
 test: $(READY)   ## the whole test suite
-	@$(BIN)/python -m pytest -n $(RUNNERS) --dist loadfile
+	@$(BIN)/python -m pytest -n $(RUNNERS) --dist loadfile --no-loadscope-reorder
 
 bench: $(READY)  ## the benchmark table
 	@$(BIN)/python -m benchmarks
