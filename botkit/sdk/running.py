@@ -88,7 +88,8 @@ class Runner:
         self._loop = loop
         self._failed = failed
         self._threads = Threads("botkit-handlers")
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[Progress, asyncio.Task[None]] = {}
+        """The hooks that are with coroutines. A loop does not hold on to its tasks. Used on the loop only."""
         self._lock = threading.Lock()
         self._overdue: Counter[Handler] = Counter()
         self._unanswered = 0
@@ -104,6 +105,7 @@ class Runner:
         elif not progress.wait(seconds):
             late = progress.take_over()
             if chain.are_coroutines:
+                self._loop().call_soon_threadsafe(self._cancel, progress)
                 self._look_for_the_loop()
             if late is not None:
                 self._count_overdue(late, 1)
@@ -135,17 +137,29 @@ class Runner:
         """Begin; False where there is no thread to do it."""
         if chain.are_coroutines:
             # No thread in between: handing a hook over twice costs it half as much again (measured).
-            call: Call = partial(_on_the_loop, seconds=seconds)
             loop = self._loop()
-            loop.call_soon_threadsafe(self._begin, loop, self._all(progress, chain.handlers, around, call))
+            loop.call_soon_threadsafe(self._begin, loop, progress, chain.handlers, around)
             return True
-        call = partial(self._in_a_thread, seconds=seconds)
+        call: Call = partial(self._in_a_thread, seconds=seconds)
         return self._threads.start(lambda: _driven(self._all(progress, chain.handlers, around, call)))
 
-    def _begin(self, loop: asyncio.AbstractEventLoop, running: Coroutine[object, None, None]) -> None:
-        task = loop.create_task(running)
-        self._tasks.add(task)  # A loop does not hold on to its tasks.
-        task.add_done_callback(self._tasks.discard)
+    def _begin(
+        self, loop: asyncio.AbstractEventLoop, progress: Progress, handlers: Sequence[Handler], around: Around
+    ) -> None:
+        # No timer and no callback of their own, which cost each hook a turn of the loop: who waits looks at the clock.
+        self._tasks[progress] = loop.create_task(self._on_the_loop(progress, handlers, around))
+
+    async def _on_the_loop(self, progress: Progress, handlers: Sequence[Handler], around: Around) -> None:
+        try:
+            await self._all(progress, handlers, around, _awaited)
+        finally:
+            self._tasks.pop(progress, None)
+
+    def _cancel(self, progress: Progress) -> None:
+        """The hook has gone on."""
+        if (task := self._tasks.get(progress)) is not None:
+            task.add_done_callback(lambda _: self._tasks.pop(progress, None))  # It may not have begun.
+            task.cancel()
 
     # --- in the handlers' thread, or on their loop -----------------------------------------------------------------
 
@@ -252,16 +266,9 @@ class Runner:
             self._overdue[handler] += change
 
 
-async def _on_the_loop(handler: Handler, context: Context, *, seconds: float) -> object:
-    """Await a handler that is a coroutine, on the loop."""
-    limit = asyncio.timeout(seconds)
-    try:
-        async with limit:
-            return await handler.function(context)
-    except TimeoutError:
-        if limit.expired():
-            raise _late(handler, seconds) from None
-        raise  # A time limit of the coroutine's own.
+async def _awaited(handler: Handler, context: Context) -> object:
+    returned: object = await handler.function(context)
+    return returned
 
 
 def _driven(coroutine: Coroutine[object, None, None]) -> None:

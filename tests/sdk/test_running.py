@@ -80,10 +80,12 @@ def test_a_coroutine_that_blocks_is_not_waited_for_by_every_hook_of_the_others(
 ) -> None:
     go_on, called = threading.Event(), list[str]()
     begun: list[Chain] = []
+    runners: set[Runner] = set()
     start = Runner._start
 
     def counted(runner: Runner, progress: Any, chain: Chain, *rest: Any) -> bool:
         begun.append(chain)
+        runners.add(runner)
         return start(runner, progress, chain, *rest)
 
     monkeypatch.setattr(Runner, "_start", counted)
@@ -108,6 +110,8 @@ def test_a_coroutine_that_blocks_is_not_waited_for_by_every_hook_of_the_others(
             lambda: said(kit, "answer", 100 + len(begun)) == ["sendUserMessage"], "for the loop to be there"
         )
         assert set(called) == {"1", "answer"}
+        (runner,) = runners
+        until(lambda: not runner._tasks, "for those that never began to be forgotten")
 
 
 def test_a_message_too_large_for_anybody_is_not_put_in_place_of_the_users(tmp_path: Path) -> None:
