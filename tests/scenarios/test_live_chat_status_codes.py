@@ -320,4 +320,5 @@ def test_what_is_not_worth_repeating_does_not_hold_up_what_is(live_chat: Stage, 
     ada.types()
     live_chat.clouds.do(live_chat.clouds.kore.custom_event, ada.user, {"type": "cart"})
     _talk_on(ada, case)
+    until(lambda: case.calls(operation), f"for the service to try {operation}")
     assert [entry.status for entry in case.calls(operation)] == [500]
