@@ -8,24 +8,18 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 import requests
 
+from botkit.testing.waiting import until
+from tests.faults.services import children_of, is_alive
 from tests.hooks.hook_payloads import BOT_ID, CLIENT_ID, SECRET, as_body, token, user_message
 
 FAR = 4_000_000_000.0
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
 
 
 class Service:
@@ -68,7 +62,7 @@ class Service:
         line = process.stdout.readline()
         assert line.startswith("BotKit listens on http://127.0.0.1:"), line
         self.url = line.split()[-1]
-        until(self.answers, "it does not answer")
+        until(self.answers, "for it to answer", seconds=20)
         return process
 
     def launch(self, port: int = 0) -> subprocess.Popen[str]:
@@ -130,23 +124,14 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @contextmanager
 def _ended(service: Service) -> Iterator[Service]:
-    yield service
-    for process in service.processes:
-        if process.poll() is None:
-            process.terminate()
-        if process.stdout is not None and not process.stdout.closed:
-            process.communicate(timeout=30)
-
-
-def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def alive(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+        yield service
+    finally:
+        for process in service.processes:
+            if process.poll() is None:
+                process.terminate()
+            if process.stdout is not None and not process.stdout.closed:
+                process.communicate(timeout=30)
 
 
 def test_it_serves_hooks_at_the_printed_address(running: Service) -> None:
@@ -168,11 +153,11 @@ def test_it_stops_in_good_order(service: Service, how: signal.Signals) -> None:
 
 def test_killing_it_leaves_nobody_with_the_port_or_the_store(service: Service) -> None:
     process = service.start()
-    (worker,) = children(process.pid)
+    (worker,) = children_of(process.pid)
     assert service.post("before") == 200
     process.kill()
     process.wait(10)
-    until(lambda: not alive(worker), "the worker lives on")
+    until(lambda: not is_alive(worker), "for the worker to go", seconds=20)
     service.start(service.port)
     assert service.post("before") == 200
     assert service.post("after", request_id=2) == 200
@@ -189,7 +174,7 @@ def test_it_starts_at_once_after_a_kill(service: Service) -> None:
 
 def test_a_worker_that_dies_ends_the_service(service: Service) -> None:
     process = service.start()
-    (worker,) = children(process.pid)
+    (worker,) = children_of(process.pid)
     os.kill(worker, signal.SIGKILL)
     assert process.wait(20) != 0
 
@@ -219,7 +204,7 @@ def test_bodies_that_never_come_neither_stop_the_service_nor_stay(running: Servi
             connection.sendall(head.encode())
             stalled.append(connection)
         assert requests.get(f"{running.url}/healthz", timeout=2).status_code == 200
-        until(lambda: running.post() == 200, "hooks are not taken again")
+        until(lambda: running.post() == 200, "for hooks to be taken again", seconds=20)
         for connection in stalled:
             connection.settimeout(10)
             said = connection.recv(1000)
@@ -252,7 +237,7 @@ def test_it_says_where_the_store_is_and_warns_of_a_new_one(service: Service) -> 
 
 
 def test_many_files_may_be_open(running: Service) -> None:
-    (worker,) = children(running.processes[0].pid)
+    (worker,) = children_of(running.processes[0].pid)
     soft, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
     assert soft == (65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)) or soft > 65_536
 
