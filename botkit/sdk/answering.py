@@ -60,8 +60,7 @@ class Answering:
     def begin(self) -> None:
         """Hand it in, again and again while nothing waits for it yet."""
         try:
-            found = self._found()
-            match found:
+            match self._found():
                 case [one]:
                     self._store.submit(Input(one, self._event)).add_done_callback(self._settle)
                 case []:

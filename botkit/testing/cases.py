@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,19 +18,23 @@ OVER = ("closed", "ended")
 
 
 @dataclass
-class _Console:
-    """What agents can do and see on either system. `_cloud` is the one that answers for it."""
+class _Console(ABC):
+    """What agents can do and see on either system: `_state` is what `_cloud` keeps of it."""
 
     clouds: Clouds
 
     @property
-    def id(self) -> str:
-        """Salesforce's name of it."""
-        raise NotImplementedError
+    @abstractmethod
+    def _cloud(self) -> Any: ...
 
     @property
-    def _cloud(self) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _state(self) -> Conversation | Chat: ...
+
+    @property
+    def id(self) -> str:
+        """Salesforce's name of it."""
+        return self._state.id
 
     # --- doing
 
@@ -70,13 +75,17 @@ class _Console:
 
     # --- seeing
 
+    @abstractmethod
     def transcript(self) -> list[Mapping[str, Any]]:
         """The lines of the console."""
-        raise NotImplementedError
+
+    def attributes(self) -> dict[str, str]:
+        """What the console shows of the user."""
+        return self.clouds.do(lambda: dict(self._state.attributes))
 
     def status(self) -> str:
         """How far it has come; one of `OVER` when it is over."""
-        raise NotImplementedError
+        return self.clouds.do(lambda: self._state.stage)
 
     def from_user(self) -> list[str]:
         """What came from the user: the transcript of the talk before first, then what was typed."""
@@ -105,13 +114,12 @@ class Case(_Console):
     conversation: Conversation
 
     @property
-    def id(self) -> str:
-        """Salesforce's name of it."""
-        return self.conversation.id
-
-    @property
     def _cloud(self) -> Any:
         return self.clouds.salesforce
+
+    @property
+    def _state(self) -> Conversation:
+        return self.conversation
 
     # --- doing
 
@@ -133,10 +141,6 @@ class Case(_Console):
 
     # --- seeing
 
-    def attributes(self) -> dict[str, str]:
-        """What the console shows of the user."""
-        return self.clouds.do(lambda: dict(self.conversation.attributes))
-
     def transcript(self) -> list[Mapping[str, Any]]:
         """The lines of the console."""
 
@@ -146,10 +150,6 @@ class Case(_Console):
 
         return self.clouds.do(read)
 
-    def status(self) -> str:
-        """How far it has come; one of `OVER` when it is over."""
-        return self.clouds.do(lambda: self.conversation.stage)
-
 
 @dataclass
 class LiveChatCase(_Console):
@@ -158,13 +158,12 @@ class LiveChatCase(_Console):
     chat: Chat
 
     @property
-    def id(self) -> str:
-        """The session's id."""
-        return self.chat.id
-
-    @property
     def _cloud(self) -> Any:
         return self.clouds.live_chat
+
+    @property
+    def _state(self) -> Chat:
+        return self.chat
 
     # --- doing
 
@@ -174,17 +173,9 @@ class LiveChatCase(_Console):
 
     # --- seeing
 
-    def attributes(self) -> dict[str, str]:
-        """What the console shows of the user."""
-        return self.clouds.do(lambda: dict(self.chat.attributes))
-
     def transcript(self) -> list[Mapping[str, Any]]:
         """The lines of the console."""
         return self.clouds.do(lambda: list(self.chat.lines))
-
-    def status(self) -> str:
-        """How far it has come; one of `OVER` when it is over."""
-        return self.clouds.do(lambda: self.chat.stage)
 
     def calls(self, operation: str, *, status: int | None = None) -> list[WireEntry]:
         """What BotKit called for this chat, oldest first; those answered with `status`, if one is given."""

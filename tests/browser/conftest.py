@@ -31,6 +31,7 @@ def browser() -> Iterator[Browser]:
 def window(browser: Browser) -> Iterator[Page]:
     """One window for the tests of a module, one after the other: a new one costs two seconds of a processor."""
     context = browser.new_context(viewport=LAPTOP)
+    context.set_default_timeout(15_000)
     yield context.new_page()
     context.close()
 
@@ -52,7 +53,6 @@ def open_page(window: Page) -> Iterator[OpenPage]:
         expect(window.get_by_test_id("connection")).to_have_text("Live")
         return DemoPage(window)
 
-    window.set_default_timeout(15_000)
     window.set_viewport_size(LAPTOP)
     window.on("pageerror", note_error)
     window.on("console", note_line)
