@@ -254,10 +254,11 @@ def test_five_hand_offs_one_after_the_other(stage: Stage) -> None:
 
 
 def test_the_sessions_token_expires(stages: Stages, logged: list[Any]) -> None:
+    # However far the hand-off has come by then: the end is the same.
     stage = stages("expiring")
     stage.salesforce_behaves(guest_token_minutes=1.2 / 60)
     ada = stage.person()
-    ada.is_helped_by(JANE)
+    ada.says("talk to an agent")
     ada.hears("Your session with the agent has timed out")
     ada.talks_to_the_bot_again()
     stage.everybody_leaves()
