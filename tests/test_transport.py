@@ -19,7 +19,7 @@ from botkit import transport as transport_module
 from botkit.errors import BadReply, CallRefused, HostNotAllowed, Unreachable
 from botkit.http import Request
 from botkit.transport import AioTransport, SyncTransport
-from tests.relay.relay_doubles import until
+from tests.waiting import until
 
 
 class Peer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import msgspec
 from botkit.sandbox.kore.faults import Fault as KoreFault
 from botkit.sandbox.salesforce.faults import Fault as SalesforceFault
 from botkit.sandbox.server import Sandbox
+from botkit.testing import waiting
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 15.0
@@ -28,10 +28,8 @@ EXPIRED = "has timed out"
 
 def until(what: str, seen: Callable[[], T | None], *, seconds: float = PATIENCE_SECONDS) -> T:
     """Wait for a condition, and give what it gave."""
-    deadline = time.monotonic() + seconds
-    while not (found := seen()):
-        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain until {what}"
-        time.sleep(0.01)
+    found = waiting.until(seen, f"until {what}", seconds=seconds)
+    assert found is not None
     return found
 
 

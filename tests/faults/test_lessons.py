@@ -193,7 +193,9 @@ def test_a_token_that_our_clock_calls_expired_is_used_as_long_as_salesforce_take
 
 
 def test_before_a_token_runs_out_the_agents_side_is_ended(clouds: Clouds, kit: Kit) -> None:
-    clouds.configure(guest_token_minutes=0.1)  # Far longer than it takes to be handed over, on a busy machine too.
+    clouds.configure(
+        guest_token_minutes=0.1
+    )  # Far longer than it takes to be handed over, on a busy machine too.
     kit()
     talk = clouds.new_user()
     talk.waits()

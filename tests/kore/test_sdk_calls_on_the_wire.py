@@ -34,7 +34,8 @@ from botkit.sandbox.kore.users import User
 from botkit.sandbox.wire import Wire, WireEntry
 from botkit.templates import button_template
 from botkit.transport import AioTransport
-from tests.sandbox.kore.platform_double import SAMPLE, Clock, Hook, StubBotKit, serve, until
+from tests.sandbox.kore.platform_double import SAMPLE, Clock, Hook, StubBotKit, serve
+from tests.waiting import until
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEMPLATE = button_template("Sure?", ["Yes", "No"])

@@ -4,8 +4,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,16 +13,10 @@ from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.events import UserMessage
 from botkit.ledger.interface import HookBody, Input
 from botkit.ledger.sqlite import SqliteLedger
+from botkit.testing.waiting import until
 from tests.ledger.ledger_stage import BOT, Stage, paused, rules
 
 ADA = ConversationId(BOT, "u-ada")
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
 
 
 def fill_the_disk(stage: Stage) -> None:

@@ -52,15 +52,6 @@ HOOK = HookBody(b'{"message":"hi"}')
 START = Instant(1_760_000_000.0)
 
 
-async def until(condition: Callable[[], bool], *, seconds: float = 5.0) -> None:
-    """Let others run until the condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError("it did not happen in time")
-        await asyncio.sleep(0.0005)
-
-
 async def settle() -> None:
     """Let everything that can run without time passing run."""
     for _ in range(30):

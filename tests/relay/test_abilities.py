@@ -38,8 +38,8 @@ from tests.relay.relay_doubles import (
     FakePlatform,
     World,
     conversation,
-    until,
 )
+from tests.waiting import until
 
 FILE = SendFile(SESSION, SYSTEM, ACCESS, "m-1", "cat.png", "https://bots.kore.ai/file/1", "door 7")
 EVENT = SendCustomEvent(SESSION, SYSTEM, ACCESS, "cart", '{"items":3}')

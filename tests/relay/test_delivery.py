@@ -68,8 +68,8 @@ from tests.relay.relay_doubles import (
     ended,
     said,
     settle,
-    until,
 )
+from tests.waiting import until
 
 IDLE = Conversation(USER)
 

@@ -40,7 +40,8 @@ from botkit.relay import Relay
 from botkit.sandbox.salesforce import SalesforceCloud, SalesforceSandboxSettings, routes
 from botkit.sandbox.salesforce.faults import Fault
 from botkit.service import rules_for
-from tests.relay.relay_doubles import Counted, until
+from tests.relay.relay_doubles import Counted
+from tests.waiting import until
 
 BOT = "st-11111111-1111-5111-8111-111111111111"
 USER = ConversationId(BOT, "u-1")

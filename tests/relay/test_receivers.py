@@ -32,8 +32,8 @@ from tests.relay.relay_doubles import (
     noticed,
     said,
     settle,
-    until,
 )
+from tests.waiting import until
 
 
 async def listening(world: World) -> Connection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -19,6 +19,7 @@ from botkit.handoff.events import Content
 from botkit.ledger.interface import Committed, Input, OutboxItem
 from botkit.relay import Relay
 from botkit.relay.outside import Outside
+from botkit.testing.waiting import until
 from tests.relay.relay_doubles import (
     ACCESS,
     HOOK,
@@ -32,13 +33,6 @@ from tests.relay.relay_doubles import (
     conversation,
     settings,
 )
-
-
-def wait(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.001)
 
 
 class LockedLedger(FakeLedger):
@@ -105,7 +99,7 @@ def to_agent(number: int) -> SendToAgent:
 def test_it_works_in_a_thread_of_its_own(stage: Stage) -> None:
     stage.relay().start()
     stage.ledger.decided(Conversation(USER), PassToBot())
-    wait(lambda: not stage.ledger.rows)
+    until(lambda: not stage.ledger.rows)
     assert stage.threads == {"botkit-relay"}
 
 
@@ -171,7 +165,7 @@ def test_what_a_former_process_left_is_done_before_anything_new_of_the_same_lane
         [Committed(Conversation(USER), (OutboxItem(9, USER, "user", to_user("new"), Instant(0), HOOK),), ())]
     )
     relay.start()
-    wait(lambda: len(stage.shown) == 3)
+    until(lambda: len(stage.shown) == 3)
     assert stage.shown == ["one", "two", "new"]
 
 
@@ -181,14 +175,14 @@ def test_what_was_committed_while_starting_and_is_found_in_the_ledger_too_is_don
     relay.on_commit([Committed(Conversation(USER), tuple(stage.ledger.rows.values()), ())])
     relay.start()
     stage.ledger.decided(Conversation(USER), to_agent(1))
-    wait(lambda: not stage.ledger.rows)
+    until(lambda: not stage.ledger.rows)
     assert stage.shown == ["one"]
 
 
 def test_open_conversations_are_listened_to_again(stage: Stage) -> None:
     stage.ledger.conversations[USER] = conversation()
     stage.relay().start()
-    wait(lambda: len(stage.system.connections) == 1)
+    until(lambda: len(stage.system.connections) == 1)
 
 
 def test_closing_lets_an_attempt_under_way_finish_and_keeps_its_result(stage: Stage) -> None:
@@ -196,10 +190,10 @@ def test_closing_lets_an_attempt_under_way_finish_and_keeps_its_result(stage: St
     relay.start()
     stage.platform.gate = asyncio.Event()
     stage.ledger.decided(Conversation(USER), to_user("one"), to_user("two"))
-    wait(lambda: stage.shown == ["one"])
+    until(lambda: stage.shown == ["one"])
     closing = threading.Thread(target=relay.close, args=(5.0,))
     closing.start()
-    wait(lambda: not relay.ready())
+    until(lambda: not relay.ready())
     relay_loop = relay._loop
     assert relay_loop is not None
     relay_loop.call_soon_threadsafe(stage.platform.gate.set)
@@ -213,7 +207,7 @@ def test_closing_does_not_wait_for_a_retry(stage: Stage) -> None:
     relay = stage.relay()
     relay.start()
     stage.ledger.decided(Conversation(USER), to_user("one"))
-    wait(lambda: len(stage.platform.calls) == 1)
+    until(lambda: len(stage.platform.calls) == 1)
     began = time.monotonic()
     relay.close(10.0)
     assert time.monotonic() - began < 5
@@ -225,10 +219,10 @@ def test_after_a_restart_the_rest_is_done_with_the_same_ids(stage: Stage) -> Non
     relay = stage.relay()
     relay.start()
     stage.ledger.decided(Conversation(USER), to_user("one"), to_user("two"))
-    wait(lambda: len(stage.platform.calls) == 1)
+    until(lambda: len(stage.platform.calls) == 1)
     relay.close(1.0)
     stage.relay().start()
-    wait(lambda: not stage.ledger.rows)
+    until(lambda: not stage.ledger.rows)
     assert stage.shown == ["one", "one", "two"]
     assert stage.platform.calls[0].attempt_id == stage.platform.calls[1].attempt_id
 
@@ -239,7 +233,7 @@ def test_commits_after_closing_are_left_to_the_next_start(stage: Stage) -> None:
     relay.close(1.0)
     stage.ledger.decided(Conversation(USER), to_user("late"))
     stage.relay().start()
-    wait(lambda: stage.shown == ["late"])
+    until(lambda: stage.shown == ["late"])
 
 
 def test_closing_what_was_never_started_is_harmless(stage: Stage) -> None:
@@ -257,4 +251,4 @@ def test_a_closed_ledger_ends_a_lane_without_a_fuss(stage: Stage) -> None:
     stage.relay().start()
     stage.ledger.failures.append(LedgerClosed("stopping"))
     stage.ledger.decided(Conversation(USER), to_user("one"), to_user("two"))
-    wait(lambda: stage.shown == ["one"])
+    until(lambda: stage.shown == ["one"])

@@ -7,7 +7,8 @@ from botkit.handoff.conversation import Instant, Timer
 from botkit.handoff.effects import ArmTimer, CancelTimer
 from botkit.handoff.events import TimerFired
 from botkit.relay.timers import KEEP, Sweeper
-from tests.relay.relay_doubles import SESSION, START, World, conversation, settle, until
+from tests.relay.relay_doubles import SESSION, START, World, conversation, settle
+from tests.waiting import until
 
 LONG_AGO = START
 FAR_AWAY = Instant(4_000_000_000.0)

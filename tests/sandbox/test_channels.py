@@ -14,8 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from botkit.sandbox import kore
 from botkit.sandbox.bus import Bus
 from botkit.sandbox.channels import channel_routes
-
-DEADLINE = 5.0
+from tests.waiting import until
 
 
 @dataclass
@@ -30,16 +29,9 @@ class Stage:
         async with self.http.put(f"/sandbox/kore/users/{user_id}/channel", json=body) as answer:
             return answer.status, await answer.json()
 
-    async def until(self, is_so: Any) -> None:
-        for _ in range(int(DEADLINE / 0.005)):
-            if is_so():
-                return
-            await asyncio.sleep(0.005)
-        pytest.fail("it never came true")
-
     async def hook_of(self, user: Any, text: str) -> dict[str, Any]:
         self.cloud.say(user, text)
-        await self.until(lambda: any(hook.get("message") == text for hook in self.hooks))
+        await until(lambda: any(hook.get("message") == text for hook in self.hooks))
         return next(hook for hook in self.hooks if hook.get("message") == text)
 
 
@@ -91,7 +83,7 @@ async def test_the_user_is_still_found_by_the_address_of_the_old_channel(stage: 
     ada = stage.cloud.add_user(name="Ada Lovelace", channel="whatsapp")
     old = ada.address
     await stage.switch(ada.id, {"channel": "rtm"})
-    await stage.until(lambda: ada.channel == "rtm")
+    await until(lambda: ada.channel == "rtm")
     assert stage.cloud.user(old) is ada
     assert ada.address == ada.id
 
@@ -100,7 +92,7 @@ async def test_the_chat_stays_and_says_what_happened(stage: Stage) -> None:
     ada = stage.cloud.add_user(name="Ada Lovelace")
     await stage.hook_of(ada, "one")
     await stage.switch(ada.id, {"channel": "facebook"})
-    await stage.until(lambda: ada.channel == "facebook")
+    await until(lambda: ada.channel == "facebook")
     assert [message.speaker for message in ada.messages][:1] == ["user"]
     assert (ada.messages[-1].speaker, "facebook" in ada.messages[-1].text) == ("system", True)
 
@@ -126,7 +118,7 @@ async def test_an_agent_who_comes_first_keeps_the_user_on_the_channel(stage: Sta
     stage.cloud.lanes.put(ada.id, transfer)
     assert (await stage.switch(ada.id, {"channel": "facebook"}))[0] == 202
     asked.set()
-    await stage.until(lambda: not stage.cloud.lanes.busy(ada.id))
+    await until(lambda: not stage.cloud.lanes.busy(ada.id))
     assert (ada.channel, ada.agent_mode) == ("rtm", True)
 
 

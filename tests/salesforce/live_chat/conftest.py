@@ -16,9 +16,9 @@ from botkit.handoff.conversation import Access
 from botkit.handoff.events import AgentSaid, FromAgents
 from botkit.salesforce.live_chat import LiveChatSystem
 from tests.salesforce.live_chat.server import BASE, LiveChat
+from tests.waiting import until
 
 SESSION = "11111111-1111-4111-8111-111111111111"
-DEADLINE = 5.0
 SETTINGS = LiveChatSettings(BASE, "00DA", "572A", "573B", poll_margin=timedelta(seconds=2))
 
 
@@ -82,9 +82,7 @@ class Talk:
             self.task = None
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(DEADLINE):
-            while not condition():  # noqa: ASYNC110 - conditions on both ends, without an event of their own
-                await asyncio.sleep(0.001)
+        await until(condition)
 
     async def say(self, message_id: str, text: str) -> None:
         await self.system.send(SESSION, self.access, message_id=message_id, text=text)

@@ -26,8 +26,8 @@ from botkit.sandbox.live_chat import BUTTON_ID, DEPLOYMENT_ID, LiveChatCloud, Li
 from botkit.sandbox.live_chat.faults import Fault
 from botkit.sandbox.live_chat.settings import SensitiveDataRule
 from botkit.transport import AioTransport
+from tests.waiting import until
 
-DEADLINE = 8.0
 JANE, OMAR, MEI = "Jane Doe", "Omar Haddad", "Mei Tanaka"
 
 
@@ -109,9 +109,7 @@ class Chat:
         self.system = self.make_system()
 
     async def until(self, condition: Callable[[], Any]) -> None:
-        async with asyncio.timeout(DEADLINE):
-            while not condition():  # noqa: ASYNC110 - conditions on both ends, without an event of their own
-                await asyncio.sleep(0.005)
+        await until(condition)
 
     async def heard_from_agent(self, *texts: str) -> None:
         try:

@@ -37,8 +37,8 @@ from botkit.salesforce.live_chat.position import DEFAULT_CONNECTION_TIMEOUT_SECO
 from botkit.sandbox.live_chat import BUTTON_ID, DEPLOYMENT_ID, LiveChatCloud, LiveChatSandboxSettings, routes
 from botkit.sandbox.live_chat.faults import Fault
 from botkit.service import rules_for
-from tests.relay.relay_doubles import until
 from tests.relay.test_over_sockets import BOT, JANE, OMAR, Platform, Scene
+from tests.waiting import until
 
 TYPE = "salesforce-live-chat"
 

@@ -16,17 +16,9 @@ from botkit.sandbox.bus import Bus
 from botkit.sandbox.kore import KoreCloud, load_export, sample_bot_folder
 from botkit.sandbox.kore.users import User
 from botkit.sandbox.wire import Wire
+from tests.waiting import until
 
-DEADLINE = 10.0
 SAMPLE = load_export(sample_bot_folder())
-
-
-async def until(what: Callable[[], Any]) -> Any:
-    """The first true result of `what`, within the deadline."""
-    async with asyncio.timeout(DEADLINE):
-        while not (found := what()):  # noqa: ASYNC110 - conditions of many kinds, none with an event of its own
-            await asyncio.sleep(0.005)
-    return found
 
 
 async def serve(app: web.Application) -> tuple[web.AppRunner, str]:

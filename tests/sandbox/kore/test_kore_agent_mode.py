@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from tests.sandbox.kore.platform_double import Hook, Platform, Start, until
+from tests.sandbox.kore.platform_double import Hook, Platform, Start
+from tests.waiting import until
 
 
 async def test_an_agent_transfer_node_begins_agent_mode(platform: Platform) -> None:

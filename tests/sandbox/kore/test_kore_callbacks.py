@@ -12,7 +12,8 @@ import aiohttp
 import pytest
 
 from botkit.sandbox.kore.faults import Fault
-from tests.sandbox.kore.platform_double import Hook, Platform, Start, until
+from tests.sandbox.kore.platform_double import Hook, Platform, Start
+from tests.waiting import until
 
 
 async def greeted(platform: Platform) -> Hook:

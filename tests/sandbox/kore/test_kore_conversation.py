@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from tests.sandbox.kore.platform_double import Hook, Platform, Start, until
+from tests.sandbox.kore.platform_double import Hook, Platform, Start
+from tests.waiting import until
 
 WELCOME = "Hello Asha! I am the Acme Assistant."
 OFFER = 'Ask me for your order status, or say "talk to an agent" to reach a person.'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -16,7 +15,8 @@ from botkit.sandbox.bus import Bus
 from botkit.sandbox.live_chat import LiveChatCloud, LiveChatSandboxSettings, control_routes, routes
 from botkit.sandbox.live_chat.faults import Fault
 from botkit.sandbox.wire import Wire
-from tests.sandbox.live_chat.visitor import DEADLINE, JANE, Visitor
+from tests.sandbox.live_chat.visitor import JANE, Visitor
+from tests.waiting import until
 
 
 class Clock:
@@ -80,7 +80,7 @@ class Service:
 
     async def polling(self, number: int = 1) -> None:
         """Wait until that many polls wait."""
-        await _eventually(lambda: self.cloud.open_polls() == number)
+        await until(lambda: self.cloud.open_polls() == number)
 
 
 MakeService = Callable[..., Awaitable[Service]]
@@ -127,16 +127,3 @@ async def make_service() -> AsyncIterator[MakeService]:
 async def service(make_service: MakeService) -> Service:
     """One deployment with the default switches."""
     return await make_service()
-
-
-@pytest.fixture
-def eventually() -> Callable[[Callable[[], Any]], Awaitable[None]]:
-    return _eventually
-
-
-async def _eventually(condition: Callable[[], Any]) -> None:
-    for _ in range(int(DEADLINE / 0.01)):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail("it never came true")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from tests.sandbox.live_chat.visitor import JANE
+from tests.waiting import until
 
 
-async def test_a_poll_whose_client_hung_up_is_no_second_poll_and_swallows_nothing(make_service, eventually):
+async def test_a_poll_whose_client_hung_up_is_no_second_poll_and_swallows_nothing(make_service):
     service = await make_service(poll_hold_seconds=30)
     visitor = await service.chatting()
     visitor.ack = None
@@ -15,30 +16,30 @@ async def test_a_poll_whose_client_hung_up_is_no_second_poll_and_swallows_nothin
     await service.polling()
     first.cancel()
     session = service.cloud.sessions[visitor.id]
-    await eventually(lambda: session.poll is None or session.poll.gone())
+    await until(lambda: session.poll is None or session.poll.gone())
     service.cloud.agent_says(visitor.id, JANE, "hello")
     assert (await visitor.poll()).texts == ["hello"]
 
 
-async def test_a_client_that_hung_up_may_poll_again_at_once(make_service, eventually):
+async def test_a_client_that_hung_up_may_poll_again_at_once(make_service):
     service = await make_service(poll_hold_seconds=0.5)
     visitor = await service.chatting()
     first = asyncio.create_task(visitor.poll())
     await service.polling()
     first.cancel()
     session = service.cloud.sessions[visitor.id]
-    await eventually(lambda: session.poll is None or session.poll.gone())
+    await until(lambda: session.poll is None or session.poll.gone())
     assert (await visitor.poll()).status == 204
 
 
-async def test_the_timeout_begins_when_the_client_of_a_waiting_poll_hangs_up(make_service, eventually):
+async def test_the_timeout_begins_when_the_client_of_a_waiting_poll_hangs_up(make_service):
     service = await make_service(poll_hold_seconds=30)
     visitor = await service.chatting()
     poll = asyncio.create_task(visitor.poll())
     await service.polling()
     service.clock.pass_seconds(1000)
     poll.cancel()
-    await eventually(lambda: service.cloud.open_polls() == 0)
+    await until(lambda: service.cloud.open_polls() == 0)
     service.clock.pass_seconds(149)
     service.cloud.sweep()
     assert service.view(visitor)["status"] == "active"

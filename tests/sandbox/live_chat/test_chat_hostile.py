@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from botkit.sandbox.live_chat.bodies import ChasitorInit, ChatMessage, MultiNoun, parse
 from botkit.sandbox.live_chat.log import KEPT, MessageLog
 from botkit.sandbox.salesforce.refusal import Refusal
+from tests.waiting import until
 
 JANE = "Jane Doe"
 VALUES = st.recursive(
@@ -73,11 +74,11 @@ async def test_old_affinities_are_not_kept_for_ever(service):
     assert len(service.cloud.sessions[visitor.id].old_affinities) <= 16
 
 
-async def test_sessions_that_asked_for_nothing_are_forgotten(service, eventually):
+async def test_sessions_that_asked_for_nothing_are_forgotten(service):
     for _ in range(5):
         await service.visitor().begin()
     service.clock.pass_seconds(61)
-    await eventually(lambda: not service.cloud.sessions)
+    await until(lambda: not service.cloud.sessions)
 
 
 @pytest.mark.parametrize("path", ["/System/SessionId/%00", "/System/SessionId/%zz", "/..%2f", "/%E2%98%83/x"])

@@ -291,17 +291,3 @@ async def make_salesforce() -> AsyncIterator[MakeSalesforce]:
 async def salesforce(make_salesforce: MakeSalesforce) -> Salesforce:
     """One organisation with the default switches."""
     return await make_salesforce()
-
-
-@pytest.fixture(name="eventually")
-def _eventually() -> Callable[[Callable[[], Any]], Awaitable[None]]:
-    return eventually
-
-
-async def eventually(condition: Callable[[], Any]) -> None:
-    """Poll until it holds, for at most `DEADLINE` seconds."""
-    for _ in range(int(DEADLINE / 0.01)):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail("it never came true")

@@ -278,7 +278,7 @@ async def test_every_change_is_published_with_the_conversation_and_its_state(sal
     ]
 
 
-async def test_the_wire_keeps_calls_and_events_and_no_token(make_salesforce, eventually):
+async def test_the_wire_keeps_calls_and_events_and_no_token(make_salesforce):
     wire = Wire(Bus())
     salesforce = await make_salesforce(wire=wire)
     client = await salesforce.opened()

@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from tests.waiting import until
+
 
 async def test_the_stream_is_refused_without_a_token_in_springs_words(salesforce):
     client = await salesforce.client().sign_in()
@@ -203,13 +205,13 @@ async def test_the_replay_window_can_be_short(make_salesforce):
     assert len(stream.events) < 30
 
 
-async def test_a_client_that_went_away_is_forgotten(make_salesforce, eventually):
+async def test_a_client_that_went_away_is_forgotten(make_salesforce):
     salesforce = await make_salesforce(ping_seconds=0.02)
     client = await salesforce.opened()
     async with client.listening() as stream:
         await stream.count(3)
         assert salesforce.cloud.open_streams() == 1
-    await eventually(lambda: not salesforce.cloud.open_streams())
+    await until(lambda: not salesforce.cloud.open_streams())
 
 
 async def test_an_event_of_any_name_can_be_sent(salesforce):
