@@ -27,8 +27,8 @@ from botkit.handoff.events import Event
 from botkit.ledger.interface import Input, OutboxItem
 from botkit.relay.backoff import Backoff
 from botkit.relay.clock import Clock
-from botkit.relay.failures import may_be_stale, what_failure_means
-from botkit.relay.lanes import seen_through
+from botkit.relay.failures import SHOWS_USER, is_said_by_job, may_be_stale, what_failure_means
+from botkit.relay.lanes import GivesWay, seen_through
 from botkit.relay.metrics import Outcome, RelayMetrics
 from botkit.relay.patience import level, patience, tried_once
 from botkit.relay.payloads import Payloads
@@ -40,7 +40,6 @@ _log = structlog.get_logger("botkit.relay")
 
 _NEEDS_PAYLOAD = (*ADDRESSED_BY_PAYLOAD, *get_args(HintEffect))
 _SHOWN_TO_USER = (SendToUser, PassToUser)
-_CALL_SHOWN_TO_USER = "send_user_message"
 _PAYLOAD_SECONDS = 3600.0
 """How long what is for the user waits for the user to write again, where nothing can be shown before."""
 _READING_AT_ONCE = 16
@@ -93,16 +92,23 @@ class Delivery:
         self._started = clock.now()
         self._reading = asyncio.Semaphore(_READING_AT_ONCE)
         self._resting: set[asyncio.Task[object]] = set()
+        self._aside: dict[int, _Way] = {}
+        """How far the items have come that stand aside."""
         self._closing = False
 
     async def deliver(self, item: OutboxItem) -> None:
         """Carry out one item; returns when its result is committed.
 
         Raises:
+            GivesWay: it has to wait for the user, and nothing is to wait with it. The next call goes on from there.
             LedgerClosed: the service is stopping; the item is tried again by the next start.
         """
         peer = self._peer_of(item)
-        way = _Way()
+        way = self._aside.pop(item.id, None)
+        if way is None:
+            way = _Way()
+        else:
+            await self._rest(item, way)
         while not way.over:
             # What the breaker held back until patience was over is tried all the same, once: the other side may be back.
             if peer.may_try(self._clock.now()) or (not way.asked and self._patience_over(item)):
@@ -111,6 +117,9 @@ class Delivery:
                 detail = "nobody answers there at present"
                 await self._failed(item, way, Unreachable(kind_of(item.effect), detail=detail))
             if not way.over:
+                if way.rest is None and is_said_by_job(item.effect):
+                    self._aside[item.id] = way
+                    raise GivesWay
                 # In no frame is the error left by now: it would keep the request in memory, and with it a hook's body.
                 await self._rest(item, way)
 
@@ -263,7 +272,7 @@ class Delivery:
 
 def _perhaps_shown(effect: OutboundEffect, error: CallError) -> bool:
     shown = isinstance(effect, _SHOWN_TO_USER) or (
-        isinstance(effect, CallWithHook | CallUser) and effect.call == _CALL_SHOWN_TO_USER
+        isinstance(effect, CallWithHook | CallUser) and effect.call == SHOWS_USER
     )
     return shown and isinstance(error, Unreachable) and error.perhaps_done
 

@@ -16,6 +16,7 @@ from botkit.errors import (
 )
 from botkit.handoff.effects import (
     AskRouting,
+    CallUser,
     ClearAgentSession,
     OpenAccess,
     OutboundEffect,
@@ -25,6 +26,9 @@ from botkit.handoff.effects import (
     StartSession,
 )
 from botkit.handoff.events import Loss
+
+SHOWS_USER = "send_user_message"
+"""Of the calls a bot's own code makes, the one that shows the user something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +90,21 @@ def what_failure_means(effect: OutboundEffect, error: CallError | None) -> Meani
     return NothingIsLost()
 
 
+def is_said_by_job(effect: OutboundEffect) -> bool:
+    """Whether this shows the user something that no hook asked for.
+
+    It is no part of the talk with an agent or the bot, and may be refused for what it is: nothing else waits with it.
+    """
+    return isinstance(effect, CallUser) and effect.call == SHOWS_USER
+
+
 def may_be_stale(effect: OutboundEffect, error: CallError | None) -> bool:
     """Whether only the payload's requestId may have expired, so that a newer payload may do (protocols/kore-xo-botkit.md, 4.6).
 
     If it does not, it is the one message's fault, and the session goes on without it.
     """
-    return (
-        isinstance(effect, SendToUser | ClearAgentSession)
-        and isinstance(error, CallRefused)
-        and error.status is not None
-    )
+    for_user = isinstance(effect, SendToUser | ClearAgentSession) or is_said_by_job(effect)
+    return for_user and isinstance(error, CallRefused) and error.status is not None
 
 
 def loss_of(error: CallError | None) -> str:

@@ -17,6 +17,7 @@ from botkit.errors import LedgerClosed
 from botkit.handoff.conversation import ConversationId
 from botkit.handoff.effects import EndSession, ExtendRequest, OutboundEffect, StartSession
 from botkit.ledger.interface import OutboxItem
+from botkit.relay.failures import is_said_by_job
 from botkit.traces import where
 
 _log = structlog.get_logger("botkit.relay")
@@ -25,11 +26,16 @@ MOST_HELD_BYTES = 16 * 1024 * 1024
 """So many bytes of hooks are held for what is in lanes. The hooks of the rest stay in the ledger until their turn comes: while
 the other side is down, gigabytes may wait."""
 _EXTENDING = "extend"
+_ASIDE = "aside"
 LaneKey = tuple[ConversationId, str]
 Deliver = Callable[[OutboxItem], Awaitable[None]]
-"""Carries out one item, repeats it as often as it takes, and returns when its result is committed."""
+"""Carries out one item, repeats it as often as it takes, and returns when its result is committed. May raise `GivesWay`."""
 Abandon = Callable[[OutboxItem, BaseException], Awaitable[None]]
 """Settles an item whose delivery failed in a way nobody foresaw, so that it does not hold its lane for ever."""
+
+
+class GivesWay(Exception):
+    """The item has to wait for long: what comes after it is not to wait with it."""
 
 
 class _Lane:
@@ -71,7 +77,10 @@ class Lanes:
             else:
                 self._held += len(hook.body)
         # Keeping the requestId alive is no message: while it is retried, nothing waits for it, nor it for anything.
-        key = (item.conversation_id, _EXTENDING if isinstance(effect, ExtendRequest) else item.lane)
+        self._put(item, _EXTENDING if isinstance(effect, ExtendRequest) else item.lane)
+
+    def _put(self, item: OutboxItem, name: str) -> None:
+        key = (item.conversation_id, name)
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = _Lane()
@@ -117,7 +126,7 @@ class Lanes:
         while lane.waiting:
             lane.head = lane.waiting.popleft()
             try:
-                await self._deliver(lane.head)
+                await self._attend(key, lane.head)
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if not lane.dropping or task is None:
@@ -129,6 +138,20 @@ class Lanes:
             self._let_go(lane)
         # No await between finding the lane empty and removing it, or an item put in between would be stranded.
         del self._lanes[key]
+
+    async def _attend(self, key: LaneKey, item: OutboxItem) -> None:
+        aside = (item.conversation_id, _ASIDE)
+        while key == aside or aside not in self._lanes or not is_said_by_job(item.effect):
+            try:
+                await self._deliver(item)
+            except GivesWay:
+                if key != aside:
+                    break
+            else:
+                return
+        # What a job says after something that stands aside stays behind it.
+        if not self._closing:
+            self._put(replace(item, hook=None), _ASIDE)
 
     def _let_go(self, lane: _Lane) -> None:
         head, lane.head = lane.head, None

@@ -27,8 +27,8 @@ class Payloads:
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
-        self.awaited: dict[ConversationId, asyncio.Future[None]] = {}
-        """Conversations whose lane to the user waits for a newer payload: nearly always none."""
+        self.awaited: dict[ConversationId, set[asyncio.Future[None]]] = {}
+        """Conversations of which something waits for a newer payload: nearly always none."""
 
     async def own(self, item: OutboxItem) -> HookBody | None:
         """The hook an effect came from, of an item that was too many to be held in memory with it."""
@@ -43,7 +43,9 @@ class Payloads:
         """Wait for another payload than the one of this hash, which did not serve; False if none came in time."""
         while True:
             # Before the look at what there is, or a commit in between would go unnoticed.
-            woken = self.awaited[conversation_id] = asyncio.get_running_loop().create_future()
+            woken = asyncio.get_running_loop().create_future()
+            waiting = self.awaited.setdefault(conversation_id, set())
+            waiting.add(woken)
             try:
                 newest = await self.newest(conversation_id)
                 if newest is not None and hash(newest) != than:
@@ -53,13 +55,15 @@ class Payloads:
                     return False
                 await self._first_of(woken, left)
             finally:
-                del self.awaited[conversation_id]
+                waiting.discard(woken)
+                if not waiting:
+                    self.awaited.pop(conversation_id, None)
 
     def committed(self, conversation_id: ConversationId) -> None:
         """Something of this conversation was committed; it may have brought a newer payload."""
-        woken = self.awaited.get(conversation_id)
-        if woken is not None and not woken.done():
-            woken.set_result(None)
+        for woken in self.awaited.get(conversation_id, ()):
+            if not woken.done():
+                woken.set_result(None)
 
     async def _first_of(self, woken: asyncio.Future[None], seconds: float) -> None:
         late = asyncio.ensure_future(self._clock.sleep(seconds))

@@ -297,6 +297,9 @@ class FakePlatform:
     async def extend_request(self, newest: HookBody, *, attempt_id: str) -> None:
         await self._call("extend_request", attempt_id)
 
+    async def call(self, hook: HookBody, call: str, changes: str, *, attempt_id: str) -> None:
+        await self._call(call, attempt_id, changes)
+
     async def transcript(
         self, newest: HookBody, *, limit: int, session_id: str
     ) -> tuple[TranscriptLine, ...]:

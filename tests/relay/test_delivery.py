@@ -25,6 +25,7 @@ from botkit.errors import (
 from botkit.handoff.conversation import Conversation, ConversationId, Instant, Phase
 from botkit.handoff.effects import (
     AskRouting,
+    CallUser,
     ClearAgentSession,
     DropLane,
     Effect,
@@ -406,12 +407,12 @@ async def test_patience_begins_with_the_process(world: World) -> None:
 
 async def test_nothing_is_given_up_that_was_never_really_tried(world: World) -> None:
     world.platform.answers.extend([Unreachable("send")] * 100_000)
-    people = [ConversationId("st-1", f"u-{number}") for number in range(300)]
+    people = [ConversationId("st-1", f"u-{number}") for number in range(100)]
     for one in people:
         world.ledger.decided(Conversation(one), PassToBot())
     await world.clock.advance(400)
     assert not world.ledger.rows
-    assert len({call.attempt_id for call in world.platform.calls}) == 300
+    assert len({call.attempt_id for call in world.platform.calls}) == 100
 
 
 async def test_our_own_pace_is_no_attempt_and_no_reason_to_give_up(world: World) -> None:
@@ -651,6 +652,45 @@ async def test_a_message_to_the_bot_waits_behind_the_hand_back_only_until_it_is_
     writes(world, PassToBot(), after=IDLE)
     await until(lambda: not world.ledger.rows)
     assert world.sent == ["clear_agent_session", "clear_agent_session", "pass_to_bot"]
+
+
+def by_job(text: str) -> CallUser:
+    """A bot's own job says this."""
+    return CallUser("send_user_message", text)
+
+
+async def test_what_a_job_says_waits_for_the_users_next_message_and_holds_nobody_up(world: World) -> None:
+    world.platform.answers.append(EXPIRED)
+    world.ledger.decided(IDLE, by_job("shipped"), by_job("and paid"), CallUser("reset_bot"))
+    world.ledger.decided(conversation(), to_user("by the agent"))
+    await settle()
+    assert [call.about for call in world.platform.calls] == ["shipped", "", "by the agent"]
+    writes(world, PassToBot())
+    await until(lambda: not world.ledger.rows)
+    assert sorted(world.sent[3:]) == ["pass_to_bot", "send_user_message", "send_user_message"]
+    said = [call.about for call in world.platform.calls if call.what == "send_user_message"]
+    assert said == ["shipped", "shipped", "and paid"]
+    assert world.ledger.events == []
+
+
+async def test_what_a_job_says_waits_with_what_an_agent_said(world: World) -> None:
+    world.platform.answers.extend([EXPIRED, EXPIRED])
+    world.ledger.decided(conversation(), by_job("shipped"), to_user("by the agent"))
+    await settle()
+    assert len(world.platform.calls) == 2
+    writes(world)
+    await until(lambda: not world.ledger.rows)
+    assert sorted(call.about for call in world.platform.calls[2:]) == ["by the agent", "shipped"]
+
+
+async def test_what_a_job_says_and_two_payloads_cannot_bring_is_dropped(world: World) -> None:
+    world.platform.answers.extend([EXPIRED, CallRefused("send", status=400)])
+    world.ledger.decided(IDLE, by_job("bad"), by_job("good"))
+    await settle()
+    writes(world)
+    await until(lambda: not world.ledger.rows)
+    assert [call.about for call in world.platform.calls] == ["bad", "bad", "good"]
+    assert sorted(outcome for _, outcome in world.metrics.done) == ["delivered", "refused"]
 
 
 async def test_a_platform_that_is_down_when_the_newer_payload_comes_is_tried_again(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,7 @@ import requests
 
 from botkit import BotKit
 from botkit.errors import UserNotReachable
+from botkit.sandbox.wire import WireEntry
 from botkit.sdk.contexts import (
     AgentTransferContext,
     AlertContext,
@@ -24,7 +26,7 @@ from botkit.sdk.contexts import (
 from botkit.sdk.verdicts import Next, Sent, Stop, Verdict
 from botkit.templates import button_template
 from tests.scenarios.conftest import Stages
-from tests.scenarios.stage import JANE, OMAR, Stage, until
+from tests.scenarios.stage import JANE, OMAR, Person, Stage, until
 
 SEEN: dict[str, list[Any]] = {}
 """What handlers saw, by kind."""
@@ -344,6 +346,39 @@ def test_a_user_who_has_never_written_cannot_be_written_to(stage: Stage) -> None
     stranger = stage.service.kit.conversation(stage.clouds.kore.bot_id, "u-nobody")
     with pytest.raises(UserNotReachable, match=r"kore\.keep_payloads"):
         stranger.send("hello?")
+
+
+def test_what_a_job_says_waits_for_the_user_where_their_last_message_is_too_long_ago(
+    stages: Stages, logged: list[Any]
+) -> None:
+    stage = stages("jobs", bot={"kore": {"keep_payloads": True}})
+    ada = stage.person()
+    ada.says("hi")
+    until(lambda: len(ada.chat()) == 3, "for the bot's greeting")
+    forgotten(stage, ada)
+    for text in ("It has been shipped.", "It will come on Friday."):
+        stage.service.kit.conversation(stage.clouds.kore.bot_id, ada.id).send(text)
+    until(lambda: refused(stage), "for the platform's refusal")
+    stage.restarts()
+    until(lambda: len(refused(stage)) > 1, "for another attempt")
+    assert ada.told("botkit") == []
+    ada.says("where is my order?")
+    ada.hears("It will come on Friday.")
+    assert ada.told("botkit") == ["It has been shipped.", "It will come on Friday."]
+    stage.everybody_leaves()
+    assert [line for line in logged if line["log_level"] in ("error", "critical")] == []
+
+
+def forgotten(stage: Stage, person: Person) -> None:
+    """The platform takes no answer any more to what it has told of this person."""
+    core = stage.clouds.kore.core
+    for hook in stage.wire("on_user_message", about=person.id, source="kore"):
+        request_id = str(json.loads(hook.request_body)["requestId"])
+        stage.clouds.do(lambda number=request_id: setattr(core.calls.find(number, now_ms=0), "expires_ms", 0))
+
+
+def refused(stage: Stage) -> list[WireEntry]:
+    return [call for call in stage.wire("sendUserMessage", about="shipped") if call.status == 400]
 
 
 def test_handlers_are_counted(stage: Stage) -> None:
