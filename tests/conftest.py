@@ -13,9 +13,11 @@ from typing import Any
 import hypothesis
 import pytest
 
-# A busy machine is no finding.
-hypothesis.settings.register_profile("untimed", deadline=None)
-hypothesis.settings.load_profile("untimed")
+# A busy machine is no finding. The suite tries the same examples every time, so that a run says something about a change and not
+# about luck; who searches for new ones says --hypothesis-profile=search.
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("search", deadline=None, max_examples=3000)
+hypothesis.settings.load_profile("suite")
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
