@@ -8,7 +8,7 @@ RUNNERS = $$(($$($(BIN)/python -c 'import os; print(os.cpu_count() or 1)') + 2))
 # Dozens of processes are started: none of them may have to compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test bench check format lock clean
+.PHONY: help demo test search bench check format lock clean
 help:            ## this list
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -25,6 +25,9 @@ demo: $(READY)   ## both emulated clouds, BotKit between them and the demo page
 
 test: $(READY)   ## the whole test suite
 	@$(BIN)/python -m pytest -n $(RUNNERS) --dist loadfile --no-loadscope-reorder
+
+search: $(READY) ## new examples for the properties, thousands of each
+	@$(BIN)/python -m pytest -n $(RUNNERS) --timeout 900 --hypothesis-profile=search $$(grep -rl '@given\|RuleBasedStateMachine' tests --include='test_*.py')
 
 bench: $(READY)  ## the benchmark table
 	@$(BIN)/python -m benchmarks

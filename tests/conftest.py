@@ -14,7 +14,7 @@ import hypothesis
 import pytest
 
 # A busy machine is no finding. The suite tries the same examples every time, so that a run says something about a change and not
-# about luck; who searches for new ones says --hypothesis-profile=search.
+# about luck; `make search` looks for new ones.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("search", deadline=None, max_examples=3000)
 hypothesis.settings.load_profile("suite")

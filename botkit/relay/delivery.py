@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,10 +12,11 @@ from typing import get_args
 import structlog
 
 from botkit.errors import CallError, LedgerClosed, NotAuthorized, RateLimited, Unreachable
-from botkit.handoff.conversation import Instant
+from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.effects import (
     ADDRESSED_BY_PAYLOAD,
     CARRIES_HOOK,
+    AgentEffect,
     CallUser,
     CallWithHook,
     HintEffect,
@@ -42,6 +44,10 @@ _NEEDS_PAYLOAD = (*ADDRESSED_BY_PAYLOAD, *get_args(HintEffect))
 _SHOWN_TO_USER = (SendToUser, PassToUser)
 _PAYLOAD_SECONDS = 3600.0
 """How long what is for the user waits for the user to write again, where nothing can be shown before."""
+MOST_ASIDE = 1_000
+"""So much of what jobs say waits for users, of all users together; the rest is refused as before. It counts as undelivered, and
+must not keep the store from taking hooks, or from being swept."""
+_MOST_RENEWED = 10_000
 _READING_AT_ONCE = 16
 """Attempts under way with a hook that was too much to be held in memory."""
 
@@ -94,6 +100,8 @@ class Delivery:
         self._resting: set[asyncio.Task[object]] = set()
         self._aside: dict[int, _Way] = {}
         """How far the items have come that stand aside."""
+        self._renewed: OrderedDict[ConversationId, Instant] = OrderedDict()
+        """When the newer payload came that something had waited for; only lately."""
         self._closing = False
 
     async def deliver(self, item: OutboxItem) -> None:
@@ -103,12 +111,18 @@ class Delivery:
             GivesWay: it has to wait for the user, and nothing is to wait with it. The next call goes on from there.
             LedgerClosed: the service is stopping; the item is tried again by the next start.
         """
-        peer = self._peer_of(item)
-        way = self._aside.pop(item.id, None)
+        way = self._aside.get(item.id)
         if way is None:
-            way = _Way()
-        else:
+            await self._go(item, _Way())
+            return
+        try:
             await self._rest(item, way)
+            await self._go(item, way)
+        finally:
+            del self._aside[item.id]
+
+    async def _go(self, item: OutboxItem, way: _Way) -> None:
+        peer = self._peer_of(item)
         while not way.over:
             # What the breaker held back until patience was over is tried all the same, once: the other side may be back.
             if peer.may_try(self._clock.now()) or (not way.asked and self._patience_over(item)):
@@ -118,7 +132,7 @@ class Delivery:
                 await self._failed(item, way, Unreachable(kind_of(item.effect), detail=detail))
             if not way.over:
                 if way.rest is None and is_said_by_job(item.effect):
-                    self._aside[item.id] = way
+                    self._aside[item.id] = way  # Once: a second payload that is refused is the end of it.
                     raise GivesWay
                 # In no frame is the error left by now: it would keep the request in memory, and with it a hook's body.
                 await self._rest(item, way)
@@ -137,11 +151,18 @@ class Delivery:
                 return
             until = Instant(self._since(item) + _PAYLOAD_SECONDS)
             if await self._payloads.newer(item.conversation_id, than=way.stale, until=until):
+                self._note_renewal(item.conversation_id)
                 return
         way.over = True
         await self._fail(
             item, Unreachable(kind_of(item.effect), detail="the user has not written for an hour")
         )
+
+    def _note_renewal(self, conversation_id: ConversationId) -> None:
+        self._renewed.pop(conversation_id, None)
+        self._renewed[conversation_id] = self._clock.now()
+        if len(self._renewed) > _MOST_RENEWED:
+            self._renewed.popitem(last=False)
 
     @contextmanager
     def _at_rest(self) -> Iterator[None]:
@@ -201,7 +222,7 @@ class Delivery:
     async def _failed(self, item: OutboxItem, way: _Way, error: CallError) -> None:
         """What follows from a failure: a rest, the wait for a newer payload, or the end of it."""
         way.failures += 1
-        if way.stale is None and may_be_stale(item.effect, error):
+        if way.stale is None and self._may_wait_for_user(item, error):
             way.stale, way.rest = way.payload, None
         else:
             way.rest = self._rest_after(item, way, error)
@@ -223,6 +244,12 @@ class Delivery:
             failures=way.failures,
         )
 
+    def _may_wait_for_user(self, item: OutboxItem, error: CallError) -> bool:
+        if not is_said_by_job(item.effect):
+            return may_be_stale(item.effect, error)
+        room = len(self._aside) < MOST_ASIDE and self._payloads.are_renewed(item.conversation_id)
+        return room and may_be_stale(item.effect, error)
+
     def _rest_after(self, item: OutboxItem, way: _Way, error: CallError) -> float | None:
         if not error.retryable or tried_once(item.effect):
             return None
@@ -239,8 +266,15 @@ class Delivery:
         return rest
 
     def _since(self, item: OutboxItem) -> Instant:
-        """From when on patience counts: this process has not been trying for longer than it has been there."""
-        return max(item.created_at, self._started)
+        """From when on patience counts: what could not be tried before is no one's failure.
+
+        This process has not been trying for longer than it has been there, and nothing reached a user whose newer payload
+        was waited for.
+        """
+        since = max(item.created_at, self._started)
+        if isinstance(item.effect, AgentEffect):
+            return since
+        return max(since, self._renewed.get(item.conversation_id, since))
 
     def _patience_over(self, item: OutboxItem) -> bool:
         return self._clock.now() >= self._since(item) + self._backoff(item).give_up_after

@@ -70,7 +70,8 @@ class Engine:
             metrics=metrics,
             committed=self._receipts.promise,
         )
-        self._payloads = Payloads(ledger, clock)
+        keeping = frozenset(bot_id for bot_id, bot in settings.bots.items() if bot.kore.keep_payloads)
+        self._payloads = Payloads(ledger, clock, keeping=keeping)
         performer = Performer(
             outside=outside,
             ledger=ledger,
@@ -91,7 +92,9 @@ class Engine:
             metrics=metrics,
             settled=self._receipts.settled,
         )
-        self.lanes = Lanes(self._delivery.deliver, self._delivery.abandon)
+        self.lanes = Lanes(
+            self._delivery.deliver, self._delivery.abandon, lambda one: one in self._payloads.awaited
+        )
         self._resumed_up_to = 0
         self.schedule.start()
         Sweeper(ledger, clock).start(self.schedule)

@@ -1,7 +1,8 @@
 """Strict order: one lane per conversation and side, and only its head is on its way.
 
 A lane exists while it has something to do: one task, one deque. An empty lane costs nothing. The next item goes when the
-previous one's result is committed, so that a crash repeats at most the head.
+previous one's result is committed, so that a crash repeats at most the head. Two things have lanes of their own beside that: the
+extension of a requestId, and what jobs say to a user who has to write first.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ Abandon = Callable[[OutboxItem, BaseException], Awaitable[None]]
 
 
 class GivesWay(Exception):
-    """The item has to wait for long: what comes after it is not to wait with it."""
+    """The item may have to wait for a long time: what comes after it is not to wait with it."""
 
 
 class _Lane:
@@ -51,9 +52,12 @@ class _Lane:
 class Lanes:
     """Every lane that has something to do. Lives on one loop."""
 
-    def __init__(self, deliver: Deliver, abandon: Abandon) -> None:
+    def __init__(
+        self, deliver: Deliver, abandon: Abandon, awaits_user: Callable[[ConversationId], bool]
+    ) -> None:
         self._deliver = deliver
         self._abandon = abandon
+        self._awaits_user = awaits_user
         self._lanes: dict[LaneKey, _Lane] = {}
         self._held = 0
         self._closing = False
@@ -140,18 +144,24 @@ class Lanes:
         del self._lanes[key]
 
     async def _attend(self, key: LaneKey, item: OutboxItem) -> None:
+        """Deliver it, unless it gives way: then it goes on in the lane aside, and waits there."""
         aside = (item.conversation_id, _ASIDE)
-        while key == aside or aside not in self._lanes or not is_said_by_job(item.effect):
+        if not (key != aside and is_said_by_job(item.effect) and self._goes_on(aside)):
             try:
                 await self._deliver(item)
             except GivesWay:
-                if key != aside:
-                    break
+                if key == aside:
+                    await self._deliver(item)
+                    return
             else:
                 return
-        # What a job says after something that stands aside stays behind it.
         if not self._closing:
-            self._put(replace(item, hook=None), _ASIDE)
+            self._put(item, _ASIDE)
+
+    def _goes_on(self, aside: LaneKey) -> bool:
+        """Whether what stood aside is on its way again: what a job says by now comes after it."""
+        lane = self._lanes.get(aside)
+        return lane is not None and lane.head is not None and not self._awaits_user(aside[0])
 
     def _let_go(self, lane: _Lane) -> None:
         head, lane.head = lane.head, None

@@ -24,11 +24,13 @@ _log = structlog.get_logger("botkit.relay")
 class Payloads:
     """Finds hooks in memory, or in the ledger with a thread's help. Lives on one loop."""
 
-    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, clock: Clock, *, keeping: frozenset[str] = frozenset()) -> None:
+        """`keeping`: the bots of which every user's payload is kept."""
         self._ledger = ledger
         self._clock = clock
+        self._keeping = keeping
         self.awaited: dict[ConversationId, set[asyncio.Future[None]]] = {}
-        """Conversations of which something waits for a newer payload: nearly always none."""
+        """Conversations in which something waits for a newer payload: nearly always none."""
 
     async def own(self, item: OutboxItem) -> HookBody | None:
         """The hook an effect came from, of an item that was too many to be held in memory with it."""
@@ -38,6 +40,12 @@ class Payloads:
         """How the user can be reached."""
         at_hand = self._ledger.newest_hook_at_hand(conversation_id)
         return at_hand or await self._read(partial(self._ledger.newest_hook, conversation_id))
+
+    def are_renewed(self, conversation_id: ConversationId) -> bool:
+        """Whether the user's next message will be kept as their newest payload."""
+        return (
+            conversation_id.bot_id in self._keeping or self._ledger.conversation(conversation_id) is not None
+        )
 
     async def newer(self, conversation_id: ConversationId, *, than: int | None, until: Instant) -> bool:
         """Wait for another payload than the one of this hash, which did not serve; False if none came in time."""

@@ -473,12 +473,12 @@ class Counted:
         self.notes.append((what, why))
 
 
-def settings(*, delivery: DeliverySettings | None = None) -> Settings:
+def settings(*, delivery: DeliverySettings | None = None, keep_payloads: bool = False) -> Settings:
     """One bot with one agent system."""
     bot = BotSettings(
         id=BOT,
         name="Acme",
-        kore=KoreSettings("cs-1", Secret("s")),
+        kore=KoreSettings("cs-1", Secret("s"), keep_payloads=keep_payloads),
         agents=AgentsSettings(default=SYSTEM, systems={}),
         handoff=HandoffSettings(transcript=TranscriptSettings(limit=50, timeout=timedelta(seconds=0.5))),
         delivery=delivery or DeliverySettings(),
@@ -489,14 +489,16 @@ def settings(*, delivery: DeliverySettings | None = None) -> Settings:
 class World:
     """A relay's engine on the test's own loop, with everything around it in the test's hands."""
 
-    def __init__(self, *, system: FakeSystem | None = None, chance: float = 0.5) -> None:
+    def __init__(
+        self, *, system: FakeSystem | None = None, chance: float = 0.5, keep_payloads: bool = False
+    ) -> None:
         self.clock = VirtualClock()
         self.ledger = FakeLedger(self.clock)
         self.platform = FakePlatform()
         self.system = system or FakeSystem()
         self.metrics = Counted()
         self.engine = Engine(
-            settings(),
+            settings(keep_payloads=keep_payloads),
             self.ledger,
             FakeOutside(self.platform, self.system),
             metrics=self.metrics,

@@ -25,7 +25,6 @@ from botkit.errors import (
 from botkit.handoff.conversation import Conversation, ConversationId, Instant, Phase
 from botkit.handoff.effects import (
     AskRouting,
-    CallUser,
     ClearAgentSession,
     DropLane,
     Effect,
@@ -654,52 +653,23 @@ async def test_a_message_to_the_bot_waits_behind_the_hand_back_only_until_it_is_
     assert world.sent == ["clear_agent_session", "clear_agent_session", "pass_to_bot"]
 
 
-def by_job(text: str) -> CallUser:
-    """A bot's own job says this."""
-    return CallUser("send_user_message", text)
-
-
-async def test_what_a_job_says_waits_for_the_users_next_message_and_holds_nobody_up(world: World) -> None:
-    world.platform.answers.append(EXPIRED)
-    world.ledger.decided(IDLE, by_job("shipped"), by_job("and paid"), CallUser("reset_bot"))
-    world.ledger.decided(conversation(), to_user("by the agent"))
-    await settle()
-    assert [call.about for call in world.platform.calls] == ["shipped", "", "by the agent"]
-    writes(world, PassToBot())
-    await until(lambda: not world.ledger.rows)
-    assert sorted(world.sent[3:]) == ["pass_to_bot", "send_user_message", "send_user_message"]
-    said = [call.about for call in world.platform.calls if call.what == "send_user_message"]
-    assert said == ["shipped", "shipped", "and paid"]
-    assert world.ledger.events == []
-
-
-async def test_what_a_job_says_waits_with_what_an_agent_said(world: World) -> None:
-    world.platform.answers.extend([EXPIRED, EXPIRED])
-    world.ledger.decided(conversation(), by_job("shipped"), to_user("by the agent"))
-    await settle()
-    assert len(world.platform.calls) == 2
-    writes(world)
-    await until(lambda: not world.ledger.rows)
-    assert sorted(call.about for call in world.platform.calls[2:]) == ["by the agent", "shipped"]
-
-
-async def test_what_a_job_says_and_two_payloads_cannot_bring_is_dropped(world: World) -> None:
-    world.platform.answers.extend([EXPIRED, CallRefused("send", status=400)])
-    world.ledger.decided(IDLE, by_job("bad"), by_job("good"))
-    await settle()
-    writes(world)
-    await until(lambda: not world.ledger.rows)
-    assert [call.about for call in world.platform.calls] == ["bad", "bad", "good"]
-    assert sorted(outcome for _, outcome in world.metrics.done) == ["delivered", "refused"]
-
-
 async def test_a_platform_that_is_down_when_the_newer_payload_comes_is_tried_again(world: World) -> None:
     world.platform.answers.extend([EXPIRED, ServerTrouble("send", status=503), Unreachable("send")])
     world.ledger.decided(conversation(), to_user("one"))
-    await settle()
+    await world.clock.advance(1800)  # Far longer than a platform that is down is waited for.
     writes(world)
     await world.clock.advance(20)
     assert world.metrics.done == [("SendToUser", "delivered")]
+
+
+async def test_what_waited_behind_it_has_all_its_time_before_it(world: World) -> None:
+    world.platform.answers.append(EXPIRED)
+    world.ledger.decided(conversation(), to_user("one"), to_user("two"))
+    await world.clock.advance(1800)
+    world.platform.answers.extend([None, ServerTrouble("send", status=503)])
+    writes(world)
+    await world.clock.advance(20)
+    assert world.metrics.done == [("SendToUser", "delivered")] * 2
 
 
 # --- hooks that are not held in memory -----------------------------------------------------------------------------

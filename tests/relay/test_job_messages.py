@@ -1,0 +1,177 @@
+"""What a bot's own job says to a user, where the newest payload of theirs may have expired."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from botkit.errors import CallRefused, RateLimited, ServerTrouble
+from botkit.handoff.conversation import Conversation, ConversationId
+from botkit.handoff.effects import CallUser, Effect, PassToBot, SendToUser
+from botkit.handoff.events import Content
+from botkit.ledger.interface import HookBody
+from tests.relay.relay_doubles import USER, World, conversation, settle
+from tests.waiting import until
+
+IDLE = Conversation(USER)
+NEWER = HookBody(b'{"message":"newer"}')
+EXPIRED = CallRefused("send", status=400)
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """A bot of which every user's payload is kept."""
+    world = World(keep_payloads=True)
+    yield world
+    await world.close()
+    assert not len(world.engine.lanes)
+    assert not world.engine._payloads.awaited
+
+
+def says(world: World, *texts: str, user: ConversationId = USER) -> None:
+    """A job says this."""
+    world.ledger.decided(Conversation(user), *(CallUser("send_user_message", text) for text in texts))
+
+
+def writes(world: World, *effects: Effect) -> None:
+    """The user's message is committed, and its payload is the newest."""
+    world.ledger.hooks[USER] = NEWER
+    world.ledger.decided(IDLE, *effects, hook=NEWER)
+
+
+def said(world: World) -> list[str]:
+    """What the platform was asked to show of it, in order."""
+    return [call.about for call in world.platform.calls if call.what == "send_user_message"]
+
+
+def outcomes(world: World) -> list[str]:
+    return [outcome for _, outcome in world.metrics.done]
+
+
+async def test_it_waits_for_the_users_next_message_and_keeps_its_order(world: World) -> None:
+    world.platform.answers.extend([EXPIRED] * 3)
+    says(world, "shipped", "and paid")
+    await world.clock.advance(1000)
+    says(world, "and soon there")
+    await settle()
+    assert said(world) == ["shipped", "and paid", "and soon there"]
+    writes(world)
+    await until(lambda: not world.ledger.rows)
+    assert said(world)[3:] == ["shipped", "and paid", "and soon there"]
+    assert world.ledger.events == []
+
+
+async def test_nothing_else_waits_with_it(world: World) -> None:
+    world.platform.answers.append(EXPIRED)
+    says(world, "shipped")
+    world.ledger.decided(IDLE, CallUser("reset_bot"), PassToBot(), hook=NEWER)
+    world.ledger.decided(conversation(), SendToUser(Content("by the agent")))
+    await settle()
+    assert world.sent == ["send_user_message", "reset_bot", "pass_to_bot", "send_to_user"]
+
+
+async def test_it_waits_beside_what_an_agent_said(world: World) -> None:
+    world.platform.answers.extend([EXPIRED, EXPIRED])
+    world.ledger.decided(
+        conversation(), CallUser("send_user_message", "shipped"), SendToUser(Content("by the agent"))
+    )
+    await settle()
+    assert len(world.platform.calls) == 2
+    writes(world)
+    await until(lambda: not world.ledger.rows)
+    assert sorted(call.about for call in world.platform.calls[2:]) == ["by the agent", "shipped"]
+
+
+async def test_one_that_is_refused_for_what_it_is_takes_no_other_with_it(world: World) -> None:
+    world.platform.answers.append(EXPIRED)
+    says(world, "bad", "good")
+    await until(lambda: outcomes(world) == ["delivered"])
+    says(world, "good too")
+    await until(lambda: outcomes(world) == ["delivered"] * 2)
+    world.platform.answers.append(EXPIRED)
+    writes(world)
+    await until(lambda: not world.ledger.rows)
+    assert said(world) == ["bad", "good", "good too", "bad"]
+    assert outcomes(world)[2:] == ["refused"]
+
+
+async def test_what_is_said_while_the_others_go_out_comes_after_them(world: World) -> None:
+    world.platform.answers.extend([EXPIRED] * 2)
+    says(world, "one", "two")
+    await settle()
+    gate = world.platform.gates["send_user_message"] = asyncio.Event()
+    writes(world)
+    await until(lambda: said(world)[2:] == ["one"])
+    says(world, "three")
+    await settle()
+    gate.set()
+    await until(lambda: not world.ledger.rows)
+    assert said(world)[2:] == ["one", "two", "three"]
+
+
+async def test_a_platform_in_trouble_when_the_user_writes_is_tried_again(world: World) -> None:
+    world.platform.answers.extend([EXPIRED] * 2)
+    says(world, "one", "two")
+    await world.clock.advance(1800)  # Far longer than a platform in trouble is waited for.
+    trouble = ServerTrouble("send", status=503)
+    world.platform.answers.extend([trouble, None, RateLimited("send", status=429, retry_after=1.0)])
+    writes(world)
+    await world.clock.advance(20)
+    assert said(world)[2:] == ["one", "one", "two", "two"]
+    assert outcomes(world) == ["delivered"] * 2
+
+
+async def test_after_an_hour_it_is_given_up(world: World) -> None:
+    world.platform.answers.extend([EXPIRED] * 2)
+    says(world, "one", "two")
+    await world.clock.advance(3599)
+    assert outcomes(world) == []
+    await world.clock.advance(2)
+    assert outcomes(world) == ["gave_up"] * 2
+    assert world.ledger.events == []
+    assert not world.engine._delivery._aside
+
+
+async def test_where_no_newer_payload_would_be_kept_it_is_refused_at_once() -> None:
+    world = World(keep_payloads=False)
+    world.platform.answers.append(EXPIRED)
+    says(world, "one", "two")
+    world.ledger.conversations.clear()  # A user who has and had no agent.
+    await until(lambda: not world.ledger.rows)
+    assert outcomes(world) == ["refused", "delivered"]
+    await world.close()
+
+
+async def test_only_so_much_waits_for_users(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botkit.relay.delivery.MOST_ASIDE", 2)
+    world.platform.answers.extend([EXPIRED] * 4)
+    for number in range(4):
+        says(world, "one", user=ConversationId(USER.bot_id, f"u-{number}"))
+    await settle()
+    assert outcomes(world) == ["refused"] * 2
+    assert len(world.ledger.rows) == 2
+
+
+async def test_a_defect_takes_only_the_one_it_met(world: World) -> None:
+    world.platform.answers.extend([EXPIRED] * 2)
+    says(world, "one", "two")
+    await settle()
+    world.platform.answers.append(ZeroDivisionError())
+    writes(world)
+    await until(lambda: not world.ledger.rows)
+    assert said(world)[2:] == ["one", "two"]
+    assert outcomes(world) == ["broken", "delivered"]
+
+
+async def test_the_next_start_goes_on_with_what_waits(world: World) -> None:
+    world.platform.answers.extend([EXPIRED] * 2)
+    says(world, "one", "two")
+    await settle()
+    world.engine._delivery.close()
+    await world.engine.lanes.close(1)
+    assert [row.effect for row in world.ledger.undelivered()] == [
+        CallUser("send_user_message", "one"),
+        CallUser("send_user_message", "two"),
+    ]
