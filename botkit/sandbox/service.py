@@ -164,6 +164,17 @@ class Service:
             self._process.wait(STOP_SECONDS)
 
     def kill_and_restart(self) -> None:
-        """kill -9, then a new process on the same store."""
+        """kill -9, then a new process on the same store.
+
+        Not before what was on its way is committed: that may be shown a second time, and plays are compared line by line.
+        """
+        self._let_it_come_to_rest()
         self.kill()
         self.start()
+
+    def _let_it_come_to_rest(self) -> None:
+        deadline = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline:
+            if "\nbotkit_outbox_depth 0.0\n" in requests.get(f"{self.url}/metrics", timeout=5).text:
+                return
+            time.sleep(0.02)

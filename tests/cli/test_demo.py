@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import responses
 from click.testing import CliRunner
 
 from botkit import cli
@@ -42,3 +43,24 @@ def test_a_service_that_ends_at_once_shows_its_own_words(
     with pytest.raises(ServiceDidNotStart, match="exit code 1"):
         Service(tmp_path / "botkit.yaml", port=free_ports(3)).start()
     assert "bots: is missing" in capfd.readouterr().err
+
+
+@responses.activate
+def test_a_service_is_killed_when_nothing_is_on_its_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Service(tmp_path / "botkit.yaml", port=8003)
+    asked = [
+        responses.get(
+            f"{service.url}/metrics",
+            body=f"# HELP botkit_outbox_depth d\nbotkit_outbox_depth {depth}\nx 0.0\n",
+        )
+        for depth in ("2.0", "10.0", "0.0")
+    ]
+    done: list[tuple[str, int]] = []
+    for name in ("kill", "start"):
+        monkeypatch.setattr(
+            service, name, lambda name=name: done.append((name, sum(one.call_count for one in asked)))
+        )
+    service.kill_and_restart()
+    assert done == [("kill", 3), ("start", 3)]

@@ -56,6 +56,7 @@ def _come_back_too_late(
     active.types("never taken")
     ending.types(END_WORD)
     ending.hears(CLOSED)
+    ending.is_the_bots_again()  # Which comes after the commit of what was told: without that, it is told again.
     service.kill()
     live_chat_recovers(clouds)
     live_chat_forgets(clouds, active, waiting, ending)
