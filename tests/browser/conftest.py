@@ -30,7 +30,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def window(browser: Browser) -> Iterator[Page]:
     """One window for the tests of a module, one after the other: a new one costs two seconds of a processor."""
-    context = browser.new_context(viewport=LAPTOP)
+    context = browser.new_context(viewport=LAPTOP, reduced_motion="reduce")  # Motion is seen by nobody here.
     context.set_default_timeout(15_000)
     yield context.new_page()
     context.close()
