@@ -56,6 +56,7 @@ _READING_AT_ONCE = 16
 class _Way:
     """How far one item has come."""
 
+    conversation_id: ConversationId
     failures: int = 0
     asked: bool = False
     """An attempt was made that somebody could have answered."""
@@ -100,8 +101,8 @@ class Delivery:
         self._resting: set[asyncio.Task[object]] = set()
         self._aside: dict[int, _Way] = {}
         """How far the items have come that stand aside."""
-        self._renewed: OrderedDict[ConversationId, Instant] = OrderedDict()
-        """When the newer payload came that something had waited for; only lately."""
+        self._renewed: OrderedDict[ConversationId, tuple[int, Instant]] = OrderedDict()
+        """The newer payload that something had waited for, as its hash, and when it came; only lately."""
         self._closing = False
 
     async def deliver(self, item: OutboxItem) -> None:
@@ -113,15 +114,33 @@ class Delivery:
         """
         way = self._aside.get(item.id)
         if way is None:
-            await self._go(item, _Way())
+            await self._go(item, _Way(item.conversation_id), may_give_way=is_said_by_job(item.effect))
             return
         try:
             await self._rest(item, way)
-            await self._go(item, way)
+            await self._go(item, way, may_give_way=False)
         finally:
             del self._aside[item.id]
 
-    async def _go(self, item: OutboxItem, way: _Way) -> None:
+    def stands(self, item: OutboxItem) -> bool:
+        """Whether an item that gave way waits for its user, who has not written since."""
+        way = self._aside.get(item.id)
+        return way is not None and self._stands(way)
+
+    def _stands(self, way: _Way) -> bool:
+        if way.rest is not None:
+            return False
+        newest = self._payloads.at_hand(way.conversation_id)
+        return newest is None or newest == way.stale
+
+    def _others_go_on(self, item: OutboxItem) -> bool:
+        """Whether the user has written, and what stood aside of this conversation is on its way again."""
+        return any(
+            way.conversation_id == item.conversation_id and not self._stands(way)
+            for way in self._aside.values()
+        )
+
+    async def _go(self, item: OutboxItem, way: _Way, *, may_give_way: bool) -> None:
         peer = self._peer_of(item)
         while not way.over:
             # What the breaker held back until patience was over is tried all the same, once: the other side may be back.
@@ -131,11 +150,15 @@ class Delivery:
                 detail = "nobody answers there at present"
                 await self._failed(item, way, Unreachable(kind_of(item.effect), detail=detail))
             if not way.over:
-                if way.rest is None and is_said_by_job(item.effect):
-                    self._aside[item.id] = way  # Once: a second payload that is refused is the end of it.
+                if may_give_way and way.rest is None:
+                    self._aside[item.id] = way
                     raise GivesWay
                 # In no frame is the error left by now: it would keep the request in memory, and with it a hook's body.
                 await self._rest(item, way)
+                if may_give_way and self._others_go_on(item):
+                    way.rest = 0.0  # It has rested, and is said after them.
+                    self._aside[item.id] = way
+                    raise GivesWay
 
     def close(self) -> None:
         """Nothing is tried again from now on: what failed is left to the next start."""
@@ -150,17 +173,22 @@ class Delivery:
                 await self._clock.sleep(way.rest)
                 return
             until = Instant(self._since(item) + _PAYLOAD_SECONDS)
-            if await self._payloads.newer(item.conversation_id, than=way.stale, until=until):
-                self._note_renewal(item.conversation_id)
+            newer = await self._payloads.newer(item.conversation_id, than=way.stale, until=until)
+            if newer is not None:
+                self._note_renewal(item.conversation_id, newer)
+                way.asked, way.rest = False, 0.0
                 return
         way.over = True
         await self._fail(
             item, Unreachable(kind_of(item.effect), detail="the user has not written for an hour")
         )
 
-    def _note_renewal(self, conversation_id: ConversationId) -> None:
-        self._renewed.pop(conversation_id, None)
-        self._renewed[conversation_id] = self._clock.now()
+    def _note_renewal(self, conversation_id: ConversationId, payload: int) -> None:
+        noted = self._renewed.pop(conversation_id, None)
+        # Once for each payload, however much had waited for it.
+        if noted is None or noted[0] != payload:
+            noted = payload, self._clock.now()
+        self._renewed[conversation_id] = noted
         if len(self._renewed) > _MOST_RENEWED:
             self._renewed.popitem(last=False)
 
@@ -274,7 +302,8 @@ class Delivery:
         since = max(item.created_at, self._started)
         if isinstance(item.effect, AgentEffect):
             return since
-        return max(since, self._renewed.get(item.conversation_id, since))
+        _, renewed = self._renewed.get(item.conversation_id, (0, since))
+        return max(since, renewed)
 
     def _patience_over(self, item: OutboxItem) -> bool:
         return self._clock.now() >= self._since(item) + self._backoff(item).give_up_after

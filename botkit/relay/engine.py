@@ -92,9 +92,7 @@ class Engine:
             metrics=metrics,
             settled=self._receipts.settled,
         )
-        self.lanes = Lanes(
-            self._delivery.deliver, self._delivery.abandon, lambda one: one in self._payloads.awaited
-        )
+        self.lanes = Lanes(self._delivery.deliver, self._delivery.abandon, self._delivery.stands)
         self._resumed_up_to = 0
         self.schedule.start()
         Sweeper(ledger, clock).start(self.schedule)

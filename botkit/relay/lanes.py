@@ -52,12 +52,11 @@ class _Lane:
 class Lanes:
     """Every lane that has something to do. Lives on one loop."""
 
-    def __init__(
-        self, deliver: Deliver, abandon: Abandon, awaits_user: Callable[[ConversationId], bool]
-    ) -> None:
+    def __init__(self, deliver: Deliver, abandon: Abandon, stands: Callable[[OutboxItem], bool]) -> None:
+        """`stands`: whether an item that gave way still waits for its user."""
         self._deliver = deliver
         self._abandon = abandon
-        self._awaits_user = awaits_user
+        self._stands = stands
         self._lanes: dict[LaneKey, _Lane] = {}
         self._held = 0
         self._closing = False
@@ -161,7 +160,7 @@ class Lanes:
     def _goes_on(self, aside: LaneKey) -> bool:
         """Whether what stood aside is on its way again: what a job says by now comes after it."""
         lane = self._lanes.get(aside)
-        return lane is not None and lane.head is not None and not self._awaits_user(aside[0])
+        return lane is not None and not self._stands(lane.head or lane.waiting[0])
 
     def _let_go(self, lane: _Lane) -> None:
         head, lane.head = lane.head, None

@@ -47,8 +47,13 @@ class Payloads:
             conversation_id.bot_id in self._keeping or self._ledger.conversation(conversation_id) is not None
         )
 
-    async def newer(self, conversation_id: ConversationId, *, than: int | None, until: Instant) -> bool:
-        """Wait for another payload than the one of this hash, which did not serve; False if none came in time."""
+    def at_hand(self, conversation_id: ConversationId) -> int | None:
+        """The hash of the newest payload, if it is in memory."""
+        newest = self._ledger.newest_hook_at_hand(conversation_id)
+        return None if newest is None else hash(newest)
+
+    async def newer(self, conversation_id: ConversationId, *, than: int | None, until: Instant) -> int | None:
+        """Wait for another payload than the one of this hash, which did not serve. Its hash; None if none came in time."""
         while True:
             # Before the look at what there is, or a commit in between would go unnoticed.
             woken = asyncio.get_running_loop().create_future()
@@ -57,10 +62,10 @@ class Payloads:
             try:
                 newest = await self.newest(conversation_id)
                 if newest is not None and hash(newest) != than:
-                    return True
+                    return hash(newest)
                 left = until - self._clock.now()
                 if left <= 0:
-                    return False
+                    return None
                 await self._first_of(woken, left)
             finally:
                 waiting.discard(woken)

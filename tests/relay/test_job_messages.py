@@ -12,7 +12,7 @@ from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.handoff.effects import CallUser, Effect, PassToBot, SendToUser
 from botkit.handoff.events import Content
 from botkit.ledger.interface import HookBody
-from tests.relay.relay_doubles import USER, World, conversation, settle
+from tests.relay.relay_doubles import HOOK, USER, World, conversation, settle
 from tests.waiting import until
 
 IDLE = Conversation(USER)
@@ -110,6 +110,49 @@ async def test_what_is_said_while_the_others_go_out_comes_after_them(world: Worl
     assert said(world)[2:] == ["one", "two", "three"]
 
 
+async def test_what_is_said_in_the_moment_in_which_the_user_writes_comes_after_them(world: World) -> None:
+    world.platform.answers.extend([EXPIRED] * 2)
+    says(world, "one", "two")
+    await settle()
+    world.ledger.hooks[USER] = NEWER  # In the same commit.
+    says(world, "three")
+    await until(lambda: not world.ledger.rows)
+    assert said(world)[2:] == ["one", "two", "three"]
+
+
+async def test_what_is_next_when_the_user_writes_does_not_overtake_what_gives_way(world: World) -> None:
+    gate = world.platform.gates["send_user_message"] = asyncio.Event()
+    world.platform.answers.append(EXPIRED)
+    says(world, "one", "two")
+    await settle()
+    writes(world)
+    gate.set()
+    await until(lambda: not world.ledger.rows)
+    assert said(world) == ["one", "one", "two"]
+
+
+async def test_what_rests_when_the_user_writes_does_not_overtake_what_stands_aside(world: World) -> None:
+    world.platform.answers.extend([EXPIRED, EXPIRED, RateLimited("send", status=429, retry_after=10.0)])
+    says(world, "one", "two", "three")
+    await settle()
+    assert said(world) == ["one", "two", "three"]
+    world.platform.answers.extend([None, RateLimited("send", status=429, retry_after=30.0)])
+    writes(world)
+    await world.clock.advance(100)
+    assert said(world)[3:] == ["one", "two", "two", "three"]
+    assert outcomes(world) == ["delivered"] * 3
+
+
+async def test_patience_begins_once_with_each_payload(world: World) -> None:
+    world.platform.answers.extend([EXPIRED] * 5)
+    says(world, "one", "two", "three", "four", "five")
+    await settle()
+    world.platform.answers.extend([ServerTrouble("send", status=503)] * 1000)
+    writes(world, PassToBot())
+    await world.clock.advance(400)  # `give_up_after` is 300.
+    assert sorted(outcomes(world)) == ["gave_up"] * 6
+
+
 async def test_a_platform_in_trouble_when_the_user_writes_is_tried_again(world: World) -> None:
     world.platform.answers.extend([EXPIRED] * 2)
     says(world, "one", "two")
@@ -146,9 +189,12 @@ async def test_only_so_much_waits_for_users(world: World, monkeypatch: pytest.Mo
     monkeypatch.setattr("botkit.relay.delivery.MOST_ASIDE", 2)
     world.platform.answers.extend([EXPIRED] * 4)
     for number in range(4):
-        says(world, "one", user=ConversationId(USER.bot_id, f"u-{number}"))
+        user = ConversationId(USER.bot_id, f"u-{number}")
+        world.ledger.hooks[user] = HOOK
+        says(world, "one", user=user)
     await until(lambda: len(outcomes(world)) == 2)
     await world.clock.advance(1000)
+    assert said(world) == ["one"] * 4
     assert outcomes(world) == ["refused"] * 2
     assert len(world.ledger.rows) == 2
 
