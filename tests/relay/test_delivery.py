@@ -55,6 +55,7 @@ from botkit.handoff.events import (
     UserLost,
 )
 from botkit.ledger.interface import HookBody, OutboxItem
+from botkit.relay.peers import Peer
 from tests.relay.relay_doubles import (
     ACCESS,
     HOOK,
@@ -659,6 +660,18 @@ async def test_a_platform_that_is_down_when_the_newer_payload_comes_is_tried_aga
     await world.clock.advance(1800)  # Far longer than a platform that is down is waited for.
     writes(world)
     await world.clock.advance(20)
+    assert world.metrics.done == [("SendToUser", "delivered")]
+
+
+async def test_nothing_is_given_up_before_the_newer_payload_was_tried(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.platform.answers.append(EXPIRED)
+    world.ledger.decided(conversation(), to_user("one"))
+    await world.clock.advance(1800)
+    monkeypatch.setattr(Peer, "may_try", lambda peer, now: False)  # Others have found it to be down.
+    writes(world)
+    await world.clock.advance(400)
     assert world.metrics.done == [("SendToUser", "delivered")]
 
 
