@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,7 +46,6 @@ _PAYLOAD_SECONDS = 3600.0
 MOST_ASIDE = 1_000
 """So much of what jobs say waits for users, of all users together; the rest is refused as before. It counts as undelivered, and
 must not keep the store from taking hooks, or from being swept."""
-_MOST_RENEWED = 10_000
 _READING_AT_ONCE = 16
 """Attempts under way with a hook that was too much to be held in memory."""
 
@@ -101,8 +99,6 @@ class Delivery:
         self._resting: set[asyncio.Task[object]] = set()
         self._aside: dict[int, _Way] = {}
         """How far the items have come that stand aside."""
-        self._renewed: OrderedDict[ConversationId, tuple[int, Instant]] = OrderedDict()
-        """The newer payload that something had waited for, as its hash, and when it came; only lately."""
         self._closing = False
 
     async def deliver(self, item: OutboxItem) -> None:
@@ -128,10 +124,7 @@ class Delivery:
         return way is not None and self._stands(way)
 
     def _stands(self, way: _Way) -> bool:
-        if way.rest is not None:
-            return False
-        newest = self._payloads.at_hand(way.conversation_id)
-        return newest is None or newest == way.stale
+        return way.rest is None and not self._payloads.newer_is_at_hand(way.conversation_id, than=way.stale)
 
     def _others_go_on(self, item: OutboxItem) -> bool:
         """Whether the user has written, and what stood aside of this conversation is on its way again."""
@@ -150,13 +143,10 @@ class Delivery:
                 detail = "nobody answers there at present"
                 await self._failed(item, way, Unreachable(kind_of(item.effect), detail=detail))
             if not way.over:
-                if may_give_way and way.rest is None:
-                    self._aside[item.id] = way
-                    raise GivesWay
                 # In no frame is the error left by now: it would keep the request in memory, and with it a hook's body.
-                await self._rest(item, way)
-                if may_give_way and self._others_go_on(item):
-                    way.rest = 0.0  # It has rested, and is said after them.
+                if way.rest is not None or not may_give_way:
+                    await self._rest(item, way)
+                if may_give_way and (way.rest is None or self._others_go_on(item)):
                     self._aside[item.id] = way
                     raise GivesWay
 
@@ -171,26 +161,16 @@ class Delivery:
         with self._at_rest():
             if way.rest is not None:
                 await self._clock.sleep(way.rest)
+                way.rest = 0.0
                 return
             until = Instant(self._since(item) + _PAYLOAD_SECONDS)
-            newer = await self._payloads.newer(item.conversation_id, than=way.stale, until=until)
-            if newer is not None:
-                self._note_renewal(item.conversation_id, newer)
+            if await self._payloads.newer(item.conversation_id, than=way.stale, until=until):
                 way.asked, way.rest = False, 0.0
                 return
         way.over = True
         await self._fail(
             item, Unreachable(kind_of(item.effect), detail="the user has not written for an hour")
         )
-
-    def _note_renewal(self, conversation_id: ConversationId, payload: int) -> None:
-        noted = self._renewed.pop(conversation_id, None)
-        # Once for each payload, however much had waited for it.
-        if noted is None or noted[0] != payload:
-            noted = payload, self._clock.now()
-        self._renewed[conversation_id] = noted
-        if len(self._renewed) > _MOST_RENEWED:
-            self._renewed.popitem(last=False)
 
     @contextmanager
     def _at_rest(self) -> Iterator[None]:
@@ -275,8 +255,10 @@ class Delivery:
     def _may_wait_for_user(self, item: OutboxItem, error: CallError) -> bool:
         if not is_said_by_job(item.effect):
             return may_be_stale(item.effect, error)
-        room = len(self._aside) < MOST_ASIDE and self._payloads.are_renewed(item.conversation_id)
-        return room and may_be_stale(item.effect, error)
+        has_room = len(self._aside) < MOST_ASIDE
+        return (
+            has_room and may_be_stale(item.effect, error) and self._payloads.are_renewed(item.conversation_id)
+        )
 
     def _rest_after(self, item: OutboxItem, way: _Way, error: CallError) -> float | None:
         if not error.retryable or tried_once(item.effect):
@@ -302,8 +284,7 @@ class Delivery:
         since = max(item.created_at, self._started)
         if isinstance(item.effect, AgentEffect):
             return since
-        _, renewed = self._renewed.get(item.conversation_id, (0, since))
-        return max(since, renewed)
+        return max(since, self._payloads.renewed_at(item.conversation_id) or since)
 
     def _patience_over(self, item: OutboxItem) -> bool:
         return self._clock.now() >= self._since(item) + self._backoff(item).give_up_after

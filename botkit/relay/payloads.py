@@ -7,6 +7,7 @@ another (protocols/kore-xo-botkit.md, 4.6): what is for the user can wait for it
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 
@@ -20,6 +21,8 @@ from botkit.relay.submitting import LEDGER_BACKOFF
 
 _log = structlog.get_logger("botkit.relay")
 
+_MOST_RENEWED = 10_000
+
 
 class Payloads:
     """Finds hooks in memory, or in the ledger with a thread's help. Lives on one loop."""
@@ -31,6 +34,8 @@ class Payloads:
         self._keeping = keeping
         self.awaited: dict[ConversationId, set[asyncio.Future[None]]] = {}
         """Conversations in which something waits for a newer payload: nearly always none."""
+        self._renewed: OrderedDict[ConversationId, tuple[int, Instant]] = OrderedDict()
+        """The newer payload that something had waited for, as its hash, and when it came; only lately."""
 
     async def own(self, item: OutboxItem) -> HookBody | None:
         """The hook an effect came from, of an item that was too many to be held in memory with it."""
@@ -47,13 +52,18 @@ class Payloads:
             conversation_id.bot_id in self._keeping or self._ledger.conversation(conversation_id) is not None
         )
 
-    def at_hand(self, conversation_id: ConversationId) -> int | None:
-        """The hash of the newest payload, if it is in memory."""
-        newest = self._ledger.newest_hook_at_hand(conversation_id)
-        return None if newest is None else hash(newest)
+    def renewed_at(self, conversation_id: ConversationId) -> Instant | None:
+        """When the newest payload came that something had waited for."""
+        _, at = self._renewed.get(conversation_id, (0, None))
+        return at
 
-    async def newer(self, conversation_id: ConversationId, *, than: int | None, until: Instant) -> int | None:
-        """Wait for another payload than the one of this hash, which did not serve. Its hash; None if none came in time."""
+    def newer_is_at_hand(self, conversation_id: ConversationId, *, than: int | None) -> bool:
+        """Whether another payload than the one of this hash is in memory."""
+        newest = self._ledger.newest_hook_at_hand(conversation_id)
+        return newest is not None and hash(newest) != than
+
+    async def newer(self, conversation_id: ConversationId, *, than: int | None, until: Instant) -> bool:
+        """Wait for another payload than the one of this hash, which did not serve; False if none came in time."""
         while True:
             # Before the look at what there is, or a commit in between would go unnoticed.
             woken = asyncio.get_running_loop().create_future()
@@ -61,22 +71,32 @@ class Payloads:
             waiting.add(woken)
             try:
                 newest = await self.newest(conversation_id)
-                if newest is not None and hash(newest) != than:
-                    return hash(newest)
+                if newest is not None and (payload := hash(newest)) != than:
+                    self._note_renewal(conversation_id, payload)
+                    return True
                 left = until - self._clock.now()
                 if left <= 0:
-                    return None
+                    return False
                 await self._first_of(woken, left)
             finally:
-                waiting.discard(woken)
+                waiting.remove(woken)
                 if not waiting:
-                    self.awaited.pop(conversation_id, None)
+                    del self.awaited[conversation_id]
 
     def committed(self, conversation_id: ConversationId) -> None:
         """Something of this conversation was committed; it may have brought a newer payload."""
         for woken in self.awaited.get(conversation_id, ()):
             if not woken.done():
                 woken.set_result(None)
+
+    def _note_renewal(self, conversation_id: ConversationId, payload: int) -> None:
+        noted = self._renewed.pop(conversation_id, None)
+        # Once for each payload, however much had waited for it.
+        if noted is None or noted[0] != payload:
+            noted = payload, self._clock.now()
+        self._renewed[conversation_id] = noted
+        if len(self._renewed) > _MOST_RENEWED:
+            self._renewed.popitem(last=False)
 
     async def _first_of(self, woken: asyncio.Future[None], seconds: float) -> None:
         late = asyncio.ensure_future(self._clock.sleep(seconds))

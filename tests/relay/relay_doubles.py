@@ -49,6 +49,7 @@ SESSION = "0f4f5c1e-6f5f-4b51-9d8e-000000000001"
 SYSTEM = "salesforce"
 ACCESS = Access("token", position="10", high_water_ms=1_000_000)
 HOOK = HookBody(b'{"message":"hi"}')
+NEWER = HookBody(b'{"message":"newer"}')
 START = Instant(1_760_000_000.0)
 
 
@@ -545,3 +546,9 @@ def ended(entry: str) -> AgentSessionEnded:
         session_id=SESSION,
         high_water_ms=ACCESS.high_water_ms + int("".join(filter(str.isdigit, entry)) or 0),
     )
+
+
+def writes(world: World, *effects: Effect, after: Conversation | None = None) -> None:
+    """The user's message is committed, and its payload is the newest."""
+    world.ledger.hooks[USER] = NEWER
+    world.ledger.decided(after or conversation(), *effects, hook=NEWER)

@@ -27,7 +27,6 @@ from botkit.handoff.effects import (
     AskRouting,
     ClearAgentSession,
     DropLane,
-    Effect,
     EndSession,
     EventToUser,
     ExtendRequest,
@@ -59,6 +58,7 @@ from botkit.relay.peers import Peer
 from tests.relay.relay_doubles import (
     ACCESS,
     HOOK,
+    NEWER,
     OTHER,
     SESSION,
     START,
@@ -69,6 +69,7 @@ from tests.relay.relay_doubles import (
     ended,
     said,
     settle,
+    writes,
 )
 from tests.waiting import until
 
@@ -563,14 +564,7 @@ async def test_the_key_of_a_result_is_the_effects_own(world: World) -> None:
 
 # --- a payload that cannot be answered any more ------------------------------------------------------------------
 
-NEWER = HookBody(b'{"message":"newer"}')
 EXPIRED = CallRefused("send to user", status=404)
-
-
-def writes(world: World, *effects: Effect, after: Conversation | None = None) -> None:
-    """The user's message is committed, and its payload is the newest."""
-    world.ledger.hooks[USER] = NEWER
-    world.ledger.decided(after or conversation(), *effects, hook=NEWER)
 
 
 async def test_words_nobody_can_be_shown_wait_for_the_users_next_message_and_keep_their_order(

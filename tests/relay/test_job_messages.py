@@ -9,14 +9,12 @@ import pytest
 
 from botkit.errors import CallRefused, RateLimited, ServerTrouble
 from botkit.handoff.conversation import Conversation, ConversationId
-from botkit.handoff.effects import CallUser, Effect, PassToBot, SendToUser
+from botkit.handoff.effects import CallUser, PassToBot, SendToUser
 from botkit.handoff.events import Content
-from botkit.ledger.interface import HookBody
-from tests.relay.relay_doubles import HOOK, USER, World, conversation, settle
+from tests.relay.relay_doubles import HOOK, NEWER, USER, World, conversation, settle, writes
 from tests.waiting import until
 
 IDLE = Conversation(USER)
-NEWER = HookBody(b'{"message":"newer"}')
 EXPIRED = CallRefused("send", status=400)
 
 
@@ -35,10 +33,11 @@ def says(world: World, *texts: str, user: ConversationId = USER) -> None:
     world.ledger.decided(Conversation(user), *(CallUser("send_user_message", text) for text in texts))
 
 
-def writes(world: World, *effects: Effect) -> None:
-    """The user's message is committed, and its payload is the newest."""
-    world.ledger.hooks[USER] = NEWER
-    world.ledger.decided(IDLE, *effects, hook=NEWER)
+async def stand_aside(world: World, *texts: str) -> None:
+    """A job says this, and the platform refuses it: the user has not written for too long."""
+    world.platform.answers.extend([EXPIRED] * len(texts))
+    says(world, *texts)
+    await settle()
 
 
 def said(world: World) -> list[str]:
@@ -57,7 +56,7 @@ async def test_it_waits_for_the_users_next_message_and_keeps_its_order(world: Wo
     says(world, "and soon there")
     await settle()
     assert said(world) == ["shipped", "and paid", "and soon there"]
-    writes(world)
+    writes(world, after=IDLE)
     await until(lambda: not world.ledger.rows)
     assert said(world)[3:] == ["shipped", "and paid", "and soon there"]
     assert world.ledger.events == []
@@ -79,7 +78,7 @@ async def test_it_waits_beside_what_an_agent_said(world: World) -> None:
     )
     await settle()
     assert len(world.platform.calls) == 2
-    writes(world)
+    writes(world, after=IDLE)
     await until(lambda: not world.ledger.rows)
     assert sorted(call.about for call in world.platform.calls[2:]) == ["by the agent", "shipped"]
 
@@ -91,17 +90,15 @@ async def test_one_that_is_refused_for_what_it_is_takes_no_other_with_it(world: 
     says(world, "good too")
     await until(lambda: outcomes(world) == ["delivered"] * 2)
     world.platform.answers.append(EXPIRED)
-    writes(world)
+    writes(world, after=IDLE)
     await until(lambda: outcomes(world)[2:] == ["refused"])
     assert said(world) == ["bad", "good", "good too", "bad"]
 
 
 async def test_what_is_said_while_the_others_go_out_comes_after_them(world: World) -> None:
-    world.platform.answers.extend([EXPIRED] * 2)
-    says(world, "one", "two")
-    await settle()
+    await stand_aside(world, "one", "two")
     gate = world.platform.gates["send_user_message"] = asyncio.Event()
-    writes(world)
+    writes(world, after=IDLE)
     await until(lambda: said(world)[2:] == ["one"])
     says(world, "three")
     await settle()
@@ -111,9 +108,7 @@ async def test_what_is_said_while_the_others_go_out_comes_after_them(world: Worl
 
 
 async def test_what_is_said_in_the_moment_in_which_the_user_writes_comes_after_them(world: World) -> None:
-    world.platform.answers.extend([EXPIRED] * 2)
-    says(world, "one", "two")
-    await settle()
+    await stand_aside(world, "one", "two")
     world.ledger.hooks[USER] = NEWER  # In the same commit.
     says(world, "three")
     await until(lambda: not world.ledger.rows)
@@ -125,7 +120,7 @@ async def test_what_is_next_when_the_user_writes_does_not_overtake_what_gives_wa
     world.platform.answers.append(EXPIRED)
     says(world, "one", "two")
     await settle()
-    writes(world)
+    writes(world, after=IDLE)
     gate.set()
     await until(lambda: not world.ledger.rows)
     assert said(world) == ["one", "one", "two"]
@@ -137,37 +132,33 @@ async def test_what_rests_when_the_user_writes_does_not_overtake_what_stands_asi
     await settle()
     assert said(world) == ["one", "two", "three"]
     world.platform.answers.extend([None, RateLimited("send", status=429, retry_after=30.0)])
-    writes(world)
+    writes(world, after=IDLE)
     await world.clock.advance(100)
     assert said(world)[3:] == ["one", "two", "two", "three"]
     assert outcomes(world) == ["delivered"] * 3
 
 
 async def test_patience_begins_once_with_each_payload(world: World) -> None:
-    world.platform.answers.extend([EXPIRED] * 5)
-    says(world, "one", "two", "three", "four", "five")
-    await settle()
+    await stand_aside(world, "one", "two", "three", "four", "five")
     world.platform.answers.extend([ServerTrouble("send", status=503)] * 1000)
-    writes(world, PassToBot())
+    writes(world, PassToBot(), after=IDLE)
     await world.clock.advance(400)  # `give_up_after` is 300.
     assert sorted(outcomes(world)) == ["gave_up"] * 6
 
 
 async def test_a_platform_in_trouble_when_the_user_writes_is_tried_again(world: World) -> None:
-    world.platform.answers.extend([EXPIRED] * 2)
-    says(world, "one", "two")
+    await stand_aside(world, "one", "two")
     await world.clock.advance(1800)  # Far longer than a platform in trouble is waited for.
     trouble = ServerTrouble("send", status=503)
     world.platform.answers.extend([trouble, None, RateLimited("send", status=429, retry_after=1.0)])
-    writes(world)
+    writes(world, after=IDLE)
     await world.clock.advance(20)
     assert said(world)[2:] == ["one", "one", "two", "two"]
     assert outcomes(world) == ["delivered"] * 2
 
 
 async def test_after_an_hour_it_is_given_up(world: World) -> None:
-    world.platform.answers.extend([EXPIRED] * 2)
-    says(world, "one", "two")
+    await stand_aside(world, "one", "two")
     await world.clock.advance(3599)
     assert outcomes(world) == []
     await world.clock.advance(2)
@@ -200,19 +191,15 @@ async def test_only_so_much_waits_for_users(world: World, monkeypatch: pytest.Mo
 
 
 async def test_a_defect_takes_only_the_one_it_met(world: World) -> None:
-    world.platform.answers.extend([EXPIRED] * 2)
-    says(world, "one", "two")
-    await settle()
+    await stand_aside(world, "one", "two")
     world.platform.answers.append(ZeroDivisionError())
-    writes(world)
+    writes(world, after=IDLE)
     await until(lambda: outcomes(world) == ["broken", "delivered"])
     assert said(world)[2:] == ["one", "two"]
 
 
 async def test_the_next_start_goes_on_with_what_waits(world: World) -> None:
-    world.platform.answers.extend([EXPIRED] * 2)
-    says(world, "one", "two")
-    await settle()
+    await stand_aside(world, "one", "two")
     world.engine._delivery.close()
     await world.engine.lanes.close(1)
     assert [row.effect for row in world.ledger.undelivered()] == [
