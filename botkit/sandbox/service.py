@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -113,32 +114,34 @@ class Service:
         self._look_at_the_port()
         command = [sys.executable, "-m", "botkit", "serve", "--config", str(self.configuration)]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - our own command
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                raise ServiceDidNotStart(
-                    f"botkit serve ended at once (exit code {self._process.returncode}); its own words stand above"
-                )
-            try:
-                if requests.get(f"{self.url}/readyz", timeout=1).ok:
-                    return
-            except requests.RequestException:
-                pass
-            time.sleep(0.05)
+        if _within(START_SECONDS, partial(self._is_ready, self._process)):
+            return
         self.kill()
         raise ServiceDidNotStart(
             f"botkit serve was not ready within {START_SECONDS:.0f} s; its own words, if any, stand above"
         )
 
+    def _is_ready(self, process: subprocess.Popen[bytes]) -> bool:
+        if process.poll() is not None:
+            raise ServiceDidNotStart(
+                f"botkit serve ended at once (exit code {process.returncode}); its own words stand above"
+            )
+        return self._get("/readyz") is not None
+
+    def _get(self, path: str) -> str | None:
+        """What it answers there; None if it does not, or with an error."""
+        try:
+            answer = requests.get(f"{self.url}{path}", timeout=1)
+        except requests.RequestException:
+            return None
+        return answer.text if answer.ok else None
+
     def _look_at_the_port(self) -> None:
         """Whoever else listens there could be taken for the service."""
-        deadline = time.monotonic() + (LEAVING_SECONDS if self._process is not None else 0.0)
-        while not self._is_free():
-            if time.monotonic() > deadline:
-                raise ServiceDidNotStart(
-                    f"127.0.0.1 port {self._port}, which the service is to listen on, is taken; choose another --port"
-                )
-            time.sleep(0.02)
+        if not _within(LEAVING_SECONDS if self._process is not None else 0.0, self._is_free):
+            raise ServiceDidNotStart(
+                f"127.0.0.1 port {self._port}, which the service is to listen on, is taken; choose another --port"
+            )
 
     def _is_free(self) -> bool:
         try:
@@ -168,13 +171,16 @@ class Service:
 
         Not before what was on its way is committed: that may be shown a second time, and plays are compared line by line.
         """
-        self._let_it_come_to_rest()
+        _within(STOP_SECONDS, lambda: "\nbotkit_outbox_depth 0.0\n" in (self._get("/metrics") or ""))
         self.kill()
         self.start()
 
-    def _let_it_come_to_rest(self) -> None:
-        deadline = time.monotonic() + STOP_SECONDS
-        while time.monotonic() < deadline:
-            if "\nbotkit_outbox_depth 0.0\n" in requests.get(f"{self.url}/metrics", timeout=5).text:
-                return
-            time.sleep(0.02)
+
+def _within(seconds: float, seen: Callable[[], bool]) -> bool:
+    """Whether it comes to be so in time."""
+    deadline = time.monotonic() + seconds
+    while not seen():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True

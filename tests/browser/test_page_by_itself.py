@@ -93,8 +93,8 @@ def test_every_fault_of_the_strip_is_one_the_clouds_know(demo: DemoPage) -> None
             with demo.page.expect_response(re.compile(f"{cloud}/faults")) as answer:
                 switches.nth(number).click()
             assert answer.value.ok, switches.nth(number).inner_text()
-        demo(f"faults-clear-{cloud}").click()
-        expect(demo.page.locator(f'[data-testid="fault-{cloud}"][aria-pressed="true"]')).to_have_count(0)
+            demo(f"faults-clear-{cloud}").click()
+            expect(demo.page.locator(f'[data-testid="fault-{cloud}"][aria-pressed="true"]')).to_have_count(0)
 
 
 def test_a_user_goes_on_on_another_channel(demo: DemoPage) -> None:

@@ -66,7 +66,7 @@ def load(server: str | bytes, bot: str | bytes) -> None:
         assert all(problem.isprintable() for problem in folder.problems())
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(paths(FULL_BOT)), VALUES)
 def test_any_value_at_any_place_of_a_bot_file(path: tuple[Any, ...], value: Any) -> None:
     load(SERVER, yaml.safe_dump(replaced(FULL_BOT, path, value), allow_unicode=True))
@@ -78,7 +78,6 @@ def test_any_value_at_any_place_of_the_server_file(path: tuple[Any, ...], value:
     load(yaml.safe_dump(replaced(FULL_SERVER, path, value), allow_unicode=True), BOT)
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.integers(0, len(BOT)), st.integers(0, 12), st.text("{}[]:-,?*&!|>%@`'\"#$\\ \n\tx\0é", max_size=6))
 def test_any_damage_to_the_text_of_a_bot_file(start: int, length: int, text: str) -> None:
     load(SERVER, BOT[:start] + text + BOT[start + length :])
