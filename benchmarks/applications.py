@@ -14,7 +14,7 @@ from flask import Flask
 from botkit import BotKit
 from botkit.cli.serve import run
 from botkit.config.settings import Settings
-from botkit.sdk.contexts import UserMessageContext
+from botkit.handlers.contexts import UserMessageContext
 
 
 def plain(settings: Settings) -> Flask:

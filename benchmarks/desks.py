@@ -10,7 +10,7 @@ from typing import Protocol
 
 from aiohttp import web
 
-from botkit.sandbox import live_chat, salesforce
+from botkit_sandbox import live_chat, salesforce
 
 
 class Desk(Protocol):

@@ -11,8 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from botkit.app import BotKit as BotKit
-    from botkit.app import create_app as create_app
+    from botkit.kit import BotKit as BotKit
+    from botkit.kit import create_app as create_app
 
 __version__ = "0.1.0"
 __all__ = ["BotKit", "__version__", "create_app"]
@@ -21,5 +21,5 @@ __all__ = ["BotKit", "__version__", "create_app"]
 def __getattr__(name: str) -> Any:
     """The public names, loaded when they are first asked for: the command line and the pure core need none of them."""
     if name in ("BotKit", "create_app"):
-        return getattr(import_module("botkit.app"), name)
+        return getattr(import_module("botkit.kit"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,7 +10,7 @@ from threading import Timer
 from flask import Flask
 
 from botkit import BotKit
-from botkit.sdk import AlertContext, UserMessageContext, Verdict
+from botkit.handlers import AlertContext, UserMessageContext, Verdict
 from botkit.templates import Template, button_template
 
 DELIVERY_SECONDS = 0.5

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from werkzeug.serving import run_simple
 
 from botkit import BotKit
-from botkit.sdk import UserMessageContext, Verdict
+from botkit.handlers import UserMessageContext, Verdict
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

@@ -11,7 +11,7 @@ from pathlib import Path
 from flask import Blueprint, Flask, current_app
 
 from botkit import BotKit
-from botkit.sdk import Context, PlatformEventContext, UserMessageContext, Verdict
+from botkit.handlers import Context, PlatformEventContext, UserMessageContext, Verdict
 
 kit = BotKit()  # its configuration comes with the application
 pages = Blueprint("pages", __name__)

@@ -12,7 +12,7 @@ from granian.constants import Interfaces
 from werkzeug.exceptions import NotFound
 
 from botkit import BotKit
-from botkit.sdk import BotMessageContext, Next, UserMessageContext, Verdict
+from botkit.handlers import BotMessageContext, Next, UserMessageContext, Verdict
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

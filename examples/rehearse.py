@@ -21,8 +21,8 @@ from typing import Any
 
 import requests
 
-from botkit.sandbox.rehearsal import MIAW, Clouds
-from botkit.sandbox.server import running_sandbox
+from botkit_sandbox.rehearsal import MIAW, Clouds
+from botkit_sandbox.server import running_sandbox
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_SECONDS = 40.0

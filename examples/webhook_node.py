@@ -16,7 +16,7 @@ from threading import Timer
 from flask import Flask
 
 from botkit import BotKit
-from botkit.sdk import Answer, Defer, WebhookContext
+from botkit.handlers import Answer, Defer, WebhookContext
 
 BOOKING_SECONDS = 1.0
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from botkit.config.settings import Settings
 from botkit.ledger.interface import Committed, Ledger
-from botkit.telemetry import Telemetry
+from botkit.observability.metrics import Telemetry
 
 
 class NotingRelay:

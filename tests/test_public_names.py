@@ -11,14 +11,15 @@ from types import ModuleType
 import pytest
 
 import botkit
-from botkit import errors, sdk
-from botkit.app import BotKit, create_app
+from botkit import errors
+from botkit import handlers as sdk
 from botkit.client import KoreClient
+from botkit.kit import BotKit, create_app
 from botkit.testing import KitTester, Went
 
 MODULES = {
     "botkit": "BotKit __version__ create_app",
-    "botkit.sdk": """
+    "botkit.handlers": """
         AgentTransferContext AlertContext BotMessageContext ClientEventContext Context PlatformEventContext
         UserMessageContext VariableUpdateContext WebhookContext
         Answer Defer Next Sent Stop Verdict WebhookVerdict

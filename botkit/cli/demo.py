@@ -17,9 +17,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from botkit.cli.sandbox import require_scripts
-from botkit.sandbox.rehearsal import LIVE_CHAT, MIAW, Clouds, Desk, Line, Mismatch, Rehearsal
-from botkit.sandbox.server import running_sandbox
-from botkit.sandbox.service import Service, write_configuration
+from botkit_sandbox.rehearsal import LIVE_CHAT, MIAW, Clouds, Desk, Line, Mismatch, Rehearsal
+from botkit_sandbox.server import running_sandbox
+from botkit_sandbox.service import Service, write_configuration
 
 
 @click.command()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
-from botkit.sandbox.kore.script import ScriptEngineMissing, require_engine
-from botkit.sandbox.server import Sandbox
+from botkit_sandbox.kore.script import ScriptEngineMissing, require_engine
+from botkit_sandbox.server import Sandbox
 
 SHOWN = {
     "page_url": "Page",

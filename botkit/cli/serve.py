@@ -142,10 +142,10 @@ def _worker(
     _go_with_the_parent()
     _allow_many_files()
     gc.disable()  # What is imported stays: to look through it again and again is a tenth of the start (measured).
-    from botkit.app import BotKit, create_app
     from botkit.errors import BotKitError
-    from botkit.middleware import BotKitMiddleware
-    from botkit.telemetry import set_up_logging
+    from botkit.kit import BotKit, create_app
+    from botkit.observability.metrics import set_up_logging
+    from botkit.wsgi.middleware import BotKitMiddleware
 
     set_up_logging(json=as_json)
     try:

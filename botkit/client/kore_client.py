@@ -13,14 +13,14 @@ from botkit.client.settings import Algorithm, check_given, checked_settings, cho
 from botkit.config.load import load
 from botkit.config.settings import Secret
 from botkit.errors import SettingInvalid
-from botkit.hosts import AllowedHosts
+from botkit.handlers.messages import Message, MetaTags, message_members
+from botkit.http.carriers import SyncTransport
+from botkit.http.hosts import AllowedHosts
+from botkit.http.lenient_json import encoded
 from botkit.kore.calls import GET_MESSAGES_LIMIT, KoreCalls
 from botkit.kore.dialog import Dialog, read_dialog
 from botkit.kore.history import HistoryMessage, MessagePage, read_page
 from botkit.kore.variables import BotVariable, read_variables
-from botkit.lenient_json import encoded
-from botkit.sdk.messages import Message, MetaTags, message_members
-from botkit.transport import SyncTransport
 
 Payload = Mapping[str, object] | bytes
 """A hook's payload, as it was parsed or as its raw body, which is better: numbers keep their spelling."""

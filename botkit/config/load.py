@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from botkit.agent_systems import installed_types
+from botkit.agents.registry import installed_types
 from botkit.config.bot_file import BotFile, read_bot_file, read_checked
 from botkit.config.nodes import locate
 from botkit.config.problems import Problems

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from botkit.errors import HookInvalid, HostNotAllowed
 from botkit.hooks.payload import Payload
-from botkit.hosts import AllowedHosts
+from botkit.http.hosts import AllowedHosts
 from botkit.kore.address import Address
 
 _NEEDED = {

@@ -15,7 +15,7 @@ from botkit.hooks.authentication import Authentication
 from botkit.hooks.events import Arrival, to_event, transfer_event
 from botkit.hooks.paths import HookPath
 from botkit.hooks.people import names
-from botkit.hosts import AllowedHosts
+from botkit.http.hosts import AllowedHosts
 from botkit.kore.bodies import changed, members_to_change
 from botkit.ledger.interface import HookBody, Input
 

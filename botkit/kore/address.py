@@ -14,8 +14,8 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from botkit import lenient_json
 from botkit.errors import CallRefused
+from botkit.http import lenient_json
 
 _ABSENT = msgspec.Raw()
 

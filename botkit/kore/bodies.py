@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from botkit.lenient_json import encoded, repaired
+from botkit.http.lenient_json import encoded, repaired
 
 Members = dict[str, msgspec.Raw]
 """The members of a JSON object, each still as it was spelled."""

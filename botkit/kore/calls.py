@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 from botkit.config.settings import KoreSettings
 from botkit.errors import CallRefused
 from botkit.handoff.events import Content
-from botkit.hosts import AllowedHosts
 from botkit.http import Request
+from botkit.http.hosts import AllowedHosts
 from botkit.kore.address import Address
 from botkit.kore.bodies import Changes, Members, changed, members_to_change, splice
 from botkit.kore.completing import completed

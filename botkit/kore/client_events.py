@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from botkit.http.lenient_json import decoded
 from botkit.kore.bodies import changed, members_to_change
-from botkit.lenient_json import decoded
 
 
 def addressed(body: bytes, url: str) -> bytes:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import msgspec
 
 from botkit.errors import CallRefused
+from botkit.http.lenient_json import decoded, encoded
 from botkit.kore.address import Address
 from botkit.kore.bodies import Members, members_of
 from botkit.kore.limits import check_message_for_bot
-from botkit.lenient_json import decoded, encoded
 
 _NOTHING = (b"", b"null", b'""')
 _EVENTS = ("preDefinedEvent", "customEvent")

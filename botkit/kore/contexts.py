@@ -9,8 +9,8 @@ from __future__ import annotations
 import msgspec
 
 from botkit.errors import CallRefused
+from botkit.http.lenient_json import decoded, encoded
 from botkit.kore.bodies import members_of
-from botkit.lenient_json import decoded, encoded
 
 DEEPEST = 64
 

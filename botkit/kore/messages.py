@@ -7,7 +7,7 @@ from datetime import datetime
 
 from botkit.errors import BadReply
 from botkit.handoff.events import TranscriptLine
-from botkit.lenient_json import decoded
+from botkit.http.lenient_json import decoded
 
 _DEEPEST_TEMPLATE = 6
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from botkit.errors import BadReply
-from botkit.lenient_json import decoded
+from botkit.http.lenient_json import decoded
 
 
 @dataclass(frozen=True, slots=True)

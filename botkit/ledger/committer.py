@@ -22,7 +22,7 @@ from botkit.ledger.memory import Remembered
 from botkit.ledger.order import as_written
 from botkit.ledger.payloads import PayloadCache
 from botkit.ledger.store import Store
-from botkit.traces import where
+from botkit.observability.tracebacks import where
 
 log = logging.getLogger(__name__)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from botkit.agent_systems import installed_types, system_class
 from botkit.agents import AgentSystem
+from botkit.agents.registry import installed_types, system_class
 from botkit.config.settings import BotSettings, Settings
 from botkit.errors import ConfigurationError, Problem
 from botkit.http import Transport
+from botkit.http.carriers import AioTransport
 from botkit.relay.clock import Clock, SystemClock
-from botkit.relay.outside import Platform
-from botkit.relay.platform import KorePlatform
-from botkit.transport import AioTransport
+from botkit.relay.gateways import Platform
+from botkit.relay.outbound.platform import KorePlatform
 
 
 class Connected:

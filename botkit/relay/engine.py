@@ -14,20 +14,20 @@ from botkit.handoff.effects import AgentEffect, ArmTimer, CancelTimer, DropLane,
 from botkit.ledger.interface import Committed, Ledger, OutboxItem
 from botkit.relay.backoff import Backoff
 from botkit.relay.clock import Clock
-from botkit.relay.delivery import Delivery
-from botkit.relay.lanes import Lanes
-from botkit.relay.listening import Intake
+from botkit.relay.gateways import Outside
+from botkit.relay.inbound.event_writer import Intake
+from botkit.relay.inbound.poll import PollReceiver
+from botkit.relay.inbound.receipts import Receipts
+from botkit.relay.inbound.receivers import Receiver, Receivers
+from botkit.relay.inbound.stream import StreamReceiver
+from botkit.relay.ledger_client import Submitter
 from botkit.relay.metrics import RelayMetrics
-from botkit.relay.outside import Outside
-from botkit.relay.payloads import Payloads
-from botkit.relay.peers import Peer, Peers
-from botkit.relay.perform import Performer
-from botkit.relay.polling import PollReceiver
-from botkit.relay.receipts import Receipts
-from botkit.relay.receivers import Receiver, Receivers
+from botkit.relay.outbound.circuit_breaker import Peer, Peers
+from botkit.relay.outbound.delivery import Delivery
+from botkit.relay.outbound.lanes import Lanes
+from botkit.relay.outbound.payloads import Payloads
+from botkit.relay.outbound.perform import Performer
 from botkit.relay.schedule import new_schedule
-from botkit.relay.streaming import StreamReceiver
-from botkit.relay.submitting import Submitter
 from botkit.relay.timers import Sweeper, Timers
 
 _log = structlog.get_logger("botkit.relay")

@@ -8,7 +8,7 @@ Outcome = Literal["delivered", "refused", "gave_up", "broken"]
 
 
 class RelayMetrics(Protocol):
-    """Implemented by `botkit.telemetry`. Called on the relay's loop; must not block.
+    """Implemented by `botkit.observability.metrics`. Called on the relay's loop; must not block.
 
     `kind` is the name of the effect's class (``PassToBot``, ``SendToAgent``, …).
     """

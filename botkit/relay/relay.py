@@ -16,12 +16,12 @@ import structlog
 
 from botkit.config.settings import Settings
 from botkit.ledger.interface import Committed, Ledger
+from botkit.observability.tracebacks import where
 from botkit.relay import connecting
 from botkit.relay.clock import Clock, SystemClock
 from botkit.relay.engine import Engine
+from botkit.relay.gateways import Connect
 from botkit.relay.metrics import NoMetrics, RelayMetrics
-from botkit.relay.outside import Connect
-from botkit.traces import where
 
 _log = structlog.get_logger("botkit.relay")
 

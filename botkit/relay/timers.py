@@ -17,7 +17,7 @@ from botkit.handoff.decision import EXTEND
 from botkit.handoff.events import TimerFired
 from botkit.ledger.interface import Input, Ledger
 from botkit.relay.clock import Clock
-from botkit.relay.submitting import Submitter
+from botkit.relay.ledger_client import Submitter
 
 _log = structlog.get_logger("botkit.relay")
 

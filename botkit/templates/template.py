@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Self
 
 from botkit.errors import TemplateInvalid
-from botkit.lenient_json import encoded
+from botkit.http.lenient_json import encoded
 
 TEMPLATE_CHANNELS = frozenset({"", "rtm"})
 """Channels known to show Kore's templates: the web channel, and payloads that name none."""

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botkit.sandbox.live_chat.state import Chat
-from botkit.sandbox.salesforce.state import Conversation
-from botkit.sandbox.salesforce.transcripts import transcript_item
-from botkit.sandbox.wire import WireEntry
 from botkit.testing.clouds import Clouds
 from botkit.testing.waiting import until
+from botkit_sandbox.live_chat.state import Chat
+from botkit_sandbox.salesforce.state import Conversation
+from botkit_sandbox.salesforce.transcripts import transcript_item
+from botkit_sandbox.wire import WireEntry
 
 OVER = ("closed", "ended")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from botkit.sandbox.server import Sandbox
+from botkit_sandbox.server import Sandbox
 
 T = TypeVar("T")
 

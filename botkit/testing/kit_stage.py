@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from botkit.app import BotKit
 from botkit.config.load import load
 from botkit.config.settings import (
     DEFAULT_SYSTEM_TYPE,
@@ -21,15 +20,16 @@ from botkit.config.settings import (
     BotSettings,
     Settings,
 )
-from botkit.sandbox.kore import sample_bot_folder
-from botkit.sandbox.kore.script import require_engine
-from botkit.sandbox.service import write_configuration
-from botkit.sdk.registry import Handler
-from botkit.service import Edge
+from botkit.handlers.registry import Handler
+from botkit.kit import BotKit
+from botkit.service.service import Edge
 from botkit.testing.clouds import Clouds
 from botkit.testing.failures import raised_by_test
 from botkit.testing.serving import Server, nothing_here
 from botkit.testing.stage import Stage
+from botkit_sandbox.kore import sample_bot_folder
+from botkit_sandbox.kore.script import require_engine
+from botkit_sandbox.service import write_configuration
 
 _NAMES = {DEFAULT_SYSTEM_TYPE: "salesforce", LIVE_CHAT_TYPE: "legacy"}
 """What the sandbox's own configuration calls an agent system of this type."""

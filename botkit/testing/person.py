@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
-from botkit.sandbox.kore.users import Attachment, ChatMessage, User
 from botkit.testing.cases import Case, LiveChatCase
 from botkit.testing.clouds import Clouds
 from botkit.testing.waiting import until
+from botkit_sandbox.kore.users import Attachment, ChatMessage, User
 
 
 @dataclass

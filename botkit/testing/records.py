@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from botkit.http.lenient_json import decoded
 from botkit.kore.messages import unwrapped
-from botkit.lenient_json import decoded
 
 _TO_USER = ("send_user_message", "send_alert_message")
 _TO_BOT = ("send_bot_message",)

@@ -20,12 +20,12 @@ from botkit.handoff.conversation import AgentSession, ConversationId, Instant
 from botkit.handoff.effects import ArmTimer, CancelTimer, DropLane, Effect, EndSession, PlatformEffect
 from botkit.handoff.events import Event, TimerFired
 from botkit.ledger.interface import Committed, Input, Ledger, OutboxItem
-from botkit.relay.failures import what_failure_means
-from botkit.relay.outside import Platform
-from botkit.relay.patience import tried_once
-from botkit.relay.payloads import Payloads
-from botkit.relay.perform import Performer
-from botkit.relay.platform import KorePlatform
+from botkit.relay.gateways import Platform
+from botkit.relay.outbound.failures import what_failure_means
+from botkit.relay.outbound.payloads import Payloads
+from botkit.relay.outbound.perform import Performer
+from botkit.relay.outbound.platform import KorePlatform
+from botkit.relay.outbound.retry_policy import tried_once
 from botkit.testing.agents import PlayedAgents
 from botkit.testing.clock import HeldClock
 from botkit.testing.records import AgentCall

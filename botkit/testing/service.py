@@ -9,17 +9,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from botkit.app import BotKit
 from botkit.config.settings import Settings
+from botkit.handlers.registry import Handler
+from botkit.handlers.running import Around
 from botkit.handoff.conversation import AgentSession, ConversationId, Instant
 from botkit.handoff.events import Event
+from botkit.http.lenient_json import decoded, encoded
+from botkit.kit import BotKit
 from botkit.kore.signing import Signer
 from botkit.ledger.interface import Ledger
-from botkit.lenient_json import decoded, encoded
-from botkit.sdk.registry import Handler
-from botkit.sdk.running import Around
-from botkit.service import Edge
-from botkit.telemetry import Telemetry
+from botkit.observability.metrics import Telemetry
+from botkit.service.service import Edge
 from botkit.testing.agents import PlayedAgents
 from botkit.testing.clock import HeldClock
 from botkit.testing.configuration import stored_in

@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from botkit.sandbox.kore.faults import Fault as KoreFault
-from botkit.sandbox.kore.settings import SUBSCRIPTIONS
-from botkit.sandbox.kore.users import User
-from botkit.sandbox.live_chat.faults import Fault as LiveChatFault
-from botkit.sandbox.salesforce.faults import Fault as SalesforceFault
-from botkit.sandbox.wire import WireEntry
 from botkit.testing.cases import OVER
 from botkit.testing.clouds import Clouds
 from botkit.testing.person import Person
+from botkit_sandbox.kore.faults import Fault as KoreFault
+from botkit_sandbox.kore.settings import SUBSCRIPTIONS
+from botkit_sandbox.kore.users import User
+from botkit_sandbox.live_chat.faults import Fault as LiveChatFault
+from botkit_sandbox.salesforce.faults import Fault as SalesforceFault
+from botkit_sandbox.wire import WireEntry
 
 P = TypeVar("P", bound=Person)
 

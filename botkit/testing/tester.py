@@ -16,13 +16,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
-from botkit.app import EXTENSION, BotKit
 from botkit.config.settings import Settings
 from botkit.errors import KitTesterMisused
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.hooks import payload
 from botkit.hooks.people import names
-from botkit.lenient_json import encoded
+from botkit.http.lenient_json import encoded
+from botkit.kit import EXTENSION, BotKit
 from botkit.testing import wire
 from botkit.testing.agent_side import AgentSide, Answer, Whose
 from botkit.testing.configuration import made_up_settings

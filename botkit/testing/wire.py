@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from botkit.errors import KitTesterMisused
 from botkit.http import Request, Response, Stream
-from botkit.lenient_json import encoded
+from botkit.http.lenient_json import encoded
 from botkit.testing.contexts import SESSION_ID
 from botkit.testing.records import Call
 

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 import yaml
 from desk import create_app
 
-from botkit.sandbox.server import running_sandbox
-from botkit.sandbox.service import Service, write_configuration
+from botkit_sandbox.server import running_sandbox
+from botkit_sandbox.service import Service, write_configuration
 
 KEY = "only-for-trying"
 

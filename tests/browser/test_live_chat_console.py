@@ -11,7 +11,7 @@ import pytest
 import requests
 from playwright.sync_api import Locator, expect
 
-from botkit.sandbox.server import running_sandbox
+from botkit_sandbox.server import running_sandbox
 from tests.browser.conftest import OpenPage
 from tests.browser.stage import DemoPage
 from tests.browser.visitors import LiveChatVisitor, open_miaw_conversation

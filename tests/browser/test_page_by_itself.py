@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from botkit.sandbox.server import running_sandbox
+from botkit_sandbox.server import running_sandbox
 from tests.browser.conftest import OpenPage
 from tests.browser.stage import DemoPage
 

@@ -12,7 +12,7 @@ import responses
 from click.testing import CliRunner
 
 from botkit import cli
-from botkit.sandbox.service import Service, ServiceDidNotStart
+from botkit_sandbox.service import Service, ServiceDidNotStart
 from tests.ports import free_ports
 
 

@@ -187,7 +187,7 @@ def test_an_agent_system_of_somebody_else_gets_its_own_part_of_the_yaml(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = [EntryPoint("acme-desk", "acme.desk:Desk", "botkit.agent_systems")]
-    monkeypatch.setattr("botkit.agent_systems.entry_points", lambda group: found)
+    monkeypatch.setattr("botkit.agents.registry.entry_points", lambda group: found)
     folder.environ["DESK"] = "007"
     folder.bot(
         BOT.split("agents:")[0]

@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from botkit.sandbox.rehearsal import Clouds
+from botkit_sandbox.rehearsal import Clouds
 from tests.examples.conftest import EXAMPLE
 from tests.ports import free_ports
 from tests.scenarios.stage import until

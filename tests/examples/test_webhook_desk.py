@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from botkit.sandbox.kore.settings import SUBSCRIPTIONS
+from botkit_sandbox.kore.settings import SUBSCRIPTIONS
 from tests.examples.conftest import Desk, Place, desk_stage
 from tests.scenarios.service import Service
 from tests.scenarios.stage import END_WORD, JANE, until

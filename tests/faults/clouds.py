@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from botkit.sandbox.kore.faults import Fault as KoreFault
-from botkit.sandbox.salesforce.faults import Fault as SalesforceFault
-from botkit.sandbox.server import Sandbox
 from botkit.testing import waiting
+from botkit_sandbox.kore.faults import Fault as KoreFault
+from botkit_sandbox.salesforce.faults import Fault as SalesforceFault
+from botkit_sandbox.server import Sandbox
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 15.0

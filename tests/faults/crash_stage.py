@@ -32,10 +32,10 @@ from botkit.hooks.door import Door
 from botkit.ledger.interface import Committed, HookBody
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.ledger.store import Store
-from botkit.middleware import BotKitMiddleware
+from botkit.observability.metrics import Telemetry
 from botkit.relay.relay import Relay
-from botkit.service import rules_for
-from botkit.telemetry import Telemetry
+from botkit.service.service import rules_for
+from botkit.wsgi.middleware import BotKitMiddleware
 from tests.hooks.hook_payloads import BOT_ID, as_body, settings, token
 from tests.hooks.no_handlers import no_handlers
 

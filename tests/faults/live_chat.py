@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from botkit.sandbox.live_chat.faults import Fault
+from botkit_sandbox.live_chat.faults import Fault
 from tests.faults.clouds import Clouds, Talk, until
 
 ON_LIVE_CHAT = {"agents": {"default": "legacy", "channels": {"facebook": "legacy"}}}

@@ -15,9 +15,9 @@ import requests
 import yaml
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from botkit.app import BotKit, create_app
 from botkit.config.load import load
-from botkit.sandbox.service import write_configuration
+from botkit.kit import BotKit, create_app
+from botkit_sandbox.service import write_configuration
 from tests.faults.clouds import Clouds, until
 
 START_SECONDS = 60.0

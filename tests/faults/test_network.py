@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from botkit.salesforce.miaw import system
+from botkit.agents.miaw import system
 from tests.faults.clouds import Clouds, until
 from tests.faults.proxy import Proxy, running_proxy
 from tests.faults.services import InProcess

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 import requests
 
-from botkit import membership
 from botkit.errors import LedgerError
 from botkit.handoff.conversation import Conversation
 from botkit.handoff.decision import Decision
 from botkit.handoff.events import Event
 from botkit.ledger import store
 from botkit.ledger.sqlite import SqliteLedger
+from botkit.service import membership
 from tests.faults.clouds import Clouds, until
 from tests.faults.services import InProcess, Process, configuration, is_alive
 

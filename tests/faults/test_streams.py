@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from botkit.relay import streaming
-from botkit.salesforce.miaw import system
+from botkit.agents.miaw import system
+from botkit.relay.inbound import stream as streaming
 from tests.faults.clouds import Clouds, until
 from tests.faults.services import InProcess
 

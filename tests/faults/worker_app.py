@@ -7,7 +7,7 @@ import os
 from flask import Flask
 
 from botkit import BotKit
-from botkit.sdk import Defer, Sent, UserMessageContext, WebhookContext
+from botkit.handlers import Defer, Sent, UserMessageContext, WebhookContext
 
 kit = BotKit.from_config(os.environ["BOTKIT_CONFIG"])
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from botkit.handlers.context import Tools
+from botkit.handlers.dispatch import Dispatch
+from botkit.handlers.registry import Registry
 from botkit.hooks.door import Door
-from botkit.sdk.context import Tools
-from botkit.sdk.dispatch import Dispatch
-from botkit.sdk.registry import Registry
 
 
 class NobodyCounts:

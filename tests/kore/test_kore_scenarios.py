@@ -15,10 +15,10 @@ from botkit.config.settings import KoreSettings, Secret
 from botkit.errors import CallRefused, NotAuthorized
 from botkit.handoff.events import Content, Link, Option
 from botkit.http import Request
+from botkit.http.carriers import AioTransport
 from botkit.kore import KoreCalls, check_reply, read_messages
-from botkit.sandbox.kore import KoreCloud, KoreSandboxSettings, load_export, routes, sample_bot_folder
-from botkit.sandbox.kore.users import User
-from botkit.transport import AioTransport
+from botkit_sandbox.kore import KoreCloud, KoreSandboxSettings, load_export, routes, sample_bot_folder
+from botkit_sandbox.kore.users import User
 
 DEADLINE = 10.0
 SAMPLE = load_export(sample_bot_folder())

@@ -22,18 +22,18 @@ from aiohttp import web
 
 from botkit.client import KoreClient
 from botkit.config.settings import KoreSettings, Secret
+from botkit.http.carriers import AioTransport
 from botkit.kore import KoreCalls, check_reply
 from botkit.kore.calls import SDK_CALLS
 from botkit.kore.dialog import read_dialog
 from botkit.kore.history import read_page
 from botkit.kore.variables import read_variables
-from botkit.sandbox.bus import Bus
-from botkit.sandbox.kore import KoreCloud, KoreSandboxSettings, routes
-from botkit.sandbox.kore.export import BotExport
-from botkit.sandbox.kore.users import User
-from botkit.sandbox.wire import Wire, WireEntry
 from botkit.templates import button_template
-from botkit.transport import AioTransport
+from botkit_sandbox.bus import Bus
+from botkit_sandbox.kore import KoreCloud, KoreSandboxSettings, routes
+from botkit_sandbox.kore.export import BotExport
+from botkit_sandbox.kore.users import User
+from botkit_sandbox.wire import Wire, WireEntry
 from tests.sandbox.kore.platform_double import SAMPLE, Clock, Hook, StubBotKit, serve
 from tests.waiting import until
 

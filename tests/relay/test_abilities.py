@@ -28,7 +28,7 @@ from botkit.handoff.effects import (
     StartSession,
 )
 from botkit.handoff.events import AgentsLost, AgentsTook, FileRefused
-from botkit.relay.file_carrier import FileCarrier
+from botkit.relay.outbound.file_carrier import FileCarrier
 from tests.relay.relay_doubles import (
     ACCESS,
     OTHER,

@@ -7,11 +7,11 @@ from types import MappingProxyType
 
 import pytest
 
+from botkit.agents.live_chat import LiveChatSystem
 from botkit.config.live_chat import LiveChatSettings
 from botkit.config.settings import AgentSystemSettings, Settings
 from botkit.errors import ConfigurationError
 from botkit.relay.connecting import connect
-from botkit.salesforce.live_chat import LiveChatSystem
 from tests.hooks.hook_payloads import BOT_ID, settings
 
 

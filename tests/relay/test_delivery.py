@@ -54,7 +54,7 @@ from botkit.handoff.events import (
     UserLost,
 )
 from botkit.ledger.interface import HookBody, OutboxItem
-from botkit.relay.peers import Peer
+from botkit.relay.outbound.circuit_breaker import Peer
 from tests.relay.relay_doubles import (
     ACCESS,
     HOOK,
@@ -685,7 +685,7 @@ async def test_what_waited_behind_it_has_all_its_time_before_it(world: World) ->
 async def test_what_waits_beyond_a_few_megabytes_is_read_when_its_turn_comes(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botkit.relay.lanes.MOST_HELD_BYTES", 250)
+    monkeypatch.setattr("botkit.relay.outbound.lanes.MOST_HELD_BYTES", 250)
     gate = world.platform.gate = asyncio.Event()
     for number in range(5):
         world.ledger.decided(IDLE, PassToBot(), hook=HookBody(bytes([number]) * 100))
@@ -714,7 +714,7 @@ async def test_a_payload_that_is_not_in_memory_is_read_off_the_loop(world: World
 async def test_a_store_that_cannot_be_read_does_not_lose_what_waits(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botkit.relay.lanes.MOST_HELD_BYTES", 0)
+    monkeypatch.setattr("botkit.relay.outbound.lanes.MOST_HELD_BYTES", 0)
     world.ledger.read_failures.append(LedgerError("locked"))
     world.ledger.decided(IDLE, PassToBot())
     await until(lambda: world.clock.sleeping == 1)
@@ -757,7 +757,7 @@ async def test_what_comes_with_the_end_is_taken_if_an_agent_said_it(world: World
 async def test_a_list_that_fails_or_hangs_does_not_keep_the_end_from_going_out(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botkit.relay.listening.LAST_LIST_SECONDS", 0.02)
+    monkeypatch.setattr("botkit.relay.inbound.event_writer.LAST_LIST_SECONDS", 0.02)
     world.system.fails("fetch", ConversationClosed("list", status=404))
     world.ledger.decided(IDLE, END_SESSION)
     await until(lambda: not world.ledger.rows)

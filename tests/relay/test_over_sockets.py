@@ -37,9 +37,9 @@ from botkit.handoff.events import AgentTransfer, BotMessage, Event, MetaInfo, Us
 from botkit.ledger.interface import HookBody, Input
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.relay import Relay
-from botkit.sandbox.salesforce import SalesforceCloud, SalesforceSandboxSettings, routes
-from botkit.sandbox.salesforce.faults import Fault
-from botkit.service import rules_for
+from botkit.service.service import rules_for
+from botkit_sandbox.salesforce import SalesforceCloud, SalesforceSandboxSettings, routes
+from botkit_sandbox.salesforce.faults import Fault
 from tests.relay.relay_doubles import Counted
 from tests.waiting import until
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from botkit.handoff.conversation import Instant
 from botkit.relay.backoff import Backoff
-from botkit.relay.peers import FAILURES_UNTIL_DOWN, Peer, Peers
+from botkit.relay.outbound.circuit_breaker import FAILURES_UNTIL_DOWN, Peer, Peers
 
 BACKOFF = Backoff(first=0.25, slowest=15.0, give_up_after=300.0)
 

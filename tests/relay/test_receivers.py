@@ -392,7 +392,7 @@ async def test_a_defect_in_an_agent_system_is_survived(world: World, monkeypatch
     def broken(session_id: str, access: Access) -> AsyncIterator[Batch]:
         raise ZeroDivisionError("a plug-in's mistake")
 
-    monkeypatch.setattr("botkit.relay.receivers.RESTART_SECONDS", 0.01)
+    monkeypatch.setattr("botkit.relay.inbound.receivers.RESTART_SECONDS", 0.01)
     monkeypatch.setattr(world.system, "listen", broken)
     world.ledger.decided(conversation())
     await settle()

@@ -18,7 +18,7 @@ from botkit.handoff.effects import OutboundEffect, PassToBot, SendToAgent, SendT
 from botkit.handoff.events import Content
 from botkit.ledger.interface import Committed, Input, OutboxItem
 from botkit.relay import Relay
-from botkit.relay.outside import Outside
+from botkit.relay.gateways import Outside
 from botkit.testing.waiting import until
 from tests.relay.relay_doubles import (
     ACCESS,

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from botkit.sandbox.kore import BotExport, ExportError, check, load_export, sample_bot_folder
+from botkit_sandbox.kore import BotExport, ExportError, check, load_export, sample_bot_folder
 
 FOLDER = sample_bot_folder()
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from botkit.sandbox.bus import BACKLOG, Bus, News
+from botkit_sandbox.bus import BACKLOG, Bus, News
 
 
 async def test_every_subscriber_hears_what_is_published_after_it_came_in_order() -> None:

@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from botkit.sandbox import kore
-from botkit.sandbox.bus import Bus
-from botkit.sandbox.channels import channel_routes
+from botkit_sandbox import kore
+from botkit_sandbox.bus import Bus
+from botkit_sandbox.channels import channel_routes
 from tests.waiting import until
 
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from botkit.sandbox.guard import guard, is_loopback
+from botkit_sandbox.guard import guard, is_loopback
 
 
 async def _serve(bound_host: str) -> TestServer:

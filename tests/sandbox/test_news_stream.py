@@ -12,10 +12,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from botkit.sandbox import control
-from botkit.sandbox.bus import Bus
-from botkit.sandbox.control import control_routes
-from botkit.sandbox.wire import Wire, WireEntry
+from botkit_sandbox import control
+from botkit_sandbox.bus import Bus
+from botkit_sandbox.control import control_routes
+from botkit_sandbox.wire import Wire, WireEntry
 
 Client = TestClient[web.Request, web.Application]
 

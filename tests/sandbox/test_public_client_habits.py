@@ -22,7 +22,7 @@ import jwt
 import pytest
 import requests
 
-from botkit.sandbox.server import running_sandbox
+from botkit_sandbox.server import running_sandbox
 
 BASE = "/iamessage/api/v2"
 GUEST = f"{BASE}/authorization/unauthenticated/access-token"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from botkit.sandbox.bus import Bus
-from botkit.sandbox.wire import BODY_LIMIT, KEPT, Wire, WireEntry
+from botkit_sandbox.bus import Bus
+from botkit_sandbox.wire import BODY_LIMIT, KEPT, Wire, WireEntry
 
 
 def record(wire: Wire, **values: object) -> WireEntry:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from botkit.sandbox.kore import load_export, sample_bot_folder
+from botkit_sandbox.kore import load_export, sample_bot_folder
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "scenarios.botkit.example")
 

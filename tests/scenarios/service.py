@@ -7,8 +7,8 @@ from pathlib import Path
 
 from flask import Flask
 
-from botkit.app import BotKit
 from botkit.config.load import load
+from botkit.kit import BotKit
 from botkit.testing.serving import Server
 
 HANDLER_SECONDS = 2.0

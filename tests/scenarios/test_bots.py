@@ -13,9 +13,9 @@ import pytest
 import requests
 import yaml
 
-from botkit.sandbox.kore.credentials import JwtApp
-from botkit.sandbox.kore.settings import SUBSCRIPTIONS
 from botkit.testing.clouds import Clouds
+from botkit_sandbox.kore.credentials import JwtApp
+from botkit_sandbox.kore.settings import SUBSCRIPTIONS
 from tests.scenarios.bot import write_bot
 from tests.scenarios.conftest import Stages
 from tests.scenarios.service import Service

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from botkit.sandbox.kore.users import Attachment
-from botkit.sandbox.salesforce import content
+from botkit_sandbox.kore.users import Attachment
+from botkit_sandbox.salesforce import content
 from tests.scenarios.conftest import Stages
 from tests.scenarios.stage import END_WORD, JANE, Case, Person, Stage, until
 

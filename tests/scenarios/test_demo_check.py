@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from botkit.cli.demo import PLAYS
-from botkit.sandbox import rehearsal
-from botkit.sandbox.rehearsal import Clouds, Line, Mismatch, Rehearsal
+from botkit_sandbox import rehearsal
+from botkit_sandbox.rehearsal import Clouds, Line, Mismatch, Rehearsal
 from tests.ports import free_ports
 from tests.scenarios.stage import JANE, Stage
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(SECONDS + 30)
 SABOTAGED = """
 import runpy, sys
 from botkit.cli import demo
-from botkit.sandbox import rehearsal
+from botkit_sandbox import rehearsal
 at_either = [rehearsal.MIAW, rehearsal.LIVE_CHAT]
 demo.PLAYS = [next(play for play in demo.PLAYS if play.desk == desk) for desk in at_either]
 rehearsal.PRE_CHAT = {{**rehearsal.PRE_CHAT, "City": "Atlantis"}}

@@ -17,7 +17,7 @@ from typing import Any
 import jwt
 import pytest
 
-from botkit.sandbox.service import Service, write_configuration
+from botkit_sandbox.service import Service, write_configuration
 from tests.ports import free_ports
 
 BOT = "st-11111111-1111-5111-8111-111111111111"

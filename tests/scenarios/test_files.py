@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from botkit.sandbox.kore.users import Attachment
+from botkit_sandbox.kore.users import Attachment
 from tests.scenarios.stage import JANE, Case, Stage, until
 
 FAILED = "The file could not be delivered to the agent."
@@ -71,7 +71,7 @@ def test_a_file_the_agents_side_does_not_take_is_said_and_the_talk_goes_on(
 
 
 def test_a_file_that_is_gone_from_the_platform_is_said(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botkit.sandbox.kore.cloud.FILES_KEPT", 0)
+    monkeypatch.setattr("botkit_sandbox.kore.cloud.FILES_KEPT", 0)
     ada = stage.person()
     ada.is_helped_by(JANE)
     ada.says("", _file("cat.png"))

@@ -13,8 +13,7 @@ import requests
 
 from botkit import BotKit
 from botkit.errors import UserNotReachable
-from botkit.sandbox.wire import WireEntry
-from botkit.sdk.contexts import (
+from botkit.handlers.contexts import (
     AgentTransferContext,
     AlertContext,
     BotMessageContext,
@@ -23,8 +22,9 @@ from botkit.sdk.contexts import (
     UserMessageContext,
     VariableUpdateContext,
 )
-from botkit.sdk.verdicts import Next, Sent, Stop, Verdict
+from botkit.handlers.verdicts import Next, Sent, Stop, Verdict
 from botkit.templates import button_template
+from botkit_sandbox.wire import WireEntry
 from tests.scenarios.conftest import Stages
 from tests.scenarios.stage import JANE, OMAR, Person, Stage, until
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from botkit import BotKit
-from botkit.sdk import UserMessageContext
-from botkit.sdk.running import MOST_OVERDUE
+from botkit.handlers import UserMessageContext
+from botkit.handlers.running import MOST_OVERDUE
 from tests.scenarios.conftest import Stages
 from tests.scenarios.stage import JANE, Stage, until
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from botkit.sandbox.kore.users import Attachment
-from botkit.sandbox.live_chat.settings import SensitiveDataRule
+from botkit_sandbox.kore.users import Attachment
+from botkit_sandbox.live_chat.settings import SensitiveDataRule
 from tests.scenarios.conftest import LIVE_CHAT, Stages
 from tests.scenarios.live_chats import asks, is_helped
 from tests.scenarios.stage import END_WORD, JANE, MEI, OMAR, Stage, until

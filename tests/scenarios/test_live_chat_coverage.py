@@ -6,7 +6,7 @@ from importlib import import_module
 
 import pytest
 
-from botkit.salesforce.live_chat.messages import _READERS
+from botkit.agents.live_chat.messages import _READERS
 
 _CHAT = "scenarios.test_live_chat"
 _CODES = "scenarios.test_live_chat_status_codes"

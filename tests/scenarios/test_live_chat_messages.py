@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from botkit.sandbox.kore.users import Attachment
+from botkit_sandbox.kore.users import Attachment
 from tests.scenarios.live_chats import asks, is_helped
 from tests.scenarios.stage import END_WORD, JANE, MEI, OMAR, LiveChatCase, Person, Stage, until
 

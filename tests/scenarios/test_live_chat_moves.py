@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from botkit.sandbox.kore.users import Attachment
-from botkit.sandbox.live_chat.state import Chat
+from botkit_sandbox.kore.users import Attachment
+from botkit_sandbox.live_chat.state import Chat
 from tests.scenarios.stage import END_WORD, JANE, OMAR, LiveChatCase, Person, Stage, until
 
 LOOKING = "One moment, please. We are looking for an agent who can help you."

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from botkit.sandbox.live_chat.faults import Fault
+from botkit_sandbox.live_chat.faults import Fault
 from tests.scenarios.conftest import LIVE_CHAT, Stages
 from tests.scenarios.live_chats import asks, is_helped
 from tests.scenarios.stage import END_WORD, JANE, OMAR, LiveChatCase, Person, Stage, until

@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 
 from botkit import BotKit
+from botkit.handlers import ConversationHandle, Sent, UserMessageContext, Verdict, WebhookVerdict
+from botkit.handlers.calls import Calls
+from botkit.handlers.reads import Reads
 from botkit.hooks.events import EVENTS
 from botkit.kore.calls import SDK_CALLS
-from botkit.sandbox.wire import WireEntry
-from botkit.sdk import ConversationHandle, Sent, UserMessageContext, Verdict, WebhookVerdict
-from botkit.sdk.calls import Calls
-from botkit.sdk.reads import Reads
 from botkit.templates import button_template
+from botkit_sandbox.wire import WireEntry
+from tests.handlers.payload_samples import CONTACT_CENTRE, VARIABLE_EVENTS
 from tests.scenarios.conftest import Stages
 from tests.scenarios.stage import Person, Stage, until
-from tests.sdk.payload_samples import CONTACT_CENTRE, VARIABLE_EVENTS
 
 TAGS = {"sessionMetaTags": [{"name": "campaign", "value": "spring"}]}
 TEMPLATE = button_template("Which?", ["Tea", "Coffee"])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from botkit import service
+from botkit.service import service
 from tests.scenarios.conftest import Stages
 from tests.scenarios.stage import END_WORD, JANE, Person, Stage, until
 

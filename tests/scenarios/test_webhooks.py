@@ -11,8 +11,8 @@ import pytest
 
 from botkit import BotKit
 from botkit.errors import NothingToAnswer
-from botkit.sdk.contexts import WebhookContext
-from botkit.sdk.verdicts import Answer, Defer
+from botkit.handlers.contexts import WebhookContext
+from botkit.handlers.verdicts import Answer, Defer
 from tests.scenarios.conftest import Stages
 from tests.scenarios.stage import Stage, until
 
@@ -53,7 +53,7 @@ def stage(stages: Stages, logged: list[Any]) -> Iterator[Stage]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that nothing waits for is not waited with."""
-    monkeypatch.setattr("botkit.sdk.answering.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("botkit.handlers.answering.PATIENCE_SECONDS", 0.0)
 
 
 def test_a_webhook_is_answered_with_a_changed_context(stage: Stage) -> None:
@@ -68,7 +68,7 @@ def test_a_deferred_webhook_is_answered_from_another_thread(stage: Stage) -> Non
     ada = stage.person()
     ada.says("stock please")
     ada.hears("Let me look.")
-    until(lambda: WAITING, "for the webhook")
+    until(lambda: stage.wire("on_webhook", about=ada.id), "for the webhook to be answered")
     (hook,) = stage.wire("on_webhook", about=ada.id)
     assert hook.status == 202
     assert '"customCode":"ASYNC_RESPONSE"' in hook.response_body
@@ -91,7 +91,7 @@ def test_a_webhook_is_answered_once(stage: Stage, monkeypatch: pytest.MonkeyPatc
     ada.says("stock please")
     until(lambda: WAITING, "for the webhook")
     kit.respond_to_hook(WAITING[0], {"stock": "one"})
-    monkeypatch.setattr("botkit.sdk.answering.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("botkit.handlers.answering.PATIENCE_SECONDS", 0.0)
     with pytest.raises(NothingToAnswer, match="has been answered"):
         kit.respond_to_hook(WAITING[0], {"stock": "two"})
     ada.hears("We have one.")

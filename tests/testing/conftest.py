@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from botkit.app import BotKit
+from botkit.kit import BotKit
 from botkit.testing import KitTester
 
 

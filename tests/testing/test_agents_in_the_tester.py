@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from botkit.app import BotKit
 from botkit.errors import KitTesterMisused
+from botkit.handlers import UserMessageContext
 from botkit.handoff.events import Content, IdleRule, Option
-from botkit.sdk import UserMessageContext
+from botkit.kit import BotKit
 from botkit.testing import KitTester
 
 MIAW_META = {"preChatInfo": {"City": "Pune"}, "endChatShortHandCommand": "bye"}

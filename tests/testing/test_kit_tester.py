@@ -13,9 +13,8 @@ import jwt
 import pytest
 from flask import Flask, current_app
 
-from botkit.app import BotKit
 from botkit.errors import KitTesterMisused, NotConfigured, NothingToAnswer, ServerTrouble, UserNotReachable
-from botkit.sdk import (
+from botkit.handlers import (
     AgentTransferContext,
     AlertContext,
     BotMessageContext,
@@ -25,6 +24,7 @@ from botkit.sdk import (
     VariableUpdateContext,
     WebhookContext,
 )
+from botkit.kit import BotKit
 from botkit.templates import Button, button_template
 from botkit.testing import KitTester, Payloads, User, made_up_settings
 from botkit.testing.payloads import BOT_ID
@@ -230,7 +230,7 @@ def test_a_webhook_is_answered_with_a_changed_context(kit: BotKit, tester: KitTe
 def test_a_deferred_webhook_is_answered_by_a_job_once(
     kit: BotKit, tester: KitTester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botkit.sdk.answering.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("botkit.handlers.answering.PATIENCE_SECONDS", 0.0)
 
     @kit.on_webhook("CheckOrder")
     def check(ctx: WebhookContext) -> Any:

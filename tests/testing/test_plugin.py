@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from botkit.app import BotKit
+from botkit.kit import BotKit
 from botkit.testing import KitTester, Payloads
 
 pytest_plugins = "pytester"
@@ -44,7 +44,7 @@ def test_the_guides_project_passes_and_a_broken_handler_fails_as_itself(
     failure = result.stdout.str().partition("Captured log call")[0]
     assert 'raise LookupError("no such order")' in failure
     assert "/botkit/testing/" not in failure
-    assert "/botkit/sdk/" not in failure
+    assert "/botkit/handlers/" not in failure
 
 
 def test_pytest_finds_the_plugin() -> None:
@@ -68,7 +68,7 @@ def test_the_sandbox_talks_as_the_sample_bot(botkit_bot_folder: Path | None) -> 
 
 
 def test_a_run_that_uses_no_fixture_pays_for_nothing() -> None:
-    heavy = {"aiohttp", "apscheduler", "botkit.app", "flask", "msgspec", "requests", "sqlalchemy", "werkzeug"}
+    heavy = {"aiohttp", "apscheduler", "botkit.kit", "flask", "msgspec", "requests", "sqlalchemy", "werkzeug"}
     code = f"import sys, botkit.testing.plugin; sys.exit(' '.join({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.stderr.strip() == ""

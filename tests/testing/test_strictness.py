@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from botkit.app import BotKit
 from botkit.errors import CallRefused, HandlerLate, HandlerRubbish, MessageTooLong
-from botkit.sdk import AlertContext, UserMessageContext
+from botkit.handlers import AlertContext, UserMessageContext
+from botkit.kit import BotKit
 from botkit.testing import KitTester
 from botkit.testing.payloads import ABSENT
 
@@ -29,7 +29,7 @@ def test_what_a_handler_raises_the_test_raises_with_the_handlers_own_traceback(
         tester.user_says()
     frames = traceback.extract_tb(caught.tb)
     assert frames[-1].name == "broken"
-    assert [frame for frame in frames if "/botkit/sdk/" in frame.filename] == []
+    assert [frame for frame in frames if "/botkit/handlers/" in frame.filename] == []
 
 
 def test_so_it_is_with_a_coroutine(kit: BotKit, tester: KitTester) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import assert_type
 
 from botkit.client import BotVariable, Dialog, HistoryMessage, KoreClient, MessagePage
-from botkit.sdk import MetaTags
+from botkit.handlers import MetaTags
 from botkit.templates import button_template
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, assert_type
 
-from botkit.sdk import (
+from botkit.handlers import (
     AgentTransferContext,
     AlertContext,
     Answer,

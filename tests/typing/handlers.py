@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_type
 
 from botkit import BotKit
-from botkit.sdk import (
+from botkit.handlers import (
     AgentTransferContext,
     AlertContext,
     Answer,

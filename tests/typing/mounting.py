@@ -9,8 +9,8 @@ from flask import Flask
 
 from botkit import BotKit, create_app
 from botkit.config.load import load
-from botkit.middleware import BotKitMiddleware
-from botkit.sdk import ConversationHandle, Sent
+from botkit.handlers import ConversationHandle, Sent
+from botkit.wsgi.middleware import BotKitMiddleware
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

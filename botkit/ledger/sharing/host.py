@@ -25,7 +25,7 @@ _HELLO_SECONDS = 5.0
 
 
 class Counts(Protocol):
-    """Where the numbers of all processes are; implemented by `botkit.telemetry`."""
+    """Where the numbers of all processes are; implemented by `botkit.observability.metrics`."""
 
     def hook(self, event: str, status: int, seconds: float) -> None: ...
 

@@ -10,11 +10,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from botkit.sandbox.bus import Bus
-from botkit.sandbox.kore import KoreCloud, KoreSandboxSettings, control_routes, routes
-from botkit.sandbox.kore.core import Subscription
-from botkit.sandbox.kore.settings import SubscriptionName
-from botkit.sandbox.wire import Wire
+from botkit_sandbox.bus import Bus
+from botkit_sandbox.kore import KoreCloud, KoreSandboxSettings, control_routes, routes
+from botkit_sandbox.kore.core import Subscription
+from botkit_sandbox.kore.settings import SubscriptionName
+from botkit_sandbox.wire import Wire
 from tests.sandbox.kore.platform_double import SAMPLE, Clock, Platform, Start, StubBotKit, serve
 
 

@@ -12,10 +12,10 @@ import aiohttp
 import jwt
 from aiohttp import web
 
-from botkit.sandbox.bus import Bus
-from botkit.sandbox.kore import KoreCloud, load_export, sample_bot_folder
-from botkit.sandbox.kore.users import User
-from botkit.sandbox.wire import Wire
+from botkit_sandbox.bus import Bus
+from botkit_sandbox.kore import KoreCloud, load_export, sample_bot_folder
+from botkit_sandbox.kore.users import User
+from botkit_sandbox.wire import Wire
 from tests.waiting import until
 
 SAMPLE = load_export(sample_bot_folder())

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from botkit.sandbox.kore.faults import Fault
+from botkit_sandbox.kore.faults import Fault
 from tests.sandbox.kore.platform_double import Hook, Platform, Start
 from tests.waiting import until
 

@@ -183,7 +183,7 @@ async def test_every_change_is_news(platform: Platform) -> None:
 
 
 async def test_credentials_are_the_same_after_every_start(platform: Platform) -> None:
-    from botkit.sandbox.kore.credentials import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
+    from botkit_sandbox.kore.credentials import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
 
     assert (platform.cloud.client_id, platform.cloud.client_secret) == (
         SANDBOX_CLIENT_ID,

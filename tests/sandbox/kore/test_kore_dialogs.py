@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 import pytest
 
-from botkit.sandbox.kore import BotExport
-from botkit.sandbox.kore.bot import bot_of
-from botkit.sandbox.kore.script import ScriptError, run_script
-from botkit.sandbox.kore.understanding import Pattern, Utterance, dialog_meant, normalised
+from botkit_sandbox.kore import BotExport
+from botkit_sandbox.kore.bot import bot_of
+from botkit_sandbox.kore.script import ScriptError, run_script
+from botkit_sandbox.kore.understanding import Pattern, Utterance, dialog_meant, normalised
 from tests.sandbox.kore.platform_double import SAMPLE, Hook, Platform, Start
 
 BOT = bot_of(SAMPLE)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from botkit.sandbox.kore import KoreSandboxSettings
-from botkit.sandbox.kore.callbacks import _ACTIONS
-from botkit.sandbox.kore.faults import Fault
+from botkit_sandbox.kore import KoreSandboxSettings
+from botkit_sandbox.kore.callbacks import _ACTIONS
+from botkit_sandbox.kore.faults import Fault
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "sandbox-kore.md").read_text()
 

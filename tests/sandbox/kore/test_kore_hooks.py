@@ -8,7 +8,7 @@ import time
 import jwt
 import pytest
 
-from botkit.sandbox.kore.faults import Fault
+from botkit_sandbox.kore.faults import Fault
 from tests.sandbox.kore.platform_double import Platform, Start
 
 

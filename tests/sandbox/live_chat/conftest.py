@@ -11,10 +11,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from botkit.sandbox.bus import Bus
-from botkit.sandbox.live_chat import LiveChatCloud, LiveChatSandboxSettings, control_routes, routes
-from botkit.sandbox.live_chat.faults import Fault
-from botkit.sandbox.wire import Wire
+from botkit_sandbox.bus import Bus
+from botkit_sandbox.live_chat import LiveChatCloud, LiveChatSandboxSettings, control_routes, routes
+from botkit_sandbox.live_chat.faults import Fault
+from botkit_sandbox.wire import Wire
 from tests.sandbox.live_chat.visitor import JANE, Visitor
 from tests.waiting import until
 

@@ -9,12 +9,12 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
 
-from botkit.sandbox import salesforce
-from botkit.sandbox.bus import Bus
-from botkit.sandbox.live_chat import LiveChatCloud, add_routes
-from botkit.sandbox.salesforce import SalesforceCloud
-from botkit.sandbox.salesforce.faults import Fault as MiawFault
-from botkit.sandbox.wire import Wire
+from botkit_sandbox import salesforce
+from botkit_sandbox.bus import Bus
+from botkit_sandbox.live_chat import LiveChatCloud, add_routes
+from botkit_sandbox.salesforce import SalesforceCloud
+from botkit_sandbox.salesforce.faults import Fault as MiawFault
+from botkit_sandbox.wire import Wire
 
 JANE, OMAR, MEI = "Jane Doe", "Omar Haddad", "Mei Tanaka"
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botkit.sandbox.live_chat.bodies import ChasitorInit, ChatMessage, MultiNoun, parse
-from botkit.sandbox.live_chat.log import KEPT, MessageLog
-from botkit.sandbox.salesforce.refusal import Refusal
+from botkit_sandbox.live_chat.bodies import ChasitorInit, ChatMessage, MultiNoun, parse
+from botkit_sandbox.live_chat.log import KEPT, MessageLog
+from botkit_sandbox.salesforce.refusal import Refusal
 from tests.waiting import until
 
 JANE = "Jane Doe"

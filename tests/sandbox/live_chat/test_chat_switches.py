@@ -10,10 +10,10 @@ from typing import Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import pytest
 
-from botkit.sandbox.live_chat import BUTTON_ID, DEPLOYMENT_ID, LiveChatCloud, control_routes
-from botkit.sandbox.live_chat.faults import AT_ONCE, Kind
-from botkit.sandbox.live_chat.rest import LiveChatApi
-from botkit.sandbox.live_chat.settings import LiveChatSandboxSettings
+from botkit_sandbox.live_chat import BUTTON_ID, DEPLOYMENT_ID, LiveChatCloud, control_routes
+from botkit_sandbox.live_chat.faults import AT_ONCE, Kind
+from botkit_sandbox.live_chat.rest import LiveChatApi
+from botkit_sandbox.live_chat.settings import LiveChatSandboxSettings
 
 SUITE = sorted((Path(__file__).parent / "conformance").glob("test_section_*.py"))
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "sandbox-live-chat.md").read_text(encoding="utf-8")

@@ -16,9 +16,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from botkit.sandbox.bus import Bus
-from botkit.sandbox.salesforce import SalesforceCloud, SalesforceSandboxSettings, control_routes, routes
-from botkit.sandbox.wire import Wire
+from botkit_sandbox.bus import Bus
+from botkit_sandbox.salesforce import SalesforceCloud, SalesforceSandboxSettings, control_routes, routes
+from botkit_sandbox.wire import Wire
 
 DEADLINE = 5.0
 BASE = "/iamessage/api/v2"

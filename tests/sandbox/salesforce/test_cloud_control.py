@@ -7,8 +7,8 @@ import uuid
 
 import pytest
 
-from botkit.sandbox.bus import Bus
-from botkit.sandbox.wire import Wire
+from botkit_sandbox.bus import Bus
+from botkit_sandbox.wire import Wire
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import uuid
 import aiohttp
 import pytest
 
-from botkit.sandbox.salesforce.faults import Fault
+from botkit_sandbox.salesforce.faults import Fault
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 409, 412, 417, 429, 500, 503])

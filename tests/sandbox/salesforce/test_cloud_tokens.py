@@ -10,7 +10,7 @@ import time
 import jwt
 import pytest
 
-from botkit.sandbox.salesforce.identity import IdentityRefused, Keyset, verify_identity
+from botkit_sandbox.salesforce.identity import IdentityRefused, Keyset, verify_identity
 
 GUEST = "/authorization/unauthenticated/access-token"
 VERIFIED = "/authorization/authenticated/access-token"

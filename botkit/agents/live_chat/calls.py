@@ -1,0 +1,149 @@
+"""Every call of a chat, as a `Request` (protocols/salesforce-live-chat.md 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from botkit.config.live_chat import LiveChatSettings, short_id
+from botkit.http import Request
+from botkit.http.lenient_json import encoded
+
+NO_AFFINITY = "null"
+"""The literal text that SessionId and ReconnectSession want (1)."""
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """What SessionId gave, as it is kept in `Access.credentials`."""
+
+    key: str
+    id: str
+    affinity: str
+    poll_seconds: float
+    base: str
+
+    def __repr__(self) -> str:
+        return "Credentials(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Where a chat is at present: its key, and the way to its server."""
+
+    key: str = field(repr=False)
+    affinity: str = field(repr=False)
+    base: str
+
+
+class LiveChatCalls:
+    """Builds the calls of one deployment."""
+
+    def __init__(self, settings: LiveChatSettings) -> None:
+        self._settings = settings
+        self._timeout = settings.timeout.total_seconds()
+        self._version = str(settings.api_version)
+
+    # --- before there is a chat ---
+
+    def availability(self, base: str) -> Request:
+        """2.15. Ids in brackets, as IBM and the vendor's own pages write them."""
+        settings = self._settings
+        query = urlencode(
+            {
+                "org_id": short_id(settings.organization_id),
+                "deployment_id": short_id(settings.deployment_id),
+                "Availability.ids": f"[{','.join(settings.targets)}]",
+            },
+            safe="[],",
+        )
+        return self._get("ask for availability", f"{base}/Visitor/Availability?{query}", {})
+
+    def session_id(self, base: str) -> Request:
+        """2.1."""
+        return self._get("begin a session", f"{base}/System/SessionId", {"X-LIVEAGENT-AFFINITY": NO_AFFINITY})
+
+    # --- what is received ---
+
+    def messages(self, session: Session, *, ack: int, seconds: float) -> Request:
+        """2.4. `seconds` is how long an answer may take to come."""
+        url = f"{session.base}/System/Messages?ack={ack}"
+        request = self._get("poll for messages", url, _keys(session))
+        return replace(request, timeout_seconds=seconds, long_poll=True)
+
+    def reconnect(self, session: Session, *, offset: int) -> Request:
+        """2.11. Only after a 503."""
+        headers = {**_keys(session), "X-LIVEAGENT-AFFINITY": NO_AFFINITY}
+        url = f"{session.base}/System/ReconnectSession?ReconnectSession.offset={offset}"
+        return self._get("reconnect the session", url, headers)
+
+    def resync(self, session: Session) -> Request:
+        """2.13: the last step of a reconnection, without a sequence."""
+        body = {"organizationId": short_id(self._settings.organization_id)}
+        return self._post("resume the session", session, "Chasitor/ChasitorResyncState", body, None)
+
+    # --- what is sent; `sequence` None leaves the number out ---
+
+    def init(self, session: Session, body: Mapping[str, object], *, sequence: int | None) -> Request:
+        """2.3. The body is `prechat.chat_request`'s."""
+        return self._post("request a chat", session, "Chasitor/ChasitorInit", body, sequence)
+
+    def message(self, session: Session, text: str, *, sequence: int | None) -> Request:
+        """2.5."""
+        return self._post("send a message", session, "Chasitor/ChatMessage", {"text": text}, sequence)
+
+    def typing(self, session: Session, *, started: bool, sequence: int | None) -> Request:
+        """2.6."""
+        noun = "ChasitorTyping" if started else "ChasitorNotTyping"
+        return self._post("show typing", session, f"Chasitor/{noun}", {}, sequence)
+
+    def custom_event(self, session: Session, kind: str, data: str, *, sequence: int | None) -> Request:
+        """2.8."""
+        return self._post(
+            "send a custom event", session, "Chasitor/CustomEvent", {"type": kind, "data": data}, sequence
+        )
+
+    def idle_warning(self, session: Session, *, triggered: bool, sequence: int | None) -> Request:
+        """2.10."""
+        body = {"idleTimeoutWarningEvent": "triggered" if triggered else "cleared"}
+        return self._post(
+            "report an idle warning", session, "Chasitor/ChasitorIdleTimeoutWarningEvent", body, sequence
+        )
+
+    def rules_triggered(
+        self, session: Session, rules: list[tuple[str, str]], *, sequence: int | None
+    ) -> Request:
+        """2.20. `rules`: pairs of id and name."""
+        body = {"rules": [{"id": rule_id, "name": name} for rule_id, name in rules]}
+        return self._post("report masking", session, "Chasitor/SensitiveDataRuleTriggered", body, sequence)
+
+    def end(self, session: Session, reason: str, *, sequence: int | None) -> Request:
+        """2.9."""
+        return self._post("end the chat", session, "Chasitor/ChatEnd", {"reason": reason}, sequence)
+
+    def delete(self, session: Session) -> Request:
+        """2.2. The key may hold slashes, so it is quoted."""
+        url = f"{session.base}/System/SessionId/{quote(session.key, safe='')}"
+        headers = {**self._headers, **_keys(session)}
+        return Request("end the session", "DELETE", url, headers, timeout_seconds=self._timeout)
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Accept": "application/json", "X-LIVEAGENT-API-VERSION": self._version}
+
+    def _get(self, what: str, url: str, headers: Mapping[str, str]) -> Request:
+        return Request(what, "GET", url, {**self._headers, **headers}, timeout_seconds=self._timeout)
+
+    def _post(
+        self, what: str, session: Session, noun: str, body: Mapping[str, object], sequence: int | None
+    ) -> Request:
+        headers = {**self._headers, **_keys(session), "Content-Type": "application/json"}
+        if sequence is not None:
+            headers["X-LIVEAGENT-SEQUENCE"] = str(sequence)
+        return Request(what, "POST", f"{session.base}/{noun}", headers, encoded(body), self._timeout)
+
+
+def _keys(session: Session) -> dict[str, str]:
+    return {"X-LIVEAGENT-AFFINITY": session.affinity, "X-LIVEAGENT-SESSION-KEY": session.key}

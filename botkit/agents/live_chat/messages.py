@@ -1,0 +1,314 @@
+"""What System/Messages brings (protocols/salesforce-live-chat.md 7), each message as the events it means.
+
+Reading is a pure step: a position and a reply in, events and the next position out. Of several events of one message only
+the last one says that the message is done, so a crash between them reads it again, and the keys tell what was taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+from msgspec.structs import replace
+
+from botkit.agents.live_chat import history
+from botkit.agents.live_chat.position import Idle, Position, Present
+from botkit.agents.live_chat.reading import Reading
+from botkit.agents.live_chat.sensitive import read_rules
+from botkit.agents.live_chat.upload import FileRequest
+from botkit.agents.live_chat.wording import read_words
+from botkit.agents.miaw.wire import Members, items, members, text, whole
+from botkit.handoff.conversation import Instant
+from botkit.handoff.events import Content, FromAgents, Option
+
+_INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+_LONGEST_IDLE_SECONDS = 24 * 3600
+"""An idle time over a day is no rule anybody set."""
+_LONGEST_CUSTOM_EVENT = 20_000
+_LONGEST_CUSTOM_EVENT_NAME = 100
+_log = structlog.get_logger("botkit.agents")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One 200 of System/Messages. `sequence` is the number of its last message in the era."""
+
+    era: int
+    sequence: int
+    offset: int
+    messages: tuple[tuple[str, Members], ...] = field(repr=False)
+
+    def first(self, kind: str) -> Members | None:
+        """The first message of this type."""
+        return next((message for name, message in self.messages if name == kind), None)
+
+
+def read_reply(body: Members, *, era: int, ack: int) -> Reply:
+    """The members of a 200. One without a sequence counts on from what was acknowledged; 0 is a sequence (13.3)."""
+    found = tuple(
+        (text(item.get("type")), members(item.get("message"))) for item in items(body.get("messages"))
+    )
+    sequence = body.get("sequence")
+    counted = (
+        isinstance(sequence, int | str)
+        and not isinstance(sequence, bool)
+        and _INTEGER.fullmatch(text(sequence)) is not None
+    )
+    return Reply(era, int(text(sequence)) if counted else ack + len(found), whole(body.get("offset")), found)
+
+
+def read_events(
+    position: Position, reply: Reply, *, session_id: str, at: Instant
+) -> tuple[tuple[FromAgents, ...], Position]:
+    """The events of a reply, and the position when all of them are taken.
+
+    A message's key is its place in its era: the reply's sequence counts to its last message (3.2). A reply of an earlier era
+    (it came in while the chat was being reconnected) teaches what it says and moves no numbers.
+    """
+    current = reply.era == position.era
+    # Rules hold from the first event of a reply on: what it causes is on its way before the last one is taken.
+    position = _with_rules(position, *(message for _, message in reply.messages))
+    events: list[FromAgents] = []
+    first = reply.sequence - len(reply.messages) + 1
+    # After a reconnection the two were seen in the wrong order (7, 13.5): of both in one reply, the typing does not count.
+    stopped = reply.first("AgentNotTyping") is not None
+    for index, (kind, message) in enumerate(reply.messages, start=first):
+        if current and index <= position.ack:
+            continue  # What was not acknowledged in time comes again (3.3).
+        reading = Reading(position, session_id, f"{session_id}/{reply.era}/{index}", at)
+        reader = _READERS.get("AgentNotTyping" if kind == "AgentTyping" and stopped else kind)
+        if reader is not None:
+            reader(reading, message)
+        else:
+            _log.info("unknown_message_type", session=session_id, type=_NOT_A_NAME.sub("?", kind)[:64])
+        position = reading.position
+        if current:
+            # The offset is the whole reply's: after a reconnection nothing before it is told again.
+            done = index == reply.sequence and reply.offset > 0
+            position = replace(position, ack=index, offset=reply.offset if done else position.offset)
+        events.extend(reading.finished(position))
+    return tuple(events), position
+
+
+_NOT_A_NAME = re.compile(r"[^A-Za-z0-9_]")
+
+
+def _request_success(reading: Reading, message: Members) -> None:
+    """Queued, not accepted. It tells how long the session outlives the last poll (3.6)."""
+    lives = whole(message.get("connectionTimeout")) / 1_000
+    position = replace(reading.position, requested=True)
+    reading.position = replace(position, lives=lives) if lives > 0 else position
+    place, wait = max(0, whole(message.get("queuePosition"))), _wait(message)
+    if place or wait is not None:
+        # It counts the user in. 0 says nothing: queues without positions always say so (7).
+        reading.queue_moved(place, wait)
+
+
+def _queue_update(reading: Reading, message: Members) -> None:
+    """How many are before the user: 0 for the next one (7)."""
+    reading.queue_moved(max(0, whole(message.get("position"))) + 1, _wait(message))
+
+
+def _wait(message: Members) -> int | None:
+    seconds = message.get("estimatedWaitTime")
+    return whole(seconds) if seconds == 0 or whole(seconds) > 0 else None  # -1: nobody can know (8)
+
+
+def _with_rules(position: Position, *told: Members) -> Position:
+    """With the newest rules for texts; they come with the acceptance of the request, or as a message of their own (7)."""
+    for message in told:
+        if rules := read_rules(message.get("sensitiveDataRules")):
+            position = replace(position, rules=rules)
+    return position
+
+
+def _request_fail(reading: Reading, message: Members) -> None:
+    """Nobody: at once, after all have declined, or even in the middle of a chat. Always the end."""
+    reading.failed(_NOT_A_NAME.sub("", text(message.get("reason")))[:40] or "Unknown")
+
+
+def _taken_over(reading: Reading, message: Members) -> None:
+    """An agent accepted, or took over from another, who then is gone: the user is told of both, once."""
+    _settings(reading, message)
+    _replaced(reading, _agent(message))
+
+
+def _replaced(reading: Reading, agent: Present) -> None:
+    host = reading.host
+    if host is not None:
+        if _same(host, agent):
+            return
+        reading.transfer_started()
+        reading.left(host)
+    reading.position = replace(reading.position, accepted=reading.position.accepted + 1)
+    reading.joined(agent)
+
+
+def _same(host: Present, agent: Present) -> bool:
+    """Whether both are one person. Some messages have a name only, and then the name is all there is to go by."""
+    nameless = host.subject == host.name or agent.subject == agent.name
+    return host.subject == agent.subject or (nameless and host.name == agent.name)
+
+
+def _transfer_to_button(reading: Reading, _: Members) -> None:
+    """The user waits in a queue again; the old agent is gone."""
+    reading.transfer_started()
+    if reading.host is not None:
+        reading.left(reading.host)
+
+
+def _disconnected(reading: Reading, message: Members) -> None:
+    """The agent's connection was lost. The chat lives on: this agent may come back, or another one takes it over."""
+    host = reading.host
+    if host is None:
+        return
+    if all(agent.subject == host.subject for agent in reading.position.agents):
+        reading.transfer_started()
+    reading.left(host)
+    reading.position = replace(reading.position, away=host)
+
+
+def _message(reading: Reading, message: Members) -> None:
+    name, subject = text(message.get("name")), text(message.get("agentId"))
+    _return(reading, subject=subject, name=name)
+    if reading.position.era > 0 and reading.host is None and (subject or name):
+        _accepted_unheard(reading, Present(subject or name, name))
+    # Before anybody has accepted it can only be the button's greeting (7).
+    reading.said(read_words(text(message.get("text"))), name, automated=not reading.position.agents)
+
+
+def _return(reading: Reading, *, subject: str, name: str) -> None:
+    """Somebody whose connection was lost speaks again."""
+    away = reading.position.away
+    if away is not None and reading.host is None and (subject == away.subject or name == away.name):
+        reading.joined(away)
+
+
+def _accepted_unheard(reading: Reading, agent: Present) -> None:
+    """Somebody speaks whose acceptance went with a server that was lost: who is heard is there."""
+    if all(agent.name != guest.name for guest in reading.position.agents):
+        reading.position = replace(reading.position, accepted=reading.position.accepted + 1)
+        reading.joined(agent)
+
+
+def _conference_joined(reading: Reading, message: Members) -> None:
+    if name := text(message.get("name")):
+        reading.joined(Present(_guest(message), name, guest=True))
+
+
+def _conference_left(reading: Reading, message: Members) -> None:
+    subject = _guest(message)
+    for agent in reading.position.agents:
+        if agent.guest and subject == agent.subject:
+            reading.left(agent)
+            return
+
+
+def _ended(reading: Reading, _: Members) -> None:
+    reading.ended()
+
+
+def _file_transfer(reading: Reading, message: Members) -> None:
+    """An agent opens the door for one file, or closes it again; or says what became of the file (2.21)."""
+    match text(message.get("type")):
+        case "Requested":
+            url, token = text(message.get("uploadServletUrl")), text(message.get("fileToken"))
+            if url and token:
+                reading.file_requested(FileRequest(url, token).written())
+        case "Canceled":
+            reading.file_requested("")
+        case "Success" | "Failure" as outcome:
+            reading.file_arrived(accepted=outcome == "Success")
+
+
+def _typing(reading: Reading, _: Members) -> None:
+    reading.typing(started=True)
+
+
+def _not_typing(reading: Reading, _: Members) -> None:
+    reading.typing(started=False)
+
+
+def _custom_event(reading: Reading, message: Members) -> None:
+    """Both members are texts, with structures as JSON in the second (2.8)."""
+    kind, data = text(message.get("type")), text(message.get("data"))
+    if kind and len(data) <= _LONGEST_CUSTOM_EVENT:
+        reading.custom(kind[:_LONGEST_CUSTOM_EVENT_NAME], data)
+
+
+def _rich(reading: Reading, message: Members) -> None:
+    """A bot's menu or buttons. The API does not promise them to us, and what comes is shown (7)."""
+    titles = tuple(Option(title) for item in items(message.get("items")) if (title := text(item.get("text"))))
+    if titles or text(message.get("text")):
+        reading.said(Content(text(message.get("text")), titles), text(message.get("name")), automated=True)
+
+
+def _session_data(reading: Reading, message: Members) -> None:
+    """The first message after a reconnection: what was said meanwhile is in it, and nowhere else."""
+    lines = history.read_session_data(message)
+    position = reading.position
+    transfers = [line.number for line in lines if line.kind == history.TRANSFERRED]
+    told = transfers[: max(0, position.accepted - 1)]
+    for line in history.unseen(lines, sayings=position.sayings, said=position.said):
+        reading.begin_part(f"s{line.number}")
+        if line.kind == history.TRANSFERRED and line.name:
+            if line.number not in told:
+                _replaced(reading, Present(line.name, line.name))
+        elif line.kind == history.AGENT and line.text:
+            _return(reading, subject="", name=line.name)
+            if reading.host is None and line.name:
+                # The acceptance was lost with the old server.
+                reading.joined(Present(line.name, line.name))
+            reading.said(read_words(line.text), line.name)
+    if reading.host is not None:
+        accepted = max(reading.position.accepted, 1 + len(transfers))
+        reading.position = replace(reading.position, accepted=accepted)
+
+
+def _settings(reading: Reading, message: Members) -> None:
+    """Idle times are the agent's own, and change with the agent. The guide spells them in two ways."""
+    idle = members(message.get("chasitorIdleTimeout")) or members(message.get("chasitorIdletimeout"))
+    enforced = idle.get("isEnabled") is True and 0 < whole(idle.get("timeout")) <= _LONGEST_IDLE_SECONDS
+    reading.position = replace(
+        reading.position,
+        idle=Idle(whole(idle.get("warningTime")), whole(idle.get("timeout"))) if enforced else None,
+    )
+
+
+def _agent(message: Members) -> Present:
+    name = text(message.get("name"))
+    return Present(text(message.get("userId")) or text(message.get("agentId")) or name or "agent", name)
+
+
+def _guest(message: Members) -> str:
+    return f"conference:{text(message.get('userId')) or text(message.get('agentId')) or text(message.get('name'))}"
+
+
+def _nothing(_: Reading, __: Members) -> None:
+    """It changes nothing but the position."""
+
+
+_READERS: Mapping[str, Callable[[Reading, Members], None]] = {
+    "ChatRequestSuccess": _request_success,
+    "ChatRequestFail": _request_fail,
+    "QueueUpdate": _queue_update,
+    "ChatEstablished": _taken_over,
+    "ChatMessage": _message,
+    "AgentTyping": _typing,
+    "AgentNotTyping": _not_typing,
+    "ChatTransferred": _taken_over,
+    "TransferToButtonInitiated": _transfer_to_button,
+    "AgentDisconnect": _disconnected,
+    "AgentJoinedConference": _conference_joined,
+    "AgentLeftConference": _conference_left,
+    "ChatEnded": _ended,
+    "CustomEvent": _custom_event,
+    "NewVisitorBreadcrumb": _nothing,
+    "FileTransfer": _file_transfer,
+    "ChasitorSessionData": _session_data,
+    "SensitiveDataRules": _nothing,
+    "RichMessage": _rich,
+    "SwitchServer": _nothing,
+}

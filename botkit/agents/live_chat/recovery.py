@@ -1,0 +1,112 @@
+"""After a 503: the way back to a chat whose server is gone (protocols/salesforce-live-chat.md 3.9).
+
+ReconnectSession gives a new affinity and starts all numbers anew; the next poll brings ChasitorSessionData, what was said
+meanwhile included; ChasitorResyncState lets the chat go on, and what was held is sent again. Whoever meets the 503 first
+walks this way, everybody else waits; a walk that is broken off is gone on with by the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from botkit.agents.live_chat.calls import LiveChatCalls
+from botkit.agents.live_chat.chat import Chat, Link
+from botkit.agents.live_chat.history import read_session_data
+from botkit.agents.live_chat.opening import message_of
+from botkit.agents.live_chat.polling import Poller
+from botkit.agents.live_chat.replies import AffinityLost, check
+from botkit.agents.miaw.wire import text
+from botkit.errors import BadReply, CallRefused, ConversationClosed, Unreachable
+from botkit.http import Transport
+
+_log = structlog.get_logger("botkit.agents")
+
+_MOST_POLLS = 3
+_EARLY_POLL_SECONDS = 5.0
+"""A session without a chat request may have nothing to tell, not even its data."""
+
+
+class Recovery:
+    """Reconnects chats of one deployment."""
+
+    def __init__(
+        self, calls: LiveChatCalls, transport: Transport, poller: Poller, *, clock: Callable[[], float]
+    ) -> None:
+        self._calls = calls
+        self._transport = transport
+        self._poller = poller
+        self._clock = clock
+
+    async def restore(self, chat: Chat, *, lost: str = "") -> None:
+        """Make the chat's link good again; returns at once when it is.
+
+        Args:
+            chat: the chat.
+            lost: the affinity that was answered with a 503. One that is not the chat's any more was replaced meanwhile.
+
+        Raises:
+            ConversationClosed: the session is over.
+            CallError: it did not work now; the next one goes on from there.
+        """
+        async with chat.reconnecting:
+            if lost and chat.link is Link.UP and chat.session.affinity == lost:
+                chat.link = Link.LOST
+            if chat.link is Link.UP:
+                return
+            await chat.interrupt_poll()
+            if chat.link is Link.LOST and not await self._reconnect(chat):
+                return
+            await self._resume(chat)
+
+    async def _reconnect(self, chat: Chat) -> bool:
+        request = self._calls.reconnect(chat.session, offset=chat.position.offset)
+        response = await self._transport.send(request)
+        if response.status == 405:
+            # "There was no 503" (2.11): the server answers for this chat after all.
+            chat.link = Link.UP
+            return False
+        check(request.what, response, now=self._clock())
+        message = message_of(response, "ReconnectSession")
+        affinity = text(message.get("affinityToken"))
+        if not affinity:
+            raise BadReply(request.what, status=response.status, detail="the answer has no affinityToken")
+        # "Always true", says the guide, and leaves it out of its own sample.
+        chat.renew(affinity, numbers_start_anew=message.get("resetSequence") is not False)
+        return True
+
+    async def _resume(self, chat: Chat) -> None:
+        try:
+            if not any(reply.era == chat.position.era for reply in chat.unread):
+                await self._hear(chat)
+            request = self._calls.resync(chat.session)
+            check(request.what, await self._transport.send(request), now=self._clock())
+        except AffinityLost:
+            chat.link = Link.LOST
+            raise
+        except ConversationClosed:
+            if not chat.unread:
+                raise
+            # What the session's data brought with it says how it ended, and what was said before.
+        except CallRefused as refusal:
+            # It is a courtesy to the new server; a chat that it refuses otherwise says so at the next call.
+            _log.warning("resync_refused", session=chat.session_id, code=refusal.code, status=refusal.status)
+        chat.link = Link.UP
+        _log.info("chat_reconnected", session=chat.session_id, era=chat.position.era)
+
+    async def _hear(self, chat: Chat) -> None:
+        """The first message is the session's data. It is kept for the one who listens."""
+        early = not chat.position.requested and not chat.requested
+        for _ in range(_MOST_POLLS):
+            try:
+                reply = await self._poller.poll(chat, seconds=_EARLY_POLL_SECONDS if early else None)
+            except Unreachable:
+                if early:
+                    return
+                raise
+            if reply is not None:
+                chat.unread.append(reply)
+                if (data := reply.first("ChasitorSessionData")) is not None:
+                    chat.told(read_session_data(data))
+                return

@@ -1,0 +1,363 @@
+"""Salesforce Live Chat as an agent system of BotKit: the parts put together to what `botkit.agents.AgentSystem` promises.
+
+The API is one of long polls and of sessions that die when nobody polls; what of a chat is not in `Access` is kept here in
+memory and can be done without after a restart (`chat.Chat`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from typing import Literal
+
+import msgspec
+import structlog
+
+from botkit.agents import Batch, Capabilities, File, Granted
+from botkit.agents.live_chat.address import switched
+from botkit.agents.live_chat.calls import Credentials, LiveChatCalls
+from botkit.agents.live_chat.chat import Chat
+from botkit.agents.live_chat.ending import Ender
+from botkit.agents.live_chat.isolated import IsolatedMasker
+from botkit.agents.live_chat.listening import Listener
+from botkit.agents.live_chat.opening import message_of, read_availability, read_session
+from botkit.agents.live_chat.polling import Poller
+from botkit.agents.live_chat.position import Position, digest
+from botkit.agents.live_chat.posting import Poster
+from botkit.agents.live_chat.prechat import chat_request
+from botkit.agents.live_chat.recovery import Recovery
+from botkit.agents.live_chat.replies import check_setup
+from botkit.agents.live_chat.sensitive import Masked, Masker, NotMaskable
+from botkit.agents.live_chat.upload import MAX_FILE_BYTES, FileRequest, upload_request
+from botkit.agents.miaw.wire import text as text_of
+from botkit.config.live_chat import LiveChatSettings
+from botkit.errors import (
+    AccessExpired,
+    AgentsUnavailable,
+    BadReply,
+    CallError,
+    CallRefused,
+    ConversationClosed,
+    MessageWithheld,
+)
+from botkit.handoff.conversation import Access
+from botkit.handoff.rules import SystemLimits
+from botkit.http import Request, Response, Transport
+
+_log = structlog.get_logger("botkit.agents")
+
+_MOST_SWITCHES = 3
+_REMEMBERED_CHATS = 20_000
+
+
+class LiveChatSystem:
+    """One Live Chat deployment (`type: salesforce-live-chat`).
+
+    Args:
+        name: the system's name in the bot's YAML.
+        settings: a `LiveChatSettings`.
+        transport: carries the requests.
+        clock: epoch seconds.
+        monotonic: seconds that never go back.
+        sleep: waits for some seconds.
+        masker: applies sensitive-data rules.
+
+    Raises:
+        TypeError: `settings` is of another agent system.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: object,
+        transport: Transport,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        masker: Masker | None = None,
+    ) -> None:
+        if not isinstance(settings, LiveChatSettings):
+            raise TypeError(
+                f"{name}: salesforce-live-chat takes LiveChatSettings, not {type(settings).__name__}"
+            )
+        self.name = name
+        self.capabilities = Capabilities(receive="stream", max_file_bytes=MAX_FILE_BYTES)
+        self._settings = settings
+        self._transport = transport
+        self._clock = clock
+        self._monotonic = monotonic
+        self._masker = masker or IsolatedMasker()
+        self._calls = LiveChatCalls(settings)
+        poller = Poller(
+            self._calls, transport, margin_seconds=settings.poll_margin.total_seconds(), clock=clock
+        )
+        recovery = Recovery(self._calls, transport, poller, clock=clock)
+        self._poster = Poster(transport, recovery, clock=clock, monotonic=monotonic, sleep=sleep)
+        self._ender = Ender(
+            self._calls, transport, self._poster, poller, recovery, clock=clock, monotonic=monotonic
+        )
+        self._listener = Listener(
+            poller,
+            recovery,
+            answer_within=settings.answer_within.total_seconds(),
+            clock=clock,
+            monotonic=monotonic,
+            sleep=sleep,
+        )
+        self._chats: OrderedDict[str, Chat] = OrderedDict()
+
+    @classmethod
+    def limits(cls, settings: object) -> SystemLimits:
+        """What the rules need to know. Text before an agent has accepted makes the service fail (5): they hold it."""
+        max_text = settings.max_text if isinstance(settings, LiveChatSettings) else SystemLimits().max_text
+        return SystemLimits(
+            max_text=max_text,
+            takes_text_before_agent=False,
+            files="on_request",
+            meta_infos=("liveChatMetaInfo", "miawMetaInfo"),
+        )
+
+    # --- what every agent system does ---
+
+    async def open(self, session_id: str) -> Granted:
+        """Begin a session, unless nobody is there. It lives shortly until the chat is requested (2.1).
+
+        Raises:
+            AgentsUnavailable: no agent is there for this chat.
+            CallError: no session is to be had.
+        """
+        base = self._settings.live_agent_url
+        if self._settings.availability_check:
+            available, base = await self._availability()
+            if available is False:
+                raise AgentsUnavailable("ask for availability", detail="no agent is online for this chat")
+        response, base = await self._following(self._calls.session_id, base)
+        credentials = read_session(response, base=base)
+        position = Position(affinity=credentials.affinity)
+        return Granted(
+            Access(msgspec.json.encode(credentials).decode(), position=position.written()), expires_at=None
+        )
+
+    async def start(
+        self, session_id: str, access: Access, *, attributes: Sequence[tuple[str, str]], language: str
+    ) -> None:
+        """Request the chat. A repeated request of this session is known by its number and counts as done."""
+        chat = self._chat(session_id, access)
+        body = chat_request(
+            self._settings, chat_id=chat.credentials.id, attributes=attributes, language=language
+        )
+        try:
+            await self._poster.request_chat(
+                chat, lambda session, number: self._calls.init(session, body, sequence=number)
+            )
+        except ConversationClosed as closed:
+            raise CallRefused(
+                closed.what, status=closed.status, detail="the session expired before the chat was requested"
+            ) from closed
+
+    async def send(self, session_id: str, access: Access, *, message_id: str, text: str) -> None:
+        """Say something as the user, freed of what the organisation does not want to read.
+
+        Raises:
+            MessageWithheld: the organisation's rules could not be applied to it.
+            CallError: it was not accepted, or nobody knows.
+        """
+        chat = self._chat(session_id, access)
+        masked = await self._masked(chat, access, text, what="send a message")
+        if masked.text.strip() or not masked.triggered:
+            await self._poster.say(
+                chat,
+                message_id,
+                masked.text,
+                lambda session, number: self._calls.message(session, masked.text, sequence=number),
+            )
+        if masked.triggered:
+            await self._report_masking(chat, message_id, masked)
+
+    async def typing(self, session_id: str, access: Access, *, started: bool) -> None:
+        """Show the user's typing to the agent, or that it stopped; nobody sees it before an agent is there."""
+        chat = self._chat(session_id, access)
+        if chat.position.agents:
+            await self._poster.post(
+                chat,
+                f"typing/{started}",
+                lambda session, number: self._calls.typing(session, started=started, sequence=number),
+            )
+
+    async def acknowledge(self, session_id: str, access: Access, *, entry_ids: Sequence[str]) -> None:
+        """The API knows no receipts; the next poll's `ack` says what was read."""
+
+    async def routing(self, session_id: str, access: Access) -> Literal["searching", "present", "over"]:
+        """What the polls have told so far: there is nothing to ask. A chat that lives without an agent waits for one."""
+        chat = self._chat(session_id, access)
+        if chat.over:
+            return "over"
+        return "present" if chat.position.agents else "searching"
+
+    async def end(self, session_id: str, access: Access) -> Batch:
+        """End the chat, then the session. Ended already counts as done, and so does never begun."""
+        chat = self._chat(session_id, access)
+        chat.over = chat.over or _position(access, chat.credentials).over
+        brought = await self._ender.end(chat)
+        self._chats.pop(session_id, None)
+        return brought
+
+    async def listen(self, session_id: str, access: Access) -> AsyncGenerator[Batch, None]:
+        """Events from `access.position` on, by long polls; a poll acknowledges what was taken of the one before."""
+        chat = self._chat(session_id, access)
+        chat.attach(_position(access, chat.credentials))
+        async with aclosing(self._listener.listen(chat)) as batches:
+            async for batch in batches:
+                yield batch
+
+    async def fetch(self, session_id: str, access: Access) -> Batch:
+        """Nothing: the API has no list of what happened, and its polls miss nothing.
+
+        Raises:
+            CallError: why the last poll failed, so that nobody takes this answer for a sign of life.
+        """
+        chat = self._chats.get(session_id)
+        if chat is not None and chat.trouble is not None:
+            raise chat.trouble
+        return Batch(())
+
+    # --- what only this one can do ---
+
+    async def custom_event(self, session_id: str, access: Access, *, name: str, data: str) -> None:
+        """Send an event of the organisation's own making to the agent's console (2.8), masked like anything people wrote."""
+        chat = self._chat(session_id, access)
+        key = f"custom/{name}/{digest(data)}"
+        masked = await self._masked(chat, access, data, what="send a custom event")
+        await self._poster.post(
+            chat,
+            key,
+            lambda session, number: self._calls.custom_event(session, name, masked.text, sequence=number),
+        )
+        if masked.triggered:
+            await self._report_masking(chat, key, masked)
+
+    async def idle_notice(self, session_id: str, access: Access, *, warned: bool) -> None:
+        """Note in the chat's record that the user was warned of being idle, or is not idle any more (2.10)."""
+        chat = self._chat(session_id, access)
+        await self._poster.post(
+            chat,
+            f"idle/{warned}",
+            lambda session, number: self._calls.idle_warning(session, triggered=warned, sequence=number),
+        )
+
+    async def send_file(
+        self, session_id: str, access: Access, *, message_id: str, file: File, request: str
+    ) -> None:
+        """Give an agent the file that was asked for (2.21).
+
+        The request is good for one file. So where an attempt got no answer and the next one is refused, it was the first that
+        arrived; if not, the agents' side says so (FileTransfer).
+
+        Raises:
+            HostNotAllowed: the address is not Salesforce's.
+            CallRefused: the file is too large, or nobody waits for it.
+            CallError: it did not arrive.
+        """
+        chat = self._chat(session_id, access)
+        wanted = FileRequest.read(request)
+        if wanted is None:
+            raise CallRefused("upload a file", detail="no agent has asked for one")
+        upload = upload_request(
+            self._settings,
+            chat.credentials,
+            wanted,
+            base=chat.session.base,
+            name=file.name,
+            mime_type=file.mime_type,
+            data=file.data,
+        )
+        try:
+            check_setup(upload.what, await self._transport.send(upload), now=self._clock())
+        except CallRefused:
+            if chat.upload_in_doubt != request:
+                raise
+            _log.info("upload_taken_for_done", session=session_id)
+        except CallError:
+            chat.upload_in_doubt = request
+            raise
+
+    # --- inside ---
+
+    async def _availability(self) -> tuple[bool | None, str]:
+        """Whether somebody is there, and the base to go on with. Not being able to ask is no reason not to try (8)."""
+        base = self._settings.live_agent_url
+        try:
+            response, base = await self._following(self._calls.availability, base)
+        except CallError as error:
+            _log.info("availability_unknown", system=self.name, code=error.code, status=error.status)
+            return None, base
+        return read_availability(response, self._settings.targets), base
+
+    async def _following(self, build: Callable[[str], Request], base: str) -> tuple[Response, str]:
+        """Send a request, again and again to the server that we are sent to (2.19)."""
+        for _ in range(_MOST_SWITCHES + 1):
+            request = build(base)
+            response = check_setup(request.what, await self._transport.send(request), now=self._clock())
+            new_url = text_of(message_of(response, "SwitchServer").get("newUrl"))
+            if not new_url:
+                return response, base
+            new_base = switched(base, new_url)
+            if new_base is None:
+                raise BadReply(request.what, detail="sent to a host that is not Salesforce's")
+            base = new_base
+        raise BadReply(request.what, detail="sent from one server to the next without end")
+
+    async def _masked(self, chat: Chat, access: Access, text: str, *, what: str) -> Masked:
+        # What an event brought is in the ledger, and with it in `access`, before the one who listens comes back for more.
+        known = (*chat.position.rules, *_position(access, chat.credentials).rules)
+        if not known:
+            return Masked(text)
+        try:
+            return await self._masker(text, tuple(dict.fromkeys(known)))
+        except NotMaskable as error:
+            _log.error("sensitive_data_rules_unusable", session=chat.session_id, reason=str(error))
+            raise MessageWithheld(
+                what, detail="the organisation's sensitive-data rules cannot be applied"
+            ) from error
+
+    async def _report_masking(self, chat: Chat, message_id: str, masked: Masked) -> None:
+        """Tell which rules were applied (2.20). The text is masked either way."""
+        rules = [(rule.id, rule.name) for rule in masked.triggered]
+        try:
+            await self._poster.post(
+                chat,
+                f"{message_id}/rules",
+                lambda session, number: self._calls.rules_triggered(session, rules, sequence=number),
+            )
+        except CallError as error:
+            _log.info("masking_not_reported", session=chat.session_id, code=error.code, status=error.status)
+
+    def _chat(self, session_id: str, access: Access) -> Chat:
+        chat = self._chats.get(session_id)
+        if chat is None:
+            credentials = _credentials(access)
+            chat = Chat(session_id, credentials, _position(access, credentials), now=self._monotonic())
+            self._chats[session_id] = chat
+            if len(self._chats) > _REMEMBERED_CHATS:
+                self._chats.popitem(last=False)
+        return chat
+
+
+_decode_credentials = msgspec.json.Decoder(Credentials).decode
+
+
+def _credentials(access: Access) -> Credentials:
+    try:
+        return _decode_credentials(access.credentials)
+    except msgspec.DecodeError:
+        raise AccessExpired(
+            "use the stored access", detail="it is not one of salesforce-live-chat's"
+        ) from None
+
+
+def _position(access: Access, credentials: Credentials) -> Position:
+    return Position.read(access.position) or Position(affinity=credentials.affinity)

@@ -1,0 +1,175 @@
+"""Every call about a conversation, as a `Request` (protocols/salesforce-miaw.md 2 to 4). Only documented fields are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
+
+from botkit.agents import File
+from botkit.agents.multipart import Part, multipart
+from botkit.config.settings import MiawSettings
+from botkit.http import Request
+from botkit.http.lenient_json import encoded
+
+ENTRIES_PER_PAGE = 50
+"""The most a page of entries has (2.4)."""
+
+FILE_SECONDS = 30.0
+"""A file takes longer than a call."""
+
+ENTRY_TYPES = "Message,ParticipantChanged,RoutingResult,SessionStatusChanged"
+
+
+class MiawCalls:
+    """Builds the calls of one deployment. Every method but none takes the guest's access token."""
+
+    def __init__(self, settings: MiawSettings) -> None:
+        self._settings = settings
+        self._base = f"{settings.base_url}/iamessage/api/v2/conversation"
+        self._timeout_seconds = settings.timeout.total_seconds()
+        self._deployment = urlencode({"esDeveloperName": settings.developer_name})
+
+    def create(
+        self, token: str, conversation_id: str, *, attributes: Mapping[str, str], language: str
+    ) -> Request:
+        """2.1. Values as strings, keys exactly as the deployment names them: a wrong key is dropped silently."""
+        body: dict[str, object] = {
+            "conversationId": conversation_id,
+            "esDeveloperName": self._settings.developer_name,
+            "routingAttributes": attributes,
+        }
+        if language := locale(language):
+            body["language"] = language
+        return self._json("create the conversation", "POST", self._base, token, body)
+
+    def send(
+        self,
+        token: str,
+        conversation_id: str,
+        *,
+        message_id: str,
+        text: str,
+        new_session: tuple[Mapping[str, str], str] | None = None,
+    ) -> Request:
+        """3.1.
+
+        Args:
+            token: the guest's access token.
+            conversation_id: the conversation.
+            message_id: a UUID; the same on every attempt.
+            text: what the user says.
+            new_session: routing attributes and language, when a new messaging session has to be opened with this
+                message (after a 417).
+        """
+        body: dict[str, object] = {
+            "message": {
+                "id": message_id,
+                "messageType": "StaticContentMessage",
+                "staticContent": {"formatType": "Text", "text": text},
+            },
+            "esDeveloperName": self._settings.developer_name,
+        }
+        if new_session is not None:
+            attributes, language = new_session
+            body["isNewMessagingSession"] = True
+            body["routingAttributes"] = attributes
+            if language := locale(language):
+                body["language"] = language
+        return self._json("send a message", "POST", f"{self._base}/{conversation_id}/message", token, body)
+
+    def send_file(
+        self, token: str, conversation_id: str, *, message_id: str, file_id: str, file: File
+    ) -> Request:
+        """3.3: the message's own words as JSON, and the file beside it."""
+        entry = {
+            "esDeveloperName": self._settings.developer_name,
+            "message": {"id": message_id, "fileId": file_id},
+        }
+        content_type, body = multipart(
+            [
+                Part("messageEntry", "application/json", encoded(entry)),
+                Part("fileData", file.mime_type, file.data, file_name=file.name),
+            ]
+        )
+        headers = {
+            "Accept": "application/json",
+            "Authorization": f"Bearer {token}",
+            "Content-Type": content_type,
+        }
+        url = f"{self._base}/{conversation_id}/file"
+        return Request("send a file", "POST", url, headers, body, max(self._timeout_seconds, FILE_SECONDS))
+
+    def typing(self, token: str, conversation_id: str, *, entry_id: str, started: bool) -> Request:
+        """3.4."""
+        body = {"entryType": f"Typing{'Started' if started else 'Stopped'}Indicator", "id": entry_id}
+        return self._json("show typing", "POST", f"{self._base}/{conversation_id}/entry", token, body)
+
+    def acknowledge(self, token: str, conversation_id: str, *, acks: Sequence[tuple[str, str]]) -> Request:
+        """3.5. `acks`: pairs of the receipt's own id and the entry it is for."""
+        body = {
+            "acks": [
+                {"id": ack_id, "entryType": "Delivery", "conversationEntryId": entry_id}
+                for ack_id, entry_id in acks
+            ]
+        }
+        url = f"{self._base}/{conversation_id}/acknowledge-entries"
+        return self._json("acknowledge entries", "POST", url, token, body)
+
+    def status(self, token: str, conversation_id: str) -> Request:
+        """2.3."""
+        return self._bare("ask the routing status", "GET", f"{self._base}/{conversation_id}", token)
+
+    def end_session(self, token: str, conversation_id: str) -> Request:
+        """2.5: the messaging session ends, the conversation stays open."""
+        url = f"{self._base}/{conversation_id}/session?{self._deployment}"
+        return self._bare("end the session", "DELETE", url, token)
+
+    def close(self, token: str, conversation_id: str) -> Request:
+        """2.5: the conversation closes for good."""
+        url = f"{self._base}/{conversation_id}?{self._deployment}"
+        return self._bare("close the conversation", "DELETE", url, token)
+
+    def entries(self, token: str, conversation_id: str, *, since_ms: int) -> Request:
+        """2.4: one page, oldest first, from `since_ms` (inclusive; 0 for all) on."""
+        query = f"limit={ENTRIES_PER_PAGE}&direction=FromStart&entryTypeFilter={ENTRY_TYPES}"
+        if since_ms > 0:
+            query += f"&startTimestamp={since_ms}"
+        return self._bare("list entries", "GET", f"{self._base}/{conversation_id}/entries?{query}", token)
+
+    def stream(self, token: str, *, last_event_id: str) -> Request:
+        """4.1. The organisation id must be the 15-character one, else 400 (pitfall 1)."""
+        headers = {
+            "Accept": "text/event-stream",
+            "Authorization": f"Bearer {token}",
+            "Cache-Control": "no-cache",
+            "X-Org-Id": self._settings.organization_id_15,
+        }
+        if last_event_id:
+            headers["Last-Event-Id"] = last_event_id
+        url = f"{self._settings.base_url}/eventrouter/v1/sse"
+        return Request("open the event stream", "GET", url, headers, timeout_seconds=self._timeout_seconds)
+
+    def _json(self, what: str, method: str, url: str, token: str, body: object) -> Request:
+        headers = {
+            "Accept": "application/json",
+            "Authorization": f"Bearer {token}",
+            "Content-Type": "application/json",
+        }
+        return Request(what, method, url, headers, encoded(body), self._timeout_seconds)
+
+    def _bare(self, what: str, method: str, url: str, token: str) -> Request:
+        headers = {"Accept": "application/json", "Authorization": f"Bearer {token}"}
+        return Request(what, method, url, headers, timeout_seconds=self._timeout_seconds)
+
+
+_WITH_A_REGION = {"en": "en_US", "nl": "nl_NL", "zh": "zh_CN"}
+"""Languages that Salesforce knows with a region only; ``en_US`` is the value that clients were seen to send (2.1)."""
+
+
+def locale(language: str) -> str:
+    """A language as Salesforce spells it: ``pt-br`` → ``pt_BR``, ``zh_cn`` → ``zh_CN``, ``en`` → ``en_US``, ``de`` → ``de``."""
+    base, _, region = language.strip().replace("-", "_").partition("_")
+    if not base.isalpha() or not base.isascii():
+        return ""
+    region = region.upper() if len(region) == 2 else region.title()
+    return f"{base.lower()}_{region}" if region else _WITH_A_REGION.get(base.lower(), base.lower())

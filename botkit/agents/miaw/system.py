@@ -1,0 +1,349 @@
+"""Salesforce MIAW as an agent system of BotKit: the calls put together to what `botkit.agents.AgentSystem` promises.
+
+One guest token per conversation, because tokens and streams belong to a subject (protocols/salesforce-miaw.md 1.6). The
+conversation's id is the agent session's id, so creating it twice is the same conversation.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from botkit.agents import Batch, Capabilities, File, Granted
+from botkit.agents.miaw.conversations import MiawCalls
+from botkit.agents.miaw.entries import read_entry, read_envelope
+from botkit.agents.miaw.events import EventStream, ServerEvent
+from botkit.agents.miaw.history import Settled, read_history
+from botkit.agents.miaw.pacing import Pace
+from botkit.agents.miaw.replies import check, check_setup, check_stream, says_expired
+from botkit.agents.miaw.tokens import guest_token_request, read_token
+from botkit.agents.miaw.wire import decoded, members, text
+from botkit.config.settings import MiawSettings
+from botkit.errors import (
+    AccessExpired,
+    CallError,
+    CallRefused,
+    ConversationClosed,
+    NewSessionRequired,
+    RateLimited,
+)
+from botkit.handoff.conversation import Access, Instant
+from botkit.handoff.events import FromAgents
+from botkit.handoff.rules import SystemLimits
+from botkit.http import Request, Response, Transport
+from botkit.http.lenient_json import encoded
+
+SILENCE_SECONDS = 90.0
+"""The ping interval is not documented; Salesforce's own sample gives a silent stream up after 90 s (4.2)."""
+
+MAX_TEXT = 10_000
+"""Not documented; what the protocol document assumes (6)."""
+
+MAX_FILE_BYTES = 5 * 1024 * 1024
+"""The most a channel can be set to (3.3, 6)."""
+
+_REMEMBERED_SESSIONS = 20_000
+
+_MAY_BE_REPEATED = (400, 409)
+"""How a sister API and common sense refuse an id that was used before (3.1)."""
+
+_RETRIED_FOR_MS = 600_000
+"""How long ago the first attempt of a message may have been recorded: well over the time after which sending is given up."""
+
+_ROUTING: Mapping[str, Literal["searching", "present", "over"]] = {
+    # 2.3: asked after an agent left, NEEDS_ROUTING means that nobody is looked for any more.
+    "INITIAL": "searching",
+    "TRANSFER": "searching",
+    "ROUTED": "present",
+    "NEEDS_ROUTING": "over",
+}
+
+
+class _Credentials(msgspec.Struct, frozen=True, rename="camel"):
+    """What `Access.credentials` holds, as JSON."""
+
+    access_token: str
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What makes things smoother while the process lives, and is not needed to go on after a restart."""
+
+    pace: Pace
+    new_session: tuple[bytes, str] | None = field(default=None, repr=False)
+    """Routing attributes, as JSON (a third of the room), and the language."""
+    settled: Settled | None = None
+
+
+class MiawSystem:
+    """One MIAW deployment (`type: salesforce-miaw`).
+
+    Args:
+        name: the system's name in the bot's YAML.
+        settings: a `MiawSettings`.
+        transport: carries the requests.
+        clock: epoch seconds.
+        monotonic: seconds that never go back.
+        new_id: draws a UUID.
+
+    Raises:
+        TypeError: `settings` is of another agent system.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: object,
+        transport: Transport,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    ) -> None:
+        if not isinstance(settings, MiawSettings):
+            raise TypeError(f"{name}: salesforce-miaw takes MiawSettings, not {type(settings).__name__}")
+        self.name = name
+        self.capabilities = Capabilities(
+            receive=settings.receive, poll_interval=settings.poll_interval, max_file_bytes=MAX_FILE_BYTES
+        )
+        self._settings = settings
+        self._calls = MiawCalls(settings)
+        self._transport = transport
+        self._clock = clock
+        self._monotonic = monotonic
+        self._new_id = new_id
+        self._memories: OrderedDict[str, _Memory] = OrderedDict()
+
+    @classmethod
+    def limits(cls, settings: object) -> SystemLimits:
+        """What the rules need to know."""
+        attachments = isinstance(settings, MiawSettings) and settings.attachments
+        return SystemLimits(max_text=MAX_TEXT, files="always" if attachments else "none")
+
+    async def open(self, session_id: str) -> Granted:
+        """Get a guest token. A second one for the same session is another guest; the first is then forgotten."""
+        request = guest_token_request(self._settings)
+        response = await self._transport.send(request)
+        now = self._clock()
+        token = read_token(check_setup(request.what, response, now=now), now=now)
+        credentials = msgspec.json.encode(_Credentials(token.access_token)).decode()
+        lifetime = token.lifetime_seconds
+        expires_at = None if lifetime is None else Instant(now + lifetime)
+        return Granted(Access(credentials, position=token.last_event_id), expires_at)
+
+    async def start(
+        self, session_id: str, access: Access, *, attributes: Sequence[tuple[str, str]], language: str
+    ) -> None:
+        """Create the conversation; that alone starts routing (2.1)."""
+        wanted = dict(attributes)
+        self._memory(session_id).new_session = (encoded(wanted), language)
+        token = _token(access)
+        request = self._calls.create(token, session_id, attributes=wanted, language=language)
+        response = await self._transport.send(request)
+        if response.status == 409:
+            # It exists: an earlier attempt of ours whose answer was lost, if our token may look at it.
+            await self._in_conversation(self._calls.status(token, session_id))
+            return
+        if response.status == 401:
+            raise AccessExpired(request.what, status=401)
+        check_setup(request.what, response, now=self._clock())
+
+    async def send(self, session_id: str, access: Access, *, message_id: str, text: str) -> None:
+        """Say something as the user; waits its turn when 22 messages have gone in the last minute.
+
+        A 417 means that the messaging session is over and the deployment wants pre-chat for a new one (3.1): the same
+        message is sent once more with it, as long as this process still knows the attributes the session began with.
+
+        What a repeated message id gets is not known (3.1): a refusal of one that the list of entries has is no refusal.
+
+        Raises:
+            RateLimited: without a status when it is our own pace that has to be kept; nobody was asked.
+        """
+        token, memory = _token(access), self._memory(session_id)
+        request = self._calls.send(token, session_id, message_id=message_id, text=text)
+        if (wait := memory.pace.wait()) > 0:
+            raise RateLimited(request.what, retry_after=wait, detail="22 messages went in the last minute")
+        try:
+            await self._paced(memory.pace, request)
+        except NewSessionRequired:
+            if memory.new_session is None:
+                raise
+            attributes, language = memory.new_session
+            new_session = (_decode_attributes(attributes), language)
+            await self._paced(
+                memory.pace,
+                self._calls.send(
+                    token, session_id, message_id=message_id, text=text, new_session=new_session
+                ),
+            )
+        except CallRefused as refused:
+            if refused.status not in _MAY_BE_REPEATED or not await self._lists(
+                session_id, access, message_id
+            ):
+                raise
+
+    async def send_file(
+        self, session_id: str, access: Access, *, message_id: str, file: File, request: str
+    ) -> None:
+        """Give the agent a file (3.3).
+
+        Raises:
+            CallRefused: the channel takes no files, none of this kind (415) or none so large (413).
+            RateLimited: without a status when it is our own pace that has to be kept; nobody was asked.
+        """
+        pace = self._memory(session_id).pace
+        call = self._calls.send_file(
+            _token(access),
+            session_id,
+            message_id=message_id,
+            file_id=_derived_id("file", session_id, message_id),
+            file=file,
+        )
+        if (wait := pace.wait()) > 0:
+            raise RateLimited(call.what, retry_after=wait, detail="22 messages went in the last minute")
+        try:
+            await self._paced(pace, call)
+        except CallRefused as refused:
+            if refused.status not in _MAY_BE_REPEATED or not await self._lists(
+                session_id, access, message_id
+            ):
+                raise
+
+    async def typing(self, session_id: str, access: Access, *, started: bool) -> None:
+        """Show the user's typing to the agent, or that it stopped."""
+        await self._in_conversation(
+            self._calls.typing(_token(access), session_id, entry_id=self._new_id(), started=started)
+        )
+
+    async def acknowledge(self, session_id: str, access: Access, *, entry_ids: Sequence[str]) -> None:
+        """Delivery receipts. An entry's receipt has the same id on every attempt."""
+        acks = [(_derived_id("receipt", session_id, entry_id), entry_id) for entry_id in entry_ids]
+        if acks:
+            await self._in_conversation(self._calls.acknowledge(_token(access), session_id, acks=acks))
+
+    async def routing(self, session_id: str, access: Access) -> Literal["searching", "present", "over"]:
+        """Ask the routing status. A status not seen yet counts as searching: nobody is dropped for a new word."""
+        try:
+            response = await self._in_conversation(self._calls.status(_token(access), session_id))
+        except ConversationClosed:
+            return "over"
+        return _ROUTING.get(text(members(decoded(response.body)).get("routingStatus")).upper(), "searching")
+
+    async def end(self, session_id: str, access: Access) -> None:
+        """End the messaging session, then close the conversation, so that no later message can open a new session."""
+        token = _token(access)
+        for request in (self._calls.end_session(token, session_id), self._calls.close(token, session_id)):
+            try:
+                await self._in_conversation(request)
+            except (ConversationClosed, CallRefused):
+                # Nothing left to end, or not ours any more. A refused end of the session does not keep the
+                # conversation from being closed; a refused close cannot be helped by asking again.
+                continue
+        self._memories.pop(session_id, None)
+
+    async def listen(self, session_id: str, access: Access) -> AsyncGenerator[Batch, None]:
+        """Events of the stream from `access.position` on; one batch per arrival, empty for keep-alives."""
+        request = self._calls.stream(_token(access), last_event_id=access.position)
+        async with self._transport.stream(request, silence_seconds=SILENCE_SECONDS) as stream:
+            kind = stream.headers.get("Content-Type", "text/event-stream")
+            if stream.status != 200 or not kind.lower().startswith("text/event-stream"):
+                refusal = Response(stream.status, stream.headers, await stream.read())
+                check_stream(request.what, refusal, now=self._clock())
+            yield Batch(())
+            parser = EventStream(access.position)
+            async for chunk in stream.chunks():
+                if parser.between_lines and chunk[:1] in (b"{", b"J") and says_expired(chunk):
+                    # The gateway's own words in a stream that was fine (1.6); no line of an event begins like this.
+                    raise AccessExpired(request.what, detail="the token expired while the stream was open")
+                arrived = parser.feed(chunk)
+                # Most streams are silent for hours: while they wait, they must not keep what they brought last.
+                del chunk
+                if arrived or parser.between_lines:
+                    batch = Batch(self._from_stream(session_id, arrived))
+                    del arrived
+                    yield batch
+                    del batch
+
+    async def fetch(self, session_id: str, access: Access) -> Batch:
+        """Everything since `access.high_water_ms`, with a little overlap, in the server's order."""
+        memory = self._memory(session_id)
+        events, memory.settled = await read_history(
+            self._page(session_id, access),
+            session_id=session_id,
+            since_ms=access.high_water_ms,
+            at=Instant(self._clock()),
+            settled=memory.settled,
+        )
+        return Batch(events)
+
+    async def _lists(self, session_id: str, access: Access, message_id: str) -> bool:
+        """Whether an entry with the message's id is in the list, where it is as recent as a message that is retried."""
+        events, _ = await read_history(
+            self._page(session_id, access),
+            session_id=session_id,
+            since_ms=max(access.high_water_ms - _RETRIED_FOR_MS, 0),
+            at=Instant(self._clock()),
+        )
+        return f"{session_id}/{message_id}" in {event.key for event in events}
+
+    def _page(self, session_id: str, access: Access) -> Callable[[int], Awaitable[Response]]:
+        token = _token(access)
+
+        async def page(since_ms: int) -> Response:
+            return await self._in_conversation(self._calls.entries(token, session_id, since_ms=since_ms))
+
+        return page
+
+    def _from_stream(self, session_id: str, arrived: Sequence[ServerEvent]) -> tuple[FromAgents, ...]:
+        at = Instant(self._clock())
+        events: list[FromAgents] = []
+        for event in arrived:
+            if event.type == "ping":
+                continue
+            conversation_id, entry = read_envelope(event.data)
+            # One stream carries every conversation of the token's subject (4.5). Ours has one, but filter anyway.
+            if entry and conversation_id.lower() == session_id:
+                events.extend(read_entry(entry, session_id=session_id, at=at, position=event.id))
+        return tuple(events)
+
+    async def _paced(self, pace: Pace, request: Request) -> None:
+        """Send a message, and count it unless it failed for the connection, 5xx or 429, or another takes its place."""
+        try:
+            await self._in_conversation(request)
+        except CallError as error:
+            if not error.retryable and not isinstance(error, NewSessionRequired):
+                pace.count()
+            raise
+        pace.count()
+
+    async def _in_conversation(self, request: Request) -> Response:
+        return check(request.what, await self._transport.send(request), now=self._clock())
+
+    def _memory(self, session_id: str) -> _Memory:
+        memory = self._memories.get(session_id)
+        if memory is None:
+            memory = self._memories[session_id] = _Memory(Pace(clock=self._monotonic))
+            if len(self._memories) > _REMEMBERED_SESSIONS:
+                self._memories.popitem(last=False)
+        return memory
+
+
+_decode_attributes = msgspec.json.Decoder(dict[str, str]).decode
+_decode_credentials = msgspec.json.Decoder(_Credentials).decode
+
+
+def _token(access: Access) -> str:
+    try:
+        return _decode_credentials(access.credentials).access_token
+    except msgspec.DecodeError:
+        raise AccessExpired("use the stored access", detail="it is not one of salesforce-miaw's") from None
+
+
+def _derived_id(kind: str, session_id: str, name: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"botkit:{kind}:{session_id}/{name}"))

@@ -1,0 +1,96 @@
+"""``flask botkit …``: the kits of a Flask application, from a shell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from botkit.config.notices import notices
+from botkit.errors import BotKitError, NothingToAnswer
+from botkit.kit import EXTENSION, Mounted
+
+commands = AppGroup("botkit", help="BotKit in this application: what is mounted, and talking to its users.")
+
+
+@commands.command("bots")
+def bots() -> None:
+    """List the bots and where their hooks go."""
+    for mounted in _mounted():
+        settings = mounted.service.settings
+        for bot in settings.bots.values():
+            click.echo(f"{bot.id}  {bot.name}  POST {settings.server.prefix}/sdk/bots/{bot.id}/…")
+        for notice in notices(settings):
+            click.echo(f"notice: {notice}", err=True)
+
+
+@commands.command("handlers")
+def handlers() -> None:
+    """List the handlers in the order in which they are called."""
+    for mounted in _mounted():
+        for handler in mounted.kit.handlers:
+            detail = f'("{handler.detail}")' if handler.detail else ""
+            click.echo(f"{handler.event}{detail}  {handler.name}  {handler.bot or 'all bots'}")
+
+
+@commands.command("send")
+@click.argument("bot_id")
+@click.argument("user_id")
+@click.argument("text")
+def send(bot_id: str, user_id: str, text: str) -> None:
+    """Show TEXT to a user of a bot. It is on disk when this returns; the service delivers it."""
+    with _said_plainly():
+        _of_bot(bot_id).service.conversation(bot_id, user_id).send(text)
+
+
+@commands.command("respond")
+@click.argument("request_id")
+@click.argument("context", default="{}")
+@click.option("--bot", "bot_id", help="Needed only where two bots have the same request id waiting.")
+def respond(request_id: str, context: str, bot_id: str | None) -> None:
+    """Answer a deferred webhook, with changes to its CONTEXT as JSON."""
+    try:
+        changes: Any = json.loads(context)
+    except ValueError:
+        changes = None
+    if not isinstance(changes, dict):
+        raise click.BadParameter(
+            'a JSON object is wanted, such as \'{"order": "shipped"}\'', param_hint="CONTEXT"
+        )
+    kits = [_of_bot(bot_id)] if bot_id else _mounted()
+    with _said_plainly():
+        for mounted in kits:
+            try:
+                mounted.service.respond_to_hook(request_id, changes, replace=False, bot_id=bot_id)
+            except NothingToAnswer:
+                if mounted is kits[-1]:
+                    raise
+            else:
+                return
+
+
+def _mounted() -> list[Mounted]:
+    found: list[Mounted] = current_app.extensions[EXTENSION]
+    return found
+
+
+def _of_bot(bot_id: str) -> Mounted:
+    for mounted in _mounted():
+        if bot_id in mounted.service.settings.bots:
+            return mounted
+    known = ", ".join(bot for mounted in _mounted() for bot in mounted.service.settings.bots)
+    raise click.ClickException(f"no bot {bot_id} is configured here; there are {known}")
+
+
+@contextmanager
+def _said_plainly() -> Iterator[None]:
+    """An error of BotKit's is a line for the shell, not a traceback."""
+    try:
+        yield
+    except BotKitError as error:
+        raise click.ClickException(f"{error.code}: {error}") from None

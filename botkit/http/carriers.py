@@ -1,0 +1,378 @@
+"""The two carriers of `botkit.http` values: aiohttp in the relay, requests where a synchronous call is natural.
+
+Both send only to allowed hosts, follow no redirects, read no proxy or netrc settings from the environment, and bound
+sizes and times. What goes wrong below HTTP is `errors.Unreachable` with a short reason: never a URL, a header or a body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from functools import lru_cache
+from typing import Self
+
+import aiohttp
+import requests
+import urllib3.exceptions
+from yarl import URL
+
+from botkit.errors import BadReply, CallError, CallRefused, Unreachable
+from botkit.http import Request, Response, Stream
+from botkit.http.hosts import AllowedHosts
+
+MAX_RESPONSE_BYTES = 8 * 1024 * 1024
+"""An answer that is longer is not read to its end and counts as `errors.BadReply`."""
+
+_CONNECT_SECONDS = 10.0
+_CALL_BUFFER_BYTES = 262_144
+_STREAM_BUFFER_BYTES = 4_096
+_CHUNK_BYTES = 65_536
+
+
+class AioTransport:
+    """Carries requests with aiohttp. Create it anywhere, use it on one event loop, close it there.
+
+    Three connection pools: calls keep connections alive and reuse them; streams and long polls are as many as they are, with
+    small read buffers, because thousands of them are open at once and nearly always silent. A long poll's connection is kept
+    for the next one. On a kept connection that turns out to be dead, aiohttp repeats a GET, and never a POST.
+
+    Args:
+        allowed_hosts: see `botkit.http.hosts.AllowedHosts`; None for any host.
+        insecure_http: let ``http://`` through.
+        calls_per_host: the most calls under way to one host; more wait, each for at most its own timeout.
+    """
+
+    def __init__(
+        self,
+        *,
+        allowed_hosts: Iterable[str] | None,
+        insecure_http: bool = False,
+        calls_per_host: int = 128,
+    ) -> None:
+        self._hosts = AllowedHosts(allowed_hosts, insecure_http=insecure_http)
+        self._calls_per_host = calls_per_host
+        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._calls: aiohttp.ClientSession | None = None
+        self._polls: aiohttp.ClientSession | None = None
+        self._streams: aiohttp.ClientSession | None = None
+
+    async def send(self, request: Request) -> Response:
+        """Send one request and read the whole answer.
+
+        Raises:
+            HostNotAllowed: the URL may not be called.
+            Unreachable: no answer came, or not all of it.
+            BadReply: the answer is not HTTP, or longer than `MAX_RESPONSE_BYTES`.
+            CallRefused: it is longer than the request's own `most_bytes`.
+        """
+        self._hosts.check(request.url, what=request.what)
+        if request.long_poll:
+            return await self._send(request, self._polls or self._open_polls())
+        turns = self._turns_of(request.url)
+        if turns.locked():
+            # aiohttp would queue as well, but with each request made already: ten kilobytes for each that waits.
+            try:
+                async with asyncio.timeout(request.timeout_seconds):
+                    await turns.acquire()
+            except TimeoutError:
+                raise Unreachable(request.what, detail="timed out", perhaps_done=True) from None
+        else:
+            await turns.acquire()
+        try:
+            return await self._send(request, self._calls or self._open_calls())
+        finally:
+            turns.release()
+
+    async def _send(self, request: Request, session: aiohttp.ClientSession) -> Response:
+        try:
+            async with session.request(
+                request.method,
+                _parsed(request.url),
+                data=request.body,
+                headers=request.headers,
+                allow_redirects=False,
+                timeout=_call_timeout(request.timeout_seconds, long_poll=request.long_poll),
+            ) as answer:
+                return Response(
+                    answer.status, answer.headers, await _read(answer, request.what, request.most_bytes)
+                )
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise _translated(request.what, error) from None
+
+    def stream(self, request: Request, *, silence_seconds: float) -> AbstractAsyncContextManager[Stream]:
+        """Open an answer that keeps coming; it is closed, never reused, on leaving the context.
+
+        Raises:
+            HostNotAllowed: the URL may not be called.
+            Unreachable: no answer came within `silence_seconds`.
+        """
+        self._hosts.check(request.url, what=request.what)
+        return _Opening(self._streams or self._open_streams(), request, silence_seconds)
+
+    async def close(self) -> None:
+        """Close every connection. Streams that are still open break."""
+        for session in (self._calls, self._polls, self._streams):
+            if session is not None:
+                await session.close()
+        self._calls = self._polls = self._streams = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _turns_of(self, url: str) -> asyncio.Semaphore:
+        # Hosts come from the configuration or are checked against it: there are few.
+        host = url.split("/", 3)[2]
+        turns = self._turns.get(host)
+        if turns is None:
+            turns = self._turns[host] = asyncio.Semaphore(self._calls_per_host)
+        return turns
+
+    def _open_calls(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=0, limit_per_host=self._calls_per_host, ttl_dns_cache=60)
+        self._calls = _session(connector, _CALL_BUFFER_BYTES)
+        return self._calls
+
+    def _open_polls(self) -> aiohttp.ClientSession:
+        self._polls = _session(aiohttp.TCPConnector(limit=0, ttl_dns_cache=60), _STREAM_BUFFER_BYTES)
+        return self._polls
+
+    def _open_streams(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=0, force_close=True, ttl_dns_cache=60)
+        self._streams = _session(connector, _STREAM_BUFFER_BYTES)
+        return self._streams
+
+
+def _session(connector: aiohttp.TCPConnector, buffer_bytes: int) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
+        headers={"User-Agent": _USER_AGENT},
+        read_bufsize=buffer_bytes,
+    )
+
+
+class _Opening(AbstractAsyncContextManager[Stream]):
+    """A stream from its request to its end. A class, since a generator would stay around as long as each of thousands."""
+
+    __slots__ = ("_answer", "_request", "_session", "_silence_seconds")
+
+    def __init__(self, session: aiohttp.ClientSession, request: Request, silence_seconds: float) -> None:
+        self._session = session
+        self._request: Request | None = request
+        self._silence_seconds = silence_seconds
+        self._answer: aiohttp.ClientResponse | None = None
+
+    async def __aenter__(self) -> Stream:
+        request, self._request = self._request, None
+        if request is None:
+            raise RuntimeError("a stream is opened once")
+        try:
+            self._answer = await self._session.request(
+                request.method,
+                _parsed(request.url),
+                data=request.body,
+                headers=request.headers,
+                allow_redirects=False,
+                timeout=_stream_timeout(self._silence_seconds),
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise _translated(request.what, error) from None
+        return _AioStream(self._answer, request.what)
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._answer is not None:
+            self._answer.close()
+
+
+class _AioStream:
+    """An open aiohttp answer, and its own iterator: it keeps nothing of what it brought."""
+
+    __slots__ = ("_answer", "_what", "headers", "status")
+
+    def __init__(self, answer: aiohttp.ClientResponse, what: str) -> None:
+        self._answer = answer
+        self._what = what
+        self.status: int = answer.status
+        self.headers: Mapping[str, str] = answer.headers
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk = await self._answer.content.readany()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _translated(self._what, error) from None
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
+
+    async def read(self) -> bytes:
+        try:
+            return await _read(self._answer, self._what)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _translated(self._what, error) from None
+
+
+class SyncTransport:
+    """Carries requests with the requests library, for command line tools, notebooks and synchronous handlers.
+
+    Args:
+        allowed_hosts: see `botkit.http.hosts.AllowedHosts`; None for any host.
+        insecure_http: let ``http://`` through.
+    """
+
+    def __init__(self, *, allowed_hosts: Iterable[str] | None, insecure_http: bool = False) -> None:
+        self._hosts = AllowedHosts(allowed_hosts, insecure_http=insecure_http)
+        self._session = requests.Session()
+        # Else a .netrc entry for the host would replace our Authorization header.
+        self._session.trust_env = False
+        self._session.headers.clear()
+        self._session.headers["User-Agent"] = _USER_AGENT
+
+    def send(self, request: Request) -> Response:
+        """Send one request and read the whole answer. Raises like `AioTransport.send`."""
+        self._hosts.check(request.url, what=request.what)
+        deadline = time.monotonic() + request.timeout_seconds
+        try:
+            with self._session.request(
+                request.method,
+                request.url,
+                data=request.body,
+                headers=dict(request.headers),
+                allow_redirects=False,
+                timeout=request.timeout_seconds,
+                stream=True,
+            ) as answer:
+                return Response(answer.status_code, answer.headers, _read_sync(answer, request, deadline))
+        except (requests.RequestException, OSError, ValueError) as error:
+            raise _translated(request.what, error) from None
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+_USER_AGENT = "BotKit-Python"
+
+
+def _parsed(url: str) -> URL:
+    # `encoded`: the URL is one the other side gave us, or one we quoted; it goes out as it is.
+    return URL(url, encoded=True)
+
+
+@lru_cache(maxsize=64)
+def _call_timeout(seconds: float, *, long_poll: bool) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS if long_poll else None)
+
+
+@lru_cache(maxsize=64)
+def _stream_timeout(silence_seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=silence_seconds)
+
+
+async def _read(answer: aiohttp.ClientResponse, what: str, most_bytes: int = 0) -> bytes:
+    content = answer.content
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := await content.readany():
+        chunks.append(chunk)
+        if (size := size + len(chunk)) > (most_bytes or MAX_RESPONSE_BYTES):
+            answer.close()
+            raise _too_long(what, answer.status, most_bytes)
+    return b"".join(chunks)
+
+
+def _read_sync(answer: requests.Response, request: Request, deadline: float) -> bytes:
+    chunks, size = [], 0
+    for chunk in answer.iter_content(_CHUNK_BYTES):
+        chunks.append(chunk)
+        if (size := size + len(chunk)) > (request.most_bytes or MAX_RESPONSE_BYTES):
+            raise _too_long(request.what, answer.status_code, request.most_bytes)
+        if time.monotonic() > deadline:
+            raise Unreachable(request.what, detail="timed out", perhaps_done=True)
+    return b"".join(chunks)
+
+
+def _too_long(what: str, status: int, most_bytes: int) -> CallError:
+    if most_bytes:
+        return CallRefused(what, status=status, detail=f"longer than {most_bytes} bytes")
+    return BadReply(what, status=status, detail=f"the answer is longer than {MAX_RESPONSE_BYTES} bytes")
+
+
+def _translated(what: str, error: Exception) -> CallError:
+    """What a library says, in our errors; only texts of our own, since a library's may quote the URL."""
+    match error:
+        case CallError():
+            return error
+        case aiohttp.ConnectionTimeoutError() | requests.ConnectTimeout():
+            return Unreachable(what, detail="no connection in time")
+        case TimeoutError() | requests.Timeout():
+            return Unreachable(what, detail="timed out", perhaps_done=True)
+        case (
+            aiohttp.ClientConnectorCertificateError()
+            | aiohttp.ClientConnectorSSLError()
+            | requests.exceptions.SSLError()
+            | ssl.SSLError()
+        ):
+            return Unreachable(what, detail="the server's certificate or TLS was not accepted")
+        case aiohttp.ClientConnectorDNSError():
+            return Unreachable(what, detail="the host name was not found")
+        case aiohttp.ClientConnectorError():
+            return Unreachable(what, detail=_system_reason(error.os_error))
+        case aiohttp.ServerDisconnectedError():
+            return Unreachable(what, detail="the server closed the connection", perhaps_done=True)
+        case aiohttp.ClientPayloadError() | requests.exceptions.ChunkedEncodingError():
+            return Unreachable(what, detail="the answer broke off", perhaps_done=True)
+        case aiohttp.ClientResponseError():
+            return BadReply(what, detail="the answer is not HTTP")
+        case aiohttp.InvalidURL() | requests.exceptions.InvalidURL():
+            return CallRefused(what, detail="the URL is not valid")
+        case aiohttp.ClientOSError():
+            return Unreachable(what, detail=_system_reason(error), perhaps_done=True)
+        case requests.ConnectionError():
+            return _not_connected(what, error)
+        case aiohttp.ClientError() | requests.RequestException():
+            return Unreachable(what, detail="no connection")
+        case OSError():
+            return Unreachable(what, detail=_system_reason(error), perhaps_done=True)
+        case _:
+            return CallRefused(what, detail="the request cannot be sent as it is")
+
+
+def _not_connected(what: str, error: requests.ConnectionError) -> CallError:
+    """No connection at all, which is certain, or one that broke."""
+    inner = error.args[0] if error.args else None
+    match getattr(inner, "reason", inner):
+        case urllib3.exceptions.NameResolutionError():
+            return Unreachable(what, detail="the host name was not found")
+        case urllib3.exceptions.NewConnectionError() as refused if isinstance(refused.__cause__, OSError):
+            return Unreachable(what, detail=_system_reason(refused.__cause__))
+        case urllib3.exceptions.NewConnectionError():
+            return Unreachable(what, detail="no connection")
+        case urllib3.exceptions.ProtocolError():
+            return Unreachable(what, detail="the server closed the connection", perhaps_done=True)
+        case _:
+            return Unreachable(what, detail="no connection", perhaps_done=True)
+
+
+def _system_reason(error: OSError) -> str:
+    """The operating system's words; an error's own text may name addresses."""
+    return os.strerror(error.errno) if error.errno is not None and error.errno > 0 else "no connection"

@@ -1,0 +1,95 @@
+"""Telling the agents' side that the user has been shown what they said: best effort, a few entries at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import structlog
+
+from botkit.errors import CallError
+from botkit.handoff.conversation import Access, ConversationId
+from botkit.handoff.effects import SendToUser
+from botkit.handoff.events import AgentSaid, FromAgents
+from botkit.ledger.interface import Committed, OutboxItem
+from botkit.relay.clock import Clock
+from botkit.relay.gateways import Outside
+from botkit.relay.metrics import Outcome
+
+_log = structlog.get_logger("botkit.relay")
+
+GATHER_SECONDS = 1.0
+_MOST_PROMISED = 10_000
+"""Messages on their way to users. Beyond that (a platform that is down) receipts are left out, not memory filled."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Promise:
+    conversation_id: ConversationId
+    session_id: str
+    system: str
+    access: Access
+    entry_id: str
+
+
+@dataclass(slots=True)
+class _Due:
+    promise: _Promise
+    entry_ids: list[str] = field(default_factory=list)
+
+
+class Receipts:
+    """Remembers which outbox item shows which entry, and acknowledges the entry when the item is delivered."""
+
+    def __init__(self, outside: Outside, clock: Clock) -> None:
+        self._outside = outside
+        self._clock = clock
+        self._promised: dict[int, _Promise] = {}
+        self._due: dict[str, _Due] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def promise(self, event: FromAgents, committed: Committed) -> None:
+        """What an agent said was committed; its delivery will be acknowledged."""
+        session = committed.conversation.session
+        if not isinstance(event, AgentSaid) or session is None or session.access is None:
+            return
+        shown = [item for item in committed.items if isinstance(item.effect, SendToUser)]
+        if shown and len(self._promised) < _MOST_PROMISED:
+            # The key of what an agent said is the session's id, a slash, and the entry's own id.
+            entry_id = event.key.removeprefix(f"{session.id}/")
+            self._promised[shown[-1].id] = _Promise(
+                committed.conversation.id, session.id, session.system, session.access, entry_id
+            )
+
+    def settled(self, item: OutboxItem, outcome: Outcome) -> None:
+        """An outbox item has reached the user, or never will."""
+        promise = self._promised.pop(item.id, None)
+        if promise is None or outcome != "delivered":
+            return
+        due = self._due.get(promise.session_id)
+        if due is None:
+            due = self._due[promise.session_id] = _Due(promise)
+            task = asyncio.create_task(self._acknowledge(due))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        due.entry_ids.append(promise.entry_id)
+
+    async def close(self) -> None:
+        """Leave out what has not been acknowledged yet."""
+        tasks = set(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _acknowledge(self, due: _Due) -> None:
+        await self._clock.sleep(GATHER_SECONDS)
+        promise = due.promise
+        del self._due[promise.session_id]
+        system = self._outside.system(promise.conversation_id.bot_id, promise.system)
+        if system is None:
+            return
+        try:
+            await system.acknowledge(promise.session_id, promise.access, entry_ids=tuple(due.entry_ids))
+        except CallError as error:
+            _log.debug("receipt_missing", session=promise.session_id, code=error.code)

@@ -1,5 +1,0 @@
-"""Live Chat, the retired predecessor of MIAW, by its REST API: protocols/salesforce-live-chat.md."""
-
-from botkit.salesforce.live_chat.system import LiveChatSystem
-
-__all__ = ["LiveChatSystem"]

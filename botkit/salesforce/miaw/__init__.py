@@ -1,5 +1,0 @@
-"""Messaging for In-App and Web (MIAW, "Enhanced Chat"), API version 2: protocols/salesforce-miaw.md."""
-
-from botkit.salesforce.miaw.system import MiawSystem
-
-__all__ = ["MiawSystem"]

@@ -1,0 +1,379 @@
+"""What this process is to the store: its host, with the relay, or the guest of the process that is; and how that changes."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from botkit.config.settings import Secret, Settings
+from botkit.errors import HostLost, LedgerBusy, LedgerClosed, LedgerError
+from botkit.handoff.conversation import ConversationId
+from botkit.ledger.interface import Committed, Decide, HookBody, Input, Ledger
+from botkit.ledger.sharing import messages
+from botkit.ledger.sharing.guest import Guest
+from botkit.ledger.sharing.host import Host
+from botkit.ledger.sqlite import SqliteLedger
+from botkit.ledger.store import file_of
+from botkit.observability.metrics import Telemetry
+from botkit.observability.tracebacks import where
+
+log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 5.0
+"""So long a process that is just going away, or just coming up, is waited for."""
+MOST_PARKED = 10_000
+"""Inputs that wait for the next host; more are refused."""
+_RETRY_SECONDS = 0.05
+_TROUBLE_SECONDS = 1.0
+
+
+class RunningRelay(Protocol):
+    """What a host needs of a relay; `relay.Relay` is one."""
+
+    def on_commit(self, batch: Sequence[Committed], /) -> None: ...
+
+    def start(self) -> None: ...
+
+    def ready(self) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+RelayFactory = Callable[[Settings, Ledger, Telemetry], RunningRelay]
+
+
+class Membership:
+    """One process' part in a store. Any thread.
+
+    Args:
+        settings: the configuration; all that share a store have the same.
+        decide: the rules, for the host.
+        relay_factory: makes the host's relay.
+        telemetry: the host's numbers are everybody's.
+        share: let other processes in, and be a guest where another is the host. Else a second process is refused.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        decide: Decide,
+        relay_factory: RelayFactory,
+        telemetry: Telemetry,
+        share: bool,
+    ) -> None:
+        self._settings = settings
+        self._decide = decide
+        self._relay_factory = relay_factory
+        self._telemetry = telemetry
+        self._share = share
+        self._fingerprint = fingerprint(settings)
+        self._lock = threading.Lock()
+        self._hosting: _Hosting | None = None
+        self._guest: Guest | None = None
+        self._parked: list[tuple[Input, Future[Committed]]] = []
+        self._left = False
+
+    # --- joining and leaving ---------------------------------------------------------------------------------------
+
+    def join(self) -> None:
+        """Become the host, or a guest of whoever is.
+
+        Raises:
+            LedgerBusy: another process has the store and does not share it, or has another configuration.
+            LedgerError: the store cannot be used.
+        """
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                self._join()
+                return
+            except (LedgerBusy, OSError) as error:
+                if time.monotonic() >= deadline:
+                    raise error if isinstance(error, LedgerBusy) else _busy() from error
+            time.sleep(_RETRY_SECONDS)
+
+    def leave(self) -> None:
+        """Finish what has been begun, and leave the rest to the next host."""
+        with self._lock:
+            self._left = True
+            hosting, self._hosting = self._hosting, None
+            guest, self._guest = self._guest, None
+            parked, self._parked = self._parked, []
+        if guest is not None:
+            guest.close()
+        if hosting is not None:
+            hosting.close()
+        for _, future in parked:
+            _fail(future, LedgerClosed("the kit has been closed"))
+
+    def _join(self) -> None:
+        """Try once. Raises: LedgerBusy, or OSError if nobody lets this process in at present."""
+        try:
+            hosting: _Hosting | None = _Hosting(
+                self._settings,
+                self._decide,
+                self._relay_factory,
+                self._telemetry,
+                self._fingerprint,
+                listens=self._share,
+                patience_seconds=0.0 if self._share else PATIENCE_SECONDS,
+            )
+            guest = None
+        except LedgerBusy:
+            if not self._share:
+                raise
+            hosting = None
+            guest = Guest(
+                _socket_of(self._settings), fingerprint=self._fingerprint, lost=self._look_for_a_host
+            )
+        with self._lock:
+            if guest is not None and not guest.alive:
+                raise ConnectionError("the host went at once")
+            self._hosting, self._guest = hosting, guest
+            left = self._left
+            parked, self._parked = self._parked, []
+        if left:
+            self.leave()
+        for given, future in parked:
+            self._hand_in(given, future)
+
+    def _look_for_a_host(self, lost: Guest) -> None:
+        with self._lock:
+            if self._guest is not lost:
+                return  # It never was this process' host, or is not any more.
+            self._guest = None
+        threading.Thread(target=self._succeed, name="botkit-succession", daemon=True).start()
+
+    def _succeed(self) -> None:
+        while not self._left:
+            rest = _RETRY_SECONDS
+            try:
+                self._join()
+            except (LedgerBusy, OSError) as error:
+                log.debug("no host yet: %s", type(error).__name__)
+            except LedgerError as error:
+                log.error("the store could not be taken over: %s %s", error.code, error)
+                rest = _TROUBLE_SECONDS
+            except Exception as error:  # noqa: BLE001 - hooks wait for a host: whatever it was is said, and tried again
+                log.error("the store could not be taken over: %s", where(error))
+                rest = _TROUBLE_SECONDS
+            else:
+                log.info("this process is %s", "the store's host now" if self._hosting else "a guest again")
+                return
+            time.sleep(rest)
+
+    # --- what a service wants of it --------------------------------------------------------------------------------
+
+    def submit(self, given: Input) -> Future[Committed]:
+        """See `ledger.interface.Ledger.submit`."""
+        hosting = self._hosting
+        if hosting is not None:
+            return hosting.ledger.submit(given)
+        future: Future[Committed] = Future()
+        self._hand_in(given, future)
+        return future
+
+    def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
+        """See `ledger.interface.Ledger.newest_hook`."""
+        hosting, guest = self._hosting, self._guest
+        if hosting is not None:
+            return hosting.ledger.newest_hook(conversation_id)
+        if guest is not None:
+            return guest.newest_hook(conversation_id)
+        raise HostLost("nobody holds the store at present; try again in a moment")
+
+    def ready(self) -> dict[str, bool]:
+        """Whether inputs are committed, and acted on."""
+        hosting, guest = self._hosting, self._guest
+        if hosting is not None:
+            return {"store": hosting.ledger.healthy(), "relay": hosting.relay.ready()}
+        there = guest is not None and guest.alive
+        return {"store": there, "relay": there}
+
+    def exposition(self) -> bytes:
+        """The numbers of all processes, as Prometheus reads them.
+
+        Raises:
+            LedgerError: the host does not answer.
+        """
+        guest = self._guest
+        return self._telemetry.exposition() if guest is None else guest.exposition()
+
+    @property
+    def outbox_depth(self) -> int:
+        """How many effects are not done; only the host knows."""
+        hosting = self._hosting
+        return hosting.ledger.depth if hosting is not None else 0
+
+    @property
+    def open_sessions(self) -> int:
+        """How many agent sessions are under way; only the host knows."""
+        hosting = self._hosting
+        if hosting is None:
+            return 0
+        return sum(1 for one in hosting.ledger.open_conversations() if one.session is not None)
+
+    # --- counting (middleware.HookMetrics, sdk.running.HandlerMetrics) ---------------------------------------------
+
+    def hook(self, event: str, status: int, seconds: float) -> None:
+        """A hook was answered."""
+        guest = self._guest
+        if guest is None:
+            self._telemetry.hook(event, status, seconds)
+        else:
+            guest.tell(messages.Count(event, status, seconds))
+
+    def duplicate(self) -> None:
+        """A hook had been taken before."""
+        guest = self._guest
+        if guest is None:
+            self._telemetry.duplicate()
+        else:
+            guest.tell(messages.CountDuplicate())
+
+    def handled(self, event: str, handler: str, outcome: str) -> None:
+        """A handler was called, or left out."""
+        guest = self._guest
+        if guest is None:
+            self._telemetry.handled(event, handler, outcome)
+        else:
+            guest.tell(messages.CountHandler(event, handler, outcome))
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _hand_in(self, given: Input, future: Future[Committed]) -> None:
+        """Have whoever is the host take an input now; else it waits for the next one."""
+        with self._lock:
+            hosting, guest = self._hosting, self._guest
+            waits = hosting is None and guest is None and not self._left
+            if waits and len(self._parked) < MOST_PARKED:
+                self._parked.append((given, future))
+                return
+        if hosting is None and guest is None:
+            _fail(future, LedgerClosed("the kit has been closed") if not waits else _busy())
+            return
+        if not future.running() and not future.set_running_or_notify_cancel():
+            return  # Nobody waits for it any more.
+        if hosting is not None:
+            inner = hosting.ledger.submit(given)
+        elif guest is not None:
+            inner = guest.submit(given)
+        inner.add_done_callback(lambda done: self._settle(given, future, done, guest))
+
+    def _settle(
+        self, given: Input, future: Future[Committed], done: Future[Committed], asked: Guest | None
+    ) -> None:
+        error = done.exception()
+        if isinstance(error, HostLost | LedgerClosed) and asked is not None and not self._left:
+            # The host has gone, or is going. Where the next one is there already, it is asked at once.
+            with self._lock:
+                waits = self._hosting is None and self._guest in (None, asked)
+                if waits:
+                    self._parked.append((given, future))
+            if not waits:
+                self._hand_in(given, future)
+        elif error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(done.result())
+
+
+class _Hosting:
+    """The ledger, the relay and the socket of a host."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        decide: Decide,
+        relay_factory: RelayFactory,
+        telemetry: Telemetry,
+        mark: str,
+        *,
+        listens: bool,
+        patience_seconds: float,
+    ) -> None:
+        """Raises: LedgerBusy if another process holds the store; LedgerError if it cannot be used."""
+        self.ledger = SqliteLedger(settings.store.url, decide, patience_seconds=patience_seconds)
+        self._host = Host(_socket_beside(self.ledger.file), self.ledger, fingerprint=mark, counts=telemetry)
+        self.ledger.start(lambda batch: self.relay.on_commit(batch))
+        try:
+            self.relay = relay_factory(settings, self.ledger, telemetry)
+            self.relay.start()
+            try:
+                if listens:
+                    self._host.start()
+            except BaseException:
+                self.relay.close()  # Or it would go on delivering what the next host delivers as well.
+                raise
+        except BaseException:
+            self.ledger.close()
+            raise
+        if self.ledger.uncertain:
+            telemetry.uncertain(self.ledger.uncertain)
+
+    def close(self) -> None:
+        self._host.stop_listening()
+        self.relay.close()
+        self.ledger.close()
+        self._host.close()
+
+
+def fingerprint(settings: Settings) -> str:
+    """Stands for what all processes that share a store have to agree on: the bots, to the last secret."""
+    mark = hashlib.sha256()
+    # Not the name of the file each was read from: one process may be started in another folder than the next.
+    _add(mark, {bot_id: replace(bot, file=None) for bot_id, bot in settings.bots.items()})
+    _add(mark, settings.security)
+    return mark.hexdigest()
+
+
+def _add(mark: hashlib._Hash, value: object) -> None:
+    mark.update(type(value).__name__.encode())
+    match value:
+        case Secret():
+            mark.update(hashlib.sha256(value.reveal().encode()).digest())
+        case Mapping():
+            for name in sorted(value, key=str):
+                _add(mark, name)
+                _add(mark, value[name])
+        case list() | tuple():
+            for one in value:
+                _add(mark, one)
+        case set() | frozenset():  # Each process has them in an order of its own.
+            for one in sorted(value, key=repr):
+                _add(mark, one)
+        case _ if is_dataclass(value):
+            for field in fields(value):
+                _add(mark, field.name)
+                _add(mark, getattr(value, field.name))
+        case _:
+            mark.update(repr(value).encode())
+    mark.update(b"\0")
+
+
+def _socket_of(settings: Settings) -> Path:
+    return _socket_beside(file_of(settings.store.url))
+
+
+def _socket_beside(store: Path) -> Path:
+    return store.with_name(store.name + ".sock")
+
+
+def _busy() -> LedgerBusy:
+    return LedgerBusy(
+        "another process holds the store and lets nobody in: it does not share (`botkit serve` does not), is just coming up, "
+        "or hangs"
+    )
+
+
+def _fail(future: Future[Committed], error: LedgerError) -> None:
+    if future.running() or future.set_running_or_notify_cancel():
+        future.set_exception(error)

@@ -1,0 +1,312 @@
+"""One configuration at work: doors and handlers in front, the ledger behind them, the relay behind that."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import nullcontext
+from dataclasses import dataclass
+from multiprocessing.util import Finalize
+from typing import TYPE_CHECKING, Any
+
+from botkit.agents import registry as agent_systems
+from botkit.config.settings import BotSettings, Settings
+from botkit.errors import LedgerClosed, NotConfigured
+from botkit.handlers.answering import Answering
+from botkit.handlers.context import Tools
+from botkit.handlers.conversation import ConversationHandle, Outside, waited_for
+from botkit.handlers.dispatch import Dispatch
+from botkit.handlers.messages import as_changes
+from botkit.handlers.reads import Asking, OpenTransport, Reads
+from botkit.handlers.registry import Handler, Registry
+from botkit.handlers.running import Around, Failed, unheard
+from botkit.handlers.verdicts import Sent
+from botkit.handoff.attributes import DEFAULT_ATTRIBUTES
+from botkit.handoff.conversation import Conversation
+from botkit.handoff.decide import decide
+from botkit.handoff.decision import Decision
+from botkit.handoff.events import Ask, Event
+from botkit.handoff.responses import Responses
+from botkit.handoff.rules import Rules
+from botkit.hooks.door import Door
+from botkit.http.carriers import SyncTransport
+from botkit.ledger.interface import Committed, HookBody, Input, Ledger
+from botkit.observability.metrics import Telemetry
+from botkit.relay.relay import Relay
+from botkit.service.membership import Membership, RelayFactory, RunningRelay
+from botkit.wsgi.middleware import BotKitMiddleware
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+
+_CLOSE_FIRST = 100
+"""Before whatever else multiprocessing finalizes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """What a service has of the machine it runs on; handed in, so that tests bring their own (`botkit.testing`).
+
+    Args:
+        now: seconds since the epoch.
+        open_transport: opens what carries the questions of handlers to the platform.
+        failed: told of each handler that did not do its work, beside the log and the metrics.
+    """
+
+    now: Callable[[], float] = time.time
+    open_transport: OpenTransport = SyncTransport
+    failed: Failed = unheard
+
+
+def rules_for(bot: BotSettings) -> Rules:
+    """A bot's settings as the rules want them."""
+    handoff = bot.handoff
+    return Rules(
+        bot_name=bot.name,
+        responses=Responses(handoff.responses, handoff.default_language),
+        system_for=bot.agents.for_channel,
+        systems={
+            name: agent_systems.limits(system.type, system.settings)
+            for name, system in bot.agents.systems.items()
+        },
+        attributes=handoff.attributes if handoff.attributes is not None else DEFAULT_ATTRIBUTES,
+        fallback=bot.agents.fallback,
+        fallback_after_seconds=bot.agents.fallback_after.total_seconds(),
+        end_chat_command=handoff.end_chat_command,
+        default_language=handoff.default_language,
+        accept_timeout_seconds=handoff.accept_timeout.total_seconds(),
+        transfer_grace_seconds=handoff.transfer_grace.total_seconds(),
+    )
+
+
+class Service:
+    """The doors, the ledger and the relay of one configuration.
+
+    Nothing is opened and no thread runs before `start`, which the first hook (or readiness question) calls where nobody else
+    did: so a service may be made before a server forks its workers.
+
+    Args:
+        settings: from `config.load.load`, or made by hand.
+        registry: the bots' own handlers.
+        relay_factory: makes what acts on commits; by default the relay.
+        handler_seconds: the time limit of handlers that have none of their own.
+        share: let several processes use one store (`botkit.service.membership`).
+        edge: the clock and the like; by default the machine's.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        *,
+        relay_factory: RelayFactory | None = None,
+        handler_seconds: float | None = None,
+        share: bool = True,
+        edge: Edge | None = None,
+    ) -> None:
+        """Raises: NotConfigured if a handler is for a bot that the configuration does not name."""
+        self.settings = settings
+        self.telemetry = Telemetry()
+        self._relay_factory = relay_factory or _relay
+        self._share = share
+        edge = edge or Edge()
+        self._now = edge.now
+        self._rules: Mapping[str, Rules] = {bot_id: rules_for(bot) for bot_id, bot in settings.bots.items()}
+        insecure = settings.security.insecure_http
+        self._doors = {bot_id: Door(bot, insecure_http=insecure) for bot_id, bot in settings.bots.items()}
+        self._asking = {
+            bot_id: Asking(bot, insecure_http=insecure, now=edge.now, open_transport=edge.open_transport)
+            for bot_id, bot in settings.bots.items()
+        }
+        self._outside = Outside(ledger=self.store, reads=self.reads, check=self.check_ask, now=edge.now)
+        self._dispatch = Dispatch(
+            registry,
+            doors=self._doors,
+            tools=Tools(conversation=self.conversation, reads=self.reads, check=self.check_ask),
+            metrics=_Counted(self),
+            seconds=handler_seconds,
+            failed=edge.failed,
+        )
+        for handler in registry.all:
+            self.check(handler)
+        self._lock = threading.Lock()
+        self._running: _Running | None = None
+        self._at_exit: Finalize | None = None
+        self._closed = False
+        self.telemetry.watch(outbox_depth=self._outbox_depth, open_sessions=self._open_sessions)
+
+    def middleware(self, wsgi_app: WSGIApplication, *, around: Around = nullcontext) -> BotKitMiddleware:
+        """The door in front of a WSGI application, which gets everything that is not a hook."""
+        return BotKitMiddleware(
+            wsgi_app,
+            doors=self._doors,
+            dispatch=self._dispatch,
+            submit=self._submit,
+            prefix=self.settings.server.prefix,
+            metrics=_Counted(self),
+            now=self._now,
+            monotonic=time.perf_counter,
+            around=around,
+        )
+
+    def check(self, handler: Handler) -> None:
+        """Raises: NotConfigured if the handler is for a bot that the configuration does not name."""
+        if handler.bot is not None:
+            self._known(handler.bot)
+
+    def start(self) -> None:
+        """Open the store and start the relay; harmless when both run.
+
+        Raises:
+            LedgerError: the store cannot be used.
+            LedgerClosed: the service has been closed.
+        """
+        running = self._running
+        if running is not None and running.pid == os.getpid():
+            return
+        with self._lock:
+            if self._closed:
+                raise LedgerClosed("the kit has been closed")
+            if self._running is not None and self._running.pid == os.getpid():
+                return
+            # Threads do not survive a fork: what was started in another process is not ours.
+            membership = Membership(
+                self.settings,
+                decide=self._decide,
+                relay_factory=self._relay_factory,
+                telemetry=self.telemetry,
+                share=self._share,
+            )
+            membership.join()
+            self._running = _Running(os.getpid(), membership)
+            atexit.register(self.close)
+            # A worker that multiprocessing has made, such as granian's, leaves without what atexit has.
+            self._at_exit = Finalize(None, self.close, exitpriority=_CLOSE_FIRST)
+
+    def close(self) -> None:
+        """Stop taking hooks, let the relay finish what it has begun, and leave the rest in the store."""
+        with self._lock:
+            running, self._running = self._running, None
+            if running is None or running.pid != os.getpid():
+                return
+            self._closed = True
+            running.membership.leave()
+            if self._at_exit is not None:
+                self._at_exit.cancel()
+        atexit.unregister(self.close)
+
+    def ready(self) -> dict[str, bool]:
+        """Whether the store commits and the relay acts; starts them if nobody has yet.
+
+        Raises:
+            BotKitError: they could not be started.
+        """
+        return self.store().ready()
+
+    def exposition(self) -> bytes:
+        """What is counted, by all processes that share the store.
+
+        Raises:
+            LedgerError: the process that holds the store does not answer.
+        """
+        running = self._running
+        return self.telemetry.exposition() if running is None else running.membership.exposition()
+
+    def store(self) -> Membership:
+        """The store, started if it has to be.
+
+        Raises:
+            LedgerError: it cannot be.
+        """
+        running = self._running
+        if running is None or running.pid != os.getpid():
+            self.start()
+            running = self._running
+            if running is None:
+                raise LedgerClosed("the kit has been closed")
+        return running.membership
+
+    def conversation(self, bot_id: str, user_id: str, hook: HookBody | None = None) -> ConversationHandle:
+        """See `BotKit.conversation`. `hook` addresses the user where nothing newer is kept."""
+        self._known(bot_id)
+        return ConversationHandle(bot_id, user_id, self._outside, hook=hook)
+
+    def reads(self, bot_id: str, body: bytes, component_id: str) -> Reads:
+        """What can be asked of the platform, addressed by a payload."""
+        return Reads(self._asking[bot_id], body, component_id)
+
+    def check_ask(self, bot_id: str, ask: Ask, body: bytes, component_id: str) -> None:
+        """Whether a call can be made with this payload at all. Raises: CallError if not."""
+        self._asking[bot_id].check(ask, body, component_id)
+
+    def respond_to_hook(
+        self, request_id: str, context: Mapping[str, Any], *, replace: bool, bot_id: str | None
+    ) -> Sent:
+        """See `BotKit.respond_to_hook`."""
+        bots = [self._known(bot_id)] if bot_id is not None else list(self.settings.bots)
+        answering = Answering(
+            self.store(),
+            bots,
+            request_id,
+            as_changes(context),
+            replace=replace,
+            now=self._now,
+            monotonic=time.monotonic,
+        )
+        answering.begin()
+        return waited_for(answering.done)
+
+    def _known(self, bot_id: str) -> str:
+        if bot_id not in self.settings.bots:
+            known = ", ".join(self.settings.bots)
+            raise NotConfigured(f"no bot {bot_id!r} in the configuration, which names {known}")
+        return bot_id
+
+    def _submit(self, given: Input) -> Future[Committed]:
+        return self.store().submit(given)
+
+    def _decide(self, conversation: Conversation, event: Event) -> Decision:
+        return decide(self._rules[conversation.id.bot_id], conversation, event)
+
+    def _outbox_depth(self) -> float:
+        return self._running.membership.outbox_depth if self._running is not None else 0
+
+    def _open_sessions(self) -> float:
+        return self._running.membership.open_sessions if self._running is not None else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """What `start` started, and in which process."""
+
+    pid: int
+    membership: Membership
+
+
+class _Counted:
+    """Where a process' hooks and handlers are counted: with the others that share the store, once it is started."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def hook(self, event: str, status: int, seconds: float) -> None:
+        self._counts().hook(event, status, seconds)
+
+    def duplicate(self) -> None:
+        self._counts().duplicate()
+
+    def handled(self, event: str, handler: str, outcome: str) -> None:
+        self._counts().handled(event, handler, outcome)
+
+    def _counts(self) -> Membership | Telemetry:
+        running = self._service._running
+        return running.membership if running is not None else self._service.telemetry
+
+
+def _relay(settings: Settings, ledger: Ledger, telemetry: Telemetry) -> RunningRelay:
+    return Relay(settings, ledger, metrics=telemetry)

@@ -1,0 +1,19 @@
+"""The emulated Kore XO platform: an exported bot, its users, signed hooks, and every call a BotKit may make back."""
+
+from botkit_sandbox.kore.callbacks import routes
+from botkit_sandbox.kore.cloud import KoreCloud
+from botkit_sandbox.kore.control import control_routes
+from botkit_sandbox.kore.export import BotExport, ExportError, check, load_export, sample_bot_folder
+from botkit_sandbox.kore.settings import KoreSandboxSettings
+
+__all__ = [
+    "BotExport",
+    "ExportError",
+    "KoreCloud",
+    "KoreSandboxSettings",
+    "check",
+    "control_routes",
+    "load_export",
+    "routes",
+    "sample_bot_folder",
+]

@@ -1,0 +1,238 @@
+"""The emulated XO platform as one object: users do things to it, BotKit is called, and the state can be looked at."""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from botkit.errors import BotKitError
+from botkit_sandbox.bus import Bus
+from botkit_sandbox.kore.bot import bot_of
+from botkit_sandbox.kore.core import Core, Subscription
+from botkit_sandbox.kore.credentials import JwtApp
+from botkit_sandbox.kore.export import BotExport
+from botkit_sandbox.kore.faults import Fault
+from botkit_sandbox.kore.hooks import HookSender
+from botkit_sandbox.kore.lanes import Lanes
+from botkit_sandbox.kore.payloads import variable_hook
+from botkit_sandbox.kore.settings import KoreSandboxSettings, SubscriptionName
+from botkit_sandbox.kore.talk import Talk
+from botkit_sandbox.kore.users import Attachment, User, address_on
+from botkit_sandbox.wire import Wire
+
+FILES_KEPT = 200
+DEFAULT_EVENTS: tuple[SubscriptionName, ...] = ("onMessage", "onHook", "onEvent", "onAgentTransfer")
+
+
+class TooManyUsers(BotKitError):
+    """The sandbox holds as many users as it is set to."""
+
+    code = "BK-7008"
+
+
+class KoreCloud:
+    """The platform's own side.
+
+    Args:
+        wire: where exchanges are recorded, or None.
+        bus: where changes are published (topic ``kore``), or None.
+        bot: the export to run.
+        base_url: where this platform is reached, such as ``http://127.0.0.1:8001``; can be set after binding a port.
+        botkit_url: the BotKit's Callback URL, with its apiPrefix if it has one; empty for none.
+        events: what the BotKit is subscribed to.
+        clock: seconds since 1970.
+        randomness: seeds the ids the platform invents.
+    """
+
+    def __init__(
+        self,
+        *,
+        wire: Wire | None,
+        bus: Bus | None,
+        bot: BotExport,
+        base_url: str = "",
+        botkit_url: str = "",
+        events: Sequence[SubscriptionName] = DEFAULT_EVENTS,
+        settings: KoreSandboxSettings | None = None,
+        clock: Callable[[], float] = time.time,
+        randomness: random.Random | None = None,
+    ) -> None:
+        settings = settings or KoreSandboxSettings()
+        dice = randomness or random.SystemRandom()
+        self.export = bot
+        self.core = Core(
+            bot=bot_of(bot),
+            settings=settings,
+            app=JwtApp(algorithm=settings.algorithm, require_expiry=settings.require_expiry),
+            wire=wire,
+            bus=bus,
+            clock=clock,
+            new_id=lambda: str(uuid.UUID(int=dice.getrandbits(128), version=4)),
+            base_url=base_url,
+            subscription=Subscription(host=botkit_url.rstrip("/"), events=frozenset(events)),
+        )
+        self.hooks = HookSender(self.core)
+        self.talk = Talk(self.core, self.hooks)
+        self.lanes = Lanes(capacity=settings.inputs_waiting)
+        self.files: dict[str, Attachment] = {}
+
+    @property
+    def bot_id(self) -> str:
+        return self.core.bot.id
+
+    @property
+    def client_id(self) -> str:
+        return self.core.app.client_id
+
+    @property
+    def client_secret(self) -> str:
+        return self.core.app.client_secret
+
+    @property
+    def base_url(self) -> str:
+        return self.core.base_url
+
+    @base_url.setter
+    def base_url(self, url: str) -> None:
+        self.core.base_url = url.rstrip("/")
+
+    @property
+    def botkit_url(self) -> str:
+        return self.core.subscription.host
+
+    async def close(self) -> None:
+        """Stop what is going on and close connections."""
+        await self.lanes.close()
+        await self.hooks.close()
+
+    # --- settings of the bot -------------------------------------------------------------------------------------
+
+    def subscribe(self, host: str, events: Sequence[SubscriptionName]) -> None:
+        """Register a BotKit, as the builder's screen or PUT sdkSubscription does (protocol section 1)."""
+        self.core.subscription = Subscription(host=host.rstrip("/"), events=frozenset(events))
+        self.core.publish("subscription", host=host, events=sorted(events))
+        self.variables_changed("sdk_subscription")
+
+    def variables_changed(self, event_type: str, variable: Mapping[str, Any] | None = None) -> None:
+        """Tell a BotKit that is subscribed to onVariableUpdate (section 2.6)."""
+        if self.core.hears("onVariableUpdate"):
+            call = self.core.calls.issue("", "on_variable_update", now_ms=self.core.now_ms())
+            body = variable_hook(self.core, call.id, event_type=event_type, variable=variable)
+
+            async def post() -> None:
+                await self.hooks.post("on_variable_update", body)
+
+            self.lanes.beside(post)
+
+    def set_faults(self, rules: Sequence[Fault]) -> None:
+        """Let exactly these things go wrong."""
+        self.core.faults.replace(list(rules))
+        self.core.publish("faults", faults=self.core.faults.as_json())
+
+    # --- what users do -------------------------------------------------------------------------------------------
+
+    def add_user(
+        self, *, name: str = "", email: str = "", language: str = "", channel: str = "rtm", user_id: str = ""
+    ) -> User:
+        """A new user of the bot on one channel.
+
+        Raises:
+            TooManyUsers: the sandbox is full.
+        """
+        core = self.core
+        if len(core.users) >= core.settings.users_kept:
+            raise TooManyUsers(f"there are {len(core.users)} users already; start the sandbox again")
+        number = len(core.users) + 1
+        identity = user_id or f"u-{uuid.uuid5(uuid.UUID(core.new_id()), 'user')}"
+        user = User(
+            id=identity,
+            address=address_on(channel, identity, number),
+            name=name or f"Guest {number}",
+            email=email,
+            language=language or core.bot.default_language,
+            channel=channel,
+            session=core.new_session(),
+            messages=deque(maxlen=core.settings.messages_kept),
+            history=deque(maxlen=core.settings.messages_kept),
+            last_activity_ms=core.now_ms(),
+        )
+        core.add(user)
+        core.publish("user", user, added=self.user_snapshot(user))
+        return user
+
+    def user(self, identifier: str) -> User:
+        """A user by id. Raises UserUnknown."""
+        return self.core.user(identifier)
+
+    def say(self, user: User, text: str, attachments: Sequence[Attachment] = ()) -> None:
+        """The user writes something; what follows happens in the background, in order.
+
+        Raises:
+            LaneFull: too much of this user's is waiting.
+        """
+        files = tuple(attachments)
+        self.lanes.put(user.id, lambda: self.talk.user_says(user, text, files))
+        self.files.update({file.id: file for file in files})
+        while len(self.files) > FILES_KEPT:
+            del self.files[next(iter(self.files))]
+
+    def connect(self, user: User) -> None:
+        """The user's client connects (ON_CONNECT_EVENT)."""
+        self.lanes.put(user.id, lambda: self.talk.connects(user))
+
+    def typing(self, user: User, *, started: bool) -> None:
+        """The user types, or stops; not held up by messages that wait."""
+        event = {"type": "TYPING_STARTED" if started else "TYPING_STOPPED"}
+        self.lanes.beside(lambda: self.talk.client_event(user, event))
+
+    def read(self, user: User, message_id: str) -> None:
+        """The user has read a message."""
+        event = {"type": "MESSAGE_READ", "id": message_id}
+        self.lanes.beside(lambda: self.talk.client_event(user, event))
+
+    def custom_event(self, user: User, event: Mapping[str, Any]) -> None:
+        """The user's client sends an event of its own making."""
+        self.lanes.beside(lambda: self.talk.client_event(user, {}, event))
+
+    def close_conversation(self, user: User, *, repeat: bool = False) -> None:
+        """The user closes the conversation: sessionClosure, once or twice."""
+        self.lanes.put(user.id, lambda: self.talk.closed(user, times=2 if repeat else 1))
+
+    def time_out(self, user: User) -> None:
+        """Reset session and agent mode as after the bot's inactivity duration; nobody is told (section 4.6)."""
+        self.core.end_session(user)
+
+    def reach_webhook(self, user: User, name: str, then: str = "") -> None:
+        """A dialog reaches a Webhook node of this name; once it is answered, the bot says `then`, ``{{context.…}}`` filled in."""
+        self.lanes.put(user.id, lambda: self.talk.reaches_webhook(user, name, then))
+
+    def platform_event(self, user: User, event: Mapping[str, Any]) -> None:
+        """Something of the platform's own happens (on_event)."""
+        self.lanes.put(user.id, lambda: self.talk.event(user, event))
+
+    def alert(self, user: User, text: str) -> None:
+        """The bot alerts the user."""
+        self.lanes.put(user.id, lambda: self.talk.alert(user, text))
+
+    # --- looking -------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything the page shows, JSON-ready."""
+        core = self.core
+        for user in core.users.values():
+            core.reset_when_idle(user)
+        return {
+            "bot": {"id": core.bot.id, "name": core.bot.name},
+            "botkit": {"url": core.subscription.host, "events": sorted(core.subscription.events)},
+            "users": [self.user_snapshot(user) for user in core.users.values()],
+            "faults": core.faults.as_json(),
+        }
+
+    def user_snapshot(self, user: User) -> dict[str, Any]:
+        """One user with the whole chat."""
+        messages: list[Mapping[str, Any]] = [message.as_json() for message in user.messages]
+        return {**user.summary(), "messages": messages, "busy": self.lanes.busy(user.id)}

@@ -1,0 +1,225 @@
+"""The control API of the emulated XO platform: what its users do, and what goes wrong. The page and tests use it.
+
+    GET    /sandbox/kore/state                {bot, botkit, users: [...], faults: [...]}
+    POST   /sandbox/kore/users                {name?, email?, language?, channel?}  → the user (201)
+    GET    /sandbox/kore/users/{id}           the user with the chat
+    POST   /sandbox/kore/users/{id}/say       {text?, attachments?: [{fileName, contentType?, base64?}]}
+    POST   /sandbox/kore/users/{id}/typing    {started}
+    POST   /sandbox/kore/users/{id}/read      {messageId}
+    POST   /sandbox/kore/users/{id}/event     {…}  an event of the client's own making (customEvent)
+    POST   /sandbox/kore/users/{id}/connect   the client connects (ON_CONNECT_EVENT)
+    POST   /sandbox/kore/users/{id}/close     {repeat?}  the session closes (sessionClosure)
+    POST   /sandbox/kore/users/{id}/timeout   session and agent mode are reset, as after 15 silent minutes
+    POST   /sandbox/kore/users/{id}/alert     {text}  the bot alerts the user
+    POST   /sandbox/kore/users/{id}/webhook   {component, then?}  a dialog reaches a Webhook node of this name (on_webhook);
+                                              once it is answered, the bot says `then`, {{context.…}} filled in
+    POST   /sandbox/kore/users/{id}/happens   {eventType, …}  an event of the platform's (on_event), such as endFAQ
+    POST   /sandbox/kore/variables            {eventType?, variable?}  the bot's variables change (on_variable_update)
+    PUT    /sandbox/kore/subscription         {url, events?}  where BotKit is, without a token
+    GET    /sandbox/kore/faults               {faults: [...]}
+    PUT    /sandbox/kore/faults               one fault, a list of them, or {faults: [...]}; replaces all
+    DELETE /sandbox/kore/faults               nothing goes wrong any more
+
+Everything a user does is answered at once with 202 and goes on in the background, in order per user. Changes are published
+on the bus, topic ``kore``: `kind` is user, message, agentMode, session, typing, feedback, subscription or faults.
+Errors are ``{"error": "…"}`` with 400, 404 or 429.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import mimetypes
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from botkit_sandbox.kore.cloud import KoreCloud, TooManyUsers
+from botkit_sandbox.kore.core import UserUnknown
+from botkit_sandbox.kore.doorway import json_object
+from botkit_sandbox.kore.faults import FaultInvalid, fault_of
+from botkit_sandbox.kore.lanes import LaneFull
+from botkit_sandbox.kore.settings import SUBSCRIPTIONS
+from botkit_sandbox.kore.users import Attachment, User
+
+TEXT_LIMIT = 100_000
+NAME_LIMIT = 200
+FILE_LIMIT = 5 * 1024 * 1024
+FILES_AT_ONCE = 10
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+UserAction = Callable[[User, Mapping[str, Any]], None]
+
+
+def control_routes(cloud: KoreCloud) -> list[web.RouteDef]:
+    """The routes above, for the page's port."""
+
+    async def state(_: web.Request) -> web.Response:
+        return web.json_response(cloud.snapshot())
+
+    async def add_user(request: web.Request) -> web.Response:
+        body = await _body(request)
+        fields = {name: _text(body, name, limit=200) for name in ("name", "email", "language", "channel")}
+        user = cloud.add_user(**{**fields, "channel": fields["channel"] or "rtm"})
+        return web.json_response(cloud.user_snapshot(user), status=201)
+
+    async def see_user(request: web.Request) -> web.Response:
+        return web.json_response(cloud.user_snapshot(cloud.user(request.match_info["id"])))
+
+    def act(action: UserAction) -> Handler:
+        async def handle(request: web.Request) -> web.Response:
+            action(cloud.user(request.match_info["id"]), await _body(request))
+            return web.json_response({"ok": True}, status=202)
+
+        return handle
+
+    def say(user: User, body: Mapping[str, Any]) -> None:
+        files = _attachments(cloud, body.get("attachments"))
+        text = _text(body, "text", limit=TEXT_LIMIT)
+        if not text and not files:
+            raise ValueError("say what? give text or attachments")
+        cloud.say(user, text, files)
+
+    def close(user: User, body: Mapping[str, Any]) -> None:
+        cloud.close_conversation(user, repeat=body.get("repeat") is True)
+
+    def reach_webhook(user: User, body: Mapping[str, Any]) -> None:
+        cloud.reach_webhook(
+            user,
+            _required(body, "component", limit=NAME_LIMIT),
+            _text(body, "then", limit=TEXT_LIMIT),
+        )
+
+    def happen(user: User, body: Mapping[str, Any]) -> None:
+        _required(body, "eventType", limit=NAME_LIMIT)
+        cloud.platform_event(user, body)
+
+    async def variables(request: web.Request) -> web.Response:
+        body = await _body(request)
+        variable = body.get("variable")
+        if variable is not None and not isinstance(variable, Mapping):
+            raise ValueError("variable must be an object")
+        cloud.variables_changed(_text(body, "eventType", limit=NAME_LIMIT) or "variable_update", variable)
+        return web.json_response({"ok": True}, status=202)
+
+    async def subscription(request: web.Request) -> web.Response:
+        body = await _body(request)
+        events = body.get("events", list(SUBSCRIPTIONS))
+        if not isinstance(events, list) or any(event not in SUBSCRIPTIONS for event in events):
+            raise ValueError(f"events are of {', '.join(SUBSCRIPTIONS)}")
+        cloud.subscribe(_text(body, "url", limit=2000), events)
+        return web.json_response(cloud.snapshot()["botkit"])
+
+    async def faults(request: web.Request) -> web.Response:
+        if request.method == "DELETE":
+            cloud.set_faults([])
+        elif request.method == "PUT":
+            content = await _json(request)
+            rules = content.get("faults", content) if isinstance(content, Mapping) else content
+            cloud.set_faults([fault_of(rule) for rule in (rules if isinstance(rules, list) else [rules])])
+        return web.json_response({"faults": cloud.core.faults.as_json()})
+
+    users = "/sandbox/kore/users"
+    return [
+        web.get("/sandbox/kore/state", _told(state)),
+        web.post(users, _told(add_user)),
+        web.get(f"{users}/{{id}}", _told(see_user)),
+        web.post(f"{users}/{{id}}/say", _told(act(say))),
+        web.post(
+            f"{users}/{{id}}/typing",
+            _told(act(lambda u, b: cloud.typing(u, started=b.get("started") is True))),
+        ),
+        web.post(
+            f"{users}/{{id}}/read", _told(act(lambda u, b: cloud.read(u, _text(b, "messageId", limit=200))))
+        ),
+        web.post(f"{users}/{{id}}/event", _told(act(cloud.custom_event))),
+        web.post(f"{users}/{{id}}/connect", _told(act(lambda u, b: cloud.connect(u)))),
+        web.post(f"{users}/{{id}}/close", _told(act(close))),
+        web.post(f"{users}/{{id}}/timeout", _told(act(lambda u, b: cloud.time_out(u)))),
+        web.post(
+            f"{users}/{{id}}/alert",
+            _told(act(lambda u, b: cloud.alert(u, _text(b, "text", limit=TEXT_LIMIT)))),
+        ),
+        web.post(f"{users}/{{id}}/webhook", _told(act(reach_webhook))),
+        web.post(f"{users}/{{id}}/happens", _told(act(happen))),
+        web.post("/sandbox/kore/variables", _told(variables)),
+        web.put("/sandbox/kore/subscription", _told(subscription)),
+        web.get("/sandbox/kore/faults", _told(faults)),
+        web.put("/sandbox/kore/faults", _told(faults)),
+        web.delete("/sandbox/kore/faults", _told(faults)),
+    ]
+
+
+def _told(inner: Handler) -> Handler:
+    """Turn what cannot be done into an answer that says why."""
+
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            return await inner(request)
+        except UserUnknown as error:
+            return web.json_response({"error": str(error)}, status=404)
+        except (LaneFull, TooManyUsers) as error:
+            return web.json_response({"error": str(error)}, status=429)
+        except (FaultInvalid, ValueError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+
+    return handle
+
+
+async def _json(request: web.Request) -> object:
+    return await request.json() if await request.read() else {}
+
+
+async def _body(request: web.Request) -> Mapping[str, Any]:
+    if not await request.read():
+        return {}
+    body = await json_object(request)
+    if body is None:
+        raise ValueError("the body must be a JSON object")
+    return body
+
+
+def _text(body: Mapping[str, Any], name: str, *, limit: int) -> str:
+    value = body.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > limit:
+        raise ValueError(f"{name} must be text of at most {limit} characters")
+    return value
+
+
+def _required(body: Mapping[str, Any], name: str, *, limit: int) -> str:
+    value = _text(body, name, limit=limit)
+    if not value:
+        raise ValueError(f"{name} is missing")
+    return value
+
+
+def _attachments(cloud: KoreCloud, items: object) -> list[Attachment]:
+    if items is None:
+        return []
+    if not isinstance(items, list) or len(items) > FILES_AT_ONCE:
+        raise ValueError(f"attachments must be a list of at most {FILES_AT_ONCE}")
+    return [_attachment(cloud, item) for item in items]
+
+
+def _attachment(cloud: KoreCloud, item: object) -> Attachment:
+    if not isinstance(item, Mapping) or not isinstance(item.get("fileName"), str):
+        raise ValueError("an attachment needs a fileName")
+    name = item["fileName"][:200]
+    kind = str(item.get("contentType") or mimetypes.guess_type(name)[0] or "application/octet-stream")
+    try:
+        content = base64.b64decode(str(item.get("base64", "")), validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"{name}: base64 is not valid") from error
+    if len(content) > FILE_LIMIT:
+        raise ValueError(f"{name} is over {FILE_LIMIT} bytes")
+    family = kind.partition("/")[0]
+    return Attachment(
+        id=cloud.core.new_id().replace("-", "")[:24],
+        name=name,
+        kind=family if family in ("image", "audio", "video") else "attachment",
+        content_type=kind,
+        content=content or b"An empty file of the sandbox.\n",
+    )

@@ -1,0 +1,189 @@
+"""What every part of the emulated platform shares: its bot, users, request ids, clock, and what the user is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from botkit.errors import BotKitError
+from botkit_sandbox.bus import Bus
+from botkit_sandbox.kore.bot import Bot
+from botkit_sandbox.kore.calls import CallBook
+from botkit_sandbox.kore.credentials import JwtApp
+from botkit_sandbox.kore.faults import Faults
+from botkit_sandbox.kore.history import record
+from botkit_sandbox.kore.settings import KoreSandboxSettings, SubscriptionName
+from botkit_sandbox.kore.templates import Shown
+from botkit_sandbox.kore.users import Attachment, ChatMessage, Session, Speaker, User
+from botkit_sandbox.wire import Wire
+
+
+class UserUnknown(BotKitError):
+    """There is no such user; ask for the state to see who is there."""
+
+    code = "BK-7006"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Where the bot's BotKit is, and what it wants to hear of (protocol section 1)."""
+
+    host: str
+    events: frozenset[SubscriptionName]
+
+
+@dataclass(slots=True)
+class Core:
+    """Shared state. `clock` gives seconds since 1970, `new_id` a fresh UUID as text."""
+
+    bot: Bot
+    settings: KoreSandboxSettings
+    app: JwtApp
+    wire: Wire | None
+    bus: Bus | None
+    clock: Callable[[], float]
+    new_id: Callable[[], str]
+    base_url: str
+    subscription: Subscription
+    faults: Faults = field(default_factory=Faults)
+    users: dict[str, User] = field(default_factory=dict)
+    feedback: list[Mapping[str, Any]] = field(default_factory=list)
+    calls: CallBook = field(init=False)
+    _by_address: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.calls = CallBook(lifetime_ms=_ms(self.settings.request_lifetime.total_seconds()))
+
+    def now_ms(self) -> int:
+        return int(self.clock() * 1000)
+
+    @property
+    def stream_url(self) -> str:
+        """`baseUrl` of every payload."""
+        return f"{self.base_url}/api/botsdk/stream/{self.bot.id}"
+
+    @property
+    def inactivity_ms(self) -> int:
+        own = self.settings.inactivity
+        return self.bot.inactive_ms if own is None else _ms(own.total_seconds())
+
+    def hears(self, event: SubscriptionName) -> bool:
+        return bool(self.subscription.host) and event in self.subscription.events
+
+    def add(self, user: User) -> None:
+        self.users[user.id] = user
+        self._by_address[user.address] = user.id
+
+    def user(self, identifier: str) -> User:
+        """A user by the platform's id or by the channel's.
+
+        Raises:
+            UserUnknown: there is none.
+        """
+        user = self.users.get(identifier) or self.users.get(self._by_address.get(identifier, ""))
+        if user is None:
+            raise UserUnknown(f"there is no user {identifier[:80]}")
+        return user
+
+    def publish(self, kind: str, user: User | None = None, **more: Any) -> None:
+        """Tell the bus what changed."""
+        if self.bus is not None:
+            who = {"userId": user.id} if user is not None else {}
+            self.bus.publish("kore", {"kind": kind, **who, **more})
+
+    def new_session(self) -> Session:
+        """Session ids look like the platform's: 24 hexadecimal digits."""
+        return Session(id=self.new_id().replace("-", "")[:24], opened_ms=self.now_ms())
+
+    def attachment_url(self) -> str:
+        return f"{self.base_url}/api/attachment/file"
+
+    def hear(self, user: User, text: str, attachments: tuple[Attachment, ...]) -> ChatMessage:
+        """Put what the user wrote into the chat and the history."""
+        return self._keep(
+            user,
+            direction="incoming",
+            message=ChatMessage(
+                id=f"ms-{self.new_id()}",
+                at_ms=self.now_ms(),
+                speaker="user",
+                name=user.name or None,
+                text=text,
+                attachments=attachments,
+            ),
+            raw=text,
+        )
+
+    def show(self, user: User, speaker: Speaker, what: Shown) -> ChatMessage:
+        """Show the user a message of the bot, of BotKit or of an agent."""
+        names = {"bot": self.bot.name, "agent": what.agent_name}
+        return self._keep(
+            user,
+            direction="outgoing",
+            message=ChatMessage(
+                id=f"ms-{self.new_id()}",
+                at_ms=self.now_ms(),
+                speaker=speaker,
+                name=names.get(speaker),
+                text=what.text,
+                template=what.template,
+            ),
+            raw=what.raw,
+        )
+
+    def note(self, user: User, text: str) -> None:
+        """A line of the sandbox itself in the chat; the platform knows nothing of it, so neither does the history."""
+        message = ChatMessage(id=f"ms-{self.new_id()}", at_ms=self.now_ms(), speaker="system", text=text)
+        user.messages.append(message)
+        self.publish("message", user, message=message.as_json())
+
+    def set_agent_mode(self, user: User, on: bool) -> None:
+        user.agent_typing = user.agent_typing and on
+        if user.agent_mode != on:
+            user.agent_mode = on
+            self.publish("agentMode", user, agentMode=on)
+
+    def end_session(self, user: User) -> None:
+        """Close the session: variables, dialog and agent mode go; the next input opens a new one."""
+        user.session.closed = True
+        self.reset_dialog(user)
+        self.set_agent_mode(user, False)
+        self.publish("session", user, conversationSessionId=user.session.id, closed=True)
+
+    def reset_dialog(self, user: User) -> None:
+        """Clear the context and drop the current task silently, as resetBot does (section 4.2)."""
+        user.resets += 1
+        user.run = None
+        user.stalled = False
+        user.context = {}
+
+    def reset_when_idle(self, user: User) -> None:
+        """Apply the inactivity rule (section 4.6): silence resets the session and agent mode, whatever BotKit does."""
+        if not user.session.closed and self.now_ms() - user.last_activity_ms >= self.inactivity_ms:
+            self.end_session(user)
+
+    def _keep(
+        self, user: User, *, direction: Literal["incoming", "outgoing"], message: ChatMessage, raw: str
+    ) -> ChatMessage:
+        user.last_activity_ms = message.at_ms
+        user.messages.append(message)
+        user.history.append(
+            record(
+                user,
+                bot_id=self.bot.id,
+                message_id=message.id,
+                component_id=f"cp-{self.new_id()}",
+                at_ms=message.at_ms,
+                direction=direction,
+                text=raw,
+                attachments=message.attachments,
+                attachment_url=self.attachment_url(),
+            )
+        )
+        self.publish("message", user, message=message.as_json())
+        return message
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000)

@@ -1,0 +1,299 @@
+"""The bodies of hooks, in the shapes of protocol sections 2.3 to 2.6."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from botkit_sandbox.kore.calls import Call
+from botkit_sandbox.kore.core import Core
+from botkit_sandbox.kore.history import iso
+from botkit_sandbox.kore.users import Attachment, ChatMessage, User
+
+HISTORY_IN_CONTEXT = 50
+
+
+def message_hook(
+    core: Core,
+    user: User,
+    call: Call,
+    *,
+    text: str | None,
+    attachments: tuple[Attachment, ...] = (),
+    bot_event: str | None = None,
+) -> dict[str, Any]:
+    """on_user_message and on_bot_message: flat channel; `message` is absent where there is no text (section 2.3)."""
+    channel = flat_channel(core, user, attachments=attachments)
+    if bot_event:
+        channel["botEvent"] = bot_event
+    body = _common(core, user, call) | {"channel": channel, "agent_transfer": user.agent_mode}
+    if text is not None:
+        body |= {"message": text, "originalMessage": text}
+        body["messageObject"] = {
+            "clientMessageId": int(call.id),
+            "message": {"body": text},
+            "channel": user.channel,
+        }
+    return body
+
+
+def agent_transfer_hook(core: Core, user: User, call: Call) -> dict[str, Any]:
+    """on_agent_transfer: nested channel, callbackUrl and getDialogUrl; it says nothing of agent_transfer."""
+    return _common(core, user, call) | {
+        "channel": nested_channel(core, user),
+        "callbackUrl": f"{core.stream_url}/serviceCallback/{call.id}",
+        "getDialogUrl": f"{core.stream_url}/getDialog/{call.id}",
+    }
+
+
+def webhook_hook(core: Core, user: User, call: Call, *, component: str) -> dict[str, Any]:
+    """on_webhook: as a transfer, with the node's name."""
+    return agent_transfer_hook(core, user, call) | {
+        "dialogComponentName": component,
+        "contextId": user.session.id,
+        "message": _last_text(user),
+        "agent_transfer": user.agent_mode,
+    }
+
+
+def event_hook(core: Core, user: User, call: Call, *, event: Mapping[str, Any]) -> dict[str, Any]:
+    """on_event: endDialog, sessionClosure …"""
+    return _common(core, user, call) | {
+        "channel": flat_channel(core, user),
+        "event": dict(event),
+        "message": "",
+        "agent_transfer": user.agent_mode,
+    }
+
+
+def client_event_hook(
+    core: Core, user: User, call: Call, *, event: Mapping[str, Any], custom: Mapping[str, Any]
+) -> dict[str, Any]:
+    """on_client_event: typing, read marks, and events of the client's own making."""
+    return _common(core, user, call) | {
+        "channel": flat_channel(core, user),
+        "preDefinedEvent": dict(event),
+        "customEvent": dict(custom),
+        "agent_transfer": user.agent_mode,
+        "sendBotEventUrl": f"{core.stream_url}/sendBotEvent/{call.id}",
+    }
+
+
+def alert_hook(core: Core, user: User, call: Call, *, text: str) -> dict[str, Any]:
+    """on_alert: a notification the bot wants to send."""
+    body = message_hook(core, user, call, text=text)
+    return body | {"sendAlertMessageUrl": f"{core.stream_url}/sendAlertMessage/{call.id}"}
+
+
+def variable_hook(
+    core: Core, request_id: str, *, event_type: str, variable: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """on_variable_update: of the bot, not of a user."""
+    return {
+        "requestId": _request_id(core, request_id),
+        "botId": core.bot.id,
+        "data": {
+            "eventType": event_type,
+            "language": core.bot.default_language,
+            **({} if variable is None else {"variable": dict(variable)}),
+        },
+        "agent_transfer": False,
+        **_urls(core, request_id),
+    }
+
+
+def flat_channel(core: Core, user: User, *, attachments: tuple[Attachment, ...] = ()) -> dict[str, Any]:
+    """The channel of message hooks (section 2.4)."""
+    channel: dict[str, Any] = {
+        "type": user.channel,
+        "from": user.address,
+        "userId": user.id,
+        "sessionId": user.session.id,
+        "client": "botbuilder",
+        "botLanguage": user.language,
+        "botInfo": {"chatBot": core.bot.name, "taskBotId": core.bot.id},
+    }
+    if attachments:
+        channel["attachments"] = _announced(core, attachments)
+    return channel
+
+
+def nested_channel(core: Core, user: User) -> dict[str, Any]:
+    """The channel of component hooks (section 2.4)."""
+    last = _last_message(user)
+    text = last.text if last else ""
+    return {
+        "_id": f"dc-{user.session.id}",
+        "channelInfos": {
+            "requestId": last.id if last else "",
+            "message": text,
+            "body": text,
+            "client": "botbuilder",
+            "handle": {"taskBotId": core.bot.id, "userId": user.id, "handleId": user.session.id},
+            "botInfo": {"chatBot": core.bot.name, "taskBotId": core.bot.id},
+            "from": user.address,
+            "userId": user.id,
+            "type": user.channel,
+        },
+        "__v": 0,
+    }
+
+
+def context_of(core: Core, user: User) -> dict[str, Any]:
+    """The context as hooks carry it and scripts change it; what scripts left is kept for the dialog."""
+    context = user.context
+    context.update(
+        {
+            "bot": core.bot.name,
+            "botid": core.bot.id,
+            "currentLanguage": user.language,
+            "suggestedLanguages": [user.language],
+            "session": {
+                "EnterpriseContext": {},
+                "BotContext": {},
+                "UserContext": _user_context(user),
+                "UserSession": user.variables,
+                "BotUserSession": {**user.session.variables, **_bot_user_session(core, user)},
+                "opts": {"userId": user.id, "streamId": core.bot.id},
+            },
+        }
+    )
+    for key in ("entities", "userInputs"):
+        context.setdefault(key, {})
+    for key in ("history", "dialog_tone", "message_tone", "historicTags"):
+        context.setdefault(key, [])
+    context.setdefault("currentTags", {"tags": []})
+    return context
+
+
+def begin_dialog(core: Core, user: User, *, dialog_id: str, name: str) -> None:
+    """Forget the last dialog's variables and note the new one."""
+    text = _last_text(user)
+    history = [*user.context.get("history", []), {"originalSentence": text, "timestamp": core.now_ms()}]
+    tags = user.context.get("historicTags", [])
+    user.context = {
+        "taskid": dialog_id,
+        "intent": name,
+        "intentType": "dialog",
+        "intentName": name,
+        "entities": {},
+        "userInputs": {"originalInput": {"sentence": text, "timestamp": core.now_ms()}},
+        "history": history[-HISTORY_IN_CONTEXT:],
+        "historicTags": tags,
+    }
+    note_history(core, user, dialogState="started")
+
+
+def note_history(core: Core, user: User, **entry: str) -> None:
+    """Add to context.history, which is bounded."""
+    history = user.context.setdefault("history", [])
+    history.append({**entry, "timestamp": core.now_ms()})
+    del history[:-HISTORY_IN_CONTEXT]
+
+
+def _common(core: Core, user: User, call: Call) -> dict[str, Any]:
+    return {
+        "requestId": _request_id(core, call.id),
+        "botId": core.bot.id,
+        "taskId": call.dialog_id,
+        "nodeId": call.node_id,
+        "context": context_of(core, user),
+        "metaInfo": {"intentInfo": {"intentMatched": intent}}
+        if (intent := user.context.get("intent"))
+        else {},
+        "metaTags": {
+            "userMetaTags": user.tags.get("userMetaTags", []),
+            "sessionMetaTags": user.tags.get("sessionMetaTags", []),
+            "messageMetaTags": [],
+        },
+        **_urls(core, call.id),
+    }
+
+
+def _request_id(core: Core, call_id: str) -> int | str:
+    return int(call_id) if core.settings.request_id == "number" else call_id
+
+
+def _urls(core: Core, call_id: str) -> dict[str, str]:
+    base = core.stream_url
+    return {
+        "baseUrl": base,
+        "sendUserMessageUrl": f"{base}/sendUserMessage/{call_id}",
+        "sendBotMessageUrl": f"{base}/sendBotMessage/{call_id}",
+        "skipUserMessageUrl": f"{base}/skipUserMessage/{call_id}",
+        "skipBotMessageUrl": f"{base}/skipBotMessage/{call_id}",
+        "resetBotUrl": f"{base}/resetBot/{call_id}",
+        "getBotVariableUrl": f"{base}/getBotVariable/{call_id}",
+        "clearConversationSessionUrl": f"{base}/clearConversationSession/{call_id}",
+        "sendFeedbackMessageUrl": f"{base}/sendFeedbackMessage/{call_id}",
+    }
+
+
+def _user_context(user: User) -> dict[str, Any]:
+    mapped = f"kore/{user.id}" if user.channel == "rtm" else f"{user.channel}/{user.address}"
+    identities: list[dict[str, Any]] = [{"val": mapped, "type": "mapped"}]
+    if user.email:
+        identities.append({"val": user.email, "type": "email"})
+    if user.channel == "msteams":
+        identities.insert(0, {"type": "msteams", "profileInfo": {"name": user.name, "email": user.email}})
+    return {
+        "_id": user.id,
+        "emailId": user.email,
+        "firstName": user.first_name,
+        "lastName": user.last_name,
+        "orgId": "o-sandbox",
+        "activationStatus": "active",
+        "workinghours": {},
+        "customData": None,
+        "identities": identities,
+    }
+
+
+def _bot_user_session(core: Core, user: User) -> dict[str, Any]:
+    last = _last_message(user)
+    at_ms = last.at_ms if last else user.session.opened_ms
+    message: dict[str, Any] = {"body": last.text if last else ""}
+    if last and last.attachments:
+        message["attachments"] = _announced(core, last.attachments)
+    return {
+        "conversationSessionId": user.session.id,
+        "isReturningUser": user.returning,
+        "lastUserMessageTime": iso(at_ms),
+        "channels": [{"type": user.channel, "from": user.address, "client": "botbuilder"}],
+        "lastMessage": {
+            "channel": user.channel,
+            "messagePayload": {
+                "clientMessageId": at_ms,
+                "message": message,
+                "resourceid": "/bot.message",
+                "botInfo": {"chatBot": core.bot.name, "taskBotId": core.bot.id},
+                "client": "botbuilder",
+                "meta": {"timezone": "UTC", "locale": user.language},
+                "id": at_ms,
+            },
+        },
+    }
+
+
+def _announced(core: Core, attachments: tuple[Attachment, ...]) -> list[dict[str, Any]]:
+    """Files as BotKit sees them; deployments report the address at both places (section 4.4)."""
+    return [
+        {
+            "fileId": a.id,
+            "fileName": a.name,
+            "fileType": a.kind,
+            "size": len(a.content),
+            "fileUrl": f"{core.attachment_url()}/{a.id}",
+            "url": {"fileUrl": f"{core.attachment_url()}/{a.id}"},
+        }
+        for a in attachments
+    ]
+
+
+def _last_text(user: User) -> str:
+    last = _last_message(user)
+    return last.text if last else ""
+
+
+def _last_message(user: User) -> ChatMessage | None:
+    return next((m for m in reversed(user.messages) if m.speaker == "user"), None)

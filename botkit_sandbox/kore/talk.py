@@ -1,0 +1,282 @@
+"""The platform's side of a talk: every message to and from the bot goes through BotKit, one after the other.
+
+After each message hook the platform waits for one call of BotKit's before it goes on (protocol section 3):
+on_user_message → sendBotMessage | sendUserMessage | skipBotMessage, on_bot_message → sendUserMessage | skipUserMessage.
+In agent mode the bot is out of the talk, so nothing is waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botkit_sandbox.kore import dialogs, payloads
+from botkit_sandbox.kore.bot import Component, Dialog
+from botkit_sandbox.kore.calls import Call, FollowUp
+from botkit_sandbox.kore.core import Core
+from botkit_sandbox.kore.hooks import Answer, HookSender
+from botkit_sandbox.kore.templates import rendered
+from botkit_sandbox.kore.tried import webhook_dialog
+from botkit_sandbox.kore.understanding import dialog_meant
+from botkit_sandbox.kore.users import Attachment, User
+
+NOT_UNDERSTOOD = "Sorry, I did not understand that. Could you say it in other words?"
+
+
+@dataclass(slots=True)
+class Talk:
+    """Flows over the shared state. Methods that may wait for BotKit run on the user's lane."""
+
+    core: Core
+    hooks: HookSender
+    _webhooks: dict[str, asyncio.Future[Mapping[str, Any]]] = field(default_factory=dict)
+
+    # --- from the user -------------------------------------------------------------------------------------------
+
+    async def user_says(self, user: User, text: str, attachments: tuple[Attachment, ...]) -> None:
+        """A message of the user: shown, kept, hooked, and given to the bot when BotKit says so."""
+        self._open_session(user)
+        self.core.hear(user, text, attachments)
+        # An attachment alone carries no text at all (section 4.4).
+        await self._from_user(user, text if text or not attachments else None, attachments=attachments)
+
+    async def connects(self, user: User) -> None:
+        """The user's client connects: on_user_message with botEvent and no text (section 2.6)."""
+        self._open_session(user)
+        await self._from_user(user, None, bot_event="ON_CONNECT_EVENT")
+
+    async def client_event(
+        self, user: User, event: Mapping[str, Any], custom: Mapping[str, Any] | None = None
+    ) -> None:
+        """Typing, read marks and the client's own events; goes with onMessage and onAgentTransfer (section 2.6)."""
+        if self.core.hears("onMessage") or self.core.hears("onAgentTransfer"):
+            call = self._issue(user, "on_client_event")
+            body = payloads.client_event_hook(self.core, user, call, event=event, custom=custom or {})
+            await self.hooks.post("on_client_event", body)
+
+    async def _from_user(
+        self,
+        user: User,
+        text: str | None,
+        *,
+        attachments: tuple[Attachment, ...] = (),
+        bot_event: str | None = None,
+    ) -> None:
+        if not self.core.hears("onMessage"):
+            if not user.agent_mode:
+                await self.to_bot(user, text)
+            return
+        in_agent_mode = user.agent_mode
+        call = self._issue(user, "on_user_message", text=text, waits=not in_agent_mode)
+        body = payloads.message_hook(
+            self.core, user, call, text=text, attachments=attachments, bot_event=bot_event
+        )
+        answer = await self.hooks.post("on_user_message", body)
+        if in_agent_mode:
+            return
+        follow_up = await self._follow_up(call, answer)
+        if follow_up is None:
+            if not answer.acknowledged and self.core.settings.when_hook_fails == "bypass":
+                await self.to_bot(user, text)
+        elif follow_up.action == "sendBotMessage":
+            await self.to_bot_as_sent(user, follow_up.body)
+
+    # --- to the bot ----------------------------------------------------------------------------------------------
+
+    async def to_bot_as_sent(self, user: User, body: Mapping[str, Any]) -> None:
+        """A sendBotMessage: its text and what its metaInfo says of language and intent (section 2.3)."""
+        meta = body.get("metaInfo")
+        intent: object = None
+        if isinstance(meta, Mapping):
+            language = meta.get("setBotLanguage")
+            if isinstance(language, str) and language:
+                user.language = language[:20]
+            nl_meta = meta.get("nlMeta")
+            intent = nl_meta.get("intent") if isinstance(nl_meta, Mapping) else None
+        text = body.get("message")
+        await self.to_bot(
+            user,
+            text if isinstance(text, str) else None,
+            intent=intent if isinstance(intent, str) else None,
+        )
+
+    async def to_bot(self, user: User, text: str | None, *, intent: str | None = None) -> None:
+        """Let the bot answer."""
+        if not text and intent is None:
+            user.stalled = user.stalled or self.core.settings.empty_message_stalls
+            return
+        if user.stalled:
+            return
+        named = self.core.bot.dialog_named(intent) if intent else None
+        meant = dialog_meant(self.core.bot, text or "", user.language)
+        dialog = named or (self.core.bot.dialogs[meant] if meant else None)
+        if user.run is not None and named is None:
+            # A dialog that waits for a value takes whatever is said, except what clearly asks for another dialog.
+            if dialog is None or dialog.id == user.run.dialog.id:
+                await dialogs.resume(self.core, self, user, user.run, text or "")
+                return
+            user.run = None
+        if dialog is None:
+            await self.utter(user, NOT_UNDERSTOOD, dialog_id="", node_id="")
+        else:
+            await dialogs.start(self.core, self, user, dialog)
+
+    # --- what a running dialog does (dialogs.Voice) --------------------------------------------------------------
+
+    async def utter(self, user: User, text: str, *, dialog_id: str, node_id: str) -> None:
+        """An utterance of the bot: through on_bot_message, shown when BotKit sends it on."""
+        if not self.core.hears("onMessage"):
+            self.core.show(user, "bot", rendered(text))
+            return
+        call = self._issue(
+            user, "on_bot_message", text=text, dialog_id=dialog_id, node_id=node_id, waits=True
+        )
+        answer = await self.hooks.post(
+            "on_bot_message", payloads.message_hook(self.core, user, call, text=text)
+        )
+        follow_up = await self._follow_up(call, answer)
+        if follow_up is None and not answer.acknowledged and self.core.settings.when_hook_fails == "bypass":
+            self.core.show(user, "bot", rendered(text))
+
+    async def transfer(self, user: User, component: Component, *, dialog_id: str, node_id: str) -> None:
+        """An Agent Transfer node: agent mode is on from now, unless BotKit does not take the hook (section 3)."""
+        if user.agent_mode or not self.core.hears("onAgentTransfer"):
+            return
+        call = self._issue(user, "on_agent_transfer", dialog_id=dialog_id, node_id=node_id)
+        body = payloads.agent_transfer_hook(self.core, user, call)
+        self.core.set_agent_mode(user, True)
+        answer = await self.hooks.post("on_agent_transfer", body, component_id=component.id)
+        if not answer.acknowledged:
+            # ERR_SDK_AGENT_TRANSFER_CALL goes to the platform's log; the user is told nothing.
+            self.core.set_agent_mode(user, False)
+
+    async def webhook(
+        self, user: User, component: Component, *, dialog_id: str, node_id: str
+    ) -> Mapping[str, Any] | None:
+        """A Webhook node: its answer carries the changed context, at once or later by callback (section 3)."""
+        if not self.core.hears("onHook"):
+            return user.context
+        call = self._issue(user, "on_webhook", dialog_id=dialog_id, node_id=node_id)
+        body = payloads.webhook_hook(self.core, user, call, component=component.name)
+        later: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
+        self._webhooks[call.id] = later
+        try:
+            answer = await self.hooks.post("on_webhook", body, component_id=component.id)
+            content: Mapping[str, Any] | None = None
+            if answer.status == 202:
+                seconds = self.core.settings.webhook_timeout.total_seconds()
+                content = await asyncio.wait_for(later, seconds)
+            elif answer.acknowledged:
+                content = _object(answer.body)
+        except TimeoutError:
+            content = None
+        finally:
+            del self._webhooks[call.id]
+        if content is None:
+            self.core.note(user, f"Webhook node {component.name} got no answer; the dialog ends here.")
+            return None
+        context = content.get("context")
+        return context if isinstance(context, Mapping) else user.context
+
+    async def ended(self, user: User, dialog: Dialog) -> None:
+        """A dialog is over (section 2.6, endDialog)."""
+        if self.core.hears("onEvent"):
+            call = self._issue(user, "on_event", dialog_id=dialog.id)
+            event = {
+                "eventType": "endDialog",
+                "taskId": dialog.id,
+                "taskName": dialog.name,
+                "status": "success",
+            }
+            body = payloads.event_hook(self.core, user, call, event=event)
+            await self.hooks.post("on_event", body)
+
+    async def reaches_webhook(self, user: User, name: str, then: str) -> None:
+        """A dialog that is a Webhook node of this name, and says `then` afterwards."""
+        self._open_session(user)
+        dialog = webhook_dialog(name, then, language=self.core.bot.default_language)
+        await dialogs.start(self.core, self, user, dialog)
+
+    # --- the session ---------------------------------------------------------------------------------------------
+
+    async def closed(self, user: User, *, times: int = 1) -> None:
+        """The session closes; sessionClosure may be posted more than once (section 2.6)."""
+        for _ in range(times):
+            if self.core.hears("onEvent"):
+                call = self._issue(user, "on_event")
+                body = payloads.event_hook(self.core, user, call, event={"eventType": "sessionClosure"})
+                await self.hooks.post("on_event", body)
+            self.core.end_session(user)
+
+    async def event(self, user: User, event: Mapping[str, Any]) -> None:
+        """Something of the platform's own happens, such as that an FAQ ends (section 2.6)."""
+        if self.core.hears("onEvent"):
+            call = self._issue(user, "on_event")
+            await self.hooks.post("on_event", payloads.event_hook(self.core, user, call, event=event))
+
+    async def alert(self, user: User, text: str) -> None:
+        """An alert of the bot (section 2.6)."""
+        if not self.core.hears("onAlert"):
+            self.core.show(user, "bot", rendered(text))
+            return
+        call = self._issue(user, "on_alert", text=text)
+        await self.hooks.post("on_alert", payloads.alert_hook(self.core, user, call, text=text))
+
+    def webhook_answered(self, call: Call, body: Mapping[str, Any]) -> bool:
+        """A serviceCallback; False when no Webhook node waits for it."""
+        later = self._webhooks.get(call.id)
+        if later is None or later.done():
+            return False
+        later.set_result(body)
+        return True
+
+    def _open_session(self, user: User) -> None:
+        self.core.reset_when_idle(user)
+        if user.session.closed:
+            user.returning = True
+            user.session = self.core.new_session()
+            self.core.publish("session", user, conversationSessionId=user.session.id, closed=False)
+        user.last_activity_ms = self.core.now_ms()
+
+    def _issue(
+        self,
+        user: User,
+        event: str,
+        *,
+        text: str | None = None,
+        dialog_id: str = "",
+        node_id: str = "",
+        waits: bool = False,
+    ) -> Call:
+        return self.core.calls.issue(
+            user.id,
+            event,
+            now_ms=self.core.now_ms(),
+            text=text,
+            dialog_id=dialog_id,
+            node_id=node_id,
+            waits=waits,
+        )
+
+    async def _follow_up(self, call: Call, answer: Answer) -> FollowUp | None:
+        """BotKit's call for a hook, or None when there was none in time; it may have come before the answer."""
+        if call.followed is None:
+            return None
+        if not answer.acknowledged and not call.followed.done():
+            call.followed.cancel()
+            return None
+        try:
+            return await asyncio.wait_for(call.followed, self.core.settings.follow_up_timeout.total_seconds())
+        except TimeoutError:
+            return None
+
+
+def _object(body: bytes) -> Mapping[str, Any] | None:
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None

@@ -1,0 +1,130 @@
+"""Users of the bot: who they are, what they see, and the platform's session with each."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from botkit_sandbox.kore.bot import Dialog
+
+Speaker = Literal["user", "bot", "botkit", "agent", "system"]
+
+# Channels whose users are known by something else than the platform's own user id: how their `from` looks.
+_ADDRESS_FORMS = {
+    "whatsapp": "1555{digits:07d}",
+    "sms": "+1555{digits:07d}",
+    "ivr": "+1555{digits:07d}",
+    "ivrVoice": "+1555{digits:07d}",
+    "facebook": "61550{digits:011d}",
+    "msteams": "29:1{digits:010d}",
+    "slack": "U0{digits:08d}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file a user sent, as the web client announces it (protocol section 4.4)."""
+
+    id: str
+    name: str
+    kind: str
+    content_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One bubble of a user's chat."""
+
+    id: str
+    at_ms: int
+    speaker: Speaker
+    text: str
+    name: str | None = None
+    template: Mapping[str, Any] | None = None
+    attachments: tuple[Attachment, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """As the control API shows it."""
+        return {
+            "id": self.id,
+            "at_ms": self.at_ms,
+            "from": self.speaker,
+            "name": self.name,
+            "text": self.text,
+            "template": self.template,
+            "attachments": [{"id": a.id, "name": a.name, "type": a.kind} for a in self.attachments],
+        }
+
+
+@dataclass(slots=True)
+class Session:
+    """A conversation session of the platform: ends by closing or by silence, and takes its variables with it."""
+
+    id: str
+    opened_ms: int
+    variables: dict[str, Any] = field(default_factory=dict)
+    closed: bool = False
+
+
+@dataclass(slots=True)
+class Run:
+    """A dialog that waits for the user at an entity node."""
+
+    dialog: Dialog
+    node_id: str
+    tries: int = 0
+
+
+@dataclass(slots=True)
+class User:
+    """One user on one channel."""
+
+    id: str
+    address: str
+    name: str
+    email: str
+    language: str
+    channel: str
+    session: Session
+    messages: deque[ChatMessage]
+    history: deque[dict[str, Any]]
+    last_activity_ms: int
+    agent_mode: bool = False
+    agent_typing: bool = False
+    stalled: bool = False
+    returning: bool = False
+    run: Run | None = None
+    resets: int = 0
+    context: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, Any] = field(default_factory=dict)
+    tags: dict[str, list[Any]] = field(default_factory=dict)
+
+    @property
+    def first_name(self) -> str:
+        return self.name.partition(" ")[0]
+
+    @property
+    def last_name(self) -> str:
+        return self.name.partition(" ")[2]
+
+    def summary(self) -> dict[str, Any]:
+        """As the control API shows it, without the messages."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "email": self.email,
+            "language": self.language,
+            "channel": self.channel,
+            "agentMode": self.agent_mode,
+            "agentTyping": self.agent_typing,
+            "conversationSessionId": self.session.id,
+        }
+
+
+def address_on(channel: str, user_id: str, number: int) -> str:
+    """`channel.from` of a user: the platform's user id on the web, the channel's own id elsewhere."""
+    form = _ADDRESS_FORMS.get(channel)
+    return form.format(digits=number) if form else user_id

@@ -1,0 +1,266 @@
+"""What agents do, and what the system does to their work (protocol section 7); the control API and tests call it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from botkit_sandbox.live_chat import messages
+from botkit_sandbox.live_chat.chatting import Chatting
+from botkit_sandbox.live_chat.core import SERVLET
+from botkit_sandbox.live_chat.events import TranscriptEvent
+from botkit_sandbox.live_chat.routing import SYSTEM_NAME
+from botkit_sandbox.live_chat.state import Chat, FileRequest, Route
+from botkit_sandbox.salesforce.refusal import NotKnown, NotPossible
+from botkit_sandbox.salesforce.state import Agent
+
+QUEUE = "queue"
+
+
+class Desk(Chatting):
+    """Agents and buttons are named by id or by name. Every method raises NotKnown, or NotPossible in the wrong state."""
+
+    def accept(self, conversation_id: str, agent: str) -> None:
+        """Take a chat from the queue, whoever was asked, or one that another agent hands over."""
+        chat, taker = self._open(conversation_id), self.agent(agent)
+        if not taker.online:
+            raise NotPossible(f"{taker.name} is offline")
+        if chat.waits is None and chat.assigned is not taker:
+            raise NotPossible(f"the chat does not wait for {taker.name} ({chat.stage})")
+        self.engage(chat, taker)
+
+    def decline(self, conversation_id: str, agent: str) -> None:
+        """Do not take it: the next agent is asked, and when all have declined the request fails (13.8)."""
+        chat, decliner = self._open(conversation_id), self.agent(agent)
+        if chat.assigned is not decliner:
+            raise NotPossible(f"the chat is not assigned to {decliner.name}")
+        self._unpush(chat, decliner, as_event="DeclineManual")
+
+    def agent_says(self, conversation_id: str, agent: str, text: str) -> str:
+        """A ChatMessage. Returns the id of its line in the transcript."""
+        chat, speaker = self._engaged(conversation_id, agent)
+        return self.speak(chat, speaker, text)
+
+    def agent_typing(self, conversation_id: str, agent: str, *, started: bool) -> None:
+        """AgentTyping or AgentNotTyping."""
+        chat, writer = self._engaged(conversation_id, agent)
+        kind = "AgentTyping" if started else "AgentNotTyping"
+        self.send(chat, kind, messages.typing(writer, self.settings))
+        self.tell("typing", chat, agent=writer.id, started=started)
+
+    def transfer(self, conversation_id: str, agent: str, *, to: str = QUEUE, fail: bool = False) -> None:
+        """To another agent, who has it once they accept, or to a button ("queue": its own), where the visitor waits.
+
+        A transfer that fails: an agent's leaves everything as it is, a button's depends on the switch `transfer_failure`.
+        """
+        chat, giver = self._engaged(conversation_id, agent)
+        target = self._agent_or_none(to)
+        if target is not None:
+            self._offer(chat, giver, target, fail=fail)
+            return
+        button = chat.route.button if to == QUEUE else self.button(to)
+        if button is None:
+            button = self.settings.buttons[0]
+        self.event(chat, "TransferRequest", agent=giver, detail=button.name)
+        self.send(chat, "TransferToButtonInitiated", messages.button_transfer(button, self.settings))
+        self.line(chat, "System", f"{giver.name} transfers to {button.name}", name=SYSTEM_NAME)
+        self.unassign(chat)
+        for present in list(chat.present.values()):
+            self.release(chat, present)
+            self.event(chat, "LeaveAgent", agent=present)
+        chat.route = Route(None, button)
+        chat.returns_to = giver
+        chat.declined = set(self.agents) if fail else {giver.id}
+        self.tell("transfer", chat, agent=giver.id, to=button.id)
+        self.enqueue(chat, "button")
+
+    def conference(self, conversation_id: str, agent: str, *, to: str) -> None:
+        """Another agent joins while the first one stays."""
+        chat, _ = self._engaged(conversation_id, agent)
+        guest = self.agent(to)
+        if not guest.online or guest.id in chat.present:
+            raise NotPossible(f"{guest.name} is offline, or in the chat already")
+        chat.present[guest.id] = guest
+        guest.load += 1
+        self.event(chat, "Other", agent=guest, detail="joined a conference")
+        self.send(chat, "AgentJoinedConference", messages.conference(guest, self.settings))
+        self.line(chat, "System", f"{guest.name} joined", name=SYSTEM_NAME)
+        self.tell("conference", chat, agent=guest.id)
+
+    def leave(self, conversation_id: str, agent: str) -> None:
+        """Leave a conference; somebody else has to be in it."""
+        chat, leaver = self._engaged(conversation_id, agent)
+        if len(chat.present) == 1:
+            raise NotPossible(f"{leaver.name} is the only agent in the chat")
+        self.release(chat, leaver)
+        self.event(chat, "LeaveAgent", agent=leaver)
+        self.send(chat, "AgentLeftConference", messages.conference(leaver, self.settings))
+        self.line(chat, "System", f"{leaver.name} left", name=SYSTEM_NAME)
+        self.tell("left", chat, agent=leaver.id)
+        self.assign_waiting()
+
+    def disconnect(self, conversation_id: str, agent: str) -> None:
+        """AgentDisconnect: the agent's connection is lost. The session stays alive, and another one may take over."""
+        chat, leaver = self._engaged(conversation_id, agent)
+        self.unassign(chat)
+        self.release(chat, leaver)
+        self.event(chat, "LeaveAgent", agent=leaver, detail="connection lost")
+        self.send(chat, "AgentDisconnect", messages.typing(leaver, self.settings))
+        self.line(chat, "System", f"{leaver.name} lost the connection", name=SYSTEM_NAME)
+        self.tell("left", chat, agent=leaver.id)
+        if not chat.present:
+            chat.declined = {leaver.id}
+            self.enqueue(chat, "takeover")
+
+    def drop(self, conversation_id: str, agent: str) -> None:
+        """An agent is gone: out of a conference, or as the last one by losing the connection."""
+        chat, _ = self._engaged(conversation_id, agent)
+        if len(chat.present) > 1:
+            self.leave(conversation_id, agent)
+        else:
+            self.disconnect(conversation_id, agent)
+
+    def agent_ends(self, conversation_id: str, agent: str) -> None:
+        """ChatEnded; the next call of the visitor's client after it has been fetched is a 403."""
+        chat, ender = self._engaged(conversation_id, agent)
+        self.event(chat, "EndAgent", agent=ender)
+        self.line(chat, "System", f"{ender.name} ended the chat", name=SYSTEM_NAME)
+        self.send(chat, "ChatEnded", messages.ended(chat, "agent", self.settings))
+        self.finish(chat, by="Agent")
+
+    def route_failure(self, conversation_id: str, *, reason: str = "Unavailable") -> None:
+        """ChatRequestFail, at any time."""
+        self.fail(self._open(conversation_id), reason)
+
+    def request_file(self, conversation_id: str, agent: str) -> str:
+        """FileTransfer Requested: the visitor may upload one file. Returns the token (2.21)."""
+        chat, asker = self._engaged(conversation_id, agent)
+        token = base64.urlsafe_b64encode(self.chance.token(24)).decode()
+        chat.file_request = FileRequest(token, asker)
+        servlet = self.base_url + SERVLET
+        self.send(
+            chat, "FileTransfer", messages.file_transfer("Requested", chat.file_request, servlet=servlet)
+        )
+        self.line(chat, "System", f"{asker.name} asks for a file", name=SYSTEM_NAME)
+        self.tell("fileRequested", chat, agent=asker.id)
+        return token
+
+    def cancel_file(self, conversation_id: str, agent: str) -> None:
+        """FileTransfer Canceled: the token opens nothing any more."""
+        chat, asker = self._engaged(conversation_id, agent)
+        if chat.file_request is None:
+            raise NotPossible("no file was asked for")
+        chat.file_request = None
+        self.send(chat, "FileTransfer", messages.file_transfer("Canceled"))
+        self.line(chat, "System", f"{asker.name} wants the file no more", name=SYSTEM_NAME)
+
+    def custom_event(self, conversation_id: str, agent: str, *, kind: str, data: str) -> None:
+        """A CustomEvent for the visitor's page."""
+        chat, _ = self._engaged(conversation_id, agent)
+        self.send(chat, "CustomEvent", {"type": kind, "data": data})
+        self.line(chat, "System", f"Custom event {kind}: {data}", name=SYSTEM_NAME)
+
+    def raw_message(self, conversation_id: str, kind: str, message: Mapping[str, Any]) -> None:
+        """Any message at all, such as one nobody has seen yet: clients have to ignore what they do not know."""
+        self.send(self._open(conversation_id), kind, message)
+
+    def set_online(self, agent: str, online: bool) -> None:
+        """Log an agent on or off, for all kinds of chats they work on."""
+        who = self.agent(agent)
+        if self.organisation is not None:
+            self.organisation.set_online(who.id, online)
+        else:
+            who.online = online
+        self.notice_agents()
+
+    def notice_agents(self) -> None:
+        """Agents may have come or gone, also on the organisation's side. Who logs off drops everything they had."""
+        for agent in list(self.agents.values()):
+            if self.seen_online.get(agent.id) == agent.online:
+                continue
+            self.seen_online[agent.id] = agent.online
+            self.tell("agent", agent=agent.id, online=agent.online)
+            if agent.online:
+                for chat in self.queue.values():
+                    chat.declined.discard(agent.id)
+                self.assign_waiting()
+            else:
+                self._lose_agent(agent)
+
+    def watch_waits(self) -> None:
+        """Agents who let a request lie are not asked any longer; a visitor who waits too long for a word is noted."""
+        settings, now = self.settings, self.clock()
+        push, critical = settings.push_timeout_seconds, settings.critical_wait_seconds
+        if push is None and critical is None:
+            return
+        for session in list(self.sessions.values()):
+            chat = session.chat
+            if chat is None or chat.ended:
+                continue
+            if chat.present and _is_over(critical, chat.unanswered_ms, now):
+                chat.unanswered_ms = None
+                self.event(chat, "AlertCriticalWaitChat")
+            if chat.assigned is not None and _is_over(push, chat.pushed_ms, now):
+                self._unpush(chat, chat.assigned, as_event="DeclineTimeout")
+
+    # --- inside ------------------------------------------------------------------------------------------------
+
+    def _lose_agent(self, agent: Agent) -> None:
+        for session in list(self.sessions.values()):
+            chat = session.chat
+            if chat is None or chat.ended:
+                continue
+            if agent.id in chat.present:
+                self.drop(chat.id, agent.id)
+            elif chat.assigned is agent:
+                self._unpush(chat, agent, as_event="Other")
+            elif chat.waits is not None and chat.assigned is None:
+                self.assign(chat)  # it fails if nobody is left
+
+    def _unpush(self, chat: Chat, agent: Agent, *, as_event: TranscriptEvent) -> None:
+        self.unassign(chat)
+        self.event(chat, as_event, agent=agent, detail="does not take it")
+        self.tell("declined", chat, agent=agent.id)
+        if chat.waits is not None:
+            chat.declined.add(agent.id)
+            self.assign(chat)
+        else:
+            self.event(chat, "TransferCancelled", agent=agent)
+            self.line(chat, "System", f"{agent.name} did not take the transfer", name=SYSTEM_NAME)
+
+    def _offer(self, chat: Chat, giver: Agent, target: Agent, *, fail: bool) -> None:
+        if not target.online or target.id in chat.present:
+            raise NotPossible(f"{target.name} is offline, or in the chat already")
+        self.event(chat, "TransferRequest", agent=giver, detail=target.name)
+        self.line(chat, "System", f"{giver.name} transfers to {target.name}", name=SYSTEM_NAME)
+        self.unassign(chat)
+        chat.assigned, chat.pushed_ms = target, self.clock()
+        target.load += 1
+        self.tell("transfer", chat, agent=giver.id, to=target.id)
+        if fail:
+            self._unpush(chat, target, as_event="DeclineManual")
+        elif self.settings.auto_accept:
+            self.engage(chat, target)
+
+    def _agent_or_none(self, id_or_name: str) -> Agent | None:
+        try:
+            return self.agent(id_or_name)
+        except NotKnown:
+            return None
+
+    def _open(self, conversation_id: str) -> Chat:
+        chat = self.chat(conversation_id)
+        if chat.ended:
+            raise NotPossible("the chat is over")
+        return chat
+
+    def _engaged(self, conversation_id: str, agent: str) -> tuple[Chat, Agent]:
+        chat, who = self._open(conversation_id), self.agent(agent)
+        if who.id not in chat.present:
+            raise NotPossible(f"{who.name} is not in the chat ({chat.stage})")
+        return chat, who
+
+
+def _is_over(seconds: float | None, since_ms: int | None, now_ms: int) -> bool:
+    return seconds is not None and since_ms is not None and now_ms - since_ms > seconds * 1000

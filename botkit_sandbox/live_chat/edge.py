@@ -1,0 +1,170 @@
+"""What every request to the emulated Live Chat passes: CORS, faults, plain-text errors, the wire's record."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+
+from botkit_sandbox.live_chat.cloud import LiveChatCloud
+from botkit_sandbox.live_chat.faults import Fault, Kind
+from botkit_sandbox.salesforce.refusal import Refusal
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+KEY = "X-LIVEAGENT-SESSION-KEY"
+# What opens a session or an upload is cut short before the wire keeps it, wherever it stands.
+_SECRETS = re.compile(r"([0-9a-f-]{36}(?:!|%21)\d{10,16}(?:!|%21))[\w+/=%-]+|(fileToken\W{1,5})[\w=%-]+")
+_REASONS = {
+    400: "Bad Request",
+    403: "Session required but was invalid or not found",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict: duplicate long poll",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+
+
+class Edge:
+    """Around every handler."""
+
+    def __init__(self, cloud: LiveChatCloud) -> None:
+        self._cloud = cloud
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Let go of requests that are kept waiting by a fault."""
+        self._stopping.set()
+
+    async def around(self, request: web.Request, operation: str, handler: Handler) -> web.Response:
+        """Answer a request, whatever becomes of it."""
+        started = time.perf_counter()
+        cloud = self._cloud
+        if not cloud.base_url:
+            cloud.base_url = f"{request.scheme}://{request.host}"
+        if request.method == "OPTIONS":
+            return self._with_cors(request, web.Response(status=200))
+        body = b""
+        try:
+            if request.content_type != "multipart/form-data":
+                body = await request.read()  # aiohttp keeps it for the handler
+            broken = await self._before(request, operation) if cloud.faults else None
+            response = await handler(request) if broken is None else broken
+        except Refusal as refusal:
+            response = self._refused(refusal.status, refusal.message)
+        except web.HTTPException as refusal:
+            response = self._refused(refusal.status, refusal.reason)
+            if "Allow" in refusal.headers:
+                response.headers["Allow"] = refusal.headers["Allow"]
+        self._record(request, response, operation, started, body)
+        if cloud.faults and self._taken("drop-response", request, operation):
+            hang_up(request)
+        return self._with_cors(request, response)
+
+    def _with_cors(self, request: web.Request, response: web.Response) -> web.Response:
+        """Browser clients are let in, with the four headers of this API."""
+        origin = request.headers.get("Origin")
+        allowed = self._cloud.settings.cors_origins
+        if origin is None or (allowed and origin not in allowed):
+            return response
+        headers = response.headers
+        headers["Access-Control-Allow-Origin"] = origin
+        headers["Access-Control-Allow-Credentials"] = "true"  # a public client asks with credentials included
+        headers["Vary"] = "Origin"
+        if request.method == "OPTIONS":
+            headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE, OPTIONS"
+            headers["Access-Control-Allow-Headers"] = request.headers.get(
+                "Access-Control-Request-Headers", "Content-Type"
+            )
+            headers["Access-Control-Max-Age"] = "600"
+            if request.headers.get("Access-Control-Request-Private-Network") == "true":
+                headers["Access-Control-Allow-Private-Network"] = "true"
+        return response
+
+    async def _before(self, request: web.Request, operation: str) -> web.Response | None:
+        if delay := self._taken("delay", request, operation):
+            await asyncio.sleep(delay.delay_ms / 1000)
+        if self._taken("refuse", request, operation):
+            hang_up(request)
+            return web.Response(status=503)
+        if self._taken("silence", request, operation):
+            await self._keep_waiting(request)
+            return web.Response(status=503)
+        if fault := self._taken("status", request, operation):
+            if fault.status == 503:
+                self._cloud.note_503(request.headers.get(KEY))
+            reason = _REASONS.get(fault.status, "Error")
+            return self._refused(fault.status, f"{reason} (fault switch)")
+        return None
+
+    def _refused(self, status: int, message: str) -> web.Response:
+        """Plain text, as captured; the guide says that the body repeats the code and the message (5)."""
+        if self._cloud.settings.error_body == "json":
+            return json_answer({"code": status, "message": message}, status=status)
+        return web.Response(text=message, status=status)
+
+    def _taken(self, kind: Kind, request: web.Request, operation: str) -> Fault | None:
+        session_id = request.headers.get(KEY, "").partition("!")[0].partition("%21")[0]
+        line = f"{request.method} {request.path}"
+        return self._cloud.faults.take(kind, line=line, operation=operation, conversation_id=session_id)
+
+    async def _keep_waiting(self, request: web.Request) -> None:
+        """Answer nothing until the client gives up, the fault is cleared or the sandbox stops."""
+        cleared = self._cloud.faults.cleared
+        while not (self._stopping.is_set() or is_gone(request) or self._cloud.faults.cleared != cleared):
+            try:
+                await asyncio.wait_for(self._stopping.wait(), 0.1)
+            except TimeoutError:
+                continue
+        hang_up(request)
+
+    def _record(
+        self, request: web.Request, response: web.Response, operation: str, started: float, body: bytes
+    ) -> None:
+        if self._cloud.wire is None:
+            return
+        self._cloud.wire.record(
+            source="botkit",
+            target="salesforce",
+            label=operation,
+            method=request.method,
+            path=_public(request.path_qs),
+            status=response.status,
+            duration_ms=round((time.perf_counter() - started) * 1000, 2),
+            request_headers={name: _public(value) for name, value in request.headers.items()},
+            request_body=_public(_readable(body)),
+            response_body=_public(_readable(response.body)),
+        )
+
+
+def json_answer(data: object, *, status: int = 200) -> web.Response:
+    """A JSON answer, encoded fast."""
+    return web.Response(body=msgspec.json.encode(data), content_type="application/json", status=status)
+
+
+def hang_up(request: web.Request) -> None:
+    """Break the client's connection."""
+    if request.transport is not None:
+        request.transport.abort()
+
+
+def is_gone(request: web.Request) -> bool:
+    """Whether the client hung up."""
+    return request.transport is None or request.transport.is_closing()
+
+
+def _public(text: str) -> str:
+    return _SECRETS.sub(lambda found: f"{found[1] or found[2]}…", text)
+
+
+def _readable(body: object) -> str:
+    if not isinstance(body, bytes) or not body:
+        return ""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return f"({len(body)} bytes)"

@@ -1,0 +1,215 @@
+"""The cloud's memory, and the one way anything becomes an entry and an event.
+
+The layers above it, each in its module: `routing` (who works on a conversation), `access`, `conversing` and `messaging`
+(what the API's clients do), `desk` (what agents do). `SalesforceCloud` is all of them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from botkit_sandbox.bus import Bus
+from botkit_sandbox.salesforce import payloads
+from botkit_sandbox.salesforce.eventlog import frame
+from botkit_sandbox.salesforce.faults import Faults
+from botkit_sandbox.salesforce.files import FileStore
+from botkit_sandbox.salesforce.ids import RecordIds, short_id
+from botkit_sandbox.salesforce.refusal import NotKnown
+from botkit_sandbox.salesforce.settings import SalesforceSandboxSettings
+from botkit_sandbox.salesforce.state import SYSTEM, Agent, Conversation, EndUser, Entry, Sender
+from botkit_sandbox.salesforce.transcripts import transcript_item
+from botkit_sandbox.wire import Wire
+
+FIRST_EVENT_ID = 2_147_867_834
+BUS_TOPIC = "salesforce"
+
+
+def wall_clock_ms() -> int:
+    """The machine's clock, in milliseconds since 1970."""
+    return int(time.time() * 1000)
+
+
+def random_uuid() -> str:
+    """A lower-case UUID 4."""
+    return str(uuid.uuid4())
+
+
+class CloudCore:
+    """State of one organisation, in memory only and independent of any port.
+
+    Args:
+        wire: where requests and emitted events are recorded; None for benchmarks.
+        bus: who hears of every change; None for nobody.
+        base_url: where clients reach this cloud, for attachment URLs; learnt from the first request when empty.
+        settings: the organisation and its switches; may be replaced while running.
+        clock: milliseconds since 1970.
+        new_uuid: makes ids.
+        secret: signs access tokens.
+    """
+
+    def __init__(
+        self,
+        *,
+        wire: Wire | None,
+        bus: Bus | None,
+        base_url: str = "",
+        settings: SalesforceSandboxSettings | None = None,
+        clock: Callable[[], int] = wall_clock_ms,
+        new_uuid: Callable[[], str] = random_uuid,
+        secret: bytes | None = None,
+    ) -> None:
+        self.wire = wire
+        self.bus = bus
+        self.base_url = base_url
+        self.settings = settings or SalesforceSandboxSettings()
+        self.clock = clock
+        self.new_uuid = new_uuid
+        self.secret = secret or secrets.token_bytes(32)
+        self.org_id = short_id(self.settings.organization_id)
+        self.platform_key = new_uuid()
+        self.channel_id = new_uuid()
+        self.record_ids = RecordIds()
+        self.queue_id = self.record_ids.new("00G")
+        self.agents: dict[str, Agent] = {}
+        for name in self.settings.agents:
+            agent = Agent(self.record_ids.new("005"), name, new_uuid())
+            self.agents[agent.id] = agent
+        self.end_users: dict[str, EndUser] = {}
+        self.conversations: dict[str, Conversation] = {}
+        self.queue: dict[str, Conversation] = {}
+        """Who waits for an agent, longest first; somebody may be assigned but has not accepted yet."""
+        self.files = FileStore()
+        self.faults = Faults(lambda: self._faults_changed())
+        self._event_ids = itertools.count(FIRST_EVENT_ID + 1)
+        self.last_event_id = FIRST_EVENT_ID
+        self.token_serial = 0
+        self.token_times_ms: deque[int] = deque()
+        self.renewal_times_ms: deque[int] = deque()
+
+    # --- looking things up -------------------------------------------------------------------------------------
+
+    def conversation(self, conversation_id: str) -> Conversation:
+        """Raises: NotKnown."""
+        try:
+            return self.conversations[conversation_id]
+        except KeyError:
+            raise NotKnown(f"no conversation {conversation_id}") from None
+
+    def agent(self, id_or_name: str) -> Agent:
+        """Raises: NotKnown."""
+        for agent in self.agents.values():
+            if id_or_name in (agent.id, agent.name):
+                return agent
+        raise NotKnown(f"no agent {id_or_name!r}")
+
+    # --- entries and events ------------------------------------------------------------------------------------
+
+    def emit(
+        self,
+        conversation: Conversation,
+        event: str,
+        entry_type: str,
+        payload: Mapping[str, Any],
+        *,
+        sender: Sender = SYSTEM,
+        name: str = "",
+        identifier: str = "",
+        listed: bool = True,
+        related: Sequence[str] = (),
+    ) -> Entry:
+        """Something happened: it becomes an entry (unless not `listed`) and an event of the owner's stream.
+
+        `name` must not be empty where the payload has no `entries`: Salesforce's own sample reads
+        ``entryPayload.entries[0]`` when `senderDisplayName` is empty (end of protocol section 4.4).
+        """
+        now = self.clock()
+        at = max(now, conversation.last_ms + 1) if self.settings.distinct_timestamps else now
+        conversation.last_ms = max(at, conversation.last_ms)
+        identifier = identifier or self.new_uuid()
+        full_payload = {"entryType": entry_type, "id": identifier, **payload}
+        entry = Entry(identifier, entry_type, full_payload, sender, name, now, at, listed)
+        if listed:
+            conversation.entries.append(entry)
+        self._put_on_stream(conversation, event, entry, related)
+        if self.bus is not None and (item := transcript_item(entry)) is not None:
+            self.tell("message", conversation, item=item)
+        return entry
+
+    def say(
+        self,
+        conversation: Conversation,
+        abstract_message: Mapping[str, Any],
+        *,
+        sender: Sender,
+        name: str,
+        identifier: str = "",
+        reason: str | None = None,
+    ) -> Entry:
+        """A message of whomever, with its id inside as well."""
+        identifier = identifier or self.new_uuid()
+        return self.emit(
+            conversation,
+            "CONVERSATION_MESSAGE",
+            "Message",
+            payloads.message({**abstract_message, "id": identifier}, reason=reason),
+            sender=sender,
+            name=name,
+            identifier=identifier,
+        )
+
+    def _put_on_stream(
+        self, conversation: Conversation, event: str, entry: Entry, related: Sequence[str]
+    ) -> None:
+        self.last_event_id = event_id = next(self._event_ids)
+        if self.faults and self.faults.take("lose-event", conversation_id=conversation.id):
+            return
+        envelope = {
+            "channelPlatformKey": self.platform_key,
+            "channelType": "embedded_messaging",
+            "channelAddressIdentifier": self.channel_id,
+            "conversationId": conversation.id,
+            "conversationEntry": {
+                "senderDisplayName": entry.sender_name,
+                "identifier": entry.identifier,
+                "entryType": entry.entry_type,
+                "entryPayload": msgspec.json.encode(entry.payload).decode(),
+                "sender": entry.sender.as_json(),
+                "contextParamMap": {},
+                "visibilityStrategy": self.settings.visibility_strategy,
+                "transcriptedTimestamp": entry.transcripted_ms,
+                "relatedRecords": list(related),
+                "clientTimestamp": entry.client_ms,
+                "clientDuration": 0,
+            },
+        }
+        new = frame(event_id, event, msgspec.json.encode(envelope))
+        conversation.owner.log.append(new, keep=self.settings.replay_window)
+        if self.faults and self.faults.take("repeat-event", conversation_id=conversation.id):
+            conversation.owner.log.append(new, keep=self.settings.replay_window)
+
+    # --- telling the page --------------------------------------------------------------------------------------
+
+    def tell(self, kind: str, conversation: Conversation | None = None, **data: Any) -> None:
+        """Publish a change; the kinds are listed in `control`."""
+        if self.bus is None:
+            return
+        about: dict[str, Any] = {"kind": kind}
+        if conversation is not None:
+            about |= {"conversationId": conversation.id, "status": conversation.stage}
+            about["assignedTo"] = conversation.assigned.id if conversation.assigned else None
+            about["agents"] = list(conversation.present)
+        self.bus.publish(BUS_TOPIC, about | data)
+
+    def _faults_changed(self) -> None:
+        self.tell("faults", faults=[msgspec.to_builtins(fault) for fault in self.faults.all()])
+        for user in self.end_users.values():  # silenced streams may speak again
+            for reader in user.log.readers:
+                reader.wake()

@@ -1,0 +1,252 @@
+"""What agents do, and what the system does to their work (protocol section 5); the control API and tests call it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from botkit_sandbox.salesforce import content, payloads
+from botkit_sandbox.salesforce.messaging import Messaging
+from botkit_sandbox.salesforce.refusal import NotPossible
+from botkit_sandbox.salesforce.routing import SYSTEM_NAME
+from botkit_sandbox.salesforce.state import SYSTEM, Agent, Conversation, Entry, Sender
+
+QUEUE = "queue"
+
+
+class Desk(Messaging):
+    """Agents are named by id or by name. Every method raises NotKnown, or NotPossible in the wrong state."""
+
+    def accept(self, conversation_id: str, agent: str) -> None:
+        """Take a conversation, whether it was pushed to this agent or lies in the queue."""
+        conversation, taker = self._waiting(conversation_id), self.agent(agent)
+        if not taker.online:
+            raise NotPossible(f"{taker.name} is offline")
+        self.engage(conversation, taker)
+
+    def decline(self, conversation_id: str, agent: str) -> None:
+        """Do not take it; another agent is asked. The customer just goes on waiting."""
+        conversation, decliner = self._waiting(conversation_id), self.agent(agent)
+        if conversation.assigned is not decliner:
+            raise NotPossible(f"the conversation is not assigned to {decliner.name}")
+        self.unpush(conversation, decliner)
+        self.tell("declined", conversation, agent=decliner.id)
+        self.assign(conversation)
+
+    def agent_says(self, conversation_id: str, agent: str, text: str) -> Entry:
+        """Plain text."""
+        return self.agent_sends(conversation_id, agent, content.text(text))
+
+    def agent_sends(self, conversation_id: str, agent: str, abstract_message: Mapping[str, Any]) -> Entry:
+        """Any message: rich content, or a shape of the caller's own making."""
+        conversation, speaker = self._engaged(conversation_id, agent)
+        return self.say(conversation, abstract_message, sender=speaker.sender, name=speaker.name)
+
+    def agent_sends_file(
+        self,
+        conversation_id: str,
+        agent: str,
+        *,
+        name: str,
+        mime_type: str,
+        data: bytes,
+        text: str | None = None,
+    ) -> Entry:
+        """A file, which the client fetches from the URL in the message."""
+        conversation, speaker = self._engaged(conversation_id, agent)
+        said = self.store_file(conversation, name=name, mime_type=mime_type, data=data, caption=text)
+        return self.say(conversation, said, sender=speaker.sender, name=speaker.name)
+
+    def agent_typing(self, conversation_id: str, agent: str, *, started: bool) -> None:
+        """Typing is on the stream only, never in the list."""
+        conversation, writer = self._engaged(conversation_id, agent)
+        state = "Started" if started else "Stopped"
+        self.emit(
+            conversation,
+            f"CONVERSATION_TYPING_{state.upper()}_INDICATOR",
+            f"Typing{state}Indicator",
+            {"timestamp": self.clock()},
+            sender=writer.sender,
+            name=writer.name,
+            listed=False,
+        )
+        self.tell("typing", conversation, agent=writer.id, started=started)
+
+    def agent_reads(self, conversation_id: str, agent: str) -> list[str]:
+        """Read receipts for all the user's messages that have none yet; their ids."""
+        conversation, _ = self._engaged(conversation_id, agent)
+        unread = [
+            entry.identifier
+            for entry in conversation.entries
+            if entry.entry_type == "Message"
+            and entry.sender.role == "EndUser"
+            and conversation.receipts.get(entry.identifier) != "Read"
+        ]
+        for message_id in unread:
+            self.agent_receipt(conversation, message_id, kind="Read")
+        self.tell("read", conversation, receipts=unread)
+        return unread
+
+    def transfer(self, conversation_id: str, agent: str, *, to: str = QUEUE, fail: bool = False) -> None:
+        """To another agent or back to the queue. A transfer that fails leaves everything as it is."""
+        conversation, giver = self._engaged(conversation_id, agent)
+        target = None if to == QUEUE else self.agent(to)
+        if fail:
+            self.route_failure(conversation_id, failure_type="RoutingError", transfer=True)
+            return
+        if target is not None and (not target.online or target.id in conversation.present):
+            raise NotPossible(f"{target.name} is offline, or in the conversation already")
+        self.routing_result(conversation, "Transfer", agent=target)
+        for present in list(conversation.present.values()):
+            self.remove(conversation, present)
+        self.tell("transfer", conversation, agent=giver.id, to=to)
+        self.search_again(conversation, to=target, not_to=giver if target is None else None)
+
+    def conference(self, conversation_id: str, agent: str, *, to: str) -> None:
+        """Another agent joins while the first one stays."""
+        conversation, _ = self._engaged(conversation_id, agent)
+        guest = self.agent(to)
+        if not guest.online or guest.id in conversation.present:
+            raise NotPossible(f"{guest.name} is offline, or in the conversation already")
+        self.routing_result(conversation, "Conference", agent=guest)
+        conversation.present[guest.id] = guest
+        guest.load += 1
+        self.announce(conversation, guest, joined=True)
+        self.tell("conference", conversation, agent=guest.id)
+
+    def supervise(self, conversation_id: str, name: str, *, present: bool) -> None:
+        """A supervisor looks in or goes; clients should not take them for an agent."""
+        conversation = self._open(conversation_id)
+        supervisor = Sender("Supervisor", "agent", f"{self.org_id}-supervisor", "supervisor")
+        self.emit(
+            conversation,
+            "CONVERSATION_PARTICIPANT_CHANGED",
+            "ParticipantChanged",
+            payloads.participant("add" if present else "remove", supervisor, name),
+        )
+
+    def drop(self, conversation_id: str, agent: str) -> None:
+        """An agent is gone (leaves a conference, loses the connection). After the last one it is routed again."""
+        conversation, leaver = self._engaged(conversation_id, agent)
+        self.remove(conversation, leaver)
+        self.tell("left", conversation, agent=leaver.id)
+        if not conversation.present:
+            self.search_again(conversation, not_to=leaver)
+
+    def set_online(self, agent: str, online: bool) -> None:
+        """Log an agent on or off; who logs off drops everything they had."""
+        who = self.agent(agent)
+        who.online = online
+        self.tell("agent", agent=who.id, online=online)
+        if online:
+            self.assign_waiting()
+            return
+        for conversation in list(self.conversations.values()):
+            if not conversation.live:
+                continue
+            if who.id in conversation.present and conversation.session.status == "Active":
+                self.drop(conversation.id, who.id)
+            elif conversation.assigned is who:
+                self.unpush(conversation, who)
+                self.assign(conversation)
+
+    def agent_ends(self, conversation_id: str, agent: str) -> None:
+        """End the session. No close event follows, and the conversation stays open (5)."""
+        conversation, _ = self._engaged(conversation_id, agent)
+        self.end_session(conversation, by="Agent", remove_agents=True)
+        self.automated(conversation, self.settings.agent_end_response)
+
+    def idle(self, conversation_id: str) -> None:
+        """The customer has been silent for long: the session is Inactive, which is not closed."""
+        conversation = self._open(conversation_id)
+        if conversation.session.status != "Active":
+            raise NotPossible("only an active session can become inactive")
+        self.set_status(conversation, "Inactive")
+        self.automated(conversation, self.settings.inactive_response)
+        self.tell("idle", conversation)
+
+    def system_end(self, conversation_id: str) -> None:
+        """Salesforce ends the session by itself, as it does about a day after it became inactive."""
+        conversation = self._open(conversation_id)
+        self.end_session(conversation, by="System", remove_agents=True)
+
+    def route_failure(
+        self, conversation_id: str, *, failure_type: str = "RoutingError", transfer: bool = False
+    ) -> None:
+        """Routing failed: SubmissionError, RoutingError or Unknown. In a transfer the agent stays."""
+        conversation = self._open(conversation_id)
+        self.routing_result(
+            conversation,
+            "Transfer" if transfer or conversation.transferring else "Initial",
+            failure_type=failure_type,
+            failure_reason=f"The work could not be routed ({failure_type})",
+        )
+        self.tell("routingFailed", conversation, failureType=failure_type)
+
+    def bot_says(self, conversation_id: str, text: str, *, name: str = "Agentforce") -> Entry:
+        """An AI agent on Salesforce's side speaks."""
+        bot = Sender("Chatbot", "chatbot", f"{self.org_id}-bot", "bot")
+        return self.say(self._open(conversation_id), content.text(text), sender=bot, name=name)
+
+    def bot_works(self, conversation_id: str, text: str) -> None:
+        """An AI agent tells what it is doing."""
+        self.raw_event(
+            conversation_id,
+            "CONVERSATION_PROGRESS_INDICATOR",
+            "ProgressIndicator",
+            payloads.progress(text, at_ms=self.clock()),
+        )
+
+    def bot_streams(self, conversation_id: str, pieces: Sequence[str]) -> Entry:
+        """An AI agent's answer as a stream of tokens, and then as a message."""
+        message_id = self.new_uuid()
+        for payload in payloads.streaming_tokens(pieces, target_message_id=message_id):
+            self.raw_event(conversation_id, "CONVERSATION_STREAMING_TOKEN", "StreamingToken", payload)
+        bot = Sender("Chatbot", "chatbot", f"{self.org_id}-bot", "bot")
+        conversation = self._open(conversation_id)
+        words = content.text("".join(pieces))
+        return self.say(conversation, words, sender=bot, name="Agentforce", identifier=message_id)
+
+    def raw_event(
+        self,
+        conversation_id: str,
+        event: str,
+        entry_type: str,
+        payload: Mapping[str, Any],
+        *,
+        sender: Sender = SYSTEM,
+        name: str = SYSTEM_NAME,
+        listed: bool = False,
+    ) -> Entry:
+        """Any event at all, such as one nobody has seen yet: clients have to ignore what they do not know."""
+        if not event.isprintable():
+            raise NotPossible("the name of an event is one line")
+        return self.emit(
+            self.conversation(conversation_id),
+            event,
+            entry_type,
+            payload,
+            sender=sender,
+            name=name,
+            listed=listed,
+        )
+
+    # --- inside ------------------------------------------------------------------------------------------------
+
+    def _open(self, conversation_id: str) -> Conversation:
+        conversation = self.conversation(conversation_id)
+        if not conversation.live:
+            raise NotPossible(f"the session is over ({conversation.stage})")
+        return conversation
+
+    def _waiting(self, conversation_id: str) -> Conversation:
+        conversation = self._open(conversation_id)
+        if conversation.stage not in ("waiting", "assigned"):
+            raise NotPossible(f"the conversation does not wait for an agent ({conversation.stage})")
+        return conversation
+
+    def _engaged(self, conversation_id: str, agent: str) -> tuple[Conversation, Agent]:
+        conversation, who = self._open(conversation_id), self.agent(agent)
+        if who.id not in conversation.present:
+            raise NotPossible(f"{who.name} is not in the conversation ({conversation.stage})")
+        return conversation, who

@@ -1,0 +1,190 @@
+"""What every request to the emulated Salesforce passes: CORS, faults, error bodies, the wire's record."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import msgspec
+from aiohttp import web
+
+from botkit_sandbox.salesforce.cloud import SalesforceCloud
+from botkit_sandbox.salesforce.refusal import CODES, Refusal
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+STREAM = "eventStream"
+EVENT_ROUTER = "/eventrouter/"
+_REASONS = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+
+
+class Edge:
+    """The middleware, and what it needs to know of the cloud."""
+
+    def __init__(self, cloud: SalesforceCloud) -> None:
+        self._cloud = cloud
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Let go of requests that are kept waiting by a fault."""
+        self._stopping.set()
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Around every handler."""
+        started = time.perf_counter()
+        cloud = self._cloud
+        if not cloud.base_url:
+            cloud.base_url = f"{request.scheme}://{request.host}"
+        if request.method == "OPTIONS":
+            return web.Response(status=200)
+        operation = request.match_info.route.name or "unknown"
+        body = b""
+        try:
+            if request.content_type != "multipart/form-data":
+                body = await request.read()  # aiohttp keeps it for the handler
+            broken = await self._before(request, operation) if cloud.faults else None
+            response = await handler(request) if broken is None else broken
+        except Refusal as refusal:
+            response = self.error(request, refusal)
+        except web.HTTPException as refusal:
+            response = self._http_error(request, refusal)
+        if operation != STREAM or response.status != 200:
+            self._record(request, response, operation, started, body)
+        if cloud.faults and cloud.faults.take("drop-response", _line(request), operation):
+            _break(request)
+        return response
+
+    async def add_cors(self, request: web.Request, response: web.StreamResponse) -> None:
+        """CORS for browser clients, preflight included; runs before any header leaves."""
+        origin = request.headers.get("Origin")
+        allowed = self._cloud.settings.cors_origins
+        if origin is None or (allowed and origin not in allowed):
+            return
+        headers = response.headers
+        headers["Access-Control-Allow-Origin"] = origin
+        headers["Vary"] = "Origin"
+        headers["Access-Control-Expose-Headers"] = "Retry-After, Content-Disposition"
+        if request.method == "OPTIONS":
+            headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE, OPTIONS"
+            headers["Access-Control-Allow-Headers"] = request.headers.get(
+                "Access-Control-Request-Headers", "Authorization, Content-Type"
+            )
+            headers["Access-Control-Max-Age"] = "600"
+            if request.headers.get("Access-Control-Request-Private-Network") == "true":
+                headers["Access-Control-Allow-Private-Network"] = "true"
+
+    def error(self, request: web.Request, refusal: Refusal) -> web.Response:
+        """Spring's body on the event router, Salesforce's own elsewhere (protocol section 6)."""
+        headers = {} if refusal.retry_after is None else {"Retry-After": f"{refusal.retry_after:g}"}
+        if request.path.startswith(EVENT_ROUTER):
+            if self._cloud.settings.event_router_errors == "text":
+                return web.Response(text=refusal.message, status=refusal.status, headers=headers)
+            body = {
+                "timestamp": datetime.fromtimestamp(self._cloud.clock() / 1000, UTC).isoformat(),
+                "status": refusal.status,
+                "error": _REASONS.get(refusal.status, "Error"),
+                "path": request.path,
+                "message": refusal.message,
+            }
+        else:
+            body = {"message": refusal.message, self._cloud.settings.error_key: refusal.code}
+        # Written as Spring writes it: bridges search the raw text for '"status":401,"error":"Unauthorized","path":…' (1.6).
+        response = json_answer(body, status=refusal.status)
+        response.headers.update(headers)
+        return response
+
+    def _http_error(self, request: web.Request, refusal: web.HTTPException) -> web.Response:
+        response = self.error(request, Refusal(refusal.status, refusal.reason))
+        if "Allow" in refusal.headers:
+            response.headers["Allow"] = refusal.headers["Allow"]
+        return response
+
+    async def _before(self, request: web.Request, operation: str) -> web.Response | None:
+        faults, line = self._cloud.faults, _line(request)
+        if delay := faults.take("delay", line, operation):
+            await asyncio.sleep(delay.delay_ms / 1000)
+        if faults.take("refuse", line, operation):
+            _break(request)
+            return web.Response(status=503)
+        if operation != STREAM and faults.take("silence", line, operation):
+            await self._keep_waiting(request)
+            return web.Response(status=503)
+        if fault := faults.take("status", line, operation):
+            why = CODES.get(fault.status, "FAULT").replace("_", " ").capitalize()
+            raise Refusal(fault.status, f"{why} (fault switch)", retry_after=fault.retry_after)
+        return None
+
+    async def _keep_waiting(self, request: web.Request) -> None:
+        """Answer nothing until the client gives up, the fault is cleared or the sandbox stops."""
+        cleared = self._cloud.faults.cleared
+        while not (self._stopping.is_set() or _gone(request) or self._cloud.faults.cleared != cleared):
+            try:
+                await asyncio.wait_for(self._stopping.wait(), 0.1)
+            except TimeoutError:
+                continue
+        _break(request)
+
+    def _record(
+        self, request: web.Request, response: web.StreamResponse, operation: str, started: float, body: bytes
+    ) -> None:
+        if self._cloud.wire is None:
+            return
+        self._cloud.wire.record(
+            source="botkit",
+            target="salesforce",
+            label=operation,
+            method=request.method,
+            path=request.path_qs,
+            status=response.status,
+            duration_ms=round((time.perf_counter() - started) * 1000, 2),
+            request_headers=dict(request.headers),
+            request_body=readable(body),
+            response_body=readable(response.body) if isinstance(response, web.Response) else "",
+        )
+
+
+def readable(body: object) -> str:
+    """A body for people to read; the wire cuts tokens short."""
+    if not isinstance(body, bytes) or not body:
+        return ""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return f"({len(body)} bytes)"
+
+
+async def json_body(request: web.Request) -> bytes:
+    """Raises: Refusal 400 when there is no body."""
+    body = await request.read()
+    if not body:
+        raise Refusal(400, "Required request body is missing")
+    return body
+
+
+def json_answer(data: object, *, status: int = 200) -> web.Response:
+    """A JSON answer, encoded fast."""
+    return web.Response(body=msgspec.json.encode(data), status=status, content_type="application/json")
+
+
+def _line(request: web.Request) -> str:
+    return f"{request.method} {request.path}"
+
+
+def _break(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
+
+
+def _gone(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()

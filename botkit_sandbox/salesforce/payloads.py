@@ -1,0 +1,137 @@
+"""The decoded `entryPayload` of every event, without the `entryType` and `id` all of them have (protocol section 4.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from botkit_sandbox.salesforce.state import Agent, Conversation, Sender, Session
+
+Payload = dict[str, Any]
+RoutingType = Literal["Initial", "Transfer", "Conference"]
+
+
+def message(abstract_message: Payload, *, reason: str | None = None) -> Payload:
+    """`reason` is None, ``AutomatedResponse`` or ``Consent``."""
+    return {"abstractMessage": abstract_message, "messageReason": reason}
+
+
+def routing_result(
+    session: Session,
+    *,
+    routing_type: RoutingType,
+    queue_id: str,
+    agent: Agent | None = None,
+    failure_type: str = "None",
+    failure_reason: str | None = None,
+    wait_seconds: int = -1,
+) -> Payload:
+    """Where the work goes: a queue, or one agent; or why it does not."""
+    to = (
+        {"routingConfigurationType": "AgentRoutingType", "agentId": agent.id}
+        if agent
+        else {"routingConfigurationType": "QueueRoutingType", "queueId": queue_id}
+    )
+    return {
+        "routingType": routing_type,
+        "failureType": failure_type,
+        "failureReason": failure_reason,
+        "errorMessages": [failure_reason] if failure_reason else [],
+        "recordId": session.id,
+        "pendingServiceRoutingId": session.pending_routing_id,
+        "estimatedWaitTime": {
+            "estimatedWaitTimeInSeconds": wait_seconds,
+            "isEWTRequested": wait_seconds >= 0,
+        },
+        "routingConfigurationDetails": to,
+        "isExternallyRouted": False,
+        "cancelReason": None,
+        "initiator": None,
+        "workOwnerId": None,
+        "skipRouterCPRemovalIfNoRoutingFailures": False,
+    }
+
+
+def work_result(session: Session, *, work_type: str, work_id: str, agent: Agent | None) -> Payload:
+    """Assigned, Accepted, Declined, … : what became of the work item pushed to an agent."""
+    return {
+        "workType": work_type,
+        "workItemId": work_id,
+        "recordId": session.id,
+        "pendingServiceRoutingId": session.pending_routing_id,
+        "workOwnerId": agent.id if agent else None,
+    }
+
+
+def participant(operation: Literal["add", "remove"], who: Sender, name: str) -> Payload:
+    """Somebody came or went."""
+    return {
+        "entries": [
+            {"operation": operation, "menuMetadata": None, "displayName": name, "participant": who.as_json()}
+        ]
+    }
+
+
+def session_status(
+    conversation: Conversation, session: Session, *, channel: str, previous: str, ended_by: str | None
+) -> Payload:
+    """The messaging session changed its status."""
+    return {
+        "conversationIdentifier": conversation.id,
+        "channelAddressIdentifier": channel,
+        "sessionId": session.id,
+        "sessionStatus": session.status,
+        "sessionStatusPrev": previous,
+        "sessionStartTime": session.started_ms,
+        "sessionEndTime": session.ended_ms,
+        "sessionEndedByRole": ended_by,
+    }
+
+
+def queue_position(session: Session, *, position: int, work_id: str) -> Payload:
+    """How many are before the user, themselves included."""
+    return {
+        "position": position,
+        "workItemId": work_id,
+        "pendingServiceRoutingId": session.pending_routing_id,
+    }
+
+
+def receipt(entry_id: str, *, at_ms: int, recipient: Sender) -> Payload:
+    """An agent's client received or showed the user's message."""
+    return {
+        "acknowledgedConversationEntryIdentifier": entry_id,
+        "acknowledgementTimestamp": at_ms,
+        "recipient": recipient.as_json(),
+    }
+
+
+def opted_out(subject: str) -> Payload:
+    """An opt-out keyword was said."""
+    return {"consentStatus": "OptOut", "endUserSubject": subject, "isEndUserInitiated": True}
+
+
+def progress(text: str, *, at_ms: int) -> Payload:
+    """What an AI agent is doing."""
+    return {
+        "progressIndicator": {
+            "indicatorType": "ProgressUpdateIndicator",
+            "timestamp": at_ms,
+            "progressMessage": {"formatType": "Text", "text": text},
+        }
+    }
+
+
+def streaming_tokens(texts: Sequence[str], *, target_message_id: str) -> list[Payload]:
+    """An AI agent's answer as it grows, one payload per piece."""
+    return [
+        {
+            "streamingToken": {
+                "tokenType": "Text",
+                "sequenceNumber": number,
+                "targetMessageIdentifier": target_message_id,
+                "token": {"formatType": "Text", "text": text},
+            }
+        }
+        for number, text in enumerate(texts, start=1)
+    ]

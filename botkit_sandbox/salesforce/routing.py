@@ -1,0 +1,255 @@
+"""Who works on a conversation: the queue, assignment, sessions and their status (protocol section 5)."""
+
+from __future__ import annotations
+
+from botkit_sandbox.salesforce import content, payloads
+from botkit_sandbox.salesforce.core import CloudCore
+from botkit_sandbox.salesforce.state import ROUTER, SYSTEM, Agent, Conversation, Session
+
+ROUTER_NAME = "Omni-Channel"
+SYSTEM_NAME = "System"
+AUTOMATED_NAME = "Automated Process"
+
+
+class Routing(CloudCore):
+    """Sessions start, wait, get an agent and end; each step says so on the stream."""
+
+    def start_session(self, conversation: Conversation) -> None:
+        """A new messaging session; routing starts at once, no message is needed (2.1)."""
+        session = Session(self.record_ids.new("0Mw"), self.record_ids.new("0JR"), started_ms=self.clock())
+        conversation.sessions.append(session)
+        self.tell(
+            "created" if len(conversation.sessions) == 1 else "reopened",
+            conversation,
+            attributes=conversation.attributes,
+        )
+        conversation.routing_status = self.settings.waiting_status
+        self._release(conversation)
+        self.routing_result(conversation, "Initial")
+        self.set_status(conversation, "Waiting")
+        self.automated(conversation, self.settings.initial_response)
+        self.assign(conversation)
+
+    def reroute_inactive(self, conversation: Conversation) -> None:
+        """The user of an inactive session wrote again: back to the queue."""
+        conversation.routing_status = self.settings.waiting_status
+        self.routing_result(conversation, "Initial")
+        self.set_status(conversation, "Waiting")
+        self._remove_everybody(conversation)
+        self._release(conversation)
+        self.assign(conversation)
+
+    def end_session(self, conversation: Conversation, *, by: str, remove_agents: bool = False) -> None:
+        """The session is over; the conversation stays open. `by` is a role, and not reliable in reality either."""
+        participant_first = self.settings.end_order == "participant-first"
+        if remove_agents and participant_first:
+            self._remove_everybody(conversation)
+        conversation.session.ended_ms = self.clock()
+        conversation.routing_status = "NEEDS_ROUTING"
+        conversation.transferring = False
+        self.set_status(conversation, "Ended", ended_by=self.settings.ended_by_role or by)
+        if remove_agents and not participant_first:
+            self._remove_everybody(conversation)
+        self._release(conversation)
+        self.tell("ended", conversation, by=by)
+        self.assign_waiting()
+
+    def assign(self, conversation: Conversation, *, to: Agent | None = None) -> None:
+        """Push the work to an agent: `to`, or the least busy one who is online and has not declined it."""
+        self.queue[conversation.id] = conversation
+        agent = to or (self._free_agent(conversation) if self.settings.auto_assign else None)
+        if agent is None:
+            self.tell("waiting", conversation, queuePosition=self.queue_position(conversation))
+        else:
+            self._unassign(conversation)
+            conversation.assigned = agent
+            agent.load += 1
+            self._work(conversation, "Assigned", agent)
+            self.tell("assigned", conversation)
+        if self.settings.queue_position:
+            self._say_position(conversation)
+        if agent is not None and self.settings.auto_accept:
+            self.engage(conversation, agent)
+
+    def assign_waiting(self) -> None:
+        """Somebody may be free again: give them those who wait, first come first served."""
+        if not self.settings.auto_assign:
+            return
+        for conversation in list(self.queue.values()):
+            if conversation.assigned is None and self._free_agent(conversation):
+                self.assign(conversation)
+
+    def engage(self, conversation: Conversation, agent: Agent) -> None:
+        """The agent takes the work and joins."""
+        if conversation.assigned is not agent:
+            self.assign_to_taker(conversation, agent)
+        conversation.assigned = None
+        self.queue.pop(conversation.id, None)
+        conversation.present[agent.id] = agent
+        conversation.transferring = False
+        conversation.declined.clear()
+        conversation.routing_status = "ROUTED"
+        self._work(conversation, "Accepted", agent)
+        was_waiting = conversation.session.status != "Active"
+        if was_waiting and self.settings.accept_order == "session-first":
+            self.set_status(conversation, "Active")
+        self.announce(conversation, agent, joined=True)
+        if was_waiting and self.settings.accept_order == "participant-first":
+            self.set_status(conversation, "Active")
+        self.automated(conversation, self.settings.agent_engaged_response)
+        self.tell("accepted", conversation, agent=agent.id)
+
+    def assign_to_taker(self, conversation: Conversation, agent: Agent) -> None:
+        """An agent takes work from the queue that was not pushed to them."""
+        self._unassign(conversation)
+        conversation.assigned = agent
+        agent.load += 1
+        self._work(conversation, "Assigned", agent)
+
+    def search_again(
+        self, conversation: Conversation, *, to: Agent | None = None, not_to: Agent | None = None
+    ) -> None:
+        """Another agent has to be found while the session goes on: a transfer, or an agent dropped."""
+        conversation.transferring = True
+        conversation.routing_status = "TRANSFER"
+        conversation.declined = {not_to.id} if not_to else set()
+        self._unassign(conversation)
+        self.assign(conversation, to=to)
+
+    def unpush(self, conversation: Conversation, agent: Agent) -> None:
+        """The agent did not take the work that was pushed to them."""
+        self._unassign(conversation)
+        conversation.declined.add(agent.id)
+        self._work(conversation, "Declined", agent)
+
+    def announce(self, conversation: Conversation, agent: Agent, *, joined: bool) -> None:
+        """ParticipantChanged: an agent is added or removed."""
+        self.emit(
+            conversation,
+            "CONVERSATION_PARTICIPANT_CHANGED",
+            "ParticipantChanged",
+            payloads.participant("add" if joined else "remove", agent.sender, agent.name),
+        )
+
+    def remove(self, conversation: Conversation, agent: Agent) -> None:
+        """An agent is not part of the conversation any more."""
+        conversation.present.pop(agent.id)
+        agent.load -= 1
+        self.announce(conversation, agent, joined=False)
+
+    def set_status(self, conversation: Conversation, status: str, *, ended_by: str | None = None) -> None:
+        """SessionStatusChanged."""
+        session = conversation.session
+        previous, session.status = session.status, status
+        self.emit(
+            conversation,
+            "CONVERSATION_SESSION_STATUS_CHANGED",
+            "SessionStatusChanged",
+            payloads.session_status(
+                conversation, session, channel=self.channel_id, previous=previous, ended_by=ended_by
+            ),
+            name=SYSTEM_NAME,
+        )
+
+    def automated(self, conversation: Conversation, words: str) -> None:
+        """One of the channel's automated responses, if it has a text."""
+        if words:
+            self.say(
+                conversation,
+                content.text(words),
+                sender=SYSTEM,
+                name=AUTOMATED_NAME,
+                reason="AutomatedResponse",
+            )
+
+    def queue_position(self, conversation: Conversation) -> int | None:
+        """1 for the next one to get an agent; None for who does not wait."""
+        for position, conversation_id in enumerate(self.queue, start=1):
+            if conversation_id == conversation.id:
+                return position
+        return None
+
+    def routing_result(
+        self,
+        conversation: Conversation,
+        routing_type: payloads.RoutingType,
+        *,
+        agent: Agent | None = None,
+        failure_type: str = "None",
+        failure_reason: str | None = None,
+    ) -> None:
+        """RoutingResult: the work goes to the queue or to `agent`, or it failed."""
+        self.emit(
+            conversation,
+            "CONVERSATION_ROUTING_RESULT",
+            "RoutingResult",
+            payloads.routing_result(
+                conversation.session,
+                routing_type=routing_type,
+                queue_id=self.queue_id,
+                agent=agent,
+                failure_type=failure_type,
+                failure_reason=failure_reason,
+                wait_seconds=self.settings.estimated_wait_seconds,
+            ),
+            sender=ROUTER,
+            name=ROUTER_NAME,
+        )
+
+    def _work(self, conversation: Conversation, work_type: str, agent: Agent | None) -> None:
+        self.emit(
+            conversation,
+            "CONVERSATION_ROUTING_WORK_RESULT",
+            "RoutingWorkResult",
+            payloads.work_result(
+                conversation.session, work_type=work_type, work_id=self.record_ids.new("0Bz"), agent=agent
+            ),
+            sender=ROUTER,
+            name=ROUTER_NAME,
+            listed="RoutingWorkResult" in self.settings.listed_entry_types,
+        )
+
+    def _say_position(self, conversation: Conversation) -> None:
+        position = self.queue_position(conversation)
+        if position is None:
+            return
+        self.emit(
+            conversation,
+            "CONVERSATION_QUEUE_POSITION",
+            "QueuePosition",
+            payloads.queue_position(
+                conversation.session, position=position, work_id=self.record_ids.new("0Bz")
+            ),
+            sender=ROUTER,
+            name=ROUTER_NAME,
+            listed="QueuePosition" in self.settings.listed_entry_types,
+        )
+
+    def _free_agent(self, conversation: Conversation) -> Agent | None:
+        capacity = self.settings.agent_capacity
+        free = [
+            agent
+            for agent in self.agents.values()
+            if agent.online
+            and agent.id not in conversation.declined
+            and agent.id not in conversation.present
+            and (capacity is None or agent.load < capacity)
+        ]
+        return min(free, key=lambda agent: agent.load) if free else None
+
+    def _remove_everybody(self, conversation: Conversation) -> None:
+        for agent in list(conversation.present.values()):
+            self.remove(conversation, agent)
+
+    def _release(self, conversation: Conversation) -> None:
+        for agent in conversation.present.values():
+            agent.load -= 1
+        conversation.present.clear()
+        conversation.declined.clear()
+        self.queue.pop(conversation.id, None)
+        self._unassign(conversation)
+
+    def _unassign(self, conversation: Conversation) -> None:
+        if conversation.assigned is not None:
+            conversation.assigned.load -= 1
+            conversation.assigned = None

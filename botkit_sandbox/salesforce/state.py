@@ -1,0 +1,152 @@
+"""What the organisation knows: agents, end users, conversations, their sessions and entries."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from botkit_sandbox.salesforce.eventlog import EventLog
+
+Stage = Literal["waiting", "assigned", "active", "inactive", "ended", "closed"]
+KEPT_ENTRIES = 5_000
+KEPT_MESSAGE_IDS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who an entry comes from; every entry carries one (protocol section 4.3)."""
+
+    role: str
+    app_type: str
+    subject: str
+    client_id: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape of `conversationEntry.sender` and of participants."""
+        return {
+            "role": self.role,
+            "appType": self.app_type,
+            "subject": self.subject,
+            "clientIdentifier": self.client_id,
+        }
+
+
+ROUTER = Sender("Router", "conversation", "conversation", "conversation")
+SYSTEM = Sender("System", "conversation", "conversation", "conversation")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One conversation entry. `listed` says whether `GET …/entries` and the transcript know it."""
+
+    identifier: str
+    entry_type: str
+    payload: Mapping[str, Any]
+    sender: Sender
+    sender_name: str
+    client_ms: int
+    transcripted_ms: int
+    listed: bool
+
+
+@dataclass(slots=True)
+class Agent:
+    """A representative in the agent console. `load` counts conversations assigned to or held by them."""
+
+    id: str
+    name: str
+    client_id: str
+    online: bool = True
+    load: int = 0
+
+    @property
+    def sender(self) -> Sender:
+        return Sender("Agent", "agent", self.id, self.client_id)
+
+
+@dataclass(slots=True)
+class EndUser:
+    """A token's subject; all its conversations share one event log."""
+
+    subject: str
+    verified: bool
+    display_name: str
+    device_id: str
+    log: EventLog = field(default_factory=EventLog)
+    dead_serials: set[int] = field(default_factory=set)
+    expired_through: int = 0
+    """Tokens up to this serial were made to expire by a fault switch."""
+    starts_ms: deque[int] = field(default_factory=deque)
+
+    @property
+    def sender(self) -> Sender:
+        return Sender("EndUser", "iamessage", self.subject, self.device_id)
+
+
+@dataclass(slots=True)
+class Session:
+    """A messaging session (0Mw…): what an agent accepts and ends. A conversation can hold several, one after another."""
+
+    id: str
+    pending_routing_id: str
+    started_ms: int
+    status: str = "New"
+    ended_ms: int | None = None
+
+
+@dataclass(slots=True)
+class Conversation:
+    """A conversation with everything that happened in it."""
+
+    id: str
+    owner: EndUser
+    created_ms: int
+    language: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)
+    ignored_attributes: tuple[str, ...] = ()
+    sessions: list[Session] = field(default_factory=list)
+    entries: deque[Entry] = field(default_factory=lambda: deque(maxlen=KEPT_ENTRIES))
+    accepted_messages: dict[str, int] = field(default_factory=dict)
+    """Client message ids with the time they were taken, so that a repeat gets the same answer (3.1)."""
+    message_times_ms: deque[int] = field(default_factory=deque)
+    routing_status: str = "INITIAL"
+    transferring: bool = False
+    assigned: Agent | None = None
+    present: dict[str, Agent] = field(default_factory=dict)
+    declined: set[str] = field(default_factory=set)
+    receipts: dict[str, str] = field(default_factory=dict)
+    user_typing: bool = False
+    last_ms: int = 0
+    closed_ms: int | None = None
+
+    def note_receipt(self, entry_id: str, kind: str) -> None:
+        """An entry was delivered or read; Read is final."""
+        if self.receipts.get(entry_id) != "Read":
+            self.receipts[entry_id] = kind
+        while len(self.receipts) > KEPT_ENTRIES:
+            del self.receipts[next(iter(self.receipts))]
+
+    @property
+    def session(self) -> Session:
+        """The newest session; create makes the first one."""
+        return self.sessions[-1]
+
+    @property
+    def live(self) -> bool:
+        """Whether the newest session goes on."""
+        return self.closed_ms is None and self.session.status != "Ended"
+
+    @property
+    def stage(self) -> Stage:
+        """The conversation in one word, for the console."""
+        if self.closed_ms is not None:
+            return "closed"
+        if self.session.status == "Ended":
+            return "ended"
+        if self.session.status == "Inactive":
+            return "inactive"
+        if self.session.status == "Active" and self.present:
+            return "active"
+        return "assigned" if self.assigned is not None else "waiting"

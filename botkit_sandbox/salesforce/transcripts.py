@@ -1,0 +1,110 @@
+"""A conversation as people read it: entries turned into lines for the agent console and the downloadable transcript."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from botkit_sandbox.salesforce.state import Entry
+
+Item = dict[str, Any]
+
+
+def transcript_item(entry: Entry) -> Item | None:
+    """What the console shows of an entry; None for entries nobody reads (typing, receipts, work results …).
+
+    `kind` is ``text``, ``link``, ``attachment``, ``choices``, ``form``, ``answer``, ``notice`` or ``unknown``.
+    """
+    item = {
+        "id": entry.identifier,
+        "at_ms": entry.transcripted_ms,
+        "role": entry.sender.role,
+        "name": entry.sender_name,
+    }
+    if entry.entry_type == "Message":
+        shown = _message(_part(entry.payload, "abstractMessage"))
+        return item | {"automated": entry.payload.get("messageReason") == "AutomatedResponse"} | shown
+    notice = _notice(entry)
+    return None if notice is None else item | {"kind": "notice", "text": notice}
+
+
+def _message(message: Mapping[str, Any]) -> Item:
+    kind = message.get("messageType")
+    if kind == "StaticContentMessage":
+        return _static(_part(message, "staticContent"))
+    if kind == "ChoicesMessage":
+        choices = _part(message, "choices")
+        titles = [_title(item) for name in ("optionItems", "items") for item in _parts(choices, name)]
+        return {"kind": "choices", "text": _words(choices, "text", "title"), "options": titles}
+    if kind == "FormMessage":
+        form = _part(message, "form")
+        labels = [_words(_part(section, "input"), "label") for section in _parts(form, "sections")]
+        return {"kind": "form", "text": _words(form, "formTitle"), "options": labels}
+    if kind == "ChoicesResponseMessage":
+        chosen = _parts(_part(message, "choicesResponse"), "selectedOptions")
+        words = [
+            _words(_part(each, "optionTitle"), "title") or _words(each, "optionIdentifier") for each in chosen
+        ]
+        return {"kind": "answer", "text": ", ".join(words)}
+    if kind == "FormResponseMessage":
+        values = _parts(_part(message, "formResponse"), "inputValues")
+        return {"kind": "answer", "text": ", ".join(_words(value, "displayValue") for value in values)}
+    return {"kind": "unknown", "text": f"[{kind}]"}
+
+
+def _static(content: Mapping[str, Any]) -> Item:
+    form = content.get("formatType")
+    if form == "Text":
+        return {"kind": "text", "text": _words(content, "text")}
+    if form == "RichLink":
+        link = _part(content, "linkItem")
+        return {"kind": "link", "text": _title(link), "url": _words(link, "url")}
+    if form == "Attachments":
+        files = [
+            {name: _words(file, name) for name in ("name", "mimeType", "url")}
+            for file in _parts(content, "attachments")
+        ]
+        names = ", ".join(file["name"] for file in files)
+        return {"kind": "attachment", "text": _words(content, "text") or names, "attachments": files}
+    return {"kind": "unknown", "text": _words(content, "text", "title") or f"[{form}]"}
+
+
+def _notice(entry: Entry) -> str | None:
+    payload = entry.payload
+    if entry.entry_type == "ParticipantChanged":
+        changes = _parts(payload, "entries")
+        verbs = {"add": "joined", "remove": "left"}
+        said = [
+            f"{_words(each, 'displayName')} {verbs.get(_words(each, 'operation'), 'changed')}"
+            for each in changes
+        ]
+        return ", ".join(said)
+    if entry.entry_type == "SessionStatusChanged":
+        by = f" ({payload['sessionEndedByRole']})" if payload.get("sessionEndedByRole") else ""
+        return f"Session: {payload.get('sessionStatusPrev')} → {payload.get('sessionStatus')}{by}"
+    if entry.entry_type == "RoutingResult":
+        if payload.get("failureType") != "None":
+            return f"Routing failed ({payload.get('routingType')}): {payload.get('failureType')}"
+        return None if payload.get("routingType") == "Initial" else f"{payload.get('routingType')} requested"
+    return None
+
+
+# Raw content and clients' answers come in any shape; what does not fit is left out.
+
+
+def _part(of: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = of.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _parts(of: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    parts = of.get(name)
+    return [part for part in parts if isinstance(part, Mapping)] if isinstance(parts, list) else []
+
+
+def _words(of: Mapping[str, Any], *names: str) -> str:
+    return next((str(of[name]) for name in names if of.get(name)), "")
+
+
+def _title(item: Mapping[str, Any]) -> str:
+    return _words(_part(item, "titleItem"), "title")

@@ -1,0 +1,206 @@
+"""The sandbox's two ports: Kore XO, the page and the control API on one, Salesforce's MIAW and Live Chat on the next."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from aiohttp import web
+
+from botkit.errors import BotKitError
+from botkit_sandbox import kore, live_chat, salesforce
+from botkit_sandbox.bus import Bus
+from botkit_sandbox.channels import channel_routes
+from botkit_sandbox.control import control_routes
+from botkit_sandbox.guard import guard, is_loopback
+from botkit_sandbox.kore.settings import SUBSCRIPTIONS
+from botkit_sandbox.page import add_page_headers, page_routes
+from botkit_sandbox.wire import Wire
+
+STOP_SECONDS = 1.0
+START_SECONDS = 30.0
+
+
+class SandboxCannotListen(BotKitError):
+    """A port or host the sandbox cannot have; choose another with --port or --host."""
+
+    code = "BK-7090"
+
+
+class Sandbox:
+    """Both clouds, listening from `start` to `stop` on the loop that called `start`.
+
+    Args:
+        port: for Kore XO and the page; Salesforce gets the next one. 0 takes two free ports.
+        host: an address of this machine. Anything but loopback needs `allow_remote`, since the control API has no password.
+        botkit_url: where hooks go, all of them; without it, the port after Salesforce's (with port 0: nowhere until a
+            subscription is made through the emulated API).
+        bot_folder: an exported bot; without it, the sample bot.
+
+    Raises:
+        SandboxCannotListen: `host` is not loopback and `allow_remote` is not given.
+    """
+
+    def __init__(
+        self,
+        port: int = 8001,
+        *,
+        host: str = "127.0.0.1",
+        botkit_url: str | None = None,
+        bot_folder: Path | None = None,
+        allow_remote: bool = False,
+    ) -> None:
+        if not allow_remote and not is_loopback(host):
+            raise SandboxCannotListen(
+                f"{host} is not loopback, and everybody who reaches the sandbox can control it; "
+                "add --allow-remote if that is what you want"
+            )
+        self._host = host
+        self._port = port
+        self._addresses: dict[str, str] = {}
+        self._runners: list[web.AppRunner] = []
+        self.bus = Bus()
+        self.wire = Wire(self.bus)
+        self.salesforce = salesforce.SalesforceCloud(wire=self.wire, bus=self.bus)
+        # One organisation: the agents of MIAW are those of Live Chat, and have as much time for both together.
+        self.live_chat = live_chat.LiveChatCloud(wire=self.wire, bus=self.bus, organisation=self.salesforce)
+        self.kore = kore.KoreCloud(
+            wire=self.wire,
+            bus=self.bus,
+            bot=kore.load_export(bot_folder or kore.sample_bot_folder()),
+            botkit_url=botkit_url or (f"http://{_in_url(_reachable(host))}:{port + 2}" if port else ""),
+            events=SUBSCRIPTIONS,
+        )
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            SandboxCannotListen: a port is taken, or the host is not this machine's.
+        """
+        with ExitStack() as when_failing:
+            front = when_failing.enter_context(self._bind(self._port))
+            back = when_failing.enter_context(self._bind(self._port + 1 if self._port else 0))
+            self.kore.base_url = _url(front)
+            self.salesforce.base_url = self.live_chat.base_url = _url(back)
+            self._addresses = self._describe()
+            await self._serve(self._front(), front)
+            await self._serve(self._back(), back)
+            when_failing.pop_all()
+
+    async def stop(self) -> None:
+        """Stop listening and forget everything. Open streams are ended."""
+        self.bus.close()
+        await self.kore.close()
+        for runner in self._runners:
+            await runner.cleanup()
+        self._runners.clear()
+
+    def addresses(self) -> Mapping[str, str]:
+        """Where everything is, and the names and secrets a BotKit configuration needs. Known once started."""
+        return dict(self._addresses)
+
+    def _describe(self) -> dict[str, str]:
+        return {
+            "kore_url": self.kore.base_url,
+            "salesforce_url": self.salesforce.base_url,
+            "live_agent_url": self.live_chat.base_url,
+            "page_url": f"{self.kore.base_url}/",
+            "botkit_url": self.kore.botkit_url,
+            "bot_id": self.kore.bot_id,
+            "client_id": self.kore.client_id,
+            "client_secret": self.kore.client_secret,
+            "organization_id": self.salesforce.settings.organization_id,
+            "developer_name": self.salesforce.settings.developer_name,
+            "deployment_id": self.live_chat.settings.deployment_id,
+            "button_id": self.live_chat.settings.buttons[0].id,
+        }
+
+    def _front(self) -> web.Application:
+        """Kore's application, with the page and all control routes beside its own."""
+        app = kore.routes(self.kore)
+        app.middlewares.insert(0, guard(self._host))
+        app.add_routes(page_routes())
+        app.add_routes(control_routes(self.bus, self.wire, self._state))
+        app.add_routes(kore.control_routes(self.kore))
+        app.add_routes(channel_routes(self.kore))
+        app.add_routes(salesforce.control_routes(self.salesforce))
+        app.add_routes(live_chat.control_routes(self.live_chat))
+        app.on_response_prepare.append(add_page_headers)
+        return app
+
+    def _back(self) -> web.Application:
+        """MIAW's application, with Live Chat beside it: one organisation has one host."""
+        app = salesforce.routes(self.salesforce)
+        live_chat.add_routes(app, self.live_chat)
+        return app
+
+    def _state(self) -> dict[str, object]:
+        public = ("kore_url", "salesforce_url", "live_agent_url", "page_url", "botkit_url", "bot_id")
+        return {
+            "addresses": {name: self._addresses[name] for name in public},
+            "kore": self.kore.snapshot(),
+            "salesforce": self.salesforce.state(),
+            "live-chat": self.live_chat.state(),
+        }
+
+    async def _serve(self, app: web.Application, sock: socket.socket) -> None:
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_SECONDS)
+        self._runners.append(runner)
+        await runner.setup()
+        await web.SockSite(runner, sock).start()
+
+    def _bind(self, port: int) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        try:
+            return socket.create_server((self._host, port), family=family, backlog=1024)
+        except OSError as error:
+            why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+            raise SandboxCannotListen(
+                f"{self._host} port {port} {why}; choose another with --port"
+            ) from error
+
+
+@contextmanager
+def running_sandbox(
+    port: int = 0, *, host: str = "127.0.0.1", botkit_url: str | None = None, bot_folder: Path | None = None
+) -> Iterator[Mapping[str, str]]:
+    """A sandbox in a thread of its own, for synchronous tests and commands.
+
+    Yields:
+        Its addresses, see `Sandbox.addresses`.
+
+    Raises:
+        SandboxCannotListen: a port is taken.
+    """
+    sandbox = Sandbox(port, host=host, botkit_url=botkit_url, bot_folder=bot_folder)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="sandbox", daemon=True)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(sandbox.start(), loop).result(START_SECONDS)
+        yield sandbox.addresses()
+    finally:
+        asyncio.run_coroutine_threadsafe(sandbox.stop(), loop).result(START_SECONDS)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(START_SECONDS)
+        loop.close()
+
+
+def _url(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"http://{_in_url(_reachable(host))}:{port}"
+
+
+def _reachable(host: str) -> str:
+    """Where this machine reaches what listens on `host`: "all addresses" is none."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

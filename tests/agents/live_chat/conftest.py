@@ -1,0 +1,121 @@
+"""One user's Live Chat, driven from both ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import pytest
+
+from botkit.agents.live_chat import LiveChatSystem
+from botkit.config.live_chat import LiveChatSettings
+from botkit.errors import CallError
+from botkit.handoff.conversation import Access
+from botkit.handoff.events import AgentSaid, FromAgents
+from tests.agents.live_chat.server import BASE, LiveChat
+from tests.waiting import until
+
+SESSION = "11111111-1111-4111-8111-111111111111"
+SETTINGS = LiveChatSettings(BASE, "00DA", "572A", "573B", poll_margin=timedelta(seconds=2))
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = 1_700_000_000.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+        await asyncio.sleep(0)
+
+
+@dataclass
+class Talk:
+    """A chat as the relay has it: what is heard is taken at once, and the position moves with it."""
+
+    server: LiveChat
+    time: Time
+    system: LiveChatSystem
+    access: Access = field(default_factory=lambda: Access(""))
+    heard: list[FromAgents] = field(default_factory=list)
+    batches: int = 0
+    broken: CallError | None = None
+    task: asyncio.Task[None] | None = None
+
+    async def open(self, **attributes: str) -> None:
+        self.access = (await self.system.open(SESSION)).access
+        await self.system.start(SESSION, self.access, attributes=tuple(attributes.items()), language="en")
+
+    def listen(self) -> None:
+        self.broken = None
+        self.task = asyncio.create_task(self._listen())
+
+    async def begin(self) -> None:
+        """An agent has accepted, and we know it."""
+        await self.open()
+        self.listen()
+        self.server.accept()
+        await self.until(lambda: any(type(event).__name__ == "AgentJoined" for event in self.heard))
+
+    async def _listen(self) -> None:
+        try:
+            async with aclosing(self.system.listen(SESSION, self.access)) as batches:
+                async for batch in batches:
+                    self.batches += 1
+                    for event in batch.events:
+                        self.heard.append(event)
+                        self.access = replace(self.access, position=event.position or self.access.position)
+        except CallError as error:
+            self.broken = error
+
+    async def stop(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.wait({self.task})
+            self.task = None
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        await until(condition)
+
+    async def say(self, message_id: str, text: str) -> None:
+        await self.system.send(SESSION, self.access, message_id=message_id, text=text)
+
+    def restart(self) -> None:
+        """Another process goes on with what is in the ledger."""
+        self.system = new_system(self.server, self.time)
+
+    @property
+    def said(self) -> list[str]:
+        return [event.content.text for event in self.heard if isinstance(event, AgentSaid)]
+
+    @property
+    def kinds(self) -> list[str]:
+        return [type(event).__name__ for event in self.heard]
+
+
+def new_system(server: LiveChat, time: Time, settings: LiveChatSettings = SETTINGS) -> LiveChatSystem:
+    return LiveChatSystem("legacy", settings, server, clock=time, monotonic=time, sleep=time.sleep)
+
+
+@pytest.fixture
+def server() -> LiveChat:
+    return LiveChat()
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+async def talk(server: LiveChat, time: Time) -> AsyncIterator[Talk]:
+    talk = Talk(server, time, new_system(server, time))
+    yield talk
+    await talk.stop()

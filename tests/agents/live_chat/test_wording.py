@@ -1,0 +1,55 @@
+"""What an agent wrote, as text."""
+
+from __future__ import annotations
+
+import pytest
+
+from botkit.agents.live_chat.wording import read_words
+from botkit.handoff.events import Link
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("Hello", "Hello"),
+        ("Tom &amp; Jerry &#39;s", "Tom & Jerry 's"),
+        ("1 &lt; 2", "1 < 2"),
+        ("1 < 2 and 3 > 2", "1 < 2 and 3 > 2"),
+        ("write <your name> here", "write <your name> here"),
+        ("one<br/>two<BR>three", "one\ntwo\nthree"),
+        ("<p>one</p><p>two</p>", "one\ntwo"),
+        ("<b>bold</b> and <span style='color:red'>red</span>", "bold and red"),
+        ("<ul><li>a</li><li>b</li></ul>", "a\nb"),
+        ("&lt;b&gt;not bold&lt;/b&gt;", "<b>not bold</b>"),
+        ("مرحبا &amp; 😀", "مرحبا & 😀"),
+        ("<3", "<3"),
+        ("", ""),
+    ],
+)
+def test_markup_goes_and_words_stay(written: str, meant: str) -> None:
+    assert read_words(written).text == meant
+
+
+def test_a_link_with_words_of_its_own_is_a_link() -> None:
+    content = read_words(
+        'See <a href="https://example.com/a?b=1&amp;c=2" target="_blank">our <b>page</b></a>.'
+    )
+    assert content.text == "See our page."
+    assert content.links == (Link("our page", "https://example.com/a?b=1&c=2"),)
+
+
+def test_a_link_that_says_its_address_is_just_text() -> None:
+    content = read_words('<a href="https://example.com">https://example.com/</a>')
+    assert content.text == "https://example.com"
+    assert content.links == ()
+
+
+def test_a_link_to_what_is_no_web_address_is_its_words() -> None:
+    content = read_words("<a href='javascript:alert(1)'>click</a>")
+    assert content.text == "click"
+    assert content.links == ()
+
+
+def test_markup_without_end_takes_no_time() -> None:
+    assert read_words("<a href='" * 20_000).text.startswith("<a href=")
+    assert read_words("<" * 100_000).text == "<" * 100_000

@@ -1,0 +1,171 @@
+"""A kit that is real from its door to the wire, where its calls are taken down instead of carried.
+
+Door, handlers, rules, ledger and relay are those of the service. The platform takes every call, and no agent is there.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botkit.agents import Batch, Capabilities, Granted
+from botkit.config.settings import Settings
+from botkit.errors import AgentsUnavailable
+from botkit.handoff.conversation import Access
+from botkit.http import Request, Response
+from botkit.kit import BotKit
+from botkit.ledger.interface import Ledger
+from botkit.ledger.sqlite import SqliteLedger
+from botkit.observability.metrics import Telemetry
+from botkit.relay.clock import SystemClock
+from botkit.relay.connecting import Connected
+from botkit.relay.outbound.platform import KorePlatform
+from botkit.relay.relay import Relay
+from botkit.testing.waiting import until
+from tests.hooks.hook_payloads import BOT_ID, settings, token
+
+FAR = 4_000_000_000.0
+_NOTHING_SAID = b'{"total":0,"moreAvailable":false,"messages":[]}'
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call to the platform, without what differs each time: its signature and the id of its delivery."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes | None
+
+    @property
+    def verb(self) -> str:
+        """``sendUserMessage`` … as it stands in the path."""
+        return self.url.partition("/stream/")[2].split("/")[1].partition("?")[0]
+
+    @property
+    def json(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.body or b"{}")
+        return found
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the platform was answered."""
+
+    status: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _Wire:
+    """Carries nothing: takes down, and says that all is well."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+
+    async def send(self, request: Request) -> Response:
+        assert request.headers["auth"].count(".") == 2, "every call is signed"
+        plain = {
+            name: value for name, value in request.headers.items() if name not in ("auth", "x-request-id")
+        }
+        self.calls.append(Call(request.method, request.url, tuple(sorted(plain.items())), request.body))
+        return Response(200, {}, _NOTHING_SAID if request.method == "GET" else b'{"status":"success"}')
+
+    def stream(self, request: Request, *, silence_seconds: float) -> Any:
+        raise AssertionError("nothing listens to the platform")
+
+
+class _NobodyThere:
+    """An agent system that lets everybody in, and has no agents."""
+
+    capabilities = Capabilities()
+
+    async def open(self, session_id: str) -> Granted:
+        return Granted(Access("credentials"), None)
+
+    async def start(self, session_id: str, access: Access, **_: Any) -> None:
+        raise AgentsUnavailable("start", detail="nobody is there")
+
+    async def fetch(self, session_id: str, access: Access) -> Batch:
+        return Batch(())
+
+    async def end(self, session_id: str, access: Access) -> None:
+        """Nothing was begun."""
+
+
+class TakenDown:
+    """The kit, what is posted to it, and what it calls then."""
+
+    def __init__(self, kit: BotKit, wire: _Wire, ledger: SqliteLedger) -> None:
+        self.kit = kit
+        self._wire = wire
+        self._ledger = ledger
+        self._application = kit.middleware(_nothing_else)
+
+    def post(self, event: str, body: bytes, component: str = "default") -> tuple[Answer, list[Call]]:
+        """The answer to a hook, and the calls it causes: those that post something in their order, then those that ask."""
+        path = "" if component == "default" else f"/components/{component}"
+        environ: Any = {
+            "REQUEST_METHOD": "POST",
+            "PATH_INFO": f"/sdk/bots/{BOT_ID}{path}/{event}",
+            "HTTP_TOKEN": token(expires=FAR),
+            "CONTENT_LENGTH": str(len(body)),
+            "wsgi.input": io.BytesIO(body),
+        }
+        began: list[tuple[str, dict[str, str]]] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            began.append((status, dict(headers)))
+
+        content = b"".join(self._application(environ, start_response))
+        ((status, headers),) = began
+        return Answer(status, headers, content), self.calls()
+
+    def calls(self) -> list[Call]:
+        """What was called since this was asked last, once everything that was committed has been done."""
+        until(lambda: self._ledger.depth == 0, "for the outbox to be empty")
+        calls, self._wire.calls = self._wire.calls, []
+        return sorted(calls, key=lambda call: call.method == "GET")
+
+    def handled(self, outcome: str) -> int:
+        """How many handlers came to this end."""
+        lines = self.kit.telemetry.exposition().decode().splitlines()
+        ends = (line for line in lines if line.startswith("botkit_handlers_total{"))
+        return sum(int(float(line.rpartition(" ")[2])) for line in ends if f'outcome="{outcome}"' in line)
+
+
+@contextmanager
+def taken_down(folder: Path, register: Callable[[BotKit], None]) -> Iterator[TakenDown]:
+    """A kit with these handlers, on a store in `folder`."""
+    configured = settings(store=f"sqlite:///{folder / 'botkit.db'}")
+    wire = _Wire()
+    ledgers: list[SqliteLedger] = []
+
+    @asynccontextmanager
+    async def connect(settings: Settings) -> AsyncIterator[Connected]:
+        bot = settings.bots[BOT_ID]
+        platform = KorePlatform(bot, wire, insecure_http=False, clock=SystemClock())
+        nobody: Any = _NobodyThere()
+        yield Connected({BOT_ID: platform}, {(BOT_ID, name): nobody for name in bot.agents.systems})
+
+    def relay(settings: Settings, ledger: Ledger, telemetry: Telemetry) -> Relay:
+        assert isinstance(ledger, SqliteLedger)
+        ledgers.append(ledger)
+        return Relay(settings, ledger, metrics=telemetry, chance=lambda: 0.0, connect=connect)
+
+    kit = BotKit(configured, relay_factory=relay)
+    register(kit)
+    kit.start()
+    try:
+        yield TakenDown(kit, wire, ledgers[0])
+    finally:
+        kit.close()
+
+
+def _nothing_else(environ: Any, start_response: Any) -> list[bytes]:
+    raise AssertionError("only hooks are posted")

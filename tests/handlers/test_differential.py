@@ -1,0 +1,239 @@
+"""Every payload that is known of the platform, through every event, with handlers of every kind in front of the hand-off.
+
+Whatever handlers do that is no answer, the platform sees what it sees without them: the same calls, byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from botkit import BotKit
+from botkit.handlers import (
+    AgentTransferContext,
+    AlertContext,
+    BotMessageContext,
+    ClientEventContext,
+    Context,
+    PlatformEventContext,
+    Sent,
+    UserMessageContext,
+    VariableUpdateContext,
+    WebhookContext,
+    WebhookVerdict,
+)
+from botkit.hooks.events import EVENTS
+from tests.handlers.payload_samples import REFUSED, SAMPLES, UNKNOWN, Refused, Sample
+from tests.handlers.taken_down import Answer, Call, TakenDown, taken_down
+
+EVERY_CONTEXT = (
+    UserMessageContext,
+    BotMessageContext,
+    AgentTransferContext,
+    WebhookContext,
+    PlatformEventContext,
+    AlertContext,
+    VariableUpdateContext,
+    ClientEventContext,
+)
+ANSWERS = {
+    "on_user_message": ("sendUserMessage", {"message": "answered", "overrideMessagePayload": None}),
+    "on_bot_message": ("skipUserMessage", {}),
+    "on_agent_transfer": ("clearAgentSession", {}),
+    "on_alert": ("sendAlertMessage", {"message": "answered", "overrideMessagePayload": None}),
+}
+"""How the handlers below answer: with which call, and what is changed in the payload."""
+
+
+ACKNOWLEDGED = b'{"headers":{"supportsMessageAck":true}}'
+
+
+def on_everything(kit: BotKit, handler: Callable[[Any], Any]) -> None:
+    """The same handler for every event."""
+    for event in sorted(EVENTS):
+        getattr(kit, event)(handler)
+
+
+def nothing(kit: BotKit) -> None:
+    """No handler at all."""
+
+
+def pass_on(kit: BotKit) -> None:
+    """Handlers that look at everything and say nothing, in each of the ways there are of saying that."""
+
+    def looks(ctx: Context) -> None:
+        for kind in EVERY_CONTEXT:
+            if isinstance(ctx, kind):
+                for name in dir(kind):
+                    if isinstance(getattr(kind, name, None), property) or name in (
+                        "raw",
+                        "user",
+                        "channel",
+                        "session",
+                    ):
+                        repr(getattr(ctx, name))
+        ctx.new_context()["changed"] = "here alone"
+
+    async def looks_slowly(ctx: Context) -> None:
+        repr(ctx.raw)
+
+    on_everything(kit, looks)
+    on_everything(kit, looks_slowly)
+    on_everything(kit, lambda ctx: ctx.next())
+
+
+def answer(kit: BotKit) -> None:
+    """Handlers that answer whatever can be answered."""
+
+    @kit.on_user_message
+    def user(ctx: UserMessageContext) -> Sent:
+        return ctx.send_user_message("answered")
+
+    @kit.on_bot_message
+    def bot(ctx: BotMessageContext) -> Sent:
+        return ctx.skip_user_message()
+
+    @kit.on_agent_transfer
+    def transfer(ctx: AgentTransferContext) -> Sent:
+        return ctx.clear_agent_session()
+
+    @kit.on_webhook
+    def webhook(ctx: WebhookContext) -> WebhookVerdict:
+        return ctx.respond({"answered": True})
+
+    @kit.on_alert
+    def alert(ctx: AlertContext) -> Sent:
+        return ctx.send_alert_message("answered")
+
+
+def raise_errors(kit: BotKit) -> None:
+    """Handlers that ask for something and then fail: what they asked for is dropped with them."""
+
+    def raises(ctx: Context) -> None:
+        ctx.send_user_message("never to be seen")
+        raise LookupError("as handlers will")
+
+    async def raises_slowly(ctx: Context) -> None:
+        ctx.clear_agent_session()
+        raise SystemExit
+
+    on_everything(kit, raises)
+    on_everything(kit, raises_slowly)
+
+
+def return_rubbish(kit: BotKit) -> None:
+    """Handlers that ask for something and return what means nothing."""
+
+    def returns(ctx: Context) -> Any:
+        ctx.send_user_message("never to be seen")
+        return {"message": "as in Node"}
+
+    on_everything(kit, returns)
+
+
+KINDS: dict[str, Callable[[BotKit], None]] = {
+    kind.__name__: kind for kind in (nothing, pass_on, answer, raise_errors, return_rubbish)
+}
+WITHOUT_ANSWER = ("pass_on", "raise_errors", "return_rubbish")
+
+
+@pytest.fixture(scope="module")
+def kits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, TakenDown]]:
+    with ExitStack() as stack:
+        yield {
+            kind: stack.enter_context(taken_down(tmp_path_factory.mktemp(kind), register))
+            for kind, register in KINDS.items()
+        }
+
+
+@pytest.fixture(scope="module")
+def defaults(kits: dict[str, TakenDown]) -> dict[Sample, tuple[Answer, list[Call]]]:
+    """What every sample is answered, and causes, where there are no handlers."""
+    return {one: kits["nothing"].post(one.event, one.body, one.component) for one in SAMPLES}
+
+
+Defaults = dict[Sample, tuple[Answer, list[Call]]]
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_without_handlers_every_event_is_acknowledged_and_passed_on(
+    defaults: Defaults, sample: Sample
+) -> None:
+    answer, calls = defaults[sample]
+    assert (answer.status, answer.headers["supportsMessageAck"]) == ("200 OK", "true")
+    assert answer.body == (sample.body if sample.event == "on_webhook" else ACKNOWLEDGED)
+    assert [call.verb for call in calls] == list(sample.calls)
+
+
+@pytest.mark.parametrize("sample", [one for one in SAMPLES if len(one.calls) == 1], ids=str)
+def test_what_is_passed_on_keeps_every_byte_of_the_payload(defaults: Defaults, sample: Sample) -> None:
+    _, (call,) = defaults[sample]
+    assert (call.body or b"").endswith(sample.body.lstrip()[1:])
+    assert call.headers == (("Content-Type", "application/json"),)
+
+
+@pytest.mark.parametrize("kind", WITHOUT_ANSWER)
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_handlers_that_do_not_answer_change_no_byte(
+    kits: dict[str, TakenDown], defaults: Defaults, sample: Sample, kind: str
+) -> None:
+    assert kits[kind].post(sample.event, sample.body, sample.component) == defaults[sample]
+    assert kits["pass_on"].handled("raised") == 0  # Whatever a payload looks like, it can be looked at.
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_a_handlers_answer_takes_the_place_of_the_default(kits: dict[str, TakenDown], sample: Sample) -> None:
+    response, calls = kits["answer"].post(sample.event, sample.body, sample.component)
+    assert (response.status, response.headers["supportsMessageAck"]) == ("200 OK", "true")
+    if sample.event == "on_webhook":
+        context = (sample.payload.get("context") or {}) | {"answered": True}
+        assert json.loads(response.body) == sample.payload | {"context": context}
+    if sample.event not in ANSWERS:
+        assert calls == []
+        return
+    verb, changes = ANSWERS[sample.event]
+    if sample.event == "on_alert" and not sample.calls:
+        assert (
+            calls == []
+        )  # The platform did not say where to: the call was refused, and there is no default either.
+        return
+    (call,) = calls
+    assert call.verb == verb
+    expected = sample.payload | changes
+    assert {name: call.json[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("refused", REFUSED, ids=str)
+def test_what_cannot_be_taken_is_refused_before_any_handler(
+    kits: dict[str, TakenDown], refused: Refused, kind: str
+) -> None:
+    kit = kits[kind]
+    before = {outcome: kit.handled(outcome) for outcome in ("passed", "answered", "raised", "rubbish")}
+    response, calls = kit.post(refused.event, refused.body)
+    (error,) = json.loads(response.body)["errors"]
+    assert (response.status[:3], error["code"], calls) == (refused.status, refused.code, [])
+    assert {outcome: kit.handled(outcome) for outcome in before} == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_event_nobody_has_heard_of_is_acknowledged(kits: dict[str, TakenDown], kind: str) -> None:
+    response, calls = kits[kind].post(UNKNOWN.event, UNKNOWN.body)
+    assert (response.status, calls) == ("200 OK", [])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_hook_that_comes_twice_causes_its_calls_once(kits: dict[str, TakenDown], kind: str) -> None:
+    kit, body = kits[kind], SAMPLES[0].body.replace(b"1501244156289", b"1501244156291")
+    first, calls = kit.post("on_user_message", body)
+    again, none = kit.post("on_user_message", body)
+    assert (len(calls), none) == (1, [])
+    assert first == again
+
+
+def test_there_is_a_sample_of_every_event() -> None:
+    assert {sample.event for sample in SAMPLES} == EVENTS

@@ -1,0 +1,49 @@
+"""By which payload a user is written to outside a hook."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+
+from botkit.handlers.conversation import ConversationHandle, Outside
+from botkit.handoff.conversation import Conversation, ConversationId
+from botkit.ledger.interface import Committed, HookBody, Input
+from tests.hooks.hook_payloads import BOT_ID, as_body, user_message
+
+
+class Ledger:
+    def __init__(self, kept: HookBody | None) -> None:
+        self.kept = kept
+        self.given: list[Input] = []
+
+    def submit(self, given: Input) -> Future[Committed]:
+        self.given.append(given)
+        done: Future[Committed] = Future()
+        done.set_result(Committed(Conversation(given.conversation_id), (), ()))
+        return done
+
+    def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
+        return self.kept
+
+
+def hook(number: Any) -> HookBody:
+    return HookBody(as_body(user_message("hi", request_id=number)))
+
+
+@pytest.mark.parametrize(
+    ("kept", "own", "goes_along"),
+    [(None, 5, True), (1, 5, True), (9, 5, False), (5, 5, False), ("x", "y", False)],
+    ids=["nothing kept", "an older one kept", "a newer one kept", "the same kept", "no numbers"],
+)
+def test_the_newest_payload_is_that_of_the_highest_number(kept: Any, own: Any, goes_along: bool) -> None:
+    ledger, mine = Ledger(hook(kept) if kept is not None else None), hook(own)
+    outside = Outside(
+        ledger=lambda: ledger,  # type: ignore[arg-type, return-value]
+        reads=lambda *_: None,  # type: ignore[arg-type, return-value]
+        check=lambda *_: None,
+        now=lambda: 1.0,
+    )
+    ConversationHandle(BOT_ID, "u-1", outside, hook=mine).send("hello")
+    assert ledger.given[0].hook == (mine if goes_along else None)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from botkit.handlers.threads import Threads
+from botkit.testing.waiting import until
+
+
+def test_a_thread_that_is_idle_is_used_again() -> None:
+    threads, used = Threads("test"), list[int]()
+    done = threading.Semaphore(0)
+
+    def job() -> None:
+        used.append(threading.get_ident())
+        done.release()
+
+    for _ in range(5):
+        assert threads.start(job)
+        assert done.acquire(timeout=10)
+        until(lambda: threads._idle, "for the thread to be idle again")
+    assert len(set(used)) == 1
+
+
+def test_where_every_thread_is_taken_the_next_job_is_refused_until_one_is_free() -> None:
+    threads, go_on = Threads("test", most=2), threading.Event()
+    assert threads.start(lambda: go_on.wait(10) and None)
+    assert threads.start(lambda: go_on.wait(10) and None)
+    assert not threads.start(lambda: None)
+    go_on.set()
+    until(lambda: threads.start(lambda: None), "for a thread to be free")
+
+
+def test_after_a_fork_there_are_new_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads, ran = Threads("test", most=1), threading.Event()
+    go_on = threading.Event()
+    assert threads.start(lambda: go_on.wait(10) and None)
+    monkeypatch.setattr("botkit.handlers.threads.os.getpid", lambda: -1)
+    assert threads.start(ran.set)
+    assert ran.wait(10)
+    go_on.set()
+
+
+def test_where_the_system_gives_no_thread_the_job_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads, ran = Threads("test", most=1), threading.Event()
+
+    def no_more(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as none:
+        none.setattr(threading.Thread, "start", no_more)
+        assert not threads.start(ran.set)
+    assert threads.start(ran.set)
+    assert ran.wait(10)

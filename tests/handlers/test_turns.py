@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import threading
+
+from botkit.handlers.turns import Turns
+from botkit.testing.waiting import until
+
+
+def test_a_turn_waits_for_the_one_before_it() -> None:
+    turns, order = Turns(), list[str]()
+    inside, go_on = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with turns.taken("ada", 10.0):
+            inside.set()
+            go_on.wait(10)
+            order.append("first")
+
+    def second() -> None:
+        with turns.taken("ada", 10.0):
+            order.append("second")
+
+    one, two = threading.Thread(target=first), threading.Thread(target=second)
+    one.start()
+    inside.wait(10)
+    two.start()
+    with turns.taken("bob", 10.0):
+        order.append("somebody else")
+    go_on.set()
+    one.join(10)
+    two.join(10)
+    assert order == ["somebody else", "first", "second"]
+
+
+def test_a_turn_that_takes_too_long_is_not_waited_for() -> None:
+    turns = Turns()
+    with turns.taken("ada", 10.0):
+        done = threading.Event()
+
+        def impatient() -> None:
+            with turns.taken("ada", 0.01):
+                done.set()
+
+        threading.Thread(target=impatient).start()
+        assert done.wait(10)
+
+
+def test_a_turn_that_fails_ends_all_the_same_and_leaves_nothing_behind() -> None:
+    turns = Turns()
+    try:
+        with turns.taken("ada", 10.0):
+            raise ValueError
+    except ValueError:
+        pass
+    with turns.taken("ada", 10.0):
+        pass
+    assert turns._last == {}
+
+
+def test_a_turn_waits_for_one_that_is_waiting_itself_however_long_that_takes() -> None:
+    turns, order = Turns(), list[str]()
+    first_is_in, go_on, third_has_waited = threading.Event(), threading.Event(), threading.Event()
+
+    def first() -> None:
+        with turns.taken("ada", 10.0):
+            first_is_in.set()
+            go_on.wait(10)
+
+    def second() -> None:
+        with turns.taken("ada", 10.0):
+            order.append("second")
+
+    def third() -> None:
+        with turns.taken("ada", 0.01):
+            order.append("third")
+        third_has_waited.set()
+
+    threads = [threading.Thread(target=work) for work in (first, second, third)]
+    threads[0].start()
+    assert first_is_in.wait(10)
+    last = turns._last["ada"]
+    threads[1].start()
+    until(lambda: turns._last["ada"] is not last, "for the second to queue")
+    threads[2].start()
+    assert not third_has_waited.wait(0.1)
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert order == ["second", "third"]

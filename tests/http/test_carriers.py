@@ -1,0 +1,426 @@
+"""The carriers: aiohttp against a real loopback server, requests against `responses`."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+import requests
+import responses
+import urllib3
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from urllib3.exceptions import MaxRetryError, NameResolutionError, ProtocolError
+
+from botkit.errors import BadReply, CallRefused, HostNotAllowed, Unreachable
+from botkit.http import Request
+from botkit.http import carriers as transport_module
+from botkit.http.carriers import AioTransport, SyncTransport
+from tests.waiting import until
+
+
+class Peer:
+    """A server that answers as told and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.connections: set[object] = set()
+        self.release = asyncio.Event()
+
+    def application(self) -> web.Application:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        return app
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append((request.method, request.raw_path, dict(request.headers), await request.read()))
+        self.connections.add(request.transport)
+        match request.path:
+            case "/redirect":
+                return web.Response(status=302, headers={"Location": "/ok"})
+            case "/error":
+                return web.Response(status=503, text="busy", headers={"Retry-After": "3"})
+            case "/slow":
+                await self.release.wait()
+            case "/large":
+                return web.Response(body=b"x" * 5_000)
+            case "/drop":
+                assert request.transport is not None
+                request.transport.abort()
+            case "/stream" | "/silent" | "/broken":
+                return await self._stream(request)
+        return web.Response(text="fine")
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await answer.prepare(request)
+        await answer.write(b"one")
+        if request.path == "/silent":
+            await self.release.wait()
+        if request.path == "/broken":
+            assert request.transport is not None
+            request.transport.abort()
+            return answer
+        await answer.write(b"two")
+        await answer.write_eof()
+        return answer
+
+
+@pytest.fixture
+async def peer() -> Peer:
+    return Peer()
+
+
+@pytest.fixture
+async def base(peer: Peer) -> AsyncIterator[str]:
+    server = TestServer(peer.application())
+    await server.start_server()
+    yield f"http://127.0.0.1:{server.port}"
+    peer.release.set()
+    await server.close()
+
+
+@pytest.fixture
+async def carrier() -> AsyncIterator[AioTransport]:
+    async with AioTransport(allowed_hosts=["127.0.0.1"], insecure_http=True) as transport:
+        yield transport
+
+
+async def test_a_request_arrives_as_it_was_built(carrier: AioTransport, peer: Peer, base: str) -> None:
+    url = f"{base}/sendBotMessage/a%2Fb?x=%C3%A4"
+    request = Request("pass", "POST", url, {"auth": "t", "Content-Type": "application/json"}, b'{"a":1}')
+    response = await carrier.send(request)
+    method, path, headers, body = peer.asked[0]
+    assert (method, path, body) == ("POST", "/sendBotMessage/a%2Fb?x=%C3%A4", b'{"a":1}')
+    assert (headers["auth"], headers["Content-Type"]) == ("t", "application/json")
+    assert (response.status, response.body) == (200, b"fine")
+
+
+async def test_a_get_has_no_body(carrier: AioTransport, peer: Peer, base: str) -> None:
+    await carrier.send(Request("get", "GET", f"{base}/ok"))
+    _, _, headers, body = peer.asked[0]
+    assert body == b""
+    assert "Content-Type" not in headers
+    assert headers.get("Content-Length", "0") == "0"
+
+
+async def test_any_status_is_an_answer_and_headers_are_found_in_any_case(
+    carrier: AioTransport, base: str
+) -> None:
+    response = await carrier.send(Request("get", "GET", f"{base}/error"))
+    assert response.status == 503
+    assert response.headers["retry-after"] == "3"
+
+
+async def test_redirects_are_not_followed(carrier: AioTransport, peer: Peer, base: str) -> None:
+    response = await carrier.send(Request("get", "GET", f"{base}/redirect"))
+    assert response.status == 302
+    assert len(peer.asked) == 1
+
+
+async def test_calls_share_a_kept_connection(carrier: AioTransport, peer: Peer, base: str) -> None:
+    for _ in range(3):
+        await carrier.send(Request("get", "GET", f"{base}/ok"))
+    assert len(peer.connections) == 1
+
+
+async def test_long_polls_share_a_kept_connection(carrier: AioTransport, peer: Peer, base: str) -> None:
+    for _ in range(3):
+        await carrier.send(Request("poll", "GET", f"{base}/ok", long_poll=True))
+    assert len(peer.connections) == 1
+
+
+async def test_long_polls_are_as_many_as_they_are_and_take_no_calls_turn(peer: Peer, base: str) -> None:
+    async with AioTransport(allowed_hosts=["127.0.0.1"], insecure_http=True, calls_per_host=1) as transport:
+        poll = Request("poll", "GET", f"{base}/slow", long_poll=True)
+        polls = [asyncio.create_task(transport.send(poll)) for _ in range(3)]
+        await until(lambda: len(peer.asked) == 3)
+        assert (await transport.send(Request("get", "GET", f"{base}/ok"))).body == b"fine"
+        peer.release.set()
+        assert [answer.status for answer in await asyncio.gather(*polls)] == [200] * 3
+
+
+async def test_a_long_poll_that_brings_nothing_in_its_time_is_unreachable(
+    carrier: AioTransport, base: str
+) -> None:
+    with pytest.raises(Unreachable) as failed:
+        await carrier.send(Request("poll", "GET", f"{base}/slow", timeout_seconds=0.02, long_poll=True))
+    assert failed.value.perhaps_done
+
+
+@asynccontextmanager
+async def forgetful() -> AsyncIterator[tuple[str, list[str]]]:
+    """A server whose connections answer once, and close when they have read a second request; and the methods it has read."""
+    methods: list[str] = []
+
+    async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        methods.append((await reader.readuntil(b"\r\n\r\n")).split()[0].decode())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        with suppress(asyncio.IncompleteReadError):
+            methods.append((await reader.readuntil(b"\r\n\r\n")).split()[0].decode())
+        writer.close()
+
+    server = await asyncio.start_server(answer_once, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", methods
+    server.close()
+
+
+async def test_a_long_poll_whose_kept_connection_has_died_is_sent_again(carrier: AioTransport) -> None:
+    async with forgetful() as (url, methods):
+        for _ in range(2):
+            await carrier.send(Request("poll", "GET", url, long_poll=True))
+        assert methods == ["GET"] * 3
+
+
+async def test_a_post_whose_kept_connection_has_died_is_sent_once_and_nobody_knows_whether_it_arrived(
+    carrier: AioTransport,
+) -> None:
+    async with forgetful() as (url, methods):
+        await carrier.send(Request("send", "POST", url, body=b""))
+        with pytest.raises(Unreachable) as failed:
+            await carrier.send(Request("send", "POST", url, body=b""))
+        assert failed.value.perhaps_done
+        assert methods == ["POST"] * 2
+
+
+async def test_few_calls_to_one_host_are_under_way_at_a_time(peer: Peer, base: str) -> None:
+    async with AioTransport(allowed_hosts=None, insecure_http=True, calls_per_host=2) as carrier:
+        calls = [
+            asyncio.create_task(carrier.send(Request("get", "GET", f"{base}/slow", timeout_seconds=10)))
+            for _ in range(5)
+        ]
+        async with asyncio.timeout(5):
+            while len(peer.asked) < 2:  # noqa: ASYNC110 - what the server has seen is all there is to look at
+                await asyncio.sleep(0.005)
+        assert len(peer.asked) == 2
+        peer.release.set()
+        assert [(await call).status for call in calls] == [200] * 5
+        assert len(peer.connections) == 2
+
+
+async def test_a_call_that_waits_too_long_for_its_turn_is_unreachable(base: str) -> None:
+    async with AioTransport(allowed_hosts=None, insecure_http=True, calls_per_host=1) as carrier:
+        first = asyncio.create_task(carrier.send(Request("get", "GET", f"{base}/slow", timeout_seconds=10)))
+        await asyncio.sleep(0)
+        with pytest.raises(Unreachable, match="timed out"):
+            await carrier.send(Request("get", "GET", f"{base}/ok", timeout_seconds=0.02))
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        assert (await carrier.send(Request("get", "GET", f"{base}/ok"))).status == 200
+
+
+async def test_small_packets_are_not_delayed(carrier: AioTransport, peer: Peer, base: str) -> None:
+    await carrier.send(Request("get", "GET", f"{base}/ok"))
+    assert carrier._calls is not None
+    assert carrier._calls.connector is not None
+    (kept,) = next(iter(carrier._calls.connector._conns.values()))
+    assert kept[0].transport is not None
+    sock = kept[0].transport.get_extra_info("socket")
+    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+async def test_a_host_that_is_not_allowed_is_not_called(peer: Peer, base: str) -> None:
+    async with AioTransport(allowed_hosts=["bots.kore.ai"], insecure_http=True) as transport:
+        with pytest.raises(HostNotAllowed):
+            await transport.send(Request("get", "GET", f"{base}/ok"))
+        with pytest.raises(HostNotAllowed):
+            async with transport.stream(Request("get", "GET", f"{base}/ok"), silence_seconds=1):
+                pass
+    assert peer.asked == []
+
+
+async def test_a_refused_connection_is_unreachable(carrier: AioTransport) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/private?token=secret"
+        with pytest.raises(Unreachable) as failed:
+            await carrier.send(Request("send a message", "POST", url, {"auth": "secret"}, b"text"))
+    assert failed.value.what == "send a message"
+    assert "refused" in failed.value.detail.lower()
+    assert not failed.value.perhaps_done
+    for hidden in ("private", "secret", "text"):
+        assert hidden not in str(failed.value)
+    assert failed.value.__cause__ is None
+
+
+async def test_an_answer_that_takes_too_long_is_unreachable(carrier: AioTransport, base: str) -> None:
+    with pytest.raises(Unreachable, match="timed out"):
+        await carrier.send(Request("get", "GET", f"{base}/slow", timeout_seconds=0.05))
+
+
+async def test_a_connection_dropped_before_the_answer_is_unreachable(
+    carrier: AioTransport, base: str
+) -> None:
+    with pytest.raises(Unreachable) as failed:
+        await carrier.send(Request("post", "POST", f"{base}/drop", body=b"x"))
+    assert failed.value.perhaps_done
+
+
+async def test_an_answer_over_the_limit_is_a_bad_reply(
+    carrier: AioTransport, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport_module, "MAX_RESPONSE_BYTES", 4_000)
+    with pytest.raises(BadReply, match="longer"):
+        await carrier.send(Request("get", "GET", f"{base}/large"))
+
+
+async def test_an_answer_over_the_requests_own_limit_is_refused_for_good(
+    carrier: AioTransport, base: str
+) -> None:
+    with pytest.raises(CallRefused, match="longer than 100 bytes"):
+        await carrier.send(Request("get", "GET", f"{base}/large", most_bytes=100))
+
+
+async def test_an_answer_that_is_not_http_is_a_bad_reply(carrier: AioTransport) -> None:
+    async def babble(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(babble, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(BadReply, match="not HTTP"):
+            await carrier.send(Request("get", "GET", f"http://127.0.0.1:{port}/"))
+
+
+async def test_a_header_that_would_break_the_request_is_refused(carrier: AioTransport, base: str) -> None:
+    with pytest.raises(CallRefused):
+        await carrier.send(Request("get", "GET", f"{base}/ok", {"auth": "a\r\nX-Injected: 1"}))
+
+
+async def test_a_stream_gives_its_bytes_until_the_server_ends_it(carrier: AioTransport, base: str) -> None:
+    async with carrier.stream(Request("listen", "GET", f"{base}/stream"), silence_seconds=5) as stream:
+        assert stream.status == 200
+        assert stream.headers["content-type"] == "text/event-stream"
+        assert b"".join([chunk async for chunk in stream.chunks()]) == b"onetwo"
+
+
+async def test_a_stream_that_stays_silent_is_unreachable(carrier: AioTransport, base: str) -> None:
+    async with carrier.stream(Request("listen", "GET", f"{base}/silent"), silence_seconds=0.1) as stream:
+        with pytest.raises(Unreachable, match="timed out"):
+            [chunk async for chunk in stream.chunks()]
+
+
+async def test_a_stream_that_breaks_is_unreachable(carrier: AioTransport, base: str) -> None:
+    async with carrier.stream(Request("listen", "GET", f"{base}/broken"), silence_seconds=5) as stream:
+        with pytest.raises(Unreachable):
+            [chunk async for chunk in stream.chunks()]
+
+
+async def test_a_stream_answered_with_an_error_can_be_read(carrier: AioTransport, base: str) -> None:
+    async with carrier.stream(Request("listen", "GET", f"{base}/error"), silence_seconds=5) as stream:
+        assert stream.status == 503
+        assert await stream.read() == b"busy"
+
+
+async def test_an_error_of_the_listener_is_not_taken_for_the_connections(
+    carrier: AioTransport, base: str
+) -> None:
+    with pytest.raises(ValueError, match="mine"):
+        async with carrier.stream(Request("listen", "GET", f"{base}/stream"), silence_seconds=5):
+            raise ValueError("mine")
+
+
+# --- requests ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mocked() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock() as mock:
+        yield mock
+
+
+def test_the_sync_carrier_sends_what_was_built(mocked: responses.RequestsMock) -> None:
+    mocked.post("https://bots.kore.ai/a", body=b"fine", headers={"X-Y": "z"})
+    with SyncTransport(allowed_hosts=["bots.kore.ai"]) as transport:
+        response = transport.send(Request("post", "POST", "https://bots.kore.ai/a", {"auth": "t"}, b"{}"))
+    assert (response.status, response.body, response.headers["x-y"]) == (200, b"fine", "z")
+    sent = mocked.calls[0].request
+    assert (sent.body, sent.headers["auth"]) == (b"{}", "t")
+
+
+def test_the_sync_carrier_follows_no_redirect(mocked: responses.RequestsMock) -> None:
+    mocked.get("https://bots.kore.ai/a", status=302, headers={"Location": "https://evil.example/"})
+    with SyncTransport(allowed_hosts=["bots.kore.ai"]) as transport:
+        assert transport.send(Request("get", "GET", "https://bots.kore.ai/a")).status == 302
+
+
+def test_the_sync_carrier_calls_allowed_hosts_only() -> None:
+    with SyncTransport(allowed_hosts=["bots.kore.ai"]) as transport, pytest.raises(HostNotAllowed):
+        transport.send(Request("get", "GET", "https://evil.example/a"))
+
+
+@pytest.mark.parametrize(
+    ("error", "detail"),
+    [
+        (requests.ConnectionError("https://bots.kore.ai/a?token=secret"), "no connection"),
+        (requests.Timeout("secret"), "timed out"),
+        (requests.exceptions.SSLError("secret"), "TLS"),
+    ],
+)
+def test_the_sync_carrier_tells_what_broke_without_quoting(
+    mocked: responses.RequestsMock, error: Exception, detail: str
+) -> None:
+    mocked.get("https://bots.kore.ai/a", body=error)
+    with SyncTransport(allowed_hosts=["bots.kore.ai"]) as transport, pytest.raises(Unreachable) as failed:
+        transport.send(Request("get", "GET", "https://bots.kore.ai/a"))
+    assert detail in str(failed.value)
+    assert "secret" not in str(failed.value)
+
+
+def test_the_sync_carrier_bounds_an_answer(
+    mocked: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport_module, "MAX_RESPONSE_BYTES", 4_000)
+    mocked.get("https://bots.kore.ai/a", body=b"x" * 5_000)
+    with SyncTransport(allowed_hosts=["bots.kore.ai"]) as transport, pytest.raises(BadReply, match="longer"):
+        transport.send(Request("get", "GET", "https://bots.kore.ai/a"))
+
+
+def test_the_sync_carrier_keeps_to_the_requests_own_limit(mocked: responses.RequestsMock) -> None:
+    mocked.get("https://bots.kore.ai/a", body=b"x" * 5_000)
+    with SyncTransport(allowed_hosts=["bots.kore.ai"]) as transport, pytest.raises(CallRefused):
+        transport.send(Request("get", "GET", "https://bots.kore.ai/a", most_bytes=100))
+
+
+def test_the_sync_carrier_knows_that_nothing_arrived_where_nobody_listens() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}/a"
+        with (
+            SyncTransport(allowed_hosts=["127.0.0.1"], insecure_http=True) as transport,
+            pytest.raises(Unreachable, match="Connection refused") as failed,
+        ):
+            transport.send(Request("post", "POST", url, body=b"{}"))
+    assert not failed.value.perhaps_done
+
+
+def test_the_sync_carrier_knows_that_something_may_have_arrived_before_the_end(
+    mocked: responses.RequestsMock,
+) -> None:
+    broken = requests.ConnectionError(ProtocolError("Connection aborted.", OSError("reset: secret")))
+    mocked.post("https://bots.kore.ai/a", body=broken)
+    with (
+        SyncTransport(allowed_hosts=["bots.kore.ai"]) as transport,
+        pytest.raises(Unreachable, match="the server closed the connection") as failed,
+    ):
+        transport.send(Request("post", "POST", "https://bots.kore.ai/a", body=b"{}"))
+    assert failed.value.perhaps_done
+
+
+def test_the_sync_carrier_tells_a_name_that_is_not_known(mocked: responses.RequestsMock) -> None:
+    pool = urllib3.HTTPSConnectionPool("bots.kore.ai")
+    connection = pool.ConnectionCls("bots.kore.ai")
+    unknown = NameResolutionError("bots.kore.ai", connection, socket.gaierror(-2, "unknown"))
+    mocked.get("https://bots.kore.ai/a", body=requests.ConnectionError(MaxRetryError(pool, "/a", unknown)))
+    with (
+        SyncTransport(allowed_hosts=["bots.kore.ai"]) as transport,
+        pytest.raises(Unreachable, match="host name was not found") as failed,
+    ):
+        transport.send(Request("get", "GET", "https://bots.kore.ai/a"))
+    assert not failed.value.perhaps_done

@@ -1,0 +1,430 @@
+"""One store, several processes. Here they are several kits of one process: the store's lock tells them apart all the same."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from botkit.config.settings import AgentSystemSettings, Secret, Settings
+from botkit.errors import LedgerBusy, LedgerClosed, LedgerError, NothingToAnswer
+from botkit.handoff.conversation import ConversationId, Instant
+from botkit.handoff.events import (
+    AgentTransfer,
+    Ask,
+    Asked,
+    Handled,
+    HookAnswered,
+    HookDeferred,
+    MetaInfo,
+    UserMessage,
+    UserProfile,
+)
+from botkit.kit import BotKit
+from botkit.ledger.interface import Committed, HookBody, Input, Ledger
+from botkit.ledger.sharing import address, frames, messages
+from botkit.observability.metrics import Telemetry
+from botkit.service.membership import fingerprint
+from botkit.testing.waiting import until
+from tests.hooks.hook_payloads import BOT_ID, settings
+from tests.noting_relay import NotingRelay
+
+USER = ConversationId(BOT_ID, "u-1")
+
+
+class House:
+    """Kits on one store."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = folder / "botkit.db"
+        self.settings = settings(store=f"sqlite:///{self.store}")
+        self.relays: list[NotingRelay] = []
+        self.kits: list[BotKit] = []
+
+    def kit(self, *, share: bool = True, configuration: Settings | None = None) -> BotKit:
+        kit = BotKit(configuration or self.settings, relay_factory=self._relay, share=share)
+        self.kits.append(kit)
+        return kit
+
+    def _relay(self, settings: Settings, ledger: Ledger, telemetry: Telemetry) -> NotingRelay:
+        relay = NotingRelay(settings, ledger, telemetry)
+        self.relays.append(relay)
+        return relay
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path)
+    yield house
+    with ThreadPoolExecutor() as closing:
+        list(closing.map(BotKit.close, house.kits))
+
+
+def said(text: str, key: str) -> Input:
+    event = UserMessage(key=key, at=Instant(1.0), text=text, agent_transfer=False)
+    return Input(USER, event, hook=HookBody(b'{"message":"hi"}'), keep=True)
+
+
+def store_of(kit: BotKit) -> Any:
+    return kit._one().store()
+
+
+def commit(kit: BotKit, given: Input) -> Committed:
+    committed: Committed = store_of(kit).submit(given).result(10)
+    return committed
+
+
+def test_a_guests_input_is_committed_by_the_host(house: House) -> None:
+    host, guest = house.kit(), house.kit()
+    host.start()
+    guest.start()
+    assert not commit(guest, said("hi", "1")).duplicate
+    assert commit(host, said("hi", "1")).duplicate
+    assert len(house.relays) == 1
+    (told,) = house.relays[0].committed
+    assert told.conversation.id == USER
+
+
+def test_a_guest_learns_that_an_input_was_seen_before(house: House) -> None:
+    host, guest = house.kit(), house.kit()
+    host.start()
+    guest.start()
+    commit(host, said("hi", "1"))
+    assert commit(guest, said("hi", "1")).duplicate
+
+
+def test_a_guest_is_told_what_the_rules_refuse(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botkit.handlers.answering.PATIENCE_SECONDS", 0.0)
+    host, guest = house.kit(), house.kit()
+    host.start()
+    guest.start()
+    with pytest.raises(NothingToAnswer, match="no such webhook"):
+        guest.respond_to_hook("17")
+
+
+def test_a_guest_finds_how_a_user_can_be_reached(house: House) -> None:
+    host, guest = house.kit(), house.kit()
+    host.start()
+    guest.start()
+    assert store_of(guest).newest_hook(USER) is None
+    commit(host, said("hi", "1"))
+    assert store_of(guest).newest_hook(USER) == HookBody(b'{"message":"hi"}')
+
+
+def test_when_the_host_leaves_a_guest_takes_its_place_and_resumes_what_was_left(house: House) -> None:
+    host, guest, third = house.kit(), house.kit(), house.kit()
+    for kit in (host, guest, third):
+        kit.start()
+    commit(guest, said("hi", "1"))
+    host.close()
+    assert not commit(guest, said("again", "2")).duplicate
+    assert not commit(third, said("and again", "3")).duplicate
+    assert commit(third, said("hi", "1")).duplicate
+    first, second = house.relays
+    assert second.resumed == [item.id for committed in first.committed for item in committed.items]
+
+
+def test_inputs_under_way_when_the_host_goes_are_taken_by_the_next_one_once(house: House) -> None:
+    host, guest = house.kit(), house.kit()
+    host.start()
+    guest.start()
+    store = store_of(guest)
+    futures = []
+    for number in range(400):
+        futures.append(store.submit(said("hi", f"k{number}")))
+        if number == 200:
+            leaving = threading.Thread(target=host.close)
+            leaving.start()
+    for future in futures:
+        future.result(10)
+    leaving.join(10)
+    taken = [committed for relay in house.relays for committed in relay.committed]
+    assert len(taken) == 400
+
+
+def test_without_a_host_inputs_wait_for_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    host, guest = house.kit(), house.kit()
+    host.start()
+    guest.start()
+    go_on = threading.Event()
+    store = store_of(guest)
+    succeed = store._join
+    monkeypatch.setattr(store, "_join", lambda: (go_on.wait(10), succeed())[1])
+    host.close()
+    until(lambda: store._guest is None, "for the guest to notice")
+    waiting = store.submit(said("hi", "1"))
+    given_up = store.submit(said("not wanted any more", "2"))
+    assert given_up.cancel()
+    assert store.ready() == {"store": False, "relay": False}
+    go_on.set()
+    assert not waiting.result(10).duplicate
+    assert not commit(guest, said("not wanted any more", "2")).duplicate
+
+
+def test_a_guest_that_is_closed_leaves_the_host_alone(house: House) -> None:
+    host, guest = house.kit(), house.kit()
+    host.start()
+    guest.start()
+    store = store_of(guest)
+    guest.close()
+    with pytest.raises(LedgerClosed):
+        store.submit(said("hi", "1")).result(10)
+    assert not commit(host, said("hi", "1")).duplicate
+
+
+def test_a_process_with_another_configuration_is_turned_away(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botkit.service.membership.PATIENCE_SECONDS", 0.0)
+    house.kit().start()
+    bot = house.settings.bots[BOT_ID]
+    other = replace(bot, kore=replace(bot.kore, client_secret=Secret("another")))
+    stranger = house.kit(configuration=replace(house.settings, bots={BOT_ID: other}))
+    with pytest.raises(LedgerBusy, match="another configuration"):
+        stranger.start()
+
+
+def test_a_kit_that_does_not_share_is_refused_by_one_that_runs(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botkit.service.membership.PATIENCE_SECONDS", 0.0)
+    house.kit().start()
+    with pytest.raises(LedgerBusy, match="run one BotKit per"):
+        house.kit(share=False).start()
+
+
+def test_a_kit_that_does_not_share_lets_nobody_in(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botkit.service.membership.PATIENCE_SECONDS", 0.0)
+    house.kit(share=False).start()
+    with pytest.raises(LedgerBusy, match="does not share"):
+        house.kit().start()
+
+
+def test_a_guest_that_fails_to_take_the_store_over_tries_again_whatever_it_was(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botkit.service.membership._TROUBLE_SECONDS", 0.0)
+    host, guest = house.kit(), house.kit()
+    host.start()
+    guest.start()
+    store = store_of(guest)
+    join, failures = store._join, iter([RuntimeError("a defect"), LedgerError("a full disk")])
+
+    def fails_at_first() -> None:
+        for failure in failures:
+            raise failure
+        join()
+
+    monkeypatch.setattr(store, "_join", fails_at_first)
+    host.close()
+    assert not commit(guest, said("hi", "1")).duplicate
+
+
+def test_the_fingerprint_stands_for_bots_and_secrets_and_not_for_the_port(house: House) -> None:
+    one = house.settings
+    assert fingerprint(one) == fingerprint(replace(one, server=replace(one.server, port=1)))
+    bot = one.bots[BOT_ID]
+    other = replace(one, bots={BOT_ID: replace(bot, name="other")})
+    assert fingerprint(one) != fingerprint(other)
+
+
+def test_the_fingerprint_of_a_set_is_the_same_in_every_process(house: House) -> None:
+    def with_hidden(*names: int) -> Settings:
+        # 0 and 8 share a place in a small set, so their order is that in which they came: as with words and hash seeds.
+        system = AgentSystemSettings("salesforce", "salesforce-miaw", frozenset(names))
+        bot = house.settings.bots[BOT_ID]
+        agents = replace(bot.agents, systems={"salesforce": system})
+        return replace(house.settings, bots={BOT_ID: replace(bot, agents=agents)})
+
+    assert fingerprint(with_hidden(0, 8)) == fingerprint(with_hidden(8, 0))
+
+
+def test_the_fingerprint_does_not_stand_for_where_the_files_were_read_from(house: House) -> None:
+    bot = house.settings.bots[BOT_ID]
+    elsewhere = replace(house.settings, bots={BOT_ID: replace(bot, file=Path("config/bots/acme.yaml"))})
+    assert fingerprint(elsewhere) == fingerprint(house.settings)
+
+
+def test_a_host_that_cannot_listen_leaves_no_relay_at_work(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_socket(path: Path) -> socket.socket:
+        raise LedgerError("no socket here")
+
+    monkeypatch.setattr("botkit.ledger.sharing.address.listen", no_socket)
+    with pytest.raises(LedgerError, match="no socket here"):
+        house.kit().start()
+    assert [relay.closed for relay in house.relays] == [True]
+
+
+def test_the_socket_is_for_this_user_only_and_goes_with_the_host(house: House) -> None:
+    kit = house.kit()
+    kit.start()
+    door = house.store.with_name("botkit.db.sock")
+    assert stat.S_IMODE(door.stat().st_mode) == 0o600
+    kit.close()
+    assert not door.exists()
+
+
+def test_a_store_with_a_long_path_is_shared_as_well(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 120)
+    deep.mkdir()
+    house = House(deep)
+    host, guest = house.kit(), house.kit()
+    host.start()
+    guest.start()
+    assert not commit(guest, said("hi", "1")).duplicate
+    guest.close()
+    host.close()
+
+
+@pytest.mark.parametrize(
+    "word",
+    [b"", b"\xff\xff\xff\xff", b"\x00\x00\x00\x02hi", b"GET / HTTP/1.1\r\n\r\n"],
+    ids=["nothing", "too long", "no message", "http"],
+)
+def test_whoever_speaks_another_language_is_shown_out(house: House, word: bytes) -> None:
+    host, guest = house.kit(), house.kit()
+    host.start()
+    with socket.socket(socket.AF_UNIX) as stranger:
+        stranger.settimeout(10)
+        stranger.connect(str(house.store.with_name("botkit.db.sock")))
+        stranger.sendall(word)
+        stranger.shutdown(socket.SHUT_WR)
+        with suppress(ConnectionResetError):
+            assert stranger.recv(1) == b""
+    guest.start()
+    assert not commit(guest, said("hi", "1")).duplicate
+
+
+def test_what_guests_count_is_in_the_hosts_numbers_and_everybody_shows_them(house: House) -> None:
+    host, guest = house.kit(), house.kit()
+    host.start()
+    guest.start()
+    store_of(guest).hook("on_user_message", 200, 0.01)
+    store_of(guest).handled("on_user_message", "hours", "answered")
+    store_of(guest).duplicate()
+    shown = guest._one().exposition().decode()
+    assert 'botkit_hooks_total{event="on_user_message",status="200"} 1.0' in shown
+    assert 'botkit_handlers_total{event="on_user_message",handler="hours",outcome="answered"} 1.0' in shown
+    assert "botkit_duplicate_hooks_total 1.0" in shown
+    created = "_created"
+    lines = [line for line in shown.splitlines() if created not in line]
+    assert lines == [line for line in host._one().exposition().decode().splitlines() if created not in line]
+
+
+def test_a_lock_is_not_kept_by_a_child_of_the_process_that_holds_it(house: House) -> None:
+    host = house.kit()
+    host.start()
+    go, gone = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(gone)
+        os.read(go, 1)
+        os._exit(0)
+    try:
+        host.close()
+        house.kit(share=False).start()
+    finally:
+        os.close(gone)
+        os.close(go)
+        os.waitpid(child, 0)
+
+
+def test_a_child_of_the_host_does_not_hold_its_guests_when_the_host_has_gone(tmp_path: Path) -> None:
+    listener = address.listen(tmp_path / "s.sock")
+    guest = address.connect(tmp_path / "s.sock", seconds=10.0)
+    accepted = address.not_for_children(listener.accept()[0])
+    gone, go = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(go)
+        os.read(gone, 1)
+        os._exit(0)
+    try:
+        accepted.close()
+        assert guest.recv(1) == b""
+    finally:
+        listener.close()
+        guest.close()
+        os.close(go)
+        os.close(gone)
+        os.waitpid(child, 0)
+
+
+def test_what_is_too_much_for_a_commit_is_refused_and_the_host_stays(house: House) -> None:
+    host, guest = house.kit(), house.kit()
+    host.start()
+    guest.start()
+    store = store_of(guest)
+    asks = tuple(Ask("send_user_message", "x" * 1024 * 1024) for _ in range(17))
+    with pytest.raises(LedgerError, match="too much for one commit"):
+        store.submit(Input(USER, Asked(key="a", at=Instant(1.0), asks=asks))).result(10)
+    assert not commit(guest, said("hi", "1")).duplicate
+    assert store_of(guest) is store
+
+
+TRANSFER = AgentTransfer(
+    key="t", at=Instant(2.0), session_id="s", profile=UserProfile(user_id="u"), meta=MetaInfo((("a", "b"),))
+)
+
+
+SAID = UserMessage(key="u", at=Instant(1.0), text="hi", agent_transfer=None, request_number=3)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        TRANSFER,
+        Handled(
+            key="h",
+            at=Instant(1.5),
+            asks=(Ask("send_user_message", '{"message":"x"}'),),
+            about=SAID,
+            goes_on=False,
+        ),
+        Handled(
+            key="h",
+            at=Instant(1.5),
+            asks=(Ask("start_agent_session", transfer=TRANSFER),),
+            about=SAID,
+        ),
+        Asked(key="a", at=Instant(1.0), asks=()),
+        HookDeferred(key="d", at=Instant(1.0), request_id="17", due=Instant(2.0), otherwise="{}"),
+        HookAnswered(key="e", at=Instant(1.0), context="{}", replace=True),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_an_input_is_the_same_on_the_other_side(event: Any) -> None:
+    given = Input(USER, event, hook=HookBody(b"{}", "dc-1"), aliases=("x",), keep=True)
+    travelled = messages.from_guest(messages.encode(messages.submitting(7, given)))
+    assert isinstance(travelled, messages.Submit)
+    assert messages.submitted(travelled) == given
+
+
+def test_an_input_that_no_guest_may_hand_in_is_refused() -> None:
+    given = messages.submitting(7, Input(USER, TRANSFER))
+    with pytest.raises(LedgerError, match="another version"):
+        messages.submitted(messages.Submit(7, "b", "u", "TimerFired", given.event, None, "", (), False))
+
+
+def test_an_error_of_the_ledger_arrives_as_itself_and_any_other_without_its_text() -> None:
+    assert isinstance(messages.failure(messages.failed(1, LedgerClosed("stopping"))), LedgerClosed)
+    assert "secret" not in str(messages.failure(messages.failed(1, ValueError("secret"))))
+
+
+def test_a_frame_that_ends_early_is_none() -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        here.sendall(b"\x00\x00\x00\x05hel")
+        here.shutdown(socket.SHUT_WR)
+        assert frames.receive(there) is None

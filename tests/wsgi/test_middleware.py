@@ -1,0 +1,440 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from threading import Barrier, Event, Thread
+from typing import Any
+
+import pytest
+
+from botkit.errors import LedgerError
+from botkit.handoff.conversation import Conversation
+from botkit.hooks.bodies import MOST_AT_ONCE, MOST_BYTES
+from botkit.hooks.door import Door
+from botkit.ledger.interface import Committed, Input
+from botkit.wsgi.middleware import BotKitMiddleware
+from tests.hooks.hook_payloads import (
+    BOT_ID,
+    NOW,
+    OTHER_BOT_ID,
+    SECRET,
+    agent_transfer,
+    as_body,
+    settings,
+    token,
+    user_message,
+)
+from tests.hooks.no_handlers import no_handlers
+
+Answer = tuple[str, dict[str, str], bytes]
+
+
+class Counted:
+    def __init__(self) -> None:
+        self.hooks: list[tuple[str, int]] = []
+        self.duplicates = 0
+
+    def hook(self, event: str, status: int, seconds: float) -> None:
+        self.hooks.append((event, status))
+
+    def duplicate(self) -> None:
+        self.duplicates += 1
+
+
+class Stage:
+    """The middleware around an application that says what it was asked, with a ledger that does as it is told."""
+
+    def __init__(self, *, prefix: str = "", **kore: Any) -> None:
+        configured = settings(prefix=prefix, **kore)
+        self.taken: list[Input] = []
+        self.counted = Counted()
+        self.outcome: Callable[[Input], Committed | Exception | None] = lambda given: Committed(
+            Conversation(given.conversation_id), (), ()
+        )
+        doors = {bot_id: Door(bot, insecure_http=False) for bot_id, bot in configured.bots.items()}
+        self.middleware = BotKitMiddleware(
+            self._wrapped,
+            doors=doors,
+            dispatch=no_handlers(doors),
+            submit=self._submit,
+            prefix=prefix,
+            metrics=self.counted,
+            now=lambda: NOW,
+            monotonic=lambda: 0.0,
+            commit_seconds=0.01,
+        )
+
+    def _submit(self, given: Input, /) -> Future[Committed]:
+        self.taken.append(given)
+        future: Future[Committed] = Future()
+        outcome = self.outcome(given)
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        elif outcome is not None:
+            future.set_result(outcome)
+        return future
+
+    @staticmethod
+    def _wrapped(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("404 NOT FOUND", [])
+        return [f"wrapped {environ['PATH_INFO']}".encode()]
+
+    def call(
+        self,
+        body: bytes = b"",
+        *,
+        event: str = "on_user_message",
+        path: str | None = None,
+        method: str = "POST",
+        bot_id: str = BOT_ID,
+        auth: str | None = "",
+        **environ: Any,
+    ) -> Answer:
+        given = {
+            "REQUEST_METHOD": method,
+            "PATH_INFO": path if path is not None else f"/sdk/bots/{bot_id}/{event}",
+            "CONTENT_LENGTH": str(len(body)),
+            "wsgi.input": io.BytesIO(body),
+            **environ,
+        }
+        if auth is not None:
+            given["HTTP_TOKEN"] = auth or token()
+        answer: dict[str, Any] = {}
+
+        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+            answer.update(status=status, headers=dict(headers))
+
+        content = b"".join(self.middleware(given, start_response))  # type: ignore[arg-type]
+        return answer["status"], answer["headers"], content
+
+    def call_slowly(self, started: Barrier, go_on: Event) -> None:
+        """A request whose body comes only when it is told to."""
+
+        class Waits(io.BytesIO):
+            def read(self, size: int | None = -1) -> bytes:
+                started.wait(10)
+                assert go_on.wait(10)
+                return super().read(size)
+
+        body = as_body(user_message())
+        assert self.call(body, **{"wsgi.input": Waits(body)})[0] == "200 OK"
+
+
+def code_of(answer: Answer) -> tuple[str, str | int]:
+    (error,) = json.loads(answer[2])["errors"]
+    return error["msg"], error["code"]
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+def test_a_hook_is_acknowledged_once_it_is_committed(stage: Stage) -> None:
+    status, headers, body = stage.call(as_body(user_message()))
+    assert status == "200 OK"
+    assert headers["supportsMessageAck"] == "true"
+    assert headers["Content-Type"] == "application/json"
+    assert headers["Content-Length"] == str(len(body))
+    assert json.loads(body) == {"headers": {"supportsMessageAck": True}}
+    assert [given.conversation_id.bot_id for given in stage.taken] == [BOT_ID]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        "on_user_message",
+        "on_bot_message",
+        "on_event",
+        "on_alert",
+        "on_variable_update",
+        "on_client_event",
+        "on_a_name_not_seen_yet",
+    ],
+)
+def test_every_event_name_is_taken(stage: Stage, event: str) -> None:
+    assert stage.call(as_body(user_message()), event=event)[0] == "200 OK"
+    assert len(stage.taken) == 1
+
+
+def test_a_transfer_comes_by_the_component_route(stage: Stage) -> None:
+    path = f"/sdk/bots/{BOT_ID}/components/dc-9/on_agent_transfer"
+    assert stage.call(as_body(agent_transfer()), path=path)[0] == "200 OK"
+    (given,) = stage.taken
+    assert given.hook is not None
+    assert given.hook.component_id == "dc-9"
+
+
+def test_a_webhook_is_answered_with_its_own_payload(stage: Stage) -> None:
+    body = as_body(user_message(dialogComponentName="Hook"))
+    status, headers, answer = stage.call(body, event="on_webhook")
+    assert (status, answer) == ("200 OK", body)
+    assert headers["supportsMessageAck"] == "true"
+
+
+def test_the_content_type_does_not_matter(stage: Stage) -> None:
+    assert stage.call(as_body(user_message()), CONTENT_TYPE="text/plain")[0] == "200 OK"
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/sdk/bots/acme/on_event", f"/x/sdk/bots/{BOT_ID}/on_event"]
+)
+def test_other_paths_go_to_the_wrapped_application(stage: Stage, path: str) -> None:
+    assert stage.call(path=path, method="GET")[2] == f"wrapped {path}".encode()
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD", "OPTIONS"])
+def test_hooks_are_posted(stage: Stage, method: str) -> None:
+    status, headers, _ = stage.call(method=method)
+    assert status.startswith("405 ")
+    assert headers["Allow"] == "POST"
+
+
+# --- who is calling ------------------------------------------------------------------------------------------------
+
+
+def test_a_stranger_gets_the_401_of_the_protocol(stage: Stage) -> None:
+    status, headers, body = stage.call(as_body(user_message()), auth=None)
+    assert status.startswith("401 ")
+    assert json.loads(body) == {"errors": [{"msg": "Invalid apikey", "code": 4002}]}
+    assert json.loads(headers["response-error-description"]) == json.loads(body)
+    assert stage.taken == []
+
+
+def test_a_prefix_does_not_open_the_door() -> None:
+    stage = Stage(prefix="/botkit")
+    path = f"/botkit/sdk/bots/{BOT_ID}/on_user_message"
+    assert stage.call(as_body(user_message()), path=path, auth=None)[0].startswith("401 ")
+    assert stage.call(as_body(user_message()), path=path)[0] == "200 OK"
+
+
+def test_the_caller_is_checked_before_the_body_is_read(stage: Stage) -> None:
+    class Unread:
+        def read(self, size: int = -1) -> bytes:
+            raise AssertionError("read before the caller was known")
+
+    answer = stage.call(
+        b"x", auth="nonsense", **{"wsgi.input": Unread(), "CONTENT_LENGTH": str(MOST_BYTES * 2)}
+    )
+    assert answer[0].startswith("401 ")
+
+
+def test_a_stranger_does_not_learn_which_bots_there_are(stage: Stage) -> None:
+    here = stage.call(as_body(user_message()), auth="nonsense")
+    elsewhere = stage.call(as_body(user_message()), auth="nonsense", bot_id=OTHER_BOT_ID)
+    assert here == elsewhere
+
+
+def test_the_platform_learns_that_a_bot_is_not_configured(stage: Stage) -> None:
+    answer = stage.call(as_body(user_message()), bot_id=OTHER_BOT_ID)
+    assert answer[0].startswith("404 ")
+    assert code_of(answer) == ("Bot not found", "NOT_FOUND")
+
+
+def test_the_apikey_header_counts_only_where_it_is_configured(stage: Stage) -> None:
+    body = as_body(user_message())
+    assert stage.call(body, auth=None, HTTP_APIKEY=SECRET)[0].startswith("401 ")
+    assert Stage(accept_apikey=True).call(body, auth=None, HTTP_APIKEY=SECRET)[0] == "200 OK"
+
+
+# --- bodies -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"a": "\xff"}', b"[" * 5000])
+def test_what_is_no_json_object_gets_412(stage: Stage, body: bytes) -> None:
+    answer = stage.call(body)
+    assert answer[0].startswith("412 ")
+    assert code_of(answer)[1] == "VALIDATION_ERROR"
+    assert stage.taken == []
+
+
+def padded(size: int) -> bytes:
+    payload = user_message()
+    payload["context"]["padding"] = ""
+    payload["context"]["padding"] = "x" * (size - len(as_body(payload)))
+    return as_body(payload)
+
+
+def test_a_body_of_two_megabytes_is_taken(stage: Stage) -> None:
+    body = padded(MOST_BYTES)
+    assert len(body) == MOST_BYTES
+    assert stage.call(body)[0] == "200 OK"
+
+
+def test_a_byte_more_is_not(stage: Stage) -> None:
+    answer = stage.call(padded(MOST_BYTES + 1))
+    assert answer[0].startswith("413 ")
+    assert code_of(answer)[1] == "PAYLOAD_TOO_LARGE"
+
+
+@pytest.mark.parametrize("length", ["-1", "many", "9" * 30])
+def test_a_nonsensical_length_is_too_large(stage: Stage, length: str) -> None:
+    assert stage.call(as_body(user_message()), CONTENT_LENGTH=length)[0].startswith("413 ")
+
+
+def test_a_chunked_body_is_read_to_its_end(stage: Stage) -> None:
+    answer = stage.call(as_body(user_message()), CONTENT_LENGTH="", **{"wsgi.input_terminated": True})
+    assert answer[0] == "200 OK"
+
+
+def test_a_chunked_body_is_bounded_too(stage: Stage) -> None:
+    class Endless:
+        given = 0
+
+        def read(self, size: int = -1) -> bytes:
+            assert 0 <= size <= MOST_BYTES + 1
+            self.given += min(size, 65536)
+            assert self.given <= MOST_BYTES + 65536
+            return b"x" * min(size, 65536)
+
+    stream = Endless()
+    answer = stage.call(CONTENT_LENGTH="", **{"wsgi.input": stream, "wsgi.input_terminated": True})
+    assert answer[0].startswith("413 ")
+
+
+def test_without_a_length_or_an_end_nothing_is_read(stage: Stage) -> None:
+    assert stage.call(as_body(user_message()), CONTENT_LENGTH="")[0].startswith("412 ")
+
+
+def test_a_body_that_comes_in_pieces_is_put_together(stage: Stage) -> None:
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            return super().read(min(size or 0, 7))
+
+    body = as_body(user_message())
+    assert stage.call(body, **{"wsgi.input": Slow(body)})[0] == "200 OK"
+    assert stage.taken[0].hook is not None
+    assert stage.taken[0].hook.body == body
+
+
+def test_a_foreign_callback_host_gets_400_with_its_name(stage: Stage) -> None:
+    answer = stage.call(as_body(user_message(sendBotMessageUrl="https://evil.example/x/y")))
+    assert answer[0].startswith("400 ")
+    message, code = code_of(answer)
+    assert code == "INVALID_ARGUMENTS"
+    assert "evil.example" in message
+
+
+def test_a_missing_url_gets_400(stage: Stage) -> None:
+    answer = stage.call(as_body({"requestId": 1, "message": "hi", "channel": {"from": "u-1"}}))
+    assert answer[0].startswith("400 ")
+    assert "sendBotMessageUrl" in code_of(answer)[0]
+
+
+def test_a_payload_about_another_bot_than_its_path_gets_400(stage: Stage) -> None:
+    answer = stage.call(as_body(user_message(botId=OTHER_BOT_ID)))
+    assert answer[0].startswith("400 ")
+    assert code_of(answer) == ("botId is not that of the path", "INVALID_ARGUMENTS")
+
+
+def test_a_payload_that_names_no_bot_is_taken(stage: Stage) -> None:
+    assert stage.call(as_body(user_message(botId=None)))[0] == "200 OK"
+
+
+@pytest.mark.parametrize("request_id", ["x" * 65, 10**64, -(10**64)])
+def test_a_request_id_beyond_any_sense_gets_400(stage: Stage, request_id: str | int) -> None:
+    answer = stage.call(as_body(user_message(requestId=request_id)))
+    assert answer[0].startswith("400 ")
+    assert "requestId" in code_of(answer)[0]
+
+
+@pytest.mark.parametrize("request_id", ["x" * 64, 10**63])
+def test_a_long_request_id_is_taken(stage: Stage, request_id: str | int) -> None:
+    assert stage.call(as_body(user_message(requestId=request_id)))[0] == "200 OK"
+
+
+# --- bodies that do not come ----------------------------------------------------------------------------------------
+
+
+def test_a_body_that_ends_early_gets_408(stage: Stage) -> None:
+    answer = stage.call(b"{}", CONTENT_LENGTH="3")
+    assert answer[0].startswith("408 ")
+    assert stage.taken == []
+
+
+@pytest.mark.parametrize(("size", "status"), [(MOST_BYTES + 1, "413 "), (3, "408 ")])
+def test_an_answer_before_the_end_of_the_body_ends_the_connection_where_the_server_leaves_it_to_us(
+    stage: Stage, size: int, status: str
+) -> None:
+    there = stage.call(b"{}", CONTENT_LENGTH=str(size), SERVER_SOFTWARE="Granian")
+    assert there[0].startswith(status)
+    assert there[1]["Connection"] == "close"
+    # PEP 3333: to other servers an application must not say that.
+    assert (
+        "Connection" not in stage.call(b"{}", CONTENT_LENGTH=str(size), SERVER_SOFTWARE="WSGIServer/0.2")[1]
+    )
+
+
+def test_a_chunked_body_over_the_limit_ends_the_connection(stage: Stage) -> None:
+    answer = stage.call(
+        padded(MOST_BYTES + 1),
+        CONTENT_LENGTH="",
+        SERVER_SOFTWARE="Granian",
+        **{"wsgi.input_terminated": True},
+    )
+    assert answer[0].startswith("413 ")
+    assert answer[1]["Connection"] == "close"
+
+
+def test_other_answers_keep_the_connection(stage: Stage) -> None:
+    for body in (as_body(user_message()), b"{"):
+        assert "Connection" not in stage.call(body, SERVER_SOFTWARE="Granian")[1]
+
+
+def test_no_more_bodies_are_waited_for_than_there_are_threads_to_spare(stage: Stage) -> None:
+    for left in (MOST_AT_ONCE, 1):
+        started, go_on = Barrier(left + 1), Event()
+        threads = [Thread(target=stage.call_slowly, args=(started, go_on)) for _ in range(left)]
+        for thread in threads:
+            thread.start()
+        started.wait(10)
+        status, _, _ = stage.call(as_body(user_message()))
+        assert status.startswith("503 " if left == MOST_AT_ONCE else "200 ")
+        assert stage.middleware.bodies.waiting()[0] == left
+        go_on.set()
+        for thread in threads:
+            thread.join(10)
+    assert stage.middleware.bodies.waiting() == (0, 0.0)
+    assert stage.call(as_body(user_message()))[0] == "200 OK"
+
+
+# --- trouble ------------------------------------------------------------------------------------------------------
+
+
+def test_a_ledger_that_fails_gets_500_and_no_acknowledgement(stage: Stage) -> None:
+    stage.outcome = lambda given: LedgerError("the disk is full")
+    answer = stage.call(as_body(user_message()))
+    assert answer[0].startswith("500 ")
+    assert code_of(answer) == ("Internal Server Error", "INTERNAL_SERVER_ERROR")
+    assert "supportsMessageAck" not in answer[1]
+
+
+def test_a_ledger_that_hangs_gets_500_in_time(stage: Stage) -> None:
+    stage.outcome = lambda given: None
+    assert stage.call(as_body(user_message()))[0].startswith("500 ")
+
+
+def test_a_mistake_of_ours_gets_500_and_is_logged_without_the_message(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.outcome = lambda given: ValueError("what the user wrote")
+    with caplog.at_level(logging.DEBUG):
+        assert stage.call(as_body(user_message()))[0].startswith("500 ")
+    assert "ValueError at" in caplog.text
+    assert "what the user wrote" not in caplog.text
+
+
+def test_a_duplicate_is_acknowledged_and_counted(stage: Stage) -> None:
+    stage.outcome = lambda given: Committed(Conversation(given.conversation_id), (), (), duplicate=True)
+    assert stage.call(as_body(user_message()))[0] == "200 OK"
+    assert stage.counted.duplicates == 1
+
+
+def test_every_answer_is_counted_by_event_and_status(stage: Stage) -> None:
+    stage.call(as_body(user_message()))
+    stage.call(b"", event="on_event")
+    stage.call(as_body(user_message()), auth="nonsense")
+    assert stage.counted.hooks == [("on_user_message", 200), ("on_event", 412), ("on_user_message", 401)]
