@@ -25,7 +25,7 @@ _WARM_UP_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turns:
+class KeyedLock:
     """How many pairs of turns, an even number, and how long each turn is."""
 
     pairs: int
@@ -40,7 +40,7 @@ class Turn:
     cpu_us: float
 
 
-def compare(turns: Turns, *, base: str, other: str) -> dict[str, Any]:
+def compare(turns: KeyedLock, *, base: str, other: str) -> dict[str, Any]:
     """Measure `other` beside `base`, two of `applications`. See `compared` for what comes back."""
     with ExitStack() as stack:
         loader = stack.enter_context(pinned(LOAD_CORE, "benchmarks.load"))

@@ -144,7 +144,7 @@ def _handlers(results: Results) -> list[Row]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Way:
+class _DeliveryState:
     """A way to receive conversations: what it is called, what its floor is measured as, and what others reached."""
 
     name: str
@@ -158,7 +158,7 @@ class _Way:
 
 
 _WAYS = (
-    _Way(
+    _DeliveryState(
         name="stream",
         called="stream",
         floor="bridge",
@@ -168,8 +168,8 @@ _WAYS = (
         idle=_Mark(2, "5"),
         opening=_Mark(None, "4"),
     ),
-    _Way(name="poll", called="poll every 2 s", kilobytes=_Mark(35, "105"), idle=_Mark(None, "5")),
-    _Way(name="live-chat", called="Live Chat", floor="live-chat-bridge"),
+    _DeliveryState(name="poll", called="poll every 2 s", kilobytes=_Mark(35, "105"), idle=_Mark(None, "5")),
+    _DeliveryState(name="live-chat", called="Live Chat", floor="live-chat-bridge"),
 )
 
 

@@ -14,7 +14,7 @@
      ├─ LedgerError                   BK-3000
      │   ├─ LedgerBusy                BK-3001  another process holds the store and does not share it
      │   ├─ LedgerClosed              BK-3002  the service is stopping
-     │   └─ HostLost                  BK-3003  the process that holds the store has gone; another takes its place
+     │   └─ LeaderLost                  BK-3003  the process that holds the store has gone; another takes its place
      ├─ CallError                     BK-4000  a call to Kore or to an agent system did not succeed
      │   ├─ Unreachable               BK-4001  retryable: refused, reset, timed out
      │   ├─ ServerTrouble             BK-4002  retryable: 5xx
@@ -37,8 +37,8 @@
          ├─ NothingToAnswer           BK-5004  no such webhook waits for an answer
          ├─ NotConfigured             BK-5005  the kit has no configuration, or more than one
          ├─ TemplateInvalid           BK-5006  a message template that would not be shown as it was meant
-         ├─ HandlerRubbish            BK-5007  a handler returned what means nothing
-         ├─ HandlerLate               BK-5008  a handler did not come back in time
+         ├─ InvalidHandlerResult            BK-5007  a handler returned what means nothing
+         ├─ HandlerTimeout               BK-5008  a handler did not come back in time
          └─ KitTesterMisused          BK-5009  a test asks its `KitTester` for what cannot happen
 
 A message says what to do next. No message, argument or repr carries a secret or what people wrote.
@@ -174,7 +174,7 @@ class LedgerClosed(LedgerError):
     code = "BK-3002"
 
 
-class HostLost(LedgerError):
+class LeaderLost(LedgerError):
     """The process that holds the shared store went before it had answered; the input is handed in again to the next."""
 
     code = "BK-3003"
@@ -212,13 +212,13 @@ class Unreachable(CallError):
     Args:
         what: as of `CallError`.
         detail: as of `CallError`.
-        perhaps_done: the connection stood, so the other side may have done what was asked without our hearing of it.
+        possible_duplicate: the connection stood, so the other side may have done what was asked without our hearing of it.
     """
 
     code, retryable = "BK-4001", True
 
-    def __init__(self, what: str, *, detail: str = "", perhaps_done: bool = False) -> None:
-        self.perhaps_done = perhaps_done
+    def __init__(self, what: str, *, detail: str = "", possible_duplicate: bool = False) -> None:
+        self.possible_duplicate = possible_duplicate
         super().__init__(what, detail=detail)
 
 
@@ -345,13 +345,13 @@ class TemplateInvalid(SdkError, ValueError):
     code = "BK-5006"
 
 
-class HandlerRubbish(SdkError):
+class InvalidHandlerResult(SdkError):
     """A handler returned something that is no answer to its hook, so it counts as one that said nothing."""
 
     code = "BK-5007"
 
 
-class HandlerLate(SdkError):
+class HandlerTimeout(SdkError):
     """A handler did not come back within its time limit, and the hook went on without it."""
 
     code = "BK-5008"

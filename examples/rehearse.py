@@ -25,7 +25,7 @@ from botkit_sandbox.rehearsal import MIAW, Clouds
 from botkit_sandbox.server import running_sandbox
 
 ROOT = Path(__file__).parents[1]
-PATIENCE_SECONDS = 40.0
+LOCK_TIMEOUT_SECONDS = 40.0
 
 
 class NotAsExpected(Exception):
@@ -205,7 +205,7 @@ def _running(example: Example, addresses: Mapping[str, str], port: int) -> Itera
             raise
         finally:
             process.terminate()
-            process.wait(PATIENCE_SECONDS)
+            process.wait(LOCK_TIMEOUT_SECONDS)
 
 
 def _answers(url: str) -> bool:
@@ -230,10 +230,10 @@ def _buttons(template: Mapping[str, Any] | None) -> str:
 
 
 def _until(what: str, seen: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
     while not (found := seen()):
         if time.monotonic() > deadline:
-            raise NotAsExpected(f"waited {PATIENCE_SECONDS:.0f} s in vain until {what}")
+            raise NotAsExpected(f"waited {LOCK_TIMEOUT_SECONDS:.0f} s in vain until {what}")
         time.sleep(0.05)
     return found
 

@@ -15,7 +15,7 @@ from botkit import errors
 from botkit import handlers as sdk
 from botkit.client import KoreClient
 from botkit.kit import BotKit, create_app
-from botkit.testing import KitTester, Went
+from botkit.testing import KitTester, StepResult
 
 MODULES = {
     "botkit": "BotKit __version__ create_app",
@@ -30,7 +30,7 @@ MODULES = {
         audio_template button_template carousel_template image_template link_template list_template
         live_agent_template quick_replies_template table_template video_template
     """,
-    "botkit.testing": "AgentCall Call File KitStage KitTester Payloads User Went made_up_settings",
+    "botkit.testing": "AgentCall Call File KitStage KitTester Payloads User StepResult made_up_settings",
     "botkit.client": "BotVariable Dialog HistoryMessage KoreClient MessagePage",
 }
 
@@ -38,10 +38,10 @@ ERRORS = """
     BotKitError
     ConfigurationError Problem
     HookRefused HookUnauthorized HookNotFound HookTooLarge HookNotJson HookInvalid BodyIncomplete TooManyBodies
-    LedgerError LedgerBusy LedgerClosed HostLost
+    LedgerError LedgerBusy LedgerClosed LeaderLost
     CallError Unreachable ServerTrouble RateLimited CallRefused MessageWithheld MessageTooLong FileUnavailable
     AccessExpired ConversationClosed NewSessionRequired BadReply HostNotAllowed NotAuthorized AgentsUnavailable
-    SdkError HandlerTooLate HandlerLate HandlerRubbish KitTesterMisused SettingInvalid
+    SdkError HandlerTooLate HandlerTimeout InvalidHandlerResult KitTesterMisused SettingInvalid
     WrongThread UserNotReachable NothingToAnswer NotConfigured TemplateInvalid
 """
 
@@ -76,7 +76,7 @@ CLASSES = {
         agent_joins agent_says agent_types agent_leaves agent_hands_on agent_ends nobody_accepts queue_moves
         passes runs answers
     """,
-    Went: """
+    StepResult: """
         status body calls agent_calls request_id to_user to_bot to_agent names deferred context call
     """,
     KoreClient: f"""

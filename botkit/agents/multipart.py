@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-_LONGEST_NAME = 200
+_MAX_NAME = 200
 _NOT_IN_A_NAME = re.compile(r'[\x00-\x1f\x7f"\\/]')
 _MIME_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}")
 
@@ -36,7 +36,7 @@ def multipart(parts: Sequence[Part]) -> tuple[str, bytes]:
     for part in parts:
         disposition = f'form-data; name="{part.name}"'
         if part.file_name is not None:
-            plain = _NOT_IN_A_NAME.sub("_", part.file_name)[:_LONGEST_NAME] or "file"
+            plain = _NOT_IN_A_NAME.sub("_", part.file_name)[:_MAX_NAME] or "file"
             disposition += f'; filename="{plain}"'
         kind = part.mime_type if _MIME_TYPE.fullmatch(part.mime_type) else "application/octet-stream"
         head = f"--{boundary}\r\nContent-Disposition: {disposition}\r\nContent-Type: {kind}\r\n\r\n"

@@ -28,7 +28,7 @@ from botkit.cli import print_whatever_can_be_shown, stalled
 from botkit.config.load import load
 from botkit.config.notices import notices
 from botkit.config.store_url import store_file
-from botkit.hooks.bodies import MOST_AT_ONCE
+from botkit.hooks.bodies import MAX_CONCURRENT
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     MakeApp = Callable[[Settings], Flask]
     """Makes an application with a kit in it."""
 
-_MOST_CONNECTIONS = 4096
-_MOST_FILES = 65_536
+_MAX_CONNECTIONS = 4096
+_MAX_FILES = 65_536
 
 
 @click.command()
@@ -104,9 +104,9 @@ def _server(address: str, port: int, threads: int) -> Any:
         interface=Interfaces.WSGI,
         workers=1,
         # So many are left for everybody else when as many as may be wait for bodies.
-        blocking_threads=threads + MOST_AT_ONCE,
+        blocking_threads=threads + MAX_CONCURRENT,
         # Granian counts a kept-alive connection as one request under way, also while it is silent.
-        backpressure=_MOST_CONNECTIONS,
+        backpressure=_MAX_CONNECTIONS,
         workers_kill_timeout=20,
         websockets=False,
         log_enabled=False,
@@ -160,7 +160,7 @@ def _worker(
         sys.exit(1)
     door = app.wsgi_app
     assert isinstance(door, BotKitMiddleware)  # noqa: S101 (whoever made the application put it there)
-    stalled.watch(port, door.bodies.waiting, most_at_once=MOST_AT_ONCE)
+    stalled.watch(port, door.bodies.waiting, max_concurrent=MAX_CONCURRENT)
     _announce(address, port, settings.server.prefix, file, is_new=is_new)
     # What was made so far stays for good, and a hook leaves no cycles behind: looking through everything after every
     # 700 new objects costs a tenth of the hooks per second (measured; the same with the collector switched off).
@@ -190,7 +190,7 @@ def _announce(host: str, port: int, prefix: str, store: Path | None, *, is_new: 
 def _allow_many_files() -> None:
     """Every connection and every agent session's stream is a file; the usual limit of 1,024 is soon reached."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    wanted = _MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_FILES)
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 

@@ -58,7 +58,7 @@ class StalledConnections:
         self._seen: dict[object, _Seen] = {}
 
     def look(
-        self, connections: dict[object, Activity], *, now: float, patience_seconds: float
+        self, connections: dict[object, Activity], *, now: float, lock_timeout_seconds: float
     ) -> set[object]:
         """Those on which nothing has been answered for so long.
 
@@ -74,8 +74,8 @@ class StalledConnections:
                 seen = self._seen[key] = _Seen(activity.answered, received)
             if activity.received > seen.received and seen.pending_since is None:
                 seen.pending_since = now
-            silent = min(activity.sent_ago, activity.received_ago) > patience_seconds
-            pending = seen.pending_since is not None and now - seen.pending_since > patience_seconds
+            silent = min(activity.sent_ago, activity.received_ago) > lock_timeout_seconds
+            pending = seen.pending_since is not None and now - seen.pending_since > lock_timeout_seconds
             if silent or pending:
                 stalled.add(key)
         return stalled
@@ -85,13 +85,13 @@ class StalledConnections:
         self._seen.clear()
 
 
-def watch(port: int, waiting: Callable[[], tuple[int, float]], *, most_at_once: int) -> None:
+def watch(port: int, waiting: Callable[[], tuple[int, float]], *, max_concurrent: int) -> None:
     """Cut off what stalls on this port of this process, from now on, in a thread of its own. Linux only.
 
     Args:
         port: the port the service listens on.
         waiting: how many bodies are being waited for, and how long the slowest (`hooks.bodies.Bodies.waiting`).
-        most_at_once: how many may be.
+        max_concurrent: how many may be.
     """
     if not os.path.isdir("/proc/self/fd") or not hasattr(socket, "TCP_INFO"):
         return
@@ -101,7 +101,7 @@ def watch(port: int, waiting: Callable[[], tuple[int, float]], *, most_at_once: 
         while True:
             time.sleep(_LOOK_SECONDS)
             count, slowest = waiting()
-            patience = HURRIED_SECONDS if count >= most_at_once / 4 else BODY_SECONDS
+            patience = HURRIED_SECONDS if count >= max_concurrent / 4 else BODY_SECONDS
             if slowest <= min(patience, HURRIED_SECONDS):
                 stalled.forget()
                 continue
@@ -110,11 +110,11 @@ def watch(port: int, waiting: Callable[[], tuple[int, float]], *, most_at_once: 
     threading.Thread(target=run, name="botkit-stalled", daemon=True).start()
 
 
-def _cut(port: int, stalled: StalledConnections, patience_seconds: float) -> None:
+def _cut(port: int, stalled: StalledConnections, lock_timeout_seconds: float) -> None:
     connections = dict(_connections(port))
     try:
         activities: dict[object, Activity] = {peer: activity for peer, (_, activity) in connections.items()}
-        chosen = stalled.look(activities, now=time.monotonic(), patience_seconds=patience_seconds)
+        chosen = stalled.look(activities, now=time.monotonic(), lock_timeout_seconds=lock_timeout_seconds)
         for peer, (connection, _) in connections.items():
             if peer in chosen:
                 _shut(connection)

@@ -10,7 +10,7 @@ from botkit.http import Request, Response
 from botkit.kore.replies import check_reply
 
 _FIRST_WAIT_SECONDS = 0.25
-_LONGEST_WAIT_SECONDS = 10.0
+_MAX_WAIT_SECONDS = 10.0
 """A server that wants to be left alone for longer is: the caller is told, with how long."""
 
 
@@ -40,7 +40,9 @@ class Attempts:
 
     def tell(self, build: Callable[[], Request]) -> Response:
         """Something that has effects: again only when it certainly did not arrive."""
-        return self._made(build, lambda error: isinstance(error, Unreachable) and not error.perhaps_done)
+        return self._made(
+            build, lambda error: isinstance(error, Unreachable) and not error.possible_duplicate
+        )
 
     def _made(self, build: Callable[[], Request], again: Callable[[CallError], bool]) -> Response:
         failures = 0
@@ -53,6 +55,6 @@ class Attempts:
                 if isinstance(error, NotAuthorized):
                     self.sign_anew()
                 wait = max(error.retry_after or 0.0, self.chance() * _FIRST_WAIT_SECONDS * 2**failures)
-                if failures >= self.most or not again(error) or wait > _LONGEST_WAIT_SECONDS:
+                if failures >= self.most or not again(error) or wait > _MAX_WAIT_SECONDS:
                     raise
             self.sleep(wait)

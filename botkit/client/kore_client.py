@@ -63,7 +63,7 @@ class KoreClient:
         NotAuthorized: the platform does not take the signature.
         RateLimited: too many calls; `retry_after` is how many seconds the platform asked to wait.
         ServerTrouble: the platform is in trouble (5xx).
-        Unreachable: there was no answer; `perhaps_done` says whether the call may have been obeyed all the same.
+        Unreachable: there was no answer; `possible_duplicate` says whether the call may have been obeyed all the same.
         BadReply: the answer is not the platform's.
         HostNotAllowed: the payload names a host that is not one of the callback hosts.
     """

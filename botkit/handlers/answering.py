@@ -18,7 +18,7 @@ from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.events import HookAnswered
 from botkit.ledger.interface import Committed, Input
 
-PATIENCE_SECONDS = 3.0
+LOCK_TIMEOUT_SECONDS = 3.0
 _AGAIN_SECONDS = 0.05
 
 
@@ -52,7 +52,7 @@ class Answering:
             key=f"answer/{uuid4()}", at=Instant(now()), context=context, replace=replace
         )
         self._monotonic = monotonic
-        self._until = monotonic() + PATIENCE_SECONDS
+        self._until = monotonic() + LOCK_TIMEOUT_SECONDS
         self.done: Future[None] = Future()
         """Done when it is on disk; fails with NothingToAnswer, or LedgerError."""
         self.done.set_running_or_notify_cancel()  # Whoever stops waiting for it does not stop it.

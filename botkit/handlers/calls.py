@@ -11,16 +11,16 @@ from typing import Any
 
 from botkit.handlers.messages import Message, MetaTags, as_changes, differs_by_channel, message_members
 from botkit.handlers.verdicts import Sent
-from botkit.handoff.events import Ask
+from botkit.handoff.events import ApiCall
 from botkit.kore.limits import check_message_for_bot
 
 
 class Calls:
-    """The sending half of the SDK. Who inherits says what is done with an `Ask`, and on which channel the user is."""
+    """The sending half of the SDK. Who inherits says what is done with an `ApiCall`, and on which channel the user is."""
 
     __slots__ = ()
 
-    def _ask(self, ask: Ask) -> Sent:
+    def _ask(self, ask: ApiCall) -> Sent:
         raise NotImplementedError
 
     def _channel_type(self) -> str:
@@ -68,11 +68,11 @@ class Calls:
 
     def skip_user_message(self) -> Sent:
         """The bot's message is not shown to the user (skipUserMessage): answers on_bot_message."""
-        return self._ask(Ask("skip_user_message"))
+        return self._ask(ApiCall("skip_user_message"))
 
     def skip_bot_message(self) -> Sent:
         """The user's message is not given to the bot (skipBotMessage): answers on_user_message."""
-        return self._ask(Ask("skip_bot_message"))
+        return self._ask(ApiCall("skip_bot_message"))
 
     def send_alert_message(self, message: Message | None = None) -> Sent:
         """Show an alert to the user (sendAlertMessage): answers on_alert."""
@@ -80,25 +80,25 @@ class Calls:
 
     def reset_bot(self) -> Sent:
         """Have the bot drop its task and its context without a word (resetBot)."""
-        return self._ask(Ask("reset_bot"))
+        return self._ask(ApiCall("reset_bot"))
 
     def clear_agent_session(self) -> Sent:
         """Give the user back to the bot (clearAgentSession).
 
         Where BotKit's own hand-off is under way, it is ended: agents are told, the user is told.
         """
-        return self._ask(Ask("clear_agent_session"))
+        return self._ask(ApiCall("clear_agent_session"))
 
     def extend_request_id(self) -> Sent:
         """Keep this hook's requestId usable for some minutes more (extendRequestId).
 
         Of hand-offs BotKit does that itself; of what is sent outside a hook, the newest requestId is used.
         """
-        return self._ask(Ask("extend_request_id"))
+        return self._ask(ApiCall("extend_request_id"))
 
     def close_conversation_session(self) -> Sent:
         """End the platform's conversation session (closeConversationSession)."""
-        return self._ask(Ask("close_conversation_session"))
+        return self._ask(ApiCall("close_conversation_session"))
 
     def send_feedback_message(self, name: str, score: float | str, **data: Any) -> Sent:
         """Hand in a survey's answer (sendFeedbackMessage).
@@ -109,7 +109,7 @@ class Calls:
             **data: anything else of `feedbackData`, spelled as the platform does: ``botLanguage="en"``.
         """
         return self._ask(
-            Ask(
+            ApiCall(
                 "send_feedback_message",
                 as_changes({"feedbackData": {"name": name, "score": score, **data}}),
             )
@@ -129,7 +129,7 @@ class Calls:
             )
         if custom_event is not None:
             members["customEvent"] = dict(custom_event)
-        return self._ask(Ask("send_bot_event", as_changes(members)))
+        return self._ask(ApiCall("send_bot_event", as_changes(members)))
 
     def _say(
         self,
@@ -146,4 +146,4 @@ class Calls:
             meta_tags=meta_tags,
             meta_info=meta_info,
         )
-        return self._ask(Ask(call, as_changes(members)))
+        return self._ask(ApiCall(call, as_changes(members)))

@@ -12,15 +12,15 @@ from botkit.handlers.calls import Calls
 from botkit.handlers.conversation import Check, ConversationHandle
 from botkit.handlers.reads import AsyncReads, Reads
 from botkit.handlers.verdicts import Next, Sent, Stop
-from botkit.handoff.events import Ask, Attachment
+from botkit.handoff.events import ApiCall, Attachment
 from botkit.hooks import people
-from botkit.hooks.door import Door, Hook
+from botkit.hooks.parser import Hook, HookParser
 from botkit.http.lenient_json import decoded
 from botkit.kore.dialog import Dialog
 from botkit.kore.variables import BotVariable
 from botkit.ledger.interface import HookBody
 
-MOST_CALLS = 100
+MAX_CALLS = 100
 
 
 class Context(Calls):
@@ -30,11 +30,11 @@ class Context(Calls):
     (`get_messages` and the like) ask the platform at once and return values; `aio` has them for coroutines.
     """
 
-    def __init__(self, hook: Hook, door: Door, tools: Tools) -> None:
+    def __init__(self, hook: Hook, door: HookParser, tools: Tools) -> None:
         self._hook = hook
         self._door = door
         self._tools = tools
-        self._asks: list[Ask] | None = []
+        self._asks: list[ApiCall] | None = []
 
     # --- what has come ---------------------------------------------------------------------------------------------
 
@@ -175,15 +175,15 @@ class Context(Calls):
     def _reads(self) -> Reads:
         return self._tools.reads(self.bot_id, self._hook.body, self.component_id)
 
-    def _ask(self, ask: Ask) -> Sent:
+    def _ask(self, ask: ApiCall) -> Sent:
         if self._asks is None:
             raise HandlerTooLate(
                 f"{ask.call}: this hook has been dealt with; use ctx.conversation, which can be kept, for what comes later"
             )
-        if len(self._asks) == MOST_CALLS:
+        if len(self._asks) == MAX_CALLS:
             raise CallRefused(
                 ask.call,
-                detail=f"a handler may ask for {MOST_CALLS} calls with one hook; ctx.conversation makes any number",
+                detail=f"a handler may ask for {MAX_CALLS} calls with one hook; ctx.conversation makes any number",
             )
         # Now, while the handler can still do something else: a call refused later would leave the platform without an answer.
         self._tools.check(self.bot_id, ask, self._hook.body, self.component_id)
@@ -194,10 +194,10 @@ class Context(Calls):
         return people.channel_type(self._hook.payload)
 
 
-def settled(context: Context) -> tuple[Ask, ...]:
+def settled(context: Context) -> tuple[ApiCall, ...]:
     """What was asked for within a context; from now on, nothing can be. Called when the handler has come back."""
-    asks, context._asks = context._asks, None
-    return tuple(asks or ())
+    api_calls, context._asks = context._asks, None
+    return tuple(api_calls or ())
 
 
 class Tools:

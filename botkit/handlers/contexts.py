@@ -12,11 +12,11 @@ from botkit.handlers.context import Context
 from botkit.handlers.messages import as_changes
 from botkit.handlers.verdicts import Answer, Defer, Next, Sent
 from botkit.handoff.attributes import as_text
-from botkit.handoff.events import Ask, Choice
+from botkit.handoff.events import ApiCall, Choice
 from botkit.kore.bodies import changed, members_to_change
 from botkit.kore.contexts import changed_context
 
-LONGEST_DEFERRAL = timedelta(hours=24)
+MAX_DEFERRAL = timedelta(hours=24)
 
 
 class _HandsOver(Context):
@@ -37,7 +37,7 @@ class _HandsOver(Context):
             end_word: what ends the chat.
         """
         choice = _choice(agent_system, pre_chat, end_word)
-        return self._ask(Ask("start_agent_session", transfer=self._door.transfer(self._hook, choice)))
+        return self._ask(ApiCall("start_agent_session", transfer=self._door.transfer(self._hook, choice)))
 
 
 class UserMessageContext(_HandsOver):
@@ -122,8 +122,8 @@ class WebhookContext(Context):
             raise CallRefused(
                 what, detail="the payload has no requestId or no callbackUrl: answer it at once"
             )
-        if not timedelta(0) < within <= LONGEST_DEFERRAL:
-            raise CallRefused(what, detail=f"within is more than nothing and at most {LONGEST_DEFERRAL}")
+        if not timedelta(0) < within <= MAX_DEFERRAL:
+            raise CallRefused(what, detail=f"within is more than nothing and at most {MAX_DEFERRAL}")
         return Defer(within, as_changes(otherwise or {}))
 
 

@@ -16,7 +16,7 @@ from botkit.handlers.messages import Message, MetaTags
 from botkit.handlers.reads import AsyncReads, Reads
 from botkit.handlers.verdicts import Sent
 from botkit.handoff.conversation import ConversationId, Instant
-from botkit.handoff.events import Ask, Asked
+from botkit.handoff.events import ApiCall, CallsRequested
 from botkit.kore.address import Address
 from botkit.ledger.interface import Committed, HookBody, Input
 
@@ -33,12 +33,12 @@ class Submits(Protocol):
         """See `ledger.interface.Ledger.newest_hook`."""
 
 
-Check = Callable[[str, Ask, bytes, str], None]
+Check = Callable[[str, ApiCall, bytes, str], None]
 """Whether a bot's call can be made with a payload of this component at all; raises CallError if not."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class ConversationGateway:
     """What a conversation handle needs of the service."""
 
     ledger: Callable[[], Submits]
@@ -63,7 +63,7 @@ class ConversationHandle(Calls):
         self,
         bot_id: str,
         user_id: str,
-        outside: Outside,
+        outside: ConversationGateway,
         *,
         hook: HookBody | None = None,
         key: str = "",
@@ -141,11 +141,11 @@ class ConversationHandle(Calls):
     def _channel_type(self) -> str:
         return self._address(self._newest()).channel_type
 
-    def _ask(self, ask: Ask) -> Sent:
+    def _ask(self, ask: ApiCall) -> Sent:
         newest = self._newest()
         self._outside.check(self.bot_id, ask, newest.body, newest.component_id)
         at = Instant(self._outside.now())
-        event = Asked(key=f"asked/{self._key or uuid4()}", at=at, asks=(ask,))
+        event = CallsRequested(key=f"asked/{self._key or uuid4()}", at=at, api_calls=(ask,))
         # The hook it came from may not be in the ledger yet: a handler's thread can be quicker than its handler.
         given = Input(self._id, event, hook=newest if newest is self._hook else None)
         return written(self._outside.ledger().submit(given))

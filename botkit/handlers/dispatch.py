@@ -13,15 +13,15 @@ from typing import Final
 
 from botkit.handlers.context import Tools
 from botkit.handlers.contexts import CONTEXTS
+from botkit.handlers.keyed_lock import KeyedLock
 from botkit.handlers.progress import NO_CHOICE, Outcome
 from botkit.handlers.registry import Chain, Registry
-from botkit.handlers.running import Around, Failed, HandlerMetrics, Runner, unheard
-from botkit.handlers.turns import Turns
+from botkit.handlers.running import ContextFactory, Failed, HandlerMetrics, Runner, unheard
 from botkit.handlers.verdicts import Answer, Defer
 from botkit.handoff import webhooks
 from botkit.handoff.conversation import Instant
-from botkit.handoff.events import AgentTransfer, Ask, Handled, HookDeferred
-from botkit.hooks.door import Door, Hook
+from botkit.handoff.events import AgentTransfer, ApiCall, HookDeferred, HookHandled
+from botkit.hooks.parser import Hook, HookParser
 from botkit.ledger.interface import HookBody, Input
 
 HANDLER_SECONDS: Final = 5.0
@@ -56,7 +56,7 @@ _DEFERRED: Final = json.dumps(
 
 
 @dataclass(frozen=True, slots=True)
-class Dealt:
+class DispatchResult:
     """What is to be committed of a hook, and what the platform is answered then; None: the plain acknowledgement."""
 
     inputs: tuple[Input, ...]
@@ -80,7 +80,7 @@ class Dispatch:
         self,
         registry: Registry,
         *,
-        doors: Mapping[str, Door],
+        doors: Mapping[str, HookParser],
         tools: Tools,
         metrics: HandlerMetrics,
         seconds: float | None = None,
@@ -88,7 +88,7 @@ class Dispatch:
     ) -> None:
         self._registry = registry
         self._seconds = seconds
-        self._turns = Turns()
+        self._turns = KeyedLock()
         self._coroutines = _Coroutines()
         self._runner = Runner(
             make_context=lambda hook: CONTEXTS[hook.path.event](hook, doors[hook.path.bot_id], tools),
@@ -113,7 +113,7 @@ class Dispatch:
             return nullcontext()
         return self._turns.taken(hook.given.conversation_id, self._limit(chain, hook) + _GRACE_SECONDS)
 
-    def deal(self, chain: Chain, hook: Hook, around: Around) -> Dealt:
+    def deal(self, chain: Chain, hook: Hook, around: ContextFactory) -> DispatchResult:
         """Have the handlers say what they want."""
         outcome = self._runner.run(chain, hook, seconds=self._limit(chain, hook), around=around)
         given = _input(hook, outcome)
@@ -121,33 +121,35 @@ class Dispatch:
             case Defer(within, otherwise):
                 due = Instant(hook.event.at + within.total_seconds())
                 # The debt first: whatever the user is told of it, such as to wait, is then never all that lasts.
-                return Dealt((_deferral(hook, due, otherwise), given), 202, _DEFERRED)
+                return DispatchResult((_deferral(hook, due, otherwise), given), 202, _DEFERRED)
             case Answer(body):
-                return Dealt((given,), body=body)
+                return DispatchResult((given,), body=body)
             case _:
-                return Dealt((given,), body=hook.body if hook.path.event == "on_webhook" else None)
+                return DispatchResult((given,), body=hook.body if hook.path.event == "on_webhook" else None)
 
     def _limit(self, chain: Chain, hook: Hook) -> float:
         usual = self._seconds or (WEBHOOK_SECONDS if hook.path.event == "on_webhook" else HANDLER_SECONDS)
         return chain.limit(usual)
 
 
-def _is_answer(hook: Hook, ask: Ask) -> bool:
+def _is_answer(hook: Hook, ask: ApiCall) -> bool:
     return ask.call in _ANSWERS.get(hook.path.event, ())
 
 
 def _input(hook: Hook, outcome: Outcome) -> Input:
-    given, event, asks = outcome.hook.given, outcome.hook.event, outcome.asks
+    given, event, api_calls = outcome.hook.given, outcome.hook.event, outcome.api_calls
     if outcome.answered:
         skip = _SKIPS.get(hook.path.event)
-        if skip is not None and not any(_is_answer(hook, ask) for ask in asks):
-            asks = (*asks, Ask(skip))  # The platform waits for an answer to each message (3).
+        if skip is not None and not any(_is_answer(hook, ask) for ask in api_calls):
+            api_calls = (*api_calls, ApiCall(skip))  # The platform waits for an answer to each message (3).
     else:
         if isinstance(event, AgentTransfer) and outcome.choice != NO_CHOICE:
             event = event.chosen(outcome.choice)
-        if not asks:
+        if not api_calls:
             return given if event is given.event else replace(given, event=event)
-    handled = Handled(key=event.key, at=event.at, asks=asks, about=event, goes_on=not outcome.answered)
+    handled = HookHandled(
+        key=event.key, at=event.at, api_calls=api_calls, about=event, proceed=not outcome.answered
+    )
     return replace(given, event=handled)
 
 

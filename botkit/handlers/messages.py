@@ -9,7 +9,7 @@ from botkit.errors import CallRefused
 from botkit.http.lenient_json import encoded
 from botkit.templates.template import Template, override
 
-MOST_MESSAGE_BYTES = 256 * 1024
+MAX_MESSAGE_BYTES = 256 * 1024
 
 Message = str | Template | Mapping[str, Any]
 """Words, a template of `botkit.templates`, or a template's JSON as it is on the wire."""
@@ -66,8 +66,8 @@ def as_changes(members: Mapping[str, Any]) -> str:
         written = encoded(members)
     except (TypeError, ValueError, RecursionError) as error:
         raise CallRefused("write a message", detail=f"it is no JSON ({type(error).__name__})") from None
-    if len(written) > MOST_MESSAGE_BYTES:
-        raise CallRefused("write a message", detail=f"it is over {MOST_MESSAGE_BYTES // 1024} KB of JSON")
+    if len(written) > MAX_MESSAGE_BYTES:
+        raise CallRefused("write a message", detail=f"it is over {MAX_MESSAGE_BYTES // 1024} KB of JSON")
     return written.decode()
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from botkit.handlers.registry import Handler
 from botkit.handlers.verdicts import Answer, Defer
-from botkit.handoff.events import Ask, Choice
-from botkit.hooks.door import Hook
+from botkit.handoff.events import ApiCall, Choice
+from botkit.hooks.parser import Hook
 
 NO_CHOICE = Choice()
 
@@ -27,7 +27,7 @@ class Outcome:
 
     hook: Hook
     choice: Choice = NO_CHOICE
-    asks: tuple[Ask, ...] = ()
+    api_calls: tuple[ApiCall, ...] = ()
     verdict: Answer | Defer | None = None
     answered: bool = False
 

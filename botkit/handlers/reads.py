@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from botkit.config.settings import BotSettings
 from botkit.errors import WrongThread
-from botkit.handoff.events import Ask
+from botkit.handoff.events import ApiCall
 from botkit.http import Request, Response
 from botkit.kore.calls import KoreCalls
 from botkit.kore.dialog import Dialog, read_dialog
@@ -72,7 +72,7 @@ class Asking:
             self._mine.transport = transport
         return check_reply(request.what, transport.send(request), now=self._now())
 
-    def check(self, ask: Ask, body: bytes, component_id: str) -> None:
+    def check(self, ask: ApiCall, body: bytes, component_id: str) -> None:
         """Whether what a handler asks for can be called with this payload at all. Nothing is sent.
 
         Raises:

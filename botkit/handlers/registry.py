@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-MOST_HANDLERS = 1_000
+MAX_HANDLERS = 1_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,8 +78,8 @@ class Registry:
         """
         if not callable(handler.function):
             raise ValueError(f"a handler is a function, not a {type(handler.function).__name__}")
-        if len(self.all) == MOST_HANDLERS:
-            raise ValueError(f"more than {MOST_HANDLERS} handlers: are they registered anew with every call?")
+        if len(self.all) == MAX_HANDLERS:
+            raise ValueError(f"more than {MAX_HANDLERS} handlers: are they registered anew with every call?")
         self.all = (*self.all, handler)
         self._found = {}
 
@@ -92,6 +92,6 @@ class Registry:
         if found is None:
             mine = (one for one in self.all if one.event == event and one.bot in (None, bot_id))
             found = Chain.of(tuple(mine))
-            if found.handlers or len(known) < MOST_HANDLERS:
+            if found.handlers or len(known) < MAX_HANDLERS:
                 known[bot_id, event] = found
         return found

@@ -18,25 +18,25 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, Protocol
 
-from botkit.errors import BotKitError, HandlerLate, HandlerRubbish
+from botkit.errors import BotKitError, HandlerTimeout, InvalidHandlerResult
 from botkit.handlers.context import Context, settled
 from botkit.handlers.progress import Outcome, Progress
 from botkit.handlers.registry import Chain, Handler
 from botkit.handlers.threads import Threads
 from botkit.handlers.verdicts import Answer, Defer, Next, Sent, Stop
-from botkit.handoff.events import Ask
-from botkit.hooks.door import Hook
+from botkit.handoff.events import ApiCall
+from botkit.hooks.parser import Hook
 from botkit.observability.tracebacks import where
 
 log = logging.getLogger(__name__)
 
-MOST_OVERDUE = 8
+MAX_OVERDUE = 8
 """So many calls of one handler may be overdue and still under way; then it is left out until some have come back. Else each
 hook would wait out the whole time limit, and each would cost a thread."""
 
 _HELD_UP = "a coroutine that blocks holds up the event loop of all of them; give blocking calls to a thread"
 
-HandlerOutcome = Literal["passed", "answered", "raised", "rubbish", "late", "skipped"]
+HandlerOutcome = Literal["passed", "answered", "raised", "invalid_result", "timeout", "skipped"]
 
 
 class HandlerMetrics(Protocol):
@@ -48,11 +48,11 @@ class HandlerMetrics(Protocol):
 
 Call = Callable[[Handler, Context], Awaitable[object]]
 """Calls a handler and gives what it returned."""
-Around = Callable[[], AbstractContextManager[Any]]
+ContextFactory = Callable[[], AbstractContextManager[Any]]
 """What handlers are called in, such as an application's context."""
 
 Failed = Callable[[Handler, BaseException], None]
-"""Told of a handler that did not do its work: what it raised, `HandlerRubbish` or `HandlerLate`. Any thread."""
+"""Told of a handler that did not do its work: what it raised, `InvalidHandlerResult` or `HandlerTimeout`. Any thread."""
 
 
 def unheard(handler: Handler, error: BaseException) -> None:
@@ -76,7 +76,7 @@ class Runner:
         *,
         make_context: Callable[[Hook], Context],
         reword: Callable[[Hook, str], Hook],
-        answers: Callable[[Hook, Ask], bool],
+        answers: Callable[[Hook, ApiCall], bool],
         metrics: HandlerMetrics,
         loop: Callable[[], asyncio.AbstractEventLoop],
         failed: Failed = unheard,
@@ -95,7 +95,7 @@ class Runner:
         self._unanswered = 0
         """So often the event loop was looked for in vain: a coroutine that blocks holds it up for all others."""
 
-    def run(self, chain: Chain, hook: Hook, *, seconds: float, around: Around) -> Outcome:
+    def run(self, chain: Chain, hook: Hook, *, seconds: float, around: ContextFactory) -> Outcome:
         """Run the handlers; returns after `seconds` at the latest."""
         progress = Progress(Outcome(hook))
         if chain.are_coroutines and self._loop_is_held_up:
@@ -109,7 +109,7 @@ class Runner:
                 self._look_for_the_loop()
             if late is not None:
                 self._count_overdue(late, 1)
-                self._metrics.handled(hook.path.event, late.name, "late")
+                self._metrics.handled(hook.path.event, late.name, "timeout")
                 log.error("handler %s did not come back within %g s; the hook goes on", late.name, seconds)
                 self._failed(late, _late(late, seconds))
             elif not progress.begun:
@@ -118,7 +118,7 @@ class Runner:
 
     @property
     def _loop_is_held_up(self) -> bool:
-        return self._unanswered >= MOST_OVERDUE
+        return self._unanswered >= MAX_OVERDUE
 
     def _look_for_the_loop(self) -> None:
         """Whether the event loop is held up shows in how long it takes to hear this."""
@@ -133,7 +133,7 @@ class Runner:
         log.error("no handler was called: %s", why)
         self._metrics.handled(hook.path.event, chain.handlers[0].name, "skipped")
 
-    def _start(self, progress: Progress, chain: Chain, seconds: float, around: Around) -> bool:
+    def _start(self, progress: Progress, chain: Chain, seconds: float, around: ContextFactory) -> bool:
         """Begin; False where there is no thread to do it."""
         if chain.are_coroutines:
             # No thread in between: handing a hook over twice costs it half as much again (measured).
@@ -144,12 +144,18 @@ class Runner:
         return self._threads.start(lambda: _driven(self._all(progress, chain.handlers, around, call)))
 
     def _begin(
-        self, loop: asyncio.AbstractEventLoop, progress: Progress, handlers: Sequence[Handler], around: Around
+        self,
+        loop: asyncio.AbstractEventLoop,
+        progress: Progress,
+        handlers: Sequence[Handler],
+        around: ContextFactory,
     ) -> None:
         # No timer and no callback of their own, which cost each hook a turn of the loop: who waits looks at the clock.
         self._tasks[progress] = loop.create_task(self._on_the_loop(progress, handlers, around))
 
-    async def _on_the_loop(self, progress: Progress, handlers: Sequence[Handler], around: Around) -> None:
+    async def _on_the_loop(
+        self, progress: Progress, handlers: Sequence[Handler], around: ContextFactory
+    ) -> None:
         try:
             await self._all(progress, handlers, around, _awaited)
         finally:
@@ -163,7 +169,9 @@ class Runner:
 
     # --- in the handlers' thread, or on their loop -----------------------------------------------------------------
 
-    async def _all(self, progress: Progress, handlers: Sequence[Handler], around: Around, call: Call) -> None:
+    async def _all(
+        self, progress: Progress, handlers: Sequence[Handler], around: ContextFactory, call: Call
+    ) -> None:
         try:
             with around():
                 for handler in handlers:
@@ -179,7 +187,7 @@ class Runner:
         """Call one handler. Returns whether the next is to be called."""
         before = progress.outcome
         event = before.hook.path.event
-        if self._overdue[handler] >= MOST_OVERDUE:
+        if self._overdue[handler] >= MAX_OVERDUE:
             self._metrics.handled(event, handler.name, "skipped")
             return True
         if not progress.begin(handler):
@@ -204,12 +212,12 @@ class Runner:
         try:
             returned = await call(handler, context)
         finally:
-            asks = settled(context)
+            api_calls = settled(context)
         hook = before.hook
-        if returned is None and not asks:
+        if returned is None and not api_calls:
             return before
-        answered = any(self._answers(hook, ask) for ask in asks)
-        before = replace(before, asks=(*before.asks, *asks), answered=answered)
+        answered = any(self._answers(hook, ask) for ask in api_calls)
+        before = replace(before, api_calls=(*before.api_calls, *api_calls), answered=answered)
         match returned:
             case None | Sent():
                 return before
@@ -222,7 +230,7 @@ class Runner:
             case Answer() | Defer() if hook.path.event == "on_webhook":
                 return replace(before, verdict=returned, answered=True)
             case _:
-                raise HandlerRubbish(
+                raise InvalidHandlerResult(
                     f"{handler.name} returned a {type(returned).__name__}, which says nothing; return what a method of "
                     "ctx gives, or nothing at all"
                 )
@@ -234,7 +242,7 @@ class Runner:
             return returned
         if self._loop_is_held_up:
             returned.close()
-            raise HandlerLate(f"{handler.name} was not called: {_HELD_UP}")
+            raise HandlerTimeout(f"{handler.name} was not called: {_HELD_UP}")
         future = asyncio.run_coroutine_threadsafe(_kept(returned), self._loop())
         try:
             returned = future.result(seconds)
@@ -277,11 +285,14 @@ def _driven(coroutine: Coroutine[object, None, None]) -> None:
         coroutine.send(None)
 
 
-def _late(handler: Handler, seconds: float) -> HandlerLate:
-    return HandlerLate(f"{handler.name} did not come back within {seconds:g} s")
+def _late(handler: Handler, seconds: float) -> HandlerTimeout:
+    return HandlerTimeout(f"{handler.name} did not come back within {seconds:g} s")
 
 
-_KIND_OF: Mapping[type[Exception], HandlerOutcome] = {HandlerRubbish: "rubbish", HandlerLate: "late"}
+_KIND_OF: Mapping[type[Exception], HandlerOutcome] = {
+    InvalidHandlerResult: "invalid_result",
+    HandlerTimeout: "timeout",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import os
 import threading
 from collections.abc import Callable
 
-MOST_THREADS = 256
-_MOST_IDLE = 64
+MAX_THREADS = 256
+_MAX_IDLE = 64
 
 Job = Callable[[], None]
 
@@ -19,7 +19,7 @@ Job = Callable[[], None]
 class Threads:
     """As many threads as there are jobs under way, up to a limit; those that are idle are used again, the last first."""
 
-    def __init__(self, name: str, most: int = MOST_THREADS) -> None:
+    def __init__(self, name: str, most: int = MAX_THREADS) -> None:
         self._name = name
         self._most = most
         self._lock = threading.Lock()
@@ -49,7 +49,7 @@ class Threads:
     def _back(self, worker: _Worker) -> bool:
         """A worker has finished its job. False: it may go."""
         with self._lock:
-            if len(self._idle) >= _MOST_IDLE:
+            if len(self._idle) >= _MAX_IDLE:
                 self._count -= 1
                 return False
             self._idle.append(worker)

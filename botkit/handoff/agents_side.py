@@ -25,7 +25,7 @@ from botkit.handoff.decision import (
     keep,
     tell,
 )
-from botkit.handoff.effects import Effect, Note, SendToUser
+from botkit.handoff.effects import CountMetric, Effect, SendToUser
 from botkit.handoff.ending import end
 from botkit.handoff.events import (
     AgentJoined,
@@ -39,7 +39,7 @@ from botkit.handoff.opening import next_in_line
 from botkit.handoff.rules import Rules
 
 _NOT_OF_A_LABEL = re.compile(r"[^A-Za-z0-9_.-]")
-_LONGEST_LABEL = 40
+_MAX_LABEL = 40
 
 
 def advance(conversation: Conversation, session: AgentSession, event: FromAgents) -> Conversation:
@@ -94,7 +94,7 @@ def joined(rules: Rules, conversation: Conversation, session: AgentSession, even
     session = idle.ruled(session, event.idle)
     session, sends = hand_to_agent(rules, session, ())
     welcome = tell(rules, session, "agentJoinedMessage", agent=event.name)
-    return keep(conversation, session, *quiet, *welcome, *sends, Note("agent_joined"))
+    return keep(conversation, session, *quiet, *welcome, *sends, CountMetric("agent_joined"))
 
 
 def left(rules: Rules, conversation: Conversation, session: AgentSession, event: AgentLeft) -> Decision:
@@ -132,7 +132,7 @@ def routing_failed(
     rules: Rules, conversation: Conversation, session: AgentSession, event: RoutingFailed
 ) -> Decision:
     """Nobody could be found. A failed transfer usually leaves the old agent in place: ask before ending."""
-    reason = Note("routing_failed", _NOT_OF_A_LABEL.sub("", event.reason)[:_LONGEST_LABEL] or "Unknown")
+    reason = CountMetric("routing_failed", _NOT_OF_A_LABEL.sub("", event.reason)[:_MAX_LABEL] or "Unknown")
     if event.transfer:
         session = replace(session, transferring=False)
         if session.agents:
@@ -191,4 +191,4 @@ def _transferred(rules: Rules, conversation: Conversation, session: AgentSession
     session = replace(session, transferring=True)
     session, accept = arm(session, ACCEPT, at + rules.accept_timeout_seconds)
     told: list[Effect] = tell(rules, session, "agentLeftMessage", agent=session.last_agent)
-    return keep(conversation, session, *quiet, *told, accept, Note("transferred"))
+    return keep(conversation, session, *quiet, *told, accept, CountMetric("transferred"))

@@ -35,17 +35,17 @@ from botkit.handoff.events import (
     AgentTransfer,
     AgentTyping,
     Alert,
-    Asked,
     BotMessage,
+    CallsRequested,
     Event,
     FileArrived,
     FileRefused,
     FileRequested,
     FromAgents,
     FromClient,
-    Handled,
     HookAnswered,
     HookDeferred,
+    HookHandled,
     MessageRefused,
     Noticed,
     OtherHook,
@@ -72,7 +72,7 @@ def decide(rules: Rules, conversation: Conversation, event: Event) -> Decision:
     An event of a session that is not the conversation's current one (an old timer, an answer to a question nobody asks any
     more) changes nothing; only what was said before the end and comes after it still counts (`afterwards.py`).
     """
-    said = event.about if isinstance(event, Handled) else event
+    said = event.about if isinstance(event, HookHandled) else event
     if isinstance(said, FromClient) and said.events_url:
         conversation = _reachable(conversation, said.events_url)
     match event:
@@ -92,9 +92,9 @@ def decide(rules: Rules, conversation: Conversation, event: Event) -> Decision:
             return platform.alert(conversation)
         case OtherHook():
             return Decision(conversation)
-        case Handled():
+        case HookHandled():
             return handlers.handled(rules, conversation, event, decide)
-        case Asked():
+        case CallsRequested():
             return handlers.asked(rules, conversation, event)
         case HookDeferred():
             return webhooks.deferred(conversation, event)

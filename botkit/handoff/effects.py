@@ -239,7 +239,7 @@ class DropLane:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class CountMetric:
     """Something an operator counts: `what` (handoff_opened, handoff_ended, lost_session, …) and `why`, both from a short list."""
 
     what: str
@@ -275,8 +275,8 @@ AgentEffect = (
     | EndSession
 )
 OutboundEffect = PlatformEffect | AgentEffect
-InnerEffect = ArmTimer | CancelTimer | DropLane | Note
-Effect = OutboundEffect | InnerEffect
+LocalEffect = ArmTimer | CancelTimer | DropLane | CountMetric
+Effect = OutboundEffect | LocalEffect
 
 
 def lane(effect: OutboundEffect) -> str:

@@ -11,10 +11,10 @@ from botkit.handoff.decision import Decision, tell
 from botkit.handoff.effects import (
     CancelTimer,
     ClearAgentSession,
+    CountMetric,
     DropLane,
     Effect,
     EndSession,
-    Note,
     SendToUser,
 )
 from botkit.handoff.events import Content
@@ -59,7 +59,7 @@ def end(
     effects.append(ClearAgentSession())
     if session.access is not None and access_is_good:
         effects.append(EndSession(session.id, session.system, session.access))
-    effects.append(Note("handoff_ended", why))
+    effects.append(CountMetric("handoff_ended", why))
     ended = replace(
         conversation,
         session=None,

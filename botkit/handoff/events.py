@@ -13,7 +13,7 @@ from botkit.handoff.conversation import Access, Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Happening:
+class BaseEvent:
     """What every event carries."""
 
     key: str
@@ -24,7 +24,7 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FromClient(Happening):
+class FromClient(BaseEvent):
     """What every event carries that comes from the user's client.
 
     `events_url` is where the client takes events from us (the platform's `sendBotEventUrl`); empty where it does not say.
@@ -56,7 +56,7 @@ class UserMessage(FromClient):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BotMessage(Happening):
+class BotMessage(BaseEvent):
     """on_bot_message: an utterance of the bot on its way to the user."""
 
     text: str | None
@@ -139,7 +139,7 @@ class AgentTransfer(FromClient):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlatformSessionClosed(Happening):
+class PlatformSessionClosed(BaseEvent):
     """on_event with eventType `sessionClosure`; may repeat."""
 
 
@@ -159,12 +159,12 @@ class UserCustomEvent(FromClient):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alert(Happening):
+class Alert(BaseEvent):
     """on_alert: an alert task has something for the user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OtherHook(Happening):
+class OtherHook(BaseEvent):
     """A hook the hand-off has no use for (endDialog, a webhook, a name not seen yet …): acknowledged, recorded."""
 
     name: str
@@ -174,7 +174,7 @@ class OtherHook(Happening):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ApiCall:
     """One call a handler wants made, by its name in `kore.calls.SDK_CALLS`.
 
     `changes` is a JSON object as text: the members that take the place of the payload's own. `transfer` goes with
@@ -187,26 +187,26 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Handled(Happening):
+class HookHandled(BaseEvent):
     """A hook that handlers have seen: what they ask for, and what the hook says, as they have left it.
 
-    `goes_on`: that happens by default, after the calls they ask for.
+    `proceed`: that happens by default, after the calls they ask for.
     """
 
-    asks: tuple[Ask, ...]
+    api_calls: tuple[ApiCall, ...]
     about: Event
-    goes_on: bool = True
+    proceed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked(Happening):
+class CallsRequested(BaseEvent):
     """Calls wanted outside any hook, such as by a background job: the user's newest payload addresses them."""
 
-    asks: tuple[Ask, ...]
+    api_calls: tuple[ApiCall, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HookDeferred(Happening):
+class HookDeferred(BaseEvent):
     """on_webhook that is answered later. At `due` it is answered with `otherwise`, changes to its context as JSON text."""
 
     request_id: str
@@ -215,7 +215,7 @@ class HookDeferred(Happening):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HookAnswered(Happening):
+class HookAnswered(BaseEvent):
     """The answer to a deferred webhook: changes to its context as JSON text; `replace`: the whole context instead."""
 
     context: str = field(default="", repr=False)
@@ -226,7 +226,7 @@ class HookAnswered(Happening):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FromAgents(Happening):
+class FromAgents(BaseEvent):
     """What every event of the agents' side carries.
 
     `position` and `high_water_ms` advance the session's `Access`; empty and 0 leave it where it is.
@@ -377,7 +377,7 @@ class TranscriptLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccessGranted(Happening):
+class AccessGranted(BaseEvent):
     """OpenAccess succeeded: credentials, when they expire (None: unknown), and the talk so far."""
 
     session_id: str
@@ -387,14 +387,14 @@ class AccessGranted(Happening):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionStarted(Happening):
+class SessionStarted(BaseEvent):
     """StartSession succeeded: agents are being looked for."""
 
     session_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgentsTook(Happening):
+class AgentsTook(BaseEvent):
     """SendToAgent or SendFile succeeded: the agents' side has it."""
 
     session_id: str
@@ -402,7 +402,7 @@ class AgentsTook(Happening):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MessageRefused(Happening):
+class MessageRefused(BaseEvent):
     """SendToAgent was refused for good, and for this message alone: the session goes on without it."""
 
     session_id: str
@@ -410,7 +410,7 @@ class MessageRefused(Happening):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileRefused(Happening):
+class FileRefused(BaseEvent):
     """SendFile was refused for good, or the file could not be had: the session goes on without it.
 
     `spent`: the agent's request for it is used up, so that another file would need another request.
@@ -422,7 +422,7 @@ class FileRefused(Happening):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RoutingKnown(Happening):
+class RoutingKnown(BaseEvent):
     """AskRouting was answered. `searching`: another agent is being looked for; `over`: nobody is."""
 
     session_id: str
@@ -440,7 +440,7 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgentsLost(Happening):
+class AgentsLost(BaseEvent):
     """Going on with this session is not possible: closed, expired, refused, or given up as unreachable."""
 
     session_id: str
@@ -448,14 +448,14 @@ class AgentsLost(Happening):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UserLost(Happening):
+class UserLost(BaseEvent):
     """The platform could not be reached for so long that a message to the user was given up."""
 
     session_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TimerFired(Happening):
+class TimerFired(BaseEvent):
     """A timer of the session came due; `due` tells an old arming from the current one."""
 
     session_id: str
@@ -472,8 +472,8 @@ Event = (
     | UserCustomEvent
     | Alert
     | OtherHook
-    | Handled
-    | Asked
+    | HookHandled
+    | CallsRequested
     | HookDeferred
     | HookAnswered
     | AgentSaid

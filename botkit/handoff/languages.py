@@ -15,7 +15,7 @@ from functools import lru_cache
 LAST_RESORT = "en"
 """Every table of texts has English."""
 
-_LONGEST_TAG = 64
+_MAX_TAG = 64
 _LANGUAGE = re.compile(r"[a-z]{2,3}|[a-z]{5,8}")
 _SCRIPT = re.compile(r"[a-z]{4}")
 _REGION = re.compile(r"[a-z]{2}|[0-9]{3}")
@@ -121,7 +121,7 @@ def _parse(tag: str) -> tuple[str, str, str]:
 
     A POSIX encoding or modifier, variants and extensions (`.UTF-8`, `@euro`, `-valencia`, `-u-nu-latn`) are passed over.
     """
-    plain = re.split(r"[.@]", tag[:_LONGEST_TAG].strip().lower(), maxsplit=1)[0]
+    plain = re.split(r"[.@]", tag[:_MAX_TAG].strip().lower(), maxsplit=1)[0]
     first, *others = re.split(r"[-_]+", plain)
     if first == "yue" or "yue" in others:
         # Cantonese is written with traditional characters.

@@ -14,7 +14,15 @@ from botkit.handoff.conversation import (
     Phase,
 )
 from botkit.handoff.decision import ACCEPT, EXTEND, Decision, arm, keep, limits, message_id, tell
-from botkit.handoff.effects import CancelTimer, DropLane, Effect, EndSession, ExtendRequest, Note, OpenAccess
+from botkit.handoff.effects import (
+    CancelTimer,
+    CountMetric,
+    DropLane,
+    Effect,
+    EndSession,
+    ExtendRequest,
+    OpenAccess,
+)
 from botkit.handoff.events import AgentTransfer, MetaInfo, UserProfile
 from botkit.handoff.rules import Rules, SystemLimits
 from botkit.handoff.text import split
@@ -44,7 +52,7 @@ def agent_transfer(rules: Rules, conversation: Conversation, event: AgentTransfe
     if session.end_word:
         effects += tell(rules, session, "endChatFromUserInstruction")
     session, opening = _open(rules, session, event.at)
-    return keep(conversation, session, *effects, *opening, Note("handoff_opened", session.system))
+    return keep(conversation, session, *effects, *opening, CountMetric("handoff_opened", session.system))
 
 
 def next_in_line(
@@ -86,7 +94,9 @@ def next_in_line(
     session = replace(session, held=_again(rules, session, typed))
     session, opening = _open(rules, session, at)
     # The extension's own clock starts anew, so the requestId is extended now: it may have been due.
-    return keep(conversation, session, *leaving, *opening, ExtendRequest(), Note("fell_back", session.system))
+    return keep(
+        conversation, session, *leaving, *opening, ExtendRequest(), CountMetric("fell_back", session.system)
+    )
 
 
 def _again(rules: Rules, session: AgentSession, messages: tuple[HeldMessage, ...]) -> tuple[HeldMessage, ...]:

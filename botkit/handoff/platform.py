@@ -10,8 +10,8 @@ from botkit.handoff.decision import Decision, hand_to_agent, keep, limits, messa
 from botkit.handoff.effects import (
     CallWithHook,
     ClearAgentSession,
+    CountMetric,
     Effect,
-    Note,
     PassToBot,
     PassToUser,
     SendCustomEvent,
@@ -37,8 +37,8 @@ FLAG_LAG_SECONDS = 3.0
 STALE_FLAG_SECONDS = 60.0
 """For so long after an end, `agent_transfer: true` is the platform not having caught up, not a lost session."""
 
-MOST_KEPT_CHARACTERS = 200_000
-MOST_KEPT_MESSAGES = 1_000
+MAX_KEPT_CHARACTERS = 200_000
+MAX_KEPT_MESSAGES = 1_000
 """So much of what a user says is kept at a time for an agents' side that does not take it, or may have to hand it on."""
 
 _TO_BOT: tuple[Effect, ...] = (PassToBot(),)
@@ -138,7 +138,7 @@ def _lost_session(rules: Rules, conversation: Conversation, event: UserMessage) 
     text = rules.responses.text("conversationClosedMessage", rules.default_language)
     told: tuple[Effect, ...] = (SendToUser(Content(text=text)),) if text else ()
     remembered = replace(conversation, ended_at=event.at)
-    return Decision(remembered, (*told, ClearAgentSession(), PassToBot(), Note("lost_session")))
+    return Decision(remembered, (*told, ClearAgentSession(), PassToBot(), CountMetric("lost_session")))
 
 
 def _flag_lags(session: AgentSession, event: UserMessage) -> bool:
@@ -158,7 +158,7 @@ def _flag_lags(session: AgentSession, event: UserMessage) -> bool:
 
 def _too_much(session: AgentSession, messages: tuple[HeldMessage, ...]) -> bool:
     kept = (*session.taken, *session.in_flight, *session.held, *messages)
-    if len(kept) <= MOST_KEPT_MESSAGES and sum(len(one.text) for one in kept) <= MOST_KEPT_CHARACTERS:
+    if len(kept) <= MAX_KEPT_MESSAGES and sum(len(one.text) for one in kept) <= MAX_KEPT_CHARACTERS:
         return False
     return bool(messages)
 

@@ -19,7 +19,7 @@ from botkit.handoff.translations import WORDS
 _NEXT_LINE = "\n  | "
 """What a further line of the same message begins with. The bar shows even where a console swallows indentation."""
 
-_LONGEST_NAME = 80
+_MAX_NAME = 80
 _ELLIPSIS = "…"
 _COLONS = re.compile(r"[:：﹕∶꞉]")
 
@@ -97,7 +97,7 @@ def _speakers(user_name: str, bot_name: str, user: str, assistant: str) -> dict[
 def _name(given: str) -> str:
     """A name as one short run of words without a colon, which would end it early."""
     plain = "".join(char if _is_printed(char) else " " for char in _COLONS.sub(" ", given))
-    return cut(" ".join(plain.split()), _LONGEST_NAME)
+    return cut(" ".join(plain.split()), _MAX_NAME)
 
 
 def _same(one: str, other: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from botkit.handoff.conversation import Conversation, ConversationId, DeferredHook, Instant
 from botkit.handoff.decision import Decision
-from botkit.handoff.effects import AnswerWebhook, ArmTimer, CancelTimer, Effect, Note
+from botkit.handoff.effects import AnswerWebhook, ArmTimer, CancelTimer, CountMetric, Effect
 from botkit.handoff.events import HookAnswered, HookDeferred, TimerFired
 
 TIMER = "webhook"
@@ -33,7 +33,7 @@ def deferred(conversation: Conversation, event: HookDeferred) -> Decision:
         return Decision(conversation)
     hook = DeferredHook(event.request_id, event.due, event.otherwise)
     waiting = replace(conversation, deferred=hook, ended_at=None)
-    return Decision(waiting, (ArmTimer(timer_of(hook), TIMER, event.due), Note("webhook_deferred")))
+    return Decision(waiting, (ArmTimer(timer_of(hook), TIMER, event.due), CountMetric("webhook_deferred")))
 
 
 def answered(conversation: Conversation, event: HookAnswered) -> Decision:
@@ -47,7 +47,7 @@ def answered(conversation: Conversation, event: HookAnswered) -> Decision:
     effects = (
         CancelTimer(timer_of(hook), TIMER),
         AnswerWebhook(event.context, event.replace),
-        Note("webhook_answered", "handler"),
+        CountMetric("webhook_answered", "handler"),
     )
     return _over(conversation, event.at, effects)
 
@@ -58,7 +58,7 @@ def timed_out(conversation: Conversation, event: TimerFired) -> Decision:
     if hook is None or hook.due != event.due:
         return Decision(conversation)
     return _over(
-        conversation, event.at, (AnswerWebhook(hook.otherwise), Note("webhook_answered", "time_limit"))
+        conversation, event.at, (AnswerWebhook(hook.otherwise), CountMetric("webhook_answered", "time_limit"))
     )
 
 

@@ -19,8 +19,8 @@ from botkit.errors import HookUnauthorized
 if TYPE_CHECKING:
     from jwt.types import Options
 
-MOST_REMEMBERED = 1024
-MOST_TOKEN_CHARACTERS = 4096
+MAX_REMEMBERED = 1024
+MAX_TOKEN_CHARACTERS = 4096
 
 _OPTIONS: Options = {
     "require": ["exp"],
@@ -70,7 +70,7 @@ class Authentication:
         raise HookUnauthorized
 
     def _verify(self, token: str, now: float) -> float:
-        if len(token) > MOST_TOKEN_CHARACTERS:
+        if len(token) > MAX_TOKEN_CHARACTERS:
             raise HookUnauthorized
         try:
             claims = jwt.decode(
@@ -94,7 +94,7 @@ class Authentication:
         with self._lock:
             remembered = self._remembered
             remembered[token] = good_until
-            while len(remembered) > MOST_REMEMBERED:
+            while len(remembered) > MAX_REMEMBERED:
                 remembered.popitem(last=False)
             oldest = next(iter(remembered))
             if remembered[oldest] <= now:

@@ -16,9 +16,9 @@ from botkit.errors import BodyIncomplete, HookTooLarge, TooManyBodies
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-MOST_BYTES = 2 * 1024 * 1024
+MAX_BYTES = 2 * 1024 * 1024
 """The platform's context alone may be 1 MB (protocols/kore-xo-botkit.md, 2.7)."""
-MOST_AT_ONCE = 64
+MAX_CONCURRENT = 64
 """A body comes right behind its headers, so that even a busy service reads only a few at any moment."""
 
 
@@ -27,12 +27,12 @@ class Bodies:
 
     Args:
         monotonic: seconds for durations.
-        most_at_once: how many may be read at the same time.
+        max_concurrent: how many may be read at the same time.
     """
 
-    def __init__(self, *, monotonic: Callable[[], float], most_at_once: int = MOST_AT_ONCE) -> None:
+    def __init__(self, *, monotonic: Callable[[], float], max_concurrent: int = MAX_CONCURRENT) -> None:
         self._monotonic = monotonic
-        self._most = most_at_once
+        self._most = max_concurrent
         self._since: dict[int, float] = {}
 
     def read(self, environ: WSGIEnvironment) -> bytes:
@@ -52,10 +52,10 @@ class Bodies:
         since[me] = self._monotonic()
         try:
             # One byte more than may come tells a chunked body that is too long.
-            body = _read(environ["wsgi.input"], MOST_BYTES + 1 if size is None else size)
+            body = _read(environ["wsgi.input"], MAX_BYTES + 1 if size is None else size)
         finally:
             del since[me]
-        if size is None and len(body) > MOST_BYTES:
+        if size is None and len(body) > MAX_BYTES:
             raise HookTooLarge
         if size is not None and len(body) < size:
             raise BodyIncomplete
@@ -75,8 +75,8 @@ def _length(environ: WSGIEnvironment) -> int | None:
     """
     length = environ.get("CONTENT_LENGTH")
     if length:
-        size = int(length) if length.isascii() and length.isdecimal() and len(length) < 20 else MOST_BYTES + 1
-        if size > MOST_BYTES:
+        size = int(length) if length.isascii() and length.isdecimal() and len(length) < 20 else MAX_BYTES + 1
+        if size > MAX_BYTES:
             raise HookTooLarge
         return size
     # Neither a length nor an end: reading could wait for ever (PEP 3333).

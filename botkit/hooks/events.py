@@ -43,10 +43,10 @@ EVENTS = frozenset(
 )
 """The names of protocols/kore-xo-botkit.md, 2.6. Any other is acknowledged too."""
 
-MOST_ATTACHMENTS = 20
-LONGEST_CUSTOM_EVENT = 20_000
-LONGEST_CUSTOM_EVENT_NAME = 100
-_LARGEST_NUMBER = 2**63 - 1
+MAX_ATTACHMENTS = 20
+MAX_CUSTOM_EVENT = 20_000
+MAX_CUSTOM_EVENT_NAME = 100
+_MAX_INT64 = 2**63 - 1
 """Between processes numbers travel in 64 bits. The platform's have 13 digits."""
 _CONNECT = "ON_CONNECT_EVENT"
 _TYPING = {"TYPING_STARTED": True, "TYPING_STOPPED": False}
@@ -171,7 +171,7 @@ def _number(request_id: str | int | None) -> int | None:
     if isinstance(request_id, str):
         plain = len(request_id) <= 32 and request_id.isdecimal() and request_id.isascii()
         request_id = int(request_id) if plain else None
-    return request_id if request_id is not None and abs(request_id) <= _LARGEST_NUMBER else None
+    return request_id if request_id is not None and abs(request_id) <= _MAX_INT64 else None
 
 
 def _is_connect(payload: Payload) -> bool:
@@ -193,7 +193,7 @@ def _files(payload: Payload) -> list[tuple[str, str]]:
     if not found and not payload.message:
         message = people.last_message(payload).message
         found = message.attachments if message is not None else None
-    files = [(file.file_name or "file", _url(file)) for file in (found or ())[:MOST_ATTACHMENTS]]
+    files = [(file.file_name or "file", _url(file)) for file in (found or ())[:MAX_ATTACHMENTS]]
     return [(name, url) for name, url in files if url]
 
 
@@ -210,10 +210,10 @@ def _custom_event(payload: Payload) -> tuple[str, str] | None:
     if not isinstance(found, dict) or not found:
         return None
     data = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
-    if len(data) > LONGEST_CUSTOM_EVENT:
+    if len(data) > MAX_CUSTOM_EVENT:
         return None
     kind = next((found[key] for key in ("type", "name", "eventName") if isinstance(found.get(key), str)), "")
-    return kind[:LONGEST_CUSTOM_EVENT_NAME] or "customEvent", data
+    return kind[:MAX_CUSTOM_EVENT_NAME] or "customEvent", data
 
 
 def _node_name(payload: Payload) -> str:

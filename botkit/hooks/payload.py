@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from botkit.errors import HookNotJson
-from botkit.hooks.fitting import fit
+from botkit.hooks.coercion import fit
 
 Anything = Any
 """A JSON value that is looked at later, where it is used."""

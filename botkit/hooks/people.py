@@ -20,7 +20,7 @@ from botkit.hooks.payload import (
     UserContext,
 )
 
-LONGEST_NAME = 256
+MAX_NAME = 256
 
 _CONTEXT, _SESSION, _USER, _TALK = Context(), Session(), UserContext(), BotUserSession()
 _CHANNEL, _INFOS, _MESSAGE = Channel(), Infos(), MessagePayload()
@@ -45,7 +45,7 @@ def names(payload: Payload) -> tuple[str, ...]:
         if value is None or value == "":
             continue
         name = value if isinstance(value, str) else str(value)
-        if name not in found and len(name) <= LONGEST_NAME:
+        if name not in found and len(name) <= MAX_NAME:
             found.append(name)
     return tuple(found)
 

@@ -67,7 +67,7 @@ class AioTransport:
             HostNotAllowed: the URL may not be called.
             Unreachable: no answer came, or not all of it.
             BadReply: the answer is not HTTP, or longer than `MAX_RESPONSE_BYTES`.
-            CallRefused: it is longer than the request's own `most_bytes`.
+            CallRefused: it is longer than the request's own `max_bytes`.
         """
         self._hosts.check(request.url, what=request.what)
         if request.long_poll:
@@ -79,7 +79,7 @@ class AioTransport:
                 async with asyncio.timeout(request.timeout_seconds):
                     await turns.acquire()
             except TimeoutError:
-                raise Unreachable(request.what, detail="timed out", perhaps_done=True) from None
+                raise Unreachable(request.what, detail="timed out", possible_duplicate=True) from None
         else:
             await turns.acquire()
         try:
@@ -98,7 +98,7 @@ class AioTransport:
                 timeout=_call_timeout(request.timeout_seconds, long_poll=request.long_poll),
             ) as answer:
                 return Response(
-                    answer.status, answer.headers, await _read(answer, request.what, request.most_bytes)
+                    answer.status, answer.headers, await _read(answer, request.what, request.max_bytes)
                 )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _translated(request.what, error) from None
@@ -288,15 +288,15 @@ def _stream_timeout(silence_seconds: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=silence_seconds)
 
 
-async def _read(answer: aiohttp.ClientResponse, what: str, most_bytes: int = 0) -> bytes:
+async def _read(answer: aiohttp.ClientResponse, what: str, max_bytes: int = 0) -> bytes:
     content = answer.content
     chunks: list[bytes] = []
     size = 0
     while chunk := await content.readany():
         chunks.append(chunk)
-        if (size := size + len(chunk)) > (most_bytes or MAX_RESPONSE_BYTES):
+        if (size := size + len(chunk)) > (max_bytes or MAX_RESPONSE_BYTES):
             answer.close()
-            raise _too_long(what, answer.status, most_bytes)
+            raise _too_long(what, answer.status, max_bytes)
     return b"".join(chunks)
 
 
@@ -304,16 +304,16 @@ def _read_sync(answer: requests.Response, request: Request, deadline: float) -> 
     chunks, size = [], 0
     for chunk in answer.iter_content(_CHUNK_BYTES):
         chunks.append(chunk)
-        if (size := size + len(chunk)) > (request.most_bytes or MAX_RESPONSE_BYTES):
-            raise _too_long(request.what, answer.status_code, request.most_bytes)
+        if (size := size + len(chunk)) > (request.max_bytes or MAX_RESPONSE_BYTES):
+            raise _too_long(request.what, answer.status_code, request.max_bytes)
         if time.monotonic() > deadline:
-            raise Unreachable(request.what, detail="timed out", perhaps_done=True)
+            raise Unreachable(request.what, detail="timed out", possible_duplicate=True)
     return b"".join(chunks)
 
 
-def _too_long(what: str, status: int, most_bytes: int) -> CallError:
-    if most_bytes:
-        return CallRefused(what, status=status, detail=f"longer than {most_bytes} bytes")
+def _too_long(what: str, status: int, max_bytes: int) -> CallError:
+    if max_bytes:
+        return CallRefused(what, status=status, detail=f"longer than {max_bytes} bytes")
     return BadReply(what, status=status, detail=f"the answer is longer than {MAX_RESPONSE_BYTES} bytes")
 
 
@@ -325,7 +325,7 @@ def _translated(what: str, error: Exception) -> CallError:
         case aiohttp.ConnectionTimeoutError() | requests.ConnectTimeout():
             return Unreachable(what, detail="no connection in time")
         case TimeoutError() | requests.Timeout():
-            return Unreachable(what, detail="timed out", perhaps_done=True)
+            return Unreachable(what, detail="timed out", possible_duplicate=True)
         case (
             aiohttp.ClientConnectorCertificateError()
             | aiohttp.ClientConnectorSSLError()
@@ -338,21 +338,21 @@ def _translated(what: str, error: Exception) -> CallError:
         case aiohttp.ClientConnectorError():
             return Unreachable(what, detail=_system_reason(error.os_error))
         case aiohttp.ServerDisconnectedError():
-            return Unreachable(what, detail="the server closed the connection", perhaps_done=True)
+            return Unreachable(what, detail="the server closed the connection", possible_duplicate=True)
         case aiohttp.ClientPayloadError() | requests.exceptions.ChunkedEncodingError():
-            return Unreachable(what, detail="the answer broke off", perhaps_done=True)
+            return Unreachable(what, detail="the answer broke off", possible_duplicate=True)
         case aiohttp.ClientResponseError():
             return BadReply(what, detail="the answer is not HTTP")
         case aiohttp.InvalidURL() | requests.exceptions.InvalidURL():
             return CallRefused(what, detail="the URL is not valid")
         case aiohttp.ClientOSError():
-            return Unreachable(what, detail=_system_reason(error), perhaps_done=True)
+            return Unreachable(what, detail=_system_reason(error), possible_duplicate=True)
         case requests.ConnectionError():
             return _not_connected(what, error)
         case aiohttp.ClientError() | requests.RequestException():
             return Unreachable(what, detail="no connection")
         case OSError():
-            return Unreachable(what, detail=_system_reason(error), perhaps_done=True)
+            return Unreachable(what, detail=_system_reason(error), possible_duplicate=True)
         case _:
             return CallRefused(what, detail="the request cannot be sent as it is")
 
@@ -368,9 +368,9 @@ def _not_connected(what: str, error: requests.ConnectionError) -> CallError:
         case urllib3.exceptions.NewConnectionError():
             return Unreachable(what, detail="no connection")
         case urllib3.exceptions.ProtocolError():
-            return Unreachable(what, detail="the server closed the connection", perhaps_done=True)
+            return Unreachable(what, detail="the server closed the connection", possible_duplicate=True)
         case _:
-            return Unreachable(what, detail="no connection", perhaps_done=True)
+            return Unreachable(what, detail="no connection", possible_duplicate=True)
 
 
 def _system_reason(error: OSError) -> str:

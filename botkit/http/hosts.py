@@ -20,7 +20,7 @@ _URL = re.compile(
 _HOST_AND_PORT = re.compile(r"(.+?)\.?(:[0-9]+)?")
 _DEFAULT_PORT = {"http": "80", "https": "443"}
 _REMEMBERED_ORIGINS = 256
-_LONGEST_URL = 4_000
+_MAX_URL = 4_000
 
 
 class AllowedHosts:
@@ -46,7 +46,7 @@ class AllowedHosts:
         Raises:
             HostNotAllowed: with the reason; it names the host only, never the rest of the URL.
         """
-        match = _URL.fullmatch(url) if len(url) <= _LONGEST_URL else None
+        match = _URL.fullmatch(url) if len(url) <= _MAX_URL else None
         if match is None:
             raise HostNotAllowed(what, detail="not a plain http(s) URL")
         # The hot path: every hook is answered to one of very few origins.

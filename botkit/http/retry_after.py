@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-LONGEST_SECONDS = 3_600.0
+MAX_SECONDS = 3_600.0
 """A server that asks for more gets this: the give-up time decides long before."""
 
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
@@ -19,11 +19,11 @@ def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
     if not value:
         return None
     if _SECONDS.fullmatch(value):
-        return min(float(value), LONGEST_SECONDS)
+        return min(float(value), MAX_SECONDS)
     try:
         when = parsedate_to_datetime(value)
     except ValueError:
         return None
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
-    return min(max(when.timestamp() - now, 0.0), LONGEST_SECONDS)
+    return min(max(when.timestamp() - now, 0.0), MAX_SECONDS)

@@ -17,7 +17,7 @@ class Request:
     """One HTTP call to make.
 
     `what` names the call in words for logs and errors ("send message"); it never holds a secret. Headers and body are
-    kept out of the repr because they do. `most_bytes` is for answers whose size is somebody else's choice: a longer one is
+    kept out of the repr because they do. `max_bytes` is for answers whose size is somebody else's choice: a longer one is
     refused (errors.CallRefused), not taken for trouble; 0 stands for the transport's own limit. `long_poll` marks a request
     whose answer is held back until there is something to tell: thousands of them hang at once, and take no other call's turn.
     """
@@ -28,7 +28,7 @@ class Request:
     headers: Mapping[str, str] = field(repr=False, default_factory=dict)
     body: bytes | None = field(repr=False, default=None)
     timeout_seconds: float = 10.0
-    most_bytes: int = 0
+    max_bytes: int = 0
     long_poll: bool = False
 
 

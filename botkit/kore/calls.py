@@ -75,7 +75,7 @@ DOWNLOAD_SECONDS = 30.0
 class KoreCalls:
     """Builds calls for one bot. Feed the answers to `replies.check_reply`.
 
-    Every method takes the raw body of the hook that is answered (`address` parses it), and a `delivery_id` which goes
+    Every method takes the raw body of the hook that is answered (`address` parses it), and a `idempotency_key` which goes
     along as ``x-request-id``: the same on every attempt, so that a repeated delivery can be told in both sides' logs.
 
     Args:
@@ -115,7 +115,7 @@ class KoreCalls:
         *,
         component_id: str,
         changes: Changes = b"",
-        delivery_id: str = "",
+        idempotency_key: str = "",
     ) -> Request:
         """Post a payload to the platform, as it came or changed: any of `SDK_CALLS`.
 
@@ -125,7 +125,7 @@ class KoreCalls:
             component_id: the component that payload came to.
             changes: top-level members that take the place of the payload's or join them; see `completing`. Without any,
                 the payload keeps its bytes.
-            delivery_id: see the class.
+            idempotency_key: see the class.
 
         Raises:
             CallRefused: also when there is no such call, the changes are not a JSON object, or feedback is not complete.
@@ -133,7 +133,7 @@ class KoreCalls:
         """
         address, url, members = self._prepared(name, body, component_id, changes)
         complete = splice(body, address.missing_members(address.payload_class))
-        return self._post(_in_words(name), url, changed(complete, members), delivery_id)
+        return self._post(_in_words(name), url, changed(complete, members), idempotency_key)
 
     def check(self, name: str, body: bytes, *, component_id: str, changes: Changes = b"") -> None:
         """Whether `call` would make a request of this. Raises what it would; nothing is written or signed."""
@@ -154,22 +154,30 @@ class KoreCalls:
             raise CallRefused(what, detail="the changes are not a JSON object") from None
         return address, url, completed(name, members, address=address, now=self._clock())
 
-    def pass_to_bot(self, body: bytes, *, component_id: str, delivery_id: str = "") -> Request:
+    def pass_to_bot(self, body: bytes, *, component_id: str, idempotency_key: str = "") -> Request:
         """Give a user message on to the bot as it came."""
         address = self.address(body, component_id=component_id)
-        return self._pass("pass to bot", address.send_bot_message_url, address, body, delivery_id)
+        return self._pass("pass to bot", address.send_bot_message_url, address, body, idempotency_key)
 
-    def pass_to_user(self, body: bytes, *, component_id: str, delivery_id: str = "") -> Request:
+    def pass_to_user(self, body: bytes, *, component_id: str, idempotency_key: str = "") -> Request:
         """Give a bot message on to the user as it came."""
         address = self.address(body, component_id=component_id)
-        return self._pass("pass to user", address.send_user_message_url, address, body, delivery_id)
+        return self._pass("pass to user", address.send_user_message_url, address, body, idempotency_key)
 
-    def skip_user_message(self, body: bytes, *, component_id: str, delivery_id: str = "") -> Request:
+    def skip_user_message(self, body: bytes, *, component_id: str, idempotency_key: str = "") -> Request:
         """Answer a bot message with: it is not shown to the user."""
-        return self.call("skip_user_message", body, component_id=component_id, delivery_id=delivery_id)
+        return self.call(
+            "skip_user_message", body, component_id=component_id, idempotency_key=idempotency_key
+        )
 
     def send_to_user(
-        self, body: bytes, *, component_id: str, content: Content, agent_name: str = "", delivery_id: str = ""
+        self,
+        body: bytes,
+        *,
+        component_id: str,
+        content: Content,
+        agent_name: str = "",
+        idempotency_key: str = "",
     ) -> Request:
         """Show something of our own or of an agent's to the user, addressed by the newest payload `body`.
 
@@ -178,20 +186,24 @@ class KoreCalls:
             component_id: the component that payload came to.
             content: what to show.
             agent_name: who says it; empty for BotKit's own words.
-            delivery_id: see the class.
+            idempotency_key: see the class.
         """
         address = self.address(body, component_id=component_id)
         spliced = splice(body, address.missing_members())
         message = message_body(spliced, content, agent_name=agent_name, channel_type=address.channel_type)
-        return self._post("send to user", address.send_user_message_url, message, delivery_id)
+        return self._post("send to user", address.send_user_message_url, message, idempotency_key)
 
-    def clear_agent_session(self, body: bytes, *, component_id: str, delivery_id: str = "") -> Request:
+    def clear_agent_session(self, body: bytes, *, component_id: str, idempotency_key: str = "") -> Request:
         """Give the user back to the bot."""
-        return self.call("clear_agent_session", body, component_id=component_id, delivery_id=delivery_id)
+        return self.call(
+            "clear_agent_session", body, component_id=component_id, idempotency_key=idempotency_key
+        )
 
-    def extend_request(self, body: bytes, *, component_id: str, delivery_id: str = "") -> Request:
+    def extend_request(self, body: bytes, *, component_id: str, idempotency_key: str = "") -> Request:
         """Keep the payload's requestId usable for some minutes more (4.6)."""
-        return self.call("extend_request_id", body, component_id=component_id, delivery_id=delivery_id)
+        return self.call(
+            "extend_request_id", body, component_id=component_id, idempotency_key=idempotency_key
+        )
 
     def get_messages(
         self,
@@ -226,12 +238,12 @@ class KoreCalls:
         """Ask for the dialog that sent this payload; read the answer with `dialog.read_dialog`."""
         return self._get("get dialog", self._url("get_dialog", self.address(body, component_id=component_id)))
 
-    def download(self, url: str, *, most_bytes: int) -> Request:
+    def download(self, url: str, *, max_bytes: int) -> Request:
         """Fetch a file that the user sent (4.4). Its address comes with a hook, so its host has to be allowed like any other."""
         what = "download a file"
         headers = {"auth": self._signer.token()}
         url = self._checked(what, url)
-        return Request(what, "GET", url, headers, timeout_seconds=DOWNLOAD_SECONDS, most_bytes=most_bytes)
+        return Request(what, "GET", url, headers, timeout_seconds=DOWNLOAD_SECONDS, max_bytes=max_bytes)
 
     def _url(self, name: str, address: Address) -> str:
         url = _URL_OF[name](address)
@@ -259,14 +271,14 @@ class KoreCalls:
             timeout_seconds=timeout_seconds or self._timeout_seconds,
         )
 
-    def _pass(self, what: str, url: str, address: Address, body: bytes, delivery_id: str) -> Request:
-        return self._post(what, url, splice(body, address.missing_members()), delivery_id)
+    def _pass(self, what: str, url: str, address: Address, body: bytes, idempotency_key: str) -> Request:
+        return self._post(what, url, splice(body, address.missing_members()), idempotency_key)
 
-    def _post(self, what: str, url: str, body: bytes, delivery_id: str) -> Request:
+    def _post(self, what: str, url: str, body: bytes, idempotency_key: str) -> Request:
         url = self._checked(what, url)
         headers = {"auth": self._signer.token(), "Content-Type": "application/json"}
-        if delivery_id:
-            headers["x-request-id"] = delivery_id
+        if idempotency_key:
+            headers["x-request-id"] = idempotency_key
         return Request(what, "POST", url, headers, body, self._timeout_seconds)
 
     def _checked(self, what: str, url: str) -> str:

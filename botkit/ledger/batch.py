@@ -16,18 +16,18 @@ from botkit.handoff.effects import (
     CARRIES_HOOK,
     ArmTimer,
     CancelTimer,
+    CountMetric,
     DropLane,
     Effect,
     EndSession,
-    Note,
     lane,
 )
-from botkit.handoff.events import AgentTransfer, Event, FromAgents, Handled, HookDeferred, UserMessage
+from botkit.handoff.events import AgentTransfer, Event, FromAgents, HookDeferred, HookHandled, UserMessage
 from botkit.ledger import records, statements
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, OutboxItem
-from botkit.ledger.memory import MOST_NAMES, Remembered, Staged, Stored
+from botkit.ledger.memory import MAX_NAMES, Remembered, Staged, Stored
 
-_INNER = (ArmTimer, CancelTimer, DropLane, Note)
+_INNER = (ArmTimer, CancelTimer, DropLane, CountMetric)
 _NO_NAMES: frozenset[str] = frozenset()
 
 
@@ -65,25 +65,25 @@ class Batch:
             conversation = (
                 settled.conversation if settled is not None else Conversation(given.conversation_id)
             )
-            return Committed(conversation=conversation, items=(), inner=())
+            return Committed(conversation=conversation, items=(), local_effects=())
         where = self._staged.resolve(given.conversation_id, given.aliases)
         stored = self._staged.get(where)
         before = stored.conversation if stored is not None else Conversation(where)
         if seen or key in self._taken:
             self._settle(given)
-            return Committed(conversation=before, items=(), inner=(), duplicate=True)
+            return Committed(conversation=before, items=(), local_effects=(), duplicate=True)
 
         decision = self._decide(before, event)
         if decision.refused:
             self._settle(given)
-            return Committed(conversation=before, items=(), inner=(), refused=decision.refused)
+            return Committed(conversation=before, items=(), local_effects=(), refused=decision.refused)
         items: dict[int, OutboxItem] = {}
-        inner: list[Effect] = []
+        local_effects: list[Effect] = []
         dropped: list[str] = []
         addressed = False
         for effect in decision.effects:
             if isinstance(effect, _INNER):
-                inner.append(effect)
+                local_effects.append(effect)
                 if isinstance(effect, DropLane):
                     dropped.append(f"agent:{effect.session_id}")
                     items = {
@@ -109,7 +109,11 @@ class Batch:
             self._drop(name)
         self._outbox.update(rows)
         self._remember(given, where, stored, decision.conversation, event.at, addressed=addressed)
-        return Committed(conversation=decision.conversation, items=tuple(items.values()), inner=tuple(inner))
+        return Committed(
+            conversation=decision.conversation,
+            items=tuple(items.values()),
+            local_effects=tuple(local_effects),
+        )
 
     def write(self, connection: sqlite3.Connection) -> int:
         """Everything, in one transaction; the caller rolls back if this raises.
@@ -149,7 +153,7 @@ class Batch:
         self._staged.apply()
 
     def _settle(self, given: Input) -> None:
-        for item_id in given.settles:
+        for item_id in given.completes:
             # Decided and done within one batch cannot be (effects go out after their commit), but costs nothing to allow.
             if self._outbox.pop(item_id, None) is None:
                 self._settled.append(item_id)
@@ -190,7 +194,7 @@ class Batch:
 
 
 def _brings_an_address(event: Event | None) -> bool:
-    about = event.about if isinstance(event, Handled) else event
+    about = event.about if isinstance(event, HookHandled) else event
     return isinstance(about, UserMessage | AgentTransfer | HookDeferred)
 
 
@@ -200,7 +204,7 @@ def _drops(name: str, item_lane: str, effect: Effect) -> bool:
 
 def _with_names(names: frozenset[str], where: ConversationId, given: Input) -> frozenset[str]:
     new = {where.user_id, given.conversation_id.user_id, *given.aliases} - names
-    if not new or len(names) + len(new) > MOST_NAMES:
+    if not new or len(names) + len(new) > MAX_NAMES:
         return names
     return names | new
 

@@ -26,14 +26,14 @@ from botkit.observability.tracebacks import where
 
 log = logging.getLogger(__name__)
 
-MOST_QUEUED = 20_000
+MAX_QUEUED = 20_000
 """More inputs than this wait only when the disk has stopped; refusing is then better than growing."""
-MOST_UNDELIVERED = 100_000
+MAX_UNDELIVERED = 100_000
 """More effects than this wait only when the other side has been gone for long. The relay holds them in memory, hooks' bodies
 and all, so hooks are then refused, not acknowledged and not lost: the platform knows that it was not taken."""
-MOST_IN_BATCH = 256
+MAX_IN_BATCH = 256
 _PROBE_SECONDS = 1.0
-_MOST_WHILE_SWEEPING = 2_000
+_MAX_WHILE_SWEEPING = 2_000
 _INPUTS_FAULT = (
     sqlite3.IntegrityError,
     sqlite3.DataError,
@@ -97,9 +97,9 @@ class Committer:
         with self._door:
             if not self._open:
                 future.set_exception(LedgerClosed("the service is stopping; send it again later"))
-            elif self._queue.qsize() > MOST_QUEUED:
+            elif self._queue.qsize() > MAX_QUEUED:
                 future.set_exception(LedgerError("the store does not keep up; look at the disk it is on"))
-            elif given.hook is not None and self.depth >= MOST_UNDELIVERED:
+            elif given.hook is not None and self.depth >= MAX_UNDELIVERED:
                 future.set_exception(LedgerError("too much waits to be delivered; see the log for whom"))
             else:
                 self._queue.put((given, future))
@@ -161,7 +161,7 @@ class Committer:
         except Empty:
             return []
         get = self._queue.get
-        return [first, *(get() for _ in range(min(self._queue.qsize(), MOST_IN_BATCH - 1)))]
+        return [first, *(get() for _ in range(min(self._queue.qsize(), MAX_IN_BATCH - 1)))]
 
     def _commit(self, queued: list[_Queued]) -> None:
         wanted = as_written([one for one in queued if one[1].set_running_or_notify_cancel()])
@@ -251,7 +251,7 @@ class Committer:
     def _sweep(self, sweep: _Sweep) -> None:
         try:
             # To know who has something under way, all that waits has to be looked through: not while it is much.
-            quiet = self.depth <= _MOST_WHILE_SWEEPING
+            quiet = self.depth <= _MAX_WHILE_SWEEPING
             ended = self._store.ended_before(sweep.before) if quiet else []
             gone = self._store.forget(sweep.before, ended) if quiet else self._store.forget_keys(sweep.before)
         except SQLAlchemyError as error:

@@ -41,7 +41,7 @@ class Input:
     event: Event | None
     hook: HookBody | None = field(default=None, repr=False)
     aliases: tuple[str, ...] = ()
-    settles: tuple[int, ...] = ()
+    completes: tuple[int, ...] = ()
     keep: bool = False
 
 
@@ -63,7 +63,7 @@ class Committed:
 
     conversation: Conversation
     items: tuple[OutboxItem, ...]
-    inner: tuple[Effect, ...]
+    local_effects: tuple[Effect, ...]
     duplicate: bool = False
     """The input had been seen before; nothing changed."""
     refused: str = ""

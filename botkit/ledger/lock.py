@@ -37,13 +37,13 @@ class StoreLock:
     def acquire(
         self,
         *,
-        patience_seconds: float,
+        lock_timeout_seconds: float,
         monotonic: Callable[[], float] = time.monotonic,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Raises: LedgerBusy after `patience_seconds`."""
+        """Raises: LedgerBusy after `lock_timeout_seconds`."""
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        deadline = monotonic() + patience_seconds
+        deadline = monotonic() + lock_timeout_seconds
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

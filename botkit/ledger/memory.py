@@ -12,7 +12,7 @@ from typing import Final
 
 from botkit.handoff.conversation import Conversation, ConversationId
 
-MOST_NAMES = 32
+MAX_NAMES = 32
 """So many names of one user are remembered; the platform uses three or four."""
 
 _PLATFORM_USER: Final = "u-"

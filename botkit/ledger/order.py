@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from botkit.handoff.conversation import ConversationId
-from botkit.handoff.events import Event, Handled, UserMessage
+from botkit.handoff.events import Event, HookHandled, UserMessage
 from botkit.ledger.interface import Input
 
 T = TypeVar("T")
@@ -50,5 +50,5 @@ def _reordered(queued: Sequence[tuple[Input, T]], late: set[ConversationId]) -> 
 
 def _number(event: Event | None) -> int | None:
     """The platform's number of a user's message, whatever the bot's handlers made of it."""
-    said = event.about if type(event) is Handled else event
+    said = event.about if type(event) is HookHandled else event
     return said.request_number if type(said) is UserMessage else None

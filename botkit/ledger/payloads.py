@@ -38,8 +38,8 @@ class _Kept:
 class PayloadCache:
     """Least recently used payloads go first; one larger than the whole cache is not kept at all."""
 
-    def __init__(self, most_bytes: int = 16 * 1024 * 1024) -> None:
-        self._most = most_bytes
+    def __init__(self, max_bytes: int = 16 * 1024 * 1024) -> None:
+        self._most = max_bytes
         self._size = 0
         self._kept: OrderedDict[ConversationId, _Kept] = OrderedDict()
         self._lock = threading.Lock()

@@ -26,18 +26,18 @@ class SqliteLedger:
     Args:
         url: ``sqlite:///path``.
         decide: the rules; called in the ledger's thread only, one input after the other.
-        patience_seconds: how long to wait for a process that is just going away to give the file free.
+        lock_timeout_seconds: how long to wait for a process that is just going away to give the file free.
     """
 
-    def __init__(self, url: str, decide: Decide, *, patience_seconds: float = 5.0) -> None:
+    def __init__(self, url: str, decide: Decide, *, lock_timeout_seconds: float = 5.0) -> None:
         """Raises: LedgerError if the URL names no SQLite file."""
         self._path = file_of(url)
         self._decide = decide
-        self._patience = patience_seconds
+        self._patience = lock_timeout_seconds
         self._lock = StoreLock(self._path.with_name(self._path.name + ".lock"))
         self._store: Store | None = None
         self._committer: Committer | None = None
-        self.uncertain = 0
+        self.possible_duplicates = 0
         """Deliveries to users that were under way when the process before this one died: each may be shown twice."""
 
     def start(self, on_commit: Callable[[Sequence[Committed]], None]) -> None:
@@ -51,13 +51,13 @@ class SqliteLedger:
             return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(patience_seconds=self._patience)
+            self._lock.acquire(lock_timeout_seconds=self._patience)
         except OSError as error:
             raise LedgerError(f"the store {self._path} cannot be created ({error.strerror})") from error
         try:
             self._store = Store(self._path)
             if not self._store.mark_started():
-                self.uncertain = self._store.heads_to_users()
+                self.possible_duplicates = self._store.heads_to_users()
             committer = Committer(self._store, self._decide, on_commit)
         except (SQLAlchemyError, sqlite3.Error) as error:
             self._release()

@@ -15,7 +15,7 @@ from botkit.hooks.events import EVENTS
 from botkit.observability.tracebacks import where
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-_MOST_NOTED = 100
+_MAX_NOTED = 100
 """Kinds of notes with their reasons, each a series of its own."""
 _ACK_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -78,8 +78,8 @@ class Telemetry:
             ("what", "why"),
             registry=self.registry,
         )
-        self._uncertain = Counter(
-            "botkit_uncertain_deliveries",
+        self._possible_duplicates = Counter(
+            "botkit_possible_duplicates",
             "Deliveries to users that were under way when a process died or an answer was lost: each may have been shown twice.",
             registry=self.registry,
         )
@@ -120,9 +120,9 @@ class Telemetry:
         """A hook had been taken before."""
         self._duplicates.inc()
 
-    def uncertain(self, count: int) -> None:
+    def possible_duplicates(self, count: int) -> None:
         """So many deliveries are repeated that may have been made already: a process died, or an answer was lost."""
-        self._uncertain.inc(count)
+        self._possible_duplicates.inc(count)
 
     def handled(self, event: str, handler: str, outcome: str) -> None:
         """A handler was called, or left out."""
@@ -156,7 +156,7 @@ class Telemetry:
     def noted(self, what: str, why: str) -> None:
         """The rules asked for this to be counted."""
         if (what, why) not in self._noted:
-            if len(self._noted) >= _MOST_NOTED:
+            if len(self._noted) >= _MAX_NOTED:
                 why = "other"  # An agent system may give reasons of its own making.
             self._noted.add((what, why))
         self._notes.labels(what, why).inc()

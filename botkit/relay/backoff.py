@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from botkit.config.settings import DeliverySettings
 from botkit.handoff.conversation import Instant
 
-_MOST_DOUBLINGS = 30
+_MAX_DOUBLINGS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Backoff:
 
     def ceiling(self, failures: int) -> float:
         """The longest wait after this many failures in a row (1 or more)."""
-        return min(self.slowest, self.first * 2.0 ** min(failures - 1, _MOST_DOUBLINGS))
+        return min(self.slowest, self.first * 2.0 ** min(failures - 1, _MAX_DOUBLINGS))
 
     def delay(self, failures: int, *, chance: float) -> float:
         """The wait after `failures` in a row; `chance` is drawn from [0, 1)."""

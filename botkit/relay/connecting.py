@@ -16,8 +16,8 @@ from botkit.relay.gateways import Platform
 from botkit.relay.outbound.platform import KorePlatform
 
 
-class Connected:
-    """Implements `outside.Outside`."""
+class OpenGateways:
+    """Implements `outside.Gateways`."""
 
     def __init__(
         self, platforms: Mapping[str, Platform], systems: Mapping[tuple[str, str], AgentSystem]
@@ -35,7 +35,7 @@ class Connected:
 
 
 @asynccontextmanager
-async def connect(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Connected]:
+async def connect(settings: Settings, clock: Clock | None = None) -> AsyncIterator[OpenGateways]:
     """Open a transport for everything, and build what talks over it.
 
     Raises:
@@ -52,7 +52,7 @@ async def connect(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             )
             for name in bot.agents.systems:
                 systems[bot.id, name] = _system(bot, name, transport)
-        yield Connected(platforms, systems)
+        yield OpenGateways(platforms, systems)
 
 
 def _system(bot: BotSettings, name: str, transport: Transport) -> AgentSystem:

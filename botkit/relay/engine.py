@@ -10,19 +10,19 @@ import structlog
 from botkit.agents import AgentSystem
 from botkit.config.settings import Settings
 from botkit.handoff.conversation import Conversation
-from botkit.handoff.effects import AgentEffect, ArmTimer, CancelTimer, DropLane, Effect, Note
+from botkit.handoff.effects import AgentEffect, ArmTimer, CancelTimer, CountMetric, DropLane, Effect
 from botkit.ledger.interface import Committed, Ledger, OutboxItem
 from botkit.relay.backoff import Backoff
 from botkit.relay.clock import Clock
-from botkit.relay.gateways import Outside
-from botkit.relay.inbound.event_writer import Intake
+from botkit.relay.gateways import Gateways
+from botkit.relay.inbound.event_writer import AgentEventWriter
 from botkit.relay.inbound.poll import PollReceiver
 from botkit.relay.inbound.receipts import Receipts
 from botkit.relay.inbound.receivers import Receiver, Receivers
 from botkit.relay.inbound.stream import StreamReceiver
-from botkit.relay.ledger_client import Submitter
+from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import RelayMetrics
-from botkit.relay.outbound.circuit_breaker import Peer, Peers
+from botkit.relay.outbound.circuit_breaker import CircuitBreaker, CircuitBreakers
 from botkit.relay.outbound.delivery import Delivery
 from botkit.relay.outbound.lanes import Lanes
 from botkit.relay.outbound.payloads import Payloads
@@ -43,7 +43,7 @@ class Engine:
         self,
         settings: Settings,
         ledger: Ledger,
-        outside: Outside,
+        outside: Gateways,
         *,
         metrics: RelayMetrics,
         clock: Clock,
@@ -56,8 +56,8 @@ class Engine:
         self._backoffs = {
             bot_id: Backoff.from_settings(bot.delivery) for bot_id, bot in settings.bots.items()
         }
-        self._peers = Peers()
-        self._submitter = Submitter(ledger, clock)
+        self._peers = CircuitBreakers()
+        self._submitter = LedgerClient(ledger, clock)
         self._connecting = asyncio.Semaphore(CONNECTING_AT_ONCE)
         self.schedule = new_schedule()
         self._timers = Timers(self.schedule, self._submitter, clock)
@@ -120,7 +120,7 @@ class Engine:
             # The agents' side may have something for us as soon as it knows of the session; and an agent lane must be
             # dropped before its end is put into it.
             self._receivers.follow(conversation)
-            for effect in committed.inner:
+            for effect in committed.local_effects:
                 self._carry_out(conversation, effect)
             for item in committed.items:
                 # Committed while this relay was starting: `resume` has found it in the ledger.
@@ -146,11 +146,11 @@ class Engine:
                 self._timers.cancel(session_id=session_id, name=name)
             case DropLane(session_id):
                 self.lanes.drop(conversation.id, session_id)
-            case Note(what, why):
+            case CountMetric(what, why):
                 self._metrics.noted(what, why)
                 _log.info("handoff", what=what, why=why, bot=conversation.id.bot_id)
 
-    def _receiver(self, intake: Intake, system: AgentSystem, name: str) -> Receiver:
+    def _receiver(self, intake: AgentEventWriter, system: AgentSystem, name: str) -> Receiver:
         bot_id = intake.conversation_id.bot_id
         backoff = self._backoff(bot_id)
         peer = self._peers.get(bot_id, name, backoff)
@@ -178,7 +178,7 @@ class Engine:
             connecting=self._connecting,
         )
 
-    def _peer_of(self, item: OutboxItem) -> Peer:
+    def _peer_of(self, item: OutboxItem) -> CircuitBreaker:
         bot_id = item.conversation_id.bot_id
         side = item.effect.system if isinstance(item.effect, AgentEffect) else ""
         return self._peers.get(bot_id, side, self._backoff(bot_id))

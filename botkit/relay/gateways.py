@@ -15,39 +15,43 @@ from botkit.ledger.interface import HookBody
 class Platform(Protocol):
     """The XO platform as one bot sees it. Raises the errors of `botkit.errors.CallError`'s branch, nothing else.
 
-    `attempt_id` names the effect, not the attempt: it is the same each time the effect is tried.
+    `idempotency_key` names the effect, not the attempt: it is the same each time the effect is tried.
     """
 
-    async def pass_to_bot(self, hook: HookBody, *, attempt_id: str) -> None:
+    async def pass_to_bot(self, hook: HookBody, *, idempotency_key: str) -> None:
         """Give the hook's user message to the bot."""
 
-    async def pass_to_user(self, hook: HookBody, *, attempt_id: str) -> None:
+    async def pass_to_user(self, hook: HookBody, *, idempotency_key: str) -> None:
         """Give the hook's bot message to the user."""
 
-    async def skip_bot_message(self, hook: HookBody, *, attempt_id: str) -> None:
+    async def skip_bot_message(self, hook: HookBody, *, idempotency_key: str) -> None:
         """Say that the hook's bot message is not shown."""
 
     async def send_to_user(
-        self, newest: HookBody, content: Content, *, agent_name: str, attempt_id: str
+        self, newest: HookBody, content: Content, *, agent_name: str, idempotency_key: str
     ) -> None:
         """Show something to the user."""
 
-    async def clear_agent_session(self, newest: HookBody, *, attempt_id: str) -> None:
+    async def clear_agent_session(self, newest: HookBody, *, idempotency_key: str) -> None:
         """Give the user back to the bot."""
 
-    async def extend_request(self, newest: HookBody, *, attempt_id: str) -> None:
+    async def extend_request(self, newest: HookBody, *, idempotency_key: str) -> None:
         """Keep the newest requestId usable."""
 
-    async def call(self, hook: HookBody, name: str, changes: str, *, attempt_id: str) -> None:
+    async def call(self, hook: HookBody, name: str, changes: str, *, idempotency_key: str) -> None:
         """A call of `kore.calls.SDK_CALLS` with this hook's body and, where they are given, changes to its members (JSON)."""
 
-    async def answer_webhook(self, hook: HookBody, context: str, *, replace: bool, attempt_id: str) -> None:
+    async def answer_webhook(
+        self, hook: HookBody, context: str, *, replace: bool, idempotency_key: str
+    ) -> None:
         """Answer a webhook that was deferred, with changes to its context (JSON), or another context instead of it."""
 
-    async def show_typing(self, newest: HookBody, *, url: str, started: bool, attempt_id: str) -> None:
+    async def show_typing(self, newest: HookBody, *, url: str, started: bool, idempotency_key: str) -> None:
         """Show or hide an agent's typing in the user's client, which takes events at `url`."""
 
-    async def tell_client(self, newest: HookBody, *, url: str, name: str, data: str, attempt_id: str) -> None:
+    async def tell_client(
+        self, newest: HookBody, *, url: str, name: str, data: str, idempotency_key: str
+    ) -> None:
         """Pass an event of the agents' side on to the user's client, which takes events at `url`."""
 
     async def transcript(
@@ -55,11 +59,11 @@ class Platform(Protocol):
     ) -> tuple[TranscriptLine, ...]:
         """The conversation so far, oldest first; `session_id` is Kore's, empty if not known."""
 
-    async def file(self, name: str, url: str, *, most_bytes: int) -> File:
+    async def file(self, name: str, url: str, *, max_bytes: int) -> File:
         """A file the user sent. One that is larger is refused."""
 
 
-class Outside(Protocol):
+class Gateways(Protocol):
     """Finds who is meant. None stands for a bot or system that the configuration does not name (any more)."""
 
     def platform(self, bot_id: str) -> Platform | None:
@@ -69,5 +73,5 @@ class Outside(Protocol):
         """The agent system of this name in this bot's configuration."""
 
 
-Connect = Callable[[Settings], AbstractAsyncContextManager[Outside]]
+Connect = Callable[[Settings], AbstractAsyncContextManager[Gateways]]
 """Opens what is needed to reach the outside, on the relay's loop, and closes it again."""

@@ -23,7 +23,7 @@ _log = structlog.get_logger("botkit.relay")
 LEDGER_BACKOFF = Backoff(first=0.05, slowest=5.0, give_up_after=float("inf"))
 
 
-class Submitter:
+class LedgerClient:
     """Submits inputs and awaits their commit. Lives on one loop."""
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:

@@ -19,7 +19,7 @@ class RelayMetrics(Protocol):
     def effect_retried(self, kind: str) -> None:
         """An attempt failed and will be repeated."""
 
-    def uncertain(self, count: int) -> None:
+    def possible_duplicates(self, count: int) -> None:
         """So many deliveries to users are repeated that may have been made already."""
 
     def receivers_open(self, count: int) -> None:
@@ -29,7 +29,7 @@ class RelayMetrics(Protocol):
         """A receiver lost its stream and goes back for another."""
 
     def noted(self, what: str, why: str) -> None:
-        """The rules asked for this to be counted (`effects.Note`)."""
+        """The rules asked for this to be counted (`effects.CountMetric`)."""
 
 
 class NoMetrics:
@@ -41,7 +41,7 @@ class NoMetrics:
     def effect_retried(self, kind: str) -> None:
         """Nothing."""
 
-    def uncertain(self, count: int) -> None:
+    def possible_duplicates(self, count: int) -> None:
         """Nothing."""
 
     def receivers_open(self, count: int) -> None:

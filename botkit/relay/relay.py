@@ -26,7 +26,7 @@ from botkit.relay.metrics import NoMetrics, RelayMetrics
 _log = structlog.get_logger("botkit.relay")
 
 _WIND_DOWN_SECONDS = 5.0
-LONGEST_HOLD_SECONDS = 0.05
+MAX_HOLD_SECONDS = 0.05
 """So long, at most, a commit waits for the relay to take the one before. A relay that hangs slows hooks; it never stops them."""
 
 
@@ -79,7 +79,7 @@ class Relay:
         this, 3,200 with it, and the slowest hundredth acknowledged a quarter sooner).
         """
         waits = not self._closing and threading.current_thread() is not self._thread
-        held = waits and self._at_hand.acquire(timeout=LONGEST_HOLD_SECONDS)
+        held = waits and self._at_hand.acquire(timeout=MAX_HOLD_SECONDS)
         with self._lock:
             if not self._closing and self._loop is not None and self._engine is not None:
                 self._loop.call_soon_threadsafe(self._take, self._engine, batch, held)

@@ -17,7 +17,7 @@ from botkit.handoff.decision import EXTEND
 from botkit.handoff.events import TimerFired
 from botkit.ledger.interface import Input, Ledger
 from botkit.relay.clock import Clock
-from botkit.relay.ledger_client import Submitter
+from botkit.relay.ledger_client import LedgerClient
 
 _log = structlog.get_logger("botkit.relay")
 
@@ -32,7 +32,7 @@ _LATEST: Final = 100_000_000_000.0
 class Timers:
     """Arms and cancels; what comes due is submitted as `TimerFired`. Lives on one loop."""
 
-    def __init__(self, schedule: AsyncIOScheduler, submitter: Submitter, clock: Clock) -> None:
+    def __init__(self, schedule: AsyncIOScheduler, submitter: LedgerClient, clock: Clock) -> None:
         self._schedule = schedule
         self._submitter = submitter
         self._clock = clock

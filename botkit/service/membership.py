@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from botkit.config.settings import Secret, Settings
-from botkit.errors import HostLost, LedgerBusy, LedgerClosed, LedgerError
+from botkit.errors import LeaderLost, LedgerBusy, LedgerClosed, LedgerError
 from botkit.handoff.conversation import ConversationId
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, Ledger
 from botkit.ledger.sharing import messages
@@ -26,9 +26,9 @@ from botkit.observability.tracebacks import where
 
 log = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = 5.0
+LOCK_TIMEOUT_SECONDS = 5.0
 """So long a process that is just going away, or just coming up, is waited for."""
-MOST_PARKED = 10_000
+MAX_PARKED = 10_000
 """Inputs that wait for the next host; more are refused."""
 _RETRY_SECONDS = 0.05
 _TROUBLE_SECONDS = 1.0
@@ -90,7 +90,7 @@ class Membership:
             LedgerBusy: another process has the store and does not share it, or has another configuration.
             LedgerError: the store cannot be used.
         """
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
         while True:
             try:
                 self._join()
@@ -124,7 +124,7 @@ class Membership:
                 self._telemetry,
                 self._fingerprint,
                 listens=self._share,
-                patience_seconds=0.0 if self._share else PATIENCE_SECONDS,
+                lock_timeout_seconds=0.0 if self._share else LOCK_TIMEOUT_SECONDS,
             )
             guest = None
         except LedgerBusy:
@@ -188,7 +188,7 @@ class Membership:
             return hosting.ledger.newest_hook(conversation_id)
         if guest is not None:
             return guest.newest_hook(conversation_id)
-        raise HostLost("nobody holds the store at present; try again in a moment")
+        raise LeaderLost("nobody holds the store at present; try again in a moment")
 
     def ready(self) -> dict[str, bool]:
         """Whether inputs are committed, and acted on."""
@@ -254,7 +254,7 @@ class Membership:
         with self._lock:
             hosting, guest = self._hosting, self._guest
             waits = hosting is None and guest is None and not self._left
-            if waits and len(self._parked) < MOST_PARKED:
+            if waits and len(self._parked) < MAX_PARKED:
                 self._parked.append((given, future))
                 return
         if hosting is None and guest is None:
@@ -272,7 +272,7 @@ class Membership:
         self, given: Input, future: Future[Committed], done: Future[Committed], asked: Guest | None
     ) -> None:
         error = done.exception()
-        if isinstance(error, HostLost | LedgerClosed) and asked is not None and not self._left:
+        if isinstance(error, LeaderLost | LedgerClosed) and asked is not None and not self._left:
             # The host has gone, or is going. Where the next one is there already, it is asked at once.
             with self._lock:
                 waits = self._hosting is None and self._guest in (None, asked)
@@ -298,10 +298,10 @@ class _Hosting:
         mark: str,
         *,
         listens: bool,
-        patience_seconds: float,
+        lock_timeout_seconds: float,
     ) -> None:
         """Raises: LedgerBusy if another process holds the store; LedgerError if it cannot be used."""
-        self.ledger = SqliteLedger(settings.store.url, decide, patience_seconds=patience_seconds)
+        self.ledger = SqliteLedger(settings.store.url, decide, lock_timeout_seconds=lock_timeout_seconds)
         self._host = Host(_socket_beside(self.ledger.file), self.ledger, fingerprint=mark, counts=telemetry)
         self.ledger.start(lambda batch: self.relay.on_commit(batch))
         try:
@@ -316,8 +316,8 @@ class _Hosting:
         except BaseException:
             self.ledger.close()
             raise
-        if self.ledger.uncertain:
-            telemetry.uncertain(self.ledger.uncertain)
+        if self.ledger.possible_duplicates:
+            telemetry.possible_duplicates(self.ledger.possible_duplicates)
 
     def close(self) -> None:
         self._host.stop_listening()

@@ -18,21 +18,21 @@ from botkit.config.settings import BotSettings, Settings
 from botkit.errors import LedgerClosed, NotConfigured
 from botkit.handlers.answering import Answering
 from botkit.handlers.context import Tools
-from botkit.handlers.conversation import ConversationHandle, Outside, waited_for
+from botkit.handlers.conversation import ConversationGateway, ConversationHandle, waited_for
 from botkit.handlers.dispatch import Dispatch
 from botkit.handlers.messages import as_changes
 from botkit.handlers.reads import Asking, OpenTransport, Reads
 from botkit.handlers.registry import Handler, Registry
-from botkit.handlers.running import Around, Failed, unheard
+from botkit.handlers.running import ContextFactory, Failed, unheard
 from botkit.handlers.verdicts import Sent
 from botkit.handoff.attributes import DEFAULT_ATTRIBUTES
 from botkit.handoff.conversation import Conversation
 from botkit.handoff.decide import decide
 from botkit.handoff.decision import Decision
-from botkit.handoff.events import Ask, Event
+from botkit.handoff.events import ApiCall, Event
 from botkit.handoff.responses import Responses
 from botkit.handoff.rules import Rules
-from botkit.hooks.door import Door
+from botkit.hooks.parser import HookParser
 from botkit.http.carriers import SyncTransport
 from botkit.ledger.interface import Committed, HookBody, Input, Ledger
 from botkit.observability.metrics import Telemetry
@@ -118,12 +118,16 @@ class Service:
         self._now = edge.now
         self._rules: Mapping[str, Rules] = {bot_id: rules_for(bot) for bot_id, bot in settings.bots.items()}
         insecure = settings.security.insecure_http
-        self._doors = {bot_id: Door(bot, insecure_http=insecure) for bot_id, bot in settings.bots.items()}
+        self._doors = {
+            bot_id: HookParser(bot, insecure_http=insecure) for bot_id, bot in settings.bots.items()
+        }
         self._asking = {
             bot_id: Asking(bot, insecure_http=insecure, now=edge.now, open_transport=edge.open_transport)
             for bot_id, bot in settings.bots.items()
         }
-        self._outside = Outside(ledger=self.store, reads=self.reads, check=self.check_ask, now=edge.now)
+        self._outside = ConversationGateway(
+            ledger=self.store, reads=self.reads, check=self.check_ask, now=edge.now
+        )
         self._dispatch = Dispatch(
             registry,
             doors=self._doors,
@@ -140,7 +144,9 @@ class Service:
         self._closed = False
         self.telemetry.watch(outbox_depth=self._outbox_depth, open_sessions=self._open_sessions)
 
-    def middleware(self, wsgi_app: WSGIApplication, *, around: Around = nullcontext) -> BotKitMiddleware:
+    def middleware(
+        self, wsgi_app: WSGIApplication, *, around: ContextFactory = nullcontext
+    ) -> BotKitMiddleware:
         """The door in front of a WSGI application, which gets everything that is not a hook."""
         return BotKitMiddleware(
             wsgi_app,
@@ -240,7 +246,7 @@ class Service:
         """What can be asked of the platform, addressed by a payload."""
         return Reads(self._asking[bot_id], body, component_id)
 
-    def check_ask(self, bot_id: str, ask: Ask, body: bytes, component_id: str) -> None:
+    def check_ask(self, bot_id: str, ask: ApiCall, body: bytes, component_id: str) -> None:
         """Whether a call can be made with this payload at all. Raises: CallError if not."""
         self._asking[bot_id].check(ask, body, component_id)
 

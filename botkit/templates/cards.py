@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from botkit.errors import TemplateInvalid
 from botkit.templates import shapes
-from botkit.templates.checks import MOST_CARDS, check_number, check_text, check_url
+from botkit.templates.checks import MAX_CARDS, check_number, check_text, check_url
 from botkit.templates.choices import Button
 from botkit.templates.template import Template
 
@@ -93,7 +93,7 @@ def carousel_template(cards: Sequence[Card]) -> Template:
     Raises:
         TemplateInvalid: no card, too many, or a card with more buttons.
     """
-    check_number(cards, what="cards of a carousel", most=MOST_CARDS)
+    check_number(cards, what="cards of a carousel", most=MAX_CARDS)
     for card in cards:
         check_number(
             card.buttons, what="buttons of a card in a carousel", least=0, most=_BUTTONS_IN_A_CAROUSEL

@@ -10,11 +10,11 @@ from botkit.handoff.text import length
 TEXT_LIMIT = 640
 """Characters of the text above buttons and quick replies (documented)."""
 
-MOST_CHOICES = 50
-MOST_CARDS = 50
-MOST_COLUMNS = 20
-MOST_ROWS = 200
-LONGEST_URL = 4_000
+MAX_CHOICES = 50
+MAX_CARDS = 50
+MAX_COLUMNS = 20
+MAX_ROWS = 200
+MAX_URL = 4_000
 
 _WEB = ("https://", "http://")
 
@@ -52,6 +52,6 @@ def check_url(url: str, *, what: str) -> str:
     Raises:
         TemplateInvalid: it is not.
     """
-    if not url.lower().startswith(_WEB) or len(url) > LONGEST_URL or any(c.isspace() for c in url):
+    if not url.lower().startswith(_WEB) or len(url) > MAX_URL or any(c.isspace() for c in url):
         raise TemplateInvalid(f"{what} needs an address that begins with https:// and holds no blanks")
     return url

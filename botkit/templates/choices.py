@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from botkit.errors import TemplateInvalid
 from botkit.templates import shapes
-from botkit.templates.checks import MOST_CHOICES, TEXT_LIMIT, check_number, check_text, check_url
+from botkit.templates.checks import MAX_CHOICES, TEXT_LIMIT, check_number, check_text, check_url
 from botkit.templates.template import Template
 
 
@@ -93,7 +93,7 @@ def button_template(text: str, buttons: Sequence[Button | str], *, agent_name: s
     """
     check_text(text, what="a button template", limit=TEXT_LIMIT)
     chosen = [Button(button) if isinstance(button, str) else button for button in buttons]
-    check_number(chosen, what="buttons", most=MOST_CHOICES)
+    check_number(chosen, what="buttons", most=MAX_CHOICES)
     content = shapes.button(text, [button.to_wire() for button in chosen], agent_name=agent_name)
     return Template("\n".join([text, *(button.text for button in chosen)]), content)
 
@@ -113,6 +113,6 @@ def quick_replies_template(
     """
     check_text(text, what="a quick replies template", limit=TEXT_LIMIT)
     chosen = [QuickReply(reply) if isinstance(reply, str) else reply for reply in replies]
-    check_number(chosen, what="quick replies", most=MOST_CHOICES)
+    check_number(chosen, what="quick replies", most=MAX_CHOICES)
     content = shapes.quick_replies(text, [reply.to_wire() for reply in chosen], agent_name=agent_name)
     return Template("\n".join([text, *(reply.text for reply in chosen)]), content)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from botkit.errors import TemplateInvalid
 from botkit.templates import shapes
-from botkit.templates.checks import MOST_COLUMNS, MOST_ROWS, check_number, check_text
+from botkit.templates.checks import MAX_COLUMNS, MAX_ROWS, check_number, check_text
 from botkit.templates.template import Template
 
 Cell = str | int | float
@@ -55,8 +55,8 @@ def table_template(
     """
     check_text(text, what="a table")
     headings = [Column(column) if isinstance(column, str) else column for column in columns]
-    check_number(headings, what="columns", most=MOST_COLUMNS)
-    check_number(rows, what="rows", most=MOST_ROWS)
+    check_number(headings, what="columns", most=MAX_COLUMNS)
+    check_number(rows, what="rows", most=MAX_ROWS)
     for number, row in enumerate(rows, start=1):
         if len(row) != len(headings):
             raise TemplateInvalid(

@@ -16,7 +16,7 @@ TEMPLATE_CHANNELS = frozenset({"", "rtm"})
 DEFAULT = "default"
 """In `Template.channels`: every channel that is not named and shows no templates."""
 
-_LARGEST_BODY_BYTES = 100_000
+_MAX_BODY_BYTES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,9 @@ class Template:
 
     def __post_init__(self) -> None:
         for content in (self.content, *self.channels.values()):
-            if (size := len(_json(content).encode())) > _LARGEST_BODY_BYTES:
+            if (size := len(_json(content).encode())) > _MAX_BODY_BYTES:
                 raise TemplateInvalid(
-                    f"a template of {size} bytes: keep it under {_LARGEST_BODY_BYTES}, or send several"
+                    f"a template of {size} bytes: keep it under {_MAX_BODY_BYTES}, or send several"
                 )
 
     def to_json(self) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from botkit.testing.people import User as User
     from botkit.testing.records import AgentCall as AgentCall
     from botkit.testing.records import Call as Call
-    from botkit.testing.records import Went as Went
+    from botkit.testing.records import StepResult as StepResult
     from botkit.testing.tester import KitTester as KitTester
 
 _MODULES = {
@@ -27,7 +27,7 @@ _MODULES = {
     "KitTester": "tester",
     "Payloads": "payloads",
     "User": "people",
-    "Went": "records",
+    "StepResult": "records",
     "made_up_settings": "configuration",
 }
 __all__ = [*sorted(_MODULES)]

@@ -22,7 +22,7 @@ from botkit.handoff.events import (
 )
 from botkit.testing.agents import Routing
 from botkit.testing.people import User
-from botkit.testing.records import Went
+from botkit.testing.records import StepResult
 from botkit.testing.service import PlayedService
 
 Answer = tuple[int, Mapping[str, Any]]
@@ -53,7 +53,7 @@ class AgentSide:
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
 
-    def _step(self, do: Callable[[], Answer | None]) -> Went:
+    def _step(self, do: Callable[[], Answer | None]) -> StepResult:
         raise NotImplementedError
 
     def _someone(self, whose: Whose) -> ConversationId:
@@ -61,7 +61,7 @@ class AgentSide:
 
     def agent_joins(
         self, name: str = "Jane", *, idle: IdleRule | None = None, **whose: Unpack[Whose]
-    ) -> Went:
+    ) -> StepResult:
         """An agent accepts.
 
         Args:
@@ -72,7 +72,7 @@ class AgentSide:
         __tracebackhide__ = True
         return self._tells(whose, AgentJoined, "present", subject=_subject(name), name=name, idle=idle)
 
-    def agent_says(self, said: str | Content, *, name: str = "", **whose: Unpack[Whose]) -> Went:
+    def agent_says(self, said: str | Content, *, name: str = "", **whose: Unpack[Whose]) -> StepResult:
         """An agent says something: text, or text with options and links.
 
         Args:
@@ -84,36 +84,38 @@ class AgentSide:
         content = Content(text=said) if isinstance(said, str) else said
         return self._tells(whose, AgentSaid, content=content, agent_name=self._agent(name, whose))
 
-    def agent_types(self, *, started: bool = True, **whose: Unpack[Whose]) -> Went:
+    def agent_types(self, *, started: bool = True, **whose: Unpack[Whose]) -> StepResult:
         """An agent is typing, or stopped."""
         __tracebackhide__ = True
         self._agent("", whose)
         return self._tells(whose, AgentTyping, started=started)
 
-    def agent_leaves(self, name: str = "", **whose: Unpack[Whose]) -> Went:
+    def agent_leaves(self, name: str = "", **whose: Unpack[Whose]) -> StepResult:
         """An agent leaves. The last one's leaving is the end, unless another is looked for: known after some time `passes`."""
         __tracebackhide__ = True
         name = self._agent(name, whose)
         return self._tells(whose, AgentLeft, "over", subject=_subject(name), name=name)
 
-    def agent_hands_on(self, name: str = "", **whose: Unpack[Whose]) -> Went:
+    def agent_hands_on(self, name: str = "", **whose: Unpack[Whose]) -> StepResult:
         """An agent transfers the user to another, who is yet to join."""
         __tracebackhide__ = True
         name = self._agent(name, whose)
         self._tells(whose, TransferStarted, "searching")
         return self._tells(whose, AgentLeft, "searching", subject=_subject(name), name=name)
 
-    def agent_ends(self, **whose: Unpack[Whose]) -> Went:
+    def agent_ends(self, **whose: Unpack[Whose]) -> StepResult:
         """An agent ends it, or the agents' side does."""
         __tracebackhide__ = True
         return self._tells(whose, AgentSessionEnded, "over")
 
-    def nobody_accepts(self, **whose: Unpack[Whose]) -> Went:
+    def nobody_accepts(self, **whose: Unpack[Whose]) -> StepResult:
         """The agents' side has nobody for this user."""
         __tracebackhide__ = True
         return self._tells(whose, RoutingFailed, "over", reason="NoAgents")
 
-    def queue_moves(self, place: int, *, wait_seconds: int | None = None, **whose: Unpack[Whose]) -> Went:
+    def queue_moves(
+        self, place: int, *, wait_seconds: int | None = None, **whose: Unpack[Whose]
+    ) -> StepResult:
         """The user is now at this place of the queue: 1 is next."""
         __tracebackhide__ = True
         return self._tells(whose, QueueMoved, place=place, wait_seconds=wait_seconds)
@@ -122,7 +124,7 @@ class AgentSide:
 
     def _tells(
         self, whose: Whose, happening: Callable[..., Any], status: Routing | None = None, **what: Any
-    ) -> Went:
+    ) -> StepResult:
         __tracebackhide__ = True
         conversation_id, session = self._session(whose)
         if status is not None:

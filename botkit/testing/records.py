@@ -76,7 +76,7 @@ class AgentCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Went:
+class StepResult:
     """What came of one step of a test.
 
     Attributes:

@@ -38,7 +38,7 @@ _NOBODY = ConversationId("", "")
 
 
 class PlayedOutside:
-    """Both sides of every bot: implements `relay.outside.Outside`."""
+    """Both sides of every bot: implements `relay.outside.Gateways`."""
 
     def __init__(
         self, settings: Settings, *, wire: Wire, agent_calls: list[AgentCall], clock: HeldClock
@@ -150,7 +150,7 @@ class PlayedRelay:
         while self._committed:
             committed = self._committed.popleft()
             if not committed.duplicate:
-                for effect in committed.inner:
+                for effect in committed.local_effects:
                     self._keep(committed.conversation.id, effect)
                 self._waiting.extend(committed.items)
 
@@ -173,7 +173,7 @@ class PlayedRelay:
             if not tried_once(item.effect):
                 self.failures.append(error)
             event = self._do(self._performer.after_failure(item, what_failure_means(item.effect, error)))
-        self._submit(Input(item.conversation_id, event, settles=(item.id,)))
+        self._submit(Input(item.conversation_id, event, completes=(item.id,)))
 
     async def _attempt(self, item: OutboxItem) -> Event | None:
         hook = item.hook

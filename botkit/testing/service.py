@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botkit.config.settings import Settings
 from botkit.handlers.registry import Handler
-from botkit.handlers.running import Around
+from botkit.handlers.running import ContextFactory
 from botkit.handoff.conversation import AgentSession, ConversationId, Instant
 from botkit.handoff.events import Event
 from botkit.http.lenient_json import decoded, encoded
@@ -44,7 +44,7 @@ class PlayedService:
     """
 
     def __init__(
-        self, kit: BotKit, settings: Settings, *, around: Around, handler_seconds: float | None
+        self, kit: BotKit, settings: Settings, *, around: ContextFactory, handler_seconds: float | None
     ) -> None:
         self.clock = HeldClock()
         self.wire = Wire()

@@ -29,7 +29,7 @@ from botkit.testing.configuration import made_up_settings
 from botkit.testing.failures import raised_by_test
 from botkit.testing.payloads import COMPONENT_ID, FIRST_REQUEST_ID, Parts, Payloads
 from botkit.testing.people import File, User, user_named
-from botkit.testing.records import Went
+from botkit.testing.records import StepResult
 from botkit.testing.service import PlayedService
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Options(TypedDict, total=False):
 class KitTester(AgentSide):
     """Plays everybody around one kit: the platform with its users, the agents, and time.
 
-    A step is a verb: `user_says`, `webhook`, `agent_says`, `passes` … Each returns what `Went` out because of it. A handler
+    A step is a verb: `user_says`, `webhook`, `agent_says`, `passes` … Each returns what `StepResult` out because of it. A handler
     that raises, returns rubbish or takes too long makes its step raise that very error, as does a call it asked for that
     cannot be made; with ``strict = False`` things go on as they would in production.
 
@@ -135,7 +135,7 @@ class KitTester(AgentSide):
         attachments: Sequence[File | str] = (),
         agent_transfer: bool | None = None,
         **parts: Unpack[Parts],
-    ) -> Went:
+    ) -> StepResult:
         """on_user_message.
 
         Args:
@@ -153,14 +153,14 @@ class KitTester(AgentSide):
             ),
         )
 
-    def user_connects(self, **parts: Unpack[Parts]) -> Went:
+    def user_connects(self, **parts: Unpack[Parts]) -> StepResult:
         """on_user_message of somebody who has opened the chat."""
         __tracebackhide__ = True
         return self._hook("on_user_message", self._make(parts).connect(**parts))
 
     def bot_says(
         self, text: str | None = "Hello!", *, agent_transfer: bool | None = None, **parts: Unpack[Parts]
-    ) -> Went:
+    ) -> StepResult:
         """on_bot_message: the bot has something for the user."""
         __tracebackhide__ = True
         mode = self._mode(agent_transfer, parts)
@@ -169,7 +169,7 @@ class KitTester(AgentSide):
 
     def transfers(
         self, text: str = "talk to an agent", *, node: str = "LiveAgent", **parts: Unpack[Parts]
-    ) -> Went:
+    ) -> StepResult:
         """on_agent_transfer: a dialog has reached an Agent Transfer node.
 
         Args:
@@ -189,8 +189,8 @@ class KitTester(AgentSide):
         *,
         agent_transfer: bool | None = None,
         **parts: Unpack[Parts],
-    ) -> Went:
-        """on_webhook: a dialog waits at a Webhook node. `Went.context` is what it goes on with, unless it was `deferred`.
+    ) -> StepResult:
+        """on_webhook: a dialog waits at a Webhook node. `StepResult.context` is what it goes on with, unless it was `deferred`.
 
         Args:
             component: the node's name.
@@ -205,7 +205,7 @@ class KitTester(AgentSide):
 
     def event(
         self, event_type: str = "endDialog", *, agent_transfer: bool | None = None, **parts: Unpack[Parts]
-    ) -> Went:
+    ) -> StepResult:
         """on_event: ``endDialog``, ``endFAQ``, ``sessionClosure`` …"""
         __tracebackhide__ = True
         mode = self._mode(agent_transfer, parts)
@@ -217,7 +217,7 @@ class KitTester(AgentSide):
         *,
         agent_transfer: bool | None = None,
         **parts: Unpack[Parts],
-    ) -> Went:
+    ) -> StepResult:
         """on_alert: an alert task has something for the user."""
         __tracebackhide__ = True
         mode = self._mode(agent_transfer, parts)
@@ -230,7 +230,7 @@ class KitTester(AgentSide):
         variable: Mapping[str, Any] | None = None,
         language: str = "en",
         **parts: Unpack[Parts],
-    ) -> Went:
+    ) -> StepResult:
         """on_variable_update: the bot's variables changed."""
         __tracebackhide__ = True
         made = self._make(parts).variable_update(event_type, variable=variable, language=language, **parts)
@@ -243,7 +243,7 @@ class KitTester(AgentSide):
         custom_event: Mapping[str, Any] | None = None,
         agent_transfer: bool | None = None,
         **parts: Unpack[Parts],
-    ) -> Went:
+    ) -> StepResult:
         """on_client_event: ``TYPING_STARTED`` and the like, or an event of the client's own."""
         __tracebackhide__ = True
         mode = self._mode(agent_transfer, parts)
@@ -252,19 +252,19 @@ class KitTester(AgentSide):
         )
         return self._hook("on_client_event", made)
 
-    def posts(self, event: str, payload: Mapping[str, Any], *, component: str = COMPONENT_ID) -> Went:
+    def posts(self, event: str, payload: Mapping[str, Any], *, component: str = COMPONENT_ID) -> StepResult:
         """Any hook with any payload, such as one that was recorded; its `botId` says which bot it is for."""
         __tracebackhide__ = True
         return self._hook(event, payload, component)
 
     # --- the rest of the world -------------------------------------------------------------------------------------
 
-    def passes(self, seconds: float) -> Went:
+    def passes(self, seconds: float) -> StepResult:
         """So much time passes: whatever has a time limit reaches it, in order. No test waits for it."""
         __tracebackhide__ = True
         return self._step(lambda: self._service.move_to(Instant(self._service.clock.now() + seconds)))
 
-    def runs(self, job: Callable[..., Any], *arguments: Any, **named: Any) -> Went:
+    def runs(self, job: Callable[..., Any], *arguments: Any, **named: Any) -> StepResult:
         """Call something of yours that works beside any hook, such as with `kit.conversation` or `kit.respond_to_hook`.
 
         A coroutine is run to its end, on an event loop of its own.
@@ -331,7 +331,7 @@ class KitTester(AgentSide):
         found = names(payload.parse(encoded(body)))
         return ConversationId(str(body.get("botId", self._bot_id)), found[0] if found else self._now.user_id)
 
-    def _hook(self, event: str, body: Mapping[str, Any], component: str = COMPONENT_ID) -> Went:
+    def _hook(self, event: str, body: Mapping[str, Any], component: str = COMPONENT_ID) -> StepResult:
         __tracebackhide__ = True
         self._now = self._whose(body)
         bot_id = self._make({"bot": self._now.bot_id}).bot
@@ -341,7 +341,7 @@ class KitTester(AgentSide):
             lambda: self._service.post(event, body, bot_id=bot_id, component_id=component), request_id
         )
 
-    def _step(self, do: Callable[[], Answer | None], request_id: str = "") -> Went:
+    def _step(self, do: Callable[[], Answer | None], request_id: str = "") -> StepResult:
         """Do something, and everything that follows from it."""
         __tracebackhide__ = True
         answer = do()
@@ -355,7 +355,7 @@ class KitTester(AgentSide):
         if failures and self.strict:
             raise raised_by_test(failures)
         status, body = answer or (None, {})
-        return Went(status, body, tuple(calls), tuple(agent_calls), request_id)
+        return StepResult(status, body, tuple(calls), tuple(agent_calls), request_id)
 
 
 def _settings_of(kit: BotKit, app: Flask | None) -> Settings:

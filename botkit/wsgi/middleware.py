@@ -15,11 +15,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
 from botkit.errors import BotKitError, HookNotFound, HookRefused, HookUnauthorized, LedgerError
-from botkit.handlers.dispatch import Dealt, Dispatch
-from botkit.handlers.running import Around
+from botkit.handlers.dispatch import Dispatch, DispatchResult
+from botkit.handlers.running import ContextFactory
 from botkit.handoff.conversation import Instant
-from botkit.hooks.bodies import MOST_AT_ONCE, Bodies
-from botkit.hooks.door import Door
+from botkit.hooks.bodies import MAX_CONCURRENT, Bodies
+from botkit.hooks.parser import HookParser
 from botkit.hooks.paths import HookPath, HookPaths
 from botkit.ledger.interface import Committed, Input
 from botkit.observability.tracebacks import where
@@ -69,7 +69,7 @@ class BotKitMiddleware:
         now: seconds since the epoch.
         monotonic: seconds for durations.
         commit_seconds: how long the ledger may take.
-        most_bodies: how many bodies are read at the same time.
+        max_concurrent_bodies: how many bodies are read at the same time.
         around: what handlers are called in, such as the application's context.
     """
 
@@ -77,7 +77,7 @@ class BotKitMiddleware:
         self,
         wrapped: WSGIApplication,
         *,
-        doors: Mapping[str, Door],
+        doors: Mapping[str, HookParser],
         dispatch: Dispatch,
         submit: Submit,
         prefix: str,
@@ -85,8 +85,8 @@ class BotKitMiddleware:
         now: Callable[[], float],
         monotonic: Callable[[], float],
         commit_seconds: float = COMMIT_SECONDS,
-        most_bodies: int = MOST_AT_ONCE,
-        around: Around = nullcontext,
+        max_concurrent_bodies: int = MAX_CONCURRENT,
+        around: ContextFactory = nullcontext,
     ) -> None:
         self._wrapped = wrapped
         self._doors = doors
@@ -98,7 +98,7 @@ class BotKitMiddleware:
         self._now = now
         self._monotonic = monotonic
         self._commit_seconds = commit_seconds
-        self.bodies = Bodies(monotonic=monotonic, most_at_once=most_bodies)
+        self.bodies = Bodies(monotonic=monotonic, max_concurrent=max_concurrent_bodies)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = self._paths.parse(environ.get("PATH_INFO", ""))
@@ -131,7 +131,7 @@ class BotKitMiddleware:
         finally:
             self._metrics.hook(path.event, status, self._monotonic() - began)
 
-    def _take(self, path: HookPath, environ: WSGIEnvironment) -> Dealt:
+    def _take(self, path: HookPath, environ: WSGIEnvironment) -> DispatchResult:
         """Commit a hook, and whatever the bot's handlers want of it. Returns how it is answered."""
         now = self._now()
         door = self._doors.get(path.bot_id)
@@ -149,7 +149,7 @@ class BotKitMiddleware:
                 committing = [self._submit(given) for given in dealt.inputs]
         else:
             # A webhook is the one event whose answer matters: the dialog goes on with the context in it (2.6).
-            dealt = Dealt((hook.given,), body=hook.body if path.event == "on_webhook" else None)
+            dealt = DispatchResult((hook.given,), body=hook.body if path.event == "on_webhook" else None)
             committing = [self._submit(hook.given)]
         for future in committing:
             self._await(future)

@@ -12,7 +12,7 @@ from botkit_sandbox.salesforce.settings import SalesforceSandboxSettings
 from botkit_sandbox.salesforce.state import Conversation, Entry
 
 DEFAULT_PAGE = 20
-LARGEST_PAGE = 50
+MAX_PAGE = 50
 
 
 def conversation_list(
@@ -97,9 +97,9 @@ def _page(query: Mapping[str, str], settings: SalesforceSandboxSettings) -> int:
     limit = _number(query, "limit")
     if limit is None:
         return DEFAULT_PAGE
-    if limit < 1 or (limit > LARGEST_PAGE and settings.page_over_max == "refuse"):
-        raise Refusal(400, f"limit must be between 1 and {LARGEST_PAGE}")
-    return min(limit, LARGEST_PAGE)
+    if limit < 1 or (limit > MAX_PAGE and settings.page_over_max == "refuse"):
+        raise Refusal(400, f"limit must be between 1 and {MAX_PAGE}")
+    return min(limit, MAX_PAGE)
 
 
 def _timestamp(query: Mapping[str, str], name: str) -> int | None:

@@ -162,7 +162,7 @@ def test_killing_it_leaves_nobody_with_the_port_or_the_store(service: Service) -
     assert service.post("before") == 200
     assert service.post("after", request_id=2) == 200
     assert len(service.rows("SELECT id FROM outbox")) == 2
-    assert "botkit_uncertain_deliveries_total 1.0" in requests.get(f"{service.url}/metrics", timeout=5).text
+    assert "botkit_possible_duplicates_total 1.0" in requests.get(f"{service.url}/metrics", timeout=5).text
 
 
 def test_it_starts_at_once_after_a_kill(service: Service) -> None:

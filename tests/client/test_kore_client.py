@@ -353,7 +353,7 @@ def test_what_posts_and_may_have_arrived_is_sent_once(
     http.post(SEND, body=trouble())
     with pytest.raises(Unreachable) as caught:
         tell(kore)
-    assert caught.value.perhaps_done
+    assert caught.value.possible_duplicate
     assert len(http.calls) == 1
 
 

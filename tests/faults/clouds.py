@@ -18,7 +18,7 @@ from botkit_sandbox.salesforce.faults import Fault as SalesforceFault
 from botkit_sandbox.server import Sandbox
 
 T = TypeVar("T")
-PATIENCE_SECONDS = 15.0
+LOCK_TIMEOUT_SECONDS = 15.0
 JANE, OMAR = "Jane Doe", "Omar Haddad"
 END_WORD = "endagentchat"
 CLOSED = "Your conversation with the agent has ended."
@@ -26,7 +26,7 @@ UNREACHABLE = "our agents cannot be reached"
 EXPIRED = "has timed out"
 
 
-def until(what: str, seen: Callable[[], T | None], *, seconds: float = PATIENCE_SECONDS) -> T:
+def until(what: str, seen: Callable[[], T | None], *, seconds: float = LOCK_TIMEOUT_SECONDS) -> T:
     """Wait for a condition, and give what it gave."""
     found = waiting.until(seen, f"until {what}", seconds=seconds)
     assert found is not None
@@ -49,7 +49,7 @@ class Clouds:
             await sandbox.start()
             return sandbox
 
-        return asyncio.run_coroutine_threadsafe(make(), self.loop).result(PATIENCE_SECONDS)
+        return asyncio.run_coroutine_threadsafe(make(), self.loop).result(LOCK_TIMEOUT_SECONDS)
 
     def do(self, action: Callable[[], T]) -> T:
         """Run it on the sandbox's loop."""
@@ -57,12 +57,12 @@ class Clouds:
         async def run() -> T:
             return action()
 
-        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(PATIENCE_SECONDS)
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(LOCK_TIMEOUT_SECONDS)
 
     def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self.sandbox.stop(), self.loop).result(PATIENCE_SECONDS)
+        asyncio.run_coroutine_threadsafe(self.sandbox.stop(), self.loop).result(LOCK_TIMEOUT_SECONDS)
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(PATIENCE_SECONDS)
+        self._thread.join(LOCK_TIMEOUT_SECONDS)
         self.loop.close()
 
     # --- what goes wrong
@@ -207,20 +207,20 @@ class Talk:
         """What the agents got of what the user typed, in order; the transcript before it left out."""
         return self.everything_from_the_user()[1:]
 
-    def hears(self, part: str, *, seconds: float = PATIENCE_SECONDS) -> None:
+    def hears(self, part: str, *, seconds: float = LOCK_TIMEOUT_SECONDS) -> None:
         """BotKit tells the user this."""
         until(
             f"the user is told {part!r}", lambda: any(part in text for text in self.told()), seconds=seconds
         )
 
-    def both_sides_have_everything(self, *, seconds: float = PATIENCE_SECONDS) -> None:
+    def both_sides_have_everything(self, *, seconds: float = LOCK_TIMEOUT_SECONDS) -> None:
         """Everything typed and said has arrived: each once, in order."""
         until("all that was typed arrives", lambda: len(self.arrived()) >= len(self.typed), seconds=seconds)
         until("all that was said is shown", lambda: len(self.shown()) >= len(self.said), seconds=seconds)
         assert self.arrived() == self.typed
         assert self.shown() == self.said
 
-    def is_the_bots_again(self, *, seconds: float = PATIENCE_SECONDS) -> None:
+    def is_the_bots_again(self, *, seconds: float = LOCK_TIMEOUT_SECONDS) -> None:
         until("the user is given back to the bot", lambda: not self.agent_mode, seconds=seconds)
 
     def found(self) -> str:

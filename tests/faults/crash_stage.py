@@ -28,7 +28,7 @@ from botkit.errors import Unreachable
 from botkit.handoff.conversation import Access, Instant
 from botkit.handoff.decide import decide
 from botkit.handoff.events import AgentJoined, AgentLeft, AgentSaid, Content, FromAgents, TransferStarted
-from botkit.hooks.door import Door
+from botkit.hooks.parser import HookParser
 from botkit.ledger.interface import Committed, HookBody
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.ledger.store import Store
@@ -131,29 +131,29 @@ class _Calls:
         yield
         await self._points.passed(f"after {name}")
 
-    async def pass_to_bot(self, hook: HookBody, *, attempt_id: str) -> None:
+    async def pass_to_bot(self, hook: HookBody, *, idempotency_key: str) -> None:
         async with self._call("pass_to_bot"):
             self._platform.to_bot.append(_text(hook))
 
-    async def pass_to_user(self, hook: HookBody, *, attempt_id: str) -> None:
+    async def pass_to_user(self, hook: HookBody, *, idempotency_key: str) -> None:
         async with self._call("pass_to_user"):
             self._platform.shown.append(_text(hook))
 
-    async def skip_bot_message(self, hook: HookBody, *, attempt_id: str) -> None:
+    async def skip_bot_message(self, hook: HookBody, *, idempotency_key: str) -> None:
         async with self._call("skip_bot_message"):
             pass
 
     async def send_to_user(
-        self, newest: HookBody, content: Content, *, agent_name: str, attempt_id: str
+        self, newest: HookBody, content: Content, *, agent_name: str, idempotency_key: str
     ) -> None:
         async with self._call("send_to_user"):
             (self._platform.shown if agent_name else self._platform.told).append(content.text)
 
-    async def clear_agent_session(self, newest: HookBody, *, attempt_id: str) -> None:
+    async def clear_agent_session(self, newest: HookBody, *, idempotency_key: str) -> None:
         async with self._call("clear_agent_session"):
             self._platform.cleared += 1
 
-    async def extend_request(self, newest: HookBody, *, attempt_id: str) -> None:
+    async def extend_request(self, newest: HookBody, *, idempotency_key: str) -> None:
         """Nothing."""
 
     async def transcript(self, newest: HookBody, *, limit: int, session_id: str) -> tuple[()]:
@@ -243,7 +243,7 @@ class Life:
         bot = configured.bots[BOT_ID]
         rules = rules_for(bot)
         self.ledger = SqliteLedger(
-            configured.store.url, lambda before, event: decide(rules, before, event), patience_seconds=0
+            configured.store.url, lambda before, event: decide(rules, before, event), lock_timeout_seconds=0
         )
         outside = _Outside(_Calls(points, platform, desk))
 
@@ -253,7 +253,7 @@ class Life:
 
         telemetry = Telemetry()
         self._relay = Relay(configured, self.ledger, metrics=telemetry, chance=lambda: 0.0, connect=connect)
-        doors = {bot.id: Door(bot, insecure_http=False)}
+        doors = {bot.id: HookParser(bot, insecure_http=False)}
         self._middleware = BotKitMiddleware(
             lambda environ, start_response: [],
             doors=doors,
@@ -303,7 +303,7 @@ class Lives:
         self._fatal = list(fatal)
         self.platform = Platform()
         self.desk = Desk()
-        self.uncertain = 0
+        self.possible_duplicates = 0
         self._request_ids = itertools.count(1_700_000_000_000)
         self.life = self._begin()
 
@@ -335,7 +335,7 @@ class Lives:
             with closing(sqlite3.connect(self._store)) as connection, connection:
                 connection.execute("UPDATE meta SET value = 'no' WHERE name = 'stopped'")
         life = Life(self._store, points, self.platform, self.desk)
-        self.uncertain += life.ledger.uncertain
+        self.possible_duplicates += life.ledger.possible_duplicates
         return life
 
 

@@ -113,8 +113,8 @@ class Process:
         self._clouds = clouds
         self._log = configuration.parent / "serve.log"
         self._port = 0
-        self.uncertain = 0.0
-        """What all processes so far have counted in botkit_uncertain_deliveries_total."""
+        self.possible_duplicates = 0.0
+        """What all processes so far have counted in botkit_possible_duplicates_total."""
         self.process: subprocess.Popen[bytes]
 
     def __enter__(self) -> Process:
@@ -132,10 +132,10 @@ class Process:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Start it, wait until it is ready, and note what it is uncertain of."""
+        """Start it, wait until it is ready, and note how many possible duplicates it counts."""
         self.spawn()
         until("botkit serve is ready", self.ready, seconds=START_SECONDS)
-        self.uncertain += self.metric("botkit_uncertain_deliveries_total")
+        self.possible_duplicates += self.metric("botkit_possible_duplicates_total")
 
     def spawn(self) -> None:
         """Start it and know its port; it may not be ready."""

@@ -67,7 +67,7 @@ def judge(lives: Lives) -> None:
         assert found == Violations(repeated=found.repeated)
         repeated += len(found.repeated)
     repeated += platform.cleared - 1
-    assert repeated <= lives.uncertain
+    assert repeated <= lives.possible_duplicates
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     play(lives)
     judge(lives)
     lives.life.end()
-    assert lives.uncertain == 0
+    assert lives.possible_duplicates == 0
     return lives.life.points.names
 
 

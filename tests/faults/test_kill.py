@@ -33,7 +33,7 @@ class Survivors:
     orphans: list[int]
     port_was_free: bool
     lock_was_free: bool
-    uncertain: float
+    possible_duplicates: float
 
     def __getitem__(self, place: str) -> Talk:
         return self.talks[place]
@@ -94,7 +94,7 @@ def survivors(shared_clouds: Clouds, tmp_path_factory: pytest.TempPathFactory) -
         active.types("typed after the restart")
         held_up.types("queued after the restart")
         clouds.well_again()
-        yield Survivors(talks, orphans, port_was_free, lock_was_free, service.uncertain)
+        yield Survivors(talks, orphans, port_was_free, lock_was_free, service.possible_duplicates)
 
 
 def _until_tried(
@@ -137,7 +137,7 @@ def _can_lock(path: Path) -> bool:
     """Whether the kernel has given the store free; the last thread of a killed process may take a moment."""
     lock = StoreLock(path)
     try:
-        lock.acquire(patience_seconds=3)
+        lock.acquire(lock_timeout_seconds=3)
     except LedgerBusy:
         return False
     lock.release()
@@ -204,7 +204,7 @@ def test_an_end_that_was_under_way_is_finished_and_told_once(survivors: Survivor
 def test_what_may_have_been_shown_twice_was_counted(survivors: Survivors) -> None:
     # Two users had something under way when the process died: those of the lanes that Kore refused. Where a cut connection leaves
     # an answer open once more after the restart, that counts as well.
-    assert 2 <= survivors.uncertain <= 4
+    assert 2 <= survivors.possible_duplicates <= 4
 
 
 def test_a_worker_that_is_killed_alone_takes_the_whole_service_with_it(

@@ -111,7 +111,7 @@ def test_a_call_that_kore_refuses_for_good_does_not_hold_up_what_comes_after(
     talk.talks()
 
 
-def test_an_answer_of_kore_lost_after_the_message_was_shown_is_counted_as_uncertain(
+def test_an_answer_of_kore_lost_after_the_message_was_shown_is_counted_as_a_possible_duplicate(
     clouds: Clouds, kit: Kit
 ) -> None:
     running = kit()
@@ -123,4 +123,4 @@ def test_an_answer_of_kore_lost_after_the_message_was_shown_is_counted_as_uncert
     until("both are shown", lambda: talk.shown()[-1:] == ["and then this"])
     repeats = len(talk.shown()) - 2
     assert list(dict.fromkeys(talk.shown())) == talk.said
-    assert running.metric("botkit_uncertain_deliveries_total") >= repeats
+    assert running.metric("botkit_possible_duplicates_total") >= repeats

@@ -128,7 +128,7 @@ def test_a_second_kit_on_the_same_store_says_so_and_takes_no_hooks(
     clouds: Clouds, kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = kit()
-    monkeypatch.setattr(membership, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(membership, "LOCK_TIMEOUT_SECONDS", 0.0)
     second = InProcess(configuration(tmp_path, clouds), clouds)
     try:
         with pytest.raises(LedgerError, match=r"another process holds botkit\.db\.lock: run one BotKit per"):
@@ -163,13 +163,13 @@ def test_a_store_with_a_broken_page_is_refused_or_works_but_never_anything_else(
     tmp_path: Path, where: int
 ) -> None:
     path = tmp_path / "botkit.db"
-    ledger = SqliteLedger(f"sqlite:///{path}", bot_talks, patience_seconds=0)
+    ledger = SqliteLedger(f"sqlite:///{path}", bot_talks, lock_timeout_seconds=0)
     ledger.start(lambda _: None)
     ledger.close()
     content = bytearray(path.read_bytes())
     content[where : where + 64] = b"\xff" * len(content[where : where + 64])
     path.write_bytes(content)
-    ledger = SqliteLedger(f"sqlite:///{path}", bot_talks, patience_seconds=0)
+    ledger = SqliteLedger(f"sqlite:///{path}", bot_talks, lock_timeout_seconds=0)
     with suppress(LedgerError):
         ledger.start(lambda _: None)
         ledger.close()

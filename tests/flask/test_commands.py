@@ -20,7 +20,7 @@ from tests.noting_relay import NotingRelay
 @pytest.fixture(autouse=True)
 def no_early_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """No answer comes before its webhook here, so that none is waited for."""
-    monkeypatch.setattr("botkit.handlers.answering.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("botkit.handlers.answering.LOCK_TIMEOUT_SECONDS", 0.0)
 
 
 @pytest.fixture

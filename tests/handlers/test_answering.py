@@ -22,7 +22,7 @@ OTHER = BOT_ID.replace("0a1b2c3d", "ffffffff")
 def test_the_webhook_of_the_wrong_bot_is_not_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botkit.handlers.answering.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("botkit.handlers.answering.LOCK_TIMEOUT_SECONDS", 0.0)
     one = settings(store=f"sqlite:///{tmp_path / 'botkit.db'}")
     bots = {BOT_ID: one.bots[BOT_ID], OTHER: replace(one.bots[BOT_ID], id=OTHER)}
     kit = BotKit(replace(one, bots=bots), relay_factory=NotingRelay)

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from botkit import BotKit
-from botkit.handlers.context import MOST_CALLS
+from botkit.handlers.context import MAX_CALLS
 from botkit.handlers.contexts import CONTEXTS
 from botkit.handlers.dispatch import _ANSWERS, HANDLER_SECONDS, WEBHOOK_SECONDS
-from botkit.handlers.running import MOST_OVERDUE
+from botkit.handlers.running import MAX_OVERDUE
 from botkit.hooks.events import EVENTS
 from botkit.relay.timers import KEEP
 from botkit.testing import KitTester
@@ -287,7 +287,7 @@ def test_the_time_limits_are_those_of_the_code() -> None:
 
 
 def test_the_other_limits_are_those_of_the_code() -> None:
-    assert (MOST_OVERDUE, MOST_CALLS) == (8, 100)
+    assert (MAX_OVERDUE, MAX_CALLS) == (8, 100)
     assert "hangs in eight hooks at the same time" in PAGE
     assert "one handler may ask for 100" in PAGE
 

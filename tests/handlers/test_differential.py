@@ -213,7 +213,7 @@ def test_what_cannot_be_taken_is_refused_before_any_handler(
     kits: dict[str, TakenDown], refused: Refused, kind: str
 ) -> None:
     kit = kits[kind]
-    before = {outcome: kit.handled(outcome) for outcome in ("passed", "answered", "raised", "rubbish")}
+    before = {outcome: kit.handled(outcome) for outcome in ("passed", "answered", "raised", "invalid_result")}
     response, calls = kit.post(refused.event, refused.body)
     (error,) = json.loads(response.body)["errors"]
     assert (response.status[:3], error["code"], calls) == (refused.status, refused.code, [])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from botkit.handlers.conversation import ConversationHandle, Outside
+from botkit.handlers.conversation import ConversationGateway, ConversationHandle
 from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.ledger.interface import Committed, HookBody, Input
 from tests.hooks.hook_payloads import BOT_ID, as_body, user_message
@@ -39,7 +39,7 @@ def hook(number: Any) -> HookBody:
 )
 def test_the_newest_payload_is_that_of_the_highest_number(kept: Any, own: Any, goes_along: bool) -> None:
     ledger, mine = Ledger(hook(kept) if kept is not None else None), hook(own)
-    outside = Outside(
+    outside = ConversationGateway(
         ledger=lambda: ledger,  # type: ignore[arg-type, return-value]
         reads=lambda *_: None,  # type: ignore[arg-type, return-value]
         check=lambda *_: None,

@@ -8,7 +8,7 @@ from flask import Flask
 
 from botkit import BotKit
 from botkit.errors import NotConfigured
-from botkit.handlers.registry import MOST_HANDLERS, Handler, Registry
+from botkit.handlers.registry import MAX_HANDLERS, Handler, Registry
 from tests.hooks.hook_payloads import BOT_ID, settings
 
 
@@ -45,7 +45,7 @@ def test_what_cannot_be_called_is_no_handler() -> None:
 
 def test_handlers_that_are_registered_again_and_again_are_noticed() -> None:
     registry = Registry()
-    for _ in range(MOST_HANDLERS):
+    for _ in range(MAX_HANDLERS):
         registry.add(Handler(nothing, "on_alert"))
     with pytest.raises(ValueError, match="registered anew"):
         registry.add(Handler(nothing, "on_alert"))

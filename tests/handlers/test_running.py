@@ -13,7 +13,7 @@ from flask import Flask, current_app
 from botkit import BotKit
 from botkit.handlers import Next, Sent, UserMessageContext
 from botkit.handlers.registry import Chain
-from botkit.handlers.running import MOST_OVERDUE, Runner
+from botkit.handlers.running import MAX_OVERDUE, Runner
 from botkit.testing import KitTester
 from botkit.testing.configuration import made_up_settings
 from botkit.testing.waiting import until
@@ -55,10 +55,10 @@ def threads() -> set[int | None]:
 def test_a_coroutine_that_wants_the_process_to_end_does_not_end_the_loop_of_the_others(
     kit: TakenDown, message: str
 ) -> None:
-    late = kit.handled("late")
+    late = kit.handled("timeout")
     assert said(kit, message, 1) == ["sendBotMessage"]
     assert said(kit, "answer", 2 if message == "exit" else 3) == ["sendUserMessage"]
-    assert kit.handled("late") == late
+    assert kit.handled("timeout") == late
 
 
 def test_whatever_a_handler_raises_its_thread_is_used_again(kit: TakenDown) -> None:
@@ -100,10 +100,10 @@ def test_a_coroutine_that_blocks_is_not_waited_for_by_every_hook_of_the_others(
 
     with taken_down(tmp_path, blocking) as kit:
         try:
-            for number in range(1, MOST_OVERDUE + 4):
+            for number in range(1, MAX_OVERDUE + 4):
                 assert said(kit, str(number), number) == ["sendBotMessage"]
-            assert (len(begun), called) == (MOST_OVERDUE, ["1"])
-            assert (kit.handled("late"), kit.handled("skipped")) == (1, MOST_OVERDUE + 2)
+            assert (len(begun), called) == (MAX_OVERDUE, ["1"])
+            assert (kit.handled("timeout"), kit.handled("skipped")) == (1, MAX_OVERDUE + 2)
         finally:
             go_on.set()
         until(

@@ -135,7 +135,7 @@ def test_nobody_picking_up_a_transfer_gives_the_user_back():
 def test_a_failed_transfer_leaves_the_agent_in_place():
     story = Story().with_agent().from_agents(TransferStarted)
     story.from_agents(RoutingFailed, reason="RoutingError", transfer=True)
-    assert story.kinds == ["Note"]
+    assert story.kinds == ["CountMetric"]
     assert story.session.transferring is False
 
 
@@ -151,7 +151,7 @@ def test_a_failed_transfer_without_an_agent_is_asked_about():
 def test_the_agents_end_tells_the_user_and_gives_them_back():
     story = Story().with_agent().from_agents(AgentSessionEnded)
     kinds = [kind for kind in story.kinds if kind != "CancelTimer"]
-    assert kinds == ["DropLane", "SendToUser", "ClearAgentSession", "EndSession", "Note"]
+    assert kinds == ["DropLane", "SendToUser", "ClearAgentSession", "EndSession", "CountMetric"]
     assert story.conversation.session is None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from botkit.handoff.conversation import Instant
 from botkit.handoff.effects import CallWithHook
-from botkit.handoff.events import AgentTransfer, Ask, Handled, MetaInfo, UserMessage, UserProfile
+from botkit.handoff.events import AgentTransfer, ApiCall, HookHandled, MetaInfo, UserMessage, UserProfile
 from tests.handoff.story import SECOND_SESSION, Story
 
 
@@ -14,20 +14,20 @@ def said(text: str, **more: Any) -> UserMessage:
     return UserMessage(key="m", at=Instant(1_000.0), text=text, agent_transfer=True, **more)
 
 
-def handled(*asks: Ask, about: UserMessage, goes_on: bool = False) -> Handled:
-    return Handled(key="m", at=Instant(1_000.0), asks=asks, about=about, goes_on=goes_on)
+def handled(*api_calls: ApiCall, about: UserMessage, proceed: bool = False) -> HookHandled:
+    return HookHandled(key="m", at=Instant(1_000.0), api_calls=api_calls, about=about, proceed=proceed)
 
 
-def agents_wanted() -> Ask:
+def agents_wanted() -> ApiCall:
     transfer = AgentTransfer(
         key="t", at=Instant(1_000.0), session_id=SECOND_SESSION, profile=UserProfile(), meta=MetaInfo()
     )
-    return Ask("start_agent_session", transfer=transfer)
+    return ApiCall("start_agent_session", transfer=transfer)
 
 
 def test_a_message_that_a_handler_answered_goes_nowhere_else() -> None:
     story = Story().with_agent()
-    story.happens(handled(Ask("skip_bot_message"), about=said("never mind")))
+    story.happens(handled(ApiCall("skip_bot_message"), about=said("never mind")))
     assert story.effects == (CallWithHook("skip_bot_message"),)
 
 
@@ -45,5 +45,5 @@ def test_agents_wanted_where_there_are_none_are_asked_for() -> None:
 
 def test_a_message_that_a_handler_answered_tells_where_the_client_takes_events_now() -> None:
     story = Story().with_agent()
-    story.happens(handled(Ask("skip_bot_message"), about=said("x", events_url="https://new.example/e")))
+    story.happens(handled(ApiCall("skip_bot_message"), about=said("x", events_url="https://new.example/e")))
     assert story.session.events_url == "https://new.example/e"

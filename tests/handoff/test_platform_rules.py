@@ -38,7 +38,7 @@ def test_passing_through_leaves_the_conversation_as_it_was():
 
 def test_agent_transfer_true_with_a_lost_session_tells_the_user_and_gives_the_message_to_the_bot():
     story = Story().user("hello?", agent_transfer=True)
-    assert story.kinds == ["SendToUser", "ClearAgentSession", "PassToBot", "Note"]
+    assert story.kinds == ["SendToUser", "ClearAgentSession", "PassToBot", "CountMetric"]
 
 
 def test_the_flag_lagging_after_an_end_is_cleared_again_without_a_second_word():
@@ -64,7 +64,7 @@ def test_a_session_closure_without_a_session_changes_nothing():
 
 def test_a_transfer_tells_the_user_and_opens_access():
     story = Story().transfer(meta=MetaInfo(end_word="endagentchat"))
-    assert story.kinds == ["SendToUser", "SendToUser", "OpenAccess", "ArmTimer", "ArmTimer", "Note"]
+    assert story.kinds == ["SendToUser", "SendToUser", "OpenAccess", "ArmTimer", "ArmTimer", "CountMetric"]
     assert "endagentchat" in story.told[1]
     assert story.session.phase is Phase.OPENING
 
@@ -206,7 +206,7 @@ def test_the_end_word_ends_the_session_on_both_sides(typed: str):
         "SendToUser",
         "ClearAgentSession",
         "EndSession",
-        "Note",
+        "CountMetric",
     ]
     assert story.conversation.session is None
 

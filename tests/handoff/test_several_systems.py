@@ -12,9 +12,9 @@ from botkit.handoff.conversation import Phase
 from botkit.handoff.effects import (
     ArmTimer,
     CancelTimer,
+    CountMetric,
     EndSession,
     ExtendRequest,
-    Note,
     OpenAccess,
     SendToAgent,
     StartSession,
@@ -71,12 +71,12 @@ def test_a_routing_failure_before_an_agent_goes_on_too():
 def test_why_nobody_could_be_found_is_counted(fallback: tuple[str, ...]):
     story = Story(rules(fallback=fallback)).transfer().granted().started()
     story.from_agents(RoutingFailed, reason="Blocked")
-    assert Note("routing_failed", "Blocked") in story.effects
+    assert CountMetric("routing_failed", "Blocked") in story.effects
 
 
 def test_a_reason_is_counted_by_a_short_plain_word():
     story = Story().with_agent().from_agents(RoutingFailed, reason="who knows: <b>" + "x" * 99, transfer=True)
-    (note,) = story.of(Note)
+    (note,) = story.of(CountMetric)
     assert note.why == ("whoknowsb" + "x" * 99)[:40]
 
 

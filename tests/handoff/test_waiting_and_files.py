@@ -20,7 +20,7 @@ from botkit.handoff.events import (
     UserCustomEvent,
     UserTyping,
 )
-from botkit.handoff.platform import MOST_KEPT_CHARACTERS, MOST_KEPT_MESSAGES
+from botkit.handoff.platform import MAX_KEPT_CHARACTERS, MAX_KEPT_MESSAGES
 from botkit.handoff.rules import SystemLimits
 from tests.handoff.story import Story, rules
 
@@ -260,16 +260,16 @@ def test_a_custom_event_reaches_nobody_else():
 
 def test_there_is_an_end_to_what_is_kept_and_what_is_beyond_is_given_back():
     story = Story(rules(system_for=lambda _: "legacy")).transfer().granted().started()
-    for number in range(MOST_KEPT_MESSAGES):
+    for number in range(MAX_KEPT_MESSAGES):
         assert story.user(f"message {number}").told == []
     assert "one too many" in story.user("one too many").told[0]
     assert "one too many" not in story.joined().sent
-    assert len(story.sent) == MOST_KEPT_MESSAGES
+    assert len(story.sent) == MAX_KEPT_MESSAGES
 
 
 def test_there_is_an_end_to_how_long_it_is():
     story = Story(rules(system_for=lambda _: "legacy")).transfer().granted().started()
-    assert story.user("x" * MOST_KEPT_CHARACTERS).told == []
+    assert story.user("x" * MAX_KEPT_CHARACTERS).told == []
     assert len(story.user("and more").told) == 1
 
 

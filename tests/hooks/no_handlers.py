@@ -8,7 +8,7 @@ from typing import Any
 from botkit.handlers.context import Tools
 from botkit.handlers.dispatch import Dispatch
 from botkit.handlers.registry import Registry
-from botkit.hooks.door import Door
+from botkit.hooks.parser import HookParser
 
 
 class NobodyCounts:
@@ -16,7 +16,7 @@ class NobodyCounts:
         raise AssertionError("there is no handler")
 
 
-def no_handlers(doors: Mapping[str, Door]) -> Dispatch:
+def no_handlers(doors: Mapping[str, HookParser]) -> Dispatch:
     return Dispatch(
         Registry(),
         doors=doors,

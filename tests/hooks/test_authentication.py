@@ -8,7 +8,7 @@ import pytest
 
 from botkit.config.settings import KoreSettings, Secret
 from botkit.errors import HookUnauthorized
-from botkit.hooks.authentication import MOST_REMEMBERED, Authentication
+from botkit.hooks.authentication import MAX_REMEMBERED, Authentication
 from tests.hooks.hook_payloads import CLIENT_ID, NOW, SECRET, token
 
 
@@ -83,9 +83,9 @@ def test_a_remembered_token_expires_all_the_same() -> None:
 
 def test_not_more_tokens_are_remembered_than_the_bound() -> None:
     door = authentication()
-    for number in range(MOST_REMEMBERED + 10):
+    for number in range(MAX_REMEMBERED + 10):
         door.check(token=token(expires=NOW + 60 + number), apikey=None, now=NOW)
-    assert len(door._remembered) == MOST_REMEMBERED
+    assert len(door._remembered) == MAX_REMEMBERED
 
 
 def test_the_plain_secret_counts_only_where_it_is_configured() -> None:

@@ -18,7 +18,7 @@ from botkit.handoff.events import (
     UserMessage,
     UserTyping,
 )
-from botkit.hooks.door import Door
+from botkit.hooks.parser import HookParser
 from botkit.hooks.paths import HookPath
 from botkit.ledger.interface import Input
 from tests.hooks.hook_payloads import (
@@ -38,7 +38,7 @@ FRESH = "0b0c9a8e-0000-4000-8000-000000000001"
 
 def read(payload: dict[str, Any], event: str = "on_user_message", component: str = "default") -> Input:
     bot = settings().bots[BOT_ID]
-    door = Door(bot, insecure_http=False, new_id=lambda: FRESH)
+    door = HookParser(bot, insecure_http=False, new_id=lambda: FRESH)
     return door.read(HookPath(BOT_ID, event, component), as_body(payload), at=Instant(NOW)).given
 
 
@@ -195,7 +195,7 @@ def test_hooks_of_one_request_id_are_told_apart_by_event_component_and_body() ->
 
 def test_a_repeated_transfer_has_the_same_key_and_a_fresh_session_id() -> None:
     bot = settings().bots[BOT_ID]
-    door = Door(bot, insecure_http=False)
+    door = HookParser(bot, insecure_http=False)
     path = HookPath(BOT_ID, "on_agent_transfer", "dc-1")
     first, second = (door.read(path, as_body(agent_transfer()), at=Instant(NOW)).event for _ in range(2))
     assert isinstance(first, AgentTransfer)

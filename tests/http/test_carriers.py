@@ -148,7 +148,7 @@ async def test_a_long_poll_that_brings_nothing_in_its_time_is_unreachable(
 ) -> None:
     with pytest.raises(Unreachable) as failed:
         await carrier.send(Request("poll", "GET", f"{base}/slow", timeout_seconds=0.02, long_poll=True))
-    assert failed.value.perhaps_done
+    assert failed.value.possible_duplicate
 
 
 @asynccontextmanager
@@ -182,7 +182,7 @@ async def test_a_post_whose_kept_connection_has_died_is_sent_once_and_nobody_kno
         await carrier.send(Request("send", "POST", url, body=b""))
         with pytest.raises(Unreachable) as failed:
             await carrier.send(Request("send", "POST", url, body=b""))
-        assert failed.value.perhaps_done
+        assert failed.value.possible_duplicate
         assert methods == ["POST"] * 2
 
 
@@ -241,7 +241,7 @@ async def test_a_refused_connection_is_unreachable(carrier: AioTransport) -> Non
             await carrier.send(Request("send a message", "POST", url, {"auth": "secret"}, b"text"))
     assert failed.value.what == "send a message"
     assert "refused" in failed.value.detail.lower()
-    assert not failed.value.perhaps_done
+    assert not failed.value.possible_duplicate
     for hidden in ("private", "secret", "text"):
         assert hidden not in str(failed.value)
     assert failed.value.__cause__ is None
@@ -257,7 +257,7 @@ async def test_a_connection_dropped_before_the_answer_is_unreachable(
 ) -> None:
     with pytest.raises(Unreachable) as failed:
         await carrier.send(Request("post", "POST", f"{base}/drop", body=b"x"))
-    assert failed.value.perhaps_done
+    assert failed.value.possible_duplicate
 
 
 async def test_an_answer_over_the_limit_is_a_bad_reply(
@@ -272,7 +272,7 @@ async def test_an_answer_over_the_requests_own_limit_is_refused_for_good(
     carrier: AioTransport, base: str
 ) -> None:
     with pytest.raises(CallRefused, match="longer than 100 bytes"):
-        await carrier.send(Request("get", "GET", f"{base}/large", most_bytes=100))
+        await carrier.send(Request("get", "GET", f"{base}/large", max_bytes=100))
 
 
 async def test_an_answer_that_is_not_http_is_a_bad_reply(carrier: AioTransport) -> None:
@@ -385,7 +385,7 @@ def test_the_sync_carrier_bounds_an_answer(
 def test_the_sync_carrier_keeps_to_the_requests_own_limit(mocked: responses.RequestsMock) -> None:
     mocked.get("https://bots.kore.ai/a", body=b"x" * 5_000)
     with SyncTransport(allowed_hosts=["bots.kore.ai"]) as transport, pytest.raises(CallRefused):
-        transport.send(Request("get", "GET", "https://bots.kore.ai/a", most_bytes=100))
+        transport.send(Request("get", "GET", "https://bots.kore.ai/a", max_bytes=100))
 
 
 def test_the_sync_carrier_knows_that_nothing_arrived_where_nobody_listens() -> None:
@@ -397,7 +397,7 @@ def test_the_sync_carrier_knows_that_nothing_arrived_where_nobody_listens() -> N
             pytest.raises(Unreachable, match="Connection refused") as failed,
         ):
             transport.send(Request("post", "POST", url, body=b"{}"))
-    assert not failed.value.perhaps_done
+    assert not failed.value.possible_duplicate
 
 
 def test_the_sync_carrier_knows_that_something_may_have_arrived_before_the_end(
@@ -410,7 +410,7 @@ def test_the_sync_carrier_knows_that_something_may_have_arrived_before_the_end(
         pytest.raises(Unreachable, match="the server closed the connection") as failed,
     ):
         transport.send(Request("post", "POST", "https://bots.kore.ai/a", body=b"{}"))
-    assert failed.value.perhaps_done
+    assert failed.value.possible_duplicate
 
 
 def test_the_sync_carrier_tells_a_name_that_is_not_known(mocked: responses.RequestsMock) -> None:
@@ -423,4 +423,4 @@ def test_the_sync_carrier_tells_a_name_that_is_not_known(mocked: responses.Reque
         pytest.raises(Unreachable, match="host name was not found") as failed,
     ):
         transport.send(Request("get", "GET", "https://bots.kore.ai/a"))
-    assert not failed.value.perhaps_done
+    assert not failed.value.possible_duplicate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from botkit.http.retry_after import LONGEST_SECONDS, retry_after
+from botkit.http.retry_after import MAX_SECONDS, retry_after
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 
@@ -16,11 +16,11 @@ NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
         ("7", 7.0),
         (" 7 ", 7.0),
         ("1.5", 1.5),
-        ("99999", LONGEST_SECONDS),
+        ("99999", MAX_SECONDS),
         ("Tue, 14 Nov 2023 22:13:50 GMT", 30.0),
         ("Tue, 14 Nov 2023 22:13:50", 30.0),
         ("Tue, 14 Nov 2023 22:00:00 GMT", 0.0),
-        ("Tue, 14 Nov 2099 22:00:00 GMT", LONGEST_SECONDS),
+        ("Tue, 14 Nov 2099 22:00:00 GMT", MAX_SECONDS),
         ("soon", None),
         ("-3", None),
         ("", None),

@@ -64,7 +64,7 @@ def test_members_the_platform_sent_are_not_sent_twice() -> None:
     ],
 )
 def test_every_call_goes_to_its_url(method: str, verb: str) -> None:
-    request = getattr(calls(), method)(hook(), component_id="default", delivery_id="d-1")
+    request = getattr(calls(), method)(hook(), component_id="default", idempotency_key="d-1")
     assert (request.method, request.url) == ("POST", f"{BASE}/{verb}/1501")
     assert request.headers["Content-Type"] == "application/json"
     assert request.headers["x-request-id"] == "d-1"
@@ -222,7 +222,7 @@ def test_every_call_of_the_sdk_has_its_place() -> None:
 @pytest.mark.parametrize("name", SDK_CALLS)
 def test_a_call_posts_the_payload_to_the_url_it_gives(name: str) -> None:
     body = hook(botId="st-1", componentId="dc-7", __payloadClass="OnMessagePayload", ackMessage=True, **GIVEN)
-    request = calls().call(name, body, component_id="dc-7", delivery_id="d-1")
+    request = calls().call(name, body, component_id="dc-7", idempotency_key="d-1")
     assert (request.method, request.url) == ("POST", WHERE[name])
     assert request.body == body
     assert request.headers["x-request-id"] == "d-1"
@@ -412,8 +412,8 @@ def test_what_cannot_be_asked_for_says_which_payload_can() -> None:
 
 
 def test_a_file_is_fetched_with_our_signature_and_within_bounds() -> None:
-    request = calls().download("https://bots.kore.ai/files/1?sig=%2F", most_bytes=500)
-    assert (request.method, request.url, request.most_bytes) == (
+    request = calls().download("https://bots.kore.ai/files/1?sig=%2F", max_bytes=500)
+    assert (request.method, request.url, request.max_bytes) == (
         "GET",
         "https://bots.kore.ai/files/1?sig=%2F",
         500,
@@ -425,4 +425,4 @@ def test_a_file_is_fetched_with_our_signature_and_within_bounds() -> None:
 @pytest.mark.parametrize("url", ["https://evil.example/x", "http://bots.kore.ai/x", "file:///etc/passwd"])
 def test_a_file_elsewhere_is_not_fetched(url: str) -> None:
     with pytest.raises(HostNotAllowed):
-        calls().download(url, most_bytes=500)
+        calls().download(url, max_bytes=500)

@@ -21,9 +21,9 @@ NEWEST = HookBody(json.dumps(user_message("hello")).encode())
 async def sent(url: str = URL, **event: Any) -> tuple[str, dict[str, Any]]:
     carrier = Carrier(Response(200))
     if event:
-        await platform(carrier).tell_client(NEWEST, url=url, attempt_id="a", **event)
+        await platform(carrier).tell_client(NEWEST, url=url, idempotency_key="a", **event)
     else:
-        await platform(carrier).show_typing(NEWEST, url=url, started=True, attempt_id="a")
+        await platform(carrier).show_typing(NEWEST, url=url, started=True, idempotency_key="a")
     (request,) = carrier.asked
     assert request.body is not None
     return request.url, json.loads(request.body)

@@ -14,10 +14,10 @@ from botkit.handoff.conversation import Access, AgentSession, Conversation, Conv
 from botkit.handoff.decision import Decision
 from botkit.handoff.effects import (
     ClearAgentSession,
+    CountMetric,
     DropLane,
     Effect,
     EndSession,
-    Note,
     OpenAccess,
     PassToBot,
     PassToUser,
@@ -69,7 +69,7 @@ def rules(conversation: Conversation, event: Event) -> Decision:
             effects: tuple[Effect, ...] = (
                 SendToUser(Content("wait")),
                 OpenAccess(opened.id, "salesforce"),
-                Note("opened"),
+                CountMetric("opened"),
             )
             return Decision(replace(conversation, session=opened), effects)
         case PlatformSessionClosed() if session is not None:
@@ -128,7 +128,7 @@ class Stage:
         self.ledger = SqliteLedger(
             f"sqlite:///{self.path}",
             lambda conversation, event: self.decide(conversation, event),
-            patience_seconds=0.0,
+            lock_timeout_seconds=0.0,
         )
         self.ledger.start(self.told.append)
         return self.ledger

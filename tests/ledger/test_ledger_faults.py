@@ -160,7 +160,7 @@ def test_what_was_acknowledged_is_there_after_kill_9(tmp_path: Path, after: int)
         kept = ledger.undelivered()
         assert [item.id for item in kept] == sorted(item.id for item in kept)
         assert {int(item.created_at) for item in kept} >= set(acknowledged)
-        assert ledger.uncertain == 7
+        assert ledger.possible_duplicates == 7
         again = [
             ledger.submit(
                 Input(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from botkit.handoff.conversation import ConversationId, Instant
-from botkit.handoff.events import Ask, BotMessage, Event, Handled, UserMessage
+from botkit.handoff.events import ApiCall, BotMessage, Event, HookHandled, UserMessage
 from botkit.ledger.interface import Input
 from botkit.ledger.order import as_written
 
@@ -23,8 +23,8 @@ def other(name: str, user: str = "u-1") -> tuple[Input, str]:
 def handled(text: str, number: int) -> tuple[Input, str]:
     given, _ = said(text, number)
     assert given.event is not None
-    asks = (Ask("send_bot_message", '{"message":"x"}'),)
-    event = Handled(key=text, at=Instant(1.0), asks=asks, about=given.event, goes_on=False)
+    api_calls = (ApiCall("send_bot_message", '{"message":"x"}'),)
+    event = HookHandled(key=text, at=Instant(1.0), api_calls=api_calls, about=given.event, proceed=False)
     return replace(given, event=event), text
 
 
@@ -58,8 +58,8 @@ def test_a_message_without_a_number_stays_where_it_is() -> None:
 
 
 def test_what_only_settles_stays_where_it_is() -> None:
-    settles = (replace(said("x", 1)[0], event=None, settles=(7,)), "settles")
-    assert order(said("b", 2), settles, said("a", 1)) == ["a", "settles", "b"]
+    completes = (replace(said("x", 1)[0], event=None, completes=(7,)), "settles")
+    assert order(said("b", 2), completes, said("a", 1)) == ["a", "settles", "b"]
 
 
 @pytest.mark.parametrize("queued", [[], [said("a", 1)], [said("a", 1), said("b", 2), said("c", 0, "u-2")]])

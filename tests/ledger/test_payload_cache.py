@@ -12,7 +12,7 @@ def of(number: int) -> ConversationId:
 
 
 def test_the_least_recently_used_payload_goes_first() -> None:
-    cache = PayloadCache(most_bytes=30)
+    cache = PayloadCache(max_bytes=30)
     for number in range(3):
         cache.put(of(number), HookBody(b"0123456789"))
     cache.get(of(0))
@@ -21,14 +21,14 @@ def test_the_least_recently_used_payload_goes_first() -> None:
 
 
 def test_a_newer_payload_takes_the_place_of_the_older() -> None:
-    cache = PayloadCache(most_bytes=30)
+    cache = PayloadCache(max_bytes=30)
     for length in (20, 25, 30):
         cache.put(of(1), HookBody(b"x" * length))
     assert cache.get(of(1)) == HookBody(b"x" * 30)
 
 
 def test_a_payload_larger_than_the_cache_is_not_kept() -> None:
-    cache = PayloadCache(most_bytes=10)
+    cache = PayloadCache(max_bytes=10)
     cache.put(of(1), HookBody(b"x" * 11))
     assert cache.get(of(1)) is None
 
@@ -42,7 +42,7 @@ def test_a_payload_comes_back_as_it_was(length: int) -> None:
 
 
 def test_payloads_that_repeat_themselves_take_less_room() -> None:
-    cache = PayloadCache(most_bytes=3_000)
+    cache = PayloadCache(max_bytes=3_000)
     for number in range(5):
         cache.put(of(number), HookBody(b'{"context":"repeats itself"}' * 100))
     assert all(cache.get(of(number)) is not None for number in range(5))

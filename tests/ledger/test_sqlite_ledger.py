@@ -11,8 +11,8 @@ import pytest
 from botkit.errors import LedgerBusy, LedgerClosed, LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.decision import Decision
-from botkit.handoff.effects import DropLane, EndSession, Note, PassToBot, SendToAgent
-from botkit.handoff.events import AgentSaid, Ask, Content, Handled, OtherHook, UserMessage
+from botkit.handoff.effects import CountMetric, DropLane, EndSession, PassToBot, SendToAgent
+from botkit.handoff.events import AgentSaid, ApiCall, Content, HookHandled, OtherHook, UserMessage
 from botkit.ledger.interface import Committed, HookBody, Input
 from botkit.ledger.sqlite import SqliteLedger
 from tests.ledger.ledger_stage import BOT, SESSION, Choked, Stage, paused, rules
@@ -35,19 +35,19 @@ def test_an_input_leads_to_what_the_rules_decide(stage: Stage) -> None:
 def test_effects_stand_in_the_outbox_until_they_are_settled(stage: Stage) -> None:
     (item,) = stage.submit(stage.inputs.says("u-ada", "hi")).items
     assert stage.ledger.undelivered() == [item]
-    stage.submit(Input(ADA, None, settles=(item.id,)))
+    stage.submit(Input(ADA, None, completes=(item.id,)))
     assert stage.ledger.undelivered() == []
 
 
 def test_what_came_of_an_effect_settles_it_in_the_same_commit(stage: Stage) -> None:
     (item,) = stage.submit(stage.inputs.says("u-ada", "hi")).items
-    stage.submit(replace(stage.inputs.transfers("u-ada"), settles=(item.id,)))
+    stage.submit(replace(stage.inputs.transfers("u-ada"), completes=(item.id,)))
     assert stage.kinds() == ["SendToUser", "OpenAccess"]
 
 
 def test_an_input_the_rules_choke_on_settles_nothing(stage: Stage) -> None:
     (item,) = stage.submit(stage.inputs.says("u-ada", "hi")).items
-    choking = replace(stage.inputs.says("u-ada", "choke"), settles=(item.id,))
+    choking = replace(stage.inputs.says("u-ada", "choke"), completes=(item.id,))
     assert stage.ledger.submit(choking).exception(10)
     assert stage.kinds() == ["PassToBot"]
 
@@ -61,7 +61,7 @@ def test_ids_grow_also_over_a_restart(stage: Stage) -> None:
 
 def test_inner_effects_are_told_and_not_written(stage: Stage) -> None:
     committed = stage.submit(stage.inputs.transfers("u-ada"))
-    assert committed.inner == (Note("opened"),)
+    assert committed.local_effects == (CountMetric("opened"),)
     assert stage.kinds() == ["SendToUser", "OpenAccess"]
 
 
@@ -136,7 +136,7 @@ def test_an_empty_key_is_never_remembered(stage: Stage) -> None:
 def test_a_duplicate_settles_all_the_same(stage: Stage) -> None:
     given = stage.inputs.says("u-ada", "hi")
     (item,) = stage.submit(given).items
-    assert stage.submit(replace(given, settles=(item.id,))).duplicate
+    assert stage.submit(replace(given, completes=(item.id,))).duplicate
     assert stage.kinds() == []
 
 
@@ -208,8 +208,8 @@ def test_a_message_that_a_handler_answered_brings_the_newest_payload_too(stage: 
     stage.submit(stage.inputs.transfers("u-ada", body=b"transfer"))
     said = stage.inputs.says("u-ada", "hi", body=b"newer")
     assert said.event is not None
-    handled = Handled(
-        key="h", at=said.event.at, asks=(Ask("skip_bot_message"),), about=said.event, goes_on=False
+    handled = HookHandled(
+        key="h", at=said.event.at, api_calls=(ApiCall("skip_bot_message"),), about=said.event, proceed=False
     )
     stage.submit(replace(said, event=handled))
     assert stage.ledger.newest_hook(ADA) == HookBody(b"newer")
@@ -348,21 +348,21 @@ def test_hooks_are_refused_while_too_much_waits_and_results_are_not(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = stage.submit(stage.inputs.says("u-ada", "one"))
-    monkeypatch.setattr("botkit.ledger.committer.MOST_UNDELIVERED", 1)
+    monkeypatch.setattr("botkit.ledger.committer.MAX_UNDELIVERED", 1)
     with pytest.raises(LedgerError, match="too much waits"):
         stage.submit(stage.inputs.says("u-ada", "two"))
-    stage.submit(Input(first.conversation.id, None, settles=(first.items[0].id,)))
+    stage.submit(Input(first.conversation.id, None, completes=(first.items[0].id,)))
     assert stage.submit(stage.inputs.says("u-ada", "three")).items
 
 
 def test_a_second_ledger_on_the_same_file_is_refused(stage: Stage) -> None:
-    other = SqliteLedger(f"sqlite:///{stage.path}", rules, patience_seconds=0.0)
+    other = SqliteLedger(f"sqlite:///{stage.path}", rules, lock_timeout_seconds=0.0)
     with pytest.raises(LedgerBusy, match="another process"):
         other.start(lambda batch: None)
 
 
 def test_a_second_ledger_waits_for_the_first_to_go(stage: Stage) -> None:
-    other = SqliteLedger(f"sqlite:///{stage.path}", rules, patience_seconds=10.0)
+    other = SqliteLedger(f"sqlite:///{stage.path}", rules, lock_timeout_seconds=10.0)
     closing = threading.Timer(0.1, stage.ledger.close)
     closing.start()
     other.start(lambda batch: None)
@@ -393,9 +393,9 @@ def test_a_ledger_that_was_not_started_takes_nothing(tmp_path: Path) -> None:
     ledger.close()
 
 
-def test_after_a_good_end_nothing_is_uncertain(stage: Stage) -> None:
+def test_after_a_good_end_there_are_no_possible_duplicates(stage: Stage) -> None:
     stage.submit(stage.inputs.says("u-ada", "hi"))
-    assert stage.reopen().uncertain == 0
+    assert stage.reopen().possible_duplicates == 0
 
 
 def test_the_folder_of_the_store_is_made(tmp_path: Path) -> None:
@@ -442,7 +442,7 @@ def test_sweeping_forgets_old_keys_only(stage: Stage) -> None:
     old, new = stage.inputs.says("u-ada", "hi", at=10.0), stage.inputs.says("u-ada", "hi", at=20.0)
     for given in (old, new):
         (item,) = stage.submit(given).items
-        stage.submit(Input(ADA, None, settles=(item.id,)))
+        stage.submit(Input(ADA, None, completes=(item.id,)))
     assert stage.ledger.sweep(Instant(15.0)) == 1
     assert not stage.submit(old).duplicate
     assert stage.submit(new).duplicate
@@ -451,7 +451,7 @@ def test_sweeping_forgets_old_keys_only(stage: Stage) -> None:
 def test_sweeping_forgets_ended_conversations_and_their_payloads(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada", at=10.0))
     stage.submit(stage.inputs.closes("u-ada", at=11.0))
-    stage.submit(Input(ADA, None, settles=tuple(item.id for item in stage.ledger.undelivered())))
+    stage.submit(Input(ADA, None, completes=tuple(item.id for item in stage.ledger.undelivered())))
     assert stage.ledger.sweep(Instant(5.0)) == 0
     assert stage.conversation("u-ada") is not None
     stage.ledger.sweep(Instant(15.0))
@@ -463,7 +463,7 @@ def test_sweeping_leaves_live_sessions_and_what_is_under_way(stage: Stage) -> No
     stage.submit(stage.inputs.transfers("u-ada", at=10.0))
     stage.submit(stage.inputs.transfers("u-bob", at=10.0, session_id="0b0c9a8e-0000-4000-8000-000000000002"))
     for item in stage.ledger.undelivered():
-        stage.submit(Input(ADA, None, settles=(item.id,)))
+        stage.submit(Input(ADA, None, completes=(item.id,)))
     stage.submit(stage.inputs.closes("u-bob", at=11.0))
     stage.ledger.sweep(Instant(100.0))
     stage.reopen()
@@ -481,15 +481,15 @@ def test_sweeping_takes_more_than_one_bite(stage: Stage) -> None:
 
 
 def test_while_much_waits_only_keys_are_swept(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botkit.ledger.committer._MOST_WHILE_SWEEPING", 0)
+    monkeypatch.setattr("botkit.ledger.committer._MAX_WHILE_SWEEPING", 0)
     stage.submit(stage.inputs.transfers("u-ada", at=10.0))
     stage.submit(stage.inputs.closes("u-ada", at=11.0))
-    stage.submit(Input(ADA, None, settles=tuple(item.id for item in stage.ledger.undelivered())))
+    stage.submit(Input(ADA, None, completes=tuple(item.id for item in stage.ledger.undelivered())))
     stage.submit(stage.inputs.says("u-bob", "waits", at=100.0))
     assert stage.ledger.sweep(Instant(50.0)) == 2
     assert stage.conversation("u-ada") is not None
     for item in stage.ledger.undelivered():
-        stage.submit(Input(ADA, None, settles=(item.id,)))
+        stage.submit(Input(ADA, None, completes=(item.id,)))
     stage.ledger.sweep(Instant(50.0))
     assert stage.conversation("u-ada") is None
 
@@ -524,7 +524,7 @@ def test_what_an_agent_said_is_known_again_while_the_session_is_being_closed(sta
     stage.ledger.sweep(Instant(100.0))
     assert stage.submit(said("e1", 101.0)).duplicate
     ends = [item.id for item in stage.ledger.undelivered() if isinstance(item.effect, EndSession)]
-    stage.submit(Input(ADA, None, settles=tuple(ends)))
+    stage.submit(Input(ADA, None, completes=tuple(ends)))
     stage.ledger.sweep(Instant(100.0))
     assert not stage.submit(said("e1", 102.0)).duplicate
 
@@ -534,7 +534,7 @@ def test_keys_of_a_session_that_another_has_followed_are_forgotten(stage: Stage)
     stage.submit(said("e1", 11.0))
     stage.submit(stage.inputs.closes("u-ada", at=12.0))
     stage.submit(stage.inputs.transfers("u-ada", at=13.0, session_id="0b0c9a8e-0000-4000-8000-000000000002"))
-    stage.submit(Input(ADA, None, settles=tuple(item.id for item in stage.ledger.undelivered())))
+    stage.submit(Input(ADA, None, completes=tuple(item.id for item in stage.ledger.undelivered())))
     stage.ledger.sweep(Instant(100.0))
     assert not stage.submit(said("e1", 101.0)).duplicate
 
@@ -545,7 +545,7 @@ def test_keys_of_a_session_that_another_has_followed_are_forgotten(stage: Stage)
 def test_the_hook_of_what_waits_can_be_read(stage: Stage) -> None:
     (item,) = stage.submit(stage.inputs.says("u-ada", "hi", body=b"mine")).items
     assert stage.ledger.hook_of(item.id) == HookBody(b"mine")
-    stage.submit(Input(ADA, None, settles=(item.id,)))
+    stage.submit(Input(ADA, None, completes=(item.id,)))
     assert stage.ledger.hook_of(item.id) is None
 
 

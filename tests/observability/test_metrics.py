@@ -48,14 +48,14 @@ def test_what_the_relay_counts_is_shown() -> None:
     telemetry.receivers_open(3)
     telemetry.reconnected("salesforce")
     telemetry.noted("handoff_opened", "salesforce")
-    telemetry.uncertain(2)
+    telemetry.possible_duplicates(2)
     text = telemetry.exposition().decode()
     assert 'botkit_effects_total{kind="PassToBot",outcome="delivered"} 2.0' in text
     assert 'botkit_effect_retries_total{kind="SendToAgent"} 1.0' in text
     assert "botkit_receivers 3.0" in text
     assert 'botkit_reconnects_total{system="salesforce"} 1.0' in text
     assert 'botkit_handoff_total{what="handoff_opened",why="salesforce"} 1.0' in text
-    assert "botkit_uncertain_deliveries_total 2.0" in text
+    assert "botkit_possible_duplicates_total 2.0" in text
 
 
 def test_lines_are_json_for_machines(stream: io.StringIO) -> None:

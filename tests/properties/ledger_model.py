@@ -12,9 +12,9 @@ from botkit.handoff.decide import decide
 from botkit.handoff.effects import (
     ArmTimer,
     CancelTimer,
+    CountMetric,
     DropLane,
     EndSession,
-    Note,
     OutboundEffect,
     PassToBot,
     PassToUser,
@@ -26,7 +26,7 @@ from botkit.ledger.interface import HookBody, Input
 from tests.handoff.story import rules
 
 RULES = rules()
-INNER = (ArmTimer, CancelTimer, DropLane, Note)
+INNER = (ArmTimer, CancelTimer, DropLane, CountMetric)
 CARRY_HOOK = (PassToBot, PassToUser, SkipBotMessage)
 
 

@@ -95,7 +95,7 @@ class Ledgers(RuleBasedStateMachine):
         ledger = SqliteLedger(
             f"sqlite:///{path}",
             lambda conversation, event: decide(RULES, conversation, event),
-            patience_seconds=0,
+            lock_timeout_seconds=0,
         )
         writer = Store.writer
         with patch.object(Store, "writer", lambda store: Writer(writer(store))):
@@ -248,7 +248,7 @@ class Ledgers(RuleBasedStateMachine):
         row = next(row for row in self.model.outbox if (row.conversation_id, row.lane) == chosen)
         item = next(item for item in self.ledger.undelivered() if (item.conversation_id, item.lane) == chosen)
         assert item.effect == row.effect
-        given = Input(row.conversation_id, self.result(row, good=good), settles=(item.id,))
+        given = Input(row.conversation_id, self.result(row, good=good), completes=(item.id,))
         self.submit(given, [row])
 
     @precondition(lambda self: any(one.session.timers for one in self.model.live() if one.session))
@@ -306,7 +306,7 @@ class Ledgers(RuleBasedStateMachine):
     def stop_and_start_in_good_order(self) -> None:
         self.stop()
         self.ledger = self.start(self.path)
-        assert self.ledger.uncertain == 0
+        assert self.ledger.possible_duplicates == 0
 
     # --- what must be true all the time
 

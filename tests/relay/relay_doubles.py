@@ -37,7 +37,7 @@ from botkit.handoff.conversation import (
     Phase,
     Timer,
 )
-from botkit.handoff.effects import CARRIES_HOOK, ArmTimer, CancelTimer, DropLane, Effect, Note, lane
+from botkit.handoff.effects import CARRIES_HOOK, ArmTimer, CancelTimer, CountMetric, DropLane, Effect, lane
 from botkit.handoff.events import AgentSaid, AgentSessionEnded, Content, Event, Noticed, TranscriptLine
 from botkit.ledger.interface import Committed, HookBody, Input, OutboxItem
 from botkit.relay.engine import Engine
@@ -167,7 +167,7 @@ class FakeLedger:
     def _commit(self, given: Input, future: Future[Committed]) -> None:
         self.inputs.append(given)
         before = self.conversations.get(given.conversation_id, Conversation(given.conversation_id))
-        for settled in given.settles:
+        for settled in given.completes:
             self.rows.pop(settled, None)
         event = given.event
         if event is None or (event.key and event.key in self.seen):
@@ -190,7 +190,7 @@ class FakeLedger:
         self.conversations[after.id] = after
         items, inner = [], []
         for effect in effects:
-            if isinstance(effect, ArmTimer | CancelTimer | DropLane | Note):
+            if isinstance(effect, ArmTimer | CancelTimer | DropLane | CountMetric):
                 inner.append(effect)
                 continue
             now = self.clock.now() if self.clock else Instant(time.time())
@@ -241,13 +241,13 @@ class FakeLedger:
 
     @property
     def settled(self) -> list[int]:
-        return [settled for given in self.inputs for settled in given.settles]
+        return [settled for given in self.inputs for settled in given.completes]
 
 
 @dataclass
 class Call:
     what: str
-    attempt_id: str = ""
+    idempotency_key: str = ""
     about: Any = None
 
 
@@ -263,8 +263,8 @@ class FakePlatform:
     gate: asyncio.Event | None = None
     gates: dict[str, asyncio.Event] = field(default_factory=dict)
 
-    async def _call(self, what: str, attempt_id: str, about: Any = None) -> None:
-        self.calls.append(Call(what, attempt_id, about))
+    async def _call(self, what: str, idempotency_key: str, about: Any = None) -> None:
+        self.calls.append(Call(what, idempotency_key, about))
         gate = self.gates.get(what, self.gate)
         if gate is not None:
             await gate.wait()
@@ -272,34 +272,36 @@ class FakePlatform:
         if answer is not None:
             raise answer
 
-    async def pass_to_bot(self, hook: HookBody, *, attempt_id: str) -> None:
-        await self._call("pass_to_bot", attempt_id, hook)
+    async def pass_to_bot(self, hook: HookBody, *, idempotency_key: str) -> None:
+        await self._call("pass_to_bot", idempotency_key, hook)
 
-    async def pass_to_user(self, hook: HookBody, *, attempt_id: str) -> None:
-        await self._call("pass_to_user", attempt_id, hook)
+    async def pass_to_user(self, hook: HookBody, *, idempotency_key: str) -> None:
+        await self._call("pass_to_user", idempotency_key, hook)
 
-    async def skip_bot_message(self, hook: HookBody, *, attempt_id: str) -> None:
-        await self._call("skip_bot_message", attempt_id, hook)
+    async def skip_bot_message(self, hook: HookBody, *, idempotency_key: str) -> None:
+        await self._call("skip_bot_message", idempotency_key, hook)
 
     async def send_to_user(
-        self, newest: HookBody, content: Content, *, agent_name: str, attempt_id: str
+        self, newest: HookBody, content: Content, *, agent_name: str, idempotency_key: str
     ) -> None:
-        await self._call("send_to_user", attempt_id, content.text)
+        await self._call("send_to_user", idempotency_key, content.text)
 
-    async def clear_agent_session(self, newest: HookBody, *, attempt_id: str) -> None:
-        await self._call("clear_agent_session", attempt_id)
+    async def clear_agent_session(self, newest: HookBody, *, idempotency_key: str) -> None:
+        await self._call("clear_agent_session", idempotency_key)
 
-    async def show_typing(self, newest: HookBody, *, url: str, started: bool, attempt_id: str) -> None:
-        await self._call("show_typing", attempt_id, (url, started))
+    async def show_typing(self, newest: HookBody, *, url: str, started: bool, idempotency_key: str) -> None:
+        await self._call("show_typing", idempotency_key, (url, started))
 
-    async def tell_client(self, newest: HookBody, *, url: str, name: str, data: str, attempt_id: str) -> None:
-        await self._call("tell_client", attempt_id, (url, name, data))
+    async def tell_client(
+        self, newest: HookBody, *, url: str, name: str, data: str, idempotency_key: str
+    ) -> None:
+        await self._call("tell_client", idempotency_key, (url, name, data))
 
-    async def extend_request(self, newest: HookBody, *, attempt_id: str) -> None:
-        await self._call("extend_request", attempt_id)
+    async def extend_request(self, newest: HookBody, *, idempotency_key: str) -> None:
+        await self._call("extend_request", idempotency_key)
 
-    async def call(self, hook: HookBody, call: str, changes: str, *, attempt_id: str) -> None:
-        await self._call(call, attempt_id, changes)
+    async def call(self, hook: HookBody, call: str, changes: str, *, idempotency_key: str) -> None:
+        await self._call(call, idempotency_key, changes)
 
     async def transcript(
         self, newest: HookBody, *, limit: int, session_id: str
@@ -310,8 +312,8 @@ class FakePlatform:
             raise self.transcript_answer
         return self.lines
 
-    async def file(self, name: str, url: str, *, most_bytes: int) -> File:
-        await self._call("file", "", (url, most_bytes))
+    async def file(self, name: str, url: str, *, max_bytes: int) -> File:
+        await self._call("file", "", (url, max_bytes))
         return File(name, "image/png", b"picture")
 
 
@@ -342,7 +344,7 @@ class FakeSystem:
         self.brought_by_the_end: tuple[Any, ...] = ()
         self.fetches: list[Access] = []
         self.fetching = 0
-        self.most_fetching = 0
+        self.max_fetching = 0
         self.connects: list[Access] = []
         self.connect_errors: deque[Exception] = deque()
         self.connections: list[Connection] = []
@@ -411,7 +413,7 @@ class FakeSystem:
 
     async def fetch(self, session_id: str, access: Access) -> Batch:
         self.fetching += 1
-        self.most_fetching = max(self.most_fetching, self.fetching)
+        self.max_fetching = max(self.max_fetching, self.fetching)
         try:
             self.fetches.append(access)
             await self._call("fetch")
@@ -461,7 +463,7 @@ class Counted:
     def effect_retried(self, kind: str) -> None:
         self.retried.append(kind)
 
-    def uncertain(self, count: int) -> None:
+    def possible_duplicates(self, count: int) -> None:
         self.perhaps_twice += count
 
     def receivers_open(self, count: int) -> None:

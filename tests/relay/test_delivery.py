@@ -26,11 +26,11 @@ from botkit.handoff.conversation import Conversation, ConversationId, Instant, P
 from botkit.handoff.effects import (
     AskRouting,
     ClearAgentSession,
+    CountMetric,
     DropLane,
     EndSession,
     EventToUser,
     ExtendRequest,
-    Note,
     OpenAccess,
     PassToBot,
     PassToUser,
@@ -54,7 +54,7 @@ from botkit.handoff.events import (
     UserLost,
 )
 from botkit.ledger.interface import HookBody, OutboxItem
-from botkit.relay.outbound.circuit_breaker import Peer
+from botkit.relay.outbound.circuit_breaker import CircuitBreaker
 from tests.relay.relay_doubles import (
     ACCESS,
     HOOK,
@@ -224,9 +224,9 @@ async def test_before_over_is_told_the_list_is_read_for_last_words(world: World)
 
 
 async def test_a_repetition_of_what_may_have_been_shown_is_counted(world: World) -> None:
-    world.platform.answers.append(Unreachable("send", detail="reset", perhaps_done=True))
+    world.platform.answers.append(Unreachable("send", detail="reset", possible_duplicate=True))
     world.platform.answers.append(Unreachable("send", detail="refused"))
-    world.platform.answers.append(Unreachable("send", detail="reset", perhaps_done=True))
+    world.platform.answers.append(Unreachable("send", detail="reset", possible_duplicate=True))
     world.ledger.decided(conversation(), to_user("perhaps twice"))
     await until(lambda: world.clock.sleeping == 1)
     await world.clock.advance(60)
@@ -236,7 +236,7 @@ async def test_a_repetition_of_what_may_have_been_shown_is_counted(world: World)
 
 async def test_a_note_is_counted_and_logged(world: World) -> None:
     with capture_logs() as entries:
-        world.ledger.decided(IDLE, Note("handoff_ended", "agent"))
+        world.ledger.decided(IDLE, CountMetric("handoff_ended", "agent"))
     assert world.metrics.notes == [("handoff_ended", "agent")]
     (line,) = [entry for entry in entries if entry["event"] == "handoff"]
     assert (line["what"], line["why"], line["bot"]) == ("handoff_ended", "agent", IDLE.id.bot_id)
@@ -296,14 +296,14 @@ async def test_every_attempt_of_an_effect_carries_the_same_id(world: World) -> N
     await world.clock.advance(30)
     assert not world.ledger.rows
     assert len(world.platform.calls) == 4
-    assert len({call.attempt_id for call in world.platform.calls}) == 1
+    assert len({call.idempotency_key for call in world.platform.calls}) == 1
     assert world.metrics.retried == ["SendToUser"] * 3
 
 
 async def test_two_effects_have_different_ids(world: World) -> None:
     world.ledger.decided(IDLE, to_user("one"), to_user("two"))
     await until(lambda: not world.ledger.rows)
-    assert len({call.attempt_id for call in world.platform.calls}) == 2
+    assert len({call.idempotency_key for call in world.platform.calls}) == 2
 
 
 async def test_retry_after_is_obeyed(world: World) -> None:
@@ -413,7 +413,7 @@ async def test_nothing_is_given_up_that_was_never_really_tried(world: World) -> 
         world.ledger.decided(Conversation(one), PassToBot())
     await world.clock.advance(400)
     assert not world.ledger.rows
-    assert len({call.attempt_id for call in world.platform.calls}) == 100
+    assert len({call.idempotency_key for call in world.platform.calls}) == 100
 
 
 async def test_our_own_pace_is_no_attempt_and_no_reason_to_give_up(world: World) -> None:
@@ -663,7 +663,9 @@ async def test_nothing_is_given_up_before_the_newer_payload_was_tried(
     world.platform.answers.append(EXPIRED)
     world.ledger.decided(conversation(), to_user("one"))
     await world.clock.advance(1800)
-    monkeypatch.setattr(Peer, "may_try", lambda peer, now: False)  # Others have found it to be down.
+    monkeypatch.setattr(
+        CircuitBreaker, "may_try", lambda peer, now: False
+    )  # Others have found it to be down.
     writes(world)
     await world.clock.advance(400)
     assert world.metrics.done == [("SendToUser", "delivered")]
@@ -685,7 +687,7 @@ async def test_what_waited_behind_it_has_all_its_time_before_it(world: World) ->
 async def test_what_waits_beyond_a_few_megabytes_is_read_when_its_turn_comes(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botkit.relay.outbound.lanes.MOST_HELD_BYTES", 250)
+    monkeypatch.setattr("botkit.relay.outbound.lanes.MAX_HELD_BYTES", 250)
     gate = world.platform.gate = asyncio.Event()
     for number in range(5):
         world.ledger.decided(IDLE, PassToBot(), hook=HookBody(bytes([number]) * 100))
@@ -714,7 +716,7 @@ async def test_a_payload_that_is_not_in_memory_is_read_off_the_loop(world: World
 async def test_a_store_that_cannot_be_read_does_not_lose_what_waits(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botkit.relay.outbound.lanes.MOST_HELD_BYTES", 0)
+    monkeypatch.setattr("botkit.relay.outbound.lanes.MAX_HELD_BYTES", 0)
     world.ledger.read_failures.append(LedgerError("locked"))
     world.ledger.decided(IDLE, PassToBot())
     await until(lambda: world.clock.sleeping == 1)

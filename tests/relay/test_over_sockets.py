@@ -302,7 +302,7 @@ async def test_a_platform_in_trouble_gets_every_message_once_it_is_back_with_the
     await until(lambda: scene.platform.shown[-1] == "two")
     tries = scene.platform.calls[before:]
     assert [_text(body) for _, body, _ in tries] == ["one", "one", "one", "one", "two"]
-    assert len({attempt_id for _, _, attempt_id in tries}) == 2
+    assert len({idempotency_key for _, _, idempotency_key in tries}) == 2
 
 
 async def test_an_agents_words_for_an_expired_request_id_come_with_the_users_next_message(

@@ -45,22 +45,22 @@ def platform(carrier: Carrier) -> KorePlatform:
 )
 async def test_its_type_is_what_its_server_says_or_else_its_name(declared: str, kind: str) -> None:
     carrier = Carrier(Response(200, {"Content-Type": declared}, b"cat"))
-    assert await platform(carrier).file("cat.png", URL, most_bytes=9) == File("cat.png", kind, b"cat")
-    assert carrier.asked[0].most_bytes == 9
+    assert await platform(carrier).file("cat.png", URL, max_bytes=9) == File("cat.png", kind, b"cat")
+    assert carrier.asked[0].max_bytes == 9
 
 
 async def test_a_file_that_is_gone_is_refused() -> None:
     with pytest.raises(CallRefused):
-        await platform(Carrier(Response(404))).file("cat.png", URL, most_bytes=9)
+        await platform(Carrier(Response(404))).file("cat.png", URL, max_bytes=9)
 
 
 async def test_a_signature_that_is_not_taken_is_made_anew() -> None:
     with pytest.raises(NotAuthorized):
-        await platform(Carrier(Response(401))).file("cat.png", URL, most_bytes=9)
+        await platform(Carrier(Response(401))).file("cat.png", URL, max_bytes=9)
 
 
 async def test_nothing_is_fetched_from_elsewhere() -> None:
     carrier = Carrier(Response(200))
     with pytest.raises(HostNotAllowed):
-        await platform(carrier).file("cat.png", "https://evil.example/cat", most_bytes=9)
+        await platform(carrier).file("cat.png", "https://evil.example/cat", max_bytes=9)
     assert carrier.asked == []

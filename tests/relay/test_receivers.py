@@ -423,7 +423,7 @@ async def test_two_polls_of_one_conversation_never_overlap(polled: World) -> Non
     assert polled.system.fetching == 1
     gate.set()
     await until(lambda: len(polled.system.fetches) > started + 2)
-    assert polled.system.most_fetching == 1
+    assert polled.system.max_fetching == 1
 
 
 async def test_polling_stops_with_the_session(polled: World) -> None:

@@ -18,7 +18,7 @@ from botkit.handoff.effects import OutboundEffect, PassToBot, SendToAgent, SendT
 from botkit.handoff.events import Content
 from botkit.ledger.interface import Committed, Input, OutboxItem
 from botkit.relay import Relay
-from botkit.relay.gateways import Outside
+from botkit.relay.gateways import Gateways
 from botkit.testing.waiting import until
 from tests.relay.relay_doubles import (
     ACCESS,
@@ -57,7 +57,7 @@ class Stage:
 
     def relay(self) -> Relay:
         @asynccontextmanager
-        async def connect(_: Settings) -> AsyncIterator[Outside]:
+        async def connect(_: Settings) -> AsyncIterator[Gateways]:
             self.threads.add(threading.current_thread().name)
             yield FakeOutside(self.platform, self.system)
 
@@ -122,7 +122,7 @@ def busy(relay: Relay) -> threading.Event:
 
 
 def test_a_commit_waits_until_the_one_before_was_taken(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botkit.relay.relay.LONGEST_HOLD_SECONDS", 5.0)
+    monkeypatch.setattr("botkit.relay.relay.MAX_HOLD_SECONDS", 5.0)
     relay = stage.relay()
     relay.start()
     done = busy(relay)
@@ -148,7 +148,7 @@ def test_a_relay_that_hangs_does_not_stop_commits(stage: Stage) -> None:
 
 def test_what_keeps_the_outside_from_being_opened_is_raised_by_start(stage: Stage) -> None:
     @asynccontextmanager
-    async def connect(_: Settings) -> AsyncIterator[Outside]:
+    async def connect(_: Settings) -> AsyncIterator[Gateways]:
         raise ConfigurationError((Problem("bot.yaml", 1, "agents", "wrong", "right it"),))
         yield
 
@@ -224,7 +224,7 @@ def test_after_a_restart_the_rest_is_done_with_the_same_ids(stage: Stage) -> Non
     stage.relay().start()
     until(lambda: not stage.ledger.rows)
     assert stage.shown == ["one", "one", "two"]
-    assert stage.platform.calls[0].attempt_id == stage.platform.calls[1].attempt_id
+    assert stage.platform.calls[0].idempotency_key == stage.platform.calls[1].idempotency_key
 
 
 def test_commits_after_closing_are_left_to_the_next_start(stage: Stage) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.scenarios.stage import JANE, LiveChatCase, Person, until
 
 
-def asks(person: Person, sentence: str = "talk to an agent") -> LiveChatCase:
+def api_calls(person: Person, sentence: str = "talk to an agent") -> LiveChatCase:
     """The user asks for an agent, and the chat is in the console."""
     person.asks_for_an_agent(sentence)
     return person.chats()[-1]
@@ -13,7 +13,7 @@ def asks(person: Person, sentence: str = "talk to an agent") -> LiveChatCase:
 
 def is_helped(person: Person, sentence: str = "talk to an agent") -> LiveChatCase:
     """An agent has accepted and knows of the talk before, and the user knows; nothing is on its way."""
-    case = asks(person, sentence)
+    case = api_calls(person, sentence)
     case.accepted_by(JANE)
     person.hears("Jane Doe has joined")
     until(case.from_user, "for the talk before to reach the agent")

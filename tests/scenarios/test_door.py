@@ -28,7 +28,7 @@ CLIENT_ID, SECRET = (
 )
 ACK = b'{"headers":{"supportsMessageAck":true}}'
 UNAUTHORIZED = b'{"errors":[{"msg":"Invalid apikey","code":4002}]}'
-MOST_BYTES = 2 * 1024 * 1024
+MAX_BYTES = 2 * 1024 * 1024
 NOBODY_LISTENS = "http://127.0.0.1:9"
 
 
@@ -46,7 +46,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Door:
+class HookParser:
     port: int
     prefix: str = "/desk/api"
 
@@ -108,7 +108,7 @@ def hook(**more: Any) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HookParser]:
     port = free_ports(1)
     addresses = {
         "bot_id": BOT,
@@ -129,10 +129,10 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     service = Service(path, port=port)
     service.url += "/desk/api"
     with service:
-        yield Door(port)
+        yield HookParser(port)
 
 
-def test_a_hook_is_acknowledged_as_the_sdk_does_though_nobody_can_be_called_back(door: Door) -> None:
+def test_a_hook_is_acknowledged_as_the_sdk_does_though_nobody_can_be_called_back(door: HookParser) -> None:
     answer = door.knock(body=hook())
     assert (answer.status, answer.body) == (200, ACK)
     assert answer.headers["supportsmessageack"] == "true"
@@ -153,12 +153,12 @@ def test_a_hook_is_acknowledged_as_the_sdk_does_though_nobody_can_be_called_back
     ],
 )
 @pytest.mark.parametrize("component", ["", "components/dc-1a2b/"])
-def test_every_event_is_acknowledged_on_both_routes(door: Door, event: str, component: str) -> None:
+def test_every_event_is_acknowledged_on_both_routes(door: HookParser, event: str, component: str) -> None:
     answer = door.knock(f"/sdk/bots/{BOT}/{component}{event}", body=hook())
     assert (answer.status, answer.body) == (200, ACK)
 
 
-def test_a_webhook_is_answered_with_its_own_payload(door: Door) -> None:
+def test_a_webhook_is_answered_with_its_own_payload(door: HookParser) -> None:
     body = hook(dialogComponentName="Look up", context={"session": {}, "kept": ["ü", 1.0]})
     answer = door.knock(f"/sdk/bots/{BOT}/components/dc-1/on_webhook", body=body)
     assert (answer.status, answer.body) == (200, body)
@@ -185,7 +185,7 @@ def test_a_webhook_is_answered_with_its_own_payload(door: Door) -> None:
     ],
     ids=lambda changes: json.dumps(changes)[:40],
 )
-def test_payloads_of_any_shape_are_acknowledged(door: Door, changes: dict[str, Any]) -> None:
+def test_payloads_of_any_shape_are_acknowledged(door: HookParser, changes: dict[str, Any]) -> None:
     answer = door.knock(body=hook(**changes))
     assert (answer.status, answer.body) == (200, ACK)
 
@@ -232,34 +232,34 @@ def test_payloads_of_any_shape_are_acknowledged(door: Door, changes: dict[str, A
         "bearer",
     ],
 )
-def test_without_a_good_token_nobody_comes_in(door: Door, headers: dict[str, str]) -> None:
+def test_without_a_good_token_nobody_comes_in(door: HookParser, headers: dict[str, str]) -> None:
     answer = door.knock(body=hook(), headers=headers)
     assert (answer.status, answer.body) == (401, UNAUTHORIZED)
     assert answer.headers["response-error-description"] == UNAUTHORIZED.decode()
 
 
-def test_a_clock_that_is_a_little_off_does_not_lock_out(door: Door) -> None:
+def test_a_clock_that_is_a_little_off_does_not_lock_out(door: HookParser) -> None:
     late = {"token": token(exp=int(time.time()) - 3)}
     assert door.knock(body=hook(), headers=late).status == 200
 
 
-def test_whoever_is_refused_does_not_learn_what_was_wrong_with_the_body(door: Door) -> None:
+def test_whoever_is_refused_does_not_learn_what_was_wrong_with_the_body(door: HookParser) -> None:
     for body in (b"not json", hook(), b""):
         assert door.knock(body=body, headers={}).body == UNAUTHORIZED
 
 
-def test_a_bot_that_is_not_configured_is_not_found_by_those_who_may_ask(door: Door) -> None:
+def test_a_bot_that_is_not_configured_is_not_found_by_those_who_may_ask(door: HookParser) -> None:
     answer = door.knock(f"/sdk/bots/{OTHER_BOT}/on_user_message", body=hook())
     assert answer.error() == (404, "Bot not found", "NOT_FOUND")
 
 
-def test_strangers_do_not_learn_which_bots_there_are(door: Door) -> None:
+def test_strangers_do_not_learn_which_bots_there_are(door: HookParser) -> None:
     answer = door.knock(f"/sdk/bots/{OTHER_BOT}/on_user_message", body=hook(), headers={})
     assert (answer.status, answer.body) == (401, UNAUTHORIZED)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_hooks_are_posted(door: Door, method: str) -> None:
+def test_hooks_are_posted(door: HookParser, method: str) -> None:
     answer = door.knock(method=method)
     assert answer.error() == (405, "Use POST", "METHOD_NOT_ALLOWED")
     assert answer.headers["allow"] == "POST"
@@ -276,11 +276,11 @@ def test_hooks_are_posted(door: Door, method: str) -> None:
         "/",
     ],
 )
-def test_other_paths_are_nobodys(door: Door, path: str) -> None:
+def test_other_paths_are_nobodys(door: HookParser, path: str) -> None:
     assert door.knock(path, body=hook()).status == 404
 
 
-def test_without_the_prefix_there_is_no_door(door: Door) -> None:
+def test_without_the_prefix_there_is_no_door(door: HookParser) -> None:
     assert door.knock(body=hook(), prefix="").status == 404
 
 
@@ -302,44 +302,44 @@ def test_without_the_prefix_there_is_no_door(door: Door) -> None:
     ],
     ids=["empty", "words", "cut off", "list", "text", "null", "number", "not UTF-8", "NaN"],
 )
-def test_what_is_no_json_object_is_refused(door: Door, body: bytes) -> None:
+def test_what_is_no_json_object_is_refused(door: HookParser, body: bytes) -> None:
     assert door.knock(body=body).error() == (412, "Invalid JSON", "VALIDATION_ERROR")
 
 
-def test_deep_nesting_is_refused_and_harmless(door: Door) -> None:
+def test_deep_nesting_is_refused_and_harmless(door: HookParser) -> None:
     body = b'{"context": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"
     assert door.knock(body=body).status in (200, 412)
     assert door.knock(body=hook()).status == 200
 
 
-def test_a_payload_that_would_have_us_call_a_stranger_is_refused(door: Door) -> None:
+def test_a_payload_that_would_have_us_call_a_stranger_is_refused(door: HookParser) -> None:
     body = hook(sendBotMessageUrl="https://evil.example/api/botsdk/stream/x/sendBotMessage/1")
     assert door.knock(body=body).error()[::2] == (400, "INVALID_ARGUMENTS")
 
 
-def test_a_transfer_of_nobody_is_refused(door: Door) -> None:
+def test_a_transfer_of_nobody_is_refused(door: HookParser) -> None:
     body = hook(channel=None, context=None)
     answer = door.knock(f"/sdk/bots/{BOT}/components/dc-1/on_agent_transfer", body=body)
     assert answer.error()[::2] == (400, "INVALID_ARGUMENTS")
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
-def test_a_body_just_within_the_limit_is_taken(door: Door, chunked: bool) -> None:
+def test_a_body_just_within_the_limit_is_taken(door: HookParser, chunked: bool) -> None:
     body = hook(context={"session": {"UserContext": {"_id": "u-1"}}, "padding": ""})
-    body = body.replace(b'"padding": ""', b'"padding": "' + b"x" * (MOST_BYTES - len(body)) + b'"')
-    assert len(body) == MOST_BYTES
+    body = body.replace(b'"padding": ""', b'"padding": "' + b"x" * (MAX_BYTES - len(body)) + b'"')
+    assert len(body) == MAX_BYTES
     assert door.knock(body=body, chunked=chunked).status == 200
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
-def test_a_body_over_the_limit_is_refused(door: Door, chunked: bool) -> None:
-    body = b'{"padding": "' + b"x" * MOST_BYTES + b'"}'
+def test_a_body_over_the_limit_is_refused(door: HookParser, chunked: bool) -> None:
+    body = b'{"padding": "' + b"x" * MAX_BYTES + b'"}'
     answer = door.knock(body=body, chunked=chunked)
     assert answer.error() == (413, "Payload too large", "PAYLOAD_TOO_LARGE")
     assert door.knock(body=hook()).status == 200
 
 
-def test_a_length_that_is_promised_and_not_kept_does_not_hold_up_others(door: Door) -> None:
+def test_a_length_that_is_promised_and_not_kept_does_not_hold_up_others(door: HookParser) -> None:
     with socket.create_connection(("127.0.0.1", door.port)) as half:
         half.sendall(
             f"POST /desk/api/sdk/bots/{BOT}/on_user_message HTTP/1.1\r\nHost: x\r\ntoken: {token()}\r\n"
@@ -351,7 +351,7 @@ def test_a_length_that_is_promised_and_not_kept_does_not_hold_up_others(door: Do
 # --- the other pages
 
 
-def test_health_readiness_and_metrics_are_under_the_prefix(door: Door) -> None:
+def test_health_readiness_and_metrics_are_under_the_prefix(door: HookParser) -> None:
     assert door.knock("/healthz", method="GET", headers={}).status == 200
     ready = door.knock("/readyz", method="GET", headers={})
     assert (ready.status, json.loads(ready.body)) == (200, {"status": "ready", "store": True, "relay": True})
@@ -360,7 +360,7 @@ def test_health_readiness_and_metrics_are_under_the_prefix(door: Door) -> None:
     assert b"botkit_" in metrics.body
 
 
-def test_metrics_count_hooks_and_carry_no_words_and_no_names(door: Door) -> None:
+def test_metrics_count_hooks_and_carry_no_words_and_no_names(door: HookParser) -> None:
     door.knock(body=hook(message="a very private matter"))
     metrics = door.knock("/metrics", method="GET", headers={}).body.decode()
     assert "on_user_message" in metrics

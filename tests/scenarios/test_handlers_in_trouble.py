@@ -13,7 +13,7 @@ import pytest
 
 from botkit import BotKit
 from botkit.handlers import UserMessageContext
-from botkit.handlers.running import MOST_OVERDUE
+from botkit.handlers.running import MAX_OVERDUE
 from tests.scenarios.conftest import Stages
 from tests.scenarios.stage import JANE, Stage, until
 
@@ -102,18 +102,18 @@ def test_a_handler_that_raises_is_passed_over_counted_and_logged_without_what_pe
 
 
 @pytest.mark.parametrize("rubbish", [17, "a text", ["list"], {"message": "x"}, object(), True, nullcontext()])
-def test_a_handler_that_returns_rubbish_is_passed_over(stage: Stage, rubbish: Any) -> None:
+def test_a_handler_that_returns_an_invalid_result_is_passed_over(stage: Stage, rubbish: Any) -> None:
     ada = stage.person()
     BEHAVIOUR.do = lambda ctx: rubbish
-    with one_more(stage, "rubbish"):
+    with one_more(stage, "invalid_result"):
         ada.says("hi")
         ada.hears("Acme Assistant")
 
 
-def test_a_message_that_is_no_text_is_rubbish(stage: Stage) -> None:
+def test_a_message_that_is_no_text_is_an_invalid_result(stage: Stage) -> None:
     ada = stage.person()
     BEHAVIOUR.do = lambda ctx: ctx.next(message=17)
-    with one_more(stage, "rubbish"):
+    with one_more(stage, "invalid_result"):
         ada.says("hi")
         ada.hears("Acme Assistant")
 
@@ -137,7 +137,7 @@ def test_a_handler_that_blocks_is_overtaken_and_what_it_says_later_does_not_coun
             said.append("tried")
 
     BEHAVIOUR.do = blocks
-    with one_more(stage, "late"):
+    with one_more(stage, "timeout"):
         ada.says("hi")
         ada.hears("Acme Assistant")
     BEHAVIOUR.do = lambda ctx: None
@@ -162,27 +162,27 @@ def test_a_coroutine_that_never_ends_is_overtaken_and_cancelled(stage: Stage) ->
             raise
 
     BEHAVIOUR.do = hangs
-    with one_more(stage, "late"):
+    with one_more(stage, "timeout"):
         ada.says("hi")
         ada.hears("Acme Assistant")
     until(lambda: cancelled, "for the coroutine to be cancelled")
 
 
 def test_a_handler_that_always_blocks_is_left_out_so_that_traffic_flows(stage: Stage) -> None:
-    people = [stage.person(f"User {number}") for number in range(MOST_OVERDUE + 6)]
+    people = [stage.person(f"User {number}") for number in range(MAX_OVERDUE + 6)]
     let_go = BEHAVIOUR.let_go
     BEHAVIOUR.do = lambda ctx: let_go.wait(60) and None
-    before = counted(stage, "late") + counted(stage, "skipped")
-    for person in people[:MOST_OVERDUE]:
+    before = counted(stage, "timeout") + counted(stage, "skipped")
+    for person in people[:MAX_OVERDUE]:
         person.says("hi")
-    for person in people[:MOST_OVERDUE]:
+    for person in people[:MAX_OVERDUE]:
         person.hears("Acme Assistant")
     calls = BEHAVIOUR.calls
-    for person in people[MOST_OVERDUE:]:
+    for person in people[MAX_OVERDUE:]:
         person.says("hi")
         person.hears("Acme Assistant")
     assert BEHAVIOUR.calls == calls
-    assert counted(stage, "late") + counted(stage, "skipped") == before + len(people)
+    assert counted(stage, "timeout") + counted(stage, "skipped") == before + len(people)
     let_go.set()
     BEHAVIOUR.do = lambda ctx: ctx.send_user_message("back again")
     ada = stage.person()

@@ -10,7 +10,7 @@ import pytest
 from botkit_sandbox.kore.users import Attachment
 from botkit_sandbox.live_chat.settings import SensitiveDataRule
 from tests.scenarios.conftest import LIVE_CHAT, Stages
-from tests.scenarios.live_chats import asks, is_helped
+from tests.scenarios.live_chats import api_calls, is_helped
 from tests.scenarios.stage import END_WORD, JANE, MEI, OMAR, Stage, until
 
 LOOKING = "One moment, please. We are looking for an agent who can help you."
@@ -24,7 +24,7 @@ PICTURE = b"\x89PNG" + bytes(range(256))
 
 def test_what_is_known_of_the_user_is_shown_to_the_agent(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = asks(ada)
+    case = api_calls(ada)
     shown = case.attributes()
     assert shown["City"] == "Hyderabad"
     assert (shown["_firstName"], shown["_email"]) == ("Ada", "ada@example.com")
@@ -43,7 +43,7 @@ def test_records_are_found_or_created_as_the_configuration_says(stages: Stages) 
     }
     stage = stages("records", bot={"agents": {**LIVE_CHAT["agents"], "systems": {"legacy": legacy}}})
     ada = stage.person()
-    case = asks(ada)
+    case = api_calls(ada)
     records = {record["entityName"]: record for record in stage.clouds.do(lambda: list(case.chat.records))}
     assert records["Contact"]["fields"]["LastName"] == "Lovelace"
     assert records["Case"]["fields"]["Subject"] == "Hyderabad"
@@ -53,7 +53,7 @@ def test_records_are_found_or_created_as_the_configuration_says(stages: Stages) 
 
 def test_what_is_typed_before_an_agent_accepts_is_kept_and_arrives_after_the_story(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = asks(ada)
+    case = api_calls(ada)
     for number in range(1, 5):
         ada.says(f"hello {number}?")
     until(lambda: ada.chat()[-1] == ("user", "hello 4?"))
@@ -67,7 +67,7 @@ def test_what_is_typed_before_an_agent_accepts_is_kept_and_arrives_after_the_sto
 
 def test_what_was_kept_for_an_agent_who_never_came_is_given_back(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = asks(ada)
+    case = api_calls(ada)
     ada.says("how long will it take?")
     ada.says(END_WORD)
     ada.hears(CLOSED)
@@ -79,9 +79,9 @@ def test_what_was_kept_for_an_agent_who_never_came_is_given_back(live_chat: Stag
 def test_the_place_in_the_queue_is_told_when_it_changes(live_chat: Stage) -> None:
     live_chat.live_chat_behaves(auto_assign=False, queue_positions=True)
     first, second = live_chat.person(), live_chat.person("Grace Hopper")
-    first_case = asks(first)
+    first_case = api_calls(first)
     first.hears("Your position in the queue: 1")
-    asks(second)
+    api_calls(second)
     second.hears("Your position in the queue: 2")
     first_case.accepted_by(JANE)
     second.hears("Your position in the queue: 1")
@@ -113,7 +113,7 @@ def test_a_request_that_fails_is_told_and_the_user_is_back(live_chat: Stage, rea
 
 def test_when_all_agents_decline_the_user_is_told(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = asks(ada)
+    case = api_calls(ada)
     for _ in (JANE, OMAR, MEI):
         asked = until(lambda: live_chat.clouds.do(lambda: case.chat.assigned))
         assert asked is not None
@@ -209,7 +209,7 @@ def test_where_the_platform_has_not_said_where_events_go_nothing_is_sent(live_ch
 def test_the_wait_is_told_in_minutes(live_chat: Stage) -> None:
     live_chat.live_chat_behaves(auto_assign=False, queue_positions=True)
     ada = live_chat.person()
-    case = asks(ada)
+    case = api_calls(ada)
     wait = {"position": 3, "estimatedWaitTime": 100}
     live_chat.clouds.do(live_chat.clouds.live_chat.raw_message, case.id, "QueueUpdate", wait)
     ada.hears("Estimated wait in minutes: 2")
@@ -312,7 +312,7 @@ def _pod_restarts(stage: Stage) -> None:
 
 def test_a_moved_server_while_waiting_loses_nothing(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = asks(ada)
+    case = api_calls(ada)
     _pod_restarts(live_chat)
     ada.says("typed meanwhile")
     case.accepted_by(JANE)
@@ -398,7 +398,7 @@ def test_a_second_hand_off_is_a_new_chat(live_chat: Stage) -> None:
     first = is_helped(ada)
     first.ended_by(JANE)
     ada.talks_to_the_bot_again()
-    second = asks(ada)
+    second = api_calls(ada)
     second.accepted_by(OMAR)
     ada.hears("Omar Haddad has joined")
     ada.says("second")

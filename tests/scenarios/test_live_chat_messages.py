@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from botkit_sandbox.kore.users import Attachment
-from tests.scenarios.live_chats import asks, is_helped
+from tests.scenarios.live_chats import api_calls, is_helped
 from tests.scenarios.stage import END_WORD, JANE, MEI, OMAR, LiveChatCase, Person, Stage, until
 
 FIRST_IN_LINE = "Your position in the queue: 1"
@@ -45,7 +45,7 @@ def _notices(person: Person) -> list[str]:
 
 def test_a_request_that_succeeded_is_not_an_agent_who_accepted(live_chat: Stage) -> None:
     ada = live_chat.person()
-    case = asks(ada)
+    case = api_calls(ada)
     ada.hears(FIRST_IN_LINE)
     (success,) = _came(case, "ChatRequestSuccess")
     assert success["connectionTimeout"] == 150_000
@@ -90,7 +90,7 @@ def test_a_queue_that_knows_no_places_is_not_told_of(live_chat: Stage) -> None:
 def test_a_place_that_is_told_twice_is_said_once(live_chat: Stage) -> None:
     live_chat.live_chat_behaves(auto_assign=False)
     ada = live_chat.person()
-    case = asks(ada)
+    case = api_calls(ada)
     ada.hears(FIRST_IN_LINE)
     for position in (0, 0, 3, 3):
         _brings(case, "QueueUpdate", {"position": position})
@@ -289,7 +289,7 @@ def test_rules_for_sensitive_data_may_come_as_a_message_of_their_own(live_chat: 
     rule = {"id": "0GO000000000001", "name": "Card", "pattern": "[0-9]{16}", "replacement": "****"}
     live_chat.live_chat_behaves(rules_sent_in="SensitiveDataRules", sensitive_data_rules=(rule,))
     ada = live_chat.person()
-    case = asks(ada)
+    case = api_calls(ada)
     ada.says("my card is 4111111111111111")
     case.accepted_by(JANE)
     case.gets("my card is ****")

@@ -56,7 +56,7 @@ class Scene:
 
     # --- what people do
 
-    def asks(self) -> None:
+    def api_calls(self) -> None:
         self.ada.says("talk to an agent")
 
     def types(self, text: str) -> None:
@@ -88,7 +88,7 @@ class Scene:
         self.typed, self.held = [*self.held, *self.typed], []
 
     def is_helped(self) -> None:
-        self.asks()
+        self.api_calls()
         self.hears(FIRST_IN_LINE)
         self.accepted()
         self.types("good morning")
@@ -129,7 +129,7 @@ class Scene:
 
     # --- what is seen in the end
 
-    def goes_on(self) -> None:
+    def proceed(self) -> None:
         """The conversation goes on as if nothing had been, and both sides have everything."""
         if self.taker:
             self.accepted()
@@ -168,20 +168,20 @@ def _before_the_request(scene: Scene) -> None:
     scene.holds_back("ChasitorInit")
     sessions = scene.stage.clouds.live_chat.sessions
     before = len(sessions)
-    scene.asks()
+    scene.api_calls()
     until(lambda: len(sessions) > before, "for the session")
     scene.types("anybody there?")
 
 
 def _requested(scene: Scene) -> None:
     scene.holds_back("Messages")
-    scene.asks()
+    scene.api_calls()
     scene.types("anybody there?")
     until(scene.ada.chats, "for the chat")
 
 
 def _queued_with_text(scene: Scene) -> None:
-    scene.asks()
+    scene.api_calls()
     scene.hears(FIRST_IN_LINE)
     scene.types("anybody there?")
     scene.types("hello?")
@@ -292,7 +292,7 @@ def test_a_poll_that_meets_a_503_loses_and_repeats_nothing(scene: Scene, state: 
         scene.moves_and_agent_says("before you had moved")
     scene.released()
     state.then(scene)
-    scene.goes_on()
+    scene.proceed()
     assert scene.case.calls("ReconnectSession", status=200)
     scene.ends()
     scene.is_over()
@@ -304,7 +304,7 @@ def test_a_post_that_meets_a_503_loses_and_repeats_nothing(scene: Scene, state: 
     scene.moves_at(state.post)
     scene.released()
     state.then(scene)
-    scene.goes_on()
+    scene.proceed()
     assert any(one.status == 503 for one in scene.stage.wire(state.post))
     scene.ends()
     scene.is_over()
@@ -377,7 +377,7 @@ def test_a_message_whose_answer_was_lost_with_the_server_arrives_once(
     scene.types("yes")
     until(lambda: scene.case.calls("ReconnectSession", status=200), "for the way to the next server")
     monkeypatch.undo()
-    scene.goes_on()
+    scene.proceed()
 
 
 def test_what_an_agent_said_while_the_user_ended_it_is_still_shown(scene: Scene) -> None:

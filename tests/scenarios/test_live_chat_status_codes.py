@@ -11,7 +11,7 @@ import pytest
 
 from botkit_sandbox.live_chat.faults import Fault
 from tests.scenarios.conftest import LIVE_CHAT, Stages
-from tests.scenarios.live_chats import asks, is_helped
+from tests.scenarios.live_chats import api_calls, is_helped
 from tests.scenarios.stage import END_WORD, JANE, OMAR, LiveChatCase, Person, Stage, until
 
 CLOSED = "Your conversation with the agent has ended. Thank you for contacting us."
@@ -273,7 +273,7 @@ def test_after_a_restart_the_first_post_learns_its_number_from_a_409(live_chat: 
 def test_nothing_is_sent_that_would_be_a_500_before_an_agent_has_accepted(live_chat: Stage) -> None:
     live_chat.live_chat_behaves(strict_before_established=True)
     ada = live_chat.person()
-    case = asks(ada)
+    case = api_calls(ada)
     ada.says("hello?")
     ada.types()
     live_chat.clouds.do(live_chat.clouds.kore.custom_event, ada.user, {"type": "cart"})

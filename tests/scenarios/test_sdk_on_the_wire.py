@@ -443,7 +443,7 @@ def test_the_history_is_read_outside_any_hook(stage: Stage) -> None:
 
 
 @dataclass(frozen=True)
-class Happening:
+class BaseEvent:
     """One event of the platform's: how it comes about, what its handler sees of it, and what it causes by default."""
 
     name: str
@@ -456,27 +456,27 @@ class Happening:
 
 
 HAPPENINGS = [
-    Happening(
+    BaseEvent(
         "on_user_message", "on_user_message", lambda ctx: ctx.message, "good evening", "sendBotMessage"
     ),
-    Happening("on_bot_message", "on_bot_message", lambda ctx: ctx.message[:5], "Hello", "sendUserMessage"),
-    Happening("on_agent_transfer", "on_agent_transfer", lambda ctx: ctx.component_id[:3], "dc-"),
-    Happening("on_webhook", "on_webhook", lambda ctx: ctx.component_name, "Price"),
-    Happening(
+    BaseEvent("on_bot_message", "on_bot_message", lambda ctx: ctx.message[:5], "Hello", "sendUserMessage"),
+    BaseEvent("on_agent_transfer", "on_agent_transfer", lambda ctx: ctx.component_id[:3], "dc-"),
+    BaseEvent("on_webhook", "on_webhook", lambda ctx: ctx.component_name, "Price"),
+    BaseEvent(
         "on_alert", "on_alert", lambda ctx: ctx.message, "It is late.", "sendAlertMessage", "OnAlertPayload"
     ),
     *(
-        Happening(kind, "on_variable_update", lambda ctx: ctx.event_type, kind, how={"event_type": kind})
+        BaseEvent(kind, "on_variable_update", lambda ctx: ctx.event_type, kind, how={"event_type": kind})
         for kind in VARIABLE_EVENTS
     ),
     *(
-        Happening(kind, "on_event", lambda ctx: ctx.event_type, kind, how={"event": {"eventType": kind}})
+        BaseEvent(kind, "on_event", lambda ctx: ctx.event_type, kind, how={"event": {"eventType": kind}})
         for kind in ("endDialog", "endFAQ", *CONTACT_CENTRE)
     ),
-    Happening(
+    BaseEvent(
         "sessionClosure", "on_event", lambda ctx: ctx.event_type, "sessionClosure", how={"closes": True}
     ),
-    Happening(
+    BaseEvent(
         "ON_CONNECT_EVENT",
         "on_user_message",
         lambda ctx: ctx.is_connect,
@@ -485,7 +485,7 @@ HAPPENINGS = [
         how={"connects": True},
     ),
     *(
-        Happening(
+        BaseEvent(
             f"TYPING_{'STARTED' if started else 'STOPPED'}",
             "on_client_event",
             lambda ctx: ctx.pre_defined_event["type"],
@@ -494,14 +494,14 @@ HAPPENINGS = [
         )
         for started in (True, False)
     ),
-    Happening(
+    BaseEvent(
         "MESSAGE_READ",
         "on_client_event",
         lambda ctx: ctx.pre_defined_event["id"],
         "ms-1",
         how={"read": "ms-1"},
     ),
-    Happening(
+    BaseEvent(
         "customEvent",
         "on_client_event",
         lambda ctx: ctx.custom_event["type"],
@@ -513,7 +513,7 @@ HAPPENINGS = [
 
 @pytest.mark.parametrize("happening", HAPPENINGS, ids=lambda one: one.name)
 def test_an_event_reaches_its_handler_is_acknowledged_and_goes_its_way(
-    stage: Stage, happening: Happening
+    stage: Stage, happening: BaseEvent
 ) -> None:
     ada = stage.person()
     someone = "" if happening.event == "on_variable_update" else ada.id

@@ -20,11 +20,11 @@ from botkit.errors import LedgerBusy, LedgerClosed, LedgerError, NothingToAnswer
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.events import (
     AgentTransfer,
-    Ask,
-    Asked,
-    Handled,
+    ApiCall,
+    CallsRequested,
     HookAnswered,
     HookDeferred,
+    HookHandled,
     MetaInfo,
     UserMessage,
     UserProfile,
@@ -103,7 +103,7 @@ def test_a_guest_learns_that_an_input_was_seen_before(house: House) -> None:
 
 
 def test_a_guest_is_told_what_the_rules_refuse(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botkit.handlers.answering.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("botkit.handlers.answering.LOCK_TIMEOUT_SECONDS", 0.0)
     host, guest = house.kit(), house.kit()
     host.start()
     guest.start()
@@ -184,7 +184,7 @@ def test_a_guest_that_is_closed_leaves_the_host_alone(house: House) -> None:
 def test_a_process_with_another_configuration_is_turned_away(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botkit.service.membership.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("botkit.service.membership.LOCK_TIMEOUT_SECONDS", 0.0)
     house.kit().start()
     bot = house.settings.bots[BOT_ID]
     other = replace(bot, kore=replace(bot.kore, client_secret=Secret("another")))
@@ -196,14 +196,14 @@ def test_a_process_with_another_configuration_is_turned_away(
 def test_a_kit_that_does_not_share_is_refused_by_one_that_runs(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botkit.service.membership.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("botkit.service.membership.LOCK_TIMEOUT_SECONDS", 0.0)
     house.kit().start()
     with pytest.raises(LedgerBusy, match="run one BotKit per"):
         house.kit(share=False).start()
 
 
 def test_a_kit_that_does_not_share_lets_nobody_in(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botkit.service.membership.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("botkit.service.membership.LOCK_TIMEOUT_SECONDS", 0.0)
     house.kit(share=False).start()
     with pytest.raises(LedgerBusy, match="does not share"):
         house.kit().start()
@@ -366,9 +366,9 @@ def test_what_is_too_much_for_a_commit_is_refused_and_the_host_stays(house: Hous
     host.start()
     guest.start()
     store = store_of(guest)
-    asks = tuple(Ask("send_user_message", "x" * 1024 * 1024) for _ in range(17))
+    api_calls = tuple(ApiCall("send_user_message", "x" * 1024 * 1024) for _ in range(17))
     with pytest.raises(LedgerError, match="too much for one commit"):
-        store.submit(Input(USER, Asked(key="a", at=Instant(1.0), asks=asks))).result(10)
+        store.submit(Input(USER, CallsRequested(key="a", at=Instant(1.0), api_calls=api_calls))).result(10)
     assert not commit(guest, said("hi", "1")).duplicate
     assert store_of(guest) is store
 
@@ -385,20 +385,20 @@ SAID = UserMessage(key="u", at=Instant(1.0), text="hi", agent_transfer=None, req
     "event",
     [
         TRANSFER,
-        Handled(
+        HookHandled(
             key="h",
             at=Instant(1.5),
-            asks=(Ask("send_user_message", '{"message":"x"}'),),
+            api_calls=(ApiCall("send_user_message", '{"message":"x"}'),),
             about=SAID,
-            goes_on=False,
+            proceed=False,
         ),
-        Handled(
+        HookHandled(
             key="h",
             at=Instant(1.5),
-            asks=(Ask("start_agent_session", transfer=TRANSFER),),
+            api_calls=(ApiCall("start_agent_session", transfer=TRANSFER),),
             about=SAID,
         ),
-        Asked(key="a", at=Instant(1.0), asks=()),
+        CallsRequested(key="a", at=Instant(1.0), api_calls=()),
         HookDeferred(key="d", at=Instant(1.0), request_id="17", due=Instant(2.0), otherwise="{}"),
         HookAnswered(key="e", at=Instant(1.0), context="{}", replace=True),
     ],

@@ -9,7 +9,7 @@ import pytest
 
 from botkit.handoff import events
 from botkit.handoff.conversation import Instant
-from botkit.hooks.door import Door, Hook
+from botkit.hooks.parser import Hook, HookParser
 from botkit.hooks.paths import HookPaths
 from botkit.testing import payloads
 from botkit.testing.configuration import made_up_settings
@@ -46,7 +46,7 @@ def read(event: str, payload: dict[str, Any]) -> Hook:
     """What the door makes of it."""
     found = HookPaths("").parse(payloads.path(event))
     assert found is not None
-    door = Door(made_up_settings().bots[BOT_ID], insecure_http=False)
+    door = HookParser(made_up_settings().bots[BOT_ID], insecure_http=False)
     return door.read(found, json.dumps(payload).encode(), at=Instant(0.0))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from botkit.errors import CallRefused, HandlerLate, HandlerRubbish, MessageTooLong
+from botkit.errors import CallRefused, HandlerTimeout, InvalidHandlerResult, MessageTooLong
 from botkit.handlers import AlertContext, UserMessageContext
 from botkit.kit import BotKit
 from botkit.testing import KitTester
@@ -42,12 +42,12 @@ def test_so_it_is_with_a_coroutine(kit: BotKit, tester: KitTester) -> None:
     assert traceback.extract_tb(caught.tb)[-1].name == "broken"
 
 
-def test_a_handler_that_returns_rubbish_fails_the_test(kit: BotKit, tester: KitTester) -> None:
+def test_a_handler_that_returns_an_invalid_result_fails_the_test(kit: BotKit, tester: KitTester) -> None:
     @kit.on_user_message
     def rubbish(ctx: UserMessageContext) -> Any:
         return ["9 to 5"]
 
-    with pytest.raises(HandlerRubbish, match="rubbish returned a list"):
+    with pytest.raises(InvalidHandlerResult, match="rubbish returned a list"):
         tester.user_says()
 
 
@@ -58,7 +58,7 @@ def test_a_handler_that_does_not_come_back_fails_the_test(kit: BotKit) -> None:
     def slow(ctx: UserMessageContext) -> None:
         over.wait(30)
 
-    with KitTester(kit, handler_seconds=0.05) as tester, pytest.raises(HandlerLate, match="slow did not"):
+    with KitTester(kit, handler_seconds=0.05) as tester, pytest.raises(HandlerTimeout, match="slow did not"):
         tester.user_says()
     over.set()
 
@@ -92,7 +92,7 @@ def test_several_failures_are_one_with_notes(kit: BotKit, tester: KitTester) -> 
     with pytest.raises(LookupError) as caught:
         tester.user_says()
     assert caught.value.__notes__ == [
-        "and then: HandlerRubbish: "
+        "and then: InvalidHandlerResult: "
         + "test_several_failures_are_one_with_notes.<locals>.rubbish returned a int, which says nothing; "
         + "return what a method of ctx gives, or nothing at all"
     ]

@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from typing import Any, assert_type
 
 from botkit import BotKit
-from botkit.testing import Call, File, KitStage, KitTester, Payloads, User, Went, made_up_settings, payloads
+from botkit.testing import (
+    Call,
+    File,
+    KitStage,
+    KitTester,
+    Payloads,
+    StepResult,
+    User,
+    made_up_settings,
+    payloads,
+)
 from botkit.testing.cases import Case
 from botkit.testing.person import Person
 
@@ -17,13 +27,13 @@ def played(kit_tester: KitTester, kit: BotKit) -> None:
     went = other.user_says(
         "hi", user="u-1", channel="sms", attachments=["a.png", File("b.pdf")], session={"a": 1}
     )
-    assert_type(went, Went)
+    assert_type(went, StepResult)
     assert_type(went.to_user, list[str])
     assert_type(went.context, Mapping[str, Any] | None)
     assert_type(went.call("send_user_message"), Call)
-    assert_type(other.agent_joins("Jane", user="u-1"), Went)
+    assert_type(other.agent_joins("Jane", user="u-1"), StepResult)
     other.answers(get_messages=[("user", "hi")], bot_variables={"en": {"a": 1}}, dialog=404)
-    assert_type(other.runs(print, "later"), Went)
+    assert_type(other.runs(print, "later"), StepResult)
 
 
 def made(botkit_payloads: Payloads) -> None:

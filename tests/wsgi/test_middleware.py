@@ -12,8 +12,8 @@ import pytest
 
 from botkit.errors import LedgerError
 from botkit.handoff.conversation import Conversation
-from botkit.hooks.bodies import MOST_AT_ONCE, MOST_BYTES
-from botkit.hooks.door import Door
+from botkit.hooks.bodies import MAX_BYTES, MAX_CONCURRENT
+from botkit.hooks.parser import HookParser
 from botkit.ledger.interface import Committed, Input
 from botkit.wsgi.middleware import BotKitMiddleware
 from tests.hooks.hook_payloads import (
@@ -54,7 +54,7 @@ class Stage:
         self.outcome: Callable[[Input], Committed | Exception | None] = lambda given: Committed(
             Conversation(given.conversation_id), (), ()
         )
-        doors = {bot_id: Door(bot, insecure_http=False) for bot_id, bot in configured.bots.items()}
+        doors = {bot_id: HookParser(bot, insecure_http=False) for bot_id, bot in configured.bots.items()}
         self.middleware = BotKitMiddleware(
             self._wrapped,
             doors=doors,
@@ -217,7 +217,7 @@ def test_the_caller_is_checked_before_the_body_is_read(stage: Stage) -> None:
             raise AssertionError("read before the caller was known")
 
     answer = stage.call(
-        b"x", auth="nonsense", **{"wsgi.input": Unread(), "CONTENT_LENGTH": str(MOST_BYTES * 2)}
+        b"x", auth="nonsense", **{"wsgi.input": Unread(), "CONTENT_LENGTH": str(MAX_BYTES * 2)}
     )
     assert answer[0].startswith("401 ")
 
@@ -259,13 +259,13 @@ def padded(size: int) -> bytes:
 
 
 def test_a_body_of_two_megabytes_is_taken(stage: Stage) -> None:
-    body = padded(MOST_BYTES)
-    assert len(body) == MOST_BYTES
+    body = padded(MAX_BYTES)
+    assert len(body) == MAX_BYTES
     assert stage.call(body)[0] == "200 OK"
 
 
 def test_a_byte_more_is_not(stage: Stage) -> None:
-    answer = stage.call(padded(MOST_BYTES + 1))
+    answer = stage.call(padded(MAX_BYTES + 1))
     assert answer[0].startswith("413 ")
     assert code_of(answer)[1] == "PAYLOAD_TOO_LARGE"
 
@@ -285,9 +285,9 @@ def test_a_chunked_body_is_bounded_too(stage: Stage) -> None:
         given = 0
 
         def read(self, size: int = -1) -> bytes:
-            assert 0 <= size <= MOST_BYTES + 1
+            assert 0 <= size <= MAX_BYTES + 1
             self.given += min(size, 65536)
-            assert self.given <= MOST_BYTES + 65536
+            assert self.given <= MAX_BYTES + 65536
             return b"x" * min(size, 65536)
 
     stream = Endless()
@@ -355,7 +355,7 @@ def test_a_body_that_ends_early_gets_408(stage: Stage) -> None:
     assert stage.taken == []
 
 
-@pytest.mark.parametrize(("size", "status"), [(MOST_BYTES + 1, "413 "), (3, "408 ")])
+@pytest.mark.parametrize(("size", "status"), [(MAX_BYTES + 1, "413 "), (3, "408 ")])
 def test_an_answer_before_the_end_of_the_body_ends_the_connection_where_the_server_leaves_it_to_us(
     stage: Stage, size: int, status: str
 ) -> None:
@@ -370,7 +370,7 @@ def test_an_answer_before_the_end_of_the_body_ends_the_connection_where_the_serv
 
 def test_a_chunked_body_over_the_limit_ends_the_connection(stage: Stage) -> None:
     answer = stage.call(
-        padded(MOST_BYTES + 1),
+        padded(MAX_BYTES + 1),
         CONTENT_LENGTH="",
         SERVER_SOFTWARE="Granian",
         **{"wsgi.input_terminated": True},
@@ -385,14 +385,14 @@ def test_other_answers_keep_the_connection(stage: Stage) -> None:
 
 
 def test_no_more_bodies_are_waited_for_than_there_are_threads_to_spare(stage: Stage) -> None:
-    for left in (MOST_AT_ONCE, 1):
+    for left in (MAX_CONCURRENT, 1):
         started, go_on = Barrier(left + 1), Event()
         threads = [Thread(target=stage.call_slowly, args=(started, go_on)) for _ in range(left)]
         for thread in threads:
             thread.start()
         started.wait(10)
         status, _, _ = stage.call(as_body(user_message()))
-        assert status.startswith("503 " if left == MOST_AT_ONCE else "200 ")
+        assert status.startswith("503 " if left == MAX_CONCURRENT else "200 ")
         assert stage.middleware.bodies.waiting()[0] == left
         go_on.set()
         for thread in threads:

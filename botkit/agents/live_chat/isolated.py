@@ -14,7 +14,7 @@ import msgspec
 
 from botkit.agents.live_chat.sensitive import Masked, NotMaskable, Rule, apply, compiled, needs_isolation
 
-PATIENCE_SECONDS = 2.0
+LOCK_TIMEOUT_SECONDS = 2.0
 _AT_ONCE = 2
 
 _PROGRAM = """
@@ -34,11 +34,11 @@ class IsolatedMasker:
     """Applies rules, in this process where that is harmless and in another where it may not be.
 
     Args:
-        patience_seconds: how long the other process may take.
+        lock_timeout_seconds: how long the other process may take.
     """
 
-    def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
-        self._patience = patience_seconds
+    def __init__(self, lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS) -> None:
+        self._patience = lock_timeout_seconds
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def __call__(self, said: str, rules: Sequence[Rule]) -> Masked:

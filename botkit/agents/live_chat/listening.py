@@ -33,8 +33,8 @@ CLASH_SECONDS = 1.5
 QUICK_SECONDS = 1.0
 SLOWEST_SECONDS = 10.0
 """A poll that comes back sooner and brings nothing is followed by ever longer waits, up to the second of these."""
-_MOST_CLASHES = 30
-_MOST_LOSSES = 2
+_MAX_CLASHES = 30
+_MAX_LOSSES = 2
 
 
 class Listener:
@@ -130,13 +130,13 @@ class Listener:
                     reply = poll.result()
                 except AffinityLost:
                     losses += 1
-                    if losses > _MOST_LOSSES:
+                    if losses > _MAX_LOSSES:
                         raise
                     await self._recovery.restore(chat, lost=affinity)
                     continue
                 except OutOfSync:
                     clashes += 1
-                    if clashes > _MOST_CLASHES:
+                    if clashes > _MAX_CLASHES:
                         raise
                     await self._sleep(CLASH_SECONDS)
                     continue

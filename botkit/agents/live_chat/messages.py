@@ -24,10 +24,10 @@ from botkit.handoff.conversation import Instant
 from botkit.handoff.events import Content, FromAgents, Option
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
-_LONGEST_IDLE_SECONDS = 24 * 3600
+_MAX_IDLE_SECONDS = 24 * 3600
 """An idle time over a day is no rule anybody set."""
-_LONGEST_CUSTOM_EVENT = 20_000
-_LONGEST_CUSTOM_EVENT_NAME = 100
+_MAX_CUSTOM_EVENT = 20_000
+_MAX_CUSTOM_EVENT_NAME = 100
 _log = structlog.get_logger("botkit.agents")
 
 
@@ -234,8 +234,8 @@ def _not_typing(reading: Reading, _: Members) -> None:
 def _custom_event(reading: Reading, message: Members) -> None:
     """Both members are texts, with structures as JSON in the second (2.8)."""
     kind, data = text(message.get("type")), text(message.get("data"))
-    if kind and len(data) <= _LONGEST_CUSTOM_EVENT:
-        reading.custom(kind[:_LONGEST_CUSTOM_EVENT_NAME], data)
+    if kind and len(data) <= _MAX_CUSTOM_EVENT:
+        reading.custom(kind[:_MAX_CUSTOM_EVENT_NAME], data)
 
 
 def _rich(reading: Reading, message: Members) -> None:
@@ -270,7 +270,7 @@ def _session_data(reading: Reading, message: Members) -> None:
 def _settings(reading: Reading, message: Members) -> None:
     """Idle times are the agent's own, and change with the agent. The guide spells them in two ways."""
     idle = members(message.get("chasitorIdleTimeout")) or members(message.get("chasitorIdletimeout"))
-    enforced = idle.get("isEnabled") is True and 0 < whole(idle.get("timeout")) <= _LONGEST_IDLE_SECONDS
+    enforced = idle.get("isEnabled") is True and 0 < whole(idle.get("timeout")) <= _MAX_IDLE_SECONDS
     reading.position = replace(
         reading.position,
         idle=Idle(whole(idle.get("warningTime")), whole(idle.get("timeout"))) if enforced else None,

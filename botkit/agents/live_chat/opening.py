@@ -12,7 +12,7 @@ from botkit.http import Response
 
 _POLL_SECONDS = 40
 """What every capture of clientPollTimeout says (1)."""
-_LONGEST_POLL_SECONDS = 300
+_MAX_POLL_SECONDS = 300
 
 
 def message_of(response: Response, kind: str) -> Members:
@@ -45,5 +45,5 @@ def read_session(response: Response, *, base: str) -> Credentials:
         missing = "key" if not key else "affinityToken"
         raise BadReply("begin a session", status=response.status, detail=f"the answer has no {missing}")
     # Both a number and a text were seen (1).
-    seconds = min(whole(body.get("clientPollTimeout")) or _POLL_SECONDS, _LONGEST_POLL_SECONDS)
+    seconds = min(whole(body.get("clientPollTimeout")) or _POLL_SECONDS, _MAX_POLL_SECONDS)
     return Credentials(key, text(body.get("id")) or key.partition("!")[0], affinity, seconds, base)

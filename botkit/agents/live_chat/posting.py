@@ -16,7 +16,7 @@ SPACING_SECONDS = 0.015
 """Messages in quicker succession were answered 200 and lost (9)."""
 HELD_SECONDS = 45.0
 """How long a request waits for the chat's reconnection before it is given back, to be tried again later."""
-_MOST_ATTEMPTS = 4
+_MAX_ATTEMPTS = 4
 _LOOKS = 20
 _LOOK_SECONDS = 0.1
 
@@ -86,7 +86,7 @@ class Poster:
 
     async def _post(self, chat: Chat, key: str, build: Build, *, once: bool = False) -> None:
         await self._await_listener(chat)
-        for _ in range(_MOST_ATTEMPTS):
+        for _ in range(_MAX_ATTEMPTS):
             if chat.link is not Link.UP:
                 await self._restore(chat)
             if chat.was_delivered(key):

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from botkit.config.live_chat import Entity, EntityField, LiveChatSettings, short_id
 
 _NAMES = (("_firstName", "_lastName"), ("First Name", "Last Name"), ("FirstName", "LastName"))
-_LONGEST_NAME = 255
+_MAX_NAME = 255
 
 
 def chat_request(
@@ -55,7 +55,7 @@ def visitor_name(attributes: Mapping[str, str]) -> str:
     """The user's name, as the agent's console shows it; without one the console has its own word for a visitor."""
     for first, last in _NAMES:
         if name := f"{attributes.get(first, '')} {attributes.get(last, '')}".strip():
-            return name[:_LONGEST_NAME]
+            return name[:_MAX_NAME]
     return "Visitor"
 
 

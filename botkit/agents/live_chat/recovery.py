@@ -23,7 +23,7 @@ from botkit.http import Transport
 
 _log = structlog.get_logger("botkit.agents")
 
-_MOST_POLLS = 3
+_MAX_POLLS = 3
 _EARLY_POLL_SECONDS = 5.0
 """A session without a chat request may have nothing to tell, not even its data."""
 
@@ -98,7 +98,7 @@ class Recovery:
     async def _hear(self, chat: Chat) -> None:
         """The first message is the session's data. It is kept for the one who listens."""
         early = not chat.position.requested and not chat.requested
-        for _ in range(_MOST_POLLS):
+        for _ in range(_MAX_POLLS):
             try:
                 reply = await self._poller.poll(chat, seconds=_EARLY_POLL_SECONDS if early else None)
             except Unreachable:

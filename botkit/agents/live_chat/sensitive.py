@@ -19,9 +19,9 @@ import msgspec
 
 from botkit.agents.miaw.wire import items, text
 
-MOST_RULES = 50
-LONGEST_PATTERN = 1_000
-_MOST_CHOICES = 512
+MAX_RULES = 50
+MAX_PATTERN = 1_000
+_MAX_CHOICES = 512
 """Ways to match at one place: with texts of 10,000 characters a tenth of a second at the very worst."""
 
 
@@ -56,7 +56,7 @@ def read_rules(value: object) -> tuple[Rule, ...]:
     A rule over the limits is kept with an impossible pattern: nothing may leave unmasked because a rule is odd.
     """
     rules = []
-    for item in items(value)[: MOST_RULES + 1]:
+    for item in items(value)[: MAX_RULES + 1]:
         pattern = text(item.get("pattern"))
         if not pattern:
             continue
@@ -65,12 +65,12 @@ def read_rules(value: object) -> tuple[Rule, ...]:
             Rule(
                 text(item.get("id"))[:18],
                 text(item.get("name"))[:80],
-                pattern if len(pattern) <= LONGEST_PATTERN else _IMPOSSIBLE,
+                pattern if len(pattern) <= MAX_PATTERN else _IMPOSSIBLE,
                 text(item.get("replacement"))[:200] if replaces else "",
             )
         )
-    if len(rules) > MOST_RULES:
-        rules[MOST_RULES] = Rule("", "too many rules", _IMPOSSIBLE, "")
+    if len(rules) > MAX_RULES:
+        rules[MAX_RULES] = Rule("", "too many rules", _IMPOSSIBLE, "")
     return tuple(rules)
 
 
@@ -86,7 +86,7 @@ def needs_isolation(pattern: str) -> bool:
     for match in _CHOICE.finditer(plain):
         low, high = match["low"], match["high"]
         choices *= 2 if match["low"] is None else max(1, int(high or low) - int(low) + 1)
-        if choices > _MOST_CHOICES:
+        if choices > _MAX_CHOICES:
             return True
     return False
 

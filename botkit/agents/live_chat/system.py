@@ -49,7 +49,7 @@ from botkit.http import Request, Response, Transport
 
 _log = structlog.get_logger("botkit.agents")
 
-_MOST_SWITCHES = 3
+_MAX_SWITCHES = 3
 _REMEMBERED_CHATS = 20_000
 
 
@@ -299,7 +299,7 @@ class LiveChatSystem:
 
     async def _following(self, build: Callable[[str], Request], base: str) -> tuple[Response, str]:
         """Send a request, again and again to the server that we are sent to (2.19)."""
-        for _ in range(_MOST_SWITCHES + 1):
+        for _ in range(_MAX_SWITCHES + 1):
             request = build(base)
             response = check_setup(request.what, await self._transport.send(request), now=self._clock())
             new_url = text_of(message_of(response, "SwitchServer").get("newUrl"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 
-MOST_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 """A hook is at most 2 MB, and comes twice where a handler has changed it."""
 SEND_SECONDS = 10
 
@@ -27,7 +27,7 @@ def receive(connection: socket.socket) -> bytes | None:
     if head is None:
         return None
     length = int.from_bytes(head, "big")
-    return _exactly(connection, length) if length <= MOST_BYTES else None
+    return _exactly(connection, length) if length <= MAX_BYTES else None
 
 
 def _exactly(connection: socket.socket, size: int) -> bytes | None:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from botkit.errors import HostLost, LedgerBusy, LedgerError
+from botkit.errors import LeaderLost, LedgerBusy, LedgerError
 from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.ledger.interface import Committed, HookBody, Input
 from botkit.ledger.sharing import address, frames, messages
@@ -58,7 +58,7 @@ class Guest:
     def submit(self, given: Input) -> Future[Committed]:
         """See `interface.Ledger.submit`. What the input led to is the host's business: the conversation comes back empty.
 
-        It fails with HostLost when the host goes before it has answered.
+        It fails with LeaderLost when the host goes before it has answered.
         """
         conversation = Conversation(given.conversation_id)
 
@@ -110,7 +110,7 @@ class Guest:
     ) -> Future[Any]:
         answer: Future[Any] = Future()
         frame = messages.encode(question)
-        if len(frame) > frames.MOST_BYTES:
+        if len(frame) > frames.MAX_BYTES:
             # The host would take it for another language, and so would the next one.
             answer.set_exception(
                 LedgerError("this is too much for one commit: let handlers send less at once")
@@ -170,8 +170,8 @@ class Guest:
                 answer.set_exception(_host_lost())
 
 
-def _host_lost() -> HostLost:
-    return HostLost("the process that holds the store has gone; another takes its place")
+def _host_lost() -> LeaderLost:
+    return LeaderLost("the process that holds the store has gone; another takes its place")
 
 
 def _in_time(asked: Future[Any]) -> Any:

@@ -20,7 +20,7 @@ from botkit.ledger.sharing import address, frames, messages
 
 log = logging.getLogger(__name__)
 
-MOST_GUESTS = 256
+MAX_GUESTS = 256
 _HELLO_SECONDS = 5.0
 
 
@@ -88,9 +88,9 @@ class Host:
             except OSError:
                 return  # Closed.
             with self._lock:
-                full = len(self._guests) >= MOST_GUESTS
+                full = len(self._guests) >= MAX_GUESTS
             if full:
-                log.error("a process was turned away: %d share this store already", MOST_GUESTS)
+                log.error("a process was turned away: %d share this store already", MAX_GUESTS)
                 connection.close()
                 continue
             guest = _Guest(

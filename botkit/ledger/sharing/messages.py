@@ -13,13 +13,13 @@ from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.events import (
     AgentTransfer,
     Alert,
-    Ask,
-    Asked,
+    ApiCall,
     BotMessage,
+    CallsRequested,
     Event,
-    Handled,
     HookAnswered,
     HookDeferred,
+    HookHandled,
     OtherHook,
     PlatformSessionClosed,
     UserCustomEvent,
@@ -41,7 +41,7 @@ _FROM_OUTSIDE: dict[str, type[Any]] = {
         UserCustomEvent,
         Alert,
         OtherHook,
-        Asked,
+        CallsRequested,
         HookDeferred,
         HookAnswered,
     )
@@ -151,10 +151,10 @@ from_host = msgspec.msgpack.Decoder(FromHost).decode
 class _Handled(msgspec.Struct, frozen=True):
     key: str
     at: float
-    asks: tuple[Ask, ...]
+    api_calls: tuple[ApiCall, ...]
     kind: str
     about: bytes
-    goes_on: bool
+    proceed: bool
 
 
 def submitting(number: int, given: Input) -> Submit:
@@ -209,18 +209,20 @@ def failure(message: Failed) -> Exception:
 
 
 def _packed(event: Event) -> tuple[str, bytes]:
-    if isinstance(event, Handled):
+    if isinstance(event, HookHandled):
         kind, about = _packed(event.about)
-        return Handled.__name__, encode(_Handled(event.key, event.at, event.asks, kind, about, event.goes_on))
+        return HookHandled.__name__, encode(
+            _Handled(event.key, event.at, event.api_calls, kind, about, event.proceed)
+        )
     return type(event).__name__, encode(event)
 
 
 def _unpacked(kind: str, data: bytes) -> Event:
-    if kind == Handled.__name__:
+    if kind == HookHandled.__name__:
         found = _handled(data)
         about: Event = _decoder(found.kind).decode(found.about)
-        return Handled(
-            key=found.key, at=Instant(found.at), asks=found.asks, about=about, goes_on=found.goes_on
+        return HookHandled(
+            key=found.key, at=Instant(found.at), api_calls=found.api_calls, about=about, proceed=found.proceed
         )
     event: Event = _decoder(kind).decode(data)
     return event

@@ -1,8 +1,8 @@
 """Taking the agents' events of one session into the ledger: in order, each once, nothing skipped.
 
-Streams are hints, lists are truth. Whatever brings events (a stream, a poll, a reconciliation before the end) goes through
-one `Intake`, which remembers how far the list has been read. That mark moves by lists alone: an event the stream brought
-early must not hide an older one it missed.
+Streams are hints, lists are truth. Events of every source (stream, poll, final list before the end) pass through one
+`AgentEventWriter`. It remembers how far the list has been read; only lists move that mark, because an event the stream
+brought early must not hide an older one it missed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from botkit.handoff.conversation import Access, ConversationId
 from botkit.handoff.events import AgentSaid, AgentSessionEnded, Event, FromAgents, Noticed
 from botkit.ledger.interface import Committed, Input
 from botkit.relay.clock import Clock
-from botkit.relay.ledger_client import Submitter
+from botkit.relay.ledger_client import LedgerClient
 
 _log = structlog.get_logger("botkit.relay")
 
@@ -32,10 +32,10 @@ LAST_WORDS_SECONDS = 0.3
 (protocols/salesforce-miaw.md, 5). So much time it gets before the end is believed."""
 LAST_LIST_SECONDS = 3.0
 _REMEMBERED_KEYS = 32
-_MOST_HELD_NOTICES = 25
+_MAX_HELD_NOTICES = 25
 
 
-class Intake:
+class AgentEventWriter:
     """One agent session's way into the ledger.
 
     Attributes:
@@ -62,7 +62,7 @@ class Intake:
         conversation_id: ConversationId,
         session_id: str,
         access: Access,
-        submitter: Submitter,
+        submitter: LedgerClient,
         clock: Clock,
         committed: Callable[[FromAgents, Committed], None],
     ) -> None:
@@ -142,7 +142,7 @@ class Intake:
             if event.key and event.key in self._recent:
                 self._advance(event)
                 continue
-            if isinstance(event, Noticed) and not event.keep and self._held < _MOST_HELD_NOTICES:
+            if isinstance(event, Noticed) and not event.keep and self._held < _MAX_HELD_NOTICES:
                 # It changes nothing but the position, and the next event that matters carries a later one. The price of a
                 # crash in between is that this much is read again.
                 self._held += 1
@@ -199,7 +199,7 @@ def ends_last(events: list[FromAgents]) -> list[FromAgents]:
     return [*events[:first], *said, *(event for event in after if not isinstance(event, AgentSaid))]
 
 
-async def reconcile_quietly(intake: Intake, system: AgentSystem) -> None:
+async def reconcile_quietly(intake: AgentEventWriter, system: AgentSystem) -> None:
     """Read the list if it can be read: the last chance before an end, not a reason to hold it up."""
     try:
         await intake.reconcile(system)

@@ -14,10 +14,10 @@ from botkit.errors import AccessExpired, CallError, ConversationClosed, Unreacha
 from botkit.handoff.events import Loss
 from botkit.relay.backoff import Backoff
 from botkit.relay.clock import Clock
-from botkit.relay.inbound.event_writer import Intake
+from botkit.relay.inbound.event_writer import AgentEventWriter
 from botkit.relay.inbound.stream import lose
-from botkit.relay.ledger_client import Submitter
-from botkit.relay.outbound.circuit_breaker import Peer
+from botkit.relay.ledger_client import LedgerClient
+from botkit.relay.outbound.circuit_breaker import CircuitBreaker
 
 _log = structlog.get_logger("botkit.relay")
 
@@ -32,15 +32,15 @@ class PollReceiver:
 
     def __init__(
         self,
-        intake: Intake,
+        intake: AgentEventWriter,
         system: AgentSystem,
         *,
         schedule: AsyncIOScheduler,
-        submitter: Submitter,
+        submitter: LedgerClient,
         clock: Clock,
         chance: Callable[[], float],
         backoff: Backoff,
-        peer: Peer,
+        peer: CircuitBreaker,
     ) -> None:
         self._intake = intake
         self._system = system
@@ -93,7 +93,7 @@ class PollReceiver:
         if now < self._not_before:
             return None
         if not self._peer.may_try(now):
-            return self._patience_over()
+            return self._deadline_passed()
         try:
             await self._intake.reconcile(self._system)
         except AccessExpired:
@@ -109,11 +109,11 @@ class PollReceiver:
                 self._peer.unreachable(self._clock.now())
             else:
                 self._peer.reached()
-            return self._patience_over()
+            return self._deadline_passed()
         self._peer.reached()
         self._heard = self._clock.now()
         self._failures = 0
         return None
 
-    def _patience_over(self) -> str | None:
+    def _deadline_passed(self) -> str | None:
         return Loss.UNREACHABLE if self._clock.now() - self._heard > self._backoff.give_up_after else None

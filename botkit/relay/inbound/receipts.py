@@ -13,13 +13,13 @@ from botkit.handoff.effects import SendToUser
 from botkit.handoff.events import AgentSaid, FromAgents
 from botkit.ledger.interface import Committed, OutboxItem
 from botkit.relay.clock import Clock
-from botkit.relay.gateways import Outside
+from botkit.relay.gateways import Gateways
 from botkit.relay.metrics import Outcome
 
 _log = structlog.get_logger("botkit.relay")
 
 GATHER_SECONDS = 1.0
-_MOST_PROMISED = 10_000
+_MAX_PROMISED = 10_000
 """Messages on their way to users. Beyond that (a platform that is down) receipts are left out, not memory filled."""
 
 
@@ -41,7 +41,7 @@ class _Due:
 class Receipts:
     """Remembers which outbox item shows which entry, and acknowledges the entry when the item is delivered."""
 
-    def __init__(self, outside: Outside, clock: Clock) -> None:
+    def __init__(self, outside: Gateways, clock: Clock) -> None:
         self._outside = outside
         self._clock = clock
         self._promised: dict[int, _Promise] = {}
@@ -54,7 +54,7 @@ class Receipts:
         if not isinstance(event, AgentSaid) or session is None or session.access is None:
             return
         shown = [item for item in committed.items if isinstance(item.effect, SendToUser)]
-        if shown and len(self._promised) < _MOST_PROMISED:
+        if shown and len(self._promised) < _MAX_PROMISED:
             # The key of what an agent said is the session's id, a slash, and the entry's own id.
             entry_id = event.key.removeprefix(f"{session.id}/")
             self._promised[shown[-1].id] = _Promise(

@@ -16,9 +16,9 @@ from botkit.handoff.events import FromAgents
 from botkit.ledger.interface import Committed
 from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock
-from botkit.relay.gateways import Outside
-from botkit.relay.inbound.event_writer import Intake, reconcile_quietly
-from botkit.relay.ledger_client import Submitter
+from botkit.relay.gateways import Gateways
+from botkit.relay.inbound.event_writer import AgentEventWriter, reconcile_quietly
+from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import RelayMetrics
 
 _log = structlog.get_logger("botkit.relay")
@@ -35,14 +35,14 @@ class Receiver(Protocol):
         """Returns when there is nothing more to receive. Raises LedgerClosed when the service is stopping."""
 
 
-MakeReceiver = Callable[[Intake, AgentSystem, str], Receiver]
+MakeReceiver = Callable[[AgentEventWriter, AgentSystem, str], Receiver]
 """Makes the receiver for a system of this name: a stream, or polls."""
 
 
 class _Open:
     __slots__ = ("intake", "system", "task")
 
-    def __init__(self, intake: Intake, system: AgentSystem) -> None:
+    def __init__(self, intake: AgentEventWriter, system: AgentSystem) -> None:
         self.intake = intake
         self.system = system
         self.task: asyncio.Task[None] | None = None
@@ -54,8 +54,8 @@ class Receivers:
     def __init__(
         self,
         *,
-        outside: Outside,
-        submitter: Submitter,
+        outside: Gateways,
+        submitter: LedgerClient,
         clock: Clock,
         make: MakeReceiver,
         metrics: RelayMetrics,
@@ -90,7 +90,7 @@ class Receivers:
         if system is None:
             _log.error("agent_system_missing", bot=conversation.id.bot_id, system=session.system)
             return
-        intake = Intake(
+        intake = AgentEventWriter(
             conversation.id, session.id, session.access, self._submitter, self._clock, self._committed
         )
         opened = self._open[conversation.id] = _Open(intake, system)
@@ -108,7 +108,7 @@ class Receivers:
 
         What an agent said just before, and no stream or poll has brought, is in the list or comes with the end.
         """
-        intake = Intake(
+        intake = AgentEventWriter(
             conversation_id, end.session_id, end.access, self._submitter, self._clock, self._committed
         )
         if (leaving := self._leaving.get(end.session_id)) is not None:

@@ -17,10 +17,10 @@ from botkit.handoff.events import AgentsLost, FromAgents, Loss
 from botkit.ledger.interface import Input
 from botkit.relay.backoff import Backoff
 from botkit.relay.clock import Clock
-from botkit.relay.inbound.event_writer import Intake, any_end, reconcile_quietly
-from botkit.relay.ledger_client import Submitter
+from botkit.relay.inbound.event_writer import AgentEventWriter, any_end, reconcile_quietly
+from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import RelayMetrics
-from botkit.relay.outbound.circuit_breaker import Peer
+from botkit.relay.outbound.circuit_breaker import CircuitBreaker
 
 _log = structlog.get_logger("botkit.relay")
 
@@ -42,15 +42,15 @@ class StreamReceiver:
 
     def __init__(
         self,
-        intake: Intake,
+        intake: AgentEventWriter,
         system: AgentSystem,
         name: str,
         *,
-        submitter: Submitter,
+        submitter: LedgerClient,
         clock: Clock,
         chance: Callable[[], float],
         backoff: Backoff,
-        peer: Peer,
+        peer: CircuitBreaker,
         metrics: RelayMetrics,
         connecting: asyncio.Semaphore,
     ) -> None:
@@ -197,7 +197,7 @@ class StreamReceiver:
         await lose(self._intake, why, submitter=self._submitter, clock=self._clock)
 
 
-async def lose(intake: Intake, why: str, *, submitter: Submitter, clock: Clock) -> None:
+async def lose(intake: AgentEventWriter, why: str, *, submitter: LedgerClient, clock: Clock) -> None:
     """Tell the rules that this session cannot be received any more."""
     _log.warning("agents_lost", session=intake.session_id, why=why)
     session_id = intake.session_id

@@ -11,11 +11,11 @@ from botkit.handoff.conversation import Instant
 from botkit.relay.backoff import Backoff
 
 FAILURES_UNTIL_DOWN = 3
-_LONGEST_PAUSE = 2.0
+_MAX_PAUSE = 2.0
 """Seconds. Short, because everybody's recovery waits for it; one attempt each two seconds hammers nobody."""
 
 
-class Peer:
+class CircuitBreaker:
     """Whether the other side can be reached, as far as the attempts so far tell."""
 
     __slots__ = ("_backoff", "_failures", "_next_probe")
@@ -49,19 +49,19 @@ class Peer:
         self._next_probe = now + self._pause()
 
     def _pause(self) -> float:
-        return min(_LONGEST_PAUSE, self._backoff.ceiling(self._failures))
+        return min(_MAX_PAUSE, self._backoff.ceiling(self._failures))
 
 
-class Peers:
+class CircuitBreakers:
     """Every peer by name, made when first asked for. The names come from the configuration: bounded."""
 
     def __init__(self) -> None:
-        self._peers: dict[tuple[str, str], Peer] = {}
+        self._peers: dict[tuple[str, str], CircuitBreaker] = {}
 
-    def get(self, bot_id: str, side: str, backoff: Backoff) -> Peer:
+    def get(self, bot_id: str, side: str, backoff: Backoff) -> CircuitBreaker:
         """The peer of one bot; `side` is an agent system's name, or empty for the XO platform."""
         key = (bot_id, side)
         peer = self._peers.get(key)
         if peer is None:
-            peer = self._peers[key] = Peer(backoff)
+            peer = self._peers[key] = CircuitBreaker(backoff)
         return peer

@@ -28,14 +28,14 @@ from botkit.handoff.events import Event
 from botkit.ledger.interface import Input, OutboxItem
 from botkit.relay.backoff import Backoff
 from botkit.relay.clock import Clock
-from botkit.relay.ledger_client import Submitter
+from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import Outcome, RelayMetrics
-from botkit.relay.outbound.circuit_breaker import Peer
+from botkit.relay.outbound.circuit_breaker import CircuitBreaker
 from botkit.relay.outbound.failures import SHOWS_USER, is_said_by_job, may_be_stale, what_failure_means
-from botkit.relay.outbound.lanes import GivesWay, seen_through
+from botkit.relay.outbound.lanes import ParkItem, seen_through
 from botkit.relay.outbound.payloads import Payloads
 from botkit.relay.outbound.perform import Performer
-from botkit.relay.outbound.retry_policy import level, patience, tried_once
+from botkit.relay.outbound.retry_policy import level, retry_policy, tried_once
 
 _log = structlog.get_logger("botkit.relay")
 
@@ -43,7 +43,7 @@ _NEEDS_PAYLOAD = (*ADDRESSED_BY_PAYLOAD, *get_args(HintEffect))
 _SHOWN_TO_USER = (SendToUser, PassToUser)
 _PAYLOAD_SECONDS = 3600.0
 """How long what is for the user waits for the user to write again, where nothing can be shown before."""
-MOST_ASIDE = 1_000
+MAX_PARKED = 1_000
 """So much of what jobs say waits for users, of all users together; the rest is refused as before. It counts as undelivered, and
 must not keep the store from taking hooks, or from being swept."""
 _READING_AT_ONCE = 16
@@ -51,7 +51,7 @@ _READING_AT_ONCE = 16
 
 
 @dataclass(slots=True)
-class _Way:
+class _DeliveryState:
     """How far one item has come."""
 
     conversation_id: ConversationId
@@ -64,7 +64,7 @@ class _Way:
     """Hash of the payload that was refused with the effect, whichever of the two it was meant for."""
     rest: float | None = 0.0
     """Seconds until the next attempt; None: until a newer payload comes."""
-    uncertain: bool = False
+    possible_duplicates: bool = False
     """An attempt may have been carried out without our hearing of it; counted once."""
     over: bool = False
 
@@ -77,8 +77,8 @@ class Delivery:
         *,
         performer: Performer,
         payloads: Payloads,
-        submitter: Submitter,
-        peer_of: Callable[[OutboxItem], Peer],
+        submitter: LedgerClient,
+        peer_of: Callable[[OutboxItem], CircuitBreaker],
         backoff_of: Callable[[OutboxItem], Backoff],
         clock: Clock,
         chance: Callable[[], float],
@@ -97,7 +97,7 @@ class Delivery:
         self._started = clock.now()
         self._reading = asyncio.Semaphore(_READING_AT_ONCE)
         self._resting: set[asyncio.Task[object]] = set()
-        self._aside: dict[int, _Way] = {}
+        self._aside: dict[int, _DeliveryState] = {}
         """How far the items have come that stand aside."""
         self._closing = False
 
@@ -110,7 +110,9 @@ class Delivery:
         """
         way = self._aside.get(item.id)
         if way is None:
-            await self._go(item, _Way(item.conversation_id), may_give_way=is_said_by_job(item.effect))
+            await self._go(
+                item, _DeliveryState(item.conversation_id), may_give_way=is_said_by_job(item.effect)
+            )
             return
         try:
             await self._rest(item, way)
@@ -123,7 +125,7 @@ class Delivery:
         way = self._aside.get(item.id)
         return way is not None and self._stands(way)
 
-    def _stands(self, way: _Way) -> bool:
+    def _stands(self, way: _DeliveryState) -> bool:
         return way.rest is None and not self._payloads.newer_is_at_hand(way.conversation_id, than=way.stale)
 
     def _others_go_on(self, item: OutboxItem) -> bool:
@@ -133,11 +135,11 @@ class Delivery:
             for way in self._aside.values()
         )
 
-    async def _go(self, item: OutboxItem, way: _Way, *, may_give_way: bool) -> None:
+    async def _go(self, item: OutboxItem, way: _DeliveryState, *, may_give_way: bool) -> None:
         peer = self._peer_of(item)
         while not way.over:
             # What the breaker held back until patience was over is tried all the same, once: the other side may be back.
-            if peer.may_try(self._clock.now()) or (not way.asked and self._patience_over(item)):
+            if peer.may_try(self._clock.now()) or (not way.asked and self._deadline_passed(item)):
                 await self._try(item, way, peer)
             else:
                 detail = "nobody answers there at present"
@@ -148,7 +150,7 @@ class Delivery:
                     await self._rest(item, way)
                 if may_give_way and (way.rest is None or self._others_go_on(item)):
                     self._aside[item.id] = way
-                    raise GivesWay
+                    raise ParkItem
 
     def close(self) -> None:
         """Nothing is tried again from now on: what failed is left to the next start."""
@@ -156,7 +158,7 @@ class Delivery:
         for task in self._resting:
             task.cancel()
 
-    async def _rest(self, item: OutboxItem, way: _Way) -> None:
+    async def _rest(self, item: OutboxItem, way: _DeliveryState) -> None:
         """Let time pass until the next attempt is due, or a newer payload has come."""
         with self._at_rest():
             if way.rest is not None:
@@ -190,7 +192,7 @@ class Delivery:
         event = await self._performer.after_failure(item, what_failure_means(item.effect, None))
         await self._settle(item, event, "broken")
 
-    async def _try(self, item: OutboxItem, way: _Way, peer: Peer) -> None:
+    async def _try(self, item: OutboxItem, way: _DeliveryState, peer: CircuitBreaker) -> None:
         try:
             result = await self._attempt(item, way)
         except CallError as error:
@@ -207,7 +209,7 @@ class Delivery:
         way.over = True
         await self._settle(item, result, "delivered")
 
-    async def _attempt(self, item: OutboxItem, way: _Way) -> Event | None:
+    async def _attempt(self, item: OutboxItem, way: _DeliveryState) -> Event | None:
         hook = item.hook
         if hook is None:
             if isinstance(item.effect, CARRIES_HOOK):
@@ -227,20 +229,20 @@ class Delivery:
                 attempt.exception()  # Looked at: nobody else will.
             raise
 
-    async def _failed(self, item: OutboxItem, way: _Way, error: CallError) -> None:
+    async def _failed(self, item: OutboxItem, way: _DeliveryState, error: CallError) -> None:
         """What follows from a failure: a rest, the wait for a newer payload, or the end of it."""
         way.failures += 1
         if way.stale is None and self._may_wait_for_user(item, error):
             way.stale, way.rest = way.payload, None
         else:
-            way.rest = self._rest_after(item, way, error)
+            way.rest = self._next_delay(item, way, error)
             if way.rest is None:
                 way.over = True
                 await self._fail(item, error)
                 return
-        if _perhaps_shown(item.effect, error) and not way.uncertain:
-            way.uncertain = True
-            self._metrics.uncertain(1)
+        if _perhaps_shown(item.effect, error) and not way.possible_duplicates:
+            way.possible_duplicates = True
+            self._metrics.possible_duplicates(1)
         self._metrics.effect_retried(kind_of(item.effect))
         log = _log.warning if isinstance(error, NotAuthorized) and way.failures == 1 else _log.info
         log(
@@ -255,12 +257,12 @@ class Delivery:
     def _may_wait_for_user(self, item: OutboxItem, error: CallError) -> bool:
         if not is_said_by_job(item.effect):
             return may_be_stale(item.effect, error)
-        has_room = len(self._aside) < MOST_ASIDE
+        has_room = len(self._aside) < MAX_PARKED
         return (
             has_room and may_be_stale(item.effect, error) and self._payloads.are_renewed(item.conversation_id)
         )
 
-    def _rest_after(self, item: OutboxItem, way: _Way, error: CallError) -> float | None:
+    def _next_delay(self, item: OutboxItem, way: _DeliveryState, error: CallError) -> float | None:
         if not error.retryable or tried_once(item.effect):
             return None
         backoff, chance = self._backoff(item), self._chance()
@@ -286,11 +288,11 @@ class Delivery:
             return since
         return max(since, self._payloads.renewed_at(item.conversation_id) or since)
 
-    def _patience_over(self, item: OutboxItem) -> bool:
+    def _deadline_passed(self, item: OutboxItem) -> bool:
         return self._clock.now() >= self._since(item) + self._backoff(item).give_up_after
 
     def _backoff(self, item: OutboxItem) -> Backoff:
-        return patience(item.effect, self._backoff_of(item))
+        return retry_policy(item.effect, self._backoff_of(item))
 
     async def _fail(self, item: OutboxItem, error: CallError) -> None:
         outcome: Outcome = "gave_up" if error.retryable else "refused"
@@ -307,9 +309,9 @@ class Delivery:
         await self._settle(item, event, outcome)
 
     async def _settle(self, item: OutboxItem, event: Event | None, outcome: Outcome) -> None:
-        given = Input(item.conversation_id, event, settles=(item.id,))
+        given = Input(item.conversation_id, event, completes=(item.id,))
         if await self._submitter.submit(given) is None and event is not None:
-            await self._submitter.submit(Input(item.conversation_id, None, settles=(item.id,)))
+            await self._submitter.submit(Input(item.conversation_id, None, completes=(item.id,)))
         self._metrics.effect_done(kind_of(item.effect), outcome)
         self._settled(item, outcome)
 
@@ -318,7 +320,7 @@ def _perhaps_shown(effect: OutboundEffect, error: CallError) -> bool:
     shown = isinstance(effect, _SHOWN_TO_USER) or (
         isinstance(effect, CallWithHook | CallUser) and effect.call == SHOWS_USER
     )
-    return shown and isinstance(error, Unreachable) and error.perhaps_done
+    return shown and isinstance(error, Unreachable) and error.possible_duplicate
 
 
 def kind_of(effect: OutboundEffect) -> str:

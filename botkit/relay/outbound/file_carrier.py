@@ -39,7 +39,7 @@ class FileCarrier:
         if not isinstance(system, TakesFiles):
             raise CallRefused("send a file", detail="the agent system takes none")
         async with self._turn():
-            file = await _fetched(effect, platform, most_bytes=system.capabilities.max_file_bytes)
+            file = await _fetched(effect, platform, max_bytes=system.capabilities.max_file_bytes)
             await system.send_file(
                 effect.session_id,
                 effect.access,
@@ -61,9 +61,9 @@ class FileCarrier:
             self._turns.release()
 
 
-async def _fetched(effect: SendFile, platform: Platform, *, most_bytes: int) -> File:
+async def _fetched(effect: SendFile, platform: Platform, *, max_bytes: int) -> File:
     try:
-        return await platform.file(effect.name, effect.url, most_bytes=most_bytes)
+        return await platform.file(effect.name, effect.url, max_bytes=max_bytes)
     except CallError as error:
         if error.retryable:
             raise

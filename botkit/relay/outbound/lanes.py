@@ -23,19 +23,19 @@ from botkit.relay.outbound.failures import is_said_by_job
 
 _log = structlog.get_logger("botkit.relay")
 
-MOST_HELD_BYTES = 16 * 1024 * 1024
+MAX_HELD_BYTES = 16 * 1024 * 1024
 """So many bytes of hooks are held for what is in lanes. The hooks of the rest stay in the ledger until their turn comes: while
 the other side is down, gigabytes may wait."""
 _EXTENDING = "extend"
 _ASIDE = "aside"
 LaneKey = tuple[ConversationId, str]
 Deliver = Callable[[OutboxItem], Awaitable[None]]
-"""Carries out one item, repeats it as often as it takes, and returns when its result is committed. May raise `GivesWay`."""
+"""Carries out one item, repeats it as often as it takes, and returns when its result is committed. May raise `ParkItem`."""
 Abandon = Callable[[OutboxItem, BaseException], Awaitable[None]]
 """Settles an item whose delivery failed in a way nobody foresaw, so that it does not hold its lane for ever."""
 
 
-class GivesWay(Exception):
+class ParkItem(Exception):
     """The item may have to wait for a long time: what comes after it is not to wait with it."""
 
 
@@ -75,7 +75,7 @@ class Lanes:
             return  # It stands in the ledger and is resumed by the next start.
         hook, effect = item.hook, item.effect
         if hook is not None:
-            if self._held + len(hook.body) > MOST_HELD_BYTES:
+            if self._held + len(hook.body) > MAX_HELD_BYTES:
                 item = replace(item, hook=None)
             else:
                 self._held += len(hook.body)
@@ -148,7 +148,7 @@ class Lanes:
         if not (key != aside and is_said_by_job(item.effect) and self._goes_on(aside)):
             try:
                 await self._deliver(item)
-            except GivesWay:
+            except ParkItem:
                 if key == aside:
                     await self._deliver(item)
                     return

@@ -21,7 +21,7 @@ from botkit.relay.ledger_client import LEDGER_BACKOFF
 
 _log = structlog.get_logger("botkit.relay")
 
-_MOST_RENEWED = 10_000
+_MAX_RENEWED = 10_000
 
 
 class Payloads:
@@ -95,7 +95,7 @@ class Payloads:
         if noted is None or noted[0] != payload:
             noted = payload, self._clock.now()
         self._renewed[conversation_id] = noted
-        if len(self._renewed) > _MOST_RENEWED:
+        if len(self._renewed) > _MAX_RENEWED:
             self._renewed.popitem(last=False)
 
     async def _first_of(self, woken: asyncio.Future[None], seconds: float) -> None:

@@ -49,7 +49,7 @@ from botkit.handoff.events import (
 )
 from botkit.ledger.interface import HookBody, Ledger, OutboxItem
 from botkit.relay.clock import Clock
-from botkit.relay.gateways import Outside, Platform
+from botkit.relay.gateways import Gateways, Platform
 from botkit.relay.outbound.failures import AgentsAreLost, FileIsRefused, Meaning, MessageIsRefused, UserIsLost
 from botkit.relay.outbound.file_carrier import FileCarrier
 from botkit.relay.outbound.payloads import Payloads
@@ -71,7 +71,7 @@ class Performer:
     def __init__(
         self,
         *,
-        outside: Outside,
+        outside: Gateways,
         ledger: Ledger,
         payloads: Payloads,
         bots: Mapping[str, BotSettings],
@@ -195,28 +195,32 @@ class Performer:
         platform = self._platform(item)
         if hook is None:
             raise CallRefused("address the user", detail="no payload of this conversation is kept any more")
-        attempt_id = f"botkit-{identity(item)}"
+        idempotency_key = f"botkit-{identity(item)}"
         match effect:
             case PassToBot():
-                await platform.pass_to_bot(hook, attempt_id=attempt_id)
+                await platform.pass_to_bot(hook, idempotency_key=idempotency_key)
             case PassToUser():
-                await platform.pass_to_user(hook, attempt_id=attempt_id)
+                await platform.pass_to_user(hook, idempotency_key=idempotency_key)
             case SkipBotMessage():
-                await platform.skip_bot_message(hook, attempt_id=attempt_id)
+                await platform.skip_bot_message(hook, idempotency_key=idempotency_key)
             case SendToUser(content, agent_name):
-                await platform.send_to_user(hook, content, agent_name=agent_name, attempt_id=attempt_id)
+                await platform.send_to_user(
+                    hook, content, agent_name=agent_name, idempotency_key=idempotency_key
+                )
             case ClearAgentSession():
-                await platform.clear_agent_session(hook, attempt_id=attempt_id)
+                await platform.clear_agent_session(hook, idempotency_key=idempotency_key)
             case ExtendRequest():
-                await platform.extend_request(hook, attempt_id=attempt_id)
+                await platform.extend_request(hook, idempotency_key=idempotency_key)
             case CallWithHook(call, changes) | CallUser(call, changes):
-                await platform.call(hook, call, changes, attempt_id=attempt_id)
+                await platform.call(hook, call, changes, idempotency_key=idempotency_key)
             case AnswerWebhook(context, instead):
-                await platform.answer_webhook(hook, context, replace=instead, attempt_id=attempt_id)
+                await platform.answer_webhook(hook, context, replace=instead, idempotency_key=idempotency_key)
             case TypingToUser(url, started):
-                await platform.show_typing(hook, url=url, started=started, attempt_id=attempt_id)
+                await platform.show_typing(hook, url=url, started=started, idempotency_key=idempotency_key)
             case EventToUser(url, name, data):
-                await platform.tell_client(hook, url=url, name=name, data=data, attempt_id=attempt_id)
+                await platform.tell_client(
+                    hook, url=url, name=name, data=data, idempotency_key=idempotency_key
+                )
 
     async def _open(self, item: OutboxItem, effect: OpenAccess) -> Event:
         system = self._system(item, effect.system)

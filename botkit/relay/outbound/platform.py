@@ -33,26 +33,32 @@ class KorePlatform:
         # Half of the whole time: a call that hangs must end clearly before the time for all attempts does.
         self._transcript_seconds = bot.handoff.transcript.timeout.total_seconds() / 2
 
-    async def pass_to_bot(self, hook: HookBody, *, attempt_id: str) -> None:
+    async def pass_to_bot(self, hook: HookBody, *, idempotency_key: str) -> None:
         """Give the hook's user message to the bot."""
         await self._send(
-            self._calls.pass_to_bot(hook.body, component_id=hook.component_id, delivery_id=attempt_id)
+            self._calls.pass_to_bot(
+                hook.body, component_id=hook.component_id, idempotency_key=idempotency_key
+            )
         )
 
-    async def pass_to_user(self, hook: HookBody, *, attempt_id: str) -> None:
+    async def pass_to_user(self, hook: HookBody, *, idempotency_key: str) -> None:
         """Give the hook's bot message to the user."""
         await self._send(
-            self._calls.pass_to_user(hook.body, component_id=hook.component_id, delivery_id=attempt_id)
+            self._calls.pass_to_user(
+                hook.body, component_id=hook.component_id, idempotency_key=idempotency_key
+            )
         )
 
-    async def skip_bot_message(self, hook: HookBody, *, attempt_id: str) -> None:
+    async def skip_bot_message(self, hook: HookBody, *, idempotency_key: str) -> None:
         """Say that the hook's bot message is not shown: in Kore's words, the message to the user is skipped."""
         await self._send(
-            self._calls.skip_user_message(hook.body, component_id=hook.component_id, delivery_id=attempt_id)
+            self._calls.skip_user_message(
+                hook.body, component_id=hook.component_id, idempotency_key=idempotency_key
+            )
         )
 
     async def send_to_user(
-        self, newest: HookBody, content: Content, *, agent_name: str, attempt_id: str
+        self, newest: HookBody, content: Content, *, agent_name: str, idempotency_key: str
     ) -> None:
         """Show something to the user."""
         await self._send(
@@ -61,40 +67,46 @@ class KorePlatform:
                 component_id=newest.component_id,
                 content=content,
                 agent_name=agent_name,
-                delivery_id=attempt_id,
+                idempotency_key=idempotency_key,
             )
         )
 
-    async def clear_agent_session(self, newest: HookBody, *, attempt_id: str) -> None:
+    async def clear_agent_session(self, newest: HookBody, *, idempotency_key: str) -> None:
         """Give the user back to the bot."""
         await self._send(
             self._calls.clear_agent_session(
-                newest.body, component_id=newest.component_id, delivery_id=attempt_id
+                newest.body, component_id=newest.component_id, idempotency_key=idempotency_key
             )
         )
 
-    async def extend_request(self, newest: HookBody, *, attempt_id: str) -> None:
+    async def extend_request(self, newest: HookBody, *, idempotency_key: str) -> None:
         """Keep the newest requestId usable."""
         await self._send(
-            self._calls.extend_request(newest.body, component_id=newest.component_id, delivery_id=attempt_id)
+            self._calls.extend_request(
+                newest.body, component_id=newest.component_id, idempotency_key=idempotency_key
+            )
         )
 
-    async def call(self, hook: HookBody, name: str, changes: str, *, attempt_id: str) -> None:
+    async def call(self, hook: HookBody, name: str, changes: str, *, idempotency_key: str) -> None:
         """A call by its name, with the hook's body and changes to it."""
-        await self._call(hook, name, changes.encode(), attempt_id)
+        await self._call(hook, name, changes.encode(), idempotency_key)
 
-    async def answer_webhook(self, hook: HookBody, context: str, *, replace: bool, attempt_id: str) -> None:
+    async def answer_webhook(
+        self, hook: HookBody, context: str, *, replace: bool, idempotency_key: str
+    ) -> None:
         """Answer a webhook that was deferred."""
         changes = changed_context(hook.body, context, replace=replace)
-        await self._call(hook, "respond_to_hook", changes, attempt_id)
+        await self._call(hook, "respond_to_hook", changes, idempotency_key)
 
-    async def show_typing(self, newest: HookBody, *, url: str, started: bool, attempt_id: str) -> None:
+    async def show_typing(self, newest: HookBody, *, url: str, started: bool, idempotency_key: str) -> None:
         """Show or hide an agent's typing in the user's client."""
-        await self._tell_client(newest, url, client_events.typing(started=started), attempt_id)
+        await self._tell_client(newest, url, client_events.typing(started=started), idempotency_key)
 
-    async def tell_client(self, newest: HookBody, *, url: str, name: str, data: str, attempt_id: str) -> None:
+    async def tell_client(
+        self, newest: HookBody, *, url: str, name: str, data: str, idempotency_key: str
+    ) -> None:
         """Pass an event of the agents' side on to the user's client."""
-        await self._tell_client(newest, url, client_events.custom(name, data), attempt_id)
+        await self._tell_client(newest, url, client_events.custom(name, data), idempotency_key)
 
     async def transcript(
         self, newest: HookBody, *, limit: int, session_id: str
@@ -110,29 +122,33 @@ class KorePlatform:
         self._check(request, response)
         return read_messages(response.body, session_id=session_id)
 
-    async def file(self, name: str, url: str, *, most_bytes: int) -> File:
+    async def file(self, name: str, url: str, *, max_bytes: int) -> File:
         """A file the user sent."""
-        request = self._calls.download(url, most_bytes=most_bytes)
+        request = self._calls.download(url, max_bytes=max_bytes)
         response = await self._transport.send(request)
         self._check(request, response)
         return File(name, _kind(name, response.headers.get("Content-Type", "")), response.body)
 
-    async def _call(self, hook: HookBody, name: str, changes: bytes, attempt_id: str) -> None:
+    async def _call(self, hook: HookBody, name: str, changes: bytes, idempotency_key: str) -> None:
         await self._send(
             self._calls.call(
-                name, hook.body, component_id=hook.component_id, changes=changes, delivery_id=attempt_id
+                name,
+                hook.body,
+                component_id=hook.component_id,
+                changes=changes,
+                idempotency_key=idempotency_key,
             )
         )
 
     async def _tell_client(
-        self, newest: HookBody, url: str, event: Mapping[str, object], attempt_id: str
+        self, newest: HookBody, url: str, event: Mapping[str, object], idempotency_key: str
     ) -> None:
         request = self._calls.call(
             "send_bot_event",
             client_events.addressed(newest.body, url),
             component_id=newest.component_id,
             changes=event,
-            delivery_id=attempt_id,
+            idempotency_key=idempotency_key,
         )
         # Later than that it is of no use to anybody.
         await self._send(replace(request, timeout_seconds=min(request.timeout_seconds, _EVENT_SECONDS)))

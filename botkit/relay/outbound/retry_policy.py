@@ -35,7 +35,7 @@ def tried_once(effect: OutboundEffect) -> bool:
     return isinstance(effect, _TRIED_ONCE)
 
 
-def patience(effect: OutboundEffect, usual: Backoff) -> Backoff:
+def retry_policy(effect: OutboundEffect, usual: Backoff) -> Backoff:
     """The usual backoff, with the time after which this effect is given up."""
     most = usual.give_up_after
     match effect:

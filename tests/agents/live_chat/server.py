@@ -55,7 +55,7 @@ class LiveChat:
     """Nouns whose next answers get lost."""
     hold_seconds: float | None = None
     hanging: int = 0
-    most_hanging: int = 0
+    max_hanging: int = 0
     handed: int = -1
     meanwhile: Callable[[str], object] = lambda noun: None
     """What happens while a request for this noun is under way."""
@@ -161,7 +161,7 @@ class LiveChat:
         if not self.repeats:
             ack = max(ack, self.handed)
         self.hanging += 1
-        self.most_hanging = max(self.most_hanging, self.hanging)
+        self.max_hanging = max(self.max_hanging, self.hanging)
         try:
             while len(self.log) <= ack + 1:
                 if self.over:

@@ -79,7 +79,7 @@ async def test_a_message_that_meets_a_503_is_held_and_sent_when_the_chat_is_back
     assert server.user_said == ["hello"]
     server.say("hi")
     await talk.until(lambda: talk.said == ["hi"])
-    assert server.most_hanging == 1
+    assert server.max_hanging == 1
 
 
 async def test_messages_during_a_reconnection_wait_and_keep_their_order(talk: Talk, server: LiveChat) -> None:

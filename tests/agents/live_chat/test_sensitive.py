@@ -8,7 +8,7 @@ import pytest
 
 from botkit.agents.live_chat.isolated import IsolatedMasker
 from botkit.agents.live_chat.sensitive import (
-    MOST_RULES,
+    MAX_RULES,
     NotMaskable,
     Rule,
     apply,
@@ -77,7 +77,7 @@ def test_a_pattern_that_is_none_masks_nothing_by_not_letting_anything_out(patter
 
 
 def test_more_rules_than_are_taken_let_nothing_out() -> None:
-    rules = read_rules([{"id": str(n), "pattern": "x"} for n in range(MOST_RULES + 1)])
+    rules = read_rules([{"id": str(n), "pattern": "x"} for n in range(MAX_RULES + 1)])
     with pytest.raises(NotMaskable):
         apply("hello", rules)
 
@@ -94,13 +94,13 @@ async def test_a_pattern_with_repetition_is_applied_all_the_same() -> None:
 
 
 async def test_a_pattern_that_takes_for_ever_is_given_up_and_lets_nothing_out() -> None:
-    masker = IsolatedMasker(patience_seconds=0.5)
+    masker = IsolatedMasker(lock_timeout_seconds=0.5)
     with pytest.raises(NotMaskable, match="too long"):
         await masker("a" * 40 + "!", [CATASTROPHE])
 
 
 async def test_the_loop_goes_on_while_a_pattern_takes_for_ever() -> None:
-    masking = asyncio.create_task(IsolatedMasker(patience_seconds=0.5)("a" * 40 + "!", [CATASTROPHE]))
+    masking = asyncio.create_task(IsolatedMasker(lock_timeout_seconds=0.5)("a" * 40 + "!", [CATASTROPHE]))
     turns = 0
     while not masking.done():
         turns += 1

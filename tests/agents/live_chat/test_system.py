@@ -315,7 +315,7 @@ async def test_there_is_never_more_than_one_poll(talk: Talk, server: LiveChat) -
     talk.listen()
     server.say("last")
     await talk.until(lambda: len(talk.said) == 6)
-    assert server.most_hanging == 1
+    assert server.max_hanging == 1
 
 
 async def test_a_409_on_a_poll_is_waited_out(talk: Talk, server: LiveChat, time: Time) -> None:

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import threading
 
-from botkit.handlers.turns import Turns
+from botkit.handlers.keyed_lock import KeyedLock
 from botkit.testing.waiting import until
 
 
 def test_a_turn_waits_for_the_one_before_it() -> None:
-    turns, order = Turns(), list[str]()
+    turns, order = KeyedLock(), list[str]()
     inside, go_on = threading.Event(), threading.Event()
 
     def first() -> None:
@@ -33,7 +33,7 @@ def test_a_turn_waits_for_the_one_before_it() -> None:
 
 
 def test_a_turn_that_takes_too_long_is_not_waited_for() -> None:
-    turns = Turns()
+    turns = KeyedLock()
     with turns.taken("ada", 10.0):
         done = threading.Event()
 
@@ -46,7 +46,7 @@ def test_a_turn_that_takes_too_long_is_not_waited_for() -> None:
 
 
 def test_a_turn_that_fails_ends_all_the_same_and_leaves_nothing_behind() -> None:
-    turns = Turns()
+    turns = KeyedLock()
     try:
         with turns.taken("ada", 10.0):
             raise ValueError
@@ -58,7 +58,7 @@ def test_a_turn_that_fails_ends_all_the_same_and_leaves_nothing_behind() -> None
 
 
 def test_a_turn_waits_for_one_that_is_waiting_itself_however_long_that_takes() -> None:
-    turns, order = Turns(), list[str]()
+    turns, order = KeyedLock(), list[str]()
     first_is_in, go_on, third_has_waited = threading.Event(), threading.Event(), threading.Event()
 
     def first() -> None:

@@ -6,20 +6,20 @@ import threading
 from collections.abc import Hashable
 
 
-class Turns:
+class KeyedLock:
     """Who is next, by user. Any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last: dict[Hashable, _Turn] = {}
 
-    def taken(self, whose: Hashable, most_seconds: float) -> _Turn:
+    def taken(self, whose: Hashable, max_seconds: float) -> _Turn:
         """A context: entering it waits until everybody who came before has finished, and whoever comes after waits for its end.
 
-        Nobody is waited for longer than about `most_seconds` from when it is their turn: by then the time limit has overtaken
+        Nobody is waited for longer than about `max_seconds` from when it is their turn: by then the time limit has overtaken
         their handlers.
         """
-        return _Turn(self, whose, most_seconds)
+        return _Turn(self, whose, max_seconds)
 
     def queue(self, whose: Hashable, mine: _Turn) -> _Turn | None:
         """Be the last; returns who was it before."""
@@ -38,12 +38,12 @@ class Turns:
 class _Turn:
     """A class, not a generator: entered and left for every hook that has a handler."""
 
-    __slots__ = ("_most_seconds", "_over", "_turns", "_under_way", "_whose")
+    __slots__ = ("_max_seconds", "_over", "_turns", "_under_way", "_whose")
 
-    def __init__(self, turns: Turns, whose: Hashable, most_seconds: float) -> None:
+    def __init__(self, turns: KeyedLock, whose: Hashable, max_seconds: float) -> None:
         self._turns = turns
         self._whose = whose
-        self._most_seconds = most_seconds
+        self._max_seconds = max_seconds
         self._under_way = False
         self._over = threading.Lock()
         self._over.acquire()
@@ -51,18 +51,18 @@ class _Turn:
     def __enter__(self) -> None:
         before = self._turns.queue(self._whose, self)
         if before is not None:
-            before.wait(self._most_seconds)
+            before.wait(self._max_seconds)
         self._under_way = True
 
     def __exit__(self, *_: object) -> None:
         self._over.release()
         self._turns.leave(self._whose, self)
 
-    def wait(self, most_seconds: float) -> None:
+    def wait(self, max_seconds: float) -> None:
         """Until this one is over, or has been under way for so long (at most twice). Others may be before it."""
         under_way = False
         while not under_way:
             under_way = self._under_way
-            if self._over.acquire(timeout=most_seconds):
+            if self._over.acquire(timeout=max_seconds):
                 self._over.release()
                 return

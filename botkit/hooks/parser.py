@@ -19,9 +19,9 @@ from botkit.http.hosts import AllowedHosts
 from botkit.kore.bodies import changed, members_to_change
 from botkit.ledger.interface import HookBody, Input
 
-LONGEST_REQUEST_ID = 64
+MAX_REQUEST_ID = 64
 """The platform's are milliseconds since 1970 (protocols/kore-xo-botkit.md, 2.3): 13 digits. They end up in keys and URLs."""
-_TOO_LARGE_REQUEST_ID = 10**LONGEST_REQUEST_ID
+_TOO_LARGE_REQUEST_ID = 10**MAX_REQUEST_ID
 
 
 def new_uuid4() -> str:
@@ -61,7 +61,7 @@ class Hook:
         return isinstance(self.event, UserMessage) and self.event.connect
 
 
-class Door:
+class HookParser:
     """Reads the hooks of one bot."""
 
     def __init__(
@@ -141,8 +141,8 @@ def _check_ids(read: payload.Payload, path: HookPath) -> None:
         raise HookInvalid("botId is not that of the path")
     request_id = read.request_id
     if isinstance(request_id, str):
-        too_long = len(request_id) > LONGEST_REQUEST_ID
+        too_long = len(request_id) > MAX_REQUEST_ID
     else:
         too_long = request_id is not None and abs(request_id) >= _TOO_LARGE_REQUEST_ID
     if too_long:
-        raise HookInvalid(f"requestId is longer than {LONGEST_REQUEST_ID} characters")
+        raise HookInvalid(f"requestId is longer than {MAX_REQUEST_ID} characters")

@@ -2,25 +2,25 @@ from __future__ import annotations
 
 from botkit.handoff.conversation import Instant
 from botkit.relay.backoff import Backoff
-from botkit.relay.outbound.circuit_breaker import FAILURES_UNTIL_DOWN, Peer, Peers
+from botkit.relay.outbound.circuit_breaker import FAILURES_UNTIL_DOWN, CircuitBreaker, CircuitBreakers
 
 BACKOFF = Backoff(first=0.25, slowest=15.0, give_up_after=300.0)
 
 
-def down_at(now: float) -> Peer:
-    peer = Peer(BACKOFF)
+def down_at(now: float) -> CircuitBreaker:
+    peer = CircuitBreaker(BACKOFF)
     for _ in range(FAILURES_UNTIL_DOWN):
         peer.unreachable(Instant(now))
     return peer
 
 
 def test_a_peer_that_answers_is_tried_freely() -> None:
-    peer = Peer(BACKOFF)
+    peer = CircuitBreaker(BACKOFF)
     assert all(peer.may_try(Instant(0.0)) for _ in range(100))
 
 
 def test_one_failure_does_not_stop_others() -> None:
-    peer = Peer(BACKOFF)
+    peer = CircuitBreaker(BACKOFF)
     peer.unreachable(Instant(0.0))
     assert peer.may_try(Instant(0.0))
 
@@ -50,6 +50,6 @@ def test_the_pause_stays_short_so_that_recovery_is_noticed() -> None:
 
 
 def test_peers_of_different_bots_do_not_share_their_trouble() -> None:
-    peers = Peers()
+    peers = CircuitBreakers()
     assert peers.get("st-1", "", BACKOFF) is not peers.get("st-2", "", BACKOFF)
     assert peers.get("st-1", "", BACKOFF) is peers.get("st-1", "", BACKOFF)
