@@ -34,39 +34,39 @@ def after(story: Story, kind: type[Event], **more: object) -> Story:
     return story.happens(kind(key="late", at=Instant(story.now), session_id=SESSION, **more))  # type: ignore[arg-type]
 
 
-def test_an_agents_last_words_are_shown_late_rather_than_never():
+def test_an_agents_last_words_are_shown_late_rather_than_never() -> None:
     story = after(ended(), AgentSaid, content=Content(text="Your number is 4711"), agent_name="Jane Doe")
     assert story.of(SendToUser) == [SendToUser(Content(text="Your number is 4711"), agent_name="Jane Doe")]
 
 
-def test_they_are_shown_while_the_next_session_lives_too():
+def test_they_are_shown_while_the_next_session_lives_too() -> None:
     story = ended().transfer(session_id=SECOND_SESSION)
     assert after(story, AgentSaid, content=Content(text="4711"), agent_name="Jane Doe").told == ["4711"]
     assert story.session.id == SECOND_SESSION
 
 
-def test_what_the_agents_side_refuses_after_the_end_is_given_back():
+def test_what_the_agents_side_refuses_after_the_end_is_given_back() -> None:
     story = ended("one", "two")
     first, second = story.conversation.ended_pending
     assert after(story, MessageRefused, message_id=first.message_id).told == ["LOST one"]
     assert story.conversation.ended_pending == (second,)
 
 
-def test_an_agents_side_lost_after_the_end_gives_everything_back_once():
+def test_an_agents_side_lost_after_the_end_gives_everything_back_once() -> None:
     story = after(ended("one", "two"), AgentsLost, why=Loss.UNREACHABLE)
     assert story.told == ["LOST one\ntwo"]
     assert len(story.of(DropLane)) == 1
     assert after(story, AgentsLost, why=Loss.UNREACHABLE).told == []
 
 
-def test_what_the_agents_side_took_after_the_end_is_not_given_back():
+def test_what_the_agents_side_took_after_the_end_is_not_given_back() -> None:
     story = ended("one")
     (held,) = story.conversation.ended_pending
     after(story, AgentsTook, message_id=held.message_id)
     assert after(story, AgentsLost, why=Loss.CLOSED).told == []
 
 
-def test_a_file_that_did_not_get_through_after_the_end_is_said_once():
+def test_a_file_that_did_not_get_through_after_the_end_is_said_once() -> None:
     story = Story(rules(systems={"salesforce": SystemLimits(files="always")}))
     story.with_agent(meta=MetaInfo(end_word="bye")).user(
         None, attachments=(Attachment("a.pdf", "https://f/1"),)
@@ -76,18 +76,18 @@ def test_a_file_that_did_not_get_through_after_the_end_is_said_once():
     assert after(story, AgentsLost, why=Loss.CLOSED).told == []
 
 
-def test_a_transcript_nobody_took_is_not_the_users_to_get_back():
+def test_a_transcript_nobody_took_is_not_the_users_to_get_back() -> None:
     story = ended()
     assert story.conversation.ended_pending == ()
 
 
-def test_anything_else_of_an_ended_session_changes_nothing():
+def test_anything_else_of_an_ended_session_changes_nothing() -> None:
     story = ended()
     assert after(story, AgentJoined, subject="005B", name="Omar").effects == ()
     assert story.conversation.session is None
 
 
-def test_a_session_that_has_not_started_is_not_started_for_its_end():
+def test_a_session_that_has_not_started_is_not_started_for_its_end() -> None:
     story = Story().transfer(meta=MetaInfo(end_word="bye")).granted().user("never mind").user("bye")
     assert len(story.of(DropLane)) == 1
     assert any("never mind" in text for text in story.told)

@@ -21,7 +21,7 @@ from tests.handoff.story import Story, rules
 USER, BOT = "user", "bot"
 
 
-def test_access_starts_the_session_and_tells_the_talk_so_far_first():
+def test_access_starts_the_session_and_tells_the_talk_so_far_first() -> None:
     story = Story().transfer().user("are you there?")
     story.granted(TranscriptLine(USER, "hi"), TranscriptLine(BOT, "Hello!"))
     assert story.kinds[:3] == ["StartSession", "SendToAgent", "SendToAgent"]
@@ -30,16 +30,16 @@ def test_access_starts_the_session_and_tells_the_talk_so_far_first():
     assert story.sent[1] == "are you there?"
 
 
-def test_the_talk_so_far_is_one_message():
+def test_the_talk_so_far_is_one_message() -> None:
     lines = [TranscriptLine(USER, f"message {number}") for number in range(200)]
     assert len(Story().transfer().granted(*lines).sent) == 1
 
 
-def test_no_talk_so_far_sends_nothing():
+def test_no_talk_so_far_sends_nothing() -> None:
     assert Story().transfer().granted().sent == []
 
 
-def test_what_was_said_since_the_hand_off_is_not_in_the_talk_so_far():
+def test_what_was_said_since_the_hand_off_is_not_in_the_talk_so_far() -> None:
     story = Story(rules(responses={"en": {"lookingForAgentMessage": "Please hold."}})).transfer()
     story.user("hurry").granted(
         TranscriptLine(USER, "an agent please"),
@@ -51,7 +51,7 @@ def test_what_was_said_since_the_hand_off_is_not_in_the_talk_so_far():
     assert [text for text in story.sent if "hurry" in text] == ["hurry"]
 
 
-def test_what_one_system_was_told_is_told_to_the_next_and_nothing_twice():
+def test_what_one_system_was_told_is_told_to_the_next_and_nothing_twice() -> None:
     story = Story(rules(responses={"en": {"lookingForAgentMessage": "Please hold."}}, fallback=("legacy",)))
     story.transfer().granted().started().user("my number is 4711")
     story.took(story.session.in_flight[-1].message_id).user("hello?")
@@ -68,7 +68,7 @@ def test_what_one_system_was_told_is_told_to_the_next_and_nothing_twice():
     assert story.sent[1:] == ["my number is 4711", "hello?"]
 
 
-def test_the_talk_since_an_earlier_hand_off_is_told_where_the_history_does_not_have_the_new_one_yet():
+def test_the_talk_since_an_earlier_hand_off_is_told_where_the_history_does_not_have_the_new_one_yet() -> None:
     story = Story(
         rules(responses={"en": {"lookingForAgentMessage": "Hold.", "noAgentAvailableMessage": "No."}})
     )
@@ -80,7 +80,7 @@ def test_the_talk_since_an_earlier_hand_off_is_told_where_the_history_does_not_h
     assert "where is my parcel?" in story.sent[0]
 
 
-def test_what_was_typed_since_the_hand_off_is_told_once_even_if_the_platform_words_it_otherwise():
+def test_what_was_typed_since_the_hand_off_is_told_once_even_if_the_platform_words_it_otherwise() -> None:
     story = Story(rules(responses={"en": {"lookingForAgentMessage": "Hold."}})).transfer().user("card 4111")
     story.granted(
         TranscriptLine(USER, "an agent please"),
@@ -91,29 +91,29 @@ def test_what_was_typed_since_the_hand_off_is_told_once_even_if_the_platform_wor
     assert story.sent[1:] == ["card 4111"]
 
 
-def test_the_attributes_reach_the_start():
+def test_the_attributes_reach_the_start() -> None:
     story = Story().transfer(meta=MetaInfo(pre_chat=(("Pincode", "500081"),))).granted()
     assert ("Pincode", "500081") in story.of(StartSession)[0].attributes
 
 
-def test_the_attributes_are_not_carried_along_after_the_start():
+def test_the_attributes_are_not_carried_along_after_the_start() -> None:
     story = Story().transfer(meta=MetaInfo(pre_chat=(("Pincode", "500081"),))).granted()
     assert story.session.attributes == ()
 
 
-def test_access_is_granted_once():
+def test_access_is_granted_once() -> None:
     assert Story().transfer().granted().granted().effects == ()
 
 
-def test_started_means_waiting():
+def test_started_means_waiting() -> None:
     assert Story().transfer().granted().started().session.phase is Phase.WAITING
 
 
-def test_an_agent_faster_than_our_own_bookkeeping_stays():
+def test_an_agent_faster_than_our_own_bookkeeping_stays() -> None:
     assert Story().transfer().granted().joined().started().session.phase is Phase.ACTIVE
 
 
-def test_a_message_the_agents_side_has_is_not_in_flight_any_more():
+def test_a_message_the_agents_side_has_is_not_in_flight_any_more() -> None:
     story = Story().with_agent().user("one").user("two")
     first, second = story.session.in_flight
     assert story.took(first.message_id).session.in_flight == (second,)
@@ -128,7 +128,7 @@ def test_a_message_the_agents_side_has_is_not_in_flight_any_more():
         (Loss.REFUSED, "handoffFailedMessage"),
     ],
 )
-def test_a_lost_agents_side_tells_the_user_why_and_gives_them_back(why: str, key: str):
+def test_a_lost_agents_side_tells_the_user_why_and_gives_them_back(why: str, key: str) -> None:
     story = Story(rules(responses={"en": {key: "Told."}})).with_agent()
     story.from_agents(AgentsLost, why=why)
     assert story.told == ["Told."]
@@ -136,21 +136,21 @@ def test_a_lost_agents_side_tells_the_user_why_and_gives_them_back(why: str, key
     assert story.conversation.session is None
 
 
-def test_a_session_that_closed_before_anybody_was_there_is_not_a_conversation_that_ended():
+def test_a_session_that_closed_before_anybody_was_there_is_not_a_conversation_that_ended() -> None:
     story = Story(rules(responses={"en": {"handoffFailedMessage": "Told."}})).transfer().granted().started()
     assert story.from_agents(AgentsLost, why=Loss.CLOSED).told == ["Told."]
 
 
-def test_an_expired_token_is_not_used_to_end_the_session():
+def test_an_expired_token_is_not_used_to_end_the_session() -> None:
     assert Story().with_agent().from_agents(AgentsLost, why=Loss.EXPIRED).of(EndSession) == []
 
 
-def test_an_agents_side_out_of_reach_is_still_told_of_the_end_when_it_is_back():
+def test_an_agents_side_out_of_reach_is_still_told_of_the_end_when_it_is_back() -> None:
     story = Story().with_agent().from_agents(AgentsLost, why=Loss.UNREACHABLE)
     assert len(story.of(EndSession)) == 1
 
 
-def test_a_lost_user_ends_the_session_so_that_no_agent_talks_to_nobody():
+def test_a_lost_user_ends_the_session_so_that_no_agent_talks_to_nobody() -> None:
     story = Story().with_agent().from_agents(UserLost)
     assert len(story.of(EndSession)) == 1
     assert story.conversation.session is None
@@ -159,7 +159,7 @@ def test_a_lost_user_ends_the_session_so_that_no_agent_talks_to_nobody():
 # --- timers
 
 
-def test_nobody_accepting_in_time_is_said_and_the_user_goes_back():
+def test_nobody_accepting_in_time_is_said_and_the_user_goes_back() -> None:
     story = Story(rules(responses={"en": {"noAgentAvailableMessage": "Nobody."}}, accept_timeout_seconds=30))
     story.transfer().granted().started().timer("accept")
     assert story.now == 1_030
@@ -167,42 +167,42 @@ def test_nobody_accepting_in_time_is_said_and_the_user_goes_back():
     assert len(story.of(EndSession)) == 1
 
 
-def test_the_request_is_extended_every_four_minutes():
+def test_the_request_is_extended_every_four_minutes() -> None:
     story = Story().with_agent().timer("extend")
     assert "ExtendRequest" in story.kinds
     assert story.timers()["extend"] == story.now + 240
 
 
-def test_the_token_running_out_ends_the_session():
+def test_the_token_running_out_ends_the_session() -> None:
     story = Story().transfer().granted(expires_at=5_000.0).timer("expiry")
     assert story.now == 4_970
     assert story.conversation.session is None
     assert len(story.of(EndSession)) == 1
 
 
-def test_a_short_lived_token_is_used_for_most_of_its_life():
+def test_a_short_lived_token_is_used_for_most_of_its_life() -> None:
     story = Story().transfer().granted(expires_at=1_010.0)
     assert story.timers()["expiry"] == 1_007.5
 
 
-def test_a_timer_that_was_moved_means_nothing():
+def test_a_timer_that_was_moved_means_nothing() -> None:
     story = Story().with_agent()
     old = TimerFired(key="", at=Instant(1.0), session_id=story.session.id, name="accept", due=Instant(1.0))
     assert story.happens(old).effects == ()
 
 
-def test_every_message_id_is_a_lower_case_uuid_4():
+def test_every_message_id_is_a_lower_case_uuid_4() -> None:
     story = Story().transfer().granted(TranscriptLine(USER, "hi")).user("hello")
     ids = [effect.message_id for effect in story.log if isinstance(effect, SendToAgent)]
     assert all(one == one.lower() and one[14] == "4" and one[19] in "89ab" for one in ids)
 
 
-def test_the_talk_so_far_is_told_in_the_bots_language_where_the_users_is_not_known():
+def test_the_talk_so_far_is_told_in_the_bots_language_where_the_users_is_not_known() -> None:
     story = Story(rules(language="de")).transfer(profile=UserProfile(language="xx"))
     assert story.granted(TranscriptLine(USER, "hallo")).sent[0].startswith(WORDS["de"]["heading"])
 
 
-def test_a_message_the_agents_side_refuses_is_given_back_and_the_session_goes_on():
+def test_a_message_the_agents_side_refuses_is_given_back_and_the_session_goes_on() -> None:
     story = Story().with_agent().user("one").user("two")
     first, second = story.session.in_flight
     story.refused(first.message_id)
@@ -211,7 +211,7 @@ def test_a_message_the_agents_side_refuses_is_given_back_and_the_session_goes_on
     assert story.session.in_flight == (second,)
 
 
-def test_a_refused_transcript_is_not_given_back_to_the_user():
+def test_a_refused_transcript_is_not_given_back_to_the_user() -> None:
     story = Story().transfer().granted(TranscriptLine(USER, "hi"))
     assert story.refused(story.session.in_flight[0].message_id).told == []
     assert story.session.in_flight == ()

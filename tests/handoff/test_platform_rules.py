@@ -17,44 +17,44 @@ def closed(story: Story) -> Story:
 # --- without an agent session
 
 
-def test_a_user_message_goes_on_to_the_bot():
+def test_a_user_message_goes_on_to_the_bot() -> None:
     assert Story().user("hi").kinds == ["PassToBot"]
 
 
-def test_a_connect_event_goes_on_to_the_bot():
+def test_a_connect_event_goes_on_to_the_bot() -> None:
     assert Story().user(None, connect=True).kinds == ["PassToBot"]
 
 
-def test_a_bot_message_goes_on_to_the_user():
+def test_a_bot_message_goes_on_to_the_user() -> None:
     assert Story().bot("hello").kinds == ["PassToUser"]
 
 
-def test_passing_through_leaves_the_conversation_as_it_was():
+def test_passing_through_leaves_the_conversation_as_it_was() -> None:
     story = Story()
     before = story.conversation
     assert story.user("hi").conversation is before
     assert story.bot("hello").conversation is before
 
 
-def test_agent_transfer_true_with_a_lost_session_tells_the_user_and_gives_the_message_to_the_bot():
+def test_agent_transfer_true_with_a_lost_session_tells_the_user_and_gives_the_message_to_the_bot() -> None:
     story = Story().user("hello?", agent_transfer=True)
     assert story.kinds == ["SendToUser", "ClearAgentSession", "PassToBot", "CountMetric"]
 
 
-def test_the_flag_lagging_after_an_end_is_cleared_again_without_a_second_word():
+def test_the_flag_lagging_after_an_end_is_cleared_again_without_a_second_word() -> None:
     story = Story().with_agent(meta=MetaInfo(end_word="bye"))
     story.user("bye", agent_transfer=True)
     story.now += 3
     assert story.user("and now?", agent_transfer=True).kinds == ["ClearAgentSession", "PassToBot"]
 
 
-def test_a_flag_that_is_still_set_long_after_an_end_counts_as_a_lost_session():
+def test_a_flag_that_is_still_set_long_after_an_end_counts_as_a_lost_session() -> None:
     story = closed(Story().with_agent())
     story.now += 3_600
     assert "SendToUser" in story.user("hello?", agent_transfer=True).kinds
 
 
-def test_a_session_closure_without_a_session_changes_nothing():
+def test_a_session_closure_without_a_session_changes_nothing() -> None:
     story = Story().happens(PlatformSessionClosed(key="c", at=1.0))
     assert story.effects == ()
 
@@ -62,39 +62,39 @@ def test_a_session_closure_without_a_session_changes_nothing():
 # --- opening
 
 
-def test_a_transfer_tells_the_user_and_opens_access():
+def test_a_transfer_tells_the_user_and_opens_access() -> None:
     story = Story().transfer(meta=MetaInfo(end_word="endagentchat"))
     assert story.kinds == ["SendToUser", "SendToUser", "OpenAccess", "ArmTimer", "ArmTimer", "CountMetric"]
     assert "endagentchat" in story.told[1]
     assert story.session.phase is Phase.OPENING
 
 
-def test_no_end_word_anywhere_shows_no_instruction():
+def test_no_end_word_anywhere_shows_no_instruction() -> None:
     assert len(Story().transfer().told) == 1
 
 
-def test_the_configured_end_word_is_the_fallback():
+def test_the_configured_end_word_is_the_fallback() -> None:
     story = Story(rules(end_chat_command="stopagent")).transfer()
     assert story.session.end_word == "stopagent"
     assert "stopagent" in story.told[1]
 
 
-def test_the_dialogs_end_word_wins_over_the_configured_one():
+def test_the_dialogs_end_word_wins_over_the_configured_one() -> None:
     story = Story(rules(end_chat_command="stopagent")).transfer(meta=MetaInfo(end_word="endagentchat"))
     assert story.session.end_word == "endagentchat"
 
 
-def test_a_silenced_response_is_not_sent():
+def test_a_silenced_response_is_not_sent() -> None:
     story = Story(rules(responses={"en": {"lookingForAgentMessage": None}})).transfer()
     assert story.told == []
 
 
-def test_the_user_is_told_in_their_own_language():
+def test_the_user_is_told_in_their_own_language() -> None:
     story = Story(rules(responses={"es": {"lookingForAgentMessage": "¡Un momento!"}}))
     assert story.transfer(profile=UserProfile(language="es-419")).told == ["¡Un momento!"]
 
 
-def test_the_profile_becomes_routing_attributes_and_the_dialogs_own_win():
+def test_the_profile_becomes_routing_attributes_and_the_dialogs_own_win() -> None:
     profile = UserProfile(first_name="Ada", last_name="Lovelace", email="ada@example.com", language="en")
     meta = MetaInfo(pre_chat=(("City", "Hyderabad"), ("_email", "work@example.com")))
     attributes = dict(Story().transfer(profile=profile, meta=meta).session.attributes)
@@ -103,26 +103,26 @@ def test_the_profile_becomes_routing_attributes_and_the_dialogs_own_win():
     assert attributes["_email"] == "work@example.com"
 
 
-def test_the_channel_chooses_the_agent_system():
+def test_the_channel_chooses_the_agent_system() -> None:
     story = Story().transfer(profile=UserProfile(channel="facebook"))
     assert story.of(OpenAccess)[0].system == "legacy"
 
 
-def test_the_dialog_can_choose_the_agent_system():
+def test_the_dialog_can_choose_the_agent_system() -> None:
     assert Story().transfer(meta=MetaInfo(agent_system="legacy")).session.system == "legacy"
 
 
-def test_an_agent_system_the_bot_does_not_have_is_not_chosen():
+def test_an_agent_system_the_bot_does_not_have_is_not_chosen() -> None:
     assert Story().transfer(meta=MetaInfo(agent_system="nonsense")).session.system == "salesforce"
 
 
-def test_a_repeated_transfer_opens_no_second_session():
+def test_a_repeated_transfer_opens_no_second_session() -> None:
     story = Story().transfer()
     assert story.transfer(session_id=SECOND_SESSION).effects == ()
     assert story.session.id == SESSION
 
 
-def test_a_second_hand_off_after_the_first_works():
+def test_a_second_hand_off_after_the_first_works() -> None:
     story = closed(Story().with_agent()).transfer(session_id=SECOND_SESSION)
     assert story.session.id == SECOND_SESSION
     assert len(story.of(OpenAccess)) == 1
@@ -131,67 +131,67 @@ def test_a_second_hand_off_after_the_first_works():
 # --- while an agent session lives
 
 
-def test_user_messages_go_to_the_agent_and_not_to_the_bot():
+def test_user_messages_go_to_the_agent_and_not_to_the_bot() -> None:
     story = Story().with_agent().user("my parcel is late", agent_transfer=True)
     assert story.kinds == ["SendToAgent"]
     assert story.sent == ["my parcel is late"]
 
 
-def test_bot_messages_are_skipped():
+def test_bot_messages_are_skipped() -> None:
     assert Story().transfer().bot("Anything else?").kinds == ["SkipBotMessage"]
 
 
-def test_what_is_typed_before_access_is_held_and_delivered_in_order():
+def test_what_is_typed_before_access_is_held_and_delivered_in_order() -> None:
     story = Story().transfer().user("one").user("two")
     assert story.all_sent == []
     assert story.granted().sent == ["one", "two"]
     assert story.user("three").sent == ["three"]
 
 
-def test_a_system_that_takes_no_text_before_an_agent_gets_it_when_one_joins():
+def test_a_system_that_takes_no_text_before_an_agent_gets_it_when_one_joins() -> None:
     story = Story().transfer(profile=UserProfile(channel="facebook")).user("one").granted().started()
     assert story.user("two").sent == []
     assert story.joined().sent == ["one", "two"]
 
 
-def test_the_same_message_has_the_same_id_in_every_life():
+def test_the_same_message_has_the_same_id_in_every_life() -> None:
     first = Story().with_agent().user("hi").of(SendToAgent)[0]
     again = Story().with_agent().user("hi").of(SendToAgent)[0]
     assert first.message_id == again.message_id
 
 
-def test_two_equal_messages_have_different_ids():
+def test_two_equal_messages_have_different_ids() -> None:
     story = Story().with_agent()
     ids = {story.user("hi").of(SendToAgent)[0].message_id for _ in range(2)}
     assert len(ids) == 2
 
 
-def test_a_long_message_is_split_to_the_systems_limit():
+def test_a_long_message_is_split_to_the_systems_limit() -> None:
     story = Story().with_agent().user("word " * 4_000)
     assert len(story.sent) == 2
     assert all(len(text) <= 10_000 for text in story.sent)
 
 
-def test_an_attachment_reaches_the_agent_as_its_name_and_address():
+def test_an_attachment_reaches_the_agent_as_its_name_and_address() -> None:
     story = Story().with_agent().user(None, attachments=(Attachment("bill.pdf", "https://x.example/1"),))
     assert story.sent == ["bill.pdf: https://x.example/1"]
 
 
 @pytest.mark.parametrize("text", [None, "", "   \n"])
-def test_an_empty_message_is_not_sent_to_the_agent(text: str | None):
+def test_an_empty_message_is_not_sent_to_the_agent(text: str | None) -> None:
     assert Story().with_agent().user(text).effects == ()
 
 
-def test_a_connect_event_is_not_forwarded_as_chat():
+def test_a_connect_event_is_not_forwarded_as_chat() -> None:
     assert Story().with_agent().user("ON_CONNECT", connect=True).effects == ()
 
 
-def test_typing_is_shown_to_an_agent_who_is_there():
+def test_typing_is_shown_to_an_agent_who_is_there() -> None:
     story = Story().with_agent().happens(UserTyping(key="t", at=1.0, started=True))
     assert story.of(TypingToAgent)[0].started is True
 
 
-def test_typing_is_shown_to_nobody_else():
+def test_typing_is_shown_to_nobody_else() -> None:
     assert Story().transfer().happens(UserTyping(key="t", at=1.0, started=True)).effects == ()
     assert Story().happens(UserTyping(key="t", at=1.0, started=True)).effects == ()
 
@@ -200,7 +200,7 @@ def test_typing_is_shown_to_nobody_else():
 
 
 @pytest.mark.parametrize("typed", ["endagentchat", "  ENDAGENTCHAT \n", "EndAgentChat"])
-def test_the_end_word_ends_the_session_on_both_sides(typed: str):
+def test_the_end_word_ends_the_session_on_both_sides(typed: str) -> None:
     story = Story().with_agent(meta=MetaInfo(end_word="endagentchat")).user(typed, agent_transfer=True)
     assert [kind for kind in story.kinds if kind != "CancelTimer"] == [
         "SendToUser",
@@ -212,30 +212,30 @@ def test_the_end_word_ends_the_session_on_both_sides(typed: str):
 
 
 @pytest.mark.parametrize("typed", ["please endagentchat", "endagentchat.", "end agent chat"])
-def test_only_the_exact_end_word_ends(typed: str):
+def test_only_the_exact_end_word_ends(typed: str) -> None:
     story = Story().with_agent(meta=MetaInfo(end_word="endagentchat")).user(typed, agent_transfer=True)
     assert story.sent == [typed]
 
 
-def test_messages_still_on_their_way_go_out_before_the_end():
+def test_messages_still_on_their_way_go_out_before_the_end() -> None:
     story = Story().with_agent(meta=MetaInfo(end_word="bye")).user("last words").user("bye")
     assert "DropLane" not in story.kinds
 
 
-def test_the_end_word_works_while_access_is_still_being_opened():
+def test_the_end_word_works_while_access_is_still_being_opened() -> None:
     story = Story().transfer(meta=MetaInfo(end_word="bye")).user("hello?").user("bye")
     assert story.of(EndSession) == []
     assert "DropLane" in story.kinds
     assert any("hello?" in text for text in story.told)
 
 
-def test_the_platforms_session_closure_ends_the_session_once():
+def test_the_platforms_session_closure_ends_the_session_once() -> None:
     story = closed(Story().with_agent())
     assert len(story.of(EndSession)) == 1
     assert story.happens(PlatformSessionClosed(key="again", at=1.0)).effects == ()
 
 
-def test_agent_transfer_false_means_the_platform_took_the_user_back():
+def test_agent_transfer_false_means_the_platform_took_the_user_back() -> None:
     story = Story().with_agent()
     story.now += 900
     story.user("hi bot", agent_transfer=False)
@@ -244,22 +244,22 @@ def test_agent_transfer_false_means_the_platform_took_the_user_back():
     assert story.kinds[-1] == "PassToBot"
 
 
-def test_a_flag_that_lags_right_after_the_transfer_ends_nothing():
+def test_a_flag_that_lags_right_after_the_transfer_ends_nothing() -> None:
     story = Story().transfer().granted()
     story.now += 1
     assert story.user("quickly!", agent_transfer=False).sent == ["quickly!"]
 
 
-def test_once_the_platform_has_set_the_flag_a_false_counts_at_once():
+def test_once_the_platform_has_set_the_flag_a_false_counts_at_once() -> None:
     story = Story().with_agent().user("hello", agent_transfer=True)
     assert len(story.user("hi bot", agent_transfer=False).of(EndSession)) == 1
 
 
-def test_a_missing_flag_says_nothing():
+def test_a_missing_flag_says_nothing() -> None:
     assert Story().with_agent().user("hi").kinds == ["SendToAgent"]
 
 
-def test_a_message_typed_before_the_transfer_and_overtaken_by_it_reaches_the_agent():
+def test_a_message_typed_before_the_transfer_and_overtaken_by_it_reaches_the_agent() -> None:
     story = Story().with_agent(request_number=2_000)
     story.now += 60
     assert story.user("wait", agent_transfer=False, request_number=1_999).sent == ["wait"]

@@ -28,21 +28,21 @@ def story_with_fallback() -> Story:
     return Story(rules(fallback=("legacy",), fallback_after_seconds=15.0))
 
 
-def test_the_nodes_name_chooses_the_agent_system():
+def test_the_nodes_name_chooses_the_agent_system() -> None:
     assert Story().transfer(node_name="Legacy").session.system == "legacy"
 
 
-def test_the_dialogs_choice_goes_before_the_nodes_name():
+def test_the_dialogs_choice_goes_before_the_nodes_name() -> None:
     story = Story().transfer(meta=MetaInfo(agent_system="salesforce"), node_name="legacy")
     assert story.session.system == "salesforce"
 
 
-def test_a_node_of_another_name_leaves_it_to_the_channel():
+def test_a_node_of_another_name_leaves_it_to_the_channel() -> None:
     story = Story().transfer(node_name="LiveAgent", profile=UserProfile(channel="facebook"))
     assert story.session.system == "legacy"
 
 
-def test_the_live_chat_object_wins_for_live_chat_field_by_field():
+def test_the_live_chat_object_wins_for_live_chat_field_by_field() -> None:
     live_chat = MetaInfo(pre_chat=(("City", "Pune"),))
     meta = MetaInfo(pre_chat=(("City", "Delhi"), ("Pincode", "1")), end_word="bye")
     story = Story(rules(fallback=("legacy",))).transfer(meta=meta, live_chat_meta=live_chat)
@@ -53,14 +53,14 @@ def test_the_live_chat_object_wins_for_live_chat_field_by_field():
 
 
 @pytest.mark.parametrize("why", [Loss.UNAVAILABLE, Loss.UNREACHABLE, Loss.REFUSED, Loss.EXPIRED, Loss.CLOSED])
-def test_a_system_that_does_not_take_the_hand_off_is_followed_by_the_next_in_line(why: str):
+def test_a_system_that_does_not_take_the_hand_off_is_followed_by_the_next_in_line(why: str) -> None:
     story = story_with_fallback().transfer().from_agents(AgentsLost, why=why)
     assert story.told == []
     assert (story.session.system, story.session.phase) == ("legacy", Phase.OPENING)
     assert story.of(OpenAccess)[0].session_id == story.session.id != SESSION
 
 
-def test_a_routing_failure_before_an_agent_goes_on_too():
+def test_a_routing_failure_before_an_agent_goes_on_too() -> None:
     story = story_with_fallback().transfer().granted().started()
     story.from_agents(RoutingFailed, reason="SubmissionError")
     assert story.session.system == "legacy"
@@ -68,39 +68,39 @@ def test_a_routing_failure_before_an_agent_goes_on_too():
 
 
 @pytest.mark.parametrize("fallback", [(), ("legacy",)])
-def test_why_nobody_could_be_found_is_counted(fallback: tuple[str, ...]):
+def test_why_nobody_could_be_found_is_counted(fallback: tuple[str, ...]) -> None:
     story = Story(rules(fallback=fallback)).transfer().granted().started()
     story.from_agents(RoutingFailed, reason="Blocked")
     assert CountMetric("routing_failed", "Blocked") in story.effects
 
 
-def test_a_reason_is_counted_by_a_short_plain_word():
+def test_a_reason_is_counted_by_a_short_plain_word() -> None:
     story = Story().with_agent().from_agents(RoutingFailed, reason="who knows: <b>" + "x" * 99, transfer=True)
     (note,) = story.of(CountMetric)
     assert note.why == ("whoknowsb" + "x" * 99)[:40]
 
 
-def test_what_was_typed_meanwhile_goes_along_in_order():
+def test_what_was_typed_meanwhile_goes_along_in_order() -> None:
     story = story_with_fallback().transfer().granted().user("one").user("two")
     story.from_agents(AgentsLost, why=Loss.UNREACHABLE).user("three")
     assert story.granted().sent == []
     assert story.started().joined().sent == ["one", "two", "three"]
 
 
-def test_what_the_first_system_had_taken_reaches_the_agent_who_takes_over():
+def test_what_the_first_system_had_taken_reaches_the_agent_who_takes_over() -> None:
     story = story_with_fallback().transfer().granted().started().user("one").user("two")
     story.took(story.session.in_flight[0].message_id)
     story.from_agents(AgentsLost, why=Loss.UNREACHABLE).user("three")
     assert story.granted().started().joined().sent == ["one", "two", "three"]
 
 
-def test_what_a_system_refused_and_was_given_back_does_not_go_along():
+def test_what_a_system_refused_and_was_given_back_does_not_go_along() -> None:
     story = story_with_fallback().transfer().granted().started().user("one").user("two")
     story.refused(story.session.in_flight[0].message_id).from_agents(AgentsLost, why=Loss.UNREACHABLE)
     assert story.granted().started().joined().sent == ["two"]
 
 
-def test_words_are_split_as_the_next_system_takes_them():
+def test_words_are_split_as_the_next_system_takes_them() -> None:
     systems = {"salesforce": SystemLimits(), "legacy": replace(LIVE_CHAT, max_text=10)}
     story = (
         Story(rules(fallback=("legacy",), systems=systems)).transfer().granted().user("one two three four")
@@ -110,7 +110,7 @@ def test_words_are_split_as_the_next_system_takes_them():
     assert len({effect.message_id for effect in story.of(SendToAgent)}) == 2
 
 
-def test_a_file_the_first_system_had_taken_is_named_to_the_next():
+def test_a_file_the_first_system_had_taken_is_named_to_the_next() -> None:
     systems = {"salesforce": SystemLimits(files="always"), "legacy": LIVE_CHAT}
     story = Story(rules(fallback=("legacy",), systems=systems)).transfer().granted().started()
     story.user("see here", attachments=(Attachment("bill.pdf", "https://bots.example/f/1"),))
@@ -120,12 +120,12 @@ def test_a_file_the_first_system_had_taken_is_named_to_the_next():
     assert story.granted().started().joined().sent == ["see here", "bill.pdf: https://bots.example/f/1"]
 
 
-def test_nothing_is_kept_for_a_next_system_where_none_waits():
+def test_nothing_is_kept_for_a_next_system_where_none_waits() -> None:
     story = Story().transfer().granted().started().user("one")
     assert story.took(story.session.in_flight[0].message_id).session.taken == ()
 
 
-def test_nothing_is_kept_for_a_next_system_once_an_agent_is_there():
+def test_nothing_is_kept_for_a_next_system_once_an_agent_is_there() -> None:
     story = story_with_fallback().transfer().granted().started().user("one").user("two")
     story.took(story.session.in_flight[0].message_id).joined()
     assert story.session.taken == ()
@@ -134,7 +134,7 @@ def test_nothing_is_kept_for_a_next_system_once_an_agent_is_there():
 
 @settings(max_examples=50)
 @given(st.lists(st.sampled_from(["type", "took", "granted", "started", "lost"]), max_size=30))
-def test_whoever_takes_it_in_the_end_is_told_everything_once_and_in_order(steps: list[str]):
+def test_whoever_takes_it_in_the_end_is_told_everything_once_and_in_order(steps: list[str]) -> None:
     story = Story(rules(fallback=("legacy", "salesforce"))).transfer()
     typed: list[str] = []
     for step in (*steps, "granted", "started"):
@@ -154,30 +154,30 @@ def test_whoever_takes_it_in_the_end_is_told_everything_once_and_in_order(steps:
     assert [one.text for one in story.log if isinstance(one, SendToAgent) and one.session_id == last] == typed
 
 
-def test_the_timers_of_the_first_session_do_not_outlive_it():
+def test_the_timers_of_the_first_session_do_not_outlive_it() -> None:
     story = story_with_fallback().transfer().from_agents(AgentsLost, why=Loss.UNAVAILABLE)
     assert {effect.session_id for effect in story.of(CancelTimer)} == {SESSION}
     assert {effect.session_id for effect in story.of(ArmTimer)} == {story.session.id}
 
 
-def test_the_platforms_request_is_extended_when_the_next_system_is_tried():
+def test_the_platforms_request_is_extended_when_the_next_system_is_tried() -> None:
     story = story_with_fallback().transfer().from_agents(AgentsLost, why=Loss.UNREACHABLE)
     assert len(story.of(ExtendRequest)) == 1
 
 
-def test_the_last_in_line_ends_it_with_a_word():
+def test_the_last_in_line_ends_it_with_a_word() -> None:
     story = story_with_fallback().transfer()
     story.from_agents(AgentsLost, why=Loss.UNREACHABLE).from_agents(AgentsLost, why=Loss.UNAVAILABLE)
     assert len(story.told) == 1
     assert story.conversation.session is None
 
 
-def test_an_agent_who_was_there_is_not_replaced_by_another_system():
+def test_an_agent_who_was_there_is_not_replaced_by_another_system() -> None:
     story = Story(rules(fallback=("legacy",))).with_agent().from_agents(AgentsLost, why=Loss.UNREACHABLE)
     assert story.conversation.session is None
 
 
-def test_only_while_another_system_waits_is_the_first_given_up_soon():
+def test_only_while_another_system_waits_is_the_first_given_up_soon() -> None:
     story = story_with_fallback().transfer()
     assert story.of(OpenAccess)[0].give_up_seconds == 15.0
     assert story.granted().of(StartSession)[0].give_up_seconds == 15.0
@@ -185,6 +185,6 @@ def test_only_while_another_system_waits_is_the_first_given_up_soon():
     assert story.of(OpenAccess)[0].give_up_seconds is None
 
 
-def test_a_system_is_not_its_own_fallback():
+def test_a_system_is_not_its_own_fallback() -> None:
     story = Story(rules(fallback=("salesforce", "legacy"))).transfer()
     assert [one.system for one in story.session.alternatives] == ["legacy"]

@@ -18,14 +18,14 @@ def types(story: Story, *, started: bool = True) -> list[TypingToUser]:
     return story.from_agents(AgentTyping, started=started, holds_seconds=8.0).of(TypingToUser)
 
 
-def test_an_agents_typing_is_shown_and_hidden_again():
+def test_an_agents_typing_is_shown_and_hidden_again() -> None:
     story = reachable()
     assert types(story) == [TypingToUser(URL, started=True)]
     assert types(story, started=False) == [TypingToUser(URL, started=False)]
     assert types(story, started=False) == []
 
 
-def test_typing_that_is_said_again_and_again_is_passed_on_now_and_then():
+def test_typing_that_is_said_again_and_again_is_passed_on_now_and_then() -> None:
     story = reachable()
     assert len(types(story)) == 1
     story.now += 2
@@ -35,39 +35,39 @@ def test_typing_that_is_said_again_and_again_is_passed_on_now_and_then():
     assert story.timers()["agent_typing"] == story.now + 8
 
 
-def test_an_agents_words_end_the_typing():
+def test_an_agents_words_end_the_typing() -> None:
     story = reachable()
     types(story)
     assert story.said("Hello").of(TypingToUser) == [TypingToUser(URL, started=False)]
     assert story.said("Still here").of(TypingToUser) == []
 
 
-def test_typing_that_nobody_takes_back_ends_by_itself():
+def test_typing_that_nobody_takes_back_ends_by_itself() -> None:
     story = reachable()
     types(story)
     assert story.timer("agent_typing").of(TypingToUser) == [TypingToUser(URL, started=False)]
 
 
-def test_an_agent_who_leaves_types_no_more():
+def test_an_agent_who_leaves_types_no_more() -> None:
     story = reachable()
     types(story)
     assert story.left().of(TypingToUser) == [TypingToUser(URL, started=False)]
     assert "agent_typing" not in story.timers()
 
 
-def test_the_end_ends_the_typing():
+def test_the_end_ends_the_typing() -> None:
     story = reachable()
     types(story)
     assert story.from_agents(AgentSessionEnded).of(TypingToUser) == [TypingToUser(URL, started=False)]
 
 
-def test_nobody_is_shown_typing_before_an_agent_is_there():
+def test_nobody_is_shown_typing_before_an_agent_is_there() -> None:
     story = Story().transfer().granted().started()
     story.happens(UserTyping(key="t", at=1_000.0, started=True, events_url=URL))
     assert types(story) == []
 
 
-def test_where_the_platform_has_not_said_how_nothing_is_sent_or_remembered():
+def test_where_the_platform_has_not_said_how_nothing_is_sent_or_remembered() -> None:
     story = Story().with_agent()
     before = story.conversation
     assert types(story) == []
@@ -75,15 +75,15 @@ def test_where_the_platform_has_not_said_how_nothing_is_sent_or_remembered():
     assert story.conversation == before
 
 
-def test_the_newest_place_that_the_platform_named_counts():
+def test_the_newest_place_that_the_platform_named_counts() -> None:
     story = reachable().user("hello", events_url=f"{URL}2").user("again")
     assert types(story) == [TypingToUser(f"{URL}2", started=True)]
 
 
-def test_an_event_of_the_agents_side_reaches_the_users_client():
+def test_an_event_of_the_agents_side_reaches_the_users_client() -> None:
     story = reachable().from_agents(AgentCustomEvent, name="cart", data='{"items":2}')
     assert story.of(EventToUser) == [EventToUser(URL, "cart", '{"items":2}')]
 
 
-def test_no_message_waits_for_a_signal():
+def test_no_message_waits_for_a_signal() -> None:
     assert lane(TypingToUser(URL, started=True)) == lane(EventToUser(URL, "cart", "{}")) == "hint"

@@ -39,14 +39,14 @@ def idle_story() -> Story:
 # --- the queue
 
 
-def test_a_place_in_the_queue_is_said_once_and_again_when_it_changes():
+def test_a_place_in_the_queue_is_said_once_and_again_when_it_changes() -> None:
     story = Story().transfer().granted().started()
     assert "3" in story.from_agents(QueueMoved, place=3).told[0]
     assert story.from_agents(QueueMoved, place=3).told == []
     assert "2" in story.from_agents(QueueMoved, place=2).told[0]
 
 
-def test_an_estimate_of_the_wait_is_said_in_minutes_with_the_first_place():
+def test_an_estimate_of_the_wait_is_said_in_minutes_with_the_first_place() -> None:
     story = Story().transfer().granted().started()
     assert ["3" in text for text in story.from_agents(QueueMoved, place=5, wait_seconds=121).told] == [
         False,
@@ -54,70 +54,70 @@ def test_an_estimate_of_the_wait_is_said_in_minutes_with_the_first_place():
     ]
 
 
-def test_another_estimate_is_said_with_another_place_only():
+def test_another_estimate_is_said_with_another_place_only() -> None:
     story = Story().transfer().granted().started().from_agents(QueueMoved, place=5, wait_seconds=300)
     assert story.from_agents(QueueMoved, place=5, wait_seconds=200).told == []
     assert len(story.from_agents(QueueMoved, place=4, wait_seconds=200).told) == 2
     assert len(story.from_agents(QueueMoved, place=3, wait_seconds=199).told) == 1
 
 
-def test_a_queue_without_numbers_may_have_an_estimate():
+def test_a_queue_without_numbers_may_have_an_estimate() -> None:
     story = Story().transfer().granted().started()
     assert len(story.from_agents(QueueMoved, place=0, wait_seconds=300).told) == 1
     assert story.from_agents(QueueMoved, place=0, wait_seconds=600).told == []
 
 
 @pytest.mark.parametrize("seconds", [None, 0, 60])
-def test_a_wait_of_a_moment_is_nothing_to_speak_of(seconds: int | None):
+def test_a_wait_of_a_moment_is_nothing_to_speak_of(seconds: int | None) -> None:
     assert Story().transfer().from_agents(QueueMoved, place=0, wait_seconds=seconds).told == []
 
 
-def test_a_long_wait_that_has_become_a_short_one_is_news():
+def test_a_long_wait_that_has_become_a_short_one_is_news() -> None:
     story = Story().transfer().from_agents(QueueMoved, place=2, wait_seconds=300)
     assert len(story.from_agents(QueueMoved, place=1, wait_seconds=30).told) == 2
 
 
-def test_a_queue_without_numbers_is_not_spoken_of():
+def test_a_queue_without_numbers_is_not_spoken_of() -> None:
     assert Story().transfer().from_agents(QueueMoved, place=0).told == []
 
 
-def test_an_agent_who_is_there_makes_the_queue_uninteresting():
+def test_an_agent_who_is_there_makes_the_queue_uninteresting() -> None:
     assert Story().with_agent().from_agents(QueueMoved, place=1).told == []
 
 
 # --- silence
 
 
-def test_without_a_rule_nobody_is_hurried():
+def test_without_a_rule_nobody_is_hurried() -> None:
     assert "idle_end" not in Story().with_agent().said("Hello").timers()
 
 
-def test_the_time_runs_from_the_agents_last_words():
+def test_the_time_runs_from_the_agents_last_words() -> None:
     story = idle_story().said("Hello")
     story.now += 30
     assert story.said("Still there?").timers()["idle_end"] == story.now + 90
 
 
-def test_a_silent_user_is_warned_and_the_agents_side_knows():
+def test_a_silent_user_is_warned_and_the_agents_side_knows() -> None:
     story = idle_story().said("Hello").timer("idle_warning")
     assert len(story.told) == 1
     assert story.of(IdleNotice)[0].warned is True
 
 
-def test_a_user_who_answers_takes_the_warning_back():
+def test_a_user_who_answers_takes_the_warning_back() -> None:
     story = idle_story().said("Hello").timer("idle_warning").user("I am here")
     assert story.of(IdleNotice)[0].warned is False
     assert not {"idle_warning", "idle_end"} & story.timers().keys()
     assert story.sent == ["I am here"]
 
 
-def test_a_user_who_does_not_come_back_ends_it():
+def test_a_user_who_does_not_come_back_ends_it() -> None:
     story = idle_story().said("Hello").timer("idle_warning").timer("idle_end")
     assert len(story.told) == 1
     assert story.conversation.session is None
 
 
-def test_typing_takes_a_warning_back_too():
+def test_typing_takes_a_warning_back_too() -> None:
     story = (
         idle_story().said("Hello").timer("idle_warning").happens(UserTyping(key="t", at=1.0, started=True))
     )
@@ -125,16 +125,16 @@ def test_typing_takes_a_warning_back_too():
     assert "idle_end" not in story.timers()
 
 
-def test_a_user_who_waits_for_the_next_agent_is_not_idle():
+def test_a_user_who_waits_for_the_next_agent_is_not_idle() -> None:
     story = idle_story().said("I am passing you on").from_agents(TransferStarted).left("Jane")
     assert not {"idle_warning", "idle_end"} & story.timers().keys()
 
 
-def test_a_user_whose_agent_is_gone_is_not_idle():
+def test_a_user_whose_agent_is_gone_is_not_idle() -> None:
     assert not {"idle_warning", "idle_end"} & idle_story().said("Bye").left("Jane").timers().keys()
 
 
-def test_the_next_agent_without_a_rule_hurries_nobody():
+def test_the_next_agent_without_a_rule_hurries_nobody() -> None:
     story = idle_story().said("Hello").joined("Omar", "005B")
     assert not {"idle_warning", "idle_end"} & story.timers().keys()
 
@@ -142,11 +142,11 @@ def test_the_next_agent_without_a_rule_hurries_nobody():
 # --- files
 
 
-def test_a_system_that_takes_no_files_gets_their_names_and_addresses():
+def test_a_system_that_takes_no_files_gets_their_names_and_addresses() -> None:
     assert Story().with_agent().user(None, attachments=(FILE,)).sent == ["bill.pdf: https://bots.example/f/1"]
 
 
-def test_a_file_an_agent_asked_for_goes_as_a_file():
+def test_a_file_an_agent_asked_for_goes_as_a_file() -> None:
     story = on_request().with_agent().from_agents(FileRequested, request="token-1")
     assert len(story.told) == 1
     story.user("here it is", attachments=(FILE,))
@@ -156,7 +156,7 @@ def test_a_file_an_agent_asked_for_goes_as_a_file():
     assert story.user(None, attachments=(FILE,)).of(SendFile) == []
 
 
-def test_a_request_taken_back_is_silent_and_over():
+def test_a_request_taken_back_is_silent_and_over() -> None:
     story = (
         on_request()
         .with_agent()
@@ -167,14 +167,14 @@ def test_a_request_taken_back_is_silent_and_over():
     assert story.user(None, attachments=(FILE,)).of(SendFile) == []
 
 
-def test_a_system_that_always_takes_files_gets_each_as_a_file():
+def test_a_system_that_always_takes_files_gets_each_as_a_file() -> None:
     story = Story(rules(systems={"salesforce": SystemLimits(files="always")})).with_agent()
     story.user(None, attachments=(FILE, replace(FILE, name="two.pdf")))
     assert [sent.name for sent in story.of(SendFile)] == ["bill.pdf", "two.pdf"]
     assert story.sent == []
 
 
-def test_a_file_that_did_not_arrive_is_said():
+def test_a_file_that_did_not_arrive_is_said() -> None:
     story = asked_for()
     assert (
         len(story.from_agents(FileRefused, message_id=story.of(SendFile)[0].message_id, spent=True).told) == 1
@@ -193,28 +193,28 @@ def asked_for() -> Story:
     )
 
 
-def test_a_file_that_got_lost_on_the_way_leaves_the_request_open_and_the_user_is_asked_again():
+def test_a_file_that_got_lost_on_the_way_leaves_the_request_open_and_the_user_is_asked_again() -> None:
     story = asked_for()
     story.from_agents(FileRefused, message_id=story.of(SendFile)[0].message_id)
     assert len(story.told) == 2
     assert story.user(None, attachments=(FILE,)).of(SendFile)[0].request == "token-1"
 
 
-def test_a_file_the_agents_side_refused_uses_the_request_up():
+def test_a_file_the_agents_side_refused_uses_the_request_up() -> None:
     story = asked_for()
     story.from_agents(FileRefused, message_id=story.of(SendFile)[0].message_id, spent=True)
     assert len(story.told) == 1
     assert story.user(None, attachments=(FILE,)).of(SendFile) == []
 
 
-def test_a_file_that_arrived_uses_the_request_up():
+def test_a_file_that_arrived_uses_the_request_up() -> None:
     story = asked_for()
     story.took(story.of(SendFile)[0].message_id)
     assert story.session.in_flight == ()
     assert story.user(None, attachments=(FILE,)).of(SendFile) == []
 
 
-def test_a_file_the_agent_has_did_not_fail_whatever_became_of_the_answer():
+def test_a_file_the_agent_has_did_not_fail_whatever_became_of_the_answer() -> None:
     story = asked_for()
     sent = story.of(SendFile)[0].message_id
     story.from_agents(FileArrived, accepted=True)
@@ -223,7 +223,7 @@ def test_a_file_the_agent_has_did_not_fail_whatever_became_of_the_answer():
     assert story.user(None, attachments=(FILE,)).of(SendFile) == []
 
 
-def test_a_request_taken_back_while_its_file_is_under_way_stays_taken_back():
+def test_a_request_taken_back_while_its_file_is_under_way_stays_taken_back() -> None:
     story = asked_for()
     sent = story.of(SendFile)[0].message_id
     story.from_agents(FileRequested, request="").from_agents(FileRefused, message_id=sent)
@@ -231,34 +231,34 @@ def test_a_request_taken_back_while_its_file_is_under_way_stays_taken_back():
     assert story.user(None, attachments=(FILE,)).of(SendFile) == []
 
 
-def test_an_old_file_leaves_a_new_request_alone():
+def test_an_old_file_leaves_a_new_request_alone() -> None:
     story = asked_for()
     sent = story.of(SendFile)[0].message_id
     story.from_agents(FileRequested, request="token-2").took(sent)
     assert story.user(None, attachments=(FILE,)).of(SendFile)[0].request == "token-2"
 
 
-def test_a_file_that_is_under_way_when_everything_ends_is_given_back_by_name():
+def test_a_file_that_is_under_way_when_everything_ends_is_given_back_by_name() -> None:
     assert "bill.pdf" in "".join(asked_for().from_agents(AgentSessionEnded).told)
 
 
 # --- events of the client's own
 
 
-def test_a_custom_event_reaches_an_agent_who_is_there():
+def test_a_custom_event_reaches_an_agent_who_is_there() -> None:
     story = Story().with_agent().happens(UserCustomEvent(key="c", at=1.0, name="cart", data='{"items":2}'))
     (sent,) = story.of(SendCustomEvent)
     assert (sent.name, sent.data) == ("cart", '{"items":2}')
 
 
-def test_a_custom_event_reaches_nobody_else():
+def test_a_custom_event_reaches_nobody_else() -> None:
     assert Story().transfer().happens(UserCustomEvent(key="c", at=1.0, name="cart", data="{}")).effects == ()
 
 
 # --- what was held for an agent who never came
 
 
-def test_there_is_an_end_to_what_is_kept_and_what_is_beyond_is_given_back():
+def test_there_is_an_end_to_what_is_kept_and_what_is_beyond_is_given_back() -> None:
     story = Story(rules(system_for=lambda _: "legacy")).transfer().granted().started()
     for number in range(MAX_KEPT_MESSAGES):
         assert story.user(f"message {number}").told == []
@@ -267,13 +267,13 @@ def test_there_is_an_end_to_what_is_kept_and_what_is_beyond_is_given_back():
     assert len(story.sent) == MAX_KEPT_MESSAGES
 
 
-def test_there_is_an_end_to_how_long_it_is():
+def test_there_is_an_end_to_how_long_it_is() -> None:
     story = Story(rules(system_for=lambda _: "legacy")).transfer().granted().started()
     assert story.user("x" * MAX_KEPT_CHARACTERS).told == []
     assert len(story.user("and more").told) == 1
 
 
-def test_what_could_not_go_out_before_the_user_left_is_given_back():
+def test_what_could_not_go_out_before_the_user_left_is_given_back() -> None:
     story = (
         Story(rules(system_for=lambda _: "legacy", end_chat_command="endagentchat"))
         .transfer()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+from tests.sandbox.live_chat.conftest import MakeService, Service
 from tests.sandbox.live_chat.visitor import JANE
 from tests.waiting import until
 
 
-async def test_a_poll_whose_client_hung_up_is_no_second_poll_and_swallows_nothing(make_service):
+async def test_a_poll_whose_client_hung_up_is_no_second_poll_and_swallows_nothing(
+    make_service: MakeService,
+) -> None:
     service = await make_service(poll_hold_seconds=30)
     visitor = await service.chatting()
     visitor.ack = None
@@ -21,7 +24,7 @@ async def test_a_poll_whose_client_hung_up_is_no_second_poll_and_swallows_nothin
     assert (await visitor.poll()).texts == ["hello"]
 
 
-async def test_a_client_that_hung_up_may_poll_again_at_once(make_service):
+async def test_a_client_that_hung_up_may_poll_again_at_once(make_service: MakeService) -> None:
     service = await make_service(poll_hold_seconds=0.5)
     visitor = await service.chatting()
     first = asyncio.create_task(visitor.poll())
@@ -32,7 +35,9 @@ async def test_a_client_that_hung_up_may_poll_again_at_once(make_service):
     assert (await visitor.poll()).status == 204
 
 
-async def test_the_timeout_begins_when_the_client_of_a_waiting_poll_hangs_up(make_service):
+async def test_the_timeout_begins_when_the_client_of_a_waiting_poll_hangs_up(
+    make_service: MakeService,
+) -> None:
     service = await make_service(poll_hold_seconds=30)
     visitor = await service.chatting()
     poll = asyncio.create_task(visitor.poll())
@@ -48,7 +53,7 @@ async def test_the_timeout_begins_when_the_client_of_a_waiting_poll_hangs_up(mak
     assert service.view(visitor)["status"] == "ended"
 
 
-async def test_a_hundred_polls_wait_at_once_and_each_hears_its_own_agent(make_service):
+async def test_a_hundred_polls_wait_at_once_and_each_hears_its_own_agent(make_service: MakeService) -> None:
     service = await make_service(poll_hold_seconds=30, auto_accept=True)
     visitors = await asyncio.gather(*(service.requested(visitorName=str(n)) for n in range(100)))
     for visitor in visitors:
@@ -63,7 +68,7 @@ async def test_a_hundred_polls_wait_at_once_and_each_hears_its_own_agent(make_se
     assert said == [f"for {visitor.id}" for visitor in visitors]
 
 
-async def test_stopping_the_service_lets_go_of_polls(make_service):
+async def test_stopping_the_service_lets_go_of_polls(make_service: MakeService) -> None:
     service = await make_service(poll_hold_seconds=30)
     visitor = await service.chatting()
     poll = asyncio.create_task(visitor.poll())
@@ -73,7 +78,7 @@ async def test_stopping_the_service_lets_go_of_polls(make_service):
         assert (await poll).status == 204
 
 
-async def test_the_key_of_a_deletion_may_stand_in_the_header_alone(service):
+async def test_the_key_of_a_deletion_may_stand_in_the_header_alone(service: Service) -> None:
     visitor = await service.chatting()
     assert (await visitor.call("DELETE", "/System/SessionId")).status == 200
     assert (await visitor.poll()).status == 403

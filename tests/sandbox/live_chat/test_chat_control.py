@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from typing import Any
 
 import aiohttp
 import pytest
@@ -15,22 +16,23 @@ from botkit_sandbox.live_chat import LiveChatCloud, add_routes
 from botkit_sandbox.salesforce import SalesforceCloud
 from botkit_sandbox.salesforce.faults import Fault as MiawFault
 from botkit_sandbox.wire import Wire
+from tests.sandbox.live_chat.conftest import MakeService, Service
 
 JANE, OMAR, MEI = "Jane Doe", "Omar Haddad", "Mei Tanaka"
 
 
 @pytest.fixture
-async def chat(service):
+async def chat(service: Service):
     """An accepted chat's visitor, and a function that posts to its control routes."""
     visitor = await service.chatting()
 
-    async def act(what: str, **body):
+    async def act(what: str, **body: Any):
         return await service.control("POST", f"conversations/{visitor.id}/{what}", body)
 
     return visitor, act
 
 
-async def test_the_state_looks_like_that_of_the_other_emulator(service):
+async def test_the_state_looks_like_that_of_the_other_emulator(service: Service) -> None:
     visitor = await service.chatting()
     await visitor.say("hello")
     status, state = await service.control("GET", "state")
@@ -69,12 +71,12 @@ async def test_the_state_looks_like_that_of_the_other_emulator(service):
     assert set(line) >= {"id", "at_ms"}
 
 
-async def test_a_whole_chat_can_be_driven_by_the_control_routes(service):
+async def test_a_whole_chat_can_be_driven_by_the_control_routes(service: Service) -> None:
     visitor = await service.requested()
     agents = (await service.control("GET", "state"))[1]["agents"]
     jane, omar, mei = (agent["id"] for agent in agents)
 
-    async def act(what: str, **body) -> str:
+    async def act(what: str, **body: Any) -> str:
         status, answer = await service.control("POST", f"conversations/{visitor.id}/{what}", body)
         assert (status, answer["ok"]) == (200, True), answer
         return (await service.control("GET", "state"))[1]["conversations"][0]["status"]
@@ -139,40 +141,42 @@ async def test_a_whole_chat_can_be_driven_by_the_control_routes(service):
     ],
     ids=str,
 )
-async def test_what_makes_no_sense_is_refused_with_the_reason(chat, what, body, status):
+async def test_what_makes_no_sense_is_refused_with_the_reason(
+    chat, what: str, body: dict[str, Any], status: int
+) -> None:
     _, act = chat
     got, answer = await act(what, **body)
     assert got == status
     assert answer["error"]
 
 
-async def test_a_chat_that_is_over_takes_nothing_more(chat):
+async def test_a_chat_that_is_over_takes_nothing_more(chat) -> None:
     _, act = chat
     assert (await act("route-failure"))[0] == 200
     assert (await act("say", agent=JANE, text="late"))[0] == 409
 
 
-async def test_an_unknown_conversation_is_a_404(service):
+async def test_an_unknown_conversation_is_a_404(service: Service) -> None:
     status, answer = await service.control("POST", f"conversations/{uuid.uuid4()}/end", {"agent": JANE})
     assert status == 404
     assert answer["error"]
 
 
-async def test_a_session_without_a_request_is_no_conversation(service):
+async def test_a_session_without_a_request_is_no_conversation(service: Service) -> None:
     visitor = await service.visitor().begin()
     assert service.cloud.state()["conversations"] == []
     assert (await service.control("POST", f"conversations/{visitor.id}/end", {"agent": JANE}))[0] == 404
 
 
-async def test_agents_log_on_and_off(service):
+async def test_agents_log_on_and_off(service: Service) -> None:
     jane = service.cloud.agent(JANE).id
     assert (await service.control("POST", f"agents/{jane}", {"online": False}))[0] == 200
     visitor = await service.requested()
     assert (await service.control("POST", f"conversations/{visitor.id}/accept", {"agent": jane}))[0] == 409
 
 
-async def test_faults_are_listed_added_replaced_and_cleared(service):
-    async def kinds(method: str, path: str = "faults", body=None) -> list[str]:
+async def test_faults_are_listed_added_replaced_and_cleared(service: Service) -> None:
+    async def kinds(method: str, path: str = "faults", body: Any = None) -> list[str]:
         status, answer = await service.control(method, path, body)
         assert status == 200, answer
         return [fault["kind"] for fault in answer["faults"]]
@@ -185,13 +189,13 @@ async def test_faults_are_listed_added_replaced_and_cleared(service):
     assert await kinds("DELETE") == []
 
 
-async def test_the_same_fault_for_the_same_requests_is_replaced(service):
+async def test_the_same_fault_for_the_same_requests_is_replaced(service: Service) -> None:
     service.inject("status", status=500)
     service.inject("status", status=502)
     assert [fault.status for fault in service.cloud.faults.all()] == [502]
 
 
-async def test_an_agent_who_hands_a_chat_over_has_room_for_another(make_service):
+async def test_an_agent_who_hands_a_chat_over_has_room_for_another(make_service: MakeService) -> None:
     service = await make_service(agent_capacity=1, agents=(JANE, OMAR))
     ada = await service.chatting()
     service.cloud.transfer(ada.id, JANE, to=OMAR)
@@ -204,13 +208,15 @@ async def test_an_agent_who_hands_a_chat_over_has_room_for_another(make_service)
 @pytest.mark.parametrize(
     "body", [{"kind": "earthquake"}, {"kind": "status", "colour": "red"}, {}, [1], "x"], ids=str
 )
-async def test_a_fault_nobody_knows_is_a_400(service, body):
+async def test_a_fault_nobody_knows_is_a_400(
+    service: Service, body: dict[str, Any] | list[int] | str
+) -> None:
     status, answer = await service.control("PUT", "faults", body)
     assert status == 400
     assert answer["error"]
 
 
-async def test_switches_can_be_changed_while_running(service):
+async def test_switches_can_be_changed_while_running(service: Service) -> None:
     status, switches = await service.control("PUT", "switches", {"poll_hold_seconds": 0.2, "init_again": 200})
     assert (status, switches["init_again"]) == (200, 200)
     visitor = await service.requested()
@@ -220,13 +226,13 @@ async def test_switches_can_be_changed_while_running(service):
 @pytest.mark.parametrize(
     "changes", [{"no_such_switch": 1}, {"init_again": 418}, {"geo_location": "maybe"}], ids=str
 )
-async def test_a_wrong_switch_is_a_400_and_changes_nothing(service, changes):
+async def test_a_wrong_switch_is_a_400_and_changes_nothing(service: Service, changes: dict[str, Any]) -> None:
     before = service.cloud.settings
     assert (await service.control("PUT", "switches", changes))[0] == 400
     assert service.cloud.settings == before
 
 
-async def test_every_change_is_published_with_the_conversation_and_its_state(service):
+async def test_every_change_is_published_with_the_conversation_and_its_state(service: Service) -> None:
     cloud = service.cloud
     with cloud.bus.subscribe() as news:
         visitor = await service.chatting()
@@ -248,7 +254,7 @@ async def test_every_change_is_published_with_the_conversation_and_its_state(ser
     ]
 
 
-async def test_the_wire_keeps_calls_and_no_secrets(make_service):
+async def test_the_wire_keeps_calls_and_no_secrets(make_service: MakeService) -> None:
     wire = Wire(Bus())
     service = await make_service(wire=wire)
     visitor = await service.chatting()
@@ -291,7 +297,7 @@ async def get(http, url: str) -> tuple[int, str]:
         return response.status, await response.text()
 
 
-async def test_both_services_answer_on_one_port_each_in_its_own_way(both):
+async def test_both_services_answer_on_one_port_each_in_its_own_way(both) -> None:
     _, _, http, url = both
     assert (await get(http, f"{url}/chat/rest/System/SessionId"))[0] == 200
     assert (await get(http, f"{url}/chat/rest/System/Nothing")) == (404, "Not Found")
@@ -303,14 +309,14 @@ async def test_both_services_answer_on_one_port_each_in_its_own_way(both):
     assert "errorCode" in body
 
 
-async def test_the_faults_of_one_service_do_not_touch_the_other(both):
+async def test_the_faults_of_one_service_do_not_touch_the_other(both) -> None:
     miaw, _, http, url = both
     miaw.inject(MiawFault(kind="status", status=500))
     assert (await get(http, f"{url}/iamessage/api/v2/conversation/x"))[0] == 500
     assert (await get(http, f"{url}/chat/rest/System/SessionId"))[0] == 200
 
 
-async def test_agents_are_the_same_on_both_sides(both):
+async def test_agents_are_the_same_on_both_sides(both) -> None:
     miaw, chat, _, _ = both
     assert [agent["id"] for agent in chat.state()["agents"]] == [
         agent["id"] for agent in miaw.state()["agents"]
@@ -319,7 +325,7 @@ async def test_agents_are_the_same_on_both_sides(both):
     assert miaw.state()["agents"][0]["online"] is False
 
 
-async def test_an_agent_who_logs_off_on_the_other_side_is_noticed(both):
+async def test_an_agent_who_logs_off_on_the_other_side_is_noticed(both) -> None:
     miaw, chat, _, _ = both
     miaw.set_online(JANE, False)
     with chat.bus.subscribe() as news:

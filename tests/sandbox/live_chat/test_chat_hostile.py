@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from botkit_sandbox.live_chat.bodies import ChasitorInit, ChatMessage, MultiNoun, parse
 from botkit_sandbox.live_chat.log import KEPT, MessageLog
 from botkit_sandbox.salesforce.refusal import Refusal
+from tests.sandbox.live_chat.conftest import Service
 from tests.waiting import until
 
 JANE = "Jane Doe"
@@ -30,7 +31,7 @@ def understood_or_refused(body: bytes, shape) -> bool:
 
 @given(st.binary(max_size=60) | VALUES.map(lambda value: json.dumps(value).encode()))
 @pytest.mark.parametrize("shape", [ChasitorInit, ChatMessage, MultiNoun])
-def test_any_body_is_understood_or_refused(shape, body):
+def test_any_body_is_understood_or_refused(shape, body) -> None:
     assert understood_or_refused(body, shape)
 
 
@@ -42,11 +43,11 @@ def test_any_body_is_understood_or_refused(shape, body):
         ),
     )
 )
-def test_any_request_is_understood_or_refused(body):
+def test_any_request_is_understood_or_refused(body) -> None:
     assert understood_or_refused(json.dumps(body).encode(), ChasitorInit)
 
 
-async def test_messages_that_nobody_fetches_are_not_kept_for_ever(service):
+async def test_messages_that_nobody_fetches_are_not_kept_for_ever(service: Service) -> None:
     visitor = await service.chatting()
     for number in range(KEPT + 50):
         service.cloud.send(service.cloud.chat(visitor.id), "CustomEvent", {"type": "n", "data": str(number)})
@@ -55,18 +56,18 @@ async def test_messages_that_nobody_fetches_are_not_kept_for_ever(service):
     assert answer.json["messages"][-1]["message"]["data"] == str(KEPT + 49)
 
 
-async def test_a_body_of_megabytes_is_a_413(service):
+async def test_a_body_of_megabytes_is_a_413(service: Service) -> None:
     visitor = await service.chatting()
     assert (await visitor.say("x" * 1_100_000)).status == 413
 
 
-async def test_a_batch_has_a_limit(service):
+async def test_a_batch_has_a_limit(service: Service) -> None:
     visitor = await service.chatting()
     noun = {"prefix": "Chasitor", "noun": "ChatMessage", "object": {"text": "x"}}
     assert (await visitor.post("MultiNoun", {"nouns": [noun] * 51})).status == 400
 
 
-async def test_old_affinities_are_not_kept_for_ever(service):
+async def test_old_affinities_are_not_kept_for_ever(service: Service) -> None:
     visitor = await service.chatting()
     for _ in range(40):
         service.inject("pod-restart")
@@ -74,7 +75,7 @@ async def test_old_affinities_are_not_kept_for_ever(service):
     assert len(service.cloud.sessions[visitor.id].old_affinities) <= 16
 
 
-async def test_sessions_that_asked_for_nothing_are_forgotten(service):
+async def test_sessions_that_asked_for_nothing_are_forgotten(service: Service) -> None:
     for _ in range(5):
         await service.visitor().begin()
     service.clock.pass_seconds(61)
@@ -82,7 +83,7 @@ async def test_sessions_that_asked_for_nothing_are_forgotten(service):
 
 
 @pytest.mark.parametrize("path", ["/System/SessionId/%00", "/System/SessionId/%zz", "/..%2f", "/%E2%98%83/x"])
-async def test_strange_paths_are_refused(service, path):
+async def test_strange_paths_are_refused(service: Service, path: str) -> None:
     assert (await service.visitor().call("DELETE", path)).status in (400, 403, 404, 405)
 
 
@@ -108,7 +109,7 @@ class Client:
     st.booleans(),
     st.lists(st.sampled_from(["add", "add", "poll", "lost poll", "restart"]), max_size=40),
 )
-def test_every_message_arrives_once_and_in_order_whatever_gets_lost(keeps_ack, steps):
+def test_every_message_arrives_once_and_in_order_whatever_gets_lost(keeps_ack, steps) -> None:
     log, client, number = MessageLog(1000), Client(keeps_ack=keeps_ack), 0
     for step in [*steps, "poll", "poll"]:
         if step == "add":

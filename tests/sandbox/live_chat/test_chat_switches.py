@@ -50,24 +50,24 @@ def shown(default: object) -> str:
     return f"`{default}`"
 
 
-def test_every_setting_but_the_deployments_own_data_is_a_switch_in_the_table():
+def test_every_setting_but_the_deployments_own_data_is_a_switch_in_the_table() -> None:
     switches = {name for name in DEFAULTS if name not in SETUP}
     assert len(ROWS) == sum(row.switch.startswith("`") for row in TABLE)
     assert set(ROWS) == switches | {"sensitive_data_rules"}
 
 
 @pytest.mark.parametrize("name", [name for name in DEFAULTS if name not in SETUP])
-def test_the_table_shows_the_default(name):
+def test_the_table_shows_the_default(name) -> None:
     assert ROWS[name].default == shown(DEFAULTS[name])
 
 
 @pytest.mark.parametrize("name", CHOICES)
-def test_the_table_names_the_other_values(name):
+def test_the_table_names_the_other_values(name) -> None:
     for value in get_args(TYPES[name]):
         assert value == DEFAULTS[name] or f"`{value}`" in ROWS[name].what
 
 
-def test_what_is_no_switch_is_a_fault_or_an_action_of_the_console():
+def test_what_is_no_switch_is_a_fault_or_an_action_of_the_console() -> None:
     actions = {route.path.rpartition("/")[2] for route in control_routes(LiveChatCloud(wire=None, bus=None))}
     others = [row.switch.split(" ") for row in TABLE if not row.switch.startswith("`")]
     assert others
@@ -75,7 +75,7 @@ def test_what_is_no_switch_is_a_fault_or_an_action_of_the_console():
         assert name.strip("`") in {"fault": get_args(Kind), "console": actions}[where]
 
 
-def test_the_table_follows_the_sections_and_grades_every_line():
+def test_the_table_follows_the_sections_and_grades_every_line() -> None:
     sections = [tuple(map(int, row.section.split("."))) for row in TABLE]
     assert sections == sorted(sections)
     for row in TABLE:
@@ -83,23 +83,23 @@ def test_the_table_follows_the_sections_and_grades_every_line():
 
 
 @pytest.mark.parametrize("kind", get_args(Kind))
-def test_the_documentation_explains_the_fault(kind):
+def test_the_documentation_explains_the_fault(kind) -> None:
     row = next(line for line in DOCUMENT.splitlines() if line.startswith(f"| `{kind}` |"))
     assert ("at once" in row) == (kind in AT_ONCE)
 
 
-def test_the_documentation_names_every_operation():
+def test_the_documentation_names_every_operation() -> None:
     for operation in LiveChatApi(LiveChatCloud(wire=None, bus=None)).operations():
         assert f"`{operation}`" in DOCUMENT
 
 
-def test_the_documentation_names_every_action_of_the_console():
+def test_the_documentation_names_every_action_of_the_console() -> None:
     for route in control_routes(LiveChatCloud(wire=None, bus=None)):
         action = route.path.rpartition("/")[2]
         assert action in DOCUMENT
 
 
-def test_the_ids_are_those_that_the_sandbox_prints():
+def test_the_ids_are_those_that_the_sandbox_prints() -> None:
     assert (DEPLOYMENT_ID, BUTTON_ID) == ("572SB0000000001", "573SB0000000001")
     for each in (DEPLOYMENT_ID, BUTTON_ID):
         assert each in DOCUMENT
@@ -122,26 +122,28 @@ def test_the_ids_are_those_that_the_sandbox_prints():
         ("cors_origins", "x", "cors_origins is 'x', but has to be a list of str"),
     ],
 )
-def test_a_wrong_value_is_refused_with_what_it_may_be(switch, value, help_):
+def test_a_wrong_value_is_refused_with_what_it_may_be(
+    switch: str, value: str | int | None, help_: str
+) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(help_)}$"):
         LiveChatCloud(wire=None, bus=None).configure({switch: value})
     with pytest.raises(ValueError, match=f"^{re.escape(help_)}$"):
         LiveChatSandboxSettings(**{switch: value})
 
 
-def test_a_wrong_name_is_refused_with_the_one_that_is_like_it():
+def test_a_wrong_name_is_refused_with_the_one_that_is_like_it() -> None:
     with pytest.raises(ValueError, match=r"^no such switch: int_again; is it init_again\?$"):
         LiveChatCloud(wire=None, bus=None).configure({"int_again": 200})
 
 
-def test_of_several_changes_with_a_mistake_none_is_done():
+def test_of_several_changes_with_a_mistake_none_is_done() -> None:
     cloud = LiveChatCloud(wire=None, bus=None)
     with pytest.raises(ValueError, match="init_again"):
         cloud.configure({"geo_location": False, "init_again": 418})
     assert cloud.settings.geo_location
 
 
-def test_a_rule_for_sensitive_data_can_be_set_from_json():
+def test_a_rule_for_sensitive_data_can_be_set_from_json() -> None:
     cloud = LiveChatCloud(wire=None, bus=None)
     cloud.configure(
         {"sensitive_data_rules": [{"id": "0GO1", "name": "Cards", "pattern": "x", "action": "Remove"}]}
@@ -153,13 +155,13 @@ def test_a_rule_for_sensitive_data_can_be_set_from_json():
 
 
 @pytest.mark.parametrize("path", SUITE, ids=lambda path: path.stem)
-def test_the_suite_knows_the_service_by_http_alone(path):
+def test_the_suite_knows_the_service_by_http_alone(path) -> None:
     imported = re.findall(r"^(?:from|import) (\S+)", path.read_text(encoding="utf-8"), re.MULTILINE)
     assert not [name for name in imported if name.startswith("botkit")]
 
 
 @pytest.mark.parametrize("path", SUITE, ids=lambda path: path.stem)
-def test_each_test_of_the_suite_names_the_section_it_is_from(path):
+def test_each_test_of_the_suite_names_the_section_it_is_from(path) -> None:
     tests = [
         node
         for node in ast.parse(path.read_text(encoding="utf-8")).body

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import uuid
 
+from tests.sandbox.salesforce.conftest import Salesforce
+
 
 def entry_of(data: dict) -> dict:
     """How the sample makes an entry of an event: it decodes the payload and needs a name (end of protocol 4.4)."""
@@ -16,7 +18,7 @@ def entry_of(data: dict) -> dict:
     }
 
 
-async def test_a_browser_tab_opens_chats_reloads_and_closes(salesforce):
+async def test_a_browser_tab_opens_chats_reloads_and_closes(salesforce: Salesforce) -> None:
     cloud = salesforce.cloud
     tab = await salesforce.client().sign_in()
     browser = {"Origin": "https://shop.example"}

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import base64
 import uuid
+from typing import Any
 
 import pytest
 
 from botkit_sandbox.bus import Bus
 from botkit_sandbox.wire import Wire
+from tests.sandbox.salesforce.conftest import Client, MakeSalesforce, Salesforce
 
 
 @pytest.fixture
-async def chat(salesforce):
+async def chat(salesforce: Salesforce):
     """An accepted conversation's client, and a function that posts to its control routes."""
     client = await salesforce.accepted()
 
-    async def act(what: str, **body):
+    async def act(what: str, **body: Any):
         return await salesforce.control("POST", f"conversations/{client.conversation_id}/{what}", body)
 
     return client, act
 
 
-async def newest(client) -> dict:
+async def newest(client: Client) -> dict:
     return (await client.entries(entryTypeFilter="Message"))[0]["entryPayload"]["abstractMessage"]
 
 
-async def test_the_state_shows_agents_and_conversations_with_their_transcript(salesforce):
+async def test_the_state_shows_agents_and_conversations_with_their_transcript(salesforce: Salesforce) -> None:
     client = await salesforce.accepted()
     await client.say("hello")
     status, state = await salesforce.control("GET", "state")
@@ -51,11 +53,11 @@ async def test_the_state_shows_agents_and_conversations_with_their_transcript(sa
     assert set(line) >= {"id", "at_ms"}
 
 
-async def test_a_whole_conversation_can_be_driven_by_the_control_routes(salesforce):
+async def test_a_whole_conversation_can_be_driven_by_the_control_routes(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     jane, omar = (agent["id"] for agent in (await salesforce.control("GET", "state"))[1]["agents"][:2])
 
-    async def act(what: str, **body) -> str:
+    async def act(what: str, **body: Any) -> str:
         status, answer = await salesforce.control(
             "POST", f"conversations/{client.conversation_id}/{what}", body
         )
@@ -96,7 +98,7 @@ async def test_a_whole_conversation_can_be_driven_by_the_control_routes(salesfor
     ]
 
 
-async def test_an_agent_says_a_link(chat):
+async def test_an_agent_says_a_link(chat: Client) -> None:
     client, act = chat
     await act("say", agent="Jane Doe", link={"title": "Help", "url": "https://acme.example/help"})
     content = (await newest(client))["staticContent"]
@@ -109,7 +111,7 @@ async def test_an_agent_says_a_link(chat):
     ("key", "format_type"),
     [("buttons", "Buttons"), ("quickReplies", "QuickReplies"), ("listPicker", "ListPicker")],
 )
-async def test_an_agent_asks_with_options(chat, key, format_type):
+async def test_an_agent_asks_with_options(chat: Client, key: str, format_type: str) -> None:
     client, act = chat
     await act("say", agent="Jane Doe", text="Which one?", **{key: ["A", "B"]})
     message = await newest(client)
@@ -119,14 +121,14 @@ async def test_an_agent_asks_with_options(chat, key, format_type):
     assert len({option["optionIdentifier"] for option in message["choices"]["optionItems"]}) == 2
 
 
-async def test_an_agent_shows_a_carousel(chat):
+async def test_an_agent_shows_a_carousel(chat: Client) -> None:
     client, act = chat
     await act("say", agent="Jane Doe", carousel=[{"title": "Red", "buttons": ["Buy"]}, {"title": "Blue"}])
     items = (await newest(client))["choices"]["items"]
     assert [item["titleItem"]["title"] for item in items] == ["Red", "Blue"]
 
 
-async def test_an_agent_sends_a_form(chat):
+async def test_an_agent_sends_a_form(chat: Client) -> None:
     client, act = chat
     await act("say", agent="Jane Doe", form={"title": "Address", "fields": ["Street", "City"]})
     form = (await newest(client))["form"]
@@ -134,7 +136,7 @@ async def test_an_agent_sends_a_form(chat):
     assert [section["input"]["label"] for section in form["sections"]] == ["Street", "City"]
 
 
-async def test_an_agent_sends_a_file_that_can_be_fetched(chat):
+async def test_an_agent_sends_a_file_that_can_be_fetched(chat: Client) -> None:
     client, act = chat
     data = base64.b64encode(b"%PDF-1.4 invoice").decode()
     file = {"name": "invoice.pdf", "mimeType": "application/pdf", "base64": data}
@@ -145,7 +147,7 @@ async def test_an_agent_sends_a_file_that_can_be_fetched(chat):
     assert await answer.read() == b"%PDF-1.4 invoice"
 
 
-async def test_an_agent_sends_a_file_of_some_megabytes(chat):
+async def test_an_agent_sends_a_file_of_some_megabytes(chat: Client) -> None:
     client, act = chat
     data = b"x" * 4_000_000
     file = {"name": "big.txt", "mimeType": "text/plain", "base64": base64.b64encode(data).decode()}
@@ -154,7 +156,7 @@ async def test_an_agent_sends_a_file_of_some_megabytes(chat):
     assert len(await answer.read()) == len(data)
 
 
-async def test_an_agent_sends_any_content_at_all(chat):
+async def test_an_agent_sends_any_content_at_all(chat: Client) -> None:
     client, act = chat
     raw = {"messageType": "StaticContentMessage", "staticContent": {"formatType": "Hologram", "text": "boo"}}
     status, answer = await act("say", agent="Jane Doe", content=raw)
@@ -163,7 +165,7 @@ async def test_an_agent_sends_any_content_at_all(chat):
     assert message == raw | {"id": answer["id"]}
 
 
-async def test_an_ai_agent_speaks_through_the_control_routes(salesforce):
+async def test_an_ai_agent_speaks_through_the_control_routes(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     body = {"progress": "Looking", "tokens": ["Hel", "lo"], "text": "Hello"}
     async with client.listening() as stream:
@@ -190,20 +192,22 @@ async def test_an_ai_agent_speaks_through_the_control_routes(salesforce):
     ],
     ids=str,
 )
-async def test_what_makes_no_sense_is_refused_with_the_reason(chat, what, body, status):
+async def test_what_makes_no_sense_is_refused_with_the_reason(
+    chat: Client, what: str, body: dict[str, Any], status: int
+) -> None:
     _, act = chat
     got, answer = await act(what, **body)
     assert got == status
     assert answer["error"]
 
 
-async def test_an_unknown_conversation_is_a_404(salesforce):
+async def test_an_unknown_conversation_is_a_404(salesforce: Salesforce) -> None:
     status, answer = await salesforce.control("POST", f"conversations/{uuid.uuid4()}/idle", {})
     assert status == 404
     assert answer["error"]
 
 
-async def test_agents_log_on_and_off(salesforce):
+async def test_agents_log_on_and_off(salesforce: Salesforce) -> None:
     agent = (await salesforce.control("GET", "state"))[1]["agents"][1]
     assert (await salesforce.control("POST", f"agents/{agent['id']}", {"online": False}))[0] == 200
     client = await salesforce.opened()
@@ -213,8 +217,8 @@ async def test_agents_log_on_and_off(salesforce):
     assert status == 409
 
 
-async def test_faults_are_listed_added_replaced_and_cleared(salesforce):
-    async def kinds(method: str, path: str = "faults", body=None) -> list[str]:
+async def test_faults_are_listed_added_replaced_and_cleared(salesforce: Salesforce) -> None:
+    async def kinds(method: str, path: str = "faults", body: Any = None) -> list[str]:
         status, answer = await salesforce.control(method, path, body)
         assert status == 200, answer
         return [fault["kind"] for fault in answer["faults"]]
@@ -231,13 +235,15 @@ async def test_faults_are_listed_added_replaced_and_cleared(salesforce):
 @pytest.mark.parametrize(
     "body", [{"kind": "earthquake"}, {"kind": "status", "colour": "red"}, {}, [1], "x"], ids=str
 )
-async def test_a_fault_nobody_knows_is_a_400(salesforce, body):
+async def test_a_fault_nobody_knows_is_a_400(
+    salesforce: Salesforce, body: dict[str, Any] | list[int] | str
+) -> None:
     status, answer = await salesforce.control("PUT", "faults", body)
     assert status == 400
     assert answer["error"]
 
 
-async def test_switches_can_be_changed_while_running(salesforce):
+async def test_switches_can_be_changed_while_running(salesforce: Salesforce) -> None:
     status, switches = await salesforce.control(
         "PUT", "switches", {"create_again": 200, "messages_per_minute": 1}
     )
@@ -250,13 +256,15 @@ async def test_switches_can_be_changed_while_running(salesforce):
 @pytest.mark.parametrize(
     "changes", [{"no_such_switch": 1}, {"create_again": 418}, {"ping_seconds": "often"}], ids=str
 )
-async def test_a_wrong_switch_is_a_400_and_changes_nothing(salesforce, changes):
+async def test_a_wrong_switch_is_a_400_and_changes_nothing(
+    salesforce: Salesforce, changes: dict[str, Any]
+) -> None:
     before = salesforce.cloud.settings
     assert (await salesforce.control("PUT", "switches", changes))[0] == 400
     assert salesforce.cloud.settings == before
 
 
-async def test_every_change_is_published_with_the_conversation_and_its_state(salesforce):
+async def test_every_change_is_published_with_the_conversation_and_its_state(salesforce: Salesforce) -> None:
     cloud = salesforce.cloud
     with cloud.bus.subscribe() as news:
         client = await salesforce.accepted()
@@ -278,7 +286,7 @@ async def test_every_change_is_published_with_the_conversation_and_its_state(sal
     ]
 
 
-async def test_the_wire_keeps_calls_and_events_and_no_token(make_salesforce):
+async def test_the_wire_keeps_calls_and_events_and_no_token(make_salesforce: MakeSalesforce) -> None:
     wire = Wire(Bus())
     salesforce = await make_salesforce(wire=wire)
     client = await salesforce.opened()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 
+from tests.sandbox.salesforce.conftest import Client, MakeSalesforce, Salesforce
 
-async def test_create_answers_201_with_the_id(salesforce):
+
+async def test_create_answers_201_with_the_id(salesforce: Salesforce) -> None:
     client = await salesforce.client().sign_in()
     assert await client.create() == (201, {"conversationId": client.conversation_id})
 
@@ -24,7 +27,9 @@ async def test_create_answers_201_with_the_id(salesforce):
         "",
     ],
 )
-async def test_a_conversation_id_that_is_not_a_lower_case_uuid_4_is_a_400(salesforce, conversation_id):
+async def test_a_conversation_id_that_is_not_a_lower_case_uuid_4_is_a_400(
+    salesforce: Salesforce, conversation_id: str
+) -> None:
     client = await salesforce.client().sign_in()
     status, body = await client.create(conversationId=conversation_id)
     assert (status, body["errorCode"]) == (400, "BAD_REQUEST")
@@ -43,21 +48,23 @@ async def test_a_conversation_id_that_is_not_a_lower_case_uuid_4_is_a_400(salesf
     ],
     ids=str,
 )
-async def test_create_with_a_wrong_field_is_a_400_and_creates_nothing(salesforce, changes):
+async def test_create_with_a_wrong_field_is_a_400_and_creates_nothing(
+    salesforce: Salesforce, changes: dict[str, Any]
+) -> None:
     client = await salesforce.client().sign_in()
     status, _ = await client.create(**changes)
     assert status == 400
     assert salesforce.cloud.conversations == {}
 
 
-async def test_attributes_and_language_are_optional(salesforce):
+async def test_attributes_and_language_are_optional(salesforce: Salesforce) -> None:
     client = await salesforce.client().sign_in()
     body = {"conversationId": client.conversation_id, "esDeveloperName": "Kore_Custom_Client"}
     status, _ = await client.call("POST", "/conversation", body)
     assert status == 201
 
 
-async def test_the_same_id_by_another_subject_is_a_409(salesforce):
+async def test_the_same_id_by_another_subject_is_a_409(salesforce: Salesforce) -> None:
     first, second = await salesforce.opened(), await salesforce.client().sign_in()
     second.conversation_id = first.conversation_id
     status, body = await second.create()
@@ -66,8 +73,8 @@ async def test_the_same_id_by_another_subject_is_a_409(salesforce):
 
 @pytest.mark.parametrize("answer", [409, 200])
 async def test_the_same_id_by_the_same_subject_is_a_409_or_200_by_switch_and_creates_no_second_one(
-    make_salesforce, answer
-):
+    make_salesforce: MakeSalesforce, answer: int
+) -> None:
     salesforce = await make_salesforce(create_again=answer)
     client = await salesforce.opened()
     status, _ = await client.create()
@@ -75,7 +82,9 @@ async def test_the_same_id_by_the_same_subject_is_a_409_or_200_by_switch_and_cre
     assert len(salesforce.cloud.conversation(client.conversation_id).sessions) == 1
 
 
-async def test_attributes_that_are_not_on_the_deployment_are_silently_ignored(make_salesforce):
+async def test_attributes_that_are_not_on_the_deployment_are_silently_ignored(
+    make_salesforce: MakeSalesforce,
+) -> None:
     salesforce = await make_salesforce(known_attributes=("Order_Number",))
     client = await salesforce.client().sign_in()
     status, _ = await client.create(
@@ -86,18 +95,18 @@ async def test_attributes_that_are_not_on_the_deployment_are_silently_ignored(ma
     assert conversation.attributes == {"_email": "a@x.io", "Order_Number": "1"}
 
 
-async def test_an_unpublished_deployment_is_a_403(make_salesforce):
+async def test_an_unpublished_deployment_is_a_403(make_salesforce: MakeSalesforce) -> None:
     client = await (await make_salesforce(published=False)).client().sign_in()
     status, _ = await client.create()
     assert status == 403
 
 
-async def test_the_body_of_create_can_be_empty_by_switch(make_salesforce):
+async def test_the_body_of_create_can_be_empty_by_switch(make_salesforce: MakeSalesforce) -> None:
     client = await (await make_salesforce(create_reply="empty")).client().sign_in()
     assert await client.create() == (201, None)
 
 
-async def test_unknown_properties_are_ignored_or_refused_by_switch(make_salesforce):
+async def test_unknown_properties_are_ignored_or_refused_by_switch(make_salesforce: MakeSalesforce) -> None:
     tolerant = await (await make_salesforce()).client().sign_in()
     strict = await (await make_salesforce(unknown_properties="refuse")).client().sign_in()
     assert (await tolerant.create(surprise=1))[0] == 201
@@ -108,7 +117,7 @@ async def test_unknown_properties_are_ignored_or_refused_by_switch(make_salesfor
     assert (await strict.call("POST", f"{strict.path}/message", message))[0] == 400
 
 
-async def test_conversation_starts_can_be_limited(make_salesforce):
+async def test_conversation_starts_can_be_limited(make_salesforce: MakeSalesforce) -> None:
     salesforce = await make_salesforce(conversation_starts_per_30_seconds=3)
     client = await salesforce.client().sign_in()
     statuses = [(await client.create(conversationId=str(uuid.uuid4())))[0] for _ in range(4)]
@@ -118,7 +127,9 @@ async def test_conversation_starts_can_be_limited(make_salesforce):
 # --- list ------------------------------------------------------------------------------------------------------
 
 
-async def test_the_list_has_the_callers_open_conversations_oldest_first(make_salesforce):
+async def test_the_list_has_the_callers_open_conversations_oldest_first(
+    make_salesforce: MakeSalesforce,
+) -> None:
     now = [1_760_000_000_000]
     salesforce = await make_salesforce(clock=lambda: now[0])
     await salesforce.opened()
@@ -138,7 +149,7 @@ async def test_the_list_has_the_callers_open_conversations_oldest_first(make_sal
     }
 
 
-async def test_closed_conversations_are_listed_when_asked_for(salesforce):
+async def test_closed_conversations_are_listed_when_asked_for(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     await client.call("DELETE", client.path + client.deletes)
     _, without = await client.call("GET", "/conversation/list")
@@ -148,7 +159,7 @@ async def test_closed_conversations_are_listed_when_asked_for(salesforce):
     assert included["conversations"][0]["endTimestamp"] is not None
 
 
-async def test_the_list_can_be_narrowed_to_one_conversation(salesforce):
+async def test_the_list_can_be_narrowed_to_one_conversation(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     await client.create(conversationId=str(uuid.uuid4()))
     _, body = await client.call("GET", f"/conversation/list?conversationId={client.conversation_id}&limit=50")
@@ -158,7 +169,7 @@ async def test_the_list_can_be_narrowed_to_one_conversation(salesforce):
 @pytest.mark.parametrize(
     "query", ["limit=51", "limit=0", "limit=x", "limit=-1", "inclClosedConvs=maybe", "startTimestamp=x"]
 )
-async def test_a_query_that_cannot_be_understood_is_a_400(salesforce, query):
+async def test_a_query_that_cannot_be_understood_is_a_400(salesforce: Salesforce, query: str) -> None:
     client = await salesforce.opened()
     status, _ = await client.call("GET", f"/conversation/list?{query}")
     assert status == 400
@@ -167,7 +178,7 @@ async def test_a_query_that_cannot_be_understood_is_a_400(salesforce, query):
 # --- status ----------------------------------------------------------------------------------------------------
 
 
-async def test_the_routing_status_follows_the_conversation(salesforce):
+async def test_the_routing_status_follows_the_conversation(salesforce: Salesforce) -> None:
     client, cloud = await salesforce.opened(), salesforce.cloud
 
     async def status() -> str:
@@ -187,7 +198,7 @@ async def test_the_routing_status_follows_the_conversation(salesforce):
     assert seen == ["INITIAL", "ROUTED", "TRANSFER", "ROUTED", "NEEDS_ROUTING"]
 
 
-async def test_an_unknown_conversation_is_a_404_and_somebody_elses_a_403(salesforce):
+async def test_an_unknown_conversation_is_a_404_and_somebody_elses_a_403(salesforce: Salesforce) -> None:
     client, other = await salesforce.opened(), await salesforce.opened()
     missing, _ = await client.call("GET", f"/conversation/{uuid.uuid4()}")
     foreign, _ = await client.call("GET", other.path)
@@ -206,7 +217,7 @@ CALLS = [
 ]
 
 
-def _body_for(client, what):
+def _body_for(client: Client, what):
     return {
         "/message": client.message("hi"),
         "/entry": {"entryType": "TypingStartedIndicator", "id": str(uuid.uuid4())},
@@ -215,7 +226,7 @@ def _body_for(client, what):
 
 
 @pytest.mark.parametrize(("method", "what"), CALLS)
-async def test_every_call_on_a_closed_conversation_is_a_403(salesforce, method, what):
+async def test_every_call_on_a_closed_conversation_is_a_403(salesforce: Salesforce, method, what) -> None:
     client = await salesforce.opened()
     await client.call("DELETE", client.path + client.deletes)
     status, _ = await client.call(method, client.path + what + client.deletes, _body_for(client, what))
@@ -223,14 +234,16 @@ async def test_every_call_on_a_closed_conversation_is_a_403(salesforce, method, 
 
 
 @pytest.mark.parametrize(("method", "what"), CALLS)
-async def test_every_call_on_somebody_elses_conversation_is_a_403(salesforce, method, what):
+async def test_every_call_on_somebody_elses_conversation_is_a_403(
+    salesforce: Salesforce, method, what
+) -> None:
     client, other = await salesforce.opened(), await salesforce.client().sign_in()
     status, _ = await other.call(method, client.path + what + client.deletes, _body_for(client, what))
     assert status == 403
 
 
 @pytest.mark.parametrize(("method", "what"), CALLS)
-async def test_every_call_without_a_token_is_a_401(salesforce, method, what):
+async def test_every_call_without_a_token_is_a_401(salesforce: Salesforce, method, what) -> None:
     client = await salesforce.opened()
     status, _ = await client.call(
         method, client.path + what + client.deletes, _body_for(client, what), token=None
@@ -238,7 +251,7 @@ async def test_every_call_without_a_token_is_a_401(salesforce, method, what):
     assert status == 401
 
 
-async def test_a_closed_conversation_can_be_made_readable_by_switch(make_salesforce):
+async def test_a_closed_conversation_can_be_made_readable_by_switch(make_salesforce: MakeSalesforce) -> None:
     client = await (await make_salesforce(closed_readable=True)).opened()
     await client.call("DELETE", client.path + client.deletes)
     assert await client.entries()
@@ -247,7 +260,7 @@ async def test_a_closed_conversation_can_be_made_readable_by_switch(make_salesfo
 # --- entries ---------------------------------------------------------------------------------------------------
 
 
-async def test_entries_are_newest_first_with_the_payload_as_an_object(salesforce):
+async def test_entries_are_newest_first_with_the_payload_as_an_object(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     await client.say("one")
     await client.say("two")
@@ -261,14 +274,14 @@ async def test_entries_are_newest_first_with_the_payload_as_an_object(salesforce
     assert newest["entryPayload"]["messageReason"] is None
 
 
-async def test_from_start_is_oldest_first(salesforce):
+async def test_from_start_is_oldest_first(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     forward = await client.entries(direction="FromStart")
     assert [entry["entryType"] for entry in forward] == ["RoutingResult", "SessionStatusChanged"]
     assert forward[::-1] == await client.entries(direction="FromEnd") == await client.entries()
 
 
-async def test_entries_can_be_filtered_by_type(salesforce):
+async def test_entries_can_be_filtered_by_type(salesforce: Salesforce) -> None:
     client = await salesforce.accepted()
     await client.say("hello")
     types = {
@@ -277,7 +290,7 @@ async def test_entries_can_be_filtered_by_type(salesforce):
     assert types == {"Message", "ParticipantChanged"}
 
 
-async def test_a_page_has_20_entries_unless_told_and_at_most_50(salesforce):
+async def test_a_page_has_20_entries_unless_told_and_at_most_50(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     for number in range(60):
         salesforce.cloud.bot_says(client.conversation_id, f"{number}")
@@ -287,7 +300,7 @@ async def test_a_page_has_20_entries_unless_told_and_at_most_50(salesforce):
     assert status == 400
 
 
-async def test_a_page_over_50_can_be_clamped_by_switch(make_salesforce):
+async def test_a_page_over_50_can_be_clamped_by_switch(make_salesforce: MakeSalesforce) -> None:
     salesforce = await make_salesforce(page_over_max="clamp")
     client = await salesforce.opened()
     for number in range(60):
@@ -295,7 +308,7 @@ async def test_a_page_over_50_can_be_clamped_by_switch(make_salesforce):
     assert len(await client.entries(limit=1000)) == 50
 
 
-async def test_timestamps_page_through_all_entries_without_a_gap(salesforce):
+async def test_timestamps_page_through_all_entries_without_a_gap(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     for number in range(45):
         salesforce.cloud.bot_says(client.conversation_id, f"{number}")
@@ -309,7 +322,7 @@ async def test_timestamps_page_through_all_entries_without_a_gap(salesforce):
     assert len(await client.entries(limit=50, startTimestamp=last, endTimestamp=last)) == 1
 
 
-async def test_typing_receipts_and_work_results_are_not_listed(salesforce):
+async def test_typing_receipts_and_work_results_are_not_listed(salesforce: Salesforce) -> None:
     client = await salesforce.accepted()
     await client.say("hello")
     salesforce.cloud.agent_typing(client.conversation_id, "Jane Doe", started=True)
@@ -322,12 +335,12 @@ async def test_typing_receipts_and_work_results_are_not_listed(salesforce):
     }
 
 
-async def test_the_payload_can_be_a_string_by_switch(make_salesforce):
+async def test_the_payload_can_be_a_string_by_switch(make_salesforce: MakeSalesforce) -> None:
     client = await (await make_salesforce(entries_payload="string")).opened()
     assert isinstance((await client.entries())[0]["entryPayload"], str)
 
 
-async def test_a_wrong_direction_is_a_400(salesforce):
+async def test_a_wrong_direction_is_a_400(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     status, _ = await client.call("GET", f"{client.path}/entries?direction=Sideways")
     assert status == 400

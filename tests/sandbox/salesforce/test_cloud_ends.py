@@ -6,9 +6,11 @@ import re
 
 import pytest
 
+from tests.sandbox.salesforce.conftest import MakeSalesforce, Salesforce
+
 
 @pytest.mark.parametrize("what", ["/session", ""])
-async def test_both_deletes_answer_204_and_need_the_developer_name(salesforce, what):
+async def test_both_deletes_answer_204_and_need_the_developer_name(salesforce: Salesforce, what: str) -> None:
     client = await salesforce.opened()
     missing, _ = await client.call("DELETE", client.path + what)
     wrong, _ = await client.call("DELETE", f"{client.path}{what}?esDeveloperName=Nobody")
@@ -17,8 +19,8 @@ async def test_both_deletes_answer_204_and_need_the_developer_name(salesforce, w
 
 
 async def test_ending_the_session_leaves_the_conversation_open_and_the_next_message_starts_a_new_session(
-    salesforce,
-):
+    salesforce: Salesforce,
+) -> None:
     client = await salesforce.accepted()
     async with client.listening() as stream:
         await client.call("DELETE", f"{client.path}/session{client.deletes}")
@@ -32,7 +34,7 @@ async def test_ending_the_session_leaves_the_conversation_open_and_the_next_mess
     assert "CLOSE_CONVERSATION" not in stream.names
 
 
-async def test_closing_says_so_on_the_stream_and_ends_the_session(salesforce):
+async def test_closing_says_so_on_the_stream_and_ends_the_session(salesforce: Salesforce) -> None:
     client = await salesforce.accepted()
     async with client.listening() as stream:
         await client.call("DELETE", client.path + client.deletes)
@@ -42,7 +44,7 @@ async def test_closing_says_so_on_the_stream_and_ends_the_session(salesforce):
     assert stream.events[-1].payload["conversationIdentifier"] == client.conversation_id
 
 
-async def test_ending_a_session_twice_is_harmless(salesforce):
+async def test_ending_a_session_twice_is_harmless(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     for _ in range(2):
         assert (await client.call("DELETE", f"{client.path}/session{client.deletes}"))[0] == 204
@@ -50,7 +52,7 @@ async def test_ending_a_session_twice_is_harmless(salesforce):
     assert len(statuses) == 2
 
 
-async def test_the_transcript_is_a_pdf_of_what_was_said(salesforce):
+async def test_the_transcript_is_a_pdf_of_what_was_said(salesforce: Salesforce) -> None:
     client = await salesforce.accepted()
     await client.say("Where is (my) order?")
     salesforce.cloud.agent_says(client.conversation_id, "Jane Doe", "On its way")
@@ -66,7 +68,7 @@ async def test_the_transcript_is_a_pdf_of_what_was_said(salesforce):
         assert pdf[int(line[:10]) :].startswith(b"%d 0 obj" % number)
 
 
-async def test_a_long_transcript_goes_over_several_pages(salesforce):
+async def test_a_long_transcript_goes_over_several_pages(salesforce: Salesforce) -> None:
     client = await salesforce.accepted()
     for number in range(100):
         salesforce.cloud.agent_says(client.conversation_id, "Jane Doe", f"line {number}")
@@ -76,7 +78,9 @@ async def test_a_long_transcript_goes_over_several_pages(salesforce):
     assert b"line 99" in pdf
 
 
-async def test_the_transcript_needs_the_developer_name_and_can_be_switched_off(make_salesforce):
+async def test_the_transcript_needs_the_developer_name_and_can_be_switched_off(
+    make_salesforce: MakeSalesforce,
+) -> None:
     client = await (await make_salesforce(transcript_enabled=False)).opened()
     assert (await client.call("GET", f"{client.path}/transcript"))[0] == 400
     assert (await client.call("GET", f"{client.path}/transcript{client.deletes}"))[0] == 403
@@ -91,7 +95,7 @@ async def test_the_transcript_needs_the_developer_name_and_can_be_switched_off(m
         ("POST", "/iamessage/v1/conversation"),
     ],
 )
-async def test_unknown_paths_are_a_404_in_json(salesforce, method, path):
+async def test_unknown_paths_are_a_404_in_json(salesforce: Salesforce, method: str, path: str) -> None:
     client = await salesforce.opened()
     status, body = await client.call(method, path.format(id=client.conversation_id))
     assert (status, body["errorCode"]) == (404, "NOT_FOUND")
@@ -106,20 +110,20 @@ async def test_unknown_paths_are_a_404_in_json(salesforce, method, path):
         ("GET", "/conversation"),
     ],
 )
-async def test_wrong_methods_are_a_405_in_json(salesforce, method, path):
+async def test_wrong_methods_are_a_405_in_json(salesforce: Salesforce, method: str, path: str) -> None:
     client = await salesforce.opened()
     status, body = await client.call(method, path.format(id=client.conversation_id))
     assert (status, body["errorCode"]) == (405, "METHOD_NOT_ALLOWED")
 
 
-async def test_the_key_of_the_error_code_is_a_switch(make_salesforce):
+async def test_the_key_of_the_error_code_is_a_switch(make_salesforce: MakeSalesforce) -> None:
     client = (await make_salesforce(error_key="code")).client()
     _, body = await client.call("GET", "/nothing", token=None)
     assert body["code"] == "NOT_FOUND"
     assert "errorCode" not in body
 
 
-async def test_browsers_of_any_origin_are_let_in(salesforce):
+async def test_browsers_of_any_origin_are_let_in(salesforce: Salesforce) -> None:
     client = await salesforce.client().sign_in()
     asked = {
         "Origin": "https://shop.example",
@@ -136,7 +140,7 @@ async def test_browsers_of_any_origin_are_let_in(salesforce):
         assert answer.headers["Access-Control-Allow-Origin"] == "https://shop.example"
 
 
-async def test_origins_can_be_limited_as_a_real_organization_does(make_salesforce):
+async def test_origins_can_be_limited_as_a_real_organization_does(make_salesforce: MakeSalesforce) -> None:
     client = (await make_salesforce(cors_origins=("https://good.example",))).client()
     good = await client.raw("GET", "/conversation/list", headers={"Origin": "https://good.example"})
     bad = await client.raw("GET", "/conversation/list", headers={"Origin": "https://bad.example"})

@@ -10,17 +10,20 @@ import aiohttp
 import pytest
 
 from botkit_sandbox.salesforce.faults import Fault
+from tests.sandbox.salesforce.conftest import MakeSalesforce, Salesforce
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 409, 412, 417, 429, 500, 503])
-async def test_a_route_answers_with_a_status_for_so_many_requests(salesforce, status):
+async def test_a_route_answers_with_a_status_for_so_many_requests(
+    salesforce: Salesforce, status: int
+) -> None:
     client = await salesforce.opened()
     salesforce.cloud.inject(Fault(kind="status", status=status, times=2, operation="sendMessage"))
     assert [(await client.say("hi"))[0] for _ in range(3)] == [status, status, 202]
     assert len(await client.entries(entryTypeFilter="Message")) == 1
 
 
-async def test_a_429_can_carry_retry_after(salesforce):
+async def test_a_429_can_carry_retry_after(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     salesforce.cloud.inject(Fault(kind="status", status=429, retry_after=3))
     answer = await client.raw("GET", client.path)
@@ -28,21 +31,21 @@ async def test_a_429_can_carry_retry_after(salesforce):
     assert (await answer.json())["errorCode"] == "TOO_MANY_REQUESTS"
 
 
-async def test_only_paths_with_the_given_part_are_concerned(salesforce):
+async def test_only_paths_with_the_given_part_are_concerned(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     salesforce.cloud.inject(Fault(kind="status", status=500, path="/entries"))
     assert (await client.call("GET", f"{client.path}/entries"))[0] == 500
     assert (await client.call("GET", client.path))[0] == 200
 
 
-async def test_only_one_conversation_can_be_concerned(salesforce):
+async def test_only_one_conversation_can_be_concerned(salesforce: Salesforce) -> None:
     client, other = await salesforce.opened(), await salesforce.opened()
     salesforce.cloud.inject(Fault(kind="status", status=500, conversation_id=client.conversation_id))
     assert (await client.say("hi"))[0] == 500
     assert (await other.say("hi"))[0] == 202
 
 
-async def test_the_event_router_answers_faults_in_springs_words(salesforce):
+async def test_the_event_router_answers_faults_in_springs_words(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     salesforce.cloud.inject(Fault(kind="status", status=503, operation="eventStream"))
     response = await client.connect()
@@ -50,7 +53,7 @@ async def test_the_event_router_answers_faults_in_springs_words(salesforce):
     assert (await response.json())["path"] == "/eventrouter/v1/sse"
 
 
-async def test_a_fault_stays_until_it_is_cleared(salesforce):
+async def test_a_fault_stays_until_it_is_cleared(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     salesforce.cloud.inject(Fault(kind="status", status=500))
     assert [(await client.say("hi"))[0] for _ in range(3)] == [500] * 3
@@ -58,7 +61,7 @@ async def test_a_fault_stays_until_it_is_cleared(salesforce):
     assert (await client.say("hi"))[0] == 202
 
 
-async def test_an_answer_can_be_delayed(salesforce):
+async def test_an_answer_can_be_delayed(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     salesforce.cloud.inject(Fault(kind="delay", delay_ms=60, times=1))
     started = time.perf_counter()
@@ -66,7 +69,7 @@ async def test_an_answer_can_be_delayed(salesforce):
     assert time.perf_counter() - started >= 0.06
 
 
-async def test_connections_can_be_closed_without_an_answer(salesforce):
+async def test_connections_can_be_closed_without_an_answer(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     salesforce.cloud.inject(Fault(kind="refuse", times=1, operation="sendMessage"))
     with pytest.raises(aiohttp.ClientConnectionError):
@@ -75,8 +78,8 @@ async def test_connections_can_be_closed_without_an_answer(salesforce):
 
 
 async def test_a_message_can_be_processed_and_its_answer_lost_and_the_same_id_again_is_not_shown_twice(
-    salesforce,
-):
+    salesforce: Salesforce,
+) -> None:
     client = await salesforce.opened()
     message_id = str(uuid.uuid4())
     salesforce.cloud.inject(Fault(kind="drop-response", times=1, operation="sendMessage"))
@@ -87,7 +90,7 @@ async def test_a_message_can_be_processed_and_its_answer_lost_and_the_same_id_ag
     assert len(await client.entries(entryTypeFilter="Message")) == 1
 
 
-async def test_silence_takes_requests_and_never_answers(salesforce):
+async def test_silence_takes_requests_and_never_answers(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     salesforce.cloud.inject(Fault(kind="silence", operation="routingStatus"))
     with pytest.raises(asyncio.TimeoutError):
@@ -96,7 +99,9 @@ async def test_silence_takes_requests_and_never_answers(salesforce):
     assert (await client.say("other calls work"))[0] == 202
 
 
-async def test_silence_keeps_streams_open_and_dumb_until_it_is_cleared(make_salesforce):
+async def test_silence_keeps_streams_open_and_dumb_until_it_is_cleared(
+    make_salesforce: MakeSalesforce,
+) -> None:
     salesforce = await make_salesforce(ping_seconds=0.02)
     client = await salesforce.accepted()
     async with client.listening() as stream:
@@ -111,7 +116,7 @@ async def test_silence_keeps_streams_open_and_dumb_until_it_is_cleared(make_sale
         await stream.until(lambda self: self.texts() == ["unheard"])
 
 
-async def test_requests_kept_waiting_are_let_go_when_silence_is_cleared(salesforce):
+async def test_requests_kept_waiting_are_let_go_when_silence_is_cleared(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     salesforce.cloud.inject(Fault(kind="silence", times=1))
     waiting = asyncio.create_task(client.say("hi"))
@@ -122,7 +127,7 @@ async def test_requests_kept_waiting_are_let_go_when_silence_is_cleared(salesfor
 
 
 @pytest.mark.parametrize(("how", "ended"), [("abort", "broken"), ("end", "end")])
-async def test_open_streams_can_be_dropped(salesforce, how, ended):
+async def test_open_streams_can_be_dropped(salesforce: Salesforce, how: str, ended: str) -> None:
     client = await salesforce.opened()
     async with client.listening() as stream:
         await stream.count(3)
@@ -135,7 +140,7 @@ async def test_open_streams_can_be_dropped(salesforce, how, ended):
         await again.until(lambda self: self.texts() == ["after"])
 
 
-async def test_one_conversations_stream_can_be_dropped_alone(salesforce):
+async def test_one_conversations_stream_can_be_dropped_alone(salesforce: Salesforce) -> None:
     client, other = await salesforce.opened(), await salesforce.opened()
     async with client.listening() as dropped, other.listening() as kept:
         await dropped.count(3)
@@ -145,7 +150,7 @@ async def test_one_conversations_stream_can_be_dropped_alone(salesforce):
         assert kept.ended == ""
 
 
-async def test_the_next_event_can_be_repeated_with_the_same_id(salesforce):
+async def test_the_next_event_can_be_repeated_with_the_same_id(salesforce: Salesforce) -> None:
     client = await salesforce.accepted()
     async with client.listening() as stream:
         salesforce.cloud.inject(Fault(kind="repeat-event", times=1))
@@ -159,7 +164,7 @@ async def test_the_next_event_can_be_repeated_with_the_same_id(salesforce):
     assert (one.id, one.entry["identifier"]) == (again.id, again.entry["identifier"])
 
 
-async def test_an_event_can_be_lost_from_the_stream_but_stay_in_the_list(salesforce):
+async def test_an_event_can_be_lost_from_the_stream_but_stay_in_the_list(salesforce: Salesforce) -> None:
     client = await salesforce.accepted()
     async with client.listening() as stream:
         salesforce.cloud.inject(Fault(kind="lose-event", times=1))
@@ -170,7 +175,9 @@ async def test_an_event_can_be_lost_from_the_stream_but_stay_in_the_list(salesfo
     assert len(await client.entries(entryTypeFilter="Message")) == 2
 
 
-async def test_an_event_can_be_cut_in_the_middle_and_comes_whole_after_reconnecting(salesforce):
+async def test_an_event_can_be_cut_in_the_middle_and_comes_whole_after_reconnecting(
+    salesforce: Salesforce,
+) -> None:
     client = await salesforce.accepted()
     async with client.listening() as stream:
         await stream.count(6)
@@ -184,7 +191,7 @@ async def test_an_event_can_be_cut_in_the_middle_and_comes_whole_after_reconnect
         await again.until(lambda self: self.texts() == ["cut"])
 
 
-async def test_an_event_can_be_late(salesforce):
+async def test_an_event_can_be_late(salesforce: Salesforce) -> None:
     client = await salesforce.accepted()
     async with client.listening() as stream:
         await stream.count(6)
@@ -195,7 +202,7 @@ async def test_an_event_can_be_late(salesforce):
     assert time.perf_counter() - started >= 0.06
 
 
-async def test_lines_can_end_in_cr_lf(salesforce):
+async def test_lines_can_end_in_cr_lf(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     salesforce.cloud.inject(Fault(kind="crlf"))
     async with client.listening() as stream:
@@ -203,7 +210,7 @@ async def test_lines_can_end_in_cr_lf(salesforce):
     assert bytes(stream.raw).count(b"\r\n") == bytes(stream.raw).count(b"\n") == 12
 
 
-async def test_a_byte_order_mark_can_come_first(salesforce):
+async def test_a_byte_order_mark_can_come_first(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     salesforce.cloud.inject(Fault(kind="bom", times=1))
     for starts in (b"\xef\xbb\xbfid:", b"id:"):
@@ -212,7 +219,9 @@ async def test_a_byte_order_mark_can_come_first(salesforce):
         assert bytes(stream.raw).startswith(starts)
 
 
-async def test_tokens_can_be_made_to_expire_now_which_ends_streams_and_refuses_calls(salesforce):
+async def test_tokens_can_be_made_to_expire_now_which_ends_streams_and_refuses_calls(
+    salesforce: Salesforce,
+) -> None:
     client = await salesforce.opened()
     async with client.listening() as stream:
         await stream.count(3)
@@ -225,7 +234,7 @@ async def test_tokens_can_be_made_to_expire_now_which_ends_streams_and_refuses_c
     assert (await client.sign_in()).token
 
 
-async def test_streams_may_outlive_their_token_by_switch(make_salesforce):
+async def test_streams_may_outlive_their_token_by_switch(make_salesforce: MakeSalesforce) -> None:
     salesforce = await make_salesforce(expiry_ends_stream=False)
     client = await salesforce.accepted()
     async with client.listening() as stream:
@@ -235,7 +244,9 @@ async def test_streams_may_outlive_their_token_by_switch(make_salesforce):
         await stream.until(lambda self: self.texts() == ["still here"])
 
 
-async def test_shutting_down_ends_open_streams_and_waiting_requests_quickly(make_salesforce):
+async def test_shutting_down_ends_open_streams_and_waiting_requests_quickly(
+    make_salesforce: MakeSalesforce,
+) -> None:
     salesforce = await make_salesforce()
     client = await salesforce.opened()
     async with client.listening() as stream:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import uuid
+from typing import Any
 
 import pytest
+
+from tests.sandbox.salesforce.conftest import MakeSalesforce, Salesforce
 
 DEEP = b'{"a":' * 50_000 + b"1" + b"}" * 50_000
 
@@ -26,14 +29,14 @@ DEEP = b'{"a":' * 50_000 + b"1" + b"}" * 50_000
     ids=lambda body: str(body[:30]),
 )
 @pytest.mark.parametrize("what", ["/message", "/entry", "/acknowledge-entries", ""])
-async def test_a_body_that_cannot_be_understood_is_a_400(salesforce, what, body):
+async def test_a_body_that_cannot_be_understood_is_a_400(salesforce: Salesforce, what: str, body) -> None:
     client = await salesforce.opened()
     path = f"{client.path}{what}" if what else "/conversation"
     status, answer = await client.call("POST", path, body)
     assert (status, answer["errorCode"]) == (400, "BAD_REQUEST")
 
 
-async def test_a_body_over_a_megabyte_is_a_413(salesforce):
+async def test_a_body_over_a_megabyte_is_a_413(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     response = await client.http.post(
         f"{client.base_url}/iamessage/api/v2{client.path}/message",
@@ -61,7 +64,9 @@ async def test_a_body_over_a_megabyte_is_a_413(salesforce):
     ],
     ids=str,
 )
-async def test_raw_content_of_any_shape_is_sent_and_shown_somehow(salesforce, content):
+async def test_raw_content_of_any_shape_is_sent_and_shown_somehow(
+    salesforce: Salesforce, content: dict[str, Any]
+) -> None:
     client = await salesforce.accepted()
     body = {"agent": "Jane Doe", "content": content}
     status, _ = await salesforce.control("POST", f"conversations/{client.conversation_id}/say", body)
@@ -84,7 +89,7 @@ async def test_raw_content_of_any_shape_is_sent_and_shown_somehow(salesforce, co
     ],
     ids=lambda answer: answer["messageType"],
 )
-async def test_answers_of_an_odd_shape_are_taken(salesforce, answer):
+async def test_answers_of_an_odd_shape_are_taken(salesforce: Salesforce, answer: dict[str, Any]) -> None:
     client = await salesforce.opened()
     body = client.message("") | {"message": {"id": str(uuid.uuid4())} | answer}
     assert (await client.call("POST", f"{client.path}/message", body))[0] == 202
@@ -93,32 +98,36 @@ async def test_answers_of_an_odd_shape_are_taken(salesforce, answer):
 @pytest.mark.parametrize(
     "entry_type", ["Message", "ParticipantChanged", "SessionStatusChanged", "RoutingResult"]
 )
-async def test_raw_events_of_any_shape_do_not_break_the_console(salesforce, entry_type):
+async def test_raw_events_of_any_shape_do_not_break_the_console(
+    salesforce: Salesforce, entry_type: str
+) -> None:
     client = await salesforce.opened()
     body = {"event": "X", "entryType": entry_type, "payload": {"entries": 5}, "listed": True}
     assert (await salesforce.control("POST", f"conversations/{client.conversation_id}/emit", body))[0] == 200
     assert (await salesforce.control("GET", "state"))[0] == 200
 
 
-async def test_an_event_name_cannot_smuggle_a_second_event_in(salesforce):
+async def test_an_event_name_cannot_smuggle_a_second_event_in(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     body = {"event": "X\ndata:1\n\nevent:Y", "entryType": "X", "payload": {}}
     assert (await salesforce.control("POST", f"conversations/{client.conversation_id}/emit", body))[0] == 409
 
 
-async def test_errors_of_the_event_router_can_be_plain_text(make_salesforce):
+async def test_errors_of_the_event_router_can_be_plain_text(make_salesforce: MakeSalesforce) -> None:
     client = (await make_salesforce(event_router_errors="text")).client()
     response = await client.raw("GET", "/eventrouter/v1/sse", token="x.y.z")
     assert response.status == 401
     assert await response.text() == "Jwt is not valid"
 
 
-async def test_an_attachment_that_is_not_there_is_a_404(salesforce):
+async def test_an_attachment_that_is_not_there_is_a_404(salesforce: Salesforce) -> None:
     status, _ = await salesforce.client().call("GET", f"/iamessage/attachments/{uuid.uuid4()}", token=None)
     assert status == 404
 
 
-async def test_a_full_sandbox_forgets_closed_conversations_and_then_refuses_new_ones(make_salesforce):
+async def test_a_full_sandbox_forgets_closed_conversations_and_then_refuses_new_ones(
+    make_salesforce: MakeSalesforce,
+) -> None:
     salesforce = await make_salesforce(max_open_conversations=2)
     first, second = await salesforce.opened(), await salesforce.opened()
     third = await salesforce.client().sign_in()
@@ -128,7 +137,9 @@ async def test_a_full_sandbox_forgets_closed_conversations_and_then_refuses_new_
     assert set(salesforce.cloud.conversations) == {second.conversation_id, third.conversation_id}
 
 
-async def test_the_oldest_attachments_go_when_there_are_too_many(monkeypatch, salesforce):
+async def test_the_oldest_attachments_go_when_there_are_too_many(
+    monkeypatch: pytest.MonkeyPatch, salesforce: Salesforce
+) -> None:
     monkeypatch.setattr("botkit_sandbox.salesforce.files.KEPT_BYTES", 10)
     client = await salesforce.accepted()
     urls = []

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.sandbox.salesforce.conftest import Client, Listener, MakeSalesforce, Salesforce
 
-def told(stream, start: int = 0) -> list[str]:
+
+def told(stream: Listener, start: int = 0) -> list[str]:
     """Events in short: ``work:Accepted``, ``session:Active``, ``add:Jane Doe``, ``says:…``."""
     return [_short(event) for event in stream.events[start:]]
 
@@ -28,7 +30,7 @@ def _short(event) -> str:
             return other
 
 
-async def after(client, do, number: int) -> list[str]:
+async def after(client: Client, do, number: int) -> list[str]:
     """What `do` puts on the stream: `number` events."""
     before = len(client.cloud.conversation(client.conversation_id).owner.log.since(0, at_most=1_000)[0])
     async with client.listening() as stream:
@@ -38,7 +40,9 @@ async def after(client, do, number: int) -> list[str]:
         return told(stream, before)
 
 
-async def test_a_new_conversation_is_routed_waits_and_is_assigned_without_any_message(salesforce):
+async def test_a_new_conversation_is_routed_waits_and_is_assigned_without_any_message(
+    salesforce: Salesforce,
+) -> None:
     client = await salesforce.client().sign_in()
     async with client.listening() as stream:
         await client.create()
@@ -51,7 +55,9 @@ async def test_a_new_conversation_is_routed_waits_and_is_assigned_without_any_me
     assert routing["errorMessages"] == []
 
 
-async def test_the_automated_responses_and_the_queue_position_come_when_switched_on(make_salesforce):
+async def test_the_automated_responses_and_the_queue_position_come_when_switched_on(
+    make_salesforce: MakeSalesforce,
+) -> None:
     salesforce = await make_salesforce(
         initial_response="Welcome",
         agent_engaged_response="Here we are",
@@ -88,14 +94,14 @@ async def test_the_automated_responses_and_the_queue_position_come_when_switched
         ("participant-first", ["work:Accepted", "add:Jane Doe", "session:Waiting>Active"]),
     ],
 )
-async def test_an_agent_accepts(make_salesforce, order, expected):
+async def test_an_agent_accepts(make_salesforce: MakeSalesforce, order: str, expected: list[str]) -> None:
     salesforce = await make_salesforce(accept_order=order)
     client = await salesforce.opened()
     got = await after(client, lambda: salesforce.cloud.accept(client.conversation_id, "Jane Doe"), 3)
     assert got == expected
 
 
-async def test_an_agent_declines_and_the_next_one_is_asked(salesforce):
+async def test_an_agent_declines_and_the_next_one_is_asked(salesforce: Salesforce) -> None:
     client, cloud = await salesforce.opened(), salesforce.cloud
     first = cloud.conversation(client.conversation_id).assigned
     got = await after(client, lambda: cloud.decline(client.conversation_id, first.id), 2)
@@ -105,7 +111,9 @@ async def test_an_agent_declines_and_the_next_one_is_asked(salesforce):
     assert (first.load, second.load) == (0, 1)
 
 
-async def test_when_everybody_declined_it_waits_in_the_queue_and_can_still_be_taken(salesforce):
+async def test_when_everybody_declined_it_waits_in_the_queue_and_can_still_be_taken(
+    salesforce: Salesforce,
+) -> None:
     client, cloud = await salesforce.opened(), salesforce.cloud
     for _ in range(3):
         cloud.decline(client.conversation_id, cloud.conversation(client.conversation_id).assigned.id)
@@ -114,7 +122,9 @@ async def test_when_everybody_declined_it_waits_in_the_queue_and_can_still_be_ta
     assert cloud.conversation(client.conversation_id).stage == "active"
 
 
-async def test_without_anybody_online_it_waits_without_a_failure_until_somebody_comes(salesforce):
+async def test_without_anybody_online_it_waits_without_a_failure_until_somebody_comes(
+    salesforce: Salesforce,
+) -> None:
     cloud = salesforce.cloud
     for name in cloud.settings.agents:
         cloud.set_online(name, False)
@@ -124,7 +134,9 @@ async def test_without_anybody_online_it_waits_without_a_failure_until_somebody_
     assert got == ["work:Assigned"]
 
 
-async def test_an_agents_capacity_keeps_the_rest_in_the_queue_in_order(make_salesforce):
+async def test_an_agents_capacity_keeps_the_rest_in_the_queue_in_order(
+    make_salesforce: MakeSalesforce,
+) -> None:
     salesforce = await make_salesforce(agents=("Jane Doe",), agent_capacity=1)
     clients = [await salesforce.opened() for _ in range(3)]
     cloud = salesforce.cloud
@@ -138,7 +150,7 @@ async def test_an_agents_capacity_keeps_the_rest_in_the_queue_in_order(make_sale
     assert shown() == [("ended", None), ("assigned", 1), ("waiting", 2)]
 
 
-async def test_an_agent_talks_and_types(salesforce):
+async def test_an_agent_talks_and_types(salesforce: Salesforce) -> None:
     client, cloud = await salesforce.accepted(), salesforce.cloud
 
     def talk() -> None:
@@ -159,7 +171,9 @@ async def test_an_agent_talks_and_types(salesforce):
     assert message.payload["messageReason"] is None
 
 
-async def test_a_transfer_to_an_agent_takes_one_away_and_brings_the_other_when_they_accept(salesforce):
+async def test_a_transfer_to_an_agent_takes_one_away_and_brings_the_other_when_they_accept(
+    salesforce: Salesforce,
+) -> None:
     client, cloud = await salesforce.accepted(), salesforce.cloud
 
     def transfer() -> None:
@@ -177,14 +191,14 @@ async def test_a_transfer_to_an_agent_takes_one_away_and_brings_the_other_when_t
     assert [agent.load for agent in cloud.agents.values()] == [0, 1, 0]
 
 
-async def test_a_transfer_to_the_queue_is_offered_to_somebody_else(salesforce):
+async def test_a_transfer_to_the_queue_is_offered_to_somebody_else(salesforce: Salesforce) -> None:
     client, cloud = await salesforce.accepted(), salesforce.cloud
     got = await after(client, lambda: cloud.transfer(client.conversation_id, "Jane Doe", to="queue"), 3)
     assert got == ["routing:Transfer:None", "remove:Jane Doe", "work:Assigned"]
     assert cloud.conversation(client.conversation_id).assigned.name != "Jane Doe"
 
 
-async def test_a_failed_transfer_leaves_the_agent_where_they_are(salesforce):
+async def test_a_failed_transfer_leaves_the_agent_where_they_are(salesforce: Salesforce) -> None:
     client, cloud = await salesforce.accepted(), salesforce.cloud
     got = await after(
         client,
@@ -196,7 +210,9 @@ async def test_a_failed_transfer_leaves_the_agent_where_they_are(salesforce):
     assert cloud.conversation(client.conversation_id).routing_status == "ROUTED"
 
 
-async def test_a_conference_adds_a_second_agent_and_losing_one_changes_nothing_else(salesforce):
+async def test_a_conference_adds_a_second_agent_and_losing_one_changes_nothing_else(
+    salesforce: Salesforce,
+) -> None:
     client, cloud = await salesforce.accepted(), salesforce.cloud
 
     def confer() -> None:
@@ -208,7 +224,7 @@ async def test_a_conference_adds_a_second_agent_and_losing_one_changes_nothing_e
     assert cloud.conversation(client.conversation_id).stage == "active"
 
 
-async def test_a_supervisor_comes_and_goes_with_their_own_role(salesforce):
+async def test_a_supervisor_comes_and_goes_with_their_own_role(salesforce: Salesforce) -> None:
     client, cloud = await salesforce.accepted(), salesforce.cloud
     async with client.listening() as stream:
         await stream.count(6)
@@ -221,7 +237,9 @@ async def test_a_supervisor_comes_and_goes_with_their_own_role(salesforce):
     assert cloud.conversation(client.conversation_id).stage == "active"
 
 
-async def test_an_agent_who_logs_off_is_removed_and_the_conversation_routed_again(salesforce):
+async def test_an_agent_who_logs_off_is_removed_and_the_conversation_routed_again(
+    salesforce: Salesforce,
+) -> None:
     client, cloud = await salesforce.accepted(), salesforce.cloud
     got = await after(client, lambda: cloud.set_online("Jane Doe", False), 2)
     assert got == ["remove:Jane Doe", "work:Assigned"]
@@ -236,8 +254,8 @@ async def test_an_agent_who_logs_off_is_removed_and_the_conversation_routed_agai
     ],
 )
 async def test_an_agent_ends_without_a_close_event_and_the_conversation_stays_open(
-    make_salesforce, order, expected
-):
+    make_salesforce: MakeSalesforce, order: str, expected: list[str]
+) -> None:
     salesforce = await make_salesforce(end_order=order)
     client, cloud = await salesforce.accepted(), salesforce.cloud
     got = await after(client, lambda: cloud.agent_ends(client.conversation_id, "Jane Doe"), 2)
@@ -250,7 +268,9 @@ async def test_an_agent_ends_without_a_close_event_and_the_conversation_stays_op
     )
 
 
-async def test_the_role_that_ended_a_session_is_told_and_can_be_made_wrong(make_salesforce):
+async def test_the_role_that_ended_a_session_is_told_and_can_be_made_wrong(
+    make_salesforce: MakeSalesforce,
+) -> None:
     for switch, expected in (("", "Agent"), ("EndUser", "EndUser")):
         salesforce = await make_salesforce(ended_by_role=switch)
         client = await salesforce.accepted()
@@ -260,7 +280,9 @@ async def test_the_role_that_ended_a_session_is_told_and_can_be_made_wrong(make_
         assert newest["sessionEndTime"] >= newest["sessionStartTime"]
 
 
-async def test_an_inactive_session_is_not_closed_and_goes_back_to_the_queue_when_the_user_writes(salesforce):
+async def test_an_inactive_session_is_not_closed_and_goes_back_to_the_queue_when_the_user_writes(
+    salesforce: Salesforce,
+) -> None:
     client, cloud = await salesforce.accepted(), salesforce.cloud
     got = await after(client, lambda: cloud.idle(client.conversation_id), 1)
     assert got == ["session:Active>Inactive"]
@@ -278,7 +300,7 @@ async def test_an_inactive_session_is_not_closed_and_goes_back_to_the_queue_when
     ]
 
 
-async def test_the_system_ends_an_inactive_session(salesforce):
+async def test_the_system_ends_an_inactive_session(salesforce: Salesforce) -> None:
     client, cloud = await salesforce.accepted(), salesforce.cloud
     cloud.idle(client.conversation_id)
     cloud.system_end(client.conversation_id)
@@ -288,7 +310,9 @@ async def test_the_system_ends_an_inactive_session(salesforce):
 
 
 @pytest.mark.parametrize("failure", ["SubmissionError", "RoutingError", "Unknown"])
-async def test_a_routing_failure_says_why_and_the_session_goes_on_waiting(salesforce, failure):
+async def test_a_routing_failure_says_why_and_the_session_goes_on_waiting(
+    salesforce: Salesforce, failure: str
+) -> None:
     client, cloud = await salesforce.opened(), salesforce.cloud
     cloud.route_failure(client.conversation_id, failure_type=failure)
     newest = (await client.entries(entryTypeFilter="RoutingResult"))[0]["entryPayload"]
@@ -298,7 +322,9 @@ async def test_a_routing_failure_says_why_and_the_session_goes_on_waiting(salesf
     assert cloud.conversation(client.conversation_id).stage == "assigned"
 
 
-async def test_receipts_name_the_message_inside_and_outside_the_payload(make_salesforce):
+async def test_receipts_name_the_message_inside_and_outside_the_payload(
+    make_salesforce: MakeSalesforce,
+) -> None:
     salesforce = await make_salesforce(delivery_receipts=True)
     client, cloud = await salesforce.accepted(), salesforce.cloud
     async with client.listening() as stream:
@@ -313,7 +339,7 @@ async def test_receipts_name_the_message_inside_and_outside_the_payload(make_sal
         assert isinstance(event.payload["acknowledgementTimestamp"], int)
 
 
-async def test_an_ai_agent_shows_progress_streams_tokens_and_speaks(salesforce):
+async def test_an_ai_agent_shows_progress_streams_tokens_and_speaks(salesforce: Salesforce) -> None:
     client, cloud = await salesforce.opened(), salesforce.cloud
     async with client.listening() as stream:
         cloud.bot_works(client.conversation_id, "Looking")
@@ -327,14 +353,14 @@ async def test_an_ai_agent_shows_progress_streams_tokens_and_speaks(salesforce):
     assert stream.texts() == ["Hello"]
 
 
-async def test_an_agent_can_be_made_to_accept_at_once(make_salesforce):
+async def test_an_agent_can_be_made_to_accept_at_once(make_salesforce: MakeSalesforce) -> None:
     salesforce = await make_salesforce(auto_accept=True)
     client = await salesforce.opened()
     assert salesforce.cloud.conversation(client.conversation_id).stage == "active"
     assert (await client.entries())[0]["entryType"] == "ParticipantChanged"
 
 
-async def test_server_times_in_a_conversation_never_stand_still(make_salesforce):
+async def test_server_times_in_a_conversation_never_stand_still(make_salesforce: MakeSalesforce) -> None:
     salesforce = await make_salesforce(clock=lambda: 1_760_000_000_000)
     client = await salesforce.accepted()
     await client.say("hello")

@@ -5,19 +5,22 @@ from __future__ import annotations
 import io
 import json
 import uuid
+from typing import Any
 
 import aiohttp
 import pytest
 
+from tests.sandbox.salesforce.conftest import Client, MakeSalesforce, Salesforce
+
 
 def upload(
-    client,
+    client: Client,
     *,
-    name="photo.png",
-    data=b"\x89PNG...",
-    mime="image/png",
-    message=None,
-    parts=("messageEntry", "fileData"),
+    name: str = "photo.png",
+    data: bytes = b"\x89PNG...",
+    mime: str = "image/png",
+    message: Any = None,
+    parts: tuple[str, str] = ("messageEntry", "fileData"),
 ):
     entry = {
         "esDeveloperName": client.cloud.settings.developer_name,
@@ -31,7 +34,7 @@ def upload(
     return form
 
 
-async def send_file(client, **what):
+async def send_file(client: Client, **what: Any):
     response = await client.http.post(
         f"{client.base_url}/iamessage/api/v2{client.path}/file",
         data=upload(client, **what),
@@ -40,7 +43,7 @@ async def send_file(client, **what):
     return response.status, await response.json()
 
 
-async def test_a_message_answers_202_with_its_id_and_time(salesforce):
+async def test_a_message_answers_202_with_its_id_and_time(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     message_id = str(uuid.uuid4())
     status, body = await client.say("hello", message_id)
@@ -49,7 +52,7 @@ async def test_a_message_answers_202_with_its_id_and_time(salesforce):
     assert isinstance(body["conversationEntries"][0]["clientTimestamp"], int)
 
 
-async def test_a_message_is_echoed_with_the_clients_id_as_identifier(salesforce):
+async def test_a_message_is_echoed_with_the_clients_id_as_identifier(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     message_id = str(uuid.uuid4())
     async with client.listening() as stream:
@@ -62,13 +65,13 @@ async def test_a_message_is_echoed_with_the_clients_id_as_identifier(salesforce)
     assert event.payload["abstractMessage"]["id"] == message_id
 
 
-async def test_messages_are_taken_while_waiting_for_an_agent(salesforce):
+async def test_messages_are_taken_while_waiting_for_an_agent(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     assert (await client.say("anybody there?"))[0] == 202
     assert salesforce.cloud.conversation(client.conversation_id).stage == "assigned"
 
 
-async def test_a_repeated_id_gets_the_same_answer_and_no_second_event(salesforce):
+async def test_a_repeated_id_gets_the_same_answer_and_no_second_event(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     message_id = str(uuid.uuid4())
     first = await client.say("hello", message_id)
@@ -107,7 +110,9 @@ TEXT = {"formatType": "Text", "text": "hi"}
     ],
     ids=str,
 )
-async def test_a_message_that_an_end_user_may_not_send_is_a_400(salesforce, message):
+async def test_a_message_that_an_end_user_may_not_send_is_a_400(
+    salesforce: Salesforce, message: dict[str, Any]
+) -> None:
     client = await salesforce.opened()
     body = client.message("hi")
     body["message"] = {"id": str(uuid.uuid4())} | message
@@ -116,25 +121,25 @@ async def test_a_message_that_an_end_user_may_not_send_is_a_400(salesforce, mess
     assert await client.entries(entryTypeFilter="Message") == []
 
 
-async def test_a_message_without_the_developer_name_is_a_400(salesforce):
+async def test_a_message_without_the_developer_name_is_a_400(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     assert (await client.say("hi", esDeveloperName=None))[0] == 400
     assert (await client.say("hi", esDeveloperName="Nobody"))[0] == 400
 
 
-async def test_a_text_over_the_limit_is_a_400(salesforce):
+async def test_a_text_over_the_limit_is_a_400(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     assert (await client.say("x" * 10_000))[0] == 202
     assert (await client.say("x" * 10_001))[0] == 400
 
 
-async def test_a_message_to_an_unknown_conversation_is_a_404(salesforce):
+async def test_a_message_to_an_unknown_conversation_is_a_404(salesforce: Salesforce) -> None:
     client = await salesforce.client().sign_in()
     status, body = await client.say("hello")
     assert (status, body["errorCode"]) == (404, "NOT_FOUND")
 
 
-async def test_an_answer_to_a_question_is_taken(salesforce):
+async def test_an_answer_to_a_question_is_taken(salesforce: Salesforce) -> None:
     client = await salesforce.accepted()
     question = salesforce.cloud.agent_sends(
         client.conversation_id,
@@ -170,7 +175,9 @@ async def test_an_answer_to_a_question_is_taken(salesforce):
         ("no link", ["Text:no link"]),
     ],
 )
-async def test_a_web_address_at_an_end_of_the_text_makes_two_messages(salesforce, text, pieces):
+async def test_a_web_address_at_an_end_of_the_text_makes_two_messages(
+    salesforce: Salesforce, text: str, pieces: list[str]
+) -> None:
     client = await salesforce.opened()
     message_id = str(uuid.uuid4())
     _, body = await client.say(text, message_id)
@@ -182,15 +189,15 @@ async def test_a_web_address_at_an_end_of_the_text_makes_two_messages(salesforce
     assert len(body["conversationEntries"]) == 1
 
 
-async def test_the_splitting_can_be_switched_off(make_salesforce):
+async def test_the_splitting_can_be_switched_off(make_salesforce: MakeSalesforce) -> None:
     client = await (await make_salesforce(split_urls=False)).opened()
     await client.say("see https://acme.example/a")
     assert len(await client.entries(entryTypeFilter="Message")) == 1
 
 
 async def test_with_pre_chat_per_session_a_message_after_the_end_is_a_417_until_it_asks_for_a_new_session(
-    make_salesforce,
-):
+    make_salesforce: MakeSalesforce,
+) -> None:
     salesforce = await make_salesforce(display_context="Session")
     client = await salesforce.accepted()
     assert (await client.say("first session"))[0] == 202
@@ -212,15 +219,15 @@ async def test_with_pre_chat_per_session_a_message_after_the_end_is_a_417_until_
 
 
 async def test_with_pre_chat_per_conversation_a_message_after_the_end_silently_opens_a_new_session(
-    salesforce,
-):
+    salesforce: Salesforce,
+) -> None:
     client = await salesforce.accepted()
     salesforce.cloud.agent_ends(client.conversation_id, "Jane Doe")
     assert (await client.say("again"))[0] == 202
     assert len(salesforce.cloud.conversation(client.conversation_id).sessions) == 2
 
 
-async def test_22_messages_a_minute_can_be_made_the_limit(make_salesforce):
+async def test_22_messages_a_minute_can_be_made_the_limit(make_salesforce: MakeSalesforce) -> None:
     now = [1_760_000_000_000]
     salesforce = await make_salesforce(messages_per_minute=22, clock=lambda: now[0])
     client = await salesforce.opened()
@@ -230,13 +237,13 @@ async def test_22_messages_a_minute_can_be_made_the_limit(make_salesforce):
     assert (await client.say("later"))[0] == 202
 
 
-async def test_a_repeated_message_does_not_count_against_the_limit(make_salesforce):
+async def test_a_repeated_message_does_not_count_against_the_limit(make_salesforce: MakeSalesforce) -> None:
     client = await (await make_salesforce(messages_per_minute=1)).opened()
     message_id = str(uuid.uuid4())
     assert [(await client.say("hi", message_id))[0] for _ in range(3)] == [202] * 3
 
 
-async def test_opt_out_words_intercept_the_user_when_switched_on(make_salesforce):
+async def test_opt_out_words_intercept_the_user_when_switched_on(make_salesforce: MakeSalesforce) -> None:
     salesforce = await make_salesforce(opt_out_words=("stop", "end"))
     client = await salesforce.accepted()
     async with client.listening() as stream:
@@ -248,7 +255,9 @@ async def test_opt_out_words_intercept_the_user_when_switched_on(make_salesforce
 # --- files -----------------------------------------------------------------------------------------------------
 
 
-async def test_a_file_is_echoed_as_a_message_whose_address_gives_the_same_bytes(salesforce):
+async def test_a_file_is_echoed_as_a_message_whose_address_gives_the_same_bytes(
+    salesforce: Salesforce,
+) -> None:
     client = await salesforce.opened()
     status, body = await send_file(client, data=b"\x89PNG data")
     content = (await client.entries())[0]["entryPayload"]["abstractMessage"]["staticContent"]
@@ -265,21 +274,21 @@ async def test_a_file_is_echoed_as_a_message_whose_address_gives_the_same_bytes(
     )
 
 
-async def test_a_file_over_5_mb_is_a_413(salesforce):
+async def test_a_file_over_5_mb_is_a_413(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     status, body = await send_file(client, data=b"x" * (5 * 1024 * 1024 + 1))
     assert (status, body["errorCode"]) == (413, "PAYLOAD_TOO_LARGE")
     assert (await send_file(client, data=b"x" * (5 * 1024 * 1024)))[0] == 202
 
 
-async def test_a_file_of_another_type_is_a_415(salesforce):
+async def test_a_file_of_another_type_is_a_415(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     status, body = await send_file(client, name="run.exe", mime="application/octet-stream")
     assert (status, body["errorCode"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
 @pytest.mark.parametrize("parts", [(), ("fileData",), ("messageEntry",)])
-async def test_an_upload_without_both_parts_is_a_400(salesforce, parts):
+async def test_an_upload_without_both_parts_is_a_400(salesforce: Salesforce, parts: tuple[str, ...]) -> None:
     client = await salesforce.opened()
     if not parts:
         writer = aiohttp.MultipartWriter("form-data")
@@ -289,12 +298,12 @@ async def test_an_upload_without_both_parts_is_a_400(salesforce, parts):
     assert status == 400
 
 
-async def test_an_upload_that_is_not_multipart_is_a_415(salesforce):
+async def test_an_upload_that_is_not_multipart_is_a_415(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     assert (await client.call("POST", f"{client.path}/file", {"a": 1}))[0] == 415
 
 
-async def test_attachments_can_be_switched_off_on_the_channel(make_salesforce):
+async def test_attachments_can_be_switched_off_on_the_channel(make_salesforce: MakeSalesforce) -> None:
     client = await (await make_salesforce(files_enabled=False)).opened()
     assert (
         client.granted["context"]["configuration"]["embeddedServiceConfig"]["attachments"]["endUserToAgent"]
@@ -303,14 +312,14 @@ async def test_attachments_can_be_switched_off_on_the_channel(make_salesforce):
     assert (await send_file(client))[0] == 400
 
 
-async def test_a_repeated_upload_is_taken_once(salesforce):
+async def test_a_repeated_upload_is_taken_once(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     message = {"id": str(uuid.uuid4())}
     assert await send_file(client, message=message) == await send_file(client, message=message)
     assert len(await client.entries(entryTypeFilter="Message")) == 1
 
 
-async def test_an_attachment_can_need_the_token(make_salesforce):
+async def test_an_attachment_can_need_the_token(make_salesforce: MakeSalesforce) -> None:
     salesforce = await make_salesforce(attachment_needs_token=True)
     client, other = await salesforce.opened(), await salesforce.opened()
     await send_file(client)
@@ -322,7 +331,7 @@ async def test_an_attachment_can_need_the_token(make_salesforce):
     assert [answer.status for answer in answers] == [401, 403, 200]
 
 
-async def test_a_file_that_could_run_in_a_browser_is_served_as_mere_bytes(salesforce):
+async def test_a_file_that_could_run_in_a_browser_is_served_as_mere_bytes(salesforce: Salesforce) -> None:
     client = await salesforce.accepted()
     entry = salesforce.cloud.agent_sends_file(
         client.conversation_id, "Jane Doe", name='a"\r\nx.html', mime_type="text/html", data=b"<script>"
@@ -340,7 +349,9 @@ async def test_a_file_that_could_run_in_a_browser_is_served_as_mere_bytes(salesf
 @pytest.mark.parametrize(
     ("entry_type", "typing"), [("TypingStartedIndicator", True), ("TypingStoppedIndicator", False)]
 )
-async def test_typing_answers_200_and_is_shown_to_the_agent(salesforce, entry_type, typing):
+async def test_typing_answers_200_and_is_shown_to_the_agent(
+    salesforce: Salesforce, entry_type: str, typing: bool
+) -> None:
     client = await salesforce.accepted()
     body = {"entryType": entry_type, "id": str(uuid.uuid4())}
     status, _ = await client.call("POST", f"{client.path}/entry", body)
@@ -351,7 +362,7 @@ async def test_typing_answers_200_and_is_shown_to_the_agent(salesforce, entry_ty
 @pytest.mark.parametrize(
     "body", [{"entryType": "Message", "id": str(uuid.uuid4())}, {"entryType": "TypingStartedIndicator"}, {}]
 )
-async def test_a_wrong_typing_entry_is_a_400(salesforce, body):
+async def test_a_wrong_typing_entry_is_a_400(salesforce: Salesforce, body: dict[str, Any]) -> None:
     client = await salesforce.opened()
     assert (await client.call("POST", f"{client.path}/entry", body))[0] == 400
 
@@ -359,8 +370,8 @@ async def test_a_wrong_typing_entry_is_a_400(salesforce, body):
 @pytest.mark.parametrize("spelling", ["Read", "ReadAcknowledgement"])
 @pytest.mark.parametrize(("switch", "answer"), [(200, {}), (204, None)])
 async def test_receipts_are_taken_in_both_spellings_and_shown_to_the_agent(
-    make_salesforce, spelling, switch, answer
-):
+    make_salesforce: MakeSalesforce, spelling: str, switch: int, answer: dict[str, Any] | None
+) -> None:
     salesforce = await make_salesforce(acknowledge_status=switch)
     client = await salesforce.accepted()
     entry = salesforce.cloud.agent_says(client.conversation_id, "Jane Doe", "hello")
@@ -371,7 +382,7 @@ async def test_receipts_are_taken_in_both_spellings_and_shown_to_the_agent(
     assert [item["receipt"] for item in items if item["text"] == "hello"] == ["Read"]
 
 
-async def test_a_wrong_receipt_is_a_400(salesforce):
+async def test_a_wrong_receipt_is_a_400(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     for body in (
         {},

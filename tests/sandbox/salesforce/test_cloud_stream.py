@@ -9,10 +9,11 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from tests.sandbox.salesforce.conftest import MakeSalesforce, Salesforce
 from tests.waiting import until
 
 
-async def test_the_stream_is_refused_without_a_token_in_springs_words(salesforce):
+async def test_the_stream_is_refused_without_a_token_in_springs_words(salesforce: Salesforce) -> None:
     client = await salesforce.client().sign_in()
     status, body = await client.call(
         "GET", "/eventrouter/v1/sse", headers={"X-Org-Id": "00DSB0000000001"}, token=None
@@ -23,14 +24,16 @@ async def test_the_stream_is_refused_without_a_token_in_springs_words(salesforce
 
 
 @pytest.mark.parametrize("org_id", ["00DSB00000000012AA", "00DXX0000000001", ""])
-async def test_an_organization_id_other_than_the_tokens_15_characters_is_a_400(salesforce, org_id):
+async def test_an_organization_id_other_than_the_tokens_15_characters_is_a_400(
+    salesforce: Salesforce, org_id: str
+) -> None:
     client = await salesforce.client().sign_in()
     status, body = await client.call("GET", "/eventrouter/v1/sse", headers={"X-Org-Id": org_id})
     assert status == 400
     assert body["message"] == "OrgId in the header and token must match"
 
 
-async def test_an_expired_token_is_a_401_that_says_jwt_is_expired(make_salesforce):
+async def test_an_expired_token_is_a_401_that_says_jwt_is_expired(make_salesforce: MakeSalesforce) -> None:
     now = [1_760_000_000_000]
     salesforce = await make_salesforce(clock=lambda: now[0])
     client = await salesforce.opened()
@@ -40,7 +43,7 @@ async def test_an_expired_token_is_a_401_that_says_jwt_is_expired(make_salesforc
     assert "Jwt is expired" in await response.text()
 
 
-async def test_the_stream_answers_at_once_even_if_there_is_nothing_to_say(salesforce):
+async def test_the_stream_answers_at_once_even_if_there_is_nothing_to_say(salesforce: Salesforce) -> None:
     client = await salesforce.client().sign_in()
     async with asyncio.timeout(2):
         response = await client.connect()
@@ -48,7 +51,7 @@ async def test_the_stream_answers_at_once_even_if_there_is_nothing_to_say(salesf
     response.close()
 
 
-async def test_frames_have_an_id_an_event_and_one_line_of_json(salesforce):
+async def test_frames_have_an_id_an_event_and_one_line_of_json(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     await client.say("two\nlines and ünïcode 🙂")
     async with client.listening() as stream:
@@ -60,7 +63,7 @@ async def test_frames_have_an_id_an_event_and_one_line_of_json(salesforce):
     assert stream.texts() == ["two\nlines and ünïcode 🙂"]
 
 
-async def test_ids_are_decimal_and_grow_from_the_tokens_last_event_id(salesforce):
+async def test_ids_are_decimal_and_grow_from_the_tokens_last_event_id(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     async with client.listening() as stream:
         await stream.count(3)
@@ -69,7 +72,9 @@ async def test_ids_are_decimal_and_grow_from_the_tokens_last_event_id(salesforce
     assert ids[0] > int(client.granted["lastEventId"])
 
 
-async def test_every_event_has_the_whole_envelope_with_the_payload_encoded_twice(salesforce):
+async def test_every_event_has_the_whole_envelope_with_the_payload_encoded_twice(
+    salesforce: Salesforce,
+) -> None:
     client = await salesforce.accepted()
     await client.say("hello")
     async with client.listening() as stream:
@@ -93,7 +98,9 @@ async def test_every_event_has_the_whole_envelope_with_the_payload_encoded_twice
         assert (entry["clientDuration"], entry["contextParamMap"], entry["relatedRecords"]) == (0, {}, [])
 
 
-async def test_salesforces_sample_finds_a_name_in_every_event_it_makes_an_entry_of(salesforce):
+async def test_salesforces_sample_finds_a_name_in_every_event_it_makes_an_entry_of(
+    salesforce: Salesforce,
+) -> None:
     """It reads `senderDisplayName` if that is not empty, else ``entryPayload.entries[0]`` (end of 4.4)."""
     client = await salesforce.accepted()
     await client.say("hello")
@@ -105,7 +112,7 @@ async def test_salesforces_sample_finds_a_name_in_every_event_it_makes_an_entry_
         assert event.entry["senderDisplayName"] or event.payload["entries"][0]["displayName"]
 
 
-async def test_without_a_last_event_id_everything_is_replayed(salesforce):
+async def test_without_a_last_event_id_everything_is_replayed(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     for _ in range(2):
         async with client.listening() as stream:
@@ -113,7 +120,7 @@ async def test_without_a_last_event_id_everything_is_replayed(salesforce):
         assert stream.names == ["ROUTING_RESULT", "SESSION_STATUS_CHANGED", "ROUTING_WORK_RESULT"]
 
 
-async def test_with_a_last_event_id_the_stream_goes_on_after_it(salesforce):
+async def test_with_a_last_event_id_the_stream_goes_on_after_it(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     async with client.listening() as stream:
         events = await stream.count(3)
@@ -123,25 +130,29 @@ async def test_with_a_last_event_id_the_stream_goes_on_after_it(salesforce):
     assert stream.names == ["ROUTING_WORK_RESULT", "MESSAGE"]
 
 
-async def test_a_stream_opened_after_create_with_the_tokens_event_id_misses_nothing(salesforce):
+async def test_a_stream_opened_after_create_with_the_tokens_event_id_misses_nothing(
+    salesforce: Salesforce,
+) -> None:
     client = await salesforce.opened()
     async with client.listening(last_event_id=client.granted["lastEventId"]) as stream:
         await stream.count(3)
 
 
-async def test_last_event_id_zero_replays_everything(salesforce):
+async def test_last_event_id_zero_replays_everything(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     async with client.listening(last_event_id="0") as stream:
         await stream.count(3)
 
 
-async def test_the_last_event_id_can_be_made_necessary(make_salesforce):
+async def test_the_last_event_id_can_be_made_necessary(make_salesforce: MakeSalesforce) -> None:
     client = await (await make_salesforce(last_event_id_required=True)).opened()
     assert (await client.connect()).status == 400
     assert (await client.connect(last_event_id="0")).status == 200
 
 
-async def test_one_stream_carries_all_conversations_of_the_subject_and_nobody_elses(salesforce):
+async def test_one_stream_carries_all_conversations_of_the_subject_and_nobody_elses(
+    salesforce: Salesforce,
+) -> None:
     client, other = await salesforce.opened(), await salesforce.opened()
     second = str(uuid.uuid4())
     await client.create(conversationId=second)
@@ -151,7 +162,7 @@ async def test_one_stream_carries_all_conversations_of_the_subject_and_nobody_el
     assert other.conversation_id not in bytes(stream.raw).decode()
 
 
-async def test_several_streams_of_a_subject_get_every_event(salesforce):
+async def test_several_streams_of_a_subject_get_every_event(salesforce: Salesforce) -> None:
     client = await salesforce.accepted()
     _, again = await client.call("GET", "/authorization/continuation-access-token")
     async with (
@@ -164,27 +175,27 @@ async def test_several_streams_of_a_subject_get_every_event(salesforce):
             await stream.until(lambda self: self.texts() == ["hello"])
 
 
-async def test_pings_come_without_an_id(make_salesforce):
+async def test_pings_come_without_an_id(make_salesforce: MakeSalesforce) -> None:
     client = await (await make_salesforce(ping_seconds=0.02)).client().sign_in()
     async with client.listening() as stream:
         await stream.until(lambda self: self.pings >= 2)
         assert bytes(stream.raw).startswith(b"event:ping\ndata:0\n\n")
 
 
-async def test_pings_can_count(make_salesforce):
+async def test_pings_can_count(make_salesforce: MakeSalesforce) -> None:
     client = await (await make_salesforce(ping_seconds=0.02, ping_counts=True)).client().sign_in()
     async with client.listening() as stream:
         await stream.until(lambda self: self.pings >= 2)
         assert b"event:ping\ndata:1\n\n" in bytes(stream.raw)
 
 
-async def test_a_stream_can_be_given_a_longest_life(make_salesforce):
+async def test_a_stream_can_be_given_a_longest_life(make_salesforce: MakeSalesforce) -> None:
     client = await (await make_salesforce(stream_max_seconds=0.05)).client().sign_in()
     async with client.listening() as stream:
         await stream.until(lambda self: self.ended == "end")
 
 
-async def test_a_stream_ends_when_its_token_has_expired(make_salesforce):
+async def test_a_stream_ends_when_its_token_has_expired(make_salesforce: MakeSalesforce) -> None:
     now = [1_760_000_000_000]
     salesforce = await make_salesforce(clock=lambda: now[0], ping_seconds=0.02)
     client = await salesforce.opened()
@@ -195,7 +206,7 @@ async def test_a_stream_ends_when_its_token_has_expired(make_salesforce):
     assert (await client.connect()).status == 401
 
 
-async def test_the_replay_window_can_be_short(make_salesforce):
+async def test_the_replay_window_can_be_short(make_salesforce: MakeSalesforce) -> None:
     salesforce = await make_salesforce(replay_window=5)
     client = await salesforce.accepted()
     for number in range(100):
@@ -205,7 +216,7 @@ async def test_the_replay_window_can_be_short(make_salesforce):
     assert len(stream.events) < 30
 
 
-async def test_a_client_that_went_away_is_forgotten(make_salesforce):
+async def test_a_client_that_went_away_is_forgotten(make_salesforce: MakeSalesforce) -> None:
     salesforce = await make_salesforce(ping_seconds=0.02)
     client = await salesforce.opened()
     async with client.listening() as stream:
@@ -214,7 +225,7 @@ async def test_a_client_that_went_away_is_forgotten(make_salesforce):
     await until(lambda: not salesforce.cloud.open_streams())
 
 
-async def test_an_event_of_any_name_can_be_sent(salesforce):
+async def test_an_event_of_any_name_can_be_sent(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     async with client.listening() as stream:
         await salesforce.control(
@@ -227,7 +238,7 @@ async def test_an_event_of_any_name_can_be_sent(salesforce):
     assert json.loads(stream.events[-1].entry["entryPayload"])["a"] == 1
 
 
-async def test_a_hundred_streams_each_get_the_events_of_their_own_user_only(salesforce):
+async def test_a_hundred_streams_each_get_the_events_of_their_own_user_only(salesforce: Salesforce) -> None:
     clients = [await salesforce.opened() for _ in range(100)]
     async with AsyncExitStack() as stack:
         streams = [await stack.enter_async_context(client.listening()) for client in clients]

@@ -6,11 +6,13 @@ import base64
 import hashlib
 import json
 import time
+from typing import Any
 
 import jwt
 import pytest
 
 from botkit_sandbox.salesforce.identity import IdentityRefused, Keyset, verify_identity
+from tests.sandbox.salesforce.conftest import MakeSalesforce, Salesforce
 
 GUEST = "/authorization/unauthenticated/access-token"
 VERIFIED = "/authorization/authenticated/access-token"
@@ -35,7 +37,7 @@ def number(value: int) -> str:
     return encoded(value.to_bytes((value.bit_length() + 7) // 8))
 
 
-def identity(*, alg: str = "RS256", kid: str = "key-1", **changes) -> str:
+def identity(*, alg: str = "RS256", kid: str = "key-1", **changes: Any) -> str:
     body = {
         "iss": "https://idp.example",
         "sub": "ada",
@@ -60,7 +62,7 @@ KEYSET = Keyset(
 )
 
 
-async def test_a_guest_token_names_its_subject_organization_client_and_end(salesforce):
+async def test_a_guest_token_names_its_subject_organization_client_and_end(salesforce: Salesforce) -> None:
     client = await salesforce.client().sign_in()
     claims = claims_of(client.token)
     assert claims["sub"] == client.granted["context"]["endUser"]["subject"]
@@ -70,13 +72,15 @@ async def test_a_guest_token_names_its_subject_organization_client_and_end(sales
     assert claims["exp"] - claims["iat"] == 360 * 60
 
 
-async def test_the_last_event_id_is_a_decimal_string(salesforce):
+async def test_the_last_event_id_is_a_decimal_string(salesforce: Salesforce) -> None:
     client = await salesforce.client().sign_in()
     assert isinstance(client.granted["lastEventId"], str)
     assert client.granted["lastEventId"].isdecimal()
 
 
-async def test_the_configuration_tells_a_browser_client_its_forms_and_deployment(salesforce):
+async def test_the_configuration_tells_a_browser_client_its_forms_and_deployment(
+    salesforce: Salesforce,
+) -> None:
     client = await salesforce.client().sign_in()
     service = client.granted["context"]["configuration"]["embeddedServiceConfig"]
     assert (service["name"], service["deploymentType"]) == ("Kore_Custom_Client", "api")
@@ -89,7 +93,7 @@ async def test_the_configuration_tells_a_browser_client_its_forms_and_deployment
     ]
 
 
-async def test_the_token_call_takes_an_organization_id_of_18_characters(salesforce):
+async def test_the_token_call_takes_an_organization_id_of_18_characters(salesforce: Salesforce) -> None:
     client = salesforce.client()
     body = client.token_request(orgId="00DSB00000000012AA")
     status, _ = await client.call("POST", GUEST, body, token=None)
@@ -111,7 +115,9 @@ async def test_the_token_call_takes_an_organization_id_of_18_characters(salesfor
     ],
     ids=str,
 )
-async def test_a_token_request_with_a_missing_or_wrong_field_is_a_400(salesforce, wrong):
+async def test_a_token_request_with_a_missing_or_wrong_field_is_a_400(
+    salesforce: Salesforce, wrong: dict[str, Any]
+) -> None:
     client = salesforce.client()
     status, body = await client.call("POST", GUEST, client.token_request(**wrong), token=None)
     assert status == 400
@@ -120,12 +126,14 @@ async def test_a_token_request_with_a_missing_or_wrong_field_is_a_400(salesforce
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff\xfe"])
-async def test_a_token_request_that_is_not_a_json_object_is_a_400(salesforce, body):
+async def test_a_token_request_that_is_not_a_json_object_is_a_400(
+    salesforce: Salesforce, body: bytes
+) -> None:
     status, answer = await salesforce.client().call("POST", GUEST, body, token=None)
     assert (status, answer["errorCode"]) == (400, "BAD_REQUEST")
 
 
-async def test_a_deployment_of_type_web_is_refused_and_told_what_to_set(salesforce):
+async def test_a_deployment_of_type_web_is_refused_and_told_what_to_set(salesforce: Salesforce) -> None:
     client = salesforce.client()
     body = client.token_request(esDeveloperName="Kore_Web_Chat")
     status, answer = await client.call("POST", GUEST, body, token=None)
@@ -133,7 +141,9 @@ async def test_a_deployment_of_type_web_is_refused_and_told_what_to_set(salesfor
     assert "deploymentType is api" in answer["message"]
 
 
-async def test_a_continuation_token_is_another_string_for_the_same_subject_with_the_same_end(make_salesforce):
+async def test_a_continuation_token_is_another_string_for_the_same_subject_with_the_same_end(
+    make_salesforce: MakeSalesforce,
+) -> None:
     now = [1_760_000_000_000]
     salesforce = await make_salesforce(clock=lambda: now[0])
     client = await salesforce.client().sign_in()
@@ -147,14 +157,16 @@ async def test_a_continuation_token_is_another_string_for_the_same_subject_with_
     assert before["clientId"] != after["clientId"]
 
 
-async def test_a_continuation_token_opens_the_same_conversations(salesforce):
+async def test_a_continuation_token_opens_the_same_conversations(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     _, again = await client.call("GET", CONTINUE)
     status, _ = await client.call("GET", client.path, token=again["accessToken"])
     assert status == 200
 
 
-async def test_a_fresh_guest_token_is_a_new_user_who_may_not_touch_the_old_conversation(salesforce):
+async def test_a_fresh_guest_token_is_a_new_user_who_may_not_touch_the_old_conversation(
+    salesforce: Salesforce,
+) -> None:
     client = await salesforce.opened()
     await client.sign_in()
     status, body = await client.say("still me")
@@ -162,21 +174,21 @@ async def test_a_fresh_guest_token_is_a_new_user_who_may_not_touch_the_old_conve
 
 
 @pytest.mark.parametrize("header", [None, "Bearer", "Bearer nonsense", "Basic abc"])
-async def test_rest_without_a_good_bearer_token_is_a_401(salesforce, header):
+async def test_rest_without_a_good_bearer_token_is_a_401(salesforce: Salesforce, header: str | None) -> None:
     client = salesforce.client()
     headers = {} if header is None else {"Authorization": header}
     status, body = await client.call("GET", "/conversation/list", headers=headers, token=None)
     assert (status, body["errorCode"]) == (401, "UNAUTHORIZED")
 
 
-async def test_a_token_signed_by_somebody_else_is_a_401(salesforce):
+async def test_a_token_signed_by_somebody_else_is_a_401(salesforce: Salesforce) -> None:
     client = await salesforce.client().sign_in()
     forged = jwt.encode(claims_of(client.token), "x" * 32, algorithm="HS256")
     status, _ = await client.call("GET", "/conversation/list", token=forged)
     assert status == 401
 
 
-async def test_an_expired_token_is_a_401_that_says_so(make_salesforce):
+async def test_an_expired_token_is_a_401_that_says_so(make_salesforce: MakeSalesforce) -> None:
     now = [1_760_000_000_000]
     salesforce = await make_salesforce(clock=lambda: now[0])
     client = await salesforce.opened()
@@ -186,7 +198,9 @@ async def test_an_expired_token_is_a_401_that_says_so(make_salesforce):
     assert "Jwt is expired" in body["message"]
 
 
-async def test_a_good_identity_token_gives_a_verified_subject_that_stays_the_same(make_salesforce):
+async def test_a_good_identity_token_gives_a_verified_subject_that_stays_the_same(
+    make_salesforce: MakeSalesforce,
+) -> None:
     salesforce = await make_salesforce(keysets=(KEYSET,))
     client = salesforce.client()
     subjects = []
@@ -199,7 +213,9 @@ async def test_a_good_identity_token_gives_a_verified_subject_that_stays_the_sam
     assert claims_of(granted["accessToken"])["exp"] - claims_of(granted["accessToken"])["iat"] == 3600
 
 
-async def test_a_bad_identity_token_is_silently_downgraded_to_a_guest(make_salesforce):
+async def test_a_bad_identity_token_is_silently_downgraded_to_a_guest(
+    make_salesforce: MakeSalesforce,
+) -> None:
     salesforce = await make_salesforce(keysets=(KEYSET,))
     client = salesforce.client()
     body = client.token_request(authorizationType="JWT", customerIdentityToken=identity(iss="https://evil"))
@@ -208,7 +224,9 @@ async def test_a_bad_identity_token_is_silently_downgraded_to_a_guest(make_sales
     assert "/UNAUTH/NA/" in granted["context"]["endUser"]["subject"]
 
 
-async def test_with_the_downgrade_switched_off_a_bad_identity_token_is_a_401(make_salesforce):
+async def test_with_the_downgrade_switched_off_a_bad_identity_token_is_a_401(
+    make_salesforce: MakeSalesforce,
+) -> None:
     salesforce = await make_salesforce(keysets=(KEYSET,), silent_downgrade=False)
     client = salesforce.client()
     body = client.token_request(authorizationType="JWT", customerIdentityToken="a.b.c")
@@ -216,7 +234,7 @@ async def test_with_the_downgrade_switched_off_a_bad_identity_token_is_a_401(mak
     assert status == 401
 
 
-async def test_the_authenticated_call_without_an_identity_is_a_400(salesforce):
+async def test_the_authenticated_call_without_an_identity_is_a_400(salesforce: Salesforce) -> None:
     client = salesforce.client()
     status, _ = await client.call("POST", VERIFIED, client.token_request(), token=None)
     assert status == 400
@@ -227,19 +245,21 @@ async def test_the_authenticated_call_without_an_identity_is_a_400(salesforce):
     [{"exp": 5}, {"exp": None}, {"iss": "other"}, {"aud": "other"}, {"sub": ""}, {"kid": "other"}],
     ids=str,
 )
-def test_an_identity_token_with_a_wrong_claim_does_not_verify(wrong):
+def test_an_identity_token_with_a_wrong_claim_does_not_verify(wrong: dict[str, Any]) -> None:
     with pytest.raises(IdentityRefused):
         verify_identity(identity(**wrong), (KEYSET,), now_seconds=time.time())
 
 
-def test_an_identity_token_whose_claims_were_changed_after_signing_does_not_verify():
+def test_an_identity_token_whose_claims_were_changed_after_signing_does_not_verify() -> None:
     head, _, signature = identity().split(".")
     _, body, _ = identity(sub="mallory").split(".")
     with pytest.raises(IdentityRefused, match="signature"):
         verify_identity(f"{head}.{body}.{signature}", (KEYSET,), now_seconds=time.time())
 
 
-async def test_a_revoked_token_of_a_verified_user_is_a_401_from_then_on(make_salesforce):
+async def test_a_revoked_token_of_a_verified_user_is_a_401_from_then_on(
+    make_salesforce: MakeSalesforce,
+) -> None:
     salesforce = await make_salesforce(keysets=(KEYSET,))
     client = salesforce.client()
     body = client.token_request(authorizationType="JWT", customerIdentityToken=identity())
@@ -250,13 +270,13 @@ async def test_a_revoked_token_of_a_verified_user_is_a_401_from_then_on(make_sal
     assert status == 401
 
 
-async def test_a_guest_token_cannot_be_revoked(salesforce):
+async def test_a_guest_token_cannot_be_revoked(salesforce: Salesforce) -> None:
     client = await salesforce.client().sign_in()
     status, _ = await client.call("DELETE", VERIFIED)
     assert status == 403
 
 
-async def test_the_rate_of_token_requests_can_be_limited(make_salesforce):
+async def test_the_rate_of_token_requests_can_be_limited(make_salesforce: MakeSalesforce) -> None:
     salesforce = await make_salesforce(tokens_per_minute=2, retry_after_seconds=7)
     client = salesforce.client()
     answers = [await client.raw("POST", GUEST, client.token_request(), token=None) for _ in range(3)]

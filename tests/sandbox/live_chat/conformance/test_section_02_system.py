@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 import yarl
 
+from tests.sandbox.live_chat.conformance.conftest import MakeService, Service
 from tests.sandbox.live_chat.visitor import INVALID, NOUNS
 
 # --- 2, all successful POSTs ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("noun", NOUNS)
-async def test_a_successful_post_answers_200_with_ok_as_plain_text(service, noun):
+async def test_a_successful_post_answers_200_with_ok_as_plain_text(service: Service, noun) -> None:
     """2: the plain text body OK."""
     visitor = await service.chatting()
     answer = await visitor.post(noun, NOUNS[noun])
@@ -22,14 +24,14 @@ async def test_a_successful_post_answers_200_with_ok_as_plain_text(service, noun
     assert answer.headers["Content-Type"].startswith("text/plain")
 
 
-async def test_a_successful_post_can_answer_202(make_service):
+async def test_a_successful_post_can_answer_202(make_service: MakeService) -> None:
     """2: the guide lists 202 as well."""
     service = await make_service(post_status=202)
     visitor = await service.visitor().begin()
     assert (await visitor.request()).status == 202
 
 
-async def test_a_successful_post_can_have_no_body(make_service):
+async def test_a_successful_post_can_have_no_body(make_service: MakeService) -> None:
     """2.3: no body is documented."""
     service = await make_service(post_body="empty")
     visitor = await service.visitor().begin()
@@ -43,28 +45,28 @@ async def test_a_successful_post_can_have_no_body(make_service):
 @pytest.mark.parametrize(
     "path", ["/System/SessionId", "/System/SessionId/", "/System/SessionId?SessionId.ClientType=lightning"]
 )
-async def test_a_session_may_be_asked_for_with_a_slash_or_a_client_type(service, path):
+async def test_a_session_may_be_asked_for_with_a_slash_or_a_client_type(service: Service, path: str) -> None:
     """2.1: also written with a slash; the client type of consoles is ignored."""
     answer = await service.visitor().call("GET", path)
     assert answer.status == 200
     assert set(answer.json) == {"key", "id", "clientPollTimeout", "affinityToken"}
 
 
-async def test_each_session_is_another_one(service):
+async def test_each_session_is_another_one(service: Service) -> None:
     """2.1: the key is the secret."""
     one, other = [(await service.visitor().call("GET", "/System/SessionId")).json for _ in range(2)]
     assert one["key"] != other["key"]
     assert one["id"] != other["id"]
 
 
-async def test_a_session_that_asks_for_nothing_expires_soon(service):
+async def test_a_session_that_asks_for_nothing_expires_soon(service: Service) -> None:
     """2.1: ChasitorInit has to follow soon."""
     visitor = await service.visitor().begin()
     service.clock.pass_seconds(61)
     assert (await visitor.request()).status == 403
 
 
-async def test_a_session_without_a_request_is_no_conversation(service):
+async def test_a_session_without_a_request_is_no_conversation(service: Service) -> None:
     """2.1: it can be polled, and no agent sees it."""
     visitor = await service.visitor().begin()
     assert (await visitor.poll()).status == 204
@@ -74,7 +76,7 @@ async def test_a_session_without_a_request_is_no_conversation(service):
 # --- 2.2 DELETE SessionId -------------------------------------------------------------------------------------------
 
 
-async def test_deleting_the_session_ends_the_chat_and_leaves_nothing_to_fetch(service):
+async def test_deleting_the_session_ends_the_chat_and_leaves_nothing_to_fetch(service: Service) -> None:
     """2.2: the alternative to ChatEnd; 3.10: 403 after it."""
     visitor = await service.chatting()
     assert (await visitor.delete()).status == 200
@@ -84,7 +86,7 @@ async def test_deleting_the_session_ends_the_chat_and_leaves_nothing_to_fetch(se
 
 
 @pytest.mark.parametrize("status", [202, 204])
-async def test_a_deletion_can_answer_any_2xx(make_service, status):
+async def test_a_deletion_can_answer_any_2xx(make_service: MakeService, status: int) -> None:
     """2.2: answer 200/2xx."""
     service = await make_service(delete_status=status)
     visitor = await service.chatting()
@@ -92,7 +94,7 @@ async def test_a_deletion_can_answer_any_2xx(make_service, status):
 
 
 @pytest.mark.parametrize("encoded", [False, True], ids=["raw", "percent-encoded"])
-async def test_the_key_stands_in_the_path_raw_or_percent_encoded(service, encoded):
+async def test_the_key_stands_in_the_path_raw_or_percent_encoded(service: Service, encoded: bool) -> None:
     """2.2: it holds !, = and may hold / and +; the documented headers are AFFINITY and API-VERSION."""
     for _ in range(300):  # about every ninth key has both
         visitor = await service.visitor().begin()
@@ -108,14 +110,14 @@ async def test_the_key_stands_in_the_path_raw_or_percent_encoded(service, encode
     assert (await visitor.poll()).status == 403
 
 
-async def test_a_deletion_may_carry_key_and_sequence_too(service):
+async def test_a_deletion_may_carry_key_and_sequence_too(service: Service) -> None:
     """2.2: one client also sends KEY and SEQUENCE."""
     visitor = await service.chatting()
     headers = {"X-LIVEAGENT-SEQUENCE": "7"}
     assert (await visitor.call("DELETE", f"/System/SessionId/{visitor.key}", headers=headers)).status == 200
 
 
-async def test_a_poll_that_waits_is_refused_when_the_session_is_deleted(make_service):
+async def test_a_poll_that_waits_is_refused_when_the_session_is_deleted(make_service: MakeService) -> None:
     """2.2 and 3.10."""
     service = await make_service(poll_hold_seconds=30)
     visitor = await service.chatting()
@@ -128,7 +130,7 @@ async def test_a_poll_that_waits_is_refused_when_the_session_is_deleted(make_ser
 # --- 2.4 Messages ---------------------------------------------------------------------------------------------------
 
 
-async def test_a_reply_has_messages_sequence_and_offset(service):
+async def test_a_reply_has_messages_sequence_and_offset(service: Service) -> None:
     """2.4: {"messages": [{"type", "message"}], "sequence", "offset"}."""
     visitor = await service.requested()
     body = (await visitor.poll()).json
@@ -140,7 +142,7 @@ async def test_a_reply_has_messages_sequence_and_offset(service):
 
 
 @pytest.mark.parametrize("form", ["object", "data as text", "data as object"])
-async def test_a_batch_has_its_payloads_as_object_or_as_data(service, form):
+async def test_a_batch_has_its_payloads_as_object_or_as_data(service: Service, form: str) -> None:
     """2.14: the table names a string `data`, the sample uses `object`."""
     visitor = await service.chatting()
     body = '{"text": "hi"}' if form == "data as text" else {"text": "hi"}
@@ -149,7 +151,7 @@ async def test_a_batch_has_its_payloads_as_object_or_as_data(service, form):
     assert await service.read(visitor) == ["hi"]
 
 
-async def test_a_batch_is_done_in_order_and_its_responses_come_through_messages(service):
+async def test_a_batch_is_done_in_order_and_its_responses_come_through_messages(service: Service) -> None:
     """2.14: the guide's sample says a last word and ends the chat."""
     visitor = await service.chatting()
     answer = await visitor.batch(
@@ -160,7 +162,7 @@ async def test_a_batch_is_done_in_order_and_its_responses_come_through_messages(
     assert (await visitor.poll()).types == ["ChatEnded"]
 
 
-async def test_a_batch_has_one_sequence_number(service):
+async def test_a_batch_has_one_sequence_number(service: Service) -> None:
     """2.14: headers including SEQUENCE."""
     visitor = await service.requested()
     assert (await visitor.batch(("ChatMessage", {"text": "a"}), ("ChatMessage", {"text": "b"}))).status == 200
@@ -178,7 +180,9 @@ async def test_a_batch_has_one_sequence_number(service):
     ],
     ids=str,
 )
-async def test_of_a_batch_with_a_part_that_is_not_understood_nothing_is_done(service, part):
+async def test_of_a_batch_with_a_part_that_is_not_understood_nothing_is_done(
+    service: Service, part: dict[str, Any]
+) -> None:
     """2.14 and 5: 400 for a body that is not understood."""
     visitor = await service.requested()
     good = {"prefix": "Chasitor", "noun": "ChatMessage", "object": {"text": "one"}}
@@ -186,7 +190,7 @@ async def test_of_a_batch_with_a_part_that_is_not_understood_nothing_is_done(ser
     assert await service.read(visitor) == []
 
 
-async def test_what_follows_the_end_in_a_batch_is_refused(service):
+async def test_what_follows_the_end_in_a_batch_is_refused(service: Service) -> None:
     """2.14 and 3.10: 403 after the end."""
     visitor = await service.requested()
     answer = await visitor.batch(("ChatEnd", {"reason": "client"}), ("ChatMessage", {"text": "late"}))

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
 import pytest
 
-from tests.sandbox.live_chat.visitor import ORGANIZATION
+from tests.sandbox.live_chat.conformance.conftest import MakeService, Service
+from tests.sandbox.live_chat.visitor import ORGANIZATION, Visitor
 
 
 @pytest.fixture
-async def asked(service):
+async def asked(service: Service):
     """A visitor who was asked for a file, and what the message said."""
     visitor = await service.chatting()
     await service.act(visitor, "request-file")
     return visitor, await visitor.until("FileTransfer")
 
 
-def address(visitor, message, **query: str) -> str:
+def address(visitor: Visitor, message, **query: str) -> str:
     asked = {
         "orgId": ORGANIZATION,
         "chatKey": visitor.id,
@@ -28,7 +30,9 @@ def address(visitor, message, **query: str) -> str:
     return f"{message['uploadServletUrl']}?{urlencode(asked | query)}"
 
 
-async def upload(service, visitor, message, *, data: bytes = b"%PDF", field: str = "file", **query: str):
+async def upload(
+    service: Service, visitor: Visitor, message, *, data: bytes = b"%PDF", field: str = "file", **query: str
+):
     form = aiohttp.FormData()
     form.add_field("filename", "scan.pdf")
     form.add_field(field, data, filename="scan.pdf", content_type="application/pdf")
@@ -37,7 +41,7 @@ async def upload(service, visitor, message, *, data: bytes = b"%PDF", field: str
         return response.status
 
 
-async def test_the_request_opens_the_upload_on_the_same_host(service, asked):
+async def test_the_request_opens_the_upload_on_the_same_host(service: Service, asked) -> None:
     """2.21 and 7, FileTransfer: type, uploadServletUrl, cdmServletUrl, fileToken; 14: servlet on the same host."""
     _, message = asked
     assert set(message) == {"type", "uploadServletUrl", "cdmServletUrl", "fileToken"}
@@ -45,7 +49,7 @@ async def test_the_request_opens_the_upload_on_the_same_host(service, asked):
     assert message["uploadServletUrl"].startswith(service.base_url)
 
 
-async def test_the_file_arrives_and_success_is_told(service, asked):
+async def test_the_file_arrives_and_success_is_told(service: Service, asked) -> None:
     """2.21: the part named file, with a filename field and a Referer as one client sends them; 200 is success."""
     visitor, message = asked
     assert await upload(service, visitor, message) == 200
@@ -57,7 +61,7 @@ async def test_the_file_arrives_and_success_is_told(service, asked):
         assert (response.content_type, await response.read()) == ("application/pdf", b"%PDF")
 
 
-async def test_one_request_takes_one_file(service, asked):
+async def test_one_request_takes_one_file(service: Service, asked) -> None:
     """2.21: one file per agent request; 14: one-shot token."""
     visitor, message = asked
     assert await upload(service, visitor, message) == 200
@@ -69,33 +73,33 @@ async def test_one_request_takes_one_file(service, asked):
     [{"fileToken": "guess"}, {"chatKey": "nobody"}, {"orgId": "00DXX0000000000"}, {"fileToken": "ü"}],
     ids=str,
 )
-async def test_a_wrong_key_opens_nothing(service, asked, query):
+async def test_a_wrong_key_opens_nothing(service: Service, asked, query: dict[str, Any]) -> None:
     """2.21: only an agent can open the door."""
     visitor, message = asked
     assert await upload(service, visitor, message, **query) == 403
     assert await upload(service, visitor, message) == 200
 
 
-async def test_the_whole_session_key_is_taken_as_chat_key_too(service, asked):
+async def test_the_whole_session_key_is_taken_as_chat_key_too(service: Service, asked) -> None:
     """2.21: chatKey is the part of the key before the first !."""
     visitor, message = asked
     assert await upload(service, visitor, message, chatKey=visitor.key) == 200
 
 
-async def test_a_form_without_the_part_file_is_a_400(service, asked):
+async def test_a_form_without_the_part_file_is_a_400(service: Service, asked) -> None:
     """2.21: the multipart part is named file."""
     visitor, message = asked
     assert await upload(service, visitor, message, field="attachment") == 400
 
 
-async def test_what_is_no_form_is_a_400(service, asked):
+async def test_what_is_no_form_is_a_400(service: Service, asked) -> None:
     """2.21: POST multipart."""
     visitor, message = asked
     async with service.http.post(address(visitor, message), data=b"raw") as response:
         assert response.status == 400
 
 
-async def test_a_file_can_be_too_large(make_service):
+async def test_a_file_can_be_too_large(make_service: MakeService) -> None:
     """2.21: no limit was found; 7, FileTransfer: Failure."""
     service = await make_service(max_file_mb=0.001)
     visitor = await service.chatting()
@@ -105,7 +109,7 @@ async def test_a_file_can_be_too_large(make_service):
     assert await visitor.until("FileTransfer") == {"type": "Failure"}
 
 
-async def test_a_request_can_be_taken_back(service, asked):
+async def test_a_request_can_be_taken_back(service: Service, asked) -> None:
     """7, FileTransfer: Canceled."""
     visitor, message = asked
     await service.act(visitor, "cancel-file")
@@ -113,14 +117,14 @@ async def test_a_request_can_be_taken_back(service, asked):
     assert await upload(service, visitor, message) == 403
 
 
-async def test_after_the_chat_nothing_is_taken(service, asked):
+async def test_after_the_chat_nothing_is_taken(service: Service, asked) -> None:
     """2.21 and 3.10."""
     visitor, message = asked
     await service.act(visitor, "end")
     assert await upload(service, visitor, message) == 403
 
 
-async def test_an_unknown_file_is_a_404(service):
+async def test_an_unknown_file_is_a_404(service: Service) -> None:
     """5: unknown resource."""
     async with service.http.get(f"{service.base_url}/chat/servlet/file/nothing") as response:
         assert response.status == 404

@@ -6,12 +6,13 @@ import asyncio
 
 import pytest
 
+from tests.sandbox.live_chat.conformance.conftest import MakeService, Service
 from tests.sandbox.live_chat.visitor import JANE, OMAR
 
 STATES = ("begun", "requested", "queued", "chatting", "transferring", "disconnected", "ended")
 
 
-async def in_state(service, state: str):
+async def in_state(service: Service, state: str):
     if state == "begun":
         return await service.visitor().begin()
     if state in ("requested", "queued"):
@@ -26,7 +27,7 @@ async def in_state(service, state: str):
     return visitor
 
 
-async def test_a_moved_session_answers_503_to_everything_until_it_reconnects(service):
+async def test_a_moved_session_answers_503_to_everything_until_it_reconnects(service: Service) -> None:
     """3.9: any request may get it."""
     visitor = await service.chatting()
     await service.inject("pod-restart")
@@ -38,7 +39,7 @@ async def test_a_moved_session_answers_503_to_everything_until_it_reconnects(ser
     assert (await visitor.poll()).status == 200
 
 
-async def test_a_waiting_poll_hears_of_it_at_once(make_service):
+async def test_a_waiting_poll_hears_of_it_at_once(make_service: MakeService) -> None:
     """3.9."""
     service = await make_service(poll_hold_seconds=30)
     visitor = await service.chatting()
@@ -48,7 +49,7 @@ async def test_a_waiting_poll_hears_of_it_at_once(make_service):
     assert (await poll).status == 503
 
 
-async def test_reconnecting_gives_a_new_affinity_and_resets_the_sequence(service):
+async def test_reconnecting_gives_a_new_affinity_and_resets_the_sequence(service: Service) -> None:
     """2.11: resetSequence true and affinityToken; 3.9: the next POST is 1."""
     visitor = await service.chatting()
     old = visitor.affinity
@@ -64,7 +65,7 @@ async def test_reconnecting_gives_a_new_affinity_and_resets_the_sequence(service
 
 
 @pytest.mark.parametrize("how", ["GET and null", "GET and the old affinity", "POST"])
-async def test_reconnecting_works_as_clients_do_it(service, how):
+async def test_reconnecting_works_as_clients_do_it(service: Service, how: str) -> None:
     """2.11: the guide and one client send null, another keeps the old affinity, an early one posted."""
     visitor = await service.chatting()
     await service.inject("pod-restart")
@@ -74,7 +75,7 @@ async def test_reconnecting_works_as_clients_do_it(service, how):
     assert (await visitor.call(method, path, headers={"X-LIVEAGENT-AFFINITY": affinity})).status == 200
 
 
-async def test_reconnecting_by_post_can_be_refused(make_service):
+async def test_reconnecting_by_post_can_be_refused(make_service: MakeService) -> None:
     """2.11: documented as GET."""
     service = await make_service(reconnect_by_post=False)
     visitor = await service.chatting()
@@ -83,7 +84,7 @@ async def test_reconnecting_by_post_can_be_refused(make_service):
     assert (await visitor.reconnect()).status == 200
 
 
-async def test_reconnecting_without_a_503_is_a_405(service):
+async def test_reconnecting_without_a_503_is_a_405(service: Service) -> None:
     """2.11 and 13.7: as IBM saw it."""
     visitor = await service.chatting()
     assert (await visitor.reconnect()).status == 405
@@ -91,14 +92,16 @@ async def test_reconnecting_without_a_503_is_a_405(service):
 
 
 @pytest.mark.parametrize("status", [403, 200])
-async def test_reconnecting_without_a_503_can_be_something_else(make_service, status):
+async def test_reconnecting_without_a_503_can_be_something_else(
+    make_service: MakeService, status: int
+) -> None:
     """2.11: 405 was seen by one client."""
     service = await make_service(reconnect_without_503=status)
     visitor = await service.chatting()
     assert (await visitor.reconnect()).status == status
 
 
-async def test_a_503_that_is_a_plain_outage_lets_the_client_reconnect_or_just_go_on(service):
+async def test_a_503_that_is_a_plain_outage_lets_the_client_reconnect_or_just_go_on(service: Service) -> None:
     """5: one runbook saw plain outages with runs of 503."""
     visitor = await service.chatting()
     await service.inject("status", operation="Messages", status=503, times=1)
@@ -107,7 +110,7 @@ async def test_a_503_that_is_a_plain_outage_lets_the_client_reconnect_or_just_go
     assert (await visitor.reconnect()).status == 200
 
 
-async def test_requests_with_the_old_affinity_go_on_being_503(service):
+async def test_requests_with_the_old_affinity_go_on_being_503(service: Service) -> None:
     """14: an unknown token is a 503 if the session exists elsewhere."""
     visitor = await service.chatting()
     old = visitor.affinity
@@ -117,7 +120,7 @@ async def test_requests_with_the_old_affinity_go_on_being_503(service):
     assert answer.status == 503
 
 
-async def test_reconnecting_an_unknown_session_is_a_403(service):
+async def test_reconnecting_an_unknown_session_is_a_403(service: Service) -> None:
     """3.9: if it fails the chat is over; 14: 403 if the key is unknown."""
     visitor = await service.chatting()
     await service.inject("expire-sessions")
@@ -125,7 +128,9 @@ async def test_reconnecting_an_unknown_session_is_a_403(service):
 
 
 @pytest.mark.parametrize("ack", ["begins at -1 again", "is kept"])
-async def test_the_chat_so_far_comes_first_whichever_way_the_client_counts(service, ack):
+async def test_the_chat_so_far_comes_first_whichever_way_the_client_counts(
+    service: Service, ack: str
+) -> None:
     """3.9: one client resets ack to -1, another keeps it; a fresh sequence at 0 with ChasitorSessionData."""
     visitor = await service.chatting()
     await visitor.say("question")
@@ -148,7 +153,7 @@ async def test_the_chat_so_far_comes_first_whichever_way_the_client_counts(servi
 
 
 @pytest.mark.parametrize("ack", ["begins at -1 again", "is kept"])
-async def test_a_first_answer_that_was_lost_comes_again(service, ack):
+async def test_a_first_answer_that_was_lost_comes_again(service: Service, ack: str) -> None:
     """3.9 with 3.3."""
     visitor = await service.chatting()
     old = visitor.ack
@@ -162,7 +167,7 @@ async def test_a_first_answer_that_was_lost_comes_again(service, ack):
     assert seen == [["ChasitorSessionData", *["ChatMessage"] * 4]] * 2
 
 
-async def test_old_chat_messages_are_inside_the_session_data_and_do_not_come_again(service):
+async def test_old_chat_messages_are_inside_the_session_data_and_do_not_come_again(service: Service) -> None:
     """3.9: do not replay old ChatMessages; what else the client missed is not lost."""
     visitor = await service.queued()
     await service.inject("pod-restart")
@@ -174,7 +179,7 @@ async def test_old_chat_messages_are_inside_the_session_data_and_do_not_come_aga
     assert [each["content"] for each in answer.message("ChasitorSessionData")["chatMessages"]] == ["hello?"]
 
 
-async def test_chat_messages_can_come_again(make_service):
+async def test_chat_messages_can_come_again(make_service: MakeService) -> None:
     """3.9 [C]: that they are not replayed is inferred."""
     service = await make_service(carry_chat_messages=True)
     visitor = await service.chatting()
@@ -188,7 +193,7 @@ async def test_chat_messages_can_come_again(make_service):
     assert answer.texts == ["missed"]
 
 
-async def test_what_the_client_missed_can_be_lost_in_the_move(make_service):
+async def test_what_the_client_missed_can_be_lost_in_the_move(make_service: MakeService) -> None:
     """3.9 [C]."""
     service = await make_service(carry_pending=False)
     visitor = await service.queued()
@@ -198,7 +203,7 @@ async def test_what_the_client_missed_can_be_lost_in_the_move(make_service):
     assert (await visitor.poll()).types == ["ChasitorSessionData"]
 
 
-async def test_numbers_can_go_on_after_a_reconnection(make_service):
+async def test_numbers_can_go_on_after_a_reconnection(make_service: MakeService) -> None:
     """3.9 [C]: the fresh sequence is inferred from the two ack habits."""
     service = await make_service(reconnect_sequence="continue")
     visitor = await service.chatting()
@@ -208,7 +213,7 @@ async def test_numbers_can_go_on_after_a_reconnection(make_service):
     assert (await visitor.poll()).json["sequence"] == last + 1
 
 
-async def test_what_the_client_has_seen_by_its_offset_does_not_come_again(service):
+async def test_what_the_client_has_seen_by_its_offset_does_not_come_again(service: Service) -> None:
     """2.11: the offset of the last 200 poll, also when that was never acknowledged."""
     visitor = await service.queued()
     await service.act(visitor, "accept")
@@ -219,7 +224,7 @@ async def test_what_the_client_has_seen_by_its_offset_does_not_come_again(servic
     assert (await visitor.poll()).types == ["ChasitorSessionData"]
 
 
-async def test_without_an_offset_the_acknowledged_messages_count_as_seen(service):
+async def test_without_an_offset_the_acknowledged_messages_count_as_seen(service: Service) -> None:
     """2.11: the parameter is missing."""
     visitor = await service.queued()
     await service.act(visitor, "accept")
@@ -231,7 +236,7 @@ async def test_without_an_offset_the_acknowledged_messages_count_as_seen(service
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_a_session_recovers_in_every_state(service, state):
+async def test_a_session_recovers_in_every_state(service: Service, state) -> None:
     """3.9: 503, ReconnectSession, ChasitorSessionData, ChasitorResyncState, then what was held."""
     visitor = await in_state(service, state)
     await service.inject("pod-restart")
@@ -255,7 +260,7 @@ async def test_a_session_recovers_in_every_state(service, state):
     assert await service.read(visitor) == ["held"]
 
 
-async def test_an_end_meanwhile_is_told_after_the_reconnection(service):
+async def test_an_end_meanwhile_is_told_after_the_reconnection(service: Service) -> None:
     """3.9, and 14: the pending ChatEnded."""
     visitor = await service.chatting()
     await service.inject("pod-restart")
@@ -266,7 +271,7 @@ async def test_an_end_meanwhile_is_told_after_the_reconnection(service):
     assert (await visitor.poll()).status == 403
 
 
-async def test_a_session_recovers_again_and_again(service):
+async def test_a_session_recovers_again_and_again(service: Service) -> None:
     """3.9: pods restart whenever they like."""
     visitor = await service.chatting()
     for number in range(3):
@@ -277,7 +282,7 @@ async def test_a_session_recovers_again_and_again(service):
         assert [each["content"] for each in data["chatMessages"]] == [str(n) for n in range(number + 1)]
 
 
-async def test_a_chat_may_come_back_with_another_agent(service):
+async def test_a_chat_may_come_back_with_another_agent(service: Service) -> None:
     """3.9: as Salesforce says of maintenance."""
     visitor = await service.chatting()
     await service.inject("pod-restart")
@@ -289,7 +294,7 @@ async def test_a_chat_may_come_back_with_another_agent(service):
     assert answer.message("ChatTransferred")["name"] == OMAR
 
 
-async def test_one_session_can_move_while_the_others_stay(service):
+async def test_one_session_can_move_while_the_others_stay(service: Service) -> None:
     """3.9: the affinity is a session's own."""
     ada, bob = await service.chatting(), await service.requested()
     await service.inject("pod-restart", conversation_id=ada.id)
@@ -300,7 +305,7 @@ async def test_one_session_can_move_while_the_others_stay(service):
 # --- 2.11 to 2.13: the answers, and the last step -------------------------------------------------------------------
 
 
-async def test_the_word_of_the_reset_can_be_missing(make_service):
+async def test_the_word_of_the_reset_can_be_missing(make_service: MakeService) -> None:
     """2.11: resetSequence is always true, yet undefined in the guide's own sample; it is reset all the same."""
     service = await make_service(reset_sequence_said=False)
     visitor = await service.chatting()
@@ -311,7 +316,9 @@ async def test_the_word_of_the_reset_can_be_missing(make_service):
 
 
 @pytest.mark.parametrize("beside", [True, False])
-async def test_the_new_token_stands_beside_the_message_too_unless_switched_off(make_service, beside):
+async def test_the_new_token_stands_beside_the_message_too_unless_switched_off(
+    make_service: MakeService, beside: bool
+) -> None:
     """2.11: a public client looks for it there."""
     service = await make_service(token_beside_message=beside)
     visitor = await service.chatting()
@@ -322,7 +329,9 @@ async def test_the_new_token_stands_beside_the_message_too_unless_switched_off(m
 
 
 @pytest.mark.parametrize("parameter", ["SessionId", "ResyncSession.SessionId"])
-async def test_the_predecessor_of_reconnecting_gives_a_new_key_as_well(service, parameter):
+async def test_the_predecessor_of_reconnecting_gives_a_new_key_as_well(
+    service: Service, parameter: str
+) -> None:
     """2.12: isValid, key, affinityToken; with a SessionId parameter."""
     visitor = await service.chatting()
     await service.inject("pod-restart")
@@ -337,13 +346,15 @@ async def test_the_predecessor_of_reconnecting_gives_a_new_key_as_well(service, 
     assert (await visitor.poll()).types[0] == "ChasitorSessionData"
 
 
-async def test_the_predecessor_says_of_an_unknown_session_that_it_is_not_valid(service):
+async def test_the_predecessor_says_of_an_unknown_session_that_it_is_not_valid(service: Service) -> None:
     """2.12: poll only if isValid."""
     answer = await service.visitor().call("GET", "/System/ResyncSession?SessionId=nobody")
     assert answer.json == {"isValid": False}
 
 
-async def test_the_last_step_has_no_number_and_a_client_that_counts_it_goes_on_from_there(service):
+async def test_the_last_step_has_no_number_and_a_client_that_counts_it_goes_on_from_there(
+    service: Service,
+) -> None:
     """2.13: no SEQUENCE; one public client counts it."""
     visitor = await service.chatting()
     await service.inject("pod-restart")
@@ -353,13 +364,13 @@ async def test_the_last_step_has_no_number_and_a_client_that_counts_it_goes_on_f
     assert (await visitor.post("ChatMessage", {"text": "x"}, sequence=2)).status == 200
 
 
-async def test_the_last_step_names_the_organization(service):
+async def test_the_last_step_names_the_organization(service: Service) -> None:
     """2.13: {"organizationId": "00D…"}."""
     visitor = await service.chatting()
     assert (await visitor.resync(organization="00DXX0000000000")).status == 400
 
 
-async def test_posts_before_the_last_step_can_be_refused(make_service):
+async def test_posts_before_the_last_step_can_be_refused(make_service: MakeService) -> None:
     """2.13: the last step of reconnection; whether the server insists on it is not known."""
     service = await make_service(resync_required=True)
     visitor = await service.chatting()

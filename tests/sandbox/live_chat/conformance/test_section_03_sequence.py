@@ -5,8 +5,10 @@ from __future__ import annotations
 import aiohttp
 import pytest
 
+from tests.sandbox.live_chat.conformance.conftest import MakeService, Service
 
-async def test_contiguous_numbers_from_1_on_are_taken(service):
+
+async def test_contiguous_numbers_from_1_on_are_taken(service: Service) -> None:
     """3.8, and 1: ChasitorInit is 1; seq == last + 1 is processed."""
     visitor = await service.visitor().begin()
     assert (await visitor.post("ChasitorInit", visitor.request_body(), sequence=1)).status == 200
@@ -15,7 +17,7 @@ async def test_contiguous_numbers_from_1_on_are_taken(service):
     assert await service.read(visitor) == ["2", "3", "4"]
 
 
-async def test_the_last_number_again_is_answered_with_ok_and_not_delivered_again(service):
+async def test_the_last_number_again_is_answered_with_ok_and_not_delivered_again(service: Service) -> None:
     """3.8: seq == last is a duplicate."""
     visitor = await service.requested()
     for _ in range(2):
@@ -24,14 +26,14 @@ async def test_the_last_number_again_is_answered_with_ok_and_not_delivered_again
     assert await service.read(visitor) == ["once"]
 
 
-async def test_a_repeated_request_for_the_chat_is_answered_with_ok(service):
+async def test_a_repeated_request_for_the_chat_is_answered_with_ok(service: Service) -> None:
     """3.8: the same for ChasitorInit."""
     visitor = await service.requested()
     assert (await visitor.post("ChasitorInit", visitor.request_body(), sequence=1)).status == 200
     assert len(await service.conversations()) == 1
 
 
-async def test_an_answer_that_was_lost_is_repaired_by_the_same_number(service):
+async def test_an_answer_that_was_lost_is_repaired_by_the_same_number(service: Service) -> None:
     """3.8: reuse the number for a retry of the same request."""
     visitor = await service.requested()
     await service.inject("drop-response", operation="ChatMessage", times=1)
@@ -42,7 +44,9 @@ async def test_an_answer_that_was_lost_is_repaired_by_the_same_number(service):
 
 
 @pytest.mark.parametrize("number", [1, 4, 498, -1, 0])
-async def test_any_other_number_is_a_409_that_echoes_it_and_names_the_last_one_taken(service, number):
+async def test_any_other_number_is_a_409_that_echoes_it_and_names_the_last_one_taken(
+    service: Service, number: int
+) -> None:
     """3.8: Expected is what the client sent, Actual the last number accepted (13.6)."""
     visitor = await service.requested()
     await visitor.say("hello")
@@ -51,7 +55,7 @@ async def test_any_other_number_is_a_409_that_echoes_it_and_names_the_last_one_t
     assert await service.read(visitor) == ["hello"]
 
 
-async def test_after_a_409_the_actual_number_plus_one_is_taken(service):
+async def test_after_a_409_the_actual_number_plus_one_is_taken(service: Service) -> None:
     """3.8: IBM retries with Actual + 1."""
     visitor = await service.requested()
     answer = await visitor.post("ChatMessage", {"text": "x"}, sequence=7)
@@ -59,7 +63,7 @@ async def test_after_a_409_the_actual_number_plus_one_is_taken(service):
     assert (await visitor.post("ChatMessage", {"text": "x"}, sequence=actual + 1)).status == 200
 
 
-async def test_a_refused_request_does_not_use_up_its_number(service):
+async def test_a_refused_request_does_not_use_up_its_number(service: Service) -> None:
     """3.8: Actual is the last number accepted."""
     visitor = await service.requested()
     assert (await visitor.post("ChatMessage", {"wrong": "field"}, sequence=2)).status == 400
@@ -67,14 +71,14 @@ async def test_a_refused_request_does_not_use_up_its_number(service):
     assert await service.read(visitor) == ["right"]
 
 
-async def test_the_same_number_can_be_refused(make_service):
+async def test_the_same_number_can_be_refused(make_service: MakeService) -> None:
     """3.8 [C]: that it is a duplicate is inferred from the stated purpose."""
     service = await make_service(same_sequence="refuse")
     visitor = await service.requested()
     assert (await visitor.post("ChatMessage", {"text": "x"}, sequence=1)).status == 409
 
 
-async def test_numbers_can_be_left_unchecked(make_service):
+async def test_numbers_can_be_left_unchecked(make_service: MakeService) -> None:
     """3.8: absent or not, two clients never cared."""
     service = await make_service(check_sequence=False)
     visitor = await service.requested()
@@ -83,7 +87,7 @@ async def test_numbers_can_be_left_unchecked(make_service):
     assert await service.read(visitor) == ["99", "3"]
 
 
-async def test_a_repair_that_comes_one_too_high_works_with_slack(make_service):
+async def test_a_repair_that_comes_one_too_high_works_with_slack(make_service: MakeService) -> None:
     """3.8: as the code of IBM's client counts on after a 409."""
     service = await make_service(sequence_slack=1)
     visitor = await service.requested()

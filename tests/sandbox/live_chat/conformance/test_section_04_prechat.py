@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+
+from tests.sandbox.live_chat.conformance.conftest import MakeService, Service
 
 CONTACT = {
     "entityName": "Contact",
@@ -29,7 +33,7 @@ DETAILS = [
 ]
 
 
-async def records(service, *entities, details=DETAILS) -> list[dict]:
+async def records(service: Service, *entities: Any, details=DETAILS) -> list[dict]:
     visitor = await service.requested(prechatDetails=details, prechatEntities=list(entities))
     return (await service.view(visitor))["entities"]
 
@@ -37,7 +41,7 @@ async def records(service, *entities, details=DETAILS) -> list[dict]:
 # --- CustomDetail ---------------------------------------------------------------------------------------------------
 
 
-async def test_the_details_are_what_the_agent_sees(service):
+async def test_the_details_are_what_the_agent_sees(service: Service) -> None:
     """4, CustomDetail: label, value, displayToAgent."""
     details = [*DETAILS, {"label": "Token", "value": "t0p", "transcriptFields": [], "displayToAgent": False}]
     view = await service.view(await service.requested(prechatDetails=details))
@@ -50,7 +54,7 @@ async def test_the_details_are_what_the_agent_sees(service):
     assert view["hiddenAttributes"] == ["Token"]
 
 
-async def test_transcript_fields_are_saved_on_the_transcript(service):
+async def test_transcript_fields_are_saved_on_the_transcript(service: Service) -> None:
     """4, transcriptFields: API names on LiveChatTranscript."""
     details = [{"label": "Case", "value": "500x", "transcriptFields": ["CaseId", "Case__c"]}]
     view = await service.view(await service.requested(prechatDetails=details))
@@ -58,7 +62,7 @@ async def test_transcript_fields_are_saved_on_the_transcript(service):
 
 
 @pytest.mark.parametrize(("value", "seen"), [(True, "true"), (False, "false"), (3, "3"), (None, "")])
-async def test_values_need_not_be_texts(service, value, seen):
+async def test_values_need_not_be_texts(service: Service, value: bool | int | None, seen: str) -> None:
     """4: values may be boolean in the vendor widget's data."""
     details = [{"label": "Vip", "value": value, "transcriptFields": []}]
     view = await service.view(await service.requested(prechatDetails=details))
@@ -86,7 +90,9 @@ async def test_values_need_not_be_texts(service, value, seen):
     ],
     ids=lambda more: "-".join(more),
 )
-async def test_both_spellings_of_a_details_entity_maps_are_accepted(service, more):
+async def test_both_spellings_of_a_details_entity_maps_are_accepted(
+    service: Service, more: dict[str, Any]
+) -> None:
     """4 and 13.13: entityMaps, and entityFieldMaps of the guide's sample; doKnowledgeSearch is sent by two clients."""
     detail = {"label": "Subject", "value": "Order 42", "transcriptFields": []} | more
     view = await service.view(await service.requested(prechatDetails=[detail]))
@@ -102,7 +108,7 @@ async def test_both_spellings_of_a_details_entity_maps_are_accepted(service, mor
     ],
     ids=str,
 )
-async def test_details_and_entities_without_a_name_are_a_400(service, body):
+async def test_details_and_entities_without_a_name_are_a_400(service: Service, body: dict[str, Any]) -> None:
     """4 and 5: label and entityName are required."""
     visitor = await service.visitor().begin()
     assert (await visitor.request(**body)).status == 400
@@ -120,8 +126,8 @@ async def test_details_and_entities_without_a_name_are_a_400(service, body):
 )
 @pytest.mark.parametrize(("strict", "status"), [(False, 200), (True, 400)])
 async def test_the_rest_of_what_the_tables_require_is_insisted_on_only_if_switched_so(
-    make_service, body, strict, status
-):
+    make_service: MakeService, body: dict[str, Any], strict: bool, status: int
+) -> None:
     """4: required per table, yet IBM sends only two of five and works."""
     service = await make_service(strict_prechat=strict)
     visitor = await service.visitor().begin()
@@ -131,12 +137,12 @@ async def test_the_rest_of_what_the_tables_require_is_insisted_on_only_if_switch
 # --- Entity ---------------------------------------------------------------------------------------------------------
 
 
-async def test_without_entities_nothing_is_created(service):
+async def test_without_entities_nothing_is_created(service: Service) -> None:
     """4: details are only shown and saved."""
     assert await records(service) == []
 
 
-async def test_records_are_created_and_linked(service):
+async def test_records_are_created_and_linked(service: Service) -> None:
     """4: doCreate sets fields; saveToTranscript names the lookup; linkToEntity writes Case.ContactId."""
     contact, case = await records(service, CONTACT, CASE)
     assert contact["fields"] == {"LastName": "Lovelace", "Email": "ada@acme.example"}
@@ -145,14 +151,14 @@ async def test_records_are_created_and_linked(service):
     assert (contact["id"][:3], case["id"][:3]) == ("003", "500")
 
 
-async def test_a_record_that_exists_is_found(service):
+async def test_a_record_that_exists_is_found(service: Service) -> None:
     """4: doFind fields search."""
     (first,) = await records(service, CONTACT)
     (second,) = await records(service, CONTACT)
     assert (second["id"], second["created"]) == (first["id"], False)
 
 
-async def test_another_value_creates_another_record(service):
+async def test_another_value_creates_another_record(service: Service) -> None:
     """4: isExactMatch narrows."""
     (first,) = await records(service, CONTACT)
     other = [DETAILS[0], {"label": "Email", "value": "Ada@acme.example", "transcriptFields": []}]
@@ -160,7 +166,7 @@ async def test_another_value_creates_another_record(service):
     assert second["id"] != first["id"]
 
 
-async def test_a_match_that_need_not_be_exact_ignores_case(service):
+async def test_a_match_that_need_not_be_exact_ignores_case(service: Service) -> None:
     """4: without isExactMatch."""
     maps = [CONTACT["entityFieldsMaps"][1] | {"isExactMatch": False}]
     (first,) = await records(service, CONTACT | {"entityFieldsMaps": maps})
@@ -169,18 +175,18 @@ async def test_a_match_that_need_not_be_exact_ignores_case(service):
     assert second["id"] == first["id"]
 
 
-async def test_names_are_case_sensitive_and_a_wrong_one_is_silently_nothing(service):
+async def test_names_are_case_sensitive_and_a_wrong_one_is_silently_nothing(service: Service) -> None:
     """4: "case" fails, "Case" works; 13.11: silently."""
     assert await records(service, CASE | {"entityName": "case"}) == []
 
 
-async def test_a_label_that_no_detail_has_is_silently_missing(service):
+async def test_a_label_that_no_detail_has_is_silently_missing(service: Service) -> None:
     """4: the label must equal that of a detail; 13.11."""
     maps = [{"fieldName": "Subject", "label": "subject", "doCreate": True}]
     assert await records(service, CASE | {"entityFieldsMaps": maps}) == []
 
 
-async def test_a_field_that_creates_nothing_creates_nothing(service):
+async def test_a_field_that_creates_nothing_creates_nothing(service: Service) -> None:
     """4: IBM sends fieldName and label alone."""
     maps = [{"fieldName": "Subject", "label": "Subject"}]
     assert await records(service, CASE | {"entityFieldsMaps": maps}) == []

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from tests.sandbox.live_chat.conformance.conftest import MakeService, Service
 from tests.sandbox.live_chat.visitor import BUTTON, DEPLOYMENT, INVALID, NOUNS, ORGANIZATION
 
 TARGET = f"org_id={ORGANIZATION}&deployment_id={DEPLOYMENT}"
@@ -28,7 +31,7 @@ RESOURCES = {
 
 @pytest.mark.parametrize("version", [None, "", "fifty"])
 @pytest.mark.parametrize(("method", "path"), [each[:2] for each in RESOURCES.values()], ids=RESOURCES)
-async def test_400_without_a_version(service, method, path, version):
+async def test_400_without_a_version(service: Service, method, path, version: str | None) -> None:
     """5, and 1, API-VERSION: every request; 400 when its value is missing."""
     visitor = await service.chatting()
     headers = {"X-LIVEAGENT-API-VERSION": version}
@@ -36,7 +39,7 @@ async def test_400_without_a_version(service, method, path, version):
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"12", b'{"text": 1}', b"\xff\xfe", b"[" * 5000])
-async def test_400_for_a_body_that_is_missing_or_not_understood(service, body):
+async def test_400_for_a_body_that_is_missing_or_not_understood(service: Service, body: bytes) -> None:
     """5."""
     visitor = await service.chatting()
     assert (await visitor.call("POST", "/Chasitor/ChatMessage", data=body)).status == 400
@@ -55,7 +58,9 @@ async def test_400_for_a_body_that_is_missing_or_not_understood(service, body):
     ],
     ids=str,
 )
-async def test_400_for_a_noun_without_what_it_needs(service, noun, body):
+async def test_400_for_a_noun_without_what_it_needs(
+    service: Service, noun: str, body: dict[str, Any]
+) -> None:
     """5, with 2.7 to 2.20."""
     visitor = await service.chatting()
     assert (await visitor.post(noun, body)).status == 400
@@ -63,7 +68,9 @@ async def test_400_for_a_noun_without_what_it_needs(service, noun, body):
 
 @pytest.mark.parametrize("status", [400, 500])
 @pytest.mark.parametrize("number", ["one", "1.5", "--1", "9" * 30])
-async def test_an_ack_or_sequence_that_is_no_number_is_refused(make_service, number, status):
+async def test_an_ack_or_sequence_that_is_no_number_is_refused(
+    make_service: MakeService, number: str, status: int
+) -> None:
     """5 [C]: the compilation has no 400 for Messages."""
     service = await make_service(unreadable_number=status)
     visitor = await service.chatting()
@@ -87,7 +94,7 @@ async def test_an_ack_or_sequence_that_is_no_number_is_refused(make_service, num
         "/System/Messages/1",
     ],
 )
-async def test_404_for_what_does_not_exist(service, path):
+async def test_404_for_what_does_not_exist(service: Service, path: str) -> None:
     """5: unknown resource."""
     assert (await service.visitor().call("GET", path)).status == 404
 
@@ -103,7 +110,7 @@ async def test_404_for_what_does_not_exist(service, path):
         ("POST", "/Visitor/Availability"),
     ],
 )
-async def test_405_for_the_wrong_method_names_the_right_one(service, method, path):
+async def test_405_for_the_wrong_method_names_the_right_one(service: Service, method: str, path: str) -> None:
     """5: wrong method."""
     answer = await service.visitor().call(method, path)
     assert answer.status == 405
@@ -114,13 +121,13 @@ async def test_405_for_the_wrong_method_names_the_right_one(service, method, pat
 
 
 @pytest.mark.parametrize("noun", NOUNS)
-async def test_500_for_what_is_posted_before_the_chat_was_requested(service, noun):
+async def test_500_for_what_is_posted_before_the_chat_was_requested(service: Service, noun) -> None:
     """5: the guide warns of a NullPointer; 2.3: ChasitorInit must be the first POST."""
     visitor = await service.visitor().begin()
     assert (await visitor.post(noun, NOUNS[noun])).status == 500
 
 
-async def test_what_is_written_before_an_agent_accepted_waits_for_the_agent(service):
+async def test_what_is_written_before_an_agent_accepted_waits_for_the_agent(service: Service) -> None:
     """5, 500: two clients send right after ChasitorInit nevertheless; queue and deliver is the default."""
     visitor = await service.requested()
     for text in ("one", "two"):
@@ -129,7 +136,7 @@ async def test_what_is_written_before_an_agent_accepted_waits_for_the_agent(serv
     assert await service.read(visitor) == ["one", "two"]
 
 
-async def test_what_is_written_before_an_agent_accepted_can_be_a_500(make_service):
+async def test_what_is_written_before_an_agent_accepted_can_be_a_500(make_service: MakeService) -> None:
     """5, 500: as the guide warns."""
     service = await make_service(strict_before_established=True)
     visitor = await service.requested()
@@ -139,7 +146,7 @@ async def test_what_is_written_before_an_agent_accepted_can_be_a_500(make_servic
     assert await service.read(visitor) == ["now"]
 
 
-async def test_503_when_there_are_too_many_sessions_and_not_before(make_service):
+async def test_503_when_there_are_too_many_sessions_and_not_before(make_service: MakeService) -> None:
     """5: SessionId may answer 503."""
     service = await make_service(max_sessions=2)
     first = await service.visitor().begin()
@@ -152,13 +159,13 @@ async def test_503_when_there_are_too_many_sessions_and_not_before(make_service)
 # --- bodies of errors, and statuses per resource --------------------------------------------------------------------
 
 
-async def test_errors_are_plain_text(service):
+async def test_errors_are_plain_text(service: Service) -> None:
     """5: as captured."""
     answer = await service.visitor().call("GET", "/System/Nothing")
     assert answer.headers["Content-Type"].startswith("text/plain")
 
 
-async def test_errors_can_repeat_code_and_message_as_json(make_service):
+async def test_errors_can_repeat_code_and_message_as_json(make_service: MakeService) -> None:
     """5: as the guide says."""
     service = await make_service(error_body="json")
     answer = await service.visitor().call("GET", "/System/Messages?ack=-1")
@@ -173,7 +180,7 @@ async def test_errors_can_repeat_code_and_message_as_json(make_service):
 
 
 @pytest.mark.parametrize("name", RESOURCES)
-async def test_a_resource_can_answer_each_of_its_statuses_and_any_other(service, name):
+async def test_a_resource_can_answer_each_of_its_statuses_and_any_other(service: Service, name) -> None:
     """5 [C compilation]: expected per resource; a fault answers what a client should be tried with."""
     method, path, statuses = RESOURCES[name]
     visitor = await service.chatting()
@@ -183,7 +190,7 @@ async def test_a_resource_can_answer_each_of_its_statuses_and_any_other(service,
 
 
 @pytest.mark.parametrize("name", RESOURCES)
-async def test_by_itself_a_resource_answers_with_its_statuses_only(service, name):
+async def test_by_itself_a_resource_answers_with_its_statuses_only(service: Service, name) -> None:
     """5 [C compilation]: in every state of a session, and with a wrong key or affinity."""
     method, path, statuses = RESOURCES[name]
     seen = set()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from tests.sandbox.live_chat.conformance.conftest import MakeService, Service
 from tests.sandbox.live_chat.visitor import JANE, MEI, OMAR, SECOND_BUTTON
 
 CONTACT = {
@@ -13,7 +16,7 @@ CONTACT = {
 }
 
 
-async def established(service, **changes):
+async def established(service: Service, **changes: Any):
     """What a visitor hears when Jane accepts."""
     visitor = await service.requested(**changes)
     await service.act(visitor, "accept")
@@ -23,7 +26,7 @@ async def established(service, **changes):
 # --- ChatEstablished, ChatMessage, typing ---------------------------------------------------------------------------
 
 
-async def test_established_names_the_agent(service):
+async def test_established_names_the_agent(service: Service) -> None:
     """7, ChatEstablished: as captured."""
     _, answer = await established(service)
     assert answer.message("ChatEstablished") == {
@@ -36,7 +39,9 @@ async def test_established_names_the_agent(service):
 
 
 @pytest.mark.parametrize("key", ["chasitorIdleTimeout", "chasitorIdletimeout"])
-async def test_established_carries_the_buttons_idle_settings_and_preview(make_service, key):
+async def test_established_carries_the_buttons_idle_settings_and_preview(
+    make_service: MakeService, key: str
+) -> None:
     """7, ChatEstablished: isEnabled, warningTime, timeout in seconds; the guide's table spells the key otherwise."""
     service = await make_service(
         idle_timeout_seconds=120, idle_warning_seconds=90, sneak_peek=True, idle_key=key
@@ -46,7 +51,7 @@ async def test_established_carries_the_buttons_idle_settings_and_preview(make_se
     assert message["sneakPeekEnabled"] is True
 
 
-async def test_a_message_of_the_agent_has_the_captured_fields(service):
+async def test_a_message_of_the_agent_has_the_captured_fields(service: Service) -> None:
     """7, ChatMessage."""
     visitor = await service.chatting()
     await service.says(visitor, "Ok")
@@ -58,7 +63,7 @@ async def test_a_message_of_the_agent_has_the_captured_fields(service):
     }
 
 
-async def test_a_message_of_the_agent_has_the_guides_fields_if_switched_so(make_service):
+async def test_a_message_of_the_agent_has_the_guides_fields_if_switched_so(make_service: MakeService) -> None:
     """7, ChatMessage: the guide documents only name and text."""
     service = await make_service(payload_fields="guide")
     visitor = await service.chatting()
@@ -74,7 +79,9 @@ async def test_a_message_of_the_agent_has_the_guides_fields_if_switched_so(make_
         ("markup", "<p>1 &lt; 2<br>&amp; &#x27;so on&#x27;</p>"),
     ],
 )
-async def test_an_agents_text_can_hold_markup_and_entities(make_service, form, said):
+async def test_an_agents_text_can_hold_markup_and_entities(
+    make_service: MakeService, form: str, said: str
+) -> None:
     """7, ChatMessage [C]: text can hold markup and HTML entities; the history in ChasitorSessionData too."""
     service = await make_service(agent_text=form)
     visitor = await service.chatting()
@@ -87,7 +94,7 @@ async def test_an_agents_text_can_hold_markup_and_entities(make_service, form, s
     assert (await service.view(visitor))["transcript"][-1]["text"] == "1 < 2\n& 'so on'"
 
 
-async def test_typing_names_the_agent_with_a_uuid(service):
+async def test_typing_names_the_agent_with_a_uuid(service: Service) -> None:
     """7, AgentTyping: here agentId is a uuid, as captured; repeats are common."""
     visitor = await service.chatting()
     for started in (True, True, False):
@@ -99,7 +106,7 @@ async def test_typing_names_the_agent_with_a_uuid(service):
         assert (set(message), message["name"], len(message["agentId"])) == ({"name", "agentId"}, JANE, 36)
 
 
-async def test_typing_can_come_in_the_wrong_order(service):
+async def test_typing_can_come_in_the_wrong_order(service: Service) -> None:
     """7, AgentTyping, and 13.5: AgentNotTyping before AgentTyping in one batch."""
     visitor = await service.chatting()
     for started in (False, True):
@@ -107,7 +114,7 @@ async def test_typing_can_come_in_the_wrong_order(service):
     assert (await visitor.poll()).types == ["AgentNotTyping", "AgentTyping"]
 
 
-async def test_typing_and_disconnecting_can_be_empty(make_service):
+async def test_typing_and_disconnecting_can_be_empty(make_service: MakeService) -> None:
     """7, AgentTyping and AgentDisconnect: {} per guide."""
     service = await make_service(typing_payload="empty")
     visitor = await service.chatting()
@@ -120,7 +127,7 @@ async def test_typing_and_disconnecting_can_be_empty(make_service):
 # --- transfers, conferences -----------------------------------------------------------------------------------------
 
 
-async def test_a_transfer_to_an_agent_is_told_when_that_agent_accepts(service):
+async def test_a_transfer_to_an_agent_is_told_when_that_agent_accepts(service: Service) -> None:
     """7, ChatTransferred: accepted; the new agent's name, idle settings replaced."""
     visitor = await service.chatting()
     await service.act(visitor, "transfer", to=OMAR)
@@ -139,7 +146,9 @@ async def test_a_transfer_to_an_agent_is_told_when_that_agent_accepts(service):
 
 
 @pytest.mark.parametrize("how", ["declined", "failed"])
-async def test_of_a_transfer_that_no_agent_takes_the_visitor_hears_nothing(service, how):
+async def test_of_a_transfer_that_no_agent_takes_the_visitor_hears_nothing(
+    service: Service, how: str
+) -> None:
     """7, ChatTransferred: only an accepted one is told."""
     visitor = await service.chatting()
     await service.act(visitor, "transfer", to=OMAR, fail=how == "failed")
@@ -150,7 +159,7 @@ async def test_of_a_transfer_that_no_agent_takes_the_visitor_hears_nothing(servi
     assert (await visitor.poll()).message("ChatMessage")["name"] == JANE
 
 
-async def test_a_transfer_to_a_button_makes_the_visitor_wait_again(service):
+async def test_a_transfer_to_a_button_makes_the_visitor_wait_again(service: Service) -> None:
     """7, TransferToButtonInitiated: {}; QueueUpdate can follow; then ChatTransferred."""
     visitor = await service.chatting()
     await service.act(visitor, "transfer", to="Billing")
@@ -161,7 +170,7 @@ async def test_a_transfer_to_a_button_makes_the_visitor_wait_again(service):
     assert (await visitor.poll()).message("ChatTransferred")["name"] == MEI
 
 
-async def test_a_transfer_to_a_button_can_name_it(make_service):
+async def test_a_transfer_to_a_button_can_name_it(make_service: MakeService) -> None:
     """7, TransferToButtonInitiated [C]: payload unknown."""
     service = await make_service(transfer_payload="button")
     visitor = await service.chatting()
@@ -170,7 +179,7 @@ async def test_a_transfer_to_a_button_can_name_it(make_service):
     assert said == {"buttonId": SECOND_BUTTON, "name": "Billing"}
 
 
-async def test_who_takes_over_can_be_told_as_a_new_start(make_service):
+async def test_who_takes_over_can_be_told_as_a_new_start(make_service: MakeService) -> None:
     """7, TransferToButtonInitiated [C]: then ChatTransferred or ChatEstablished."""
     service = await make_service(takeover_message="ChatEstablished")
     visitor = await service.chatting()
@@ -181,8 +190,8 @@ async def test_who_takes_over_can_be_told_as_a_new_start(make_service):
 
 @pytest.mark.parametrize(("how", "last"), [("returns", "ChatTransferred"), ("ends", "ChatRequestFail")])
 async def test_a_failed_transfer_to_a_button_comes_back_to_the_agent_or_ends_the_chat(
-    make_service, how, last
-):
+    make_service: MakeService, how: str, last: str
+) -> None:
     """7, TransferToButtonInitiated [C]: or failure."""
     service = await make_service(transfer_failure=how)
     visitor = await service.chatting()
@@ -190,7 +199,7 @@ async def test_a_failed_transfer_to_a_button_comes_back_to_the_agent_or_ends_the
     assert (await visitor.poll()).types == ["TransferToButtonInitiated", last]
 
 
-async def test_an_agent_who_loses_the_connection_leaves_the_session_alive(service):
+async def test_an_agent_who_loses_the_connection_leaves_the_session_alive(service: Service) -> None:
     """7, AgentDisconnect: a new agent may take over."""
     visitor = await service.chatting()
     await service.act(visitor, "disconnect")
@@ -203,7 +212,7 @@ async def test_an_agent_who_loses_the_connection_leaves_the_session_alive(servic
 
 
 @pytest.mark.parametrize("form", ["name", "agent", "empty"])
-async def test_agents_join_and_leave_a_conference(make_service, form):
+async def test_agents_join_and_leave_a_conference(make_service: MakeService, form: str) -> None:
     """7, AgentJoinedConference and AgentLeftConference [C]: {"name"} is a guess."""
     service = await make_service(conference_payload=form)
     visitor = await service.chatting()
@@ -225,7 +234,7 @@ async def test_agents_join_and_leave_a_conference(make_service, form):
 
 
 @pytest.mark.parametrize("who", ["agent", "client"])
-async def test_the_end_says_who_ended_and_is_terminal(service, who):
+async def test_the_end_says_who_ended_and_is_terminal(service: Service, who: str) -> None:
     """7, ChatEnded: as captured; the next call is a 403."""
     visitor = await service.chatting()
     if who == "agent":
@@ -240,7 +249,7 @@ async def test_the_end_says_who_ended_and_is_terminal(service, who):
 
 
 @pytest.mark.parametrize("how", ["ids", "fields"])
-async def test_the_end_can_carry_the_records(make_service, how):
+async def test_the_end_can_carry_the_records(make_service: MakeService, how: str) -> None:
     """7, ChatEnded: items {fieldName, fieldValue}, or ids."""
     service = await make_service(attached_records=how)
     visitor = await service.chatting(prechatEntities=[CONTACT])
@@ -250,14 +259,14 @@ async def test_the_end_can_carry_the_records(make_service, how):
     assert (await visitor.poll()).message("ChatEnded")["attachedRecords"] == [said]
 
 
-async def test_a_custom_event_of_the_agent_reaches_the_visitor(service):
+async def test_a_custom_event_of_the_agent_reaches_the_visitor(service: Service) -> None:
     """7, CustomEvent."""
     visitor = await service.chatting()
     await service.act(visitor, "custom-event", type="survey", data='{"n": 1}')
     assert (await visitor.poll()).message("CustomEvent") == {"type": "survey", "data": '{"n": 1}'}
 
 
-async def test_session_data_carry_the_chat_so_far(service):
+async def test_session_data_carry_the_chat_so_far(service: Service) -> None:
     """7, ChasitorSessionData: chatMessages of Agent, Chasitor and OperatorTransferred, with timestamp and sequence."""
     visitor = await service.chatting()
     await visitor.say("question")
@@ -295,7 +304,7 @@ async def test_session_data_carry_the_chat_so_far(service):
         ("NobodyHasSeenThis", {"x": [1, None]}),
     ],
 )
-async def test_any_other_message_can_be_emitted(service, kind, message):
+async def test_any_other_message_can_be_emitted(service: Service, kind: str, message: dict[str, Any]) -> None:
     """7: RichMessage [C, names only], NewVisitorBreadcrumb; unknown types must be logged and skipped by clients."""
     visitor = await service.chatting()
     await service.act(visitor, "emit", type=kind, message=message)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from tests.sandbox.live_chat.conformance.conftest import MakeService, Service
 from tests.sandbox.live_chat.visitor import JANE, MEI, OMAR, SECOND_BUTTON
 
 RULE = {"id": "0GO1", "name": "Cards", "pattern": r"\d{16}", "replacement": "****"}
@@ -12,7 +15,7 @@ RULE = {"id": "0GO1", "name": "Cards", "pattern": r"\d{16}", "replacement": "***
 # --- ChatRequestSuccess ---------------------------------------------------------------------------------------------
 
 
-async def test_success_has_the_captured_fields(service):
+async def test_success_has_the_captured_fields(service: Service) -> None:
     """7, ChatRequestSuccess; visitorId equals the session id, a wait that is not known is -1."""
     visitor = await service.requested()
     success = (await visitor.poll()).message("ChatRequestSuccess")
@@ -45,14 +48,16 @@ async def test_success_has_the_captured_fields(service):
     ],
     ids=str,
 )
-async def test_success_depends_on_the_deployment(make_service, switches, said):
+async def test_success_depends_on_the_deployment(
+    make_service: MakeService, switches: dict[str, Any], said: tuple[str, bool | None]
+) -> None:
     """7, ChatRequestSuccess."""
     service = await make_service(**switches)
     success = (await (await service.requested()).poll()).message("ChatRequestSuccess")
     assert success.get(said[0]) == said[1]
 
 
-async def test_the_page_after_the_chat_is_named(make_service):
+async def test_the_page_after_the_chat_is_named(make_service: MakeService) -> None:
     """7: the guide adds postChatUrl, to ChatRequestFail and ChasitorSessionData as well."""
     url = "https://acme.example/bye"
     service = await make_service(post_chat_url=url)
@@ -67,7 +72,9 @@ async def test_the_page_after_the_chat_is_named(make_service):
 
 @pytest.mark.parametrize("action", ["Replace", "Remove"])
 @pytest.mark.parametrize("sent_in", ["ChatRequestSuccess", "SensitiveDataRules"])
-async def test_sensitive_data_rules_are_for_the_client_to_apply(make_service, sent_in, action):
+async def test_sensitive_data_rules_are_for_the_client_to_apply(
+    make_service: MakeService, sent_in: str, action: str
+) -> None:
     """7: the client must apply them; Remove is known by name [C]; the guide has a message SensitiveDataRules of its own."""
     service = await make_service(rules_sent_in=sent_in)
     await service.console("PUT", "switches", {"sensitive_data_rules": [RULE | {"action": action}]})
@@ -84,7 +91,7 @@ async def test_sensitive_data_rules_are_for_the_client_to_apply(make_service, se
 
 
 @pytest.mark.parametrize("reason", ["Unavailable", "NoPost", "InternalFailure", "Blocked", "Unknown"])
-async def test_a_request_fails_with_each_reason_and_that_is_terminal(service, reason):
+async def test_a_request_fails_with_each_reason_and_that_is_terminal(service: Service, reason: str) -> None:
     """7, ChatRequestFail: as captured."""
     await service.inject("request-fail", reason=reason, times=1)
     visitor = await service.requested()
@@ -94,7 +101,7 @@ async def test_a_request_fails_with_each_reason_and_that_is_terminal(service, re
     assert (await visitor.poll()).status == 403
 
 
-async def test_a_failure_has_the_guides_fields_if_switched_so(make_service):
+async def test_a_failure_has_the_guides_fields_if_switched_so(make_service: MakeService) -> None:
     """7, ChatRequestFail: the guide shows no attachedRecords."""
     service = await make_service(payload_fields="guide")
     await service.inject("request-fail", times=1)
@@ -103,7 +110,7 @@ async def test_a_failure_has_the_guides_fields_if_switched_so(make_service):
 
 
 @pytest.mark.parametrize("state", ["queued", "chatting"])
-async def test_a_request_can_fail_later_even_during_the_chat(service, state):
+async def test_a_request_can_fail_later_even_during_the_chat(service: Service, state: str) -> None:
     """7, ChatRequestFail: after ChatRequestSuccess, and even mid-chat."""
     visitor = await getattr(service, state)()
     await service.act(visitor, "route-failure", reason="Unavailable")
@@ -111,14 +118,14 @@ async def test_a_request_can_fail_later_even_during_the_chat(service, state):
     assert (await service.view(visitor))["status"] == "ended"
 
 
-async def test_with_nobody_online_the_request_fails_at_once(service):
+async def test_with_nobody_online_the_request_fails_at_once(service: Service) -> None:
     """7, Unavailable: no agent."""
     for name in (JANE, OMAR, MEI):
         await service.online(name, False)
     assert (await (await service.requested()).poll()).types == ["ChatRequestFail"]
 
 
-async def test_with_nobody_online_the_request_can_succeed_and_fail_then(make_service):
+async def test_with_nobody_online_the_request_can_succeed_and_fail_then(make_service: MakeService) -> None:
     """3.2, as captured: ChatRequestSuccess, QueueUpdate, ChatRequestFail, sequence 2."""
     service = await make_service(unavailable_reply="success-then-fail")
     for name in (JANE, OMAR, MEI):
@@ -128,7 +135,7 @@ async def test_with_nobody_online_the_request_can_succeed_and_fail_then(make_ser
     assert answer.json["sequence"] == 2
 
 
-async def test_a_request_fails_when_everybody_goes_offline(service):
+async def test_a_request_fails_when_everybody_goes_offline(service: Service) -> None:
     """7, Unavailable: went offline."""
     visitor = await service.queued()
     for name in (JANE, OMAR, MEI):
@@ -145,20 +152,20 @@ WRONG_TARGETS = [
 
 
 @pytest.mark.parametrize("changes", WRONG_TARGETS, ids=str)
-async def test_a_wrong_target_fails_with_no_post(service, changes):
+async def test_a_wrong_target_fails_with_no_post(service: Service, changes) -> None:
     """7, NoPost: bad org, deployment or button configuration."""
     visitor = await service.requested(**changes)
     assert (await visitor.poll()).message("ChatRequestFail")["reason"] == "NoPost"
 
 
-async def test_a_wrong_target_can_have_another_reason(make_service):
+async def test_a_wrong_target_can_have_another_reason(make_service: MakeService) -> None:
     """7, NoPost: what it stands for is one client's reading."""
     service = await make_service(wrong_target_reason="InternalFailure")
     visitor = await service.requested(**WRONG_TARGETS[2])
     assert (await visitor.poll()).message("ChatRequestFail")["reason"] == "InternalFailure"
 
 
-async def test_a_wrong_target_can_be_a_400(make_service):
+async def test_a_wrong_target_can_be_a_400(make_service: MakeService) -> None:
     """7, NoPost, and 5."""
     service = await make_service(wrong_target="refuse")
     visitor = await service.visitor().begin()
@@ -168,7 +175,7 @@ async def test_a_wrong_target_can_be_a_400(make_service):
 # --- QueueUpdate ----------------------------------------------------------------------------------------------------
 
 
-async def test_the_queue_moves_up_and_everybody_is_told(make_service):
+async def test_the_queue_moves_up_and_everybody_is_told(make_service: MakeService) -> None:
     """7, QueueUpdate: position 0 = next; ChatRequestSuccess says 1 for the same place, as captured."""
     service = await make_service(auto_assign=False)
     visitors = [await service.requested() for _ in range(3)]
@@ -180,7 +187,7 @@ async def test_the_queue_moves_up_and_everybody_is_told(make_service):
     assert [(await visitor.poll()).message("QueueUpdate")["position"] for visitor in visitors[1:]] == [0, 1]
 
 
-async def test_each_button_has_a_queue_of_its_own(make_service):
+async def test_each_button_has_a_queue_of_its_own(make_service: MakeService) -> None:
     """7, QueueUpdate."""
     service = await make_service(auto_assign=False)
     await service.requested()
@@ -188,7 +195,7 @@ async def test_each_button_has_a_queue_of_its_own(make_service):
     assert (await visitor.poll()).message("QueueUpdate")["position"] == 0
 
 
-async def test_a_queue_without_positions_always_says_0(make_service):
+async def test_a_queue_without_positions_always_says_0(make_service: MakeService) -> None:
     """7, QueueUpdate: as Omni queue routing does, IBM found."""
     service = await make_service(auto_assign=False, queue_positions=False)
     await service.requested()

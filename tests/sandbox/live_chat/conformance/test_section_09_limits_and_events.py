@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sandbox.live_chat.visitor import JANE, MEI, OMAR
+from tests.sandbox.live_chat.conformance.conftest import MakeService, Service
+from tests.sandbox.live_chat.visitor import JANE, MEI, OMAR, Visitor
 
 IDLE = "ChasitorIdleTimeoutWarningEvent"
 
 
-async def until_recorded(service, visitor, kind: str) -> list[str]:
+async def until_recorded(service: Service, visitor: Visitor, kind: str) -> list[str]:
     """What was recorded, once the service has noticed by itself that time passed."""
 
     async def is_there() -> bool:
@@ -22,7 +23,7 @@ async def until_recorded(service, visitor, kind: str) -> list[str]:
 # --- limits ---------------------------------------------------------------------------------------------------------
 
 
-async def test_the_idle_time_is_the_clients_to_enforce(make_service):
+async def test_the_idle_time_is_the_clients_to_enforce(make_service: MakeService) -> None:
     """9: customer time-outs are enforced by the client."""
     service = await make_service(idle_timeout_seconds=20, idle_warning_seconds=10)
     visitor = await service.chatting()
@@ -31,13 +32,13 @@ async def test_the_idle_time_is_the_clients_to_enforce(make_service):
     assert (await visitor.say("still here")).status == 200
 
 
-async def test_messages_have_no_limit_of_length(service):
+async def test_messages_have_no_limit_of_length(service: Service) -> None:
     """9: no documented limit."""
     visitor = await service.chatting()
     assert (await visitor.say("x" * 100_000)).status == 200
 
 
-async def test_messages_can_have_a_limit_of_length(make_service):
+async def test_messages_can_have_a_limit_of_length(make_service: MakeService) -> None:
     """9 [C]: keep a configurable cap."""
     service = await make_service(text_max_length=5)
     visitor = await service.chatting()
@@ -45,7 +46,7 @@ async def test_messages_can_have_a_limit_of_length(make_service):
     assert (await visitor.say("123456")).status == 400
 
 
-async def test_messages_in_quick_succession_can_be_lost(service):
+async def test_messages_in_quick_succession_can_be_lost(service: Service) -> None:
     """9 and 13.4: very quick calls were answered 200 but lost; IBM waits 15 ms."""
     visitor = await service.chatting()
     await service.inject("lose-quick", within_ms=15)
@@ -58,14 +59,14 @@ async def test_messages_in_quick_succession_can_be_lost(service):
 # --- transcript events ----------------------------------------------------------------------------------------------
 
 
-async def test_a_chat_that_an_agent_ends(service):
+async def test_a_chat_that_an_agent_ends(service: Service) -> None:
     """9: ChatRequest, Enqueue, PushAssignment, Accept, EndAgent."""
     visitor = await service.chatting()
     await service.act(visitor, "end")
     assert await service.events(visitor) == ["ChatRequest", "Enqueue", "PushAssignment", "Accept", "EndAgent"]
 
 
-async def test_an_event_says_when_and_who(service):
+async def test_an_event_says_when_and_who(service: Service) -> None:
     """9: for a realistic agent console."""
     visitor = await service.chatting()
     request, *_, accept = (await service.view(visitor))["events"]
@@ -73,14 +74,14 @@ async def test_an_event_says_when_and_who(service):
     assert (accept["type"], accept["agent"]) == ("Accept", await service.agent_id(JANE))
 
 
-async def test_work_that_lies_in_the_queue(make_service):
+async def test_work_that_lies_in_the_queue(make_service: MakeService) -> None:
     """9: ChoiceRoute."""
     service = await make_service(auto_assign=False)
     visitor = await service.chatting()
     assert await service.events(visitor) == ["ChatRequest", "Enqueue", "ChoiceRoute", "Accept"]
 
 
-async def test_agents_who_decline(service):
+async def test_agents_who_decline(service: Service) -> None:
     """9: DeclineManual, then CancelNoAgent."""
     visitor = await service.requested()
     for name in (JANE, OMAR, MEI):
@@ -91,7 +92,7 @@ async def test_agents_who_decline(service):
     ]
 
 
-async def test_an_agent_who_does_not_answer_in_time(make_service):
+async def test_an_agent_who_does_not_answer_in_time(make_service: MakeService) -> None:
     """9: DeclineTimeout; the next agent is asked."""
     service = await make_service(push_timeout_seconds=30)
     visitor = await service.requested()
@@ -100,7 +101,7 @@ async def test_an_agent_who_does_not_answer_in_time(make_service):
     assert await service.assigned(visitor) == OMAR
 
 
-async def test_an_agent_who_does_not_take_a_transfer_in_time(make_service):
+async def test_an_agent_who_does_not_take_a_transfer_in_time(make_service: MakeService) -> None:
     """9: DeclineTimeout, TransferCancelled; the chat stays with the one who has it."""
     service = await make_service(push_timeout_seconds=30)
     visitor = await service.chatting()
@@ -112,14 +113,14 @@ async def test_an_agent_who_does_not_take_a_transfer_in_time(make_service):
     assert (await visitor.poll()).texts == ["still me"]
 
 
-async def test_nobody_is_there(service):
+async def test_nobody_is_there(service: Service) -> None:
     """9: CancelNoAgent."""
     for name in (JANE, OMAR, MEI):
         await service.online(name, False)
     assert await service.events(await service.requested()) == ["ChatRequest", "CancelNoAgent"]
 
 
-async def test_the_queue_is_full(make_service):
+async def test_the_queue_is_full(make_service: MakeService) -> None:
     """9: CancelNoQueue."""
     service = await make_service(auto_assign=False, queue_limit=0)
     assert await service.events(await service.requested()) == ["ChatRequest", "CancelNoQueue"]
@@ -134,7 +135,7 @@ async def test_the_queue_is_full(make_service):
         ("InternalFailure", True, "Other"),
     ],
 )
-async def test_failures(service, reason, waiting, event):
+async def test_failures(service: Service, reason: str, waiting: bool, event: str) -> None:
     """9: CancelBlocked before an agent is there, AgentBlocked afterwards; what has no name of its own is Other."""
     visitor = await (service.queued() if waiting else service.chatting())
     await service.act(visitor, "route-failure", reason=reason)
@@ -149,7 +150,7 @@ async def test_failures(service, reason, waiting, event):
         (False, "clientIdleTimeout", "ChasitorIdleTimeout"),
     ],
 )
-async def test_visitors_who_end(service, waiting, reason, event):
+async def test_visitors_who_end(service: Service, waiting: bool, reason: str, event: str) -> None:
     """9: CancelVisitor, EndVisitor, ChasitorIdleTimeout (2.9)."""
     visitor = await (service.queued() if waiting else service.chatting())
     await visitor.post("ChatEnd", {"reason": reason})
@@ -157,7 +158,7 @@ async def test_visitors_who_end(service, waiting, reason, event):
 
 
 @pytest.mark.parametrize("how", ["deleted", "lost"])
-async def test_visitors_who_leave(service, how):
+async def test_visitors_who_leave(service: Service, how: str) -> None:
     """9: LeaveVisitor."""
     visitor = await service.chatting()
     if how == "deleted":
@@ -168,7 +169,7 @@ async def test_visitors_who_leave(service, how):
     assert (await service.events(visitor))[-1] == "LeaveVisitor"
 
 
-async def test_a_transfer_to_an_agent(service):
+async def test_a_transfer_to_an_agent(service: Service) -> None:
     """9: TransferRequest, Transfer, LeaveAgent."""
     visitor = await service.chatting()
     await service.act(visitor, "transfer", to=OMAR)
@@ -176,7 +177,7 @@ async def test_a_transfer_to_an_agent(service):
     assert (await service.events(visitor))[4:] == ["TransferRequest", "Transfer", "LeaveAgent"]
 
 
-async def test_a_transfer_that_is_declined(service):
+async def test_a_transfer_that_is_declined(service: Service) -> None:
     """9: TransferCancelled."""
     visitor = await service.chatting()
     await service.act(visitor, "transfer", to=OMAR)
@@ -184,7 +185,7 @@ async def test_a_transfer_that_is_declined(service):
     assert (await service.events(visitor))[4:] == ["TransferRequest", "DeclineManual", "TransferCancelled"]
 
 
-async def test_a_transfer_to_a_button(service):
+async def test_a_transfer_to_a_button(service: Service) -> None:
     """9: TransferRequest, LeaveAgent, Enqueue, PushAssignment, Transfer."""
     visitor = await service.chatting()
     await service.act(visitor, "transfer", to="Billing")
@@ -198,14 +199,14 @@ async def test_a_transfer_to_a_button(service):
     ]
 
 
-async def test_a_transfer_to_a_button_that_nobody_takes(service):
+async def test_a_transfer_to_a_button_that_nobody_takes(service: Service) -> None:
     """9: TransferCancelled, ChatResumedAfterTransfer."""
     visitor = await service.chatting()
     await service.act(visitor, "transfer", to="Billing", fail=True)
     assert (await service.events(visitor))[-2:] == ["TransferCancelled", "ChatResumedAfterTransfer"]
 
 
-async def test_agents_who_leave(service):
+async def test_agents_who_leave(service: Service) -> None:
     """9: LeaveAgent, and Accept of the one who takes over; a conference has no name of its own."""
     visitor = await service.chatting()
     await service.act(visitor, "conference", to=OMAR)
@@ -222,7 +223,7 @@ async def test_agents_who_leave(service):
     ]
 
 
-async def test_idle_warnings(service):
+async def test_idle_warnings(service: Service) -> None:
     """9: ChasitorIdleTimeoutWarningTriggered and …Cleared (2.10)."""
     visitor = await service.chatting()
     for word in ("triggered", "cleared"):
@@ -233,7 +234,7 @@ async def test_idle_warnings(service):
     ]
 
 
-async def test_a_visitor_who_waits_too_long_for_a_word(make_service):
+async def test_a_visitor_who_waits_too_long_for_a_word(make_service: MakeService) -> None:
     """9: AlertCriticalWaitChat, once for each wait, and not for one that an agent has ended."""
     service = await make_service(critical_wait_seconds=60)
     answered, waiting = await service.chatting(), await service.chatting()

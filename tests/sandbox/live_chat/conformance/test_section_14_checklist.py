@@ -7,14 +7,15 @@ import asyncio
 import aiohttp
 import pytest
 
+from tests.sandbox.live_chat.conformance.conftest import MakeService, Service
 from tests.sandbox.live_chat.visitor import INVALID, JANE, OMAR
 
 # --- order and states -----------------------------------------------------------------------------------------------
 
 
 async def test_a_normal_start_says_success_queue_position_established_and_greeting_in_this_order(
-    make_service,
-):
+    make_service: MakeService,
+) -> None:
     """14, order on a normal start: the greeting is optional; several messages in one batch."""
     service = await make_service(auto_greeting="Welcome")
     visitor = await service.requested()
@@ -24,7 +25,7 @@ async def test_a_normal_start_says_success_queue_position_established_and_greeti
     assert (answer.texts, answer.json["sequence"]) == (["Welcome"], 3)
 
 
-async def test_one_post_may_yield_several_messages_in_one_batch(make_service):
+async def test_one_post_may_yield_several_messages_in_one_batch(make_service: MakeService) -> None:
     """14: ChasitorInit, with agents who accept by themselves (bot auto-agent)."""
     service = await make_service(auto_accept=True, auto_greeting="Welcome", auto_reply="You said: {text}")
     visitor = await service.requested()
@@ -33,7 +34,7 @@ async def test_one_post_may_yield_several_messages_in_one_batch(make_service):
     assert (await visitor.poll()).texts == ["You said: a", "You said: b"]
 
 
-async def test_a_session_goes_from_state_to_state(service):
+async def test_a_session_goes_from_state_to_state(service: Service) -> None:
     """14, state machine: created, requested, queued, active, transferring or disconnected, active, ended."""
     visitor = await service.requested()
     seen = [(await service.view(visitor))["status"]]
@@ -50,7 +51,7 @@ async def test_a_session_goes_from_state_to_state(service):
     assert seen == ["assigned", "active", "transferring", "active", "transferring", "active", "ended"]
 
 
-async def test_a_pending_end_is_delivered_once_and_then_everything_is_a_403(service):
+async def test_a_pending_end_is_delivered_once_and_then_everything_is_a_403(service: Service) -> None:
     """14: 403 with the text of 3.10 in the last state, but first the pending ChatEnded once."""
     visitor = await service.chatting()
     await service.says(visitor, "bye")
@@ -70,7 +71,7 @@ async def test_a_pending_end_is_delivered_once_and_then_everything_is_a_403(serv
 
 
 @pytest.mark.parametrize("status", [400, 403, 409, 429, 500, 502, 503])
-async def test_any_status_so_many_times(service, status):
+async def test_any_status_so_many_times(service: Service, status: int) -> None:
     """14: 503 now, 409, 500."""
     visitor = await service.chatting()
     await service.inject("status", status=status, operation="ChatMessage", times=2)
@@ -78,7 +79,7 @@ async def test_any_status_so_many_times(service, status):
     assert await service.read(visitor) == ["x"]
 
 
-async def test_409_on_a_poll(service):
+async def test_409_on_a_poll(service: Service) -> None:
     """14: 409 on poll; the chat goes on."""
     visitor = await service.chatting()
     await service.inject("status", status=409, operation="Messages", times=1)
@@ -87,7 +88,7 @@ async def test_409_on_a_poll(service):
     assert (await visitor.poll()).texts == ["hello"]
 
 
-async def test_nothing_but_204_until_the_fault_is_cleared(service):
+async def test_nothing_but_204_until_the_fault_is_cleared(service: Service) -> None:
     """14: 204-only silence (13.10)."""
     visitor = await service.requested()
     await service.inject("empty-polls")
@@ -96,7 +97,7 @@ async def test_nothing_but_204_until_the_fault_is_cleared(service):
     assert (await visitor.poll()).types[0] == "ChatRequestSuccess"
 
 
-async def test_clearing_the_silence_wakes_a_poll_that_waits(make_service):
+async def test_clearing_the_silence_wakes_a_poll_that_waits(make_service: MakeService) -> None:
     """14."""
     service = await make_service(poll_hold_seconds=30)
     visitor = await service.requested()
@@ -107,14 +108,14 @@ async def test_clearing_the_silence_wakes_a_poll_that_waits(make_service):
     assert (await poll).types[0] == "ChatRequestSuccess"
 
 
-async def test_a_delayed_request_is_done_all_the_same(service):
+async def test_a_delayed_request_is_done_all_the_same(service: Service) -> None:
     """14: delay."""
     visitor = await service.chatting()
     await service.inject("delay", delay_ms=1, times=1)
     assert (await visitor.say("x")).status == 200
 
 
-async def test_a_response_is_dropped_after_processing(service):
+async def test_a_response_is_dropped_after_processing(service: Service) -> None:
     """14: dropped response, for tests of retries; the same message without a number comes twice."""
     visitor = await service.chatting()
     await service.inject("drop-response", operation="ChatMessage", times=1)
@@ -124,7 +125,7 @@ async def test_a_response_is_dropped_after_processing(service):
     assert await service.read(visitor) == ["x", "x"]
 
 
-async def test_refused_requests_are_not_done(service):
+async def test_refused_requests_are_not_done(service: Service) -> None:
     """14: the connection breaks before."""
     visitor = await service.chatting()
     await service.inject("refuse", times=1)
@@ -133,7 +134,7 @@ async def test_refused_requests_are_not_done(service):
     assert await service.read(visitor) == []
 
 
-async def test_silence_ends_when_it_is_cleared(service):
+async def test_silence_ends_when_it_is_cleared(service: Service) -> None:
     """14: requests that are never answered."""
     visitor = await service.chatting()
     await service.inject("silence")
@@ -146,7 +147,7 @@ async def test_silence_ends_when_it_is_cleared(service):
     assert await service.read(visitor) == []
 
 
-async def test_a_lost_message_is_answered_with_ok(service):
+async def test_a_lost_message_is_answered_with_ok(service: Service) -> None:
     """14: lost quick messages; here the next one, however quick."""
     visitor = await service.chatting()
     await service.inject("lose-message", times=1)
@@ -154,7 +155,7 @@ async def test_a_lost_message_is_answered_with_ok(service):
     assert await service.read(visitor) == ["two"]
 
 
-async def test_sessions_can_expire_at_once(service):
+async def test_sessions_can_expire_at_once(service: Service) -> None:
     """14: session expiry."""
     visitor = await service.chatting()
     await service.inject("expire-sessions")
@@ -162,7 +163,9 @@ async def test_sessions_can_expire_at_once(service):
     assert (await service.view(visitor))["status"] == "ended"
 
 
-async def test_waiting_polls_can_lose_their_connection_and_the_chat_goes_on(make_service):
+async def test_waiting_polls_can_lose_their_connection_and_the_chat_goes_on(
+    make_service: MakeService,
+) -> None:
     """14."""
     service = await make_service(poll_hold_seconds=30)
     visitor = await service.chatting()
@@ -175,7 +178,7 @@ async def test_waiting_polls_can_lose_their_connection_and_the_chat_goes_on(make
     assert (await visitor.poll()).texts == ["hello"]
 
 
-async def test_a_fault_concerns_its_path_operation_and_conversation_only(service):
+async def test_a_fault_concerns_its_path_operation_and_conversation_only(service: Service) -> None:
     """14: minimal means, for one session among many."""
     ada, bob = await service.chatting(), await service.requested()
     await service.inject(
@@ -186,7 +189,7 @@ async def test_a_fault_concerns_its_path_operation_and_conversation_only(service
     assert (await bob.post("ChasitorTyping")).status == 200
 
 
-async def test_the_retired_service_can_be_gone(service):
+async def test_the_retired_service_can_be_gone(service: Service) -> None:
     """10: what the endpoints answer now is unknown; a client must fail clearly."""
     await service.inject("status", status=410, path="/chat/rest/")
     assert (await service.visitor().call("GET", "/System/SessionId")).status == 410
@@ -195,7 +198,7 @@ async def test_the_retired_service_can_be_gone(service):
 # --- agents ---------------------------------------------------------------------------------------------------------
 
 
-async def test_an_agent_who_logs_off_leaves_the_chats_to_others(service):
+async def test_an_agent_who_logs_off_leaves_the_chats_to_others(service: Service) -> None:
     """14, agent side: drop connection."""
     visitor = await service.chatting()
     await service.online(JANE, False)
@@ -203,7 +206,7 @@ async def test_an_agent_who_logs_off_leaves_the_chats_to_others(service):
     assert await service.assigned(visitor) == OMAR
 
 
-async def test_a_disconnected_agent_who_comes_back_is_asked_again(make_service):
+async def test_a_disconnected_agent_who_comes_back_is_asked_again(make_service: MakeService) -> None:
     """14, agent side: the session stays alive with nobody else there."""
     service = await make_service(agents=(JANE,))
     visitor = await service.chatting()
