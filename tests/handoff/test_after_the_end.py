@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from botkit.handoff.conversation import Instant
 from botkit.handoff.effects import DropLane, SendToUser
 from botkit.handoff.events import (
@@ -30,8 +32,8 @@ def ended(*typed: str) -> Story:
     return story.user("bye")
 
 
-def after(story: Story, kind: type[Event], **more: object) -> Story:
-    return story.happens(kind(key="late", at=Instant(story.now), session_id=SESSION, **more))  # type: ignore[arg-type]
+def after(story: Story, kind: Callable[..., Event], **more: object) -> Story:
+    return story.happens(kind(key="late", at=Instant(story.now), session_id=SESSION, **more))
 
 
 def test_an_agents_last_words_are_shown_late_rather_than_never() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from botkit.handoff.conversation import Phase
+from botkit.handoff.conversation import Instant, Phase
 from botkit.handoff.effects import AskRouting, DropLane, EndSession, SendToUser
 from botkit.handoff.events import (
     AgentSaid,
@@ -60,7 +60,9 @@ def test_events_of_another_session_change_nothing() -> None:
     story = Story().with_agent()
     before = story.conversation
     story.happens(
-        AgentSaid(key="x", at=1.0, session_id=SECOND_SESSION, content=Content(text="ghost"), agent_name="J")
+        AgentSaid(
+            key="x", at=Instant(1.0), session_id=SECOND_SESSION, content=Content(text="ghost"), agent_name="J"
+        )
     )
     assert story.effects == ()
     assert story.conversation is before
@@ -157,7 +159,9 @@ def test_the_agents_end_tells_the_user_and_gives_them_back() -> None:
 
 def test_the_end_happens_once() -> None:
     story = Story().with_agent().from_agents(AgentSessionEnded)
-    story.happens(AgentSessionEnded(key="again", at=1.0, session_id=story.conversation.ended_session or ""))
+    story.happens(
+        AgentSessionEnded(key="again", at=Instant(1.0), session_id=story.conversation.ended_session or "")
+    )
     assert story.effects == ()
 
 

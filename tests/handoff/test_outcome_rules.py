@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import pytest
 
 from botkit.handoff.conversation import Instant, Phase
@@ -18,7 +20,8 @@ from botkit.handoff.events import (
 from botkit.handoff.translations import WORDS
 from tests.handoff.story import Story, rules
 
-USER, BOT = "user", "bot"
+USER: Final = "user"
+BOT: Final = "bot"
 
 
 def test_access_starts_the_session_and_tells_the_talk_so_far_first() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from botkit.handoff.conversation import Phase
+from botkit.handoff.conversation import Instant, Phase
 from botkit.handoff.effects import ClearAgentSession, EndSession, OpenAccess, SendToAgent, TypingToAgent
 from botkit.handoff.events import Attachment, MetaInfo, PlatformSessionClosed, UserProfile, UserTyping
 from tests.handoff.story import SECOND_SESSION, SESSION, Story, rules
@@ -55,7 +55,7 @@ def test_a_flag_that_is_still_set_long_after_an_end_counts_as_a_lost_session() -
 
 
 def test_a_session_closure_without_a_session_changes_nothing() -> None:
-    story = Story().happens(PlatformSessionClosed(key="c", at=1.0))
+    story = Story().happens(PlatformSessionClosed(key="c", at=Instant(1.0)))
     assert story.effects == ()
 
 
@@ -187,13 +187,13 @@ def test_a_connect_event_is_not_forwarded_as_chat() -> None:
 
 
 def test_typing_is_shown_to_an_agent_who_is_there() -> None:
-    story = Story().with_agent().happens(UserTyping(key="t", at=1.0, started=True))
+    story = Story().with_agent().happens(UserTyping(key="t", at=Instant(1.0), started=True))
     assert story.of(TypingToAgent)[0].started is True
 
 
 def test_typing_is_shown_to_nobody_else() -> None:
-    assert Story().transfer().happens(UserTyping(key="t", at=1.0, started=True)).effects == ()
-    assert Story().happens(UserTyping(key="t", at=1.0, started=True)).effects == ()
+    assert Story().transfer().happens(UserTyping(key="t", at=Instant(1.0), started=True)).effects == ()
+    assert Story().happens(UserTyping(key="t", at=Instant(1.0), started=True)).effects == ()
 
 
 # --- ends the platform's side brings about
@@ -232,7 +232,7 @@ def test_the_end_word_works_while_access_is_still_being_opened() -> None:
 def test_the_platforms_session_closure_ends_the_session_once() -> None:
     story = closed(Story().with_agent())
     assert len(story.of(EndSession)) == 1
-    assert story.happens(PlatformSessionClosed(key="again", at=1.0)).effects == ()
+    assert story.happens(PlatformSessionClosed(key="again", at=Instant(1.0))).effects == ()
 
 
 def test_agent_transfer_false_means_the_platform_took_the_user_back() -> None:

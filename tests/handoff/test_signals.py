@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from botkit.handoff.conversation import Instant
 from botkit.handoff.effects import EventToUser, TypingToUser, lane
 from botkit.handoff.events import AgentCustomEvent, AgentSessionEnded, AgentTyping, UserTyping
 from tests.handoff.story import Story
@@ -11,7 +12,9 @@ URL = "https://bots.example/sendBotEvent/1"
 
 def reachable() -> Story:
     """An agent is there, and the platform has said where the user's client takes events."""
-    return Story().with_agent().happens(UserTyping(key="t", at=1_000.0, started=True, events_url=URL))
+    return (
+        Story().with_agent().happens(UserTyping(key="t", at=Instant(1_000.0), started=True, events_url=URL))
+    )
 
 
 def types(story: Story, *, started: bool = True) -> list[TypingToUser]:
@@ -63,7 +66,7 @@ def test_the_end_ends_the_typing() -> None:
 
 def test_nobody_is_shown_typing_before_an_agent_is_there() -> None:
     story = Story().transfer().granted().started()
-    story.happens(UserTyping(key="t", at=1_000.0, started=True, events_url=URL))
+    story.happens(UserTyping(key="t", at=Instant(1_000.0), started=True, events_url=URL))
     assert types(story) == []
 
 

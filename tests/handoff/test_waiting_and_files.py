@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from botkit.handoff.conversation import Instant
 from botkit.handoff.effects import IdleNotice, SendCustomEvent, SendFile
 from botkit.handoff.events import (
     AgentJoined,
@@ -119,7 +120,10 @@ def test_a_user_who_does_not_come_back_ends_it() -> None:
 
 def test_typing_takes_a_warning_back_too() -> None:
     story = (
-        idle_story().said("Hello").timer("idle_warning").happens(UserTyping(key="t", at=1.0, started=True))
+        idle_story()
+        .said("Hello")
+        .timer("idle_warning")
+        .happens(UserTyping(key="t", at=Instant(1.0), started=True))
     )
     assert story.of(IdleNotice)[0].warned is False
     assert "idle_end" not in story.timers()
@@ -246,13 +250,20 @@ def test_a_file_that_is_under_way_when_everything_ends_is_given_back_by_name() -
 
 
 def test_a_custom_event_reaches_an_agent_who_is_there() -> None:
-    story = Story().with_agent().happens(UserCustomEvent(key="c", at=1.0, name="cart", data='{"items":2}'))
+    story = (
+        Story()
+        .with_agent()
+        .happens(UserCustomEvent(key="c", at=Instant(1.0), name="cart", data='{"items":2}'))
+    )
     (sent,) = story.of(SendCustomEvent)
     assert (sent.name, sent.data) == ("cart", '{"items":2}')
 
 
 def test_a_custom_event_reaches_nobody_else() -> None:
-    assert Story().transfer().happens(UserCustomEvent(key="c", at=1.0, name="cart", data="{}")).effects == ()
+    assert (
+        Story().transfer().happens(UserCustomEvent(key="c", at=Instant(1.0), name="cart", data="{}")).effects
+        == ()
+    )
 
 
 # --- what was held for an agent who never came
