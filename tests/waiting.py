@@ -11,7 +11,7 @@ from botkit.testing.waiting import DEADLINE_SECONDS, pauses
 T = TypeVar("T")
 
 
-async def until(seen: Callable[[], T], *, seconds: float = DEADLINE_SECONDS) -> T:
+async def until(seen: Callable[[], T | None], *, seconds: float = DEADLINE_SECONDS) -> T:
     """The first true result of `seen`, within the deadline; others on the loop run meanwhile."""
     __tracebackhide__ = True
     for pause in pauses(seconds):

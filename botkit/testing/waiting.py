@@ -25,7 +25,10 @@ def pauses(seconds: float) -> Iterator[float]:
 
 
 def until(
-    seen: Callable[[], T], what: str | Callable[[], str] = "for it", *, seconds: float = DEADLINE_SECONDS
+    seen: Callable[[], T | None],
+    what: str | Callable[[], str] = "for it",
+    *,
+    seconds: float = DEADLINE_SECONDS,
 ) -> T:
     """The first true result of `seen`, within the deadline.
 

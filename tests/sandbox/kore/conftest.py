@@ -33,7 +33,7 @@ async def start() -> AsyncIterator[Start]:
         ) -> Platform:
             bus, clock = Bus(), Clock()
             wire = Wire(bus)
-            more = {} if events is None else {"events": events}
+            more: dict[str, Any] = {} if events is None else {"events": events}
             cloud = KoreCloud(
                 wire=wire, bus=bus, bot=bot, settings=KoreSandboxSettings(**settings), clock=clock, **more
             )

@@ -104,7 +104,8 @@ async def make_service() -> AsyncIterator[MakeService]:
         )
         page = web.Application()
         page.add_routes(control_routes(cloud))
-        runners, urls = [], []
+        runners: list[web.AppRunner] = []
+        urls: list[str] = []
         for app in (routes(cloud), page):
             # As the sandbox does it; aiohttp's TestServer would cancel handlers whose client hung up.
             runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
@@ -113,7 +114,8 @@ async def make_service() -> AsyncIterator[MakeService]:
             runners.append(runner)
             urls.append("http://{}:{}".format(*runner.addresses[0]))
         cloud.base_url = urls[0]
-        made.append(Service(cloud, http, *urls, clock, runners))
+        base_url, control_url = urls
+        made.append(Service(cloud, http, base_url, control_url, clock, runners))
         return made[-1]
 
     yield make

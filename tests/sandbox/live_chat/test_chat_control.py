@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -17,16 +18,21 @@ from botkit_sandbox.salesforce import SalesforceCloud
 from botkit_sandbox.salesforce.faults import Fault as MiawFault
 from botkit_sandbox.wire import Wire
 from tests.sandbox.live_chat.conftest import MakeService, Service
+from tests.sandbox.live_chat.visitor import Visitor
 
 JANE, OMAR, MEI = "Jane Doe", "Omar Haddad", "Mei Tanaka"
 
 
+Act = Callable[..., Awaitable[tuple[int, Any]]]
+"""Posts to a control route of one chat; returns status and answer."""
+
+
 @pytest.fixture
-async def chat(service: Service):
+async def chat(service: Service) -> tuple[Visitor, Act]:
     """An accepted chat's visitor, and a function that posts to its control routes."""
     visitor = await service.chatting()
 
-    async def act(what: str, **body: Any):
+    async def act(what: str, **body: Any) -> tuple[int, Any]:
         return await service.control("POST", f"conversations/{visitor.id}/{what}", body)
 
     return visitor, act
@@ -142,7 +148,7 @@ async def test_a_whole_chat_can_be_driven_by_the_control_routes(service: Service
     ids=str,
 )
 async def test_what_makes_no_sense_is_refused_with_the_reason(
-    chat, what: str, body: dict[str, Any], status: int
+    chat: tuple[Visitor, Act], what: str, body: dict[str, Any], status: int
 ) -> None:
     _, act = chat
     got, answer = await act(what, **body)
@@ -150,7 +156,7 @@ async def test_what_makes_no_sense_is_refused_with_the_reason(
     assert answer["error"]
 
 
-async def test_a_chat_that_is_over_takes_nothing_more(chat) -> None:
+async def test_a_chat_that_is_over_takes_nothing_more(chat: tuple[Visitor, Act]) -> None:
     _, act = chat
     assert (await act("route-failure"))[0] == 200
     assert (await act("say", agent=JANE, text="late"))[0] == 409
@@ -234,6 +240,7 @@ async def test_a_wrong_switch_is_a_400_and_changes_nothing(service: Service, cha
 
 async def test_every_change_is_published_with_the_conversation_and_its_state(service: Service) -> None:
     cloud = service.cloud
+    assert cloud.bus is not None
     with cloud.bus.subscribe() as news:
         visitor = await service.chatting()
         cloud.agent_ends(visitor.id, JANE)
@@ -277,8 +284,12 @@ async def test_the_wire_keeps_calls_and_no_secrets(make_service: MakeService) ->
 # --- beside the emulated MIAW, on one port ---------------------------------------------------------------------------
 
 
+Both = tuple[SalesforceCloud, LiveChatCloud, aiohttp.ClientSession, str]
+"""MIAW, Live Chat, a client, and the address of both."""
+
+
 @pytest.fixture
-async def both():
+async def both() -> AsyncIterator[Both]:
     """Both services on one port, with the same agents."""
     bus = Bus()
     miaw = SalesforceCloud(wire=None, bus=bus)
@@ -292,12 +303,12 @@ async def both():
     await server.close()
 
 
-async def get(http, url: str) -> tuple[int, str]:
+async def get(http: aiohttp.ClientSession, url: str) -> tuple[int, str]:
     async with http.get(url, headers={"X-LIVEAGENT-API-VERSION": "58"}) as response:
         return response.status, await response.text()
 
 
-async def test_both_services_answer_on_one_port_each_in_its_own_way(both) -> None:
+async def test_both_services_answer_on_one_port_each_in_its_own_way(both: Both) -> None:
     _, _, http, url = both
     assert (await get(http, f"{url}/chat/rest/System/SessionId"))[0] == 200
     assert (await get(http, f"{url}/chat/rest/System/Nothing")) == (404, "Not Found")
@@ -309,14 +320,14 @@ async def test_both_services_answer_on_one_port_each_in_its_own_way(both) -> Non
     assert "errorCode" in body
 
 
-async def test_the_faults_of_one_service_do_not_touch_the_other(both) -> None:
+async def test_the_faults_of_one_service_do_not_touch_the_other(both: Both) -> None:
     miaw, _, http, url = both
     miaw.inject(MiawFault(kind="status", status=500))
     assert (await get(http, f"{url}/iamessage/api/v2/conversation/x"))[0] == 500
     assert (await get(http, f"{url}/chat/rest/System/SessionId"))[0] == 200
 
 
-async def test_agents_are_the_same_on_both_sides(both) -> None:
+async def test_agents_are_the_same_on_both_sides(both: Both) -> None:
     miaw, chat, _, _ = both
     assert [agent["id"] for agent in chat.state()["agents"]] == [
         agent["id"] for agent in miaw.state()["agents"]
@@ -325,9 +336,10 @@ async def test_agents_are_the_same_on_both_sides(both) -> None:
     assert miaw.state()["agents"][0]["online"] is False
 
 
-async def test_an_agent_who_logs_off_on_the_other_side_is_noticed(both) -> None:
+async def test_an_agent_who_logs_off_on_the_other_side_is_noticed(both: Both) -> None:
     miaw, chat, _, _ = both
     miaw.set_online(JANE, False)
+    assert chat.bus is not None
     with chat.bus.subscribe() as news:
         async with asyncio.timeout(5):
             async for item in news:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,7 @@ VALUES = st.recursive(
 )
 
 
-def understood_or_refused(body: bytes, shape) -> bool:
+def understood_or_refused(body: bytes, shape: type[Any]) -> bool:
     try:
         return isinstance(parse(body, shape), shape)
     except Refusal as refusal:
@@ -31,7 +32,7 @@ def understood_or_refused(body: bytes, shape) -> bool:
 
 @given(st.binary(max_size=60) | VALUES.map(lambda value: json.dumps(value).encode()))
 @pytest.mark.parametrize("shape", [ChasitorInit, ChatMessage, MultiNoun])
-def test_any_body_is_understood_or_refused(shape, body) -> None:
+def test_any_body_is_understood_or_refused(shape: type[Any], body: bytes) -> None:
     assert understood_or_refused(body, shape)
 
 
@@ -43,7 +44,7 @@ def test_any_body_is_understood_or_refused(shape, body) -> None:
         ),
     )
 )
-def test_any_request_is_understood_or_refused(body) -> None:
+def test_any_request_is_understood_or_refused(body: dict[str, Any]) -> None:
     assert understood_or_refused(json.dumps(body).encode(), ChasitorInit)
 
 
@@ -109,7 +110,9 @@ class Client:
     st.booleans(),
     st.lists(st.sampled_from(["add", "add", "poll", "lost poll", "restart"]), max_size=40),
 )
-def test_every_message_arrives_once_and_in_order_whatever_gets_lost(keeps_ack, steps) -> None:
+def test_every_message_arrives_once_and_in_order_whatever_gets_lost(
+    keeps_ack: bool, steps: list[str]
+) -> None:
     log, client, number = MessageLog(1000), Client(keeps_ack=keeps_ack), 0
     for step in [*steps, "poll", "poll"]:
         if step == "add":

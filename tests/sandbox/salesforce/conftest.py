@@ -262,7 +262,7 @@ async def make_salesforce() -> AsyncIterator[MakeSalesforce]:
     async def make(
         *, clock: Callable[[], int] | None = None, wire: Wire | None = None, **switches: Any
     ) -> Salesforce:
-        more = {} if clock is None else {"clock": clock}
+        more: dict[str, Any] = {} if clock is None else {"clock": clock}
         bus = wire.bus if wire else Bus()
         cloud = SalesforceCloud(wire=wire, bus=bus, settings=SalesforceSandboxSettings(**switches), **more)
         page = web.Application()
@@ -275,7 +275,8 @@ async def make_salesforce() -> AsyncIterator[MakeSalesforce]:
             servers.append(server)
             urls.append(str(server.make_url("")).rstrip("/"))
         cloud.base_url = urls[0]
-        made.append(Salesforce(cloud, http, *urls, servers))
+        base_url, control_url = urls
+        made.append(Salesforce(cloud, http, base_url, control_url, servers))
         return made[-1]
 
     yield make

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import uuid
+from typing import Any
 
 from tests.sandbox.salesforce.conftest import Salesforce
 
 
-def entry_of(data: dict) -> dict:
+def entry_of(data: dict[str, Any]) -> dict[str, Any]:
     """How the sample makes an entry of an event: it decodes the payload and needs a name (end of protocol 4.4)."""
     entry = data["conversationEntry"]
     payload = json.loads(entry["entryPayload"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import uuid
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -12,19 +13,22 @@ from botkit_sandbox.bus import Bus
 from botkit_sandbox.wire import Wire
 from tests.sandbox.salesforce.conftest import Client, MakeSalesforce, Salesforce
 
+Act = Callable[..., Awaitable[tuple[int, Any]]]
+"""Posts to a control route of one conversation; returns status and answer."""
+
 
 @pytest.fixture
-async def chat(salesforce: Salesforce):
+async def chat(salesforce: Salesforce) -> tuple[Client, Act]:
     """An accepted conversation's client, and a function that posts to its control routes."""
     client = await salesforce.accepted()
 
-    async def act(what: str, **body: Any):
+    async def act(what: str, **body: Any) -> tuple[int, Any]:
         return await salesforce.control("POST", f"conversations/{client.conversation_id}/{what}", body)
 
     return client, act
 
 
-async def newest(client: Client) -> dict:
+async def newest(client: Client) -> dict[str, Any]:
     return (await client.entries(entryTypeFilter="Message"))[0]["entryPayload"]["abstractMessage"]
 
 
@@ -98,7 +102,7 @@ async def test_a_whole_conversation_can_be_driven_by_the_control_routes(salesfor
     ]
 
 
-async def test_an_agent_says_a_link(chat: Client) -> None:
+async def test_an_agent_says_a_link(chat: tuple[Client, Act]) -> None:
     client, act = chat
     await act("say", agent="Jane Doe", link={"title": "Help", "url": "https://acme.example/help"})
     content = (await newest(client))["staticContent"]
@@ -111,7 +115,7 @@ async def test_an_agent_says_a_link(chat: Client) -> None:
     ("key", "format_type"),
     [("buttons", "Buttons"), ("quickReplies", "QuickReplies"), ("listPicker", "ListPicker")],
 )
-async def test_an_agent_asks_with_options(chat: Client, key: str, format_type: str) -> None:
+async def test_an_agent_asks_with_options(chat: tuple[Client, Act], key: str, format_type: str) -> None:
     client, act = chat
     await act("say", agent="Jane Doe", text="Which one?", **{key: ["A", "B"]})
     message = await newest(client)
@@ -121,14 +125,14 @@ async def test_an_agent_asks_with_options(chat: Client, key: str, format_type: s
     assert len({option["optionIdentifier"] for option in message["choices"]["optionItems"]}) == 2
 
 
-async def test_an_agent_shows_a_carousel(chat: Client) -> None:
+async def test_an_agent_shows_a_carousel(chat: tuple[Client, Act]) -> None:
     client, act = chat
     await act("say", agent="Jane Doe", carousel=[{"title": "Red", "buttons": ["Buy"]}, {"title": "Blue"}])
     items = (await newest(client))["choices"]["items"]
     assert [item["titleItem"]["title"] for item in items] == ["Red", "Blue"]
 
 
-async def test_an_agent_sends_a_form(chat: Client) -> None:
+async def test_an_agent_sends_a_form(chat: tuple[Client, Act]) -> None:
     client, act = chat
     await act("say", agent="Jane Doe", form={"title": "Address", "fields": ["Street", "City"]})
     form = (await newest(client))["form"]
@@ -136,7 +140,7 @@ async def test_an_agent_sends_a_form(chat: Client) -> None:
     assert [section["input"]["label"] for section in form["sections"]] == ["Street", "City"]
 
 
-async def test_an_agent_sends_a_file_that_can_be_fetched(chat: Client) -> None:
+async def test_an_agent_sends_a_file_that_can_be_fetched(chat: tuple[Client, Act]) -> None:
     client, act = chat
     data = base64.b64encode(b"%PDF-1.4 invoice").decode()
     file = {"name": "invoice.pdf", "mimeType": "application/pdf", "base64": data}
@@ -147,7 +151,7 @@ async def test_an_agent_sends_a_file_that_can_be_fetched(chat: Client) -> None:
     assert await answer.read() == b"%PDF-1.4 invoice"
 
 
-async def test_an_agent_sends_a_file_of_some_megabytes(chat: Client) -> None:
+async def test_an_agent_sends_a_file_of_some_megabytes(chat: tuple[Client, Act]) -> None:
     client, act = chat
     data = b"x" * 4_000_000
     file = {"name": "big.txt", "mimeType": "text/plain", "base64": base64.b64encode(data).decode()}
@@ -156,7 +160,7 @@ async def test_an_agent_sends_a_file_of_some_megabytes(chat: Client) -> None:
     assert len(await answer.read()) == len(data)
 
 
-async def test_an_agent_sends_any_content_at_all(chat: Client) -> None:
+async def test_an_agent_sends_any_content_at_all(chat: tuple[Client, Act]) -> None:
     client, act = chat
     raw = {"messageType": "StaticContentMessage", "staticContent": {"formatType": "Hologram", "text": "boo"}}
     status, answer = await act("say", agent="Jane Doe", content=raw)
@@ -193,7 +197,7 @@ async def test_an_ai_agent_speaks_through_the_control_routes(salesforce: Salesfo
     ids=str,
 )
 async def test_what_makes_no_sense_is_refused_with_the_reason(
-    chat: Client, what: str, body: dict[str, Any], status: int
+    chat: tuple[Client, Act], what: str, body: dict[str, Any], status: int
 ) -> None:
     _, act = chat
     got, answer = await act(what, **body)
@@ -266,6 +270,7 @@ async def test_a_wrong_switch_is_a_400_and_changes_nothing(
 
 async def test_every_change_is_published_with_the_conversation_and_its_state(salesforce: Salesforce) -> None:
     cloud = salesforce.cloud
+    assert cloud.bus is not None
     with cloud.bus.subscribe() as news:
         client = await salesforce.accepted()
         cloud.agent_ends(client.conversation_id, "Jane Doe")

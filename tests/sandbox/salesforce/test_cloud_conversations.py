@@ -217,7 +217,7 @@ CALLS = [
 ]
 
 
-def _body_for(client: Client, what):
+def _body_for(client: Client, what: str) -> dict[str, Any] | None:
     return {
         "/message": client.message("hi"),
         "/entry": {"entryType": "TypingStartedIndicator", "id": str(uuid.uuid4())},
@@ -226,7 +226,9 @@ def _body_for(client: Client, what):
 
 
 @pytest.mark.parametrize(("method", "what"), CALLS)
-async def test_every_call_on_a_closed_conversation_is_a_403(salesforce: Salesforce, method, what) -> None:
+async def test_every_call_on_a_closed_conversation_is_a_403(
+    salesforce: Salesforce, method: str, what: str
+) -> None:
     client = await salesforce.opened()
     await client.call("DELETE", client.path + client.deletes)
     status, _ = await client.call(method, client.path + what + client.deletes, _body_for(client, what))
@@ -235,7 +237,7 @@ async def test_every_call_on_a_closed_conversation_is_a_403(salesforce: Salesfor
 
 @pytest.mark.parametrize(("method", "what"), CALLS)
 async def test_every_call_on_somebody_elses_conversation_is_a_403(
-    salesforce: Salesforce, method, what
+    salesforce: Salesforce, method: str, what: str
 ) -> None:
     client, other = await salesforce.opened(), await salesforce.client().sign_in()
     status, _ = await other.call(method, client.path + what + client.deletes, _body_for(client, what))
@@ -243,7 +245,7 @@ async def test_every_call_on_somebody_elses_conversation_is_a_403(
 
 
 @pytest.mark.parametrize(("method", "what"), CALLS)
-async def test_every_call_without_a_token_is_a_401(salesforce: Salesforce, method, what) -> None:
+async def test_every_call_without_a_token_is_a_401(salesforce: Salesforce, method: str, what: str) -> None:
     client = await salesforce.opened()
     status, _ = await client.call(
         method, client.path + what + client.deletes, _body_for(client, what), token=None

@@ -62,7 +62,7 @@ async def test_the_transcript_is_a_pdf_of_what_was_said(salesforce: Salesforce) 
     assert pdf.startswith(b"%PDF-1.")
     assert rb"(Ada Lovelace: Where is \(my\) order?)" in pdf
     assert b"(Jane Doe: On its way)" in pdf
-    xref = int(re.search(rb"startxref\n(\d+)\n%%EOF", pdf)[1])
+    (xref,) = map(int, re.findall(rb"startxref\n(\d+)\n%%EOF", pdf))
     assert pdf[xref : xref + 4] == b"xref"
     for number, line in enumerate(pdf[xref:].split(b"\n")[3:8], start=1):
         assert pdf[int(line[:10]) :].startswith(b"%d 0 obj" % number)

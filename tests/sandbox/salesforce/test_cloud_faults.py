@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from typing import Literal
 
 import aiohttp
 import pytest
@@ -127,7 +128,9 @@ async def test_requests_kept_waiting_are_let_go_when_silence_is_cleared(salesfor
 
 
 @pytest.mark.parametrize(("how", "ended"), [("abort", "broken"), ("end", "end")])
-async def test_open_streams_can_be_dropped(salesforce: Salesforce, how: str, ended: str) -> None:
+async def test_open_streams_can_be_dropped(
+    salesforce: Salesforce, how: Literal["abort", "end"], ended: str
+) -> None:
     client = await salesforce.opened()
     async with client.listening() as stream:
         await stream.count(3)

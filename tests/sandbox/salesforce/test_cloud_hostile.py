@@ -29,7 +29,9 @@ DEEP = b'{"a":' * 50_000 + b"1" + b"}" * 50_000
     ids=lambda body: str(body[:30]),
 )
 @pytest.mark.parametrize("what", ["/message", "/entry", "/acknowledge-entries", ""])
-async def test_a_body_that_cannot_be_understood_is_a_400(salesforce: Salesforce, what: str, body) -> None:
+async def test_a_body_that_cannot_be_understood_is_a_400(
+    salesforce: Salesforce, what: str, body: bytes
+) -> None:
     client = await salesforce.opened()
     path = f"{client.path}{what}" if what else "/conversation"
     status, answer = await client.call("POST", path, body)

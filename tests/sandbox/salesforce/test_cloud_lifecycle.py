@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from tests.sandbox.salesforce.conftest import Client, Listener, MakeSalesforce, Salesforce
+from botkit_sandbox.salesforce.state import Agent
+from tests.sandbox.salesforce.conftest import Client, Event, Listener, MakeSalesforce, Salesforce
 
 
 def told(stream: Listener, start: int = 0) -> list[str]:
@@ -12,7 +16,7 @@ def told(stream: Listener, start: int = 0) -> list[str]:
     return [_short(event) for event in stream.events[start:]]
 
 
-def _short(event) -> str:
+def _short(event: Event) -> str:
     payload = event.payload
     match event.entry["entryType"]:
         case "RoutingResult":
@@ -27,10 +31,17 @@ def _short(event) -> str:
         case "Message":
             return f"says:{payload['abstractMessage']['staticContent']['text']}"
         case other:
-            return other
+            return str(other)
 
 
-async def after(client: Client, do, number: int) -> list[str]:
+def assigned(client: Client) -> Agent:
+    """The agent who is asked."""
+    agent = client.cloud.conversation(client.conversation_id).assigned
+    assert agent is not None
+    return agent
+
+
+async def after(client: Client, do: Callable[[], Any], number: int) -> list[str]:
     """What `do` puts on the stream: `number` events."""
     before = len(client.cloud.conversation(client.conversation_id).owner.log.since(0, at_most=1_000)[0])
     async with client.listening() as stream:
@@ -103,9 +114,9 @@ async def test_an_agent_accepts(make_salesforce: MakeSalesforce, order: str, exp
 
 async def test_an_agent_declines_and_the_next_one_is_asked(salesforce: Salesforce) -> None:
     client, cloud = await salesforce.opened(), salesforce.cloud
-    first = cloud.conversation(client.conversation_id).assigned
+    first = assigned(client)
     got = await after(client, lambda: cloud.decline(client.conversation_id, first.id), 2)
-    second = cloud.conversation(client.conversation_id).assigned
+    second = assigned(client)
     assert got == ["work:Declined", "work:Assigned"]
     assert second is not first
     assert (first.load, second.load) == (0, 1)
@@ -116,7 +127,7 @@ async def test_when_everybody_declined_it_waits_in_the_queue_and_can_still_be_ta
 ) -> None:
     client, cloud = await salesforce.opened(), salesforce.cloud
     for _ in range(3):
-        cloud.decline(client.conversation_id, cloud.conversation(client.conversation_id).assigned.id)
+        cloud.decline(client.conversation_id, assigned(client).id)
     assert cloud.conversation(client.conversation_id).stage == "waiting"
     cloud.accept(client.conversation_id, "Mei Tanaka")
     assert cloud.conversation(client.conversation_id).stage == "active"
@@ -195,7 +206,7 @@ async def test_a_transfer_to_the_queue_is_offered_to_somebody_else(salesforce: S
     client, cloud = await salesforce.accepted(), salesforce.cloud
     got = await after(client, lambda: cloud.transfer(client.conversation_id, "Jane Doe", to="queue"), 3)
     assert got == ["routing:Transfer:None", "remove:Jane Doe", "work:Assigned"]
-    assert cloud.conversation(client.conversation_id).assigned.name != "Jane Doe"
+    assert assigned(client).name != "Jane Doe"
 
 
 async def test_a_failed_transfer_leaves_the_agent_where_they_are(salesforce: Salesforce) -> None:

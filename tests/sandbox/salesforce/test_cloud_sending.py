@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
@@ -20,8 +21,8 @@ def upload(
     data: bytes = b"\x89PNG...",
     mime: str = "image/png",
     message: Any = None,
-    parts: tuple[str, str] = ("messageEntry", "fileData"),
-):
+    parts: Sequence[str] = ("messageEntry", "fileData"),
+) -> aiohttp.FormData:
     entry = {
         "esDeveloperName": client.cloud.settings.developer_name,
         "message": {"id": str(uuid.uuid4()), "fileId": str(uuid.uuid4()), "text": "look"} | (message or {}),
@@ -34,7 +35,7 @@ def upload(
     return form
 
 
-async def send_file(client: Client, **what: Any):
+async def send_file(client: Client, **what: Any) -> tuple[int, Any]:
     response = await client.http.post(
         f"{client.base_url}/iamessage/api/v2{client.path}/file",
         data=upload(client, **what),

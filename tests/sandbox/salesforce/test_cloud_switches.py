@@ -13,7 +13,7 @@ from botkit_sandbox.salesforce.faults import Kind
 from botkit_sandbox.salesforce.ids import is_conversation_id, is_uuid, long_id, short_id
 from botkit_sandbox.salesforce.rest import routes
 from botkit_sandbox.salesforce.settings import SalesforceSandboxSettings
-from botkit_sandbox.salesforce.switches import SWITCHES
+from botkit_sandbox.salesforce.switches import SWITCHES, Switch
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "sandbox-salesforce.md").read_text(encoding="utf-8")
 SETUP = {"organization_id", "developer_name", "web_developer_name", "agents", "keysets"}
@@ -32,13 +32,13 @@ def test_every_setting_but_the_organizations_own_data_is_a_switch_in_the_table()
 
 
 @pytest.mark.parametrize("switch", SWITCHES, ids=lambda switch: switch.name)
-def test_the_documentation_shows_the_switch_with_its_default(switch) -> None:
+def test_the_documentation_shows_the_switch_with_its_default(switch: Switch) -> None:
     row = f"| `{switch.name}` | {shown(DEFAULTS[switch.name])} | {switch.what} | {switch.evidence} | {switch.section} |"
     assert row in DOCUMENT.splitlines()
 
 
 @pytest.mark.parametrize("kind", get_args(Kind))
-def test_the_documentation_explains_the_fault(kind) -> None:
+def test_the_documentation_explains_the_fault(kind: str) -> None:
     assert f"| `{kind}` |" in DOCUMENT
 
 

@@ -25,7 +25,7 @@ N, E = P * Q, 65537
 D = pow(E, -1, (P - 1) * (Q - 1))
 
 
-def claims_of(token: str) -> dict:
+def claims_of(token: str) -> dict[str, Any]:
     return jwt.decode(token, options={"verify_signature": False})
 
 

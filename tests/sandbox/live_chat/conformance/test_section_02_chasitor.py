@@ -13,7 +13,7 @@ UNKNOWN_BUTTON = "573XX0000000000"
 
 
 @pytest.fixture
-async def apart(service: Service):
+async def apart(service: Service) -> Service:
     """Jane works for the first button, Omar for the second, and Mei for none."""
     await service.console(
         "PUT",
@@ -78,7 +78,7 @@ async def test_the_agent_sees_who_asks_and_in_which_language(service: Service) -
     assert (view["visitorName"], view["language"]) == ("Ada Löwe", "es-MX")
 
 
-async def test_booleans_may_be_texts(apart) -> None:
+async def test_booleans_may_be_texts(apart: Service) -> None:
     """2.3: clients have sent the string "true"."""
     visitor = await apart.requested(
         doFallback="true", receiveQueueUpdates="true", agentId=await apart.agent_id(MEI)
@@ -105,7 +105,7 @@ async def test_a_request_for_one_agent_goes_to_that_agent_alone(service: Service
 
 
 @pytest.mark.parametrize("why", ["offline", "declined"])
-async def test_with_fallback_the_button_follows_the_agent(apart, why: str) -> None:
+async def test_with_fallback_the_button_follows_the_agent(apart: Service, why: str) -> None:
     """2.3, doFallback true: the agent, then the button."""
     if why == "offline":
         await apart.online(MEI, False)
@@ -116,7 +116,7 @@ async def test_with_fallback_the_button_follows_the_agent(apart, why: str) -> No
     assert await apart.assigned(visitor) == JANE
 
 
-async def test_overrides_replace_the_button_and_are_tried_in_order_of_availability(apart) -> None:
+async def test_overrides_replace_the_button_and_are_tried_in_order_of_availability(apart: Service) -> None:
     """2.3, buttonOverrides: the next one is tried only if the earlier fails; they replace agentId and buttonId."""
     mei = await apart.agent_id(MEI)
     await apart.online(MEI, False)
@@ -126,7 +126,7 @@ async def test_overrides_replace_the_button_and_are_tried_in_order_of_availabili
     assert await apart.assigned(visitor) == OMAR
 
 
-async def test_an_override_that_is_an_agent_has_no_fallback(apart) -> None:
+async def test_an_override_that_is_an_agent_has_no_fallback(apart: Service) -> None:
     """2.3, buttonOverrides: an agent id, without fallback."""
     visitor = await apart.queued(buttonOverrides=[await apart.agent_id(MEI), SECOND_BUTTON])
     assert await apart.assigned(visitor) == MEI
@@ -134,7 +134,7 @@ async def test_an_override_that_is_an_agent_has_no_fallback(apart) -> None:
     assert (await visitor.poll()).types == ["ChatRequestFail"]
 
 
-async def test_an_override_of_agent_and_button_falls_back_to_the_button(apart) -> None:
+async def test_an_override_of_agent_and_button_falls_back_to_the_button(apart: Service) -> None:
     """2.3, buttonOverrides: agentId_buttonId."""
     visitor = await apart.queued(buttonOverrides=[f"{await apart.agent_id(MEI)}_{SECOND_BUTTON}"])
     assert await apart.assigned(visitor) == MEI
@@ -142,7 +142,7 @@ async def test_an_override_of_agent_and_button_falls_back_to_the_button(apart) -
     assert await apart.assigned(visitor) == OMAR
 
 
-async def test_the_list_is_not_resumed_once_an_entry_was_picked(apart) -> None:
+async def test_the_list_is_not_resumed_once_an_entry_was_picked(apart: Service) -> None:
     """2.3, IBM's finding: when all agents of the picked entry decline, the chat fails."""
     visitor = await apart.queued(buttonOverrides=[BUTTON, SECOND_BUTTON])
     await apart.act(visitor, "decline", agent=JANE)

@@ -16,7 +16,7 @@ from tests.sandbox.live_chat.visitor import INVALID, NOUNS
 
 
 @pytest.mark.parametrize("noun", NOUNS)
-async def test_a_successful_post_answers_200_with_ok_as_plain_text(service: Service, noun) -> None:
+async def test_a_successful_post_answers_200_with_ok_as_plain_text(service: Service, noun: str) -> None:
     """2: the plain text body OK."""
     visitor = await service.chatting()
     answer = await visitor.post(noun, NOUNS[noun])

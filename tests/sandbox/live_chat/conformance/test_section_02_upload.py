@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,16 +12,19 @@ import pytest
 from tests.sandbox.live_chat.conformance.conftest import MakeService, Service
 from tests.sandbox.live_chat.visitor import ORGANIZATION, Visitor
 
+Asked = tuple[Visitor, dict[str, Any]]
+"""A visitor who was asked for a file, and the message that asks."""
+
 
 @pytest.fixture
-async def asked(service: Service):
+async def asked(service: Service) -> Asked:
     """A visitor who was asked for a file, and what the message said."""
     visitor = await service.chatting()
     await service.act(visitor, "request-file")
     return visitor, await visitor.until("FileTransfer")
 
 
-def address(visitor: Visitor, message, **query: str) -> str:
+def address(visitor: Visitor, message: Mapping[str, Any], **query: str) -> str:
     asked = {
         "orgId": ORGANIZATION,
         "chatKey": visitor.id,
@@ -31,8 +35,14 @@ def address(visitor: Visitor, message, **query: str) -> str:
 
 
 async def upload(
-    service: Service, visitor: Visitor, message, *, data: bytes = b"%PDF", field: str = "file", **query: str
-):
+    service: Service,
+    visitor: Visitor,
+    message: Mapping[str, Any],
+    *,
+    data: bytes = b"%PDF",
+    field: str = "file",
+    **query: str,
+) -> int:
     form = aiohttp.FormData()
     form.add_field("filename", "scan.pdf")
     form.add_field(field, data, filename="scan.pdf", content_type="application/pdf")
@@ -41,7 +51,7 @@ async def upload(
         return response.status
 
 
-async def test_the_request_opens_the_upload_on_the_same_host(service: Service, asked) -> None:
+async def test_the_request_opens_the_upload_on_the_same_host(service: Service, asked: Asked) -> None:
     """2.21 and 7, FileTransfer: type, uploadServletUrl, cdmServletUrl, fileToken; 14: servlet on the same host."""
     _, message = asked
     assert set(message) == {"type", "uploadServletUrl", "cdmServletUrl", "fileToken"}
@@ -49,7 +59,7 @@ async def test_the_request_opens_the_upload_on_the_same_host(service: Service, a
     assert message["uploadServletUrl"].startswith(service.base_url)
 
 
-async def test_the_file_arrives_and_success_is_told(service: Service, asked) -> None:
+async def test_the_file_arrives_and_success_is_told(service: Service, asked: Asked) -> None:
     """2.21: the part named file, with a filename field and a Referer as one client sends them; 200 is success."""
     visitor, message = asked
     assert await upload(service, visitor, message) == 200
@@ -61,7 +71,7 @@ async def test_the_file_arrives_and_success_is_told(service: Service, asked) -> 
         assert (response.content_type, await response.read()) == ("application/pdf", b"%PDF")
 
 
-async def test_one_request_takes_one_file(service: Service, asked) -> None:
+async def test_one_request_takes_one_file(service: Service, asked: Asked) -> None:
     """2.21: one file per agent request; 14: one-shot token."""
     visitor, message = asked
     assert await upload(service, visitor, message) == 200
@@ -73,26 +83,26 @@ async def test_one_request_takes_one_file(service: Service, asked) -> None:
     [{"fileToken": "guess"}, {"chatKey": "nobody"}, {"orgId": "00DXX0000000000"}, {"fileToken": "ü"}],
     ids=str,
 )
-async def test_a_wrong_key_opens_nothing(service: Service, asked, query: dict[str, Any]) -> None:
+async def test_a_wrong_key_opens_nothing(service: Service, asked: Asked, query: dict[str, Any]) -> None:
     """2.21: only an agent can open the door."""
     visitor, message = asked
     assert await upload(service, visitor, message, **query) == 403
     assert await upload(service, visitor, message) == 200
 
 
-async def test_the_whole_session_key_is_taken_as_chat_key_too(service: Service, asked) -> None:
+async def test_the_whole_session_key_is_taken_as_chat_key_too(service: Service, asked: Asked) -> None:
     """2.21: chatKey is the part of the key before the first !."""
     visitor, message = asked
     assert await upload(service, visitor, message, chatKey=visitor.key) == 200
 
 
-async def test_a_form_without_the_part_file_is_a_400(service: Service, asked) -> None:
+async def test_a_form_without_the_part_file_is_a_400(service: Service, asked: Asked) -> None:
     """2.21: the multipart part is named file."""
     visitor, message = asked
     assert await upload(service, visitor, message, field="attachment") == 400
 
 
-async def test_what_is_no_form_is_a_400(service: Service, asked) -> None:
+async def test_what_is_no_form_is_a_400(service: Service, asked: Asked) -> None:
     """2.21: POST multipart."""
     visitor, message = asked
     async with service.http.post(address(visitor, message), data=b"raw") as response:
@@ -109,7 +119,7 @@ async def test_a_file_can_be_too_large(make_service: MakeService) -> None:
     assert await visitor.until("FileTransfer") == {"type": "Failure"}
 
 
-async def test_a_request_can_be_taken_back(service: Service, asked) -> None:
+async def test_a_request_can_be_taken_back(service: Service, asked: Asked) -> None:
     """7, FileTransfer: Canceled."""
     visitor, message = asked
     await service.act(visitor, "cancel-file")
@@ -117,7 +127,7 @@ async def test_a_request_can_be_taken_back(service: Service, asked) -> None:
     assert await upload(service, visitor, message) == 403
 
 
-async def test_after_the_chat_nothing_is_taken(service: Service, asked) -> None:
+async def test_after_the_chat_nothing_is_taken(service: Service, asked: Asked) -> None:
     """2.21 and 3.10."""
     visitor, message = asked
     await service.act(visitor, "end")

@@ -7,18 +7,26 @@ from typing import Any
 import pytest
 
 from tests.sandbox.live_chat.conformance.conftest import MakeService, Service
-from tests.sandbox.live_chat.visitor import BUTTON, DEPLOYMENT, JANE, OMAR, ORGANIZATION, SECOND_BUTTON
+from tests.sandbox.live_chat.visitor import (
+    BUTTON,
+    DEPLOYMENT,
+    JANE,
+    OMAR,
+    ORGANIZATION,
+    SECOND_BUTTON,
+    Answer,
+)
 
 TARGET = f"org_id={ORGANIZATION}&deployment_id={DEPLOYMENT}"
 UNKNOWN_BUTTON = "573XX0000000000"
 VERSION_ONLY = {"X-LIVEAGENT-AFFINITY": None}
 
 
-async def ask(service: Service, what: str, query: str):
+async def ask(service: Service, what: str, query: str) -> Answer:
     return await service.visitor().call("GET", f"/Visitor/{what}?{query}", headers=VERSION_ONLY)
 
 
-async def results(service: Service, query: str, *, target: str = TARGET) -> list[dict]:
+async def results(service: Service, query: str, *, target: str = TARGET) -> list[dict[str, Any]]:
     answer = await ask(service, "Availability", f"{target}&{query}")
     assert (answer.status, answer.types) == (200, ["Availability"])
     return answer.message("Availability")["results"]
@@ -79,14 +87,14 @@ async def test_in_another_organization_nothing_is_available(service: Service) ->
 
 
 @pytest.mark.parametrize("query", ["", TARGET, f"org_id=a&Availability.ids=[{BUTTON}]"])
-async def test_availability_without_what_it_needs_is_a_400(service: Service, query) -> None:
+async def test_availability_without_what_it_needs_is_a_400(service: Service, query: str) -> None:
     """2.15, and 5: Visitor/* 400."""
     assert (await ask(service, "Availability", query)).status == 400
 
 
 @pytest.mark.parametrize(("form", "said"), [("as-asked", f"{BUTTON}AAA"), ("short", BUTTON)])
 async def test_results_name_ids_as_they_were_asked_or_short(
-    make_service: MakeService, form: str, said
+    make_service: MakeService, form: str, said: str
 ) -> None:
     """2.15, and 1: both forms of ids are about; which one answers carry is not said."""
     service = await make_service(availability_ids=form)

@@ -7,16 +7,16 @@ import asyncio
 import pytest
 
 from tests.sandbox.live_chat.conformance.conftest import MakeService, Service
-from tests.sandbox.live_chat.visitor import JANE, OMAR
+from tests.sandbox.live_chat.visitor import JANE, OMAR, Visitor
 
 STATES = ("begun", "requested", "queued", "chatting", "transferring", "disconnected", "ended")
 
 
-async def in_state(service: Service, state: str):
+async def in_state(service: Service, state: str) -> Visitor:
     if state == "begun":
         return await service.visitor().begin()
     if state in ("requested", "queued"):
-        return await getattr(service, state)()
+        return await (service.requested() if state == "requested" else service.queued())
     visitor = await service.chatting()
     if state == "transferring":
         await service.act(visitor, "transfer")
@@ -207,7 +207,7 @@ async def test_numbers_can_go_on_after_a_reconnection(make_service: MakeService)
     """3.9 [C]: the fresh sequence is inferred from the two ack habits."""
     service = await make_service(reconnect_sequence="continue")
     visitor = await service.chatting()
-    last = visitor.ack
+    last = visitor.ack or 0
     await service.inject("pod-restart")
     await visitor.reconnect()
     assert (await visitor.poll()).json["sequence"] == last + 1
@@ -236,7 +236,7 @@ async def test_without_an_offset_the_acknowledged_messages_count_as_seen(service
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_a_session_recovers_in_every_state(service: Service, state) -> None:
+async def test_a_session_recovers_in_every_state(service: Service, state: str) -> None:
     """3.9: 503, ReconnectSession, ChasitorSessionData, ChasitorResyncState, then what was held."""
     visitor = await in_state(service, state)
     await service.inject("pod-restart")

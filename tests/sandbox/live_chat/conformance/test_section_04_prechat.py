@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from tests.sandbox.live_chat.conformance.conftest import MakeService, Service
 
-CONTACT = {
+CONTACT: dict[str, Any] = {
     "entityName": "Contact",
     "showOnCreate": True,
     "linkToEntityName": "Case",
@@ -19,21 +20,23 @@ CONTACT = {
         {"fieldName": "Email", "label": "Email", "doFind": True, "isExactMatch": True, "doCreate": True},
     ],
 }
-CASE = {
+CASE: dict[str, Any] = {
     "entityName": "Case",
     "saveToTranscript": "CaseId",
     "linkToEntityName": None,
     "linkToEntityField": "",
     "entityFieldsMaps": [{"fieldName": "Subject", "label": "Subject", "doCreate": True}],
 }
-DETAILS = [
+DETAILS: list[dict[str, Any]] = [
     {"label": "Name", "value": "Lovelace", "transcriptFields": []},
     {"label": "Email", "value": "ada@acme.example", "transcriptFields": []},
     {"label": "Subject", "value": "Order 42", "transcriptFields": []},
 ]
 
 
-async def records(service: Service, *entities: Any, details=DETAILS) -> list[dict]:
+async def records(
+    service: Service, *entities: Any, details: Sequence[Mapping[str, Any]] = DETAILS
+) -> list[dict[str, Any]]:
     visitor = await service.requested(prechatDetails=details, prechatEntities=list(entities))
     return (await service.view(visitor))["entities"]
 
@@ -64,7 +67,7 @@ async def test_transcript_fields_are_saved_on_the_transcript(service: Service) -
 @pytest.mark.parametrize(("value", "seen"), [(True, "true"), (False, "false"), (3, "3"), (None, "")])
 async def test_values_need_not_be_texts(service: Service, value: bool | int | None, seen: str) -> None:
     """4: values may be boolean in the vendor widget's data."""
-    details = [{"label": "Vip", "value": value, "transcriptFields": []}]
+    details: list[dict[str, Any]] = [{"label": "Vip", "value": value, "transcriptFields": []}]
     view = await service.view(await service.requested(prechatDetails=details))
     assert view["attributes"] == {"Vip": seen}
 

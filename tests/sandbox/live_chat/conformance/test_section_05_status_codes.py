@@ -31,7 +31,7 @@ RESOURCES = {
 
 @pytest.mark.parametrize("version", [None, "", "fifty"])
 @pytest.mark.parametrize(("method", "path"), [each[:2] for each in RESOURCES.values()], ids=RESOURCES)
-async def test_400_without_a_version(service: Service, method, path, version: str | None) -> None:
+async def test_400_without_a_version(service: Service, method: str, path: str, version: str | None) -> None:
     """5, and 1, API-VERSION: every request; 400 when its value is missing."""
     visitor = await service.chatting()
     headers = {"X-LIVEAGENT-API-VERSION": version}
@@ -121,7 +121,7 @@ async def test_405_for_the_wrong_method_names_the_right_one(service: Service, me
 
 
 @pytest.mark.parametrize("noun", NOUNS)
-async def test_500_for_what_is_posted_before_the_chat_was_requested(service: Service, noun) -> None:
+async def test_500_for_what_is_posted_before_the_chat_was_requested(service: Service, noun: str) -> None:
     """5: the guide warns of a NullPointer; 2.3: ChasitorInit must be the first POST."""
     visitor = await service.visitor().begin()
     assert (await visitor.post(noun, NOUNS[noun])).status == 500
@@ -180,7 +180,7 @@ async def test_errors_can_repeat_code_and_message_as_json(make_service: MakeServ
 
 
 @pytest.mark.parametrize("name", RESOURCES)
-async def test_a_resource_can_answer_each_of_its_statuses_and_any_other(service: Service, name) -> None:
+async def test_a_resource_can_answer_each_of_its_statuses_and_any_other(service: Service, name: str) -> None:
     """5 [C compilation]: expected per resource; a fault answers what a client should be tried with."""
     method, path, statuses = RESOURCES[name]
     visitor = await service.chatting()
@@ -190,7 +190,7 @@ async def test_a_resource_can_answer_each_of_its_statuses_and_any_other(service:
 
 
 @pytest.mark.parametrize("name", RESOURCES)
-async def test_by_itself_a_resource_answers_with_its_statuses_only(service: Service, name) -> None:
+async def test_by_itself_a_resource_answers_with_its_statuses_only(service: Service, name: str) -> None:
     """5 [C compilation]: in every state of a session, and with a wrong key or affinity."""
     method, path, statuses = RESOURCES[name]
     seen = set()

@@ -5,19 +5,19 @@ from __future__ import annotations
 import pytest
 
 from tests.sandbox.live_chat.conformance.conftest import MakeService, Service
-from tests.sandbox.live_chat.visitor import BUTTON, DEPLOYMENT, ORGANIZATION
+from tests.sandbox.live_chat.visitor import BUTTON, DEPLOYMENT, ORGANIZATION, Answer, Visitor
 
 WAITS = f"org_id={ORGANIZATION}&deployment_id={DEPLOYMENT}&Availability.ids={BUTTON}&Availability.needEstimatedWaitTime=1"
 IDLE_WARNING = {"idleTimeoutWarningEvent": "triggered"}
 
 
-async def begun(service: Service, version: str):
+async def begun(service: Service, version: str) -> Visitor:
     visitor = service.visitor()
     visitor.version = version
     return await visitor.begin()
 
 
-async def established(service: Service, version: str):
+async def established(service: Service, version: str) -> tuple[Visitor, Answer]:
     """A visitor with an agent, and all that was heard."""
     visitor = await begun(service, version)
     await visitor.request()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox.live_chat.conformance.conftest import MakeService, Service
-from tests.sandbox.live_chat.visitor import JANE, MEI, OMAR, SECOND_BUTTON
+from tests.sandbox.live_chat.visitor import JANE, MEI, OMAR, SECOND_BUTTON, Answer, Visitor
 
 CONTACT = {
     "entityName": "Contact",
@@ -16,7 +16,7 @@ CONTACT = {
 }
 
 
-async def established(service: Service, **changes: Any):
+async def established(service: Service, **changes: Any) -> tuple[Visitor, Answer]:
     """What a visitor hears when Jane accepts."""
     visitor = await service.requested(**changes)
     await service.act(visitor, "accept")

@@ -143,7 +143,7 @@ async def test_a_request_fails_when_everybody_goes_offline(service: Service) -> 
     assert (await visitor.poll()).types == ["ChatRequestFail"]
 
 
-WRONG_TARGETS = [
+WRONG_TARGETS: list[dict[str, Any]] = [
     {"organizationId": "00DXX0000000000"},
     {"deploymentId": "572XX0000000000"},
     {"buttonId": "573XX0000000000"},
@@ -152,7 +152,7 @@ WRONG_TARGETS = [
 
 
 @pytest.mark.parametrize("changes", WRONG_TARGETS, ids=str)
-async def test_a_wrong_target_fails_with_no_post(service: Service, changes) -> None:
+async def test_a_wrong_target_fails_with_no_post(service: Service, changes: dict[str, Any]) -> None:
     """7, NoPost: bad org, deployment or button configuration."""
     visitor = await service.requested(**changes)
     assert (await visitor.poll()).message("ChatRequestFail")["reason"] == "NoPost"

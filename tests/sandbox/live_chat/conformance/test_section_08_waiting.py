@@ -7,17 +7,26 @@ from typing import Any
 import pytest
 
 from tests.sandbox.live_chat.conformance.conftest import MakeService, Service
-from tests.sandbox.live_chat.visitor import BUTTON, DEPLOYMENT, JANE, MEI, OMAR, ORGANIZATION, SECOND_BUTTON
+from tests.sandbox.live_chat.visitor import (
+    BUTTON,
+    DEPLOYMENT,
+    JANE,
+    MEI,
+    OMAR,
+    ORGANIZATION,
+    SECOND_BUTTON,
+    Visitor,
+)
 
 
-async def result(service: Service, button: str = BUTTON) -> dict:
+async def result(service: Service, button: str = BUTTON) -> dict[str, Any]:
     query = f"org_id={ORGANIZATION}&deployment_id={DEPLOYMENT}&Availability.ids={button}"
     query += "&Availability.needEstimatedWaitTime=1"
     answer = await service.visitor().call("GET", f"/Visitor/Availability?{query}")
     return answer.message("Availability")["results"][0]
 
 
-async def accepted_after(service: Service, seconds: float, *, agent: str = JANE, **changes: Any):
+async def accepted_after(service: Service, seconds: float, *, agent: str = JANE, **changes: Any) -> Visitor:
     visitor = await service.requested(**changes)
     service.clock.pass_seconds(seconds)
     await service.act(visitor, "accept", agent=agent)
