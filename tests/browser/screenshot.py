@@ -8,14 +8,15 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import Final
 
-from playwright.sync_api import expect
+from playwright.sync_api import ViewportSize, expect
 
 from tests.browser.stage import DemoPage, chromium, chromium_path, running_demo
 
 TARGET = Path(__file__).parents[2] / "docs" / "images" / "demo.png"
 PORT = 8001
-SIZE = {"width": 1440, "height": 900}
+SIZE: Final[ViewportSize] = {"width": 1440, "height": 900}
 
 
 def main(target: Path) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import FilePayload, expect
 
 from botkit_sandbox.server import running_sandbox
 from tests.browser.conftest import OpenPage
@@ -118,8 +118,8 @@ def test_a_channel_that_is_refused_is_said_and_not_shown(demo: DemoPage) -> None
 
 
 def test_a_user_sends_files_with_and_without_words(demo: DemoPage) -> None:
-    photo = {"name": "photo.png", "mimeType": "image/png", "buffer": b"not really"}
-    note = {"name": "note.txt", "mimeType": "text/plain", "buffer": b"42"}
+    photo: FilePayload = {"name": "photo.png", "mimeType": "image/png", "buffer": b"not really"}
+    note: FilePayload = {"name": "note.txt", "mimeType": "text/plain", "buffer": b"42"}
     demo.new_user("Karen Jones")
     demo("user-file").set_input_files([photo, note])
     demo("chat-file").filter(has_text="note.txt").click()
@@ -135,7 +135,9 @@ def test_a_user_sends_files_with_and_without_words(demo: DemoPage) -> None:
 def test_files_that_are_too_large_together_are_left_out_and_that_is_said(demo: DemoPage) -> None:
     demo.new_user("Karen Jones")
     size = 2 * 1024 * 1024
-    files = [{"name": f"{n}.bin", "mimeType": "application/zip", "buffer": bytes(size)} for n in "ab"]
+    files: list[FilePayload] = [
+        {"name": f"{n}.bin", "mimeType": "application/zip", "buffer": bytes(size)} for n in "ab"
+    ]
     demo("user-file").set_input_files(files)
     expect(demo("chat-file")).to_have_text(["a.bin"])
     expect(demo("notices")).to_contain_text("2.9 MB together")
@@ -154,7 +156,7 @@ def test_files_of_a_message_that_was_refused_are_there_to_be_sent_again(demo: De
 
 def test_a_message_does_not_overtake_the_file_before_it(demo: DemoPage) -> None:
     demo.new_user("Karen Jones")
-    big = {"name": "big.bin", "mimeType": "application/zip", "buffer": bytes(2 * 1024 * 1024)}
+    big: FilePayload = {"name": "big.bin", "mimeType": "application/zip", "buffer": bytes(2 * 1024 * 1024)}
     demo("user-file").set_input_files([big])
     demo.page.evaluate(
         """() => ["first", "second"].forEach((text) => {

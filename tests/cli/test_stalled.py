@@ -10,7 +10,8 @@ def idle(seconds: float, *, answered: int = 90, received: int = 60) -> Activity:
 
 
 def look(stalled: StalledConnections, now: float, **connections: Activity) -> set[object]:
-    return stalled.look(dict(connections), now=now, lock_timeout_seconds=PATIENCE)
+    activities: dict[object, Activity] = dict(connections.items())
+    return stalled.look(activities, now=now, lock_timeout_seconds=PATIENCE)
 
 
 def test_a_connection_on_which_nothing_happens_for_too_long_is_cut_off() -> None:

@@ -12,6 +12,7 @@ import pytest
 import requests
 import responses
 import urllib3
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
 from botkit.client import KoreClient
@@ -66,7 +67,7 @@ def make(waits: list[float]) -> Iterator[Make]:
     made: list[KoreClient] = []
 
     def client(**settings: Any) -> KoreClient:
-        given = {
+        given: dict[str, Any] = {
             "client_id": "cs-1",
             "client_secret": SECRET,
             "bot_id": BOT,
@@ -305,13 +306,14 @@ def ask(kore: KoreClient) -> object:
     return kore.get_messages(user_id="u-1")
 
 
-def tell(kore: KoreClient) -> object:
-    return kore.send_user_message(PAYLOAD, "hello")
+def tell(kore: KoreClient) -> None:
+    kore.send_user_message(PAYLOAD, "hello")
 
 
 def refused() -> requests.ConnectionError:
-    pool = urllib3.HTTPSConnectionPool("bots.kore.ai")
-    return requests.ConnectionError(MaxRetryError(pool, "/", NewConnectionError(pool, "refused")))
+    pool = urllib3.HTTPConnectionPool("bots.kore.ai")
+    error = NewConnectionError(HTTPConnection("bots.kore.ai"), "refused")
+    return requests.ConnectionError(MaxRetryError(pool, "/", error))
 
 
 def broken() -> requests.ConnectionError:

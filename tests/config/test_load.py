@@ -70,7 +70,7 @@ def _with_defaults(schema: Schema, node: Mapping[str, Any], given: dict[str, Any
 
 
 def test_every_optional_value_with_a_default_in_the_settings_shows_it_in_the_schema() -> None:
-    places = {
+    places: dict[str, tuple[Schema, ServerSettings | SecuritySettings | DeliverySettings]] = {
         "server": (server_schema(), ServerSettings()),
         "security": (server_schema(), SecuritySettings()),
         "delivery": (bot_schema(), DeliverySettings()),

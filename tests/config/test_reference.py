@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from botkit.config import reference, schema
+from botkit.config import reference
 from botkit.config.schema import bot_schema, schema_text, server_schema
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +56,7 @@ def test_a_schema_is_found_in_the_package_first_and_in_the_checkout_otherwise(
     assert schema_text("bot") == (ROOT / "schemas/bot.schema.json").read_text(encoding="utf-8")
     (tmp_path / "schemas").mkdir()
     (tmp_path / "schemas/bot.schema.json").write_text("{}", encoding="utf-8")
-    monkeypatch.setattr(schema.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(importlib.resources, "files", lambda package: tmp_path)
     assert schema_text("bot") == "{}"
 
 

@@ -230,7 +230,7 @@ def _user_messages() -> list[Sample]:
     message = with_file["session"]["BotUserSession"]["lastMessage"]["messagePayload"]["message"]
     message["attachments"] = [{**_FILE, "fileUrl": _FILE_URL}]
     plain = _message("odd bytes", "on_user_message")
-    nobody = {"session": {"UserContext": {}, "BotUserSession": {}}}
+    nobody: dict[str, Any] = {"session": {"UserContext": {}, "BotUserSession": {}}}
     in_agent_mode = _said("in agent mode", agent_transfer=True)
     unnamed = _said("names nobody", channel={"type": "rtm"}, context=nobody)
     return [

@@ -140,7 +140,7 @@ class TakenDown:
 
 
 @contextmanager
-def taken_down(folder: Path, register: Callable[[BotKit], None]) -> Iterator[TakenDown]:
+def taken_down(folder: Path, register: Callable[[BotKit], object]) -> Iterator[TakenDown]:
     """A kit with these handlers, on a store in `folder`."""
     configured = settings(store=f"sqlite:///{folder / 'botkit.db'}")
     wire = _Wire()

@@ -54,7 +54,7 @@ def recipe(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         "jobs": SimpleNamespace(enqueue=lambda job, *with_these: queue.append(partial(job, *with_these))),
     }
     for name, module in given.items():
-        monkeypatch.setitem(sys.modules, name, module)  # type: ignore[arg-type]
+        monkeypatch.setitem(sys.modules, name, module)
     kit = BotKit()
     names = run(kit, PREAMBLE, BLOCKS[RECIPES.index(heading)], page="handlers.md")
     settings = made_up_settings(

@@ -143,7 +143,7 @@ def test_which_python_is_needed_says_the_package() -> None:
 def queued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the shop of the page's bot has to look up."""
     found: list[str] = []
-    monkeypatch.setitem(sys.modules, "shop", SimpleNamespace(orders=SimpleNamespace(enqueue=found.append)))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "shop", SimpleNamespace(orders=SimpleNamespace(enqueue=found.append)))
     return found
 
 

@@ -40,8 +40,8 @@ def hook(number: Any) -> HookBody:
 def test_the_newest_payload_is_that_of_the_highest_number(kept: Any, own: Any, goes_along: bool) -> None:
     ledger, mine = Ledger(hook(kept) if kept is not None else None), hook(own)
     outside = ConversationGateway(
-        ledger=lambda: ledger,  # type: ignore[arg-type, return-value]
-        reads=lambda *_: None,  # type: ignore[arg-type, return-value]
+        ledger=lambda: ledger,
+        reads=lambda *_: None,  # type: ignore[arg-type]
         check=lambda *_: None,
         now=lambda: 1.0,
     )

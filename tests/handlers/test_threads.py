@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import pytest
 
@@ -23,10 +24,14 @@ def test_a_thread_that_is_idle_is_used_again() -> None:
     assert len(set(used)) == 1
 
 
+def held_up(go_on: threading.Event) -> None:
+    go_on.wait(10)
+
+
 def test_where_every_thread_is_taken_the_next_job_is_refused_until_one_is_free() -> None:
     threads, go_on = Threads("test", most=2), threading.Event()
-    assert threads.start(lambda: go_on.wait(10) and None)
-    assert threads.start(lambda: go_on.wait(10) and None)
+    assert threads.start(partial(held_up, go_on))
+    assert threads.start(partial(held_up, go_on))
     assert not threads.start(lambda: None)
     go_on.set()
     until(lambda: threads.start(lambda: None), "for a thread to be free")
@@ -35,7 +40,7 @@ def test_where_every_thread_is_taken_the_next_job_is_refused_until_one_is_free()
 def test_after_a_fork_there_are_new_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     threads, ran = Threads("test", most=1), threading.Event()
     go_on = threading.Event()
-    assert threads.start(lambda: go_on.wait(10) and None)
+    assert threads.start(partial(held_up, go_on))
     monkeypatch.setattr("botkit.handlers.threads.os.getpid", lambda: -1)
     assert threads.start(ran.set)
     assert ran.wait(10)

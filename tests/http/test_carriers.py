@@ -13,6 +13,7 @@ import responses
 import urllib3
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import MaxRetryError, NameResolutionError, ProtocolError
 
 from botkit.errors import BadReply, CallRefused, HostNotAllowed, Unreachable
@@ -415,7 +416,7 @@ def test_the_sync_carrier_knows_that_something_may_have_arrived_before_the_end(
 
 def test_the_sync_carrier_tells_a_name_that_is_not_known(mocked: responses.RequestsMock) -> None:
     pool = urllib3.HTTPSConnectionPool("bots.kore.ai")
-    connection = pool.ConnectionCls("bots.kore.ai")
+    connection = HTTPConnection("bots.kore.ai")
     unknown = NameResolutionError("bots.kore.ai", connection, socket.gaierror(-2, "unknown"))
     mocked.get("https://bots.kore.ai/a", body=requests.ConnectionError(MaxRetryError(pool, "/a", unknown)))
     with (

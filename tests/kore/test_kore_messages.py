@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -127,7 +128,7 @@ def test_attachments_are_named() -> None:
 
 
 def test_malformed_records_are_left_out() -> None:
-    odd = [
+    odd: list[Any] = [
         None,
         7,
         [],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from botkit.kore.variables import BotVariable, read_variables
 
 
 def test_variables_are_read_in_the_platforms_order() -> None:
-    records = [
+    records: list[dict[str, Any]] = [
         {"_id": "v-2", "key": "greeting", "value": "Hallo", "variableType": "locale", "hint": "h"},
         {"_id": "v-1", "key": "limits", "value": {"a": 1}, "variableType": "env"},
     ]

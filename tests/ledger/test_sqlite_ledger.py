@@ -314,7 +314,7 @@ def test_many_threads_can_submit(stage: Stage) -> None:
     futures: list[Future[Committed]] = []
     threads = [
         threading.Thread(
-            target=lambda user=user: futures.extend(  # type: ignore[misc]
+            target=lambda user=user: futures.extend(
                 stage.submit_all(*(stage.inputs.says(f"u-{user}", str(number)) for number in range(50)))
             )
         )

@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from botkit.handoff.conversation import Instant
 from botkit.handoff.effects import (
     ArmTimer,
     CancelTimer,
@@ -121,7 +122,7 @@ class Handoffs(RuleBasedStateMachine):
     @rule()
     def platform_closes(self) -> None:
         was_live = self.live
-        self.step(self.story.happens(PlatformSessionClosed(key="", at=self.story.now)))
+        self.step(self.story.happens(PlatformSessionClosed(key="", at=Instant(self.story.now))))
         self.ended += was_live
         assert not self.live
         assert len(self.story.of(ClearAgentSession)) == was_live
@@ -208,7 +209,7 @@ class Handoffs(RuleBasedStateMachine):
         assert ended is not None
         self.agent_said.append(text)
         late = AgentSaid(
-            key="", at=self.story.now, session_id=ended, content=Content(text=text), agent_name="J"
+            key="", at=Instant(self.story.now), session_id=ended, content=Content(text=text), agent_name="J"
         )
         self.step(self.story.happens(late))
 
@@ -219,7 +220,9 @@ class Handoffs(RuleBasedStateMachine):
         assert ended is not None
         before = len(self.given_back)
         self.step(
-            self.story.happens(AgentsLost(key="", at=self.story.now, session_id=ended, why=Loss.CLOSED))
+            self.story.happens(
+                AgentsLost(key="", at=Instant(self.story.now), session_id=ended, why=Loss.CLOSED)
+            )
         )
         assert self.given_back[before:] == [held.text for held in pending]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import pytest
 
 from botkit.agents import File
@@ -25,13 +27,13 @@ class Carrier:
         self.asked.append(request)
         return self.answer
 
-    def stream(self, request: Request, *, silence_seconds: float) -> None:  # type: ignore[override]
+    def stream(self, request: Request, *, silence_seconds: float) -> NoReturn:
         raise NotImplementedError
 
 
 def platform(carrier: Carrier) -> KorePlatform:
     bot = settings().bots[BOT_ID]
-    return KorePlatform(bot, carrier, insecure_http=False, clock=SystemClock())  # type: ignore[arg-type]
+    return KorePlatform(bot, carrier, insecure_http=False, clock=SystemClock())
 
 
 @pytest.mark.parametrize(

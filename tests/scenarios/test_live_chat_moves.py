@@ -115,9 +115,12 @@ class Scene:
         """The same, and an agent speaks before we can have come to the next server."""
         cloud = self.stage.clouds.live_chat
         chat_id = self.case.id
-        self.stage.clouds.do(
-            lambda: (cloud.lose(cloud.sessions[chat_id]), cloud.agent_says(chat_id, self.speaker, text))
-        )
+
+        def moves() -> None:
+            cloud.lose(cloud.sessions[chat_id])
+            cloud.agent_says(chat_id, self.speaker, text)
+
+        self.stage.clouds.do(moves)
         self.said.append(text)
 
     def moves_at(self, operation: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ BASE = f"https://bots.kore.ai/api/botsdk/stream/{BOT_ID}"
 MEI = User(
     id="u-2", first_name="Mei", last_name="Tanaka", email="mei@example.com", language="ja", address="81901"
 )
-EVERY = {
+EVERY: dict[str, Callable[..., dict[str, Any]]] = {
     "on_user_message": payloads.user_message,
     "on_bot_message": payloads.bot_message,
     "on_agent_transfer": payloads.agent_transfer,
@@ -122,7 +123,7 @@ def test_a_user_message_without_text_has_no_message() -> None:
 
 @pytest.mark.parametrize("nested", [False, True])
 def test_files_come_along_in_both_channel_shapes(nested: bool) -> None:
-    files = [File("a.png", "https://bots.kore.ai/a", "image"), "b.pdf"]
+    files: list[File | str] = [File("a.png", "https://bots.kore.ai/a", "image"), "b.pdf"]
     hook = read("on_user_message", payloads.user_message("look", attachments=files, nested=nested))
     assert [file.name for file in hook.attachments] == ["a.png", "b.pdf"]
     assert hook.attachments[0].url == "https://bots.kore.ai/a"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from threading import Barrier, Event, Thread
 from typing import Any
@@ -91,14 +91,14 @@ class Stage:
         method: str = "POST",
         bot_id: str = BOT_ID,
         auth: str | None = "",
-        **environ: Any,
+        environ: Mapping[str, Any] | None = None,
     ) -> Answer:
         given = {
             "REQUEST_METHOD": method,
             "PATH_INFO": path if path is not None else f"/sdk/bots/{bot_id}/{event}",
             "CONTENT_LENGTH": str(len(body)),
             "wsgi.input": io.BytesIO(body),
-            **environ,
+            **(environ or {}),
         }
         if auth is not None:
             given["HTTP_TOKEN"] = auth or token()
@@ -120,7 +120,7 @@ class Stage:
                 return super().read(size)
 
         body = as_body(user_message())
-        assert self.call(body, **{"wsgi.input": Waits(body)})[0] == "200 OK"
+        assert self.call(body, environ={"wsgi.input": Waits(body)})[0] == "200 OK"
 
 
 def code_of(answer: Answer) -> tuple[str, str | int]:
@@ -176,7 +176,7 @@ def test_a_webhook_is_answered_with_its_own_payload(stage: Stage) -> None:
 
 
 def test_the_content_type_does_not_matter(stage: Stage) -> None:
-    assert stage.call(as_body(user_message()), CONTENT_TYPE="text/plain")[0] == "200 OK"
+    assert stage.call(as_body(user_message()), environ={"CONTENT_TYPE": "text/plain"})[0] == "200 OK"
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_the_caller_is_checked_before_the_body_is_read(stage: Stage) -> None:
             raise AssertionError("read before the caller was known")
 
     answer = stage.call(
-        b"x", auth="nonsense", **{"wsgi.input": Unread(), "CONTENT_LENGTH": str(MAX_BYTES * 2)}
+        b"x", auth="nonsense", environ={"wsgi.input": Unread(), "CONTENT_LENGTH": str(MAX_BYTES * 2)}
     )
     assert answer[0].startswith("401 ")
 
@@ -236,8 +236,8 @@ def test_the_platform_learns_that_a_bot_is_not_configured(stage: Stage) -> None:
 
 def test_the_apikey_header_counts_only_where_it_is_configured(stage: Stage) -> None:
     body = as_body(user_message())
-    assert stage.call(body, auth=None, HTTP_APIKEY=SECRET)[0].startswith("401 ")
-    assert Stage(accept_apikey=True).call(body, auth=None, HTTP_APIKEY=SECRET)[0] == "200 OK"
+    assert stage.call(body, auth=None, environ={"HTTP_APIKEY": SECRET})[0].startswith("401 ")
+    assert Stage(accept_apikey=True).call(body, auth=None, environ={"HTTP_APIKEY": SECRET})[0] == "200 OK"
 
 
 # --- bodies -------------------------------------------------------------------------------------------------------
@@ -272,11 +272,13 @@ def test_a_byte_more_is_not(stage: Stage) -> None:
 
 @pytest.mark.parametrize("length", ["-1", "many", "9" * 30])
 def test_a_nonsensical_length_is_too_large(stage: Stage, length: str) -> None:
-    assert stage.call(as_body(user_message()), CONTENT_LENGTH=length)[0].startswith("413 ")
+    assert stage.call(as_body(user_message()), environ={"CONTENT_LENGTH": length})[0].startswith("413 ")
 
 
 def test_a_chunked_body_is_read_to_its_end(stage: Stage) -> None:
-    answer = stage.call(as_body(user_message()), CONTENT_LENGTH="", **{"wsgi.input_terminated": True})
+    answer = stage.call(
+        as_body(user_message()), environ={"CONTENT_LENGTH": "", "wsgi.input_terminated": True}
+    )
     assert answer[0] == "200 OK"
 
 
@@ -291,12 +293,12 @@ def test_a_chunked_body_is_bounded_too(stage: Stage) -> None:
             return b"x" * min(size, 65536)
 
     stream = Endless()
-    answer = stage.call(CONTENT_LENGTH="", **{"wsgi.input": stream, "wsgi.input_terminated": True})
+    answer = stage.call(environ={"CONTENT_LENGTH": "", "wsgi.input": stream, "wsgi.input_terminated": True})
     assert answer[0].startswith("413 ")
 
 
 def test_without_a_length_or_an_end_nothing_is_read(stage: Stage) -> None:
-    assert stage.call(as_body(user_message()), CONTENT_LENGTH="")[0].startswith("412 ")
+    assert stage.call(as_body(user_message()), environ={"CONTENT_LENGTH": ""})[0].startswith("412 ")
 
 
 def test_a_body_that_comes_in_pieces_is_put_together(stage: Stage) -> None:
@@ -305,7 +307,7 @@ def test_a_body_that_comes_in_pieces_is_put_together(stage: Stage) -> None:
             return super().read(min(size or 0, 7))
 
     body = as_body(user_message())
-    assert stage.call(body, **{"wsgi.input": Slow(body)})[0] == "200 OK"
+    assert stage.call(body, environ={"wsgi.input": Slow(body)})[0] == "200 OK"
     assert stage.taken[0].hook is not None
     assert stage.taken[0].hook.body == body
 
@@ -350,7 +352,7 @@ def test_a_long_request_id_is_taken(stage: Stage, request_id: str | int) -> None
 
 
 def test_a_body_that_ends_early_gets_408(stage: Stage) -> None:
-    answer = stage.call(b"{}", CONTENT_LENGTH="3")
+    answer = stage.call(b"{}", environ={"CONTENT_LENGTH": "3"})
     assert answer[0].startswith("408 ")
     assert stage.taken == []
 
@@ -359,21 +361,22 @@ def test_a_body_that_ends_early_gets_408(stage: Stage) -> None:
 def test_an_answer_before_the_end_of_the_body_ends_the_connection_where_the_server_leaves_it_to_us(
     stage: Stage, size: int, status: str
 ) -> None:
-    there = stage.call(b"{}", CONTENT_LENGTH=str(size), SERVER_SOFTWARE="Granian")
+    there = stage.call(b"{}", environ={"CONTENT_LENGTH": str(size), "SERVER_SOFTWARE": "Granian"})
     assert there[0].startswith(status)
     assert there[1]["Connection"] == "close"
     # PEP 3333: to other servers an application must not say that.
     assert (
-        "Connection" not in stage.call(b"{}", CONTENT_LENGTH=str(size), SERVER_SOFTWARE="WSGIServer/0.2")[1]
+        "Connection"
+        not in stage.call(b"{}", environ={"CONTENT_LENGTH": str(size), "SERVER_SOFTWARE": "WSGIServer/0.2"})[
+            1
+        ]
     )
 
 
 def test_a_chunked_body_over_the_limit_ends_the_connection(stage: Stage) -> None:
     answer = stage.call(
         padded(MAX_BYTES + 1),
-        CONTENT_LENGTH="",
-        SERVER_SOFTWARE="Granian",
-        **{"wsgi.input_terminated": True},
+        environ={"CONTENT_LENGTH": "", "SERVER_SOFTWARE": "Granian", "wsgi.input_terminated": True},
     )
     assert answer[0].startswith("413 ")
     assert answer[1]["Connection"] == "close"
@@ -381,7 +384,7 @@ def test_a_chunked_body_over_the_limit_ends_the_connection(stage: Stage) -> None
 
 def test_other_answers_keep_the_connection(stage: Stage) -> None:
     for body in (as_body(user_message()), b"{"):
-        assert "Connection" not in stage.call(body, SERVER_SOFTWARE="Granian")[1]
+        assert "Connection" not in stage.call(body, environ={"SERVER_SOFTWARE": "Granian"})[1]
 
 
 def test_no_more_bodies_are_waited_for_than_there_are_threads_to_spare(stage: Stage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from email import message_from_bytes
+from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -154,9 +155,9 @@ def test_a_file_has_two_parts() -> None:
     request = CALLS.send_file("tok", ID, message_id="m1", file_id="f1", file=file)
     assert (request.method, request.url) == ("POST", f"{HERE}/file")
     head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
-    entry, data = message_from_bytes(head + (request.body or b"")).get_payload()
+    _, entry, data = message_from_bytes(head + (request.body or b"")).walk()
     assert entry.get_param("name", header="Content-Disposition") == "messageEntry"
-    assert json.loads(entry.get_payload(decode=True)) == {
+    assert json.loads(cast(bytes, entry.get_payload(decode=True))) == {
         "esDeveloperName": "Kore & Client",
         "message": {"id": "m1", "fileId": "f1"},
     }
