@@ -19,7 +19,7 @@ from botkit.handlers.decorators import Handles
 from botkit.handlers.registry import Handler, Registry
 from botkit.handlers.verdicts import Sent
 from botkit.observability.metrics import CONTENT_TYPE, Telemetry
-from botkit.service.membership import RelayFactory
+from botkit.service.leadership import RelayFactory
 from botkit.service.service import Edge, Service
 from botkit.wsgi.middleware import BotKitMiddleware
 

@@ -148,7 +148,7 @@ def _input(hook: Hook, outcome: Outcome) -> Input:
         if not api_calls:
             return given if event is given.event else replace(given, event=event)
     handled = HookHandled(
-        key=event.key, at=event.at, api_calls=api_calls, about=event, proceed=not outcome.answered
+        key=event.key, at=event.at, api_calls=api_calls, original=event, proceed=not outcome.answered
     )
     return replace(given, event=handled)
 

@@ -12,10 +12,10 @@ from botkit.handoff.ending import give_back
 from botkit.handoff.events import (
     AgentSaid,
     AgentsLost,
-    AgentsTook,
     Content,
     Event,
     FileRefused,
+    MessageAccepted,
     MessageRefused,
 )
 from botkit.handoff.rules import Rules
@@ -30,7 +30,7 @@ def late(rules: Rules, conversation: Conversation, event: Event) -> Decision:
     match event:
         case AgentSaid():
             return agents_side.said(conversation, event)
-        case AgentsTook(message_id=message_id):
+        case MessageAccepted(message_id=message_id):
             return Decision(_without(conversation, message_id))
         case MessageRefused(message_id=message_id):
             refused = [held for held in conversation.ended_pending if held.message_id == message_id]

@@ -31,7 +31,6 @@ from botkit.handoff.events import (
     AgentSaid,
     AgentSessionEnded,
     AgentsLost,
-    AgentsTook,
     AgentTransfer,
     AgentTyping,
     Alert,
@@ -46,10 +45,11 @@ from botkit.handoff.events import (
     HookAnswered,
     HookDeferred,
     HookHandled,
+    MessageAccepted,
     MessageRefused,
-    Noticed,
     OtherHook,
     PlatformSessionClosed,
+    PositionAdvanced,
     QueueMoved,
     RoutingFailed,
     RoutingKnown,
@@ -72,7 +72,7 @@ def decide(rules: Rules, conversation: Conversation, event: Event) -> Decision:
     An event of a session that is not the conversation's current one (an old timer, an answer to a question nobody asks any
     more) changes nothing; only what was said before the end and comes after it still counts (`afterwards.py`).
     """
-    said = event.about if isinstance(event, HookHandled) else event
+    said = event.original if isinstance(event, HookHandled) else event
     if isinstance(said, FromClient) and said.events_url:
         conversation = _reachable(conversation, said.events_url)
     match event:
@@ -150,13 +150,13 @@ def _of_session(rules: Rules, conversation: Conversation, event: Event) -> Decis
             return agents_side.routing_failed(rules, conversation, session, event)
         case AgentSessionEnded():
             return agents_side.ended(rules, conversation, session, event.at)
-        case Noticed():
+        case PositionAdvanced():
             return Decision(conversation)
         case AccessGranted():
             return outcomes.access_granted(rules, conversation, session, event)
         case SessionStarted():
             return outcomes.session_started(conversation, session)
-        case AgentsTook():
+        case MessageAccepted():
             return outcomes.agents_took(conversation, session, event)
         case MessageRefused():
             return outcomes.message_refused(rules, conversation, session, event)

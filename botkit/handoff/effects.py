@@ -31,7 +31,7 @@ class PassToUser:
 
 
 @dataclass(frozen=True, slots=True)
-class SkipBotMessage:
+class SkipUserMessage:
     """Tell the platform that this bot message is not shown (skipUserMessage with the hook's own body)."""
 
 
@@ -250,7 +250,7 @@ HintEffect = TypingToUser | EventToUser
 PlatformEffect = (
     PassToBot
     | PassToUser
-    | SkipBotMessage
+    | SkipUserMessage
     | SendToUser
     | ClearAgentSession
     | ExtendRequest
@@ -259,7 +259,7 @@ PlatformEffect = (
     | AnswerWebhook
     | HintEffect
 )
-CARRIES_HOOK = (PassToBot, PassToUser, SkipBotMessage, CallWithHook)
+CARRIES_HOOK = (PassToBot, PassToUser, SkipUserMessage, CallWithHook)
 """Go out with the body of the hook that caused them."""
 ADDRESSED_BY_PAYLOAD = (SendToUser, ClearAgentSession, ExtendRequest, CallUser, AnswerWebhook)
 """Go out with the conversation's newest payload, which is kept for them."""

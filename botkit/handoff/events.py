@@ -194,7 +194,7 @@ class HookHandled(BaseEvent):
     """
 
     api_calls: tuple[ApiCall, ...]
-    about: Event
+    original: Event
     proceed: bool = True
 
 
@@ -356,13 +356,13 @@ class AgentSessionEnded(FromAgents):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Noticed(FromAgents):
+class PositionAdvanced(FromAgents):
     """An entry that changes nothing but where we got to (own echoes, receipts, unknown types).
 
-    `keep` is set where the agents' side forgets what was read: that position must not be lost with the process.
+    `durable` is set where the agents' side forgets what was read: that position must not be lost with the process.
     """
 
-    keep: bool = False
+    durable: bool = False
 
 
 # --- what came of our effects ------------------------------------------------------------------------------------
@@ -394,7 +394,7 @@ class SessionStarted(BaseEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgentsTook(BaseEvent):
+class MessageAccepted(BaseEvent):
     """SendToAgent or SendFile succeeded: the agents' side has it."""
 
     session_id: str
@@ -429,7 +429,7 @@ class RoutingKnown(BaseEvent):
     status: Literal["searching", "present", "over"]
 
 
-class Loss:
+class LossReason:
     """Why the agents' side is lost to us (values of `AgentsLost.why`)."""
 
     CLOSED = "closed"
@@ -487,10 +487,10 @@ Event = (
     | FileArrived
     | RoutingFailed
     | AgentSessionEnded
-    | Noticed
+    | PositionAdvanced
     | AccessGranted
     | SessionStarted
-    | AgentsTook
+    | MessageAccepted
     | MessageRefused
     | FileRefused
     | RoutingKnown

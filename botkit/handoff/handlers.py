@@ -22,7 +22,7 @@ def handled(rules: Rules, conversation: Conversation, event: HookHandled, decide
     conversation, effects = _do(rules, conversation, event.api_calls, event.at, CallWithHook)
     if answered:
         return Decision(conversation, effects)
-    default = decide(rules, conversation, event.about)
+    default = decide(rules, conversation, event.original)
     return Decision(default.conversation, (*effects, *default.effects))
 
 

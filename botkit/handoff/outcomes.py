@@ -24,8 +24,8 @@ from botkit.handoff.ending import end, give_back
 from botkit.handoff.events import (
     AccessGranted,
     AgentsLost,
-    AgentsTook,
-    Loss,
+    LossReason,
+    MessageAccepted,
     MessageRefused,
     RoutingKnown,
     TimerFired,
@@ -42,11 +42,11 @@ from botkit.handoff.translations import WORDS
 EXPIRY_MARGIN_SECONDS = 30.0
 
 LOSS_WORDS = {
-    Loss.CLOSED: "conversationClosedMessage",
-    Loss.EXPIRED: "sessionExpiredMessage",
-    Loss.UNREACHABLE: "handoffFailedMessage",
-    Loss.UNAVAILABLE: "noAgentAvailableMessage",
-    Loss.REFUSED: "handoffFailedMessage",
+    LossReason.CLOSED: "conversationClosedMessage",
+    LossReason.EXPIRED: "sessionExpiredMessage",
+    LossReason.UNREACHABLE: "handoffFailedMessage",
+    LossReason.UNAVAILABLE: "noAgentAvailableMessage",
+    LossReason.REFUSED: "handoffFailedMessage",
 }
 _ENDINGS = ("idleClosedMessage", *dict.fromkeys(LOSS_WORDS.values()))
 """Every standard response that a hand-off can end with."""
@@ -96,7 +96,7 @@ def session_started(conversation: Conversation, session: AgentSession) -> Decisi
     return keep(conversation, replace(session, phase=Phase.WAITING))
 
 
-def agents_took(conversation: Conversation, session: AgentSession, event: AgentsTook) -> Decision:
+def agents_took(conversation: Conversation, session: AgentSession, event: MessageAccepted) -> Decision:
     """A message reached the agents' side. While another agent system waits in line, it may have to be said there again."""
     took = tuple(held for held in session.in_flight if held.message_id == event.message_id and held.typed)
     rest = tuple(held for held in session.in_flight if held.message_id != event.message_id)
@@ -133,12 +133,14 @@ def agents_lost(
     rules: Rules, conversation: Conversation, session: AgentSession, event: AgentsLost
 ) -> Decision:
     """The agents' side is closed to us, does not take us, or has been out of reach for too long."""
-    good = event.why != Loss.EXPIRED
+    good = event.why != LossReason.EXPIRED
     if moved := next_in_line(rules, conversation, session, event.at, access_is_good=good):
         return moved
     words = LOSS_WORDS.get(event.why, "handoffFailedMessage")
-    if event.why == Loss.CLOSED and not session.accepted:
-        words = LOSS_WORDS[Loss.REFUSED]  # There was no conversation with an agent that could have ended.
+    if event.why == LossReason.CLOSED and not session.accepted:
+        words = LOSS_WORDS[
+            LossReason.REFUSED
+        ]  # There was no conversation with an agent that could have ended.
     return end(
         rules,
         conversation,
@@ -180,7 +182,7 @@ def timer_fired(
                 conversation,
                 rest,
                 event.at,
-                why=Loss.EXPIRED,
+                why=LossReason.EXPIRED,
                 words="sessionExpiredMessage",
                 give_up_pending=True,
             )

@@ -16,7 +16,7 @@ from botkit.handoff.effects import (
     PassToUser,
     SendCustomEvent,
     SendToUser,
-    SkipBotMessage,
+    SkipUserMessage,
     TypingToAgent,
 )
 from botkit.handoff.ending import end, give_back
@@ -43,7 +43,7 @@ MAX_KEPT_MESSAGES = 1_000
 
 _TO_BOT: tuple[Effect, ...] = (PassToBot(),)
 _TO_USER: tuple[Effect, ...] = (PassToUser(),)
-_SKIP: tuple[Effect, ...] = (SkipBotMessage(),)
+_SKIP: tuple[Effect, ...] = (SkipUserMessage(),)
 
 
 def user_message(rules: Rules, conversation: Conversation, event: UserMessage) -> Decision:

@@ -107,7 +107,7 @@ class HookParser:
             event=event,
             hook=HookBody(body, path.component_id),
             aliases=users[1:],
-            keep=self._keeps_payloads and path.event in _KEPT,
+            keep_payload=self._keeps_payloads and path.event in _KEPT,
         )
         return Hook(path, body, read, users, given)
 

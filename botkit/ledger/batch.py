@@ -185,7 +185,7 @@ class Batch:
                 self._staged.put(where, Stored(after, names))
         elif stored is not None:
             self._staged.put(where, None)
-        if given.hook is None or not (after.open or stored is not None or addressed or given.keep):
+        if given.hook is None or not (after.open or stored is not None or addressed or given.keep_payload):
             return
         # After the end as well: what the user is still to be told may be waiting for a payload that can be answered.
         # Of a bot message the platform awaits one answer (skip or show): it is no address for what an agent says later.
@@ -194,7 +194,7 @@ class Batch:
 
 
 def _brings_an_address(event: Event | None) -> bool:
-    about = event.about if isinstance(event, HookHandled) else event
+    about = event.original if isinstance(event, HookHandled) else event
     return isinstance(about, UserMessage | AgentTransfer | HookDeferred)
 
 

@@ -31,9 +31,9 @@ class Input:
             found by any of them.
         event: what happened; None where there is nothing but what it settles.
         hook: the raw body, for events that are hooks.
-        settles: outbox ids whose effect is done with this input (delivered, refused or given up); their rows go in
+        completes: outbox ids whose effect is done with this input (delivered, refused or given up); their rows go in
             the same transaction.
-        keep: remember the hook as the user's newest payload also where no agent session asks for it, so that they can be
+        keep_payload: remember the hook as the user's newest payload also where no agent session asks for it, so that they can be
             written to outside a hook.
     """
 
@@ -42,7 +42,7 @@ class Input:
     hook: HookBody | None = field(default=None, repr=False)
     aliases: tuple[str, ...] = ()
     completes: tuple[int, ...] = ()
-    keep: bool = False
+    keep_payload: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,5 +50,5 @@ def _reordered(queued: Sequence[tuple[Input, T]], late: set[ConversationId]) -> 
 
 def _number(event: Event | None) -> int | None:
     """The platform's number of a user's message, whatever the bot's handlers made of it."""
-    said = event.about if type(event) is HookHandled else event
+    said = event.original if type(event) is HookHandled else event
     return said.request_number if type(said) is UserMessage else None

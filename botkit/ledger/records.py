@@ -15,6 +15,8 @@ KINDS: dict[str, type[Any]] = {
     kind.__name__: kind for kind in (*get_args(PlatformEffect), *get_args(AgentEffect))
 }
 """Every effect that is written down, by the name its row carries."""
+_FORMER_KINDS = {"SkipBotMessage": "SkipUserMessage"}
+"""Effects that an earlier version wrote down under another name."""
 
 _encode = msgspec.json.Encoder().encode
 _decode_conversation = msgspec.json.Decoder(Conversation).decode
@@ -61,7 +63,7 @@ def effect_from_json(kind: str, data: bytes) -> OutboundEffect:
         LedgerError: the row is of another version, or damaged.
     """
     try:
-        effect: OutboundEffect = _decoder(kind).decode(data)
+        effect: OutboundEffect = _decoder(_FORMER_KINDS.get(kind, kind)).decode(data)
     except (KeyError, msgspec.MsgspecError) as error:
         raise LedgerError(
             f"a {kind} in the store cannot be read; was it written by another version?"

@@ -24,7 +24,7 @@ class Platform(Protocol):
     async def pass_to_user(self, hook: HookBody, *, idempotency_key: str) -> None:
         """Give the hook's bot message to the user."""
 
-    async def skip_bot_message(self, hook: HookBody, *, idempotency_key: str) -> None:
+    async def skip_user_message(self, hook: HookBody, *, idempotency_key: str) -> None:
         """Say that the hook's bot message is not shown."""
 
     async def send_to_user(

@@ -37,7 +37,7 @@ from botkit.http.carriers import SyncTransport
 from botkit.ledger.interface import Committed, HookBody, Input, Ledger
 from botkit.observability.metrics import Telemetry
 from botkit.relay.relay import Relay
-from botkit.service.membership import Membership, RelayFactory, RunningRelay
+from botkit.service.leadership import Leadership, RelayFactory, RunningRelay
 from botkit.wsgi.middleware import BotKitMiddleware
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Service:
         registry: the bots' own handlers.
         relay_factory: makes what acts on commits; by default the relay.
         handler_seconds: the time limit of handlers that have none of their own.
-        share: let several processes use one store (`botkit.service.membership`).
+        share: let several processes use one store (`botkit.service.leadership`).
         edge: the clock and the like; by default the machine's.
     """
 
@@ -181,15 +181,15 @@ class Service:
             if self._running is not None and self._running.pid == os.getpid():
                 return
             # Threads do not survive a fork: what was started in another process is not ours.
-            membership = Membership(
+            leadership = Leadership(
                 self.settings,
                 decide=self._decide,
                 relay_factory=self._relay_factory,
                 telemetry=self.telemetry,
                 share=self._share,
             )
-            membership.join()
-            self._running = _Running(os.getpid(), membership)
+            leadership.join()
+            self._running = _Running(os.getpid(), leadership)
             atexit.register(self.close)
             # A worker that multiprocessing has made, such as granian's, leaves without what atexit has.
             self._at_exit = Finalize(None, self.close, exitpriority=_CLOSE_FIRST)
@@ -201,7 +201,7 @@ class Service:
             if running is None or running.pid != os.getpid():
                 return
             self._closed = True
-            running.membership.leave()
+            running.leadership.leave()
             if self._at_exit is not None:
                 self._at_exit.cancel()
         atexit.unregister(self.close)
@@ -221,9 +221,9 @@ class Service:
             LedgerError: the process that holds the store does not answer.
         """
         running = self._running
-        return self.telemetry.exposition() if running is None else running.membership.exposition()
+        return self.telemetry.exposition() if running is None else running.leadership.exposition()
 
-    def store(self) -> Membership:
+    def store(self) -> Leadership:
         """The store, started if it has to be.
 
         Raises:
@@ -235,7 +235,7 @@ class Service:
             running = self._running
             if running is None:
                 raise LedgerClosed("the kit has been closed")
-        return running.membership
+        return running.leadership
 
     def conversation(self, bot_id: str, user_id: str, hook: HookBody | None = None) -> ConversationHandle:
         """See `BotKit.conversation`. `hook` addresses the user where nothing newer is kept."""
@@ -280,10 +280,10 @@ class Service:
         return decide(self._rules[conversation.id.bot_id], conversation, event)
 
     def _outbox_depth(self) -> float:
-        return self._running.membership.outbox_depth if self._running is not None else 0
+        return self._running.leadership.outbox_depth if self._running is not None else 0
 
     def _open_sessions(self) -> float:
-        return self._running.membership.open_sessions if self._running is not None else 0
+        return self._running.leadership.open_sessions if self._running is not None else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +291,7 @@ class _Running:
     """What `start` started, and in which process."""
 
     pid: int
-    membership: Membership
+    leadership: Leadership
 
 
 class _Counted:
@@ -309,9 +309,9 @@ class _Counted:
     def handled(self, event: str, handler: str, outcome: str) -> None:
         self._counts().handled(event, handler, outcome)
 
-    def _counts(self) -> Membership | Telemetry:
+    def _counts(self) -> Leadership | Telemetry:
         running = self._service._running
-        return running.membership if running is not None else self._service.telemetry
+        return running.leadership if running is not None else self._service.telemetry
 
 
 def _relay(settings: Settings, ledger: Ledger, telemetry: Telemetry) -> RunningRelay:

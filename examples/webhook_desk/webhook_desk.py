@@ -14,7 +14,14 @@ import msgspec
 from botkit.agents import Batch, Capabilities, Granted
 from botkit.errors import BadReply, CallRefused, ConversationClosed, RateLimited, ServerTrouble
 from botkit.handoff.conversation import Access
-from botkit.handoff.events import AgentJoined, AgentSaid, AgentSessionEnded, Content, FromAgents, Noticed
+from botkit.handoff.events import (
+    AgentJoined,
+    AgentSaid,
+    AgentSessionEnded,
+    Content,
+    FromAgents,
+    PositionAdvanced,
+)
 from botkit.handoff.rules import SystemLimits
 from botkit.http import Request, Transport
 
@@ -103,4 +110,4 @@ def _meaning(session_id: str, event: Event) -> FromAgents:
         case "ended":
             return AgentSessionEnded(**common)
         case _:  # what a newer desk may say
-            return Noticed(**common)
+            return PositionAdvanced(**common)

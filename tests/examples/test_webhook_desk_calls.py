@@ -13,7 +13,7 @@ import pytest
 from botkit.agents import AgentSystem
 from botkit.errors import BadReply, CallError, CallRefused, ConversationClosed, RateLimited, ServerTrouble
 from botkit.handoff.conversation import Access
-from botkit.handoff.events import AgentSaid, Noticed
+from botkit.handoff.events import AgentSaid, PositionAdvanced
 from botkit.http import Request, Response
 from examples.webhook_desk.desk import create_app
 
@@ -90,7 +90,7 @@ async def test_reading_goes_on_from_the_position_and_moves_it(module: ModuleType
 async def test_what_a_newer_desk_says_is_passed_over(module: ModuleType) -> None:
     body = b'[{"number": 8, "type": "sneezed", "at": 1}]'
     (event,) = (await _system(module, Scripted(200, body)).fetch("s-1", ACCESS)).events
-    assert (type(event), event.position) == (Noticed, "8")
+    assert (type(event), event.position) == (PositionAdvanced, "8")
 
 
 @pytest.mark.parametrize(

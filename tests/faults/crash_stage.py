@@ -139,8 +139,8 @@ class _Calls:
         async with self._call("pass_to_user"):
             self._platform.shown.append(_text(hook))
 
-    async def skip_bot_message(self, hook: HookBody, *, idempotency_key: str) -> None:
-        async with self._call("skip_bot_message"):
+    async def skip_user_message(self, hook: HookBody, *, idempotency_key: str) -> None:
+        async with self._call("skip_user_message"):
             pass
 
     async def send_to_user(

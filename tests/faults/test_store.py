@@ -20,7 +20,7 @@ from botkit.handoff.decision import Decision
 from botkit.handoff.events import Event
 from botkit.ledger import store
 from botkit.ledger.sqlite import SqliteLedger
-from botkit.service import membership
+from botkit.service import leadership
 from tests.faults.clouds import Clouds, until
 from tests.faults.services import InProcess, Process, configuration, is_alive
 
@@ -128,7 +128,7 @@ def test_a_second_kit_on_the_same_store_says_so_and_takes_no_hooks(
     clouds: Clouds, kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = kit()
-    monkeypatch.setattr(membership, "LOCK_TIMEOUT_SECONDS", 0.0)
+    monkeypatch.setattr(leadership, "LOCK_TIMEOUT_SECONDS", 0.0)
     second = InProcess(configuration(tmp_path, clouds), clouds)
     try:
         with pytest.raises(LedgerError, match=r"another process holds botkit\.db\.lock: run one BotKit per"):

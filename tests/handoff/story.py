@@ -16,11 +16,11 @@ from botkit.handoff.events import (
     AgentJoined,
     AgentLeft,
     AgentSaid,
-    AgentsTook,
     AgentTransfer,
     BotMessage,
     Content,
     Event,
+    MessageAccepted,
     MessageRefused,
     MetaInfo,
     RoutingKnown,
@@ -147,7 +147,7 @@ class Story:
 
     def took(self, message_id: str) -> Story:
         return self.happens(
-            AgentsTook(**self._happening(), session_id=self.session.id, message_id=message_id)
+            MessageAccepted(**self._happening(), session_id=self.session.id, message_id=message_id)
         )
 
     def refused(self, message_id: str) -> Story:

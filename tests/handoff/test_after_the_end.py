@@ -10,12 +10,12 @@ from botkit.handoff.events import (
     AgentJoined,
     AgentSaid,
     AgentsLost,
-    AgentsTook,
+    MessageAccepted,
     Attachment,
     Content,
     Event,
     FileRefused,
-    Loss,
+    LossReason,
     MessageRefused,
     MetaInfo,
 )
@@ -55,17 +55,17 @@ def test_what_the_agents_side_refuses_after_the_end_is_given_back() -> None:
 
 
 def test_an_agents_side_lost_after_the_end_gives_everything_back_once() -> None:
-    story = after(ended("one", "two"), AgentsLost, why=Loss.UNREACHABLE)
+    story = after(ended("one", "two"), AgentsLost, why=LossReason.UNREACHABLE)
     assert story.told == ["LOST one\ntwo"]
     assert len(story.of(DropLane)) == 1
-    assert after(story, AgentsLost, why=Loss.UNREACHABLE).told == []
+    assert after(story, AgentsLost, why=LossReason.UNREACHABLE).told == []
 
 
 def test_what_the_agents_side_took_after_the_end_is_not_given_back() -> None:
     story = ended("one")
     (held,) = story.conversation.ended_pending
-    after(story, AgentsTook, message_id=held.message_id)
-    assert after(story, AgentsLost, why=Loss.CLOSED).told == []
+    after(story, MessageAccepted, message_id=held.message_id)
+    assert after(story, AgentsLost, why=LossReason.CLOSED).told == []
 
 
 def test_a_file_that_did_not_get_through_after_the_end_is_said_once() -> None:
@@ -75,7 +75,7 @@ def test_a_file_that_did_not_get_through_after_the_end_is_said_once() -> None:
     )
     (held,) = story.user("bye").conversation.ended_pending
     assert len(after(story, FileRefused, message_id=held.message_id).told) == 1
-    assert after(story, AgentsLost, why=Loss.CLOSED).told == []
+    assert after(story, AgentsLost, why=LossReason.CLOSED).told == []
 
 
 def test_a_transcript_nobody_took_is_not_the_users_to_get_back() -> None:

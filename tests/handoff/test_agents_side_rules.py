@@ -10,7 +10,7 @@ from botkit.handoff.events import (
     AgentSaid,
     AgentSessionEnded,
     Content,
-    Noticed,
+    PositionAdvanced,
     RoutingFailed,
     TransferStarted,
 )
@@ -45,13 +45,18 @@ def test_an_empty_utterance_is_not_shown() -> None:
 
 
 def test_reading_advances_with_every_event() -> None:
-    story = Story().with_agent().from_agents(Noticed, position="42", high_water_ms=99)
+    story = Story().with_agent().from_agents(PositionAdvanced, position="42", high_water_ms=99)
     assert story.session.access is not None
     assert (story.session.access.position, story.session.access.high_water_ms) == ("42", 99)
 
 
 def test_an_older_event_does_not_move_the_high_water_back() -> None:
-    story = Story().with_agent().from_agents(Noticed, high_water_ms=99).from_agents(Noticed, high_water_ms=5)
+    story = (
+        Story()
+        .with_agent()
+        .from_agents(PositionAdvanced, high_water_ms=99)
+        .from_agents(PositionAdvanced, high_water_ms=5)
+    )
     assert story.session.access is not None
     assert story.session.access.high_water_ms == 99
 

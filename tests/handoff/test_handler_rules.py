@@ -15,7 +15,7 @@ def said(text: str, **more: Any) -> UserMessage:
 
 
 def handled(*api_calls: ApiCall, about: UserMessage, proceed: bool = False) -> HookHandled:
-    return HookHandled(key="m", at=Instant(1_000.0), api_calls=api_calls, about=about, proceed=proceed)
+    return HookHandled(key="m", at=Instant(1_000.0), api_calls=api_calls, original=about, proceed=proceed)
 
 
 def agents_wanted() -> ApiCall:

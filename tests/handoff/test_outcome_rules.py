@@ -10,7 +10,7 @@ from botkit.handoff.conversation import Instant, Phase
 from botkit.handoff.effects import EndSession, SendToAgent, StartSession
 from botkit.handoff.events import (
     AgentsLost,
-    Loss,
+    LossReason,
     MetaInfo,
     TimerFired,
     TranscriptLine,
@@ -58,7 +58,7 @@ def test_what_one_system_was_told_is_told_to_the_next_and_nothing_twice() -> Non
     story = Story(rules(responses={"en": {"lookingForAgentMessage": "Please hold."}}, fallback=("legacy",)))
     story.transfer().granted().started().user("my number is 4711")
     story.took(story.session.in_flight[-1].message_id).user("hello?")
-    story.from_agents(AgentsLost, why=Loss.UNREACHABLE).granted(
+    story.from_agents(AgentsLost, why=LossReason.UNREACHABLE).granted(
         TranscriptLine(USER, "an agent please"),
         TranscriptLine(BOT, "Please hold."),
         TranscriptLine(USER, "my number is 4711"),
@@ -125,10 +125,10 @@ def test_a_message_the_agents_side_has_is_not_in_flight_any_more() -> None:
 @pytest.mark.parametrize(
     ("why", "key"),
     [
-        (Loss.CLOSED, "conversationClosedMessage"),
-        (Loss.EXPIRED, "sessionExpiredMessage"),
-        (Loss.UNREACHABLE, "handoffFailedMessage"),
-        (Loss.REFUSED, "handoffFailedMessage"),
+        (LossReason.CLOSED, "conversationClosedMessage"),
+        (LossReason.EXPIRED, "sessionExpiredMessage"),
+        (LossReason.UNREACHABLE, "handoffFailedMessage"),
+        (LossReason.REFUSED, "handoffFailedMessage"),
     ],
 )
 def test_a_lost_agents_side_tells_the_user_why_and_gives_them_back(why: str, key: str) -> None:
@@ -141,15 +141,15 @@ def test_a_lost_agents_side_tells_the_user_why_and_gives_them_back(why: str, key
 
 def test_a_session_that_closed_before_anybody_was_there_is_not_a_conversation_that_ended() -> None:
     story = Story(rules(responses={"en": {"handoffFailedMessage": "Told."}})).transfer().granted().started()
-    assert story.from_agents(AgentsLost, why=Loss.CLOSED).told == ["Told."]
+    assert story.from_agents(AgentsLost, why=LossReason.CLOSED).told == ["Told."]
 
 
 def test_an_expired_token_is_not_used_to_end_the_session() -> None:
-    assert Story().with_agent().from_agents(AgentsLost, why=Loss.EXPIRED).of(EndSession) == []
+    assert Story().with_agent().from_agents(AgentsLost, why=LossReason.EXPIRED).of(EndSession) == []
 
 
 def test_an_agents_side_out_of_reach_is_still_told_of_the_end_when_it_is_back() -> None:
-    story = Story().with_agent().from_agents(AgentsLost, why=Loss.UNREACHABLE)
+    story = Story().with_agent().from_agents(AgentsLost, why=LossReason.UNREACHABLE)
     assert len(story.of(EndSession)) == 1
 
 

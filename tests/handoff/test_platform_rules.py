@@ -138,7 +138,7 @@ def test_user_messages_go_to_the_agent_and_not_to_the_bot() -> None:
 
 
 def test_bot_messages_are_skipped() -> None:
-    assert Story().transfer().bot("Anything else?").kinds == ["SkipBotMessage"]
+    assert Story().transfer().bot("Anything else?").kinds == ["SkipUserMessage"]
 
 
 def test_what_is_typed_before_access_is_held_and_delivered_in_order() -> None:

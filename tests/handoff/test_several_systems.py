@@ -19,7 +19,7 @@ from botkit.handoff.effects import (
     SendToAgent,
     StartSession,
 )
-from botkit.handoff.events import AgentsLost, Attachment, Loss, MetaInfo, RoutingFailed, UserProfile
+from botkit.handoff.events import AgentsLost, Attachment, LossReason, MetaInfo, RoutingFailed, UserProfile
 from botkit.handoff.rules import SystemLimits
 from tests.handoff.story import LIVE_CHAT, SESSION, Story, rules
 
@@ -52,7 +52,16 @@ def test_the_live_chat_object_wins_for_live_chat_field_by_field() -> None:
     assert dict(legacy.attributes)["Pincode"] == "1"
 
 
-@pytest.mark.parametrize("why", [Loss.UNAVAILABLE, Loss.UNREACHABLE, Loss.REFUSED, Loss.EXPIRED, Loss.CLOSED])
+@pytest.mark.parametrize(
+    "why",
+    [
+        LossReason.UNAVAILABLE,
+        LossReason.UNREACHABLE,
+        LossReason.REFUSED,
+        LossReason.EXPIRED,
+        LossReason.CLOSED,
+    ],
+)
 def test_a_system_that_does_not_take_the_hand_off_is_followed_by_the_next_in_line(why: str) -> None:
     story = story_with_fallback().transfer().from_agents(AgentsLost, why=why)
     assert story.told == []
@@ -82,7 +91,7 @@ def test_a_reason_is_counted_by_a_short_plain_word() -> None:
 
 def test_what_was_typed_meanwhile_goes_along_in_order() -> None:
     story = story_with_fallback().transfer().granted().user("one").user("two")
-    story.from_agents(AgentsLost, why=Loss.UNREACHABLE).user("three")
+    story.from_agents(AgentsLost, why=LossReason.UNREACHABLE).user("three")
     assert story.granted().sent == []
     assert story.started().joined().sent == ["one", "two", "three"]
 
@@ -90,13 +99,13 @@ def test_what_was_typed_meanwhile_goes_along_in_order() -> None:
 def test_what_the_first_system_had_taken_reaches_the_agent_who_takes_over() -> None:
     story = story_with_fallback().transfer().granted().started().user("one").user("two")
     story.took(story.session.in_flight[0].message_id)
-    story.from_agents(AgentsLost, why=Loss.UNREACHABLE).user("three")
+    story.from_agents(AgentsLost, why=LossReason.UNREACHABLE).user("three")
     assert story.granted().started().joined().sent == ["one", "two", "three"]
 
 
 def test_what_a_system_refused_and_was_given_back_does_not_go_along() -> None:
     story = story_with_fallback().transfer().granted().started().user("one").user("two")
-    story.refused(story.session.in_flight[0].message_id).from_agents(AgentsLost, why=Loss.UNREACHABLE)
+    story.refused(story.session.in_flight[0].message_id).from_agents(AgentsLost, why=LossReason.UNREACHABLE)
     assert story.granted().started().joined().sent == ["two"]
 
 
@@ -105,7 +114,7 @@ def test_words_are_split_as_the_next_system_takes_them() -> None:
     story = (
         Story(rules(fallback=("legacy",), systems=systems)).transfer().granted().user("one two three four")
     )
-    story.from_agents(AgentsLost, why=Loss.UNREACHABLE).granted().started().joined()
+    story.from_agents(AgentsLost, why=LossReason.UNREACHABLE).granted().started().joined()
     assert story.sent == ["one two", "three four"]
     assert len({effect.message_id for effect in story.of(SendToAgent)}) == 2
 
@@ -116,7 +125,7 @@ def test_a_file_the_first_system_had_taken_is_named_to_the_next() -> None:
     story.user("see here", attachments=(Attachment("bill.pdf", "https://bots.example/f/1"),))
     for held in story.session.in_flight:
         story.took(held.message_id)
-    story.from_agents(AgentsLost, why=Loss.UNREACHABLE)
+    story.from_agents(AgentsLost, why=LossReason.UNREACHABLE)
     assert story.granted().started().joined().sent == ["see here", "bill.pdf: https://bots.example/f/1"]
 
 
@@ -149,31 +158,35 @@ def test_whoever_takes_it_in_the_end_is_told_everything_once_and_in_order(steps:
             case "started" if story.session.access is not None:
                 story.started()
             case "lost" if story.session.alternatives:
-                story.from_agents(AgentsLost, why=Loss.UNREACHABLE)
+                story.from_agents(AgentsLost, why=LossReason.UNREACHABLE)
     last = story.joined().session.id
     assert [one.text for one in story.log if isinstance(one, SendToAgent) and one.session_id == last] == typed
 
 
 def test_the_timers_of_the_first_session_do_not_outlive_it() -> None:
-    story = story_with_fallback().transfer().from_agents(AgentsLost, why=Loss.UNAVAILABLE)
+    story = story_with_fallback().transfer().from_agents(AgentsLost, why=LossReason.UNAVAILABLE)
     assert {effect.session_id for effect in story.of(CancelTimer)} == {SESSION}
     assert {effect.session_id for effect in story.of(ArmTimer)} == {story.session.id}
 
 
 def test_the_platforms_request_is_extended_when_the_next_system_is_tried() -> None:
-    story = story_with_fallback().transfer().from_agents(AgentsLost, why=Loss.UNREACHABLE)
+    story = story_with_fallback().transfer().from_agents(AgentsLost, why=LossReason.UNREACHABLE)
     assert len(story.of(ExtendRequest)) == 1
 
 
 def test_the_last_in_line_ends_it_with_a_word() -> None:
     story = story_with_fallback().transfer()
-    story.from_agents(AgentsLost, why=Loss.UNREACHABLE).from_agents(AgentsLost, why=Loss.UNAVAILABLE)
+    story.from_agents(AgentsLost, why=LossReason.UNREACHABLE).from_agents(
+        AgentsLost, why=LossReason.UNAVAILABLE
+    )
     assert len(story.told) == 1
     assert story.conversation.session is None
 
 
 def test_an_agent_who_was_there_is_not_replaced_by_another_system() -> None:
-    story = Story(rules(fallback=("legacy",))).with_agent().from_agents(AgentsLost, why=Loss.UNREACHABLE)
+    story = (
+        Story(rules(fallback=("legacy",))).with_agent().from_agents(AgentsLost, why=LossReason.UNREACHABLE)
+    )
     assert story.conversation.session is None
 
 
@@ -181,7 +194,7 @@ def test_only_while_another_system_waits_is_the_first_given_up_soon() -> None:
     story = story_with_fallback().transfer()
     assert story.of(OpenAccess)[0].give_up_seconds == 15.0
     assert story.granted().of(StartSession)[0].give_up_seconds == 15.0
-    story.from_agents(AgentsLost, why=Loss.UNREACHABLE)
+    story.from_agents(AgentsLost, why=LossReason.UNREACHABLE)
     assert story.of(OpenAccess)[0].give_up_seconds is None
 
 

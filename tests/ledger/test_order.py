@@ -24,7 +24,7 @@ def handled(text: str, number: int) -> tuple[Input, str]:
     given, _ = said(text, number)
     assert given.event is not None
     api_calls = (ApiCall("send_bot_message", '{"message":"x"}'),)
-    event = HookHandled(key=text, at=Instant(1.0), api_calls=api_calls, about=given.event, proceed=False)
+    event = HookHandled(key=text, at=Instant(1.0), api_calls=api_calls, original=given.event, proceed=False)
     return replace(given, event=event), text
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from botkit.errors import LedgerError
 from botkit.handoff.conversation import Conversation
-from botkit.handoff.effects import OutboundEffect
+from botkit.handoff.effects import OutboundEffect, SkipUserMessage
 from botkit.ledger import records
 
 
@@ -58,6 +58,10 @@ def test_every_effect_survives_its_row(kind: Any) -> None:
 
 def test_every_outbound_effect_has_a_kind() -> None:
     assert set(records.KINDS.values()) == set(get_args(OutboundEffect))
+
+
+def test_an_effect_that_was_called_otherwise_is_still_read() -> None:
+    assert records.effect_from_json("SkipBotMessage", b"{}") == SkipUserMessage()
 
 
 @pytest.mark.parametrize(

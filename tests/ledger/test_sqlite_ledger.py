@@ -209,7 +209,11 @@ def test_a_message_that_a_handler_answered_brings_the_newest_payload_too(stage: 
     said = stage.inputs.says("u-ada", "hi", body=b"newer")
     assert said.event is not None
     handled = HookHandled(
-        key="h", at=said.event.at, api_calls=(ApiCall("skip_bot_message"),), about=said.event, proceed=False
+        key="h",
+        at=said.event.at,
+        api_calls=(ApiCall("skip_bot_message"),),
+        original=said.event,
+        proceed=False,
     )
     stage.submit(replace(said, event=handled))
     assert stage.ledger.newest_hook(ADA) == HookBody(b"newer")

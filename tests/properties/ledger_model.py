@@ -18,7 +18,7 @@ from botkit.handoff.effects import (
     OutboundEffect,
     PassToBot,
     PassToUser,
-    SkipBotMessage,
+    SkipUserMessage,
     lane,
 )
 from botkit.handoff.events import AgentTransfer, UserMessage
@@ -27,7 +27,7 @@ from tests.handoff.story import rules
 
 RULES = rules()
 INNER = (ArmTimer, CancelTimer, DropLane, CountMetric)
-CARRY_HOOK = (PassToBot, PassToUser, SkipBotMessage)
+CARRY_HOOK = (PassToBot, PassToUser, SkipUserMessage)
 
 
 @dataclass(frozen=True)

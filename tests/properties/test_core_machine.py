@@ -20,7 +20,7 @@ from botkit.handoff.effects import (
     PassToUser,
     SendToAgent,
     SendToUser,
-    SkipBotMessage,
+    SkipUserMessage,
     StartSession,
 )
 from botkit.handoff.events import (
@@ -28,7 +28,7 @@ from botkit.handoff.events import (
     AgentSessionEnded,
     AgentsLost,
     Content,
-    Loss,
+    LossReason,
     MetaInfo,
     PlatformSessionClosed,
     RoutingFailed,
@@ -98,7 +98,7 @@ class Handoffs(RuleBasedStateMachine):
     def bot_speaks(self) -> None:
         was_live = self.live
         self.step(self.story.bot("hello"))
-        assert len(self.story.of(SkipBotMessage)) == was_live
+        assert len(self.story.of(SkipUserMessage)) == was_live
         assert len(self.story.of(PassToUser)) == (not was_live)
 
     def ends(self, story: Story) -> None:
@@ -193,7 +193,11 @@ class Handoffs(RuleBasedStateMachine):
         assert len(self.story.of(ClearAgentSession)) == 1
 
     @precondition(lambda self: self.live)
-    @rule(why=st.sampled_from([Loss.CLOSED, Loss.EXPIRED, Loss.UNREACHABLE, Loss.REFUSED]))
+    @rule(
+        why=st.sampled_from(
+            [LossReason.CLOSED, LossReason.EXPIRED, LossReason.UNREACHABLE, LossReason.REFUSED]
+        )
+    )
     def agents_are_lost(self, why: str) -> None:
         self.ends(self.story.from_agents(AgentsLost, why=why))
 
@@ -221,7 +225,7 @@ class Handoffs(RuleBasedStateMachine):
         before = len(self.given_back)
         self.step(
             self.story.happens(
-                AgentsLost(key="", at=Instant(self.story.now), session_id=ended, why=Loss.CLOSED)
+                AgentsLost(key="", at=Instant(self.story.now), session_id=ended, why=LossReason.CLOSED)
             )
         )
         assert self.given_back[before:] == [held.text for held in pending]

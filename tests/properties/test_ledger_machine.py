@@ -38,15 +38,15 @@ from botkit.handoff.events import (
     AgentSaid,
     AgentSessionEnded,
     AgentsLost,
-    AgentsTook,
     AgentTransfer,
     BotMessage,
     Content,
     Event,
-    Loss,
+    LossReason,
+    MessageAccepted,
     MetaInfo,
-    Noticed,
     PlatformSessionClosed,
+    PositionAdvanced,
     RoutingKnown,
     SessionStarted,
     TimerFired,
@@ -161,7 +161,7 @@ class Ledgers(RuleBasedStateMachine):
             case "ended":
                 event = AgentSessionEnded(**at)
             case _:
-                event = Noticed(**at)
+                event = PositionAdvanced(**at)
         return Input(conversation.id, event)
 
     def result(self, row: Row, *, good: bool) -> Event | None:
@@ -169,7 +169,7 @@ class Ledgers(RuleBasedStateMachine):
         effect = row.effect
         match effect:
             case OpenAccess() | StartSession() | SendToAgent() | AskRouting() if not good:
-                return AgentsLost(**at, session_id=effect.session_id, why=Loss.UNREACHABLE)
+                return AgentsLost(**at, session_id=effect.session_id, why=LossReason.UNREACHABLE)
             case OpenAccess():
                 expires = Instant(self.clock + 900)
                 return AccessGranted(
@@ -178,7 +178,7 @@ class Ledgers(RuleBasedStateMachine):
             case StartSession():
                 return SessionStarted(**at, session_id=effect.session_id)
             case SendToAgent():
-                return AgentsTook(**at, session_id=effect.session_id, message_id=effect.message_id)
+                return MessageAccepted(**at, session_id=effect.session_id, message_id=effect.message_id)
             case AskRouting():
                 return RoutingKnown(**at, session_id=effect.session_id, status="over")
             case SendToUser() if not good:

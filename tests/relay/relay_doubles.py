@@ -38,7 +38,14 @@ from botkit.handoff.conversation import (
     Timer,
 )
 from botkit.handoff.effects import CARRIES_HOOK, ArmTimer, CancelTimer, CountMetric, DropLane, Effect, lane
-from botkit.handoff.events import AgentSaid, AgentSessionEnded, Content, Event, Noticed, TranscriptLine
+from botkit.handoff.events import (
+    AgentSaid,
+    AgentSessionEnded,
+    Content,
+    Event,
+    PositionAdvanced,
+    TranscriptLine,
+)
 from botkit.ledger.interface import Committed, HookBody, Input, OutboxItem
 from botkit.relay.engine import Engine
 
@@ -278,8 +285,8 @@ class FakePlatform:
     async def pass_to_user(self, hook: HookBody, *, idempotency_key: str) -> None:
         await self._call("pass_to_user", idempotency_key, hook)
 
-    async def skip_bot_message(self, hook: HookBody, *, idempotency_key: str) -> None:
-        await self._call("skip_bot_message", idempotency_key, hook)
+    async def skip_user_message(self, hook: HookBody, *, idempotency_key: str) -> None:
+        await self._call("skip_user_message", idempotency_key, hook)
 
     async def send_to_user(
         self, newest: HookBody, content: Content, *, agent_name: str, idempotency_key: str
@@ -531,8 +538,8 @@ def said(entry: str, text: str = "hello", *, ms: int = 0, position: str = "") ->
     )
 
 
-def noticed(entry: str, *, position: str = "") -> Noticed:
-    return Noticed(
+def noticed(entry: str, *, position: str = "") -> PositionAdvanced:
+    return PositionAdvanced(
         key=f"{SESSION}/{entry}",
         at=START,
         session_id=SESSION,

@@ -27,7 +27,7 @@ from botkit.handoff.effects import (
     SendToAgent,
     StartSession,
 )
-from botkit.handoff.events import AgentsLost, AgentsTook, FileRefused
+from botkit.handoff.events import AgentsLost, FileRefused, MessageAccepted
 from botkit.relay.outbound.file_carrier import FileCarrier
 from tests.relay.relay_doubles import (
     ACCESS,
@@ -61,7 +61,7 @@ async def test_a_file_is_fetched_from_the_platform_and_given_to_the_agent(able: 
     file = File("cat.png", "image/png", b"picture")
     assert able.system.said("send_file") == [("m-1", file, "door 7")]
     (took,) = able.ledger.events
-    assert isinstance(took, AgentsTook)
+    assert isinstance(took, MessageAccepted)
     assert took.message_id == "m-1"
 
 
@@ -82,7 +82,7 @@ async def test_a_file_that_does_not_arrive_is_told_and_the_session_goes_on(
     assert isinstance(refused, FileRefused)
     assert (refused.session_id, refused.message_id) == (SESSION, "m-1")
     assert refused.spent is (side == "agents")
-    assert isinstance(took, AgentsTook)
+    assert isinstance(took, MessageAccepted)
 
 
 async def test_a_file_is_tried_again_for_a_minute_and_holds_up_nothing_for_longer(able: World) -> None:

@@ -36,7 +36,7 @@ from botkit.handoff.effects import (
     PassToUser,
     SendToAgent,
     SendToUser,
-    SkipBotMessage,
+    SkipUserMessage,
     StartSession,
     TypingToAgent,
     TypingToUser,
@@ -45,8 +45,8 @@ from botkit.handoff.events import (
     AccessGranted,
     AgentSaid,
     AgentsLost,
-    AgentsTook,
     Content,
+    MessageAccepted,
     MessageRefused,
     RoutingKnown,
     SessionStarted,
@@ -109,7 +109,7 @@ CALLS = {OpenAccess: "open", StartSession: "start", SendToAgent: "send", AskRout
     [
         (PassToBot(), "pass_to_bot"),
         (PassToUser(), "pass_to_user"),
-        (SkipBotMessage(), "skip_bot_message"),
+        (SkipUserMessage(), "skip_user_message"),
         (to_user("hi"), "send_to_user"),
         (ClearAgentSession(), "clear_agent_session"),
         (ExtendRequest(), "extend_request"),
@@ -201,7 +201,7 @@ async def test_a_message_the_agents_took_is_named_in_the_result(world: World) ->
     world.ledger.decided(conversation(), to_agent(7))
     await until(lambda: not world.ledger.rows)
     (took,) = world.ledger.events
-    assert isinstance(took, AgentsTook)
+    assert isinstance(took, MessageAccepted)
     assert took.message_id == "m-7"
 
 
@@ -420,7 +420,7 @@ async def test_our_own_pace_is_no_attempt_and_no_reason_to_give_up(world: World)
     world.system.fails("send", *[RateLimited("send message", retry_after=55.0)] * 10)
     world.ledger.decided(conversation(), to_agent(1))
     await world.clock.advance(700)
-    assert [type(event) for event in world.ledger.events] == [AgentsTook]
+    assert [type(event) for event in world.ledger.events] == [MessageAccepted]
 
 
 async def test_while_the_platform_is_down_lanes_do_not_all_knock(world: World) -> None:
@@ -450,13 +450,13 @@ async def test_a_result_the_rules_choke_on_still_frees_the_lane(world: World) ->
     world.ledger.failures.append(KeyError("a defect"))
     world.ledger.decided(conversation(), to_agent(1), to_agent(2))
     await until(lambda: not world.ledger.rows)
-    assert [type(event) for event in world.ledger.events] == [AgentsTook]
+    assert [type(event) for event in world.ledger.events] == [MessageAccepted]
 
 
 # --- failures for good ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("effect", [PassToBot(), PassToUser(), SkipBotMessage()])
+@pytest.mark.parametrize("effect", [PassToBot(), PassToUser(), SkipUserMessage()])
 async def test_a_refused_message_is_dropped_and_the_next_one_goes(world: World, effect: PassToBot) -> None:
     world.platform.answers.append(CallRefused("pass", status=400))
     world.ledger.decided(IDLE, effect, to_user("next"))
@@ -550,7 +550,7 @@ async def test_a_defect_in_an_agent_system_does_not_stop_its_lane(world: World) 
     world.system.fails("send", ZeroDivisionError("a plug-in's mistake"))
     world.ledger.decided(conversation(), to_agent(1), to_agent(2))
     await until(lambda: not world.ledger.rows)
-    assert [type(event) for event in world.ledger.events] == [AgentsLost, AgentsTook]
+    assert [type(event) for event in world.ledger.events] == [AgentsLost, MessageAccepted]
     assert world.metrics.done[0] == ("SendToAgent", "broken")
 
 

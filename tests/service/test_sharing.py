@@ -33,7 +33,7 @@ from botkit.kit import BotKit
 from botkit.ledger.interface import Committed, HookBody, Input, Ledger
 from botkit.ledger.sharing import address, frames, messages
 from botkit.observability.metrics import Telemetry
-from botkit.service.membership import fingerprint
+from botkit.service.leadership import fingerprint
 from botkit.testing.waiting import until
 from tests.hooks.hook_payloads import BOT_ID, settings
 from tests.noting_relay import NotingRelay
@@ -71,7 +71,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 def said(text: str, key: str) -> Input:
     event = UserMessage(key=key, at=Instant(1.0), text=text, agent_transfer=False)
-    return Input(USER, event, hook=HookBody(b'{"message":"hi"}'), keep=True)
+    return Input(USER, event, hook=HookBody(b'{"message":"hi"}'), keep_payload=True)
 
 
 def store_of(kit: BotKit) -> Any:
@@ -84,10 +84,10 @@ def commit(kit: BotKit, given: Input) -> Committed:
 
 
 def test_a_guests_input_is_committed_by_the_host(house: House) -> None:
-    host, guest = house.kit(), house.kit()
+    host, follower = house.kit(), house.kit()
     host.start()
-    guest.start()
-    assert not commit(guest, said("hi", "1")).duplicate
+    follower.start()
+    assert not commit(follower, said("hi", "1")).duplicate
     assert commit(host, said("hi", "1")).duplicate
     assert len(house.relays) == 1
     (told,) = house.relays[0].committed
@@ -95,38 +95,38 @@ def test_a_guests_input_is_committed_by_the_host(house: House) -> None:
 
 
 def test_a_guest_learns_that_an_input_was_seen_before(house: House) -> None:
-    host, guest = house.kit(), house.kit()
+    host, follower = house.kit(), house.kit()
     host.start()
-    guest.start()
+    follower.start()
     commit(host, said("hi", "1"))
-    assert commit(guest, said("hi", "1")).duplicate
+    assert commit(follower, said("hi", "1")).duplicate
 
 
 def test_a_guest_is_told_what_the_rules_refuse(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("botkit.handlers.answering.LOCK_TIMEOUT_SECONDS", 0.0)
-    host, guest = house.kit(), house.kit()
+    host, follower = house.kit(), house.kit()
     host.start()
-    guest.start()
+    follower.start()
     with pytest.raises(NothingToAnswer, match="no such webhook"):
-        guest.respond_to_hook("17")
+        follower.respond_to_hook("17")
 
 
 def test_a_guest_finds_how_a_user_can_be_reached(house: House) -> None:
-    host, guest = house.kit(), house.kit()
+    host, follower = house.kit(), house.kit()
     host.start()
-    guest.start()
-    assert store_of(guest).newest_hook(USER) is None
+    follower.start()
+    assert store_of(follower).newest_hook(USER) is None
     commit(host, said("hi", "1"))
-    assert store_of(guest).newest_hook(USER) == HookBody(b'{"message":"hi"}')
+    assert store_of(follower).newest_hook(USER) == HookBody(b'{"message":"hi"}')
 
 
 def test_when_the_host_leaves_a_guest_takes_its_place_and_resumes_what_was_left(house: House) -> None:
-    host, guest, third = house.kit(), house.kit(), house.kit()
-    for kit in (host, guest, third):
+    host, follower, third = house.kit(), house.kit(), house.kit()
+    for kit in (host, follower, third):
         kit.start()
-    commit(guest, said("hi", "1"))
+    commit(follower, said("hi", "1"))
     host.close()
-    assert not commit(guest, said("again", "2")).duplicate
+    assert not commit(follower, said("again", "2")).duplicate
     assert not commit(third, said("and again", "3")).duplicate
     assert commit(third, said("hi", "1")).duplicate
     first, second = house.relays
@@ -134,10 +134,10 @@ def test_when_the_host_leaves_a_guest_takes_its_place_and_resumes_what_was_left(
 
 
 def test_inputs_under_way_when_the_host_goes_are_taken_by_the_next_one_once(house: House) -> None:
-    host, guest = house.kit(), house.kit()
+    host, follower = house.kit(), house.kit()
     host.start()
-    guest.start()
-    store = store_of(guest)
+    follower.start()
+    store = store_of(follower)
     futures = []
     for number in range(400):
         futures.append(store.submit(said("hi", f"k{number}")))
@@ -152,30 +152,30 @@ def test_inputs_under_way_when_the_host_goes_are_taken_by_the_next_one_once(hous
 
 
 def test_without_a_host_inputs_wait_for_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    host, guest = house.kit(), house.kit()
+    host, follower = house.kit(), house.kit()
     host.start()
-    guest.start()
+    follower.start()
     go_on = threading.Event()
-    store = store_of(guest)
+    store = store_of(follower)
     succeed = store._join
     monkeypatch.setattr(store, "_join", lambda: (go_on.wait(10), succeed())[1])
     host.close()
-    until(lambda: store._guest is None, "for the guest to notice")
+    until(lambda: store._follower is None, "for the guest to notice")
     waiting = store.submit(said("hi", "1"))
     given_up = store.submit(said("not wanted any more", "2"))
     assert given_up.cancel()
     assert store.ready() == {"store": False, "relay": False}
     go_on.set()
     assert not waiting.result(10).duplicate
-    assert not commit(guest, said("not wanted any more", "2")).duplicate
+    assert not commit(follower, said("not wanted any more", "2")).duplicate
 
 
 def test_a_guest_that_is_closed_leaves_the_host_alone(house: House) -> None:
-    host, guest = house.kit(), house.kit()
+    host, follower = house.kit(), house.kit()
     host.start()
-    guest.start()
-    store = store_of(guest)
-    guest.close()
+    follower.start()
+    store = store_of(follower)
+    follower.close()
     with pytest.raises(LedgerClosed):
         store.submit(said("hi", "1")).result(10)
     assert not commit(host, said("hi", "1")).duplicate
@@ -184,7 +184,7 @@ def test_a_guest_that_is_closed_leaves_the_host_alone(house: House) -> None:
 def test_a_process_with_another_configuration_is_turned_away(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botkit.service.membership.LOCK_TIMEOUT_SECONDS", 0.0)
+    monkeypatch.setattr("botkit.service.leadership.LOCK_TIMEOUT_SECONDS", 0.0)
     house.kit().start()
     bot = house.settings.bots[BOT_ID]
     other = replace(bot, kore=replace(bot.kore, client_secret=Secret("another")))
@@ -196,14 +196,14 @@ def test_a_process_with_another_configuration_is_turned_away(
 def test_a_kit_that_does_not_share_is_refused_by_one_that_runs(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botkit.service.membership.LOCK_TIMEOUT_SECONDS", 0.0)
+    monkeypatch.setattr("botkit.service.leadership.LOCK_TIMEOUT_SECONDS", 0.0)
     house.kit().start()
     with pytest.raises(LedgerBusy, match="run one BotKit per"):
         house.kit(share=False).start()
 
 
 def test_a_kit_that_does_not_share_lets_nobody_in(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botkit.service.membership.LOCK_TIMEOUT_SECONDS", 0.0)
+    monkeypatch.setattr("botkit.service.leadership.LOCK_TIMEOUT_SECONDS", 0.0)
     house.kit(share=False).start()
     with pytest.raises(LedgerBusy, match="does not share"):
         house.kit().start()
@@ -212,11 +212,11 @@ def test_a_kit_that_does_not_share_lets_nobody_in(house: House, monkeypatch: pyt
 def test_a_guest_that_fails_to_take_the_store_over_tries_again_whatever_it_was(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botkit.service.membership._TROUBLE_SECONDS", 0.0)
-    host, guest = house.kit(), house.kit()
+    monkeypatch.setattr("botkit.service.leadership._TROUBLE_SECONDS", 0.0)
+    host, follower = house.kit(), house.kit()
     host.start()
-    guest.start()
-    store = store_of(guest)
+    follower.start()
+    store = store_of(follower)
     join, failures = store._join, iter([RuntimeError("a defect"), LedgerError("a full disk")])
 
     def fails_at_first() -> None:
@@ -226,7 +226,7 @@ def test_a_guest_that_fails_to_take_the_store_over_tries_again_whatever_it_was(
 
     monkeypatch.setattr(store, "_join", fails_at_first)
     host.close()
-    assert not commit(guest, said("hi", "1")).duplicate
+    assert not commit(follower, said("hi", "1")).duplicate
 
 
 def test_the_fingerprint_stands_for_bots_and_secrets_and_not_for_the_port(house: House) -> None:
@@ -279,11 +279,11 @@ def test_a_store_with_a_long_path_is_shared_as_well(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 120)
     deep.mkdir()
     house = House(deep)
-    host, guest = house.kit(), house.kit()
+    host, follower = house.kit(), house.kit()
     host.start()
-    guest.start()
-    assert not commit(guest, said("hi", "1")).duplicate
-    guest.close()
+    follower.start()
+    assert not commit(follower, said("hi", "1")).duplicate
+    follower.close()
     host.close()
 
 
@@ -293,7 +293,7 @@ def test_a_store_with_a_long_path_is_shared_as_well(tmp_path: Path) -> None:
     ids=["nothing", "too long", "no message", "http"],
 )
 def test_whoever_speaks_another_language_is_shown_out(house: House, word: bytes) -> None:
-    host, guest = house.kit(), house.kit()
+    host, follower = house.kit(), house.kit()
     host.start()
     with socket.socket(socket.AF_UNIX) as stranger:
         stranger.settimeout(10)
@@ -302,18 +302,18 @@ def test_whoever_speaks_another_language_is_shown_out(house: House, word: bytes)
         stranger.shutdown(socket.SHUT_WR)
         with suppress(ConnectionResetError):
             assert stranger.recv(1) == b""
-    guest.start()
-    assert not commit(guest, said("hi", "1")).duplicate
+    follower.start()
+    assert not commit(follower, said("hi", "1")).duplicate
 
 
 def test_what_guests_count_is_in_the_hosts_numbers_and_everybody_shows_them(house: House) -> None:
-    host, guest = house.kit(), house.kit()
+    host, follower = house.kit(), house.kit()
     host.start()
-    guest.start()
-    store_of(guest).hook("on_user_message", 200, 0.01)
-    store_of(guest).handled("on_user_message", "hours", "answered")
-    store_of(guest).duplicate()
-    shown = guest._one().exposition().decode()
+    follower.start()
+    store_of(follower).hook("on_user_message", 200, 0.01)
+    store_of(follower).handled("on_user_message", "hours", "answered")
+    store_of(follower).duplicate()
+    shown = follower._one().exposition().decode()
     assert 'botkit_hooks_total{event="on_user_message",status="200"} 1.0' in shown
     assert 'botkit_handlers_total{event="on_user_message",handler="hours",outcome="answered"} 1.0' in shown
     assert "botkit_duplicate_hooks_total 1.0" in shown
@@ -342,7 +342,7 @@ def test_a_lock_is_not_kept_by_a_child_of_the_process_that_holds_it(house: House
 
 def test_a_child_of_the_host_does_not_hold_its_guests_when_the_host_has_gone(tmp_path: Path) -> None:
     listener = address.listen(tmp_path / "s.sock")
-    guest = address.connect(tmp_path / "s.sock", seconds=10.0)
+    follower = address.connect(tmp_path / "s.sock", seconds=10.0)
     accepted = address.not_for_children(listener.accept()[0])
     gone, go = os.pipe()
     child = os.fork()
@@ -352,25 +352,25 @@ def test_a_child_of_the_host_does_not_hold_its_guests_when_the_host_has_gone(tmp
         os._exit(0)
     try:
         accepted.close()
-        assert guest.recv(1) == b""
+        assert follower.recv(1) == b""
     finally:
         listener.close()
-        guest.close()
+        follower.close()
         os.close(go)
         os.close(gone)
         os.waitpid(child, 0)
 
 
 def test_what_is_too_much_for_a_commit_is_refused_and_the_host_stays(house: House) -> None:
-    host, guest = house.kit(), house.kit()
+    host, follower = house.kit(), house.kit()
     host.start()
-    guest.start()
-    store = store_of(guest)
+    follower.start()
+    store = store_of(follower)
     api_calls = tuple(ApiCall("send_user_message", "x" * 1024 * 1024) for _ in range(17))
     with pytest.raises(LedgerError, match="too much for one commit"):
         store.submit(Input(USER, CallsRequested(key="a", at=Instant(1.0), api_calls=api_calls))).result(10)
-    assert not commit(guest, said("hi", "1")).duplicate
-    assert store_of(guest) is store
+    assert not commit(follower, said("hi", "1")).duplicate
+    assert store_of(follower) is store
 
 
 TRANSFER = AgentTransfer(
@@ -389,14 +389,14 @@ SAID = UserMessage(key="u", at=Instant(1.0), text="hi", agent_transfer=None, req
             key="h",
             at=Instant(1.5),
             api_calls=(ApiCall("send_user_message", '{"message":"x"}'),),
-            about=SAID,
+            original=SAID,
             proceed=False,
         ),
         HookHandled(
             key="h",
             at=Instant(1.5),
             api_calls=(ApiCall("start_agent_session", transfer=TRANSFER),),
-            about=SAID,
+            original=SAID,
         ),
         CallsRequested(key="a", at=Instant(1.0), api_calls=()),
         HookDeferred(key="d", at=Instant(1.0), request_id="17", due=Instant(2.0), otherwise="{}"),
@@ -405,8 +405,8 @@ SAID = UserMessage(key="u", at=Instant(1.0), text="hi", agent_transfer=None, req
     ids=lambda event: type(event).__name__,
 )
 def test_an_input_is_the_same_on_the_other_side(event: Any) -> None:
-    given = Input(USER, event, hook=HookBody(b"{}", "dc-1"), aliases=("x",), keep=True)
-    travelled = messages.from_guest(messages.encode(messages.submitting(7, given)))
+    given = Input(USER, event, hook=HookBody(b"{}", "dc-1"), aliases=("x",), keep_payload=True)
+    travelled = messages.from_follower(messages.encode(messages.submitting(7, given)))
     assert isinstance(travelled, messages.Submit)
     assert messages.submitted(travelled) == given
 

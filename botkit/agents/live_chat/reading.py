@@ -20,7 +20,7 @@ from botkit.handoff.events import (
     FileRequested,
     FromAgents,
     IdleRule,
-    Noticed,
+    PositionAdvanced,
     QueueMoved,
     RoutingFailed,
     TransferStarted,
@@ -59,7 +59,9 @@ class Reading:
         """The events, at least one, since every message moves the position; the last one moves it to `after`."""
         if not self._events:
             # The next poll acknowledges it, and the server forgets it: rules and idle times came with it.
-            self._add(Noticed(key=self._named(), at=self._at, session_id=self._session_id, keep=True))
+            self._add(
+                PositionAdvanced(key=self._named(), at=self._at, session_id=self._session_id, durable=True)
+            )
         self._events[-1] = moved(self._events[-1], after)
         return self._events
 

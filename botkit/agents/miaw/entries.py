@@ -23,7 +23,7 @@ from botkit.handoff.events import (
     AgentTyping,
     Content,
     FromAgents,
-    Noticed,
+    PositionAdvanced,
     QueueMoved,
     RoutingFailed,
     TransferStarted,
@@ -128,7 +128,7 @@ class _Reading:
                 return [self._noticed()]
 
     def _noticed(self, key: str = "") -> FromAgents:
-        return Noticed(key=key or self._key, at=self._at, session_id=self._session_id)
+        return PositionAdvanced(key=key or self._key, at=self._at, session_id=self._session_id)
 
     def _message(self, entry: Members, payload: Members) -> FromAgents:
         role = text(members(entry.get("sender")).get("role"))

@@ -71,7 +71,7 @@ class Submit(msgspec.Struct, tag=True, frozen=True):
     body: bytes | None
     component_id: str
     aliases: tuple[str, ...]
-    keep: bool
+    keep_payload: bool
 
 
 class Done(msgspec.Struct, tag=True, frozen=True):
@@ -140,12 +140,12 @@ class Exposition(msgspec.Struct, tag=True, frozen=True):
 
 
 Counting = Count | CountDuplicate | CountHandler
-FromGuest = Hello | Submit | AskNewest | Count | CountDuplicate | CountHandler | AskExposition
-FromHost = Welcome | Done | Failed | Newest | Exposition
+FromFollower = Hello | Submit | AskNewest | Count | CountDuplicate | CountHandler | AskExposition
+FromLeader = Welcome | Done | Failed | Newest | Exposition
 
 encode = msgspec.msgpack.Encoder().encode
-from_guest = msgspec.msgpack.Decoder(FromGuest).decode
-from_host = msgspec.msgpack.Decoder(FromHost).decode
+from_follower = msgspec.msgpack.Decoder(FromFollower).decode
+from_leader = msgspec.msgpack.Decoder(FromLeader).decode
 
 
 class _Handled(msgspec.Struct, frozen=True):
@@ -171,7 +171,7 @@ def submitting(number: int, given: Input) -> Submit:
         body=given.hook.body if given.hook is not None else None,
         component_id=given.hook.component_id if given.hook is not None else "",
         aliases=given.aliases,
-        keep=given.keep,
+        keep_payload=given.keep_payload,
     )
 
 
@@ -190,7 +190,7 @@ def submitted(message: Submit) -> Input:
         event=event,
         hook=HookBody(message.body, message.component_id) if message.body is not None else None,
         aliases=message.aliases,
-        keep=message.keep,
+        keep_payload=message.keep_payload,
     )
 
 
@@ -210,7 +210,7 @@ def failure(message: Failed) -> Exception:
 
 def _packed(event: Event) -> tuple[str, bytes]:
     if isinstance(event, HookHandled):
-        kind, about = _packed(event.about)
+        kind, about = _packed(event.original)
         return HookHandled.__name__, encode(
             _Handled(event.key, event.at, event.api_calls, kind, about, event.proceed)
         )
@@ -222,7 +222,11 @@ def _unpacked(kind: str, data: bytes) -> Event:
         found = _handled(data)
         about: Event = _decoder(found.kind).decode(found.about)
         return HookHandled(
-            key=found.key, at=Instant(found.at), api_calls=found.api_calls, about=about, proceed=found.proceed
+            key=found.key,
+            at=Instant(found.at),
+            api_calls=found.api_calls,
+            original=about,
+            proceed=found.proceed,
         )
     event: Event = _decoder(kind).decode(data)
     return event

@@ -17,7 +17,7 @@ import structlog
 from botkit.agents import AgentSystem
 from botkit.errors import AccessExpired, CallError, ConversationClosed
 from botkit.handoff.conversation import Access, ConversationId
-from botkit.handoff.events import AgentSaid, AgentSessionEnded, Event, FromAgents, Noticed
+from botkit.handoff.events import AgentSaid, AgentSessionEnded, Event, FromAgents, PositionAdvanced
 from botkit.ledger.interface import Committed, Input
 from botkit.relay.clock import Clock
 from botkit.relay.ledger_client import LedgerClient
@@ -142,7 +142,7 @@ class AgentEventWriter:
             if event.key and event.key in self._recent:
                 self._advance(event)
                 continue
-            if isinstance(event, Noticed) and not event.keep and self._held < _MAX_HELD_NOTICES:
+            if isinstance(event, PositionAdvanced) and not event.durable and self._held < _MAX_HELD_NOTICES:
                 # It changes nothing but the position, and the next event that matters carries a later one. The price of a
                 # crash in between is that this much is read again.
                 self._held += 1

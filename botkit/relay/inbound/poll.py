@@ -11,7 +11,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from botkit.agents import AgentSystem
 from botkit.errors import AccessExpired, CallError, ConversationClosed, Unreachable
-from botkit.handoff.events import Loss
+from botkit.handoff.events import LossReason
 from botkit.relay.backoff import Backoff
 from botkit.relay.clock import Clock
 from botkit.relay.inbound.event_writer import AgentEventWriter
@@ -97,9 +97,9 @@ class PollReceiver:
         try:
             await self._intake.reconcile(self._system)
         except AccessExpired:
-            return Loss.EXPIRED
+            return LossReason.EXPIRED
         except ConversationClosed:
-            return Loss.CLOSED
+            return LossReason.CLOSED
         except CallError as error:
             self._failures += 1
             wait = self._backoff.delay(self._failures, chance=self._chance())
@@ -116,4 +116,6 @@ class PollReceiver:
         return None
 
     def _deadline_passed(self) -> str | None:
-        return Loss.UNREACHABLE if self._clock.now() - self._heard > self._backoff.give_up_after else None
+        return (
+            LossReason.UNREACHABLE if self._clock.now() - self._heard > self._backoff.give_up_after else None
+        )

@@ -13,7 +13,7 @@ import structlog
 
 from botkit.agents import AgentSystem, Batch
 from botkit.errors import AccessExpired, CallError, ConversationClosed, Unreachable
-from botkit.handoff.events import AgentsLost, FromAgents, Loss
+from botkit.handoff.events import AgentsLost, FromAgents, LossReason
 from botkit.ledger.interface import Input
 from botkit.relay.backoff import Backoff
 from botkit.relay.clock import Clock
@@ -81,7 +81,7 @@ class StreamReceiver:
             if self._intake.over:
                 return
             if why is None and self._clock.now() - self._heard > self._backoff.give_up_after:
-                why = Loss.UNREACHABLE
+                why = LossReason.UNREACHABLE
             if why is not None:
                 await self._lose(why)
                 return
@@ -107,10 +107,10 @@ class StreamReceiver:
         try:
             await self._listen()
         except AccessExpired:
-            return Loss.EXPIRED
+            return LossReason.EXPIRED
         except ConversationClosed:
             await reconcile_quietly(self._intake, self._system)
-            return Loss.CLOSED
+            return LossReason.CLOSED
         except CallError as error:
             _log.info(
                 "stream_broken",
@@ -180,9 +180,9 @@ class StreamReceiver:
         try:
             await self._intake.reconcile(self._system)
         except AccessExpired:
-            return Loss.EXPIRED
+            return LossReason.EXPIRED
         except ConversationClosed:
-            return Loss.CLOSED
+            return LossReason.CLOSED
         except CallError as error:
             _log.info("list_missing", session=self._intake.session_id, code=error.code, status=error.status)
             if isinstance(error, Unreachable):

@@ -25,7 +25,7 @@ from botkit.handoff.effects import (
     SendToUser,
     StartSession,
 )
-from botkit.handoff.events import Loss
+from botkit.handoff.events import LossReason
 
 SHOWS_USER = "send_user_message"
 """Of the calls a bot's own code makes, the one that shows the user something."""
@@ -33,7 +33,7 @@ SHOWS_USER = "send_user_message"
 
 @dataclass(frozen=True, slots=True)
 class AgentsAreLost:
-    """The session cannot go on; `why` is one of `events.Loss`."""
+    """The session cannot go on; `why` is one of `events.LossReason`."""
 
     session_id: str
     why: str
@@ -111,11 +111,11 @@ def loss_of(error: CallError | None) -> str:
     """Why the agents' side is lost, by the error it failed with."""
     if isinstance(error, ConversationClosed | NewSessionRequired):
         # A new messaging session would be another hand-off: the one the user was told of is over.
-        return Loss.CLOSED
+        return LossReason.CLOSED
     if isinstance(error, AccessExpired):
-        return Loss.EXPIRED
+        return LossReason.EXPIRED
     if isinstance(error, AgentsUnavailable):
-        return Loss.UNAVAILABLE
+        return LossReason.UNAVAILABLE
     if error is not None and error.retryable:
-        return Loss.UNREACHABLE
-    return Loss.REFUSED
+        return LossReason.UNREACHABLE
+    return LossReason.REFUSED

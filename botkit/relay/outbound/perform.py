@@ -29,7 +29,7 @@ from botkit.handoff.effects import (
     SendFile,
     SendToAgent,
     SendToUser,
-    SkipBotMessage,
+    SkipUserMessage,
     StartSession,
     TypingToAgent,
     TypingToUser,
@@ -37,10 +37,10 @@ from botkit.handoff.effects import (
 from botkit.handoff.events import (
     AccessGranted,
     AgentsLost,
-    AgentsTook,
     Event,
     FileRefused,
-    Loss,
+    LossReason,
+    MessageAccepted,
     MessageRefused,
     RoutingKnown,
     SessionStarted,
@@ -103,7 +103,7 @@ class Performer:
             case (
                 PassToBot()
                 | PassToUser()
-                | SkipBotMessage()
+                | SkipUserMessage()
                 | SendToUser()
                 | ClearAgentSession()
                 | ExtendRequest()
@@ -126,7 +126,7 @@ class Performer:
                 await self._system(item, system).send(
                     session_id, access, message_id=effect.message_id, text=effect.text
                 )
-                return AgentsTook(
+                return MessageAccepted(
                     key=key_of(item),
                     at=self._clock.now(),
                     session_id=session_id,
@@ -137,7 +137,7 @@ class Performer:
                 return None
             case SendFile(_, system):
                 await self._files.carry(effect, self._platform(item), self._system(item, system))
-                return AgentsTook(
+                return MessageAccepted(
                     key=key_of(item),
                     at=self._clock.now(),
                     session_id=effect.session_id,
@@ -168,7 +168,7 @@ class Performer:
         """The event that tells the rules of a failure for good."""
         match meaning:
             case AgentsAreLost(session_id, why):
-                if why == Loss.CLOSED:
+                if why == LossReason.CLOSED:
                     await self._reconcile(item.conversation_id, session_id)
                 return AgentsLost(key=key_of(item), at=self._clock.now(), session_id=session_id, why=why)
             case MessageIsRefused(session_id, message_id):
@@ -201,8 +201,8 @@ class Performer:
                 await platform.pass_to_bot(hook, idempotency_key=idempotency_key)
             case PassToUser():
                 await platform.pass_to_user(hook, idempotency_key=idempotency_key)
-            case SkipBotMessage():
-                await platform.skip_bot_message(hook, idempotency_key=idempotency_key)
+            case SkipUserMessage():
+                await platform.skip_user_message(hook, idempotency_key=idempotency_key)
             case SendToUser(content, agent_name):
                 await platform.send_to_user(
                     hook, content, agent_name=agent_name, idempotency_key=idempotency_key

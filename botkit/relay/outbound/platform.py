@@ -49,7 +49,7 @@ class KorePlatform:
             )
         )
 
-    async def skip_bot_message(self, hook: HookBody, *, idempotency_key: str) -> None:
+    async def skip_user_message(self, hook: HookBody, *, idempotency_key: str) -> None:
         """Say that the hook's bot message is not shown: in Kore's words, the message to the user is skipped."""
         await self._send(
             self._calls.skip_user_message(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from botkit.errors import CallError
 from botkit.handoff.conversation import Access
-from botkit.handoff.events import AgentSaid, Noticed
+from botkit.handoff.events import AgentSaid, PositionAdvanced
 from tests.agents.live_chat.conftest import SESSION, Time, new_system
 from tests.agents.live_chat.server import LiveChat, broken
 
@@ -63,7 +63,7 @@ class World:
                                 self.dies_after -= 1
                             if isinstance(event, AgentSaid) and event.key not in self.keys:
                                 self.shown.append(event.content.text)
-                            if not isinstance(event, Noticed):
+                            if not isinstance(event, PositionAdvanced):
                                 self.keys.add(event.key)
                             self.access = replace(
                                 self.access, position=event.position or self.access.position

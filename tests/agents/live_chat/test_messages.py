@@ -21,8 +21,8 @@ from botkit.handoff.events import (
     FileRequested,
     FromAgents,
     IdleRule,
-    Noticed,
     Option,
+    PositionAdvanced,
     QueueMoved,
     RoutingFailed,
     TransferStarted,
@@ -138,7 +138,7 @@ def test_a_reply_of_an_earlier_era_moves_no_numbers() -> None:
 
 def test_an_accepted_request_is_noticed_and_says_how_long_the_session_lives() -> None:
     events, position = read(("ChatRequestSuccess", {"connectionTimeout": 90_000, "queuePosition": 0}))
-    assert kinds(events) == [Noticed]
+    assert kinds(events) == [PositionAdvanced]
     assert position.requested
     assert position.lives == 90.0
 
@@ -219,7 +219,7 @@ def test_an_acceptance_is_an_agent_who_joins() -> None:
 
 def test_an_acceptance_that_is_told_twice_is_one() -> None:
     events, _ = read(("ChatEstablished", ADA), position=with_ada())
-    assert kinds(events) == [Noticed]
+    assert kinds(events) == [PositionAdvanced]
 
 
 @pytest.mark.parametrize("spelling", ["chasitorIdleTimeout", "chasitorIdletimeout"])
@@ -275,7 +275,7 @@ def test_every_message_of_a_batch_is_read() -> None:
 @pytest.mark.parametrize("kind", ["CustomEvent", "NewVisitorBreadcrumb", "SomethingNew", ""])
 def test_what_changes_nothing_is_noticed(kind: str) -> None:
     events, position = read((kind, {"name": "Ada"}))
-    assert kinds(events) == [Noticed]
+    assert kinds(events) == [PositionAdvanced]
     assert position.ack == 0
 
 
@@ -300,7 +300,7 @@ def test_an_event_of_the_agents_console_is_for_the_users_client() -> None:
 
 def test_an_event_of_unreasonable_size_is_left_out() -> None:
     events, _ = read(("CustomEvent", {"type": "cart", "data": "x" * 20_001}), position=with_ada())
-    assert kinds(events) == [Noticed]
+    assert kinds(events) == [PositionAdvanced]
 
 
 def test_a_transfer_to_an_agent_is_told_in_the_order_that_makes_it_one() -> None:
@@ -395,7 +395,7 @@ def test_what_became_of_a_file_is_told(outcome: str, accepted: bool) -> None:
 
 def test_a_request_without_a_way_to_upload_is_none() -> None:
     events, _ = read(("FileTransfer", {"type": "Requested", "fileToken": "t"}), position=with_ada())
-    assert kinds(events) == [Noticed]
+    assert kinds(events) == [PositionAdvanced]
 
 
 def test_a_menu_of_a_bot_is_shown() -> None:
@@ -442,7 +442,7 @@ def test_an_account_tells_of_a_change_of_agents() -> None:
     )
     assert kinds(events) == [TransferStarted, AgentLeft, AgentJoined, AgentSaid]
     events, _ = read(("ChatTransferred", BOB), position=position)
-    assert kinds(events) == [Noticed]
+    assert kinds(events) == [PositionAdvanced]
 
 
 def test_an_account_does_not_tell_again_of_the_transfers_that_were_told() -> None:
@@ -451,7 +451,7 @@ def test_an_account_does_not_tell_again_of_the_transfers_that_were_told() -> Non
     for era in (1, 2):
         position = position.renewed(f"aff{era}", numbers_start_anew=True)
         events, position = read(again, position=position)
-        assert kinds(events) == [Noticed]
+        assert kinds(events) == [PositionAdvanced]
 
 
 def test_an_account_tells_of_the_transfer_that_was_missed_alone_and_once() -> None:
@@ -462,7 +462,7 @@ def test_an_account_tells_of_the_transfer_that_was_missed_alone_and_once() -> No
     events, position = read(told, position=position.renewed("aff1", numbers_start_anew=True))
     assert kinds(events) == [TransferStarted, AgentLeft, AgentJoined, AgentSaid]
     events, _ = read(told, position=position.renewed("aff2", numbers_start_anew=True))
-    assert kinds(events) == [Noticed]
+    assert kinds(events) == [PositionAdvanced]
 
 
 def test_a_takeover_after_a_queue_is_not_told_again() -> None:
@@ -470,34 +470,34 @@ def test_a_takeover_after_a_queue_is_not_told_again() -> None:
     _, position = read(("ChatTransferred", ADA), position=position)
     again = account(("OperatorTransferred", "Bob", ""), ("OperatorTransferred", "Ada", ""))
     events, _ = read(again, position=position.renewed("aff1", numbers_start_anew=True))
-    assert kinds(events) == [Noticed]
+    assert kinds(events) == [PositionAdvanced]
 
 
 def test_transfers_that_changed_nothing_are_not_taken_for_news_later() -> None:
     back_twice = [("OperatorTransferred", "Ada", ""), ("OperatorTransferred", "Ada", "")]
     position = with_ada().renewed("aff1", numbers_start_anew=True)
     events, position = read(account(*back_twice), position=position)
-    assert kinds(events) == [Noticed]
+    assert kinds(events) == [PositionAdvanced]
     _, position = read(("ChatTransferred", BOB), position=position)
     told = account(*back_twice, ("OperatorTransferred", "Bob", ""))
     events, _ = read(told, position=position.renewed("aff2", numbers_start_anew=True))
-    assert kinds(events) == [Noticed]
+    assert kinds(events) == [PositionAdvanced]
 
 
 def test_an_agent_whose_acceptance_was_lost_joins_by_speaking() -> None:
     position = Position(affinity="aff1", era=1)
     events, position = read(account(("Agent", "Ada", "hello?")), position=position)
     assert kinds(events) == [AgentJoined, AgentSaid]
-    assert kinds(read(("ChatEstablished", ADA), position=position)[0]) == [Noticed]
+    assert kinds(read(("ChatEstablished", ADA), position=position)[0]) == [PositionAdvanced]
 
 
 def test_an_agent_whose_acceptance_was_lost_joins_by_speaking_later_too() -> None:
     hello = ("ChatMessage", {"text": "hello?", "name": "Ada", "agentId": "005A"})
     events, position = read(account(), hello, position=Position(affinity="aff1", era=1))
-    assert kinds(events) == [Noticed, AgentJoined, AgentSaid]
+    assert kinds(events) == [PositionAdvanced, AgentJoined, AgentSaid]
     assert isinstance(events[-1], AgentSaid)
     assert not events[-1].automated
-    assert kinds(read(("ChatEstablished", ADA), position=position)[0]) == [Noticed]
+    assert kinds(read(("ChatEstablished", ADA), position=position)[0]) == [PositionAdvanced]
 
 
 def test_a_guest_who_speaks_after_the_host_was_lost_is_no_new_host() -> None:

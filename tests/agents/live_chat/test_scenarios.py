@@ -127,7 +127,7 @@ class Chat:
     @property
     def kinds(self) -> list[str]:
         names = (type(event).__name__ for event in self.heard)
-        return [name for name in names if name not in ("Noticed", "QueueMoved")]
+        return [name for name in names if name not in ("PositionAdvanced", "QueueMoved")]
 
     @property
     def view(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from botkit.handoff.events import (
     AgentTyping,
     Content,
     FromAgents,
-    Noticed,
+    PositionAdvanced,
     QueueMoved,
     RoutingFailed,
     TransferStarted,
@@ -108,15 +108,15 @@ def test_a_system_message_is_automated() -> None:
 
 @pytest.mark.parametrize("role", ["EndUser", "Router", "SomebodyNew"])
 def test_echoes_of_our_own_and_machinery_are_only_noticed(role: str) -> None:
-    assert isinstance(only(entry("Message", said(), role=role)), Noticed)
+    assert isinstance(only(entry("Message", said(), role=role)), PositionAdvanced)
 
 
 def test_a_message_with_nothing_to_show_is_only_noticed() -> None:
-    assert isinstance(only(entry("Message", said(""), role="Agent")), Noticed)
+    assert isinstance(only(entry("Message", said(""), role="Agent")), PositionAdvanced)
 
 
 def test_a_private_note_between_agents_is_never_shown() -> None:
-    assert isinstance(only(entry("Note", said(), role="Agent", name="Jane")), Noticed)
+    assert isinstance(only(entry("Note", said(), role="Agent", name="Jane")), PositionAdvanced)
 
 
 @pytest.mark.parametrize("role", ["Agent", "Chatbot"])
@@ -139,7 +139,7 @@ def test_an_agent_joins_and_leaves(role: str) -> None:
     ],
 )
 def test_other_participants_and_updates_are_only_noticed(change: tuple[str, str, str]) -> None:
-    assert isinstance(only(entry("ParticipantChanged", changed(change))), Noticed)
+    assert isinstance(only(entry("ParticipantChanged", changed(change))), PositionAdvanced)
 
 
 def test_several_changes_in_one_entry_are_several_events_with_keys_of_their_own() -> None:
@@ -155,7 +155,7 @@ def test_only_the_last_event_of_an_entry_moves_the_position() -> None:
 
 
 def test_a_change_without_changes_is_noticed() -> None:
-    assert isinstance(only(entry("ParticipantChanged", changed())), Noticed)
+    assert isinstance(only(entry("ParticipantChanged", changed())), PositionAdvanced)
 
 
 def routing(kind: str, failure: object = "None") -> FromAgents:
@@ -164,7 +164,7 @@ def routing(kind: str, failure: object = "None") -> FromAgents:
 
 @pytest.mark.parametrize("kind", ["Initial", "Conference", "Unheard"])
 def test_routing_that_worked_is_noticed(kind: str) -> None:
-    assert isinstance(routing(kind), Noticed)
+    assert isinstance(routing(kind), PositionAdvanced)
 
 
 @pytest.mark.parametrize("failure", ["None", None, ""])
@@ -205,14 +205,14 @@ def test_a_routing_result_may_estimate_the_wait() -> None:
 
 @pytest.mark.parametrize(("wait", "requested"), [(-1, True), (0, True), (None, True), (90, False)])
 def test_an_estimate_that_is_none_is_not_told(wait: object, requested: object) -> None:
-    assert isinstance(routed(wait, requested), Noticed)
+    assert isinstance(routed(wait, requested), PositionAdvanced)
 
 
 @pytest.mark.parametrize(
     "status", ["New", "Waiting", "Active", "Inactive", "Paused", "Consent", "Error", None]
 )
 def test_every_other_status_is_not_the_end(status: str | None) -> None:
-    assert isinstance(only(entry("SessionStatusChanged", {"sessionStatus": status})), Noticed)
+    assert isinstance(only(entry("SessionStatusChanged", {"sessionStatus": status})), PositionAdvanced)
 
 
 def test_a_closed_conversation_is_over() -> None:
@@ -257,14 +257,14 @@ def test_what_only_passes_gives_no_event(kind: str) -> None:
 )
 def test_receipts_and_entry_types_not_seen_yet_are_noticed(kind: str) -> None:
     event = only(entry(kind, {"x": 1}))
-    assert isinstance(event, Noticed)
+    assert isinstance(event, PositionAdvanced)
     assert (event.key, event.position) == (f"{SESSION}/e1", "9")
 
 
 @pytest.mark.parametrize("payload", [None, 7, "not json", "[]", "{", []])
 def test_a_payload_that_cannot_be_read_is_noticed(payload: object) -> None:
     for kind in ("Message", "ParticipantChanged", "RoutingResult", "SessionStatusChanged"):
-        assert isinstance(only(entry(kind, payload, role="Agent")), Noticed)
+        assert isinstance(only(entry(kind, payload, role="Agent")), PositionAdvanced)
 
 
 def test_the_kind_may_stand_in_the_payload_only() -> None:
@@ -324,4 +324,4 @@ def test_a_place_in_the_queue_counts_the_user_in() -> None:
 
 @pytest.mark.parametrize("position", [0, -1, None, "next"])
 def test_a_place_that_is_none_is_noticed(position: object) -> None:
-    assert isinstance(only(entry("QueuePosition", {"position": position})), Noticed)
+    assert isinstance(only(entry("QueuePosition", {"position": position})), PositionAdvanced)

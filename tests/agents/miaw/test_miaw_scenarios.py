@@ -32,8 +32,8 @@ from botkit.handoff.events import (
     AgentTyping,
     FromAgents,
     Link,
-    Noticed,
     Option,
+    PositionAdvanced,
     QueueMoved,
     RoutingFailed,
     TransferStarted,
@@ -178,7 +178,7 @@ async def test_messages_go_both_ways_in_order(chat: Chat) -> None:
 async def test_own_messages_come_back_as_noticed_only(chat: Chat) -> None:
     message_id = await chat.says("hello")
     await chat.until(lambda: any(event.key.endswith(message_id) for event in chat.heard))
-    assert {type(event) for event in chat.heard if event.key.endswith(message_id)} == {Noticed}
+    assert {type(event) for event in chat.heard if event.key.endswith(message_id)} == {PositionAdvanced}
 
 
 async def test_a_message_repeated_with_its_id_is_taken_once(chat: Chat) -> None:
@@ -196,7 +196,7 @@ async def test_stream_and_list_tell_the_same_with_the_same_keys(chat: Chat) -> N
     await chat.until(lambda: chat.of(AgentSessionEnded))
 
     def told(events: list[FromAgents]) -> list[tuple[type, str]]:
-        return [(type(event), event.key) for event in events if not isinstance(event, Noticed)]
+        return [(type(event), event.key) for event in events if not isinstance(event, PositionAdvanced)]
 
     assert told(await chat.list()) == told(chat.heard)
     assert [kind for kind, _ in told(chat.heard)] == [

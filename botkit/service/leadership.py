@@ -17,8 +17,8 @@ from botkit.errors import LeaderLost, LedgerBusy, LedgerClosed, LedgerError
 from botkit.handoff.conversation import ConversationId
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, Ledger
 from botkit.ledger.sharing import messages
-from botkit.ledger.sharing.guest import Guest
-from botkit.ledger.sharing.host import Host
+from botkit.ledger.sharing.follower import Follower
+from botkit.ledger.sharing.leader import Leader
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.ledger.store import file_of
 from botkit.observability.metrics import Telemetry
@@ -49,7 +49,7 @@ class RunningRelay(Protocol):
 RelayFactory = Callable[[Settings, Ledger, Telemetry], RunningRelay]
 
 
-class Membership:
+class Leadership:
     """One process' part in a store. Any thread.
 
     Args:
@@ -76,8 +76,8 @@ class Membership:
         self._share = share
         self._fingerprint = fingerprint(settings)
         self._lock = threading.Lock()
-        self._hosting: _Hosting | None = None
-        self._guest: Guest | None = None
+        self._leading: _Leading | None = None
+        self._follower: Follower | None = None
         self._parked: list[tuple[Input, Future[Committed]]] = []
         self._left = False
 
@@ -104,20 +104,20 @@ class Membership:
         """Finish what has been begun, and leave the rest to the next host."""
         with self._lock:
             self._left = True
-            hosting, self._hosting = self._hosting, None
-            guest, self._guest = self._guest, None
+            leading, self._leading = self._leading, None
+            follower, self._follower = self._follower, None
             parked, self._parked = self._parked, []
-        if guest is not None:
-            guest.close()
-        if hosting is not None:
-            hosting.close()
+        if follower is not None:
+            follower.close()
+        if leading is not None:
+            leading.close()
         for _, future in parked:
             _fail(future, LedgerClosed("the kit has been closed"))
 
     def _join(self) -> None:
         """Try once. Raises: LedgerBusy, or OSError if nobody lets this process in at present."""
         try:
-            hosting: _Hosting | None = _Hosting(
+            leading: _Leading | None = _Leading(
                 self._settings,
                 self._decide,
                 self._relay_factory,
@@ -126,18 +126,18 @@ class Membership:
                 listens=self._share,
                 lock_timeout_seconds=0.0 if self._share else LOCK_TIMEOUT_SECONDS,
             )
-            guest = None
+            follower = None
         except LedgerBusy:
             if not self._share:
                 raise
-            hosting = None
-            guest = Guest(
-                _socket_of(self._settings), fingerprint=self._fingerprint, lost=self._look_for_a_host
+            leading = None
+            follower = Follower(
+                _socket_of(self._settings), fingerprint=self._fingerprint, lost=self._fail_over
             )
         with self._lock:
-            if guest is not None and not guest.alive:
+            if follower is not None and not follower.alive:
                 raise ConnectionError("the host went at once")
-            self._hosting, self._guest = hosting, guest
+            self._leading, self._follower = leading, follower
             left = self._left
             parked, self._parked = self._parked, []
         if left:
@@ -145,14 +145,14 @@ class Membership:
         for given, future in parked:
             self._hand_in(given, future)
 
-    def _look_for_a_host(self, lost: Guest) -> None:
+    def _fail_over(self, lost: Follower) -> None:
         with self._lock:
-            if self._guest is not lost:
+            if self._follower is not lost:
                 return  # It never was this process' host, or is not any more.
-            self._guest = None
-        threading.Thread(target=self._succeed, name="botkit-succession", daemon=True).start()
+            self._follower = None
+        threading.Thread(target=self._try_until_joined, name="botkit-succession", daemon=True).start()
 
-    def _succeed(self) -> None:
+    def _try_until_joined(self) -> None:
         while not self._left:
             rest = _RETRY_SECONDS
             try:
@@ -166,7 +166,7 @@ class Membership:
                 log.error("the store could not be taken over: %s", where(error))
                 rest = _TROUBLE_SECONDS
             else:
-                log.info("this process is %s", "the store's host now" if self._hosting else "a guest again")
+                log.info("this process is %s", "the store's host now" if self._leading else "a guest again")
                 return
             time.sleep(rest)
 
@@ -174,28 +174,28 @@ class Membership:
 
     def submit(self, given: Input) -> Future[Committed]:
         """See `ledger.interface.Ledger.submit`."""
-        hosting = self._hosting
-        if hosting is not None:
-            return hosting.ledger.submit(given)
+        leading = self._leading
+        if leading is not None:
+            return leading.ledger.submit(given)
         future: Future[Committed] = Future()
         self._hand_in(given, future)
         return future
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """See `ledger.interface.Ledger.newest_hook`."""
-        hosting, guest = self._hosting, self._guest
-        if hosting is not None:
-            return hosting.ledger.newest_hook(conversation_id)
-        if guest is not None:
-            return guest.newest_hook(conversation_id)
+        leading, follower = self._leading, self._follower
+        if leading is not None:
+            return leading.ledger.newest_hook(conversation_id)
+        if follower is not None:
+            return follower.newest_hook(conversation_id)
         raise LeaderLost("nobody holds the store at present; try again in a moment")
 
     def ready(self) -> dict[str, bool]:
         """Whether inputs are committed, and acted on."""
-        hosting, guest = self._hosting, self._guest
-        if hosting is not None:
-            return {"store": hosting.ledger.healthy(), "relay": hosting.relay.ready()}
-        there = guest is not None and guest.alive
+        leading, follower = self._leading, self._follower
+        if leading is not None:
+            return {"store": leading.ledger.healthy(), "relay": leading.relay.ready()}
+        there = follower is not None and follower.alive
         return {"store": there, "relay": there}
 
     def exposition(self) -> bytes:
@@ -204,78 +204,78 @@ class Membership:
         Raises:
             LedgerError: the host does not answer.
         """
-        guest = self._guest
-        return self._telemetry.exposition() if guest is None else guest.exposition()
+        follower = self._follower
+        return self._telemetry.exposition() if follower is None else follower.exposition()
 
     @property
     def outbox_depth(self) -> int:
         """How many effects are not done; only the host knows."""
-        hosting = self._hosting
-        return hosting.ledger.depth if hosting is not None else 0
+        leading = self._leading
+        return leading.ledger.depth if leading is not None else 0
 
     @property
     def open_sessions(self) -> int:
         """How many agent sessions are under way; only the host knows."""
-        hosting = self._hosting
-        if hosting is None:
+        leading = self._leading
+        if leading is None:
             return 0
-        return sum(1 for one in hosting.ledger.open_conversations() if one.session is not None)
+        return sum(1 for one in leading.ledger.open_conversations() if one.session is not None)
 
     # --- counting (middleware.HookMetrics, sdk.running.HandlerMetrics) ---------------------------------------------
 
     def hook(self, event: str, status: int, seconds: float) -> None:
         """A hook was answered."""
-        guest = self._guest
-        if guest is None:
+        follower = self._follower
+        if follower is None:
             self._telemetry.hook(event, status, seconds)
         else:
-            guest.tell(messages.Count(event, status, seconds))
+            follower.tell(messages.Count(event, status, seconds))
 
     def duplicate(self) -> None:
         """A hook had been taken before."""
-        guest = self._guest
-        if guest is None:
+        follower = self._follower
+        if follower is None:
             self._telemetry.duplicate()
         else:
-            guest.tell(messages.CountDuplicate())
+            follower.tell(messages.CountDuplicate())
 
     def handled(self, event: str, handler: str, outcome: str) -> None:
         """A handler was called, or left out."""
-        guest = self._guest
-        if guest is None:
+        follower = self._follower
+        if follower is None:
             self._telemetry.handled(event, handler, outcome)
         else:
-            guest.tell(messages.CountHandler(event, handler, outcome))
+            follower.tell(messages.CountHandler(event, handler, outcome))
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _hand_in(self, given: Input, future: Future[Committed]) -> None:
         """Have whoever is the host take an input now; else it waits for the next one."""
         with self._lock:
-            hosting, guest = self._hosting, self._guest
-            waits = hosting is None and guest is None and not self._left
+            leading, follower = self._leading, self._follower
+            waits = leading is None and follower is None and not self._left
             if waits and len(self._parked) < MAX_PARKED:
                 self._parked.append((given, future))
                 return
-        if hosting is None and guest is None:
+        if leading is None and follower is None:
             _fail(future, LedgerClosed("the kit has been closed") if not waits else _busy())
             return
         if not future.running() and not future.set_running_or_notify_cancel():
             return  # Nobody waits for it any more.
-        if hosting is not None:
-            inner = hosting.ledger.submit(given)
-        elif guest is not None:
-            inner = guest.submit(given)
-        inner.add_done_callback(lambda done: self._settle(given, future, done, guest))
+        if leading is not None:
+            inner = leading.ledger.submit(given)
+        elif follower is not None:
+            inner = follower.submit(given)
+        inner.add_done_callback(lambda done: self._settle(given, future, done, follower))
 
     def _settle(
-        self, given: Input, future: Future[Committed], done: Future[Committed], asked: Guest | None
+        self, given: Input, future: Future[Committed], done: Future[Committed], asked: Follower | None
     ) -> None:
         error = done.exception()
         if isinstance(error, LeaderLost | LedgerClosed) and asked is not None and not self._left:
             # The host has gone, or is going. Where the next one is there already, it is asked at once.
             with self._lock:
-                waits = self._hosting is None and self._guest in (None, asked)
+                waits = self._leading is None and self._follower in (None, asked)
                 if waits:
                     self._parked.append((given, future))
             if not waits:
@@ -286,7 +286,7 @@ class Membership:
             future.set_result(done.result())
 
 
-class _Hosting:
+class _Leading:
     """The ledger, the relay and the socket of a host."""
 
     def __init__(
@@ -302,14 +302,16 @@ class _Hosting:
     ) -> None:
         """Raises: LedgerBusy if another process holds the store; LedgerError if it cannot be used."""
         self.ledger = SqliteLedger(settings.store.url, decide, lock_timeout_seconds=lock_timeout_seconds)
-        self._host = Host(_socket_beside(self.ledger.file), self.ledger, fingerprint=mark, counts=telemetry)
+        self._server = Leader(
+            _socket_beside(self.ledger.file), self.ledger, fingerprint=mark, counts=telemetry
+        )
         self.ledger.start(lambda batch: self.relay.on_commit(batch))
         try:
             self.relay = relay_factory(settings, self.ledger, telemetry)
             self.relay.start()
             try:
                 if listens:
-                    self._host.start()
+                    self._server.start()
             except BaseException:
                 self.relay.close()  # Or it would go on delivering what the next host delivers as well.
                 raise
@@ -320,10 +322,10 @@ class _Hosting:
             telemetry.possible_duplicates(self.ledger.possible_duplicates)
 
     def close(self) -> None:
-        self._host.stop_listening()
+        self._server.stop_listening()
         self.relay.close()
         self.ledger.close()
-        self._host.close()
+        self._server.close()
 
 
 def fingerprint(settings: Settings) -> str:

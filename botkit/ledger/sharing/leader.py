@@ -20,7 +20,7 @@ from botkit.ledger.sharing import address, frames, messages
 
 log = logging.getLogger(__name__)
 
-MAX_GUESTS = 256
+MAX_FOLLOWERS = 256
 _HELLO_SECONDS = 5.0
 
 
@@ -36,7 +36,7 @@ class Counts(Protocol):
     def exposition(self) -> bytes: ...
 
 
-class Host:
+class Leader:
     """Listens from `start` to `close`.
 
     Args:
@@ -52,7 +52,7 @@ class Host:
         self._fingerprint = fingerprint
         self._counts = counts
         self._lock = threading.Lock()
-        self._guests: set[_Guest] = set()
+        self._followers: set[_FollowerConnection] = set()
         self._listener: socket.socket | None = None
 
     def start(self) -> None:
@@ -77,9 +77,9 @@ class Host:
         """Send the guests away: they look for the next host."""
         self.stop_listening()
         with self._lock:
-            guests = list(self._guests)
-        for guest in guests:
-            guest.close()
+            followers = list(self._followers)
+        for follower in followers:
+            follower.close()
 
     def _welcome(self, listener: socket.socket) -> None:
         while True:
@@ -88,12 +88,12 @@ class Host:
             except OSError:
                 return  # Closed.
             with self._lock:
-                full = len(self._guests) >= MAX_GUESTS
+                full = len(self._followers) >= MAX_FOLLOWERS
             if full:
-                log.error("a process was turned away: %d share this store already", MAX_GUESTS)
+                log.error("a process was turned away: %d share this store already", MAX_FOLLOWERS)
                 connection.close()
                 continue
-            guest = _Guest(
+            follower = _FollowerConnection(
                 address.not_for_children(connection),
                 self._ledger,
                 self._counts,
@@ -101,15 +101,15 @@ class Host:
                 self._gone,
             )
             with self._lock:
-                self._guests.add(guest)
-            guest.start()
+                self._followers.add(follower)
+            follower.start()
 
-    def _gone(self, guest: _Guest) -> None:
+    def _gone(self, follower: _FollowerConnection) -> None:
         with self._lock:
-            self._guests.discard(guest)
+            self._followers.discard(follower)
 
 
-class _Guest:
+class _FollowerConnection:
     """One guest's connection: a thread that reads, and one that writes, so that no reader ever holds up the ledger."""
 
     def __init__(
@@ -118,14 +118,14 @@ class _Guest:
         ledger: Ledger,
         counts: Counts,
         fingerprint: str,
-        gone: Callable[[_Guest], None],
+        gone: Callable[[_FollowerConnection], None],
     ) -> None:
         self._connection = connection
         self._ledger = ledger
         self._counts = counts
         self._fingerprint = fingerprint
         self._gone = gone
-        self._answers: SimpleQueue[messages.FromHost | None] = SimpleQueue()
+        self._answers: SimpleQueue[messages.FromLeader | None] = SimpleQueue()
 
     def start(self) -> None:
         for work in (self._read, self._write):
@@ -142,7 +142,7 @@ class _Guest:
                 frames.limit_sending(self._connection)
                 self._answers.put(messages.Welcome())
                 while (frame := frames.receive(self._connection)) is not None:
-                    self._take(messages.from_guest(frame))
+                    self._take(messages.from_follower(frame))
         except ValueError as error:
             log.error("a process that shares the store speaks another language: %s", type(error).__name__)
         finally:
@@ -151,7 +151,7 @@ class _Guest:
 
     def _is_welcome(self) -> bool:
         frame = frames.receive(self._connection)
-        match messages.from_guest(frame) if frame is not None else None:
+        match messages.from_follower(frame) if frame is not None else None:
             case messages.Hello(messages.VERSION, fingerprint) if hmac.compare_digest(
                 fingerprint, self._fingerprint
             ):
@@ -162,7 +162,7 @@ class _Guest:
                 )
         return False
 
-    def _take(self, message: messages.FromGuest) -> None:
+    def _take(self, message: messages.FromFollower) -> None:
         match message:
             case messages.Submit(number):
                 try:
@@ -182,7 +182,7 @@ class _Guest:
             case messages.AskExposition(number):
                 self._answers.put(messages.Exposition(number, self._counts.exposition()))
 
-    def _newest(self, number: int, conversation_id: ConversationId) -> messages.FromHost:
+    def _newest(self, number: int, conversation_id: ConversationId) -> messages.FromLeader:
         try:
             hook = self._ledger.newest_hook(conversation_id)
         except LedgerError as error:
@@ -201,7 +201,7 @@ class _Guest:
             _shut(self._connection)
 
 
-def _result(number: int, done: Future[Committed]) -> messages.FromHost:
+def _result(number: int, done: Future[Committed]) -> messages.FromLeader:
     error = done.exception()
     if error is not None:
         return messages.failed(number, error)

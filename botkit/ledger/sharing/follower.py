@@ -26,7 +26,7 @@ Read = Callable[[Any], Any]
 """From the host's message to what was asked for."""
 
 
-class Guest:
+class Follower:
     """One connection to the host.
 
     Args:
@@ -35,7 +35,7 @@ class Guest:
         lost: called once when the host has gone, in whatever thread notices it.
     """
 
-    def __init__(self, path: Path, *, fingerprint: str, lost: Callable[[Guest], None]) -> None:
+    def __init__(self, path: Path, *, fingerprint: str, lost: Callable[[Follower], None]) -> None:
         """Raises: OSError if nobody listens there; LedgerBusy if the host turns this process away."""
         self._lost = lost
         self._numbers = itertools.count(1)
@@ -126,23 +126,23 @@ class Guest:
                 except OSError:
                     sent = False
         if not taken:
-            answer.set_exception(_host_lost())
+            answer.set_exception(_leader_lost())
         elif not sent:
             self._break()  # Which fails everything that is awaited.
         return answer
 
-    def _send(self, message: messages.FromGuest) -> None:
+    def _send(self, message: messages.FromFollower) -> None:
         frames.send(self._connection, messages.encode(message))
 
     def _listen(self) -> None:
         try:
             while (frame := frames.receive(self._connection)) is not None:
-                self._hear(messages.from_host(frame))
+                self._hear(messages.from_leader(frame))
         except ValueError as error:
             log.error("the process that holds the store speaks another language: %s", type(error).__name__)
         self._break()
 
-    def _hear(self, message: messages.FromHost) -> None:
+    def _hear(self, message: messages.FromLeader) -> None:
         if isinstance(message, messages.Welcome):
             return
         with self._lock:
@@ -167,10 +167,10 @@ class Guest:
             self._lost(self)
         for answer, _ in awaited.values():
             if answer.set_running_or_notify_cancel():
-                answer.set_exception(_host_lost())
+                answer.set_exception(_leader_lost())
 
 
-def _host_lost() -> LeaderLost:
+def _leader_lost() -> LeaderLost:
     return LeaderLost("the process that holds the store has gone; another takes its place")
 
 
