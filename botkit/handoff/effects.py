@@ -137,7 +137,7 @@ class StartSession:
 
 @dataclass(frozen=True, slots=True)
 class SendToAgent:
-    """Say this to the agent as the user → AgentsTook. Every attempt uses the same `message_id`."""
+    """Say this to the agent as the user → MessageAccepted. Every attempt uses the same `message_id`."""
 
     session_id: str
     system: str
@@ -158,7 +158,7 @@ class TypingToAgent:
 
 @dataclass(frozen=True, slots=True)
 class SendFile:
-    """Give the agent a file the user sent to the platform → AgentsTook.
+    """Give the agent a file the user sent to the platform → MessageAccepted.
 
     `request` is that of the agent's FileRequested, where the system takes files only then.
     """

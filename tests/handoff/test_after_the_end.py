@@ -10,12 +10,12 @@ from botkit.handoff.events import (
     AgentJoined,
     AgentSaid,
     AgentsLost,
-    MessageAccepted,
     Attachment,
     Content,
     Event,
     FileRefused,
     LossReason,
+    MessageAccepted,
     MessageRefused,
     MetaInfo,
 )

@@ -101,7 +101,7 @@ class _Reading:
         self._key = key
 
     def events(self, kind: str, entry: Members, payload: Members) -> list[FromAgents]:
-        """At least one event; Noticed when the entry changes nothing for us."""
+        """At least one event; `PositionAdvanced` when the entry changes nothing for us."""
         match kind:
             case "Message":
                 return [self._message(entry, payload)]
