@@ -8,7 +8,7 @@ RUNNERS = $$(($$($(BIN)/python -c 'import os; print(os.cpu_count() or 1)') + 2))
 # Dozens of processes are started: none of them may have to compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test search bench check format lock clean
+.PHONY: help demo test search bench check docs tables format lock clean
 help:            ## this list
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -32,11 +32,18 @@ search: $(READY) ## new examples for the properties, thousands of each
 bench: $(READY)  ## the benchmark table
 	@$(BIN)/python -m benchmarks
 
-check: $(READY)  ## format, lint, types, walls
+check: $(READY)  ## format, lint, types, walls, documentation
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory docs
+
+docs: $(READY)   ## build the documentation into docs/_build/html; a warning is an error
+	@$(BIN)/python -m sphinx -q -W --keep-going -j auto -b html docs docs/_build/html
+
+tables: $(READY) ## write the reference pages that are generated from the code
+	@$(BIN)/python scripts/reference.py
 
 format: $(READY) ## let ruff format and fix what it can
 	@$(BIN)/ruff format .
@@ -46,4 +53,4 @@ lock: $(READY)   ## resolve the newest allowed dependencies into requirements.lo
 	@$(PYTHON) scripts/lock.py
 
 clean:           ## remove the virtual environment and caches
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis var
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis docs/_build var

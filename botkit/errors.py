@@ -1,47 +1,50 @@
 """Every error of BotKit, in one tree.
 
     BotKitError
-     ├─ ConfigurationError            BK-1000  botkit check prints every one of its problems
-     ├─ SettingInvalid                BK-1001  a setting given in code, not in a file, cannot be used
-     ├─ HookRefused                   BK-2000  answered to the platform with a status of its own
-     │   ├─ HookUnauthorized          BK-2001  401
-     │   ├─ HookNotFound              BK-2002  404
-     │   ├─ HookTooLarge              BK-2003  413
-     │   ├─ HookNotJson               BK-2004  412
-     │   ├─ HookInvalid               BK-2005  400
-     │   ├─ BodyIncomplete            BK-2006  408
-     │   └─ TooManyBodies             BK-2007  503
-     ├─ LedgerError                   BK-3000
-     │   ├─ LedgerBusy                BK-3001  another process holds the store and does not share it
+     ├─ ConfigurationError            BK-1000  the configuration is invalid; `botkit check` prints every problem
+     ├─ SettingInvalid                BK-1001  a setting given in code is invalid
+     ├─ HookRefused                   BK-2000  a hook is answered with an error status
+     │   ├─ HookUnauthorized          BK-2001  401: the token is missing or invalid
+     │   ├─ HookNotFound              BK-2002  404: unknown event or bot
+     │   ├─ HookTooLarge              BK-2003  413: the body is over 2 MB
+     │   ├─ HookNotJson               BK-2004  412: the body is not a JSON object
+     │   ├─ HookInvalid               BK-2005  400: the payload is incomplete, or names a host that is not allowed
+     │   ├─ BodyIncomplete            BK-2006  408: the body did not arrive in time
+     │   └─ TooManyBodies             BK-2007  503: too many bodies are pending
+     ├─ LedgerError                   BK-3000  the store did not commit
+     │   ├─ LedgerBusy                BK-3001  another process holds the store
      │   ├─ LedgerClosed              BK-3002  the service is stopping
-     │   └─ LeaderLost                  BK-3003  the process that holds the store has gone; another takes its place
-     ├─ CallError                     BK-4000  a call to Kore or to an agent system did not succeed
-     │   ├─ Unreachable               BK-4001  retryable: refused, reset, timed out
+     │   └─ LeaderLost                BK-3003  the leader of a shared store has gone; a follower takes over
+     ├─ CallError                     BK-4000  a call to Kore or to an agent system failed
+     │   ├─ Unreachable               BK-4001  retryable: refused, reset or timed out
      │   ├─ ServerTrouble             BK-4002  retryable: 5xx
-     │   ├─ RateLimited               BK-4003  retryable: 429, with Retry-After if the server named one
-     │   ├─ CallRefused               BK-4004  4xx: asking again will not help
-     │   │   ├─ MessageWithheld       BK-4012  a text that could not be masked does not leave
-     │   │   ├─ MessageTooLong        BK-4013  a text that the platform is known to refuse does not leave
-     │   │   └─ FileUnavailable       BK-4014  a user's file could not be had from the platform
-     │   ├─ AccessExpired             BK-4005  401: the access token is not good any more
-     │   ├─ ConversationClosed        BK-4006  403/404/410: this conversation is over
+     │   ├─ RateLimited               BK-4003  retryable: 429
+     │   ├─ CallRefused               BK-4004  4xx: the same call will fail again
+     │   │   ├─ MessageWithheld       BK-4012  a text was not sent because it could not be masked
+     │   │   ├─ MessageTooLong        BK-4013  a text was not sent because the platform refuses such a length
+     │   │   └─ FileUnavailable       BK-4014  a user's file could not be downloaded from the platform
+     │   ├─ AccessExpired             BK-4005  401: the access token is not accepted any more
+     │   ├─ ConversationClosed        BK-4006  403, 404 or 410: the conversation is over
      │   ├─ NewSessionRequired        BK-4007  417: Salesforce wants a new messaging session
-     │   ├─ BadReply                  BK-4008  the answer cannot be understood
-     │   ├─ HostNotAllowed            BK-4009  the URL's host is not one the configuration names
-     │   ├─ NotAuthorized             BK-4010  retryable: 401/403/407 from the platform, which a clock or a secret heals
-     │   └─ AgentsUnavailable         BK-4011  nobody is there to take the hand-off at present
-     └─ SdkError                      BK-5000  a handler or a job asked for something that cannot be
-         ├─ HandlerTooLate            BK-5001  the hook has been dealt with already
-         ├─ WrongThread               BK-5002  a call that waits, on an event loop
-         ├─ UserNotReachable          BK-5003  no payload of this user is kept
-         ├─ NothingToAnswer           BK-5004  no such webhook waits for an answer
+     │   ├─ BadReply                  BK-4008  retryable: the answer cannot be parsed
+     │   ├─ HostNotAllowed            BK-4009  the URL's host is not in the configuration
+     │   ├─ NotAuthorized             BK-4010  retryable: the platform does not accept our signature
+     │   └─ AgentsUnavailable         BK-4011  no agent can take the hand-off at present
+     └─ SdkError                      BK-5000  a handler, a job or a test asked for something impossible
+         ├─ HandlerTooLate            BK-5001  a context was used after its hook was finished
+         ├─ WrongThread               BK-5002  a blocking call was made on an event loop
+         ├─ UserNotReachable          BK-5003  no payload of this user is stored
+         ├─ NothingToAnswer           BK-5004  no webhook with this requestId waits for an answer
          ├─ NotConfigured             BK-5005  the kit has no configuration, or more than one
-         ├─ TemplateInvalid           BK-5006  a message template that would not be shown as it was meant
-         ├─ InvalidHandlerResult            BK-5007  a handler returned what means nothing
-         ├─ HandlerTimeout               BK-5008  a handler did not come back in time
-         └─ KitTesterMisused          BK-5009  a test asks its `KitTester` for what cannot happen
+         ├─ TemplateInvalid           BK-5006  a message template is invalid
+         ├─ InvalidHandlerResult      BK-5007  a handler returned an invalid value
+         ├─ HandlerTimeout            BK-5008  a handler exceeded its time limit
+         └─ KitTesterMisused          BK-5009  a test asked its `KitTester` for something impossible
 
-A message says what to do next. No message, argument or repr carries a secret or what people wrote.
+The sandbox has errors of its own, BK-7000 to BK-7999, in `botkit_sandbox`. `docs/reference/errors.md` lists all of them;
+`make tables` writes it from the docstrings: the first paragraph says when an error occurs, the second what to do about it.
+
+No message, argument or repr carries a secret or the text of a chat message.
 """
 
 from __future__ import annotations
@@ -51,7 +54,7 @@ from typing import ClassVar
 
 
 class BotKitError(Exception):
-    """Something BotKit could not do."""
+    """The base class of every BotKit error."""
 
     code: ClassVar[str] = "BK-0000"
     retryable: ClassVar[bool] = False
@@ -62,9 +65,9 @@ class BotKitError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong in a configuration file.
+    """One problem in a configuration file.
 
-    `str()` gives the contract's form, ``file:line: path: what is wrong; how to fix it``.
+    `str()` gives ``file:line: path: what is wrong; how to fix it``.
     """
 
     file: str
@@ -78,7 +81,10 @@ class Problem:
 
 
 class ConfigurationError(BotKitError):
-    """The configuration cannot be used; `problems` lists everything that is wrong with it."""
+    """The configuration cannot be used; `problems` lists everything that is wrong with it.
+
+    Run `botkit check`: it prints each problem with its file, its line and the fix.
+    """
 
     code = "BK-1000"
 
@@ -88,7 +94,10 @@ class ConfigurationError(BotKitError):
 
 
 class SettingInvalid(BotKitError, ValueError):
-    """A setting that was given in code cannot be used; the message names it and says what to give."""
+    """A setting that was given in code, not in a file, cannot be used.
+
+    The message names the setting and says which values are accepted.
+    """
 
     code = "BK-1001"
 
@@ -97,7 +106,10 @@ class SettingInvalid(BotKitError, ValueError):
 
 
 class HookRefused(BotKitError):
-    """A hook that is answered with an error; the platform reads `status` and `{"errors":[{"msg","code"}]}`."""
+    """A hook is answered with an error: `status`, and the body `{"errors": [{"msg", "code"}]}`.
+
+    See the subclass; this class itself is never raised.
+    """
 
     code = "BK-2000"
     status: ClassVar[int] = 500
@@ -110,72 +122,105 @@ class HookRefused(BotKitError):
 
 
 class HookUnauthorized(HookRefused):
-    """The token is missing, wrong, expired or signed for another app: check client id, secret and algorithm."""
+    """A hook's token is missing, invalid, expired or signed for another app (401).
+
+    Check `kore.client_id`, `kore.client_secret`, `kore.algorithm` and the clocks of both machines.
+    """
 
     code, status, wire_code, wire_message = "BK-2001", 401, 4002, "Invalid apikey"
 
 
 class HookNotFound(HookRefused):
-    """No such event, or no such bot in the configuration."""
+    """A hook names an event or a bot that does not exist here (404).
+
+    Check that one of the bot files has the bot's id.
+    """
 
     code, status, wire_code, wire_message = "BK-2002", 404, "NOT_FOUND", "Event not found"
 
 
 class HookTooLarge(HookRefused):
-    """The body is over the limit of 2 MB."""
+    """A hook's body is over 2 MB (413).
+
+    The dialog keeps too much in its context: make it smaller.
+    """
 
     code, status, wire_code, wire_message = "BK-2003", 413, "PAYLOAD_TOO_LARGE", "Payload too large"
 
 
 class HookNotJson(HookRefused):
-    """The body is not a JSON object."""
+    """A hook's body is not a JSON object (412).
+
+    Look for a proxy between the platform and BotKit that changes bodies.
+    """
 
     code, status, wire_code, wire_message = "BK-2004", 412, "VALIDATION_ERROR", "Invalid JSON"
 
 
 class HookInvalid(HookRefused):
-    """The payload lacks something BotKit cannot do without, or names a host it may not call."""
+    """A payload lacks a required member, belongs to another bot than its path, or names a host that is not allowed (400).
+
+    Check `kore.callback_hosts`; the log names the member.
+    """
 
     code, status, wire_code, wire_message = "BK-2005", 400, "INVALID_ARGUMENTS", "Invalid arguments"
 
 
 class BodyIncomplete(HookRefused):
-    """The connection ended, or was cut off, before the whole body had come."""
+    """The connection ended, or timed out, before the whole body had arrived (408).
+
+    Check the platform's connection and the proxies in between; let the proxy buffer request bodies.
+    """
 
     code, status = "BK-2006", 408
-    wire_code, wire_message = "REQUEST_TIMEOUT", "The body did not come in time"
+    wire_code, wire_message = "REQUEST_TIMEOUT", "The body did not arrive in time"
 
 
 class TooManyBodies(HookRefused):
-    """So many bodies are being waited for that there is no thread to wait for one more."""
+    """So many request bodies are pending that no thread is left for one more (503).
+
+    Look for clients that hold connections open; raise `server.threads` if the load is genuine.
+    """
 
     code, status = "BK-2007", 503
-    wire_code, wire_message = "SERVICE_UNAVAILABLE", "Too many bodies are being waited for"
+    wire_code, wire_message = "SERVICE_UNAVAILABLE", "Too many request bodies are pending"
 
 
 # --- ledger ----------------------------------------------------------------------------------------------------
 
 
 class LedgerError(BotKitError):
-    """The ledger could not commit; nothing of the input was kept, and the hook is not acknowledged."""
+    """The store did not commit: nothing of the input was kept, and the hook is not acknowledged.
+
+    Check the disk: is it full, read-only or gone?
+    """
 
     code = "BK-3000"
 
 
 class LedgerBusy(LedgerError):
-    """Another process holds this store, and does not share it with this one."""
+    """Another process holds the store and refuses this one: it does not share (`botkit serve`), or its configuration differs.
+
+    Stop one of the two, or give both the same configuration files.
+    """
 
     code = "BK-3001"
 
 
 class LedgerClosed(LedgerError):
-    """The service is stopping and takes no more input."""
+    """The service is stopping and accepts no more input.
+
+    Nothing to do: the platform's next attempt reaches the restarted service.
+    """
 
     code = "BK-3002"
 
 
 class LeaderLost(LedgerError):
-    """The process that holds the shared store went before it had answered; the input is handed in again to the next."""
+    """The leader of a shared store went before it had answered, and no follower took over in time.
+
+    The platform's next attempt is accepted. Read the old leader's log to see why it went.
+    """
 
     code = "BK-3003"
 
@@ -184,13 +229,15 @@ class LeaderLost(LedgerError):
 
 
 class CallError(BotKitError):
-    """A call to Kore or to an agent system did not succeed.
+    """A call to Kore or to an agent system failed.
+
+    See the subclass; the log names the call.
 
     Args:
-        what: the call in words, such as ``"create conversation"``; never a URL with a token, never a body.
-        status: the HTTP status, when there was one.
-        retry_after: seconds the server asked us to wait, when it did.
-        detail: the server's own error code or a short reason, already cleared of message text.
+        what: the name of the call, such as ``"create conversation"``; never a URL with a token, never a body.
+        status: the HTTP status, if there was an answer.
+        retry_after: the wait in seconds that the server asked for, if it did.
+        detail: the server's own error code or a short reason, without any message text.
     """
 
     code = "BK-4000"
@@ -207,12 +254,15 @@ class CallError(BotKitError):
 
 
 class Unreachable(CallError):
-    """Refused, reset or timed out; BotKit tries again until `delivery.give_up_after`.
+    """A connection was refused, reset or timed out; BotKit retries until `delivery.give_up_after`.
+
+    Check the network, the proxy and the other side.
 
     Args:
-        what: as of `CallError`.
-        detail: as of `CallError`.
-        possible_duplicate: the connection stood, so the other side may have done what was asked without our hearing of it.
+        what: as in `CallError`.
+        detail: as in `CallError`.
+        possible_duplicate: the connection had been established, so the other side may have processed the call although
+            its answer was lost.
     """
 
     code, retryable = "BK-4001", True
@@ -223,79 +273,118 @@ class Unreachable(CallError):
 
 
 class ServerTrouble(CallError):
-    """The server answered 5xx; BotKit tries again until `delivery.give_up_after`."""
+    """The other side answered 5xx; BotKit retries until `delivery.give_up_after`.
+
+    Check the other side's status page.
+    """
 
     code, retryable = "BK-4002", True
 
 
 class RateLimited(CallError):
-    """The server answered 429; BotKit waits for `retry_after` or backs off."""
+    """The other side answered 429; BotKit waits as long as `Retry-After` says, or backs off.
+
+    Nothing to do, unless it happens often: then look for another client that uses the same limit.
+    """
 
     code, retryable = "BK-4003", True
 
 
 class CallRefused(CallError):
-    """The server refused the call as it stands; asking again will not help."""
+    """The other side refused the call (4xx); the same call would fail again.
+
+    The log names the call and the other side's own error code.
+    """
 
     code = "BK-4004"
 
 
 class AccessExpired(CallError):
-    """The access token is not accepted any more; a guest's token cannot be renewed."""
+    """The access token is not accepted any more (401).
+
+    A guest's token cannot be renewed: raise its lifetime on the messaging channel.
+    """
 
     code = "BK-4005"
 
 
 class ConversationClosed(CallError):
-    """The conversation on the agents' side is over, or not ours."""
+    """The conversation is over on the agents' side, or belongs to somebody else (403, 404, 410).
+
+    Nothing to do: the user is told and given back to the bot.
+    """
 
     code = "BK-4006"
 
 
 class NewSessionRequired(CallError):
-    """Salesforce wants a new messaging session with pre-chat before it takes this message (417)."""
+    """Salesforce wants a new messaging session with pre-chat data before it accepts this message (417).
+
+    Set the pre-chat's display context to *Conversation*.
+    """
 
     code = "BK-4007"
 
 
 class BadReply(CallError):
-    """The answer cannot be understood; BotKit tries again, since a proxy may have spoken."""
+    """An answer cannot be parsed; BotKit retries, because a proxy may have answered instead.
+
+    Look for a proxy's error page.
+    """
 
     code, retryable = "BK-4008", True
 
 
 class HostNotAllowed(CallError):
-    """The URL's host is not one the configuration names; add it to `kore.callback_hosts` if it is right."""
+    """A URL's host is not in the configuration; nothing was sent.
+
+    If the host is right, add it to `kore.callback_hosts`, or correct `organization_base_url`.
+    """
 
     code = "BK-4009"
 
 
 class NotAuthorized(CallError):
-    """The platform does not take our signature: check client id, secret and clock. Every attempt is signed anew."""
+    """The platform does not accept our signature (401, 403, 407); BotKit signs anew and retries.
+
+    Check client id, client secret and clock.
+    """
 
     code, retryable = "BK-4010", True
 
 
 class MessageWithheld(CallRefused):
-    """A text was not sent, because the organisation's rules for sensitive data could not be applied to it."""
+    """A text was not sent, because the organisation's rules for sensitive data could not be applied to it.
+
+    The log names the rule; correct its pattern in Salesforce.
+    """
 
     code = "BK-4012"
 
 
 class MessageTooLong(CallRefused):
-    """A text was not sent, because the platform takes none that long: send it in parts."""
+    """A text to the bot was not sent: it is over 3000 characters, or has a word of over 1200.
+
+    Send it in parts.
+    """
 
     code = "BK-4013"
 
 
 class FileUnavailable(CallRefused):
-    """The user's file could not be had from the platform: see its status; nothing of it reached the agents' side."""
+    """A user's file could not be downloaded from the platform; nothing of it reached the agents.
+
+    The log names the status; check that the host of the files is in `kore.callback_hosts`.
+    """
 
     code = "BK-4014"
 
 
 class AgentsUnavailable(CallError):
-    """No agent is there to take the hand-off at present: the next agent system is tried, or the user is told."""
+    """No agent can take the hand-off at present: the next agent system is tried, or the user is told.
+
+    Check staffing, and `agents.fallback`.
+    """
 
     code = "BK-4011"
 
@@ -304,60 +393,90 @@ class AgentsUnavailable(CallError):
 
 
 class SdkError(BotKitError):
-    """A handler, or a job outside any hook, asked for something that cannot be; nothing came of it."""
+    """A handler, a job or a test asked for something that is impossible; nothing was done.
+
+    See the subclass; the message says what to change.
+    """
 
     code = "BK-5000"
 
 
 class HandlerTooLate(SdkError):
-    """A handler's context was used after its hook had been dealt with; `ctx.conversation` may be kept and used later."""
+    """A handler's context was used after its hook was finished.
+
+    Keep `ctx.conversation` instead: it may be used at any time.
+    """
 
     code = "BK-5001"
 
 
 class WrongThread(SdkError):
-    """A call that waits for an answer was made on an event loop; its twin under ``aio`` can be awaited."""
+    """A blocking call was made on an event loop.
+
+    Await the method of the same name under `aio`.
+    """
 
     code = "BK-5002"
 
 
 class UserNotReachable(SdkError):
-    """Nothing is known by which this user could be written to: they have not written, or not for hours."""
+    """No payload of this user is stored: they have not written yet, or not for hours.
+
+    Set `kore.keep_payloads`, or wait until the user writes.
+    """
 
     code = "BK-5003"
 
 
 class NothingToAnswer(SdkError):
-    """No webhook with this requestId waits for an answer: it was answered, its time is over, or it was never deferred."""
+    """No webhook with this requestId waits for an answer.
+
+    It has been answered, has reached its time limit, or was never deferred.
+    """
 
     code = "BK-5004"
 
 
 class NotConfigured(SdkError):
-    """The kit does not know which configuration is meant: give it one, or call within the application's context."""
+    """The kit does not know which configuration to use, or the configuration has no such bot.
+
+    Give the kit a configuration, or make the call within the application's context; the message says which.
+    """
 
     code = "BK-5005"
 
 
 class TemplateInvalid(SdkError, ValueError):
-    """A message template cannot be built like this; the message says which part to change."""
+    """A message template cannot be built.
+
+    The message names the part to change.
+    """
 
     code = "BK-5006"
 
 
 class InvalidHandlerResult(SdkError):
-    """A handler returned something that is no answer to its hook, so it counts as one that said nothing."""
+    """A handler returned an invalid value, so its result is ignored.
+
+    Return the result of a method of `ctx`, or None.
+    """
 
     code = "BK-5007"
 
 
 class HandlerTimeout(SdkError):
-    """A handler did not come back within its time limit, and the hook went on without it."""
+    """A handler exceeded its time limit, and the hook continued without it.
+
+    Move slow work to a job that writes with `kit.conversation(…)`, or give the handler `seconds=`.
+    """
 
     code = "BK-5008"
 
 
 class KitTesterMisused(SdkError):
-    """A test asked `botkit.testing` for something that cannot happen as things are; the message says what has to come first."""
+    """A test asked `botkit.testing` for something that cannot happen in the present state.
+
+    The message names the step that has to come first.
+    """
 
     code = "BK-5009"

@@ -19,6 +19,7 @@ def wanted() -> list[str]:
         *project["project"]["dependencies"],
         *(name for extra in project["project"]["optional-dependencies"].values() for name in extra),
         *project["dependency-groups"]["dev"],
+        *project["dependency-groups"]["docs"],
     ]
 
 

@@ -53,7 +53,7 @@ class ConversationHandle(Calls):
     Each call returns when what it asks for is on disk. On an event loop it returns at once, and awaiting what it returns
     waits for that: ``await conversation.send("…")``.
 
-    All calls raise:
+    Raises:
         UserNotReachable: no payload of this user is kept. Set `kore.keep_payloads`, or wait until they have written. One
             that comes from a handler's context brings its hook's payload along.
         LedgerError: it could not be written.
