@@ -7,8 +7,7 @@ with KoreClient.from_config("config/botkit.yaml") as kore:
 """
 
 from botkit.client.kore_client import KoreClient
-from botkit.kore.dialog import Dialog
 from botkit.kore.history import HistoryMessage, MessagePage
-from botkit.kore.variables import BotVariable
+from botkit.kore.reads import BotVariable, Dialog
 
 __all__ = ["BotVariable", "Dialog", "HistoryMessage", "KoreClient", "MessagePage"]

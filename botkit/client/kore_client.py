@@ -17,10 +17,9 @@ from botkit.handlers.messages import Message, MetaTags, message_members
 from botkit.http.carriers import SyncTransport
 from botkit.http.hosts import AllowedHosts
 from botkit.http.lenient_json import encoded
-from botkit.kore.calls import GET_MESSAGES_LIMIT, KoreCalls
-from botkit.kore.dialog import Dialog, read_dialog
 from botkit.kore.history import HistoryMessage, MessagePage, read_page
-from botkit.kore.variables import BotVariable, read_variables
+from botkit.kore.reads import BotVariable, Dialog, read_dialog, read_variables
+from botkit.kore.requests import MAX_MESSAGES, KoreRequests
 
 Payload = Mapping[str, object] | bytes
 """A hook's payload, as it was parsed or as its raw body, which is better: numbers keep their spelling."""
@@ -101,7 +100,7 @@ class KoreClient:
         self.base_url = whole_base_url(base_url or f"https://{settings.callback_hosts[0]}", bot_id=bot_id)
         hosts = AllowedHosts(settings.callback_hosts, insecure_http=insecure_http)
         hosts.check(self.base_url, what="use the base URL")
-        self._calls = KoreCalls(settings, bot_id=bot_id, insecure_http=insecure_http, clock=clock)
+        self._calls = KoreRequests(settings, bot_id=bot_id, insecure_http=insecure_http, clock=clock)
         self._transport = SyncTransport(allowed_hosts=settings.callback_hosts, insecure_http=insecure_http)
         self._attempts = Attempts(
             self._transport.send,
@@ -312,7 +311,7 @@ class KoreClient:
         pages: list[set[str]] = []
         while True:
             page = self.get_messages(
-                user_id=user_id, limit=GET_MESSAGES_LIMIT, skip=skip, channel_type=channel_type
+                user_id=user_id, limit=MAX_MESSAGES, skip=skip, channel_type=channel_type
             )
             for message in page.messages:
                 if not message.id or not any(message.id in ids for ids in pages):

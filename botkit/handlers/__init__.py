@@ -19,8 +19,7 @@ from botkit.handlers.messages import Message, MetaTags
 from botkit.handlers.verdicts import Answer, Defer, Next, Sent, Stop, Verdict, WebhookVerdict
 from botkit.handlers.views import Channel, Session, User
 from botkit.handoff.events import Attachment
-from botkit.kore.dialog import Dialog
-from botkit.kore.variables import BotVariable
+from botkit.kore.reads import BotVariable, Dialog
 
 __all__ = [
     "AgentTransferContext",

@@ -12,7 +12,7 @@ from typing import Any
 from botkit.handlers.messages import Message, MetaTags, as_changes, differs_by_channel, message_members
 from botkit.handlers.verdicts import Sent
 from botkit.handoff.events import ApiCall
-from botkit.kore.limits import check_message_for_bot
+from botkit.kore.bodies import check_message_for_bot
 
 
 class Calls:

@@ -16,8 +16,7 @@ from botkit.handoff.events import ApiCall, Attachment
 from botkit.hooks import people
 from botkit.hooks.parser import Hook, HookParser
 from botkit.http.lenient_json import decoded
-from botkit.kore.dialog import Dialog
-from botkit.kore.variables import BotVariable
+from botkit.kore.reads import BotVariable, Dialog
 from botkit.ledger.interface import HookBody
 
 MAX_CALLS = 100

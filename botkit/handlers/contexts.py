@@ -13,8 +13,7 @@ from botkit.handlers.messages import as_changes
 from botkit.handlers.verdicts import Answer, Defer, Next, Sent
 from botkit.handoff.attributes import as_text
 from botkit.handoff.events import ApiCall, Choice
-from botkit.kore.bodies import changed, members_to_change
-from botkit.kore.contexts import changed_context
+from botkit.kore.bodies import changed, changed_context, members_to_change
 
 MAX_DEFERRAL = timedelta(hours=24)
 

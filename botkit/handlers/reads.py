@@ -11,11 +11,10 @@ from botkit.config.settings import BotSettings
 from botkit.errors import WrongThread
 from botkit.handoff.events import ApiCall
 from botkit.http import Request, Response
-from botkit.kore.calls import KoreCalls
-from botkit.kore.dialog import Dialog, read_dialog
-from botkit.kore.messages import read_records
+from botkit.kore.history import read_records
+from botkit.kore.reads import BotVariable, Dialog, read_dialog, read_variables
 from botkit.kore.replies import check_reply
-from botkit.kore.variables import BotVariable, read_variables
+from botkit.kore.requests import KoreRequests
 
 
 class Carrier(Protocol):
@@ -46,7 +45,7 @@ class Asking:
         now: Callable[[], float],
         open_transport: OpenTransport,
     ) -> None:
-        self.calls = KoreCalls(bot.kore, bot_id=bot.id, insecure_http=insecure_http, clock=now)
+        self.calls = KoreRequests(bot.kore, bot_id=bot.id, insecure_http=insecure_http, clock=now)
         self._hosts = bot.kore.callback_hosts
         self._insecure_http = insecure_http
         self._now = now

@@ -58,7 +58,7 @@ class ExtendRequest:
 
 @dataclass(frozen=True, slots=True)
 class CallWithHook:
-    """A call by its name in `kore.calls.SDK_CALLS`, with the hook's own body.
+    """A call by its name in `kore.requests.SDK_CALLS`, with the hook's own body.
 
     `changes` is a JSON object as text: the members that take the place of the body's own.
     """

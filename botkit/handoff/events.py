@@ -175,7 +175,7 @@ class OtherHook(BaseEvent):
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:
-    """One call a handler wants made, by its name in `kore.calls.SDK_CALLS`.
+    """One call a handler wants made, by its name in `kore.requests.SDK_CALLS`.
 
     `changes` is a JSON object as text: the members that take the place of the payload's own. `transfer` goes with
     ``start_agent_session`` and is what the hand-off is opened with.

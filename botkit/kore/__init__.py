@@ -1,8 +1,8 @@
-"""What we say to Kore's XO platform: addresses, signed calls, templates, transcripts. No I/O."""
+"""The XO platform's API without I/O: addresses, signed requests, rendered messages, replies."""
 
 from botkit.kore.address import Address
-from botkit.kore.calls import KoreCalls
-from botkit.kore.messages import read_messages
+from botkit.kore.history import read_transcript
 from botkit.kore.replies import check_reply
+from botkit.kore.requests import KoreRequests
 
-__all__ = ["Address", "KoreCalls", "check_reply", "read_messages"]
+__all__ = ["Address", "KoreRequests", "check_reply", "read_transcript"]

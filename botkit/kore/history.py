@@ -1,29 +1,38 @@
-"""A page of a conversation's history, from getMessages: newest first, every record with its time and session (4.5)."""
+"""A conversation's history from getMessages (docs/protocols/kore-xo-botkit.md, 4.5): as a transcript, or page by page."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
 from botkit.errors import BadReply
-from botkit.kore.messages import text_of
-from botkit.kore.variables import answer_object
+from botkit.handoff.events import TranscriptLine
+from botkit.http.lenient_json import decoded
+from botkit.kore.replies import answer_object
+
+Record = dict[str, object]
+"""One message as the platform keeps it."""
+
+_SENDERS: dict[object, Literal["user", "bot"]] = {"incoming": "user", "outgoing": "bot"}
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_MAX_TEMPLATE_DEPTH = 6
+_WHAT = "get messages"
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryMessage:
-    """One record.
+    """One message.
 
     Attributes:
-        id: the platform's, ``ms-…``.
-        sender: the user, or the bot, in whose name agents' messages are kept too.
+        id: the platform's id, ``ms-…``.
+        sender: the user or the bot. The platform keeps agents' messages as the bot's.
         text: its words; those of a template are taken out of it, files are named in brackets.
-        at: when, in UTC; None where the record does not say.
+        at: when, in UTC; None if the record has no time.
         session_id: Kore's conversation session.
         channel: Kore's name of the channel.
-        language: of the conversation at that moment.
+        language: the conversation's language at that moment.
         raw: the whole record.
     """
 
@@ -34,18 +43,18 @@ class HistoryMessage:
     session_id: str = ""
     channel: str = ""
     language: str = ""
-    raw: Mapping[str, object] = field(repr=False, default_factory=dict)
+    raw: Record = field(repr=False, default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class MessagePage:
-    """What one request brought.
+    """One page of the history.
 
     Attributes:
-        messages: newest first, as the platform gives them.
-        total: how many the platform says there are.
-        more_available: whether there are older ones.
-        records: how many records it brought; those that are neither the user's nor the bot's are not among `messages`.
+        messages: newest first, in the platform's order.
+        total: the number of messages, according to the platform.
+        more_available: whether there are older messages.
+        records: the number of records on this page; `messages` leaves out those of neither the user nor the bot.
     """
 
     messages: tuple[HistoryMessage, ...]
@@ -54,37 +63,85 @@ class MessagePage:
     records: int
 
 
-def read_page(body: bytes) -> MessagePage:
-    """A page from the answer to `KoreCalls.get_messages`.
+def read_transcript(body: bytes, *, session_id: str = "") -> tuple[TranscriptLine, ...]:
+    """The messages of one session, oldest first; unreadable records are left out.
+
+    Args:
+        body: the answer to `KoreRequests.get_messages`.
+        session_id: the session to keep. If it is empty or unknown: the session of the newest incoming record, because the
+            user's newest message belongs to the session that is handed over.
 
     Raises:
-        BadReply: the answer is not what the platform gives.
+        BadReply: the answer is not a list of messages.
     """
-    what = "get messages"
-    answer = answer_object(body, what=what)
-    records = answer.get("messages")
-    if not isinstance(records, list):
-        raise BadReply(what, detail="no messages in the answer")
-    messages = tuple(
-        message for record in records if isinstance(record, dict) and (message := _message(record))
+    # The sort is stable: records of one millisecond keep the platform's order, reversed.
+    records = read_records(body)[::-1]
+    records.sort(key=lambda record: _time(record) or _LONG_AGO)
+    session = _session(records, session_id)
+    return tuple(
+        TranscriptLine(sender, text)
+        for record in records
+        if record.get("sessionId", "") == session
+        and (sender := _sender(record))
+        and (text := _text_of(record))
     )
+
+
+def read_records(body: bytes) -> list[Record]:
+    """The records of an answer, unchanged; the platform lists the newest first.
+
+    Raises:
+        BadReply: the answer is not a list of messages.
+    """
+    return [record for record in _listed(answer_object(body, what=_WHAT)) if isinstance(record, dict)]
+
+
+def read_page(body: bytes) -> MessagePage:
+    """Read one page from the answer to `KoreRequests.get_messages`.
+
+    Raises:
+        BadReply: the answer is not a list of messages.
+    """
+    answer = answer_object(body, what=_WHAT)
+    records = _listed(answer)
     total = answer.get("total")
     return MessagePage(
-        messages=messages,
+        messages=tuple(
+            _message(record, sender)
+            for record in records
+            if isinstance(record, dict) and (sender := _sender(record))
+        ),
         total=total if isinstance(total, int) else len(records),
         more_available=answer.get("moreAvailable") is True,
         records=len(records),
     )
 
 
-def _message(record: dict[str, object]) -> HistoryMessage | None:
+def _listed(answer: Record) -> Sequence[object]:
+    records = answer.get("messages")
+    if not isinstance(records, list):
+        raise BadReply(_WHAT, detail="no messages in the answer")
+    return records
+
+
+def _session(oldest_first: list[Record], wanted: str) -> object:
+    if wanted and any(record.get("sessionId") == wanted for record in oldest_first):
+        return wanted
+    newest_first = oldest_first[::-1]
+    incoming = [record for record in newest_first if record.get("type") == "incoming"]
+    return next((record.get("sessionId", "") for record in incoming or newest_first), "")
+
+
+def _sender(record: Record) -> Literal["user", "bot"] | None:
     kind = record.get("type")
-    if kind not in ("incoming", "outgoing"):
-        return None
+    return _SENDERS.get(kind) if isinstance(kind, str) else None
+
+
+def _message(record: Record, sender: Literal["user", "bot"]) -> HistoryMessage:
     return HistoryMessage(
         id=_text(record.get("_id")),
-        sender="user" if kind == "incoming" else "bot",
-        text=text_of(record),
+        sender=sender,
+        text=_text_of(record),
         at=_time(record),
         session_id=_text(record.get("sessionId")),
         channel=_text(record.get("chnl")),
@@ -93,16 +150,95 @@ def _message(record: dict[str, object]) -> HistoryMessage | None:
     )
 
 
-def _time(record: dict[str, object]) -> datetime | None:
+def _time(record: Record) -> datetime | None:
     milliseconds = record.get("timestampValue")
     try:
         if isinstance(milliseconds, int | float) and not isinstance(milliseconds, bool):
             return datetime.fromtimestamp(milliseconds / 1000, UTC)
         created = datetime.fromisoformat(_text(record.get("createdOn")))
+        return created.astimezone(UTC) if created.tzinfo else created.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    return created.astimezone(UTC) if created.tzinfo else created.replace(tzinfo=UTC)
 
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _text_of(record: dict[str, object]) -> str:
+    """The words of a record: its text, or its template's words, then the names of its files."""
+    parts = [part for component in _objects(record.get("components")) for part in _component(component)]
+    parts += _attachments(record.get("attachments"))
+    for channel in _objects(record.get("channels")):
+        parts += _attachments(channel.get("attachments"))
+    # The platform lists an attachment in several places.
+    return "\n".join(dict.fromkeys(part for part in parts if part))
+
+
+def _component(component: dict[str, object]) -> Iterator[str]:
+    data = component.get("data")
+    if not isinstance(data, dict):
+        return
+    text = data.get("text")
+    if isinstance(text, str):
+        yield unwrapped(text).strip()
+    yield from _attachments(data.get("attachments"))
+    if not text and (name := data.get("fileName") or data.get("filename")) and isinstance(name, str):
+        yield f"[{name}]"
+
+
+def _attachments(value: object) -> list[str]:
+    names = (item.get("fileName") or item.get("name") or "attachment" for item in _objects(value))
+    return [f"[{name}]" for name in names if isinstance(name, str)]
+
+
+def unwrapped(text: str) -> str:
+    """The words of a template that is stored as JSON text; any other text is returned unchanged."""
+    stripped = text.strip()
+    if not stripped.startswith(("{", "[")):
+        return text
+    try:
+        value = decoded(stripped)
+    except ValueError:
+        return text
+    words = "\n".join(dict.fromkeys(_words(value, _MAX_TEMPLATE_DEPTH)))
+    return words or text
+
+
+_TEXT_MEMBERS = ("text", "title", "heading", "subtitle", "description", "speech_hint")
+_NESTED_MEMBERS = ("payload", "elements", "attachments", "content", "body", "items", "cards", "facts")
+_CHOICE_MEMBERS = ("buttons", "quick_replies", "actions")
+
+
+def _words(value: object, depth: int) -> Iterator[str]:
+    """The texts of a template in reading order: its own, those of its parts, then its choices, one on each line."""
+    if depth == 0:
+        return
+    if isinstance(value, list):
+        for item in value:
+            yield from _words(item, depth)
+    if not isinstance(value, dict):
+        return
+    for name in _TEXT_MEMBERS:
+        if isinstance(words := value.get(name), str) and words.strip():
+            yield unwrapped(words) if words.lstrip().startswith("{") and depth > 1 else words
+    for name in _NESTED_MEMBERS:
+        nested = value.get(name)
+        if isinstance(nested, str) and nested.lstrip().startswith("{"):
+            nested = _template(nested)
+        yield from _words(nested, depth - 1)
+    for name in _CHOICE_MEMBERS:
+        for choice in _objects(value.get(name)):
+            if isinstance(title := choice.get("title"), str) and title.strip():
+                yield f"- {title}"
+
+
+def _template(text: str) -> object:
+    try:
+        return decoded(text)
+    except ValueError:
+        return None
+
+
+def _objects(value: object) -> Iterable[dict[str, object]]:
+    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()

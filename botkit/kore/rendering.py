@@ -1,31 +1,33 @@
-"""How something an agent said looks on Kore's channels: templates on the web channel, plain text elsewhere (4.3).
+"""How an agent's messages and events look on Kore's channels (docs/protocols/kore-xo-botkit.md, 2.6, 4.2, 4.3).
 
-`message` always carries the whole thing as plain text, so that history and transcripts stay readable; where a template
-shows it better, `overrideMessagePayload` carries that. The override sticks to a payload that is used again, so it is set
-to null where there is none.
+The web channel shows templates, other channels plain text. `message` always carries the plain text, so that history and
+transcripts stay readable; a template goes into `overrideMessagePayload`. An override stays in a payload that is used again,
+so it is set to null when there is none.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from botkit.handoff.events import Content, Link
+from botkit.http.lenient_json import decoded
 from botkit.kore.bodies import changed, members_to_change
 from botkit.templates import shapes
 from botkit.templates.template import TEMPLATE_CHANNELS, Rendering, override
 
-_BUTTONS_AT_MOST = 3
-"""More options than this are quick replies, which wrap; buttons stand one below the other."""
+_MAX_BUTTONS = 3
+"""More options than this are shown as quick replies, which wrap; buttons are stacked."""
 
 _WEB = ("https://", "http://")
-"""Only these become links; a `javascript:` address is shown, not offered to be clicked."""
+"""Only these schemes become links; a `javascript:` address is shown as text."""
 
 _BREAKS_A_LINK = re.compile(r"[\[\]\n].*\0|\0.*[()\s]", re.DOTALL)
-"""Brackets in a title, or parentheses and blanks in an address, would end a Markdown link early."""
+"""Brackets in a title, or parentheses and blanks in a URL, would end a Markdown link early."""
 
 
 def message_body(payload: bytes, content: Content, *, agent_name: str, channel_type: str) -> bytes:
-    """The payload with `content` as its message. All other members keep their bytes, messageObject and context too."""
+    """The payload with `content` as its message. All other members keep their bytes, also messageObject and context."""
     rich = channel_type in TEMPLATE_CHANNELS
     template = template_for(content, agent_name=agent_name) if rich else None
     shown = Rendering(plain_text(content, markdown=rich), override(template) if template else None)
@@ -33,11 +35,11 @@ def message_body(payload: bytes, content: Content, *, agent_name: str, channel_t
 
 
 def template_for(content: Content, *, agent_name: str) -> shapes.Json | None:
-    """The template that shows `content` best on the web channel; None where plain text does."""
+    """The template for `content` on the web channel; None if plain text is enough."""
     text = plain_text(Content(content.text, links=content.links), markdown=True)
     if content.options:
         titles = [option.title for option in content.options]
-        if len(titles) <= _BUTTONS_AT_MOST:
+        if len(titles) <= _MAX_BUTTONS:
             buttons = [shapes.postback(title, title) for title in titles]
             return shapes.button(text, buttons, agent_name=agent_name)
         replies = [shapes.quick_reply(title, title) for title in titles]
@@ -48,7 +50,7 @@ def template_for(content: Content, *, agent_name: str) -> shapes.Json | None:
 
 
 def plain_text(content: Content, *, markdown: bool) -> str:
-    """Everything in words: the text, then links, then the options, a line each."""
+    """The content as plain text: its text, then its links, then its options, one on each line."""
     lines = [content.text] if content.text else []
     lines += [_written(link, markdown=markdown) for link in content.links]
     lines += [f"- {option.title}" for option in content.options]
@@ -65,3 +67,22 @@ def _written(link: Link, *, markdown: bool) -> str:
 
 def _is_web_image(link: Link) -> bool:
     return link.kind == "image" and link.url.startswith(_WEB)
+
+
+def client_typing(*, started: bool) -> Mapping[str, object]:
+    """The members of a sendBotEvent payload that say: an agent started to type, or stopped."""
+    return {"preDefinedEvent": {"type": "TYPING_STARTED" if started else "TYPING_STOPPED"}}
+
+
+def client_event(name: str, data: str) -> Mapping[str, object]:
+    """The members of a sendBotEvent payload for an organisation's own event.
+
+    Data that is a JSON object becomes the event's members, beside its `type`. Events from the client reach the agents' side in
+    the same form, so both sides can exchange them. Any other data is put under `data`, unchanged.
+    """
+    try:
+        found = decoded(data.encode())
+    except (ValueError, RecursionError):
+        found = None
+    event = found if isinstance(found, dict) else {"data": data}
+    return {"customEvent": {"type": name, **event}}

@@ -1,4 +1,4 @@
-"""What the platform's answer to a call means: nothing, or one of `botkit.errors`."""
+"""Check the platform's responses: each failure is one of `botkit.errors` (docs/protocols/kore-xo-botkit.md, 3)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _NOT_AUTHORIZED = {
     401: "check client id, client secret, algorithm and the clock",
     403: "check client id, client secret, the clock and the app's scopes",
-    407: "a proxy wants to be asked first; check client id, client secret and clock where there is none",
+    407: "a proxy asks for a login; if there is no proxy, check client id, client secret and the clock",
 }
 _HINTS = {
     404: "the requestId is not known any more",
@@ -23,18 +23,18 @@ _HINTS = {
 
 
 def check_reply(what: str, response: Response, *, now: float) -> Response:
-    """Return the response if the platform did what was asked.
+    """Return the response if the call succeeded.
 
     Args:
-        what: the call in words (`Request.what`).
-        response: its answer.
+        what: names the call (`Request.what`).
+        response: the platform's response.
         now: epoch seconds, for a Retry-After that is a date.
 
     Raises:
-        RateLimited: 429, with the wait the platform asked for.
-        ServerTrouble: 5xx and 408, with the same.
-        NotAuthorized: 401, 403 and 407, which pass while a secret is changed or a clock is set.
-        BadReply: a redirect or another status that is no answer of the platform's.
+        RateLimited: 429, with the wait that the platform asks for.
+        ServerTrouble: 5xx and 408, also with that wait.
+        NotAuthorized: 401, 403 and 407. They pass once a secret has been changed or a clock has been set.
+        BadReply: a redirect, or another status that the platform does not send.
         CallRefused: every other 4xx, with a hint.
     """
     status = response.status
@@ -57,12 +57,29 @@ def check_reply(what: str, response: Response, *, now: float) -> Response:
     raise CallRefused(what, status=status, detail=_joined(code, _HINTS.get(status, "")))
 
 
+def answer_object(body: bytes, *, what: str) -> dict[str, object]:
+    """The answer as a JSON object without ``errors``.
+
+    Raises:
+        BadReply: it is anything else. The platform's own words are left out, because they may quote people.
+    """
+    try:
+        answer = decoded(body)
+    except ValueError:
+        raise BadReply(what, detail="not JSON") from None
+    if not isinstance(answer, dict):
+        raise BadReply(what, detail="not a JSON object")
+    if "errors" in answer:
+        raise BadReply(what, detail="the platform answered with errors; check the request and the language")
+    return answer
+
+
 def _joined(*parts: str) -> str:
     return ": ".join(part for part in parts if part)
 
 
 def _error_code(body: bytes) -> str:
-    """`errors[0].code` (protocol 3). The message beside it is left out: it may quote what people wrote."""
+    """`errors[0].code` (3). The message next to it is left out, because it may quote what people wrote."""
     if not body.startswith(b"{"):
         return ""
     try:

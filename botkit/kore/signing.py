@@ -1,4 +1,7 @@
-"""The `auth` header of every call to the platform: a JWT `{appId, exp}` signed with the client secret (4.1)."""
+"""The `auth` header of every call to the platform: a JWT `{appId, exp}` signed with the client secret.
+
+See docs/protocols/kore-xo-botkit.md, 4.1.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ from jwt.warnings import InsecureKeyLengthWarning
 from botkit.config.settings import Secret
 
 LIFETIME_SECONDS = 60
-"""What the platform's own SDK gives a token."""
+"""The lifetime that the platform's own SDK gives a token."""
 
 _REUSED_WHILE_SECONDS = 30
-"""A token that is good for at least this much longer is used again: signing each call costs more than sending it may."""
+"""A token that stays valid for at least this long is used again, because signing is expensive."""
 
 
 class Signer:
@@ -38,16 +41,16 @@ class Signer:
         self._expires_at = 0
 
     def token(self) -> str:
-        """A token that is good for 30 to 60 seconds from now."""
+        """A token that is valid for the next 30 to 60 seconds."""
         now = self._clock()
-        # The upper bound matters when the clock was set back: a token from the future is refused.
+        # The upper bound matters if the clock was set back: the platform refuses a token from the future.
         if not now + _REUSED_WHILE_SECONDS <= self._expires_at <= now + LIFETIME_SECONDS:
             self._expires_at = int(now) + LIFETIME_SECONDS
             self._token = self._signed()
         return self._token
 
     def forget(self) -> None:
-        """The platform did not take the last token: sign the next call anew."""
+        """Drop the last token, which the platform refused; the next call gets a new one."""
         self._expires_at = 0
 
     def __repr__(self) -> str:

@@ -1,77 +1,155 @@
-"""The two sides a relay talks to: the XO platform and the agent systems, by bot."""
+"""The gateways of a relay: the XO platform and the agent systems of every bot, over one transport."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+import mimetypes
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 from botkit.agents import AgentSystem, File
-from botkit.config.settings import Settings
-from botkit.handoff.events import Content, TranscriptLine
+from botkit.agents.registry import installed_types, system_class
+from botkit.config.settings import BotSettings, Settings
+from botkit.errors import ConfigurationError, NotAuthorized, Problem
+from botkit.handoff.effects import PlatformEffect
+from botkit.handoff.events import TranscriptLine
+from botkit.http import Request, Response, Transport
+from botkit.http.carriers import AioTransport
+from botkit.kore import KoreRequests, check_reply, read_transcript
 from botkit.ledger.interface import HookBody
+from botkit.relay.clock import Clock, SystemClock
+
+_UNKNOWN_TYPE = "application/octet-stream"
 
 
 class Platform(Protocol):
-    """The XO platform as one bot sees it. Raises the errors of `botkit.errors.CallError`'s branch, nothing else.
+    """The XO platform as one bot sees it. Raises subclasses of `botkit.errors.CallError` only."""
 
-    `idempotency_key` names the effect, not the attempt: it is the same each time the effect is tried.
-    """
+    async def send(self, effect: PlatformEffect, hook: HookBody, *, idempotency_key: str) -> None:
+        """Carry out an effect once.
 
-    async def pass_to_bot(self, hook: HookBody, *, idempotency_key: str) -> None:
-        """Give the hook's user message to the bot."""
+        Args:
+            effect: the effect.
+            hook: the hook that it answers, or the conversation's newest payload, which addresses the user.
+            idempotency_key: names the effect, not the attempt: it is the same each time.
+        """
 
-    async def pass_to_user(self, hook: HookBody, *, idempotency_key: str) -> None:
-        """Give the hook's bot message to the user."""
-
-    async def skip_user_message(self, hook: HookBody, *, idempotency_key: str) -> None:
-        """Say that the hook's bot message is not shown."""
-
-    async def send_to_user(
-        self, newest: HookBody, content: Content, *, agent_name: str, idempotency_key: str
-    ) -> None:
-        """Show something to the user."""
-
-    async def clear_agent_session(self, newest: HookBody, *, idempotency_key: str) -> None:
-        """Give the user back to the bot."""
-
-    async def extend_request(self, newest: HookBody, *, idempotency_key: str) -> None:
-        """Keep the newest requestId usable."""
-
-    async def call(self, hook: HookBody, name: str, changes: str, *, idempotency_key: str) -> None:
-        """A call of `kore.calls.SDK_CALLS` with this hook's body and, where they are given, changes to its members (JSON)."""
-
-    async def answer_webhook(
-        self, hook: HookBody, context: str, *, replace: bool, idempotency_key: str
-    ) -> None:
-        """Answer a webhook that was deferred, with changes to its context (JSON), or another context instead of it."""
-
-    async def show_typing(self, newest: HookBody, *, url: str, started: bool, idempotency_key: str) -> None:
-        """Show or hide an agent's typing in the user's client, which takes events at `url`."""
-
-    async def tell_client(
-        self, newest: HookBody, *, url: str, name: str, data: str, idempotency_key: str
-    ) -> None:
-        """Pass an event of the agents' side on to the user's client, which takes events at `url`."""
-
-    async def transcript(
-        self, newest: HookBody, *, limit: int, session_id: str
-    ) -> tuple[TranscriptLine, ...]:
+    async def transcript(self, hook: HookBody, *, limit: int, session_id: str) -> tuple[TranscriptLine, ...]:
         """The conversation so far, oldest first; `session_id` is Kore's, empty if not known."""
 
     async def file(self, name: str, url: str, *, max_bytes: int) -> File:
-        """A file the user sent. One that is larger is refused."""
+        """A file that the user sent; a larger one is refused."""
 
 
-class Gateways(Protocol):
-    """Finds who is meant. None stands for a bot or system that the configuration does not name (any more)."""
+class KorePlatform:
+    """Implements `Platform` over a transport."""
+
+    def __init__(self, bot: BotSettings, transport: Transport, *, insecure_http: bool, clock: Clock) -> None:
+        self._requests = KoreRequests(bot.kore, bot_id=bot.id, insecure_http=insecure_http, clock=clock.now)
+        self._transport = transport
+        self._clock = clock
+        # Half of the time for all attempts, so that a call that hangs fails before that time is over.
+        self._transcript_seconds = bot.handoff.transcript.timeout.total_seconds() / 2
+
+    async def send(self, effect: PlatformEffect, hook: HookBody, *, idempotency_key: str) -> None:
+        """See `Platform.send`."""
+        await self._send(
+            self._requests.request(
+                effect, hook.body, component_id=hook.component_id, idempotency_key=idempotency_key
+            )
+        )
+
+    async def transcript(self, hook: HookBody, *, limit: int, session_id: str) -> tuple[TranscriptLine, ...]:
+        """See `Platform.transcript`."""
+        request = self._requests.get_messages(
+            hook.body,
+            component_id=hook.component_id,
+            limit=limit,
+            timeout_seconds=self._transcript_seconds,
+        )
+        return read_transcript((await self._send(request)).body, session_id=session_id)
+
+    async def file(self, name: str, url: str, *, max_bytes: int) -> File:
+        """See `Platform.file`."""
+        response = await self._send(self._requests.download(url, max_bytes=max_bytes))
+        return File(name, _content_type(name, response.headers.get("Content-Type", "")), response.body)
+
+    async def _send(self, request: Request) -> Response:
+        response = await self._transport.send(request)
+        if 200 <= response.status < 300:  # The hot path: nothing to check.
+            return response
+        try:
+            return check_reply(request.what, response, now=self._clock.now())
+        except NotAuthorized:
+            self._requests.sign_anew()
+            raise
+
+
+class Gateways:
+    """Finds the gateway of a bot. None: the configuration does not name the bot or system (any more)."""
+
+    def __init__(
+        self, platforms: Mapping[str, Platform], systems: Mapping[tuple[str, str], AgentSystem]
+    ) -> None:
+        """`platforms` by bot id, `systems` by bot id and name."""
+        self._platforms = platforms
+        self._systems = systems
 
     def platform(self, bot_id: str) -> Platform | None:
-        """The XO platform for this bot."""
+        """The XO platform of this bot."""
+        return self._platforms.get(bot_id)
 
     def system(self, bot_id: str, name: str) -> AgentSystem | None:
         """The agent system of this name in this bot's configuration."""
+        return self._systems.get((bot_id, name))
 
 
 Connect = Callable[[Settings], AbstractAsyncContextManager[Gateways]]
-"""Opens what is needed to reach the outside, on the relay's loop, and closes it again."""
+"""Opens the gateways on the relay's loop, and closes them again."""
+
+
+@asynccontextmanager
+async def connect(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Gateways]:
+    """Open one transport, and the gateways that use it.
+
+    Raises:
+        ConfigurationError: no agent system of a configured type is installed.
+    """
+    # `kore/` checks the allowed hosts for each bot; an agent system's host comes from the configuration itself.
+    insecure_http = settings.security.insecure_http
+    async with AioTransport(allowed_hosts=None, insecure_http=insecure_http) as transport:
+        platforms: dict[str, Platform] = {}
+        systems: dict[tuple[str, str], AgentSystem] = {}
+        for bot in settings.bots.values():
+            platforms[bot.id] = KorePlatform(
+                bot, transport, insecure_http=insecure_http, clock=clock or SystemClock()
+            )
+            for name in bot.agents.systems:
+                systems[bot.id, name] = _system(bot, name, transport)
+        yield Gateways(platforms, systems)
+
+
+def _system(bot: BotSettings, name: str, transport: Transport) -> AgentSystem:
+    configured = bot.agents.systems[name]
+    make = system_class(configured.type)
+    if make is None:
+        raise ConfigurationError(
+            (
+                Problem(
+                    file=str(bot.file or bot.id),
+                    line=1,
+                    path=f"agents.systems.{name}.type",
+                    what=f"no agent system of type {configured.type!r} is installed",
+                    fix=f"use one of {', '.join(sorted(installed_types()))}, or install the package that brings it",
+                ),
+            )
+        )
+    return make(name, configured.settings, transport)
+
+
+def _content_type(name: str, declared: str) -> str:
+    """The type that the file's server declares, or the type of its name if the server declares none or an unknown one."""
+    declared = declared.partition(";")[0].strip().lower()
+    if declared and declared != _UNKNOWN_TYPE:
+        return declared
+    return mimetypes.guess_type(name)[0] or _UNKNOWN_TYPE

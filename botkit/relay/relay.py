@@ -17,10 +17,9 @@ import structlog
 from botkit.config.settings import Settings
 from botkit.ledger.interface import Committed, Ledger
 from botkit.observability.tracebacks import where
-from botkit.relay import connecting
 from botkit.relay.clock import Clock, SystemClock
 from botkit.relay.engine import Engine
-from botkit.relay.gateways import Connect
+from botkit.relay.gateways import Connect, connect
 from botkit.relay.metrics import NoMetrics, RelayMetrics
 
 _log = structlog.get_logger("botkit.relay")
@@ -52,7 +51,7 @@ class Relay:
         metrics: RelayMetrics | None = None,
         clock: Clock | None = None,
         chance: Callable[[], float] = random.random,
-        connect: Connect = connecting.connect,
+        connect: Connect = connect,
     ) -> None:
         self._settings = settings
         self._ledger = ledger

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from botkit.http.lenient_json import decoded
-from botkit.kore.messages import unwrapped
+from botkit.kore.history import unwrapped
 
 _TO_USER = ("send_user_message", "send_alert_message")
 _TO_BOT = ("send_bot_message",)

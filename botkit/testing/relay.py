@@ -20,11 +20,10 @@ from botkit.handoff.conversation import AgentSession, ConversationId, Instant
 from botkit.handoff.effects import ArmTimer, CancelTimer, DropLane, Effect, EndSession, PlatformEffect
 from botkit.handoff.events import Event, TimerFired
 from botkit.ledger.interface import Committed, Input, Ledger, OutboxItem
-from botkit.relay.gateways import Platform
+from botkit.relay.gateways import Gateways, KorePlatform
 from botkit.relay.outbound.failures import what_failure_means
 from botkit.relay.outbound.payloads import Payloads
 from botkit.relay.outbound.perform import Performer
-from botkit.relay.outbound.platform import KorePlatform
 from botkit.relay.outbound.retry_policy import tried_once
 from botkit.testing.agents import PlayedAgents
 from botkit.testing.clock import HeldClock
@@ -37,31 +36,22 @@ _SECONDS = 30.0
 _NOBODY = ConversationId("", "")
 
 
-class PlayedOutside:
-    """Both sides of every bot: implements `relay.outside.Gateways`."""
+class PlayedOutside(Gateways):
+    """The gateways of every bot: the real platform code over a played wire, and played agents."""
 
     def __init__(
         self, settings: Settings, *, wire: Wire, agent_calls: list[AgentCall], clock: HeldClock
     ) -> None:
         carrier = AioCarrier(wire)
         insecure_http = settings.security.insecure_http
-        self._platforms = {
-            bot.id: KorePlatform(bot, carrier, insecure_http=insecure_http, clock=clock)
-            for bot in settings.bots.values()
+        bots = settings.bots.values()
+        platforms = {
+            bot.id: KorePlatform(bot, carrier, insecure_http=insecure_http, clock=clock) for bot in bots
         }
         self.systems = {
-            (bot.id, name): PlayedAgents(name, agent_calls)
-            for bot in settings.bots.values()
-            for name in bot.agents.systems
+            (bot.id, name): PlayedAgents(name, agent_calls) for bot in bots for name in bot.agents.systems
         }
-
-    def platform(self, bot_id: str) -> Platform | None:
-        """The platform, by the real code, over the wire."""
-        return self._platforms.get(bot_id)
-
-    def system(self, bot_id: str, name: str) -> AgentSystem | None:
-        """The agents."""
-        return self.systems.get((bot_id, name))
+        super().__init__(platforms, self.systems)
 
 
 class PlayedRelay:

@@ -21,7 +21,7 @@ _NAMES: Mapping[str, str] = {
     "fetch bot variable": "fetch_bot_variables",
     "download a file": "download",
 }
-"""What `kore.calls` calls in other words than handlers do."""
+"""Requests of `kore.requests` whose name differs from the handlers' call."""
 
 T = TypeVar("T")
 Message = Mapping[str, Any] | tuple[str, str]

@@ -22,17 +22,34 @@ from pathlib import Path
 from typing import Any, Literal
 from unittest.mock import patch
 
-from botkit.agents import Batch, Capabilities, Granted
+from botkit.agents import Batch, Capabilities, File, Granted
 from botkit.config.settings import DeliverySettings, Settings
 from botkit.errors import Unreachable
 from botkit.handoff.conversation import Access, Instant
 from botkit.handoff.decide import decide
-from botkit.handoff.events import AgentJoined, AgentLeft, AgentSaid, Content, FromAgents, TransferStarted
+from botkit.handoff.effects import (
+    ClearAgentSession,
+    ExtendRequest,
+    PassToBot,
+    PassToUser,
+    PlatformEffect,
+    SendToUser,
+)
+from botkit.handoff.events import (
+    AgentJoined,
+    AgentLeft,
+    AgentSaid,
+    Content,
+    FromAgents,
+    TranscriptLine,
+    TransferStarted,
+)
 from botkit.hooks.parser import HookParser
 from botkit.ledger.interface import Committed, HookBody
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.ledger.store import Store
 from botkit.observability.metrics import Telemetry
+from botkit.relay.gateways import Gateways
 from botkit.relay.relay import Relay
 from botkit.service.service import rules_for
 from botkit.wsgi.middleware import BotKitMiddleware
@@ -116,14 +133,10 @@ class Desk:
 
 
 class _Calls:
-    """One life's calls to platform and desk, each with a point before and after it."""
+    """One life's calls to a side, each with a point before and after it."""
 
-    capabilities = Capabilities(poll_interval=timedelta(seconds=0.02))
-
-    def __init__(self, points: Points, platform: Platform, desk: Desk) -> None:
+    def __init__(self, points: Points) -> None:
         self._points = points
-        self._platform = platform
-        self._desk = desk
 
     @asynccontextmanager
     async def _call(self, name: str) -> AsyncIterator[None]:
@@ -131,33 +144,49 @@ class _Calls:
         yield
         await self._points.passed(f"after {name}")
 
-    async def pass_to_bot(self, hook: HookBody, *, idempotency_key: str) -> None:
-        async with self._call("pass_to_bot"):
-            self._platform.to_bot.append(_text(hook))
 
-    async def pass_to_user(self, hook: HookBody, *, idempotency_key: str) -> None:
-        async with self._call("pass_to_user"):
-            self._platform.shown.append(_text(hook))
+class _PlatformCalls(_Calls):
+    """Carries effects to the platform."""
 
-    async def skip_user_message(self, hook: HookBody, *, idempotency_key: str) -> None:
-        async with self._call("skip_user_message"):
-            pass
+    def __init__(self, points: Points, platform: Platform) -> None:
+        super().__init__(points)
+        self._platform = platform
 
-    async def send_to_user(
-        self, newest: HookBody, content: Content, *, agent_name: str, idempotency_key: str
-    ) -> None:
-        async with self._call("send_to_user"):
-            (self._platform.shown if agent_name else self._platform.told).append(content.text)
+    async def send(self, effect: PlatformEffect, hook: HookBody, *, idempotency_key: str) -> None:
+        match effect:
+            case PassToBot():
+                async with self._call("pass_to_bot"):
+                    self._platform.to_bot.append(_text(hook))
+            case PassToUser():
+                async with self._call("pass_to_user"):
+                    self._platform.shown.append(_text(hook))
+            case SendToUser(content, agent_name):
+                async with self._call("send_to_user"):
+                    (self._platform.shown if agent_name else self._platform.told).append(content.text)
+            case ClearAgentSession():
+                async with self._call("clear_agent_session"):
+                    self._platform.cleared += 1
+            case ExtendRequest():
+                pass
+            case _:
+                async with self._call(type(effect).__name__):
+                    pass
 
-    async def clear_agent_session(self, newest: HookBody, *, idempotency_key: str) -> None:
-        async with self._call("clear_agent_session"):
-            self._platform.cleared += 1
-
-    async def extend_request(self, newest: HookBody, *, idempotency_key: str) -> None:
-        """Nothing."""
-
-    async def transcript(self, newest: HookBody, *, limit: int, session_id: str) -> tuple[()]:
+    async def transcript(self, hook: HookBody, *, limit: int, session_id: str) -> tuple[TranscriptLine, ...]:
         return ()
+
+    async def file(self, name: str, url: str, *, max_bytes: int) -> File:
+        raise AssertionError("nobody sends a file")
+
+
+class _DeskCalls(_Calls):
+    """Implements an agent system on the desk."""
+
+    capabilities = Capabilities(poll_interval=timedelta(seconds=0.02))
+
+    def __init__(self, points: Points, desk: Desk) -> None:
+        super().__init__(points)
+        self._desk = desk
 
     async def open(self, session_id: str) -> Granted:
         async with self._call("open"):
@@ -202,17 +231,6 @@ class _Calls:
         return Batch(tuple(self._desk.events))
 
 
-class _Outside:
-    def __init__(self, calls: _Calls) -> None:
-        self._calls = calls
-
-    def platform(self, bot_id: str) -> _Calls:
-        return self._calls
-
-    def system(self, bot_id: str, name: str) -> _Calls:
-        return self._calls
-
-
 class _Writer:
     """The ledger's connection, with points around COMMIT. A dead process can roll back, nothing else."""
 
@@ -245,11 +263,15 @@ class Life:
         self.ledger = SqliteLedger(
             configured.store.url, lambda before, event: decide(rules, before, event), lock_timeout_seconds=0
         )
-        outside = _Outside(_Calls(points, platform, desk))
+        desk_calls = _DeskCalls(points, desk)
+        gateways = Gateways(
+            {bot.id: _PlatformCalls(points, platform)},
+            {(bot.id, name): desk_calls for name in bot.agents.systems},
+        )
 
         @asynccontextmanager
-        async def connect(_: Settings) -> AsyncIterator[_Outside]:
-            yield outside
+        async def connect(_: Settings) -> AsyncIterator[Gateways]:
+            yield gateways
 
         telemetry = Telemetry()
         self._relay = Relay(configured, self.ledger, metrics=telemetry, chance=lambda: 0.0, connect=connect)

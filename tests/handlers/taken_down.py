@@ -23,8 +23,7 @@ from botkit.ledger.interface import Ledger
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.observability.metrics import Telemetry
 from botkit.relay.clock import SystemClock
-from botkit.relay.connecting import OpenGateways
-from botkit.relay.outbound.platform import KorePlatform
+from botkit.relay.gateways import Gateways, KorePlatform
 from botkit.relay.relay import Relay
 from botkit.testing.waiting import until
 from tests.hooks.hook_payloads import BOT_ID, settings, token
@@ -147,11 +146,11 @@ def taken_down(folder: Path, register: Callable[[BotKit], object]) -> Iterator[T
     ledgers: list[SqliteLedger] = []
 
     @asynccontextmanager
-    async def connect(settings: Settings) -> AsyncIterator[OpenGateways]:
+    async def connect(settings: Settings) -> AsyncIterator[Gateways]:
         bot = settings.bots[BOT_ID]
         platform = KorePlatform(bot, wire, insecure_http=False, clock=SystemClock())
         nobody: Any = _NobodyThere()
-        yield OpenGateways({BOT_ID: platform}, {(BOT_ID, name): nobody for name in bot.agents.systems})
+        yield Gateways({BOT_ID: platform}, {(BOT_ID, name): nobody for name in bot.agents.systems})
 
     def relay(settings: Settings, ledger: Ledger, telemetry: Telemetry) -> Relay:
         assert isinstance(ledger, SqliteLedger)

@@ -17,7 +17,7 @@ from botkit.handlers import UserMessageContext
 from botkit.handlers.reads import Reads
 from botkit.hooks.events import EVENTS
 from botkit.kore.address import Address
-from botkit.kore.calls import SDK_CALLS
+from botkit.kore.requests import SDK_CALLS
 from tests.handlers.documented import python_blocks, run
 from tests.handlers.payload_samples import CONTACT_CENTRE, SAMPLES, VARIABLE_EVENTS
 from tests.handlers.taken_down import taken_down

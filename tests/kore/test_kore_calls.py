@@ -12,9 +12,21 @@ from hypothesis import strategies as st
 
 from botkit.config.settings import KoreSettings, Secret
 from botkit.errors import CallRefused, HostNotAllowed, MessageTooLong
+from botkit.handoff.effects import (
+    AnswerWebhook,
+    CallUser,
+    CallWithHook,
+    ClearAgentSession,
+    ExtendRequest,
+    PassToBot,
+    PassToUser,
+    PlatformEffect,
+    SendToUser,
+    SkipUserMessage,
+)
 from botkit.handoff.events import Content
 from botkit.kore.bodies import splice
-from botkit.kore.calls import SDK_CALLS, KoreCalls
+from botkit.kore.requests import SDK_CALLS, KoreRequests
 from botkit.templates import button_template
 
 BASE = "https://bots.kore.ai/api/botsdk/stream/st-1"
@@ -22,9 +34,9 @@ SECRET = "a secret of sixty-four characters, as long as HS256 and HS512 want it"
 NOW = 1_700_000_000.5
 
 
-def calls(**changes: object) -> KoreCalls:
+def requests(**changes: object) -> KoreRequests:
     settings = KoreSettings("cs-1", Secret(SECRET), callback_hosts=("bots.kore.ai",), **changes)  # type: ignore[arg-type]
-    return KoreCalls(settings, bot_id="st-1", insecure_http=False, clock=lambda: NOW)
+    return KoreRequests(settings, bot_id="st-1", insecure_http=False, clock=lambda: NOW)
 
 
 def hook(**members: object) -> bytes:
@@ -36,7 +48,7 @@ def test_a_user_message_is_passed_on_byte_for_byte() -> None:
         b'{ "requestId" : 1501244156289123456789,\n"baseUrl":"%s", "message":"caf\\u00e9 1.0", "f":1.10e2}'
         % (BASE.encode())
     )
-    request = calls().pass_to_bot(body, component_id="default")
+    request = requests().request(PassToBot(), body)
     assert request.body is not None
     assert request.body.endswith(body[1:])
     added = json.loads(request.body[: -len(body) + 1].rstrip(b",") + b"}")
@@ -50,46 +62,50 @@ def test_a_user_message_is_passed_on_byte_for_byte() -> None:
 
 def test_members_the_platform_sent_are_not_sent_twice() -> None:
     body = hook(botId="st-1", componentId="dc-7", __payloadClass="OnMessagePayload", ackMessage=True)
-    assert calls().pass_to_user(body, component_id="default").body == body
+    assert requests().request(PassToUser(), body).body == body
 
 
 @pytest.mark.parametrize(
-    ("method", "verb"),
+    ("effect", "verb"),
     [
-        ("pass_to_bot", "sendBotMessage"),
-        ("pass_to_user", "sendUserMessage"),
-        ("skip_user_message", "skipUserMessage"),
-        ("clear_agent_session", "clearAgentSession"),
-        ("extend_request", "extendcallid"),
+        (PassToBot(), "sendBotMessage"),
+        (PassToUser(), "sendUserMessage"),
+        (SkipUserMessage(), "skipUserMessage"),
+        (SendToUser(Content("hello")), "sendUserMessage"),
+        (ClearAgentSession(), "clearAgentSession"),
+        (ExtendRequest(), "extendcallid"),
+        (CallWithHook("skip_bot_message"), "skipBotMessage"),
+        (CallUser("send_user_message"), "sendUserMessage"),
+        (AnswerWebhook(), "serviceCallback"),
     ],
 )
-def test_every_call_goes_to_its_url(method: str, verb: str) -> None:
-    request = getattr(calls(), method)(hook(), component_id="default", idempotency_key="d-1")
+def test_every_effect_goes_to_its_url(effect: PlatformEffect, verb: str) -> None:
+    request = requests().request(effect, hook(), idempotency_key="d-1")
     assert (request.method, request.url) == ("POST", f"{BASE}/{verb}/1501")
     assert request.headers["Content-Type"] == "application/json"
     assert request.headers["x-request-id"] == "d-1"
 
 
 def test_every_call_is_signed_with_the_apps_secret() -> None:
-    token = calls().pass_to_bot(hook(), component_id="default").headers["auth"]
+    token = requests().request(PassToBot(), hook()).headers["auth"]
     claims = jwt.decode(token, SECRET, algorithms=["HS256"], options={"verify_exp": False})
     assert claims == {"appId": "cs-1", "exp": 1_700_000_060}
 
 
-def test_without_a_delivery_id_there_is_no_header_for_it() -> None:
-    assert "x-request-id" not in calls().pass_to_bot(hook(), component_id="default").headers
+def test_without_an_idempotency_key_there_is_no_header_for_it() -> None:
+    assert "x-request-id" not in requests().request(PassToBot(), hook()).headers
 
 
-@pytest.mark.parametrize("method", ["pass_to_bot", "clear_agent_session"])
-def test_a_payload_of_a_foreign_host_is_not_called(method: str) -> None:
+@pytest.mark.parametrize("effect", [PassToBot(), ClearAgentSession()])
+def test_a_payload_of_a_foreign_host_is_not_called(effect: PlatformEffect) -> None:
     body = hook(baseUrl="https://evil.example/x", sendBotMessageUrl="https://evil.example/y")
     with pytest.raises(HostNotAllowed):
-        getattr(calls(), method)(body, component_id="default")
+        requests().request(effect, body)
 
 
 def test_a_payload_without_any_url_is_refused() -> None:
     with pytest.raises(CallRefused, match="baseUrl"):
-        calls().pass_to_bot(b'{"message":"hi"}', component_id="default")
+        requests().request(PassToBot(), b'{"message":"hi"}')
 
 
 def test_a_message_of_ours_keeps_everything_else_of_the_payload() -> None:
@@ -99,7 +115,7 @@ def test_a_message_of_ours_keeps_everything_else_of_the_payload() -> None:
         metaInfo={"x": "y"},
         channel={"type": "sms"},
     )
-    request = calls().send_to_user(body, component_id="default", content=Content("hello"))
+    request = requests().request(SendToUser(Content("hello")), body)
     assert request.url == f"{BASE}/sendUserMessage/1501"
     assert request.body is not None
     sent = json.loads(request.body)
@@ -118,7 +134,7 @@ def test_an_override_left_in_the_payload_is_cleared() -> None:
     body = hook(
         overrideMessagePayload={"isTemplate": True, "body": "{}"}, isTemplate=True, formattedMessage="x"
     )
-    request = calls().send_to_user(body, component_id="default", content=Content("hello"))
+    request = requests().request(SendToUser(Content("hello")), body)
     assert request.body is not None
     sent = json.loads(request.body)
     assert sent["overrideMessagePayload"] is None
@@ -129,7 +145,7 @@ def test_an_override_left_in_the_payload_is_cleared() -> None:
 def test_the_channel_of_the_payload_decides_on_templates() -> None:
     def override(channel: dict[str, object]) -> object:
         body = hook(channel=channel)
-        request = calls().send_to_user(body, component_id="default", content=Content("hi"), agent_name="Jane")
+        request = requests().request(SendToUser(Content("hi"), "Jane"), body)
         assert request.body is not None
         return json.loads(request.body)["overrideMessagePayload"]
 
@@ -141,7 +157,7 @@ def test_the_channel_of_the_payload_decides_on_templates() -> None:
 
 def test_messages_are_asked_for_without_a_body() -> None:
     body = hook(channel={"channelInfos": {"from": "u 1&x", "type": "rtm"}})
-    request = calls().get_messages(body, component_id="default", limit=50, timeout_seconds=3.0)
+    request = requests().get_messages(body, limit=50, timeout_seconds=3.0)
     split = urlsplit(request.url)
     assert (request.method, request.body, request.timeout_seconds) == ("GET", None, 3.0)
     assert split.path.endswith("/st-1/getMessages")
@@ -152,12 +168,12 @@ def test_messages_are_asked_for_without_a_body() -> None:
 
 
 def test_more_messages_than_the_platform_gives_are_not_asked_for() -> None:
-    assert "limit=100" in calls().get_messages(hook(), component_id="default", limit=5_000).url
+    assert "limit=100" in requests().get_messages(hook(), limit=5_000).url
 
 
 def test_no_secret_shows_in_a_repr() -> None:
-    kore = calls()
-    request = kore.pass_to_bot(hook(message="private words"), component_id="default")
+    kore = requests()
+    request = kore.request(PassToBot(), hook(message="private words"))
     shown = repr(kore) + repr(request) + repr(vars(kore)) + repr(kore.address(hook(), component_id="x"))
     assert SECRET not in shown
     assert "private words" not in shown
@@ -181,13 +197,13 @@ def test_splicing_adds_members_to_any_object_and_nothing_else(payload: dict[str,
 
 def test_half_an_emoji_in_a_hook_is_passed_on_as_it_came() -> None:
     body = hook(message="cut \ud83d", channel={"type": "rtm", "from": "u\ud83d"})
-    request = calls().pass_to_bot(body, component_id="default")
+    request = requests().request(PassToBot(), body)
     assert request.body is not None
     assert request.body.endswith(body[1:])
-    answered = calls().send_to_user(body, component_id="default", content=Content("half \ud83d"))
+    answered = requests().request(SendToUser(Content("half \ud83d")), body)
     assert answered.body is not None
     assert json.loads(answered.body)["message"] == "half \ufffd"
-    assert "%EF%BF%BD" in calls().get_messages(body, component_id="default", limit=1).url
+    assert "%EF%BF%BD" in requests().get_messages(body, limit=1).url
 
 
 GIVEN = {
@@ -222,7 +238,7 @@ def test_every_call_of_the_sdk_has_its_place() -> None:
 @pytest.mark.parametrize("name", SDK_CALLS)
 def test_a_call_posts_the_payload_to_the_url_it_gives(name: str) -> None:
     body = hook(botId="st-1", componentId="dc-7", __payloadClass="OnMessagePayload", ackMessage=True, **GIVEN)
-    request = calls().call(name, body, component_id="dc-7", idempotency_key="d-1")
+    request = requests().call(name, body, component_id="dc-7", idempotency_key="d-1")
     assert (request.method, request.url) == ("POST", WHERE[name])
     assert request.body == body
     assert request.headers["x-request-id"] == "d-1"
@@ -240,7 +256,7 @@ def test_a_call_posts_the_payload_to_the_url_it_gives(name: str) -> None:
     ],
 )
 def test_a_url_whose_path_is_known_is_derived(name: str, verb: str) -> None:
-    assert calls().call(name, hook(), component_id="default").url == f"{BASE}/{verb}/1501"
+    assert requests().call(name, hook()).url == f"{BASE}/{verb}/1501"
 
 
 @pytest.mark.parametrize(
@@ -255,14 +271,14 @@ def test_a_url_whose_path_is_known_is_derived(name: str, verb: str) -> None:
 )
 def test_a_url_whose_path_is_not_known_has_to_be_given(name: str, missing: str) -> None:
     with pytest.raises(CallRefused, match=f"no {missing}.*answer one that has it"):
-        calls().call(name, hook(), component_id="default")
+        requests().call(name, hook())
 
 
 @pytest.mark.parametrize("name", SDK_CALLS)
 def test_no_call_leaves_the_configured_hosts(name: str) -> None:
     evil = {member: url.replace("bots.kore.ai", "evil.example") for member, url in GIVEN.items()}
     with pytest.raises(HostNotAllowed):
-        calls().call(name, hook(**evil | {"baseUrl": "https://evil.example/x"}), component_id="default")
+        requests().call(name, hook(**evil | {"baseUrl": "https://evil.example/x"}))
 
 
 @pytest.mark.parametrize(
@@ -274,7 +290,7 @@ def test_no_call_leaves_the_configured_hosts(name: str) -> None:
 )
 def test_changes_take_the_place_of_members_and_join_them(changes: dict[str, object] | bytes) -> None:
     body = b'{"requestId":1501,"big":1,"baseUrl":"%s","message":"hi","context":{"n":1.10e2}}' % BASE.encode()
-    request = calls().call("send_bot_message", body, component_id="default", changes=changes)
+    request = requests().call("send_bot_message", body, changes=changes)
     assert request.body is not None
     assert b'"context":{"n":1.10e2}' in request.body
     assert json.loads(request.body) == {
@@ -295,7 +311,7 @@ def test_another_message_leaves_nothing_behind_that_described_the_one_before() -
     body = hook(
         overrideMessagePayload={"isTemplate": True, "body": "{}"}, isTemplate=True, formattedMessage="x"
     )
-    request = calls().call("send_user_message", body, component_id="default", changes={"message": "new"})
+    request = requests().call("send_user_message", body, changes={"message": "new"})
     assert request.body is not None
     sent = json.loads(request.body)
     assert (sent["message"], sent["overrideMessagePayload"], sent["isTemplate"]) == ("new", None, False)
@@ -304,14 +320,14 @@ def test_another_message_leaves_nothing_behind_that_described_the_one_before() -
 
 def test_changes_that_do_not_touch_the_message_leave_its_override() -> None:
     body = hook(overrideMessagePayload={"isTemplate": True, "body": "{}"})
-    request = calls().call("send_user_message", body, component_id="default", changes={"metaTags": {}})
+    request = requests().call("send_user_message", body, changes={"metaTags": {}})
     assert request.body is not None
     assert json.loads(request.body)["overrideMessagePayload"] == {"isTemplate": True, "body": "{}"}
 
 
 def test_a_template_among_the_changes_is_sent() -> None:
     changes = button_template("Sure?", ["Yes"]).for_channel("rtm").as_changes()
-    request = calls().call("send_user_message", hook(), component_id="default", changes=changes)
+    request = requests().call("send_user_message", hook(), changes=changes)
     assert request.body is not None
     sent = json.loads(request.body)
     assert json.loads(sent["overrideMessagePayload"]["body"])["payload"]["template_type"] == "button"
@@ -322,7 +338,7 @@ def test_a_template_among_the_changes_is_sent() -> None:
 )
 def test_feedback_without_its_name_or_score_is_not_sent(feedback: object) -> None:
     with pytest.raises(CallRefused, match="the survey's name and a score"):
-        calls().call(
+        requests().call(
             "send_feedback_message", hook(**GIVEN), component_id="x", changes={"feedbackData": feedback}
         )
 
@@ -330,7 +346,7 @@ def test_feedback_without_its_name_or_score_is_not_sent(feedback: object) -> Non
 def test_feedback_brings_along_who_gave_it_where_and_when() -> None:
     body = hook(channel={"channelInfos": {"from": "u-1", "type": "rtm", "botLanguage": "de"}}, **GIVEN)
     changes = {"feedbackData": {"name": "NPS", "score": 0, "channel": "own"}}
-    request = calls().call("send_feedback_message", body, component_id="x", changes=changes)
+    request = requests().call("send_feedback_message", body, component_id="x", changes=changes)
     assert request.body is not None
     assert json.loads(request.body)["feedbackData"] == {
         "name": "NPS",
@@ -345,7 +361,7 @@ def test_feedback_brings_along_who_gave_it_where_and_when() -> None:
 
 def test_an_event_to_the_client_does_not_carry_the_one_that_came_from_it() -> None:
     body = hook(preDefinedEvent={"type": "TYPING_STARTED"}, customEvent={"a": 1}, **GIVEN)
-    request = calls().call("send_bot_event", body, component_id="x", changes={"customEvent": {"b": 2}})
+    request = requests().call("send_bot_event", body, component_id="x", changes={"customEvent": {"b": 2}})
     assert request.body is not None
     sent = json.loads(request.body)
     assert (sent["preDefinedEvent"], sent["customEvent"]) == ({}, {"b": 2})
@@ -354,23 +370,23 @@ def test_an_event_to_the_client_does_not_carry_the_one_that_came_from_it() -> No
 @pytest.mark.parametrize("changes", [b"[]", b"{", {"message": object()}])
 def test_changes_that_are_no_members_are_refused(changes: dict[str, object] | bytes) -> None:
     with pytest.raises(CallRefused, match="changes"):
-        calls().call("send_bot_message", hook(), component_id="default", changes=changes)
+        requests().call("send_bot_message", hook(), changes=changes)
 
 
 def test_a_call_that_does_not_exist_is_refused_with_those_that_do() -> None:
     with pytest.raises(CallRefused, match=r"no such call.*send_user_message, send_bot_message"):
-        calls().call("sendUserMessage", hook(), component_id="default")
+        requests().call("sendUserMessage", hook())
 
 
 @pytest.mark.parametrize("changes", [{"message": "x " * 1501}, b'{"message":"' + b"x" * 1201 + b'"}'])
 def test_a_message_too_long_for_the_bot_is_not_sent(changes: dict[str, object] | bytes) -> None:
     with pytest.raises(MessageTooLong):
-        calls().call("send_bot_message", hook(), component_id="default", changes=changes)
-    assert calls().call("send_user_message", hook(), component_id="default", changes=changes)
+        requests().call("send_bot_message", hook(), changes=changes)
+    assert requests().call("send_user_message", hook(), changes=changes)
 
 
 def test_a_message_that_is_passed_on_unchanged_is_the_platforms_own_affair() -> None:
-    assert calls().call("send_bot_message", hook(message="x" * 5_000), component_id="default")
+    assert requests().call("send_bot_message", hook(message="x" * 5_000))
 
 
 @pytest.mark.parametrize(
@@ -387,32 +403,32 @@ def test_a_message_that_is_passed_on_unchanged_is_the_platforms_own_affair() -> 
 def test_a_call_names_the_payloads_class_as_the_sdk_does(
     members: dict[str, object], payload_class: str
 ) -> None:
-    request = calls().call("send_user_message", hook(**members), component_id="default")
+    request = requests().call("send_user_message", hook(**members))
     assert request.body is not None
     assert json.loads(request.body)["__payloadClass"] == payload_class
 
 
 def test_the_bots_variables_are_asked_for_in_a_language_and_without_a_body() -> None:
-    request = calls().fetch_bot_variable(hook(**GIVEN), component_id="default", language="pt_BR")
+    request = requests().fetch_bot_variable(hook(**GIVEN), language="pt_BR")
     assert (request.method, request.url, request.body) == ("GET", GIVEN["getBotVariableUrl"], None)
     assert request.headers["bot-language"] == "pt_BR"
     assert "Content-Type" not in request.headers
 
 
 def test_a_dialog_is_asked_for_where_the_payload_says() -> None:
-    request = calls().get_dialog(hook(**GIVEN), component_id="default")
+    request = requests().get_dialog(hook(**GIVEN))
     assert (request.method, request.url, request.body) == ("GET", GIVEN["getDialogUrl"], None)
 
 
 def test_what_cannot_be_asked_for_says_which_payload_can() -> None:
     with pytest.raises(CallRefused, match="no getDialogUrl, which comes with on_agent_transfer"):
-        calls().get_dialog(hook(), component_id="default")
+        requests().get_dialog(hook())
     with pytest.raises(CallRefused, match="no getBotVariableUrl"):
-        calls().fetch_bot_variable(hook(), component_id="default", language="en")
+        requests().fetch_bot_variable(hook(), language="en")
 
 
 def test_a_file_is_fetched_with_our_signature_and_within_bounds() -> None:
-    request = calls().download("https://bots.kore.ai/files/1?sig=%2F", max_bytes=500)
+    request = requests().download("https://bots.kore.ai/files/1?sig=%2F", max_bytes=500)
     assert (request.method, request.url, request.max_bytes) == (
         "GET",
         "https://bots.kore.ai/files/1?sig=%2F",
@@ -425,4 +441,4 @@ def test_a_file_is_fetched_with_our_signature_and_within_bounds() -> None:
 @pytest.mark.parametrize("url", ["https://evil.example/x", "http://bots.kore.ai/x", "file:///etc/passwd"])
 def test_a_file_elsewhere_is_not_fetched(url: str) -> None:
     with pytest.raises(HostNotAllowed):
-        calls().download(url, max_bytes=500)
+        requests().download(url, max_bytes=500)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from botkit.kore.contexts import changed_context
+from botkit.kore.bodies import changed_context
 
 BODY = b'{"requestId":1,"context":{"session":{"a":1}}}'
 

@@ -9,7 +9,7 @@ import pytest
 
 from botkit.errors import BadReply
 from botkit.handoff.events import TranscriptLine
-from botkit.kore.messages import read_messages, unwrapped
+from botkit.kore.history import read_transcript, unwrapped
 
 
 def record(
@@ -26,7 +26,7 @@ def record(
 
 def read(*records: object, session_id: str = "") -> list[tuple[str, str]]:
     body = json.dumps({"total": len(records), "messages": records}).encode()
-    return [(line.speaker, line.text) for line in read_messages(body, session_id=session_id)]
+    return [(line.speaker, line.text) for line in read_transcript(body, session_id=session_id)]
 
 
 def test_newest_first_becomes_oldest_first() -> None:
@@ -146,7 +146,7 @@ def test_malformed_records_are_left_out() -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"messages":{}}', b"[" * 100_000])
 def test_an_answer_that_is_none_is_a_bad_reply(body: bytes) -> None:
     with pytest.raises(BadReply):
-        read_messages(body)
+        read_transcript(body)
 
 
 def test_no_messages_are_an_empty_transcript() -> None:
@@ -155,9 +155,9 @@ def test_no_messages_are_an_empty_transcript() -> None:
 
 def test_lines_are_transcript_lines() -> None:
     body = json.dumps({"messages": [record(1, "a")]}).encode()
-    assert read_messages(body) == (TranscriptLine("user", "a"),)
+    assert read_transcript(body) == (TranscriptLine("user", "a"),)
 
 
 def test_half_an_emoji_does_not_cost_the_transcript() -> None:
     body = json.dumps({"messages": [record(2, "b"), record(1, "cut \ud83d")]}).encode()
-    assert [line.text for line in read_messages(body)] == ["cut \ufffd", "b"]
+    assert [line.text for line in read_transcript(body)] == ["cut \ufffd", "b"]

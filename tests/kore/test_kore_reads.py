@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from botkit.errors import BadReply
-from botkit.kore.dialog import read_dialog
-from botkit.kore.variables import BotVariable, read_variables
+from botkit.kore.reads import BotVariable, read_dialog, read_variables
 
 
 def test_variables_are_read_in_the_platforms_order() -> None:

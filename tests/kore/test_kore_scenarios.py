@@ -13,10 +13,11 @@ from aiohttp.test_utils import TestServer
 
 from botkit.config.settings import KoreSettings, Secret
 from botkit.errors import CallRefused, NotAuthorized
+from botkit.handoff.effects import ClearAgentSession, ExtendRequest, PassToBot, PassToUser, SendToUser
 from botkit.handoff.events import Content, Link, Option
 from botkit.http import Request
 from botkit.http.carriers import AioTransport
-from botkit.kore import KoreCalls, check_reply, read_messages
+from botkit.kore import KoreRequests, check_reply, read_transcript
 from botkit_sandbox.kore import KoreCloud, KoreSandboxSettings, load_export, routes, sample_bot_folder
 from botkit_sandbox.kore.users import User
 
@@ -30,7 +31,7 @@ class PassThrough:
 
     cloud: KoreCloud
     carrier: AioTransport
-    calls: KoreCalls
+    requests: KoreRequests
     hooks: list[tuple[str, str, bytes]] = field(default_factory=list)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -42,9 +43,9 @@ class PassThrough:
         self.changed.set()
         agent_mode = any(user.agent_mode for user in self.cloud.core.users.values())
         if event == "on_user_message" and not agent_mode:
-            self._later(self.calls.pass_to_bot(body, component_id=component))
+            self._later(self.requests.request(PassToBot(), body, component_id=component))
         elif event == "on_bot_message":
-            self._later(self.calls.pass_to_user(body, component_id=component))
+            self._later(self.requests.request(PassToUser(), body, component_id=component))
         return web.json_response({})
 
     def _later(self, request: Request) -> None:
@@ -72,9 +73,9 @@ async def botkit(request: pytest.FixtureRequest) -> AsyncIterator[PassThrough]:
     await platform.start_server()
     cloud.base_url = f"http://127.0.0.1:{platform.port}"
     settings = KoreSettings(cloud.client_id, Secret(cloud.client_secret), callback_hosts=("127.0.0.1",))
-    calls = KoreCalls(settings, bot_id=cloud.bot_id, insecure_http=True, clock=time.time)
+    requests = KoreRequests(settings, bot_id=cloud.bot_id, insecure_http=True, clock=time.time)
     async with AioTransport(allowed_hosts=["127.0.0.1"], insecure_http=True) as carrier:
-        kit = PassThrough(cloud, carrier, calls)
+        kit = PassThrough(cloud, carrier, requests)
         app = web.Application(client_max_size=4 * 1024 * 1024)
         app.router.add_post("/sdk/bots/{bot}/{event}", kit.take)
         app.router.add_post("/sdk/bots/{bot}/components/{component}/{event}", kit.take)
@@ -120,9 +121,7 @@ async def test_our_words_and_the_agents_reach_the_user_in_order(botkit: PassThro
         (Content(links=(Link("cat", "https://acme.example/cat.png", "image"),)), "Jane Doe"),
         (Content("Bye"), ""),
     ):
-        await botkit.send(
-            botkit.calls.send_to_user(body, component_id=component, content=content, agent_name=name)
-        )
+        await botkit.send(botkit.requests.request(SendToUser(content, name), body, component_id=component))
     texts = [message.text for message in list(user.messages)[before:]]
     assert [texts[0], texts[1], texts[4]] == ["Looking for an agent", "Hello, Jane here", "Bye"]
     assert [message.name for message in list(user.messages)[before:]][1] == "Jane Doe"
@@ -133,9 +132,7 @@ async def test_other_channels_get_plain_text(botkit: PassThrough) -> None:
     user = await handed_over(botkit, channel="whatsapp")
     body, component = botkit.newest("on_agent_transfer")
     content = Content("Which?", (Option("A"),))
-    await botkit.send(
-        botkit.calls.send_to_user(body, component_id=component, content=content, agent_name="Jane")
-    )
+    await botkit.send(botkit.requests.request(SendToUser(content, "Jane"), body, component_id=component))
     assert user.messages[-1].text == "Which?\n- A"
     assert user.messages[-1].template is None
 
@@ -143,9 +140,9 @@ async def test_other_channels_get_plain_text(botkit: PassThrough) -> None:
 async def test_the_transcript_is_what_was_said(botkit: PassThrough) -> None:
     await handed_over(botkit)
     body, component = botkit.newest("on_agent_transfer")
-    request = botkit.calls.get_messages(body, component_id=component, limit=50)
+    request = botkit.requests.get_messages(body, component_id=component, limit=50)
     response = check_reply(request.what, await botkit.carrier.send(request), now=time.time())
-    lines = read_messages(response.body)
+    lines = read_transcript(response.body)
     assert (lines[0].speaker, lines[0].text) == ("user", "hello")
     assert ("user", "talk to an agent") in [(line.speaker, line.text) for line in lines]
     assert "bot" in {line.speaker for line in lines}
@@ -155,23 +152,25 @@ async def test_clearing_the_agent_session_gives_the_user_back_to_the_bot(botkit:
     user = await handed_over(botkit)
     body, component = botkit.newest("on_agent_transfer")
     assert user.agent_mode
-    await botkit.send(botkit.calls.extend_request(body, component_id=component))
-    await botkit.send(botkit.calls.clear_agent_session(body, component_id=component))
+    await botkit.send(botkit.requests.request(ExtendRequest(), body, component_id=component))
+    await botkit.send(botkit.requests.request(ClearAgentSession(), body, component_id=component))
     assert not user.agent_mode
 
 
 async def test_a_request_id_that_is_over_is_refused_with_a_hint(botkit: PassThrough) -> None:
     await handed_over(botkit)
     body, component = botkit.newest("on_agent_transfer")
-    stale = body.replace(botkit.calls.address(body, component_id=component).request_id.encode(), b"1234567")
+    stale = body.replace(
+        botkit.requests.address(body, component_id=component).request_id.encode(), b"1234567"
+    )
     with pytest.raises(CallRefused):
-        await botkit.send(botkit.calls.clear_agent_session(stale, component_id=component))
+        await botkit.send(botkit.requests.request(ClearAgentSession(), stale, component_id=component))
 
 
 async def test_a_wrong_secret_is_not_authorized_and_says_what_to_check(botkit: PassThrough) -> None:
     await handed_over(botkit)
     body, component = botkit.newest("on_agent_transfer")
     settings = KoreSettings(botkit.cloud.client_id, Secret("wrong" * 13), callback_hosts=("127.0.0.1",))
-    calls = KoreCalls(settings, bot_id=botkit.cloud.bot_id, insecure_http=True, clock=time.time)
+    requests = KoreRequests(settings, bot_id=botkit.cloud.bot_id, insecure_http=True, clock=time.time)
     with pytest.raises(NotAuthorized, match="client secret"):
-        await botkit.send(calls.clear_agent_session(body, component_id=component))
+        await botkit.send(requests.request(ClearAgentSession(), body, component_id=component))

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from botkit.errors import MessageTooLong
-from botkit.kore.limits import MESSAGE_LIMIT, WORD_LIMIT, check_message_for_bot
+from botkit.kore.bodies import MAX_MESSAGE_LENGTH, MAX_WORD_LENGTH, check_message_for_bot
 
 
 @pytest.mark.parametrize(
     "text",
     [
         "",
-        " " * MESSAGE_LIMIT,
-        "x" * WORD_LIMIT,
-        f"{'x' * WORD_LIMIT}\n{'y' * WORD_LIMIT}",
-        "😀" * (WORD_LIMIT // 2),
+        " " * MAX_MESSAGE_LENGTH,
+        "x" * MAX_WORD_LENGTH,
+        f"{'x' * MAX_WORD_LENGTH}\n{'y' * MAX_WORD_LENGTH}",
+        "😀" * (MAX_WORD_LENGTH // 2),
     ],
 )
 def test_messages_up_to_the_limits_pass(text: str) -> None:
@@ -25,10 +25,10 @@ def test_messages_up_to_the_limits_pass(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("x " * (MESSAGE_LIMIT // 2) + "x", "3001 characters.*at most 3000.*in parts"),
-        ("hello " + "x" * (WORD_LIMIT + 1), "a word of 1201 characters.*at most 1200.*break it up"),
-        ("😀" * (WORD_LIMIT // 2) + "x", "1201"),
-        ("\ud83d" * (WORD_LIMIT + 1), "1201"),
+        ("x " * (MAX_MESSAGE_LENGTH // 2) + "x", "3001 characters.*at most 3000.*in parts"),
+        ("hello " + "x" * (MAX_WORD_LENGTH + 1), "a word of 1201 characters.*at most 1200.*break it up"),
+        ("😀" * (MAX_WORD_LENGTH // 2) + "x", "1201"),
+        ("\ud83d" * (MAX_WORD_LENGTH + 1), "1201"),
     ],
 )
 def test_longer_messages_and_words_are_refused_with_what_to_do(text: str, said: str) -> None:

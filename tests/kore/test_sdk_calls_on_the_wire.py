@@ -1,7 +1,7 @@
 """Every call of Kore's SDK, made both ways, and its bytes as the emulated platform saw them.
 
 One row for each call: how its payload comes about, what is changed in it, what goes over the wire, and what the platform
-does then. Each is made by `KoreCalls` over the relay's carrier, as a handler's calls are, and by `KoreClient`.
+does then. Each is made by `KoreRequests` over the relay's carrier, as a handler's calls are, and by `KoreClient`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,10 @@ from aiohttp import web
 from botkit.client import KoreClient
 from botkit.config.settings import KoreSettings, Secret
 from botkit.http.carriers import AioTransport
-from botkit.kore import KoreCalls, check_reply
-from botkit.kore.calls import SDK_CALLS
-from botkit.kore.dialog import read_dialog
+from botkit.kore import KoreRequests, check_reply
 from botkit.kore.history import read_page
-from botkit.kore.variables import read_variables
+from botkit.kore.reads import read_dialog, read_variables
+from botkit.kore.requests import SDK_CALLS
 from botkit.templates import button_template
 from botkit_sandbox.bus import Bus
 from botkit_sandbox.kore import KoreCloud, KoreSandboxSettings, routes
@@ -50,7 +49,7 @@ class Stage:
     botkit: StubBotKit
     wire: Wire
     carrier: AioTransport
-    calls: KoreCalls
+    requests: KoreRequests
     user: User
     held: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -228,7 +227,7 @@ QUESTIONS = [
         "on_user_message",
         r"getMessages\?skip=0&limit=20&userId=u-[0-9a-f-]+&channelType=rtm",
         lambda kore, body: kore.get_messages(user_id=json.loads(body)["channel"]["from"], channel_type="rtm"),
-        lambda stage, body, component: stage.calls.get_messages(body, component_id=component, limit=20),
+        lambda stage, body, component: stage.requests.get_messages(body, component_id=component, limit=20),
         read_page,
         lambda page: [(message.sender, message.text) for message in page.messages] == [("user", "hello")],
     ),
@@ -237,7 +236,7 @@ QUESTIONS = [
         "on_user_message",
         r"getBotVariable/\d+",
         lambda kore, body: kore.fetch_bot_variables(body, ["en"])["en"],
-        lambda stage, body, component: stage.calls.fetch_bot_variable(
+        lambda stage, body, component: stage.requests.fetch_bot_variable(
             body, component_id=component, language="en"
         ),
         read_variables,
@@ -248,7 +247,7 @@ QUESTIONS = [
         "on_agent_transfer",
         r"getDialog/\d+",
         lambda kore, body: kore.get_dialog(body),
-        lambda stage, body, component: stage.calls.get_dialog(body, component_id=component),
+        lambda stage, body, component: stage.requests.get_dialog(body, component_id=component),
         read_dialog,
         lambda dialog: dialog.component("SetHandoffInfo"),
     ),
@@ -293,8 +292,8 @@ async def stage() -> AsyncIterator[Stage]:
         stack.push_async_callback(botkit.stop)
         cloud.subscribe(url, ["onMessage", "onAgentTransfer", "onHook", "onAlert"])
         settings = KoreSettings(cloud.client_id, Secret(cloud.client_secret), callback_hosts=("127.0.0.1",))
-        calls = KoreCalls(settings, bot_id=cloud.bot_id, insecure_http=True, clock=clock)
-        yield Stage(cloud, botkit, wire, carrier, calls, cloud.add_user(name="Ada Lovelace"))
+        requests = KoreRequests(settings, bot_id=cloud.bot_id, insecure_http=True, clock=clock)
+        yield Stage(cloud, botkit, wire, carrier, requests, cloud.add_user(name="Ada Lovelace"))
 
 
 def client(stage: Stage) -> KoreClient:
@@ -359,7 +358,7 @@ async def test_a_call_posts_the_platforms_payload_with_what_is_changed(
         component = json.loads(body).get("componentId", "default")
         await by_client(stage, row.told, body)
     else:
-        request = stage.calls.call(row.call, body, component_id=component, changes=row.changes)
+        request = stage.requests.call(row.call, body, component_id=component, changes=row.changes)
         await by_relay(stage, request)
     entry = await newest_from_botkit(stage, row.path)
     assert (entry.method, entry.status) == ("POST", 200)
@@ -398,7 +397,7 @@ async def test_an_extended_request_id_lives_longer(stage: Stage) -> None:
     before = stage.cloud.core.calls.find(request_id, now_ms=stage.cloud.core.now_ms()).expires_ms
     assert isinstance(stage.cloud.core.clock, Clock)
     stage.cloud.core.clock.ahead += 60
-    await by_relay(stage, stage.calls.call("extend_request_id", body, component_id=component))
+    await by_relay(stage, stage.requests.call("extend_request_id", body, component_id=component))
     after = stage.cloud.core.calls.find(request_id, now_ms=stage.cloud.core.now_ms()).expires_ms
     assert after >= before + 60_000
 

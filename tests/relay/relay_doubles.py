@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import re
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -37,7 +38,21 @@ from botkit.handoff.conversation import (
     Phase,
     Timer,
 )
-from botkit.handoff.effects import CARRIES_HOOK, ArmTimer, CancelTimer, CountMetric, DropLane, Effect, lane
+from botkit.handoff.effects import (
+    CARRIES_HOOK,
+    ArmTimer,
+    CallUser,
+    CallWithHook,
+    CancelTimer,
+    CountMetric,
+    DropLane,
+    Effect,
+    PassToBot,
+    PassToUser,
+    PlatformEffect,
+    SendToUser,
+    lane,
+)
 from botkit.handoff.events import (
     AgentSaid,
     AgentSessionEnded,
@@ -48,6 +63,7 @@ from botkit.handoff.events import (
 )
 from botkit.ledger.interface import Committed, HookBody, Input, OutboxItem
 from botkit.relay.engine import Engine
+from botkit.relay.gateways import Gateways
 
 BOT = "st-1"
 USER = ConversationId(BOT, "u-1")
@@ -279,40 +295,18 @@ class FakePlatform:
         if answer is not None:
             raise answer
 
-    async def pass_to_bot(self, hook: HookBody, *, idempotency_key: str) -> None:
-        await self._call("pass_to_bot", idempotency_key, hook)
+    async def send(self, effect: PlatformEffect, hook: HookBody, *, idempotency_key: str) -> None:
+        match effect:
+            case CallWithHook(call, changes) | CallUser(call, changes):
+                await self._call(call, idempotency_key, changes)
+            case SendToUser(content):
+                await self._call("send_to_user", idempotency_key, content.text)
+            case PassToBot() | PassToUser():
+                await self._call(name_of(effect), idempotency_key, hook)
+            case _:
+                await self._call(name_of(effect), idempotency_key, effect)
 
-    async def pass_to_user(self, hook: HookBody, *, idempotency_key: str) -> None:
-        await self._call("pass_to_user", idempotency_key, hook)
-
-    async def skip_user_message(self, hook: HookBody, *, idempotency_key: str) -> None:
-        await self._call("skip_user_message", idempotency_key, hook)
-
-    async def send_to_user(
-        self, newest: HookBody, content: Content, *, agent_name: str, idempotency_key: str
-    ) -> None:
-        await self._call("send_to_user", idempotency_key, content.text)
-
-    async def clear_agent_session(self, newest: HookBody, *, idempotency_key: str) -> None:
-        await self._call("clear_agent_session", idempotency_key)
-
-    async def show_typing(self, newest: HookBody, *, url: str, started: bool, idempotency_key: str) -> None:
-        await self._call("show_typing", idempotency_key, (url, started))
-
-    async def tell_client(
-        self, newest: HookBody, *, url: str, name: str, data: str, idempotency_key: str
-    ) -> None:
-        await self._call("tell_client", idempotency_key, (url, name, data))
-
-    async def extend_request(self, newest: HookBody, *, idempotency_key: str) -> None:
-        await self._call("extend_request", idempotency_key)
-
-    async def call(self, hook: HookBody, call: str, changes: str, *, idempotency_key: str) -> None:
-        await self._call(call, idempotency_key, changes)
-
-    async def transcript(
-        self, newest: HookBody, *, limit: int, session_id: str
-    ) -> tuple[TranscriptLine, ...]:
+    async def transcript(self, hook: HookBody, *, limit: int, session_id: str) -> tuple[TranscriptLine, ...]:
         if self.transcript_hangs:
             await asyncio.Event().wait()
         if self.transcript_answer is not None:
@@ -322,6 +316,11 @@ class FakePlatform:
     async def file(self, name: str, url: str, *, max_bytes: int) -> File:
         await self._call("file", "", (url, max_bytes))
         return File(name, "image/png", b"picture")
+
+
+def name_of(effect: PlatformEffect) -> str:
+    """``PassToBot`` is ``pass_to_bot``."""
+    return re.sub("(?<!^)(?=[A-Z])", "_", type(effect).__name__).lower()
 
 
 class Connection:
@@ -444,17 +443,6 @@ class AbleSystem(FakeSystem):
         await self._call("idle_notice", warned)
 
 
-class FakeOutside:
-    def __init__(self, platform: FakePlatform, system: FakeSystem) -> None:
-        self._platform, self._system = platform, system
-
-    def platform(self, bot_id: str) -> FakePlatform | None:
-        return self._platform if bot_id == BOT else None
-
-    def system(self, bot_id: str, name: str) -> FakeSystem | None:
-        return self._system if (bot_id, name) == (BOT, SYSTEM) else None
-
-
 @dataclass
 class Counted:
     done: list[tuple[str, str]] = field(default_factory=list)
@@ -510,7 +498,7 @@ class World:
         self.engine = Engine(
             settings(keep_payloads=keep_payloads),
             self.ledger,
-            FakeOutside(self.platform, self.system),
+            Gateways({BOT: self.platform}, {(BOT, SYSTEM): self.system}),
             metrics=self.metrics,
             clock=self.clock,
             chance=lambda: chance,

@@ -11,7 +11,7 @@ from botkit.agents.live_chat import LiveChatSystem
 from botkit.config.live_chat import LiveChatSettings
 from botkit.config.settings import AgentSystemSettings, Settings
 from botkit.errors import ConfigurationError
-from botkit.relay.connecting import connect
+from botkit.relay.gateways import connect
 from tests.hooks.hook_payloads import BOT_ID, settings
 
 

@@ -327,7 +327,7 @@ async def test_typing_is_tried_once(world: World) -> None:
 async def test_a_signal_to_the_users_client_is_tried_once_and_holds_nothing_up(
     world: World, signal: TypingToUser
 ) -> None:
-    world.platform.gates["show_typing"] = world.platform.gates["tell_client"] = gate = asyncio.Event()
+    world.platform.gates["typing_to_user"] = world.platform.gates["event_to_user"] = gate = asyncio.Event()
     world.ledger.decided(conversation(), signal, to_user("one"))
     await until(lambda: [call.what for call in world.platform.calls][-1:] == ["send_to_user"])
     world.platform.answers.append(ServerTrouble("send bot event", status=503))

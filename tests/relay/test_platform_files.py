@@ -10,7 +10,7 @@ from botkit.agents import File
 from botkit.errors import CallRefused, HostNotAllowed, NotAuthorized
 from botkit.http import Request, Response
 from botkit.relay.clock import SystemClock
-from botkit.relay.outbound.platform import KorePlatform
+from botkit.relay.gateways import KorePlatform
 from tests.hooks.hook_payloads import BOT_ID, HOST, settings
 
 URL = f"https://{HOST}/files/1"

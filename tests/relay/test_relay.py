@@ -22,12 +22,12 @@ from botkit.relay.gateways import Gateways
 from botkit.testing.waiting import until
 from tests.relay.relay_doubles import (
     ACCESS,
+    BOT,
     HOOK,
     SESSION,
     SYSTEM,
     USER,
     FakeLedger,
-    FakeOutside,
     FakePlatform,
     FakeSystem,
     conversation,
@@ -59,7 +59,7 @@ class Stage:
         @asynccontextmanager
         async def connect(_: Settings) -> AsyncIterator[Gateways]:
             self.threads.add(threading.current_thread().name)
-            yield FakeOutside(self.platform, self.system)
+            yield Gateways({BOT: self.platform}, {(BOT, SYSTEM): self.system})
 
         relay = Relay(settings(), self.ledger, connect=connect)
         self.relays.append(relay)

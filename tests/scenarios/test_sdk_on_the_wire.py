@@ -18,7 +18,7 @@ from botkit.handlers import ConversationHandle, Sent, UserMessageContext, Verdic
 from botkit.handlers.calls import Calls
 from botkit.handlers.reads import Reads
 from botkit.hooks.events import EVENTS
-from botkit.kore.calls import SDK_CALLS
+from botkit.kore.requests import SDK_CALLS
 from botkit.templates import button_template
 from botkit_sandbox.wire import WireEntry
 from tests.handlers.payload_samples import CONTACT_CENTRE, VARIABLE_EVENTS

@@ -12,27 +12,16 @@ from botkit.config.settings import BotSettings
 from botkit.errors import CallError, CallRefused, Unreachable
 from botkit.handoff.conversation import ConversationId
 from botkit.handoff.effects import (
-    AnswerWebhook,
     AskRouting,
-    CallUser,
-    CallWithHook,
-    ClearAgentSession,
     EndSession,
-    EventToUser,
-    ExtendRequest,
     IdleNotice,
     OpenAccess,
-    PassToBot,
-    PassToUser,
     PlatformEffect,
     SendCustomEvent,
     SendFile,
     SendToAgent,
-    SendToUser,
-    SkipUserMessage,
     StartSession,
     TypingToAgent,
-    TypingToUser,
 )
 from botkit.handoff.events import (
     AccessGranted,
@@ -99,22 +88,10 @@ class Performer:
             The event that tells the rules of it, or None where they do not care.
         """
         effect = item.effect
+        if isinstance(effect, PlatformEffect):
+            await self._tell_platform(item, effect, hook)
+            return None
         match effect:
-            case (
-                PassToBot()
-                | PassToUser()
-                | SkipUserMessage()
-                | SendToUser()
-                | ClearAgentSession()
-                | ExtendRequest()
-                | CallWithHook()
-                | CallUser()
-                | AnswerWebhook()
-                | TypingToUser()
-                | EventToUser()
-            ):
-                await self._tell_platform(item, effect, hook)
-                return None
             case OpenAccess():
                 return await self._open(item, effect)
             case StartSession(session_id, system, access):
@@ -192,35 +169,9 @@ class Performer:
                 return None
 
     async def _tell_platform(self, item: OutboxItem, effect: PlatformEffect, hook: HookBody | None) -> None:
-        platform = self._platform(item)
         if hook is None:
             raise CallRefused("address the user", detail="no payload of this conversation is kept any more")
-        idempotency_key = f"botkit-{identity(item)}"
-        match effect:
-            case PassToBot():
-                await platform.pass_to_bot(hook, idempotency_key=idempotency_key)
-            case PassToUser():
-                await platform.pass_to_user(hook, idempotency_key=idempotency_key)
-            case SkipUserMessage():
-                await platform.skip_user_message(hook, idempotency_key=idempotency_key)
-            case SendToUser(content, agent_name):
-                await platform.send_to_user(
-                    hook, content, agent_name=agent_name, idempotency_key=idempotency_key
-                )
-            case ClearAgentSession():
-                await platform.clear_agent_session(hook, idempotency_key=idempotency_key)
-            case ExtendRequest():
-                await platform.extend_request(hook, idempotency_key=idempotency_key)
-            case CallWithHook(call, changes) | CallUser(call, changes):
-                await platform.call(hook, call, changes, idempotency_key=idempotency_key)
-            case AnswerWebhook(context, instead):
-                await platform.answer_webhook(hook, context, replace=instead, idempotency_key=idempotency_key)
-            case TypingToUser(url, started):
-                await platform.show_typing(hook, url=url, started=started, idempotency_key=idempotency_key)
-            case EventToUser(url, name, data):
-                await platform.tell_client(
-                    hook, url=url, name=name, data=data, idempotency_key=idempotency_key
-                )
+        await self._platform(item).send(effect, hook, idempotency_key=f"botkit-{identity(item)}")
 
     async def _open(self, item: OutboxItem, effect: OpenAccess) -> Event:
         system = self._system(item, effect.system)

@@ -1,0 +1,332 @@
+"""Requests to the XO platform: URL, signed headers, body (docs/protocols/kore-xo-botkit.md, 4.2, 4.3). No I/O.
+
+A message that is only passed on keeps the hook's body byte for byte. That is nearly all traffic, so the few members that are
+missing are spliced in and the body is not encoded again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+from botkit.config.settings import KoreSettings
+from botkit.errors import CallRefused
+from botkit.handoff.effects import (
+    AnswerWebhook,
+    CallUser,
+    CallWithHook,
+    ClearAgentSession,
+    EventToUser,
+    ExtendRequest,
+    PassToBot,
+    PassToUser,
+    PlatformEffect,
+    SendToUser,
+    SkipUserMessage,
+    TypingToUser,
+)
+from botkit.http import Request
+from botkit.http.hosts import AllowedHosts
+from botkit.kore.address import Address
+from botkit.kore.bodies import (
+    Changes,
+    Members,
+    changed,
+    changed_context,
+    completed,
+    members_to_change,
+    splice,
+)
+from botkit.kore.rendering import client_event, client_typing, message_body
+from botkit.kore.signing import Signer
+
+MAX_MESSAGES = 100
+"""The most records that one getMessages returns (4.5)."""
+
+_DOWNLOAD_SECONDS = 30.0
+_CLIENT_EVENT_SECONDS = 3.0
+"""The timeout of an event to the user's client, which is of no use later."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """The URL of a call.
+
+    Attributes:
+        url: finds it in a payload's address.
+        member: the payload's member that has to give it, because its path is not documented; empty for a URL that can be
+            derived.
+    """
+
+    url: Callable[[Address], str]
+    member: str = ""
+
+
+_POSTS: Mapping[str, _Call] = {
+    "send_user_message": _Call(lambda address: address.send_user_message_url),
+    "send_bot_message": _Call(lambda address: address.send_bot_message_url),
+    "skip_user_message": _Call(lambda address: address.skip_user_message_url),
+    "skip_bot_message": _Call(lambda address: address.skip_bot_message_url),
+    "send_alert_message": _Call(
+        lambda address: address.send_alert_message_url, "sendAlertMessageUrl, which comes with on_alert"
+    ),
+    "reset_bot": _Call(lambda address: address.reset_bot_url, "resetBotUrl"),
+    "start_agent_session": _Call(lambda address: address.start_agent_session_url),
+    "clear_agent_session": _Call(lambda address: address.clear_agent_session_url),
+    "extend_request_id": _Call(lambda address: address.extend_request_url),
+    "close_conversation_session": _Call(
+        lambda address: address.clear_conversation_session_url, "clearConversationSessionUrl"
+    ),
+    "send_feedback_message": _Call(
+        lambda address: address.send_feedback_message_url, "sendFeedbackMessageUrl"
+    ),
+    "send_bot_event": _Call(
+        lambda address: address.send_bot_event_url, "sendBotEventUrl, which comes with on_client_event"
+    ),
+    "respond_to_hook": _Call(lambda address: address.callback_url),
+}
+_READS: Mapping[str, _Call] = {
+    "get_messages": _Call(lambda address: address.get_messages_url),
+    "fetch_bot_variable": _Call(lambda address: address.get_bot_variable_url, "getBotVariableUrl"),
+    "get_dialog": _Call(
+        lambda address: address.get_dialog_url,
+        "getDialogUrl, which comes with on_agent_transfer and on_webhook",
+    ),
+}
+
+SDK_CALLS = tuple(_POSTS)
+"""The calls of Kore's Node SDK that post a payload, in Python's spelling."""
+
+
+class KoreRequests:
+    """Builds the requests of one bot. Check the responses with `replies.check_reply`.
+
+    Methods take the raw body of the hook that is answered; `address` reads it. The `idempotency_key` is sent as
+    ``x-request-id``: it is the same for every attempt, so that both sides' logs show a repeated delivery.
+
+    Args:
+        settings: the bot's JWT app, and the hosts that may be called.
+        bot_id: the platform's id of the bot.
+        insecure_http: allow ``http://`` callbacks.
+        clock: epoch seconds.
+
+    All methods raise:
+        CallRefused: the payload does not give the URL.
+        HostNotAllowed: the URL's host is not one of `settings.callback_hosts`.
+    """
+
+    def __init__(
+        self, settings: KoreSettings, *, bot_id: str, insecure_http: bool, clock: Callable[[], float]
+    ) -> None:
+        self._bot_id = bot_id
+        self._hosts = AllowedHosts(settings.callback_hosts, insecure_http=insecure_http)
+        self._signer = Signer(
+            settings.client_id, settings.client_secret, algorithm=settings.algorithm, clock=clock
+        )
+        self._clock = clock
+        self._timeout_seconds = settings.timeout.total_seconds()
+
+    def sign_anew(self) -> None:
+        """Forget the token that the platform refused; the next request gets a new one."""
+        self._signer.forget()
+
+    def address(self, body: bytes, *, component_id: str = "default") -> Address:
+        """Read the URLs and the user from a payload."""
+        return Address.parse(body, bot_id=self._bot_id, component_id=component_id)
+
+    def request(
+        self, effect: PlatformEffect, body: bytes, *, component_id: str = "default", idempotency_key: str = ""
+    ) -> Request:
+        """The request that carries out an effect.
+
+        Args:
+            effect: the effect.
+            body: the payload of the hook that the effect answers, or the conversation's newest payload, which addresses the
+                user.
+            component_id: the component to which the platform addressed that hook.
+            idempotency_key: see the class.
+        """
+        match effect:
+            case PassToBot():
+                address = self.address(body, component_id=component_id)
+                passed = splice(body, address.missing_members())
+                return self._post("pass to bot", address.send_bot_message_url, passed, idempotency_key)
+            case PassToUser():
+                address = self.address(body, component_id=component_id)
+                passed = splice(body, address.missing_members())
+                return self._post("pass to user", address.send_user_message_url, passed, idempotency_key)
+            case SendToUser(content, agent_name):
+                address = self.address(body, component_id=component_id)
+                message = message_body(
+                    splice(body, address.missing_members()),
+                    content,
+                    agent_name=agent_name,
+                    channel_type=address.channel_type,
+                )
+                return self._post("send to user", address.send_user_message_url, message, idempotency_key)
+            case TypingToUser(url, started):
+                return self._client_event(
+                    url, client_typing(started=started), body, component_id, idempotency_key
+                )
+            case EventToUser(url, name, data):
+                return self._client_event(url, client_event(name, data), body, component_id, idempotency_key)
+        name, changes = _call_of(effect, body)
+        return self.call(
+            name, body, component_id=component_id, changes=changes, idempotency_key=idempotency_key
+        )
+
+    def call(
+        self,
+        name: str,
+        body: bytes,
+        *,
+        component_id: str = "default",
+        changes: Changes = b"",
+        idempotency_key: str = "",
+    ) -> Request:
+        """Post a payload to the platform, unchanged or with changes.
+
+        Args:
+            name: one of `SDK_CALLS`.
+            body: the payload. Without changes it keeps its bytes.
+            component_id: the component to which the platform addressed that payload.
+            changes: top-level members to replace or add; `bodies.completed` adds what the call needs.
+            idempotency_key: see the class.
+
+        Raises:
+            CallRefused: also for an unknown call, changes that are not a JSON object, and incomplete feedback.
+            MessageTooLong: a changed message is longer than a bot accepts.
+        """
+        address, url, members = self._prepared(name, body, component_id, changes)
+        complete = splice(body, address.missing_members(address.payload_class))
+        return self._post(_in_words(name), url, changed(complete, members), idempotency_key)
+
+    def check(self, name: str, body: bytes, *, component_id: str, changes: Changes = b"") -> None:
+        """Raise what `call` would raise. Nothing is encoded or signed."""
+        _, url, _ = self._prepared(name, body, component_id, changes)
+        self._checked(_in_words(name), url)
+
+    def get_messages(
+        self,
+        body: bytes,
+        *,
+        component_id: str = "default",
+        limit: int,
+        skip: int = 0,
+        timeout_seconds: float | None = None,
+    ) -> Request:
+        """Get the conversation's history, newest first; `botkit.kore.history` reads the answer.
+
+        The request has no body: the platform answers a GET with a body with 400 (4.2).
+        """
+        address = self.address(body, component_id=component_id)
+        query = {"skip": skip, "limit": min(limit, MAX_MESSAGES), "userId": address.user_id}
+        if channel := address.channel_type:
+            query["channelType"] = channel
+        return self._get("get_messages", address, query=urlencode(query), timeout_seconds=timeout_seconds)
+
+    def fetch_bot_variable(self, body: bytes, *, component_id: str = "default", language: str) -> Request:
+        """Get the bot's variables in one language; read the answer with `reads.read_variables`."""
+        address = self.address(body, component_id=component_id)
+        return self._get("fetch_bot_variable", address, headers={"bot-language": language})
+
+    def get_dialog(self, body: bytes, *, component_id: str = "default") -> Request:
+        """Get the dialog that sent this payload; read the answer with `reads.read_dialog`."""
+        return self._get("get_dialog", self.address(body, component_id=component_id))
+
+    def download(self, url: str, *, max_bytes: int) -> Request:
+        """Get a file that the user sent (4.4). Its URL comes with a hook, so its host has to be allowed like any other."""
+        what = "download a file"
+        headers = {"auth": self._signer.token()}
+        url = self._checked(what, url)
+        return Request(what, "GET", url, headers, timeout_seconds=_DOWNLOAD_SECONDS, max_bytes=max_bytes)
+
+    def _prepared(
+        self, name: str, body: bytes, component_id: str, changes: Changes
+    ) -> tuple[Address, str, Members]:
+        call = _POSTS.get(name)
+        if call is None:
+            known = ", ".join(SDK_CALLS)
+            raise CallRefused(_in_words(name), detail=f"there is no such call; there are {known}")
+        address = self.address(body, component_id=component_id)
+        url = _url(name, call, address)
+        try:
+            members = members_to_change(changes)
+        except ValueError:
+            raise CallRefused(_in_words(name), detail="the changes are not a JSON object") from None
+        return address, url, completed(name, members, address=address, now=self._clock())
+
+    def _client_event(
+        self, url: str, event: Mapping[str, object], body: bytes, component_id: str, idempotency_key: str
+    ) -> Request:
+        # Only some hooks bring the URL at which the user's client accepts events, so it is put into the payload.
+        request = self.call(
+            "send_bot_event",
+            changed(body, members_to_change({"sendBotEventUrl": url})),
+            component_id=component_id,
+            changes=event,
+            idempotency_key=idempotency_key,
+        )
+        return replace(request, timeout_seconds=min(request.timeout_seconds, _CLIENT_EVENT_SECONDS))
+
+    def _get(
+        self,
+        name: str,
+        address: Address,
+        *,
+        query: str = "",
+        headers: Mapping[str, str] = {},
+        timeout_seconds: float | None = None,
+    ) -> Request:
+        what = _in_words(name)
+        url = self._checked(what, _url(name, _READS[name], address))
+        return Request(
+            what=what,
+            method="GET",
+            url=f"{url}?{query}" if query else url,
+            headers={"auth": self._signer.token(), "Accept": "application/json", **headers},
+            timeout_seconds=timeout_seconds or self._timeout_seconds,
+        )
+
+    def _post(self, what: str, url: str, body: bytes, idempotency_key: str) -> Request:
+        url = self._checked(what, url)
+        headers = {"auth": self._signer.token(), "Content-Type": "application/json"}
+        if idempotency_key:
+            headers["x-request-id"] = idempotency_key
+        return Request(what, "POST", url, headers, body, self._timeout_seconds)
+
+    def _checked(self, what: str, url: str) -> str:
+        if not url:
+            raise CallRefused(what, detail="the payload has neither the URL nor a baseUrl and requestId")
+        self._hosts.check(url, what=what)
+        return url
+
+
+def _call_of(
+    effect: SkipUserMessage | ClearAgentSession | ExtendRequest | CallWithHook | CallUser | AnswerWebhook,
+    body: bytes,
+) -> tuple[str, bytes]:
+    """The SDK call that carries out an effect, with the changes to the payload."""
+    match effect:
+        case SkipUserMessage():
+            return "skip_user_message", b""
+        case ClearAgentSession():
+            return "clear_agent_session", b""
+        case ExtendRequest():
+            return "extend_request_id", b""
+        case CallWithHook(name, changes) | CallUser(name, changes):
+            return name, changes.encode()
+        case AnswerWebhook(context, instead):
+            return "respond_to_hook", changed_context(body, context, replace=instead)
+
+
+def _url(name: str, call: _Call, address: Address) -> str:
+    url = call.url(address)
+    if not url and call.member:
+        raise CallRefused(_in_words(name), detail=f"the payload has no {call.member}: answer one that has it")
+    return url
+
+
+def _in_words(name: str) -> str:
+    return name.replace("_", " ")
