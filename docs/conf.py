@@ -28,6 +28,9 @@ myst_fence_as_directive = ["mermaid"]
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 4
 
+# Samples of JSON have "…" where a value does not matter.
+suppress_warnings = ["misc.highlighting_failure"]
+
 # Docstrings write code in single backticks.
 default_role = "code"
 autodoc_member_order = "bysource"
