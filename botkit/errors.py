@@ -93,6 +93,22 @@ class ConfigurationError(BotKitError):
         super().__init__("\n".join(str(problem) for problem in problems))
 
 
+class UnusableValue(ValueError):
+    """A value of a configuration file cannot be used; it becomes a `Problem` at the value's line.
+
+    Args:
+        what: what is wrong with it, without the value itself and without a full stop.
+        fix: how to correct it, without a full stop; it may quote the value.
+        discreet_fix: `fix` without the value, for values that came from the environment or a file.
+    """
+
+    def __init__(self, what: str, fix: str, *, discreet_fix: str | None = None) -> None:
+        self.what = what
+        self.fix = fix
+        self.discreet_fix = fix if discreet_fix is None else discreet_fix
+        super().__init__(f"{what}; {fix}")
+
+
 class SettingInvalid(BotKitError, ValueError):
     """A setting that was given in code, not in a file, cannot be used.
 

@@ -9,9 +9,9 @@ import pytest
 from flask import Flask
 from werkzeug.test import Client
 
+from botkit.agents import DEFAULT_ATTRIBUTES
 from botkit.config.settings import Settings
 from botkit.errors import LedgerClosed, LedgerError, NotConfigured
-from botkit.handoff.attributes import DEFAULT_ATTRIBUTES
 from botkit.kit import BotKit, create_app
 from botkit.ledger.interface import Committed, Ledger
 from botkit.observability.metrics import Telemetry
@@ -278,7 +278,7 @@ def test_settings_become_rules(kits: Kits) -> None:
     rules = rules_for(bot)
     assert rules.system_for("facebook") == "salesforce"
     assert set(rules.systems) == {"salesforce"}
-    assert rules.attributes is DEFAULT_ATTRIBUTES
+    assert rules.attributes_of("salesforce") is DEFAULT_ATTRIBUTES
     assert rules.accept_timeout_seconds == 600.0
 
 

@@ -13,12 +13,21 @@ import pytest
 import botkit
 from botkit import errors
 from botkit import handlers as sdk
+from botkit.agents import AgentSystem
 from botkit.client import KoreClient
 from botkit.kit import BotKit, create_app
 from botkit.testing import KitTester, StepResult
 
 MODULES = {
     "botkit": "BotKit __version__ create_app",
+    "botkit.agents": """
+        AgentSystem Batch Capabilities DEFAULT_ATTRIBUTES File Granted Section
+        Access Content Instant Link Option Request Response Stream Transport
+        AgentCustomEvent AgentJoined AgentLeft AgentSaid AgentSessionEnded AgentTyping FileArrived FileRequested FromAgents
+        IdleRule Noticed QueueMoved RoutingFailed TransferStarted
+        AccessExpired AgentsUnavailable BadReply CallError CallRefused ConversationClosed HostNotAllowed MessageWithheld
+        RateLimited ServerTrouble Unreachable UnusableValue
+    """,
     "botkit.handlers": """
         AgentTransferContext AlertContext BotMessageContext ClientEventContext Context PlatformEventContext
         UserMessageContext VariableUpdateContext WebhookContext
@@ -36,7 +45,7 @@ MODULES = {
 
 ERRORS = """
     BotKitError
-    ConfigurationError Problem
+    ConfigurationError Problem UnusableValue
     HookRefused HookUnauthorized HookNotFound HookTooLarge HookNotJson HookInvalid BodyIncomplete TooManyBodies
     LedgerError LedgerBusy LedgerClosed LeaderLost
     CallError Unreachable ServerTrouble RateLimited CallRefused MessageWithheld MessageTooLong FileUnavailable
@@ -54,6 +63,11 @@ CONTEXT = f"""
     meta_info meta_tags new_context conversation next stop get_messages fetch_bot_variables get_dialog aio {SAYS}
 """
 CLASSES = {
+    AgentSystem: """
+        schema settings_type capabilities
+        parsers check capabilities_for summary notice
+        open start send fetch end routing listen typing acknowledge custom_event idle_notice send_file
+    """,
     BotKit: """
         from_config middleware init_app settings telemetry is_configured standing_in handlers
         start close ready conversation respond_to_hook

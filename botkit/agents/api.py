@@ -1,58 +1,65 @@
-"""What an agent system is to BotKit: one small interface, which a third party can implement too.
+"""The interface between BotKit and an agent system; a third party implements the same one.
 
-A system is found by its `type` (`botkit.agents.registry`); the type stands for a class that is called as
-``Class(name, settings, transport)`` (see `AgentSystemFactory`). The relay calls the methods on its asyncio loop; they
-must not block. What went wrong is said with the errors of `botkit.errors.CallError`'s branch, nothing else:
+A bot's file names a system by its `type`. An entry point of the group ``botkit.agent_systems`` maps that type to a subclass of
+`AgentSystem`, and BotKit creates one instance per bot and system as ``Class(name, settings, transport)``.
 
-    retryable (Unreachable, ServerTrouble, RateLimited, BadReply) → the relay tries the same effect again later
+The relay calls the instance on its asyncio loop, so no method may block. Methods report failures with the errors of
+`botkit.errors.CallError` and its subclasses, nothing else:
+
+    retryable (Unreachable, ServerTrouble, RateLimited, BadReply) → the relay repeats the same effect later
     AccessExpired, ConversationClosed                            → the session is over; the user is told
-    AgentsUnavailable (of open, start)                           → nobody is there: the next system, or the user is told
+    AgentsUnavailable (from open, start)                         → the next system is tried, or the user is told
     CallRefused, HostNotAllowed                                  → this effect will never succeed
-
-What not every system can do is an ability of its own (`TakesFiles`, `TakesCustomEvents`, `TakesIdleNotices`): a class has
-it by having the method.
 """
 
+# ruff: noqa: B027 (an optional ability of an agent system does nothing by default)
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Literal, Protocol, runtime_checkable
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Protocol
 
+from botkit.errors import CallRefused
 from botkit.handoff.conversation import Access, Instant
 from botkit.handoff.events import FromAgents
-from botkit.handoff.rules import SystemLimits
+from botkit.handoff.rules import Capabilities
 from botkit.http import Transport
+
+DEFAULT_ATTRIBUTES: Mapping[str, str] = MappingProxyType(
+    {
+        "_firstName": "first_name",
+        "_lastName": "last_name",
+        "_email": "email",
+        "_subject": "last_intent",
+        "Kore_User_Id": "user_id",
+        "Kore_Bot_Name": "bot_name",
+        "Kore_Channel": "channel",
+        "Kore_Language": "language",
+        "Kore_Session_Id": "session_id",
+        "Kore_Last_Intent": "last_intent",
+        "Case_Id": "case_id",
+    }
+)
+"""Routing attribute → fact, for systems whose `Capabilities` name none. The names with an underscore are Salesforce's own;
+every system gets the same ones, so that a bot can change its agent system and keep its dialogs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What `open` yields: the access to keep, and when it stops being good (None: not known)."""
+    """The result of `open`: the access to store, and when it expires (None: not known)."""
 
     access: Access
     expires_at: Instant | None
 
 
 @dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What the relay needs to know of a system. What the rules need to know is in `SystemLimits` (see `StatesLimits`).
-
-    `receive` says whether the relay runs `listen` (a stream; the list reconciles it) or calls `fetch` every
-    `poll_interval`. `max_file_bytes` is the largest file `send_file` is given.
-    """
-
-    receive: Literal["stream", "poll"] = "stream"
-    poll_interval: timedelta = timedelta(seconds=2)
-    max_file_bytes: int = 5 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
 class Batch:
     """Events in the order they happened on the agents' side. Each carries the position to go on from.
 
-    The key of an `AgentSaid` is ``<session id>/<entry id>``: what follows the slash is what `acknowledge` is called with
-    once the user has been shown it. Keys of other events need only be the same each time the same thing is told.
+    The key of an `AgentSaid` is ``<session id>/<entry id>``: `acknowledge` is called with the part after the slash once
+    the user has seen it. Keys of other events only have to stay the same each time the same event is reported.
     """
 
     events: Sequence[FromAgents]
@@ -60,91 +67,167 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A user's file, as the platform had it."""
+    """A user's file, as the platform stores it."""
 
     name: str
     mime_type: str
     data: bytes = field(repr=False)
 
 
-class AgentSystem(Protocol):
-    """One configured agent system of one bot. Stateless: whatever it needs for a session is in `Access`."""
+class Section(Protocol):
+    """One system's part of a bot's file, while it is checked. Paths start at the system: ``("entities", "Case")``."""
 
-    capabilities: Capabilities
+    def at(self, *path: str | int) -> object:
+        """The value at a path; None where there is none, or where a `${NAME}` in it could not be filled."""
 
+    def text(self, *path: str | int) -> str | None:
+        """The text at a path, if there is one."""
+
+    def mapping(self, *path: str | int) -> Mapping[str, Any]:
+        """The mapping at a path, or an empty one."""
+
+    def complain(self, path: Sequence[str | int], what: str, fix: str) -> None:
+        """Report a problem at the line of a path; neither text ends with a full stop.
+
+        Never quote a value in `what` or `fix`: it may be a secret. `shown` quotes the values that may be shown.
+        """
+
+    def shown(self, path: Sequence[str | int]) -> str:
+        """The value at a path in quotes and a space; empty where it came from the environment or a file."""
+
+
+class AgentSystem(ABC):
+    """One configured agent system of one bot.
+
+    An instance holds nothing that a new process could not do without: `Access` carries all that a session needs.
+
+    Class attributes and class methods describe the type, and are asked before anything is connected:
+
+    Attributes:
+        schema: the JSON Schema (2020-12) of the system's part of a bot's file, without `type`. It may refer to
+            ``#/$defs/duration`` and use BotKit's keywords (see `botkit.config.schema`). None: any keys are accepted.
+        settings_type: a dataclass or msgspec Struct that the checked section is converted to; durations arrive as
+            `timedelta`. None: the settings are the section itself, a mapping.
+        capabilities: what the system can do; `capabilities_for` sets it.
+        settings: the settings of this instance; a subclass annotates it with its own type.
+    """
+
+    schema: ClassVar[Mapping[str, Any] | None] = None
+    settings_type: ClassVar[type | None] = None
+    capabilities: Capabilities = Capabilities()
+    settings: Any
+
+    def __init__(self, name: str, settings: object, transport: Transport) -> None:
+        """Create the system under its name in the bot's file. `transport` makes HTTP calls.
+
+        Raises:
+            TypeError: `settings` belongs to another agent system.
+        """
+        wanted = self.settings_type
+        if wanted is not None and not isinstance(settings, wanted):
+            raise TypeError(
+                f"{name}: {type(self).__name__} takes {wanted.__name__}, not {type(settings).__name__}"
+            )
+        self.name = name
+        self.settings = settings
+        self.capabilities = self.capabilities_for(settings)
+
+    # --- the type: its settings, and what it can do under them ---
+
+    @classmethod
+    def parsers(cls, *, insecure_http: bool) -> Mapping[str, Callable[[str], object]]:
+        """Setting → a function that checks and normalises its text (or each text of its list).
+
+        The function raises `botkit.errors.UnusableValue` for a text that cannot be used, which becomes a problem at its line.
+
+        Args:
+            insecure_http: whether ``security.insecure_http`` accepts ``http://`` addresses.
+        """
+        return {}
+
+    @classmethod
+    def check(cls, section: Section) -> None:
+        """Report problems that neither the schema nor a parser can see, such as names that refer to each other."""
+
+    @classmethod
+    def capabilities_for(cls, settings: Any) -> Capabilities:
+        """What the system can do under these settings."""
+        return cls.capabilities
+
+    @classmethod
+    def summary(cls, settings: Any) -> str:
+        """A few words about the settings for `botkit check`, without any secret: ``at https://desk.example``."""
+        return ""
+
+    @classmethod
+    def notice(cls, used_by: Sequence[str]) -> str | None:
+        """A notice about this type for `botkit check` and every start; `used_by` lists ``bot: system``."""
+        return None
+
+    # --- the instance: one session's life, in the order of the calls ---
+
+    @abstractmethod
     async def open(self, session_id: str) -> Granted:
-        """Get access for a new session. Called again (with a new result) if the process died before it was kept."""
+        """Get access for a new session. Called again if the process died before the result was stored."""
 
+    @abstractmethod
     async def start(
         self, session_id: str, access: Access, *, attributes: Sequence[tuple[str, str]], language: str
     ) -> None:
-        """Create the conversation, which starts the search for an agent. Already created by us counts as done."""
+        """Create the conversation, which starts the search for an agent. A conversation we created before counts as done."""
 
+    @abstractmethod
     async def send(self, session_id: str, access: Access, *, message_id: str, text: str) -> None:
-        """Say something as the user. Repeating a `message_id` must not show it twice."""
+        """Deliver a message of the user. The same `message_id` twice must be shown once."""
 
-    async def typing(self, session_id: str, access: Access, *, started: bool) -> None:
-        """The user is typing, or stopped."""
+    @abstractmethod
+    async def fetch(self, session_id: str, access: Access) -> Batch:
+        """List the events since `access.high_water_ms`. A small overlap is fine: events have keys."""
 
-    async def acknowledge(self, session_id: str, access: Access, *, entry_ids: Sequence[str]) -> None:
-        """The user has been shown these entries (delivery receipts). Best effort."""
-
-    async def routing(self, session_id: str, access: Access) -> Literal["searching", "present", "over"]:
-        """Is another agent being looked for, is one present, or is it over?"""
-
+    @abstractmethod
     async def end(self, session_id: str, access: Access) -> Batch | None:
-        """End and close. Already closed, or not ours any more, counts as done.
+        """End and close the conversation. A conversation that is closed, or no longer ours, counts as done.
 
         Returns:
-            What agents had said before and only the end has brought, if the system has that.
+            The agents' last messages, if the system delivers them only with the end.
         """
+
+    @abstractmethod
+    async def routing(self, session_id: str, access: Access) -> Literal["searching", "present", "over"]:
+        """After an agent left: is another one being looked for, is one present, or is the conversation over?"""
 
     def listen(self, session_id: str, access: Access) -> AsyncIterator[Batch]:
         """Events from `access.position` on, until the connection breaks (raises) or the server ends it (returns).
 
-        The first batch is yielded as soon as the connection stands, even if it is empty: from then on the list can be
-        reconciled without a gap. A keep-alive yields an empty batch as well.
+        Needed with ``receive="stream"``. The first batch is yielded as soon as the connection stands, even if it is empty:
+        from then on the list can be reconciled without a gap. A keep-alive yields an empty batch as well.
         """
+        raise NotImplementedError(f"{type(self).__name__} has no stream to listen to")
 
-    async def fetch(self, session_id: str, access: Access) -> Batch:
-        """The list of what happened since `access.high_water_ms` (a little overlap is fine: entries have keys)."""
+    # --- abilities that not every system has; the default does nothing ---
 
+    async def typing(self, session_id: str, access: Access, *, started: bool) -> None:
+        """Show that the user is typing, or stopped. Tried once."""
 
-@runtime_checkable
-class TakesFiles(Protocol):
-    """A system that takes a user's files as files. Its `SystemLimits.files` says when."""
+    async def acknowledge(self, session_id: str, access: Access, *, entry_ids: Sequence[str]) -> None:
+        """Send delivery receipts: the user has seen these entries. Best effort."""
+
+    async def custom_event(self, session_id: str, access: Access, *, name: str, data: str) -> None:
+        """Pass on an event of the user's client; `data` is JSON text. Tried once."""
+
+    async def idle_notice(self, session_id: str, access: Access, *, warned: bool) -> None:
+        """Report that the user was warned of being idle, or is back. Tried once."""
 
     async def send_file(
         self, session_id: str, access: Access, *, message_id: str, file: File, request: str
     ) -> None:
-        """Give the agent a file. `request` is that of the agent's `FileRequested`, empty where none was needed."""
+        """Give the agent a file. Needed where `Capabilities.files` is not ``none``.
 
-
-@runtime_checkable
-class TakesCustomEvents(Protocol):
-    """A system whose agents' console understands events of the user's client. Tried once."""
-
-    async def custom_event(self, session_id: str, access: Access, *, name: str, data: str) -> None:
-        """Pass the event on; `data` is JSON text."""
-
-
-@runtime_checkable
-class TakesIdleNotices(Protocol):
-    """A system that leaves the user's idle time to its client, and wants to know of warnings. Tried once."""
-
-    async def idle_notice(self, session_id: str, access: Access, *, warned: bool) -> None:
-        """The user was warned of being idle, or is not idle any more."""
-
-
-class AgentSystemFactory(Protocol):
-    """How a system's class is called: `settings` is the system's own part of the bot's YAML."""
-
-    def __call__(self, name: str, settings: object, transport: Transport) -> AgentSystem: ...
-
-
-@runtime_checkable
-class StatesLimits(Protocol):
-    """A system's class that tells the rules its limits (a class method): a class without it has those of `SystemLimits()`."""
-
-    def limits(self, settings: object) -> SystemLimits:
-        """The limits under these settings. Nothing is connected yet."""
+        Args:
+            session_id: the session.
+            access: its access.
+            message_id: the same on every attempt.
+            file: the file.
+            request: that of the agent's `FileRequested`; empty where none was needed.
+        """
+        raise CallRefused("send a file", detail="the agent system takes none")

@@ -1,16 +1,18 @@
-"""Which agent systems this installation has: BotKit's own, and those that packages announce as entry points.
+"""The agent systems of this installation: BotKit's own, and those that packages announce as entry points.
 
-A package's entry in the group ``botkit.agent_systems`` has the `type` of a bot's YAML as its name, and a class as its value.
+An entry point of the group ``botkit.agent_systems`` has a `type` of bots' files as its name and a subclass of `AgentSystem`
+as its value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 
-from botkit.agents import AgentSystemFactory, StatesLimits
-from botkit.handoff.rules import SystemLimits
+from botkit.agents.api import DEFAULT_ATTRIBUTES, AgentSystem
+from botkit.handoff.rules import Capabilities
 
 GROUP = "botkit.agent_systems"
 OWN: Mapping[str, str] = MappingProxyType(
@@ -19,7 +21,10 @@ OWN: Mapping[str, str] = MappingProxyType(
         "salesforce-live-chat": "botkit.agents.live_chat:LiveChatSystem",
     }
 )
-"""Always there, and not to be replaced by another package's entry of the same name."""
+"""BotKit's own systems. Entry points of other packages cannot replace them."""
+
+DEFAULT_TYPE = "salesforce-miaw"
+"""The type of a system whose part of a bot's file names none."""
 
 
 def installed_types() -> frozenset[str]:
@@ -27,19 +32,37 @@ def installed_types() -> frozenset[str]:
     return frozenset(_entries())
 
 
-def system_class(kind: str) -> AgentSystemFactory | None:
-    """The class of a type of agent system, or None where no such type is installed."""
+def system_class(kind: str) -> type[AgentSystem] | None:
+    """The class of a type of agent system, or None where no such type is installed.
+
+    Raises:
+        TypeError: the entry point names something that is not an agent system.
+        Exception: whatever importing its package raises.
+    """
     entry = _entries().get(kind)
     if entry is None:
         return None
-    found: AgentSystemFactory = entry.load()
+    found: object = entry.load()
+    if not (isinstance(found, type) and issubclass(found, AgentSystem)):
+        raise TypeError(f"{entry.value} is not a subclass of botkit.agents.AgentSystem")
     return found
 
 
-def limits(kind: str, settings: object) -> SystemLimits:
-    """What the rules need to know of a system of this type under these settings."""
+def capabilities(kind: str, settings: object) -> Capabilities:
+    """What a system of this type can do under these settings.
+
+    Raises:
+        TypeError: the capabilities promise a method that the class does not have.
+    """
     found = system_class(kind)
-    return found.limits(settings) if isinstance(found, StatesLimits) else SystemLimits()
+    if found is None:
+        return Capabilities(attributes=DEFAULT_ATTRIBUTES)
+    able = found.capabilities_for(settings)
+    if able.receive == "stream" and found.listen is AgentSystem.listen:
+        raise TypeError(f'{found.__name__}: receive="stream" needs a method listen; poll needs none')
+    if able.files != "none" and found.send_file is AgentSystem.send_file:
+        raise TypeError(f'{found.__name__}: files="{able.files}" needs a method send_file')
+    return able if able.attributes else replace(able, attributes=DEFAULT_ATTRIBUTES)
 
 
 def _entries() -> dict[str, EntryPoint]:

@@ -8,9 +8,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from botkit.config.hosts import parse_callback_host
-from botkit.config.problems import UnusableValue
 from botkit.config.settings import BotSettings, KoreSettings, Secret, Settings
-from botkit.errors import ConfigurationError, Problem, SettingInvalid
+from botkit.errors import ConfigurationError, Problem, SettingInvalid, UnusableValue
 
 Algorithm = Literal["HS256", "HS512"]
 

@@ -10,7 +10,7 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
-from botkit.config.problems import UnusableValue
+from botkit.errors import UnusableValue
 
 _MY_DOMAIN = re.compile(
     # The My Domain name, then the partition of sandboxes, developer and other special organisations.

@@ -17,9 +17,10 @@ from botkit.config.live_agent_url import normalize_live_agent_url
 from botkit.config.live_chat_file import check_live_chat
 from botkit.config.nodes import Plain
 from botkit.config.organization_id import parse_organization_id
-from botkit.config.problems import UnusableValue, listed, nearest
+from botkit.config.problems import listed, nearest
 from botkit.config.settings import DEFAULT_SYSTEM_TYPE, LIVE_CHAT_TYPE, DeliverySettings
 from botkit.config.validation import Checked
+from botkit.errors import UnusableValue
 
 PLACEHOLDERS = ("agent", "command", "message", "minutes", "position")
 """What is filled in in standard responses; `handoff/responses.py` does it."""

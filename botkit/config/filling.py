@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from botkit.config.nodes import Entry, MappingNode, Node, Scalar, SequenceNode
-from botkit.config.problems import Problems, UnusableValue, dotted, nearest
+from botkit.config.problems import Problems, dotted, nearest
+from botkit.errors import UnusableValue
 
 MAX_FILE_BYTES = 64 * 1024
 

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-from botkit.config.problems import UnusableValue
+from botkit.errors import UnusableValue
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _FIX = "write a host, or host:port, such as bots.kore.ai"

@@ -10,7 +10,7 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 from botkit.config.base_url import is_loopback
-from botkit.config.problems import UnusableValue
+from botkit.errors import UnusableValue
 
 REST = "/chat/rest"
 _OURS = re.compile(

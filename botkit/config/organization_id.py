@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from botkit.config.problems import UnusableValue
+from botkit.errors import UnusableValue
 
 _SHAPE = re.compile(r"00D[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?")
 _CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"

@@ -17,19 +17,6 @@ WHOLE_FILE = "(file)"
 """The path of a problem that concerns a file as a whole."""
 
 
-class UnusableValue(ValueError):
-    """A value that cannot be used: `what` is wrong with it, and how to `fix` it. Neither ends with a full stop.
-
-    `what` never quotes the value. `fix` may, and `discreet_fix` does not: it is for values that were filled in.
-    """
-
-    def __init__(self, what: str, fix: str, *, discreet_fix: str | None = None) -> None:
-        self.what = what
-        self.fix = fix
-        self.discreet_fix = fix if discreet_fix is None else discreet_fix
-        super().__init__(f"{what}; {fix}")
-
-
 @dataclass(slots=True)
 class Problems:
     """Everything found so far, in the order in which it was found."""

@@ -21,7 +21,7 @@ from jsonschema.validators import extend
 
 from botkit.config.durations import parse_duration
 from botkit.config.nodes import Plain
-from botkit.config.problems import UnusableValue
+from botkit.errors import UnusableValue
 
 SchemaNode = Mapping[str, Any]
 

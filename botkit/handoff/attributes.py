@@ -1,7 +1,7 @@
-"""What the agent is told of the user: routing attributes from the platform's facts and the dialog's `preChatInfo`.
+"""Routing attributes: what the agent learns about the user, from the platform's facts and the dialog's `preChatInfo`.
 
-Salesforce takes names letter by letter and drops those it does not know without a word; a value that is too long is an
-error (salesforce-miaw.md sections 2.1 and 6). So names are never touched, and values are cut.
+Agent systems compare names letter by letter and may drop unknown ones silently, and they refuse a value that is too long
+(docs/protocols/salesforce-miaw.md, 2.1 and 6). So names stay untouched, and long values are cut.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from types import MappingProxyType
 
 from botkit.handoff.events import UserProfile
 from botkit.handoff.text import cut
@@ -29,24 +28,7 @@ FACTS: tuple[str, ...] = (
     "session_id",
     "case_id",
 )
-"""What a mapping can refer to: the fields of `UserProfile`, and `name`, first and last name together."""
-
-DEFAULT_ATTRIBUTES: Mapping[str, str] = MappingProxyType(
-    {
-        "_firstName": "first_name",
-        "_lastName": "last_name",
-        "_email": "email",
-        "_subject": "last_intent",
-        "Kore_User_Id": "user_id",
-        "Kore_Bot_Name": "bot_name",
-        "Kore_Channel": "channel",
-        "Kore_Language": "language",
-        "Kore_Session_Id": "session_id",
-        "Kore_Last_Intent": "last_intent",
-        "Case_Id": "case_id",
-    }
-)
-"""Attribute → fact, where the bot's configuration has no mapping. The names with an underscore are Salesforce's own."""
+"""The facts a mapping can name: the fields of `UserProfile`, and `name`, which is first and last name together."""
 
 
 def routing_attributes(
@@ -56,14 +38,14 @@ def routing_attributes(
     *,
     max_value: int = 255,
 ) -> tuple[tuple[str, str], ...]:
-    """The attributes of a new conversation: those of the mapping first, then what else the dialog set.
+    """The attributes of a new conversation: those of the mapping first, then the dialog's other ones.
 
     Args:
-        profile: the facts; an empty one is left out.
-        pre_chat: what the dialog set. It wins over a fact under the same name, also with an empty value: the dialog may
-            want to keep a fact from the agent.
+        profile: the facts; empty ones are left out.
+        pre_chat: the dialog's own attributes. They win over facts of the same name, even with an empty value: that is how
+            a dialog withholds a fact from the agent.
         mapping: attribute → one of `FACTS`.
-        max_value: the longest value Salesforce takes, in UTF-16 code units; longer ones are cut.
+        max_value: the longest value the agent system takes, in UTF-16 code units; longer ones are cut.
     """
     attributes = {name: _fact(profile, fact) for name, fact in mapping.items()}
     attributes = {name: value for name, value in attributes.items() if value}
@@ -79,10 +61,10 @@ def _fact(profile: UserProfile, fact: str) -> str:
 
 
 def as_text(value: object) -> str:
-    """A JSON value as an attribute's text, as the JavaScript of the dialog that set it would print it.
+    """A JSON value as an attribute's text, the way JavaScript would print it in the dialog that set it.
 
-    Text stays as it is; `true` and `false` are spelled out; null, and numbers that are none, are empty; 12.0 is ``"12"``,
-    1e-7 is ``"1e-7"``, and an integer of any size is exact; objects and arrays are compact JSON.
+    Text stays as it is; `true` and `false` are spelled out; null, NaN and infinities are empty; 12.0 is ``"12"``, 1e-7 is
+    ``"1e-7"``, and an integer of any size is exact; objects and arrays are compact JSON.
     """
     match value:
         case None:
@@ -100,7 +82,7 @@ def as_text(value: object) -> str:
 
 
 def _number(value: float) -> str:
-    """A number as JavaScript prints it, which has none of Python's ``12.0``, ``-0.0`` and ``1e-07``."""
+    """A number as JavaScript prints it: without Python's ``12.0``, ``-0.0`` and ``1e-07``."""
     if not math.isfinite(value):
         return ""
     if value == 0:

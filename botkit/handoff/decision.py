@@ -10,7 +10,7 @@ from datetime import timedelta
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Instant, Timer
 from botkit.handoff.effects import ArmTimer, CancelTimer, Effect, SendToAgent, SendToUser
 from botkit.handoff.events import Content
-from botkit.handoff.rules import Rules, SystemLimits
+from botkit.handoff.rules import Rules
 
 ACCEPT = "accept"
 """Nobody accepted in time."""
@@ -64,11 +64,6 @@ def tell(
     return [SendToUser(Content(text=text))] if text else []
 
 
-def limits(rules: Rules, session: AgentSession) -> SystemLimits:
-    """The limits of the session's agent system; the usual ones where a changed configuration lost it."""
-    return rules.systems.get(session.system, SystemLimits())
-
-
 def message_id(session_id: str, *parts: object) -> str:
     """The id of a message to the agent: always the same for the same cause, so that a retry is recognised.
 
@@ -98,7 +93,7 @@ def hand_to_agent(
     rules: Rules, session: AgentSession, messages: tuple[HeldMessage, ...]
 ) -> tuple[AgentSession, list[Effect]]:
     """Send messages on to the agents' side in order, or hold them until it can take them."""
-    ready = limits(rules, session).takes_text_before_agent or session.accepted
+    ready = rules.capabilities(session.system).takes_text_before_agent or session.accepted
     if session.access is None or not ready:
         return replace(session, held=(*session.held, *messages)), []
     waiting = (*session.held, *messages)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage
-from botkit.handoff.decision import Decision, keep, limits, message_id, tell
+from botkit.handoff.decision import Decision, keep, message_id, tell
 from botkit.handoff.effects import Effect, SendFile
 from botkit.handoff.events import Attachment, FileArrived, FileRefused, FileRequested, UserMessage
 from botkit.handoff.rules import Rules
@@ -54,7 +54,7 @@ def as_files(rules: Rules, session: AgentSession, event: UserMessage) -> tuple[A
     """Those the agent system takes as files now; the rest is for the text, as names and addresses."""
     if session.access is None:
         return ()
-    match limits(rules, session).files:
+    match rules.capabilities(session.system).files:
         case "always":
             return event.attachments
         case "on_request" if session.file_request and not session.file_upload:
@@ -75,7 +75,7 @@ def send(
         SendFile(session.id, session.system, session.access, one, file.name, file.url, session.file_request)
         for one, file in zip(ids, files, strict=True)
     ]
-    upload = ids[0] if limits(rules, session).files == "on_request" else ""
+    upload = ids[0] if rules.capabilities(session.system).files == "on_request" else ""
     return replace(session, file_upload=upload, in_flight=(*session.in_flight, *under_way)), sends
 
 

@@ -13,7 +13,7 @@ from botkit.handoff.conversation import (
     Instant,
     Phase,
 )
-from botkit.handoff.decision import ACCEPT, EXTEND, Decision, arm, keep, limits, message_id, tell
+from botkit.handoff.decision import ACCEPT, EXTEND, Decision, arm, keep, message_id, tell
 from botkit.handoff.effects import (
     CancelTimer,
     CountMetric,
@@ -24,7 +24,7 @@ from botkit.handoff.effects import (
     OpenAccess,
 )
 from botkit.handoff.events import AgentTransfer, MetaInfo, UserProfile
-from botkit.handoff.rules import Rules, SystemLimits
+from botkit.handoff.rules import Rules
 from botkit.handoff.text import split
 
 
@@ -101,7 +101,7 @@ def next_in_line(
 
 def _again(rules: Rules, session: AgentSession, messages: tuple[HeldMessage, ...]) -> tuple[HeldMessage, ...]:
     """The same words, as long as this agent system takes them."""
-    longest = limits(rules, session).max_text
+    longest = rules.capabilities(session.system).max_text
     return tuple(
         HeldMessage(message_id(session.id, "again", held.message_id, index), piece)
         for held in messages
@@ -132,12 +132,12 @@ def _line(rules: Rules, event: AgentTransfer) -> list[str]:
 
 def _offer(rules: Rules, event: AgentTransfer, system: str) -> Alternative:
     pre_chat = _meta(rules, event, system).pre_chat
-    return Alternative(system, routing_attributes(event.profile, pre_chat, rules.attributes))
+    return Alternative(system, routing_attributes(event.profile, pre_chat, rules.attributes_of(system)))
 
 
 def _meta(rules: Rules, event: AgentTransfer, system: str) -> MetaInfo:
     """What the dialog says to this system: the object named first wins, field by field and attribute by attribute."""
-    wins = rules.systems.get(system, SystemLimits()).meta_infos
+    wins = rules.capabilities(system).meta_infos
     live_chat = event.live_chat_meta
     if live_chat is None or "liveChatMetaInfo" not in wins:
         return event.meta

@@ -16,7 +16,6 @@ from botkit.handoff.decision import (
     arm,
     hand_to_agent,
     keep,
-    limits,
     message_id,
 )
 from botkit.handoff.effects import AskRouting, ExtendRequest, StartSession
@@ -74,11 +73,13 @@ def access_granted(
         language=negotiate(session.language, WORDS, fallback=rules.default_language),
         user_name=session.user_name,
         bot_name=rules.bot_name,
-        limit=limits(rules, session).max_text,
+        limit=rules.capabilities(session.system).max_text,
     )
     told = tuple(
         HeldMessage(message_id(session.id, "transcript", index), piece, typed=False)
-        for index, piece in enumerate(split(story, limits(rules, session).max_text) if story else ())
+        for index, piece in enumerate(
+            split(story, rules.capabilities(session.system).max_text) if story else ()
+        )
     )
     session, sends = hand_to_agent(rules, session, (*told, *typed))
     if event.expires_at is None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from botkit.handoff import files, idle
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Phase
-from botkit.handoff.decision import Decision, hand_to_agent, keep, limits, message_id
+from botkit.handoff.decision import Decision, hand_to_agent, keep, message_id
 from botkit.handoff.effects import (
     CallWithHook,
     ClearAgentSession,
@@ -75,7 +75,7 @@ def user_message(rules: Rules, conversation: Conversation, event: UserMessage) -
     session, back = idle.user_is_back(session)
     taken = files.as_files(rules, session, event)
     text = _as_text(event.text, event.attachments[len(taken) :])
-    pieces = split(text, limits(rules, session).max_text)
+    pieces = split(text, rules.capabilities(session.system).max_text)
     cause = event.key or f"{event.at}"
     messages = tuple(
         HeldMessage(message_id(session.id, "user", cause, index), piece) for index, piece in enumerate(pieces)

@@ -25,7 +25,6 @@ from botkit.handlers.reads import Asking, OpenTransport, Reads
 from botkit.handlers.registry import Handler, Registry
 from botkit.handlers.running import ContextFactory, Failed, unheard
 from botkit.handlers.verdicts import Sent
-from botkit.handoff.attributes import DEFAULT_ATTRIBUTES
 from botkit.handoff.conversation import Conversation
 from botkit.handoff.decide import decide
 from botkit.handoff.decision import Decision
@@ -71,10 +70,10 @@ def rules_for(bot: BotSettings) -> Rules:
         responses=Responses(handoff.responses, handoff.default_language),
         system_for=bot.agents.for_channel,
         systems={
-            name: agent_systems.limits(system.type, system.settings)
+            name: agent_systems.capabilities(system.type, system.settings)
             for name, system in bot.agents.systems.items()
         },
-        attributes=handoff.attributes if handoff.attributes is not None else DEFAULT_ATTRIBUTES,
+        attributes=handoff.attributes,
         fallback=bot.agents.fallback,
         fallback_after_seconds=bot.agents.fallback_after.total_seconds(),
         end_chat_command=handoff.end_chat_command,

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Literal
 
-from botkit.agents import Batch, Capabilities, File, Granted
+from botkit.agents import AgentSystem, Batch, Capabilities, File, Granted
 from botkit.handoff.conversation import Access
 from botkit.testing.records import AgentCall
 
 Routing = Literal["searching", "present", "over"]
 
 
-class PlayedAgents:
-    """Stands in for one agent system of one bot, whatever its type: implements `botkit.agents.AgentSystem`.
+class PlayedAgents(AgentSystem):
+    """Stands in for one agent system of one bot, whatever its type: a `botkit.agents.AgentSystem`.
 
     What agents do does not come from here: the tester tells the ledger.
 
@@ -22,7 +22,7 @@ class PlayedAgents:
         calls: where what was asked for is written down.
     """
 
-    capabilities = Capabilities()
+    capabilities = Capabilities(files="always")
 
     def __init__(self, name: str, calls: list[AgentCall]) -> None:
         self._name = name

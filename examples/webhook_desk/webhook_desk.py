@@ -11,19 +11,26 @@ from typing import Any, Literal
 
 import msgspec
 
-from botkit.agents import Batch, Capabilities, Granted
-from botkit.errors import BadReply, CallRefused, ConversationClosed, RateLimited, ServerTrouble
-from botkit.handoff.conversation import Access
-from botkit.handoff.events import (
+from botkit.agents import (
+    Access,
     AgentJoined,
     AgentSaid,
     AgentSessionEnded,
+    AgentSystem,
+    BadReply,
+    Batch,
+    CallRefused,
+    Capabilities,
     Content,
+    ConversationClosed,
     FromAgents,
-    PositionAdvanced,
+    Granted,
+    Noticed,
+    RateLimited,
+    Request,
+    ServerTrouble,
+    Transport,
 )
-from botkit.handoff.rules import SystemLimits
-from botkit.http import Request, Transport
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True):  # what stands beside `type` in the bot's YAML
@@ -40,17 +47,18 @@ class Event(msgspec.Struct):  # what the desk says an agent did; `at` is in seco
     text: str = ""
 
 
-class WebhookDesk:
+class WebhookDesk(AgentSystem):
     """One desk (`type: webhook-desk`). Whatever it needs to know of a conversation is in the arguments."""
 
     def __init__(self, name: str, settings: object, transport: Transport) -> None:
+        super().__init__(name, settings, transport)
         self._settings = msgspec.convert(settings, Settings)
-        self.capabilities = Capabilities("poll", timedelta(seconds=self._settings.poll_seconds))
         self._transport = transport
 
     @classmethod
-    def limits(cls, settings: object) -> SystemLimits:
-        return SystemLimits(max_text=4_000)  # asked before there is a desk: what the rules need to know of it
+    def capabilities_for(cls, settings: Any) -> Capabilities:
+        seconds = msgspec.convert(settings, Settings).poll_seconds
+        return Capabilities(receive="poll", poll_interval=timedelta(seconds=seconds), max_text=4_000)
 
     async def open(self, session_id: str) -> Granted:
         return Granted(Access(credentials=""), expires_at=None)  # the desk's key opens every conversation

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botkit.config.base_url import normalize_base_url
-from botkit.config.problems import UnusableValue
+from botkit.errors import UnusableValue
 
 ACME = "https://acme.my.salesforce-scrt.com"
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from botkit.config.durations import parse_duration
 from botkit.config.hosts import parse_callback_host
 from botkit.config.organization_id import checksum, parse_organization_id
-from botkit.config.problems import UnusableValue
+from botkit.errors import UnusableValue
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from botkit.config.live_agent_url import normalize_live_agent_url
 from botkit.config.live_chat import Entity, EntityField, LiveChatSettings
 from botkit.config.notices import notices
-from botkit.config.problems import UnusableValue
 from botkit.config.settings import MiawSettings
+from botkit.errors import UnusableValue
 from tests.config.folder import Folder
 
 SERVER = """\

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 from unittest.mock import patch
 
-from botkit.agents import Batch, Capabilities, File, Granted
+from botkit.agents import AgentSystem, Batch, Capabilities, File, Granted
 from botkit.config.settings import DeliverySettings, Settings
 from botkit.errors import Unreachable
 from botkit.handoff.conversation import Access, Instant
@@ -179,7 +179,7 @@ class _PlatformCalls(_Calls):
         raise AssertionError("nobody sends a file")
 
 
-class _DeskCalls(_Calls):
+class _DeskCalls(_Calls, AgentSystem):
     """Implements an agent system on the desk."""
 
     capabilities = Capabilities(poll_interval=timedelta(seconds=0.02))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from botkit.handoff.attributes import DEFAULT_ATTRIBUTES
+from botkit.agents import DEFAULT_ATTRIBUTES
 from botkit.handoff.conversation import Access, AgentSession, Conversation, ConversationId, Instant
 from botkit.handoff.decide import decide
 from botkit.handoff.effects import Effect, SendToAgent, SendToUser
@@ -31,11 +31,11 @@ from botkit.handoff.events import (
     UserProfile,
 )
 from botkit.handoff.responses import Responses
-from botkit.handoff.rules import Rules, SystemLimits
+from botkit.handoff.rules import Capabilities, Rules
 
 SESSION = "0f4f5c1e-6f5f-4b51-9d8e-000000000001"
 SECOND_SESSION = "0f4f5c1e-6f5f-4b51-9d8e-000000000002"
-LIVE_CHAT = SystemLimits(takes_text_before_agent=False, meta_infos=("liveChatMetaInfo", "miawMetaInfo"))
+LIVE_CHAT = Capabilities(takes_text_before_agent=False, meta_infos=("liveChatMetaInfo", "miawMetaInfo"))
 T = TypeVar("T")
 
 
@@ -47,7 +47,7 @@ def rules(
         bot_name="Acme Assistant",
         responses=Responses(responses or {}, language),
         system_for=lambda channel: "legacy" if channel == "facebook" else "salesforce",
-        systems={"salesforce": SystemLimits(), "legacy": LIVE_CHAT},
+        systems={"salesforce": Capabilities(), "legacy": LIVE_CHAT},
         attributes=DEFAULT_ATTRIBUTES,
         default_language=language,
     )

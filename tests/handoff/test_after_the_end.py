@@ -19,7 +19,7 @@ from botkit.handoff.events import (
     MessageRefused,
     MetaInfo,
 )
-from botkit.handoff.rules import SystemLimits
+from botkit.handoff.rules import Capabilities
 from tests.handoff.story import SECOND_SESSION, SESSION, Story, rules
 
 
@@ -69,7 +69,7 @@ def test_what_the_agents_side_took_after_the_end_is_not_given_back() -> None:
 
 
 def test_a_file_that_did_not_get_through_after_the_end_is_said_once() -> None:
-    story = Story(rules(systems={"salesforce": SystemLimits(files="always")}))
+    story = Story(rules(systems={"salesforce": Capabilities(files="always")}))
     story.with_agent(meta=MetaInfo(end_word="bye")).user(
         None, attachments=(Attachment("a.pdf", "https://f/1"),)
     )

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botkit.handoff.attributes import DEFAULT_ATTRIBUTES, FACTS, as_text, routing_attributes
+from botkit.agents import DEFAULT_ATTRIBUTES
+from botkit.handoff.attributes import FACTS, as_text, routing_attributes
 from botkit.handoff.events import UserProfile
 from botkit.handoff.text import length
 

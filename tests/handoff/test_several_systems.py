@@ -20,7 +20,7 @@ from botkit.handoff.effects import (
     StartSession,
 )
 from botkit.handoff.events import AgentsLost, Attachment, LossReason, MetaInfo, RoutingFailed, UserProfile
-from botkit.handoff.rules import SystemLimits
+from botkit.handoff.rules import Capabilities
 from tests.handoff.story import LIVE_CHAT, SESSION, Story, rules
 
 
@@ -110,7 +110,7 @@ def test_what_a_system_refused_and_was_given_back_does_not_go_along() -> None:
 
 
 def test_words_are_split_as_the_next_system_takes_them() -> None:
-    systems = {"salesforce": SystemLimits(), "legacy": replace(LIVE_CHAT, max_text=10)}
+    systems = {"salesforce": Capabilities(), "legacy": replace(LIVE_CHAT, max_text=10)}
     story = (
         Story(rules(fallback=("legacy",), systems=systems)).transfer().granted().user("one two three four")
     )
@@ -120,7 +120,7 @@ def test_words_are_split_as_the_next_system_takes_them() -> None:
 
 
 def test_a_file_the_first_system_had_taken_is_named_to_the_next() -> None:
-    systems = {"salesforce": SystemLimits(files="always"), "legacy": LIVE_CHAT}
+    systems = {"salesforce": Capabilities(files="always"), "legacy": LIVE_CHAT}
     story = Story(rules(fallback=("legacy",), systems=systems)).transfer().granted().started()
     story.user("see here", attachments=(Attachment("bill.pdf", "https://bots.example/f/1"),))
     for held in story.session.in_flight:

@@ -22,14 +22,14 @@ from botkit.handoff.events import (
     UserTyping,
 )
 from botkit.handoff.platform import MAX_KEPT_CHARACTERS, MAX_KEPT_MESSAGES
-from botkit.handoff.rules import SystemLimits
+from botkit.handoff.rules import Capabilities
 from tests.handoff.story import Story, rules
 
 FILE = Attachment("bill.pdf", "https://bots.example/f/1")
 
 
 def on_request() -> Story:
-    return Story(rules(systems={"salesforce": SystemLimits(files="on_request")}))
+    return Story(rules(systems={"salesforce": Capabilities(files="on_request")}))
 
 
 def idle_story() -> Story:
@@ -172,7 +172,7 @@ def test_a_request_taken_back_is_silent_and_over() -> None:
 
 
 def test_a_system_that_always_takes_files_gets_each_as_a_file() -> None:
-    story = Story(rules(systems={"salesforce": SystemLimits(files="always")})).with_agent()
+    story = Story(rules(systems={"salesforce": Capabilities(files="always")})).with_agent()
     story.user(None, attachments=(FILE, replace(FILE, name="two.pdf")))
     assert [sent.name for sent in story.of(SendFile)] == ["bill.pdf", "two.pdf"]
     assert story.sent == []

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
-from botkit.agents import Batch, Capabilities, File, Granted
+from botkit.agents import AgentSystem, Batch, Capabilities, File, Granted
 from botkit.config.settings import (
     AgentsSettings,
     BotSettings,
@@ -339,7 +339,7 @@ class Connection:
         self.queue.put_nowait(None)
 
 
-class FakeSystem:
+class FakeSystem(AgentSystem):
     """Records calls; the test holds the stream and the list."""
 
     def __init__(self, receive: Literal["stream", "poll"] = "stream", interval: float = 0.02) -> None:
@@ -430,6 +430,10 @@ class FakeSystem:
 
 class AbleSystem(FakeSystem):
     """A system with every ability there is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.capabilities = replace(self.capabilities, files="always")
 
     async def send_file(
         self, session_id: str, access: Access, *, message_id: str, file: File, request: str

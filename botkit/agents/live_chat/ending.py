@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
-from botkit.agents import Batch
+from botkit.agents.api import Batch
 from botkit.agents.live_chat.calls import LiveChatCalls
 from botkit.agents.live_chat.chat import Chat
 from botkit.agents.live_chat.messages import read_events

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import structlog
 
-from botkit.agents import Batch
+from botkit.agents.api import Batch
 from botkit.agents.live_chat.address import switched
 from botkit.agents.live_chat.chat import Chat, Link
 from botkit.agents.live_chat.messages import Reply, read_events

@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 import structlog
 
-from botkit.agents import Batch, Capabilities, File, Granted
+from botkit.agents.api import AgentSystem, Batch, File, Granted
 from botkit.agents.live_chat.address import switched
 from botkit.agents.live_chat.calls import Credentials, LiveChatCalls
 from botkit.agents.live_chat.chat import Chat
@@ -44,7 +44,7 @@ from botkit.errors import (
     MessageWithheld,
 )
 from botkit.handoff.conversation import Access
-from botkit.handoff.rules import SystemLimits
+from botkit.handoff.rules import Capabilities
 from botkit.http import Request, Response, Transport
 
 _log = structlog.get_logger("botkit.agents")
@@ -53,7 +53,7 @@ _MAX_SWITCHES = 3
 _REMEMBERED_CHATS = 20_000
 
 
-class LiveChatSystem:
+class LiveChatSystem(AgentSystem):
     """One Live Chat deployment (`type: salesforce-live-chat`).
 
     Args:
@@ -69,6 +69,9 @@ class LiveChatSystem:
         TypeError: `settings` is of another agent system.
     """
 
+    settings_type = LiveChatSettings
+    settings: LiveChatSettings
+
     def __init__(
         self,
         name: str,
@@ -80,20 +83,14 @@ class LiveChatSystem:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         masker: Masker | None = None,
     ) -> None:
-        if not isinstance(settings, LiveChatSettings):
-            raise TypeError(
-                f"{name}: salesforce-live-chat takes LiveChatSettings, not {type(settings).__name__}"
-            )
-        self.name = name
-        self.capabilities = Capabilities(receive="stream", max_file_bytes=MAX_FILE_BYTES)
-        self._settings = settings
+        super().__init__(name, settings, transport)
         self._transport = transport
         self._clock = clock
         self._monotonic = monotonic
         self._masker = masker or IsolatedMasker()
-        self._calls = LiveChatCalls(settings)
+        self._calls = LiveChatCalls(self.settings)
         poller = Poller(
-            self._calls, transport, margin_seconds=settings.poll_margin.total_seconds(), clock=clock
+            self._calls, transport, margin_seconds=self.settings.poll_margin.total_seconds(), clock=clock
         )
         recovery = Recovery(self._calls, transport, poller, clock=clock)
         self._poster = Poster(transport, recovery, clock=clock, monotonic=monotonic, sleep=sleep)
@@ -103,7 +100,7 @@ class LiveChatSystem:
         self._listener = Listener(
             poller,
             recovery,
-            answer_within=settings.answer_within.total_seconds(),
+            answer_within=self.settings.answer_within.total_seconds(),
             clock=clock,
             monotonic=monotonic,
             sleep=sleep,
@@ -111,17 +108,15 @@ class LiveChatSystem:
         self._chats: OrderedDict[str, Chat] = OrderedDict()
 
     @classmethod
-    def limits(cls, settings: object) -> SystemLimits:
-        """What the rules need to know. Text before an agent has accepted makes the service fail (5): they hold it."""
-        max_text = settings.max_text if isinstance(settings, LiveChatSettings) else SystemLimits().max_text
-        return SystemLimits(
-            max_text=max_text,
+    def capabilities_for(cls, settings: LiveChatSettings) -> Capabilities:
+        """The deployment's limits. Text before an agent has accepted makes the service fail (5), so the rules hold it."""
+        return Capabilities(
+            max_text=settings.max_text,
             takes_text_before_agent=False,
             files="on_request",
+            max_file_bytes=MAX_FILE_BYTES,
             meta_infos=("liveChatMetaInfo", "miawMetaInfo"),
         )
-
-    # --- what every agent system does ---
 
     async def open(self, session_id: str) -> Granted:
         """Begin a session, unless nobody is there. It lives shortly until the chat is requested (2.1).
@@ -130,8 +125,8 @@ class LiveChatSystem:
             AgentsUnavailable: no agent is there for this chat.
             CallError: no session is to be had.
         """
-        base = self._settings.live_agent_url
-        if self._settings.availability_check:
+        base = self.settings.live_agent_url
+        if self.settings.availability_check:
             available, base = await self._availability()
             if available is False:
                 raise AgentsUnavailable("ask for availability", detail="no agent is online for this chat")
@@ -148,7 +143,7 @@ class LiveChatSystem:
         """Request the chat. A repeated request of this session is known by its number and counts as done."""
         chat = self._chat(session_id, access)
         body = chat_request(
-            self._settings, chat_id=chat.credentials.id, attributes=attributes, language=language
+            self.settings, chat_id=chat.credentials.id, attributes=attributes, language=language
         )
         try:
             await self._poster.request_chat(
@@ -267,7 +262,7 @@ class LiveChatSystem:
         if wanted is None:
             raise CallRefused("upload a file", detail="no agent has asked for one")
         upload = upload_request(
-            self._settings,
+            self.settings,
             chat.credentials,
             wanted,
             base=chat.session.base,
@@ -289,13 +284,13 @@ class LiveChatSystem:
 
     async def _availability(self) -> tuple[bool | None, str]:
         """Whether somebody is there, and the base to go on with. Not being able to ask is no reason not to try (8)."""
-        base = self._settings.live_agent_url
+        base = self.settings.live_agent_url
         try:
             response, base = await self._following(self._calls.availability, base)
         except CallError as error:
             _log.info("availability_unknown", system=self.name, code=error.code, status=error.status)
             return None, base
-        return read_availability(response, self._settings.targets), base
+        return read_availability(response, self.settings.targets), base
 
     async def _following(self, build: Callable[[str], Request], base: str) -> tuple[Response, str]:
         """Send a request, again and again to the server that we are sent to (2.19)."""

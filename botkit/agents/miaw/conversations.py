@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
-from botkit.agents import File
+from botkit.agents.api import File
 from botkit.agents.multipart import Part, multipart
 from botkit.config.settings import MiawSettings
 from botkit.http import Request

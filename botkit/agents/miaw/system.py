@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from botkit.agents import Batch, Capabilities, File, Granted
+from botkit.agents.api import AgentSystem, Batch, File, Granted
 from botkit.agents.miaw.conversations import MiawCalls
 from botkit.agents.miaw.entries import read_entry, read_envelope
 from botkit.agents.miaw.events import EventStream, ServerEvent
@@ -35,7 +35,7 @@ from botkit.errors import (
 )
 from botkit.handoff.conversation import Access, Instant
 from botkit.handoff.events import FromAgents
-from botkit.handoff.rules import SystemLimits
+from botkit.handoff.rules import Capabilities
 from botkit.http import Request, Response, Transport
 from botkit.http.lenient_json import encoded
 
@@ -81,7 +81,7 @@ class _Memory:
     settled: Settled | None = None
 
 
-class MiawSystem:
+class MiawSystem(AgentSystem):
     """One MIAW deployment (`type: salesforce-miaw`).
 
     Args:
@@ -96,6 +96,9 @@ class MiawSystem:
         TypeError: `settings` is of another agent system.
     """
 
+    settings_type = MiawSettings
+    settings: MiawSettings
+
     def __init__(
         self,
         name: str,
@@ -106,14 +109,8 @@ class MiawSystem:
         monotonic: Callable[[], float] = time.monotonic,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
-        if not isinstance(settings, MiawSettings):
-            raise TypeError(f"{name}: salesforce-miaw takes MiawSettings, not {type(settings).__name__}")
-        self.name = name
-        self.capabilities = Capabilities(
-            receive=settings.receive, poll_interval=settings.poll_interval, max_file_bytes=MAX_FILE_BYTES
-        )
-        self._settings = settings
-        self._calls = MiawCalls(settings)
+        super().__init__(name, settings, transport)
+        self._calls = MiawCalls(self.settings)
         self._transport = transport
         self._clock = clock
         self._monotonic = monotonic
@@ -121,14 +118,19 @@ class MiawSystem:
         self._memories: OrderedDict[str, _Memory] = OrderedDict()
 
     @classmethod
-    def limits(cls, settings: object) -> SystemLimits:
-        """What the rules need to know."""
-        attachments = isinstance(settings, MiawSettings) and settings.attachments
-        return SystemLimits(max_text=MAX_TEXT, files="always" if attachments else "none")
+    def capabilities_for(cls, settings: MiawSettings) -> Capabilities:
+        """The channel's limits; files unless they are switched off."""
+        return Capabilities(
+            receive=settings.receive,
+            poll_interval=settings.poll_interval,
+            max_text=MAX_TEXT,
+            files="always" if settings.attachments else "none",
+            max_file_bytes=MAX_FILE_BYTES,
+        )
 
     async def open(self, session_id: str) -> Granted:
         """Get a guest token. A second one for the same session is another guest; the first is then forgotten."""
-        request = guest_token_request(self._settings)
+        request = guest_token_request(self.settings)
         response = await self._transport.send(request)
         now = self._clock()
         token = read_token(check_setup(request.what, response, now=now), now=now)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from botkit.agents import AgentSystem, File, TakesFiles
+from botkit.agents import AgentSystem, File
 from botkit.errors import CallError, CallRefused, FileUnavailable, Unreachable
 from botkit.handoff.effects import SendFile
 from botkit.relay.gateways import Platform
@@ -36,7 +36,7 @@ class FileCarrier:
             CallRefused: the agents' side does not take it.
             CallError: it did not get through this time.
         """
-        if not isinstance(system, TakesFiles):
+        if system.capabilities.files == "none":
             raise CallRefused("send a file", detail="the agent system takes none")
         async with self._turn():
             file = await _fetched(effect, platform, max_bytes=system.capabilities.max_file_bytes)

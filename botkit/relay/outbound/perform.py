@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
-from botkit.agents import AgentSystem, Granted, TakesCustomEvents, TakesIdleNotices
+from botkit.agents import AgentSystem, Granted
 from botkit.config.settings import BotSettings
 from botkit.errors import CallError, CallRefused, Unreachable
 from botkit.handoff.conversation import ConversationId
@@ -121,14 +121,12 @@ class Performer:
                     message_id=effect.message_id,
                 )
             case SendCustomEvent(session_id, system, access):
-                agents = self._system(item, system)
-                if isinstance(agents, TakesCustomEvents):
-                    await agents.custom_event(session_id, access, name=effect.name, data=effect.data)
+                await self._system(item, system).custom_event(
+                    session_id, access, name=effect.name, data=effect.data
+                )
                 return None
             case IdleNotice(session_id, system, access):
-                agents = self._system(item, system)
-                if isinstance(agents, TakesIdleNotices):
-                    await agents.idle_notice(session_id, access, warned=effect.warned)
+                await self._system(item, system).idle_notice(session_id, access, warned=effect.warned)
                 return None
             case AskRouting(session_id, system, access):
                 status = await self._system(item, system).routing(session_id, access)

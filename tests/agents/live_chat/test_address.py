@@ -6,7 +6,7 @@ import pytest
 
 from botkit.agents.live_chat.address import may_upload_to, switched
 from botkit.config.live_agent_url import normalize_live_agent_url
-from botkit.config.problems import UnusableValue
+from botkit.errors import UnusableValue
 
 POD = "https://d.la1-c1.salesforceliveagent.com/chat/rest"
 LOCAL = "http://127.0.0.1:8001/chat/rest"

@@ -11,15 +11,7 @@ from typing import Any
 
 import pytest
 
-from botkit.agents import (
-    AgentSystem,
-    AgentSystemFactory,
-    Batch,
-    File,
-    TakesCustomEvents,
-    TakesFiles,
-    TakesIdleNotices,
-)
+from botkit.agents import DEFAULT_ATTRIBUTES, AgentSystem, Batch, Capabilities, File
 from botkit.agents import registry as agent_systems
 from botkit.agents.live_chat import LiveChatSystem
 from botkit.agents.live_chat.position import Position
@@ -40,24 +32,24 @@ from botkit.errors import (
 )
 from botkit.handoff.conversation import Access
 from botkit.handoff.events import AgentSaid
-from botkit.handoff.rules import SystemLimits
 from botkit.http import Response
 from tests.agents.live_chat.conftest import SESSION, SETTINGS, Talk, Time, new_system
 from tests.agents.live_chat.server import BASE, KEY, LiveChat, broken, ok
 
 
-def test_it_is_an_agent_system_and_its_class_a_factory(server: LiveChat) -> None:
-    factory: AgentSystemFactory = LiveChatSystem
+def test_it_is_an_agent_system_with_every_ability(server: LiveChat) -> None:
+    factory: type[AgentSystem] = LiveChatSystem
     system: AgentSystem = factory("legacy", SETTINGS, server)
     assert system.capabilities.receive == "stream"
-    assert isinstance(system, TakesFiles)
-    assert isinstance(system, TakesCustomEvents)
-    assert isinstance(system, TakesIdleNotices)
+    for ability in ("send_file", "custom_event", "idle_notice"):
+        assert getattr(LiveChatSystem, ability) is not getattr(AgentSystem, ability)
 
 
-def test_its_limits_are_known_before_anything_is_connected() -> None:
-    limits = agent_systems.limits("salesforce-live-chat", replace(SETTINGS, max_text=500))
-    assert limits == SystemLimits(
+def test_its_capabilities_are_known_before_anything_is_connected() -> None:
+    capabilities = agent_systems.capabilities("salesforce-live-chat", replace(SETTINGS, max_text=500))
+    assert capabilities == Capabilities(
+        max_file_bytes=25_000_000,
+        attributes=DEFAULT_ATTRIBUTES,
         max_text=500,
         takes_text_before_agent=False,
         files="on_request",

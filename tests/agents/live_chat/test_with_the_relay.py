@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestServer
 
+from botkit.agents import DEFAULT_ATTRIBUTES, Capabilities
 from botkit.agents.live_chat.listening import STANDS_SECONDS
 from botkit.agents.live_chat.position import DEFAULT_CONNECTION_TIMEOUT_SECONDS
 from botkit.config.live_agent_url import normalize_live_agent_url
@@ -30,7 +31,6 @@ from botkit.config.settings import (
     StoreSettings,
 )
 from botkit.handoff.decide import decide
-from botkit.handoff.rules import SystemLimits
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.relay import Relay
 from botkit.relay.engine import CONNECTING_AT_ONCE
@@ -50,7 +50,7 @@ class LiveChatScene(Scene):
     desk: LiveChatCloud | None = None
 
     def start(self) -> None:
-        limits = {"legacy": SystemLimits(max_text=10_000, takes_text_before_agent=False)}
+        limits = {"legacy": Capabilities(takes_text_before_agent=False, attributes=DEFAULT_ATTRIBUTES)}
         rules = {
             bot_id: replace(rules_for(bot), systems=limits) for bot_id, bot in self.settings.bots.items()
         }

@@ -12,7 +12,7 @@ from datetime import timedelta
 import jwt
 import pytest
 
-from botkit.agents import AgentSystem, AgentSystemFactory, File
+from botkit.agents import AgentSystem, File
 from botkit.agents.miaw import MiawSystem
 from botkit.config.settings import MiawSettings
 from botkit.errors import (
@@ -112,7 +112,7 @@ def system(carrier: Scripted, time: Time) -> MiawSystem:
 
 
 def test_it_is_an_agent_system_and_its_class_a_factory(carrier: Scripted) -> None:
-    factory: AgentSystemFactory = MiawSystem
+    factory: type[AgentSystem] = MiawSystem
     system: AgentSystem = factory("salesforce", SETTINGS, carrier)
     assert system.capabilities.receive == "stream"
 
