@@ -25,7 +25,7 @@ from botkit.agents import (
     ConversationClosed,
     FromAgents,
     Granted,
-    Noticed,
+    PositionAdvanced,
     RateLimited,
     Request,
     ServerTrouble,
