@@ -1,56 +1,78 @@
 # Everything a contributor or a user runs. Needs python3 (3.11 or newer), make and a package index.
-PYTHON ?= python3
-VENV   := .venv
-BIN    := $(VENV)/bin
-READY  := $(VENV)/.ready
+PYTHON  ?= python3
+VENV    := .venv
+BIN     := $(VENV)/bin
+# Two stages of one environment: what running needs, and on top of it what testing, linting and the documentation need.
+RUN     := $(VENV)/.run-ready
+DEVELOP := $(VENV)/.ready
+# The same package with its dependencies at their lower bounds.
+LOWEST  := .venv-lowest
+PIP     := -m pip --quiet --disable-pip-version-check install
 # Tests wait for sockets and processes: two runners more than there are processors keep these busy.
-RUNNERS = $$(($$($(BIN)/python -c 'import os; print(os.cpu_count() or 1)') + 2))
+RUNNERS  = $$(($$($(PYTHON) -c 'import os; print(os.cpu_count() or 1)') + 2))
+PARALLEL = -n $(RUNNERS) --dist loadfile --no-loadscope-reorder
 # Dozens of processes are started: none of them may have to compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test search bench check docs tables format lock clean
-help:            ## this list
-	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+.PHONY: help demo test test-lowest search bench check docs tables format lock clean
+help:              ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-$(READY): requirements.lock pyproject.toml
+$(RUN): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "BotKit needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 could not make a virtual environment; on Debian: apt-get install python3-venv"; exit 1; }
-	@echo "Installing the locked dependencies into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $(READY)
+	@echo "Installing requirements.lock into $(VENV) ..."
+	@$(BIN)/python $(PIP) -r requirements.lock
+	@$(BIN)/python $(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
 
-demo: $(READY)   ## both emulated clouds, BotKit between them and the demo page
+$(DEVELOP): $(RUN) requirements-dev.lock
+	@echo "Installing requirements-dev.lock into $(VENV) ..."
+	@$(BIN)/python $(PIP) -r requirements-dev.lock
+	@touch $@
+
+$(LOWEST)/.ready: requirements.lock requirements-dev.lock pyproject.toml scripts/lowest.py
+	@echo "Installing the lowest allowed dependencies into $(LOWEST) ..."
+	@$(PYTHON) -m venv --clear $(LOWEST)
+	@$(PYTHON) scripts/lowest.py > $(LOWEST)/requirements.txt
+	@$(LOWEST)/bin/python $(PIP) -r $(LOWEST)/requirements.txt
+	@$(LOWEST)/bin/python $(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(RUN)       ## both emulated clouds, BotKit between them and the demo page
 	@$(BIN)/botkit demo
 
-test: $(READY)   ## the whole test suite
-	@$(BIN)/python -m pytest -n $(RUNNERS) --dist loadfile --no-loadscope-reorder
+test: $(DEVELOP)   ## the whole test suite
+	@$(BIN)/python -m pytest $(PARALLEL)
 
-search: $(READY) ## new examples for the properties, thousands of each
+test-lowest: $(LOWEST)/.ready ## the same with the lowest allowed dependencies (types are checked by `make test` alone)
+	@$(LOWEST)/bin/python -m pytest $(PARALLEL) --ignore tests/typing
+
+search: $(DEVELOP) ## thousands of new examples for each property test
 	@$(BIN)/python -m pytest -n $(RUNNERS) --timeout 900 --hypothesis-profile=search $$(grep -rl '@given\|RuleBasedStateMachine' tests --include='test_*.py')
 
-bench: $(READY)  ## the benchmark table
+bench: $(DEVELOP)  ## the benchmark table
 	@$(BIN)/python -m benchmarks
 
-check: $(READY)  ## format, lint, types, walls, documentation
+check: $(DEVELOP)  ## format, lint, types, imports between packages, documentation
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(MAKE) --no-print-directory docs
 
-docs: $(READY)   ## build the documentation into docs/_build/html; a warning is an error
+docs: $(DEVELOP)   ## build the documentation into docs/_build/html; a warning is an error
 	@$(BIN)/python -m sphinx -q -W --keep-going -j auto -b html docs docs/_build/html
 
-tables: $(READY) ## write the reference pages that are generated from the code
+tables: $(DEVELOP) ## write the reference pages that are generated from the code
 	@$(BIN)/python scripts/reference.py
 
-format: $(READY) ## let ruff format and fix what it can
+format: $(DEVELOP) ## let ruff format and fix what it can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-lock: $(READY)   ## resolve the newest allowed dependencies into requirements.lock
+lock:              ## pin the newest allowed dependencies in both lock files
 	@$(PYTHON) scripts/lock.py
 
-clean:           ## remove the virtual environment and caches
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis docs/_build var
+clean:             ## remove the virtual environments and caches
+	@rm -rf $(VENV) $(LOWEST) .mypy_cache .pytest_cache .ruff_cache .hypothesis docs/_build var

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from botkit_sandbox.errors import LaneFull, UserUnknown
 from botkit_sandbox.kore.cloud import KoreCloud
-from botkit_sandbox.kore.core import UserUnknown
 from botkit_sandbox.kore.doorway import json_object
-from botkit_sandbox.kore.lanes import LaneFull
 from botkit_sandbox.kore.users import User, address_on
 
 NAME_LIMIT = 40

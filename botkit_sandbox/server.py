@@ -12,11 +12,11 @@ from pathlib import Path
 
 from aiohttp import web
 
-from botkit.errors import BotKitError
 from botkit_sandbox import kore, live_chat, salesforce
 from botkit_sandbox.bus import Bus
 from botkit_sandbox.channels import channel_routes
 from botkit_sandbox.control import control_routes
+from botkit_sandbox.errors import SandboxCannotListen
 from botkit_sandbox.guard import guard, is_loopback
 from botkit_sandbox.kore.settings import SUBSCRIPTIONS
 from botkit_sandbox.page import add_page_headers, page_routes
@@ -24,12 +24,6 @@ from botkit_sandbox.wire import Wire
 
 STOP_SECONDS = 1.0
 START_SECONDS = 30.0
-
-
-class SandboxCannotListen(BotKitError):
-    """A port or host the sandbox cannot have; choose another with --port or --host."""
-
-    code = "BK-7090"
 
 
 class Sandbox:

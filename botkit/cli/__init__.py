@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from io import TextIOWrapper
 from typing import Any
 
@@ -18,14 +19,16 @@ COMMANDS = {
     "sandbox": "Run both clouds, emulated, on this machine.",
     "demo": "Run the sandbox, the service between them and the demo page.",
 }
-"""Every command and the line `botkit --help` says of it, kept here so that help loads none of them."""
+"""Every command and its line in `botkit --help`, kept here so that help loads none of the commands."""
+EXTRAS = {"granian": "serve", "quickjs": "sandbox", "rich": "sandbox", "botkit_sandbox": "sandbox"}
+"""Packages that only some commands need, and the extra of BotKit that installs each."""
 
 
 class LazyCommands(click.Group):
     """Loads `botkit.cli.<name>` when the command is called, and prints BotKit's own errors without a traceback."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        print_whatever_can_be_shown()
+        replace_unencodable()
         return super().main(*args, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -51,8 +54,23 @@ class LazyCommands(click.Group):
         sys.exit(1)
 
 
-def print_whatever_can_be_shown() -> None:
-    """Let a terminal without UTF-8 show question marks where it lacks a character, instead of failing on it."""
+def require(*packages: str) -> None:
+    """Stop the command if a package of an extra is missing, and name the extra.
+
+    Raises:
+        ClickException: at least one of the packages is not installed.
+    """
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:
+        extras = ",".join(sorted({EXTRAS[package] for package in missing}))
+        verb = "is" if len(missing) == 1 else "are"
+        raise click.ClickException(
+            f"this command needs {' and '.join(missing)}, which {verb} not installed: pip install 'botkit[{extras}]'"
+        )
+
+
+def replace_unencodable() -> None:
+    """Print a question mark for each character that a terminal without UTF-8 cannot show, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper) and stream.encoding.lower().replace("-", "") != "utf8":
             stream.reconfigure(errors="replace")

@@ -6,12 +6,17 @@ import asyncio
 import json
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from botkit_sandbox.kore.script import ScriptEngineMissing, require_engine
-from botkit_sandbox.server import Sandbox
+from botkit.cli import require
+
+if TYPE_CHECKING:
+    from botkit_sandbox.server import Sandbox
 
 SHOWN = {
     "page_url": "Page",
@@ -59,20 +64,29 @@ def sandbox(
 ) -> None:
     """Emulate Kore's XO platform and Salesforce on this machine.
 
-    Both serve the paths of the real hosts, so any client of the real API can be pointed at them. The page shows a user's
-    chat, an agent's console and the wire between; everything is kept in memory only. Ctrl-C stops it.
+    Both serve the paths of the real hosts, so any client of the real APIs can be pointed at them. The page shows a user's
+    chat, an agent's console and the wire between the clouds. Everything is kept in memory only. Ctrl-C stops it.
     """
-    require_scripts()
-    clouds = Sandbox(port, host=host, allow_remote=allow_remote, botkit_url=botkit_url, bot_folder=bot_folder)
-    asyncio.run(_serve(clouds, as_json=as_json))
+    require("botkit_sandbox", "quickjs")
+    from botkit_sandbox.server import Sandbox
+
+    with printed_errors():
+        clouds = Sandbox(
+            port, host=host, allow_remote=allow_remote, botkit_url=botkit_url, bot_folder=bot_folder
+        )
+        asyncio.run(_serve(clouds, as_json=as_json))
 
 
-def require_scripts() -> None:
-    """Raises: ClickException if what runs a dialog's Script nodes is not installed."""
+@contextmanager
+def printed_errors() -> Iterator[None]:
+    """Print an error of the sandbox without a traceback, and exit with 1."""
+    from botkit_sandbox.errors import SandboxError
+
     try:
-        require_engine()
-    except ScriptEngineMissing as error:
-        raise click.ClickException(str(error)) from None
+        yield
+    except SandboxError as error:
+        click.echo(f"{error.code}: {error}", err=True)
+        sys.exit(1)
 
 
 async def _serve(clouds: Sandbox, *, as_json: bool) -> None:

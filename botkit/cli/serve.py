@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from botkit.cli import print_whatever_can_be_shown, stalled
+from botkit.cli import replace_unencodable, require, stalled
 from botkit.config.load import load
 from botkit.config.notices import notices
 from botkit.config.store_url import store_file
@@ -82,7 +82,11 @@ def run(
         port: instead of the file's; 0 takes a free one.
         as_json: how log lines look.
         make_app: makes the application, in the process that serves it; by default one that is nothing but a kit.
+
+    Raises:
+        ClickException: granian is not installed, or the port is taken.
     """
+    require("granian")
     settings = load(config)
     address = host or settings.server.host
     free = _reserve(address, settings.server.port if port is None else port)
@@ -138,7 +142,7 @@ def _worker(
 
     The port is bound when this begins, and hooks are taken when it ends.
     """
-    print_whatever_can_be_shown()
+    replace_unencodable()
     _go_with_the_parent()
     _allow_many_files()
     gc.disable()  # What is imported stays: to look through it again and again is a tenth of the start (measured).

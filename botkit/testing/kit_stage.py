@@ -25,11 +25,11 @@ from botkit.kit import BotKit
 from botkit.service.service import Edge
 from botkit.testing.clouds import Clouds
 from botkit.testing.failures import raised_by_test
+from botkit.testing.process import write_configuration
 from botkit.testing.serving import Server, nothing_here
 from botkit.testing.stage import Stage
 from botkit_sandbox.kore import sample_bot_folder
 from botkit_sandbox.kore.script import require_engine
-from botkit_sandbox.service import write_configuration
 
 _NAMES = {DEFAULT_SYSTEM_TYPE: "salesforce", LIVE_CHAT_TYPE: "legacy"}
 """What the sandbox's own configuration calls an agent system of this type."""

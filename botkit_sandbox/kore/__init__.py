@@ -3,12 +3,11 @@
 from botkit_sandbox.kore.callbacks import routes
 from botkit_sandbox.kore.cloud import KoreCloud
 from botkit_sandbox.kore.control import control_routes
-from botkit_sandbox.kore.export import BotExport, ExportError, check, load_export, sample_bot_folder
+from botkit_sandbox.kore.export import BotExport, check, load_export, sample_bot_folder
 from botkit_sandbox.kore.settings import KoreSandboxSettings
 
 __all__ = [
     "BotExport",
-    "ExportError",
     "KoreCloud",
     "KoreSandboxSettings",
     "check",

@@ -7,12 +7,11 @@ from typing import Any
 
 from aiohttp import web
 
-from botkit_sandbox.kore.calls import Call, ExpiredCall, UnknownCall
+from botkit_sandbox.errors import ExpiredCall, LaneFull, UnknownCall, UserUnknown
+from botkit_sandbox.kore.calls import Call
 from botkit_sandbox.kore.cloud import KoreCloud
-from botkit_sandbox.kore.core import UserUnknown
 from botkit_sandbox.kore.doorway import MinuteLimit, json_object, refusal, unauthorized, wire_middleware
 from botkit_sandbox.kore.history import Query, page
-from botkit_sandbox.kore.lanes import LaneFull
 from botkit_sandbox.kore.public_api import public_routes
 from botkit_sandbox.kore.templates import Shown, shown
 from botkit_sandbox.kore.users import Speaker, User

@@ -7,22 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from botkit.errors import BotKitError
+from botkit_sandbox.errors import ExpiredCall, UnknownCall
 
 _SWEEP_EVERY = 1_000
 _KEPT_AFTER_EXPIRY_MS = 3_600_000
-
-
-class UnknownCall(BotKitError):
-    """No hook carried this requestId, or it was an hour ago."""
-
-    code = "BK-7003"
-
-
-class ExpiredCall(BotKitError):
-    """The requestId's time is over; it should have been extended."""
-
-    code = "BK-7004"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from botkit.errors import BotKitError
 from botkit_sandbox.bus import Bus
+from botkit_sandbox.errors import TooManyUsers
 from botkit_sandbox.kore.bot import bot_of
 from botkit_sandbox.kore.core import Core, Subscription
 from botkit_sandbox.kore.credentials import JwtApp
@@ -26,12 +26,6 @@ from botkit_sandbox.wire import Wire
 
 FILES_KEPT = 200
 DEFAULT_EVENTS: tuple[SubscriptionName, ...] = ("onMessage", "onHook", "onEvent", "onAgentTransfer")
-
-
-class TooManyUsers(BotKitError):
-    """The sandbox holds as many users as it is set to."""
-
-    code = "BK-7008"
 
 
 class KoreCloud:

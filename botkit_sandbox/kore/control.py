@@ -35,11 +35,10 @@ from typing import Any
 
 from aiohttp import web
 
-from botkit_sandbox.kore.cloud import KoreCloud, TooManyUsers
-from botkit_sandbox.kore.core import UserUnknown
+from botkit_sandbox.errors import FaultInvalid, LaneFull, TooManyUsers, UserUnknown
+from botkit_sandbox.kore.cloud import KoreCloud
 from botkit_sandbox.kore.doorway import json_object
-from botkit_sandbox.kore.faults import FaultInvalid, fault_of
-from botkit_sandbox.kore.lanes import LaneFull
+from botkit_sandbox.kore.faults import fault_of
 from botkit_sandbox.kore.settings import SUBSCRIPTIONS
 from botkit_sandbox.kore.users import Attachment, User
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from botkit.errors import BotKitError
 from botkit_sandbox.bus import Bus
+from botkit_sandbox.errors import UserUnknown
 from botkit_sandbox.kore.bot import Bot
 from botkit_sandbox.kore.calls import CallBook
 from botkit_sandbox.kore.credentials import JwtApp
@@ -17,12 +17,6 @@ from botkit_sandbox.kore.settings import KoreSandboxSettings, SubscriptionName
 from botkit_sandbox.kore.templates import Shown
 from botkit_sandbox.kore.users import Attachment, ChatMessage, Session, Speaker, User
 from botkit_sandbox.wire import Wire
-
-
-class UserUnknown(BotKitError):
-    """There is no such user; ask for the state to see who is there."""
-
-    code = "BK-7006"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from botkit_sandbox.errors import ScriptError
 from botkit_sandbox.kore.bot import Component, Dialog, Node, Prompt
 from botkit_sandbox.kore.core import Core
 from botkit_sandbox.kore.payloads import begin_dialog, context_of, note_history
-from botkit_sandbox.kore.script import ScriptError, run_script
+from botkit_sandbox.kore.script import run_script
 from botkit_sandbox.kore.users import Run, User
 
 STEP_LIMIT = 100

@@ -12,23 +12,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from botkit.errors import BotKitError
+from botkit_sandbox.errors import ExportError
 from botkit_sandbox.kore.inspection import inspect_config, inspect_definition
 
 _WRAPPERS = ("botDefinition", "appDefinition", "app", "bot")
 _DEFINITION_FILES = ("botDefinition.json", "appDefinition.json")
-
-
-class ExportError(BotKitError):
-    """The bot export cannot be used; the message lists every problem and what to do about it."""
-
-    code = "BK-7001"
-
-    def __init__(self, where: str, problems: list[str]) -> None:
-        self.problems = problems
-        super().__init__(
-            "\n".join([f"{where} is not a bot the sandbox can run:", *(f"  - {p}" for p in problems)])
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from botkit.errors import BotKitError
+from botkit_sandbox.errors import FaultInvalid
 
 _HOOK_FAULTS = ("duplicate_hooks", "forged_token", "expired_token")
-
-
-class FaultInvalid(BotKitError):
-    """A fault that cannot be: an unknown name or a wrong type."""
-
-    code = "BK-7005"
 
 
 @dataclass(slots=True)

@@ -8,17 +8,11 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from botkit.errors import BotKitError
+from botkit_sandbox.errors import LaneFull
 
 log = logging.getLogger(__name__)
 
 Job = Callable[[], Awaitable[None]]
-
-
-class LaneFull(BotKitError):
-    """The user has done too much that is not worked through yet; wait, or look why BotKit does not answer."""
-
-    code = "BK-7007"
 
 
 @dataclass(slots=True)

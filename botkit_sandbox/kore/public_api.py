@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from botkit_sandbox.errors import UserUnknown
 from botkit_sandbox.kore.cloud import KoreCloud
-from botkit_sandbox.kore.core import UserUnknown
 from botkit_sandbox.kore.doorway import MinuteLimit, json_object, refusal, unauthorized
 from botkit_sandbox.kore.history import Query, page
 from botkit_sandbox.kore.settings import SUBSCRIPTIONS

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from botkit.errors import BotKitError
+from botkit_sandbox.errors import ScriptEngineMissing, ScriptError
 
 TIME_LIMIT_SECONDS = 1.0
 MEMORY_LIMIT_BYTES = 32 * 1024 * 1024
@@ -43,12 +43,6 @@ var context = JSON.parse(__context), env = JSON.parse(__environment), content = 
 """
 
 
-class ScriptEngineMissing(BotKitError):
-    """What runs a dialog's scripts is not installed: install BotKit's extra ``sandbox``."""
-
-    code = "BK-7009"
-
-
 def require_engine() -> None:
     """Raises: ScriptEngineMissing."""
     if find_spec("quickjs") is None:
@@ -56,12 +50,6 @@ def require_engine() -> None:
             "the sandbox runs the scripts of a bot's dialogs with QuickJS, which is not installed: "
             "pip install 'botkit[sandbox]'"
         )
-
-
-class ScriptError(BotKitError):
-    """A Script node threw, ran too long or took too much memory; mend the script in the builder."""
-
-    code = "BK-7002"
 
 
 @dataclass(frozen=True, slots=True)

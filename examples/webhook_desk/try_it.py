@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 import yaml
 from desk import create_app
 
+from botkit.testing.process import ServiceProcess, write_configuration
 from botkit_sandbox.server import running_sandbox
-from botkit_sandbox.service import Service, write_configuration
 
 KEY = "only-for-trying"
 
@@ -25,7 +25,7 @@ def main(port: int = 8001) -> None:
         settings = yaml.safe_load(bot.read_text(encoding="utf-8"))
         settings["agents"] = {"default": "desk", "systems": {"desk": desk}}
         bot.write_text(yaml.safe_dump(settings), encoding="utf-8")
-        with Service(configuration, port=port + 2):
+        with ServiceProcess(configuration, port=port + 2):
             print(f'Say "talk to an agent" on   http://127.0.0.1:{port}/', flush=True)
             print(
                 f"and answer on the desk at   http://127.0.0.1:{port + 3}/   Ctrl-C stops it all.", flush=True

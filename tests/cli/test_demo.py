@@ -1,4 +1,4 @@
-"""`botkit demo` and `botkit sandbox` where they cannot run: a sentence, never a traceback."""
+"""`botkit demo` and `botkit sandbox` where they cannot run: they print one sentence and no traceback."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ from pathlib import Path
 
 import pytest
 import responses
-from click.testing import CliRunner
 
-from botkit import cli
-from botkit_sandbox.service import Service, ServiceDidNotStart
+from botkit.testing.process import ServiceDidNotStart, ServiceProcess
 from tests.ports import free_ports
 
 
 @pytest.mark.parametrize("offset", [0, 1, 2])
-def test_a_port_of_the_demo_that_is_taken_is_said(offset: int) -> None:
+def test_a_taken_port_of_the_demo_is_named(offset: int) -> None:
     port = free_ports(3)
     with socket.create_server(("127.0.0.1", port + offset)):
         command = [sys.executable, "-m", "botkit", "demo", "--port", str(port), "--check"]
@@ -28,28 +26,20 @@ def test_a_port_of_the_demo_that_is_taken_is_said(offset: int) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["demo", "sandbox"])
-def test_without_quickjs_the_extra_is_named(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "quickjs", None)
-    result = CliRunner().invoke(cli.main, [command])
-    assert result.exit_code == 1
-    assert "pip install 'botkit[sandbox]'" in result.output
-
-
-def test_a_service_that_ends_at_once_shows_its_own_words(
+def test_the_output_of_a_service_that_ends_at_once_is_shown(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "botkit.yaml").write_text("version: 1\n")
     with pytest.raises(ServiceDidNotStart, match="exit code 1"):
-        Service(tmp_path / "botkit.yaml", port=free_ports(3)).start()
+        ServiceProcess(tmp_path / "botkit.yaml", port=free_ports(3)).start()
     assert "bots: is missing" in capfd.readouterr().err
 
 
 @responses.activate
-def test_a_service_is_killed_when_nothing_is_on_its_way(
+def test_a_service_is_killed_when_its_outbox_is_empty(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service = Service(tmp_path / "botkit.yaml", port=8003)
+    service = ServiceProcess(tmp_path / "botkit.yaml", port=8003)
     asked = [
         responses.get(
             f"{service.url}/metrics",

@@ -17,7 +17,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from botkit.config.load import load
 from botkit.kit import BotKit, create_app
-from botkit_sandbox.service import write_configuration
+from botkit.testing.process import write_configuration
 from tests.faults.clouds import Clouds, until
 
 START_SECONDS = 60.0

@@ -15,7 +15,8 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from botkit_sandbox.kore import BotExport, ExportError, check, load_export, sample_bot_folder
+from botkit_sandbox.errors import ExportError
+from botkit_sandbox.kore import BotExport, check, load_export, sample_bot_folder
 
 FOLDER = sample_bot_folder()
 ROOT = Path(__file__).resolve().parents[2]

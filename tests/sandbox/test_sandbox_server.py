@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 import pytest
 import requests
 
+from botkit_sandbox.errors import SandboxCannotListen
 from botkit_sandbox.page import ASSETS
-from botkit_sandbox.server import Sandbox, SandboxCannotListen, running_sandbox
+from botkit_sandbox.server import Sandbox, running_sandbox
 
 CONTRACT = {
     "kore_url",

@@ -15,8 +15,8 @@ import botkit.testing.stage
 from botkit.kit import BotKit
 from botkit.testing.cases import OVER, Case, LiveChatCase
 from botkit.testing.clouds import Clouds
+from botkit.testing.process import write_configuration
 from botkit.testing.waiting import until
-from botkit_sandbox.service import write_configuration
 from tests.scenarios.service import Service
 
 __all__ = ["OVER", "Case", "LiveChatCase", "Person", "Stage", "until"]

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from botkit.cli.demo import PLAYS
+from botkit.cli.demo_check import PLAYS
 from botkit_sandbox import rehearsal
 from botkit_sandbox.rehearsal import Clouds, Line, Mismatch, Rehearsal
 from tests.ports import free_ports
@@ -20,10 +20,10 @@ pytestmark = pytest.mark.timeout(SECONDS + 30)
 
 SABOTAGED = """
 import runpy, sys
-from botkit.cli import demo
+from botkit.cli import demo_check
 from botkit_sandbox import rehearsal
 at_either = [rehearsal.MIAW, rehearsal.LIVE_CHAT]
-demo.PLAYS = [next(play for play in demo.PLAYS if play.desk == desk) for desk in at_either]
+demo_check.PLAYS = [next(play for play in demo_check.PLAYS if play.desk == desk) for desk in at_either]
 rehearsal.PRE_CHAT = {{**rehearsal.PRE_CHAT, "City": "Atlantis"}}
 sys.argv = ["botkit", "demo", "--check", "--port", "{port}"]
 runpy.run_module("botkit", run_name="__main__", alter_sys=True)

@@ -17,7 +17,7 @@ from typing import Any
 import jwt
 import pytest
 
-from botkit_sandbox.service import Service, write_configuration
+from botkit.testing.process import ServiceProcess, write_configuration
 from tests.ports import free_ports
 
 BOT = "st-11111111-1111-5111-8111-111111111111"
@@ -126,7 +126,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HookParser]:
         path.read_text(encoding="utf-8").replace("  port:", "  prefix: /desk/api\n  port:"), encoding="utf-8"
     )
     # Readiness is asked for under the prefix, as everything is.
-    service = Service(path, port=port)
+    service = ServiceProcess(path, port=port)
     service.url += "/desk/api"
     with service:
         yield HookParser(port)

@@ -16,7 +16,7 @@ from botkit.kit import BotKit
 from botkit.testing import KitStage, made_up_settings, payloads
 from botkit.testing.kit_stage import on_stage
 from botkit.testing.waiting import until
-from botkit_sandbox.kore.script import ScriptEngineMissing
+from botkit_sandbox.errors import ScriptEngineMissing
 
 BOT = "st-33333333-3333-5333-8333-333333333333"
 JANE = "Jane Doe"

@@ -11,9 +11,10 @@ from urllib.parse import quote
 
 import pytest
 
+from botkit_sandbox.errors import ScriptError
 from botkit_sandbox.kore import BotExport
 from botkit_sandbox.kore.bot import bot_of
-from botkit_sandbox.kore.script import ScriptError, run_script
+from botkit_sandbox.kore.script import run_script
 from botkit_sandbox.kore.understanding import Pattern, Utterance, dialog_meant, normalised
 from tests.sandbox.kore.platform_double import SAMPLE, Hook, Platform, Start
 

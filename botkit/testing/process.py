@@ -1,4 +1,4 @@
-"""The service as a process of its own beside the sandbox, so that it can be killed like one."""
+"""`botkit serve` as a process of its own beside the sandbox, so that a test or the demo can kill it."""
 
 from __future__ import annotations
 
@@ -20,18 +20,24 @@ from botkit.errors import BotKitError
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 LEAVING_SECONDS = 10.0
-"""After a kill -9 of the service, its worker sees that, and leaves the port, a moment later."""
+"""After a kill -9 of the service, its worker process still holds the port for a moment."""
 
 
 def write_configuration(
     folder: Path, addresses: Mapping[str, str], *, port: int, receive: str = "stream"
 ) -> Path:
-    """The two YAML files a bot needs, filled in with the sandbox's addresses and names.
+    """Write the two YAML files that a bot needs, with the sandbox's addresses and names.
 
-    MIAW serves every channel but facebook, which is Live Chat's; and Live Chat stands in for MIAW.
+    MIAW serves every channel but facebook; Live Chat serves facebook, and is the fallback of MIAW.
+
+    Args:
+        folder: where the files and the store go.
+        addresses: see `botkit_sandbox.server.Sandbox.addresses`.
+        port: where the service listens.
+        receive: how MIAW's events are received: ``stream`` or ``poll``.
 
     Returns:
-        The path of the server's file.
+        The path of the server's file, `botkit.yaml`.
     """
     (folder / "bots").mkdir(parents=True, exist_ok=True)
     server = {
@@ -74,7 +80,7 @@ def write_configuration(
         },
     }
     path = folder / "botkit.yaml"
-    # The service warns of a store that was not there before; here it is meant to be new.
+    # The service warns of a new store; here the store is always new, so an empty file prevents the warning.
     (folder / "botkit.db").touch(mode=0o600)
     path.write_text(yaml.safe_dump(server), encoding="utf-8")
     (folder / "bots" / "acme.yaml").write_text(yaml.safe_dump(bot), encoding="utf-8")
@@ -82,13 +88,21 @@ def write_configuration(
 
 
 class ServiceDidNotStart(BotKitError):
-    """The service beside the sandbox is not there; what it said itself tells why."""
+    """`botkit serve` did not start beside the sandbox.
+
+    Its own output says why.
+    """
 
     code = "BK-7091"
 
 
-class Service:
-    """`botkit serve` as a subprocess. As a context manager it is ready inside and stopped after."""
+class ServiceProcess:
+    """`botkit serve` as a subprocess. As a context manager it is ready on entry and stopped on exit.
+
+    Args:
+        configuration: the server's file.
+        port: where that file says the service listens.
+    """
 
     def __init__(self, configuration: Path, *, port: int) -> None:
         self.configuration = configuration
@@ -96,7 +110,7 @@ class Service:
         self.url = f"http://127.0.0.1:{port}"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Service:
+    def __enter__(self) -> ServiceProcess:
         self.start()
         return self
 
@@ -106,38 +120,38 @@ class Service:
         self.stop()
 
     def start(self) -> None:
-        """Start it, and wait until it is ready.
+        """Start the service and wait until it is ready.
 
         Raises:
-            ServiceDidNotStart: its port is taken, it ended, or was not ready within 30 s.
+            ServiceDidNotStart: the port is taken, the process ended, or it was not ready within 30 s.
         """
-        self._look_at_the_port()
+        self._require_free_port()
         command = [sys.executable, "-m", "botkit", "serve", "--config", str(self.configuration)]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - our own command
         if _within(START_SECONDS, partial(self._is_ready, self._process)):
             return
         self.kill()
         raise ServiceDidNotStart(
-            f"botkit serve was not ready within {START_SECONDS:.0f} s; its own words, if any, stand above"
+            f"botkit serve was not ready within {START_SECONDS:.0f} s; see its output above"
         )
 
     def _is_ready(self, process: subprocess.Popen[bytes]) -> bool:
         if process.poll() is not None:
             raise ServiceDidNotStart(
-                f"botkit serve ended at once (exit code {process.returncode}); its own words stand above"
+                f"botkit serve ended at once (exit code {process.returncode}); see its output above"
             )
         return self._get("/readyz") is not None
 
     def _get(self, path: str) -> str | None:
-        """What it answers there; None if it does not, or with an error."""
+        """The body of the response; None without a successful response."""
         try:
             answer = requests.get(f"{self.url}{path}", timeout=1)
         except requests.RequestException:
             return None
         return answer.text if answer.ok else None
 
-    def _look_at_the_port(self) -> None:
-        """Whoever else listens there could be taken for the service."""
+    def _require_free_port(self) -> None:
+        """Another program on the port could be mistaken for the service."""
         if not _within(LEAVING_SECONDS if self._process is not None else 0.0, self._is_free):
             raise ServiceDidNotStart(
                 f"127.0.0.1 port {self._port}, which the service is to listen on, is taken; choose another --port"
@@ -151,7 +165,7 @@ class Service:
         return True
 
     def stop(self) -> None:
-        """Ask it to stop; kill it when it does not."""
+        """Stop the service in good order; kill it if it has not stopped within 10 s."""
         if self._process is None:
             return
         self._process.terminate()
@@ -161,15 +175,16 @@ class Service:
             self.kill()
 
     def kill(self) -> None:
-        """kill -9."""
+        """Kill the service as `kill -9` does."""
         if self._process is not None:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait(STOP_SECONDS)
 
     def kill_and_restart(self) -> None:
-        """kill -9, then a new process on the same store.
+        """Kill the service as `kill -9` does, then start it again on the same store.
 
-        Not before what was on its way is committed: that may be shown a second time, and plays are compared line by line.
+        It is killed when its outbox is empty: an effect that is under way may be carried out twice after a kill, and the plays of
+        the demo are compared line by line.
         """
         _within(STOP_SECONDS, lambda: "\nbotkit_outbox_depth 0.0\n" in (self._get("/metrics") or ""))
         self.kill()
@@ -177,7 +192,7 @@ class Service:
 
 
 def _within(seconds: float, seen: Callable[[], bool]) -> bool:
-    """Whether it comes to be so in time."""
+    """Whether `seen` becomes true in time."""
     deadline = time.monotonic() + seconds
     while not seen():
         if time.monotonic() > deadline:

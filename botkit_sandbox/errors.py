@@ -1,0 +1,120 @@
+"""Every error of the sandbox, in one tree. A docstring says when an error occurs, and then what to do about it.
+
+SandboxError
+├── SandboxCannotListen   BK-7090
+├── ExportError           BK-7001
+├── ScriptEngineMissing   BK-7009
+├── ScriptError           BK-7002
+├── UnknownCall           BK-7003
+├── ExpiredCall           BK-7004
+├── FaultInvalid          BK-7005
+├── UserUnknown           BK-7006
+├── LaneFull              BK-7007
+└── TooManyUsers          BK-7008
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SandboxError(Exception):
+    """Something that the sandbox could not do."""
+
+    code: ClassVar[str]
+
+
+class SandboxCannotListen(SandboxError):
+    """The sandbox cannot listen on this port or host.
+
+    Choose another with `--port` or `--host`.
+    """
+
+    code = "BK-7090"
+
+
+class ExportError(SandboxError):
+    """A bot export cannot be used.
+
+    The message lists every problem and its fix.
+    """
+
+    code = "BK-7001"
+
+    def __init__(self, where: str, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__(
+            "\n".join([f"{where} is not a bot the sandbox can run:", *(f"  - {p}" for p in problems)])
+        )
+
+
+class ScriptEngineMissing(SandboxError):
+    """QuickJS, which runs the scripts of dialogs, is not installed.
+
+    Install it: ``pip install 'botkit[sandbox]'``.
+    """
+
+    code = "BK-7009"
+
+
+class ScriptError(SandboxError):
+    """A Script node raised an error, ran too long or took too much memory.
+
+    Correct the script in the XO builder.
+    """
+
+    code = "BK-7002"
+
+
+class UnknownCall(SandboxError):
+    """No hook of the last hour carried this requestId.
+
+    Call back with the requestId of the hook that is answered.
+    """
+
+    code = "BK-7003"
+
+
+class ExpiredCall(SandboxError):
+    """The requestId has expired.
+
+    Extend it in time with extendcallid.
+    """
+
+    code = "BK-7004"
+
+
+class FaultInvalid(SandboxError):
+    """A fault has an unknown name or a value of a wrong type.
+
+    `docs/sandbox-kore.md` lists the faults and their values.
+    """
+
+    code = "BK-7005"
+
+
+class UserUnknown(SandboxError):
+    """No user has this id.
+
+    `GET /sandbox/kore/state` lists all users.
+    """
+
+    code = "BK-7006"
+
+
+class LaneFull(SandboxError):
+    """Too many actions of this user are waiting.
+
+    Wait, or find out why the client does not answer its hooks.
+    """
+
+    code = "BK-7007"
+
+
+class TooManyUsers(SandboxError):
+    """The sandbox has as many users as it may have.
+
+    Start the sandbox again.
+    """
+
+    code = "BK-7008"
