@@ -19,7 +19,12 @@ __all__ = ["BotKit", "__version__", "create_app"]
 
 
 def __getattr__(name: str) -> Any:
-    """The public names, loaded when they are first asked for: the command line and the pure core need none of them."""
+    """Load a public name at its first use: the command line and the pure core need none of them."""
     if name in ("BotKit", "create_app"):
         return getattr(import_module("botkit.kit"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, loaded or not."""
+    return sorted(__all__)

@@ -1,4 +1,4 @@
-"""`BotKit`: handlers and one configuration, in front of any WSGI application; and a Flask one around it."""
+"""`BotKit`, the facade: handlers and a configuration, mounted in any WSGI or Flask application."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Flask, Response, current_app, has_app_context, jsonify
+from flask import Flask
 
 from botkit.config.load import load
 from botkit.config.settings import Settings
-from botkit.errors import BotKitError, NotConfigured
+from botkit.errors import NotConfigured
+from botkit.flask.extension import mount
+from botkit.flask.mounted import current_service
+from botkit.handlers.contexts import HandlerDecorators
 from botkit.handlers.conversation import ConversationHandle
-from botkit.handlers.decorators import Handles
 from botkit.handlers.registry import Handler, Registry
 from botkit.handlers.verdicts import Sent
-from botkit.observability.metrics import CONTENT_TYPE, Telemetry
+from botkit.observability.metrics import Telemetry
 from botkit.service.leadership import RelayFactory
 from botkit.service.service import Edge, Service
 from botkit.wsgi.middleware import BotKitMiddleware
@@ -26,20 +27,11 @@ from botkit.wsgi.middleware import BotKitMiddleware
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-EXTENSION = "botkit"
 CONFIG_KEY = "BOTKIT_CONFIG"
 
 
-@dataclass(frozen=True, slots=True)
-class Mounted:
-    """A kit in a Flask application: one of ``app.extensions["botkit"]``."""
-
-    kit: BotKit
-    service: Service
-
-
-class BotKit(Handles):
-    """Handlers, and the configuration they work with.
+class BotKit(HandlerDecorators):
+    """Handlers, and the configuration that they run with.
 
         kit = BotKit.from_config("config/botkit.yaml")
 
@@ -54,9 +46,9 @@ class BotKit(Handles):
 
     Args:
         settings: from `config.load.load`, or made by hand.
-        relay_factory: makes what acts on commits; by default the relay.
-        handler_seconds: the time limit of handlers that have none of their own: 5, and 15 for webhooks.
-        share: let several processes, such as a server's workers, use one store. Else a second one is refused.
+        relay_factory: creates the relay.
+        handler_seconds: the time limit of handlers without one of their own; by default 5, and 15 for webhooks.
+        share: whether several processes, such as a server's workers, may use one store. Otherwise a second one is refused.
     """
 
     def __init__(
@@ -73,7 +65,7 @@ class BotKit(Handles):
         self._handler_seconds = handler_seconds
         self._share = share
         self._services: list[Service] = []
-        self._stand_ins: list[Service] = []
+        self._overrides: list[Service] = []
         self._lock = threading.Lock()
         self._own = self._serve(settings) if settings is not None else None
 
@@ -82,64 +74,54 @@ class BotKit(Handles):
         """A kit from a `botkit.yaml`.
 
         Raises:
-            ConfigurationError: with every problem of the files.
+            ConfigurationError: lists every problem of the files.
         """
         return cls(load(path), handler_seconds=handler_seconds)
 
     # --- mounting --------------------------------------------------------------------------------------------------
 
     def middleware(self, wsgi_app: WSGIApplication) -> BotKitMiddleware:
-        """The door in front of a WSGI application, which gets everything that is not a hook.
+        """The middleware around a WSGI application, which gets every request that is not a hook.
 
         Raises:
             NotConfigured: the kit has no configuration of its own.
         """
-        return self._one().middleware(wsgi_app)
+        return self._service().middleware(wsgi_app)
 
     def init_app(self, app: Flask, config: str | os.PathLike[str] | None = None) -> None:
-        """Put the door in front of a Flask application; health, readiness, metrics and ``flask botkit`` into it.
+        """Mount the kit in a Flask application: the middleware, the health, readiness and metrics pages, and ``flask botkit``.
 
         Handlers are called within the application's context. A kit may be mounted in several applications, and several kits
-        in one if their prefixes differ; which are in an application says ``app.extensions["botkit"]``.
+        in one if their prefixes differ; ``app.extensions["botkit"]`` lists those of an application.
 
         Args:
             app: the application.
-            config: a `botkit.yaml`, for a kit without a configuration of its own; by default what
+            config: a `botkit.yaml`, for a kit without a configuration of its own; by default the one that
                 ``app.config["BOTKIT_CONFIG"]`` names.
 
         Raises:
-            ConfigurationError: with every problem of the files.
-            NotConfigured: no file is named, or one is although the kit has its own, or the prefix is taken.
+            ConfigurationError: lists every problem of the files.
+            NotConfigured: no file is named, or one is although the kit has its own configuration, or the prefix is taken.
         """
         service = self._service_for(app, config)
-        mounted: list[Mounted] = app.extensions.setdefault(EXTENSION, [])
-        prefix = service.settings.server.prefix
-        if any(one.service.settings.server.prefix == prefix for one in mounted):
+        try:
+            mount(app, self, service)
+        except NotConfigured:
             if service is not self._own:
                 self._services.remove(service)
-            raise NotConfigured(
-                f"a kit is mounted here already with the server.prefix {prefix!r}, and would get no more hooks: mount each "
-                "kit once, and give each a prefix of its own"
-            )
-        app.register_blueprint(_pages(service, f"botkit_{len(mounted)}" if mounted else "botkit"))
-        if not mounted:
-            from botkit.flask.commands import commands
-
-            app.cli.add_command(commands)
-        mounted.append(Mounted(self, service))
-        app.wsgi_app = service.middleware(app.wsgi_app, around=app.app_context)  # type: ignore[method-assign]
+            raise
 
     # --- running ---------------------------------------------------------------------------------------------------
 
     @property
     def settings(self) -> Settings:
-        """The configuration at work."""
-        return self._one().settings
+        """The configuration."""
+        return self._service().settings
 
     @property
     def telemetry(self) -> Telemetry:
         """The metrics."""
-        return self._one().telemetry
+        return self._service().telemetry
 
     @property
     def handlers(self) -> tuple[Handler, ...]:
@@ -147,36 +129,36 @@ class BotKit(Handles):
         return self._registry.all
 
     def start(self) -> None:
-        """Open the store and start the relay; harmless when both run. The first hook does it where nobody else has.
+        """Open the store and start the relay; does nothing if both run. Otherwise the first hook does it.
 
         Raises:
             LedgerError: the store cannot be used.
             LedgerClosed: the kit has been closed.
         """
-        self._one().start()
+        self._service().start()
 
     def close(self) -> None:
-        """Stop taking hooks, let the relay finish what it has begun, and leave the rest in the store."""
+        """Stop accepting hooks and let the relay finish its running calls; the others stay in the store."""
         for service in self._services:
             service.close()
 
     def ready(self) -> dict[str, bool]:
-        """Whether the store commits and the relay acts; starts them if nobody has yet.
+        """Whether the store commits and the relay runs; starts them if needed.
 
         Raises:
             BotKitError: they could not be started.
         """
-        return self._one().ready()
+        return self._service().ready()
 
     # --- outside a hook --------------------------------------------------------------------------------------------
 
     def conversation(self, bot_id: str, user_id: str) -> ConversationHandle:
-        """One user of one bot, to write to from anywhere: ``kit.conversation("st-…", "u-…").send("It has arrived.")``.
+        """A user of a bot, to write to from anywhere: ``kit.conversation("st-…", "u-…").send("It has arrived.")``.
 
         Raises:
             NotConfigured: the configuration has no such bot.
         """
-        return self._one().conversation(bot_id, user_id)
+        return self._service().conversation(bot_id, user_id)
 
     def respond_to_hook(
         self,
@@ -186,31 +168,31 @@ class BotKit(Handles):
         replace: bool = False,
         bot_id: str | None = None,
     ) -> Sent:
-        """Answer a webhook that was deferred (`ctx.defer`), from anywhere, also from another process or after a restart.
+        """Answer a deferred webhook (`ctx.defer`), from anywhere, also from another process or after a restart.
 
-        Returns when the answer is on disk; on an event loop, await what it returns.
+        Returns when the answer is on disk; on an event loop, await the result.
 
         Args:
             request_id: `ctx.request_id` of the webhook.
             context: changes to the dialog's context, merged at every depth.
-            replace: `context` is all of the context from now on.
+            replace: whether `context` replaces the whole context.
             bot_id: the bot; needed only where two bots have the same requestId.
 
         Raises:
-            NothingToAnswer: it has been answered, its time is over, it was never deferred, or it may be either of two bots'.
+            NothingToAnswer: it has been answered, its time is over, it was never deferred, or two bots have one.
             LedgerError: the answer could not be written.
         """
-        return self._one().respond_to_hook(request_id, context or {}, replace=replace, bot_id=bot_id)
+        return self._service().respond_to_hook(request_id, context or {}, replace=replace, bot_id=bot_id)
 
     # --- in tests --------------------------------------------------------------------------------------------------
 
     @property
     def is_configured(self) -> bool:
-        """Whether there is any configuration yet: its own, or that of an application it is mounted in."""
+        """Whether the kit has a configuration: its own, or that of an application it is mounted in."""
         return bool(self._services)
 
     @contextmanager
-    def standing_in(
+    def override_settings(
         self,
         settings: Settings,
         *,
@@ -218,8 +200,9 @@ class BotKit(Handles):
         handler_seconds: float | None = None,
         edge: Edge | None = None,
     ) -> Iterator[Service]:
-        """The kit's handlers under another configuration: while this lasts, it is the one that `conversation` and all the
-        others mean. For tests: `botkit.testing` is built on it.
+        """Run the kit's handlers with another configuration: until this is left, every method of the kit uses it.
+
+        For tests; `botkit.testing` is built on it.
 
         Raises:
             NotConfigured: a handler is for a bot that the configuration does not name.
@@ -232,17 +215,17 @@ class BotKit(Handles):
             edge=edge,
             share=False,
         )
-        self._stand_ins.append(service)
+        self._overrides.append(service)
         try:
             yield service
         finally:
-            self._stand_ins.remove(service)
+            self._overrides.remove(service)
             service.close()
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _add(self, handler: Handler) -> None:
-        for service in (*self._services, *self._stand_ins):
+        for service in (*self._services, *self._overrides):
             service.check(handler)
         self._registry.add(handler)
 
@@ -268,17 +251,14 @@ class BotKit(Handles):
         with self._lock:
             return self._serve(load(named))
 
-    def _one(self) -> Service:
-        """The service that is meant: the kit's own, that of the application at work, or the only one there is."""
-        if self._stand_ins:
-            return self._stand_ins[-1]
+    def _service(self) -> Service:
+        """The service in use: an override, the kit's own, that of the current application, or the only one."""
+        if self._overrides:
+            return self._overrides[-1]
         if self._own is not None:
             return self._own
-        if has_app_context():
-            for mounted in current_app.extensions.get(EXTENSION, ()):
-                if mounted.kit is self:
-                    service: Service = mounted.service
-                    return service
+        if (current := current_service(self)) is not None:
+            return current
         if len(self._services) == 1:
             return self._services[0]
         raise NotConfigured(
@@ -289,36 +269,7 @@ class BotKit(Handles):
 
 
 def create_app(settings: Settings, *, relay_factory: RelayFactory | None = None) -> Flask:
-    """A Flask application that is nothing but a kit: what `botkit serve` runs, alone on its store."""
+    """A Flask application with a kit and nothing else, alone on its store: the application of `botkit serve`."""
     app = Flask("botkit")
     BotKit(settings, relay_factory=relay_factory, share=False).init_app(app)
     return app
-
-
-def _pages(service: Service, name: str) -> Blueprint:
-    pages = Blueprint(name, __name__, url_prefix=service.settings.server.prefix or None)
-
-    @pages.get("/healthz")
-    def healthz() -> Response:
-        """The process answers."""
-        return jsonify(status="ok")
-
-    @pages.get("/readyz")
-    def readyz() -> tuple[Response, int]:
-        """The store commits and the relay acts."""
-        try:
-            parts = service.ready()
-        except BotKitError as error:
-            return jsonify(status="unready", error=f"{error.code}: {error}"), 503
-        ready = all(parts.values())
-        return jsonify(status="ready" if ready else "unready", **parts), 200 if ready else 503
-
-    @pages.get("/metrics")
-    def metrics() -> Response:
-        """What Prometheus scrapes."""
-        try:
-            return Response(service.exposition(), content_type=CONTENT_TYPE)
-        except BotKitError as error:
-            return Response(f"{error.code}: {error}\n", 503, content_type="text/plain; charset=utf-8")
-
-    return pages

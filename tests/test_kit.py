@@ -145,7 +145,7 @@ def test_metrics_of_a_host_that_does_not_answer_are_a_503(
     def nobody_answers() -> bytes:
         raise LedgerError("the process that holds the store does not answer")
 
-    monkeypatch.setattr(kit._one(), "exposition", nobody_answers)
+    monkeypatch.setattr(kit._service(), "exposition", nobody_answers)
     answer = app.test_client().get("/metrics")
     assert (answer.status_code, "does not answer" in answer.text) == (503, True)
 
@@ -284,7 +284,7 @@ def test_settings_become_rules(kits: Kits) -> None:
 
 def test_while_another_service_stands_in_it_is_the_one_that_is_meant(kits: Kits) -> None:
     kit = kits.kit()
-    with kit.standing_in(kits.settings("another", prefix="/another"), relay_factory=kits.relay):
+    with kit.override_settings(kits.settings("another", prefix="/another"), relay_factory=kits.relay):
         assert kit.settings.server.prefix == "/another"
         assert kit.ready() == {"store": True, "relay": True}
     assert kit.settings.server.prefix == ""

@@ -69,7 +69,7 @@ CLASSES = {
         open start send fetch end routing listen typing acknowledge custom_event idle_notice send_file
     """,
     BotKit: """
-        from_config middleware init_app settings telemetry is_configured standing_in handlers
+        from_config middleware init_app settings telemetry is_configured override_settings handlers
         start close ready conversation respond_to_hook
         on_user_message on_bot_message on_agent_transfer on_webhook on_event on_alert on_variable_update on_client_event
     """,
@@ -130,6 +130,12 @@ def test_the_kit_is_what_the_application_module_has() -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="nonsense"):
         botkit.nonsense  # noqa: B018
+
+
+def test_dir_lists_the_public_names_whether_they_are_loaded_or_not() -> None:
+    code = "import sys, botkit; print(*dir(botkit)); sys.exit('botkit.kit' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert shown.split() == sorted(MODULES["botkit"].split())
 
 
 def test_the_pure_core_loads_no_web_framework() -> None:

@@ -148,7 +148,7 @@ def _worker(
     gc.disable()  # What is imported stays: to look through it again and again is a tenth of the start (measured).
     from botkit.errors import BotKitError
     from botkit.kit import BotKit, create_app
-    from botkit.observability.metrics import set_up_logging
+    from botkit.observability.logs import set_up_logging
     from botkit.wsgi.middleware import BotKitMiddleware
 
     set_up_logging(json=as_json)

@@ -13,7 +13,7 @@ from botkit.client.settings import Algorithm, check_given, checked_settings, cho
 from botkit.config.load import load
 from botkit.config.settings import Secret
 from botkit.errors import SettingInvalid
-from botkit.handlers.messages import Message, MetaTags, message_members
+from botkit.handlers.calls import Message, MetaTags, message_members
 from botkit.http.carriers import SyncTransport
 from botkit.http.hosts import AllowedHosts
 from botkit.http.lenient_json import encoded

@@ -1,1 +1,1 @@
-"""The kit in a Flask application."""
+"""BotKit in a Flask application: the extension with its pages, and the ``flask botkit`` commands."""

@@ -1,4 +1,4 @@
-"""``flask botkit …``: the kits of a Flask application, from a shell."""
+"""The ``flask botkit`` commands: the kits of a Flask application, from a shell."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flask.cli import AppGroup
 
 from botkit.config.notices import notices
 from botkit.errors import BotKitError, NothingToAnswer
-from botkit.kit import EXTENSION, Mounted
+from botkit.flask.mounted import Mounted, mounted_in
 
 commands = AppGroup("botkit", help="BotKit in this application: what is mounted, and talking to its users.")
 
@@ -44,7 +44,7 @@ def handlers() -> None:
 @click.argument("text")
 def send(bot_id: str, user_id: str, text: str) -> None:
     """Show TEXT to a user of a bot. It is on disk when this returns; the service delivers it."""
-    with _said_plainly():
+    with _errors_as_lines():
         _of_bot(bot_id).service.conversation(bot_id, user_id).send(text)
 
 
@@ -63,7 +63,7 @@ def respond(request_id: str, context: str, bot_id: str | None) -> None:
             'a JSON object is wanted, such as \'{"order": "shipped"}\'', param_hint="CONTEXT"
         )
     kits = [_of_bot(bot_id)] if bot_id else _mounted()
-    with _said_plainly():
+    with _errors_as_lines():
         for mounted in kits:
             try:
                 mounted.service.respond_to_hook(request_id, changes, replace=False, bot_id=bot_id)
@@ -75,8 +75,7 @@ def respond(request_id: str, context: str, bot_id: str | None) -> None:
 
 
 def _mounted() -> list[Mounted]:
-    found: list[Mounted] = current_app.extensions[EXTENSION]
-    return found
+    return mounted_in(current_app)
 
 
 def _of_bot(bot_id: str) -> Mounted:
@@ -88,8 +87,8 @@ def _of_bot(bot_id: str) -> Mounted:
 
 
 @contextmanager
-def _said_plainly() -> Iterator[None]:
-    """An error of BotKit's is a line for the shell, not a traceback."""
+def _errors_as_lines() -> Iterator[None]:
+    """Show an error of BotKit as a line, not as a traceback."""
     try:
         yield
     except BotKitError as error:

@@ -1,23 +1,22 @@
-"""What a handler gets: the hook it is called for, read-only, and what can be done about it."""
+"""The context of a handler: its hook, read-only, and the calls that can answer it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from botkit.errors import CallRefused, HandlerTooLate
 from botkit.handlers import views
 from botkit.handlers.calls import Calls
-from botkit.handlers.conversation import Check, ConversationHandle
+from botkit.handlers.conversation import BotGateway, ConversationHandle
 from botkit.handlers.reads import AsyncReads, Reads
 from botkit.handlers.verdicts import Next, Sent, Stop
 from botkit.handoff.events import ApiCall, Attachment
-from botkit.hooks import people
-from botkit.hooks.parser import Hook, HookParser
+from botkit.hooks.parser import Hook
+from botkit.hooks.user import language
 from botkit.http.lenient_json import decoded
 from botkit.kore.reads import BotVariable, Dialog
-from botkit.ledger.interface import HookBody
 
 MAX_CALLS = 100
 
@@ -25,17 +24,16 @@ MAX_CALLS = 100
 class Context(Calls):
     """One hook, as its handlers see it. Read-only; its calls are made when the handler has returned.
 
-    Sends are buffered and committed together with the hook: all of a handler's, or, if it raises, none. Reads
-    (`get_messages` and the like) ask the platform at once and return values; `aio` has them for coroutines.
+    Calls are buffered and committed together with the hook: all of a handler's, or none if it raises. Reads (`get_messages` and
+    the like) go to the platform at once and return values; `aio` has them for coroutines.
     """
 
-    def __init__(self, hook: Hook, door: HookParser, tools: Tools) -> None:
+    def __init__(self, hook: Hook, gateway: BotGateway) -> None:
         self._hook = hook
-        self._door = door
-        self._tools = tools
-        self._asks: list[ApiCall] | None = []
+        self._gateway = gateway
+        self._api_calls: list[ApiCall] | None = []
 
-    # --- what has come ---------------------------------------------------------------------------------------------
+    # --- the hook --------------------------------------------------------------------------------------------------
 
     @property
     def event(self) -> str:
@@ -60,43 +58,43 @@ class Context(Calls):
 
     @property
     def message(self) -> str:
-        """The text; empty where there is none (somebody connected, or sent a file alone)."""
+        """The text; empty where there is none, such as when the user opened the chat or sent a file alone."""
         return self._hook.payload.message or ""
 
     @property
     def agent_transfer(self) -> bool:
-        """Whether the platform takes the user for talking to an agent."""
+        """Whether the platform believes that the user is talking to an agent."""
         return bool(self._hook.payload.agent_transfer)
 
     @property
     def language(self) -> str:
-        """The user's language as the platform spells it; empty if it does not say."""
-        return people.language(self._hook.payload)
+        """The user's language as the platform spells it; empty if unknown."""
+        return language(self._hook.payload)
 
     @property
     def body(self) -> bytes:
-        """The payload as it came."""
+        """The raw payload."""
         return self._hook.body
 
     @cached_property
     def raw(self) -> Mapping[str, Any]:
-        """All of the payload, read-only."""
+        """The whole payload, read-only."""
         found: Mapping[str, Any] = views.read_only(decoded(self._hook.body))
         return found
 
     @cached_property
     def user(self) -> views.User:
-        """Who is talking."""
-        return views.user_of(self._hook.payload, self._hook.users, self.raw)
+        """The user."""
+        return views.user_of(self._hook, self.raw)
 
     @cached_property
     def channel(self) -> views.Channel:
-        """Where they are talking."""
-        return views.channel_of(self._hook.payload, self.attachments, self.raw)
+        """The user's channel."""
+        return views.channel_of(self._hook, self.raw)
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
-        """The files that came along."""
+        """The files of the message."""
         return self._hook.attachments
 
     @cached_property
@@ -111,57 +109,57 @@ class Context(Calls):
 
     @property
     def meta_info(self) -> Mapping[str, Any]:
-        """`metaInfo`, such as the intent that was matched."""
+        """`metaInfo`, such as the matched intent."""
         return views.mapping(self.raw, "metaInfo")
 
     @property
     def meta_tags(self) -> Mapping[str, Any]:
-        """`metaTags`: those of the user, the session and the message."""
+        """`metaTags`: the tags of the user, the session and the message."""
         return views.mapping(self.raw, "metaTags")
 
     def new_context(self) -> dict[str, Any]:
-        """A copy of the context that can be changed."""
+        """A copy of the context, to be changed."""
         whole = decoded(self._hook.body)
         found = whole.get("context") if isinstance(whole, dict) else None
         return found if isinstance(found, dict) else {}
 
-    # --- what can be done ------------------------------------------------------------------------------------------
+    # --- the answers -----------------------------------------------------------------------------------------------
 
     @property
     def conversation(self) -> ConversationHandle:
-        """How to write to this user later, from anywhere."""
-        given = self._hook.given
-        return self._tools.conversation(self.bot_id, given.conversation_id.user_id, given.hook)
+        """A handle to write to this user later, from anywhere."""
+        input = self._hook.input
+        return self._gateway.conversation(input.conversation_id.user_id, input.hook)
 
     def next(self) -> Next:
-        """Return this to go on, also where a call has answered the hook."""
+        """Return this to go on, even if a call has answered the hook."""
         return Next()
 
     def stop(self) -> Stop:
-        """Return this where nothing more is to happen."""
+        """Return this to finish the hook: nothing more happens."""
         return Stop()
 
     def get_messages(self, *, limit: int = 20, skip: int = 0) -> Sequence[Mapping[str, Any]]:
-        """The newest messages of this conversation, newest first (getMessages). Asks the platform.
+        """The newest messages of this conversation, newest first (getMessages). Reads from the platform.
 
         Raises:
-            CallError: it did not answer.
+            CallError: the platform did not answer.
         """
         return self._reads.get_messages(limit=limit, skip=skip)
 
     def fetch_bot_variables(self, *languages: str) -> dict[str, tuple[BotVariable, ...]]:
-        """The bot's variables, by language (fetchBotVariable). Asks the platform.
+        """The bot's variables in each of these languages (fetchBotVariable). Reads from the platform.
 
         Raises:
-            CallError: it did not answer.
+            CallError: the platform did not answer.
         """
         return self._reads.fetch_bot_variables(*(languages or (self.language or "en",)))
 
     def get_dialog(self) -> Dialog:
-        """The dialog that sent this hook: its nodes and components (getDialog). Asks the platform.
+        """The dialog that sent this hook: its nodes and components (getDialog). Reads from the platform.
 
         Raises:
-            CallError: it did not answer.
+            CallError: the platform did not answer.
         """
         return self._reads.get_dialog()
 
@@ -172,43 +170,28 @@ class Context(Calls):
 
     @cached_property
     def _reads(self) -> Reads:
-        return self._tools.reads(self.bot_id, self._hook.body, self.component_id)
+        return self._gateway.reader.reads(self._hook.body, self.component_id)
 
-    def _ask(self, ask: ApiCall) -> Sent:
-        if self._asks is None:
+    def _request(self, api_call: ApiCall) -> Sent:
+        if self._api_calls is None:
             raise HandlerTooLate(
-                f"{ask.call}: this hook has been dealt with; use ctx.conversation, which can be kept, for what comes later"
+                f"{api_call.call}: this hook is finished; use ctx.conversation, which can be kept, for later calls"
             )
-        if len(self._asks) == MAX_CALLS:
+        if len(self._api_calls) == MAX_CALLS:
             raise CallRefused(
-                ask.call,
-                detail=f"a handler may ask for {MAX_CALLS} calls with one hook; ctx.conversation makes any number",
+                api_call.call,
+                detail=f"a handler may request {MAX_CALLS} calls with one hook; ctx.conversation makes any number",
             )
-        # Now, while the handler can still do something else: a call refused later would leave the platform without an answer.
-        self._tools.check(self.bot_id, ask, self._hook.body, self.component_id)
-        self._asks.append(ask)
+        # Checked now, while the handler can still react: a call refused later would leave the platform without an answer.
+        self._gateway.reader.check(api_call, self._hook.body, self.component_id)
+        self._api_calls.append(api_call)
         return Sent()
 
     def _channel_type(self) -> str:
-        return people.channel_type(self._hook.payload)
+        return self._hook.payload.channel_type
 
 
-def settled(context: Context) -> tuple[ApiCall, ...]:
-    """What was asked for within a context; from now on, nothing can be. Called when the handler has come back."""
-    api_calls, context._asks = context._asks, None
+def close(context: Context) -> tuple[ApiCall, ...]:
+    """End a context when its handler has returned. Returns the requested calls; later requests raise HandlerTooLate."""
+    api_calls, context._api_calls = context._api_calls, None
     return tuple(api_calls or ())
-
-
-class Tools:
-    """What contexts need of the service around them."""
-
-    def __init__(
-        self,
-        *,
-        conversation: Callable[[str, str, HookBody | None], ConversationHandle],
-        reads: Callable[[str, bytes, str], Reads],
-        check: Check,
-    ) -> None:
-        self.conversation = conversation
-        self.reads = reads
-        self.check = check

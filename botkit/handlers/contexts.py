@@ -1,25 +1,38 @@
-"""The contexts of the several hooks: what each has to say, and how it can be answered."""
+"""Per hook event: the context that its handlers get, and the decorator that registers them (``@kit.on_user_message`` …)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from botkit.errors import CallRefused
 from botkit.handlers import views
+from botkit.handlers.calls import as_changes
 from botkit.handlers.context import Context
-from botkit.handlers.messages import as_changes
-from botkit.handlers.verdicts import Answer, Defer, Next, Sent
+from botkit.handlers.registry import Handler
+from botkit.handlers.verdicts import Answer, Defer, Next, Sent, Verdict, WebhookVerdict
 from botkit.handoff.attributes import as_text
 from botkit.handoff.events import ApiCall, Choice
 from botkit.kore.bodies import changed, changed_context, members_to_change
 
+__all__ = [
+    "AgentTransferContext",
+    "AlertContext",
+    "BotMessageContext",
+    "ClientEventContext",
+    "PlatformEventContext",
+    "UserMessageContext",
+    "VariableUpdateContext",
+    "WebhookContext",
+]
+"""The part that `botkit.handlers` offers."""
+
 MAX_DEFERRAL = timedelta(hours=24)
 
 
-class _HandsOver(Context):
-    """Hooks in whose handlers a hand-off can be begun without an Agent Transfer node."""
+class _HandOffContext(Context):
+    """A hook whose handlers can begin a hand-off without an Agent Transfer node."""
 
     def start_agent_session(
         self,
@@ -28,47 +41,49 @@ class _HandsOver(Context):
         pre_chat: Mapping[str, object] | None = None,
         end_word: str | None = None,
     ) -> Sent:
-        """Hand the user over to the agents (startAgentSession, and everything an Agent Transfer node starts).
+        """Hand the user over to the agents (startAgentSession, and the whole hand-off of an Agent Transfer node).
 
         Args:
-            agent_system: which of the configuration; by default the channel's.
-            pre_chat: attributes for the agent, over those of `miawMetaInfo`.
-            end_word: what ends the chat.
+            agent_system: an agent system of the configuration; by default the channel's.
+            pre_chat: attributes for the agent; they win over those of `miawMetaInfo`.
+            end_word: the command that ends the chat.
         """
         choice = _choice(agent_system, pre_chat, end_word)
-        return self._ask(ApiCall("start_agent_session", transfer=self._door.transfer(self._hook, choice)))
+        return self._request(
+            ApiCall("start_agent_session", transfer=self._gateway.parser.transfer(self._hook, choice))
+        )
 
 
-class UserMessageContext(_HandsOver):
+class UserMessageContext(_HandOffContext):
     """on_user_message: on its way to the bot, or to the agent."""
 
     def next(self, message: str | None = None) -> Next:
-        """Go on, with another text if one is given: ``return ctx.next(message=ctx.message.lower())``.
+        """Go on, optionally with another text: ``return ctx.next(message=ctx.message.lower())``.
 
         Raises:
-            CallRefused: it is no text that can be sent, or too much.
+            CallRefused: the text has no JSON, or is too long.
         """
         return _with_message(message)
 
     @property
     def is_connect(self) -> bool:
-        """Somebody opened the chat and has said nothing yet."""
+        """Whether the user opened the chat without writing anything."""
         return self._hook.is_connect
 
 
-class BotMessageContext(_HandsOver):
+class BotMessageContext(_HandOffContext):
     """on_bot_message: on its way to the user."""
 
     def next(self, message: str | None = None) -> Next:
-        """Go on, with another text if one is given.
+        """Go on, optionally with another text.
 
         Raises:
-            CallRefused: it is no text that can be sent, or too much.
+            CallRefused: the text has no JSON, or is too long.
         """
         return _with_message(message)
 
 
-class AgentTransferContext(_HandsOver):
+class AgentTransferContext(_HandOffContext):
     """on_agent_transfer: a dialog has reached an Agent Transfer node."""
 
     def next(
@@ -83,7 +98,7 @@ class AgentTransferContext(_HandsOver):
 
 
 class WebhookContext(Context):
-    """on_webhook: a dialog waits at a webhook node for what its context is to be."""
+    """on_webhook: a dialog waits at a webhook node for its new context."""
 
     @property
     def component_name(self) -> str:
@@ -94,12 +109,12 @@ class WebhookContext(Context):
         """Return this: the dialog goes on with a changed context.
 
         Args:
-            context: changes to the context, merged at every depth: ``{"session": {"BotUserSession": {"order": …}}}`` leaves
-                the rest of the session as it is.
-            replace: `context` is all of the context from now on.
+            context: changes to the context, merged at every depth: ``{"session": {"BotUserSession": {"order": …}}}``
+                leaves the rest of the session unchanged.
+            replace: whether `context` replaces the whole context.
 
         Raises:
-            CallRefused: it is no JSON.
+            CallRefused: the changes have no JSON.
         """
         changes = changed_context(self.body, as_changes(context or {}), replace=replace)
         return Answer(changed(self.body, members_to_change(changes)))
@@ -110,11 +125,11 @@ class WebhookContext(Context):
         """Return this to answer later, from anywhere, with `BotKit.respond_to_hook(ctx.request_id, context=…)`.
 
         Args:
-            within: the answer is owed within this time, up to a day.
-            otherwise: changes to the context with which the dialog goes on if nobody has answered by then.
+            within: the time limit of the answer, up to a day.
+            otherwise: changes to the context with which the dialog goes on after that.
 
         Raises:
-            CallRefused: this webhook cannot be answered later, or the arguments make no sense.
+            CallRefused: this webhook cannot be answered later, or an argument is invalid.
         """
         what = "defer a webhook"
         if not self.request_id or not self._hook.payload.callback_url:
@@ -122,22 +137,22 @@ class WebhookContext(Context):
                 what, detail="the payload has no requestId or no callbackUrl: answer it at once"
             )
         if not timedelta(0) < within <= MAX_DEFERRAL:
-            raise CallRefused(what, detail=f"within is more than nothing and at most {MAX_DEFERRAL}")
+            raise CallRefused(what, detail=f"within must be more than 0 and at most {MAX_DEFERRAL}")
         return Defer(within, as_changes(otherwise or {}))
 
 
 class PlatformEventContext(Context):
-    """on_event: a dialog or an FAQ ended, a session closed."""
+    """on_event: a dialog or an FAQ ended, or a session closed."""
 
     @property
     def event_type(self) -> str:
         """``endDialog``, ``endFAQ``, ``sessionClosure`` …"""
-        found = self._hook.payload.event
-        return (found.event_type if found is not None else None) or ""
+        event = self._hook.payload.event
+        return (event.event_type if event is not None else None) or ""
 
 
 class AlertContext(Context):
-    """on_alert: an alert task has something for the user. By default it is passed on."""
+    """on_alert: an alert task has a message for the user. By default it is passed on."""
 
 
 class VariableUpdateContext(Context):
@@ -146,17 +161,17 @@ class VariableUpdateContext(Context):
     @property
     def event_type(self) -> str:
         """``variable_create``, ``variable_update``, ``variable_delete``, ``bot_import`` …"""
-        found = self.data.get("eventType")
-        return found if isinstance(found, str) else ""
+        event_type = self.data.get("eventType")
+        return event_type if isinstance(event_type, str) else ""
 
     @property
     def data(self) -> Mapping[str, Any]:
-        """What changed: `variable`, `language` …"""
+        """The change: `variable`, `language` …"""
         return views.mapping(self.raw, "data")
 
 
 class ClientEventContext(Context):
-    """on_client_event: the user is typing, has read something, or their client says something of its own."""
+    """on_client_event: the user is typing or has read a message, or their client sends a custom event."""
 
     @property
     def pre_defined_event(self) -> Mapping[str, Any]:
@@ -165,8 +180,18 @@ class ClientEventContext(Context):
 
     @property
     def custom_event(self) -> Mapping[str, Any]:
-        """An event of the client's own."""
+        """A custom event of the client."""
         return views.mapping(self.raw, "customEvent")
+
+
+def _with_message(message: str | None) -> Next:
+    as_changes({"message": message})
+    return Next(message=message)
+
+
+def _choice(agent_system: str | None, pre_chat: Mapping[str, object] | None, end_word: str | None) -> Choice:
+    attributes = tuple((name, as_text(value)) for name, value in (pre_chat or {}).items())
+    return Choice(agent_system, attributes, end_word)
 
 
 CONTEXTS: Mapping[str, type[Context]] = {
@@ -179,13 +204,147 @@ CONTEXTS: Mapping[str, type[Context]] = {
     "on_variable_update": VariableUpdateContext,
     "on_client_event": ClientEventContext,
 }
+"""By the name of the hook event."""
 
 
-def _with_message(message: str | None) -> Next:
-    as_changes({"message": message})
-    return Next(message=message)
+# --- the decorators -------------------------------------------------------------------------------------------------
+
+Returned = Verdict | Coroutine[Any, Any, Verdict]
+"""The return value of a handler: a verdict, or a coroutine of one."""
+WebhookReturned = WebhookVerdict | Coroutine[Any, Any, WebhookVerdict]
+
+# A decorator returns the function with its own type, so one function can be decorated for several hooks.
+OnUserMessage = TypeVar("OnUserMessage", bound=Callable[[UserMessageContext], Returned])
+OnBotMessage = TypeVar("OnBotMessage", bound=Callable[[BotMessageContext], Returned])
+OnAgentTransfer = TypeVar("OnAgentTransfer", bound=Callable[[AgentTransferContext], Returned])
+OnWebhook = TypeVar("OnWebhook", bound=Callable[[WebhookContext], WebhookReturned])
+OnEvent = TypeVar("OnEvent", bound=Callable[[PlatformEventContext], Returned])
+OnAlert = TypeVar("OnAlert", bound=Callable[[AlertContext], Returned])
+OnVariableUpdate = TypeVar("OnVariableUpdate", bound=Callable[[VariableUpdateContext], Returned])
+OnClientEvent = TypeVar("OnClientEvent", bound=Callable[[ClientEventContext], Returned])
 
 
-def _choice(agent_system: str | None, pre_chat: Mapping[str, object] | None, end_word: str | None) -> Choice:
-    attributes = tuple((name, as_text(value)) for name, value in (pre_chat or {}).items())
-    return Choice(agent_system, attributes, end_word)
+class HandlerDecorators:
+    """The decorators of a kit. Handlers are called in the order of registration, before the built-in hand-off.
+
+    Each decorator is used bare, ``@kit.on_alert``, or with arguments, ``@kit.on_alert(bot="st-…", seconds=2)``, and returns the
+    function unchanged. All take these arguments:
+
+        bot: the only bot it is for; by default all.
+        seconds: the time limit, after which the hook goes on without the handler.
+
+    All raise:
+        ValueError: the decorated object is not callable, or an argument is invalid.
+        NotConfigured: the configuration has no such bot.
+    """
+
+    def __init__(self, add: Callable[[Handler], None]) -> None:
+        self._add_handler = add
+
+    @overload
+    def on_user_message(self, function: OnUserMessage, /) -> OnUserMessage: ...
+    @overload
+    def on_user_message(
+        self, /, *, bot: str | None = None, seconds: float | None = None
+    ) -> Callable[[OnUserMessage], OnUserMessage]: ...
+    def on_user_message(
+        self, function: Any = None, /, *, bot: str | None = None, seconds: float | None = None
+    ) -> Any:
+        """A user's message, on its way to the bot or to the agent."""
+        return self._register("on_user_message", function, bot, seconds)
+
+    @overload
+    def on_bot_message(self, function: OnBotMessage, /) -> OnBotMessage: ...
+    @overload
+    def on_bot_message(
+        self, /, *, bot: str | None = None, seconds: float | None = None
+    ) -> Callable[[OnBotMessage], OnBotMessage]: ...
+    def on_bot_message(
+        self, function: Any = None, /, *, bot: str | None = None, seconds: float | None = None
+    ) -> Any:
+        """A message of the bot, on its way to the user."""
+        return self._register("on_bot_message", function, bot, seconds)
+
+    @overload
+    def on_agent_transfer(self, function: OnAgentTransfer, /) -> OnAgentTransfer: ...
+    @overload
+    def on_agent_transfer(
+        self, /, *, bot: str | None = None, seconds: float | None = None
+    ) -> Callable[[OnAgentTransfer], OnAgentTransfer]: ...
+    def on_agent_transfer(
+        self, function: Any = None, /, *, bot: str | None = None, seconds: float | None = None
+    ) -> Any:
+        """A dialog has reached an Agent Transfer node."""
+        return self._register("on_agent_transfer", function, bot, seconds)
+
+    @overload
+    def on_webhook(self, function: OnWebhook, /) -> OnWebhook: ...
+    @overload
+    def on_webhook(
+        self, component_name: str | None = None, /, *, bot: str | None = None, seconds: float | None = None
+    ) -> Callable[[OnWebhook], OnWebhook]: ...
+    def on_webhook(
+        self, name_or_function: Any = None, /, *, bot: str | None = None, seconds: float | None = None
+    ) -> Any:
+        """A dialog waits at a webhook node: of one name, ``@kit.on_webhook("CheckOrder")``, or of any."""
+        return self._register("on_webhook", name_or_function, bot, seconds)
+
+    @overload
+    def on_event(self, function: OnEvent, /) -> OnEvent: ...
+    @overload
+    def on_event(
+        self, event_type: str | None = None, /, *, bot: str | None = None, seconds: float | None = None
+    ) -> Callable[[OnEvent], OnEvent]: ...
+    def on_event(
+        self, type_or_function: Any = None, /, *, bot: str | None = None, seconds: float | None = None
+    ) -> Any:
+        """A dialog or an FAQ ended, or a session closed: of one type, ``@kit.on_event("endDialog")``, or of any."""
+        return self._register("on_event", type_or_function, bot, seconds)
+
+    @overload
+    def on_alert(self, function: OnAlert, /) -> OnAlert: ...
+    @overload
+    def on_alert(
+        self, /, *, bot: str | None = None, seconds: float | None = None
+    ) -> Callable[[OnAlert], OnAlert]: ...
+    def on_alert(
+        self, function: Any = None, /, *, bot: str | None = None, seconds: float | None = None
+    ) -> Any:
+        """An alert task has a message for the user."""
+        return self._register("on_alert", function, bot, seconds)
+
+    @overload
+    def on_variable_update(self, function: OnVariableUpdate, /) -> OnVariableUpdate: ...
+    @overload
+    def on_variable_update(
+        self, /, *, bot: str | None = None, seconds: float | None = None
+    ) -> Callable[[OnVariableUpdate], OnVariableUpdate]: ...
+    def on_variable_update(
+        self, function: Any = None, /, *, bot: str | None = None, seconds: float | None = None
+    ) -> Any:
+        """The bot's variables changed."""
+        return self._register("on_variable_update", function, bot, seconds)
+
+    @overload
+    def on_client_event(self, function: OnClientEvent, /) -> OnClientEvent: ...
+    @overload
+    def on_client_event(
+        self, /, *, bot: str | None = None, seconds: float | None = None
+    ) -> Callable[[OnClientEvent], OnClientEvent]: ...
+    def on_client_event(
+        self, function: Any = None, /, *, bot: str | None = None, seconds: float | None = None
+    ) -> Any:
+        """The user is typing or has read a message, or their client sends a custom event."""
+        return self._register("on_client_event", function, bot, seconds)
+
+    def _register(self, event: str, argument: Any, bot: str | None, seconds: float | None) -> Any:
+        """Register a function; without one, return a decorator. A text as the argument is the detail it is for."""
+        if seconds is not None and not seconds > 0:
+            raise ValueError("seconds is a time limit: more than 0")
+        detail = argument if isinstance(argument, str) else None
+
+        def register(function: Callable[..., Any]) -> Callable[..., Any]:
+            self._add_handler(Handler(function, event, bot, detail, seconds))
+            return function
+
+        return register if argument is None or detail is not None else register(argument)

@@ -1,8 +1,9 @@
-"""Writing to a user outside any hook: from a background job, another process, a coroutine."""
+"""Reaching a user or a deferred webhook outside any hook: from a background job, another process, a coroutine."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -10,66 +11,73 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import uuid4
 
-from botkit.errors import LedgerError, UserNotReachable
-from botkit.handlers.calls import Calls
-from botkit.handlers.messages import Message, MetaTags
-from botkit.handlers.reads import AsyncReads, Reads
+from botkit.errors import LedgerError, NothingToAnswer, UserNotReachable
+from botkit.handlers.calls import Calls, Message, MetaTags
+from botkit.handlers.reads import AsyncReads, PlatformReader, Reads
 from botkit.handlers.verdicts import Sent
+from botkit.handoff import webhooks
 from botkit.handoff.conversation import ConversationId, Instant
-from botkit.handoff.events import ApiCall, CallsRequested
-from botkit.kore.address import Address
+from botkit.handoff.events import ApiCall, CallsRequested, HookAnswered
+from botkit.hooks.address import Address
+from botkit.hooks.parser import HookParser
 from botkit.ledger.interface import Committed, HookBody, Input
 
 COMMIT_SECONDS = 10.0
+ANSWER_SECONDS = 3.0
+"""An answer to a webhook that nothing waits for yet is retried for this long."""
+_RETRY_SECONDS = 0.05
 
 
-class Submits(Protocol):
+class LedgerWriter(Protocol):
     """The part of a ledger that is needed here."""
 
-    def submit(self, given: Input) -> Future[Committed]:
+    def submit(self, input: Input, /) -> Future[Committed]:
         """See `ledger.interface.Ledger.submit`."""
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """See `ledger.interface.Ledger.newest_hook`."""
 
 
-Check = Callable[[str, ApiCall, bytes, str], None]
-"""Whether a bot's call can be made with a payload of this component at all; raises CallError if not."""
-
-
 @dataclass(frozen=True, slots=True)
-class ConversationGateway:
-    """What a conversation handle needs of the service."""
+class BotGateway:
+    """What handlers of one bot use of the service around them.
 
-    ledger: Callable[[], Submits]
-    reads: Callable[[str, bytes, str], Reads]
-    check: Check
+    Attributes:
+        bot_id: the bot.
+        parser: its hook parser.
+        reader: reads from the platform.
+        ledger: the ledger, started if it has to be.
+        now: seconds since the epoch.
+    """
+
+    bot_id: str
+    parser: HookParser
+    reader: PlatformReader
+    ledger: Callable[[], LedgerWriter]
     now: Callable[[], float]
+
+    def conversation(self, user_id: str, hook: HookBody | None = None) -> ConversationHandle:
+        """A user of the bot. `hook` addresses them where no newer payload is kept."""
+        return ConversationHandle(self, user_id, hook=hook)
 
 
 class ConversationHandle(Calls):
     """One user of one bot. May be kept, and used from any thread or coroutine.
 
-    Each call returns when what it asks for is on disk. On an event loop it returns at once, and awaiting what it returns
-    waits for that: ``await conversation.send("…")``.
+    Each call returns when the requested call is on disk. On an event loop it returns at once; await the result to wait for the
+    disk: ``await conversation.send("…")``.
 
     Raises:
-        UserNotReachable: no payload of this user is kept. Set `kore.keep_payloads`, or wait until they have written. One
-            that comes from a handler's context brings its hook's payload along.
-        LedgerError: it could not be written.
+        UserNotReachable: no payload of this user is kept. Set `kore.keep_payloads`, or wait until they have written. A handle
+            from a handler's context has the payload of its hook.
+        LedgerError: the call could not be written.
     """
 
     def __init__(
-        self,
-        bot_id: str,
-        user_id: str,
-        outside: ConversationGateway,
-        *,
-        hook: HookBody | None = None,
-        key: str = "",
+        self, gateway: BotGateway, user_id: str, *, hook: HookBody | None = None, key: str = ""
     ) -> None:
-        self._id = ConversationId(bot_id, user_id)
-        self._outside = outside
+        self._id = ConversationId(gateway.bot_id, user_id)
+        self._gateway = gateway
         self._hook = hook
         self._key = key
 
@@ -80,15 +88,15 @@ class ConversationHandle(Calls):
 
     @property
     def user_id(self) -> str:
-        """The name of the user that hooks come under: `ctx.user.id`."""
+        """The canonical name of the user: `ctx.user.id`."""
         return self._id.user_id
 
     def once(self, key: str) -> ConversationHandle:
-        """The same, for one call that is made once however often it is asked for: ``.once("order-17").send("…")``.
+        """The same user, for one call with an idempotency key: ``.once("order-17").send("…")`` sends once, however often it runs.
 
         A key is remembered for some hours.
         """
-        return ConversationHandle(self.bot_id, self.user_id, self._outside, hook=self._hook, key=key)
+        return ConversationHandle(self._gateway, self.user_id, hook=self._hook, key=key)
 
     def send(
         self,
@@ -102,10 +110,10 @@ class ConversationHandle(Calls):
         return self.send_user_message(message, channels=channels, meta_tags=meta_tags, meta_info=meta_info)
 
     def get_messages(self, *, limit: int = 20, skip: int = 0) -> Sequence[Mapping[str, Any]]:
-        """The newest messages, newest first. Asks the platform.
+        """The newest messages, newest first. Reads from the platform.
 
         Raises:
-            CallError: it did not answer.
+            CallError: the platform did not answer.
         """
         return self._reads().get_messages(limit=limit, skip=skip)
 
@@ -115,23 +123,22 @@ class ConversationHandle(Calls):
         return AsyncReads(self._reads())
 
     def _reads(self) -> Reads:
-        newest = self._newest()
-        return self._outside.reads(self.bot_id, newest.body, newest.component_id)
+        newest = self._newest_hook()
+        return self._gateway.reader.reads(newest.body, newest.component_id)
 
-    def _newest(self) -> HookBody:
-        newest, mine = self._outside.ledger().newest_hook(self._id), self._hook
-        if mine is not None and (newest is None or self._number_of(mine) > self._number_of(newest)):
-            newest = (
-                mine  # In a handler its own hook is not in the ledger yet, and what is kept may have expired.
-            )
+    def _newest_hook(self) -> HookBody:
+        newest, own = self._gateway.ledger().newest_hook(self._id), self._hook
+        # In a handler its own hook is not in the ledger yet, and the kept one may have expired.
+        if own is not None and (newest is None or self._request_number(own) > self._request_number(newest)):
+            newest = own
         if newest is None:
             raise UserNotReachable(
                 "no payload of this user is kept: set kore.keep_payloads in the bot's file, or wait until they have written"
             )
         return newest
 
-    def _number_of(self, hook: HookBody) -> int:
-        """The platform numbers its requests in the order of time (protocols/kore-xo-botkit.md, 2.3)."""
+    def _request_number(self, hook: HookBody) -> int:
+        """The platform numbers its requests by time (docs/protocols/kore-xo-botkit.md, 2.3)."""
         request_id = self._address(hook).request_id
         return int(request_id) if request_id.isascii() and request_id.isdecimal() else 0
 
@@ -139,22 +146,26 @@ class ConversationHandle(Calls):
         return Address.parse(hook.body, bot_id=self.bot_id, component_id=hook.component_id)
 
     def _channel_type(self) -> str:
-        return self._address(self._newest()).channel_type
+        return self._address(self._newest_hook()).channel_type
 
-    def _ask(self, ask: ApiCall) -> Sent:
-        newest = self._newest()
-        self._outside.check(self.bot_id, ask, newest.body, newest.component_id)
-        at = Instant(self._outside.now())
-        event = CallsRequested(key=f"asked/{self._key or uuid4()}", at=at, api_calls=(ask,))
-        # The hook it came from may not be in the ledger yet: a handler's thread can be quicker than its handler.
-        given = Input(self._id, event, hook=newest if newest is self._hook else None)
-        return written(self._outside.ledger().submit(given))
+    def _request(self, api_call: ApiCall) -> Sent:
+        gateway, newest = self._gateway, self._newest_hook()
+        gateway.reader.check(api_call, newest.body, newest.component_id)
+        event = CallsRequested(
+            key=f"asked/{self._key or uuid4()}", at=Instant(gateway.now()), api_calls=(api_call,)
+        )
+        # The own hook goes along: a handler's thread can be quicker than its handler, whose hook is then not in the ledger yet.
+        input = Input(self._id, event, hook=newest if newest is self._hook else None)
+        return sent(gateway.ledger().submit(input))
 
 
-def written(committing: Future[Committed]) -> Sent:
-    """What an input's sender gets: it has waited for the disk, but on an event loop the waiting is left to `await`."""
-    done: Future[None] = Future()
-    done.set_running_or_notify_cancel()  # Whoever stops waiting for it does not stop it.
+def sent(committing: Future[Committed]) -> Sent:
+    """Wait for the commit of an input; on an event loop, return an awaitable instead.
+
+    Raises:
+        LedgerError: the commit took too long.
+    """
+    done = _uncancellable()
 
     def settle(committed: Future[Committed]) -> None:
         error = committed.exception()
@@ -164,23 +175,118 @@ def written(committing: Future[Committed]) -> Sent:
             done.set_exception(error)
 
     committing.add_done_callback(settle)
-    return waited_for(done)
+    return _wait_for(done)
 
 
-def waited_for(done: Future[None]) -> Sent:
-    """The same for whatever is on disk when `done` is done.
+def _uncancellable() -> Future[None]:
+    """A future that is not cancelled when a caller stops awaiting it."""
+    done: Future[None] = Future()
+    done.set_running_or_notify_cancel()
+    return done
 
-    Raises:
-        LedgerError: it took too long.
-    """
-    sent = Sent(done)
+
+def _wait_for(done: Future[None]) -> Sent:
+    result = Sent(done)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         try:
-            sent.result(COMMIT_SECONDS)
+            result.result(COMMIT_SECONDS)
         except FutureTimeout as error:
             if done.done():
                 raise
-            raise LedgerError("the store took too long; it may be written yet") from error
-    return sent
+            raise LedgerError("the store took too long; the input may still be committed") from error
+    return result
+
+
+def answer_webhook(
+    ledger: LedgerWriter,
+    bots: Sequence[str],
+    request_id: str,
+    context: str,
+    *,
+    replace: bool,
+    now: Callable[[], float],
+    monotonic: Callable[[], float],
+) -> Sent:
+    """Answer a deferred webhook, also a moment before the deferral itself is on disk.
+
+    A handler that starts a job and then returns ``ctx.defer()`` may be slower than the job. So an answer that nothing waits
+    for yet is retried for `ANSWER_SECONDS` before it fails.
+
+    Args:
+        ledger: stores the answer.
+        bots: the bots whose webhook it may be.
+        request_id: the webhook's.
+        context: changes to its context, as JSON text; with `replace`, all of the context.
+        replace: whether `context` replaces the context.
+        now: seconds since the epoch.
+        monotonic: seconds for durations.
+
+    Raises:
+        NothingToAnswer: no such webhook waits for an answer, or several bots have one.
+        LedgerError: the answer could not be written.
+    """
+    event = HookAnswered(key=f"answer/{uuid4()}", at=Instant(now()), context=context, replace=replace)
+    answer = _WebhookAnswer(ledger, bots, request_id, event, monotonic)
+    answer.submit()
+    return _wait_for(answer.done)
+
+
+class _WebhookAnswer:
+    """One answer until it is on disk or has failed, which `done` says."""
+
+    def __init__(
+        self,
+        ledger: LedgerWriter,
+        bots: Sequence[str],
+        request_id: str,
+        event: HookAnswered,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.done = _uncancellable()
+        self._ledger = ledger
+        self._request_id = request_id
+        self._conversations = [webhooks.conversation_id(bot, request_id) for bot in bots]
+        self._event = event
+        self._monotonic = monotonic
+        self._retry_until = monotonic() + ANSWER_SECONDS
+
+    def submit(self) -> None:
+        """Hand the answer to the ledger; again and again while nothing waits for it yet."""
+        try:
+            match self._candidates():
+                case [one]:
+                    self._ledger.submit(Input(one, self._event)).add_done_callback(self._settle)
+                case []:
+                    self._retry("no such webhook waits for an answer")
+                case _:
+                    self._fail("several bots have one of this requestId; say which with bot_id")
+        except LedgerError as error:
+            self.done.set_exception(error)
+
+    def _candidates(self) -> Sequence[ConversationId]:
+        if len(self._conversations) == 1:
+            return self._conversations
+        return [one for one in self._conversations if self._ledger.newest_hook(one) is not None]
+
+    def _settle(self, committing: Future[Committed]) -> None:
+        error = committing.exception()
+        if error is not None:
+            self.done.set_exception(error)
+        elif reason := committing.result().refused:
+            self._retry(reason)
+        else:
+            self.done.set_result(None)
+
+    def _retry(self, reason: str) -> None:
+        if self._monotonic() >= self._retry_until:
+            self._fail(reason)
+            return
+        # In a thread of its own, because this may be the ledger's.
+        timer = threading.Timer(_RETRY_SECONDS, self.submit)
+        timer.daemon = True
+        timer.start()
+
+    def _fail(self, reason: str) -> None:
+        self.done.set_exception(NothingToAnswer(f"webhook {self._request_id}: {reason}"))

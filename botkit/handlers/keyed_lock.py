@@ -1,4 +1,4 @@
-"""One after the other: hooks of one user do not overtake each other in the handlers."""
+"""A fair lock per key: the hooks of one user do not overtake each other in the handlers."""
 
 from __future__ import annotations
 
@@ -7,62 +7,61 @@ from collections.abc import Hashable
 
 
 class KeyedLock:
-    """Who is next, by user. Any thread."""
+    """One queue per key. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last: dict[Hashable, _Turn] = {}
 
-    def taken(self, whose: Hashable, max_seconds: float) -> _Turn:
-        """A context: entering it waits until everybody who came before has finished, and whoever comes after waits for its end.
+    def hold(self, key: Hashable, max_seconds: float) -> _Turn:
+        """A context manager: entering it waits for all earlier holders of the key, and later ones wait until it is left.
 
-        Nobody is waited for longer than about `max_seconds` from when it is their turn: by then the time limit has overtaken
-        their handlers.
+        A holder is waited for at most about `max_seconds` after it entered: by then the time limit of its handlers has passed.
         """
-        return _Turn(self, whose, max_seconds)
+        return _Turn(self, key, max_seconds)
 
-    def queue(self, whose: Hashable, mine: _Turn) -> _Turn | None:
-        """Be the last; returns who was it before."""
+    def enqueue(self, key: Hashable, turn: _Turn) -> _Turn | None:
+        """Append a turn to the queue of a key; returns the one before it."""
         with self._lock:
-            before = self._last.get(whose)
-            self._last[whose] = mine
+            before = self._last.get(key)
+            self._last[key] = turn
         return before
 
-    def leave(self, whose: Hashable, mine: _Turn) -> None:
-        """Be gone; nothing is kept of a user whom nobody waits for."""
+    def remove(self, key: Hashable, turn: _Turn) -> None:
+        """Forget the key if this turn is the last of its queue."""
         with self._lock:
-            if self._last.get(whose) is mine:
-                del self._last[whose]
+            if self._last.get(key) is turn:
+                del self._last[key]
 
 
 class _Turn:
-    """A class, not a generator: entered and left for every hook that has a handler."""
+    """A class, not a generator, because it is entered and left for every hook that has a handler."""
 
-    __slots__ = ("_max_seconds", "_over", "_turns", "_under_way", "_whose")
+    __slots__ = ("_has_entered", "_key", "_lock", "_max_seconds", "_over")
 
-    def __init__(self, turns: KeyedLock, whose: Hashable, max_seconds: float) -> None:
-        self._turns = turns
-        self._whose = whose
+    def __init__(self, lock: KeyedLock, key: Hashable, max_seconds: float) -> None:
+        self._lock = lock
+        self._key = key
         self._max_seconds = max_seconds
-        self._under_way = False
+        self._has_entered = False
         self._over = threading.Lock()
         self._over.acquire()
 
     def __enter__(self) -> None:
-        before = self._turns.queue(self._whose, self)
+        before = self._lock.enqueue(self._key, self)
         if before is not None:
             before.wait(self._max_seconds)
-        self._under_way = True
+        self._has_entered = True
 
     def __exit__(self, *_: object) -> None:
         self._over.release()
-        self._turns.leave(self._whose, self)
+        self._lock.remove(self._key, self)
 
     def wait(self, max_seconds: float) -> None:
-        """Until this one is over, or has been under way for so long (at most twice). Others may be before it."""
-        under_way = False
-        while not under_way:
-            under_way = self._under_way
+        """Wait until this turn is over, or was entered `max_seconds` ago (at most twice). It may itself wait for others."""
+        has_entered = False
+        while not has_entered:
+            has_entered = self._has_entered
             if self._over.acquire(timeout=max_seconds):
                 self._over.release()
                 return

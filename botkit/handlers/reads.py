@@ -1,4 +1,4 @@
-"""The calls of the SDK that ask the platform something and return its answer. They change nothing, so they wait for nobody."""
+"""The calls of the SDK that read from the platform. They change nothing, so they are made at once."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from botkit.kore.requests import KoreRequests
 
 
 class Carrier(Protocol):
-    """Carries requests and waits for the answers; `transport.SyncTransport` is one."""
+    """Sends requests and waits for the answers; implemented by `botkit.http.carriers.SyncTransport`."""
 
     def send(self, request: Request) -> Response:
-        """The answer, whatever its status.
+        """The answer, with any status.
 
         Raises:
-            CallError: there was none.
+            CallError: there was no answer.
         """
 
 
 class OpenTransport(Protocol):
-    """Opens a carrier for one thread; `transport.SyncTransport` itself does."""
+    """Opens a carrier for one thread; implemented by `botkit.http.carriers.SyncTransport`."""
 
     def __call__(self, *, allowed_hosts: Iterable[str] | None, insecure_http: bool) -> Carrier: ...
 
 
-class Asking:
-    """Asks the platform on behalf of one bot. Any thread; connections are kept open, one set for each thread."""
+class PlatformReader:
+    """Reads from the platform for one bot. Thread-safe; each thread keeps connections of its own open."""
 
     def __init__(
         self,
@@ -45,19 +45,19 @@ class Asking:
         now: Callable[[], float],
         open_transport: OpenTransport,
     ) -> None:
-        self.calls = KoreRequests(bot.kore, bot_id=bot.id, insecure_http=insecure_http, clock=now)
+        self.requests = KoreRequests(bot.kore, bot_id=bot.id, insecure_http=insecure_http, clock=now)
         self._hosts = bot.kore.callback_hosts
         self._insecure_http = insecure_http
         self._now = now
         self._open_transport = open_transport
-        self._mine = threading.local()
+        self._of_thread = threading.local()
 
-    def ask(self, request: Request) -> Response:
+    def send(self, request: Request) -> Response:
         """The platform's answer.
 
         Raises:
-            CallError: there was none, or it is a refusal.
-            WrongThread: this is an event loop's thread, which must not wait.
+            CallError: there was no answer, or it is an error.
+            WrongThread: this thread runs an event loop, which must not block.
         """
         try:
             asyncio.get_running_loop()
@@ -65,43 +65,47 @@ class Asking:
             pass
         else:
             raise WrongThread(f"{request.what} would stop the event loop: use await ctx.aio.… in a coroutine")
-        transport: Carrier | None = getattr(self._mine, "transport", None)
+        transport: Carrier | None = getattr(self._of_thread, "transport", None)
         if transport is None:
             transport = self._open_transport(allowed_hosts=self._hosts, insecure_http=self._insecure_http)
-            self._mine.transport = transport
+            self._of_thread.transport = transport
         return check_reply(request.what, transport.send(request), now=self._now())
 
-    def check(self, ask: ApiCall, body: bytes, component_id: str) -> None:
-        """Whether what a handler asks for can be called with this payload at all. Nothing is sent.
+    def reads(self, body: bytes, component_id: str) -> Reads:
+        """The reads, addressed by a payload."""
+        return Reads(self, body, component_id)
+
+    def check(self, api_call: ApiCall, body: bytes, component_id: str) -> None:
+        """Return if a call can be made with this payload. Nothing is sent.
 
         Raises:
-            CallError: the payload has no URL for it, its host may not be called, or the message is too long.
+            CallError: the payload has no URL for the call, the URL's host may not be called, or the message is too long.
         """
-        self.calls.check(ask.call, body, component_id=component_id, changes=ask.changes.encode())
+        self.requests.check(api_call.call, body, component_id=component_id, changes=api_call.changes.encode())
 
 
 class Reads:
-    """The reads, addressed by one payload. They block; `AsyncReads` has the same for coroutines."""
+    """The reads, addressed by one payload. They block; `AsyncReads` is the same for coroutines."""
 
-    def __init__(self, asking: Asking, body: bytes, component_id: str) -> None:
-        self._asking = asking
+    def __init__(self, reader: PlatformReader, body: bytes, component_id: str) -> None:
+        self._reader = reader
         self._body = body
         self._component_id = component_id
 
     def get_messages(self, *, limit: int = 20, skip: int = 0) -> Sequence[Mapping[str, Any]]:
-        """The newest messages, newest first, as the platform keeps them (4.5).
+        """The newest messages, newest first, as the platform stores them (docs/protocols/kore-xo-botkit.md, 4.5).
 
         Args:
-            limit: how many, up to 100.
-            skip: how many of the newest to leave out.
+            limit: max number of messages, up to 100.
+            skip: number of newest messages to leave out.
 
         Raises:
             CallError: the platform did not answer.
         """
-        request = self._asking.calls.get_messages(
+        request = self._reader.requests.get_messages(
             self._body, component_id=self._component_id, limit=limit, skip=skip
         )
-        return read_records(self._asking.ask(request).body)
+        return read_records(self._reader.send(request).body)
 
     def fetch_bot_variables(self, *languages: str) -> dict[str, tuple[BotVariable, ...]]:
         """The bot's variables in each of these languages.
@@ -117,18 +121,18 @@ class Reads:
         Raises:
             CallError: the platform did not answer.
         """
-        request = self._asking.calls.get_dialog(self._body, component_id=self._component_id)
-        return read_dialog(self._asking.ask(request).body)
+        request = self._reader.requests.get_dialog(self._body, component_id=self._component_id)
+        return read_dialog(self._reader.send(request).body)
 
     def _variables(self, language: str) -> tuple[BotVariable, ...]:
-        request = self._asking.calls.fetch_bot_variable(
+        request = self._reader.requests.fetch_bot_variable(
             self._body, component_id=self._component_id, language=language
         )
-        return read_variables(self._asking.ask(request).body)
+        return read_variables(self._reader.send(request).body)
 
 
 class AsyncReads:
-    """`Reads` for coroutines: the waiting is done in a thread."""
+    """`Reads` for coroutines: a thread does the blocking."""
 
     def __init__(self, reads: Reads) -> None:
         self._reads = reads

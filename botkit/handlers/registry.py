@@ -1,4 +1,4 @@
-"""Which handlers there are, and which of them a hook is for."""
+"""The registered handlers, and the handler chain of each hook."""
 
 from __future__ import annotations
 
@@ -12,7 +12,17 @@ MAX_HANDLERS = 1_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Handler:
-    """One registered function. `bot` and `detail` (a component's name, an event's type) narrow what it is for."""
+    """One registered function.
+
+    Attributes:
+        function: is called with the context of a hook.
+        event: the name of the hook event.
+        bot: the only bot whose hooks it handles; None for all bots.
+        detail: the only component name or event type that it handles; None for all.
+        seconds: its own time limit; None for the usual one.
+        is_coroutine: whether calling it is known to return an awaitable. Other functions may return one too.
+        name: its name in logs and metrics.
+    """
 
     function: Callable[..., Any]
     event: str
@@ -20,10 +30,7 @@ class Handler:
     detail: str | None = None
     seconds: float | None = None
     is_coroutine: bool = field(init=False)
-    """Whether it is known that calling it gives something to await; it may, all the same, where it is not."""
-
     name: str = field(init=False)
-    """What logs and metrics call it."""
 
     def __post_init__(self) -> None:
         name = getattr(self.function, "__qualname__", type(self.function).__name__)
@@ -35,21 +42,25 @@ class Handler:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The handlers of a hook, and what is known of them as a whole: a hook should not pay for finding it out."""
+    """The handlers of a hook, with their common properties computed once instead of for every hook.
+
+    Attributes:
+        handlers: in the order in which they are called.
+        has_details: whether some of them are for one component or one type of event only.
+        are_coroutines: whether all of them are.
+        seconds: the longest of their own time limits.
+        has_usual_limit: whether some of them have no time limit of their own.
+    """
 
     handlers: tuple[Handler, ...]
     has_details: bool
-    """Some of them are for a certain component or type of event only."""
     are_coroutines: bool
-    """All of them are."""
     seconds: float
-    """The longest of their own time limits."""
     has_usual_limit: bool
-    """Some of them have none of their own."""
 
     @classmethod
     def of(cls, handlers: tuple[Handler, ...]) -> Chain:
-        """Look at the handlers once."""
+        """Compute the properties of these handlers."""
         return cls(
             handlers,
             has_details=any(one.detail is not None for one in handlers),
@@ -59,39 +70,38 @@ class Chain:
         )
 
     def limit(self, usual: float) -> float:
-        """The time limit, in seconds: the longest of theirs."""
+        """The time limit of the chain in seconds: the longest of its handlers'."""
         return max(usual, self.seconds) if self.has_usual_limit else self.seconds
 
 
 class Registry:
-    """The handlers of a kit, in the order they were registered. Any thread."""
+    """The handlers of a kit, in the order of their registration. Thread-safe."""
 
     def __init__(self) -> None:
         self.all: tuple[Handler, ...] = ()
-        self._found: dict[tuple[str, str], Chain] = {}
+        self._chains: dict[tuple[str, str], Chain] = {}
 
     def add(self, handler: Handler) -> None:
-        """Put a handler behind those that are there.
+        """Append a handler.
 
         Raises:
-            ValueError: it cannot be called, or there are too many.
+            ValueError: it is not callable, or there are too many handlers.
         """
         if not callable(handler.function):
             raise ValueError(f"a handler is a function, not a {type(handler.function).__name__}")
         if len(self.all) == MAX_HANDLERS:
             raise ValueError(f"more than {MAX_HANDLERS} handlers: are they registered anew with every call?")
         self.all = (*self.all, handler)
-        self._found = {}
+        self._chains = {}
 
     def matching(self, bot_id: str, event: str) -> Chain:
-        """The handlers for a bot's hooks of this name, before anybody has looked at their details."""
-        known = (
-            self._found
-        )  # Another one as soon as a handler is added: what is found now may not be true for that.
-        found = known.get((bot_id, event))
-        if found is None:
-            mine = (one for one in self.all if one.event == event and one.bot in (None, bot_id))
-            found = Chain.of(tuple(mine))
-            if found.handlers or len(known) < MAX_HANDLERS:
-                known[bot_id, event] = found
-        return found
+        """The chain for a bot's hooks of this name, before their details are compared."""
+        chains = self._chains  # `add` replaces this dictionary, so a chain computed meanwhile is not kept.
+        chain = chains.get((bot_id, event))
+        if chain is None:
+            chain = Chain.of(
+                tuple(one for one in self.all if one.event == event and one.bot in (None, bot_id))
+            )
+            if chain.handlers or len(chains) < MAX_HANDLERS:
+                chains[bot_id, event] = chain
+        return chain

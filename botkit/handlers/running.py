@@ -1,7 +1,7 @@
-"""Running the handlers of one hook: in order, in a thread of their own, within a time limit.
+"""Running the handler chain of a hook: in order, off the server's thread, within a time limit.
 
-Whatever a handler does, the hook goes on: one that raises, returns what makes no sense or does not come back counts as one
-that said nothing. What it had asked for is dropped with it; what handlers before it asked for stays.
+A handler that fails never stops its hook: one that raises, returns an invalid result or exceeds the time limit counts as a
+handler that did nothing. Its requested calls are dropped; those of the handlers before it stay.
 """
 
 from __future__ import annotations
@@ -19,20 +19,24 @@ from functools import partial
 from typing import Any, Literal, Protocol
 
 from botkit.errors import BotKitError, HandlerTimeout, InvalidHandlerResult
-from botkit.handlers.context import Context, settled
-from botkit.handlers.progress import Outcome, Progress
+from botkit.handlers.context import Context, close
+from botkit.handlers.contexts import CONTEXTS
+from botkit.handlers.conversation import BotGateway
 from botkit.handlers.registry import Chain, Handler
-from botkit.handlers.threads import Threads
+from botkit.handlers.threads import EventLoopThread, WorkerThreads
 from botkit.handlers.verdicts import Answer, Defer, Next, Sent, Stop
-from botkit.handoff.events import ApiCall
+from botkit.handoff.events import ApiCall, Choice
 from botkit.hooks.parser import Hook
+from botkit.kore.bodies import changed, members_to_change
 from botkit.observability.tracebacks import where
 
 log = logging.getLogger(__name__)
 
 MAX_OVERDUE = 8
-"""So many calls of one handler may be overdue and still under way; then it is left out until some have come back. Else each
-hook would wait out the whole time limit, and each would cost a thread."""
+"""Max overdue calls of one handler that are still running. Above it the handler is skipped until some have returned:
+otherwise each hook would wait for the whole time limit and occupy a thread."""
+
+NO_CHOICE = Choice()
 
 _HELD_UP = "a coroutine that blocks holds up the event loop of all of them; give blocking calls to a thread"
 
@@ -40,151 +44,221 @@ HandlerOutcome = Literal["passed", "answered", "raised", "invalid_result", "time
 
 
 class HandlerMetrics(Protocol):
-    """What is counted of handlers; implemented by `botkit.observability.metrics`."""
+    """Counts handler calls; implemented by `botkit.observability.metrics`."""
 
     def handled(self, event: str, handler: str, outcome: HandlerOutcome) -> None:
-        """A handler was called, or left out."""
+        """A handler was called or skipped."""
 
 
 Call = Callable[[Handler, Context], Awaitable[object]]
-"""Calls a handler and gives what it returned."""
+"""Calls a handler and returns its result."""
 ContextFactory = Callable[[], AbstractContextManager[Any]]
-"""What handlers are called in, such as an application's context."""
+"""Creates the context manager in which handlers are called, such as an application's context."""
 
-Failed = Callable[[Handler, BaseException], None]
-"""Told of a handler that did not do its work: what it raised, `InvalidHandlerResult` or `HandlerTimeout`. Any thread."""
+OnFailure = Callable[[Handler, BaseException], None]
+"""Called with each handler that failed, and its exception: its own, `InvalidHandlerResult` or `HandlerTimeout`. Any thread."""
 
 
-def unheard(handler: Handler, error: BaseException) -> None:
-    """Nobody wants to be told: the log and the metrics say it anyway."""
+def ignore_failure(handler: Handler, error: BaseException) -> None:
+    """Do nothing: the log and the metrics have it anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of the handlers of a hook.
+
+    Attributes:
+        hook: the hook with the handlers' changes.
+        choice: their choices for the hand-off.
+        api_calls: their requested calls, in order.
+        verdict: the answer to a webhook.
+        answered: whether nothing more happens by default.
+    """
+
+    hook: Hook
+    choice: Choice = NO_CHOICE
+    api_calls: tuple[ApiCall, ...] = ()
+    verdict: Answer | Defer | None = None
+    answered: bool = False
+
+
+class Progress:
+    """How far the handlers of one hook are. Shared by the thread that runs them and the thread that waits for them.
+
+    Args:
+        outcome: the outcome before any handler.
+    """
+
+    __slots__ = ("_abandoned", "_current", "_done", "_lock", "begun", "outcome", "overdue")
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        self._lock = threading.Lock()
+        self._done = threading.Lock()
+        self._done.acquire()
+        self._current: Handler | None = None
+        self._abandoned = False
+        self.begun = False
+        """Whether any handler has been called."""
+        self.overdue: Handler | None = None
+        """The handler that was running when the hook went on."""
+
+    # --- the thread that runs the handlers -------------------------------------------------------------------------
+
+    def begin(self, handler: Handler) -> bool:
+        """Note that this handler is called now. Returns False if it must not be, because the hook has gone on."""
+        with self._lock:
+            if not self._abandoned:
+                self._current, self.begun = handler, True
+            return not self._abandoned
+
+    def complete(self, outcome: Outcome) -> bool:
+        """Store the outcome after a handler. Returns False if it is too late, because the hook has gone on."""
+        with self._lock:
+            self._current = None
+            if not self._abandoned:
+                self.outcome = outcome
+            return not self._abandoned
+
+    def finish(self) -> None:
+        """Note that no more handlers are called."""
+        self._done.release()
+
+    # --- the thread that waits -------------------------------------------------------------------------------------
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the handlers finished in time."""
+        return self._done.acquire(timeout=seconds)
+
+    def abandon(self) -> Handler | None:
+        """Go on with the outcome so far; later ones are ignored. Returns the handler that is still running, if any."""
+        with self._lock:
+            self._abandoned, self.overdue = True, self._current
+            return self.overdue
 
 
 class Runner:
-    """Runs handlers. Any thread.
+    """Runs handler chains. Thread-safe.
 
     Args:
-        make_context: what a handler is called with.
-        reword: gives a hook another message.
-        answers: whether a call is an answer to this hook, after which nothing more happens by default.
-        metrics: what to count with.
-        loop: the event loop that coroutines are run on.
-        failed: told of each handler that did not do its work.
+        gateways: per bot id.
+        metrics: counts handler calls.
+        on_failure: called with each handler that failed.
     """
 
     def __init__(
         self,
         *,
-        make_context: Callable[[Hook], Context],
-        reword: Callable[[Hook, str], Hook],
-        answers: Callable[[Hook, ApiCall], bool],
+        gateways: Mapping[str, BotGateway],
         metrics: HandlerMetrics,
-        loop: Callable[[], asyncio.AbstractEventLoop],
-        failed: Failed = unheard,
+        on_failure: OnFailure = ignore_failure,
     ) -> None:
-        self._make_context = make_context
-        self._reword = reword
-        self._answers = answers
+        self._gateways = gateways
         self._metrics = metrics
-        self._loop = loop
-        self._failed = failed
-        self._threads = Threads("botkit-handlers")
+        self._on_failure = on_failure
+        self._workers = WorkerThreads("botkit-handlers")
+        self._loop = EventLoopThread("botkit-handlers-loop").loop
         self._tasks: dict[Progress, asyncio.Task[None]] = {}
-        """The hooks that are with coroutines. A loop does not hold on to its tasks. Used on the loop only."""
+        """The running coroutines, because a loop keeps no references to its tasks. Used on the loop only."""
         self._lock = threading.Lock()
         self._overdue: Counter[Handler] = Counter()
-        self._unanswered = 0
-        """So often the event loop was looked for in vain: a coroutine that blocks holds it up for all others."""
+        self._unanswered_pings = 0
+        """Pings that the event loop has not answered. A coroutine that blocks holds up all others."""
 
-    def run(self, chain: Chain, hook: Hook, *, seconds: float, around: ContextFactory) -> Outcome:
+    def run(self, chain: Chain, hook: Hook, *, seconds: float, context_factory: ContextFactory) -> Outcome:
         """Run the handlers; returns after `seconds` at the latest."""
         progress = Progress(Outcome(hook))
         if chain.are_coroutines and self._loop_is_held_up:
             self._skipped(hook, chain, _HELD_UP)
-        elif not self._start(progress, chain, seconds, around):
-            self._skipped(hook, chain, "every thread is taken by one that has not come back")
+        elif not self._start(progress, chain, seconds, context_factory):
+            self._skipped(hook, chain, "every thread is busy with a handler that has not returned")
         elif not progress.wait(seconds):
-            late = progress.take_over()
+            late = progress.abandon()
             if chain.are_coroutines:
                 self._loop().call_soon_threadsafe(self._cancel, progress)
-                self._look_for_the_loop()
+                self._ping_the_loop()
             if late is not None:
                 self._count_overdue(late, 1)
                 self._metrics.handled(hook.path.event, late.name, "timeout")
-                log.error("handler %s did not come back within %g s; the hook goes on", late.name, seconds)
-                self._failed(late, _late(late, seconds))
+                log.error("handler %s did not return within %g s; the hook goes on", late.name, seconds)
+                self._on_failure(late, _late(late, seconds))
             elif not progress.begun:
-                self._skipped(hook, chain, _HELD_UP if chain.are_coroutines else "none could begin in time")
+                self._skipped(hook, chain, _HELD_UP if chain.are_coroutines else "none could start in time")
         return progress.outcome
 
     @property
     def _loop_is_held_up(self) -> bool:
-        return self._unanswered >= MAX_OVERDUE
+        return self._unanswered_pings >= MAX_OVERDUE
 
-    def _look_for_the_loop(self) -> None:
-        """Whether the event loop is held up shows in how long it takes to hear this."""
-        self._count_unanswered(1)
-        self._loop().call_soon_threadsafe(self._count_unanswered, -1)
+    def _ping_the_loop(self) -> None:
+        """Ping the event loop: one that is held up answers late."""
+        self._count_pings(1)
+        self._loop().call_soon_threadsafe(self._count_pings, -1)
 
-    def _count_unanswered(self, change: int) -> None:
+    def _count_pings(self, change: int) -> None:
         with self._lock:
-            self._unanswered += change
+            self._unanswered_pings += change
 
     def _skipped(self, hook: Hook, chain: Chain, why: str) -> None:
         log.error("no handler was called: %s", why)
         self._metrics.handled(hook.path.event, chain.handlers[0].name, "skipped")
 
-    def _start(self, progress: Progress, chain: Chain, seconds: float, around: ContextFactory) -> bool:
-        """Begin; False where there is no thread to do it."""
+    def _start(
+        self, progress: Progress, chain: Chain, seconds: float, context_factory: ContextFactory
+    ) -> bool:
+        """Start the handlers. Returns False if there is no thread for them."""
         if chain.are_coroutines:
-            # No thread in between: handing a hook over twice costs it half as much again (measured).
+            # No thread in between: a second hand-over would cost a hook half as much again (measured).
             loop = self._loop()
-            loop.call_soon_threadsafe(self._begin, loop, progress, chain.handlers, around)
+            loop.call_soon_threadsafe(self._begin, loop, progress, chain.handlers, context_factory)
             return True
         call: Call = partial(self._in_a_thread, seconds=seconds)
-        return self._threads.start(lambda: _driven(self._all(progress, chain.handlers, around, call)))
+        return self._workers.start(
+            lambda: _driven(self._all(progress, chain.handlers, context_factory, call))
+        )
 
     def _begin(
         self,
         loop: asyncio.AbstractEventLoop,
         progress: Progress,
         handlers: Sequence[Handler],
-        around: ContextFactory,
+        context_factory: ContextFactory,
     ) -> None:
-        # No timer and no callback of their own, which cost each hook a turn of the loop: who waits looks at the clock.
-        self._tasks[progress] = loop.create_task(self._on_the_loop(progress, handlers, around))
+        # Without a timer or a callback, which would cost each hook a turn of the loop: the waiting thread watches the time limit.
+        self._tasks[progress] = loop.create_task(self._on_the_loop(progress, handlers, context_factory))
 
     async def _on_the_loop(
-        self, progress: Progress, handlers: Sequence[Handler], around: ContextFactory
+        self, progress: Progress, handlers: Sequence[Handler], context_factory: ContextFactory
     ) -> None:
         try:
-            await self._all(progress, handlers, around, _awaited)
+            await self._all(progress, handlers, context_factory, _awaited)
         finally:
             self._tasks.pop(progress, None)
 
     def _cancel(self, progress: Progress) -> None:
         """The hook has gone on."""
         if (task := self._tasks.get(progress)) is not None:
-            task.add_done_callback(lambda _: self._tasks.pop(progress, None))  # It may not have begun.
+            task.add_done_callback(lambda _: self._tasks.pop(progress, None))  # It may not have started.
             task.cancel()
 
     # --- in the handlers' thread, or on their loop -----------------------------------------------------------------
 
     async def _all(
-        self, progress: Progress, handlers: Sequence[Handler], around: ContextFactory, call: Call
+        self, progress: Progress, handlers: Sequence[Handler], context_factory: ContextFactory, call: Call
     ) -> None:
         try:
-            with around():
+            with context_factory():
                 for handler in handlers:
                     if not await self._one(progress, handler, call):
                         return
-        except BaseException as error:  # noqa: BLE001 - what surrounds the handlers is theirs as well
-            log.error("what handlers are called in failed: %s; the hook goes on", where(error))
-            self._failed(handlers[0], error)
+        except BaseException as error:  # noqa: BLE001 - the context factory is the application's code, like a handler
+            log.error("the context of the handlers failed: %s; the hook goes on", where(error))
+            self._on_failure(handlers[0], error)
         finally:
             progress.finish()
 
     async def _one(self, progress: Progress, handler: Handler, call: Call) -> bool:
-        """Call one handler. Returns whether the next is to be called."""
+        """Call one handler. Returns whether to call the next."""
         before = progress.outcome
         event = before.hook.path.event
         if self._overdue[handler] >= MAX_OVERDUE:
@@ -195,48 +269,50 @@ class Runner:
         failure: BaseException | None = None
         try:
             outcome = await self._outcome(before, handler, call)
-        except BaseException as error:  # noqa: BLE001 - a handler's mistake, a cancelled loop of its own or sys.exit among them:
-            # said, counted, and the hook goes on. What is meant for the process comes to the main thread, and this is none.
+        except BaseException as error:  # noqa: BLE001 - handlers may also raise CancelledError or SystemExit: logged, counted,
+            # and the hook goes on. Signals for the process reach the main thread, which this is not.
             outcome, failure = before, error
-        if not progress.take(outcome):
+        if not progress.complete(outcome):
             if progress.overdue is handler:
                 self._count_overdue(handler, -1)
             return False
-        self._say(event, handler, outcome, failure)
+        self._report(event, handler, outcome, failure)
         if failure is not None:
-            self._failed(handler, failure)
+            self._on_failure(handler, failure)
         return not outcome.answered
 
     async def _outcome(self, before: Outcome, handler: Handler, call: Call) -> Outcome:
-        context = self._make_context(before.hook)
+        hook = before.hook
+        gateway = self._gateways[hook.path.bot_id]
+        context = CONTEXTS[hook.path.event](hook, gateway)
         try:
             returned = await call(handler, context)
         finally:
-            api_calls = settled(context)
-        hook = before.hook
+            api_calls = close(context)
         if returned is None and not api_calls:
             return before
-        answered = any(self._answers(hook, ask) for ask in api_calls)
+        answered = any(api_call.call in hook.kind.answers for api_call in api_calls)
         before = replace(before, api_calls=(*before.api_calls, *api_calls), answered=answered)
         match returned:
             case None | Sent():
                 return before
             case Next(None | str() as message):
                 if message is not None:
-                    hook = self._reword(hook, message)
+                    body = changed(hook.body, members_to_change({"message": message}))
+                    hook = gateway.parser.with_body(hook, body)
                 return replace(before, hook=hook, choice=before.choice.then(returned.choice), answered=False)
             case Stop():
                 return replace(before, answered=True)
-            case Answer() | Defer() if hook.path.event == "on_webhook":
+            case Answer() | Defer() if hook.kind.is_request:
                 return replace(before, verdict=returned, answered=True)
             case _:
                 raise InvalidHandlerResult(
-                    f"{handler.name} returned a {type(returned).__name__}, which says nothing; return what a method of "
-                    "ctx gives, or nothing at all"
+                    f"{handler.name} returned a {type(returned).__name__}, which is no verdict; return the result of a "
+                    "method of ctx, or nothing"
                 )
 
     async def _in_a_thread(self, handler: Handler, context: Context, *, seconds: float) -> object:
-        """Call a handler where it may block. This coroutine never waits for anything itself."""
+        """Call a handler in a thread where it may block. This coroutine never awaits anything itself."""
         returned = handler.function(context)
         if not inspect.iscoroutine(returned):
             return returned
@@ -248,15 +324,15 @@ class Runner:
             returned = future.result(seconds)
         except FutureTimeout:
             if future.done():
-                raise  # A time limit of the coroutine's own.
+                raise  # The coroutine's own TimeoutError.
             future.cancel()
-            self._look_for_the_loop()
+            self._ping_the_loop()
             raise _late(handler, seconds) from None
         if isinstance(returned, _Exit):
             raise returned.error
         return returned
 
-    def _say(self, event: str, handler: Handler, outcome: Outcome, failure: BaseException | None) -> None:
+    def _report(self, event: str, handler: Handler, outcome: Outcome, failure: BaseException | None) -> None:
         match failure:
             case None:
                 self._metrics.handled(event, handler.name, "answered" if outcome.answered else "passed")
@@ -280,13 +356,13 @@ async def _awaited(handler: Handler, context: Context) -> object:
 
 
 def _driven(coroutine: Coroutine[object, None, None]) -> None:
-    """Run a coroutine that never waits for anything."""
+    """Run a coroutine that never awaits anything."""
     with suppress(StopIteration):
         coroutine.send(None)
 
 
 def _late(handler: Handler, seconds: float) -> HandlerTimeout:
-    return HandlerTimeout(f"{handler.name} did not come back within {seconds:g} s")
+    return HandlerTimeout(f"{handler.name} did not return within {seconds:g} s")
 
 
 _KIND_OF: Mapping[type[Exception], HandlerOutcome] = {
@@ -297,13 +373,13 @@ _KIND_OF: Mapping[type[Exception], HandlerOutcome] = {
 
 @dataclass(frozen=True, slots=True)
 class _Exit:
-    """How a coroutine ended that wanted the whole process to."""
+    """The exception of a coroutine that tried to end the process."""
 
     error: BaseException
 
 
 async def _kept(coroutine: Awaitable[object]) -> object:
-    """What a coroutine returns. An event loop ends with these two, and with it would every other coroutine."""
+    """Await a coroutine. An event loop ends with these two exceptions, and with it every other coroutine."""
     try:
         return await coroutine
     except (SystemExit, KeyboardInterrupt) as error:

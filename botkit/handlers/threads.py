@@ -1,11 +1,12 @@
-"""Threads for code that may never come back.
+"""The threads that handlers run in: workers for functions, one event loop for coroutines.
 
-An executor of the standard library would do, but for two things: it waits at the interpreter's exit for every job, and a job
-that hangs would keep the process for ever; and handing a job over costs a hook a third more (queue, semaphore, condition).
+Not an executor of the standard library, for two reasons: an executor waits for every job when the interpreter exits, so a job
+that hangs would keep the process for ever; and handing over a job costs a hook a third more (queue, semaphore, condition).
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections.abc import Callable
@@ -16,38 +17,38 @@ _MAX_IDLE = 64
 Job = Callable[[], None]
 
 
-class Threads:
-    """As many threads as there are jobs under way, up to a limit; those that are idle are used again, the last first."""
+class WorkerThreads:
+    """As many threads as there are running jobs, up to a limit. Idle ones are reused, the last first."""
 
-    def __init__(self, name: str, most: int = MAX_THREADS) -> None:
+    def __init__(self, name: str, max_threads: int = MAX_THREADS) -> None:
         self._name = name
-        self._most = most
+        self._max_threads = max_threads
         self._lock = threading.Lock()
         self._idle: list[_Worker] = []
         self._count = 0
         self._process = os.getpid()
 
     def start(self, job: Job) -> bool:
-        """Run a job, which must not raise; False where every thread is taken and no more are to be had."""
+        """Run a job, which must not raise. Returns False if every thread is busy and no more can be started."""
         with self._lock:
             if self._process != os.getpid():  # Threads do not survive a fork.
                 self._process, self._idle, self._count = os.getpid(), [], 0
             if self._idle:
                 worker = self._idle.pop()
-            elif self._count < self._most:
-                worker = _Worker(self._back)
+            elif self._count < self._max_threads:
+                worker = _Worker(self._release)
                 try:
-                    threading.Thread(target=worker.run, name=self._name, daemon=True).start()
-                except RuntimeError:  # The system gives no more, or the interpreter is on its way out.
+                    threading.Thread(target=worker.loop, name=self._name, daemon=True).start()
+                except RuntimeError:  # The system has no more threads, or the interpreter is shutting down.
                     return False
                 self._count += 1
             else:
                 return False
-        worker.give(job)
+        worker.run(job)
         return True
 
-    def _back(self, worker: _Worker) -> bool:
-        """A worker has finished its job. False: it may go."""
+    def _release(self, worker: _Worker) -> bool:
+        """Take back a worker whose job is done. Returns False if its thread should end."""
         with self._lock:
             if len(self._idle) >= _MAX_IDLE:
                 self._count -= 1
@@ -57,19 +58,19 @@ class Threads:
 
 
 class _Worker:
-    __slots__ = ("_back", "_job", "_wake")
+    __slots__ = ("_job", "_release", "_wake")
 
-    def __init__(self, back: Callable[[_Worker], bool]) -> None:
-        self._back = back
+    def __init__(self, release: Callable[[_Worker], bool]) -> None:
+        self._release = release
         self._job: Job | None = None
         self._wake = threading.Lock()
         self._wake.acquire()
 
-    def give(self, job: Job) -> None:
+    def run(self, job: Job) -> None:
         self._job = job
         self._wake.release()
 
-    def run(self) -> None:
+    def loop(self) -> None:
         going = True
         while going:
             self._wake.acquire()
@@ -77,4 +78,22 @@ class _Worker:
             if job is not None:
                 job()
             del job
-            going = self._back(self)
+            going = self._release(self)
+
+
+class EventLoopThread:
+    """The event loop that coroutines run on: one thread, started at first use."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = 0
+
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The running loop."""
+        with self._lock:
+            if self._loop is None or self._process != os.getpid():  # Threads do not survive a fork.
+                self._process, self._loop = os.getpid(), asyncio.new_event_loop()
+                threading.Thread(target=self._loop.run_forever, name=self._name, daemon=True).start()
+            return self._loop

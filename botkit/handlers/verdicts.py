@@ -1,4 +1,4 @@
-"""What a handler may return: nothing, or one of these. A context's methods make them."""
+"""The verdicts that a handler may return. The methods of its context create them; None is a verdict too."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from botkit.handoff.events import Choice
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """Go on: the next handler, then the built-in hand-off. Both see the hook with these changes.
+    """Go on with the next handler, then with the built-in hand-off. Both see the hook with these changes.
 
-    `message` is for on_user_message and on_bot_message, `choice` for the hand-off of on_agent_transfer.
+    Attributes:
+        message: the new text, for on_user_message and on_bot_message.
+        choice: the choices for the hand-off of on_agent_transfer.
     """
 
     message: str | None = field(default=None, repr=False)
@@ -25,28 +27,33 @@ class Next:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The hook is dealt with: no other handler sees it, and nothing happens by default."""
+    """Finish the hook: no other handler is called, and nothing happens by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """on_webhook is answered now, with this body: the payload with its context changed (`WebhookContext.respond`)."""
+    """Answer on_webhook now, with this body: the payload with its context changed (`WebhookContext.respond`)."""
 
     body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Defer:
-    """on_webhook is answered later (`WebhookContext.defer`); after `within`, with `otherwise`: changes to its context (JSON)."""
+    """Answer on_webhook later (`WebhookContext.defer`).
+
+    Attributes:
+        within: the time limit of the answer.
+        otherwise: the answer after that: changes to the context, as JSON text.
+    """
 
     within: timedelta
     otherwise: str = field(default="", repr=False)
 
 
 class Sent:
-    """A call that was asked for. In a handler it is made when the handler has returned; elsewhere it is on disk by now.
+    """A requested call. In a handler it is made when the handler has returned; elsewhere it is on disk by now.
 
-    It can be awaited, and may be returned by a handler. On an event loop, awaiting it is what waits for the disk.
+    A handler may return it. On an event loop, await it to wait until it is on disk.
     """
 
     __slots__ = ("_written",)
@@ -59,7 +66,7 @@ class Sent:
 
         Raises:
             LedgerError: it could not be written.
-            NothingToAnswer: what it would have answered does not wait for an answer (any more).
+            NothingToAnswer: the webhook does not wait for an answer (any more).
         """
         if self._written is not None:
             self._written.result(timeout)
@@ -70,5 +77,5 @@ class Sent:
 
 
 Verdict = Next | Stop | Sent | None
-"""What handlers of every hook but on_webhook may return."""
+"""The return value of handlers, except those of on_webhook."""
 WebhookVerdict = Answer | Defer | Next | Stop | Sent | None

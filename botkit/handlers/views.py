@@ -1,4 +1,4 @@
-"""What a payload says, typed and read-only: the views a handler looks through."""
+"""The typed, read-only views of a payload that a handler's context offers: user, channel, session."""
 
 from __future__ import annotations
 
@@ -8,17 +8,24 @@ from types import MappingProxyType
 from typing import Any
 
 from botkit.handoff.events import Attachment
-from botkit.hooks import people
-from botkit.hooks.payload import Payload
+from botkit.hooks.parser import Hook
+from botkit.hooks.payload import Channel as ChannelMember
+from botkit.hooks.user import profile
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who is talking (protocols/kore-xo-botkit.md, 2.5). Anything the platform does not say is empty.
+    """The user (docs/protocols/kore-xo-botkit.md, 2.5). What the platform does not say is empty.
 
-    `id` is the name `BotKit.conversation` takes; `names` is every name the payload has for the user, the same one first.
+    Attributes:
+        id: the canonical name, which `BotKit.conversation` takes.
+        names: every name that the payload has for the user; the first is `id`.
+        first_name: the user's.
+        last_name: the user's.
+        email: the user's.
+        custom_data: the web SDK's custom data.
     """
 
     id: str
@@ -31,10 +38,15 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Where the user is talking (2.4): both shapes of the platform, flat and nested, look alike here.
+    """The user's channel (2.4). Both shapes of the platform, flat and nested, look alike here.
 
-    `type` is Kore's name of the channel (``rtm``, ``facebook``, …); `bot_event` is ``ON_CONNECT_EVENT`` where somebody
-    opened the chat. `raw` is the member as it came.
+    Attributes:
+        type: Kore's name of the channel: ``rtm``, ``facebook``, …
+        sender: the member `from`.
+        user_id: the member `userId`.
+        bot_event: ``ON_CONNECT_EVENT`` where the user has just opened the chat.
+        attachments: the files of the message.
+        raw: the member `channel` as it came.
     """
 
     type: str
@@ -47,7 +59,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """`context.session`: the variables of the user, the bot, the enterprise and of this user of this bot."""
+    """`context.session`: the variables of the user, the bot, the enterprise, and of this user of this bot."""
 
     bot_user_session: Mapping[str, Any] = field(repr=False)
     user_session: Mapping[str, Any] = field(repr=False)
@@ -56,12 +68,12 @@ class Session:
     enterprise_context: Mapping[str, Any] = field(repr=False)
 
 
-def user_of(payload: Payload, names: tuple[str, ...], raw: Mapping[str, Any]) -> User:
-    """The user of a payload."""
-    found = people.profile(payload, names[0] if names else "")
+def user_of(hook: Hook, raw: Mapping[str, Any]) -> User:
+    """The user of a hook."""
+    found = profile(hook.payload, hook.users[0] if hook.users else "")
     return User(
         id=found.user_id,
-        names=names,
+        names=hook.users,
         first_name=found.first_name,
         last_name=found.last_name,
         email=found.email,
@@ -69,17 +81,17 @@ def user_of(payload: Payload, names: tuple[str, ...], raw: Mapping[str, Any]) ->
     )
 
 
-def channel_of(payload: Payload, attachments: tuple[Attachment, ...], raw: Mapping[str, Any]) -> Channel:
-    """The channel of a payload."""
-    channel = mapping(raw, "channel")
-    infos = mapping(channel, "channelInfos")
+def channel_of(hook: Hook, raw: Mapping[str, Any]) -> Channel:
+    """The channel of a hook."""
+    channel = hook.payload.channel or ChannelMember()
+    infos = channel.infos
     return Channel(
-        type=people.channel_type(payload),
-        sender=_text(infos.get("from")) or _text(channel.get("from")),
-        user_id=_text(infos.get("userId")) or _text(channel.get("userId")),
-        bot_event=_text(infos.get("botEvent")) or _text(channel.get("botEvent")),
-        attachments=attachments,
-        raw=channel,
+        type=channel.type_name,
+        sender=str(infos.from_ or channel.from_ or ""),
+        user_id=str(infos.user_id or channel.user_id or ""),
+        bot_event=infos.bot_event or channel.bot_event or "",
+        attachments=hook.attachments,
+        raw=mapping(raw, "channel"),
     )
 
 
@@ -106,13 +118,9 @@ def mapping(value: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
 
 
 def read_only(value: Any) -> Any:
-    """The same JSON value, of mappings and tuples that cannot be changed."""
+    """The same JSON value with read-only mappings and tuples."""
     if isinstance(value, dict):
         return MappingProxyType({name: read_only(one) for name, one in value.items()})
     if isinstance(value, list):
         return tuple(read_only(one) for one in value)
     return value
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else str(value) if isinstance(value, int) else ""

@@ -1,30 +1,36 @@
-"""Making a typed struct of plain JSON that does not quite have its types: what fits is kept, the rest is left out."""
+"""Filling a typed struct from plain JSON of slightly other types: convertible values are converted, others left out."""
 
 from __future__ import annotations
 
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, NewType, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
 from botkit.handoff.attributes import as_text
+from botkit.http.lenient_json import encoded
 
 S = TypeVar("S", bound=msgspec.Struct)
 
+Url = NewType("Url", str)
+"""A text that nothing but a text becomes: a number is no address."""
 
-def fit(cls: type[S], plain: dict[str, Any]) -> S:
-    """A struct with every field of `plain` that can be made to fit its type.
+_BOOLEANS = {"true": True, "false": False}
 
-    A number becomes text where text is wanted, ``"true"`` and ``"false"`` become booleans; a field of another type counts
+
+def coerce(cls: type[S], plain: dict[str, Any]) -> S:
+    """A struct with every member of `plain` that can be coerced to the type of its field.
+
+    A number becomes text where text is wanted, ``"true"`` and ``"false"`` become booleans; a member of another type counts
     as missing.
     """
     values: dict[str, Any] = {}
-    for name, encoded, types in _fields(cls):
-        if encoded in plain:
-            fitting = _fit(types, plain[encoded])
-            if fitting is not None:
-                values[name] = fitting
+    for name, encoded_name, types in _fields(cls):
+        if encoded_name in plain:
+            value = _coerce_to_any(types, plain[encoded_name])
+            if value is not None:
+                values[name] = value
     return cls(**values)
 
 
@@ -35,40 +41,39 @@ def _fields(cls: type[msgspec.Struct]) -> tuple[tuple[str, str, tuple[Any, ...]]
     )
 
 
-def _alternatives(wanted: Any) -> tuple[Any, ...]:
-    if get_origin(wanted) in (Union, UnionType):
-        return tuple(one for one in get_args(wanted) if one is not NoneType)
-    return (wanted,)
+def _alternatives(annotation: Any) -> tuple[Any, ...]:
+    if get_origin(annotation) in (Union, UnionType):
+        return tuple(one for one in get_args(annotation) if one is not NoneType)
+    return (annotation,)
 
 
-def _fit(types: tuple[Any, ...], value: Any) -> Any:
+def _coerce_to_any(types: tuple[Any, ...], value: Any) -> Any:
     for wanted in types:
-        fitting = _fit_one(wanted, value)
-        if fitting is not None:
-            return fitting
+        coerced = _coerce_to(wanted, value)
+        if coerced is not None:
+            return coerced
     return None
 
 
-def _fit_one(wanted: Any, value: Any) -> Any:
+def _coerce_to(wanted: Any, value: Any) -> Any:
+    """The value as the wanted type, or None."""
     if wanted is Any:
         return value
     if wanted is msgspec.Raw:
-        return msgspec.Raw(msgspec.json.encode(value))
+        return msgspec.Raw(encoded(value))
     if wanted is bool:
-        return (
-            value
-            if isinstance(value, bool)
-            else {"true": True, "false": False}.get(value)
-            if isinstance(value, str)
-            else None
-        )
+        return value if isinstance(value, bool) else _BOOLEANS.get(value) if isinstance(value, str) else None
+    if isinstance(value, bool):
+        return None
+    if wanted is Url:
+        return value if isinstance(value, str) else None
     if wanted is str:
-        return (
-            as_text(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
-        )
+        return as_text(value) if isinstance(value, str | int | float) else None
     if wanted is int:
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
+        return value if isinstance(value, int) else None
     if get_origin(wanted) is list:
         (item,) = get_args(wanted)
-        return [fit(item, one) for one in value if isinstance(one, dict)] if isinstance(value, list) else None
-    return fit(wanted, value) if isinstance(value, dict) else None
+        return (
+            [coerce(item, one) for one in value if isinstance(one, dict)] if isinstance(value, list) else None
+        )
+    return coerce(wanted, value) if isinstance(value, dict) else None

@@ -1,12 +1,16 @@
-"""From a hook to what happened: the payload as an event of the hand-off, with the key it is known by."""
+"""The hook events of the XO platform: one declaration each, and how a payload becomes an event of the hand-off.
+
+To add a hook event, declare it in `HOOK_EVENTS`, at the end of this module. Parser, middleware, handlers and metrics read that
+table; none of them lists events itself. Source: docs/protocols/kore-xo-botkit.md, 2.6 and 3.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -25,173 +29,171 @@ from botkit.handoff.events import (
     UserMessage,
     UserTyping,
 )
-from botkit.hooks import people
+from botkit.hooks import user
 from botkit.hooks.paths import HookPath
-from botkit.hooks.payload import DialogMetaInfo, File, Payload, Step
-
-EVENTS = frozenset(
-    {
-        "on_user_message",
-        "on_bot_message",
-        "on_agent_transfer",
-        "on_webhook",
-        "on_event",
-        "on_alert",
-        "on_variable_update",
-        "on_client_event",
-    }
-)
-"""The names of protocols/kore-xo-botkit.md, 2.6. Any other is acknowledged too."""
+from botkit.hooks.payload import DialogMetaInfo, File, HistoryEntry, Payload
 
 MAX_ATTACHMENTS = 20
 MAX_CUSTOM_EVENT = 20_000
 MAX_CUSTOM_EVENT_NAME = 100
 _MAX_INT64 = 2**63 - 1
-"""Between processes numbers travel in 64 bits. The platform's have 13 digits."""
+"""Numbers travel between processes in 64 bits. The platform's have 13 digits."""
 _CONNECT = "ON_CONNECT_EVENT"
 _TYPING = {"TYPING_STARTED": True, "TYPING_STOPPED": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What a hook comes with besides its payload.
+    """One hook as it arrives.
 
-    `new_id` draws a UUID 4: only a transfer needs one.
+    Attributes:
+        path: the bot, the component and the event's name.
+        body: the payload's bytes.
+        payload: the same, parsed.
+        user_id: the canonical name of the user; empty if the payload names nobody.
+        at: when it arrived.
+        new_id: draws a UUID 4, for the session of a transfer.
     """
 
     path: HookPath
     body: bytes
+    payload: Payload
+    user_id: str
     at: Instant
     new_id: Callable[[], str]
 
+    @property
+    def key(self) -> str:
+        """The deduplication key, where a repeated delivery has the same body."""
+        return self.key_of(self.body)
 
-def to_event(arrival: Arrival, payload: Payload, names: Sequence[str]) -> Event:
-    """What happened, as the rules see it."""
-    user = names[0] if names else ""
-    match arrival.path.event:
-        case "on_user_message":
-            return _user_message(arrival, payload, user)
-        case "on_bot_message":
-            return BotMessage(
-                key=_key_of_body(arrival, payload, user),
-                at=arrival.at,
-                text=payload.message or None,
-                agent_transfer=payload.agent_transfer,
-            )
-        case "on_agent_transfer":
-            return transfer_event(arrival, payload, user)
-        case "on_event" if payload.event is not None and payload.event.event_type == "sessionClosure":
-            return PlatformSessionClosed(key=_key_of_body(arrival, payload, user), at=arrival.at)
-        case "on_client_event" if (
-            payload.pre_defined_event is not None and payload.pre_defined_event.type in _TYPING
-        ):
-            started = _TYPING[payload.pre_defined_event.type]
-            return UserTyping(
-                key=_key_of_body(arrival, payload, user),
-                at=arrival.at,
-                started=started,
-                events_url=payload.send_bot_event_url or "",
-            )
-        case "on_client_event" if (custom := _custom_event(payload)) is not None:
-            kind, data = custom
-            return UserCustomEvent(
-                key=_key_of_body(arrival, payload, user),
-                at=arrival.at,
-                name=kind,
-                data=data,
-                events_url=payload.send_bot_event_url or "",
-            )
-        case "on_alert" if payload.send_alert_message_url:
-            return Alert(key=_key_of_body(arrival, payload, user), at=arrival.at)
-        case name:
-            detail = payload.event.event_type if name == "on_event" and payload.event is not None else None
-            return OtherHook(
-                key=_key_of_body(arrival, payload, user),
-                at=arrival.at,
-                name=f"{name}:{detail[:64]}" if detail else name,
-            )
+    def key_of(self, content: bytes) -> str:
+        """The deduplication key of this hook with this content: the requestId first (it grows with time), then a digest.
+
+        One requestId comes with several hooks (a user's message and the bot's answers to it), hence the digest. Without a
+        requestId there is no deduplication: two equal messages may both be meant.
+        """
+        request_id = self.payload.request_id
+        if request_id is None or request_id == "":
+            return ""
+        path = self.path
+        component = "" if path.event == "on_user_message" else path.component_id
+        digest = hashlib.blake2b(
+            "\x1f".join((path.bot_id, path.event, component, self.user_id)).encode() + b"\x1f" + content,
+            digest_size=16,
+        )
+        return f"{str(request_id)[:64]}.{digest.hexdigest()}"
+
+    @property
+    def request_number(self) -> int | None:
+        """The requestId as a number, if it is one."""
+        request_id = self.payload.request_id
+        if isinstance(request_id, str):
+            plain = len(request_id) <= 32 and request_id.isdecimal() and request_id.isascii()
+            request_id = int(request_id) if plain else None
+        return request_id if request_id is not None and abs(request_id) <= _MAX_INT64 else None
 
 
-def transfer_event(arrival: Arrival, payload: Payload, user: str) -> AgentTransfer:
-    """A hand-off of this user, with everything the payload says for it."""
-    talk = people.talk_of(payload)
-    return AgentTransfer(
-        key=_key_of_body(arrival, payload, user),
-        at=arrival.at,
-        session_id=arrival.new_id(),
-        profile=people.profile(payload, user),
-        meta=_meta(talk.miaw_meta_info) or MetaInfo(),
-        live_chat_meta=_meta(talk.live_chat_meta_info),
-        node_name=_node_name(payload),
-        request_number=_number(payload.request_id),
-        events_url=payload.send_bot_event_url or "",
-    )
+# --- from payloads to events of the hand-off ------------------------------------------------------------------------
 
 
-def _user_message(arrival: Arrival, payload: Payload, user: str) -> UserMessage:
+def _other(arrival: Arrival) -> Event:
+    return OtherHook(key=arrival.key, at=arrival.at, name=arrival.path.event)
+
+
+def _user_message(arrival: Arrival) -> Event:
+    payload = arrival.payload
     connect = _is_connect(payload)
     files = _files(payload)
     text = None if connect or not (payload.message or "").strip() else payload.message
-    # The platform repeats a message with another body around it (a context that went on): the message is what counts.
-    said = "\x1f".join([payload.message or "", *(f"{name}\x1e{url}" for name, url in files)])
+    # The platform repeats a message with another body around it (a context that went on), so only the message is in the key.
+    content = "\x1f".join([payload.message or "", *(f"{name}\x1e{url}" for name, url in files)])
     return UserMessage(
-        key=_key(arrival, payload, user, said.encode()),
+        key=arrival.key_of(content.encode()),
         at=arrival.at,
         text=text,
         agent_transfer=payload.agent_transfer,
         attachments=tuple(Attachment(name, url) for name, url in files),
         connect=connect,
-        request_number=_number(payload.request_id),
+        request_number=arrival.request_number,
         events_url=payload.send_bot_event_url or "",
     )
 
 
-def _key_of_body(arrival: Arrival, payload: Payload, user: str) -> str:
-    return _key(arrival, payload, user, arrival.body)
-
-
-def _key(arrival: Arrival, payload: Payload, user: str, content: bytes) -> str:
-    """By what a repeated delivery is known: the requestId first (it grows with time), then what came with it.
-
-    One requestId comes with several hooks (a user's message and the bot's answers to it), hence the rest. Without a
-    requestId nothing is known again: two equal messages may both be meant.
-    """
-    request_id = payload.request_id
-    if request_id is None or request_id == "":
-        return ""
-    path = arrival.path
-    component = "" if path.event == "on_user_message" else path.component_id
-    digest = hashlib.blake2b(
-        "\x1f".join((path.bot_id, path.event, component, user)).encode() + b"\x1f" + content, digest_size=16
+def _bot_message(arrival: Arrival) -> Event:
+    payload = arrival.payload
+    return BotMessage(
+        key=arrival.key,
+        at=arrival.at,
+        text=payload.message or None,
+        agent_transfer=payload.agent_transfer,
     )
-    return f"{str(request_id)[:64]}.{digest.hexdigest()}"
 
 
-def _number(request_id: str | int | None) -> int | None:
-    if isinstance(request_id, str):
-        plain = len(request_id) <= 32 and request_id.isdecimal() and request_id.isascii()
-        request_id = int(request_id) if plain else None
-    return request_id if request_id is not None and abs(request_id) <= _MAX_INT64 else None
+def agent_transfer(arrival: Arrival) -> AgentTransfer:
+    """A hand-off of this user, with everything the payload says for it. A handler may begin one with other hooks too."""
+    payload, session = arrival.payload, arrival.payload.bot_user_session
+    return AgentTransfer(
+        key=arrival.key,
+        at=arrival.at,
+        session_id=arrival.new_id(),
+        profile=user.profile(payload, arrival.user_id),
+        meta=_meta(session.miaw_meta_info) or MetaInfo(),
+        live_chat_meta=_meta(session.live_chat_meta_info),
+        node_name=_node_name(payload),
+        request_number=arrival.request_number,
+        events_url=payload.send_bot_event_url or "",
+    )
+
+
+def _platform_event(arrival: Arrival) -> Event:
+    event_type = _event_type(arrival.payload)
+    if event_type == "sessionClosure":
+        return PlatformSessionClosed(key=arrival.key, at=arrival.at)
+    name = arrival.path.event
+    return OtherHook(key=arrival.key, at=arrival.at, name=f"{name}:{event_type[:64]}" if event_type else name)
+
+
+def _alert(arrival: Arrival) -> Event:
+    if not arrival.payload.send_alert_message_url:
+        return _other(arrival)
+    return Alert(key=arrival.key, at=arrival.at)
+
+
+def _client_event(arrival: Arrival) -> Event:
+    payload = arrival.payload
+    events_url = payload.send_bot_event_url or ""
+    if payload.pre_defined_event is not None and payload.pre_defined_event.type in _TYPING:
+        started = _TYPING[payload.pre_defined_event.type]
+        return UserTyping(key=arrival.key, at=arrival.at, started=started, events_url=events_url)
+    custom = _custom_event(payload)
+    if custom is None:
+        return _other(arrival)
+    name, data = custom
+    return UserCustomEvent(key=arrival.key, at=arrival.at, name=name, data=data, events_url=events_url)
+
+
+def _event_type(payload: Payload) -> str | None:
+    return payload.event.event_type if payload.event is not None else None
+
+
+def _component_name(payload: Payload) -> str | None:
+    return payload.dialog_component_name
 
 
 def _is_connect(payload: Payload) -> bool:
     channel = payload.channel
-    if channel is None:
-        return False
-    infos = channel.channel_infos
-    return channel.bot_event == _CONNECT or (infos is not None and infos.bot_event == _CONNECT)
+    return channel is not None and _CONNECT in (channel.bot_event, channel.infos.bot_event)
 
 
 def _files(payload: Payload) -> list[tuple[str, str]]:
-    """The files that came along (4.4): (name, URL). Of one without a URL there is nothing to show."""
+    """The files that came with a message (4.4), as (name, URL). A file without a URL is left out."""
     channel = payload.channel
     found: Sequence[File] | None = None
     if channel is not None:
-        found = channel.attachments or (
-            channel.channel_infos.attachments if channel.channel_infos is not None else None
-        )
+        found = channel.attachments or channel.infos.attachments
     if not found and not payload.message:
-        message = people.last_message(payload).message
+        message = payload.last_message.message
         found = message.attachments if message is not None else None
     files = [(file.file_name or "file", _url(file)) for file in (found or ())[:MAX_ATTACHMENTS]]
     return [(name, url) for name, url in files if url]
@@ -205,15 +207,15 @@ def _url(file: File) -> str:
 
 
 def _custom_event(payload: Payload) -> tuple[str, str] | None:
-    """An event of the client's own making (2.6): its name, and all of it as JSON text. One without content is none."""
+    """A custom event of the client (2.6): its name, and all of it as JSON text. None for an empty one."""
     found = payload.custom_event
     if not isinstance(found, dict) or not found:
         return None
     data = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
     if len(data) > MAX_CUSTOM_EVENT:
         return None
-    kind = next((found[key] for key in ("type", "name", "eventName") if isinstance(found.get(key), str)), "")
-    return kind[:MAX_CUSTOM_EVENT_NAME] or "customEvent", data
+    name = next((found[key] for key in ("type", "name", "eventName") if isinstance(found.get(key), str)), "")
+    return name[:MAX_CUSTOM_EVENT_NAME] or "customEvent", data
 
 
 def _node_name(payload: Payload) -> str:
@@ -221,14 +223,14 @@ def _node_name(payload: Payload) -> str:
     if payload.context is None:
         return ""
     try:
-        steps = _history(payload.context.history)
+        entries = _history(payload.context.history)
     except (msgspec.DecodeError, RecursionError):
-        return ""  # Not what 2.3 shows: then the node's name is not known.
-    reached = (step for step in reversed(steps or ()) if step.type == "agentTransfer")
-    return next((step.component_name or "" for step in reached), "")
+        return ""  # Not the shape of 2.3, so the node's name is unknown.
+    reached = (entry for entry in reversed(entries or ()) if entry.type == "agentTransfer")
+    return next((entry.component_name or "" for entry in reached), "")
 
 
-_history = msgspec.json.Decoder(list[Step] | None).decode
+_history = msgspec.json.Decoder(list[HistoryEntry] | None).decode
 
 
 def _meta(found: DialogMetaInfo | None) -> MetaInfo | None:
@@ -241,14 +243,14 @@ def _meta(found: DialogMetaInfo | None) -> MetaInfo | None:
     )
 
 
-def _pre_chat(given: Any) -> tuple[tuple[str, str], ...]:
-    """`preChatInfo`, also where a script stringified it. Names stay exactly as they are."""
-    if isinstance(given, str):
+def _pre_chat(info: Any) -> tuple[tuple[str, str], ...]:
+    """`preChatInfo`, also where a script made a string of it. Names stay exactly as they are."""
+    if isinstance(info, str):
         try:
-            given = json.loads(given)
+            info = json.loads(info)
         except (ValueError, RecursionError):
             return ()
-    return tuple((name, as_text(value)) for name, value in given.items()) if isinstance(given, dict) else ()
+    return tuple((name, as_text(value)) for name, value in info.items()) if isinstance(info, dict) else ()
 
 
 def _word(value: Any) -> str | None:
@@ -257,3 +259,79 @@ def _word(value: Any) -> str | None:
         if isinstance(value, str | int | float) and not isinstance(value, bool)
         else None
     )
+
+
+# --- the declarations -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookEvent:
+    """One hook event: everything that sets it apart from the others.
+
+    Attributes:
+        name: the last segment of its path.
+        to_event: reads its payload as an event of the hand-off.
+        needed_url: the URL without which it cannot be answered, as a property of `Address`; empty for none.
+        keeps_payload: its payload is kept, so that the user can be written to later.
+        answers: the calls that answer it; after one of them nothing happens by default (3: exactly one answer per message).
+        skip: the call that answers it where a handler stops without another answer; empty for none.
+        detail: reads the detail that a handler may be registered for, such as a component's name; None for no such detail.
+        is_request: a dialog waits for the payload in the HTTP response. Such hooks keep no order with others of the user.
+    """
+
+    name: str
+    to_event: Callable[[Arrival], Event] = _other
+    needed_url: str = ""
+    keeps_payload: bool = False
+    answers: frozenset[str] = frozenset()
+    skip: str = ""
+    detail: Callable[[Payload], str | None] | None = None
+    is_request: bool = False
+
+
+HOOK_EVENTS: Final[Mapping[str, HookEvent]] = {
+    event.name: event
+    for event in (
+        HookEvent(
+            name="on_user_message",
+            to_event=_user_message,
+            needed_url="send_bot_message_url",
+            keeps_payload=True,
+            answers=frozenset(
+                {
+                    "send_bot_message",
+                    "send_user_message",
+                    "skip_bot_message",
+                    "start_agent_session",
+                    "clear_agent_session",
+                }
+            ),
+            skip="skip_bot_message",
+        ),
+        HookEvent(
+            name="on_bot_message",
+            to_event=_bot_message,
+            needed_url="send_user_message_url",
+            answers=frozenset({"send_user_message", "skip_user_message"}),
+            skip="skip_user_message",
+        ),
+        HookEvent(
+            name="on_agent_transfer",
+            to_event=agent_transfer,
+            needed_url="send_user_message_url",
+            keeps_payload=True,
+            answers=frozenset({"start_agent_session", "clear_agent_session"}),
+        ),
+        HookEvent(name="on_webhook", detail=_component_name, is_request=True),
+        HookEvent(name="on_event", to_event=_platform_event, detail=_event_type),
+        HookEvent(name="on_alert", to_event=_alert, answers=frozenset({"send_alert_message"})),
+        HookEvent(name="on_variable_update"),
+        HookEvent(name="on_client_event", to_event=_client_event),
+    )
+}
+"""By name. A hook of any other name is acknowledged and recorded."""
+
+
+def hook_event(name: str) -> HookEvent:
+    """The declaration of this name; of an unknown name, one without particulars."""
+    return HOOK_EVENTS.get(name) or HookEvent(name=name)

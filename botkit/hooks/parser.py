@@ -1,4 +1,4 @@
-"""A bot's door: a hook's bytes in, an input for the ledger out. No WSGI, no ledger."""
+"""The hook parser of a bot: the bytes of a hook in, an input for the ledger out. It knows neither WSGI nor the ledger."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 from botkit.config.settings import BotSettings
-from botkit.errors import CallRefused, HookInvalid, HookNotJson
+from botkit.errors import HookInvalid
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.events import AgentTransfer, Attachment, Choice, Event, UserMessage
-from botkit.hooks import callbacks, payload
+from botkit.hooks.address import check_urls
 from botkit.hooks.authentication import Authentication
-from botkit.hooks.events import Arrival, to_event, transfer_event
+from botkit.hooks.events import Arrival, HookEvent, agent_transfer, hook_event
 from botkit.hooks.paths import HookPath
-from botkit.hooks.people import names
+from botkit.hooks.payload import Payload, parse
+from botkit.hooks.user import names
 from botkit.http.hosts import AllowedHosts
-from botkit.kore.bodies import changed, members_to_change
 from botkit.ledger.interface import HookBody, Input
 
 MAX_REQUEST_ID = 64
-"""The platform's are milliseconds since 1970 (protocols/kore-xo-botkit.md, 2.3): 13 digits. They end up in keys and URLs."""
+"""The platform's are milliseconds since 1970 (docs/protocols/kore-xo-botkit.md, 2.3): 13 digits. Keys and URLs contain them."""
 _TOO_LARGE_REQUEST_ID = 10**MAX_REQUEST_ID
 
 
@@ -29,35 +29,41 @@ def new_uuid4() -> str:
     return str(uuid4())
 
 
-_KEPT = frozenset({"on_user_message", "on_agent_transfer"})
-"""The hooks by whose payload a user can be written to later."""
-
-
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A hook that was read and may be taken: its bytes, what they say, and the input that stands for it."""
+    """A hook that was read and may be accepted.
 
+    Attributes:
+        kind: the declaration of its event.
+        path: the bot, the component and the event's name.
+        body: the payload's bytes.
+        payload: the same, parsed.
+        users: every name of the user, canonical first.
+        input: the input that represents it in the ledger.
+    """
+
+    kind: HookEvent
     path: HookPath
     body: bytes = field(repr=False)
-    payload: payload.Payload = field(repr=False)
+    payload: Payload = field(repr=False)
     users: tuple[str, ...]
-    given: Input
+    input: Input
 
     @property
     def event(self) -> Event:
-        """What it means to the hand-off."""
-        if self.given.event is None:
-            raise TypeError("a hook always means something")
-        return self.given.event
+        """The hook as an event of the hand-off."""
+        if self.input.event is None:
+            raise TypeError("the input of a hook always has an event")
+        return self.input.event
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
-        """The files that came along with a user's message."""
+        """The files that came with a user's message."""
         return self.event.attachments if isinstance(self.event, UserMessage) else ()
 
     @property
     def is_connect(self) -> bool:
-        """Whether somebody opened the chat and has said nothing yet."""
+        """Whether the user opened the chat without writing anything."""
         return isinstance(self.event, UserMessage) and self.event.connect
 
 
@@ -73,73 +79,70 @@ class HookParser:
         self._new_id = new_id
 
     def read(self, path: HookPath, body: bytes, *, at: Instant) -> Hook:
-        """What a hook of this bot means.
+        """Read a hook of this bot.
 
         Raises:
             HookNotJson: the body is not a JSON object.
-            HookInvalid: it names a host that is not configured or another bot, or lacks what the event cannot do
-                without.
+            HookInvalid: it names a host that is not configured or another bot, or lacks a member that the event needs.
         """
-        read = payload.parse(body)
-        _check_ids(read, path)
-        try:
-            callbacks.check(
-                read,
-                body,
-                event=path.event,
-                bot_id=path.bot_id,
-                component_id=path.component_id,
-                hosts=self._hosts,
-            )
-        except CallRefused as error:
-            raise HookNotJson from error
-        users = names(read)
-        event = to_event(Arrival(path, body, at, self._new_id), read, users)
-        if users:
-            user = users[0]
-        elif path.event == "on_agent_transfer":
-            raise HookInvalid("The payload names no user (context.session.UserContext._id, channel.from)")
-        else:
-            # Nobody is named: it is passed on in a lane of its own, as no order to anything else is known.
-            user = f"request:{read.request_id or ''}"
-        given = Input(
-            conversation_id=ConversationId(path.bot_id, user),
+        kind, payload = hook_event(path.event), parse(body)
+        _check_ids(payload, path)
+        check_urls(
+            payload,
+            body,
+            needed_url=kind.needed_url,
+            bot_id=path.bot_id,
+            component_id=path.component_id,
+            hosts=self._hosts,
+        )
+        users = names(payload)
+        user_id = users[0] if users else ""
+        event = kind.to_event(Arrival(path, body, payload, user_id, at, self._new_id))
+        if not users:
+            if isinstance(event, AgentTransfer):
+                raise HookInvalid("The payload names no user (context.session.UserContext._id, channel.from)")
+            # Without a user there is no known order to anything else, so the hook gets a lane of its own.
+            user_id = f"request:{payload.request_id or ''}"
+        input = Input(
+            conversation_id=ConversationId(path.bot_id, user_id),
             event=event,
             hook=HookBody(body, path.component_id),
             aliases=users[1:],
-            keep_payload=self._keeps_payloads and path.event in _KEPT,
+            keep_payload=self._keeps_payloads and kind.keeps_payload,
         )
-        return Hook(path, body, read, users, given)
+        return Hook(kind, path, body, payload, users, input)
 
-    def reworded(self, hook: Hook, message: str) -> Hook:
-        """The same hook, as if its message had been this. It is still known by the key of what really came."""
-        body = changed(hook.body, members_to_change({"message": message}))
-        read = payload.parse(body)
-        event = to_event(Arrival(hook.path, body, hook.event.at, self._new_id), read, hook.users)
-        given = replace(
-            hook.given,
+    def with_body(self, hook: Hook, body: bytes) -> Hook:
+        """The same hook with another body. It keeps its deduplication key."""
+        payload = parse(body)
+        event = hook.kind.to_event(self._arrival(hook, body, payload))
+        input = replace(
+            hook.input,
             event=replace(event, key=hook.event.key),
             hook=HookBody(body, hook.path.component_id),
         )
-        return Hook(hook.path, body, read, hook.users, given)
+        return replace(hook, body=body, payload=payload, input=input)
 
     def transfer(self, hook: Hook, choice: Choice) -> AgentTransfer:
-        """The hand-off this hook could begin: what its payload says, under a handler's choice.
+        """The hand-off that this hook could begin: what its payload says, under a handler's choice.
 
         Raises:
             HookInvalid: the payload names no user.
         """
         if not hook.users:
             raise HookInvalid("The payload names no user, so there is nobody to hand over")
-        arrival = Arrival(hook.path, hook.body, hook.event.at, self._new_id)
-        return transfer_event(arrival, hook.payload, hook.users[0]).chosen(choice)
+        return agent_transfer(self._arrival(hook, hook.body, hook.payload)).chosen(choice)
+
+    def _arrival(self, hook: Hook, body: bytes, payload: Payload) -> Arrival:
+        user_id = hook.users[0] if hook.users else ""
+        return Arrival(hook.path, body, payload, user_id, hook.event.at, self._new_id)
 
 
-def _check_ids(read: payload.Payload, path: HookPath) -> None:
-    """Raises: HookInvalid if the payload is about another bot than its path, or its requestId is none."""
-    if read.bot_id and read.bot_id != path.bot_id:
+def _check_ids(payload: Payload, path: HookPath) -> None:
+    """Raises: HookInvalid if the payload is about another bot than its path, or its requestId is too long."""
+    if payload.bot_id and payload.bot_id != path.bot_id:
         raise HookInvalid("botId is not that of the path")
-    request_id = read.request_id
+    request_id = payload.request_id
     if isinstance(request_id, str):
         too_long = len(request_id) > MAX_REQUEST_ID
     else:

@@ -1,22 +1,25 @@
-"""A hook's payload, read once: only what the door and the rules need, whatever shape it came in.
+"""The payload of a hook: one family of structs, read once where the hook enters.
 
-protocols/kore-xo-botkit.md, 2.3 to 2.5 and 6. The fast way decodes straight into the types below and skips everything else
-(a context may be a megabyte); where a field has another type than usual, the slow way reads the same fields out of plain
-JSON and leaves out what makes no sense. The raw body is what is passed on, so nothing is lost by reading little.
+Sources: docs/protocols/kore-xo-botkit.md, 2.3 to 2.5 and 6. `parse` decodes straight into these structs and skips every other
+member, because a context may be a megabyte. Where a member has an unexpected type, the same structs are filled from plain
+JSON (`botkit.hooks.coercion`). Only these members are read; the raw body is what is passed on, so nothing is lost.
 """
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 import msgspec
 
 from botkit.errors import HookNotJson
-from botkit.hooks.coercion import fit
+from botkit.hooks.coercion import Url, coerce
+from botkit.http import lenient_json
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 Anything = Any
-"""A JSON value that is looked at later, where it is used."""
+"""A JSON value that is checked where it is used."""
 
 
 class Struct(msgspec.Struct, frozen=True, rename="camel", gc=False):
@@ -46,17 +49,25 @@ class Infos(Struct, frozen=True):
     attachments: list[File] | None = None
 
 
-class Channel(Struct, frozen=True):
+class Channel(Infos, frozen=True):
     """`channel`: flat on messages, nested under `channelInfos` on transfers (2.4)."""
 
-    from_: str | int | None = msgspec.field(default=None, name="from")
-    type: str | None = None
-    user_id: str | int | None = None
-    handle: Handle | None = None
-    bot_event: str | None = None
-    bot_language: str | None = None
-    attachments: list[File] | None = None
     channel_infos: Infos | None = None
+
+    @property
+    def infos(self) -> Infos:
+        """`channelInfos`, empty if it is missing."""
+        return self.channel_infos or _INFOS
+
+    @property
+    def type_name(self) -> str:
+        """Kore's name of the channel: ``rtm``, ``facebook`` …; empty if it is missing."""
+        return self.infos.type or self.type or ""
+
+    @property
+    def language(self) -> str:
+        """The language that the channel names; empty if it is missing."""
+        return self.infos.bot_language or self.bot_language or ""
 
 
 class Meta(Struct, frozen=True):
@@ -139,8 +150,8 @@ class Session(Struct, frozen=True):
     opts: Opts | None = None
 
 
-class Step(Struct, frozen=True):
-    """One entry of `context.history` (2.3): a node that was reached, or an entry of another kind without these fields."""
+class HistoryEntry(Struct, frozen=True):
+    """One entry of `context.history` (2.3): a node that was reached. Entries of other kinds lack these fields."""
 
     type: str | None = None
     component_name: str | None = None
@@ -152,7 +163,7 @@ class Context(Struct, frozen=True):
     current_language: str | None = None
     session: Session | None = None
     history: msgspec.Raw = msgspec.Raw(b"[]")
-    """Looked into at a transfer only: a message should not pay for fifty entries."""
+    """Decoded at a transfer only, because it may have fifty entries."""
 
 
 class PlatformEvent(Struct, frozen=True):
@@ -165,7 +176,44 @@ class PreDefinedEvent(Struct, frozen=True):
     type: str | None = None
 
 
-class Payload(Struct, frozen=True):
+class CallUrls(Struct, frozen=True):
+    """The URLs that passing a message on may need (4.2)."""
+
+    base_url: Url | None = None
+    send_user_message_url: Url | None = None
+    send_bot_message_url: Url | None = None
+    skip_user_message_url: Url | None = None
+    callback_url: Url | None = None
+
+
+class AllCallUrls(CallUrls, frozen=True):
+    """The URLs of less frequent calls too."""
+
+    skip_bot_message_url: Url | None = None
+    send_alert_message_url: Url | None = None
+    clear_conversation_session_url: Url | None = None
+    reset_bot_url: Url | None = None
+    send_bot_event_url: Url | None = None
+
+    @property
+    def call_urls(self) -> tuple[str | None, ...]:
+        """All of them but `base_url`."""
+        return (
+            self.send_user_message_url,
+            self.send_bot_message_url,
+            self.skip_user_message_url,
+            self.skip_bot_message_url,
+            self.send_alert_message_url,
+            self.clear_conversation_session_url,
+            self.reset_bot_url,
+            self.send_bot_event_url,
+            self.callback_url,
+        )
+
+
+class Payload(AllCallUrls, frozen=True):
+    """The payload of any hook event."""
+
     request_id: str | int | None = None
     bot_id: str | None = None
     message: str | None = None
@@ -175,20 +223,31 @@ class Payload(Struct, frozen=True):
     event: PlatformEvent | None = None
     pre_defined_event: PreDefinedEvent | None = None
     custom_event: Anything = None
-    base_url: str | None = None
-    send_user_message_url: str | None = None
-    send_bot_message_url: str | None = None
-    skip_user_message_url: str | None = None
-    skip_bot_message_url: str | None = None
-    send_alert_message_url: str | None = None
-    clear_conversation_session_url: str | None = None
-    reset_bot_url: str | None = None
-    send_bot_event_url: str | None = None
-    callback_url: str | None = None
     dialog_component_name: str | None = None
 
+    @property
+    def session(self) -> Session:
+        """`context.session`, empty if it is missing."""
+        return (self.context and self.context.session) or _SESSION
 
-_decode = msgspec.json.Decoder(Payload).decode
+    @property
+    def bot_user_session(self) -> BotUserSession:
+        """`context.session.BotUserSession`, empty if it is missing."""
+        return self.session.bot_user_session or _BOT_USER_SESSION
+
+    @property
+    def last_message(self) -> MessagePayload:
+        """`…BotUserSession.lastMessage.messagePayload`, empty if it is missing."""
+        last = self.bot_user_session.last_message
+        return (last and last.message_payload) or _MESSAGE
+
+    @property
+    def channel_type(self) -> str:
+        """Kore's name of the channel: ``rtm``, ``facebook`` …; empty if it is missing."""
+        return self.channel.type_name if self.channel is not None else ""
+
+
+_SESSION, _BOT_USER_SESSION, _MESSAGE, _INFOS = Session(), BotUserSession(), MessagePayload(), Infos()
 
 
 def parse(body: bytes) -> Payload:
@@ -198,36 +257,32 @@ def parse(body: bytes) -> Payload:
         HookNotJson: not UTF-8, not JSON, not an object, or nested too deeply.
     """
     try:
-        # msgspec does not look into texts that it skips; the platform must not be handed back what is not UTF-8.
-        text = body.decode()
-        return _decode(body)
-    except UnicodeDecodeError as error:
-        raise HookNotJson from error
-    except RecursionError as error:
-        raise HookNotJson("JSON nested too deeply") from error
-    except msgspec.DecodeError:
-        return _parse_slowly(text)
-
-
-def _parse_slowly(text: str) -> Payload:
-    try:
-        plain = json.loads(text, parse_constant=_no_constant)
-        if "\\ud" in text.lower():
-            plain = json.loads(_without_lone_surrogates(json.dumps(plain, ensure_ascii=False)))
-    except RecursionError as error:
+        body.decode()  # msgspec skips strings unchecked, and what is not UTF-8 must not go back to the platform.
+        return read(Payload, body)
+    except lenient_json.NestedTooDeeply as error:
         raise HookNotJson("JSON nested too deeply") from error
     except ValueError as error:
         raise HookNotJson from error
+
+
+def read(struct: type[S], json: bytes | msgspec.Raw) -> S:
+    """Decode a JSON object into a struct; a field of an unexpected type is coerced or left out.
+
+    Raises:
+        ValueError: not JSON, not an object, or nested too deeply.
+    """
+    try:
+        decoded: S = _decoder(struct).decode(json)
+        return decoded
+    except RecursionError:
+        raise lenient_json.NestedTooDeeply from None
+    except (msgspec.DecodeError, UnicodeError):
+        plain = lenient_json.decoded(bytes(json))
     if not isinstance(plain, dict):
-        raise HookNotJson
-    return fit(Payload, plain)
+        raise ValueError("not a JSON object")
+    return coerce(struct, plain)
 
 
-def _no_constant(name: str) -> None:
-    """NaN and Infinity are Python's, not JSON's."""
-    raise ValueError(name)
-
-
-def _without_lone_surrogates(text: str) -> str:
-    """JavaScript may cut an emoji in two; half of one is no character."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+@cache
+def _decoder(struct: type[msgspec.Struct]) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(struct)

@@ -11,6 +11,10 @@ import json
 import msgspec
 
 
+class NestedTooDeeply(ValueError):
+    """The JSON is nested deeper than Python's recursion limit allows."""
+
+
 def decoded(data: bytes | str) -> object:
     """JSON to values.
 
@@ -22,7 +26,7 @@ def decoded(data: bytes | str) -> object:
     except (msgspec.DecodeError, UnicodeError):
         return msgspec.json.decode(repaired(data))
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise NestedTooDeeply from None
 
 
 def repaired(data: bytes | str) -> bytes:
@@ -35,7 +39,7 @@ def repaired(data: bytes | str) -> bytes:
     try:
         written = json.dumps(json.loads(text), ensure_ascii=False)
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise NestedTooDeeply from None
     return _without_halves(written).encode()
 
 

@@ -9,8 +9,8 @@ import msgspec
 
 from botkit.errors import CallRefused, MessageTooLong
 from botkit.handoff.text import length
+from botkit.hooks.address import Address
 from botkit.http.lenient_json import decoded, encoded, repaired
-from botkit.kore.address import Address
 
 Members = dict[str, msgspec.Raw]
 """The members of a JSON object; each value is still the bytes it came as."""

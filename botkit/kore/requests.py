@@ -26,9 +26,9 @@ from botkit.handoff.effects import (
     SkipUserMessage,
     TypingToUser,
 )
+from botkit.hooks.address import Address
 from botkit.http import Request
 from botkit.http.hosts import AllowedHosts
-from botkit.kore.address import Address
 from botkit.kore.bodies import (
     Changes,
     Members,

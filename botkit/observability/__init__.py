@@ -1,1 +1,1 @@
-"""Metrics and safe tracebacks."""
+"""Metrics, log lines and safe tracebacks."""

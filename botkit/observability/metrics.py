@@ -1,131 +1,132 @@
-"""What an operator sees: Prometheus metrics of one kit, and log lines without what people wrote."""
+"""The Prometheus metrics of one kit. `METRICS` declares them all."""
 
 from __future__ import annotations
 
-import logging
-import sys
 from collections.abc import Callable
-from typing import Literal, TextIO
+from dataclasses import dataclass
+from typing import Literal
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from botkit.hooks.events import EVENTS
-from botkit.observability.tracebacks import where
+from botkit.hooks.events import HOOK_EVENTS
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-_MAX_NOTED = 100
-"""Kinds of notes with their reasons, each a series of its own."""
+MAX_HANDOFF_SERIES = 100
+"""Max series of `botkit_handoff_total`; above it the label `why` is ``other``."""
 _ACK_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric, as Prometheus and the reference page name it."""
+
+    name: str
+    type: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+METRICS = (
+    Metric("botkit_hooks_total", "counter", "Answered hooks, by event and HTTP status.", ("event", "status")),
+    Metric("botkit_ack_seconds", "histogram", "Time from the arrival of a hook to its answer."),
+    Metric(
+        "botkit_duplicate_hooks_total", "counter", "Repeated deliveries of a hook, which changed nothing."
+    ),
+    Metric(
+        "botkit_handlers_total",
+        "counter",
+        "Calls of the bot's own handlers, by event, handler and outcome.",
+        ("event", "handler", "outcome"),
+    ),
+    Metric(
+        "botkit_effects_total",
+        "counter",
+        "Effects that left the outbox, by kind and outcome.",
+        ("kind", "outcome"),
+    ),
+    Metric("botkit_effect_retries_total", "counter", "Failed attempts that are retried, by kind.", ("kind",)),
+    Metric("botkit_receivers", "gauge", "Agent sessions with an open receiver."),
+    Metric(
+        "botkit_reconnects_total",
+        "counter",
+        "Receivers that lost their stream, by agent system.",
+        ("system",),
+    ),
+    Metric(
+        "botkit_handoff_total",
+        "counter",
+        "Hand-off events (opened, ended, lost …), by reason.",
+        ("what", "why"),
+    ),
+    Metric(
+        "botkit_possible_duplicates_total",
+        "counter",
+        "Deliveries to users that a dead process or a lost answer left open: each may have been shown twice.",
+    ),
+    Metric("botkit_outbox_depth", "gauge", "Effects in the outbox."),
+    Metric("botkit_open_sessions", "gauge", "Conversations with an agent session."),
+)
+"""Every metric, in the order of the exposition."""
+
+_METRICS = {metric.name: metric for metric in METRICS}
 
 
 class Telemetry:
     """The metrics of one kit, in a registry of its own, so that several kits can live in one process.
 
-    Implements what the door (`middleware.HookMetrics`) and the relay (`relay.metrics.RelayMetrics`) count.
+    Implements `HookMetrics` of the middleware, `HandlerMetrics` of the handlers and `RelayMetrics` of the relay.
     """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._hooks = Counter(
-            "botkit_hooks",
-            "Hooks answered, by event and HTTP status.",
-            ("event", "status"),
-            registry=self.registry,
-        )
-        self._ack = Histogram(
-            "botkit_ack_seconds",
-            "From a hook's arrival to its answer.",
-            buckets=_ACK_SECONDS,
-            registry=self.registry,
-        )
-        self._duplicates = Counter(
-            "botkit_duplicate_hooks",
-            "Hooks that had been taken before and changed nothing.",
-            registry=self.registry,
-        )
-        self._handlers = Counter(
-            "botkit_handlers",
-            "Calls of the bot's own handlers, by hook, handler and what came of it.",
-            ("event", "handler", "outcome"),
-            registry=self.registry,
-        )
-        self._effects = Counter(
-            "botkit_effects",
-            "Effects that left their lane, by kind and outcome.",
-            ("kind", "outcome"),
-            registry=self.registry,
-        )
-        self._retries = Counter(
-            "botkit_effect_retries",
-            "Attempts that failed and were repeated, by kind.",
-            ("kind",),
-            registry=self.registry,
-        )
-        self._receivers = Gauge(
-            "botkit_receivers", "Agent sessions that are being listened to.", registry=self.registry
-        )
-        self._reconnects = Counter(
-            "botkit_reconnects",
-            "Receivers that lost their stream, by agent system.",
-            ("system",),
-            registry=self.registry,
-        )
-        self._notes = Counter(
-            "botkit_handoff",
-            "What the rules asked to be counted: hand-offs opened, ended, lost …",
-            ("what", "why"),
-            registry=self.registry,
-        )
-        self._possible_duplicates = Counter(
-            "botkit_possible_duplicates",
-            "Deliveries to users that were under way when a process died or an answer was lost: each may have been shown twice.",
-            registry=self.registry,
-        )
-        self._noted: set[tuple[str, str]] = set()
+        self._hooks = self._counter("botkit_hooks_total")
+        self._ack = self._histogram("botkit_ack_seconds", _ACK_SECONDS)
+        self._duplicates = self._counter("botkit_duplicate_hooks_total")
+        self._handlers = self._counter("botkit_handlers_total")
+        self._effects = self._counter("botkit_effects_total")
+        self._retries = self._counter("botkit_effect_retries_total")
+        self._receivers = self._gauge("botkit_receivers")
+        self._reconnects = self._counter("botkit_reconnects_total")
+        self._handoff = self._counter("botkit_handoff_total")
+        self._possible_duplicates = self._counter("botkit_possible_duplicates_total")
+        self._handoff_series: set[tuple[str, str]] = set()
         self._hook_children: dict[tuple[str, int], Counter] = {}
         self._effect_children: dict[tuple[str, str], Counter] = {}
         self._handler_children: dict[tuple[str, str, str], Counter] = {}
 
     def watch(self, *, outbox_depth: Callable[[], float], open_sessions: Callable[[], float]) -> None:
-        """Add the gauges that are read when somebody asks."""
-        depth = Gauge(
-            "botkit_outbox_depth", "Effects that are written down and not done.", registry=self.registry
-        )
-        depth.set_function(outbox_depth)
-        sessions = Gauge(
-            "botkit_open_sessions", "Conversations with an agent session.", registry=self.registry
-        )
-        sessions.set_function(open_sessions)
+        """Add the gauges that are read at each scrape."""
+        self._gauge("botkit_outbox_depth").set_function(outbox_depth)
+        self._gauge("botkit_open_sessions").set_function(open_sessions)
 
     def exposition(self) -> bytes:
-        """Everything, as Prometheus reads it."""
+        """All metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
-    # --- the door ---------------------------------------------------------------------------------------------
+    # --- hooks and handlers -----------------------------------------------------------------------------------
 
     def hook(self, event: str, status: int, seconds: float) -> None:
-        """A hook was answered. Names we do not know are one label: callers must not be able to make up series."""
+        """A hook was answered. Unknown names share one label, so that callers cannot create series."""
         child = self._hook_children.get((event, status))
         if child is None:
-            label = event if event in EVENTS else "other"
+            label = event if event in HOOK_EVENTS else "other"
             child = self._hooks.labels(label, str(status))
-            if event in EVENTS:
+            if event in HOOK_EVENTS:
                 self._hook_children[event, status] = child
         child.inc()
         self._ack.observe(seconds)
 
     def duplicate(self) -> None:
-        """A hook had been taken before."""
+        """A hook was a duplicate."""
         self._duplicates.inc()
 
     def possible_duplicates(self, count: int) -> None:
-        """So many deliveries are repeated that may have been made already: a process died, or an answer was lost."""
+        """Deliveries are repeated that may have succeeded: a process died, or an answer was lost."""
         self._possible_duplicates.inc(count)
 
     def handled(self, event: str, handler: str, outcome: str) -> None:
-        """A handler was called, or left out."""
+        """A handler was called or skipped."""
         child = self._handler_children.get((event, handler, outcome))
         if child is None:
             child = self._handlers.labels(event, handler, outcome)
@@ -146,7 +147,7 @@ class Telemetry:
         self._retries.labels(kind).inc()
 
     def receivers_open(self, count: int) -> None:
-        """How many agent sessions are being listened to now."""
+        """The current number of agent sessions with a receiver."""
         self._receivers.set(count)
 
     def reconnected(self, system: str) -> None:
@@ -154,70 +155,21 @@ class Telemetry:
         self._reconnects.labels(system).inc()
 
     def noted(self, what: str, why: str) -> None:
-        """The rules asked for this to be counted."""
-        if (what, why) not in self._noted:
-            if len(self._noted) >= _MAX_NOTED:
-                why = "other"  # An agent system may give reasons of its own making.
-            self._noted.add((what, why))
-        self._notes.labels(what, why).inc()
+        """An event of a hand-off happened."""
+        if (what, why) not in self._handoff_series:
+            if len(self._handoff_series) >= MAX_HANDOFF_SERIES:
+                why = "other"  # Reasons may come from an agent system, so their number is unknown.
+            self._handoff_series.add((what, why))
+        self._handoff.labels(what, why).inc()
 
+    # --- creating metrics -------------------------------------------------------------------------------------
 
-def set_up_logging(*, json: bool, level: int = logging.INFO, stream: TextIO | None = None) -> None:
-    """Send BotKit's and the libraries' log lines through structlog, as JSON or for a console.
+    def _counter(self, name: str) -> Counter:
+        metric = _METRICS[name]
+        return Counter(name, metric.help, metric.labels, registry=self.registry)
 
-    At the default level no line holds what people wrote, a token or a secret: errors are logged by their type, code and
-    place (`where`), not by their text.
-    """
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
-    target = stream or sys.stderr
-    render: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if json
-        else structlog.dev.ConsoleRenderer(
-            colors=target.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-    )
-    handler = logging.StreamHandler(target)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _place_instead_of_traceback,
-                render,
-            ],
-        )
-    )
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level)
-    # These two say something for every request or job.
-    logging.getLogger("apscheduler").setLevel(max(level, logging.WARNING))
-    logging.getLogger("aiohttp.access").setLevel(max(level, logging.WARNING))
+    def _gauge(self, name: str) -> Gauge:
+        return Gauge(name, _METRICS[name].help, registry=self.registry)
 
-
-def _place_instead_of_traceback(
-    _logger: object, _method: str, event: structlog.typing.EventDict
-) -> structlog.typing.EventDict:
-    found = event.pop("exc_info", None)
-    if found is True:
-        found = sys.exc_info()
-    error = found[1] if isinstance(found, tuple) else found
-    if isinstance(error, BaseException):
-        event["error"] = where(error)
-    return event
+    def _histogram(self, name: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(name, _METRICS[name].help, buckets=buckets, registry=self.registry)

@@ -1,4 +1,4 @@
-"""One configuration at work: doors and handlers in front, the ledger behind them, the relay behind that."""
+"""A running configuration: hook parsers and handlers in front, the ledger behind them, the relay behind that."""
 
 from __future__ import annotations
 
@@ -16,24 +16,22 @@ from typing import TYPE_CHECKING, Any
 from botkit.agents import registry as agent_systems
 from botkit.config.settings import BotSettings, Settings
 from botkit.errors import LedgerClosed, NotConfigured
-from botkit.handlers.answering import Answering
-from botkit.handlers.context import Tools
-from botkit.handlers.conversation import ConversationGateway, ConversationHandle, waited_for
+from botkit.handlers.calls import as_changes
+from botkit.handlers.conversation import BotGateway, ConversationHandle, answer_webhook
 from botkit.handlers.dispatch import Dispatch
-from botkit.handlers.messages import as_changes
-from botkit.handlers.reads import Asking, OpenTransport, Reads
+from botkit.handlers.reads import OpenTransport, PlatformReader
 from botkit.handlers.registry import Handler, Registry
-from botkit.handlers.running import ContextFactory, Failed, unheard
+from botkit.handlers.running import ContextFactory, OnFailure, ignore_failure
 from botkit.handlers.verdicts import Sent
 from botkit.handoff.conversation import Conversation
 from botkit.handoff.decide import decide
 from botkit.handoff.decision import Decision
-from botkit.handoff.events import ApiCall, Event
+from botkit.handoff.events import Event
 from botkit.handoff.responses import Responses
 from botkit.handoff.rules import Rules
 from botkit.hooks.parser import HookParser
 from botkit.http.carriers import SyncTransport
-from botkit.ledger.interface import Committed, HookBody, Input, Ledger
+from botkit.ledger.interface import Committed, Input, Ledger
 from botkit.observability.metrics import Telemetry
 from botkit.relay.relay import Relay
 from botkit.service.leadership import Leadership, RelayFactory, RunningRelay
@@ -53,13 +51,13 @@ class Edge:
 
     Args:
         now: seconds since the epoch.
-        open_transport: opens what carries the questions of handlers to the platform.
-        failed: told of each handler that did not do its work, beside the log and the metrics.
+        open_transport: opens the carrier of the handlers' reads from the platform.
+        on_failure: called with each handler that failed, beside the log and the metrics.
     """
 
     now: Callable[[], float] = time.time
     open_transport: OpenTransport = SyncTransport
-    failed: Failed = unheard
+    on_failure: OnFailure = ignore_failure
 
 
 def rules_for(bot: BotSettings) -> Rules:
@@ -84,7 +82,7 @@ def rules_for(bot: BotSettings) -> Rules:
 
 
 class Service:
-    """The doors, the ledger and the relay of one configuration.
+    """The hook parsers, the ledger and the relay of one configuration.
 
     Nothing is opened and no thread runs before `start`, which the first hook (or readiness question) calls where nobody else
     did: so a service may be made before a server forks its workers.
@@ -117,23 +115,24 @@ class Service:
         self._now = edge.now
         self._rules: Mapping[str, Rules] = {bot_id: rules_for(bot) for bot_id, bot in settings.bots.items()}
         insecure = settings.security.insecure_http
-        self._doors = {
-            bot_id: HookParser(bot, insecure_http=insecure) for bot_id, bot in settings.bots.items()
-        }
-        self._asking = {
-            bot_id: Asking(bot, insecure_http=insecure, now=edge.now, open_transport=edge.open_transport)
+        self._gateways = {
+            bot_id: BotGateway(
+                bot_id=bot_id,
+                parser=HookParser(bot, insecure_http=insecure),
+                reader=PlatformReader(
+                    bot, insecure_http=insecure, now=edge.now, open_transport=edge.open_transport
+                ),
+                ledger=self.store,
+                now=edge.now,
+            )
             for bot_id, bot in settings.bots.items()
         }
-        self._outside = ConversationGateway(
-            ledger=self.store, reads=self.reads, check=self.check_ask, now=edge.now
-        )
         self._dispatch = Dispatch(
             registry,
-            doors=self._doors,
-            tools=Tools(conversation=self.conversation, reads=self.reads, check=self.check_ask),
+            gateways=self._gateways,
             metrics=_Counted(self),
             seconds=handler_seconds,
-            failed=edge.failed,
+            on_failure=edge.on_failure,
         )
         for handler in registry.all:
             self.check(handler)
@@ -144,19 +143,19 @@ class Service:
         self.telemetry.watch(outbox_depth=self._outbox_depth, open_sessions=self._open_sessions)
 
     def middleware(
-        self, wsgi_app: WSGIApplication, *, around: ContextFactory = nullcontext
+        self, wsgi_app: WSGIApplication, *, context_factory: ContextFactory = nullcontext
     ) -> BotKitMiddleware:
-        """The door in front of a WSGI application, which gets everything that is not a hook."""
+        """The middleware around a WSGI application, which gets every request that is not a hook."""
         return BotKitMiddleware(
             wsgi_app,
-            doors=self._doors,
+            parsers={bot_id: gateway.parser for bot_id, gateway in self._gateways.items()},
             dispatch=self._dispatch,
             submit=self._submit,
             prefix=self.settings.server.prefix,
             metrics=_Counted(self),
             now=self._now,
             monotonic=time.perf_counter,
-            around=around,
+            context_factory=context_factory,
         )
 
     def check(self, handler: Handler) -> None:
@@ -236,25 +235,16 @@ class Service:
                 raise LedgerClosed("the kit has been closed")
         return running.leadership
 
-    def conversation(self, bot_id: str, user_id: str, hook: HookBody | None = None) -> ConversationHandle:
-        """See `BotKit.conversation`. `hook` addresses the user where nothing newer is kept."""
-        self._known(bot_id)
-        return ConversationHandle(bot_id, user_id, self._outside, hook=hook)
-
-    def reads(self, bot_id: str, body: bytes, component_id: str) -> Reads:
-        """What can be asked of the platform, addressed by a payload."""
-        return Reads(self._asking[bot_id], body, component_id)
-
-    def check_ask(self, bot_id: str, ask: ApiCall, body: bytes, component_id: str) -> None:
-        """Whether a call can be made with this payload at all. Raises: CallError if not."""
-        self._asking[bot_id].check(ask, body, component_id)
+    def conversation(self, bot_id: str, user_id: str) -> ConversationHandle:
+        """See `BotKit.conversation`."""
+        return self._gateways[self._known(bot_id)].conversation(user_id)
 
     def respond_to_hook(
         self, request_id: str, context: Mapping[str, Any], *, replace: bool, bot_id: str | None
     ) -> Sent:
         """See `BotKit.respond_to_hook`."""
         bots = [self._known(bot_id)] if bot_id is not None else list(self.settings.bots)
-        answering = Answering(
+        return answer_webhook(
             self.store(),
             bots,
             request_id,
@@ -263,8 +253,6 @@ class Service:
             now=self._now,
             monotonic=time.monotonic,
         )
-        answering.begin()
-        return waited_for(answering.done)
 
     def _known(self, bot_id: str) -> str:
         if bot_id not in self.settings.bots:

@@ -80,7 +80,7 @@ def on_stage(kit: BotKit, *, bot_folder: Path | None = None) -> Iterator[KitStag
         clouds = Clouds(_renamed(exported, folder / "bot", ids[0]) if ids else exported)
         stack.callback(clouds.close)
         settings = _settings(folder, clouds.sandbox.addresses(), own, ids)
-        service = stack.enter_context(kit.standing_in(settings, edge=Edge(failed=failed)))
+        service = stack.enter_context(kit.override_settings(settings, edge=Edge(on_failure=failed)))
         server = Server(service.middleware(nothing_here))
         stack.callback(server.close)
         service.start()

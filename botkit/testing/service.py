@@ -39,12 +39,17 @@ class PlayedService:
     Args:
         kit: whose handlers. While this is open, it is the service the kit means.
         settings: the configuration; its store is left alone, and a file for this test alone used in its place.
-        around: what handlers are called in.
+        context_factory: creates the context in which handlers are called.
         handler_seconds: the time limit of handlers that have none of their own.
     """
 
     def __init__(
-        self, kit: BotKit, settings: Settings, *, around: ContextFactory, handler_seconds: float | None
+        self,
+        kit: BotKit,
+        settings: Settings,
+        *,
+        context_factory: ContextFactory,
+        handler_seconds: float | None,
     ) -> None:
         self.clock = HeldClock()
         self.wire = Wire()
@@ -66,15 +71,15 @@ class PlayedService:
         with ExitStack() as opening:
             folder = opening.enter_context(tempfile.TemporaryDirectory(prefix="botkit-testing-"))
             self._service = opening.enter_context(
-                kit.standing_in(
+                kit.override_settings(
                     stored_in(settings, Path(folder)),
                     relay_factory=self._play,
                     handler_seconds=handler_seconds,
-                    edge=Edge(now=self.clock.now, open_transport=self._carrier, failed=self._failed),
+                    edge=Edge(now=self.clock.now, open_transport=self._carrier, on_failure=self._on_failure),
                 )
             )
             self._open = opening.pop_all()
-        self._door = self._service.middleware(nothing_here, around=around)
+        self._door = self._service.middleware(nothing_here, context_factory=context_factory)
 
     def close(self) -> None:
         """Leave nothing behind."""
@@ -159,5 +164,5 @@ class PlayedService:
     def _carrier(self, *, allowed_hosts: Iterable[str] | None, insecure_http: bool) -> Carrier:
         return Carrier(self.wire)
 
-    def _failed(self, handler: Handler, error: BaseException) -> None:
+    def _on_failure(self, handler: Handler, error: BaseException) -> None:
         self._handlers_failures.append(error)

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from botkit.config.settings import Settings
 from botkit.errors import KitTesterMisused
+from botkit.flask.mounted import mounted_in
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.hooks import payload
-from botkit.hooks.people import names
+from botkit.hooks.user import names
 from botkit.http.lenient_json import encoded
-from botkit.kit import EXTENSION, BotKit
+from botkit.kit import BotKit
 from botkit.testing import wire
 from botkit.testing.agent_side import AgentSide, Answer, Whose
 from botkit.testing.configuration import made_up_settings
@@ -89,8 +90,10 @@ class KitTester(AgentSide):
         self.kit = kit or BotKit()
         self.settings = settings or _settings_of(self.kit, app)
         self.strict = strict
-        around = app.app_context if app is not None else nullcontext
-        self._service = PlayedService(self.kit, self.settings, around=around, handler_seconds=handler_seconds)
+        context_factory = app.app_context if app is not None else nullcontext
+        self._service = PlayedService(
+            self.kit, self.settings, context_factory=context_factory, handler_seconds=handler_seconds
+        )
         self._payloads = {
             bot.id: Payloads(
                 bot=bot.id,
@@ -360,10 +363,9 @@ class KitTester(AgentSide):
 
 def _settings_of(kit: BotKit, app: Flask | None) -> Settings:
     if app is not None:
-        for mounted in app.extensions.get(EXTENSION, ()):
+        for mounted in mounted_in(app):
             if mounted.kit is kit:
-                found: Settings = mounted.service.settings
-                return found
+                return mounted.service.settings
     if kit.is_configured:
         return kit.settings
     return made_up_settings(bots=dict.fromkeys(one.bot for one in kit.handlers if one.bot is not None))

@@ -1,1 +1,1 @@
-"""The kit as WSGI middleware."""
+"""The WSGI middleware."""

@@ -1,6 +1,6 @@
-"""The door: WSGI middleware that takes the hook paths and leaves everything else to the wrapped application.
+"""The WSGI middleware: it answers the hook paths and passes every other request to the wrapped application.
 
-A hook is acknowledged only after the ledger has it. What happens to it afterwards never changes the answer.
+A hook is acknowledged only after the ledger has committed it. Later events never change the answer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
 from botkit.errors import BotKitError, HookNotFound, HookRefused, HookUnauthorized, LedgerError
-from botkit.handlers.dispatch import Dispatch, DispatchResult
+from botkit.handlers.dispatch import Dispatch, DispatchResult, without_handlers
 from botkit.handlers.running import ContextFactory
 from botkit.handoff.conversation import Instant
 from botkit.hooks.bodies import MAX_CONCURRENT, Bodies
@@ -30,54 +30,54 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 10.0
-"""A ledger that takes longer than this is in trouble; the platform has given up long before."""
+"""Max time for a commit. The platform has given up long before."""
 
 _JSON = ("Content-Type", "application/json")
-_BODY_LEFT = {408, 413, 503}
-"""The answers after which a part of the body is still to come: nothing else can follow on that connection."""
+_BODY_UNREAD = {408, 413, 503}
+"""After these answers a part of the body is unread, so the connection cannot be used again."""
 _ACK = b'{"headers":{"supportsMessageAck":true}}'
 _ACKNOWLEDGED = ("supportsMessageAck", "true")
 _ACK_HEADERS = [_JSON, _ACKNOWLEDGED, ("Content-Length", str(len(_ACK)))]
 
 
 class Submit(Protocol):
-    """Where inputs go; `ledger.interface.Ledger.submit`."""
+    """Hands an input to the ledger; see `ledger.interface.Ledger.submit`."""
 
-    def __call__(self, given: Input, /) -> Future[Committed]: ...
+    def __call__(self, input: Input, /) -> Future[Committed]: ...
 
 
 class HookMetrics(Protocol):
-    """What the door counts; implemented by `botkit.observability.metrics`."""
+    """Counts hooks; implemented by `botkit.observability.metrics`."""
 
     def hook(self, event: str, status: int, seconds: float) -> None:
         """A hook was answered."""
 
     def duplicate(self) -> None:
-        """A hook had been taken before."""
+        """A hook was a duplicate."""
 
 
 class BotKitMiddleware:
-    """Answers hooks, passes on the rest.
+    """Answers hooks and passes on every other request.
 
     Args:
-        wrapped: the application everything else goes to.
-        doors: per bot id.
-        dispatch: the bots' own handlers.
+        wrapped: the application that gets every other request.
+        parsers: per bot id.
+        dispatch: calls the bots' own handlers.
         submit: hands an input to the ledger, which is started if it has to be.
         prefix: Kore's apiPrefix, ``""`` or ``"/like/this"``.
-        metrics: told of every hook.
+        metrics: counts hooks.
         now: seconds since the epoch.
         monotonic: seconds for durations.
-        commit_seconds: how long the ledger may take.
-        max_concurrent_bodies: how many bodies are read at the same time.
-        around: what handlers are called in, such as the application's context.
+        commit_seconds: max time for a commit.
+        max_concurrent_bodies: max number of bodies that are read at the same time.
+        context_factory: creates the context in which handlers are called, such as the application's.
     """
 
     def __init__(
         self,
         wrapped: WSGIApplication,
         *,
-        doors: Mapping[str, HookParser],
+        parsers: Mapping[str, HookParser],
         dispatch: Dispatch,
         submit: Submit,
         prefix: str,
@@ -86,12 +86,12 @@ class BotKitMiddleware:
         monotonic: Callable[[], float],
         commit_seconds: float = COMMIT_SECONDS,
         max_concurrent_bodies: int = MAX_CONCURRENT,
-        around: ContextFactory = nullcontext,
+        context_factory: ContextFactory = nullcontext,
     ) -> None:
         self._wrapped = wrapped
-        self._doors = doors
+        self._parsers = parsers
         self._dispatch = dispatch
-        self._around = around
+        self._context_factory = context_factory
         self._submit = submit
         self._paths = HookPaths(prefix)
         self._metrics = metrics
@@ -109,71 +109,73 @@ class BotKitMiddleware:
         began = self._monotonic()
         status = 500
         try:
-            dealt = self._take(path, environ)
-            status = dealt.status
-            if dealt.body is None:
+            result = self._accept(path, environ)
+            status = result.status
+            if result.body is None:
                 start_response("200 OK", list(_ACK_HEADERS))
                 return [_ACK]
-            headers = [_JSON, ("Content-Length", str(len(dealt.body)))]
-            if status == HTTPStatus.OK:  # One that is answered later is not acknowledged now (3).
+            headers = [_JSON, ("Content-Length", str(len(result.body)))]
+            if status == HTTPStatus.OK:  # A deferred webhook (202) is not acknowledged yet (3).
                 headers.append(_ACKNOWLEDGED)
             start_response(f"{status} {HTTPStatus(status).phrase}", headers)
-            return [dealt.body]
+            return [result.body]
         except HookRefused as refused:
             status = refused.status
-            return _refuse(start_response, refused, _closing(environ) if status in _BODY_LEFT else ())
+            return _refuse(
+                start_response, refused, _connection_close(environ) if status in _BODY_UNREAD else ()
+            )
         except BotKitError as error:
-            log.error("a hook was not taken: %s %s", error.code, error)
+            log.error("a hook was not accepted: %s %s", error.code, error)
             return _refuse(start_response, HookRefused())
-        except Exception as error:  # noqa: BLE001 - the edge: a mistake of ours becomes the 500 of the protocol, and is logged
-            log.error("a hook was not taken: %s", where(error))
+        except Exception as error:  # noqa: BLE001 - the edge: any other error is logged and becomes the protocol's 500
+            log.error("a hook was not accepted: %s", where(error))
             return _refuse(start_response, HookRefused())
         finally:
             self._metrics.hook(path.event, status, self._monotonic() - began)
 
-    def _take(self, path: HookPath, environ: WSGIEnvironment) -> DispatchResult:
-        """Commit a hook, and whatever the bot's handlers want of it. Returns how it is answered."""
+    def _accept(self, path: HookPath, environ: WSGIEnvironment) -> DispatchResult:
+        """Authenticate, read, dispatch and commit a hook. Returns its answer."""
         now = self._now()
-        door = self._doors.get(path.bot_id)
+        parser = self._parsers.get(path.bot_id)
         token, apikey = environ.get("HTTP_TOKEN"), environ.get("HTTP_APIKEY")
-        if door is None:
-            self._check_stranger(token, apikey, now)
+        if parser is None:
+            self._check_unknown_bot(token, apikey, now)
             raise HookNotFound("Bot not found")
-        door.authentication.check(token=token, apikey=apikey, now=now)
-        hook = door.read(path, self.bodies.read(environ), at=Instant(now))
+        parser.authentication.check(token=token, apikey=apikey, now=now)
+        hook = parser.read(path, self.bodies.read(environ), at=Instant(now))
         chain = self._dispatch.matching(hook)
-        if chain is not None:
-            # Given to the ledger within the turn, so that what a user wrote keeps its order; durable outside it.
-            with self._dispatch.turn(chain, hook):
-                dealt = self._dispatch.deal(chain, hook, self._around)
-                committing = [self._submit(given) for given in dealt.inputs]
+        if chain is None:
+            result = without_handlers(hook)
+            committing = [self._submit(input) for input in result.inputs]
         else:
-            # A webhook is the one event whose answer matters: the dialog goes on with the context in it (2.6).
-            dealt = DispatchResult((hook.given,), body=hook.body if path.event == "on_webhook" else None)
-            committing = [self._submit(hook.given)]
+            # Submitted under the lock, so that the user's messages keep their order; the commit is awaited outside it.
+            with self._dispatch.lock(chain, hook):
+                result = self._dispatch.dispatch(chain, hook, self._context_factory)
+                committing = [self._submit(input) for input in result.inputs]
         for future in committing:
             self._await(future)
-        return dealt
+        return result
 
     def _await(self, committing: Future[Committed]) -> None:
         try:
             committed = committing.result(self._commit_seconds)
         except FutureTimeout as error:
-            # Not begun: it never will be. Begun: it may yet be kept; the platform's next attempt is then known by its key.
+            # Cancelling drops an input that is not being committed yet. One that is may still succeed; the platform's next
+            # attempt is then a duplicate.
             committing.cancel()
             raise LedgerError("the store took too long") from error
         if committed.duplicate:
             self._metrics.duplicate()
 
-    def _check_stranger(self, token: str | None, apikey: str | None, now: float) -> None:
-        """Only who speaks for one of the bots is told that another does not exist.
+    def _check_unknown_bot(self, token: str | None, apikey: str | None, now: float) -> None:
+        """Return if the caller may learn that a bot is unknown: only a caller authenticated for another bot may.
 
         Raises:
-            HookUnauthorized: anyone else.
+            HookUnauthorized: any other caller.
         """
-        for door in self._doors.values():
+        for parser in self._parsers.values():
             try:
-                door.authentication.check(token=token, apikey=apikey, now=now)
+                parser.authentication.check(token=token, apikey=apikey, now=now)
             except HookUnauthorized:
                 continue
             return
@@ -181,13 +183,13 @@ class BotKitMiddleware:
 
 
 class _MethodNotAllowed(HookRefused):
-    """Hooks are posted."""
+    """A request to a hook path that is no POST."""
 
     status, wire_code, wire_message = 405, "METHOD_NOT_ALLOWED", "Use POST"
 
 
-def _closing(environ: WSGIEnvironment) -> list[tuple[str, str]]:
-    """The header that ends a connection. PEP 3333 leaves it to the servers, and some take offence; granian leaves it to us."""
+def _connection_close(environ: WSGIEnvironment) -> list[tuple[str, str]]:
+    """The header that ends a connection. PEP 3333 forbids applications to send it, but granian relies on them."""
     return [("Connection", "close")] if environ.get("SERVER_SOFTWARE") == "Granian" else []
 
 
@@ -197,8 +199,8 @@ def _refuse(
     body = json.dumps(
         {"errors": [{"msg": refused.message, "code": refused.wire_code}]}, separators=(",", ":")
     ).encode()
-    found = [_JSON, ("Content-Length", str(len(body))), *headers]
+    all_headers = [_JSON, ("Content-Length", str(len(body))), *headers]
     if refused.status == 401:
-        found.append(("response-error-description", body.decode()))
-    start_response(f"{refused.status} {HTTPStatus(refused.status).phrase}", found)
+        all_headers.append(("response-error-description", body.decode()))
+    start_response(f"{refused.status} {HTTPStatus(refused.status).phrase}", all_headers)
     return [body]

@@ -275,11 +275,10 @@ class Life:
 
         telemetry = Telemetry()
         self._relay = Relay(configured, self.ledger, metrics=telemetry, chance=lambda: 0.0, connect=connect)
-        doors = {bot.id: HookParser(bot, insecure_http=False)}
         self._middleware = BotKitMiddleware(
             lambda environ, start_response: [],
-            doors=doors,
-            dispatch=no_handlers(doors),
+            parsers={bot.id: HookParser(bot, insecure_http=False)},
+            dispatch=no_handlers(),
             submit=self.ledger.submit,
             prefix="",
             metrics=telemetry,

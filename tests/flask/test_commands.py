@@ -20,7 +20,7 @@ from tests.noting_relay import NotingRelay
 @pytest.fixture(autouse=True)
 def no_early_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """No answer comes before its webhook here, so that none is waited for."""
-    monkeypatch.setattr("botkit.handlers.answering.LOCK_TIMEOUT_SECONDS", 0.0)
+    monkeypatch.setattr("botkit.handlers.conversation.ANSWER_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def app(kits: list[BotKit]) -> Flask:
 def defer(kit: BotKit, request_id: str) -> None:
     where = webhooks.conversation_id(BOT_ID, request_id)
     event = HookDeferred(key="d", at=Instant(1.0), request_id=request_id, due=Instant(4_000_000_000.0))
-    kit._one().store().submit(Input(where, event, hook=HookBody(b'{"context":{}}'))).result(10)
+    kit._service().store().submit(Input(where, event, hook=HookBody(b'{"context":{}}'))).result(10)
 
 
 @pytest.mark.parametrize("which", [0, 1])

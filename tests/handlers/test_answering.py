@@ -22,7 +22,7 @@ OTHER = BOT_ID.replace("0a1b2c3d", "ffffffff")
 def test_the_webhook_of_the_wrong_bot_is_not_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botkit.handlers.answering.LOCK_TIMEOUT_SECONDS", 0.0)
+    monkeypatch.setattr("botkit.handlers.conversation.ANSWER_SECONDS", 0.0)
     one = settings(store=f"sqlite:///{tmp_path / 'botkit.db'}")
     bots = {BOT_ID: one.bots[BOT_ID], OTHER: replace(one.bots[BOT_ID], id=OTHER)}
     kit = BotKit(replace(one, bots=bots), relay_factory=NotingRelay)
@@ -30,7 +30,7 @@ def test_the_webhook_of_the_wrong_bot_is_not_answered(
         for bot in bots:
             event = HookDeferred(key="d", at=Instant(1.0), request_id="17", due=Instant(4_000_000_000.0))
             given = Input(webhooks.conversation_id(bot, "17"), event, hook=HookBody(b'{"context":{}}'))
-            kit._one().store().submit(given).result(10)
+            kit._service().store().submit(given).result(10)
         with pytest.raises(NothingToAnswer, match="say which with bot_id"):
             kit.respond_to_hook("17", {})
         kit.respond_to_hook("17", {}, bot_id=OTHER)

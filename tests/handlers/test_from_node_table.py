@@ -15,8 +15,8 @@ import pytest
 from botkit import handlers as sdk
 from botkit.handlers import UserMessageContext
 from botkit.handlers.reads import Reads
-from botkit.hooks.events import EVENTS
-from botkit.kore.address import Address
+from botkit.hooks.address import Address
+from botkit.hooks.events import HOOK_EVENTS
 from botkit.kore.requests import SDK_CALLS
 from tests.handlers.documented import python_blocks, run
 from tests.handlers.payload_samples import CONTACT_CENTRE, SAMPLES, VARIABLE_EVENTS
@@ -105,7 +105,7 @@ def test_no_call_and_no_question_of_the_sdk_is_missing() -> None:
 
 def test_no_event_is_missing() -> None:
     rows = table("Events")
-    assert set(re.findall(r"@kit\.(\w+)", " ".join(row[1] for row in rows))) == EVENTS
+    assert set(re.findall(r"@kit\.(\w+)", " ".join(row[1] for row in rows))) == set(HOOK_EVENTS)
     kinds = {"endDialog", "endFAQ", "sessionClosure", "ON_CONNECT_EVENT", *CONTACT_CENTRE, *VARIABLE_EVENTS}
     kinds |= {"TYPING_STARTED", "TYPING_STOPPED", "MESSAGE_READ", "customEvent"}
     assert kinds <= {word for row in rows for word in code(row[0])}

@@ -7,24 +7,24 @@ from botkit.testing.waiting import until
 
 
 def test_a_turn_waits_for_the_one_before_it() -> None:
-    turns, order = KeyedLock(), list[str]()
+    lock, order = KeyedLock(), list[str]()
     inside, go_on = threading.Event(), threading.Event()
 
     def first() -> None:
-        with turns.taken("ada", 10.0):
+        with lock.hold("ada", 10.0):
             inside.set()
             go_on.wait(10)
             order.append("first")
 
     def second() -> None:
-        with turns.taken("ada", 10.0):
+        with lock.hold("ada", 10.0):
             order.append("second")
 
     one, two = threading.Thread(target=first), threading.Thread(target=second)
     one.start()
     inside.wait(10)
     two.start()
-    with turns.taken("bob", 10.0):
+    with lock.hold("bob", 10.0):
         order.append("somebody else")
     go_on.set()
     one.join(10)
@@ -33,12 +33,12 @@ def test_a_turn_waits_for_the_one_before_it() -> None:
 
 
 def test_a_turn_that_takes_too_long_is_not_waited_for() -> None:
-    turns = KeyedLock()
-    with turns.taken("ada", 10.0):
+    lock = KeyedLock()
+    with lock.hold("ada", 10.0):
         done = threading.Event()
 
         def impatient() -> None:
-            with turns.taken("ada", 0.01):
+            with lock.hold("ada", 0.01):
                 done.set()
 
         threading.Thread(target=impatient).start()
@@ -46,41 +46,41 @@ def test_a_turn_that_takes_too_long_is_not_waited_for() -> None:
 
 
 def test_a_turn_that_fails_ends_all_the_same_and_leaves_nothing_behind() -> None:
-    turns = KeyedLock()
+    lock = KeyedLock()
     try:
-        with turns.taken("ada", 10.0):
+        with lock.hold("ada", 10.0):
             raise ValueError
     except ValueError:
         pass
-    with turns.taken("ada", 10.0):
+    with lock.hold("ada", 10.0):
         pass
-    assert turns._last == {}
+    assert lock._last == {}
 
 
 def test_a_turn_waits_for_one_that_is_waiting_itself_however_long_that_takes() -> None:
-    turns, order = KeyedLock(), list[str]()
+    lock, order = KeyedLock(), list[str]()
     first_is_in, go_on, third_has_waited = threading.Event(), threading.Event(), threading.Event()
 
     def first() -> None:
-        with turns.taken("ada", 10.0):
+        with lock.hold("ada", 10.0):
             first_is_in.set()
             go_on.wait(10)
 
     def second() -> None:
-        with turns.taken("ada", 10.0):
+        with lock.hold("ada", 10.0):
             order.append("second")
 
     def third() -> None:
-        with turns.taken("ada", 0.01):
+        with lock.hold("ada", 0.01):
             order.append("third")
         third_has_waited.set()
 
     threads = [threading.Thread(target=work) for work in (first, second, third)]
     threads[0].start()
     assert first_is_in.wait(10)
-    last = turns._last["ada"]
+    last = lock._last["ada"]
     threads[1].start()
-    until(lambda: turns._last["ada"] is not last, "for the second to queue")
+    until(lambda: lock._last["ada"] is not last, "for the second to queue")
     threads[2].start()
     assert not third_has_waited.wait(0.1)
     go_on.set()

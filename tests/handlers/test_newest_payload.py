@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from botkit.handlers.conversation import ConversationGateway, ConversationHandle
+from botkit.handlers.conversation import BotGateway, ConversationHandle
 from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.ledger.interface import Committed, HookBody, Input
 from tests.hooks.hook_payloads import BOT_ID, as_body, user_message
@@ -39,11 +40,8 @@ def hook(number: Any) -> HookBody:
 )
 def test_the_newest_payload_is_that_of_the_highest_number(kept: Any, own: Any, goes_along: bool) -> None:
     ledger, mine = Ledger(hook(kept) if kept is not None else None), hook(own)
-    outside = ConversationGateway(
-        ledger=lambda: ledger,
-        reads=lambda *_: None,  # type: ignore[arg-type]
-        check=lambda *_: None,
-        now=lambda: 1.0,
-    )
-    ConversationHandle(BOT_ID, "u-1", outside, hook=mine).send("hello")
+    reader: Any = SimpleNamespace(check=lambda *_: None)
+    parser: Any = None
+    gateway = BotGateway(BOT_ID, parser, reader, ledger=lambda: ledger, now=lambda: 1.0)
+    ConversationHandle(gateway, "u-1", hook=mine).send("hello")
     assert ledger.given[0].hook == (mine if goes_along else None)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from botkit.handlers.progress import Outcome, Progress
 from botkit.handlers.registry import Handler
+from botkit.handlers.running import Outcome, Progress
 
 HOOK: Any = object()
 
@@ -15,14 +15,14 @@ def handler() -> Handler:
 def test_no_handler_is_begun_once_the_hook_has_gone_on() -> None:
     progress = Progress(Outcome(HOOK))
     assert progress.begin(handler())
-    assert progress.take(Outcome(HOOK))
-    assert progress.take_over() is None
+    assert progress.complete(Outcome(HOOK))
+    assert progress.abandon() is None
     assert not progress.begin(handler())
 
 
-def test_who_is_being_waited_for_when_the_hook_goes_on_is_known() -> None:
+def test_the_handler_that_runs_when_the_hook_goes_on_is_overdue() -> None:
     progress, slow = Progress(Outcome(HOOK)), handler()
     progress.begin(slow)
-    assert progress.take_over() is slow
-    assert not progress.take(Outcome(HOOK))
+    assert progress.abandon() is slow
+    assert not progress.complete(Outcome(HOOK))
     assert progress.overdue is slow

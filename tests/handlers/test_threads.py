@@ -5,12 +5,12 @@ from functools import partial
 
 import pytest
 
-from botkit.handlers.threads import Threads
+from botkit.handlers.threads import WorkerThreads
 from botkit.testing.waiting import until
 
 
 def test_a_thread_that_is_idle_is_used_again() -> None:
-    threads, used = Threads("test"), list[int]()
+    threads, used = WorkerThreads("test"), list[int]()
     done = threading.Semaphore(0)
 
     def job() -> None:
@@ -28,8 +28,8 @@ def held_up(go_on: threading.Event) -> None:
     go_on.wait(10)
 
 
-def test_where_every_thread_is_taken_the_next_job_is_refused_until_one_is_free() -> None:
-    threads, go_on = Threads("test", most=2), threading.Event()
+def test_where_every_thread_is_busy_the_next_job_is_refused_until_one_is_free() -> None:
+    threads, go_on = WorkerThreads("test", max_threads=2), threading.Event()
     assert threads.start(partial(held_up, go_on))
     assert threads.start(partial(held_up, go_on))
     assert not threads.start(lambda: None)
@@ -38,7 +38,7 @@ def test_where_every_thread_is_taken_the_next_job_is_refused_until_one_is_free()
 
 
 def test_after_a_fork_there_are_new_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    threads, ran = Threads("test", most=1), threading.Event()
+    threads, ran = WorkerThreads("test", max_threads=1), threading.Event()
     go_on = threading.Event()
     assert threads.start(partial(held_up, go_on))
     monkeypatch.setattr("botkit.handlers.threads.os.getpid", lambda: -1)
@@ -47,8 +47,8 @@ def test_after_a_fork_there_are_new_threads(monkeypatch: pytest.MonkeyPatch) -> 
     go_on.set()
 
 
-def test_where_the_system_gives_no_thread_the_job_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    threads, ran = Threads("test", most=1), threading.Event()
+def test_where_the_system_has_no_more_threads_the_job_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads, ran = WorkerThreads("test", max_threads=1), threading.Event()
 
     def no_more(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

@@ -1,4 +1,4 @@
-"""What a job gets for a call outside any hook: it waits for the disk, or awaits it."""
+"""The result of a call outside any hook: it waits for the commit, or is awaited."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from concurrent.futures import Future
 import pytest
 
 from botkit.errors import LedgerError
-from botkit.handlers.conversation import written
+from botkit.handlers.conversation import sent
 from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.ledger.interface import Committed
 
@@ -18,15 +18,15 @@ DONE = Committed(Conversation(ConversationId("st-1", "u-1")), (), ())
 def test_a_store_that_does_not_answer_is_an_error_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("botkit.handlers.conversation.COMMIT_SECONDS", 0.0)
     with pytest.raises(LedgerError, match="took too long"):
-        written(Future())
+        sent(Future())
 
 
-async def test_whoever_stops_awaiting_it_does_not_stop_it(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_caller_who_stops_awaiting_it_does_not_cancel_it(caplog: pytest.LogCaptureFixture) -> None:
     committing: Future[Committed] = Future()
-    sent = written(committing)
+    result = sent(committing)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.0):
-            await sent
+            await result
     committing.set_result(DONE)
-    await sent
+    await result
     assert caplog.records == []

@@ -39,7 +39,7 @@ FRESH = "0b0c9a8e-0000-4000-8000-000000000001"
 def read(payload: dict[str, Any], event: str = "on_user_message", component: str = "default") -> Input:
     bot = settings().bots[BOT_ID]
     door = HookParser(bot, insecure_http=False, new_id=lambda: FRESH)
-    return door.read(HookPath(BOT_ID, event, component), as_body(payload), at=Instant(NOW)).given
+    return door.read(HookPath(BOT_ID, event, component), as_body(payload), at=Instant(NOW)).input
 
 
 def said(payload: dict[str, Any]) -> UserMessage:

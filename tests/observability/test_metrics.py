@@ -1,28 +1,9 @@
 from __future__ import annotations
 
-import io
-import json
-import logging
-from collections.abc import Iterator
-
-import pytest
-import structlog
-
-from botkit.observability.metrics import Telemetry, set_up_logging
-from botkit.observability.tracebacks import where
+from botkit.observability.metrics import METRICS, Telemetry
 
 
-@pytest.fixture
-def stream() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield io.StringIO()
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-
-
-def test_events_the_protocol_does_not_know_share_a_label() -> None:
+def test_unknown_events_share_a_label() -> None:
     telemetry = Telemetry()
     for name in ("on_x", "on_y", "on_user_message"):
         telemetry.hook(name, 200, 0.001)
@@ -31,7 +12,7 @@ def test_events_the_protocol_does_not_know_share_a_label() -> None:
     assert "on_x" not in text
 
 
-def test_reasons_of_somebody_elses_making_share_a_label_when_they_are_many() -> None:
+def test_above_the_limit_reasons_of_an_agent_system_share_a_label() -> None:
     telemetry = Telemetry()
     for number in range(1_000):
         telemetry.noted("routing_failed", f"Reason{number}")
@@ -40,7 +21,7 @@ def test_reasons_of_somebody_elses_making_share_a_label_when_they_are_many() -> 
     assert 'what="routing_failed",why="other"} 900.0' in text
 
 
-def test_what_the_relay_counts_is_shown() -> None:
+def test_the_metrics_of_the_relay_are_exposed() -> None:
     telemetry = Telemetry()
     telemetry.effect_done("PassToBot", "delivered")
     telemetry.effect_done("PassToBot", "delivered")
@@ -58,43 +39,11 @@ def test_what_the_relay_counts_is_shown() -> None:
     assert "botkit_possible_duplicates_total 2.0" in text
 
 
-def test_lines_are_json_for_machines(stream: io.StringIO) -> None:
-    set_up_logging(json=True, stream=stream)
-    structlog.get_logger("botkit.test").warning("something", count=3)
-    logging.getLogger("botkit.other").error("said %s", "plainly")
-    first, second = (json.loads(line) for line in stream.getvalue().splitlines())
-    assert (first["event"], first["count"], first["level"], first["logger"]) == (
-        "something",
-        3,
-        "warning",
-        "botkit.test",
-    )
-    assert (second["event"], second["level"]) == ("said plainly", "error")
-
-
-def test_lines_are_readable_for_people(stream: io.StringIO) -> None:
-    set_up_logging(json=False, stream=stream)
-    structlog.get_logger("botkit.test").warning("something", count=3)
-    assert "something" in stream.getvalue()
-    assert "\x1b" not in stream.getvalue()
-
-
-@pytest.mark.parametrize("json_lines", [True, False])
-def test_an_error_is_logged_by_its_place_and_not_by_its_text(stream: io.StringIO, json_lines: bool) -> None:
-    set_up_logging(json=json_lines, stream=stream)
-    try:
-        raise ValueError("what the user wrote")
-    except ValueError as error:
-        structlog.get_logger("botkit.test").error("broken", exc_info=error)
-        logging.getLogger("botkit.other").exception("broken too")
-    assert stream.getvalue().count("ValueError at") == 2
-    assert "what the user wrote" not in stream.getvalue()
-
-
-def test_where_names_type_and_place() -> None:
-    try:
-        raise KeyError("secret")
-    except KeyError as error:
-        found = where(error)
-    assert found.startswith("KeyError at test_metrics.py:")
-    assert "secret" not in found
+def test_every_declared_metric_is_in_the_exposition_and_no_other() -> None:
+    telemetry = Telemetry()
+    telemetry.watch(outbox_depth=lambda: 1.0, open_sessions=lambda: 1.0)
+    lines = telemetry.exposition().decode().splitlines()
+    shown = {line.split(" ", 3)[2]: line.split(" ", 3)[3] for line in lines if line.startswith("# HELP")}
+    assert {name: text for name, text in shown.items() if not name.endswith("_created")} == {
+        metric.name: metric.help for metric in METRICS
+    }

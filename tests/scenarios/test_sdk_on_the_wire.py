@@ -17,7 +17,7 @@ from botkit import BotKit
 from botkit.handlers import ConversationHandle, Sent, UserMessageContext, Verdict, WebhookVerdict
 from botkit.handlers.calls import Calls
 from botkit.handlers.reads import Reads
-from botkit.hooks.events import EVENTS
+from botkit.hooks.events import HOOK_EVENTS
 from botkit.kore.requests import SDK_CALLS
 from botkit.templates import button_template
 from botkit_sandbox.wire import WireEntry
@@ -47,7 +47,7 @@ def register(kit: BotKit) -> None:
         SEEN.append((ctx.event, ctx.user.id, done))
         return done if isinstance(done, Verdict | WebhookVerdict) else None
 
-    for event in sorted(EVENTS):
+    for event in sorted(HOOK_EVENTS):
         getattr(kit, event)(obey)
 
     @kit.on_user_message
@@ -561,4 +561,4 @@ def test_every_question_has_a_row() -> None:
 
 
 def test_every_event_has_a_row() -> None:
-    assert {happening.event for happening in HAPPENINGS} == EVENTS
+    assert {happening.event for happening in HAPPENINGS} == set(HOOK_EVENTS)

@@ -53,7 +53,7 @@ def stage(stages: Stages, logged: list[Any]) -> Iterator[Stage]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that nothing waits for is not waited with."""
-    monkeypatch.setattr("botkit.handlers.answering.LOCK_TIMEOUT_SECONDS", 0.0)
+    monkeypatch.setattr("botkit.handlers.conversation.ANSWER_SECONDS", 0.0)
 
 
 def test_a_webhook_is_answered_with_a_changed_context(stage: Stage) -> None:
@@ -91,7 +91,7 @@ def test_a_webhook_is_answered_once(stage: Stage, monkeypatch: pytest.MonkeyPatc
     ada.says("stock please")
     until(lambda: WAITING, "for the webhook")
     kit.respond_to_hook(WAITING[0], {"stock": "one"})
-    monkeypatch.setattr("botkit.handlers.answering.LOCK_TIMEOUT_SECONDS", 0.0)
+    monkeypatch.setattr("botkit.handlers.conversation.ANSWER_SECONDS", 0.0)
     with pytest.raises(NothingToAnswer, match="has been answered"):
         kit.respond_to_hook(WAITING[0], {"stock": "two"})
     ada.hears("We have one.")

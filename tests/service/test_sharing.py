@@ -75,7 +75,7 @@ def said(text: str, key: str) -> Input:
 
 
 def store_of(kit: BotKit) -> Any:
-    return kit._one().store()
+    return kit._service().store()
 
 
 def commit(kit: BotKit, given: Input) -> Committed:
@@ -103,7 +103,7 @@ def test_a_guest_learns_that_an_input_was_seen_before(house: House) -> None:
 
 
 def test_a_guest_is_told_what_the_rules_refuse(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botkit.handlers.answering.LOCK_TIMEOUT_SECONDS", 0.0)
+    monkeypatch.setattr("botkit.handlers.conversation.ANSWER_SECONDS", 0.0)
     host, follower = house.kit(), house.kit()
     host.start()
     follower.start()
@@ -313,13 +313,15 @@ def test_what_guests_count_is_in_the_hosts_numbers_and_everybody_shows_them(hous
     store_of(follower).hook("on_user_message", 200, 0.01)
     store_of(follower).handled("on_user_message", "hours", "answered")
     store_of(follower).duplicate()
-    shown = follower._one().exposition().decode()
+    shown = follower._service().exposition().decode()
     assert 'botkit_hooks_total{event="on_user_message",status="200"} 1.0' in shown
     assert 'botkit_handlers_total{event="on_user_message",handler="hours",outcome="answered"} 1.0' in shown
     assert "botkit_duplicate_hooks_total 1.0" in shown
     created = "_created"
     lines = [line for line in shown.splitlines() if created not in line]
-    assert lines == [line for line in host._one().exposition().decode().splitlines() if created not in line]
+    assert lines == [
+        line for line in host._service().exposition().decode().splitlines() if created not in line
+    ]
 
 
 def test_a_lock_is_not_kept_by_a_child_of_the_process_that_holds_it(house: House) -> None:

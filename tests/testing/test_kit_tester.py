@@ -230,7 +230,7 @@ def test_a_webhook_is_answered_with_a_changed_context(kit: BotKit, tester: KitTe
 def test_a_deferred_webhook_is_answered_by_a_job_once(
     kit: BotKit, tester: KitTester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botkit.handlers.answering.LOCK_TIMEOUT_SECONDS", 0.0)
+    monkeypatch.setattr("botkit.handlers.conversation.ANSWER_SECONDS", 0.0)
 
     @kit.on_webhook("CheckOrder")
     def check(ctx: WebhookContext) -> Any:

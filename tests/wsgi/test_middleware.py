@@ -54,11 +54,11 @@ class Stage:
         self.outcome: Callable[[Input], Committed | Exception | None] = lambda given: Committed(
             Conversation(given.conversation_id), (), ()
         )
-        doors = {bot_id: HookParser(bot, insecure_http=False) for bot_id, bot in configured.bots.items()}
+        parsers = {bot_id: HookParser(bot, insecure_http=False) for bot_id, bot in configured.bots.items()}
         self.middleware = BotKitMiddleware(
             self._wrapped,
-            doors=doors,
-            dispatch=no_handlers(doors),
+            parsers=parsers,
+            dispatch=no_handlers(),
             submit=self._submit,
             prefix=prefix,
             metrics=self.counted,

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from botkit.errors import CallRefused
-from botkit.kore.address import Address
+from botkit.hooks.address import Address
 
 BASE = "https://bots.kore.ai/api/botsdk/stream/st-1"
 

@@ -1,0 +1,297 @@
+"""Where a hook can be answered: its request id, the URLs of the calls, the user and the channel.
+
+The platform gives full URLs, to be used as they are (docs/protocols/kore-xo-botkit.md, 4.2). A missing one is derived from
+`baseUrl` and `requestId` (2.3), and these from a URL that is present. Parsing reads the top level only: `channel` and `context`
+stay bytes until they are needed, and the URLs of less frequent calls are read when such a call is made.
+
+Any sender of a hook names the URLs that are called with the bot's signature. So `check_urls` compares their hosts with the
+configured ones before a hook is accepted; the carriers of the calls check again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from botkit.errors import CallRefused, HookInvalid, HookNotJson, HostNotAllowed
+from botkit.hooks.coercion import Url
+from botkit.hooks.payload import AllCallUrls, CallUrls, Channel, Context, Payload, S, read
+from botkit.http import lenient_json
+from botkit.http.hosts import AllowedHosts
+
+_ABSENT = msgspec.Raw()
+_SLASHES_OF_ORIGIN = 2
+
+
+class _Envelope(CallUrls, frozen=True):
+    """The members that passing a message on needs. Raw ones tell an absent member from null."""
+
+    request_id: msgspec.Raw = _ABSENT
+    channel: msgspec.Raw = _ABSENT
+    context: msgspec.Raw = _ABSENT
+    payload_class: msgspec.Raw = msgspec.field(default=_ABSENT, name="__payloadClass")
+    bot_id: msgspec.Raw = _ABSENT
+    component_id: msgspec.Raw = _ABSENT
+    ack_message: msgspec.Raw = _ABSENT
+
+
+class _Details(AllCallUrls, frozen=True):
+    """The members that passing a message on does not need."""
+
+    get_bot_variable_url: Url | None = None
+    send_feedback_message_url: Url | None = None
+    get_dialog_url: Url | None = None
+    dialog_component_name: Any = None
+    event: Any = None
+    data: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """How one payload can be answered. A URL is ``""`` where the payload neither gives it nor allows deriving it."""
+
+    bot_id: str
+    component_id: str
+    _envelope: _Envelope = field(repr=False)
+    _body: bytes = field(repr=False)
+
+    @classmethod
+    def parse(cls, body: bytes, *, bot_id: str, component_id: str) -> Self:
+        """Read the address from a hook's raw body.
+
+        Raises:
+            CallRefused: the body is not a JSON object.
+        """
+        try:
+            return cls(bot_id, component_id, read(_Envelope, body), body)
+        except ValueError:
+            raise CallRefused("read a payload's address", detail="the payload is not a JSON object") from None
+
+    @property
+    def request_id(self) -> str:
+        """The platform's id of the call; a number keeps its spelling. Where it is missing, the last segment of a given URL."""
+        raw = bytes(self._envelope.request_id)
+        if raw[:1] == b'"':
+            return str(lenient_json.decoded(raw))
+        if raw and raw[:1] in b"-0123456789":
+            return raw.decode()
+        for url in (self._envelope.send_user_message_url, self._envelope.send_bot_message_url):
+            if url is not None and url.count("/") > 3:
+                return unquote(url.rpartition("/")[2])
+        return ""
+
+    @property
+    def base_url(self) -> str:
+        """``https://{host}/api/botsdk/stream/{botId}``, given or cut from a send URL."""
+        if base := self._envelope.base_url:
+            return base.rstrip("/")
+        for url, verb in (
+            (self._envelope.send_user_message_url, "sendUserMessage"),
+            (self._envelope.send_bot_message_url, "sendBotMessage"),
+        ):
+            before, found, _ = (url or "").rpartition(f"/{verb}/")
+            if found:
+                return before
+        return ""
+
+    @property
+    def send_user_message_url(self) -> str:
+        return self._envelope.send_user_message_url or self._derived("sendUserMessage")
+
+    @property
+    def send_bot_message_url(self) -> str:
+        return self._envelope.send_bot_message_url or self._derived("sendBotMessage")
+
+    @property
+    def skip_user_message_url(self) -> str:
+        return self._envelope.skip_user_message_url or self._derived("skipUserMessage")
+
+    @property
+    def skip_bot_message_url(self) -> str:
+        return self._details.skip_bot_message_url or self._derived("skipBotMessage")
+
+    @property
+    def start_agent_session_url(self) -> str:
+        return self._derived("startAgentSession")
+
+    @property
+    def clear_agent_session_url(self) -> str:
+        return self._derived("clearAgentSession")
+
+    @property
+    def extend_request_url(self) -> str:
+        return self._derived("extendcallid")
+
+    @property
+    def get_messages_url(self) -> str:
+        """Without its query."""
+        return f"{base}/getMessages" if (base := self.base_url) else ""
+
+    @property
+    def callback_url(self) -> str:
+        """Where a Webhook node is answered later."""
+        return self._envelope.callback_url or self._derived("serviceCallback")
+
+    # The paths of these are not documented, so they are there when the payload has them (4.2).
+
+    @property
+    def send_alert_message_url(self) -> str:
+        return self._details.send_alert_message_url or ""
+
+    @property
+    def reset_bot_url(self) -> str:
+        return self._details.reset_bot_url or ""
+
+    @property
+    def get_bot_variable_url(self) -> str:
+        return self._details.get_bot_variable_url or ""
+
+    @property
+    def clear_conversation_session_url(self) -> str:
+        return self._details.clear_conversation_session_url or ""
+
+    @property
+    def send_feedback_message_url(self) -> str:
+        return self._details.send_feedback_message_url or ""
+
+    @property
+    def send_bot_event_url(self) -> str:
+        return self._details.send_bot_event_url or ""
+
+    @property
+    def get_dialog_url(self) -> str:
+        return self._details.get_dialog_url or ""
+
+    @property
+    def channel_type(self) -> str:
+        """Kore's name of the channel (``rtm``, ``facebook`` …) from either shape (2.4); ``""`` if not given."""
+        return self._channel.type_name
+
+    @property
+    def bot_language(self) -> str:
+        """The language that the channel names, ``""`` if it names none."""
+        return self._channel.language
+
+    @property
+    def user_id(self) -> str:
+        """The user as getMessages wants it: `channel.channelInfos.from`, else `channel.from` (2.4), else the context's."""
+        channel, infos = self._channel, self._channel.infos
+        for value in (infos.from_, channel.from_, infos.user_id, channel.user_id):
+            if value not in (None, ""):
+                return str(value)
+        session = _read_member(Context, self._envelope.context).session
+        user = session and session.user_context and session.user_context.id
+        return str(user or (session and session.opts and session.opts.user_id) or "")
+
+    @property
+    def is_transfer(self) -> bool:
+        """Whether this is the payload of on_agent_transfer, not of a message: only the former has a callbackUrl (2.3)."""
+        return bool(self._envelope.callback_url)
+
+    @property
+    def payload_class(self) -> str:
+        """The name that Kore's SDK gives this kind of payload, whichever event it is of."""
+        rest = self._details
+        if rest.dialog_component_name and self.is_transfer:
+            return "OnHookPayload"
+        if self.is_transfer:
+            return "OnAgentTransferPayload"
+        if rest.send_alert_message_url:
+            return "OnAlertPayload"
+        if rest.event:
+            return "OnEventPayload"
+        return "OnVariableUpdate" if rest.data else "OnMessagePayload"
+
+    def missing_members(self, payload_class: str = "") -> bytes:
+        """The members that a payload sent on needs and this one lacks (4.3): JSON members, each followed by a comma.
+
+        Args:
+            payload_class: as the property says; empty where it can only be a message or a transfer, which is cheaper to tell.
+        """
+        payload = self._envelope
+        members = b""
+        if not payload.payload_class:
+            kind = payload_class or ("OnAgentTransferPayload" if self.is_transfer else "OnMessagePayload")
+            members += b'"__payloadClass":"' + kind.encode() + b'",'
+        if not payload.request_id and (request_id := self.request_id):
+            members += b'"requestId":' + _json_text(request_id) + b","
+        if not payload.bot_id:
+            members += b'"botId":' + _json_text(self.bot_id) + b","
+        if not payload.component_id:
+            members += b'"componentId":' + _json_text(self.component_id) + b","
+        if not payload.ack_message:
+            members += b'"ackMessage":true,'
+        return members
+
+    @property
+    def _details(self) -> _Details:
+        return read(_Details, self._body)
+
+    @property
+    def _channel(self) -> Channel:
+        return _read_member(Channel, self._envelope.channel)
+
+    def _derived(self, verb: str) -> str:
+        base, request_id = self.base_url, self.request_id
+        return f"{base}/{verb}/{quote(request_id, safe='')}" if base and request_id else ""
+
+
+def check_urls(
+    payload: Payload, body: bytes, *, needed_url: str, bot_id: str, component_id: str, hosts: AllowedHosts
+) -> None:
+    """Return if the payload may and can be answered.
+
+    Args:
+        payload: the payload of a hook.
+        body: the same, as it came.
+        needed_url: the URL without which the hook cannot be answered, as a property of `Address`; empty for none.
+        bot_id: the bot of the hook's path.
+        component_id: the component of the hook's path.
+        hosts: the hosts that may be called.
+
+    Raises:
+        HookInvalid: a URL names a host that is not configured, or the needed URL is neither given nor derivable.
+        HookNotJson: the payload cannot be read.
+    """
+    try:
+        base = payload.base_url
+        if base:
+            hosts.check(base, what="take a hook")
+        # What follows a whole path segment cannot change the host, so URLs that extend baseUrl need no check of their own.
+        checked = f"{base}/" if base and base.count("/") > _SLASHES_OF_ORIGIN else None
+        for url in payload.call_urls:
+            if url and not (checked and url.startswith(checked)):
+                hosts.check(url, what="take a hook")
+    except HostNotAllowed as error:
+        raise HookInvalid(f"Callback URL refused: {error.detail}; see kore.callback_hosts") from error
+    if not needed_url or getattr(payload, needed_url):
+        return
+    try:
+        address = Address.parse(body, bot_id=bot_id, component_id=component_id)
+    except CallRefused as error:
+        raise HookNotJson from error
+    if not getattr(address, needed_url):
+        raise HookInvalid(
+            f"{_camel_case(needed_url)} is missing, and cannot be derived from baseUrl and requestId"
+        )
+
+
+def _camel_case(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def _read_member(struct: type[S], json: msgspec.Raw) -> S:
+    """A member of a payload as a struct; an empty one where the member is missing or no object."""
+    if not json:
+        return struct()
+    try:
+        return read(struct, json)
+    except ValueError:
+        return struct()
+
+
+_json_text = msgspec.json.encode
