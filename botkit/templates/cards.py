@@ -1,4 +1,4 @@
-"""Templates made of cards: one below the other (list) or beside each other (carousel)."""
+"""Templates with cards: below each other (list) or side by side (carousel)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from botkit.templates.choices import Button
 from botkit.templates.template import Template
 
 LIST_LIMIT = 4
-"""Cards of a list (documented)."""
+"""Max cards of a list (documented)."""
 
 _SHOWN_AT_ONCE = 3
 _BUTTONS_IN_A_LIST = 1
@@ -24,14 +24,14 @@ class Card:
     """One card of a list or a carousel.
 
     Args:
-        title: its heading.
-        subtitle: what stands below it.
-        image_url: its picture.
-        url: the page that opens when the card is clicked.
+        title: the heading.
+        subtitle: the line below the heading.
+        image_url: the picture.
+        url: the page that a click on the card opens.
         buttons: at most one in a list, three in a carousel.
 
     Raises:
-        TemplateInvalid: no title, or an address that is not one of the web.
+        TemplateInvalid: the title is blank, or a URL is no web address.
     """
 
     title: str
@@ -47,7 +47,7 @@ class Card:
                 check_url(url, what=what)
 
     def to_wire(self) -> shapes.Json:
-        """Its JSON. The subtitle is there even when it is empty: the web SDK reads it unasked."""
+        """Its JSON. An empty subtitle is included, because the web SDK always reads it."""
         card: dict[str, object] = {"title": self.title, "subtitle": self.subtitle}
         if self.image_url:
             card["image_url"] = self.image_url
@@ -59,39 +59,39 @@ class Card:
 
     @property
     def text(self) -> str:
-        """Lines of plain words."""
-        said = [part for part in (self.title, self.subtitle, self.url) if part]
-        return "\n".join([*said, *(button.text for button in self.buttons)])
+        """The plain-text form."""
+        lines = [part for part in (self.title, self.subtitle, self.url) if part]
+        return "\n".join([*lines, *(button.text for button in self.buttons)])
 
 
 def list_template(cards: Sequence[Card], *, more: Button | None = None) -> Template:
-    """Cards below each other, of which the web SDK shows three and the fourth behind the `more` button.
+    """Cards below each other. The web SDK shows three; the `more` button shows the fourth.
 
     Args:
         cards: at most four, each with at most one button.
-        more: the button below the list. One with a page as its address opens the whole list.
+        more: the button below the list. With a `url` it opens the page of the whole list.
 
     Raises:
-        TemplateInvalid: no card, too many, a card with several buttons, or a fourth card without `more`.
+        TemplateInvalid: there is no card or more than four, a card has several buttons, or a fourth card has no `more`.
     """
     check_number(cards, what="cards of a list", most=LIST_LIMIT)
     for card in cards:
         check_number(card.buttons, what="buttons of a card in a list", least=0, most=_BUTTONS_IN_A_LIST)
     if len(cards) > _SHOWN_AT_ONCE and more is None:
-        raise TemplateInvalid("a list of four cards needs a `more` button, behind which the fourth is shown")
+        raise TemplateInvalid("a list of four cards needs a `more` button, which shows the fourth")
     buttons = [more.to_wire()] if more else None
     content = shapes.template("list", elements=[card.to_wire() for card in cards], buttons=buttons)
     return Template("\n\n".join([*(card.text for card in cards), *([more.text] if more else [])]), content)
 
 
 def carousel_template(cards: Sequence[Card]) -> Template:
-    """Cards beside each other.
+    """Cards side by side.
 
     Args:
         cards: at most 50, each with at most three buttons.
 
     Raises:
-        TemplateInvalid: no card, too many, or a card with more buttons.
+        TemplateInvalid: there is no card or more than 50, or a card has more than three buttons.
     """
     check_number(cards, what="cards of a carousel", most=MAX_CARDS)
     for card in cards:

@@ -13,15 +13,15 @@ from botkit.templates.template import Template
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A button. The web SDK sends its payload in the user's name and shows the title; a button with a `url` opens a page.
+    """A button. A click sends its payload in the user's name and shows the title; with a `url` it opens a page.
 
     Args:
-        title: what stands on it.
-        payload: what the bot hears on a click; the title where it is not given.
-        url: the page it opens instead.
+        title: the label.
+        payload: the text that a click sends to the bot; by default the title.
+        url: the page that a click opens instead.
 
     Raises:
-        TemplateInvalid: no title, both a payload and a page, or an address that is not one of the web.
+        TemplateInvalid: the title is blank, there are both a payload and a URL, or the URL is no web address.
     """
 
     title: str
@@ -43,21 +43,21 @@ class Button:
 
     @property
     def text(self) -> str:
-        """A line of plain words."""
+        """The plain-text form."""
         return f"- {self.title}" if self.url is None else f"- {self.title}: {self.url}"
 
 
 @dataclass(frozen=True, slots=True)
 class QuickReply:
-    """A choice that goes away once one is taken.
+    """A choice that disappears after a click.
 
     Args:
-        title: what stands on it.
-        payload: what the bot hears; the title where it is not given.
+        title: the label.
+        payload: the text that a click sends to the bot; by default the title.
         image_url: a picture beside the title.
 
     Raises:
-        TemplateInvalid: no title, or an address that is not one of the web.
+        TemplateInvalid: the title is blank, or the URL is no web address.
     """
 
     title: str
@@ -76,20 +76,20 @@ class QuickReply:
 
     @property
     def text(self) -> str:
-        """A line of plain words."""
+        """The plain-text form."""
         return f"- {self.title}"
 
 
 def button_template(text: str, buttons: Sequence[Button | str], *, agent_name: str = "") -> Template:
-    """A text with buttons below it; three fit beside each other.
+    """A text with buttons below it; three fit side by side.
 
     Args:
         text: at most 640 characters.
-        buttons: a text stands for a button with this title and payload.
-        agent_name: who says it, for messages of an agent.
+        buttons: buttons, or texts for buttons with this title and payload.
+        agent_name: the agent who sends it, for messages of an agent.
 
     Raises:
-        TemplateInvalid: no text, a longer one, no button, or over 50.
+        TemplateInvalid: the text is blank or too long, or there is no button or more than 50.
     """
     check_text(text, what="a button template", limit=TEXT_LIMIT)
     chosen = [Button(button) if isinstance(button, str) else button for button in buttons]
@@ -101,15 +101,15 @@ def button_template(text: str, buttons: Sequence[Button | str], *, agent_name: s
 def quick_replies_template(
     text: str, replies: Sequence[QuickReply | str], *, agent_name: str = ""
 ) -> Template:
-    """A text with choices that wrap, and go away once one is taken: the form for more than three.
+    """A text with choices that wrap, and disappear after a click: the form for more than three.
 
     Args:
         text: at most 640 characters.
-        replies: a text stands for a reply with this title and payload.
-        agent_name: who says it, for messages of an agent.
+        replies: quick replies, or texts for replies with this title and payload.
+        agent_name: the agent who sends it, for messages of an agent.
 
     Raises:
-        TemplateInvalid: no text, a longer one, no reply, or over 50.
+        TemplateInvalid: the text is blank or too long, or there is no reply or more than 50.
     """
     check_text(text, what="a quick replies template", limit=TEXT_LIMIT)
     chosen = [QuickReply(reply) if isinstance(reply, str) else reply for reply in replies]

@@ -1,4 +1,4 @@
-"""Templates that show or play a file, or point to it."""
+"""Templates that show, play or link a file."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def image_template(url: str, *, alt: str = "") -> Template:
     """A picture: png, jpg, jpeg or gif.
 
     Args:
-        url: where it is.
-        alt: what it shows, in words.
+        url: the picture.
+        alt: its description.
 
     Raises:
-        TemplateInvalid: an address that is not one of the web.
+        TemplateInvalid: the URL is no web address.
     """
     return Template(_named(alt, check_url(url, what="an image")), shapes.image(url))
 
@@ -28,41 +28,41 @@ def audio_template(url: str, *, title: str = "") -> Template:
     """A sound, played in the chat: m4a, amr, wav, aac or mp3.
 
     Args:
-        url: where it is.
-        title: what it is, in words.
+        url: the sound.
+        title: its description.
 
     Raises:
-        TemplateInvalid: an address that is not one of the web.
+        TemplateInvalid: the URL is no web address.
     """
     return Template(_named(title, check_url(url, what="a sound")), shapes.player("audioUrl", url))
 
 
 def video_template(url: str, *, title: str = "") -> Template:
-    """A film, played in the chat: mp4, mov, 3gp or flv.
+    """A video, played in the chat: mp4, mov, 3gp or flv.
 
     Args:
-        url: where it is.
-        title: what it is, in words.
+        url: the video.
+        title: its description.
 
     Raises:
-        TemplateInvalid: an address that is not one of the web.
+        TemplateInvalid: the URL is no web address.
     """
-    return Template(_named(title, check_url(url, what="a film")), shapes.player("videoUrl", url))
+    return Template(_named(title, check_url(url, what="a video")), shapes.player("videoUrl", url))
 
 
 def link_template(title: str, url: str) -> Template:
     """A link to click, the form for documents.
 
     Args:
-        title: what is to be read.
-        url: where it leads.
+        title: the link text.
+        url: the target.
 
     Raises:
-        TemplateInvalid: no title, or an address that is not one of the web.
+        TemplateInvalid: the title is blank, or the URL is no web address.
     """
     check_text(title, what="a link")
     check_url(url, what="a link")
-    # Brackets in the title, or parentheses in the address, would end a Markdown link early.
+    # Brackets in the title and parentheses in the URL would end a Markdown link early.
     shown = _ENDS_A_LINK.sub(" ", title)
     target = url.replace("(", "%28").replace(")", "%29")
     return Template(_named(title, url), {"text": f"[{shown}]({target})"})

@@ -1,7 +1,6 @@
 """The JSON of each template as Kore's web SDK reads it (its docs/templates, and *Message Formatting and Templates*).
 
-Nothing is checked here: what agents say is shown in these shapes whatever it is. `botkit.templates` checks what
-developers build.
+Nothing is checked here, because agents' messages use these shapes too. `botkit.templates` checks the templates of developers.
 """
 
 from __future__ import annotations
@@ -12,13 +11,13 @@ Json = Mapping[str, object]
 
 
 def template(template_type: str, **members: object) -> Json:
-    """Most templates: what is particular to them stands in the payload. Members that are None or empty texts are left out."""
-    given = {name: value for name, value in members.items() if value is not None and value != ""}
-    return {"type": "template", "payload": {"template_type": template_type, **given}}
+    """The shape of most templates: their own members are in the payload. None and empty texts are left out."""
+    present = {name: value for name, value in members.items() if value is not None and value != ""}
+    return {"type": "template", "payload": {"template_type": template_type, **present}}
 
 
 def postback(title: str, payload: str) -> Json:
-    """A button that says `payload` in the user's name."""
+    """A button that sends `payload` in the user's name."""
     return {"type": "postback", "title": title, "payload": payload}
 
 
@@ -28,11 +27,11 @@ def web_url(title: str, url: str) -> Json:
 
 
 def button(text: str, buttons: Sequence[Json], *, agent_name: str = "") -> Json:
-    return _said("button", text, "buttons", buttons, agent_name)
+    return _with_choices("button", text, "buttons", buttons, agent_name)
 
 
 def quick_replies(text: str, replies: Sequence[Json], *, agent_name: str = "") -> Json:
-    return _said("quick_replies", text, "quick_replies", replies, agent_name)
+    return _with_choices("quick_replies", text, "quick_replies", replies, agent_name)
 
 
 def quick_reply(title: str, payload: str, *, image_url: str = "") -> Json:
@@ -41,7 +40,7 @@ def quick_reply(title: str, payload: str, *, image_url: str = "") -> Json:
 
 
 def live_agent(text: str, *, agent_name: str = "") -> Json:
-    """The web SDK draws it as an agent's bubble."""
+    """A text that the web SDK shows as an agent's message."""
     by = {"agent_name": agent_name} if agent_name else {}
     return {"type": "template", "payload": {"template_type": "live_agent", "text": text, **by}}
 
@@ -55,7 +54,7 @@ def player(member: str, url: str) -> Json:
     return {"type": "message", "payload": {"text": "", member: url}}
 
 
-def _said(kind: str, text: str, choices_in: str, choices: Sequence[Json], agent_name: str) -> Json:
+def _with_choices(kind: str, text: str, choices_in: str, choices: Sequence[Json], agent_name: str) -> Json:
     by = {"agent_name": agent_name} if agent_name else {}
     payload = {"template_type": kind, "text": text, choices_in: list(choices), **by}
     return {"type": "template", "payload": payload}

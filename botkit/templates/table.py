@@ -16,10 +16,10 @@ Cell = str | int | float
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's heading, and how what is below it stands.
+    """A column's heading and alignment.
 
     Raises:
-        TemplateInvalid: no title.
+        TemplateInvalid: the title is blank.
     """
 
     title: str
@@ -41,17 +41,17 @@ def table_template(
     design: Literal["regular", "responsive"] = "regular",
     speech_hint: str = "",
 ) -> Template:
-    """Rows and columns; the web SDK shows it, the mobile SDKs do not.
+    """Rows and columns. The web SDK shows tables, the mobile SDKs do not.
 
     Args:
-        text: what stands above it.
-        columns: at most 20; a text stands for a column with this title.
-        rows: at most 200, each with a cell for each column.
-        design: ``responsive`` turns rows into cards where there is little room.
-        speech_hint: what is said where there is nothing to see.
+        text: the text above the table.
+        columns: at most 20 columns, or texts for columns with this title.
+        rows: at most 200, each with one cell per column.
+        design: ``responsive`` turns rows into cards on narrow screens.
+        speech_hint: the spoken form, for voice channels.
 
     Raises:
-        TemplateInvalid: no text, column or row, too many, or a row with more or fewer cells than columns.
+        TemplateInvalid: the text is blank, there are too few or too many columns or rows, or a row has another number of cells.
     """
     check_text(text, what="a table")
     headings = [Column(column) if isinstance(column, str) else column for column in columns]
@@ -60,7 +60,7 @@ def table_template(
     for number, row in enumerate(rows, start=1):
         if len(row) != len(headings):
             raise TemplateInvalid(
-                f"row {number} has {len(row)} cells, the table {len(headings)} columns: give one for each"
+                f"row {number} has {len(row)} cells, but the table has {len(headings)} columns: give one cell per column"
             )
     content = shapes.template(
         "table",

@@ -1,4 +1,4 @@
-"""A message in Kore's own form, with the words that stand for it where no templates are shown."""
+"""A message template: its JSON, and the plain text that replaces it on channels without templates."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from typing import Self
 
 from botkit.errors import TemplateInvalid
 from botkit.http.lenient_json import encoded
+from botkit.templates import shapes
+from botkit.templates.checks import check_text
 
 TEMPLATE_CHANNELS = frozenset({"", "rtm"})
-"""Channels known to show Kore's templates: the web channel, and payloads that name none."""
+"""Channels that show Kore's templates: the web channel, and payloads without a channel name."""
 
 DEFAULT = "default"
-"""In `Template.channels`: every channel that is not named and shows no templates."""
+"""In `Template.channels`: every unnamed channel that shows no templates."""
 
 _MAX_BODY_BYTES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """What one channel gets of a template.
+    """The form of a template for one channel.
 
     Attributes:
-        message: the words, which history and transcripts keep in any case.
-        override: `overrideMessagePayload`, or None where the words are all that is shown.
+        message: the plain text, which history and transcripts always contain.
+        override: `overrideMessagePayload`; None where only the plain text is shown.
     """
 
     message: str
@@ -34,23 +36,23 @@ class Rendering:
     def as_changes(self) -> dict[str, object]:
         """The members to change in a payload, for any call that sends one.
 
-        The override is there even when it is null: one that is left in a payload would be shown again.
+        The override is included even when it is null: an earlier one in the payload would be shown again.
         """
         return {"message": self.message, "overrideMessagePayload": self.override}
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One message template. The functions of `botkit.templates` build the documented ones; any other can be given as it is.
+    """One message template. The functions of `botkit.templates` build the documented ones; others can be built directly.
 
     Args:
-        text: the same in plain words.
+        text: the plain-text form.
         content: the template's JSON, such as ``{"type": "template", "payload": {…}}``.
-        channels: what particular channels get instead, by Kore's name of the channel: a mapping is sent as the channel's
-            own JSON, a text as plain words. ``"default"`` stands for all others that show no templates.
+        channels: other forms by Kore's name of the channel: a mapping is sent as the channel's own JSON, a text as plain
+            text. ``"default"`` stands for all other channels that show no templates.
 
     Raises:
-        TemplateInvalid: it is no JSON, or over 100,000 bytes.
+        TemplateInvalid: the content has no JSON, or its JSON is over 100,000 bytes.
     """
 
     text: str
@@ -67,7 +69,7 @@ class Template:
                 )
 
     def to_json(self) -> str:
-        """The template as the JSON text that the platform takes."""
+        """The template as JSON text."""
         return _json(self.content)
 
     def as_override(self) -> dict[str, object]:
@@ -75,14 +77,14 @@ class Template:
         return override(self.content)
 
     def with_channels(self, channels: Mapping[str, Mapping[str, object] | str]) -> Self:
-        """The same template, with these channels' own forms added to it."""
+        """The same template with other forms for these channels."""
         return replace(self, channels={**self.channels, **channels})
 
     def for_channel(self, channel_type: str) -> Rendering:
-        """What a channel is sent: its own form, else the template if it shows any, else the default, else the plain words.
+        """The form for a channel: its own, else the template if it shows templates, else the default, else the plain text.
 
         Args:
-            channel_type: Kore's name, ``rtm`` for the web channel; empty where a payload names none.
+            channel_type: Kore's name, ``rtm`` for the web channel; empty if a payload names none.
         """
         own = self.channels.get(channel_type)
         if own is None and channel_type not in TEMPLATE_CHANNELS:
@@ -92,8 +94,22 @@ class Template:
         return Rendering(own) if isinstance(own, str) else Rendering(self.text, override(own))
 
 
+def live_agent_template(text: str, *, agent_name: str = "") -> Template:
+    """A text that the web SDK shows as an agent's message. The built-in hand-off uses it for agents' messages.
+
+    Args:
+        text: the message.
+        agent_name: the agent who sends it.
+
+    Raises:
+        TemplateInvalid: the text is blank.
+    """
+    check_text(text, what="an agent's message")
+    return Template(text, shapes.live_agent(text, agent_name=agent_name))
+
+
 def override(content: Mapping[str, object]) -> dict[str, object]:
-    """`overrideMessagePayload` with a template in it: the platform wants it as a text (protocols/kore-xo-botkit.md 4.3)."""
+    """`overrideMessagePayload` with a template, which it contains as JSON text (docs/protocols/kore-xo-botkit.md, 4.3)."""
     return {"isTemplate": True, "body": _json(content)}
 
 
@@ -101,4 +117,4 @@ def _json(content: Mapping[str, object] | str) -> str:
     try:
         return encoded(content).decode()
     except TypeError as error:
-        raise TemplateInvalid(f"a template is JSON: {error}") from None
+        raise TemplateInvalid(f"the content of a template must be JSON: {error}") from None
