@@ -91,7 +91,7 @@ def app_with(*kits: BotKit) -> Flask:
     return app
 
 
-def test_a_hook_through_flask_is_committed_and_told_to_the_relay(kits: Kits) -> None:
+def test_a_hook_through_flask_is_committed_and_handed_to_the_relay(kits: Kits) -> None:
     answer = post(app_with(kits.kit()))
     assert answer.status_code == 200
     assert answer.headers["supportsMessageAck"] == "true"
@@ -136,7 +136,7 @@ def test_a_kit_is_mounted_in_an_application_once_per_prefix(kits: Kits) -> None:
     assert post(app).status_code == 200
 
 
-def test_metrics_of_a_host_that_does_not_answer_are_a_503(
+def test_metrics_of_a_leader_that_does_not_answer_are_a_503(
     kits: Kits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kit, app = kits.kit(), Flask(__name__)
@@ -180,7 +180,7 @@ def test_the_relay_is_closed_before_the_ledger(kits: Kits) -> None:
     assert kits.relays[0].closed_before_ledger is True
 
 
-def test_closing_twice_and_unstarted_is_harmless(kits: Kits) -> None:
+def test_closing_twice_or_before_the_start_does_nothing(kits: Kits) -> None:
     kit = kits.kit()
     kit.close()
     kit.start()
@@ -188,7 +188,7 @@ def test_closing_twice_and_unstarted_is_harmless(kits: Kits) -> None:
     kit.close()
 
 
-def test_a_closed_kit_takes_no_hooks(kits: Kits) -> None:
+def test_a_closed_kit_accepts_no_hooks(kits: Kits) -> None:
     app = app_with(kits.kit())
     kits.made[0].start()
     kits.made[0].close()
@@ -197,7 +197,7 @@ def test_a_closed_kit_takes_no_hooks(kits: Kits) -> None:
         kits.made[0].start()
 
 
-def test_a_relay_that_cannot_start_gives_the_store_free(kits: Kits, tmp_path: Path) -> None:
+def test_a_relay_that_cannot_start_releases_the_store(kits: Kits, tmp_path: Path) -> None:
     def broken(*args: Any) -> Relay:
         relay = kits.relay(*args)
         relay.broken = True
@@ -223,13 +223,13 @@ def test_a_kit_started_before_a_fork_starts_again_in_the_child(
 # --- pages --------------------------------------------------------------------------------------------------------
 
 
-def test_health_is_the_processs_own(kits: Kits) -> None:
+def test_health_needs_only_the_process(kits: Kits) -> None:
     answer = app_with(kits.kit()).test_client().get("/healthz")
     assert (answer.status_code, answer.json) == (200, {"status": "ok"})
     assert kits.relays == []
 
 
-def test_readiness_is_store_and_relay(kits: Kits) -> None:
+def test_readiness_needs_store_and_relay(kits: Kits) -> None:
     client = app_with(kits.kit()).test_client()
     assert client.get("/readyz").json == {"status": "ready", "store": True, "relay": True}
     kits.relays[0].running = False
@@ -237,7 +237,7 @@ def test_readiness_is_store_and_relay(kits: Kits) -> None:
     assert (answer.status_code, answer.json) == (503, {"status": "unready", "store": True, "relay": False})
 
 
-def test_a_store_that_cannot_be_opened_is_said_in_readiness(kits: Kits, tmp_path: Path) -> None:
+def test_readiness_names_a_store_that_cannot_be_opened(kits: Kits, tmp_path: Path) -> None:
     (tmp_path / "botkit.db").mkdir()
     answer = app_with(kits.kit()).test_client().get("/readyz")
     assert answer.status_code == 503
@@ -266,7 +266,7 @@ def test_each_kit_counts_for_itself(kits: Kits) -> None:
     assert "botkit_hooks_total{" not in app.test_client().get("/other/metrics").text
 
 
-def test_the_service_is_nothing_but_a_kit(kits: Kits) -> None:
+def test_create_app_has_a_kit_and_nothing_else(kits: Kits) -> None:
     app = create_app(kits.settings(prefix="/botkit"), relay_factory=kits.relay)
     kits.made.append(app.extensions["botkit"][0].kit)
     assert app.test_client().get("/botkit/readyz").status_code == 200
@@ -282,7 +282,7 @@ def test_settings_become_rules(kits: Kits) -> None:
     assert rules.accept_timeout_seconds == 600.0
 
 
-def test_while_another_service_stands_in_it_is_the_one_that_is_meant(kits: Kits) -> None:
+def test_override_settings_replaces_the_service_until_it_is_left(kits: Kits) -> None:
     kit = kits.kit()
     with kit.override_settings(kits.settings("another", prefix="/another"), relay_factory=kits.relay):
         assert kit.settings.server.prefix == "/another"

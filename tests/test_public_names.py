@@ -122,7 +122,7 @@ def test_every_error_has_a_code_of_its_own() -> None:
     assert len(codes) == len(set(codes))
 
 
-def test_the_kit_is_what_the_application_module_has() -> None:
+def test_the_package_offers_the_kit_and_create_app() -> None:
     assert botkit.BotKit is BotKit
     assert botkit.create_app is create_app
 

@@ -1,1 +1,1 @@
-"""What Kore's XO platform sends: authentication and payloads."""
+"""The hooks of Kore's XO platform: paths, authentication, bodies, payloads, events."""

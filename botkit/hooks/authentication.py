@@ -1,7 +1,7 @@
-"""Who is calling: the platform's signed token, checked per bot.
+"""Authentication of hooks: the platform's signed token, checked per bot.
 
-protocols/kore-xo-botkit.md, 2.2: header ``token``, a JWT ``{appId, exp}`` signed with the bot's client secret. The deprecated
-``apikey`` header (the secret itself) counts only where the configuration says so.
+docs/protocols/kore-xo-botkit.md, 2.2: the header ``token`` is a JWT ``{appId, exp}`` signed with the bot's client secret. The
+deprecated header ``apikey`` (the secret itself) is accepted only if the configuration allows it.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _OPTIONS: Options = {
     "verify_nbf": False,
     "verify_sub": False,
 }
-"""Other claims are not the platform's: its tokens are `{appId, exp}` (protocols/kore-xo-botkit.md, 2.2). `exp` is compared
-below, with the clock that was passed in."""
+"""The platform's tokens are `{appId, exp}` (2.2), so other claims are ignored. `exp` is compared below, with the clock that was
+passed in."""
 
 
 class Authentication:
     """Checks the callers of one bot.
 
-    Tokens carry whole seconds and nothing else, so the same one comes with many hooks: a verified one is remembered until it
+    A token contains only the bot and a whole second, so many hooks have the same one: a verified token is remembered until it
     expires.
     """
 
@@ -52,16 +52,16 @@ class Authentication:
         """Return if the caller is the platform.
 
         Args:
-            token: the header ``token``, if it came.
-            apikey: the header ``apikey``, if it came.
+            token: the header ``token``, if there is one.
+            apikey: the header ``apikey``, if there is one.
             now: seconds since the epoch.
 
         Raises:
-            HookUnauthorized: without saying what was wrong; the platform's SDK does not either.
+            HookUnauthorized: the caller is not the platform. The error does not name the reason, as in the platform's SDK.
         """
         if token is not None:
-            good_until = self._remembered.get(token)
-            if good_until is not None and now < good_until:
+            valid_until = self._remembered.get(token)
+            if valid_until is not None and now < valid_until:
                 return
             self._remember(token, self._verify(token, now), now)
             return
@@ -85,15 +85,15 @@ class Authentication:
         app_id = claims.get("appId")
         if not isinstance(app_id, str) or not _same(app_id, self._kore.client_id):
             raise HookUnauthorized
-        good_until = expires + self._kore.clock_leeway.total_seconds()
-        if not now < good_until:
+        valid_until = expires + self._kore.clock_leeway.total_seconds()
+        if not now < valid_until:
             raise HookUnauthorized
-        return good_until
+        return valid_until
 
-    def _remember(self, token: str, good_until: float, now: float) -> None:
+    def _remember(self, token: str, valid_until: float, now: float) -> None:
         with self._lock:
             remembered = self._remembered
-            remembered[token] = good_until
+            remembered[token] = valid_until
             while len(remembered) > MAX_REMEMBERED:
                 remembered.popitem(last=False)
             oldest = next(iter(remembered))

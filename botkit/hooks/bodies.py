@@ -1,8 +1,8 @@
-"""Reading a hook's body: bounded in size, in number and in time.
+"""Reading the body of a hook: bounded in size, number and time.
 
-Reading blocks a thread of the server until the body is there, and WSGI knows no deadline for that. So only so many threads may
-read at once (the others stay free for whoever has sent all of it, and for health checks), and whoever watches over the
-server's connections can ask how long the slowest has been at it (`botkit.cli.stalled` cuts those off).
+Reading blocks a thread of the server until the body has arrived, and WSGI has no deadline for that. So the number of threads
+that read at once is limited, which keeps the others free for complete requests and health checks. The server can ask how long
+the slowest read has taken, to close stalled connections (`botkit.cli.stalled`).
 """
 
 from __future__ import annotations
@@ -17,44 +17,44 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 MAX_BYTES = 2 * 1024 * 1024
-"""The platform's context alone may be 1 MB (protocols/kore-xo-botkit.md, 2.7)."""
+"""The platform's context alone may be 1 MB (docs/protocols/kore-xo-botkit.md, 2.7)."""
 MAX_CONCURRENT = 64
-"""A body comes right behind its headers, so that even a busy service reads only a few at any moment."""
+"""A body follows its headers at once, so even a busy service reads only a few at any moment."""
 
 
 class Bodies:
-    """Reads the bodies of one application's hooks; any thread.
+    """Reads the bodies of one application's hooks. Thread-safe.
 
     Args:
         monotonic: seconds for durations.
-        max_concurrent: how many may be read at the same time.
+        max_concurrent: max number of bodies that are read at the same time.
     """
 
     def __init__(self, *, monotonic: Callable[[], float], max_concurrent: int = MAX_CONCURRENT) -> None:
         self._monotonic = monotonic
-        self._most = max_concurrent
+        self._max_concurrent = max_concurrent
         self._since: dict[int, float] = {}
 
     def read(self, environ: WSGIEnvironment) -> bytes:
         """The body of a request.
 
         Raises:
-            HookTooLarge: it is over the limit, whether it says so or not.
-            BodyIncomplete: it ended early.
-            TooManyBodies: it was not read, as too many others are.
+            HookTooLarge: the body is over the limit, with or without a Content-Length.
+            BodyIncomplete: the body ended early.
+            TooManyBodies: too many others are being read.
         """
         size = _length(environ)
         if size == 0:
             return b""
-        since, me = self._since, get_ident()
-        if len(since) >= self._most:
+        since, thread = self._since, get_ident()
+        if len(since) >= self._max_concurrent:
             raise TooManyBodies
-        since[me] = self._monotonic()
+        since[thread] = self._monotonic()
         try:
-            # One byte more than may come tells a chunked body that is too long.
+            # One byte more than the limit, to notice a chunked body that is too long.
             body = _read(environ["wsgi.input"], MAX_BYTES + 1 if size is None else size)
         finally:
-            del since[me]
+            del since[thread]
         if size is None and len(body) > MAX_BYTES:
             raise HookTooLarge
         if size is not None and len(body) < size:
@@ -62,16 +62,16 @@ class Bodies:
         return body
 
     def waiting(self) -> tuple[int, float]:
-        """How many are being read, and for how many seconds the slowest of them."""
+        """The number of bodies that are being read, and the seconds that the slowest has taken so far."""
         since = list(self._since.values())
         return len(since), self._monotonic() - min(since) if since else 0.0
 
 
 def _length(environ: WSGIEnvironment) -> int | None:
-    """How much comes; None where only its end will tell.
+    """The length of the body; None for a chunked one.
 
     Raises:
-        HookTooLarge: more than may come, or no number.
+        HookTooLarge: it is over the limit, or no number.
     """
     length = environ.get("CONTENT_LENGTH")
     if length:
@@ -79,7 +79,7 @@ def _length(environ: WSGIEnvironment) -> int | None:
         if size > MAX_BYTES:
             raise HookTooLarge
         return size
-    # Neither a length nor an end: reading could wait for ever (PEP 3333).
+    # Without a length and an end, reading could wait for ever (PEP 3333).
     return None if environ.get("wsgi.input_terminated") else 0
 
 

@@ -1,6 +1,6 @@
-"""Which requests are hooks: ``{prefix}/sdk/bots/{botId}[/components/{componentId}]/{eventName}``.
+"""The paths of hooks: ``{prefix}/sdk/bots/{botId}[/components/{componentId}]/{eventName}``.
 
-protocols/kore-xo-botkit.md, 2.1. Everything else belongs to the wrapped application.
+docs/protocols/kore-xo-botkit.md, 2.1. Every other path belongs to the wrapped application.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NAME = re.compile(r"[\w.~-]{1,128}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class HookPath:
-    """What a hook's path says."""
+    """The parts of a hook's path."""
 
     bot_id: str
     event: str
@@ -26,20 +26,20 @@ class HookPath:
 
 
 class HookPaths:
-    """Reads paths under one prefix (Kore's apiPrefix, without a trailing slash)."""
+    """Parses paths under one prefix (Kore's apiPrefix, without a trailing slash)."""
 
     def __init__(self, prefix: str) -> None:
         self._start = f"{prefix}/sdk/bots/"
         self._known: dict[str, HookPath] = {}
 
     def parse(self, path: str) -> HookPath | None:
-        """None: not a hook of ours."""
+        """The parts of a path; None if it is not the path of a hook."""
         if (known := self._known.get(path)) is not None:
             return known
         if not path.startswith(self._start):
             return None
         found = self._read(path)
-        # The platform uses very few paths, over and over; a caller who makes up more than these gains nothing.
+        # The platform repeats few paths. The limit stops callers who invent paths from filling the memory.
         if found is not None and len(self._known) < _REMEMBERED:
             self._known[path] = found
         return found

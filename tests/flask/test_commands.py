@@ -51,7 +51,7 @@ def defer(kit: BotKit, request_id: str) -> None:
 
 
 @pytest.mark.parametrize("which", [0, 1])
-def test_a_webhook_is_answered_by_the_kit_it_waits_in(app: Flask, kits: list[BotKit], which: int) -> None:
+def test_respond_finds_the_kit_of_the_webhook(app: Flask, kits: list[BotKit], which: int) -> None:
     defer(kits[which], "17")
     answered = app.test_cli_runner().invoke(args=["botkit", "respond", "17", '{"order": "shipped"}'])
     assert (answered.exit_code, answered.output) == (0, "")
@@ -59,7 +59,7 @@ def test_a_webhook_is_answered_by_the_kit_it_waits_in(app: Flask, kits: list[Bot
     assert again.exit_code == 1
 
 
-def test_a_webhook_that_waits_nowhere_is_said_plainly(app: Flask) -> None:
+def test_respond_without_such_a_webhook_is_an_error_without_a_traceback(app: Flask) -> None:
     answered = app.test_cli_runner().invoke(args=["botkit", "respond", "18"])
     assert answered.exit_code == 1
     assert "BK-" in answered.output

@@ -209,7 +209,7 @@ def test_a_handlers_answer_takes_the_place_of_the_default(kits: dict[str, TakenD
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("refused", REFUSED, ids=str)
-def test_what_cannot_be_taken_is_refused_before_any_handler(
+def test_an_invalid_hook_is_refused_before_any_handler(
     kits: dict[str, TakenDown], refused: Refused, kind: str
 ) -> None:
     kit = kits[kind]
@@ -221,7 +221,7 @@ def test_what_cannot_be_taken_is_refused_before_any_handler(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_event_nobody_has_heard_of_is_acknowledged(kits: dict[str, TakenDown], kind: str) -> None:
+def test_an_unknown_event_is_acknowledged(kits: dict[str, TakenDown], kind: str) -> None:
     response, calls = kits[kind].post(UNKNOWN.event, UNKNOWN.body)
     assert (response.status, calls) == ("200 OK", [])
 

@@ -6,7 +6,7 @@ from botkit.handlers.keyed_lock import KeyedLock
 from botkit.testing.waiting import until
 
 
-def test_a_turn_waits_for_the_one_before_it() -> None:
+def test_a_holder_waits_for_the_one_before_it() -> None:
     lock, order = KeyedLock(), list[str]()
     inside, go_on = threading.Event(), threading.Event()
 
@@ -32,7 +32,7 @@ def test_a_turn_waits_for_the_one_before_it() -> None:
     assert order == ["somebody else", "first", "second"]
 
 
-def test_a_turn_that_takes_too_long_is_not_waited_for() -> None:
+def test_a_holder_is_waited_for_until_its_time_limit() -> None:
     lock = KeyedLock()
     with lock.hold("ada", 10.0):
         done = threading.Event()
@@ -45,7 +45,7 @@ def test_a_turn_that_takes_too_long_is_not_waited_for() -> None:
         assert done.wait(10)
 
 
-def test_a_turn_that_fails_ends_all_the_same_and_leaves_nothing_behind() -> None:
+def test_a_holder_that_raises_releases_the_lock() -> None:
     lock = KeyedLock()
     try:
         with lock.hold("ada", 10.0):
@@ -57,7 +57,7 @@ def test_a_turn_that_fails_ends_all_the_same_and_leaves_nothing_behind() -> None
     assert lock._last == {}
 
 
-def test_a_turn_waits_for_one_that_is_waiting_itself_however_long_that_takes() -> None:
+def test_a_holder_waits_without_limit_for_one_that_has_not_entered() -> None:
     lock, order = KeyedLock(), list[str]()
     first_is_in, go_on, third_has_waited = threading.Event(), threading.Event(), threading.Event()
 

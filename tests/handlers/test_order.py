@@ -77,7 +77,7 @@ def test_a_message_whose_handler_is_slow_is_not_overtaken_by_the_next_one(stage:
     assert [("slow" in call, "quick" in call) for call in stage.calls()] == [(True, False), (False, True)]
 
 
-def test_a_repeated_hook_is_asked_about_again_and_nothing_is_done_twice(stage: Stage) -> None:
+def test_a_repeated_hook_is_handled_again_and_nothing_is_done_twice(stage: Stage) -> None:
     asked: list[str] = []
 
     @stage.kit.on_user_message
@@ -90,7 +90,7 @@ def test_a_repeated_hook_is_asked_about_again_and_nothing_is_done_twice(stage: S
     assert len(stage.calls()) == 1
 
 
-def test_a_changed_message_is_known_by_what_really_came(stage: Stage) -> None:
+def test_a_changed_message_keeps_the_key_of_the_original(stage: Stage) -> None:
     counter = iter(range(100))
 
     @stage.kit.on_user_message
@@ -136,7 +136,7 @@ def test_the_next_handler_sees_what_the_one_before_it_changed(stage: Stage) -> N
     assert seen == ["HI"]
 
 
-def test_a_webhook_is_owed_before_anything_is_said_about_it(stage: Stage) -> None:
+def test_a_deferral_is_committed_before_any_call_about_it(stage: Stage) -> None:
     @stage.kit.on_webhook
     def later(ctx: WebhookContext) -> Defer:
         ctx.send_user_message("Let me look.")

@@ -38,12 +38,12 @@ def test_a_handler_that_is_added_later_is_found_as_well() -> None:
     assert registry.matching("st-1", "on_alert").handlers == (late,)
 
 
-def test_what_cannot_be_called_is_no_handler() -> None:
+def test_an_object_that_is_not_callable_is_no_handler() -> None:
     with pytest.raises(ValueError, match="a handler is a function"):
         Registry().add(Handler("hours", "on_alert"))  # type: ignore[arg-type]
 
 
-def test_handlers_that_are_registered_again_and_again_are_noticed() -> None:
+def test_registering_handlers_with_every_call_is_an_error() -> None:
     registry = Registry()
     for _ in range(MAX_HANDLERS):
         registry.add(Handler(nothing, "on_alert"))
@@ -79,6 +79,6 @@ def test_a_handler_registered_before_there_is_a_configuration_is_checked_when_th
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
-def test_a_time_limit_is_more_than_nothing(seconds: float) -> None:
+def test_a_time_limit_must_be_more_than_zero(seconds: float) -> None:
     with pytest.raises(ValueError, match="more than 0"):
         BotKit().on_alert(seconds=seconds)

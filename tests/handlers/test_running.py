@@ -52,16 +52,14 @@ def threads() -> set[int | None]:
 
 
 @pytest.mark.parametrize("message", ["exit", "interrupt"])
-def test_a_coroutine_that_wants_the_process_to_end_does_not_end_the_loop_of_the_others(
-    kit: TakenDown, message: str
-) -> None:
+def test_a_coroutine_that_exits_does_not_stop_the_event_loop(kit: TakenDown, message: str) -> None:
     late = kit.handled("timeout")
     assert said(kit, message, 1) == ["sendBotMessage"]
     assert said(kit, "answer", 2 if message == "exit" else 3) == ["sendUserMessage"]
     assert kit.handled("timeout") == late
 
 
-def test_whatever_a_handler_raises_its_thread_is_used_again(kit: TakenDown) -> None:
+def test_a_thread_is_reused_after_any_exception_of_a_handler(kit: TakenDown) -> None:
     assert said(kit, "answer", 4) == ["sendUserMessage"]
     before = threads()
     assert said(kit, "cancel", 5) == ["sendBotMessage"]
@@ -69,13 +67,13 @@ def test_whatever_a_handler_raises_its_thread_is_used_again(kit: TakenDown) -> N
     assert kit.handled("skipped") == 0
 
 
-def test_what_is_no_exception_is_counted_as_raised_all_the_same(kit: TakenDown) -> None:
+def test_an_error_that_is_no_exception_is_counted_as_raised(kit: TakenDown) -> None:
     raised = kit.handled("raised")
     said(kit, "cancel", 6)
     assert kit.handled("raised") == raised + 1
 
 
-def test_a_coroutine_that_blocks_is_not_waited_for_by_every_hook_of_the_others(
+def test_hooks_do_not_wait_for_an_event_loop_that_is_blocked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on, called = threading.Event(), list[str]()
@@ -114,7 +112,7 @@ def test_a_coroutine_that_blocks_is_not_waited_for_by_every_hook_of_the_others(
         until(lambda: not runner._tasks, "for those that never began to be forgotten")
 
 
-def test_a_message_too_large_for_anybody_is_not_put_in_place_of_the_users(tmp_path: Path) -> None:
+def test_a_new_text_that_is_too_large_does_not_replace_the_users(tmp_path: Path) -> None:
     def verbose(kit: BotKit) -> None:
         @kit.on_user_message
         def much(ctx: UserMessageContext) -> Next:
@@ -125,7 +123,7 @@ def test_a_message_too_large_for_anybody_is_not_put_in_place_of_the_users(tmp_pa
         assert (call.verb, call.json["message"]) == ("sendBotMessage", "hi")
 
 
-def test_a_handler_may_ask_for_so_many_calls_and_no_more(tmp_path: Path) -> None:
+def test_the_number_of_calls_of_a_handler_is_bounded(tmp_path: Path) -> None:
     def endless(kit: BotKit) -> None:
         @kit.on_user_message
         def never_enough(ctx: UserMessageContext) -> None:

@@ -9,7 +9,7 @@ from botkit.handlers.threads import WorkerThreads
 from botkit.testing.waiting import until
 
 
-def test_a_thread_that_is_idle_is_used_again() -> None:
+def test_an_idle_thread_is_reused() -> None:
     threads, used = WorkerThreads("test"), list[int]()
     done = threading.Semaphore(0)
 

@@ -129,12 +129,12 @@ def test_a_payload_without_a_request_id_gets_the_one_of_its_urls() -> None:
     assert b"requestId" not in address({"requestId": 1501244156289, "baseUrl": BASE}).missing_members()
 
 
-def test_a_transfer_payload_is_sent_back_as_one() -> None:
+def test_a_transfer_payload_keeps_its_class() -> None:
     transfer = address({"callbackUrl": f"{BASE}/serviceCallback/r1"})
     assert b'"__payloadClass":"OnAgentTransferPayload"' in transfer.missing_members()
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b"\xff{}", b'{"channel":' + b"[" * 100_000])
-def test_what_is_not_a_json_object_is_refused(body: bytes) -> None:
+def test_an_address_of_no_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(CallRefused):
         address(body)

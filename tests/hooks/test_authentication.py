@@ -16,11 +16,11 @@ def authentication(**changes: object) -> Authentication:
     return Authentication(KoreSettings(CLIENT_ID, Secret(SECRET), **changes))  # type: ignore[arg-type]
 
 
-def test_the_platforms_token_is_let_in() -> None:
+def test_the_platforms_token_is_accepted() -> None:
     authentication().check(token=token(), apikey=None, now=NOW)
 
 
-def test_claims_that_are_not_the_platforms_do_not_count() -> None:
+def test_other_claims_than_the_platforms_are_ignored() -> None:
     odd = token(nbf=NOW + 3600, iat=NOW + 3600, aud="somebody", sub=7, jti=7)
     authentication().check(token=odd, apikey=None, now=NOW)
 
@@ -40,7 +40,7 @@ def test_claims_that_are_not_the_platforms_do_not_count() -> None:
         "x" * 10_000,
     ],
 )
-def test_any_other_token_is_not(wrong: str) -> None:
+def test_any_other_token_is_refused(wrong: str) -> None:
     with pytest.raises(HookUnauthorized):
         authentication().check(token=wrong, apikey=None, now=NOW)
 
@@ -81,14 +81,14 @@ def test_a_remembered_token_expires_all_the_same() -> None:
         door.check(token=good, apikey=None, now=NOW + 71)
 
 
-def test_not_more_tokens_are_remembered_than_the_bound() -> None:
+def test_the_number_of_remembered_tokens_is_bounded() -> None:
     door = authentication()
     for number in range(MAX_REMEMBERED + 10):
         door.check(token=token(expires=NOW + 60 + number), apikey=None, now=NOW)
     assert len(door._remembered) == MAX_REMEMBERED
 
 
-def test_the_plain_secret_counts_only_where_it_is_configured() -> None:
+def test_the_plain_secret_is_accepted_only_if_configured() -> None:
     with pytest.raises(HookUnauthorized):
         authentication().check(token=None, apikey=SECRET, now=NOW)
     authentication(accept_apikey=True).check(token=None, apikey=SECRET, now=NOW)
@@ -100,6 +100,6 @@ def test_a_wrong_secret_is_refused(apikey: str | None) -> None:
         authentication(accept_apikey=True).check(token=None, apikey=apikey, now=NOW)
 
 
-def test_a_bad_token_is_not_helped_by_a_good_apikey() -> None:
+def test_a_valid_apikey_does_not_make_up_for_an_invalid_token() -> None:
     with pytest.raises(HookUnauthorized):
         authentication(accept_apikey=True).check(token="nonsense", apikey=SECRET, now=NOW)

@@ -120,7 +120,7 @@ def test_the_number_of_attachments_is_bounded() -> None:
 # --- names ------------------------------------------------------------------------------------------------------
 
 
-def test_every_name_of_the_user_is_kept_the_dependable_one_first() -> None:
+def test_every_name_of_the_user_is_kept_the_most_reliable_first() -> None:
     payload = user_message(
         channel={
             "from": "from-1",
@@ -140,13 +140,13 @@ def test_a_huge_number_as_user_id_stays_exact() -> None:
     assert read(payload).conversation_id.user_id == "123456789012345678901234567890"
 
 
-def test_a_message_of_nobody_gets_a_lane_of_its_own() -> None:
+def test_a_message_without_a_user_gets_a_lane_of_its_own() -> None:
     one = read(user_message(channel={}, context={}, request_id=1))
     other = read(user_message(channel={}, context={}, request_id=2))
     assert one.conversation_id != other.conversation_id
 
 
-def test_a_transfer_of_nobody_is_refused() -> None:
+def test_a_transfer_without_a_user_is_refused() -> None:
     with pytest.raises(HookInvalid, match="names no user"):
         read(agent_transfer(channel={}, context={}), "on_agent_transfer")
 
@@ -158,7 +158,7 @@ def test_the_same_hook_has_the_same_key() -> None:
     assert said(user_message()).key == said(user_message()).key != ""
 
 
-def test_a_message_is_known_again_inside_another_context() -> None:
+def test_a_message_keeps_its_key_inside_another_context() -> None:
     changed = user_message()
     changed["context"]["intent"] = "something else"
     assert said(changed).key == said(user_message()).key
@@ -177,11 +177,11 @@ def test_another_message_has_another_key(changes: dict[str, Any]) -> None:
     assert said(user_message(**changes)).key != said(user_message()).key
 
 
-def test_a_message_without_a_request_id_is_never_known_again() -> None:
+def test_a_message_without_a_request_id_has_no_key() -> None:
     assert said(user_message(request_id="", sendBotMessageUrl=f"{BASE}/sendBotMessage/1")).key == ""
 
 
-def test_hooks_of_one_request_id_are_told_apart_by_event_component_and_body() -> None:
+def test_keys_of_one_request_id_differ_by_event_component_and_body() -> None:
     payload = user_message()
     keys = {
         read(payload).event.key,  # type: ignore[union-attr]
@@ -207,7 +207,7 @@ def test_a_repeated_transfer_has_the_same_key_and_a_fresh_session_id() -> None:
 # --- the transfer -----------------------------------------------------------------------------------------------
 
 
-def test_a_transfer_knows_the_user() -> None:
+def test_a_transfer_has_the_users_profile() -> None:
     event = transferred(agent_transfer(meta={"caseId": 5001}))
     assert event.session_id == FRESH
     profile = event.profile
@@ -237,7 +237,7 @@ def test_pre_chat_info_may_be_stringified() -> None:
 @pytest.mark.parametrize(
     "meta", [{}, {"preChatInfo": []}, {"preChatInfo": "nonsense"}, {"endChatShortHandCommand": {}}]
 )
-def test_rubbish_in_the_meta_info_is_nothing(meta: dict[str, Any]) -> None:
+def test_invalid_meta_info_is_ignored(meta: dict[str, Any]) -> None:
     event = transferred(agent_transfer(meta=meta))
     assert (event.meta.pre_chat, event.meta.end_word, event.meta.agent_system) == ((), None, None)
 
@@ -254,7 +254,7 @@ def test_rubbish_in_the_meta_info_is_nothing(meta: dict[str, Any]) -> None:
         ((), ""),
     ],
 )
-def test_languages_are_trusted_in_order(path: tuple[str, ...], language: str) -> None:
+def test_language_sources_are_tried_in_order(path: tuple[str, ...], language: str) -> None:
     payload = agent_transfer()
     payload["channel"]["botLanguage"] = "it"
     sources: list[tuple[str, ...]] = [
@@ -297,13 +297,13 @@ def test_the_web_sdks_custom_data_fills_what_is_missing() -> None:
 # --- the other events ---------------------------------------------------------------------------------------------
 
 
-def test_a_bot_message_is_one() -> None:
+def test_on_bot_message_becomes_a_bot_message() -> None:
     event = read(user_message("Welcome"), "on_bot_message").event
     assert isinstance(event, BotMessage)
     assert event.text == "Welcome"
 
 
-def test_a_session_closure_is_one() -> None:
+def test_a_session_closure_becomes_a_closed_platform_session() -> None:
     event = read(user_message(event={"eventType": "sessionClosure"}), "on_event").event
     assert isinstance(event, PlatformSessionClosed)
 
@@ -317,14 +317,14 @@ def test_a_session_closure_is_one() -> None:
         (agent_transfer(), "on_agent_transfer"),
     ],
 )
-def test_where_the_client_takes_events_comes_with_what_it_sends(payload: dict[str, Any], name: str) -> None:
+def test_events_of_the_client_carry_its_events_url(payload: dict[str, Any], name: str) -> None:
     event = read(payload | {"sendBotEventUrl": f"{BASE}/sendBotEvent/1"}, name).event
     assert isinstance(event, FromClient)
     assert event.events_url == f"{BASE}/sendBotEvent/1"
 
 
 @pytest.mark.parametrize(("kind", "started"), [("TYPING_STARTED", True), ("TYPING_STOPPED", False)])
-def test_typing_is_typing(kind: str, started: bool) -> None:
+def test_typing_events_become_user_typing(kind: str, started: bool) -> None:
     event = read(user_message(preDefinedEvent={"type": kind}), "on_client_event").event
     assert isinstance(event, UserTyping)
     assert event.started is started
@@ -343,7 +343,7 @@ def test_typing_is_typing(kind: str, started: bool) -> None:
         ("on_something_new", {}, "on_something_new"),
     ],
 )
-def test_everything_else_is_recorded_by_name(event: str, extra: dict[str, Any], name: str) -> None:
+def test_every_other_event_is_recorded_by_name(event: str, extra: dict[str, Any], name: str) -> None:
     found = read(user_message(**extra), event).event
     assert isinstance(found, OtherHook)
     assert found.name == name
@@ -387,7 +387,7 @@ def test_a_base_url_with_a_trick_is_refused(base: str) -> None:
         read(user_message(baseUrl=base, sendBotMessageUrl=f"{base}/sendBotMessage/1"))
 
 
-def test_a_base_that_ends_within_the_host_vouches_for_nothing() -> None:
+def test_urls_are_checked_where_the_base_url_ends_within_the_host() -> None:
     with pytest.raises(HookInvalid):
         read(user_message(baseUrl=f"https://{HOST}", sendBotMessageUrl=f"https://{HOST}.evil.example/x"))
 
@@ -400,7 +400,7 @@ def test_a_base_that_ends_within_the_host_vouches_for_nothing() -> None:
         ("on_agent_transfer", "sendUserMessageUrl"),
     ],
 )
-def test_a_url_that_is_needed_and_underivable_is_missed(event: str, field: str) -> None:
+def test_a_needed_url_that_cannot_be_derived_is_an_error(event: str, field: str) -> None:
     payload = user_message()
     for name in ("baseUrl", "sendBotMessageUrl", "sendUserMessageUrl"):
         del payload[name]
@@ -408,7 +408,7 @@ def test_a_url_that_is_needed_and_underivable_is_missed(event: str, field: str) 
         read(payload, event)
 
 
-def test_a_derivable_url_is_not_missed() -> None:
+def test_a_url_that_can_be_derived_is_no_error() -> None:
     payload = user_message()
     del payload["sendBotMessageUrl"]
     assert isinstance(read(payload).event, UserMessage)
@@ -424,7 +424,7 @@ def _in_session(**more: Any) -> dict[str, Any]:
     return payload
 
 
-def test_what_a_dialog_says_to_live_chat_alone_is_kept_apart() -> None:
+def test_meta_info_for_live_chat_is_read_separately() -> None:
     both = _in_session(
         miawMetaInfo={"preChatInfo": {"City": "Pune"}},
         liveChatMetaInfo={"preChatInfo": {"City": "Poona"}, "endChatShortHandCommand": "bye"},
@@ -436,7 +436,7 @@ def test_what_a_dialog_says_to_live_chat_alone_is_kept_apart() -> None:
     assert event.live_chat_meta.end_word == "bye"
 
 
-def test_a_dialog_that_says_nothing_to_live_chat_has_nothing_there() -> None:
+def test_without_meta_info_for_live_chat_there_is_none() -> None:
     assert transferred(_in_session()).live_chat_meta is None
 
 
@@ -469,7 +469,7 @@ def test_the_node_is_the_last_agent_transfer_of_the_dialogs_history(history: Any
     assert transferred(payload).node_name == name
 
 
-def test_the_node_is_found_where_another_field_has_an_odd_type() -> None:
+def test_the_node_is_found_if_another_field_has_an_unexpected_type() -> None:
     payload = agent_transfer()
     payload["context"]["history"] = [{"type": "agentTransfer", "componentName": "legacy"}]
     payload["context"]["intent"] = 7
@@ -480,12 +480,12 @@ def test_the_node_is_found_where_another_field_has_an_odd_type() -> None:
     ("custom", "name"),
     [({"type": "cart", "n": 1}, "cart"), ({"name": "cart"}, "cart"), ({"n": 1}, "customEvent")],
 )
-def test_an_event_of_the_clients_own_is_told_with_all_it_says(custom: dict[str, Any], name: str) -> None:
+def test_a_custom_event_keeps_all_its_members(custom: dict[str, Any], name: str) -> None:
     event = read(user_message(customEvent=custom), "on_client_event").event
     assert isinstance(event, UserCustomEvent)
     assert (event.name, json.loads(event.data)) == (name, custom)
 
 
-def test_an_event_of_the_clients_own_that_is_too_large_is_left_out() -> None:
+def test_a_custom_event_that_is_too_large_is_left_out() -> None:
     event = read(user_message(customEvent={"type": "x", "data": "y" * 30_000}), "on_client_event").event
     assert isinstance(event, OtherHook)

@@ -22,7 +22,7 @@ def test_the_prefix_belongs_to_the_path() -> None:
     assert paths.parse(f"/sdk/bots/{BOT_ID}/on_event") is None
 
 
-def test_a_trailing_slash_is_forgiven() -> None:
+def test_a_trailing_slash_is_ignored() -> None:
     assert HookPaths("").parse(f"/sdk/bots/{BOT_ID}/on_event/") == HookPath(BOT_ID, "on_event")
 
 
@@ -43,11 +43,11 @@ def test_a_trailing_slash_is_forgiven() -> None:
         f"/sdk/bots/{BOT_ID}/on_event\n",
     ],
 )
-def test_anything_else_is_not_ours(path: str) -> None:
+def test_any_other_path_is_no_hook(path: str) -> None:
     assert HookPaths("").parse(path) is None
 
 
-def test_a_path_says_the_same_the_second_time() -> None:
+def test_a_remembered_path_is_parsed_alike() -> None:
     paths = HookPaths("")
     path = f"/sdk/bots/{BOT_ID}/on_event"
     assert paths.parse(path) == paths.parse(path)

@@ -29,7 +29,7 @@ from tests.hooks.hook_payloads import USER, agent_transfer, as_body, user_messag
         b'{"message": 1, "a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     ],
 )
-def test_what_is_no_json_object_is_refused(body: bytes) -> None:
+def test_a_body_that_is_no_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(HookNotJson):
         parse(body)
 
@@ -85,11 +85,11 @@ def test_agent_transfer_absent_differs_from_false() -> None:
 @pytest.mark.parametrize(
     ("flag", "read"), [("true", True), ("false", False), ("maybe", None), (1, None), (None, None)]
 )
-def test_a_flag_written_as_text_is_understood(flag: Any, read: bool | None) -> None:
+def test_a_boolean_written_as_text_is_read(flag: Any, read: bool | None) -> None:
     assert parse(as_body(user_message(agent_transfer=flag))).agent_transfer is read
 
 
-def test_one_odd_field_does_not_cost_the_others() -> None:
+def test_a_field_of_an_unexpected_type_does_not_affect_the_others() -> None:
     read = parse(as_body(user_message(channel="rtm", context={"session": [], "intent": "Agent"})))
     assert read.channel is None
     assert read.context is not None
@@ -141,5 +141,5 @@ _inner = st.dictionaries(
 
 @settings(deadline=None)
 @given(st.dictionaries(_names, _anything | _inner, max_size=6))
-def test_no_object_is_too_odd_to_be_read(payload: dict[str, Any]) -> None:
+def test_every_json_object_can_be_read(payload: dict[str, Any]) -> None:
     assert isinstance(parse(json.dumps(payload).encode("utf-8", "surrogatepass")), Payload)

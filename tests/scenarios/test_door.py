@@ -259,7 +259,7 @@ def test_strangers_do_not_learn_which_bots_there_are(door: HookParser) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_hooks_are_posted(door: HookParser, method: str) -> None:
+def test_another_method_than_post_gets_405(door: HookParser, method: str) -> None:
     answer = door.knock(method=method)
     assert answer.error() == (405, "Use POST", "METHOD_NOT_ALLOWED")
     assert answer.headers["allow"] == "POST"
@@ -302,7 +302,7 @@ def test_without_the_prefix_there_is_no_door(door: HookParser) -> None:
     ],
     ids=["empty", "words", "cut off", "list", "text", "null", "number", "not UTF-8", "NaN"],
 )
-def test_what_is_no_json_object_is_refused(door: HookParser, body: bytes) -> None:
+def test_a_body_that_is_no_json_object_is_refused(door: HookParser, body: bytes) -> None:
     assert door.knock(body=body).error() == (412, "Invalid JSON", "VALIDATION_ERROR")
 
 
@@ -317,7 +317,7 @@ def test_a_payload_that_would_have_us_call_a_stranger_is_refused(door: HookParse
     assert door.knock(body=body).error()[::2] == (400, "INVALID_ARGUMENTS")
 
 
-def test_a_transfer_of_nobody_is_refused(door: HookParser) -> None:
+def test_a_transfer_without_a_user_is_refused(door: HookParser) -> None:
     body = hook(channel=None, context=None)
     answer = door.knock(f"/sdk/bots/{BOT}/components/dc-1/on_agent_transfer", body=body)
     assert answer.error()[::2] == (400, "INVALID_ARGUMENTS")

@@ -38,7 +38,7 @@ def built(code: str) -> Template:
 
 
 @pytest.mark.parametrize(("code", "wire", "words"), examples())
-def test_an_example_sends_the_json_and_words_beside_it(code: str, wire: str, words: str) -> None:
+def test_an_example_sends_the_json_and_the_text_beside_it(code: str, wire: str, words: str) -> None:
     template = built(code)
     assert json.loads(template.to_json()) == json.loads(wire)
     assert template.text == words.strip()

@@ -14,12 +14,12 @@ OF_FACEBOOK = {"attachment": {"type": "template", "payload": {"template_type": "
 
 
 @pytest.mark.parametrize("channel", ["rtm", ""])
-def test_the_web_channel_gets_the_template_and_its_words(channel: str) -> None:
+def test_the_web_channel_gets_the_template_and_its_text(channel: str) -> None:
     assert YES_OR_NO.for_channel(channel) == Rendering("Sure?\n- Yes\n- No", YES_OR_NO.as_override())
 
 
 @pytest.mark.parametrize("channel", ["facebook", "sms", "ivr", "RTM"])
-def test_others_get_the_words(channel: str) -> None:
+def test_other_channels_get_the_text(channel: str) -> None:
     assert YES_OR_NO.for_channel(channel) == Rendering("Sure?\n- Yes\n- No", None)
 
 
@@ -33,13 +33,13 @@ def test_a_channel_can_have_json_of_its_own() -> None:
     assert template.for_channel("sms") == YES_OR_NO.for_channel("sms")
 
 
-def test_a_channel_can_have_words_of_its_own_even_the_web() -> None:
+def test_a_channel_can_have_a_text_of_its_own_even_the_web() -> None:
     template = YES_OR_NO.with_channels({"sms": "Sure? Y/N"}).with_channels({"rtm": "Sure?"})
     assert template.for_channel("sms") == Rendering("Sure? Y/N")
     assert template.for_channel("rtm") == Rendering("Sure?")
 
 
-def test_the_default_is_for_those_that_show_no_templates_and_are_not_named() -> None:
+def test_the_default_is_for_unnamed_channels_without_templates() -> None:
     template = YES_OR_NO.with_channels({"default": "Say yes or no.", "sms": "Y/N?"})
     assert template.for_channel("email") == Rendering("Say yes or no.")
     assert template.for_channel("sms") == Rendering("Y/N?")
@@ -54,7 +54,7 @@ def test_changing_a_message_leaves_no_other_override_behind() -> None:
     assert YES_OR_NO.for_channel("rtm").as_changes()["overrideMessagePayload"] == YES_OR_NO.as_override()
 
 
-def test_a_template_of_ones_own_making_is_sent_as_it_is() -> None:
+def test_a_custom_template_is_sent_as_it_is() -> None:
     template = Template("Pay 5", {"type": "template", "payload": {"template_type": "custom", "sum": 5}})
     assert json.loads(template.to_json())["payload"]["sum"] == 5
 

@@ -59,7 +59,7 @@ def test_quick_replies_may_have_pictures() -> None:
     assert template.text == "Pick\n- Red\n- Green"
 
 
-def test_choices_can_be_an_agents() -> None:
+def test_choices_can_name_an_agent() -> None:
     for template in (
         button_template("a", ["b"], agent_name="Jane"),
         quick_replies_template("a", ["b"], agent_name="Jane"),
@@ -93,11 +93,11 @@ def test_a_list_has_cards_and_a_button_below_it() -> None:
     assert template.text == f"Hat\nWarm\n{SHOP}\n- Buy\n\nCap\n\n- View more"
 
 
-def test_a_list_without_a_button_below_has_none() -> None:
+def test_a_list_without_a_more_button_has_no_buttons() -> None:
     assert "buttons" not in json.loads(list_template([Card("Hat")]).to_json())["payload"]
 
 
-def test_a_carousel_has_cards_beside_each_other() -> None:
+def test_a_carousel_has_its_cards() -> None:
     template = carousel_template([Card("Hat", buttons=[Button("Buy"), Button("More"), Button("No")])])
     assert template.content["payload"] == {
         "template_type": "carousel",
@@ -161,7 +161,7 @@ def test_a_table_has_columns_and_rows_of_values() -> None:
     ],
     ids=["image", "audio", "video", "link", "live_agent"],
 )
-def test_media_and_agents_words(template: Template, content: dict[str, object], text: str) -> None:
+def test_media_and_live_agent_templates(template: Template, content: dict[str, object], text: str) -> None:
     assert template.content == content
     assert template.text == text
 
@@ -172,13 +172,13 @@ def test_a_links_title_and_address_cannot_end_it_early() -> None:
 
 
 @pytest.mark.parametrize(
-    ("build", "said"),
+    ("build", "error"),
     [
         (lambda: button_template(" ", ["a"]), "a button template has no text"),
         (lambda: button_template("x" * 641, ["a"]), "641 characters, of which 640"),
         (lambda: button_template("😀" * 321, ["a"]), "642 characters"),
         (lambda: button_template("x", []), "buttons: give at least 1"),
-        (lambda: button_template("x", ["a"] * 51), "buttons: 51 given, 50 are possible"),
+        (lambda: button_template("x", ["a"] * 51), "buttons: 51 given, but at most 50 are possible"),
         (lambda: Button(""), "a button has no text"),
         (lambda: Button("a", payload="b", url=SHOP), "either a payload or a url"),
         (lambda: Button("a", url="javascript:alert(1)"), "begins with https://"),
@@ -188,7 +188,7 @@ def test_a_links_title_and_address_cannot_end_it_early() -> None:
         (lambda: quick_replies_template("x" * 641, ["a"]), "640"),
         (lambda: QuickReply("a", image_url="data:x"), "a quick reply's image"),
         (lambda: list_template([]), "cards of a list: give at least 1"),
-        (lambda: list_template([Card("a")] * 5, more=Button("m")), "5 given, 4 are possible"),
+        (lambda: list_template([Card("a")] * 5, more=Button("m")), "5 given, but at most 4 are possible"),
         (lambda: list_template([Card("a")] * 4), "needs a `more` button"),
         (
             lambda: list_template([Card("a", buttons=[Button("b")] * 2)]),
@@ -205,21 +205,21 @@ def test_a_links_title_and_address_cannot_end_it_early() -> None:
         (lambda: table_template("t", [], [["b"]]), "columns: give at least 1"),
         (lambda: table_template("t", ["a"], []), "rows: give at least 1"),
         (lambda: table_template("t", ["a"], [["b"]] * 201), "rows: 201 given"),
-        (lambda: table_template("t", ["a", "b"], [["1", "2"], ["1"]]), "row 2 has 1 cells, the table 2 columns"),
+        (lambda: table_template("t", ["a", "b"], [["1", "2"], ["1"]]), "row 2 has 1 cells, but the table has 2 columns"),
         (lambda: image_template("file:///etc/passwd"), "an image needs"),
         (lambda: link_template("", SHOP), "a link has no text"),
         (lambda: live_agent_template(""), "an agent's message has no text"),
         (lambda: Template("t", {"a": "x" * 100_000}), "100008 bytes"),
-        (lambda: Template("t", {"a": object()}), "a template is JSON"),
+        (lambda: Template("t", {"a": object()}), "the content of a template must be JSON"),
     ],
 )  # fmt: skip
-def test_what_would_not_be_shown_as_meant_is_refused_with_what_to_change(build: object, said: str) -> None:
+def test_an_invalid_template_is_refused_with_a_fix(build: object, error: str) -> None:
     assert callable(build)
-    with pytest.raises(TemplateInvalid, match=said):
+    with pytest.raises(TemplateInvalid, match=error):
         build()
 
 
-def test_the_refusal_is_one_of_botkits_errors_and_a_value_error() -> None:
+def test_template_invalid_is_a_botkit_error_and_a_value_error() -> None:
     assert issubclass(TemplateInvalid, BotKitError)
     assert issubclass(TemplateInvalid, ValueError)
 

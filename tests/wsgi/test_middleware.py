@@ -155,12 +155,12 @@ def test_a_hook_is_acknowledged_once_it_is_committed(stage: Stage) -> None:
         "on_a_name_not_seen_yet",
     ],
 )
-def test_every_event_name_is_taken(stage: Stage, event: str) -> None:
+def test_every_event_name_is_accepted(stage: Stage, event: str) -> None:
     assert stage.call(as_body(user_message()), event=event)[0] == "200 OK"
     assert len(stage.taken) == 1
 
 
-def test_a_transfer_comes_by_the_component_route(stage: Stage) -> None:
+def test_a_transfer_arrives_at_the_component_path(stage: Stage) -> None:
     path = f"/sdk/bots/{BOT_ID}/components/dc-9/on_agent_transfer"
     assert stage.call(as_body(agent_transfer()), path=path)[0] == "200 OK"
     (given,) = stage.taken
@@ -187,7 +187,7 @@ def test_other_paths_go_to_the_wrapped_application(stage: Stage, path: str) -> N
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD", "OPTIONS"])
-def test_hooks_are_posted(stage: Stage, method: str) -> None:
+def test_another_method_than_post_gets_405(stage: Stage, method: str) -> None:
     status, headers, _ = stage.call(method=method)
     assert status.startswith("405 ")
     assert headers["Allow"] == "POST"
@@ -196,7 +196,7 @@ def test_hooks_are_posted(stage: Stage, method: str) -> None:
 # --- who is calling ------------------------------------------------------------------------------------------------
 
 
-def test_a_stranger_gets_the_401_of_the_protocol(stage: Stage) -> None:
+def test_a_caller_without_a_valid_token_gets_the_401_of_the_protocol(stage: Stage) -> None:
     status, headers, body = stage.call(as_body(user_message()), auth=None)
     assert status.startswith("401 ")
     assert json.loads(body) == {"errors": [{"msg": "Invalid apikey", "code": 4002}]}
@@ -204,7 +204,7 @@ def test_a_stranger_gets_the_401_of_the_protocol(stage: Stage) -> None:
     assert stage.taken == []
 
 
-def test_a_prefix_does_not_open_the_door() -> None:
+def test_hooks_under_a_prefix_are_authenticated() -> None:
     stage = Stage(prefix="/botkit")
     path = f"/botkit/sdk/bots/{BOT_ID}/on_user_message"
     assert stage.call(as_body(user_message()), path=path, auth=None)[0].startswith("401 ")
@@ -222,7 +222,7 @@ def test_the_caller_is_checked_before_the_body_is_read(stage: Stage) -> None:
     assert answer[0].startswith("401 ")
 
 
-def test_a_stranger_does_not_learn_which_bots_there_are(stage: Stage) -> None:
+def test_a_caller_without_a_valid_token_does_not_learn_which_bots_exist(stage: Stage) -> None:
     here = stage.call(as_body(user_message()), auth="nonsense")
     elsewhere = stage.call(as_body(user_message()), auth="nonsense", bot_id=OTHER_BOT_ID)
     assert here == elsewhere
@@ -234,7 +234,7 @@ def test_the_platform_learns_that_a_bot_is_not_configured(stage: Stage) -> None:
     assert code_of(answer) == ("Bot not found", "NOT_FOUND")
 
 
-def test_the_apikey_header_counts_only_where_it_is_configured(stage: Stage) -> None:
+def test_the_apikey_header_is_accepted_only_if_configured(stage: Stage) -> None:
     body = as_body(user_message())
     assert stage.call(body, auth=None, environ={"HTTP_APIKEY": SECRET})[0].startswith("401 ")
     assert Stage(accept_apikey=True).call(body, auth=None, environ={"HTTP_APIKEY": SECRET})[0] == "200 OK"
@@ -244,7 +244,7 @@ def test_the_apikey_header_counts_only_where_it_is_configured(stage: Stage) -> N
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"a": "\xff"}', b"[" * 5000])
-def test_what_is_no_json_object_gets_412(stage: Stage, body: bytes) -> None:
+def test_a_body_that_is_no_json_object_gets_412(stage: Stage, body: bytes) -> None:
     answer = stage.call(body)
     assert answer[0].startswith("412 ")
     assert code_of(answer)[1] == "VALIDATION_ERROR"
@@ -258,20 +258,20 @@ def padded(size: int) -> bytes:
     return as_body(payload)
 
 
-def test_a_body_of_two_megabytes_is_taken(stage: Stage) -> None:
+def test_a_body_of_two_megabytes_is_accepted(stage: Stage) -> None:
     body = padded(MAX_BYTES)
     assert len(body) == MAX_BYTES
     assert stage.call(body)[0] == "200 OK"
 
 
-def test_a_byte_more_is_not(stage: Stage) -> None:
+def test_a_byte_more_gets_413(stage: Stage) -> None:
     answer = stage.call(padded(MAX_BYTES + 1))
     assert answer[0].startswith("413 ")
     assert code_of(answer)[1] == "PAYLOAD_TOO_LARGE"
 
 
 @pytest.mark.parametrize("length", ["-1", "many", "9" * 30])
-def test_a_nonsensical_length_is_too_large(stage: Stage, length: str) -> None:
+def test_an_invalid_length_gets_413(stage: Stage, length: str) -> None:
     assert stage.call(as_body(user_message()), environ={"CONTENT_LENGTH": length})[0].startswith("413 ")
 
 
@@ -332,19 +332,19 @@ def test_a_payload_about_another_bot_than_its_path_gets_400(stage: Stage) -> Non
     assert code_of(answer) == ("botId is not that of the path", "INVALID_ARGUMENTS")
 
 
-def test_a_payload_that_names_no_bot_is_taken(stage: Stage) -> None:
+def test_a_payload_without_a_bot_id_is_accepted(stage: Stage) -> None:
     assert stage.call(as_body(user_message(botId=None)))[0] == "200 OK"
 
 
 @pytest.mark.parametrize("request_id", ["x" * 65, 10**64, -(10**64)])
-def test_a_request_id_beyond_any_sense_gets_400(stage: Stage, request_id: str | int) -> None:
+def test_a_request_id_over_the_limit_gets_400(stage: Stage, request_id: str | int) -> None:
     answer = stage.call(as_body(user_message(requestId=request_id)))
     assert answer[0].startswith("400 ")
     assert "requestId" in code_of(answer)[0]
 
 
 @pytest.mark.parametrize("request_id", ["x" * 64, 10**63])
-def test_a_long_request_id_is_taken(stage: Stage, request_id: str | int) -> None:
+def test_a_long_request_id_is_accepted(stage: Stage, request_id: str | int) -> None:
     assert stage.call(as_body(user_message(requestId=request_id)))[0] == "200 OK"
 
 
@@ -387,7 +387,7 @@ def test_other_answers_keep_the_connection(stage: Stage) -> None:
         assert "Connection" not in stage.call(body, environ={"SERVER_SOFTWARE": "Granian"})[1]
 
 
-def test_no_more_bodies_are_waited_for_than_there_are_threads_to_spare(stage: Stage) -> None:
+def test_the_number_of_bodies_read_at_once_is_bounded(stage: Stage) -> None:
     for left in (MAX_CONCURRENT, 1):
         started, go_on = Barrier(left + 1), Event()
         threads = [Thread(target=stage.call_slowly, args=(started, go_on)) for _ in range(left)]
@@ -420,7 +420,7 @@ def test_a_ledger_that_hangs_gets_500_in_time(stage: Stage) -> None:
     assert stage.call(as_body(user_message()))[0].startswith("500 ")
 
 
-def test_a_mistake_of_ours_gets_500_and_is_logged_without_the_message(
+def test_an_unexpected_error_gets_500_and_is_logged_without_the_message(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
     stage.outcome = lambda given: ValueError("what the user wrote")

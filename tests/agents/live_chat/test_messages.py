@@ -280,7 +280,7 @@ def test_what_changes_nothing_is_noticed(kind: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "started"), [("AgentTyping", True), ("AgentNotTyping", False)])
-def test_typing_is_typing(kind: str, started: bool) -> None:
+def test_typing_events_become_user_typing(kind: str, started: bool) -> None:
     (event,), _ = read((kind, {"name": "Ada"}), position=with_ada())
     assert isinstance(event, AgentTyping)
     assert event.started is started
