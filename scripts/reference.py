@@ -1,7 +1,7 @@
 """The reference pages that are generated from the code: `make tables` writes them, a test compares them.
 
 docs/reference/errors.md    every error, from the docstrings of `botkit.errors` and of the sandbox
-docs/reference/metrics.md   every metric, from the registry of `botkit.observability.metrics`
+docs/reference/metrics.md   every metric, from `botkit.observability.metrics.METRICS`
 docs/reference/commands.md  every command and option, from `botkit --help`
 """
 
@@ -10,12 +10,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import click
 
 from botkit import cli, errors
-from botkit.observability.metrics import Telemetry
+from botkit.observability.metrics import METRICS
 from botkit.testing.process import ServiceDidNotStart
 from botkit_sandbox import errors as sandbox_errors
 
@@ -94,14 +93,10 @@ def _by_code(found: Iterable[object]) -> dict[str, type[Exception]]:
 
 def metrics_page() -> str:
     """Every metric: its name as Prometheus shows it, its type, its labels and its help text."""
-    telemetry = Telemetry()
-    telemetry.watch(outbox_depth=lambda: 0.0, open_sessions=lambda: 0.0)
     lines = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
-    for metric in sorted(telemetry.registry.collect(), key=lambda one: one.name):
-        name = f"{metric.name}_total" if metric.type == "counter" else metric.name
-        lines.append(
-            f"| `{name}` | {metric.type} | {_labels(telemetry, metric.name)} | {metric.documentation} |"
-        )
+    for metric in sorted(METRICS, key=lambda one: one.name):
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        lines.append(f"| `{metric.name}` | {metric.type} | {labels} | {metric.help} |")
     table = "\n".join(lines)
     return f"""# Metrics
 
@@ -111,12 +106,6 @@ never what people wrote. [What to watch](../operations.md#what-to-watch) says wh
 
 {table}
 """
-
-
-def _labels(telemetry: Telemetry, name: str) -> str:
-    """A metric without samples does not tell its labels, so they are read from its collector."""
-    collector: Any = telemetry.registry._names_to_collectors[name]
-    return ", ".join(f"`{label}`" for label in collector._labelnames)
 
 
 # --- commands ----------------------------------------------------------------------------------------------------
