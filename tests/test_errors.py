@@ -31,7 +31,7 @@ def test_the_drawing_shows_every_error_with_its_code_and_its_base() -> None:
         if inspect.isclass(value) and issubclass(value, errors.BotKitError)
     ]
     assert drawn() == {
-        error.__name__: (error.code, error.__base__.__name__)
+        error.__name__: (error.code, error.__bases__[0].__name__)
         for error in classes
         if error is not errors.BotKitError
     } | {"BotKitError": (None, None)}

@@ -1,20 +1,54 @@
-"""Waiting for what is to be seen, with a deadline."""
+"""Wait for a condition, with a deadline. Tests that wait use nothing else."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-DEADLINE_SECONDS = 10.0
+DEADLINE_SECONDS = 15.0
 T = TypeVar("T")
+Awaited = str | Callable[[], str]
+"""What a wait is for, as it ends the sentence ``waited in vain …``; a function is called only for the error."""
 
 
-def pauses(seconds: float) -> Iterator[float]:
+def until(seen: Callable[[], T | None], what: Awaited = "for it", *, seconds: float = DEADLINE_SECONDS) -> T:
+    """Return the first true result of `seen`.
+
+    Args:
+        seen: the condition; it is polled.
+        what: see `Awaited`.
+        seconds: the deadline.
+
+    Raises:
+        AssertionError: the deadline has passed.
+    """
+    __tracebackhide__ = True
+    for pause in _pauses(seconds):
+        if found := seen():
+            return found
+        time.sleep(pause)
+    raise _in_vain(what)
+
+
+async def async_until(
+    seen: Callable[[], T | None], what: Awaited = "for it", *, seconds: float = DEADLINE_SECONDS
+) -> T:
+    """`until` for coroutines: other tasks of the event loop run while this one waits."""
+    __tracebackhide__ = True
+    for pause in _pauses(seconds):
+        if found := seen():
+            return found
+        await asyncio.sleep(pause)
+    raise _in_vain(what)
+
+
+def _pauses(seconds: float) -> Iterator[float]:
     """How long to sleep after each look, in seconds; the last look is after the deadline.
 
-    An eighth of what was waited so far, within 2 and 50 ms: looking takes little time from what is waited for, which may be in
-    the same process, and nothing is noticed much later than it had to be.
+    A pause is an eighth of the time waited so far, within 2 and 50 ms. So polling takes little time from the work that is waited
+    for, which may run in the same process, and no result is noticed much too late.
     """
     begun = time.monotonic()
     while True:
@@ -24,25 +58,5 @@ def pauses(seconds: float) -> Iterator[float]:
             return
 
 
-def until(
-    seen: Callable[[], T | None],
-    what: str | Callable[[], str] = "for it",
-    *,
-    seconds: float = DEADLINE_SECONDS,
-) -> T:
-    """The first true result of `seen`, within the deadline.
-
-    Args:
-        seen: is asked again and again.
-        what: for what this waits, as it ends ``waited in vain …``; a function is asked when that is so.
-        seconds: the deadline.
-
-    Raises:
-        AssertionError: it has passed.
-    """
-    __tracebackhide__ = True
-    for pause in pauses(seconds):
-        if found := seen():
-            return found
-        time.sleep(pause)
-    raise AssertionError(f"waited in vain {what if isinstance(what, str) else what()}")
+def _in_vain(what: Awaited) -> AssertionError:
+    return AssertionError(f"waited in vain {what if isinstance(what, str) else what()}")

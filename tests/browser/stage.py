@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import requests
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from tests.ports import free_ports
+from botkit.testing.serving import free_ports
 
 START_SECONDS = 40.0
 STOP_SECONDS = 15.0

@@ -148,7 +148,8 @@ def test_files_that_are_too_large_together_are_left_out_and_that_is_said(demo: D
 def test_files_of_a_message_that_was_refused_are_there_to_be_sent_again(demo: DemoPage) -> None:
     demo.new_user("Karen Jones")
     demo.page.route("**/say", lambda route: route.fulfill(status=429, json={"error": "Too much is waiting"}))
-    demo("user-file").set_input_files([{"name": "note.txt", "mimeType": "text/plain", "buffer": b"42"}])
+    note: FilePayload = {"name": "note.txt", "mimeType": "text/plain", "buffer": b"42"}
+    demo("user-file").set_input_files([note])
     demo.user_says("hello")
     expect(demo("notices")).to_contain_text("Too much is waiting")
     expect(demo("chat-file")).to_have_text(["note.txt"])

@@ -11,7 +11,7 @@ import pytest
 import responses
 
 from botkit.testing.process import ServiceDidNotStart, ServiceProcess
-from tests.ports import free_ports
+from botkit.testing.serving import free_ports
 
 
 @pytest.mark.parametrize("offset", [0, 1, 2])

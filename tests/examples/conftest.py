@@ -16,9 +16,10 @@ import requests
 import structlog
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from botkit.testing.waiting import until
 from examples.webhook_desk.desk import create_app
 from tests.scenarios.bot import write_bot
-from tests.scenarios.stage import Person, Stage, until
+from tests.scenarios.stage import Person, Stage
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "webhook_desk"
 KEY = "a-key-of-the-tests"

@@ -14,10 +14,10 @@ import pytest
 from botkit.cli.sandbox import sandbox
 from botkit.config.load import load
 from botkit.config.settings import MiawSettings
+from botkit.testing.serving import free_ports
 from botkit_sandbox.server import running_sandbox
 from examples.flask_factory import create_app
 from examples.rehearse import EXAMPLES, main
-from tests.ports import free_ports
 
 FOLDER = Path(__file__).parents[2] / "examples"
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import requests
 
+from botkit.testing.serving import free_ports
+from botkit.testing.waiting import until
 from botkit_sandbox.rehearsal import Clouds
 from tests.examples.conftest import EXAMPLE
-from tests.ports import free_ports
-from tests.scenarios.stage import until
 
 
 def test_it_brings_up_the_desk_between_a_user_and_an_agent(installed: Path, tmp_path: Path) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from botkit.testing.waiting import until
 from botkit_sandbox.kore.settings import SUBSCRIPTIONS
 from tests.examples.conftest import Desk, Place, desk_stage
 from tests.scenarios.service import Service
-from tests.scenarios.stage import END_WORD, JANE, until
+from tests.scenarios.stage import END_WORD, JANE
 
 
 def test_a_hand_off_is_played_from_beginning_to_end(place: Place) -> None:

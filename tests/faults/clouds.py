@@ -12,25 +12,17 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from botkit.testing import waiting
+from botkit.testing.waiting import DEADLINE_SECONDS, until
 from botkit_sandbox.kore.faults import Fault as KoreFault
 from botkit_sandbox.salesforce.faults import Fault as SalesforceFault
 from botkit_sandbox.server import Sandbox
 
 T = TypeVar("T")
-LOCK_TIMEOUT_SECONDS = 15.0
 JANE, OMAR = "Jane Doe", "Omar Haddad"
 END_WORD = "endagentchat"
 CLOSED = "Your conversation with the agent has ended."
 UNREACHABLE = "our agents cannot be reached"
 EXPIRED = "has timed out"
-
-
-def until(what: str, seen: Callable[[], T | None], *, seconds: float = LOCK_TIMEOUT_SECONDS) -> T:
-    """Wait for a condition, and give what it gave."""
-    found = waiting.until(seen, f"until {what}", seconds=seconds)
-    assert found is not None
-    return found
 
 
 class Clouds:
@@ -49,7 +41,7 @@ class Clouds:
             await sandbox.start()
             return sandbox
 
-        return asyncio.run_coroutine_threadsafe(make(), self.loop).result(LOCK_TIMEOUT_SECONDS)
+        return asyncio.run_coroutine_threadsafe(make(), self.loop).result(DEADLINE_SECONDS)
 
     def do(self, action: Callable[[], T]) -> T:
         """Run it on the sandbox's loop."""
@@ -57,12 +49,12 @@ class Clouds:
         async def run() -> T:
             return action()
 
-        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(LOCK_TIMEOUT_SECONDS)
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(DEADLINE_SECONDS)
 
     def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self.sandbox.stop(), self.loop).result(LOCK_TIMEOUT_SECONDS)
+        asyncio.run_coroutine_threadsafe(self.sandbox.stop(), self.loop).result(DEADLINE_SECONDS)
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(LOCK_TIMEOUT_SECONDS)
+        self._thread.join(DEADLINE_SECONDS)
         self.loop.close()
 
     # --- what goes wrong
@@ -135,7 +127,7 @@ class Talk:
         kore = self.clouds.sandbox.kore
         self.clouds.do(lambda: kore.say(kore.user(self.user_id), text))
         self.typed.append(text)
-        until(f"the hook of {text!r} is answered", lambda: self.clouds.answers_to(text))
+        until(lambda: self.clouds.answers_to(text), f"until the hook of {text!r} is answered")
 
     def acknowledged(self, text: str) -> bool:
         """Whether every hook that carried this text was answered with 200."""
@@ -145,12 +137,12 @@ class Talk:
         """Says so, and waits for nothing but the hook's answer."""
         self.types("talk to an agent")
         self.typed.clear()
-        until("agent mode is on", lambda: self.agent_mode)
+        until(lambda: self.agent_mode, "until agent mode is on")
 
     def reaches_the_agents(self) -> None:
         """A conversation stands on the agents' side, and the transcript is in it."""
-        self.conversation_id = until("a conversation reaches the agents", self.found)
-        until("the transcript arrives", self.everything_from_the_user)
+        self.conversation_id = until(self.found, "until a conversation reaches the agents")
+        until(self.everything_from_the_user, "until the transcript arrives")
 
     def waits(self) -> None:
         self.asks_for_an_agent()
@@ -207,21 +199,34 @@ class Talk:
         """What the agents got of what the user typed, in order; the transcript before it left out."""
         return self.everything_from_the_user()[1:]
 
-    def hears(self, part: str, *, seconds: float = LOCK_TIMEOUT_SECONDS) -> None:
+    def hears(self, part: str, *, seconds: float = DEADLINE_SECONDS) -> None:
         """BotKit tells the user this."""
         until(
-            f"the user is told {part!r}", lambda: any(part in text for text in self.told()), seconds=seconds
+            lambda: any(part in text for text in self.told()),
+            f"until the user is told {part!r}",
+            seconds=seconds,
         )
 
-    def both_sides_have_everything(self, *, seconds: float = LOCK_TIMEOUT_SECONDS) -> None:
+    def both_sides_have_everything(self, *, seconds: float = DEADLINE_SECONDS) -> None:
         """Everything typed and said has arrived: each once, in order."""
-        until("all that was typed arrives", lambda: len(self.arrived()) >= len(self.typed), seconds=seconds)
-        until("all that was said is shown", lambda: len(self.shown()) >= len(self.said), seconds=seconds)
+        until(
+            lambda: len(self.arrived()) >= len(self.typed),
+            "until all that was typed arrives",
+            seconds=seconds,
+        )
+        until(
+            lambda: len(self.shown()) >= len(self.said), "until all that was said is shown", seconds=seconds
+        )
         assert self.arrived() == self.typed
         assert self.shown() == self.said
 
-    def is_the_bots_again(self, *, seconds: float = LOCK_TIMEOUT_SECONDS) -> None:
-        until("the user is given back to the bot", lambda: not self.agent_mode, seconds=seconds)
+    def last_words_have_arrived(self) -> None:
+        """The newest message of each side has reached the other."""
+        until(lambda: self.typed[-1] in self.arrived(), "until the last word arrives")
+        until(lambda: self.said[-1] in self.shown(), "until the last word is shown")
+
+    def is_the_bots_again(self, *, seconds: float = DEADLINE_SECONDS) -> None:
+        until(lambda: not self.agent_mode, "until the user is given back to the bot", seconds=seconds)
 
     def found(self) -> str:
         """The conversation on the agents' side, once there is one."""

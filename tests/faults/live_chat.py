@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from botkit.testing.waiting import until
 from botkit_sandbox.live_chat.faults import Fault
-from tests.faults.clouds import Clouds, Talk, until
+from tests.faults.clouds import Clouds, Talk
 
 ON_LIVE_CHAT = {"agents": {"default": "legacy", "channels": {"facebook": "legacy"}}}
 """Changes to a bot's file: everybody is handed over to Live Chat."""
@@ -26,7 +27,7 @@ def live_chat_forgets(clouds: Clouds, *talks: LiveChatTalk) -> None:
     cloud = clouds.sandbox.live_chat
     usual = cloud.settings.connection_timeout_seconds
     clouds.do(lambda: cloud.configure({"connection_timeout_seconds": 0.1}))
-    until("the sessions have ended", lambda: all(talk.status == "ended" for talk in talks))
+    until(lambda: all(talk.status == "ended" for talk in talks), "until the sessions have ended")
     clouds.do(lambda: cloud.configure({"connection_timeout_seconds": usual}))
 
 
@@ -66,7 +67,7 @@ class LiveChatTalk(Talk):
 
     def reaches_the_agents(self) -> None:
         """The chat is in the console. Nothing is said in it before an agent accepts."""
-        self.conversation_id = until("a chat reaches the agents", self.found)
+        self.conversation_id = until(self.found, "until a chat reaches the agents")
 
     def calls(self, operation: str) -> list[Any]:
         """What was called for this chat."""

@@ -18,7 +18,8 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from botkit.config.load import load
 from botkit.kit import BotKit, create_app
 from botkit.testing.process import write_configuration
-from tests.faults.clouds import Clouds, until
+from botkit.testing.waiting import until
+from tests.faults.clouds import Clouds
 
 START_SECONDS = 60.0
 """Far more than it takes, for machines that are busy with much else."""
@@ -134,7 +135,7 @@ class Process:
     def start(self) -> None:
         """Start it, wait until it is ready, and note how many possible duplicates it counts."""
         self.spawn()
-        until("botkit serve is ready", self.ready, seconds=START_SECONDS)
+        until(self.ready, "until botkit serve is ready", seconds=START_SECONDS)
         self.possible_duplicates += self.metric("botkit_possible_duplicates_total")
 
     def spawn(self) -> None:
@@ -146,7 +147,7 @@ class Process:
                 [*command, "--port", str(self._port)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         if not self._port:
-            said = until("it says where it listens", lambda: self._said(before), seconds=START_SECONDS)
+            said = until(lambda: self._said(before), "until it says where it listens", seconds=START_SECONDS)
             self._port = int(said[1])
 
     def ready(self) -> bool:

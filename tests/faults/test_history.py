@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Event
 
 import pytest
 
-from tests.faults.clouds import Clouds, Talk, until
+from botkit.testing.waiting import until
+from tests.faults.clouds import Clouds, Talk
 from tests.faults.history import Violations, violations
 from tests.faults.services import Process
 
@@ -30,6 +32,11 @@ def chatter(talk: Talk, stop: Event) -> set[str]:
     return unconfirmed
 
 
+def all_are_heard(talks: list[Talk], before: list[int]) -> bool:
+    """Whether the agents have more of every user than these numbers of messages."""
+    return all(len(talk.arrived()) > number for talk, number in zip(talks, before, strict=True))
+
+
 @pytest.mark.parametrize(("receive", "kills"), [("stream", 3), ("poll", 2)])
 def test_nothing_is_lost_repeated_or_reordered_while_the_service_is_killed_again_and_again(
     clouds: Clouds, service: Callable[..., Process], receive: str, kills: int
@@ -45,12 +52,7 @@ def test_nothing_is_lost_repeated_or_reordered_while_the_service_is_killed_again
             for _ in range(kills):
                 # Everybody gets something through before the next kill.
                 least = [len(talk.arrived()) for talk in talks]
-                until(
-                    "everybody has been heard",
-                    lambda least=least: all(
-                        len(talk.arrived()) > before for talk, before in zip(talks, least, strict=True)
-                    ),
-                )
+                until(partial(all_are_heard, talks, least), "until everybody has been heard")
                 running.kill_and_restart()
         finally:
             stop.set()
@@ -58,8 +60,7 @@ def test_nothing_is_lost_repeated_or_reordered_while_the_service_is_killed_again
     for talk in talks:
         talk.types(f"{talk.email} at last")
         talk.agent_says(f"{talk.email} was told last")
-        until("the last word arrives", lambda talk=talk: talk.typed[-1] in talk.arrived())
-        until("the last word is shown", lambda talk=talk: talk.said[-1] in talk.shown())
+        talk.last_words_have_arrived()
     repeated = 0
     for talk, missing in zip(talks, unconfirmed, strict=True):
         assert violations(talk.typed, talk.arrived(), unconfirmed=missing) == Violations()

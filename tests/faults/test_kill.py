@@ -16,7 +16,8 @@ import pytest
 
 from botkit.errors import LedgerBusy
 from botkit.ledger.lock import StoreLock
-from tests.faults.clouds import CLOSED, END_WORD, OMAR, Clouds, Talk, until
+from botkit.testing.waiting import until
+from tests.faults.clouds import CLOSED, END_WORD, OMAR, Clouds, Talk
 from tests.faults.services import Process, configuration, is_alive
 
 PLACES = (
@@ -59,7 +60,7 @@ def survivors(shared_clouds: Clouds, tmp_path_factory: pytest.TempPathFactory) -
 
         clouds.salesforce_fails("drop-response", operation="createConversation")
         after_create.asks_for_an_agent()
-        after_create.conversation_id = until("it was created", after_create.found)
+        after_create.conversation_id = until(after_create.found, "until it was created")
         clouds.salesforce_fails("status", operation="createConversation", status=500)
         before_create.asks_for_an_agent()
         _until_tried(clouds, "createConversation", status=500)
@@ -101,14 +102,14 @@ def _until_tried(
     clouds: Clouds, label: str, *, target: str = "salesforce", status: int | None = None
 ) -> None:
     until(
-        f"{label} is tried in vain",
         lambda: [one for one in clouds.requests(label, target=target) if one.status == status],
+        f"until {label} is tried in vain",
     )
 
 
 def _gone(pid: int) -> bool:
     try:
-        until(f"the worker {pid} is gone", lambda: not is_alive(pid), seconds=3)
+        until(lambda: not is_alive(pid), f"until the worker {pid} is gone", seconds=3)
     except AssertionError:
         return False
     return True
@@ -117,7 +118,7 @@ def _gone(pid: int) -> bool:
 def _can_bind(url: str) -> bool:
     """Whether the port is free; the last thread of a killed process may take a moment."""
     try:
-        until("the port is free", lambda: _bind(int(url.rpartition(":")[2])), seconds=3)
+        until(lambda: _bind(int(url.rpartition(":")[2])), "until the port is free", seconds=3)
     except AssertionError:
         return False
     return True
@@ -196,7 +197,7 @@ def test_an_end_that_was_under_way_is_finished_and_told_once(survivors: Survivor
     talk = survivors["ending"]
     talk.hears(CLOSED)
     talk.is_the_bots_again()
-    until("Salesforce's conversation is closed", lambda: talk.status == "closed")
+    until(lambda: talk.status == "closed", "until Salesforce's conversation is closed")
     assert sum(CLOSED in text for text in talk.told()) == 1
     assert talk.arrived() == talk.typed
 
@@ -216,7 +217,7 @@ def test_a_worker_that_is_killed_alone_takes_the_whole_service_with_it(
     for pid in running.workers():
         os.kill(pid, signal.SIGKILL)
     # A supervisor (systemd, Kubernetes) sees the end and starts it again; half a service would not be seen.
-    until("the service has ended", lambda: running.process.poll() is not None)
+    until(lambda: running.process.poll() is not None, "until the service has ended")
     talk.agent_says("said meanwhile")
     running.start()
     talk.types("typed after it")

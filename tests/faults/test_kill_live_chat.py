@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from tests.faults.clouds import CLOSED, END_WORD, JANE, OMAR, UNREACHABLE, Clouds, until
+from botkit.testing.waiting import until
+from tests.faults.clouds import CLOSED, END_WORD, JANE, OMAR, UNREACHABLE, Clouds
 from tests.faults.live_chat import (
     ON_LIVE_CHAT,
     LiveChatTalk,
@@ -78,10 +79,10 @@ def _come_back_in_time(clouds: Clouds, service: Process, *talks: LiveChatTalk) -
     sessions = clouds.sandbox.live_chat.sessions
     before = len(sessions)
     before_request.asks_for_an_agent()
-    until("there is a session", lambda: len(sessions) > before)
+    until(lambda: len(sessions) > before, "until there is a session")
     live_chat_fails(clouds, "status", operation="SessionId", status=500)
     before_session.asks_for_an_agent()
-    until("a session is refused", lambda: [c for c in clouds.requests("SessionId") if c.status == 500])
+    until(lambda: [c for c in clouds.requests("SessionId") if c.status == 500], "until a session is refused")
     for talk in (before_session, before_request, after_request):
         talk.types("typed early")
 
@@ -92,7 +93,7 @@ def _come_back_in_time(clouds: Clouds, service: Process, *talks: LiveChatTalk) -
     live_chat_fails(clouds, "silence", operation="ChasitorResyncState")
     live_chat_fails(clouds, "pod-restart", conversation_id=moving.conversation_id)
     moving.agent_says("said on the way to the next server")
-    until("the way to the next server has begun", lambda: moving.calls("ReconnectSession"))
+    until(lambda: moving.calls("ReconnectSession"), "until the way to the next server has begun")
     live_chat_fails(clouds, "refuse", operation="ChatMessage")
     live_chat_fails(clouds, "refuse", operation="ChatEnd")
     clouds.kore_fails(refuse=True, path="sendUserMessage")
@@ -102,7 +103,7 @@ def _come_back_in_time(clouds: Clouds, service: Process, *talks: LiveChatTalk) -
     moving.types("typed on the way to the next server")
     ending.types(END_WORD)
     ending.typed.pop()
-    until("Kore refuses a word", lambda: clouds.requests("sendUserMessage", target="kore"))
+    until(lambda: clouds.requests("sendUserMessage", target="kore"), "until Kore refuses a word")
 
     service.kill()
     active.agent_says("said while it was dead")
@@ -179,7 +180,7 @@ def test_an_end_by_the_user_that_was_under_way_is_finished_and_told_once(talks: 
     talk = talks["ending"]
     talk.hears(CLOSED)
     talk.is_the_bots_again()
-    until("the chat has ended", lambda: talk.status == "ended")
+    until(lambda: talk.status == "ended", "until the chat has ended")
     assert sum(CLOSED in text for text in talk.told()) == 1
     assert talk.arrived() == talk.typed
 

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.faults.clouds import END_WORD, Clouds, until
+from botkit.testing.waiting import until
+from tests.faults.clouds import END_WORD, Clouds
 from tests.faults.services import InProcess
 
 Kit = Callable[..., InProcess]
@@ -41,7 +42,7 @@ def test_an_outage_in_the_middle_loses_nothing_and_keeps_the_order(
         assert status == 200
         assert ms < ACKNOWLEDGED_WITHIN_MS
     # One lane's trouble is not the other's: the agent hears the user all the time.
-    until("the agent has it all", lambda: len(talk.arrived()) == 3)
+    until(lambda: len(talk.arrived()) == 3, "until the agent has it all")
     assert talk.shown() == []
     clouds.kore_fails()
     talk.both_sides_have_everything()
@@ -53,7 +54,10 @@ def test_messages_to_the_bot_wait_for_kore_and_arrive_in_order(clouds: Clouds, k
     clouds.kore_fails(status=500)
     talk.types("hi")
     clouds.kore_fails()
-    until("the bot answers", lambda: len([one for one in talk.user["messages"] if one["from"] == "bot"]) == 2)
+    until(
+        lambda: len([one for one in talk.user["messages"] if one["from"] == "bot"]) == 2,
+        "until the bot answers",
+    )
 
 
 def test_a_transcript_that_cannot_be_had_does_not_hold_up_the_hand_off(clouds: Clouds, kit: Kit) -> None:
@@ -61,10 +65,10 @@ def test_a_transcript_that_cannot_be_had_does_not_hold_up_the_hand_off(clouds: C
     clouds.kore_fails(status=500, path="getMessages")
     talk = clouds.new_user()
     talk.asks_for_an_agent()
-    talk.conversation_id = until("a conversation reaches the agents", talk.found)
+    talk.conversation_id = until(talk.found, "until a conversation reaches the agents")
     talk.accepted()
     talk.types("hello")
-    until("it arrives", lambda: talk.everything_from_the_user() == ["hello"])
+    until(lambda: talk.everything_from_the_user() == ["hello"], "until it arrives")
 
 
 def test_after_the_configured_time_the_agents_side_is_ended_and_the_user_back_when_kore_is(
@@ -75,7 +79,7 @@ def test_after_the_configured_time_the_agents_side_is_ended_and_the_user_back_wh
     talk.talks()
     clouds.kore_fails(refuse=True)
     talk.agents("agent_says", "Jane Doe", "to nobody")
-    until("the agent is not left talking to nobody", lambda: talk.status == "closed")
+    until(lambda: talk.status == "closed", "until the agent is not left talking to nobody")
     clouds.kore_fails()
     talk.is_the_bots_again()
 
@@ -88,12 +92,12 @@ def test_a_user_whom_kore_could_not_be_told_to_take_back_is_the_bots_with_the_ne
     talk.talks()
     clouds.kore_fails(status=500, path="clearAgentSession")
     talk.types(END_WORD)
-    until("it is given up", lambda: running.metric("botkit_outbox_depth") == 0)
+    until(lambda: running.metric("botkit_outbox_depth") == 0, "until it is given up")
     assert talk.agent_mode
     clouds.kore_fails()
     talk.types("hi")
     talk.is_the_bots_again()
-    until("the bot answers", lambda: talk.user["messages"][-1]["from"] == "bot")
+    until(lambda: talk.user["messages"][-1]["from"] == "bot", "until the bot answers")
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
@@ -107,7 +111,7 @@ def test_a_call_that_kore_refuses_for_good_does_not_hold_up_what_comes_after(
     monkeypatch.setattr(core, "settings", replace(core.settings, follow_up_timeout=timedelta(seconds=0.2)))
     clouds.kore_fails(status=status, path="sendBotMessage", count=1)
     talk.types("hi")
-    until("the refusal has been given", lambda: clouds.do(lambda: not core.faults.rules))
+    until(lambda: clouds.do(lambda: not core.faults.rules), "until the refusal has been given")
     talk.talks()
 
 
@@ -120,7 +124,7 @@ def test_an_answer_of_kore_lost_after_the_message_was_shown_is_counted_as_a_poss
     clouds.kore_fails(drop_response=True, path="sendUserMessage", count=1)
     talk.agent_says("perhaps twice")
     talk.agent_says("and then this")
-    until("both are shown", lambda: talk.shown()[-1:] == ["and then this"])
+    until(lambda: talk.shown()[-1:] == ["and then this"], "until both are shown")
     repeats = len(talk.shown()) - 2
     assert list(dict.fromkeys(talk.shown())) == talk.said
     assert running.metric("botkit_possible_duplicates_total") >= repeats

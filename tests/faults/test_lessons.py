@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.clouds import CLOSED, END_WORD, EXPIRED, JANE, OMAR, Clouds, until
+from botkit.testing.waiting import until
+from tests.faults.clouds import CLOSED, END_WORD, EXPIRED, JANE, OMAR, Clouds
 from tests.faults.services import InProcess
 
 Kit = Callable[..., InProcess]
@@ -28,9 +29,9 @@ def test_every_hook_of_a_whole_hand_off_twice_opens_one_conversation_and_repeats
     talk.types(END_WORD)
     talk.hears(CLOSED)
     talk.is_the_bots_again()
-    until("Salesforce's conversation is closed", lambda: talk.status == "closed")
+    until(lambda: talk.status == "closed", "until Salesforce's conversation is closed")
     assert len(talk.told()) == len(set(talk.told()))
-    until("all have come twice", lambda: running.metric("botkit_duplicate_hooks_total") >= 7)
+    until(lambda: running.metric("botkit_duplicate_hooks_total") >= 7, "until all have come twice")
 
 
 @BOTH
@@ -60,7 +61,7 @@ def test_the_same_user_can_be_handed_over_again_in_the_same_session(
     else:
         talk.agents(*{"agent": ("agent_ends", JANE), "salesforce": ("system_end",)}[ending])
     talk.is_the_bots_again()
-    until("the first conversation is over", lambda: talk.status == "closed")
+    until(lambda: talk.status == "closed", "until the first conversation is over")
     talk.waits()
     talk.agents("accept", JANE)
     talk.types("second time")
@@ -73,12 +74,12 @@ def test_typing_on_either_side_never_reaches_the_bot(clouds: Clouds, kit: Kit) -
     kit()
     talk = clouds.new_user()
     talk.talks()
-    until("the bot has had its last word", lambda: not talk.user["busy"])
+    until(lambda: not talk.user["busy"], "until the bot has had its last word")
     before = len(clouds.requests("sendBotMessage", target="kore"))
     kore = clouds.sandbox.kore
     talk.agents("agent_typing", JANE, started=True)
     clouds.do(lambda: kore.typing(kore.user(talk.user_id), started=True))
-    until("the agent sees the user typing", lambda: talk.conversation["userTyping"])
+    until(lambda: talk.conversation["userTyping"], "until the agent sees the user typing")
     talk.agents("agent_typing", JANE, started=False)
     talk.types("after the typing")
     talk.both_sides_have_everything()
@@ -95,7 +96,7 @@ def test_a_hand_off_whose_token_runs_out_comes_to_an_end_by_itself(
     talk.types("talk to an agent")
     talk.hears(EXPIRED)
     talk.is_the_bots_again()
-    until("nothing is under way any more", lambda: running.metric("botkit_outbox_depth") == 0)
+    until(lambda: running.metric("botkit_outbox_depth") == 0, "until nothing is under way any more")
     assert running.metric("botkit_open_sessions") == 0
     assert running.metric("botkit_receivers") == 0
 
@@ -109,7 +110,7 @@ def test_a_user_who_leaves_the_queue_leaves_it_at_salesforce_too(
     talk.waits()
     kore = clouds.sandbox.kore
     clouds.do(lambda: kore.close_conversation(kore.user(talk.user_id), repeat=True))
-    until("Salesforce's conversation is closed", lambda: talk.status == "closed")
+    until(lambda: talk.status == "closed", "until Salesforce's conversation is closed")
 
 
 def test_a_user_who_leaves_while_the_hand_off_is_being_opened_leaves_nothing_behind(
@@ -119,12 +120,12 @@ def test_a_user_who_leaves_while_the_hand_off_is_being_opened_leaves_nothing_beh
     clouds.salesforce_fails("drop-response", operation="createConversation")
     talk = clouds.new_user()
     talk.asks_for_an_agent()
-    talk.conversation_id = until("it was created", talk.found)
+    talk.conversation_id = until(talk.found, "until it was created")
     kore = clouds.sandbox.kore
     clouds.do(lambda: kore.close_conversation(kore.user(talk.user_id)))
-    until("the user has left", lambda: running.metric("botkit_open_sessions") == 0)
+    until(lambda: running.metric("botkit_open_sessions") == 0, "until the user has left")
     clouds.salesforce_recovers()
-    until("Salesforce's conversation is closed", lambda: talk.status == "closed")
+    until(lambda: talk.status == "closed", "until Salesforce's conversation is closed")
 
 
 @BOTH
@@ -185,9 +186,10 @@ def test_a_token_that_our_clock_calls_expired_is_used_as_long_as_salesforce_take
     kit()
     talk = clouds.new_user()
     talk.asks_for_an_agent()
-    talk.conversation_id = until("a conversation reaches the agents", talk.found)
+    talk.conversation_id = until(talk.found, "until a conversation reaches the agents")
     until(
-        "the story is told, or it has ended", lambda: talk.everything_from_the_user() or not talk.agent_mode
+        lambda: talk.everything_from_the_user() or not talk.agent_mode,
+        "until the story is told, or it has ended",
     )
     assert talk.agent_mode
 
@@ -200,4 +202,4 @@ def test_before_a_token_runs_out_the_agents_side_is_ended(clouds: Clouds, kit: K
     talk.talks()
     talk.hears(EXPIRED)
     # Afterwards it could not be ended: no call would be accepted with that token.
-    until("Salesforce's conversation is over", lambda: talk.status in ("ended", "closed"))
+    until(lambda: talk.status in ("ended", "closed"), "until Salesforce's conversation is over")

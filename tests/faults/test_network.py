@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from botkit.agents.miaw import system
-from tests.faults.clouds import Clouds, until
+from botkit.testing.waiting import until
+from tests.faults.clouds import Clouds
 from tests.faults.proxy import Proxy, running_proxy
 from tests.faults.services import InProcess
 
@@ -31,7 +32,7 @@ def test_resets_in_the_middle_lose_and_repeat_nothing(
     for number in range(5):
         talk.types(f"typed {number}")
         talk.agent_says(f"said {number}")
-        until("a connection that stands again is reset", lambda: proxy.reset_peer() > 0)
+        until(lambda: proxy.reset_peer() > 0, "until a connection that stands again is reset")
     talk.both_sides_have_everything()
 
 

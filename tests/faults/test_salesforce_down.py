@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.clouds import CLOSED, END_WORD, EXPIRED, UNREACHABLE, Clouds, Talk, until
+from botkit.testing.waiting import until
+from tests.faults.clouds import CLOSED, END_WORD, EXPIRED, UNREACHABLE, Clouds, Talk
 from tests.faults.services import InProcess
 
 Kit = Callable[..., InProcess]
@@ -88,7 +89,7 @@ def test_after_the_configured_time_the_user_is_told_and_given_back_and_salesforc
     talk.hears("nobody takes this")
     talk.is_the_bots_again()
     clouds.salesforce_recovers()
-    until("Salesforce's conversation is closed", lambda: talk.status == "closed")
+    until(lambda: talk.status == "closed", "until Salesforce's conversation is closed")
     assert talk.arrived() == []
 
 
@@ -128,11 +129,11 @@ def test_salesforce_is_closed_however_late_it_comes_back(clouds: Clouds, kit: Ki
     talk.is_the_bots_again()
     again = time.monotonic() + 1.5
     until(
-        "the time in which calls are given up has passed once more",
         lambda: time.monotonic() > again or running.metric("botkit_outbox_depth") == 0,
+        "until the time in which calls are given up has passed once more",
     )
     clouds.salesforce_recovers()
-    until("Salesforce's conversation is closed", lambda: talk.status == "closed", seconds=2)
+    until(lambda: talk.status == "closed", "until Salesforce's conversation is closed", seconds=2)
 
 
 def test_the_end_word_during_an_outage_delivers_what_was_typed_before_it_and_then_ends(
@@ -147,7 +148,7 @@ def test_the_end_word_during_an_outage_delivers_what_was_typed_before_it_and_the
     talk.hears(CLOSED)
     talk.is_the_bots_again()
     clouds.salesforce_recovers()
-    until("Salesforce's conversation is closed", lambda: talk.status == "closed")
+    until(lambda: talk.status == "closed", "until Salesforce's conversation is closed")
     assert talk.arrived() == ["my last words"]
 
 

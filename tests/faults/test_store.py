@@ -21,7 +21,8 @@ from botkit.handoff.events import Event
 from botkit.ledger import store
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.service import leadership
-from tests.faults.clouds import Clouds, until
+from botkit.testing.waiting import until
+from tests.faults.clouds import Clouds
 from tests.faults.services import InProcess, Process, configuration, is_alive
 
 Kit = Callable[..., InProcess]
@@ -55,7 +56,7 @@ def test_on_a_full_disk_hooks_are_refused_and_what_agents_say_waits_for_it(
         assert requests.get(f"{running.url}/readyz", timeout=5).status_code == 503
         assert requests.get(f"{running.url}/healthz", timeout=5).status_code == 200
         assert talk.arrived() == []
-    until("the service is ready again", running.ready)
+    until(running.ready, "until the service is ready again")
     talk.typed.clear()
     talk.types("after it")
     talk.both_sides_have_everything()
@@ -106,7 +107,7 @@ def test_while_the_store_is_locked_hooks_are_refused_and_afterwards_it_goes_on(
         assert [status for status, _ in clouds.answers_to("while it is locked")] == [500]
         talk.agent_says("said while it is locked")
         assert requests.get(f"{running.url}/readyz", timeout=5).status_code == 503
-    until("it is ready again", lambda: requests.get(f"{running.url}/readyz", timeout=5).ok)
+    until(lambda: requests.get(f"{running.url}/readyz", timeout=5).ok, "until it is ready again")
     talk.typed.clear()
     talk.types("after it")
     talk.both_sides_have_everything()
@@ -119,9 +120,12 @@ def test_a_lock_of_a_moment_only_delays_the_acknowledgement(clouds: Clouds, kit:
     kore = clouds.sandbox.kore
     with locked(tmp_path / "botkit.db"):
         clouds.do(lambda: kore.say(kore.user(talk.user_id), "a little late"))
-        until("the hook is on its way", lambda: clouds.do(lambda: kore.lanes.busy(talk.user_id)))
-    until("it is acknowledged", lambda: [status for status, _ in clouds.answers_to("a little late")] == [200])
-    until("it arrives", lambda: talk.arrived() == ["a little late"])
+        until(lambda: clouds.do(lambda: kore.lanes.busy(talk.user_id)), "until the hook is on its way")
+    until(
+        lambda: [status for status, _ in clouds.answers_to("a little late")] == [200],
+        "until it is acknowledged",
+    )
+    until(lambda: talk.arrived() == ["a little late"], "until it arrives")
 
 
 def test_a_second_kit_on_the_same_store_says_so_and_takes_no_hooks(

@@ -9,7 +9,8 @@ import pytest
 
 from botkit.agents.miaw import system
 from botkit.relay.inbound import stream as streaming
-from tests.faults.clouds import Clouds, until
+from botkit.testing.waiting import until
+from tests.faults.clouds import Clouds
 from tests.faults.services import InProcess
 
 Kit = Callable[..., InProcess]
@@ -78,7 +79,7 @@ def test_events_that_only_the_list_has_are_found_within_the_reconciliation_time(
     talk.agent_says("kept off the stream 1")
     talk.agent_says("kept off the stream 2")
     talk.agent_says("on the stream")
-    until("all three are shown", lambda: len(talk.shown()) == 3)
+    until(lambda: len(talk.shown()) == 3, "until all three are shown")
     assert set(talk.shown()) == set(talk.said)
 
 
@@ -114,7 +115,7 @@ def test_a_stream_that_is_open_but_silent_is_given_up_and_replaced(
     talk.talks()
     clouds.salesforce_fails("silence", operation="eventStream")
     talk.agent_says("into a dead stream")
-    until("the stream is given up", lambda: running.metric("botkit_reconnects_total") >= 1)
+    until(lambda: running.metric("botkit_reconnects_total") >= 1, "until the stream is given up")
     talk.both_sides_have_everything()
 
 
@@ -124,7 +125,7 @@ def test_streams_that_all_break_at_once_do_not_become_a_storm(clouds: Clouds, ki
     for talk in talks:
         talk.waits()
     salesforce = clouds.sandbox.salesforce
-    until("all are listened to", lambda: clouds.do(salesforce.open_streams) >= 12)
+    until(lambda: clouds.do(salesforce.open_streams) >= 12, "until all are listened to")
     clouds.salesforce_fails("refuse")
     first = time.time()
     clouds.salesforce_fails("drop-streams")
@@ -134,8 +135,8 @@ def test_streams_that_all_break_at_once_do_not_become_a_storm(clouds: Clouds, ki
         refused = clouds.do(lambda: [one for one in clouds.sandbox.wire.entries if one.status == 503])
         return [one.at_ms / 1000 - first for one in refused if one.at_ms / 1000 > first]
 
-    until("it has gone on for a while", lambda: any(at > 1.2 for at in knocks()))
+    until(lambda: any(at > 1.2 for at in knocks()), "until it has gone on for a while")
     # Alone, each of the twelve would knock ten times a second at these settings, on the stream and the list.
     assert len([at for at in knocks() if at <= 1.2]) <= 50
     clouds.salesforce_recovers()
-    until("all are listened to again", lambda: clouds.do(salesforce.open_streams) >= 12)
+    until(lambda: clouds.do(salesforce.open_streams) >= 12, "until all are listened to again")

@@ -17,11 +17,12 @@ import pytest
 import requests
 
 from botkit.testing.clouds import Clouds
+from botkit.testing.serving import free_ports
+from botkit.testing.waiting import until
 from tests.faults.services import children_of, is_alive
-from tests.ports import free_ports
 from tests.scenarios.bot import write_bot
 from tests.scenarios.service import Service
-from tests.scenarios.stage import JANE, Stage, configured, until
+from tests.scenarios.stage import JANE, Stage, configured
 
 ROOT = Path(__file__).resolve().parents[2]
 APPLICATION = "tests.faults.worker_app:app"

@@ -20,7 +20,7 @@ from botkit.errors import BadReply, CallRefused, HostNotAllowed, Unreachable
 from botkit.http import Request
 from botkit.http import carriers as transport_module
 from botkit.http.carriers import AioTransport, SyncTransport
-from tests.waiting import until
+from botkit.testing.waiting import async_until
 
 
 class Peer:
@@ -138,7 +138,7 @@ async def test_long_polls_are_as_many_as_they_are_and_take_no_calls_turn(peer: P
     async with AioTransport(allowed_hosts=["127.0.0.1"], insecure_http=True, calls_per_host=1) as transport:
         poll = Request("poll", "GET", f"{base}/slow", long_poll=True)
         polls = [asyncio.create_task(transport.send(poll)) for _ in range(3)]
-        await until(lambda: len(peer.asked) == 3)
+        await async_until(lambda: len(peer.asked) == 3)
         assert (await transport.send(Request("get", "GET", f"{base}/ok"))).body == b"fine"
         peer.release.set()
         assert [answer.status for answer in await asyncio.gather(*polls)] == [200] * 3

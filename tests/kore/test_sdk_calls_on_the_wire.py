@@ -28,13 +28,13 @@ from botkit.kore.history import read_page
 from botkit.kore.reads import read_dialog, read_variables
 from botkit.kore.requests import SDK_CALLS
 from botkit.templates import button_template
+from botkit.testing.waiting import async_until
 from botkit_sandbox.bus import Bus
 from botkit_sandbox.kore import KoreCloud, KoreSandboxSettings, routes
 from botkit_sandbox.kore.export import BotExport
 from botkit_sandbox.kore.users import User
 from botkit_sandbox.wire import Wire, WireEntry
 from tests.sandbox.kore.platform_double import SAMPLE, Clock, Hook, StubBotKit, serve
-from tests.waiting import until
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEMPLATE = button_template("Sure?", ["Yes", "No"])
@@ -67,7 +67,7 @@ class Stage:
         }.get(event, [])
         for text in said[:-1]:
             self.cloud.say(self.user, text)
-            await until(lambda: not self.cloud.lanes.busy(self.user.id))
+            await async_until(lambda: not self.cloud.lanes.busy(self.user.id))
         self.botkit.react[event] = hold
         for text in said[-1:]:
             self.cloud.say(self.user, text)
@@ -78,7 +78,7 @@ class Stage:
         async with asyncio.timeout(10):
             await self.held.wait()
         hook = self.botkit.of(event)[-1]
-        entry = await until(lambda: next((e for e in self.wire.entries if e.label == event), None))
+        entry = await async_until(lambda: next((e for e in self.wire.entries if e.label == event), None))
         return entry.request_body.encode(), hook.component_id or "default"
 
     def texts(self) -> list[str]:
@@ -321,7 +321,9 @@ async def by_relay(stage: Stage, request: Any) -> bytes:
 
 async def newest_from_botkit(stage: Stage, label: str) -> WireEntry:
     """The exchange as the platform's side of the wire has it, once it is over."""
-    found = await until(lambda: [e for e in stage.wire.entries if (e.source, e.label) == ("botkit", label)])
+    found = await async_until(
+        lambda: [e for e in stage.wire.entries if (e.source, e.label) == ("botkit", label)]
+    )
     entry: WireEntry = found[-1]
     return entry
 
@@ -370,7 +372,7 @@ async def test_a_call_posts_the_platforms_payload_with_what_is_changed(
     if not row.changes:
         # Nothing is changed, so nothing is spelled anew either.
         assert entry.request_body.encode().endswith(body[1:])
-    await until(lambda: row.seen(stage))
+    await async_until(lambda: row.seen(stage))
 
 
 @pytest.mark.parametrize("way", ["relay", "client"])

@@ -29,6 +29,7 @@ from botkit.handoff.effects import (
 )
 from botkit.handoff.events import AgentsLost, FileRefused, MessageAccepted
 from botkit.relay.outbound.file_carrier import FileCarrier
+from botkit.testing.waiting import async_until
 from tests.relay.relay_doubles import (
     ACCESS,
     OTHER,
@@ -39,7 +40,6 @@ from tests.relay.relay_doubles import (
     World,
     conversation,
 )
-from tests.waiting import until
 
 FILE = SendFile(SESSION, SYSTEM, ACCESS, "m-1", "cat.png", "https://bots.kore.ai/file/1", "door 7")
 EVENT = SendCustomEvent(SESSION, SYSTEM, ACCESS, "cart", '{"items":3}')
@@ -55,7 +55,7 @@ def log() -> Iterator[list[MutableMapping[str, Any]]]:
 
 async def test_a_file_is_fetched_from_the_platform_and_given_to_the_agent(able: World) -> None:
     able.ledger.decided(conversation(), FILE)
-    await until(lambda: not able.ledger.rows)
+    await async_until(lambda: not able.ledger.rows)
     (fetched,) = able.platform.calls
     assert fetched.about == ("https://bots.kore.ai/file/1", able.system.capabilities.max_file_bytes)
     file = File("cat.png", "image/png", b"picture")
@@ -77,7 +77,7 @@ async def test_a_file_that_does_not_arrive_is_told_and_the_session_goes_on(
     else:
         able.system.fails("send_file", error)
     able.ledger.decided(conversation(), FILE, SendToAgent(SESSION, SYSTEM, ACCESS, "m-2", "after it"))
-    await until(lambda: not able.ledger.rows)
+    await async_until(lambda: not able.ledger.rows)
     refused, took = able.ledger.events
     assert isinstance(refused, FileRefused)
     assert (refused.session_id, refused.message_id) == (SESSION, "m-1")
@@ -101,7 +101,7 @@ async def test_a_file_waits_for_others_only_so_long() -> None:
     carrier, platform, system = FileCarrier(at_once=1, turn_seconds=0.01), FakePlatform(), AbleSystem()
     system.gates["send_file"] = gate = asyncio.Event()
     first = asyncio.create_task(carrier.carry(FILE, platform, system))
-    await until(lambda: bool(system.said("send_file")))
+    await async_until(lambda: bool(system.said("send_file")))
     with pytest.raises(Unreachable):
         await carrier.carry(FILE, platform, system)
     gate.set()
@@ -115,12 +115,12 @@ async def test_a_platform_that_keeps_a_file_back_says_nothing_of_the_agents(able
     able.ledger.decided(conversation(), FILE)
     await able.clock.advance(1)
     able.ledger.decided(conversation(id=OTHER), SendToAgent(SESSION, SYSTEM, ACCESS, "m-2", "hi"))
-    await until(lambda: able.system.said("send") == [("m-2", "hi")])
+    await async_until(lambda: able.system.said("send") == [("m-2", "hi")])
 
 
 async def test_a_system_that_takes_no_files_refuses_them(world: World) -> None:
     world.ledger.decided(conversation(), FILE)
-    await until(lambda: not world.ledger.rows)
+    await async_until(lambda: not world.ledger.rows)
     assert [type(event) for event in world.ledger.events] == [FileRefused]
     assert world.platform.calls == []
 
@@ -133,14 +133,14 @@ async def test_what_a_system_understands_it_is_told(
     able: World, effect: SendCustomEvent, call: str, about: object
 ) -> None:
     able.ledger.decided(conversation(), effect)
-    await until(lambda: not able.ledger.rows)
+    await async_until(lambda: not able.ledger.rows)
     assert able.system.said(call) == [about]
 
 
 @pytest.mark.parametrize("effect", [EVENT, NOTICE])
 async def test_what_a_system_does_not_understand_is_left_out(world: World, effect: SendCustomEvent) -> None:
     world.ledger.decided(conversation(), effect)
-    await until(lambda: not world.ledger.rows and bool(world.metrics.done))
+    await async_until(lambda: not world.ledger.rows and bool(world.metrics.done))
     assert world.ledger.events == []
     assert world.metrics.done == [(type(effect).__name__, "delivered")]
 
@@ -149,7 +149,7 @@ async def test_what_a_system_does_not_understand_is_left_out(world: World, effec
 async def test_it_is_tried_once(able: World, effect: SendCustomEvent, call: str) -> None:
     able.system.fails(call, ServerTrouble("call", status=503))
     able.ledger.decided(conversation(), effect)
-    await until(lambda: not able.ledger.rows)
+    await async_until(lambda: not able.ledger.rows)
     assert able.ledger.events == []
     assert len(able.system.said(call)) == 1
 
@@ -193,7 +193,7 @@ async def test_that_is_so_when_nobody_has_answered_there_for_long_already(world:
 async def test_an_answer_that_never_comes_does_not_keep_the_next_system_waiting(world: World) -> None:
     world.system.gates["open"] = never = asyncio.Event()
     world.ledger.decided(OPENING, OpenAccess(SESSION, SYSTEM, "", 0.05))
-    await until(lambda: world.metrics.retried == ["OpenAccess"])
+    await async_until(lambda: world.metrics.retried == ["OpenAccess"])
     never.set()
 
 
@@ -206,7 +206,7 @@ async def test_nobody_being_there_is_told_at_once_and_is_no_error(
 ) -> None:
     world.system.fails(call, AgentsUnavailable("ask for availability"))
     world.ledger.decided(OPENING, effect)
-    await until(lambda: not world.ledger.rows)
+    await async_until(lambda: not world.ledger.rows)
     (lost,) = world.ledger.events
     assert isinstance(lost, AgentsLost)
     assert lost.why == "unavailable"

@@ -11,8 +11,8 @@ from botkit.errors import CallRefused, RateLimited, ServerTrouble
 from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.handoff.effects import CallUser, PassToBot, SendToUser
 from botkit.handoff.events import Content
+from botkit.testing.waiting import async_until
 from tests.relay.relay_doubles import HOOK, NEWER, USER, World, conversation, settle, writes
-from tests.waiting import until
 
 IDLE = Conversation(USER)
 EXPIRED = CallRefused("send", status=400)
@@ -57,7 +57,7 @@ async def test_it_waits_for_the_users_next_message_and_keeps_its_order(world: Wo
     await settle()
     assert said(world) == ["shipped", "and paid", "and soon there"]
     writes(world, after=IDLE)
-    await until(lambda: not world.ledger.rows)
+    await async_until(lambda: not world.ledger.rows)
     assert said(world)[3:] == ["shipped", "and paid", "and soon there"]
     assert world.ledger.events == []
 
@@ -79,19 +79,19 @@ async def test_it_waits_beside_what_an_agent_said(world: World) -> None:
     await settle()
     assert len(world.platform.calls) == 2
     writes(world, after=IDLE)
-    await until(lambda: not world.ledger.rows)
+    await async_until(lambda: not world.ledger.rows)
     assert sorted(call.about for call in world.platform.calls[2:]) == ["by the agent", "shipped"]
 
 
 async def test_one_that_is_refused_for_what_it_is_takes_no_other_with_it(world: World) -> None:
     world.platform.answers.append(EXPIRED)
     says(world, "bad", "good")
-    await until(lambda: outcomes(world) == ["delivered"])
+    await async_until(lambda: outcomes(world) == ["delivered"])
     says(world, "good too")
-    await until(lambda: outcomes(world) == ["delivered"] * 2)
+    await async_until(lambda: outcomes(world) == ["delivered"] * 2)
     world.platform.answers.append(EXPIRED)
     writes(world, after=IDLE)
-    await until(lambda: outcomes(world)[2:] == ["refused"])
+    await async_until(lambda: outcomes(world)[2:] == ["refused"])
     assert said(world) == ["bad", "good", "good too", "bad"]
 
 
@@ -99,11 +99,11 @@ async def test_what_is_said_while_the_others_go_out_comes_after_them(world: Worl
     await stand_aside(world, "one", "two")
     gate = world.platform.gates["send_user_message"] = asyncio.Event()
     writes(world, after=IDLE)
-    await until(lambda: said(world)[2:] == ["one"])
+    await async_until(lambda: said(world)[2:] == ["one"])
     says(world, "three")
     await settle()
     gate.set()
-    await until(lambda: not world.ledger.rows)
+    await async_until(lambda: not world.ledger.rows)
     assert said(world)[2:] == ["one", "two", "three"]
 
 
@@ -111,7 +111,7 @@ async def test_what_is_said_in_the_moment_in_which_the_user_writes_comes_after_t
     await stand_aside(world, "one", "two")
     world.ledger.hooks[USER] = NEWER  # In the same commit.
     says(world, "three")
-    await until(lambda: not world.ledger.rows)
+    await async_until(lambda: not world.ledger.rows)
     assert said(world)[2:] == ["one", "two", "three"]
 
 
@@ -122,7 +122,7 @@ async def test_what_is_next_when_the_user_writes_does_not_overtake_what_gives_wa
     await settle()
     writes(world, after=IDLE)
     gate.set()
-    await until(lambda: not world.ledger.rows)
+    await async_until(lambda: not world.ledger.rows)
     assert said(world) == ["one", "one", "two"]
 
 
@@ -172,7 +172,7 @@ async def test_where_no_newer_payload_would_be_kept_it_is_refused_at_once() -> N
     world.platform.answers.append(EXPIRED)
     says(world, "one", "two")
     world.ledger.conversations.clear()  # A user who has and had no agent.
-    await until(lambda: outcomes(world) == ["refused", "delivered"])
+    await async_until(lambda: outcomes(world) == ["refused", "delivered"])
     await world.close()
 
 
@@ -183,7 +183,7 @@ async def test_only_so_much_waits_for_users(world: World, monkeypatch: pytest.Mo
         user = ConversationId(USER.bot_id, f"u-{number}")
         world.ledger.hooks[user] = HOOK
         says(world, "one", user=user)
-    await until(lambda: len(outcomes(world)) == 2)
+    await async_until(lambda: len(outcomes(world)) == 2)
     await world.clock.advance(1000)
     assert said(world) == ["one"] * 4
     assert outcomes(world) == ["refused"] * 2
@@ -194,7 +194,7 @@ async def test_a_defect_takes_only_the_one_it_met(world: World) -> None:
     await stand_aside(world, "one", "two")
     world.platform.answers.append(ZeroDivisionError())
     writes(world, after=IDLE)
-    await until(lambda: outcomes(world) == ["broken", "delivered"])
+    await async_until(lambda: outcomes(world) == ["broken", "delivered"])
     assert said(world)[2:] == ["one", "two"]
 
 

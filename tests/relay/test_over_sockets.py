@@ -38,10 +38,10 @@ from botkit.ledger.interface import HookBody, Input
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.relay import Relay
 from botkit.service.service import rules_for
+from botkit.testing.waiting import async_until
 from botkit_sandbox.salesforce import SalesforceCloud, SalesforceSandboxSettings, routes
 from botkit_sandbox.salesforce.faults import Fault
 from tests.relay.relay_doubles import Counted
-from tests.waiting import until
 
 BOT = "st-11111111-1111-5111-8111-111111111111"
 USER = ConversationId(BOT, "u-1")
@@ -158,9 +158,9 @@ class Scene:
     async def talking(self) -> None:
         """A hand-off that an agent has accepted."""
         await self.transfer()
-        await until(lambda: self.session_id in self.cloud.conversations)
+        await async_until(lambda: self.session_id in self.cloud.conversations)
         self.cloud.accept(self.session_id, JANE)
-        await until(lambda: any("Jane" in text for text in self.platform.shown))
+        await async_until(lambda: any("Jane" in text for text in self.platform.shown))
 
     def agent_says(self, text: str, agent: str = JANE) -> None:
         self.cloud.agent_says(self.session_id, agent, text)
@@ -229,7 +229,7 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 async def test_messages_of_an_idle_conversation_are_passed_on_both_ways(scene: Scene) -> None:
     await scene.user_says("hi")
     await scene.hook(BotMessage, "hello", text="hello")
-    await until(lambda: len(scene.platform.calls) == 2)
+    await async_until(lambda: len(scene.platform.calls) == 2)
     assert {call for call, _, _ in scene.platform.calls} == {"sendBotMessage", "sendUserMessage"}
 
 
@@ -238,7 +238,7 @@ async def test_a_hand_off_carries_messages_both_ways_in_order(scene: Scene) -> N
     for number in range(5):
         scene.agent_says(f"agent {number}")
         await scene.user_says(f"user {number}", agent_transfer=True)
-    await until(lambda: "agent 4" in scene.platform.shown and "user 4" in scene.to_agent)
+    await async_until(lambda: "agent 4" in scene.platform.shown and "user 4" in scene.to_agent)
     assert [text for text in scene.platform.shown if text.startswith("agent ")] == [
         f"agent {n}" for n in range(5)
     ]
@@ -256,7 +256,7 @@ async def test_the_talk_so_far_comes_before_what_is_typed_while_waiting(scene: S
     ]
     await scene.transfer()
     await scene.user_says("are you there?", agent_transfer=True)
-    await until(lambda: scene.session_id in scene.cloud.conversations and len(scene.to_agent) == 2)
+    await async_until(lambda: scene.session_id in scene.cloud.conversations and len(scene.to_agent) == 2)
     assert "my order is late" in scene.to_agent[0]
     assert scene.to_agent[1] == "are you there?"
 
@@ -265,9 +265,9 @@ async def test_when_the_agent_ends_the_user_hears_the_last_words_and_is_given_ba
     await scene.talking()
     scene.agent_says("goodbye")
     scene.cloud.agent_ends(scene.session_id, JANE)
-    await until(lambda: len(scene.platform.named("clearAgentSession")) == 1)
+    await async_until(lambda: len(scene.platform.named("clearAgentSession")) == 1)
     assert scene.platform.shown.index("goodbye") < scene.platform.shown.index("Bye from Acme")
-    await until(lambda: scene.cloud.conversation(scene.session_id).stage == "closed")
+    await async_until(lambda: scene.cloud.conversation(scene.session_id).stage == "closed")
     assert len(scene.platform.named("clearAgentSession")) == 1
     assert scene.metrics.open == 0
 
@@ -276,18 +276,18 @@ async def test_the_end_word_ends_the_conversation_on_salesforces_side(scene: Sce
     await scene.talking()
     await scene.user_says("thanks", agent_transfer=True)
     await scene.user_says("endagentchat", agent_transfer=True)
-    await until(lambda: scene.cloud.conversation(scene.session_id).stage == "closed")
+    await async_until(lambda: scene.cloud.conversation(scene.session_id).stage == "closed")
     assert scene.to_agent[-1] == "thanks"
-    await until(lambda: len(scene.platform.named("clearAgentSession")) == 1)
+    await async_until(lambda: len(scene.platform.named("clearAgentSession")) == 1)
 
 
 async def test_a_transfer_between_agents_does_not_end_the_chat(scene: Scene) -> None:
     await scene.talking()
     scene.cloud.transfer(scene.session_id, JANE, to=OMAR)
     scene.cloud.accept(scene.session_id, OMAR)
-    await until(lambda: any("Omar" in text for text in scene.platform.shown))
+    await async_until(lambda: any("Omar" in text for text in scene.platform.shown))
     scene.agent_says("hello from Omar", OMAR)
-    await until(lambda: "hello from Omar" in scene.platform.shown)
+    await async_until(lambda: "hello from Omar" in scene.platform.shown)
     assert scene.platform.named("clearAgentSession") == []
 
 
@@ -299,7 +299,7 @@ async def test_a_platform_in_trouble_gets_every_message_once_it_is_back_with_the
     scene.platform.trouble = [503, 500, 429]
     scene.agent_says("one")
     scene.agent_says("two")
-    await until(lambda: scene.platform.shown[-1] == "two")
+    await async_until(lambda: scene.platform.shown[-1] == "two")
     tries = scene.platform.calls[before:]
     assert [_text(body) for _, body, _ in tries] == ["one", "one", "one", "one", "two"]
     assert len({idempotency_key for _, _, idempotency_key in tries}) == 2
@@ -312,13 +312,13 @@ async def test_an_agents_words_for_an_expired_request_id_come_with_the_users_nex
     scene.platform.forgets()
     scene.agent_says("one")
     scene.agent_says("two")
-    await until(lambda: scene.platform.shown[-1] == "one")
+    await async_until(lambda: scene.platform.shown[-1] == "one")
     await scene.restart()
     await scene.user_says("are you there?", agent_transfer=True)
-    await until(lambda: scene.platform.shown[-1] == "two")
+    await async_until(lambda: scene.platform.shown[-1] == "two")
     assert "are you there?" in scene.to_agent
     scene.agent_says("three")
-    await until(lambda: scene.platform.shown[-1] == "three")
+    await async_until(lambda: scene.platform.shown[-1] == "three")
     assert ("SendToUser", "gave_up") not in scene.metrics.done
     assert ("SendToUser", "refused") not in scene.metrics.done
 
@@ -326,14 +326,14 @@ async def test_an_agents_words_for_an_expired_request_id_come_with_the_users_nex
 async def test_after_a_restart_the_request_id_is_extended_at_once(scene: Scene) -> None:
     await scene.talking()
     await scene.restart()
-    await until(lambda: len(scene.platform.named("extendcallid")) == 1)
+    await async_until(lambda: len(scene.platform.named("extendcallid")) == 1)
 
 
 async def test_what_an_agent_says_just_before_the_end_word_reaches_the_user(scene: Scene) -> None:
     await scene.talking()
     scene.agent_says("your number is 4711")
     await scene.user_says("endagentchat", agent_transfer=True)
-    await until(lambda: "your number is 4711" in scene.platform.shown)
+    await async_until(lambda: "your number is 4711" in scene.platform.shown)
     assert scene.platform.shown.count("your number is 4711") == 1
 
 
@@ -342,19 +342,19 @@ async def test_salesforce_in_trouble_gets_every_message_once(scene: Scene) -> No
     scene.cloud.inject(Fault(kind="drop-response", operation="sendMessage", times=2))
     await scene.user_says("one", agent_transfer=True)
     await scene.user_says("two", agent_transfer=True)
-    await until(lambda: "two" in scene.to_agent)
+    await async_until(lambda: "two" in scene.to_agent)
     assert scene.to_agent[-2:] == ["one", "two"]
 
 
 async def test_a_restart_in_the_middle_loses_nothing_and_repeats_nothing(scene: Scene) -> None:
     await scene.talking()
     scene.agent_says("before")
-    await until(lambda: "before" in scene.platform.shown)
+    await async_until(lambda: "before" in scene.platform.shown)
     await scene.restart(lambda: scene.agent_says("while nobody listened"))
-    await until(lambda: "while nobody listened" in scene.platform.shown)
+    await async_until(lambda: "while nobody listened" in scene.platform.shown)
     scene.agent_says("after")
     await scene.user_says("still here", agent_transfer=True)
-    await until(lambda: "after" in scene.platform.shown and "still here" in scene.to_agent)
+    await async_until(lambda: "after" in scene.platform.shown and "still here" in scene.to_agent)
     assert [
         text for text in scene.platform.shown if text in ("before", "while nobody listened", "after")
     ] == [
@@ -367,15 +367,15 @@ async def test_a_restart_in_the_middle_loses_nothing_and_repeats_nothing(scene: 
 async def test_a_second_hand_off_of_the_same_user_works_after_a_restart(scene: Scene) -> None:
     await scene.talking()
     await scene.user_says("endagentchat", agent_transfer=True)
-    await until(lambda: scene.cloud.conversation(scene.session_id).stage == "closed")
-    await until(lambda: len(scene.platform.named("clearAgentSession")) == 1)
+    await async_until(lambda: scene.cloud.conversation(scene.session_id).stage == "closed")
+    await async_until(lambda: len(scene.platform.named("clearAgentSession")) == 1)
     await scene.restart()
     scene.session_id = str(uuid.uuid4())
     await scene.transfer()
-    await until(lambda: scene.session_id in scene.cloud.conversations)
+    await async_until(lambda: scene.session_id in scene.cloud.conversations)
     scene.cloud.accept(scene.session_id, OMAR)
     scene.agent_says("hello again", OMAR)
-    await until(lambda: "hello again" in scene.platform.shown)
+    await async_until(lambda: "hello again" in scene.platform.shown)
 
 
 async def test_an_expired_token_gives_the_user_back(scene: Scene) -> None:
@@ -383,7 +383,7 @@ async def test_an_expired_token_gives_the_user_back(scene: Scene) -> None:
     scene.cloud.inject(Fault(kind="expire-tokens"))
     if scene.cloud.open_streams():
         scene.cloud.inject(Fault(kind="drop-streams"))
-    await until(lambda: len(scene.platform.named("clearAgentSession")) == 1)
+    await async_until(lambda: len(scene.platform.named("clearAgentSession")) == 1)
 
 
 async def test_dropped_streams_and_lost_events_cost_no_message(tmp_path: Path) -> None:
@@ -397,7 +397,7 @@ async def test_dropped_streams_and_lost_events_cost_no_message(tmp_path: Path) -
         )
         scene.agent_says(f"agent {number}")
         scene.cloud.inject(Fault(kind="drop-streams", how="abort" if number % 3 else "end"))
-        await until(lambda number=number: f"agent {number}" in scene.platform.shown)  # type: ignore[misc]
+        await async_until(lambda number=number: f"agent {number}" in scene.platform.shown)  # type: ignore[misc]
     assert [text for text in scene.platform.shown if text.startswith("agent ")] == [
         f"agent {n}" for n in range(6)
     ]

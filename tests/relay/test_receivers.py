@@ -20,6 +20,7 @@ from botkit.errors import (
 )
 from botkit.handoff.conversation import Access, Conversation, Phase
 from botkit.handoff.events import AgentSaid, AgentsLost
+from botkit.testing.waiting import async_until
 from tests.relay.relay_doubles import (
     ACCESS,
     SESSION,
@@ -33,7 +34,6 @@ from tests.relay.relay_doubles import (
     said,
     settle,
 )
-from tests.waiting import until
 
 
 async def listening(world: World) -> Connection:
@@ -43,7 +43,7 @@ async def listening(world: World) -> Connection:
 
 
 async def connection(world: World, number: int) -> Connection:
-    await until(lambda: len(world.system.connections) >= number)
+    await async_until(lambda: len(world.system.connections) >= number)
     await settle()
     return world.system.connections[number - 1]
 
@@ -62,7 +62,7 @@ def losses(world: World) -> list[str]:
 @pytest.mark.parametrize("phase", [Phase.WAITING, Phase.ACTIVE, Phase.ABSENT])
 async def test_a_session_the_agents_know_of_is_listened_to(world: World, phase: Phase) -> None:
     world.ledger.decided(conversation(phase=phase))
-    await until(lambda: len(world.system.connections) == 1)
+    await async_until(lambda: len(world.system.connections) == 1)
     assert world.metrics.open == 1
 
 
@@ -82,7 +82,7 @@ async def test_a_session_is_listened_to_once_however_often_it_changes(world: Wor
 async def test_when_the_session_is_gone_its_stream_is_closed(world: World) -> None:
     await listening(world)
     world.ledger.decided(Conversation(USER))
-    await until(lambda: world.system.closed_streams == 1)
+    await async_until(lambda: world.system.closed_streams == 1)
     assert world.metrics.open == 0
 
 
@@ -91,7 +91,7 @@ async def test_a_second_session_of_the_same_user_gets_a_stream_of_its_own(world:
     before = conversation()
     assert before.session is not None
     world.ledger.decided(replace(before, session=replace(before.session, id="another")))
-    await until(lambda: len(world.system.connections) == 2 and world.system.closed_streams == 1)
+    await async_until(lambda: len(world.system.connections) == 2 and world.system.closed_streams == 1)
 
 
 async def test_the_stream_begins_where_the_committed_position_is(world: World) -> None:
@@ -106,7 +106,7 @@ async def test_events_are_submitted_in_the_order_the_stream_brings_them(world: W
     stream = await listening(world)
     stream.say(said("e1", "one"), said("e2", "two"))
     stream.say(said("e3", "three"))
-    await until(lambda: len(texts(world)) == 3)
+    await async_until(lambda: len(texts(world)) == 3)
     assert texts(world) == ["one", "two", "three"]
 
 
@@ -114,7 +114,7 @@ async def test_an_event_waits_until_the_one_before_it_is_durable(world: World) -
     stream = await listening(world)
     world.ledger.holding = True
     stream.say(said("e1"), said("e2"))
-    await until(lambda: len(world.ledger.held) == 1)
+    await async_until(lambda: len(world.ledger.held) == 1)
     await settle()
     assert len(world.ledger.held) == 1
 
@@ -131,14 +131,14 @@ async def test_an_event_the_rules_choke_on_does_not_hold_up_the_others(world: Wo
     stream = await listening(world)
     world.ledger.failures.append(KeyError("a defect"))
     stream.say(said("e1", "one"), said("e2", "two"))
-    await until(lambda: texts(world) == ["two"])
+    await async_until(lambda: texts(world) == ["two"])
 
 
 async def test_an_event_the_stream_repeats_is_submitted_once(world: World) -> None:
     stream = await listening(world)
     stream.say(said("e1", "one"))
     stream.say(said("e1", "one"), said("e2", "two"))
-    await until(lambda: texts(world) == ["one", "two"])
+    await async_until(lambda: texts(world) == ["one", "two"])
     assert len(world.ledger.inputs) == 2
 
 
@@ -146,7 +146,7 @@ async def test_what_changes_nothing_is_not_written_down_each_time(world: World) 
     stream = await listening(world)
     stream.say(*(noticed(f"n{n}", position=str(20 + n)) for n in range(20)))
     stream.say(said("e30", "one"))
-    await until(lambda: texts(world) == ["one"])
+    await async_until(lambda: texts(world) == ["one"])
     assert len(world.ledger.inputs) == 1
 
 
@@ -155,7 +155,7 @@ async def test_many_things_that_change_nothing_do_advance_the_durable_position_n
 ) -> None:
     stream = await listening(world)
     stream.say(*(noticed(f"n{n}") for n in range(60)))
-    await until(lambda: len(world.ledger.inputs) == 2)
+    await async_until(lambda: len(world.ledger.inputs) == 2)
 
 
 # --- reconciling ------------------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ async def test_the_first_list_reaches_back_before_the_committed_position(world: 
 async def test_an_event_that_came_early_does_not_hide_an_older_one_the_stream_missed(world: World) -> None:
     stream = await listening(world)
     stream.say(said("e9", "newer"))
-    await until(lambda: texts(world) == ["newer"])
+    await async_until(lambda: texts(world) == ["newer"])
     world.system.listed = [said("e5", "older, missed"), said("e9", "newer")]
     stream.error(Unreachable("listen"))
     await world.clock.advance(1)
@@ -200,7 +200,7 @@ async def test_a_keep_alive_after_a_minute_reads_the_list(world: World) -> None:
     world.system.listed = [said("e1", "the stream missed this")]
     await world.clock.advance(85)
     stream.say()
-    await until(lambda: texts(world) == ["the stream missed this"])
+    await async_until(lambda: texts(world) == ["the stream missed this"])
 
 
 async def test_before_an_end_is_submitted_the_list_is_read(world: World) -> None:
@@ -208,7 +208,7 @@ async def test_before_an_end_is_submitted_the_list_is_read(world: World) -> None
     world.system.listed = [said("e1", "last words"), ended("e2")]
     stream.say(ended("e2"))
     await world.clock.advance(1)
-    await until(lambda: len(world.ledger.events) == 2)
+    await async_until(lambda: len(world.ledger.events) == 2)
     assert [type(event).__name__ for event in world.ledger.events] == ["AgentSaid", "AgentSessionEnded"]
 
 
@@ -217,7 +217,7 @@ async def test_an_end_the_list_does_not_have_comes_after_what_it_has(world: Worl
     world.system.listed = [said("e1", "last words")]
     stream.say(ended("e2"))
     await world.clock.advance(1)
-    await until(lambda: len(world.ledger.events) == 2)
+    await async_until(lambda: len(world.ledger.events) == 2)
     assert [type(event).__name__ for event in world.ledger.events] == ["AgentSaid", "AgentSessionEnded"]
 
 
@@ -234,7 +234,7 @@ async def test_what_is_recorded_just_after_the_end_is_told_before_it(world: Worl
 async def test_an_end_the_list_brings_waits_for_last_words_too(world: World) -> None:
     world.system.listed = [ended("e2")]
     world.ledger.decided(conversation())
-    await until(lambda: len(world.system.fetches) == 1)
+    await async_until(lambda: len(world.system.fetches) == 1)
     await settle()
     world.system.listed.append(said("e3", "goodbye"))
     await world.clock.advance(1)
@@ -256,7 +256,7 @@ async def test_an_end_is_submitted_even_if_the_list_is_closed_to_us(world: World
     world.system.fails("fetch", *[ConversationClosed("entries", status=403)] * 5)
     stream.say(ended("e2"))
     await world.clock.advance(1)
-    await until(lambda: len(world.ledger.events) >= 1)
+    await async_until(lambda: len(world.ledger.events) >= 1)
     assert type(world.ledger.events[0]).__name__ == "AgentSessionEnded"
 
 
@@ -280,7 +280,7 @@ async def test_a_list_that_fails_once_is_asked_again_with_the_next_keep_alive(wo
     stream = await listening(world)
     assert texts(world) == []
     stream.say()
-    await until(lambda: texts(world) == ["missed"])
+    await async_until(lambda: texts(world) == ["missed"])
 
 
 # --- breaking and reconnecting -----------------------------------------------------------------------------------
@@ -289,7 +289,7 @@ async def test_a_list_that_fails_once_is_asked_again_with_the_next_keep_alive(wo
 async def test_a_broken_stream_is_opened_again_where_it_broke(world: World) -> None:
     stream = await listening(world)
     stream.say(said("e1", position="17"))
-    await until(lambda: len(world.ledger.inputs) == 1)
+    await async_until(lambda: len(world.ledger.inputs) == 1)
     stream.error(Unreachable("listen", detail="reset"))
     await world.clock.advance(1)
     await connection(world, 2)
@@ -349,7 +349,7 @@ async def test_without_a_stream_the_list_keeps_the_conversation_going(world: Wor
 async def test_an_expired_token_loses_the_agents_and_is_not_tried_again(world: World) -> None:
     stream = await listening(world)
     stream.error(AccessExpired("listen", status=401))
-    await until(lambda: losses(world) == ["expired"])
+    await async_until(lambda: losses(world) == ["expired"])
     await world.clock.advance(60)
     assert len(world.system.connects) == 1
 
@@ -358,7 +358,7 @@ async def test_a_closed_conversation_is_reconciled_before_it_is_lost(world: Worl
     stream = await listening(world)
     world.system.listed = [said("e1", "last words")]
     stream.error(ConversationClosed("listen", status=404))
-    await until(lambda: losses(world) == ["closed"])
+    await async_until(lambda: losses(world) == ["closed"])
     assert texts(world) == ["last words"]
 
 
@@ -406,29 +406,29 @@ async def test_a_defect_in_an_agent_system_is_survived(world: World, monkeypatch
 async def test_polling_brings_what_the_list_has_each_once(polled: World) -> None:
     polled.ledger.decided(conversation())
     polled.system.listed.append(said("e1", "one"))
-    await until(lambda: texts(polled) == ["one"])
+    await async_until(lambda: texts(polled) == ["one"])
     polled.system.listed.append(said("e2", "two"))
-    await until(lambda: texts(polled) == ["one", "two"])
+    await async_until(lambda: texts(polled) == ["one", "two"])
     assert polled.system.connects == []
     assert len(polled.ledger.inputs) == 2
 
 
 async def test_two_polls_of_one_conversation_never_overlap(polled: World) -> None:
     polled.ledger.decided(conversation())
-    await until(lambda: len(polled.system.fetches) >= 1)
+    await async_until(lambda: len(polled.system.fetches) >= 1)
     gate = polled.system.gates["fetch"] = asyncio.Event()
     started = len(polled.system.fetches)
-    await until(lambda: len(polled.system.fetches) > started)
+    await async_until(lambda: len(polled.system.fetches) > started)
     await asyncio.sleep(0.1)
     assert polled.system.fetching == 1
     gate.set()
-    await until(lambda: len(polled.system.fetches) > started + 2)
+    await async_until(lambda: len(polled.system.fetches) > started + 2)
     assert polled.system.max_fetching == 1
 
 
 async def test_polling_stops_with_the_session(polled: World) -> None:
     polled.ledger.decided(conversation())
-    await until(lambda: len(polled.system.fetches) >= 2)
+    await async_until(lambda: len(polled.system.fetches) >= 2)
     polled.ledger.decided(Conversation(USER))
     await settle()
     assert [job.id for job in polled.engine.schedule.get_jobs()] == ["sweep"]
@@ -446,7 +446,7 @@ async def test_a_poll_that_finds_the_session_over_loses_the_agents(
 ) -> None:
     polled.system.fails("fetch", error)
     polled.ledger.decided(conversation())
-    await until(lambda: losses(polled) == [why])
+    await async_until(lambda: losses(polled) == [why])
 
 
 async def test_polling_ends_with_an_end_though_the_news_of_the_commit_is_late(polled: World) -> None:
@@ -454,9 +454,9 @@ async def test_polling_ends_with_an_end_though_the_news_of_the_commit_is_late(po
     polled.ledger.rule = lambda before, _: (replace(before, session=None), ())
     polled.ledger.decided(conversation())
     polled.ledger.on_commit = lambda _: None
-    await until(lambda: len(polled.system.fetches) == 1)
+    await async_until(lambda: len(polled.system.fetches) == 1)
     await polled.clock.advance(1)
-    await until(lambda: polled.engine.schedule.get_job(f"poll/{SESSION}") is None)
+    await async_until(lambda: polled.engine.schedule.get_job(f"poll/{SESSION}") is None)
     assert len(polled.system.fetches) == 2
     assert losses(polled) == []
 
@@ -465,17 +465,17 @@ async def test_a_failing_poll_waits_longer_each_time(polled: World) -> None:
     polled.system.fails("fetch", RateLimited("entries", status=429, retry_after=30.0))
     polled.system.listed.append(said("e1", "one"))
     polled.ledger.decided(conversation())
-    await until(lambda: len(polled.system.fetches) == 1)
+    await async_until(lambda: len(polled.system.fetches) == 1)
     await polled.clock.advance(29)
     await asyncio.sleep(0.06)  # Several polls are due in this time.
     assert len(polled.system.fetches) == 1
     await polled.clock.advance(2)
-    await until(lambda: texts(polled) == ["one"])
+    await async_until(lambda: texts(polled) == ["one"])
 
 
 async def test_polls_in_vain_for_too_long_lose_the_agents(polled: World) -> None:
     polled.system.fails("fetch", *[Unreachable("entries")] * 1000)
     polled.ledger.decided(conversation())
-    await until(lambda: len(polled.system.fetches) >= 1)
+    await async_until(lambda: len(polled.system.fetches) >= 1)
     await polled.clock.advance(301)
-    await until(lambda: losses(polled) == ["unreachable"])
+    await async_until(lambda: losses(polled) == ["unreachable"])

@@ -116,7 +116,12 @@ def busy(relay: Relay) -> threading.Event:
     """The relay's loop does something else until the event is set."""
     done, begun = threading.Event(), threading.Event()
     assert relay._loop is not None
-    relay._loop.call_soon_threadsafe(lambda: begun.set() or done.wait(5.0))
+
+    def occupy() -> None:
+        begun.set()
+        done.wait(5.0)
+
+    relay._loop.call_soon_threadsafe(occupy)
     assert begun.wait(5.0)
     return done
 

@@ -7,8 +7,8 @@ from botkit.handoff.conversation import Instant, Timer
 from botkit.handoff.effects import ArmTimer, CancelTimer
 from botkit.handoff.events import TimerFired
 from botkit.relay.timers import KEEP, Sweeper
+from botkit.testing.waiting import async_until
 from tests.relay.relay_doubles import SESSION, START, World, conversation, settle
-from tests.waiting import until
 
 LONG_AGO = START
 FAR_AWAY = Instant(4_000_000_000.0)
@@ -31,7 +31,7 @@ async def test_a_timer_that_is_past_due_fires_at_once_with_the_due_time_it_was_a
     world: World,
 ) -> None:
     world.ledger.decided(conversation(), ArmTimer(SESSION, "accept", LONG_AGO))
-    await until(lambda: len(fired(world)) == 1)
+    await async_until(lambda: len(fired(world)) == 1)
     (event,) = fired(world)
     assert (event.session_id, event.name, event.due, event.key) == (SESSION, "accept", LONG_AGO, "")
 
@@ -73,21 +73,21 @@ async def test_timers_left_by_a_former_process_are_armed_again(world: World) -> 
         timers=(Timer("accept", LONG_AGO), Timer("expiry", FAR_AWAY))
     )
     world.engine.resume()
-    await until(lambda: [event.name for event in fired(world)] == ["accept"])
+    await async_until(lambda: [event.name for event in fired(world)] == ["accept"])
     assert set(armed(world)) == {"expiry"}
 
 
 async def test_after_a_start_the_request_id_is_extended_at_once(world: World) -> None:
     world.ledger.conversations[conversation().id] = conversation(timers=(Timer("extend", FAR_AWAY),))
     world.engine.resume()
-    await until(lambda: len(fired(world)) == 1)
+    await async_until(lambda: len(fired(world)) == 1)
     assert (fired(world)[0].name, fired(world)[0].due) == ("extend", FAR_AWAY)
 
 
 async def test_a_timer_is_not_lost_because_the_store_is_in_trouble(world: World) -> None:
     world.ledger.failures.append(LedgerError("disk full"))
     world.ledger.decided(conversation(), ArmTimer(SESSION, "accept", LONG_AGO))
-    await until(lambda: world.clock.sleeping == 1)
+    await async_until(lambda: world.clock.sleeping == 1)
     await world.clock.advance(1)
     assert len(fired(world)) == 1
 
@@ -97,9 +97,9 @@ async def test_a_timer_armed_again_while_its_last_firing_waits_for_the_store_sti
 ) -> None:
     world.ledger.holding = True
     world.ledger.decided(conversation(), ArmTimer(SESSION, "extend", LONG_AGO))
-    await until(lambda: len(world.ledger.held) == 1)
+    await async_until(lambda: len(world.ledger.held) == 1)
     world.ledger.decided(conversation(), ArmTimer(SESSION, "extend", Instant(LONG_AGO + 1)))
-    await until(lambda: len(world.ledger.held) == 2)
+    await async_until(lambda: len(world.ledger.held) == 2)
 
 
 async def test_a_sweep_forgets_what_is_older_than_we_keep(world: World) -> None:

@@ -11,10 +11,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from botkit.testing.waiting import async_until
 from botkit_sandbox import kore
 from botkit_sandbox.bus import Bus
 from botkit_sandbox.channels import channel_routes
-from tests.waiting import until
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Stage:
 
     async def hook_of(self, user: Any, text: str) -> dict[str, Any]:
         self.cloud.say(user, text)
-        await until(lambda: any(hook.get("message") == text for hook in self.hooks))
+        await async_until(lambda: any(hook.get("message") == text for hook in self.hooks))
         return next(hook for hook in self.hooks if hook.get("message") == text)
 
 
@@ -83,7 +83,7 @@ async def test_the_user_is_still_found_by_the_address_of_the_old_channel(stage: 
     ada = stage.cloud.add_user(name="Ada Lovelace", channel="whatsapp")
     old = ada.address
     await stage.switch(ada.id, {"channel": "rtm"})
-    await until(lambda: ada.channel == "rtm")
+    await async_until(lambda: ada.channel == "rtm")
     assert stage.cloud.user(old) is ada
     assert ada.address == ada.id
 
@@ -92,7 +92,7 @@ async def test_the_chat_stays_and_says_what_happened(stage: Stage) -> None:
     ada = stage.cloud.add_user(name="Ada Lovelace")
     await stage.hook_of(ada, "one")
     await stage.switch(ada.id, {"channel": "facebook"})
-    await until(lambda: ada.channel == "facebook")
+    await async_until(lambda: ada.channel == "facebook")
     assert [message.speaker for message in ada.messages][:1] == ["user"]
     assert (ada.messages[-1].speaker, "facebook" in ada.messages[-1].text) == ("system", True)
 
@@ -118,7 +118,7 @@ async def test_an_agent_who_comes_first_keeps_the_user_on_the_channel(stage: Sta
     stage.cloud.lanes.put(ada.id, transfer)
     assert (await stage.switch(ada.id, {"channel": "facebook"}))[0] == 202
     asked.set()
-    await until(lambda: not stage.cloud.lanes.busy(ada.id))
+    await async_until(lambda: not stage.cloud.lanes.busy(ada.id))
     assert (ada.channel, ada.agent_mode) == ("rtm", True)
 
 

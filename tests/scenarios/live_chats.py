@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.scenarios.stage import JANE, LiveChatCase, Person, until
+from botkit.testing.waiting import until
+from tests.scenarios.stage import JANE, LiveChatCase, Person
 
 
 def api_calls(person: Person, sentence: str = "talk to an agent") -> LiveChatCase:

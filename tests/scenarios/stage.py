@@ -19,7 +19,7 @@ from botkit.testing.process import write_configuration
 from botkit.testing.waiting import until
 from tests.scenarios.service import Service
 
-__all__ = ["OVER", "Case", "LiveChatCase", "Person", "Stage", "until"]
+__all__ = ["OVER", "Case", "LiveChatCase", "Person", "Stage"]
 
 JANE, OMAR, MEI = "Jane Doe", "Omar Haddad", "Mei Tanaka"
 END_WORD = "endagentchat"

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from botkit.testing.waiting import until
 from tests.scenarios.conftest import Stages
-from tests.scenarios.stage import JANE, MEI, OMAR, Stage, until
+from tests.scenarios.stage import JANE, MEI, OMAR, Stage
 
 JANE_LEFT = "Jane Doe has left the conversation. Please stay, a colleague will be with you shortly."
 

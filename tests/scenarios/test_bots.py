@@ -14,12 +14,13 @@ import requests
 import yaml
 
 from botkit.testing.clouds import Clouds
+from botkit.testing.waiting import until
 from botkit_sandbox.kore.credentials import JwtApp
 from botkit_sandbox.kore.settings import SUBSCRIPTIONS
 from tests.scenarios.bot import write_bot
 from tests.scenarios.conftest import Stages
 from tests.scenarios.service import Service
-from tests.scenarios.stage import END_WORD, JANE, OMAR, Stage, configured, until
+from tests.scenarios.stage import END_WORD, JANE, OMAR, Stage, configured
 
 BOTS = MappingProxyType({"Acme Assistant": "one", "Bolt Assistant": "two"})
 

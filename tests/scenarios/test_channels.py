@@ -6,10 +6,11 @@ import json
 
 import pytest
 
+from botkit.testing.waiting import until
 from botkit_sandbox.kore.users import Attachment
 from botkit_sandbox.salesforce import content
 from tests.scenarios.conftest import Stages
-from tests.scenarios.stage import END_WORD, JANE, Case, Person, Stage, until
+from tests.scenarios.stage import END_WORD, JANE, Case, Person, Stage
 
 PLAIN_CHANNELS = ("facebook", "whatsapp", "msteams", "sms")
 PDF = b"%PDF-1.4 not really"

@@ -9,9 +9,9 @@ import sys
 import pytest
 
 from botkit.cli.demo_check import PLAYS
+from botkit.testing.serving import free_ports
 from botkit_sandbox import rehearsal
 from botkit_sandbox.rehearsal import Clouds, Line, Mismatch, Rehearsal
-from tests.ports import free_ports
 from tests.scenarios.stage import JANE, Stage
 
 SECONDS = 150

@@ -18,7 +18,7 @@ import jwt
 import pytest
 
 from botkit.testing.process import ServiceProcess, write_configuration
-from tests.ports import free_ports
+from botkit.testing.serving import free_ports
 
 BOT = "st-11111111-1111-5111-8111-111111111111"
 OTHER_BOT = "st-22222222-2222-5222-8222-222222222222"

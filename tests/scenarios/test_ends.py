@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from botkit.testing.waiting import until
 from tests.scenarios.conftest import Stages
-from tests.scenarios.stage import END_WORD, JANE, OMAR, Person, Stage, until
+from tests.scenarios.stage import END_WORD, JANE, OMAR, Person, Stage
 
 CLOSED = "Your conversation with the agent has ended. Thank you for contacting us."
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from botkit.testing.waiting import until
 from botkit_sandbox.kore.users import Attachment
-from tests.scenarios.stage import JANE, Case, Stage, until
+from tests.scenarios.stage import JANE, Case, Stage
 
 FAILED = "The file could not be delivered to the agent."
 PICTURE = b"\x89PNG\r\n" + bytes(range(256)) * 40

@@ -24,9 +24,10 @@ from botkit.handlers.contexts import (
 )
 from botkit.handlers.verdicts import Next, Sent, Stop, Verdict
 from botkit.templates import button_template
+from botkit.testing.waiting import until
 from botkit_sandbox.wire import WireEntry
 from tests.scenarios.conftest import Stages
-from tests.scenarios.stage import JANE, OMAR, Person, Stage, until
+from tests.scenarios.stage import JANE, OMAR, Person, Stage
 
 SEEN: dict[str, list[Any]] = {}
 """What handlers saw, by kind."""

@@ -14,8 +14,9 @@ import pytest
 from botkit import BotKit
 from botkit.handlers import UserMessageContext
 from botkit.handlers.running import MAX_OVERDUE
+from botkit.testing.waiting import until
 from tests.scenarios.conftest import Stages
-from tests.scenarios.stage import JANE, Stage, until
+from tests.scenarios.stage import JANE, Stage
 
 SECRET_WORDS = "my account number is 4711"
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from botkit.testing.waiting import until
 from botkit_sandbox.kore.users import Attachment
 from botkit_sandbox.live_chat.settings import SensitiveDataRule
 from tests.scenarios.conftest import LIVE_CHAT, Stages
 from tests.scenarios.live_chats import api_calls, is_helped
-from tests.scenarios.stage import END_WORD, JANE, MEI, OMAR, Stage, until
+from tests.scenarios.stage import END_WORD, JANE, MEI, OMAR, Stage
 
 LOOKING = "One moment, please. We are looking for an agent who can help you."
 NOBODY = "Sorry, no agent is available at the moment. The virtual assistant is here for you again."

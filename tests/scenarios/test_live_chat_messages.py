@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from botkit.testing.waiting import until
 from botkit_sandbox.kore.users import Attachment
 from tests.scenarios.live_chats import api_calls, is_helped
-from tests.scenarios.stage import END_WORD, JANE, MEI, OMAR, LiveChatCase, Person, Stage, until
+from tests.scenarios.stage import END_WORD, JANE, MEI, OMAR, LiveChatCase, Person, Stage
 
 FIRST_IN_LINE = "Your position in the queue: 1"
 JANE_JOINED = "Jane Doe has joined the conversation."

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from botkit.testing.waiting import until
 from botkit_sandbox.kore.users import Attachment
 from botkit_sandbox.live_chat.state import Chat
-from tests.scenarios.stage import END_WORD, JANE, OMAR, LiveChatCase, Person, Stage, until
+from tests.scenarios.stage import END_WORD, JANE, OMAR, LiveChatCase, Person, Stage
 
 LOOKING = "One moment, please. We are looking for an agent who can help you."
 INSTRUCTION = f"To end the conversation with the agent at any time, send: {END_WORD}"

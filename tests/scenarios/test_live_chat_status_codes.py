@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from botkit.testing.waiting import until
 from botkit_sandbox.live_chat.faults import Fault
 from tests.scenarios.conftest import LIVE_CHAT, Stages
 from tests.scenarios.live_chats import api_calls, is_helped
-from tests.scenarios.stage import END_WORD, JANE, OMAR, LiveChatCase, Person, Stage, until
+from tests.scenarios.stage import END_WORD, JANE, OMAR, LiveChatCase, Person, Stage
 
 CLOSED = "Your conversation with the agent has ended. Thank you for contacting us."
 UNREACHABLE = "Sorry, our agents cannot be reached right now. The virtual assistant is here for you again."

@@ -6,7 +6,8 @@ import asyncio
 import json
 from typing import Any
 
-from tests.scenarios.stage import END_WORD, JANE, Person, Stage, until
+from botkit.testing.waiting import until
+from tests.scenarios.stage import END_WORD, JANE, Person, Stage
 
 
 def _again(stage: Stage, event: str, person: Person, **changes: Any) -> list[int | None]:

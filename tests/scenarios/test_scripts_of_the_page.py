@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from botkit.testing.waiting import until
 from tests.scenarios.bot import MENU
 from tests.scenarios.conftest import Stages
-from tests.scenarios.stage import JANE, Stage, until
+from tests.scenarios.stage import JANE, Stage
 
 AUTOMATIC = {
     "_firstName",

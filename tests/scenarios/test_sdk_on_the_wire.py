@@ -20,10 +20,11 @@ from botkit.handlers.reads import Reads
 from botkit.hooks.events import HOOK_EVENTS
 from botkit.kore.requests import SDK_CALLS
 from botkit.templates import button_template
+from botkit.testing.waiting import until
 from botkit_sandbox.wire import WireEntry
 from tests.handlers.payload_samples import CONTACT_CENTRE, VARIABLE_EVENTS
 from tests.scenarios.conftest import Stages
-from tests.scenarios.stage import Person, Stage, until
+from tests.scenarios.stage import Person, Stage
 
 TAGS = {"sessionMetaTags": [{"name": "campaign", "value": "spring"}]}
 TEMPLATE = button_template("Which?", ["Tea", "Coffee"])

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from botkit.testing.waiting import until
 from tests.scenarios.conftest import Stages
-from tests.scenarios.stage import END_WORD, JANE, MEI, OMAR, Case, LiveChatCase, Person, Stage, until
+from tests.scenarios.stage import END_WORD, JANE, MEI, OMAR, Case, LiveChatCase, Person, Stage
 
 LOOKING = "One moment, please. We are looking for an agent who can help you."
 FAILED = "Sorry, our agents cannot be reached right now."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.scenarios.stage import JANE, Stage, until
+from botkit.testing.waiting import until
+from tests.scenarios.stage import JANE, Stage
 
 GREETING = [
     ("user", "hi"),

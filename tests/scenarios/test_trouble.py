@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from botkit.service import service
+from botkit.testing.waiting import until
 from tests.scenarios.conftest import Stages
-from tests.scenarios.stage import END_WORD, JANE, Person, Stage, until
+from tests.scenarios.stage import END_WORD, JANE, Person, Stage
 
 ACK = (200, '{"headers":{"supportsMessageAck":true}}')
 AT_ONCE_MS = 1_000

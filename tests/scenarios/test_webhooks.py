@@ -13,8 +13,9 @@ from botkit import BotKit
 from botkit.errors import NothingToAnswer
 from botkit.handlers.contexts import WebhookContext
 from botkit.handlers.verdicts import Answer, Defer
+from botkit.testing.waiting import until
 from tests.scenarios.conftest import Stages
-from tests.scenarios.stage import Stage, until
+from tests.scenarios.stage import Stage
 
 WAITING: list[str] = []
 """The requestIds of webhooks that were deferred."""

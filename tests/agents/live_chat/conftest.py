@@ -15,8 +15,8 @@ from botkit.config.live_chat import LiveChatSettings
 from botkit.errors import CallError
 from botkit.handoff.conversation import Access
 from botkit.handoff.events import AgentSaid, FromAgents
+from botkit.testing.waiting import async_until
 from tests.agents.live_chat.server import BASE, LiveChat
-from tests.waiting import until
 
 SESSION = "11111111-1111-4111-8111-111111111111"
 SETTINGS = LiveChatSettings(BASE, "00DA", "572A", "573B", poll_margin=timedelta(seconds=2))
@@ -82,7 +82,7 @@ class Talk:
             self.task = None
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        await until(condition)
+        await async_until(condition)
 
     async def say(self, message_id: str, text: str) -> None:
         await self.system.send(SESSION, self.access, message_id=message_id, text=text)

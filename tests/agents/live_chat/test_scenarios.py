@@ -22,11 +22,11 @@ from botkit.errors import AgentsUnavailable, CallError, CallRefused, Conversatio
 from botkit.handoff.conversation import Access
 from botkit.handoff.events import AgentJoined, AgentSaid, FileRequested, FromAgents, RoutingFailed
 from botkit.http.carriers import AioTransport
+from botkit.testing.waiting import async_until
 from botkit_sandbox.bus import Bus
 from botkit_sandbox.live_chat import BUTTON_ID, DEPLOYMENT_ID, LiveChatCloud, LiveChatSandboxSettings, routes
 from botkit_sandbox.live_chat.faults import Fault
 from botkit_sandbox.live_chat.settings import SensitiveDataRule
-from tests.waiting import until
 
 JANE, OMAR, MEI = "Jane Doe", "Omar Haddad", "Mei Tanaka"
 
@@ -109,7 +109,7 @@ class Chat:
         self.system = self.make_system()
 
     async def until(self, condition: Callable[[], Any]) -> None:
-        await until(condition)
+        await async_until(condition)
 
     async def heard_from_agent(self, *texts: str) -> None:
         try:

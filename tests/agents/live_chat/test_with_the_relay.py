@@ -35,10 +35,10 @@ from botkit.ledger.sqlite import SqliteLedger
 from botkit.relay import Relay
 from botkit.relay.engine import CONNECTING_AT_ONCE
 from botkit.service.service import rules_for
+from botkit.testing.waiting import async_until
 from botkit_sandbox.live_chat import BUTTON_ID, DEPLOYMENT_ID, LiveChatCloud, LiveChatSandboxSettings, routes
 from botkit_sandbox.live_chat.faults import Fault
 from tests.relay.test_over_sockets import BOT, JANE, OMAR, Platform, Scene
-from tests.waiting import until
 
 TYPE = "salesforce-live-chat"
 
@@ -73,12 +73,12 @@ class LiveChatScene(Scene):
 
     async def waiting(self) -> None:
         await self.transfer()
-        await until(lambda: self.agents.state()["conversations"])
+        await async_until(lambda: self.agents.state()["conversations"])
 
     async def talking(self) -> None:
         await self.waiting()
         self.agents.accept(self.view["id"], JANE)
-        await until(lambda: any("Jane" in text for text in self.platform.shown))
+        await async_until(lambda: any("Jane" in text for text in self.platform.shown))
 
     def agent_says(self, text: str, agent: str = JANE) -> None:
         self.agents.agent_says(self.view["id"], agent, text)
@@ -136,7 +136,7 @@ async def test_messages_go_both_ways_in_order(scene: LiveChatScene) -> None:
     for number in range(5):
         scene.agent_says(f"agent {number}")
         await scene.user_says(f"user {number}", agent_transfer=True)
-    await until(lambda: len(scene.agent_words()) == 5 and len(scene.to_agent) == 5)
+    await async_until(lambda: len(scene.agent_words()) == 5 and len(scene.to_agent) == 5)
     assert scene.agent_words() == [f"agent {n}" for n in range(5)]
     assert scene.to_agent == [f"user {n}" for n in range(5)]
 
@@ -149,7 +149,7 @@ async def test_what_is_typed_before_an_agent_accepts_is_held_and_delivered_in_or
     await scene.user_says("two", agent_transfer=True)
     assert scene.to_agent == []
     scene.agents.accept(scene.view["id"], JANE)
-    await until(lambda: scene.to_agent == ["one", "two"])
+    await async_until(lambda: scene.to_agent == ["one", "two"])
 
 
 async def test_a_transfer_is_told_once_and_is_not_the_end(scene: LiveChatScene) -> None:
@@ -157,25 +157,25 @@ async def test_a_transfer_is_told_once_and_is_not_the_end(scene: LiveChatScene) 
     before = len(scene.platform.shown)
     scene.agents.transfer(scene.view["id"], JANE, to=OMAR)
     scene.agents.accept(scene.view["id"], OMAR)
-    await until(lambda: any("Omar" in text for text in scene.platform.shown))
+    await async_until(lambda: any("Omar" in text for text in scene.platform.shown))
     assert len(scene.platform.shown) == before + 2
     scene.agent_says("agent 0", OMAR)
-    await until(lambda: scene.agent_words() == ["agent 0"])
+    await async_until(lambda: scene.agent_words() == ["agent 0"])
     assert not scene.platform.named("clearAgentSession")
 
 
 async def test_the_end_word_ends_the_chat_there(scene: LiveChatScene) -> None:
     await scene.talking()
     await scene.user_says("endagentchat", agent_transfer=True)
-    await until(lambda: scene.view["status"] == "ended")
-    await until(lambda: scene.platform.named("clearAgentSession"))
+    await async_until(lambda: scene.view["status"] == "ended")
+    await async_until(lambda: scene.platform.named("clearAgentSession"))
 
 
 async def test_the_agent_ends_it_and_the_user_is_back_with_the_bot(scene: LiveChatScene) -> None:
     await scene.talking()
     scene.agent_says("agent says bye")
     scene.agents.agent_ends(scene.view["id"], JANE)
-    await until(lambda: scene.platform.named("clearAgentSession"))
+    await async_until(lambda: scene.platform.named("clearAgentSession"))
     assert scene.agent_words() == ["agent says bye"]
 
 
@@ -183,7 +183,7 @@ async def test_nobody_online_is_told_and_the_user_is_back_with_the_bot(scene: Li
     for agent in list(scene.agents.agents.values()):
         scene.agents.set_online(agent.id, False)
     await scene.transfer()
-    await until(lambda: scene.platform.named("clearAgentSession"))
+    await async_until(lambda: scene.platform.named("clearAgentSession"))
     assert not scene.agents.state()["conversations"]
 
 
@@ -193,7 +193,7 @@ async def test_a_moved_server_loses_nothing(scene: LiveChatScene) -> None:
         scene.agents.inject(Fault(kind="pod-restart"))
         scene.agent_says(f"agent {number}")
         await scene.user_says(f"user {number}", agent_transfer=True)
-    await until(lambda: len(scene.agent_words()) == 4 and len(scene.to_agent) == 4)
+    await async_until(lambda: len(scene.agent_words()) == 4 and len(scene.to_agent) == 4)
     assert scene.agent_words() == [f"agent {n}" for n in range(4)]
     assert scene.to_agent == [f"user {n}" for n in range(4)]
 
@@ -201,16 +201,16 @@ async def test_a_moved_server_loses_nothing(scene: LiveChatScene) -> None:
 async def test_a_restart_resumes_the_chat(scene: LiveChatScene) -> None:
     await scene.talking()
     scene.agent_says("agent 0")
-    await until(lambda: scene.agent_words() == ["agent 0"])
+    await async_until(lambda: scene.agent_words() == ["agent 0"])
     await scene.restart(lambda: scene.agent_says("agent 1"))
     await scene.user_says("user 0", agent_transfer=True)
-    await until(lambda: scene.agent_words() == ["agent 0", "agent 1"] and scene.to_agent == ["user 0"])
+    await async_until(lambda: scene.agent_words() == ["agent 0", "agent 1"] and scene.to_agent == ["user 0"])
 
 
 async def test_a_restart_that_comes_too_late_tells_the_user(scene: LiveChatScene) -> None:
     await scene.talking()
     await scene.restart(lambda: scene.agents.inject(Fault(kind="expire-sessions")))
-    await until(lambda: scene.platform.named("clearAgentSession"))
+    await async_until(lambda: scene.platform.named("clearAgentSession"))
 
 
 def test_after_a_restart_ten_thousand_chats_are_polled_again_in_a_third_of_their_sessions_life() -> None:

@@ -12,11 +12,11 @@ import aiohttp
 import jwt
 from aiohttp import web
 
+from botkit.testing.waiting import async_until
 from botkit_sandbox.bus import Bus
 from botkit_sandbox.kore import KoreCloud, load_export, sample_bot_folder
 from botkit_sandbox.kore.users import User
 from botkit_sandbox.wire import Wire
-from tests.waiting import until
 
 SAMPLE = load_export(sample_bot_folder())
 
@@ -111,7 +111,7 @@ class StubBotKit:
         return [hook for hook in self.hooks if hook.event == event]
 
     async def nth(self, event: str, number: int = 1) -> Hook:
-        await until(lambda: len(self.of(event)) >= number)
+        await async_until(lambda: len(self.of(event)) >= number)
         return self.of(event)[number - 1]
 
     async def stop(self) -> None:
@@ -151,7 +151,7 @@ class Platform:
 
     async def quiet(self, user: User) -> None:
         """Everything the user caused so far is worked through."""
-        await until(lambda: not self.cloud.lanes.busy(user.id))
+        await async_until(lambda: not self.cloud.lanes.busy(user.id))
 
     async def says(self, user: User, text: str) -> None:
         self.cloud.say(user, text)

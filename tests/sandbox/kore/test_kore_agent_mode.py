@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from botkit.testing.waiting import async_until
 from tests.sandbox.kore.platform_double import Hook, Platform, Start
-from tests.waiting import until
 
 
 async def test_an_agent_transfer_node_begins_agent_mode(platform: Platform) -> None:
@@ -168,7 +168,7 @@ async def test_a_second_hand_over_in_the_same_session_is_a_new_transfer(platform
 async def test_a_botkit_that_gave_up_can_still_hand_the_message_to_the_bot(platform: Platform) -> None:
     user = await platform.handed_over()
     await platform.says(user, "thanks")
-    await until(lambda: platform.chat(user)[-1][0] == "bot")
+    await async_until(lambda: platform.chat(user)[-1][0] == "bot")
 
 
 async def test_no_agent_transfer_hook_without_its_subscription(start: Start) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from botkit.testing.waiting import async_until
 from botkit_sandbox.kore.faults import Fault
 from tests.sandbox.kore.platform_double import Hook, Platform, Start
-from tests.waiting import until
 
 
 async def greeted(platform: Platform) -> Hook:
@@ -499,7 +499,7 @@ async def test_silence_never_answers(platform: Platform) -> None:
 async def test_calls_are_on_the_wire_without_their_token(platform: Platform) -> None:
     hook = await greeted(platform)
     await platform.botkit.call("sendUserMessageUrl", hook, message="on the wire")
-    entry = await until(
+    entry = await async_until(
         lambda: next((e for e in platform.wire.entries if "on the wire" in e.request_body), None)
     )
     assert (entry.source, entry.target, entry.label, entry.status) == (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+from botkit.testing.waiting import async_until
 from tests.sandbox.kore.platform_double import Hook, Platform, Start
-from tests.waiting import until
 
 WELCOME = "Hello Asha! I am the Acme Assistant."
 OFFER = 'Ask me for your order status, or say "talk to an agent" to reach a person.'
@@ -294,5 +294,5 @@ async def test_a_thousand_idle_users_are_only_memory(platform: Platform) -> None
     tasks_before = len(asyncio.all_tasks())
     users = [platform.cloud.add_user() for _ in range(1_000)]
     assert len(asyncio.all_tasks()) == tasks_before
-    await until(lambda: len(platform.cloud.snapshot()["users"]) == 1_000)
+    await async_until(lambda: len(platform.cloud.snapshot()["users"]) == 1_000)
     assert len({user.id for user in users}) == 1_000

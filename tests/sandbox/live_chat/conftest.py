@@ -11,12 +11,12 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from botkit.testing.waiting import async_until
 from botkit_sandbox.bus import Bus
 from botkit_sandbox.live_chat import LiveChatCloud, LiveChatSandboxSettings, control_routes, routes
 from botkit_sandbox.live_chat.faults import Fault
 from botkit_sandbox.wire import Wire
 from tests.sandbox.live_chat.visitor import JANE, Visitor
-from tests.waiting import until
 
 
 class Clock:
@@ -80,7 +80,7 @@ class Service:
 
     async def polling(self, number: int = 1) -> None:
         """Wait until that many polls wait."""
-        await until(lambda: self.cloud.open_polls() == number)
+        await async_until(lambda: self.cloud.open_polls() == number)
 
 
 MakeService = Callable[..., Awaitable[Service]]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from botkit.testing.waiting import async_until
 from tests.sandbox.live_chat.conftest import MakeService, Service
 from tests.sandbox.live_chat.visitor import JANE
-from tests.waiting import until
 
 
 async def test_a_poll_whose_client_hung_up_is_no_second_poll_and_swallows_nothing(
@@ -19,7 +19,7 @@ async def test_a_poll_whose_client_hung_up_is_no_second_poll_and_swallows_nothin
     await service.polling()
     first.cancel()
     session = service.cloud.sessions[visitor.id]
-    await until(lambda: session.poll is None or session.poll.gone())
+    await async_until(lambda: session.poll is None or session.poll.gone())
     service.cloud.agent_says(visitor.id, JANE, "hello")
     assert (await visitor.poll()).texts == ["hello"]
 
@@ -31,7 +31,7 @@ async def test_a_client_that_hung_up_may_poll_again_at_once(make_service: MakeSe
     await service.polling()
     first.cancel()
     session = service.cloud.sessions[visitor.id]
-    await until(lambda: session.poll is None or session.poll.gone())
+    await async_until(lambda: session.poll is None or session.poll.gone())
     assert (await visitor.poll()).status == 204
 
 
@@ -44,7 +44,7 @@ async def test_the_timeout_begins_when_the_client_of_a_waiting_poll_hangs_up(
     await service.polling()
     service.clock.pass_seconds(1000)
     poll.cancel()
-    await until(lambda: service.cloud.open_polls() == 0)
+    await async_until(lambda: service.cloud.open_polls() == 0)
     service.clock.pass_seconds(149)
     service.cloud.sweep()
     assert service.view(visitor)["status"] == "active"

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from botkit.testing.waiting import async_until
 from botkit_sandbox.live_chat.bodies import ChasitorInit, ChatMessage, MultiNoun, parse
 from botkit_sandbox.live_chat.log import KEPT, MessageLog
 from botkit_sandbox.salesforce.refusal import Refusal
 from tests.sandbox.live_chat.conftest import Service
-from tests.waiting import until
 
 JANE = "Jane Doe"
 VALUES = st.recursive(
@@ -80,7 +80,7 @@ async def test_sessions_that_asked_for_nothing_are_forgotten(service: Service) -
     for _ in range(5):
         await service.visitor().begin()
     service.clock.pass_seconds(61)
-    await until(lambda: not service.cloud.sessions)
+    await async_until(lambda: not service.cloud.sessions)
 
 
 @pytest.mark.parametrize("path", ["/System/SessionId/%00", "/System/SessionId/%zz", "/..%2f", "/%E2%98%83/x"])

@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from botkit.testing.waiting import async_until
 from tests.sandbox.salesforce.conftest import MakeSalesforce, Salesforce
-from tests.waiting import until
 
 
 async def test_the_stream_is_refused_without_a_token_in_springs_words(salesforce: Salesforce) -> None:
@@ -222,7 +222,7 @@ async def test_a_client_that_went_away_is_forgotten(make_salesforce: MakeSalesfo
     async with client.listening() as stream:
         await stream.count(3)
         assert salesforce.cloud.open_streams() == 1
-    await until(lambda: not salesforce.cloud.open_streams())
+    await async_until(lambda: not salesforce.cloud.open_streams())
 
 
 async def test_an_event_of_any_name_can_be_sent(salesforce: Salesforce) -> None:
