@@ -1,6 +1,7 @@
-"""Testing what one has written with BotKit: handlers without a network, and whole conversations against the emulated clouds.
+"""Test your handlers without a network, and whole conversations against the emulated clouds.
 
-The pytest plugin brings the fixtures `kit_tester`, `botkit_payloads` and `botkit_sandbox`; all they give is here, too.
+The pytest plugin has the fixtures `kit_tester`, `botkit_payloads` and `botkit_sandbox`. Their classes are here, for use without
+pytest. Everything else in this package is internal, and shared by BotKit's own tests.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from botkit.testing.configuration import made_up_settings as made_up_settings
     from botkit.testing.kit_stage import KitStage as KitStage
+    from botkit.testing.payload_parts import File as File
+    from botkit.testing.payload_parts import User as User
     from botkit.testing.payloads import Payloads as Payloads
-    from botkit.testing.people import File as File
-    from botkit.testing.people import User as User
     from botkit.testing.records import AgentCall as AgentCall
     from botkit.testing.records import Call as Call
     from botkit.testing.records import StepResult as StepResult
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 _MODULES = {
     "AgentCall": "records",
     "Call": "records",
-    "File": "people",
+    "File": "payload_parts",
     "KitStage": "kit_stage",
     "KitTester": "tester",
     "Payloads": "payloads",
-    "User": "people",
+    "User": "payload_parts",
     "StepResult": "records",
     "made_up_settings": "configuration",
 }
@@ -34,7 +35,7 @@ __all__ = [*sorted(_MODULES)]
 
 
 def __getattr__(name: str) -> Any:
-    """The public names, loaded when they are first asked for: the plugin is imported by every run of pytest."""
+    """Import a public name at its first use: every run of pytest imports the plugin, and so this package."""
     module = _MODULES.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

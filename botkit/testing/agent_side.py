@@ -1,4 +1,4 @@
-"""The agents' side of a `KitTester`: what agents do, told to the ledger as their system would tell it."""
+"""The agents' half of a `KitTester`: events of agents, committed as an agent system's would be."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from botkit.handoff.events import (
     RoutingFailed,
     TransferStarted,
 )
-from botkit.testing.agents import Routing
-from botkit.testing.people import User
+from botkit.testing.fakes import Routing
+from botkit.testing.harness import ServiceHarness
+from botkit.testing.payload_parts import User
 from botkit.testing.records import StepResult
-from botkit.testing.service import PlayedService
 
 Answer = tuple[int, Mapping[str, Any]]
-"""How a hook was answered: status and JSON."""
+"""Status and JSON of a hook's answer."""
 
 
 class Whose(TypedDict, total=False):
-    """Whose agents: by default those of the user who was last heard of.
+    """Selects a conversation; by default the one of the last step.
 
     Attributes:
-        user: a user, or only their id.
+        user: a user, or the user's id.
         bot: the bot's id.
     """
 
@@ -42,13 +42,13 @@ class Whose(TypedDict, total=False):
 
 
 class AgentSide:
-    """What agents can do. Who inherits says how a step is made.
+    """Steps of agents. `KitTester` inherits them, and says how a step runs.
 
-    All steps raise:
-        KitTesterMisused: there is no agent session, or no agent of this name in it.
+    Every step raises:
+        KitTesterMisused: there is no agent session, or it has no agent of this name.
     """
 
-    _service: PlayedService
+    _service: ServiceHarness
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -62,22 +62,22 @@ class AgentSide:
     def agent_joins(
         self, name: str = "Jane", *, idle: IdleRule | None = None, **whose: Unpack[Whose]
     ) -> StepResult:
-        """An agent accepts.
+        """An agent accepts the session.
 
         Args:
-            name: theirs.
-            idle: how long the user may be silent, where the agent system leaves that to its client.
+            name: the agent's name.
+            idle: the limits of the user's silence, for agent systems that leave them to the client.
             **whose: see `Whose`.
         """
         __tracebackhide__ = True
         return self._tells(whose, AgentJoined, "present", subject=_subject(name), name=name, idle=idle)
 
     def agent_says(self, said: str | Content, *, name: str = "", **whose: Unpack[Whose]) -> StepResult:
-        """An agent says something: text, or text with options and links.
+        """An agent sends a message: text, or text with options and links.
 
         Args:
-            said: what.
-            name: who, where there are several.
+            said: the message.
+            name: the agent; by default the one who joined last.
             **whose: see `Whose`.
         """
         __tracebackhide__ = True
@@ -85,55 +85,55 @@ class AgentSide:
         return self._tells(whose, AgentSaid, content=content, agent_name=self._agent(name, whose))
 
     def agent_types(self, *, started: bool = True, **whose: Unpack[Whose]) -> StepResult:
-        """An agent is typing, or stopped."""
+        """An agent starts or stops typing."""
         __tracebackhide__ = True
         self._agent("", whose)
         return self._tells(whose, AgentTyping, started=started)
 
     def agent_leaves(self, name: str = "", **whose: Unpack[Whose]) -> StepResult:
-        """An agent leaves. The last one's leaving is the end, unless another is looked for: known after some time `passes`."""
+        """An agent leaves. If no agent is left and none is searched for, the session ends after some time `passes`."""
         __tracebackhide__ = True
         name = self._agent(name, whose)
         return self._tells(whose, AgentLeft, "over", subject=_subject(name), name=name)
 
     def agent_hands_on(self, name: str = "", **whose: Unpack[Whose]) -> StepResult:
-        """An agent transfers the user to another, who is yet to join."""
+        """An agent transfers the user to another agent, who has not joined yet."""
         __tracebackhide__ = True
         name = self._agent(name, whose)
         self._tells(whose, TransferStarted, "searching")
         return self._tells(whose, AgentLeft, "searching", subject=_subject(name), name=name)
 
     def agent_ends(self, **whose: Unpack[Whose]) -> StepResult:
-        """An agent ends it, or the agents' side does."""
+        """An agent, or the agent system, ends the session."""
         __tracebackhide__ = True
         return self._tells(whose, AgentSessionEnded, "over")
 
     def nobody_accepts(self, **whose: Unpack[Whose]) -> StepResult:
-        """The agents' side has nobody for this user."""
+        """Routing fails: no agent is available."""
         __tracebackhide__ = True
         return self._tells(whose, RoutingFailed, "over", reason="NoAgents")
 
     def queue_moves(
         self, place: int, *, wait_seconds: int | None = None, **whose: Unpack[Whose]
     ) -> StepResult:
-        """The user is now at this place of the queue: 1 is next."""
+        """The user's place in the queue changes; 1 is next."""
         __tracebackhide__ = True
         return self._tells(whose, QueueMoved, place=place, wait_seconds=wait_seconds)
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _tells(
-        self, whose: Whose, happening: Callable[..., Any], status: Routing | None = None, **what: Any
+        self, whose: Whose, make: Callable[..., Any], status: Routing | None = None, **members: Any
     ) -> StepResult:
         __tracebackhide__ = True
         conversation_id, session = self._session(whose)
         if status is not None:
             self._service.agents(conversation_id.bot_id, session.system).status[session.id] = status
-        event = happening(
+        event = make(
             key=f"{session.id}/entry-{next(self._numbers)}",
             at=self._service.clock.now(),
             session_id=session.id,
-            **what,
+            **members,
         )
         return self._step(lambda: self._service.happens(conversation_id, event))
 
@@ -147,7 +147,7 @@ class AgentSide:
         return conversation_id, session
 
     def _agent(self, name: str, whose: Whose) -> str:
-        """The name of an agent who is there: this one, or the one who joined last."""
+        """The name, if this agent is in the session; without a name, the agent who joined last."""
         there = [agent.name for agent in self._session(whose)[1].agents]
         if name in there or (there and not name):
             return name or there[-1]

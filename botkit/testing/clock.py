@@ -1,22 +1,93 @@
-"""A clock that stands still until it is told to move."""
+"""Clocks that tests move. There is no other clock in tests."""
 
 from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
 
 from botkit.handoff.conversation import Instant
 
 BEGINNING = Instant(1_767_603_600.0)
-"""2026-01-05, nine o'clock in the morning, in UTC."""
+"""2026-01-05T09:00:00Z."""
 
 
-class HeldClock:
-    """What time it is in a test: implements `relay.clock.Clock`. Whoever waits is back at once."""
+class ManualClock:
+    """A clock that stands still until a test moves it. Implements `botkit.relay.clock.Clock`.
 
-    def __init__(self) -> None:
-        self.time = BEGINNING
+    Code that takes a function gets the clock itself (seconds since 1970) or `milliseconds`.
+    """
+
+    def __init__(self, start: float = BEGINNING) -> None:
+        self.time = Instant(start)
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._order = itertools.count()
+
+    def __call__(self) -> Instant:
+        return self.time
 
     def now(self) -> Instant:
         """Seconds since 1970."""
         return self.time
 
+    def milliseconds(self) -> int:
+        """Milliseconds since 1970."""
+        return round(self.time * 1000)
+
+    def pass_seconds(self, seconds: float) -> None:
+        """Move on without waking sleepers."""
+        self.time = Instant(self.time + seconds)
+
     async def sleep(self, seconds: float) -> None:
-        """Over already."""
+        """Return when the clock was moved on so far."""
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        wake = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self.time + seconds, next(self._order), wake))
+        await wake
+
+    @property
+    def sleeping(self) -> int:
+        """How many tasks sleep."""
+        return sum(not wake.done() for _, _, wake in self._sleepers)
+
+    async def advance(self, seconds: float) -> None:
+        """Move on, and wake each sleeper at its time."""
+        await settle()
+        end = self.time + seconds
+        while self._sleepers and self._sleepers[0][0] <= end:
+            at, _, wake = heapq.heappop(self._sleepers)
+            self.time = Instant(max(at, self.time))
+            if not wake.done():
+                wake.set_result(None)
+                await settle()
+        self.time = Instant(end)
+        await settle()
+
+
+class SelfMovingClock(ManualClock):
+    """A clock that every sleep moves on by its duration; `slept` has the durations."""
+
+    def __init__(self, start: float = BEGINNING) -> None:
+        super().__init__(start)
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        """Move the clock on; other tasks run meanwhile."""
+        self.slept.append(seconds)
+        self.pass_seconds(seconds)
+        await asyncio.sleep(0)
+
+
+class SleeplessClock(ManualClock):
+    """A clock on which sleeping takes no time."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Return at once."""
+
+
+async def settle() -> None:
+    """Run every task of the loop as far as it gets without time passing."""
+    for _ in range(30):
+        await asyncio.sleep(0)

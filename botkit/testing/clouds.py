@@ -1,4 +1,4 @@
-"""Both emulated clouds on an event loop of their own, for tests that are not coroutines."""
+"""Both emulated clouds on an event loop in a thread, for tests that are not coroutines."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 class Clouds:
-    """The sandbox on a loop in a thread. Its objects are touched on that loop only, through `do`."""
+    """The sandbox on a loop in a thread. Use its objects on that loop only, through `do`."""
 
     def __init__(self, bot_folder: Path | None = None) -> None:
-        """Start both, on free ports; `bot_folder` is an exported bot, by default the sample bot."""
+        """Start both on free ports. `bot_folder` is an exported bot; by default the sample bot."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="clouds", daemon=True)
         self._thread.start()
@@ -36,7 +36,7 @@ class Clouds:
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(30)
 
     def calm(self) -> None:
-        """Nothing goes wrong or is unusual any more."""
+        """End all faults, and reset all switches."""
         self.kore.core.settings, self.salesforce.settings, self.live_chat.settings = self._as_usual
         self.do(self.kore.set_faults, [])
         self.do(self.salesforce.faults.clear)
@@ -51,7 +51,7 @@ class Clouds:
 
     async def _stop(self) -> None:
         await self.sandbox.stop()
-        rest = asyncio.all_tasks() - {asyncio.current_task()}  # such as answers that a fault has silenced
+        rest = asyncio.all_tasks() - {asyncio.current_task()}  # such as answers that a fault holds back
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""A complete configuration that is made up: for kits that bring none, and for tests that want another."""
+"""A complete made-up configuration, for kits without one and for tests that need another."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def made_up_settings(
     handoff: HandoffSettings | None = None,
     keep_payloads: bool = True,
 ) -> Settings:
-    """Settings under which everything works, and nothing of which exists.
+    """Valid settings of hosts, accounts and bots that do not exist.
 
     Args:
-        bots: the bots' ids; none for `payloads.BOT_ID` alone.
-        agent_systems: the names of every bot's agent systems, the default one first.
-        handoff: the hand-off's own choices.
-        keep_payloads: whether users can be written to outside a hook although no agent is there (`kore.keep_payloads`).
+        bots: the bots' ids; by default `payloads.BOT_ID` alone.
+        agent_systems: the names of each bot's agent systems, the default first.
+        handoff: the hand-off settings.
+        keep_payloads: whether a job can write to a user without a hook and without an agent (`kore.keep_payloads`).
     """
     names = tuple(agent_systems)
     miaw = MiawSettings("00D000000000001", "https://acme.my.salesforce-scrt.com", "Kore_Custom_Client")
@@ -67,5 +67,5 @@ def made_up_settings(
 
 
 def stored_in(settings: Settings, folder: Path) -> Settings:
-    """The same settings with a store of their own in this folder, so that the real one is never touched."""
+    """The settings with a store in this folder, so that the real store is never touched."""
     return replace(settings, store=StoreSettings(f"sqlite:///{folder / 'botkit.db'}"))

@@ -24,7 +24,7 @@ from botkit.handlers.registry import Handler
 from botkit.kit import BotKit
 from botkit.service.service import Edge
 from botkit.testing.clouds import Clouds
-from botkit.testing.failures import raised_by_test
+from botkit.testing.harness import raised_by_test
 from botkit.testing.process import write_configuration
 from botkit.testing.serving import Server, nothing_here
 from botkit.testing.stage import Stage
@@ -32,7 +32,7 @@ from botkit_sandbox.kore import sample_bot_folder
 from botkit_sandbox.kore.script import require_engine
 
 _NAMES = {DEFAULT_SYSTEM_TYPE: "salesforce", LIVE_CHAT_TYPE: "legacy"}
-"""What the sandbox's own configuration calls an agent system of this type."""
+"""Names of the agent systems in the sandbox's configuration, by type."""
 
 
 @dataclass
@@ -41,8 +41,8 @@ class KitStage(Stage):
 
     Attributes:
         kit: the kit.
-        settings: the configuration it runs with here.
-        failures: what handlers have raised so far; at the end of the test the first is raised again.
+        settings: the kit's configuration on this stage.
+        failures: errors that handlers raised so far; the first is raised again at the end of the test.
         strict: set it to False for handlers that are meant to fail.
     """
 
@@ -54,13 +54,13 @@ class KitStage(Stage):
 
 @contextmanager
 def on_stage(kit: BotKit, *, bot_folder: Path | None = None) -> Iterator[KitStage]:
-    """Both clouds with this kit between them.
+    """Start both clouds with this kit between them.
 
-    The hand-off's own choices and the kit's agent systems are those of its configuration, but every address and secret in it
-    is replaced by the clouds', and so is the store. (An agent system that is neither MIAW nor Live Chat is left as it is.)
+    The kit keeps the hand-off settings and the agent systems of its configuration. The clouds' addresses and secrets replace its
+    own, and a temporary store replaces its store. An agent system that is neither MIAW nor Live Chat stays as configured.
 
     Args:
-        kit: the kit; where its configuration names several bots, the first is the one people talk to.
+        kit: the kit; users talk to the first bot of its configuration.
         bot_folder: an exported bot; by default the sample bot.
 
     Raises:
@@ -93,7 +93,7 @@ def on_stage(kit: BotKit, *, bot_folder: Path | None = None) -> Iterator[KitStag
 
 
 def _renamed(exported: Path, folder: Path, bot_id: str) -> Path:
-    """The exported bot under another id: the one that a kit's configuration and handlers know it by."""
+    """Copy the exported bot under another id: the id in the kit's configuration and handlers."""
     shutil.copytree(exported, folder)
     file = folder / "botDefinition.json"
     definition = json.loads(file.read_text(encoding="utf-8"))
@@ -102,7 +102,7 @@ def _renamed(exported: Path, folder: Path, bot_id: str) -> Path:
 
 
 def _settings(folder: Path, addresses: Mapping[str, str], own: Settings | None, ids: list[str]) -> Settings:
-    """What the demo runs with, for each of these bots, under the choices of their own settings."""
+    """The demo's settings for each of these bots, with the choices of the kit's own settings."""
     made = load(write_configuration(folder, addresses, port=8003))
     (bot,) = made.bots.values()
     bots = {bot_id: replace(bot, id=bot_id) for bot_id in (ids or [bot.id])}

@@ -1,11 +1,11 @@
-"""Hook payloads as the XO platform posts them, made up: one function for each hook, both channel shapes, everything changeable.
+"""Hook payloads as the XO platform posts them: one function per hook, both shapes of `channel`, every member changeable.
 
     from botkit.testing import payloads
 
     body = payloads.user_message("When are you open?", channel="facebook", user=payloads.User(first_name="Mei"))
 
-There is no clock and no randomness in them: the same call gives the same payload. What comes back is a plain dictionary
-(protocols/kore-xo-botkit.md, 2.3 to 2.6), so anything else can be done to it as well.
+Payloads use no clock and no randomness: the same call gives the same payload. Each is a plain dictionary
+(docs/protocols/kore-xo-botkit.md, 2.3 to 2.6) that a test may change further.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec, TypedDict, Unpack
 
-from botkit.testing import contexts
-from botkit.testing.people import File, User, file_named, user_named
+from botkit.testing import payload_parts
+from botkit.testing.payload_parts import File, User, file_named, user_named
 
 __all__ = [
     "ABSENT",
@@ -45,29 +45,29 @@ BOT_NAME: Final = "Acme Assistant"
 COMPONENT_ID: Final = "dc-11111111-2222-5333-8444-888888888888"
 ORIGIN: Final = "https://bots.kore.ai"
 FIRST_REQUEST_ID: Final = 1_767_603_600_000
-"""The platform's are milliseconds since 1970."""
+"""The platform uses milliseconds since 1970."""
 
 ABSENT: Final = object()
-"""In `members`: this member is not in the payload."""
+"""In `members`: leave this member out of the payload."""
 
-_OF_COMPONENTS = frozenset({"on_agent_transfer", "on_webhook"})
+_COMPONENT_HOOKS = frozenset({"on_agent_transfer", "on_webhook"})
 
 
 class Parts(TypedDict, total=False):
-    """What can be chosen for any payload.
+    """Options of every payload.
 
     Attributes:
-        user: who it is about, or only their id.
+        user: the user, or the user's id.
         bot: the bot's id.
         channel: Kore's name of the channel: ``rtm`` (the web), ``facebook``, ``msteams`` …
-        nested: whether `channel` is nested under `channelInfos`. By default as the platform does with this hook.
+        nested: whether `channel` is nested under `channelInfos`. By default as the platform does for this hook.
         request_id: by default the next one.
         context: changes to the context, merged at every depth.
         session: variables in the context's `BotUserSession`, such as ``{"miawMetaInfo": {…}}``.
         intent: the dialog's name.
         meta_info: `metaInfo`.
         meta_tags: `metaTags`.
-        members: any other members of the payload, over those that are there; `ABSENT` takes one away.
+        members: other members of the payload; they replace existing ones. `ABSENT` leaves one out.
     """
 
     user: User | str
@@ -84,14 +84,14 @@ class Parts(TypedDict, total=False):
 
 
 class Payloads:
-    """Makes payloads, each with a new `requestId`, as the platform does.
+    """Makes payloads, each with a new `requestId`.
 
     Args:
         bot: the bot's id.
-        bot_name: its name.
-        origin: scheme and host of the URLs to answer to.
-        user: who the payloads are about where they do not say.
-        channel: Kore's name of the channel where they do not say.
+        bot_name: the bot's name.
+        origin: scheme and host of the callback URLs.
+        user: the default user.
+        channel: the default channel, by Kore's name.
         first_request_id: the first `requestId`; it grows by one.
     """
 
@@ -120,19 +120,19 @@ class Payloads:
         agent_transfer: bool = False,
         **parts: Unpack[Parts],
     ) -> dict[str, Any]:
-        """on_user_message: what the user said, on its way to the bot or to the agent.
+        """on_user_message: a user's message to the bot or to the agent.
 
         Args:
-            text: None for a payload without one, such as of files alone.
-            attachments: the files that come along, or their names.
-            agent_transfer: whether the platform takes the user for talking to an agent.
+            text: None for a payload without text, such as one with files only.
+            attachments: files, or names of files.
+            agent_transfer: whether the platform has the user in agent mode.
             **parts: see `Parts`.
         """
         made = self._made(parts, text=text or "", attachments=attachments)
         return _with(made | {"agent_transfer": agent_transfer} | _said(text), parts)
 
     def connect(self, **parts: Unpack[Parts]) -> dict[str, Any]:
-        """on_user_message of somebody who opened the chat and has said nothing yet."""
+        """on_user_message of a user who opened the chat and has not written yet."""
         made = self._made(parts)
         channel = made["channel"]
         channel.get("channelInfos", channel)["botEvent"] = "ON_CONNECT_EVENT"
@@ -141,19 +141,19 @@ class Payloads:
     def bot_message(
         self, text: str | None = "Hello!", *, agent_transfer: bool = False, **parts: Unpack[Parts]
     ) -> dict[str, Any]:
-        """on_bot_message: what the bot says, on its way to the user. A template is text, too: its JSON."""
+        """on_bot_message: a bot's message to the user. A template is sent as text: its JSON."""
         made = self._made(parts)
         return _with(made | {"agent_transfer": agent_transfer} | _said(text), parts)
 
     def agent_transfer(
         self, text: str = "talk to an agent", *, node: str = "LiveAgent", **parts: Unpack[Parts]
     ) -> dict[str, Any]:
-        """on_agent_transfer: a dialog has reached an Agent Transfer node.
+        """on_agent_transfer: a dialog reached an Agent Transfer node.
 
         Args:
-            text: what the user said last.
+            text: the user's last message.
             node: the node's name.
-            **parts: see `Parts`; ``session={"miawMetaInfo": {…}}`` is what the dialog's Script node set.
+            **parts: see `Parts`; ``session={"miawMetaInfo": {…}}`` sets what a Script node of the dialog would set.
         """
         made = self._made(parts, text=text, nested=True, node=node)
         return _with(made | self._component_urls(made), parts)
@@ -165,13 +165,13 @@ class Payloads:
 
         Args:
             component: the node's name.
-            text: what the user said last.
-            agent_transfer: whether the platform takes the user for talking to an agent.
-            **parts: see `Parts`; `context` is what the dialog knows so far.
+            text: the user's last message.
+            agent_transfer: whether the platform has the user in agent mode.
+            **parts: see `Parts`; `context` is the dialog's context so far.
         """
         made = self._made(parts, text=text, nested=True)
         made |= {"agent_transfer": agent_transfer, "message": text, **self._component_urls(made)}
-        return _with(made | {"dialogComponentName": component, "contextId": contexts.SESSION_ID}, parts)
+        return _with(made | {"dialogComponentName": component, "contextId": payload_parts.SESSION_ID}, parts)
 
     def event(
         self, event_type: str = "endDialog", *, agent_transfer: bool = False, **parts: Unpack[Parts]
@@ -188,7 +188,7 @@ class Payloads:
         agent_transfer: bool = False,
         **parts: Unpack[Parts],
     ) -> dict[str, Any]:
-        """on_alert: an alert task has something for the user."""
+        """on_alert: an alert task has a message for the user."""
         made = self._made(parts) | {"agent_transfer": agent_transfer} | _said(text)
         return _with(made | {"sendAlertMessageUrl": _url(made, "sendAlertMessage")}, parts)
 
@@ -200,7 +200,7 @@ class Payloads:
         language: str = "en",
         **parts: Unpack[Parts],
     ) -> dict[str, Any]:
-        """on_variable_update: the bot's variables changed. It is about the bot, so no user, channel or context is in it."""
+        """on_variable_update: a variable of the bot changed. The payload has no user, channel or context."""
         made = self._addressed(parts)
         data = {"eventType": event_type, "variable": dict(variable or {}), "language": language}
         return _with(made | {"agent_transfer": False, "data": data}, parts)
@@ -213,12 +213,12 @@ class Payloads:
         agent_transfer: bool = False,
         **parts: Unpack[Parts],
     ) -> dict[str, Any]:
-        """on_client_event: the user's client tells of something.
+        """on_client_event: an event of the user's client.
 
         Args:
-            pre_defined_event: ``TYPING_STARTED``, ``TYPING_STOPPED``, ``MESSAGE_READ``, or all of the event.
+            pre_defined_event: ``TYPING_STARTED``, ``TYPING_STOPPED``, ``MESSAGE_READ``, or the whole event.
             custom_event: an event of the client's own.
-            agent_transfer: whether the platform takes the user for talking to an agent.
+            agent_transfer: whether the platform has the user in agent mode.
             **parts: see `Parts`.
         """
         made = self._made(parts) | {"agent_transfer": agent_transfer}
@@ -227,7 +227,7 @@ class Payloads:
         made |= {"preDefinedEvent": dict(pre_defined_event or {}), "customEvent": dict(custom_event or {})}
         return _with(made | {"sendBotEventUrl": _url(made, "sendBotEvent")}, parts)
 
-    # --- parts of all of them --------------------------------------------------------------------------------------
+    # --- parts of every payload ------------------------------------------------------------------------------------
 
     def _made(
         self,
@@ -246,23 +246,23 @@ class Payloads:
             "channel": parts.get("channel", self.channel),
         }
         files = [
-            contexts.announced(file_named(file), number, origin=self.origin)
+            payload_parts.announced(file_named(file), number, origin=self.origin)
             for number, file in enumerate(attachments, 1)
         ]
         channel = (
-            contexts.nested_channel(user, **about, files=files, text=text)
+            payload_parts.nested_channel(user, **about, files=files, text=text)
             if parts.get("nested", nested)
-            else contexts.flat_channel(user, **about, files=files)
+            else payload_parts.flat_channel(user, **about, files=files)
         )
         intent = parts.get("intent", "Welcome")
-        context = contexts.context_of(
+        context = payload_parts.context_of(
             user, **about, text=text, intent=intent, session=parts.get("session", {}), node=node
         )
         return made | {
-            "taskId": contexts.TASK_ID,
-            "nodeId": contexts.TRANSFER_NODE_ID if node else contexts.NODE_ID,
+            "taskId": payload_parts.TASK_ID,
+            "nodeId": payload_parts.TRANSFER_NODE_ID if node else payload_parts.NODE_ID,
             "channel": channel,
-            "context": contexts.merged(context, parts.get("context", {})),
+            "context": payload_parts.merged(context, parts.get("context", {})),
             "metaInfo": dict(parts.get("meta_info", {"intentInfo": {"intentMatched": intent}})),
             "metaTags": dict(
                 parts.get("meta_tags", {"userMetaTags": [], "sessionMetaTags": [], "messageMetaTags": []})
@@ -294,7 +294,7 @@ class Payloads:
 
 
 def path(event: str, *, bot: str = BOT_ID, component: str = COMPONENT_ID, prefix: str = "") -> str:
-    """Where a hook is posted: transfers and webhooks are of a component, the others of the bot (2.1).
+    """The path a hook is posted to: transfers and webhooks belong to a component, the others to the bot (2.1).
 
     Args:
         event: the hook's name, such as ``on_user_message``.
@@ -302,15 +302,15 @@ def path(event: str, *, bot: str = BOT_ID, component: str = COMPONENT_ID, prefix
         component: the component's id.
         prefix: `server.prefix` of the configuration.
     """
-    of = f"/components/{component}" if event in _OF_COMPONENTS else ""
+    of = f"/components/{component}" if event in _COMPONENT_HOOKS else ""
     return f"{prefix}/sdk/bots/{bot}{of}/{event}"
 
 
 P = ParamSpec("P")
 
 
-def _of_the_first(method: Callable[Concatenate[Payloads, P], dict[str, Any]]) -> Callable[P, dict[str, Any]]:
-    """The method on payloads that have made none yet, so that the same call always gives the same."""
+def _as_function(method: Callable[Concatenate[Payloads, P], dict[str, Any]]) -> Callable[P, dict[str, Any]]:
+    """The method of new `Payloads`, so that the same call always gives the same payload."""
 
     @wraps(method)
     def make(*args: P.args, **named: P.kwargs) -> dict[str, Any]:
@@ -319,15 +319,15 @@ def _of_the_first(method: Callable[Concatenate[Payloads, P], dict[str, Any]]) ->
     return make
 
 
-user_message = _of_the_first(Payloads.user_message)
-connect = _of_the_first(Payloads.connect)
-bot_message = _of_the_first(Payloads.bot_message)
-agent_transfer = _of_the_first(Payloads.agent_transfer)
-webhook = _of_the_first(Payloads.webhook)
-event = _of_the_first(Payloads.event)
-alert = _of_the_first(Payloads.alert)
-variable_update = _of_the_first(Payloads.variable_update)
-client_event = _of_the_first(Payloads.client_event)
+user_message = _as_function(Payloads.user_message)
+connect = _as_function(Payloads.connect)
+bot_message = _as_function(Payloads.bot_message)
+agent_transfer = _as_function(Payloads.agent_transfer)
+webhook = _as_function(Payloads.webhook)
+event = _as_function(Payloads.event)
+alert = _as_function(Payloads.alert)
+variable_update = _as_function(Payloads.variable_update)
+client_event = _as_function(Payloads.client_event)
 
 
 def _said(text: str | None) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""The pytest plugin: `kit_tester`, `botkit_payloads`, `botkit_sandbox`, and the fixture `kit`, which names the kit under test.
+"""The pytest plugin: fixtures `kit_tester`, `botkit_payloads` and `botkit_sandbox`, and `kit` for the kit under test.
 
-Every run of pytest where BotKit is installed imports this module, so it imports nothing that a run may do without.
+Every run of pytest with BotKit installed imports this module, so it imports the rest of BotKit only inside fixtures.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def kit() -> BotKit:
-    """The kit under test, for `kit_tester` and `botkit_sandbox`; override it. This one has no handlers.
+    """The kit under test, for `kit_tester` and `botkit_sandbox`. The default has no handlers; override it.
 
     In your `conftest.py`:
 
@@ -35,8 +35,9 @@ def kit() -> BotKit:
 
 @pytest.fixture
 def kit_tester(kit: BotKit) -> Iterator[KitTester]:
-    """Plays everybody around your handlers: ``kit_tester.user_says("hi").to_user``. Of another kit than `kit`'s:
-    ``kit_tester(my_kit).user_says("hi")``.
+    """Stands in for everything around your handlers: ``kit_tester.user_says("hi").to_user``.
+
+    For another kit than `kit`: ``kit_tester(my_kit).user_says("hi")``.
     """
     from botkit.testing import KitTester
 
@@ -46,7 +47,7 @@ def kit_tester(kit: BotKit) -> Iterator[KitTester]:
 
 @pytest.fixture
 def botkit_payloads() -> Payloads:
-    """Hook payloads as the platform posts them, each with a new requestId: ``botkit_payloads.user_message("hi")``."""
+    """Makes hook payloads as the platform posts them, each with a new requestId: ``botkit_payloads.user_message("hi")``."""
     from botkit.testing import Payloads
 
     return Payloads()
@@ -54,13 +55,13 @@ def botkit_payloads() -> Payloads:
 
 @pytest.fixture
 def botkit_bot_folder() -> Path | None:
-    """The exported bot that `botkit_sandbox` talks as; override it. None stands for the sample bot."""
+    """The exported bot that `botkit_sandbox` runs; override it. None: the sample bot."""
     return None
 
 
 @pytest.fixture
 def botkit_sandbox(kit: BotKit, botkit_bot_folder: Path | None) -> Iterator[KitStage]:
-    """Both emulated clouds with `kit` between them, over sockets of this machine: ``ada = botkit_sandbox.person()``."""
+    """Both emulated clouds with `kit` between them, on sockets of this machine: ``ada = botkit_sandbox.person()``."""
     from botkit.testing.kit_stage import on_stage
 
     with on_stage(kit, bot_folder=botkit_bot_folder) as stage:

@@ -1,4 +1,4 @@
-"""What went out: the calls to the platform as they are on the wire, and what the agents' side was asked for."""
+"""Recorded calls: to the XO platform, as on the wire, and to agent systems; and the result of a test's step."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Call:
     """One call to the XO platform.
 
     Attributes:
-        name: as the methods of a handler's context are called: ``send_user_message``, ``reset_bot``, ``get_messages`` …
+        name: the name of the method of a handler's context: ``send_user_message``, ``reset_bot``, ``get_messages`` …
         method: ``POST`` or ``GET``.
-        url: whole, with its query.
-        headers: signed, as on the wire.
-        body: as on the wire; empty where there is none.
+        url: the full URL, with its query.
+        headers: as on the wire, with the signature.
+        body: as on the wire; empty: no body.
     """
 
     name: str
@@ -33,20 +33,20 @@ class Call:
 
     @property
     def json(self) -> dict[str, Any]:
-        """The body's members; none where there is no body."""
+        """The body's members; empty: no body."""
         found = decoded(self.body) if self.body else {}
         return found if isinstance(found, dict) else {}
 
     @property
     def text(self) -> str:
-        """What is shown or said: the words of a template, too."""
+        """The message's text; for a template, its text."""
         override = self._override()
         shown = override.get("body") if override else self.json.get("message")
         return unwrapped(shown) if isinstance(shown, str) else ""
 
     @property
     def template(self) -> Mapping[str, Any] | None:
-        """The template that is shown, as JSON; None where there is none."""
+        """The message's template, as JSON; None: no template."""
         override = self._override()
         if not override.get("isTemplate"):
             return None
@@ -60,12 +60,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class AgentCall:
-    """One thing the agents' side was asked for.
+    """One call to an agent system.
 
     Attributes:
         name: the method of `botkit.agents.AgentSystem`: ``open``, ``start``, ``send``, ``typing``, ``end`` …
         system: the agent system's name in the configuration.
-        text: what was said, of ``send``.
+        text: the message of ``send``.
         details: the method's other arguments by name, such as the routing ``attributes`` of ``start``.
     """
 
@@ -77,14 +77,14 @@ class AgentCall:
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What came of one step of a test.
+    """The result of one step of a test.
 
     Attributes:
-        status: how the hook was answered; None where the step is no hook.
-        body: the answer's JSON.
-        calls: every call to the platform, in order; the questions of handlers as well.
-        agent_calls: everything the agents' side was asked for, in order.
-        request_id: the hook's `requestId`; empty where the step is no hook.
+        status: the status of the hook's answer; None: the step is no hook.
+        body: the JSON of the hook's answer.
+        calls: the calls to the platform, in order, including reads of handlers.
+        agent_calls: the calls to agent systems, in order.
+        request_id: the hook's `requestId`; empty: the step is no hook.
     """
 
     status: int | None
@@ -95,17 +95,17 @@ class StepResult:
 
     @property
     def to_user(self) -> list[str]:
-        """What the user is shown, message by message; alerts, too."""
+        """The texts of messages to the user, including alerts."""
         return [call.text for call in self.calls if call.name in _TO_USER]
 
     @property
     def to_bot(self) -> list[str]:
-        """What the bot is told, in the user's name."""
+        """The texts of user messages passed to the bot."""
         return [call.text for call in self.calls if call.name in _TO_BOT]
 
     @property
     def to_agent(self) -> list[str]:
-        """What the agents are told, in the user's name."""
+        """The texts of user messages sent to the agent."""
         return [call.text for call in self.agent_calls if call.name == "send"]
 
     @property
@@ -115,12 +115,12 @@ class StepResult:
 
     @property
     def deferred(self) -> bool:
-        """Whether a webhook is answered later."""
+        """Whether the webhook is answered later."""
         return self.status == 202
 
     @property
     def context(self) -> Mapping[str, Any] | None:
-        """The context a dialog goes on with: a webhook's answer, at once or late. None where there is none."""
+        """The context that the webhook's answer gives the dialog, at once or deferred; None: no answer with a context."""
         late = [call.json for call in self.calls if call.name == "respond_to_hook"]
         answer = late[-1] if late else self.body
         found = answer.get("context")
@@ -130,7 +130,7 @@ class StepResult:
         """The only call of this name.
 
         Raises:
-            AssertionError: there is none, or there are several.
+            AssertionError: there is no such call, or more than one.
         """
         found = [call for call in self.calls if call.name == name]
         if len(found) != 1:

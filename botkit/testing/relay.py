@@ -1,7 +1,7 @@
-"""A relay that does everything at once, in order, when the test asks for it: nothing is in the air when a step is over.
+"""A relay that acts only when the test asks: at once, in order, to the end. After a step nothing is in flight.
 
-The effects are carried out by the relay's own code, over a wire that is played. What the real one adds, and this one leaves
-out, is the network's: lanes beside each other, attempts that fail and are repeated, listening.
+The real relay's code carries out the effects, over fakes. Left out is what belongs to the network: parallel lanes, retries and
+receiving.
 """
 
 from __future__ import annotations
@@ -20,58 +20,58 @@ from botkit.handoff.conversation import AgentSession, ConversationId, Instant
 from botkit.handoff.effects import ArmTimer, CancelTimer, DropLane, Effect, EndSession, PlatformEffect
 from botkit.handoff.events import Event, TimerFired
 from botkit.ledger.interface import Committed, Input, Ledger, OutboxItem
+from botkit.observability.metrics import Telemetry
 from botkit.relay.gateways import Gateways, KorePlatform
 from botkit.relay.outbound.failures import what_failure_means
 from botkit.relay.outbound.payloads import Payloads
 from botkit.relay.outbound.perform import Performer
 from botkit.relay.outbound.retry_policy import tried_once
-from botkit.testing.agents import PlayedAgents
-from botkit.testing.clock import HeldClock
+from botkit.testing.clock import ManualClock
+from botkit.testing.fakes import AioCarrier, FakeAgentSystem, FakePlatform
 from botkit.testing.records import AgentCall
-from botkit.testing.wire import AioCarrier, Wire
 
 T = TypeVar("T")
-_SECONDS = 30.0
-"""What is waited for here takes milliseconds; a test must not hang."""
+_TIMEOUT_SECONDS = 30.0
+"""Work takes milliseconds here; a test must not hang."""
 _NOBODY = ConversationId("", "")
 
 
-class PlayedOutside(Gateways):
-    """The gateways of every bot: the real platform code over a played wire, and played agents."""
+class FakeGateways(Gateways):
+    """The gateways of every bot: the real platform code over a fake platform, and fake agent systems."""
 
     def __init__(
-        self, settings: Settings, *, wire: Wire, agent_calls: list[AgentCall], clock: HeldClock
+        self, settings: Settings, *, platform: FakePlatform, agent_calls: list[AgentCall], clock: ManualClock
     ) -> None:
-        carrier = AioCarrier(wire)
+        carrier = AioCarrier(platform)
         insecure_http = settings.security.insecure_http
         bots = settings.bots.values()
         platforms = {
             bot.id: KorePlatform(bot, carrier, insecure_http=insecure_http, clock=clock) for bot in bots
         }
         self.systems = {
-            (bot.id, name): PlayedAgents(name, agent_calls) for bot in bots for name in bot.agents.systems
+            (bot.id, name): FakeAgentSystem(name, agent_calls) for bot in bots for name in bot.agents.systems
         }
         super().__init__(platforms, self.systems)
 
 
-class PlayedRelay:
+class StepwiseRelay:
     """Implements `service.RunningRelay`."""
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, *, outside: PlayedOutside, clock: HeldClock
+        self, settings: Settings, ledger: Ledger, *, gateways: FakeGateways, clock: ManualClock
     ) -> None:
         self.failures: list[CallError] = []
-        """Calls that could not be made."""
+        """Errors of calls that could not be made."""
         self._ledger = ledger
         self._clock = clock
         self._committed: deque[Committed] = deque()
-        self._waiting: deque[OutboxItem] = deque()
+        self._outbox: deque[OutboxItem] = deque()
         self._timers: dict[tuple[str, str], tuple[Instant, ConversationId]] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="botkit-testing", daemon=True)
         self._payloads = Payloads(ledger, clock)
         self._performer = Performer(
-            outside=outside,
+            outside=gateways,
             ledger=ledger,
             payloads=self._payloads,
             bots=settings.bots,
@@ -80,42 +80,42 @@ class PlayedRelay:
             end=_end,
         )
 
-    # --- as the service sees it ------------------------------------------------------------------------------------
+    # --- for the service -------------------------------------------------------------------------------------------
 
     def on_commit(self, batch: Sequence[Committed], /) -> None:
-        """Keep it until the test asks."""
+        """Queue the commits for `settle`."""
         self._committed.extend(batch)
 
     def start(self) -> None:
-        """Have a loop to carry things out on."""
+        """Start the event loop."""
         self._thread.start()
 
     def ready(self) -> bool:
-        """Whether there is one."""
+        """Whether the event loop runs."""
         return self._thread.is_alive()
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Stop the event loop and its threads."""
         self._do(self._loop.shutdown_default_executor())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_SECONDS)
+        self._thread.join(_TIMEOUT_SECONDS)
         self._loop.close()
 
-    # --- as the tester sees it -------------------------------------------------------------------------------------
+    # --- for the tester --------------------------------------------------------------------------------------------
 
     def happens(self, conversation_id: ConversationId, event: Event) -> None:
-        """Something happened; what follows from it is for `settle`."""
+        """Commit an event. `settle` carries out its effects."""
         self._submit(Input(conversation_id, event))
 
     def settle(self) -> None:
-        """Carry out everything that is to be done, and everything that follows from it."""
-        self._take()
-        while self._waiting:
-            self._carry_out(self._waiting.popleft())
-            self._take()
+        """Carry out all effects, and the effects of their results."""
+        self._collect()
+        while self._outbox:
+            self._carry_out(self._outbox.popleft())
+            self._collect()
 
     def move_to(self, end: Instant) -> None:
-        """Let time pass: every timer comes due at its time."""
+        """Move the clock, and fire each timer at its time."""
         while (following := min(self._timers.items(), key=_due, default=None)) and _due(following) <= end:
             (session_id, name), (due, conversation_id) = following
             del self._timers[session_id, name]
@@ -126,25 +126,25 @@ class PlayedRelay:
         self._clock.time = end
 
     def session(self, conversation_id: ConversationId) -> AgentSession | None:
-        """The agent session of a conversation, if there is one."""
+        """The agent session of a conversation; None: there is none."""
         conversation = self._ledger.conversation(conversation_id)
         return conversation.session if conversation is not None else None
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
-    def _take(self) -> None:
-        # What was submitted before this has been told to `on_commit` when two inputs after it are committed: the first may
-        # share its commit, the second cannot.
+    def _collect(self) -> None:
+        # `on_commit` has been called for everything submitted before when two more inputs are committed: the first of the two may
+        # share the last commit, the second cannot.
         for _ in range(2):
             self._submit(Input(_NOBODY, None))
         while self._committed:
             committed = self._committed.popleft()
             if not committed.duplicate:
                 for effect in committed.local_effects:
-                    self._keep(committed.conversation.id, effect)
-                self._waiting.extend(committed.items)
+                    self._apply(committed.conversation.id, effect)
+                self._outbox.extend(committed.items)
 
-    def _keep(self, conversation_id: ConversationId, effect: Effect) -> None:
+    def _apply(self, conversation_id: ConversationId, effect: Effect) -> None:
         match effect:
             case ArmTimer(session_id, name, due):
                 self._timers[session_id, name] = due, conversation_id
@@ -152,8 +152,8 @@ class PlayedRelay:
                 self._timers.pop((session_id, name), None)
             case DropLane(session_id):
                 lane = f"agent:{session_id}"
-                self._waiting = deque(
-                    item for item in self._waiting if item.lane != lane or isinstance(item.effect, EndSession)
+                self._outbox = deque(
+                    item for item in self._outbox if item.lane != lane or isinstance(item.effect, EndSession)
                 )
 
     def _carry_out(self, item: OutboxItem) -> None:
@@ -171,12 +171,48 @@ class PlayedRelay:
             hook = await self._payloads.newest(item.conversation_id)
         return await self._performer.perform(item, hook)
 
-    def _submit(self, given: Input) -> None:
-        self._ledger.submit(given).result(_SECONDS)
+    def _submit(self, input: Input) -> None:
+        self._ledger.submit(input).result(_TIMEOUT_SECONDS)
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
         future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
-        return future.result(_SECONDS)
+        return future.result(_TIMEOUT_SECONDS)
+
+
+class RecordingRelay:
+    """A relay that carries out nothing and records what it is told: for tests of the service in front of it."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, telemetry: Telemetry) -> None:
+        self.ledger = ledger
+        self.committed: list[Committed] = []
+        self.resumed: list[int] = []
+        """Outbox items that an earlier process left."""
+        self.running = False
+        self.closed = False
+        self.broken: Exception | None = None
+        """Raised by `start`."""
+        self.closed_before_ledger: bool | None = None
+
+    def on_commit(self, batch: Sequence[Committed], /) -> None:
+        """Record."""
+        self.committed.extend(batch)
+
+    def start(self) -> None:
+        """Record what an earlier process left, or fail."""
+        if self.broken is not None:
+            raise self.broken
+        self.resumed = [item.id for item in self.ledger.undelivered()]
+        self.running = True
+
+    def ready(self) -> bool:
+        """Whether it was started, and not closed."""
+        return self.running
+
+    def close(self) -> None:
+        """Record."""
+        self.running = False
+        self.closed = True
+        self.closed_before_ledger = self.ledger.healthy()
 
 
 def _due(timer: tuple[tuple[str, str], tuple[Instant, ConversationId]]) -> Instant:
@@ -184,9 +220,9 @@ def _due(timer: tuple[tuple[str, str], tuple[Instant, ConversationId]]) -> Insta
 
 
 async def _nothing(*_: object) -> None:
-    """Nobody listens to the agents, so there is no list to read again."""
+    """Nothing is received from agent systems, so there is nothing to reconcile."""
 
 
 async def _end(_: ConversationId, session: EndSession, agents: AgentSystem) -> None:
-    """Everything the agents said has been heard."""
+    """End without waiting for agents' last messages: all of them are in the ledger."""
     await agents.end(session.session_id, session.access)

@@ -1,17 +1,12 @@
-"""A stage for whole conversations: both emulated clouds on sockets of this machine, and whoever plays on it.
-
-The people are `Person` (a user of the bot) and `Case` (what agents have in their console of one conversation). What they do
-returns at once, as in life; what they are to see is waited for, never slept for.
-"""
+"""A stage for whole conversations: both emulated clouds on sockets of this machine, and the people who use them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from botkit.testing.cases import OVER
+from botkit.testing.actors import OVER, Person
 from botkit.testing.clouds import Clouds
-from botkit.testing.person import Person
 from botkit_sandbox.kore.faults import Fault as KoreFault
 from botkit_sandbox.kore.settings import SUBSCRIPTIONS
 from botkit_sandbox.kore.users import User
@@ -24,13 +19,13 @@ P = TypeVar("P", bound=Person)
 
 @dataclass
 class Stage:
-    """One pair of clouds, and the people on it."""
+    """A pair of clouds, and the people on it."""
 
     clouds: Clouds
     _people: list[Person] = field(default_factory=list, kw_only=True)
 
     def hooks_go_to(self, url: str) -> None:
-        """From now on the platform posts every hook to the service at this address."""
+        """Have the platform post every hook to the service at this address."""
         self.clouds.do(self.clouds.kore.subscribe, url, SUBSCRIPTIONS)
 
     # --- people
@@ -55,7 +50,7 @@ class Stage:
         return person
 
     def everybody_leaves(self) -> None:
-        """End what a test has left open, so that nothing is polled or listened to for ever; all switches as before."""
+        """End open conversations, so that nothing keeps polling or listening, and reset all faults and switches."""
         self.clouds.calm()
         live = [
             (person, case) for person in self._people for case in person.cases() if case.status() not in OVER
@@ -70,19 +65,19 @@ class Stage:
     # --- trouble
 
     def kore_fails(self, **fault: Any) -> None:
-        """A fault of Kore's side, see `sandbox.kore.faults.Fault`; it replaces the one before."""
+        """A fault at Kore, see `botkit_sandbox.kore.faults.Fault`; it replaces the one before."""
         self.clouds.do(self.clouds.kore.set_faults, [KoreFault(**fault)])
 
     def salesforce_fails(self, kind: Any, **fault: Any) -> None:
-        """A fault of Salesforce's side, see `sandbox.salesforce.faults`."""
+        """A fault at MIAW, see `botkit_sandbox.salesforce.faults`."""
         self.clouds.do(self.clouds.salesforce.inject, SalesforceFault(kind=kind, **fault))
 
     def live_chat_fails(self, kind: Any, **fault: Any) -> None:
-        """A fault of Live Chat's side, see `sandbox.live_chat.faults`."""
+        """A fault at Live Chat, see `botkit_sandbox.live_chat.faults`."""
         self.clouds.do(self.clouds.live_chat.inject, LiveChatFault(kind=kind, **fault))
 
     def live_chat_goes_on_with(self, kind: str) -> None:
-        """A fault of this kind is over."""
+        """End the faults of this kind."""
         self.clouds.do(self.clouds.live_chat.faults.clear, kind)
 
     def live_chat_behaves(self, **switches: Any) -> None:
@@ -101,7 +96,7 @@ class Stage:
     # --- the wire
 
     def wire(self, label: str, *, about: str = "", source: str = "") -> list[WireEntry]:
-        """Exchanges with this label, oldest first; `about` is a part of the request's body or path."""
+        """Exchanges with this label, oldest first; `about` is part of the request's path or body."""
         return [
             entry
             for entry in self.clouds.do(lambda: list(self.clouds.wire.entries))

@@ -1,11 +1,11 @@
-"""`KitTester`: a user's handlers with everything around them played, and what goes out taken down. No network, no waiting.
+"""`KitTester`: runs a kit's handlers between fakes, and records every call. No network, no waiting.
 
     def test_hours(kit_tester):
         went = kit_tester(kit).user_says("When are you open?")
         assert went.to_user == ["We are open from 9 to 5."]
         assert went.to_bot == []
 
-Door, rules and ledger are the real ones. Every step of a test returns when all that follows from it is done.
+Middleware, rules and ledger are real. A step returns when all of its effects are carried out.
 """
 
 from __future__ import annotations
@@ -24,25 +24,24 @@ from botkit.hooks import payload
 from botkit.hooks.user import names
 from botkit.http.lenient_json import encoded
 from botkit.kit import BotKit
-from botkit.testing import wire
+from botkit.testing import fakes
 from botkit.testing.agent_side import AgentSide, Answer, Whose
 from botkit.testing.configuration import made_up_settings
-from botkit.testing.failures import raised_by_test
+from botkit.testing.harness import ServiceHarness, raised_by_test
+from botkit.testing.payload_parts import File, User, user_named
 from botkit.testing.payloads import COMPONENT_ID, FIRST_REQUEST_ID, Parts, Payloads
-from botkit.testing.people import File, User, user_named
 from botkit.testing.records import StepResult
-from botkit.testing.service import PlayedService
 
 if TYPE_CHECKING:
     from flask import Flask
 
 _BETWEEN_BOTS = 1_000_000
-"""How far the requestIds of two bots are apart."""
+"""The distance between the requestIds of two bots."""
 _AGENT_MODE = {"start_agent_session": True, "clear_agent_session": False}
 
 
 class Options(TypedDict, total=False):
-    """What a tester can be given besides a kit: see `KitTester`."""
+    """Arguments of `KitTester` besides the kit."""
 
     settings: Settings | None
     app: Flask | None
@@ -53,22 +52,21 @@ class Options(TypedDict, total=False):
 
 
 class KitTester(AgentSide):
-    """Plays everybody around one kit: the platform with its users, the agents, and time.
+    """Stands in for everything around one kit: the platform, its users, the agents, and time.
 
-    A step is a verb: `user_says`, `webhook`, `agent_says`, `passes` … Each returns what `StepResult` out because of it. A handler
-    that raises, returns rubbish or takes too long makes its step raise that very error, as does a call it asked for that
-    cannot be made; with ``strict = False`` things go on as they would in production.
+    A step is a verb: `user_says`, `webhook`, `agent_says`, `passes` … Each returns a `StepResult`. A step raises the error of a
+    handler that raises, returns an invalid result or exceeds its time limit, and of a requested call that cannot be made. With
+    ``strict = False`` the service continues as in production.
 
-    Calling a tester gives another one, for another kit: ``kit_tester(kit)``.
+    Call a tester for a tester of another kit: ``kit_tester(kit)``.
 
     Args:
-        kit: whose handlers; without one, the tester shows what BotKit does by itself.
-        settings: the configuration; by default the kit's own, or, if it has none, one that is made up. The store in it is
-            never touched.
-        app: the Flask application the kit is mounted in: handlers are called within its context.
-        user: who talks where a step does not say.
-        channel: Kore's name of the channel where a step does not say.
-        handler_seconds: the time limit of handlers that have none of their own.
+        kit: the kit under test; without one, BotKit runs without handlers.
+        settings: the configuration; by default the kit's own, or made-up settings if it has none. Its store is never touched.
+        app: the Flask application in which the kit is mounted: handlers run in its context.
+        user: the default user.
+        channel: the default channel, by Kore's name.
+        handler_seconds: the time limit of handlers without one of their own.
         strict: see above.
 
     Raises:
@@ -91,7 +89,7 @@ class KitTester(AgentSide):
         self.settings = settings or _settings_of(self.kit, app)
         self.strict = strict
         context_factory = app.app_context if app is not None else nullcontext
-        self._service = PlayedService(
+        self._service = ServiceHarness(
             self.kit, self.settings, context_factory=context_factory, handler_seconds=handler_seconds
         )
         self._payloads = {
@@ -112,13 +110,13 @@ class KitTester(AgentSide):
         self._now = ConversationId(self._bot_id, self._payloads[self._bot_id].user.id)
 
     def __call__(self, kit: BotKit, **options: Unpack[Options]) -> KitTester:
-        """A tester of another kit, which is closed with this one. Options as for `KitTester`."""
+        """A tester of another kit, closed together with this one. Options as for `KitTester`."""
         other = KitTester(kit, **options)
         self._others.append(other)
         return other
 
     def close(self) -> None:
-        """Leave nothing behind. The fixture does it; elsewhere ``with KitTester(kit) as tester:``."""
+        """Release all resources. The fixture does it; elsewhere use ``with KitTester(kit) as tester:``."""
         for one in reversed(self._others):
             one.close()
         self._service.close()
@@ -142,9 +140,9 @@ class KitTester(AgentSide):
         """on_user_message.
 
         Args:
-            text: None where the user says nothing, such as with files alone.
-            attachments: the files that come along, or their names.
-            agent_transfer: whether the platform takes the user for talking to an agent; by default as things are.
+            text: None for a message without text, such as one with files only.
+            attachments: files, or names of files.
+            agent_transfer: whether the platform has the user in agent mode; by default it follows from the steps before.
             **parts: see `payloads.Parts`: ``user=…``, ``channel=…``, ``bot=…``, ``context=…``, ``session=…`` and more.
         """
         __tracebackhide__ = True
@@ -157,14 +155,14 @@ class KitTester(AgentSide):
         )
 
     def user_connects(self, **parts: Unpack[Parts]) -> StepResult:
-        """on_user_message of somebody who has opened the chat."""
+        """on_user_message of a user who opened the chat."""
         __tracebackhide__ = True
         return self._hook("on_user_message", self._make(parts).connect(**parts))
 
     def bot_says(
         self, text: str | None = "Hello!", *, agent_transfer: bool | None = None, **parts: Unpack[Parts]
     ) -> StepResult:
-        """on_bot_message: the bot has something for the user."""
+        """on_bot_message: a bot's message to the user."""
         __tracebackhide__ = True
         mode = self._mode(agent_transfer, parts)
         made = self._make(parts).bot_message(text, agent_transfer=mode, **parts)
@@ -173,12 +171,12 @@ class KitTester(AgentSide):
     def transfers(
         self, text: str = "talk to an agent", *, node: str = "LiveAgent", **parts: Unpack[Parts]
     ) -> StepResult:
-        """on_agent_transfer: a dialog has reached an Agent Transfer node.
+        """on_agent_transfer: a dialog reached an Agent Transfer node.
 
         Args:
-            text: what the user said last.
+            text: the user's last message.
             node: the node's name.
-            **parts: see `payloads.Parts`; ``session={"miawMetaInfo": {…}}`` is what the dialog's Script node set.
+            **parts: see `payloads.Parts`; ``session={"miawMetaInfo": {…}}`` sets what a Script node of the dialog would set.
         """
         __tracebackhide__ = True
         made = self._make(parts).agent_transfer(text, node=node, **parts)
@@ -193,13 +191,13 @@ class KitTester(AgentSide):
         agent_transfer: bool | None = None,
         **parts: Unpack[Parts],
     ) -> StepResult:
-        """on_webhook: a dialog waits at a Webhook node. `StepResult.context` is what it goes on with, unless it was `deferred`.
+        """on_webhook: a dialog waits at a Webhook node. `StepResult.context` is the answer's context, unless it was `deferred`.
 
         Args:
             component: the node's name.
-            text: what the user said last.
-            agent_transfer: whether the platform takes the user for talking to an agent; by default as things are.
-            **parts: see `payloads.Parts`; ``context={…}`` is what the dialog knows.
+            text: the user's last message.
+            agent_transfer: whether the platform has the user in agent mode; by default it follows from the steps before.
+            **parts: see `payloads.Parts`; ``context={…}`` is the dialog's context.
         """
         __tracebackhide__ = True
         mode = self._mode(agent_transfer, parts)
@@ -221,7 +219,7 @@ class KitTester(AgentSide):
         agent_transfer: bool | None = None,
         **parts: Unpack[Parts],
     ) -> StepResult:
-        """on_alert: an alert task has something for the user."""
+        """on_alert: an alert task has a message for the user."""
         __tracebackhide__ = True
         mode = self._mode(agent_transfer, parts)
         return self._hook("on_alert", self._make(parts).alert(text, agent_transfer=mode, **parts))
@@ -234,7 +232,7 @@ class KitTester(AgentSide):
         language: str = "en",
         **parts: Unpack[Parts],
     ) -> StepResult:
-        """on_variable_update: the bot's variables changed."""
+        """on_variable_update: a variable of the bot changed."""
         __tracebackhide__ = True
         made = self._make(parts).variable_update(event_type, variable=variable, language=language, **parts)
         return self._hook("on_variable_update", made)
@@ -247,7 +245,7 @@ class KitTester(AgentSide):
         agent_transfer: bool | None = None,
         **parts: Unpack[Parts],
     ) -> StepResult:
-        """on_client_event: ``TYPING_STARTED`` and the like, or an event of the client's own."""
+        """on_client_event: ``TYPING_STARTED`` and the like, or a custom event of the client."""
         __tracebackhide__ = True
         mode = self._mode(agent_transfer, parts)
         made = self._make(parts).client_event(
@@ -256,19 +254,19 @@ class KitTester(AgentSide):
         return self._hook("on_client_event", made)
 
     def posts(self, event: str, payload: Mapping[str, Any], *, component: str = COMPONENT_ID) -> StepResult:
-        """Any hook with any payload, such as one that was recorded; its `botId` says which bot it is for."""
+        """Any hook with any payload, such as a recorded one. The payload's `botId` selects the bot."""
         __tracebackhide__ = True
         return self._hook(event, payload, component)
 
     # --- the rest of the world -------------------------------------------------------------------------------------
 
     def passes(self, seconds: float) -> StepResult:
-        """So much time passes: whatever has a time limit reaches it, in order. No test waits for it."""
+        """Move the clock. Timers fire in order; no test waits for them."""
         __tracebackhide__ = True
         return self._step(lambda: self._service.move_to(Instant(self._service.clock.now() + seconds)))
 
     def runs(self, job: Callable[..., Any], *arguments: Any, **named: Any) -> StepResult:
-        """Call something of yours that works beside any hook, such as with `kit.conversation` or `kit.respond_to_hook`.
+        """Run a job outside a hook, such as one that uses `kit.conversation` or `kit.respond_to_hook`.
 
         A coroutine is run to its end, on an event loop of its own.
         """
@@ -284,25 +282,25 @@ class KitTester(AgentSide):
     def answers(
         self,
         *,
-        get_messages: Sequence[wire.Message] | int | None = None,
+        get_messages: Sequence[fakes.Message] | int | None = None,
         bot_variables: Mapping[str, Mapping[str, Any]] | int | None = None,
         dialog: Mapping[str, Any] | int | None = None,
     ) -> None:
-        """What the platform answers when it is asked, from now on; a number is an HTTP status instead of an answer.
+        """Set the platform's answers to reads from now on; a number is answered as an HTTP status.
 
         Args:
             get_messages: the conversation so far, oldest first: pairs such as ``("user", "hi")`` and ``("bot", "Hello!")``,
-                or records as they are on the wire. Agents are told of it, too.
-            bot_variables: for `fetch_bot_variables`: by language, keys and values.
+                or records as on the wire. It is also the source of the transcript for agents.
+            bot_variables: for `fetch_bot_variables`: keys and values by language.
             dialog: for `get_dialog`: `nodes` and `components`.
         """
-        answers = self._service.wire.answers
+        answers = self._service.platform.answers
         if get_messages is not None:
-            answers["get_messages"] = wire.or_status(get_messages, wire.messages_answer)
+            answers["get_messages"] = fakes.or_status(get_messages, fakes.messages_answer)
         if bot_variables is not None:
-            answers["fetch_bot_variables"] = wire.or_status(bot_variables, wire.variables_answer)
+            answers["fetch_bot_variables"] = fakes.or_status(bot_variables, fakes.variables_answer)
         if dialog is not None:
-            answers["get_dialog"] = wire.or_status(dialog, wire.dialog_answer)
+            answers["get_dialog"] = fakes.or_status(dialog, fakes.dialog_answer)
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
@@ -317,7 +315,7 @@ class KitTester(AgentSide):
         return found
 
     def _mode(self, agent_transfer: bool | None, parts: Parts) -> bool:
-        """`agent_transfer` of a payload: as the test says, else as the platform would know."""
+        """`agent_transfer` of a payload: the test's choice, or the agent mode that the platform would have."""
         if agent_transfer is not None:
             return agent_transfer
         made = self._make(parts)
@@ -330,7 +328,7 @@ class KitTester(AgentSide):
         return ConversationId(made.bot, user_named(whose.get("user", self._now.user_id)).id)
 
     def _whose(self, body: Mapping[str, Any]) -> ConversationId:
-        """The conversation that a payload belongs to, as the door sees it."""
+        """The conversation of a payload, found as the hook parser finds it."""
         found = names(payload.parse(encoded(body)))
         return ConversationId(str(body.get("botId", self._bot_id)), found[0] if found else self._now.user_id)
 
@@ -345,11 +343,11 @@ class KitTester(AgentSide):
         )
 
     def _step(self, do: Callable[[], Answer | None], request_id: str = "") -> StepResult:
-        """Do something, and everything that follows from it."""
+        """Do something, and carry out all effects."""
         __tracebackhide__ = True
         answer = do()
         self._service.settle()
-        calls, agent_calls = self._service.taken()
+        calls, agent_calls = self._service.drain()
         for call in calls:
             if call.name in _AGENT_MODE:
                 whose = self._of_request.get(call.url.rpartition("/")[2], self._now)

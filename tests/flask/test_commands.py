@@ -13,8 +13,8 @@ from botkit.handoff import webhooks
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import HookDeferred
 from botkit.ledger.interface import HookBody, Input
+from botkit.testing.relay import RecordingRelay
 from tests.hooks.hook_payloads import BOT_ID, settings
-from tests.noting_relay import NotingRelay
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def no_early_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 def kits(tmp_path: Path) -> Iterator[list[BotKit]]:
     kits = [
         BotKit(
-            settings(store=f"sqlite:///{tmp_path / name}.db", prefix=f"/{name}"), relay_factory=NotingRelay
+            settings(store=f"sqlite:///{tmp_path / name}.db", prefix=f"/{name}"), relay_factory=RecordingRelay
         )
         for name in ("one", "other")
     ]

@@ -13,8 +13,8 @@ from botkit.handoff import webhooks
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import HookDeferred
 from botkit.ledger.interface import HookBody, Input
+from botkit.testing.relay import RecordingRelay
 from tests.hooks.hook_payloads import BOT_ID, settings
-from tests.noting_relay import NotingRelay
 
 OTHER = BOT_ID.replace("0a1b2c3d", "ffffffff")
 
@@ -25,7 +25,7 @@ def test_the_webhook_of_the_wrong_bot_is_not_answered(
     monkeypatch.setattr("botkit.handlers.conversation.ANSWER_SECONDS", 0.0)
     one = settings(store=f"sqlite:///{tmp_path / 'botkit.db'}")
     bots = {BOT_ID: one.bots[BOT_ID], OTHER: replace(one.bots[BOT_ID], id=OTHER)}
-    kit = BotKit(replace(one, bots=bots), relay_factory=NotingRelay)
+    kit = BotKit(replace(one, bots=bots), relay_factory=RecordingRelay)
     try:
         for bot in bots:
             event = HookDeferred(key="d", at=Instant(1.0), request_id="17", due=Instant(4_000_000_000.0))

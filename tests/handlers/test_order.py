@@ -14,23 +14,23 @@ from botkit import BotKit
 from botkit.errors import CallRefused
 from botkit.handlers import Defer, Next, Sent, UserMessageContext, WebhookContext
 from botkit.handoff.effects import CallWithHook
+from botkit.testing.relay import RecordingRelay
 from tests.hooks.hook_payloads import BOT_ID, agent_transfer, as_body, settings, token, user_message
-from tests.noting_relay import NotingRelay
 
 FAR = 4_000_000_000.0
 
 
 class Stage:
     def __init__(self, folder: Path) -> None:
-        self.relays: list[NotingRelay] = []
+        self.relays: list[RecordingRelay] = []
         self.kit = BotKit(
             settings(store=f"sqlite:///{folder / 'botkit.db'}"), relay_factory=self._relay, handler_seconds=10
         )
         self.app = Flask(__name__)
         self.kit.init_app(self.app)
 
-    def _relay(self, *given: Any) -> NotingRelay:
-        self.relays.append(NotingRelay(*given))
+    def _relay(self, *given: Any) -> RecordingRelay:
+        self.relays.append(RecordingRelay(*given))
         return self.relays[-1]
 
     def post(self, text: str, number: int) -> int:

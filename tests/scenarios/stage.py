@@ -10,10 +10,10 @@ from typing import Any, Self
 
 import yaml
 
-import botkit.testing.person
+import botkit.testing.actors
 import botkit.testing.stage
 from botkit.kit import BotKit
-from botkit.testing.cases import OVER, Case, LiveChatCase
+from botkit.testing.actors import OVER, Case, LiveChatCase
 from botkit.testing.clouds import Clouds
 from botkit.testing.process import write_configuration
 from botkit.testing.waiting import until
@@ -79,7 +79,7 @@ class Stage(botkit.testing.stage.Stage):
 
 
 @dataclass
-class Person(botkit.testing.person.Person):
+class Person(botkit.testing.actors.Person):
     """A user of the sample bot."""
 
     stage: Stage

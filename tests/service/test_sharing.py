@@ -34,9 +34,9 @@ from botkit.ledger.interface import Committed, HookBody, Input, Ledger
 from botkit.ledger.sharing import address, frames, messages
 from botkit.observability.metrics import Telemetry
 from botkit.service.leadership import fingerprint
+from botkit.testing.relay import RecordingRelay
 from botkit.testing.waiting import until
 from tests.hooks.hook_payloads import BOT_ID, settings
-from tests.noting_relay import NotingRelay
 
 USER = ConversationId(BOT_ID, "u-1")
 
@@ -47,7 +47,7 @@ class House:
     def __init__(self, folder: Path) -> None:
         self.store = folder / "botkit.db"
         self.settings = settings(store=f"sqlite:///{self.store}")
-        self.relays: list[NotingRelay] = []
+        self.relays: list[RecordingRelay] = []
         self.kits: list[BotKit] = []
 
     def kit(self, *, share: bool = True, configuration: Settings | None = None) -> BotKit:
@@ -55,8 +55,8 @@ class House:
         self.kits.append(kit)
         return kit
 
-    def _relay(self, settings: Settings, ledger: Ledger, telemetry: Telemetry) -> NotingRelay:
-        relay = NotingRelay(settings, ledger, telemetry)
+    def _relay(self, settings: Settings, ledger: Ledger, telemetry: Telemetry) -> RecordingRelay:
+        relay = RecordingRelay(settings, ledger, telemetry)
         self.relays.append(relay)
         return relay
 

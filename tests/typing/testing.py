@@ -17,8 +17,7 @@ from botkit.testing import (
     made_up_settings,
     payloads,
 )
-from botkit.testing.cases import Case
-from botkit.testing.person import Person
+from botkit.testing.actors import Case, Person
 
 
 def played(kit_tester: KitTester, kit: BotKit) -> None:

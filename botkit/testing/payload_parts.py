@@ -1,17 +1,61 @@
-"""The context and the channel of a made-up payload (protocols/kore-xo-botkit.md, 2.3 to 2.5)."""
+"""The parts of a hook payload: user, files, context and channel (docs/protocols/kore-xo-botkit.md, 2.3 to 2.5 and 4.4)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-from botkit.testing.people import File, User
 
 TASK_ID = "dg-11111111-2222-5333-8444-666666666666"
 NODE_ID, TRANSFER_NODE_ID = "intent0", "agentTransfer1"
 SESSION_ID = "64b6aa0000000000000000aa"
 _WHEN_MS = 1_767_603_600_000
 _WHEN = "2026-01-05T09:00:00.000Z"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A user of the bot.
+
+    Attributes:
+        id: the platform's id of the user, ``u-…``.
+        address: what the channel calls the user (``channel.from``), such as a telephone number; empty: the same as `id`.
+        language: as the platform spells it.
+    """
+
+    id: str = "u-11111111-2222-5333-8444-555555555555"
+    first_name: str = "Ada"
+    last_name: str = "Lovelace"
+    email: str = "ada@example.com"
+    language: str = "en"
+    address: str = ""
+
+    @property
+    def sender(self) -> str:
+        """`channel.from`."""
+        return self.address or self.id
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file the user sends; without `url` it is stored at the platform.
+
+    `kind` is the platform's class of files: ``image``, ``audio``, ``video`` or ``attachment``.
+    """
+
+    name: str
+    url: str = ""
+    kind: str = "attachment"
+
+
+def user_named(user: User | str) -> User:
+    """The user, or a user of this id."""
+    return User(id=user) if isinstance(user, str) else user
+
+
+def file_named(file: File | str) -> File:
+    """The file, or a file of this name."""
+    return File(file) if isinstance(file, str) else file
 
 
 def context_of(
@@ -25,14 +69,14 @@ def context_of(
     session: Mapping[str, Any],
     node: str = "",
 ) -> dict[str, Any]:
-    """The context of a dialog that this user is in.
+    """The context of a user's dialog.
 
     Args:
-        user: whose.
-        bot_id: of which bot.
-        bot_name: and its name.
+        user: the user.
+        bot_id: the bot's id.
+        bot_name: the bot's name.
         channel: Kore's name of the channel.
-        text: what the user said last.
+        text: the user's last message.
         intent: the dialog's name.
         session: members of `BotUserSession`, such as ``miawMetaInfo``.
         node: the name of the Agent Transfer node that was reached.
@@ -77,7 +121,7 @@ def context_of(
 def flat_channel(
     user: User, *, bot_id: str, bot_name: str, channel: str, files: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """`channel` as on messages (2.4)."""
+    """`channel` of messages (2.4)."""
     made: dict[str, Any] = {
         "type": channel,
         "from": user.sender,
@@ -93,7 +137,7 @@ def flat_channel(
 def nested_channel(
     user: User, *, bot_id: str, bot_name: str, channel: str, files: Sequence[Mapping[str, Any]], text: str
 ) -> dict[str, Any]:
-    """`channel` as on transfers and webhooks: everything under `channelInfos` (2.4)."""
+    """`channel` of transfers and webhooks: everything is under `channelInfos` (2.4)."""
     infos: dict[str, Any] = {
         "requestId": f"ms-{SESSION_ID}",
         "message": text,
@@ -110,7 +154,7 @@ def nested_channel(
 
 
 def announced(file: File, number: int, *, origin: str) -> dict[str, Any]:
-    """A file as the platform tells of it; deployments give its address in either of two places (4.4)."""
+    """A file in a payload. Its address is in either of two places, depending on the deployment (4.4)."""
     file_id = f"file-{number}"
     url = file.url or f"{origin}/api/attachment/file/{file_id}"
     return {
@@ -123,7 +167,7 @@ def announced(file: File, number: int, *, origin: str) -> dict[str, Any]:
 
 
 def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Both, object by object at every depth; what is new wins."""
+    """Merge two objects at every depth; the new value wins."""
     made = dict(old)
     for name, value in new.items():
         before = made.get(name)
