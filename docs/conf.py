@@ -25,7 +25,6 @@ html_show_sphinx = False
 
 # GitHub draws a fence named `mermaid`; with this, Sphinx does too.
 myst_fence_as_directive = ["mermaid"]
-myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 4
 
 # Samples of JSON have "…" where a value does not matter.
