@@ -1,4 +1,4 @@
-"""Calls that are made again, where that may help and can do no harm."""
+"""Repeated calls: a failed call is sent again if that may help and does no harm."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 
 from botkit.errors import CallError, NotAuthorized, Unreachable
 from botkit.http import Request, Response
-from botkit.kore.replies import check_reply
+from botkit.http.retry import Backoff
+from botkit.kore import check_reply
 
-_FIRST_WAIT_SECONDS = 0.25
-_MAX_WAIT_SECONDS = 10.0
-"""A server that wants to be left alone for longer is: the caller is told, with how long."""
+_BACKOFF = Backoff(first=0.25, slowest=10.0)
+"""Also the longest wait: if a server asks for more, the caller gets the error, which says how long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """Sends requests, several times if need be, each time as `build` makes them then: signed anew.
+    """Sends requests, several times if needed. `build` makes the request for each attempt, so each is signed anew.
 
     Args:
-        send: carries one request.
-        sign_anew: what to do when the platform did not take a signature.
-        most: attempts for one call.
+        send: sends one request.
+        sign_anew: called when the platform refused a signature.
+        max_attempts: for one call.
         clock: epoch seconds.
         sleep: waits.
         chance: jitter, drawn from [0, 1).
@@ -29,22 +29,22 @@ class Attempts:
 
     send: Callable[[Request], Response]
     sign_anew: Callable[[], None]
-    most: int
+    max_attempts: int
     clock: Callable[[], float]
     sleep: Callable[[float], None]
     chance: Callable[[], float]
 
-    def ask(self, build: Callable[[], Request]) -> Response:
-        """A question: it changes nothing, so it is asked again whenever that may help."""
+    def read(self, build: Callable[[], Request]) -> Response:
+        """Make a call that changes nothing: it is repeated after every retryable error."""
         return self._made(build, lambda error: error.retryable)
 
-    def tell(self, build: Callable[[], Request]) -> Response:
-        """Something that has effects: again only when it certainly did not arrive."""
+    def post(self, build: Callable[[], Request]) -> Response:
+        """Make a call that has effects: it is repeated only if it certainly did not arrive."""
         return self._made(
             build, lambda error: isinstance(error, Unreachable) and not error.possible_duplicate
         )
 
-    def _made(self, build: Callable[[], Request], again: Callable[[CallError], bool]) -> Response:
+    def _made(self, build: Callable[[], Request], may_repeat: Callable[[CallError], bool]) -> Response:
         failures = 0
         while True:
             request = build()
@@ -54,7 +54,7 @@ class Attempts:
                 failures += 1
                 if isinstance(error, NotAuthorized):
                     self.sign_anew()
-                wait = max(error.retry_after or 0.0, self.chance() * _FIRST_WAIT_SECONDS * 2**failures)
-                if failures >= self.most or not again(error) or wait > _MAX_WAIT_SECONDS:
+                wait = max(error.retry_after or 0.0, _BACKOFF.delay(failures, chance=self.chance()))
+                if failures >= self.max_attempts or not may_repeat(error) or wait > _BACKOFF.slowest:
                     raise
             self.sleep(wait)

@@ -105,7 +105,7 @@ class KoreClient:
         self._attempts = Attempts(
             self._transport.send,
             self._calls.sign_anew,
-            most=attempts,
+            max_attempts=attempts,
             clock=clock,
             sleep=sleep,
             chance=chance,
@@ -293,7 +293,7 @@ class KoreClient:
             channel_type: only of this channel.
         """
         payload = encoded({"baseUrl": self.base_url, "channel": {"from": user_id, "type": channel_type}})
-        answer = self._attempts.ask(
+        answer = self._attempts.read(
             lambda: self._calls.get_messages(payload, component_id=_DEFAULT_COMPONENT, limit=limit, skip=skip)
         )
         return read_page(answer.body)
@@ -336,7 +336,7 @@ class KoreClient:
         raw = _raw(payload)
 
         def asked(language: str) -> bytes:
-            return self._attempts.ask(
+            return self._attempts.read(
                 lambda: self._calls.fetch_bot_variable(
                     raw, component_id=_DEFAULT_COMPONENT, language=language
                 )
@@ -347,7 +347,7 @@ class KoreClient:
     def get_dialog(self, payload: Payload) -> Dialog:
         """The dialog that an on_agent_transfer or on_webhook payload came from."""
         raw = _raw(payload)
-        answer = self._attempts.ask(lambda: self._calls.get_dialog(raw, component_id=_DEFAULT_COMPONENT))
+        answer = self._attempts.read(lambda: self._calls.get_dialog(raw, component_id=_DEFAULT_COMPONENT))
         return read_dialog(answer.body)
 
     # --- how calls are made ------------------------------------------------------------------------------------
@@ -396,7 +396,7 @@ class KoreClient:
         raw = _raw(payload)
         tags = {} if meta_tags is None else message_members(None, channel_type="", meta_tags=meta_tags)
         together = {**(changes or {}), **tags}
-        self._attempts.tell(
+        self._attempts.post(
             lambda: self._calls.call(name, raw, component_id=_DEFAULT_COMPONENT, changes=together)
         )
 

@@ -282,5 +282,10 @@ Effect = OutboundEffect | LocalEffect
 def lane(effect: OutboundEffect) -> str:
     """The lane an effect goes out on: ``user``, ``hint``, or ``agent:<session id>``."""
     if isinstance(effect, AgentEffect):
-        return f"agent:{effect.session_id}"
+        return agent_lane(effect.session_id)
     return HINT_LANE if isinstance(effect, HintEffect) else USER_LANE
+
+
+def agent_lane(session_id: str) -> str:
+    """The lane of an agent session."""
+    return f"agent:{session_id}"

@@ -7,7 +7,7 @@ import re
 from botkit.errors import BadReply, CallRefused, NotAuthorized, RateLimited, ServerTrouble
 from botkit.http import Response
 from botkit.http.lenient_json import decoded
-from botkit.http.retry_after import retry_after
+from botkit.http.retry import retry_after
 
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 

@@ -1,4 +1,4 @@
-"""The relay acts: it carries out effects, listens to the agents' side, and keeps time."""
+"""The relay carries out effects, receives events from the agents' side, and runs timers."""
 
 from botkit.relay.metrics import NoMetrics, RelayMetrics
 from botkit.relay.relay import Relay

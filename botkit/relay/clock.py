@@ -1,4 +1,4 @@
-"""Time as the relay sees it: handed in, so that tests move it themselves."""
+"""The relay's clock: passed in, so that tests can move time."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from botkit.handoff.conversation import Instant
 
 
 class Clock(Protocol):
-    """What time it is, and waiting for later."""
+    """The current time, and sleep."""
 
     def now(self) -> Instant:
         """Seconds since 1970."""
 
     async def sleep(self, seconds: float) -> None:
-        """Come back `seconds` later."""
+        """Return `seconds` later."""
 
 
 class SystemClock:
@@ -27,5 +27,5 @@ class SystemClock:
         return Instant(time.time())
 
     async def sleep(self, seconds: float) -> None:
-        """Come back `seconds` later, on the running loop."""
+        """Return `seconds` later, on the running loop."""
         await asyncio.sleep(seconds)

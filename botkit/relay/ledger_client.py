@@ -1,7 +1,7 @@
-"""Handing inputs to the ledger from the loop, and waking up when they are durable.
+"""Submits inputs to the ledger from the loop, and awaits their commit.
 
-The ledger commits many inputs at once in its own thread. Waking the loop once per input would cost more than the commit
-(a write to its self-pipe each time), so finished futures are collected and the loop is woken once for all of them.
+The ledger commits many inputs at once in its own thread. Waking the loop for each input would cost more than the commit (a write
+to its self-pipe each time), so finished futures are collected and the loop is woken once for all of them.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from concurrent.futures import Future
 import structlog
 
 from botkit.errors import LedgerClosed, LedgerError
+from botkit.http.retry import Backoff
 from botkit.ledger.interface import Committed, Input, Ledger
 from botkit.observability.tracebacks import where
-from botkit.relay.backoff import Backoff
 from botkit.relay.clock import Clock
 
 _log = structlog.get_logger("botkit.relay")
 
-LEDGER_BACKOFF = Backoff(first=0.05, slowest=5.0, give_up_after=float("inf"))
+LEDGER_BACKOFF = Backoff(first=0.05, slowest=5.0)
 
 
 class LedgerClient:
@@ -33,22 +33,22 @@ class LedgerClient:
         self._finished: deque[tuple[asyncio.Future[Committed | BaseException], Future[Committed]]] = deque()
         self._woken = False
 
-    async def submit(self, given: Input) -> Committed | None:
-        """Have the input decided and committed; come back when it is durable.
+    async def submit(self, input: Input) -> Committed | None:
+        """Have the input decided and committed; returns when it is durable.
 
-        While the ledger cannot commit (a full disk, a locked file) this tries again until it can: what happened is not
-        forgotten because the store is in trouble.
+        While the ledger cannot commit (a full disk, a locked file), the input is submitted again: trouble in the store loses no
+        event.
 
         Returns:
-            What was committed, or None when the rules failed on this input: it will not do better next time, so the
-            failure is logged and the caller goes on without it.
+            What was committed, or None if the rules failed on this input. They would fail again, so the failure is logged and
+            the caller continues without it.
 
         Raises:
             LedgerClosed: the service is stopping.
         """
         failures = 0
         while True:
-            outcome = await self._once(given)
+            outcome = await self._submit_once(input)
             if isinstance(outcome, Committed):
                 return outcome
             if isinstance(outcome, LedgerClosed) or not isinstance(outcome, Exception):
@@ -56,8 +56,8 @@ class LedgerClient:
             if not isinstance(outcome, LedgerError):
                 _log.error(
                     "input_rejected",
-                    conversation=str(given.conversation_id),
-                    event_kind=type(given.event).__name__,
+                    conversation=str(input.conversation_id),
+                    event_kind=type(input.event).__name__,
                     error=where(outcome),
                 )
                 return None
@@ -65,10 +65,10 @@ class LedgerClient:
             _log.warning("ledger_retry", code=outcome.code, failures=failures)
             await self._clock.sleep(LEDGER_BACKOFF.ceiling(failures))
 
-    def _once(self, given: Input) -> asyncio.Future[Committed | BaseException]:
+    def _submit_once(self, input: Input) -> asyncio.Future[Committed | BaseException]:
         waiting: asyncio.Future[Committed | BaseException] = self._loop.create_future()
         try:
-            future = self._ledger.submit(given)
+            future = self._ledger.submit(input)
         except LedgerError as error:
             waiting.set_result(error)
             return waiting
@@ -76,8 +76,8 @@ class LedgerClient:
         return waiting
 
     def _on_done(self, waiting: asyncio.Future[Committed | BaseException], done: Future[Committed]) -> None:
-        # In the ledger's thread. Appending and looking at the flag need no lock: the loop clears the flag before it
-        # empties the queue, so an entry is either seen by that round or asks for another one.
+        # In the ledger's thread. The append and the flag need no lock: the loop clears the flag before it empties the queue, so
+        # an entry is either seen in that round or wakes the loop again.
         self._finished.append((waiting, done))
         if not self._woken:
             self._woken = True

@@ -1,4 +1,4 @@
-"""What the relay counts, as hooks that cost nothing when nobody listens."""
+"""The relay's metrics, as hooks that cost nothing if they are not used."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class RelayMetrics(Protocol):
         """An attempt failed and will be repeated."""
 
     def possible_duplicates(self, count: int) -> None:
-        """So many deliveries to users are repeated that may have been made already."""
+        """So many deliveries to users are repeated although an earlier attempt may have succeeded."""
 
     def receivers_open(self, count: int) -> None:
-        """How many agent sessions are being listened to now."""
+        """The number of agent sessions with a receiver."""
 
     def reconnected(self, system: str) -> None:
-        """A receiver lost its stream and goes back for another."""
+        """A receiver lost its stream and opens another."""
 
     def noted(self, what: str, why: str) -> None:
-        """The rules asked for this to be counted (`effects.CountMetric`)."""
+        """The rules asked for a count (`effects.CountMetric`)."""
 
 
 class NoMetrics:

@@ -1,7 +1,7 @@
 """The relay: one asyncio loop in its own thread, which does all network I/O.
 
-It is given what the ledger committed, carries out the outbound effects, listens to the agents' side, keeps the timers, and
-submits what came of it. Nothing it knows is only here: a process that dies loses the wake-ups, not the work.
+It gets each commit of the ledger, carries out the outbound effects, receives from the agents' side, runs the timers, and submits
+the results. All its state is also in the ledger: a process that dies loses no work.
 """
 
 from __future__ import annotations
@@ -26,21 +26,22 @@ _log = structlog.get_logger("botkit.relay")
 
 _WIND_DOWN_SECONDS = 5.0
 MAX_HOLD_SECONDS = 0.05
-"""So long, at most, a commit waits for the relay to take the one before. A relay that hangs slows hooks; it never stops them."""
+"""How long a commit waits at most for the relay to accept the previous one. A relay that hangs slows hooks down; it never stops
+them."""
 
 
 class Relay:
-    """Acts on what the ledger commits.
+    """Acts on the ledger's commits.
 
     Start the ledger with this relay's `on_commit`, then start the relay; close the relay, then the ledger.
 
     Args:
         settings: every bot.
-        ledger: where what happened is decided and remembered.
-        metrics: what to count with.
-        clock: what time it is; for tests.
+        ledger: decides and stores the inputs.
+        metrics: counts effects and receivers.
+        clock: the time; for tests.
         chance: draws from [0, 1), for jitter; for tests.
-        connect: opens the outside; for tests. By default the XO platform and the configured agent systems, over aiohttp.
+        connect: opens the gateways; for tests. By default the XO platform and the configured agent systems, over aiohttp.
     """
 
     def __init__(
@@ -58,9 +59,9 @@ class Relay:
         self._metrics = metrics or NoMetrics()
         self._clock = clock or SystemClock()
         self._chance = chance
-        self._connect: Connect = connect
+        self._connect = connect
         self._lock = threading.Lock()
-        self._at_hand = threading.Semaphore(1)
+        self._accepting = threading.Semaphore(1)
         self._early: list[Sequence[Committed]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._engine: Engine | None = None
@@ -71,35 +72,35 @@ class Relay:
         self._close_seconds = _WIND_DOWN_SECONDS
 
     def on_commit(self, batch: Sequence[Committed]) -> None:
-        """Take what was committed, in commit order. Any thread; one wake-up per batch.
+        """Accept a batch of commits, in commit order. Any thread; one wake-up per batch.
 
-        Waits a moment while the batch before has not been taken: hooks, commits and calls share an interpreter, and hooks that
-        are acknowledged faster than they are relayed make everything slower (measured: 2,600 hooks a second relayed without
-        this, 3,200 with it, and the slowest hundredth acknowledged a quarter sooner).
+        Waits a moment if the previous batch has not been accepted: hooks, commits and calls share one interpreter, and hooks
+        that are acknowledged faster than they are relayed slow everything down (measured: 2,600 hooks a second relayed without
+        this wait, 3,200 with it, and the 99th percentile of acknowledgements a quarter lower).
         """
         waits = not self._closing and threading.current_thread() is not self._thread
-        held = waits and self._at_hand.acquire(timeout=MAX_HOLD_SECONDS)
+        held = waits and self._accepting.acquire(timeout=MAX_HOLD_SECONDS)
         with self._lock:
             if not self._closing and self._loop is not None and self._engine is not None:
-                self._loop.call_soon_threadsafe(self._take, self._engine, batch, held)
+                self._loop.call_soon_threadsafe(self._accept, self._engine, batch, held)
                 return
-            if not self._closing:  # Else it stands in the ledger; the next start resumes it.
+            if not self._closing:  # Else it is in the ledger, and the next start resumes it.
                 self._early.append(batch)
         if held:
-            self._at_hand.release()
+            self._accepting.release()
 
     def start(self) -> None:
-        """Start the thread, resume what a former process left, then take new commits.
+        """Start the thread, resume the work of an earlier process, then accept new commits.
 
         Raises:
-            Exception: whatever kept the outside from being opened, such as ConfigurationError.
+            Exception: the gateways could not be opened, for example a ConfigurationError.
         """
         self._thread = threading.Thread(target=self._run, name="botkit-relay", daemon=True)
         self._thread.start()
         self._started.result()
 
     def ready(self) -> bool:
-        """Whether the loop runs and takes commits."""
+        """Whether the loop runs and accepts commits."""
         return (
             self._thread is not None
             and self._thread.is_alive()
@@ -108,7 +109,7 @@ class Relay:
         )
 
     def close(self, timeout: float = _WIND_DOWN_SECONDS) -> None:
-        """Finish what is in flight, for at most `timeout` seconds, then stop. What was not finished is resumed later."""
+        """Finish the attempts in progress, for at most `timeout` seconds, then stop. The next start resumes the rest."""
         with self._lock:
             self._closing = True
             loop, stop = self._loop, self._stop
@@ -117,21 +118,21 @@ class Relay:
             return
         if loop is not None and stop is not None and self._thread.is_alive():
             loop.call_soon_threadsafe(stop.set)
-        # Twice for the lanes (the second time for those that were cut off), and a little for the connections.
+        # Twice for the lanes (the second time for cancelled ones), and a little for the connections.
         self._thread.join(2 * timeout + 5.0)
         if self._thread.is_alive():
             _log.error("relay_did_not_stop")
 
-    def _take(self, engine: Engine, batch: Sequence[Committed], held: bool) -> None:
+    def _accept(self, engine: Engine, batch: Sequence[Committed], held: bool) -> None:
         if held:
-            self._at_hand.release()
-        engine.take(batch)
+            self._accepting.release()
+        engine.accept(batch)
 
     def _run(self) -> None:
         loop = asyncio.new_event_loop()
         try:
             main = loop.create_task(self._main())
-            # `wait` keeps a failure in the task, so that it reaches whoever called `start`, whatever it is.
+            # `wait` keeps the failure in the task, so that `start` can raise it.
             loop.run_until_complete(asyncio.wait({main}))
             error = main.exception()
             if error is None:
@@ -148,11 +149,11 @@ class Relay:
             loop.close()
 
     async def _main(self) -> None:
-        async with self._connect(self._settings) as outside:
+        async with self._connect(self._settings) as gateways:
             engine = Engine(
                 self._settings,
                 self._ledger,
-                outside,
+                gateways,
                 metrics=self._metrics,
                 clock=self._clock,
                 chance=self._chance,
@@ -161,7 +162,7 @@ class Relay:
             engine.resume()
             with self._lock:
                 for batch in self._early:
-                    engine.take(batch)
+                    engine.accept(batch)
                 self._early.clear()
                 self._engine, self._stop = engine, stop
                 self._loop = asyncio.get_running_loop()

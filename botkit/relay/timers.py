@@ -1,13 +1,20 @@
-"""Alarm clocks of agent sessions and of deferred webhooks, and the regular sweep. The timers themselves stand in the ledger."""
+"""Timers of agent sessions and deferred webhooks, and the regular sweep, on APScheduler.
+
+The timers themselves are in the ledger; the scheduler's jobs are made anew at each start, in memory. A job store is never shared
+between processes, because each process would run each job.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
+from apscheduler.executors.asyncio import AsyncIOExecutor
 from apscheduler.jobstores.base import JobLookupError
+from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from botkit.errors import LedgerClosed, LedgerError
@@ -23,18 +30,32 @@ _log = structlog.get_logger("botkit.relay")
 
 SWEEP_EVERY: Final = timedelta(minutes=10)
 KEEP: Final = timedelta(hours=6)
-"""How long inbox keys and ended conversations are remembered. A hook or an entry repeats within minutes; at thousands of
-messages a second, every hour kept is millions of rows."""
+"""How long the ledger keeps inbox keys and ended conversations. A hook or an entry is repeated within minutes, and at thousands
+of messages a second every hour is millions of rows."""
 _LATEST: Final = 100_000_000_000.0
-"""In the year 5138. No alarm is set for later, whatever an agent system asks for: a calendar has an end."""
+"""In the year 5138. A timer that an agent system asks for later is set to this, because a calendar has an end."""
+
+
+def new_schedule() -> AsyncIOScheduler:
+    """A scheduler for the running loop, not started yet. A late job still runs, once, and never beside itself."""
+    # APScheduler warns if it skips a poll because the last one is still running, which is intended here.
+    logger = logging.getLogger("botkit.relay.schedule")
+    logger.setLevel(logging.ERROR)
+    return AsyncIOScheduler(
+        logger=logger,
+        timezone=UTC,
+        jobstores={"default": MemoryJobStore()},
+        executors={"default": AsyncIOExecutor()},
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+    )
 
 
 class Timers:
-    """Arms and cancels; what comes due is submitted as `TimerFired`. Lives on one loop."""
+    """Arms and cancels timers; a due timer is submitted as `TimerFired`. Lives on one loop."""
 
-    def __init__(self, schedule: AsyncIOScheduler, submitter: LedgerClient, clock: Clock) -> None:
+    def __init__(self, schedule: AsyncIOScheduler, ledger: LedgerClient, clock: Clock) -> None:
         self._schedule = schedule
-        self._submitter = submitter
+        self._ledger = ledger
         self._clock = clock
         self._firing: set[asyncio.Task[None]] = set()
 
@@ -47,14 +68,14 @@ class Timers:
         due: Instant,
         at: Instant | None = None,
     ) -> None:
-        """Wake the session at `due`; at once if that is past. Arming the same name again moves it.
+        """Set a timer of a session; arming the same name again moves it.
 
         Args:
-            conversation_id: whose session it is.
+            conversation_id: the session's conversation.
             session_id: the session.
             name: the timer's name in the session's state.
-            due: when it is due according to the state.
-            at: when to wake the session, if not at `due`.
+            due: when the timer is due according to the state; a time in the past is due at once.
+            at: when to fire, if not at `due`.
         """
         self._schedule.add_job(
             self._fire,
@@ -66,48 +87,48 @@ class Timers:
         )
 
     def cancel(self, *, session_id: str, name: str) -> None:
-        """The alarm is not needed any more; it may have gone off already."""
+        """Remove a timer; it may have fired already."""
         try:
             self._schedule.remove_job(_job_id(session_id, name))
         except JobLookupError:
             _log.debug("timer_was_gone", session=session_id, timer=name)
 
     def resume(self, conversation: Conversation) -> None:
-        """Arm again what was armed when the process ended."""
+        """Arm the timers that were armed when the process ended."""
         hook = conversation.deferred
         if hook is not None:
             self.arm(conversation.id, session_id=webhooks.timer_of(hook), name=webhooks.TIMER, due=hook.due)
         session = conversation.session
         if session is not None:
             for timer in session.timers:
-                # How much of the requestId's time is left nobody knows: it is extended before anything else is due.
+                # The requestId's remaining time is not known, so it is extended at once.
                 at = self._clock.now() if timer.name == EXTEND else None
                 self.arm(conversation.id, session_id=session.id, name=timer.name, due=timer.due, at=at)
 
     async def close(self, seconds: float) -> None:
-        """Let what came due reach the ledger, for at most `seconds`; the rest is armed again by the next start."""
+        """Let due timers reach the ledger, for at most `seconds`; the next start arms the rest again."""
         if self._firing:
             _, late = await asyncio.wait(self._firing, timeout=seconds)
             for task in late:
                 task.cancel()
 
     async def _fire(self, conversation_id: ConversationId, session_id: str, name: str, due: Instant) -> None:
-        # In a task of its own, and the job ends at once: a job that is still running when its timer is armed again and
-        # comes due would be left out by the scheduler, and that timer would be lost.
+        # A task of its own, so that the job ends at once: if the timer is armed again and is due while its job is still
+        # running, the scheduler skips it, and the timer is lost.
         fired = TimerFired(key="", at=self._clock.now(), session_id=session_id, name=name, due=due)
         task = asyncio.create_task(self._submit(Input(conversation_id, fired)))
         self._firing.add(task)
         task.add_done_callback(self._firing.discard)
 
-    async def _submit(self, given: Input) -> None:
+    async def _submit(self, input: Input) -> None:
         try:
-            await self._submitter.submit(given)
+            await self._ledger.submit(input)
         except LedgerClosed:
             _log.debug("timer_left_to_next_start")
 
 
 class Sweeper:
-    """Has the ledger forget what is old, now and then."""
+    """Deletes old rows from the ledger, regularly."""
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger

@@ -17,12 +17,19 @@ from botkit.agents import AgentSystem
 from botkit.config.settings import Settings
 from botkit.errors import CallError
 from botkit.handoff.conversation import AgentSession, ConversationId, Instant
-from botkit.handoff.effects import ArmTimer, CancelTimer, DropLane, Effect, EndSession, PlatformEffect
+from botkit.handoff.effects import (
+    ArmTimer,
+    CancelTimer,
+    DropLane,
+    Effect,
+    EndSession,
+    PlatformEffect,
+    agent_lane,
+)
 from botkit.handoff.events import Event, TimerFired
 from botkit.ledger.interface import Committed, Input, Ledger, OutboxItem
 from botkit.observability.metrics import Telemetry
 from botkit.relay.gateways import Gateways, KorePlatform
-from botkit.relay.outbound.failures import what_failure_means
 from botkit.relay.outbound.payloads import Payloads
 from botkit.relay.outbound.perform import Performer
 from botkit.relay.outbound.retry_policy import tried_once
@@ -71,7 +78,7 @@ class StepwiseRelay:
         self._thread = threading.Thread(target=self._loop.run_forever, name="botkit-testing", daemon=True)
         self._payloads = Payloads(ledger, clock)
         self._performer = Performer(
-            outside=gateways,
+            gateways=gateways,
             ledger=ledger,
             payloads=self._payloads,
             bots=settings.bots,
@@ -151,7 +158,7 @@ class StepwiseRelay:
             case CancelTimer(session_id, name):
                 self._timers.pop((session_id, name), None)
             case DropLane(session_id):
-                lane = f"agent:{session_id}"
+                lane = agent_lane(session_id)
                 self._outbox = deque(
                     item for item in self._outbox if item.lane != lane or isinstance(item.effect, EndSession)
                 )
@@ -162,7 +169,7 @@ class StepwiseRelay:
         except CallError as error:
             if not tried_once(item.effect):
                 self.failures.append(error)
-            event = self._do(self._performer.after_failure(item, what_failure_means(item.effect, error)))
+            event = self._do(self._performer.failure_event(item, error))
         self._submit(Input(item.conversation_id, event, completes=(item.id,)))
 
     async def _attempt(self, item: OutboxItem) -> Event | None:

@@ -327,7 +327,7 @@ def test_a_question_is_asked_again_with_growing_waits(
     http.get(f"{BASE}/getMessages", body=broken())
     http.get(f"{BASE}/getMessages", json={"messages": []})
     assert ask(kore)
-    assert waits == [0.25, 0.5]
+    assert waits == [0.125, 0.25]  # Half of 0.25 and 0.5 seconds: the same backoff as the service's.
 
 
 def test_a_question_is_not_asked_for_ever(

@@ -507,7 +507,7 @@ class World:
             clock=self.clock,
             chance=lambda: chance,
         )
-        self.ledger.start(self.engine.take)
+        self.ledger.start(self.engine.accept)
 
     async def close(self) -> None:
         await self.engine.close(0.1)

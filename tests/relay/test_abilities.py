@@ -28,7 +28,7 @@ from botkit.handoff.effects import (
     StartSession,
 )
 from botkit.handoff.events import AgentsLost, FileRefused, MessageAccepted
-from botkit.relay.outbound.file_carrier import FileCarrier
+from botkit.relay.outbound.perform import FileCarrier
 from botkit.testing.waiting import async_until
 from tests.relay.relay_doubles import (
     ACCESS,
@@ -98,7 +98,7 @@ async def test_a_file_is_tried_again_for_a_minute_and_holds_up_nothing_for_longe
 
 
 async def test_a_file_waits_for_others_only_so_long() -> None:
-    carrier, platform, system = FileCarrier(at_once=1, turn_seconds=0.01), FakePlatform(), AbleSystem()
+    carrier, platform, system = FileCarrier(max_files=1, turn_seconds=0.01), FakePlatform(), AbleSystem()
     system.gates["send_file"] = gate = asyncio.Event()
     first = asyncio.create_task(carrier.carry(FILE, platform, system))
     await async_until(lambda: bool(system.said("send_file")))

@@ -1,55 +1,55 @@
 from __future__ import annotations
 
 from botkit.handoff.conversation import Instant
-from botkit.relay.backoff import Backoff
-from botkit.relay.outbound.circuit_breaker import FAILURES_UNTIL_DOWN, CircuitBreaker, CircuitBreakers
+from botkit.http.retry import Backoff
+from botkit.relay.outbound.circuit_breaker import FAILURES_UNTIL_OPEN, CircuitBreaker, CircuitBreakers
 
 BACKOFF = Backoff(first=0.25, slowest=15.0, give_up_after=300.0)
 
 
-def down_at(now: float) -> CircuitBreaker:
-    peer = CircuitBreaker(BACKOFF)
-    for _ in range(FAILURES_UNTIL_DOWN):
-        peer.unreachable(Instant(now))
-    return peer
+def opened_at(now: float) -> CircuitBreaker:
+    breaker = CircuitBreaker(BACKOFF)
+    for _ in range(FAILURES_UNTIL_OPEN):
+        breaker.unreachable(Instant(now))
+    return breaker
 
 
-def test_a_peer_that_answers_is_tried_freely() -> None:
-    peer = CircuitBreaker(BACKOFF)
-    assert all(peer.may_try(Instant(0.0)) for _ in range(100))
+def test_a_remote_that_answers_is_tried_freely() -> None:
+    breaker = CircuitBreaker(BACKOFF)
+    assert all(breaker.may_try(Instant(0.0)) for _ in range(100))
 
 
 def test_one_failure_does_not_stop_others() -> None:
-    peer = CircuitBreaker(BACKOFF)
-    peer.unreachable(Instant(0.0))
-    assert peer.may_try(Instant(0.0))
+    breaker = CircuitBreaker(BACKOFF)
+    breaker.unreachable(Instant(0.0))
+    assert breaker.may_try(Instant(0.0))
 
 
-def test_while_it_is_down_only_one_attempt_per_pause_goes_out() -> None:
-    peer = down_at(100.0)
-    assert sum(peer.may_try(Instant(103.0)) for _ in range(1000)) == 1
+def test_while_it_is_open_only_one_attempt_per_pause_goes_out() -> None:
+    breaker = opened_at(100.0)
+    assert sum(breaker.may_try(Instant(103.0)) for _ in range(1000)) == 1
 
 
-def test_right_after_going_down_nobody_tries() -> None:
-    assert not down_at(100.0).may_try(Instant(100.1))
+def test_right_after_it_opens_no_attempt_goes_out() -> None:
+    assert not opened_at(100.0).may_try(Instant(100.1))
 
 
-def test_the_first_answer_opens_it_for_everybody() -> None:
-    peer = down_at(100.0)
-    assert peer.may_try(Instant(103.0))
-    peer.reached()
-    assert not peer.down
-    assert all(peer.may_try(Instant(103.0)) for _ in range(100))
+def test_the_first_answer_closes_it_for_all_lanes() -> None:
+    breaker = opened_at(100.0)
+    assert breaker.may_try(Instant(103.0))
+    breaker.reached()
+    assert not breaker.is_open
+    assert all(breaker.may_try(Instant(103.0)) for _ in range(100))
 
 
 def test_the_pause_stays_short_so_that_recovery_is_noticed() -> None:
-    peer = down_at(100.0)
+    breaker = opened_at(100.0)
     for _ in range(50):
-        peer.unreachable(Instant(100.0))
-    assert peer.may_try(Instant(102.1))
+        breaker.unreachable(Instant(100.0))
+    assert breaker.may_try(Instant(102.1))
 
 
-def test_peers_of_different_bots_do_not_share_their_trouble() -> None:
-    peers = CircuitBreakers()
-    assert peers.get("st-1", "", BACKOFF) is not peers.get("st-2", "", BACKOFF)
-    assert peers.get("st-1", "", BACKOFF) is peers.get("st-1", "", BACKOFF)
+def test_bots_do_not_share_breakers() -> None:
+    breakers = CircuitBreakers()
+    assert breakers.get("st-1", "", BACKOFF) is not breakers.get("st-2", "", BACKOFF)
+    assert breakers.get("st-1", "", BACKOFF) is breakers.get("st-1", "", BACKOFF)

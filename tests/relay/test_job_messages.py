@@ -33,7 +33,7 @@ def says(world: World, *texts: str, user: ConversationId = USER) -> None:
     world.ledger.decided(Conversation(user), *(CallUser("send_user_message", text) for text in texts))
 
 
-async def stand_aside(world: World, *texts: str) -> None:
+async def park(world: World, *texts: str) -> None:
     """A job says this, and the platform refuses it: the user has not written for too long."""
     world.platform.answers.extend([EXPIRED] * len(texts))
     says(world, *texts)
@@ -96,7 +96,7 @@ async def test_one_that_is_refused_for_what_it_is_takes_no_other_with_it(world: 
 
 
 async def test_what_is_said_while_the_others_go_out_comes_after_them(world: World) -> None:
-    await stand_aside(world, "one", "two")
+    await park(world, "one", "two")
     gate = world.platform.gates["send_user_message"] = asyncio.Event()
     writes(world, after=IDLE)
     await async_until(lambda: said(world)[2:] == ["one"])
@@ -108,14 +108,14 @@ async def test_what_is_said_while_the_others_go_out_comes_after_them(world: Worl
 
 
 async def test_what_is_said_in_the_moment_in_which_the_user_writes_comes_after_them(world: World) -> None:
-    await stand_aside(world, "one", "two")
+    await park(world, "one", "two")
     world.ledger.hooks[USER] = NEWER  # In the same commit.
     says(world, "three")
     await async_until(lambda: not world.ledger.rows)
     assert said(world)[2:] == ["one", "two", "three"]
 
 
-async def test_what_is_next_when_the_user_writes_does_not_overtake_what_gives_way(world: World) -> None:
+async def test_what_is_next_when_the_user_writes_does_not_overtake_a_parked_one(world: World) -> None:
     gate = world.platform.gates["send_user_message"] = asyncio.Event()
     world.platform.answers.append(EXPIRED)
     says(world, "one", "two")
@@ -126,7 +126,7 @@ async def test_what_is_next_when_the_user_writes_does_not_overtake_what_gives_wa
     assert said(world) == ["one", "one", "two"]
 
 
-async def test_what_rests_when_the_user_writes_does_not_overtake_what_stands_aside(world: World) -> None:
+async def test_what_rests_when_the_user_writes_does_not_overtake_parked_messages(world: World) -> None:
     world.platform.answers.extend([EXPIRED, EXPIRED, RateLimited("send", status=429, retry_after=10.0)])
     says(world, "one", "two", "three")
     await settle()
@@ -139,7 +139,7 @@ async def test_what_rests_when_the_user_writes_does_not_overtake_what_stands_asi
 
 
 async def test_patience_begins_once_with_each_payload(world: World) -> None:
-    await stand_aside(world, "one", "two", "three", "four", "five")
+    await park(world, "one", "two", "three", "four", "five")
     world.platform.answers.extend([ServerTrouble("send", status=503)] * 1000)
     writes(world, PassToBot(), after=IDLE)
     await world.clock.advance(400)  # `give_up_after` is 300.
@@ -147,7 +147,7 @@ async def test_patience_begins_once_with_each_payload(world: World) -> None:
 
 
 async def test_a_platform_in_trouble_when_the_user_writes_is_tried_again(world: World) -> None:
-    await stand_aside(world, "one", "two")
+    await park(world, "one", "two")
     await world.clock.advance(1800)  # Far longer than a platform in trouble is waited for.
     trouble = ServerTrouble("send", status=503)
     world.platform.answers.extend([trouble, None, RateLimited("send", status=429, retry_after=1.0)])
@@ -158,13 +158,13 @@ async def test_a_platform_in_trouble_when_the_user_writes_is_tried_again(world: 
 
 
 async def test_after_an_hour_it_is_given_up(world: World) -> None:
-    await stand_aside(world, "one", "two")
+    await park(world, "one", "two")
     await world.clock.advance(3599)
     assert outcomes(world) == []
     await world.clock.advance(2)
     assert outcomes(world) == ["gave_up"] * 2
     assert world.ledger.events == []
-    assert not world.engine._delivery._aside
+    assert not world.engine._delivery._parked
 
 
 async def test_where_no_newer_payload_would_be_kept_it_is_refused_at_once() -> None:
@@ -191,7 +191,7 @@ async def test_only_so_much_waits_for_users(world: World, monkeypatch: pytest.Mo
 
 
 async def test_a_defect_takes_only_the_one_it_met(world: World) -> None:
-    await stand_aside(world, "one", "two")
+    await park(world, "one", "two")
     world.platform.answers.append(ZeroDivisionError())
     writes(world, after=IDLE)
     await async_until(lambda: outcomes(world) == ["broken", "delivered"])
@@ -199,7 +199,7 @@ async def test_a_defect_takes_only_the_one_it_met(world: World) -> None:
 
 
 async def test_the_next_start_goes_on_with_what_waits(world: World) -> None:
-    await stand_aside(world, "one", "two")
+    await park(world, "one", "two")
     world.engine._delivery.close()
     await world.engine.lanes.close(1)
     assert [row.effect for row in world.ledger.undelivered()] == [

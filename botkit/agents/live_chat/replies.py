@@ -22,7 +22,7 @@ from botkit.errors import (
     ServerTrouble,
 )
 from botkit.http import Response
-from botkit.http.retry_after import retry_after
+from botkit.http.retry import retry_after
 
 _ACTUAL = re.compile(rb"Actual\W{0,3}(\d{1,9})\b", re.IGNORECASE)
 

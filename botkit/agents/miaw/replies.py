@@ -28,7 +28,7 @@ from botkit.errors import (
     ServerTrouble,
 )
 from botkit.http import Response
-from botkit.http.retry_after import retry_after
+from botkit.http.retry import retry_after
 
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 

@@ -1,1 +1,1 @@
-"""What comes in: receivers that read the agents' side and write its events into the ledger."""
+"""Inbound events: receivers read the agents' side and write its events into the ledger."""

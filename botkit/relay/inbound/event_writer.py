@@ -1,8 +1,8 @@
-"""Taking the agents' events of one session into the ledger: in order, each once, nothing skipped.
+"""Writes one agent session's events into the ledger: in order, each once, without gaps.
 
-Streams are hints, lists are truth. Events of every source (stream, poll, final list before the end) pass through one
-`AgentEventWriter`. It remembers how far the list has been read; only lists move that mark, because an event the stream
-brought early must not hide an older one it missed.
+Streams are hints, lists are truth. Events of every source (stream, poll, the last list before the end) pass through one
+`AgentEventWriter`. It remembers how far the list has been read. Only lists move that mark: an event that the stream brought early
+must not hide an older one that the stream missed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ import structlog
 from botkit.agents import AgentSystem
 from botkit.errors import AccessExpired, CallError, ConversationClosed
 from botkit.handoff.conversation import Access, ConversationId
-from botkit.handoff.events import AgentSaid, AgentSessionEnded, Event, FromAgents, PositionAdvanced
+from botkit.handoff.events import (
+    AgentSaid,
+    AgentSessionEnded,
+    AgentsLost,
+    Event,
+    FromAgents,
+    PositionAdvanced,
+)
 from botkit.ledger.interface import Committed, Input
 from botkit.relay.clock import Clock
 from botkit.relay.ledger_client import LedgerClient
@@ -25,35 +32,35 @@ from botkit.relay.ledger_client import LedgerClient
 _log = structlog.get_logger("botkit.relay")
 
 _LOOK_BACK_MS = 300_000
-"""How far before the last committed position the first list after a start is read: what a stream missed just before the
-process died is found in it."""
-LAST_WORDS_SECONDS = 0.3
-"""What an organisation says at the end (an automated goodbye) is recorded just after the end itself
-(protocols/salesforce-miaw.md, 5). So much time it gets before the end is believed."""
+"""How far before the last committed position the first list after a start begins, so that it has the events which a stream missed
+just before the process died."""
+LAST_MESSAGES_SECONDS = 0.3
+"""How long an end waits for the organisation's last messages: an automated goodbye is recorded just after the end
+(docs/protocols/salesforce-miaw.md, 5)."""
 LAST_LIST_SECONDS = 3.0
 _REMEMBERED_KEYS = 32
-_MAX_HELD_NOTICES = 25
+_MAX_HELD_POSITIONS = 25
 
 
 class AgentEventWriter:
-    """One agent session's way into the ledger.
+    """Writes the events of one agent session.
 
     Attributes:
-        access: where it got to.
-        over: what was taken has ended the session, here or by a way of its own; whoever cancels its receiver may be late.
+        access: the session's access, with the position of the last event.
+        is_over: an event has ended the session, or replaced it. Its receiver may be cancelled later.
     """
 
     __slots__ = (
         "_clock",
-        "_committed",
         "_held",
+        "_ledger",
         "_listed_ms",
         "_lock",
+        "_on_committed",
         "_recent",
-        "_submitter",
         "access",
         "conversation_id",
-        "over",
+        "is_over",
         "session_id",
     )
 
@@ -62,104 +69,128 @@ class AgentEventWriter:
         conversation_id: ConversationId,
         session_id: str,
         access: Access,
-        submitter: LedgerClient,
+        ledger: LedgerClient,
         clock: Clock,
-        committed: Callable[[FromAgents, Committed], None],
+        on_committed: Callable[[FromAgents, Committed], None],
     ) -> None:
         self.conversation_id = conversation_id
         self.session_id = session_id
         self.access = access
-        self.over = False
-        self._submitter = submitter
+        self.is_over = False
+        self._ledger = ledger
         self._clock = clock
-        self._committed = committed
+        self._on_committed = on_committed
         self._listed_ms = max(0, access.high_water_ms - _LOOK_BACK_MS)
         self._recent: tuple[str, ...] = ()
         self._held = 0
         self._lock = asyncio.Lock()
 
-    async def take(self, events: Sequence[FromAgents]) -> None:
+    async def write(self, events: Sequence[FromAgents]) -> None:
         """Submit events in order; returns when all are durable.
 
         Raises:
             LedgerClosed: the service is stopping.
         """
         async with self._lock:
-            await self._take(events)
+            await self._write(events)
 
     async def reconcile(self, system: AgentSystem, streamed: Sequence[FromAgents] = ()) -> None:
-        """Read the list from where it was read last, and take it together with what the stream brought.
+        """Read the list from its last mark, and write it together with events of the stream.
 
         Raises:
-            CallError: the list could not be read; `streamed` has been taken all the same if the session is over.
+            CallError: the list could not be read. `streamed` has still been written if the session is over.
             LedgerClosed: the service is stopping.
         """
         async with self._lock:
             try:
-                listed = await self._listed(system, wait=any_end(streamed))
+                listed = await self._list(system, is_ending=any_end(streamed))
             except (AccessExpired, ConversationClosed):
-                await self._take(streamed)
+                await self._write(streamed)
                 raise
-            await self._take(ends_last(merged(listed, streamed)))
+            await self._write(_ends_last(_merged(listed, streamed)))
             for event in listed:
                 self._listed_ms = max(self._listed_ms, event.high_water_ms)
 
-    async def last_list(self, system: AgentSystem) -> None:
-        """Read the list once, if that takes no more than seconds, and take what agents said.
+    async def reconcile_if_possible(self, system: AgentSystem) -> None:
+        """The last `reconcile` before an end; a list that cannot be read does not delay the end.
 
         Raises:
             LedgerClosed: the service is stopping.
         """
-        since = replace(self.access, high_water_ms=self._listed_ms)
+        try:
+            await self.reconcile(system)
+        except CallError as error:
+            _log.info("last_list_missing", session=self.session_id, code=error.code, status=error.status)
+
+    async def write_last_list(self, system: AgentSystem) -> None:
+        """Read the list once, within seconds, and write the agents' messages.
+
+        Raises:
+            LedgerClosed: the service is stopping.
+        """
         try:
             async with asyncio.timeout(LAST_LIST_SECONDS):
-                listed = (await system.fetch(self.session_id, since)).events
+                listed = await self._fetch(system)
         except (CallError, TimeoutError) as error:
             code = error.code if isinstance(error, CallError) else "timeout"
             _log.info("last_list_missing", session=self.session_id, code=code)
             return
-        await self.last_words(listed)
+        await self.write_messages(listed)
 
-    async def last_words(self, events: Sequence[FromAgents]) -> None:
-        """Take what agents said: nothing else counts once a session has ended.
+    async def write_messages(self, events: Sequence[FromAgents]) -> None:
+        """Write the agents' messages among these events; after the end of a session, nothing else matters.
 
         Raises:
             LedgerClosed: the service is stopping.
         """
-        await self.take([event for event in events if isinstance(event, AgentSaid)])
+        await self.write([event for event in events if isinstance(event, AgentSaid)])
 
-    async def _listed(self, system: AgentSystem, *, wait: bool) -> Sequence[FromAgents]:
-        if wait:
-            await self._clock.sleep(LAST_WORDS_SECONDS)
-        since = replace(self.access, high_water_ms=self._listed_ms)
-        listed = (await system.fetch(self.session_id, since)).events
-        if wait or not any_end(listed):
+    async def report_lost(self, why: str) -> None:
+        """Tell the rules that this session cannot be received any more.
+
+        Raises:
+            LedgerClosed: the service is stopping.
+        """
+        _log.warning("agents_lost", session=self.session_id, why=why)
+        lost = AgentsLost(
+            key=f"lost/{self.session_id}", at=self._clock.now(), session_id=self.session_id, why=why
+        )
+        await self._ledger.submit(Input(self.conversation_id, lost))
+
+    async def _list(self, system: AgentSystem, *, is_ending: bool) -> Sequence[FromAgents]:
+        if is_ending:
+            await self._clock.sleep(LAST_MESSAGES_SECONDS)
+        listed = await self._fetch(system)
+        if is_ending or not any_end(listed):
             return listed
-        return await self._listed(system, wait=True)
+        return await self._list(system, is_ending=True)
 
-    async def _take(self, events: Iterable[FromAgents]) -> None:
+    async def _fetch(self, system: AgentSystem) -> Sequence[FromAgents]:
+        since = replace(self.access, high_water_ms=self._listed_ms)
+        return (await system.fetch(self.session_id, since)).events
+
+    async def _write(self, events: Iterable[FromAgents]) -> None:
         for event in events:
             if event.key and event.key in self._recent:
                 self._advance(event)
                 continue
-            if isinstance(event, PositionAdvanced) and not event.durable and self._held < _MAX_HELD_NOTICES:
-                # It changes nothing but the position, and the next event that matters carries a later one. The price of a
-                # crash in between is that this much is read again.
+            if isinstance(event, PositionAdvanced) and not event.durable and self._held < _MAX_HELD_POSITIONS:
+                # It changes only the position, and the next durable event carries a later one. After a crash in between,
+                # these events are read again.
                 self._held += 1
                 self._advance(event)
                 continue
-            # One by one: if a commit failed and the next succeeded, two events would change places.
+            # One by one: if one commit failed and the next succeeded, two events would swap places.
             # The cast: an agent system yields subclasses of FromAgents, and those are all events.
-            given = Input(self.conversation_id, cast(Event, event))
-            committed = await self._submitter.submit(given)
+            committed = await self._ledger.submit(Input(self.conversation_id, cast(Event, event)))
             self._held = 0
             if event.key:
                 self._recent = (*self._recent[1 - _REMEMBERED_KEYS :], event.key)
             self._advance(event)
             if committed is not None:
                 session = committed.conversation.session
-                self.over = session is None or session.id != self.session_id
-                self._committed(event, committed)
+                self.is_over = session is None or session.id != self.session_id
+                self._on_committed(event, committed)
 
     def _advance(self, event: FromAgents) -> None:
         position = event.position or self.access.position
@@ -168,8 +199,13 @@ class AgentEventWriter:
             self.access = replace(self.access, position=position, high_water_ms=high_water)
 
 
-def merged(listed: Sequence[FromAgents], streamed: Sequence[FromAgents]) -> list[FromAgents]:
-    """Both, in the list's order; what only the stream has (typing, entries newer than the list) comes after."""
+def any_end(events: Sequence[FromAgents]) -> bool:
+    """Whether one of the events ends the session."""
+    return any(isinstance(event, AgentSessionEnded) for event in events)
+
+
+def _merged(listed: Sequence[FromAgents], streamed: Sequence[FromAgents]) -> list[FromAgents]:
+    """Both in the list's order; events that only the stream has (typing, entries newer than the list) come last."""
     if not streamed:
         return list(listed)
     known = {event.key for event in listed}
@@ -184,24 +220,11 @@ def merged(listed: Sequence[FromAgents], streamed: Sequence[FromAgents]) -> list
     return ordered
 
 
-def any_end(events: Sequence[FromAgents]) -> bool:
-    """Whether one of the events says that the session is over."""
-    return any(isinstance(event, AgentSessionEnded) for event in events)
-
-
-def ends_last(events: list[FromAgents]) -> list[FromAgents]:
-    """What was said after the end is told before it: once the session has ended, nobody listens any more."""
+def _ends_last(events: list[FromAgents]) -> list[FromAgents]:
+    """Messages after the end are moved before it: once the session has ended, nothing of it is shown."""
     first = next((n for n, event in enumerate(events) if isinstance(event, AgentSessionEnded)), None)
     if first is None:
         return events
     after = events[first:]
     said = [event for event in after if isinstance(event, AgentSaid)]
     return [*events[:first], *said, *(event for event in after if not isinstance(event, AgentSaid))]
-
-
-async def reconcile_quietly(intake: AgentEventWriter, system: AgentSystem) -> None:
-    """Read the list if it can be read: the last chance before an end, not a reason to hold it up."""
-    try:
-        await intake.reconcile(system)
-    except CallError as error:
-        _log.info("last_list_missing", session=intake.session_id, code=error.code, status=error.status)

@@ -1,9 +1,10 @@
-"""A receiver that polls: one APScheduler interval job per conversation, never two polls of one at once."""
+"""A receiver that polls: one APScheduler interval job per session, and never two polls of one session at once."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
@@ -12,110 +13,93 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from botkit.agents import AgentSystem
 from botkit.errors import AccessExpired, CallError, ConversationClosed, Unreachable
 from botkit.handoff.events import LossReason
-from botkit.relay.backoff import Backoff
+from botkit.http.retry import Backoff
 from botkit.relay.clock import Clock
 from botkit.relay.inbound.event_writer import AgentEventWriter
-from botkit.relay.inbound.stream import lose
-from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.outbound.circuit_breaker import CircuitBreaker
 
 _log = structlog.get_logger("botkit.relay")
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class PollReceiver:
     """Reads one session's list every `poll_interval`."""
 
-    __slots__ = (
-        "_backoff", "_chance", "_clock", "_due", "_failures", "_heard", "_intake", "_not_before", "_peer",
-        "_schedule", "_submitter", "_system",
-    )  # fmt: skip
+    writer: AgentEventWriter
+    system: AgentSystem
+    schedule: AsyncIOScheduler
+    clock: Clock
+    chance: Callable[[], float]
+    backoff: Backoff
+    breaker: CircuitBreaker
+    _failures: int = field(init=False, default=0)
+    _last_success: float = field(init=False)
+    _not_before: float = field(init=False, default=0.0)
+    _due: asyncio.Event = field(init=False, default_factory=asyncio.Event)
 
-    def __init__(
-        self,
-        intake: AgentEventWriter,
-        system: AgentSystem,
-        *,
-        schedule: AsyncIOScheduler,
-        submitter: LedgerClient,
-        clock: Clock,
-        chance: Callable[[], float],
-        backoff: Backoff,
-        peer: CircuitBreaker,
-    ) -> None:
-        self._intake = intake
-        self._system = system
-        self._schedule = schedule
-        self._submitter = submitter
-        self._clock = clock
-        self._chance = chance
-        self._backoff = backoff
-        self._peer = peer
-        self._failures = 0
-        self._heard = clock.now()
-        self._not_before = 0.0
-        self._due = asyncio.Event()
+    def __post_init__(self) -> None:
+        self._last_success = self.clock.now()
 
     async def run(self) -> None:
-        """Poll until the session is lost; the session's other ends cancel this task.
+        """Poll until the session is lost; any other end of the session cancels this task.
 
         Raises:
             LedgerClosed: the service is stopping.
         """
-        interval = self._system.capabilities.poll_interval
-        job_id = f"poll/{self._intake.session_id}"
-        self._schedule.add_job(
-            self._ring,
+        interval = self.system.capabilities.poll_interval
+        job_id = f"poll/{self.writer.session_id}"
+        self.schedule.add_job(
+            self._set_due,
             "interval",
             seconds=interval.total_seconds(),
-            # Conversations that started together (a restart) are spread over the interval.
-            start_date=datetime.now(UTC) + interval * self._chance(),
+            # Sessions that start together (after a restart) are spread over the interval.
+            start_date=datetime.now(UTC) + interval * self.chance(),
             id=job_id,
             replace_existing=True,
         )
         try:
             why = await self._poll()
-            while why is None and not self._intake.over:
+            while why is None and not self.writer.is_over:
                 await self._due.wait()
                 self._due.clear()
                 why = await self._poll()
         finally:
-            self._schedule.remove_job(job_id)
+            self.schedule.remove_job(job_id)
         if why is not None:
-            await lose(self._intake, why, submitter=self._submitter, clock=self._clock)
+            await self.writer.report_lost(why)
 
-    async def _ring(self) -> None:
-        """The job. It only says that a poll is due: the poll itself belongs to the receiver's task and ends with it."""
+    async def _set_due(self) -> None:
+        """The scheduler's job. The poll itself runs in the receiver's task, and ends with it."""
         self._due.set()
 
     async def _poll(self) -> str | None:
-        """Read the list once, unless the other side has to be left alone for now; why the session is lost, or None."""
-        now = self._clock.now()
+        """Read the list once, unless it is too early. Returns why the session is lost, or None."""
+        now = self.clock.now()
         if now < self._not_before:
             return None
-        if not self._peer.may_try(now):
-            return self._deadline_passed()
+        if not self.breaker.may_try(now):
+            return self._if_past_deadline()
         try:
-            await self._intake.reconcile(self._system)
+            await self.writer.reconcile(self.system)
         except AccessExpired:
             return LossReason.EXPIRED
         except ConversationClosed:
             return LossReason.CLOSED
         except CallError as error:
             self._failures += 1
-            wait = self._backoff.delay(self._failures, chance=self._chance())
+            wait = self.backoff.delay(self._failures, chance=self.chance())
             self._not_before = now + max(wait, error.retry_after or 0.0)
-            _log.info("poll_failed", session=self._intake.session_id, code=error.code, status=error.status)
+            _log.info("poll_failed", session=self.writer.session_id, code=error.code, status=error.status)
             if isinstance(error, Unreachable):
-                self._peer.unreachable(self._clock.now())
+                self.breaker.unreachable(self.clock.now())
             else:
-                self._peer.reached()
-            return self._deadline_passed()
-        self._peer.reached()
-        self._heard = self._clock.now()
+                self.breaker.reached()
+            return self._if_past_deadline()
+        self.breaker.reached()
+        self._last_success = self.clock.now()
         self._failures = 0
         return None
 
-    def _deadline_passed(self) -> str | None:
-        return (
-            LossReason.UNREACHABLE if self._clock.now() - self._heard > self._backoff.give_up_after else None
-        )
+    def _if_past_deadline(self) -> str | None:
+        is_past = self.clock.now() - self._last_success > self.backoff.give_up_after
+        return LossReason.UNREACHABLE if is_past else None

@@ -1,4 +1,4 @@
-"""Telling the agents' side that the user has been shown what they said: best effort, a few entries at a time."""
+"""Delivery receipts: tells the agents' side which messages were shown to the user. Best effort, several entries at a time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _log = structlog.get_logger("botkit.relay")
 
 GATHER_SECONDS = 1.0
 _MAX_PROMISED = 10_000
-"""Messages on their way to users. Beyond that (a platform that is down) receipts are left out, not memory filled."""
+"""Max messages on their way to users that have a receipt; more (while the platform is down) get none, to save memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +39,29 @@ class _Due:
 
 
 class Receipts:
-    """Remembers which outbox item shows which entry, and acknowledges the entry when the item is delivered."""
+    """Maps outbox items to the entries that they show, and acknowledges an entry when its item is delivered."""
 
-    def __init__(self, outside: Gateways, clock: Clock) -> None:
-        self._outside = outside
+    def __init__(self, gateways: Gateways, clock: Clock) -> None:
+        self._gateways = gateways
         self._clock = clock
         self._promised: dict[int, _Promise] = {}
         self._due: dict[str, _Due] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def promise(self, event: FromAgents, committed: Committed) -> None:
-        """What an agent said was committed; its delivery will be acknowledged."""
+        """Note a committed agent message; its delivery will be acknowledged."""
         session = committed.conversation.session
         if not isinstance(event, AgentSaid) or session is None or session.access is None:
             return
         shown = [item for item in committed.items if isinstance(item.effect, SendToUser)]
         if shown and len(self._promised) < _MAX_PROMISED:
-            # The key of what an agent said is the session's id, a slash, and the entry's own id.
+            # The key of an agent's message is the session's id, a slash, and the entry's id.
             entry_id = event.key.removeprefix(f"{session.id}/")
             self._promised[shown[-1].id] = _Promise(
                 committed.conversation.id, session.id, session.system, session.access, entry_id
             )
 
-    def settled(self, item: OutboxItem, outcome: Outcome) -> None:
+    def on_completed(self, item: OutboxItem, outcome: Outcome) -> None:
         """An outbox item has reached the user, or never will."""
         promise = self._promised.pop(item.id, None)
         if promise is None or outcome != "delivered":
@@ -75,7 +75,7 @@ class Receipts:
         due.entry_ids.append(promise.entry_id)
 
     async def close(self) -> None:
-        """Leave out what has not been acknowledged yet."""
+        """Drop the receipts that were not sent yet."""
         tasks = set(self._tasks)
         for task in tasks:
             task.cancel()
@@ -86,7 +86,7 @@ class Receipts:
         await self._clock.sleep(GATHER_SECONDS)
         promise = due.promise
         del self._due[promise.session_id]
-        system = self._outside.system(promise.conversation_id.bot_id, promise.system)
+        system = self._gateways.system(promise.conversation_id.bot_id, promise.system)
         if system is None:
             return
         try:

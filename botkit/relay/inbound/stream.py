@@ -1,205 +1,179 @@
-"""A receiver on an event stream: latency from the stream, certainty from the list.
+"""A receiver on an event stream: the stream gives latency, the list gives certainty.
 
-The list is read after every connect, at least every minute, and before an end is believed (protocols/salesforce-miaw.md,
-4.5: streams drop at any time, and a connection may look healthy and have missed an event).
+The list is read after every connect, at least every minute, and before an end is believed: streams drop at any time, and a
+connection that looks healthy may have missed an event (docs/protocols/salesforce-miaw.md, 4.5).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
 
 import structlog
 
 from botkit.agents import AgentSystem, Batch
 from botkit.errors import AccessExpired, CallError, ConversationClosed, Unreachable
-from botkit.handoff.events import AgentsLost, FromAgents, LossReason
-from botkit.ledger.interface import Input
-from botkit.relay.backoff import Backoff
+from botkit.handoff.events import FromAgents, LossReason
+from botkit.http.retry import Backoff
 from botkit.relay.clock import Clock
-from botkit.relay.inbound.event_writer import AgentEventWriter, any_end, reconcile_quietly
-from botkit.relay.ledger_client import LedgerClient
+from botkit.relay.inbound.event_writer import AgentEventWriter, any_end
 from botkit.relay.metrics import RelayMetrics
 from botkit.relay.outbound.circuit_breaker import CircuitBreaker
 
 _log = structlog.get_logger("botkit.relay")
 
 RECONCILE_SECONDS = 60.0
-"""How old the last list may become, give or take a third, while the stream is up."""
+"""Max age of the last list while the stream is up, plus or minus a third."""
 STABLE_SECONDS = 10.0
-"""A connection that lasted this long makes the backoff start anew."""
-_LAST_LISTS = 3
+"""A connection that lasted this long resets the backoff."""
+_LAST_LIST_ATTEMPTS = 3
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class StreamReceiver:
-    """Listens to one session's stream, and goes back for another whenever it breaks."""
+    """Listens to one session's stream, and opens another whenever it breaks. `name` is the agent system's, for metrics."""
 
-    __slots__ = (
-        "_answers",
-        "_backoff", "_chance", "_clock", "_connected_once", "_connecting", "_failures", "_heard", "_intake",
-        "_metrics", "_name", "_next_list", "_peer", "_submitter", "_system",
-    )  # fmt: skip
+    writer: AgentEventWriter
+    system: AgentSystem
+    name: str
+    clock: Clock
+    chance: Callable[[], float]
+    backoff: Backoff
+    breaker: CircuitBreaker
+    metrics: RelayMetrics
+    connecting: asyncio.Semaphore
+    _failures: int = field(init=False, default=0)
+    _last_success: float = field(init=False)
+    _is_connected: bool = field(init=False, default=False)
+    _has_answered: bool = field(init=False, default=False)
+    """The agents' side answered since the last connect: the stream, or the list in its place."""
+    _next_list: float = field(init=False, default=0.0)
 
-    def __init__(
-        self,
-        intake: AgentEventWriter,
-        system: AgentSystem,
-        name: str,
-        *,
-        submitter: LedgerClient,
-        clock: Clock,
-        chance: Callable[[], float],
-        backoff: Backoff,
-        peer: CircuitBreaker,
-        metrics: RelayMetrics,
-        connecting: asyncio.Semaphore,
-    ) -> None:
-        self._intake = intake
-        self._system = system
-        self._name = name
-        self._submitter = submitter
-        self._clock = clock
-        self._chance = chance
-        self._backoff = backoff
-        self._peer = peer
-        self._metrics = metrics
-        self._connecting = connecting
-        self._failures = 0
-        self._heard = clock.now()
-        self._connected_once = False
-        self._answers = False
-        self._next_list = 0.0
+    def __post_init__(self) -> None:
+        self._last_success = self.clock.now()
 
     async def run(self) -> None:
-        """Receive until the session is lost; the session's other ends cancel this task.
+        """Receive until the session is lost; any other end of the session cancels this task.
 
         Raises:
             LedgerClosed: the service is stopping.
         """
         while True:
             why = await self._until_broken()
-            if self._intake.over:
+            if self.writer.is_over:
                 return
-            if why is None and self._clock.now() - self._heard > self._backoff.give_up_after:
+            if why is None and self.clock.now() - self._last_success > self.backoff.give_up_after:
                 why = LossReason.UNREACHABLE
             if why is not None:
-                await self._lose(why)
+                await self.writer.report_lost(why)
                 return
             self._failures += 1
-            self._metrics.reconnected(self._name)
-            await self._clock.sleep(self._wait())
+            self.metrics.reconnected(self.name)
+            await self.clock.sleep(self._wait())
 
     def _wait(self) -> float:
-        """Before the next connection.
+        """The wait before the next connection.
 
-        Where the agents' side does answer, nobody waits longer for an agent's words than a poll would take: some proxies cut
-        every stream after seconds, or let none through (protocols/salesforce-miaw.md, 9.6).
+        If the agents' side answers, an agent's message never waits longer than a poll would take: some proxies cut every stream
+        after seconds, or let none through (docs/protocols/salesforce-miaw.md, 9.6).
         """
-        wait = self._backoff.delay(self._failures, chance=self._chance())
-        return min(wait, self._system.capabilities.poll_interval.total_seconds()) if self._answers else wait
+        wait = self.backoff.delay(self._failures, chance=self.chance())
+        poll_seconds = self.system.capabilities.poll_interval.total_seconds()
+        return min(wait, poll_seconds) if self._has_answered else wait
 
     async def _until_broken(self) -> str | None:
-        """Listen to one connection; why the session is lost, or None when another connection may do."""
-        since = self._clock.now()
-        if not self._peer.may_try(since):
+        """Listen to one connection. Returns why the session is lost, or None if another connection may work."""
+        since = self.clock.now()
+        if not self.breaker.may_try(since):
             return None
-        self._connected_once = self._answers = False
+        self._is_connected = self._has_answered = False
         try:
             await self._listen()
         except AccessExpired:
             return LossReason.EXPIRED
         except ConversationClosed:
-            await reconcile_quietly(self._intake, self._system)
+            await self.writer.reconcile_if_possible(self.system)
             return LossReason.CLOSED
         except CallError as error:
             _log.info(
                 "stream_broken",
-                session=self._intake.session_id,
+                session=self.writer.session_id,
                 code=error.code,
                 status=error.status,
                 detail=error.detail,
             )
-            if isinstance(error, Unreachable) and not self._connected_once:
-                self._peer.unreachable(self._clock.now())
-        if not self._connected_once:
+            if isinstance(error, Unreachable) and not self._is_connected:
+                self.breaker.unreachable(self.clock.now())
+        if not self._is_connected:
             return await self._list_instead()
-        if self._clock.now() - since >= STABLE_SECONDS:
+        if self.clock.now() - since >= STABLE_SECONDS:
             self._failures = 0
         return None
 
     async def _listen(self) -> None:
-        batches = self._system.listen(self._intake.session_id, self._intake.access)
+        batches = self.system.listen(self.writer.session_id, self.writer.access)
         try:
             await self._connect(batches)
-            while not self._intake.over and (batch := await anext(batches, None)) is not None:
-                now = self._heard = self._clock.now()
+            while not self.writer.is_over and (batch := await anext(batches, None)) is not None:
+                now = self._last_success = self.clock.now()
                 events = batch.events
                 if now >= self._next_list or any_end(events):
                     await self._reconcile(events)
                 elif events:
-                    await self._intake.take(events)
-                del batch, events  # Else they are kept for as long as the stream is silent.
+                    await self.writer.write(events)
+                del batch, events  # Else they stay in memory for as long as the stream is silent.
         finally:
             if isinstance(batches, AsyncGenerator):
                 await batches.aclose()
 
     async def _connect(self, batches: AsyncIterator[Batch]) -> None:
         """Wait for the first batch of a new stream and reconcile it; few streams are opened at once."""
-        async with self._connecting:
+        async with self.connecting:
             first = await anext(batches, None)
             if first is not None:
-                self._connected_once = self._answers = True
-                self._heard = self._clock.now()
-                self._peer.reached()
+                self._is_connected = self._has_answered = True
+                self._last_success = self.clock.now()
+                self.breaker.reached()
                 await self._reconcile(first.events)
 
     async def _reconcile(self, streamed: Sequence[FromAgents]) -> None:
-        ending = any_end(streamed)
-        for attempt in range(1, _LAST_LISTS + 1):
+        is_ending = any_end(streamed)
+        for attempt in range(1, _LAST_LIST_ATTEMPTS + 1):
             try:
-                await self._intake.reconcile(self._system, streamed)
+                await self.writer.reconcile(self.system, streamed)
             except CallError as error:
-                if not error.retryable or not ending or attempt == _LAST_LISTS:
+                if not error.retryable or not is_ending or attempt == _LAST_LIST_ATTEMPTS:
                     if isinstance(error, AccessExpired | ConversationClosed):
                         raise
-                    # What the stream brought is taken; the list is asked again with the next sign of life.
-                    _log.info(
-                        "list_missing", session=self._intake.session_id, code=error.code, status=error.status
-                    )
-                    await self._intake.take(streamed)
+                    # The stream's events are written; the next event or keep-alive reads the list again.
+                    self._log_missing_list(error)
+                    await self.writer.write(streamed)
                     return
-                await self._clock.sleep(self._backoff.delay(attempt, chance=self._chance()))
+                await self.clock.sleep(self.backoff.delay(attempt, chance=self.chance()))
             else:
-                self._next_list = self._clock.now() + RECONCILE_SECONDS * (2 + 2 * self._chance()) / 3
+                self._next_list = self.clock.now() + RECONCILE_SECONDS * (2 + 2 * self.chance()) / 3
                 return
 
     async def _list_instead(self) -> str | None:
-        """There is no stream to be had (some proxies never let one through): the list keeps the conversation going."""
-        if not self._peer.may_try(self._clock.now()):
+        """Read the list because no stream could be opened (some proxies let none through). Returns like `_until_broken`."""
+        if not self.breaker.may_try(self.clock.now()):
             return None
         try:
-            await self._intake.reconcile(self._system)
+            await self.writer.reconcile(self.system)
         except AccessExpired:
             return LossReason.EXPIRED
         except ConversationClosed:
             return LossReason.CLOSED
         except CallError as error:
-            _log.info("list_missing", session=self._intake.session_id, code=error.code, status=error.status)
+            self._log_missing_list(error)
             if isinstance(error, Unreachable):
-                self._peer.unreachable(self._clock.now())
+                self.breaker.unreachable(self.clock.now())
             return None
-        self._heard = self._clock.now()
-        self._answers = True
-        self._peer.reached()
+        self._last_success = self.clock.now()
+        self._has_answered = True
+        self.breaker.reached()
         return None
 
-    async def _lose(self, why: str) -> None:
-        await lose(self._intake, why, submitter=self._submitter, clock=self._clock)
-
-
-async def lose(intake: AgentEventWriter, why: str, *, submitter: LedgerClient, clock: Clock) -> None:
-    """Tell the rules that this session cannot be received any more."""
-    _log.warning("agents_lost", session=intake.session_id, why=why)
-    session_id = intake.session_id
-    lost = AgentsLost(key=f"lost/{session_id}", at=clock.now(), session_id=session_id, why=why)
-    await submitter.submit(Input(intake.conversation_id, lost))
+    def _log_missing_list(self, error: CallError) -> None:
+        _log.info("list_missing", session=self.writer.session_id, code=error.code, status=error.status)

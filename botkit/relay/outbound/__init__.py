@@ -1,1 +1,1 @@
-"""What goes out: one strictly ordered lane per conversation and side, retries, circuit breakers."""
+"""Outbound effects: one strictly ordered lane per conversation and side, retries, circuit breakers."""

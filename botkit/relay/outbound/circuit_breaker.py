@@ -1,22 +1,21 @@
-"""A breaker per other side: while nobody answers there, not every lane knocks.
+"""Circuit breakers: one for each remote of a bot, shared by all lanes.
 
-A peer is the XO platform of one bot, or one agent system of one bot. After a few connections in a row that came to
-nothing, only one attempt per pause goes out for all lanes together; the first one that gets an answer, of whatever
-status, opens the way for everybody again.
+A remote is the XO platform or one agent system of one bot. After a few connections in a row that failed, the breaker is open:
+only one attempt per pause goes out for all lanes together. The first response, with any status, closes it again.
 """
 
 from __future__ import annotations
 
 from botkit.handoff.conversation import Instant
-from botkit.relay.backoff import Backoff
+from botkit.http.retry import Backoff
 
-FAILURES_UNTIL_DOWN = 3
+FAILURES_UNTIL_OPEN = 3
 _MAX_PAUSE = 2.0
-"""Seconds. Short, because everybody's recovery waits for it; one attempt each two seconds hammers nobody."""
+"""Seconds. Short, because every lane's recovery waits for it; one attempt every two seconds overloads no remote."""
 
 
 class CircuitBreaker:
-    """Whether the other side can be reached, as far as the attempts so far tell."""
+    """Counts failed connections to one remote, and decides whether an attempt may go out."""
 
     __slots__ = ("_backoff", "_failures", "_next_probe")
 
@@ -26,13 +25,13 @@ class CircuitBreaker:
         self._next_probe = 0.0
 
     @property
-    def down(self) -> bool:
-        """Nobody has answered for several attempts in a row."""
-        return self._failures >= FAILURES_UNTIL_DOWN
+    def is_open(self) -> bool:
+        """The remote could not be reached several times in a row."""
+        return self._failures >= FAILURES_UNTIL_OPEN
 
     def may_try(self, now: Instant) -> bool:
-        """Whether an attempt may go out now. While the peer is down, saying yes uses up the pause's one attempt."""
-        if self._failures < FAILURES_UNTIL_DOWN:
+        """Whether an attempt may go out now. While the breaker is open, True uses up the attempt of this pause."""
+        if self._failures < FAILURES_UNTIL_OPEN:
             return True
         if now < self._next_probe:
             return False
@@ -40,11 +39,11 @@ class CircuitBreaker:
         return True
 
     def reached(self) -> None:
-        """There was an answer."""
+        """The remote responded."""
         self._failures = 0
 
     def unreachable(self, now: Instant) -> None:
-        """An attempt found nobody."""
+        """A connection to the remote failed."""
         self._failures += 1
         self._next_probe = now + self._pause()
 
@@ -53,15 +52,15 @@ class CircuitBreaker:
 
 
 class CircuitBreakers:
-    """Every peer by name, made when first asked for. The names come from the configuration: bounded."""
+    """The breakers of all remotes, made on first use. Remotes come from the configuration, so there are few."""
 
     def __init__(self) -> None:
-        self._peers: dict[tuple[str, str], CircuitBreaker] = {}
+        self._breakers: dict[tuple[str, str], CircuitBreaker] = {}
 
-    def get(self, bot_id: str, side: str, backoff: Backoff) -> CircuitBreaker:
-        """The peer of one bot; `side` is an agent system's name, or empty for the XO platform."""
-        key = (bot_id, side)
-        peer = self._peers.get(key)
-        if peer is None:
-            peer = self._peers[key] = CircuitBreaker(backoff)
-        return peer
+    def get(self, bot_id: str, remote: str, backoff: Backoff) -> CircuitBreaker:
+        """The breaker of one remote of a bot: an agent system's name, or empty for the XO platform."""
+        key = (bot_id, remote)
+        breaker = self._breakers.get(key)
+        if breaker is None:
+            breaker = self._breakers[key] = CircuitBreaker(backoff)
+        return breaker

@@ -1,4 +1,4 @@
-"""One effect on its way: attempts, waits between them, giving up, and the result that goes back to the ledger."""
+"""The delivery of one outbox item: attempts, waits between them, giving up, and the result for the ledger."""
 
 from __future__ import annotations
 
@@ -16,200 +16,200 @@ from botkit.handoff.effects import (
     ADDRESSED_BY_PAYLOAD,
     CARRIES_HOOK,
     AgentEffect,
-    CallUser,
-    CallWithHook,
     HintEffect,
     OutboundEffect,
-    PassToUser,
     SendFile,
-    SendToUser,
 )
 from botkit.handoff.events import Event
+from botkit.http.retry import Backoff
 from botkit.ledger.interface import Input, OutboxItem
-from botkit.relay.backoff import Backoff
 from botkit.relay.clock import Clock
 from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import Outcome, RelayMetrics
 from botkit.relay.outbound.circuit_breaker import CircuitBreaker
-from botkit.relay.outbound.failures import SHOWS_USER, is_said_by_job, may_be_stale, what_failure_means
-from botkit.relay.outbound.lanes import ParkItem, seen_through
+from botkit.relay.outbound.lanes import ParkItem, is_seen_through
 from botkit.relay.outbound.payloads import Payloads
 from botkit.relay.outbound.perform import Performer
-from botkit.relay.outbound.retry_policy import level, retry_policy, tried_once
+from botkit.relay.outbound.retry_policy import (
+    is_job_message,
+    log_level,
+    may_be_shown_twice,
+    payload_may_be_stale,
+    retry_policy,
+    tried_once,
+)
 
 _log = structlog.get_logger("botkit.relay")
 
 _NEEDS_PAYLOAD = (*ADDRESSED_BY_PAYLOAD, *get_args(HintEffect))
-_SHOWN_TO_USER = (SendToUser, PassToUser)
 _PAYLOAD_SECONDS = 3600.0
-"""How long what is for the user waits for the user to write again, where nothing can be shown before."""
+"""How long an effect for the user waits for their next message, if nothing can be shown before."""
 MAX_PARKED = 1_000
-"""So much of what jobs say waits for users, of all users together; the rest is refused as before. It counts as undelivered, and
-must not keep the store from taking hooks, or from being swept."""
-_READING_AT_ONCE = 16
-"""Attempts under way with a hook that was too much to be held in memory."""
+"""Max parked job messages across all users; more are refused at once. Parked messages count as undelivered, and must not keep
+the store from accepting hooks or from being swept."""
+_MAX_READING = 16
+"""Attempts in progress whose hook was too large to keep in memory."""
 
 
 @dataclass(slots=True)
 class _DeliveryState:
-    """How far one item has come."""
+    """The progress of one item."""
 
     conversation_id: ConversationId
     failures: int = 0
-    asked: bool = False
-    """An attempt was made that somebody could have answered."""
+    attempted: bool = False
+    """At least one attempt reached a remote, or might have."""
     payload: int = 0
-    """Hash of the payload the last attempt was addressed by. Not the payload: thousands may wait, each for an hour."""
-    stale: int | None = None
-    """Hash of the payload that was refused with the effect, whichever of the two it was meant for."""
-    rest: float | None = 0.0
-    """Seconds until the next attempt; None: until a newer payload comes."""
-    possible_duplicates: bool = False
-    """An attempt may have been carried out without our hearing of it; counted once."""
-    over: bool = False
+    """Hash of the payload that addressed the last attempt. Not the payload: thousands may wait, each for an hour."""
+    rejected_payload: int | None = None
+    """Hash of the payload that was refused together with the effect; either may be the reason."""
+    next_delay: float | None = 0.0
+    """Seconds until the next attempt; None: wait for a newer payload."""
+    possible_duplicate: bool = False
+    """An attempt may have succeeded without a response; counted once."""
+    done: bool = False
 
 
 class Delivery:
-    """Carries out outbox items, each until it is delivered, refused or given up."""
+    """Delivers outbox items: each until it is delivered, refused or given up."""
 
     def __init__(
         self,
         *,
         performer: Performer,
         payloads: Payloads,
-        submitter: LedgerClient,
-        peer_of: Callable[[OutboxItem], CircuitBreaker],
+        ledger: LedgerClient,
+        breaker_of: Callable[[OutboxItem], CircuitBreaker],
         backoff_of: Callable[[OutboxItem], Backoff],
         clock: Clock,
         chance: Callable[[], float],
         metrics: RelayMetrics,
-        settled: Callable[[OutboxItem, Outcome], None],
+        on_completed: Callable[[OutboxItem, Outcome], None],
     ) -> None:
         self._performer = performer
         self._payloads = payloads
-        self._submitter = submitter
-        self._peer_of = peer_of
+        self._ledger = ledger
+        self._breaker_of = breaker_of
         self._backoff_of = backoff_of
         self._clock = clock
         self._chance = chance
         self._metrics = metrics
-        self._settled = settled
+        self._on_completed = on_completed
         self._started = clock.now()
-        self._reading = asyncio.Semaphore(_READING_AT_ONCE)
-        self._resting: set[asyncio.Task[object]] = set()
-        self._aside: dict[int, _DeliveryState] = {}
-        """How far the items have come that stand aside."""
+        self._reading = asyncio.Semaphore(_MAX_READING)
+        self._waiting: set[asyncio.Task[object]] = set()
+        self._parked: dict[int, _DeliveryState] = {}
+        """The progress of parked items."""
         self._closing = False
 
     async def deliver(self, item: OutboxItem) -> None:
-        """Carry out one item; returns when its result is committed.
+        """Deliver one item; returns when its result is committed.
 
         Raises:
-            GivesWay: it has to wait for the user, and nothing is to wait with it. The next call goes on from there.
-            LedgerClosed: the service is stopping; the item is tried again by the next start.
+            ParkItem: the item has to wait for the user, and the lane must not wait for it. The next call continues.
+            LedgerClosed: the service is stopping; the next start tries the item again.
         """
-        way = self._aside.get(item.id)
-        if way is None:
-            await self._go(
-                item, _DeliveryState(item.conversation_id), may_give_way=is_said_by_job(item.effect)
-            )
+        state = self._parked.get(item.id)
+        if state is None:
+            await self._run(item, _DeliveryState(item.conversation_id), may_park=is_job_message(item.effect))
             return
         try:
-            await self._rest(item, way)
-            await self._go(item, way, may_give_way=False)
+            await self._wait(item, state)
+            await self._run(item, state, may_park=False)
         finally:
-            del self._aside[item.id]
+            del self._parked[item.id]
 
-    def stands(self, item: OutboxItem) -> bool:
-        """Whether an item that gave way waits for its user, who has not written since."""
-        way = self._aside.get(item.id)
-        return way is not None and self._stands(way)
+    async def abandon(self, item: OutboxItem) -> None:
+        """Complete an item whose delivery raised anything but a `CallError`: a defect, here or in a plug-in."""
+        await self._complete(item, await self._performer.failure_event(item, None), "broken")
 
-    def _stands(self, way: _DeliveryState) -> bool:
-        return way.rest is None and not self._payloads.newer_is_at_hand(way.conversation_id, than=way.stale)
-
-    def _others_go_on(self, item: OutboxItem) -> bool:
-        """Whether the user has written, and what stood aside of this conversation is on its way again."""
-        return any(
-            way.conversation_id == item.conversation_id and not self._stands(way)
-            for way in self._aside.values()
-        )
-
-    async def _go(self, item: OutboxItem, way: _DeliveryState, *, may_give_way: bool) -> None:
-        peer = self._peer_of(item)
-        while not way.over:
-            # What the breaker held back until patience was over is tried all the same, once: the other side may be back.
-            if peer.may_try(self._clock.now()) or (not way.asked and self._deadline_passed(item)):
-                await self._try(item, way, peer)
-            else:
-                detail = "nobody answers there at present"
-                await self._failed(item, way, Unreachable(kind_of(item.effect), detail=detail))
-            if not way.over:
-                # In no frame is the error left by now: it would keep the request in memory, and with it a hook's body.
-                if way.rest is not None or not may_give_way:
-                    await self._rest(item, way)
-                if may_give_way and (way.rest is None or self._others_go_on(item)):
-                    self._aside[item.id] = way
-                    raise ParkItem
+    def is_parked(self, item: OutboxItem) -> bool:
+        """Whether the item is parked and its user has not written since."""
+        state = self._parked.get(item.id)
+        return state is not None and self._waits_for_user(state)
 
     def close(self) -> None:
-        """Nothing is tried again from now on: what failed is left to the next start."""
+        """Make no more attempts; the next start tries again what failed."""
         self._closing = True
-        for task in self._resting:
+        for task in self._waiting:
             task.cancel()
 
-    async def _rest(self, item: OutboxItem, way: _DeliveryState) -> None:
-        """Let time pass until the next attempt is due, or a newer payload has come."""
-        with self._at_rest():
-            if way.rest is not None:
-                await self._clock.sleep(way.rest)
-                way.rest = 0.0
-                return
-            until = Instant(self._since(item) + _PAYLOAD_SECONDS)
-            if await self._payloads.newer(item.conversation_id, than=way.stale, until=until):
-                way.asked, way.rest = False, 0.0
-                return
-        way.over = True
-        await self._fail(
-            item, Unreachable(kind_of(item.effect), detail="the user has not written for an hour")
+    def _waits_for_user(self, state: _DeliveryState) -> bool:
+        return state.next_delay is None and not self._payloads.has_newer_in_memory(
+            state.conversation_id, than=state.rejected_payload
         )
 
+    def _others_resumed(self, item: OutboxItem) -> bool:
+        """Whether the user has written, so that parked items of this conversation are being delivered again."""
+        return any(
+            state.conversation_id == item.conversation_id and not self._waits_for_user(state)
+            for state in self._parked.values()
+        )
+
+    async def _run(self, item: OutboxItem, state: _DeliveryState, *, may_park: bool) -> None:
+        breaker = self._breaker_of(item)
+        while not state.done:
+            # An item that the open breaker held back until its deadline is still tried once: the remote may be back.
+            if breaker.may_try(self._clock.now()) or (not state.attempted and self._is_past_deadline(item)):
+                await self._try(item, state, breaker)
+            else:
+                detail = "the circuit breaker is open: the remote did not answer several times in a row"
+                await self._after_failure(item, state, Unreachable(kind_of(item.effect), detail=detail))
+            if not state.done:
+                # No frame refers to the error here: it would keep the request, and with it a hook's body, in memory.
+                if state.next_delay is not None or not may_park:
+                    await self._wait(item, state)
+                if may_park and (state.next_delay is None or self._others_resumed(item)):
+                    self._parked[item.id] = state
+                    raise ParkItem
+
+    async def _wait(self, item: OutboxItem, state: _DeliveryState) -> None:
+        """Wait until the next attempt is due, or a newer payload has arrived."""
+        with self._cancelled_by_close():
+            if state.next_delay is not None:
+                await self._clock.sleep(state.next_delay)
+                state.next_delay = 0.0
+                return
+            until = Instant(self._since(item) + _PAYLOAD_SECONDS)
+            if await self._payloads.newer(item.conversation_id, than=state.rejected_payload, until=until):
+                state.attempted, state.next_delay = False, 0.0
+                return
+        error = Unreachable(kind_of(item.effect), detail="the user has not written for an hour")
+        await self._give_up(item, state, error)
+
     @contextmanager
-    def _at_rest(self) -> Iterator[None]:
+    def _cancelled_by_close(self) -> Iterator[None]:
         if self._closing:
             raise LedgerClosed("the service is stopping; the next start tries again")
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("deliver() runs in a task of its own")
-        self._resting.add(task)
+        self._waiting.add(task)
         try:
             yield
         finally:
-            self._resting.discard(task)
+            self._waiting.discard(task)
 
-    async def abandon(self, item: OutboxItem, error: BaseException) -> None:
-        """Settle an item whose delivery broke with an error that is no `CallError`: a defect, here or in a plug-in."""
-        event = await self._performer.after_failure(item, what_failure_means(item.effect, None))
-        await self._settle(item, event, "broken")
-
-    async def _try(self, item: OutboxItem, way: _DeliveryState, peer: CircuitBreaker) -> None:
+    async def _try(self, item: OutboxItem, state: _DeliveryState, breaker: CircuitBreaker) -> None:
         try:
-            result = await self._attempt(item, way)
+            event = await self._attempt(item, state)
         except CallError as error:
-            # A system that keeps its own pace has asked nobody.
+            # A rate limit without a status is the agent system's own pacing: no remote was called.
             if not isinstance(error, RateLimited) or error.status is not None:
-                way.asked = True
+                state.attempted = True
                 if not isinstance(error, Unreachable):
-                    peer.reached()
-                elif not isinstance(item.effect, SendFile):  # It asks two sides: which one was it?
-                    peer.unreachable(self._clock.now())
-            await self._failed(item, way, error)
+                    breaker.reached()
+                elif not isinstance(
+                    item.effect, SendFile
+                ):  # A file calls two remotes: which one failed is not known.
+                    breaker.unreachable(self._clock.now())
+            await self._after_failure(item, state, error)
             return
-        peer.reached()
-        way.over = True
-        await self._settle(item, result, "delivered")
+        breaker.reached()
+        state.done = True
+        await self._complete(item, event, "delivered")
 
-    async def _attempt(self, item: OutboxItem, way: _DeliveryState) -> Event | None:
+    async def _attempt(self, item: OutboxItem, state: _DeliveryState) -> Event | None:
         hook = item.hook
         if hook is None:
             if isinstance(item.effect, CARRIES_HOOK):
@@ -217,8 +217,8 @@ class Delivery:
                     return await self._performer.perform(item, await self._payloads.own(item))
             if isinstance(item.effect, _NEEDS_PAYLOAD):
                 hook = await self._payloads.newest(item.conversation_id)
-                way.payload = hash(hook)
-        if not seen_through(item.effect):
+                state.payload = hash(hook)
+        if not is_seen_through(item.effect):
             return await self._performer.perform(item, hook)
         attempt = asyncio.ensure_future(self._performer.perform(item, hook))
         try:
@@ -226,77 +226,76 @@ class Delivery:
         except asyncio.CancelledError:
             await asyncio.wait({attempt})
             if not attempt.cancelled():
-                attempt.exception()  # Looked at: nobody else will.
+                attempt.exception()  # Retrieved, because no other code will.
             raise
 
-    async def _failed(self, item: OutboxItem, way: _DeliveryState, error: CallError) -> None:
-        """What follows from a failure: a rest, the wait for a newer payload, or the end of it."""
-        way.failures += 1
-        if way.stale is None and self._may_wait_for_user(item, error):
-            way.stale, way.rest = way.payload, None
+    async def _after_failure(self, item: OutboxItem, state: _DeliveryState, error: CallError) -> None:
+        """Decide what follows: another attempt, the wait for a newer payload, or giving up."""
+        state.failures += 1
+        if state.rejected_payload is None and self._may_wait_for_user(item, error):
+            state.rejected_payload, state.next_delay = state.payload, None
         else:
-            way.rest = self._next_delay(item, way, error)
-            if way.rest is None:
-                way.over = True
-                await self._fail(item, error)
+            state.next_delay = self._next_delay(item, state, error)
+            if state.next_delay is None:
+                await self._give_up(item, state, error)
                 return
-        if _perhaps_shown(item.effect, error) and not way.possible_duplicates:
-            way.possible_duplicates = True
+        if may_be_shown_twice(item.effect, error) and not state.possible_duplicate:
+            state.possible_duplicate = True
             self._metrics.possible_duplicates(1)
         self._metrics.effect_retried(kind_of(item.effect))
-        log = _log.warning if isinstance(error, NotAuthorized) and way.failures == 1 else _log.info
+        log = _log.warning if isinstance(error, NotAuthorized) and state.failures == 1 else _log.info
         log(
             "effect_retry",
             outbox_id=item.id,
             effect=kind_of(item.effect),
             code=error.code,
             status=error.status,
-            failures=way.failures,
+            failures=state.failures,
         )
 
     def _may_wait_for_user(self, item: OutboxItem, error: CallError) -> bool:
-        if not is_said_by_job(item.effect):
-            return may_be_stale(item.effect, error)
-        has_room = len(self._aside) < MAX_PARKED
-        return (
-            has_room and may_be_stale(item.effect, error) and self._payloads.are_renewed(item.conversation_id)
-        )
+        if not payload_may_be_stale(item.effect, error):
+            return False
+        if not is_job_message(item.effect):
+            return True
+        return len(self._parked) < MAX_PARKED and self._payloads.are_renewed(item.conversation_id)
 
-    def _next_delay(self, item: OutboxItem, way: _DeliveryState, error: CallError) -> float | None:
+    def _next_delay(self, item: OutboxItem, state: _DeliveryState, error: CallError) -> float | None:
         if not error.retryable or tried_once(item.effect):
             return None
         backoff, chance = self._backoff(item), self._chance()
-        rest = backoff.next_attempt_in(
-            way.failures,
+        delay = backoff.next_attempt_in(
+            state.failures,
             chance=chance,
             retry_after=error.retry_after,
             since=self._since(item),
             now=self._clock.now(),
         )
-        if rest is None and not way.asked:
-            return max(backoff.delay(way.failures, chance=chance), error.retry_after or 0.0)
-        return rest
+        if delay is None and not state.attempted:
+            return max(backoff.delay(state.failures, chance=chance), error.retry_after or 0.0)
+        return delay
 
     def _since(self, item: OutboxItem) -> Instant:
-        """From when on patience counts: what could not be tried before is no one's failure.
+        """The start of the retry deadline: time in which no attempt was possible does not count.
 
-        This process has not been trying for longer than it has been there, and nothing reached a user whose newer payload
-        was waited for.
+        Before this process started there was no attempt, and while an effect waited for the user's next payload, none could
+        succeed.
         """
         since = max(item.created_at, self._started)
         if isinstance(item.effect, AgentEffect):
             return since
         return max(since, self._payloads.renewed_at(item.conversation_id) or since)
 
-    def _deadline_passed(self, item: OutboxItem) -> bool:
+    def _is_past_deadline(self, item: OutboxItem) -> bool:
         return self._clock.now() >= self._since(item) + self._backoff(item).give_up_after
 
     def _backoff(self, item: OutboxItem) -> Backoff:
         return retry_policy(item.effect, self._backoff_of(item))
 
-    async def _fail(self, item: OutboxItem, error: CallError) -> None:
+    async def _give_up(self, item: OutboxItem, state: _DeliveryState, error: CallError) -> None:
+        state.done = True
         outcome: Outcome = "gave_up" if error.retryable else "refused"
-        getattr(_log, level(item.effect, error))(
+        getattr(_log, log_level(item.effect, error))(
             "effect_failed",
             outbox_id=item.id,
             effect=kind_of(item.effect),
@@ -305,22 +304,15 @@ class Delivery:
             status=error.status,
             bot=item.conversation_id.bot_id,
         )
-        event = await self._performer.after_failure(item, what_failure_means(item.effect, error))
-        await self._settle(item, event, outcome)
+        await self._complete(item, await self._performer.failure_event(item, error), outcome)
 
-    async def _settle(self, item: OutboxItem, event: Event | None, outcome: Outcome) -> None:
-        given = Input(item.conversation_id, event, completes=(item.id,))
-        if await self._submitter.submit(given) is None and event is not None:
-            await self._submitter.submit(Input(item.conversation_id, None, completes=(item.id,)))
+    async def _complete(self, item: OutboxItem, event: Event | None, outcome: Outcome) -> None:
+        committed = await self._ledger.submit(Input(item.conversation_id, event, completes=(item.id,)))
+        if committed is None and event is not None:
+            # The rules failed on the event: remove the row without it.
+            await self._ledger.submit(Input(item.conversation_id, None, completes=(item.id,)))
         self._metrics.effect_done(kind_of(item.effect), outcome)
-        self._settled(item, outcome)
-
-
-def _perhaps_shown(effect: OutboundEffect, error: CallError) -> bool:
-    shown = isinstance(effect, _SHOWN_TO_USER) or (
-        isinstance(effect, CallWithHook | CallUser) and effect.call == SHOWS_USER
-    )
-    return shown and isinstance(error, Unreachable) and error.possible_duplicate
+        self._on_completed(item, outcome)
 
 
 def kind_of(effect: OutboundEffect) -> str:

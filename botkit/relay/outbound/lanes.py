@@ -1,42 +1,51 @@
-"""Strict order: one lane per conversation and side, and only its head is on its way.
+"""Lanes keep the order: one lane per conversation and side, and only the item at its head is being delivered.
 
-A lane exists while it has something to do: one task, one deque. An empty lane costs nothing. The next item goes when the
-previous one's result is committed, so that a crash repeats at most the head. Two things have lanes of their own beside that: the
-extension of a requestId, and what jobs say to a user who has to write first.
+A lane exists while it has items: one task, one deque. An empty lane costs nothing. The next item goes when the result of the
+previous one is committed, so a crash repeats at most the head. Two kinds of items have lanes of their own: the extension of a
+requestId, and parked job messages, which wait for their user to write.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Protocol
 
 import structlog
 
 from botkit.errors import LedgerClosed
 from botkit.handoff.conversation import ConversationId
-from botkit.handoff.effects import EndSession, ExtendRequest, OutboundEffect, StartSession
+from botkit.handoff.effects import EndSession, ExtendRequest, OutboundEffect, StartSession, agent_lane
 from botkit.ledger.interface import OutboxItem
 from botkit.observability.tracebacks import where
-from botkit.relay.outbound.failures import is_said_by_job
+from botkit.relay.outbound.retry_policy import is_job_message
 
 _log = structlog.get_logger("botkit.relay")
 
 MAX_HELD_BYTES = 16 * 1024 * 1024
-"""So many bytes of hooks are held for what is in lanes. The hooks of the rest stay in the ledger until their turn comes: while
-the other side is down, gigabytes may wait."""
-_EXTENDING = "extend"
-_ASIDE = "aside"
+"""Max bytes of hooks in memory for items in lanes. The ledger keeps the hooks of the rest until their turn comes: gigabytes may
+wait while a remote is down."""
+_EXTEND_LANE = "extend"
+_PARKED_LANE = "parked"
 LaneKey = tuple[ConversationId, str]
-Deliver = Callable[[OutboxItem], Awaitable[None]]
-"""Carries out one item, repeats it as often as it takes, and returns when its result is committed. May raise `ParkItem`."""
-Abandon = Callable[[OutboxItem, BaseException], Awaitable[None]]
-"""Settles an item whose delivery failed in a way nobody foresaw, so that it does not hold its lane for ever."""
 
 
 class ParkItem(Exception):
-    """The item may have to wait for a long time: what comes after it is not to wait with it."""
+    """The item may have to wait for a long time, and the items after it must not wait for it."""
+
+
+class Deliverer(Protocol):
+    """Delivers the items of all lanes; see `delivery.Delivery`."""
+
+    async def deliver(self, item: OutboxItem) -> None:
+        """Deliver one item, in as many attempts as it takes; returns when its result is committed. May raise `ParkItem`."""
+
+    async def abandon(self, item: OutboxItem) -> None:
+        """Complete an item whose delivery failed unexpectedly, so that it does not block its lane."""
+
+    def is_parked(self, item: OutboxItem) -> bool:
+        """Whether a parked item still waits for its user."""
 
 
 class _Lane:
@@ -50,13 +59,10 @@ class _Lane:
 
 
 class Lanes:
-    """Every lane that has something to do. Lives on one loop."""
+    """All lanes that have items. Lives on one loop."""
 
-    def __init__(self, deliver: Deliver, abandon: Abandon, stands: Callable[[OutboxItem], bool]) -> None:
-        """`stands`: whether an item that gave way still waits for its user."""
-        self._deliver = deliver
-        self._abandon = abandon
-        self._stands = stands
+    def __init__(self, deliverer: Deliverer) -> None:
+        self._deliverer = deliverer
         self._lanes: dict[LaneKey, _Lane] = {}
         self._held = 0
         self._closing = False
@@ -66,21 +72,21 @@ class Lanes:
 
     @property
     def held_bytes(self) -> int:
-        """How many bytes of hooks are held."""
+        """Bytes of hooks in memory."""
         return self._held
 
     def put(self, item: OutboxItem) -> None:
-        """Add to the end of the item's lane."""
+        """Add an item to the end of its lane."""
         if self._closing:
-            return  # It stands in the ledger and is resumed by the next start.
-        hook, effect = item.hook, item.effect
+            return  # It is in the ledger, and the next start resumes it.
+        hook = item.hook
         if hook is not None:
             if self._held + len(hook.body) > MAX_HELD_BYTES:
                 item = replace(item, hook=None)
             else:
                 self._held += len(hook.body)
-        # Keeping the requestId alive is no message: while it is retried, nothing waits for it, nor it for anything.
-        self._put(item, _EXTENDING if isinstance(effect, ExtendRequest) else item.lane)
+        # An extension of the requestId is no message: its retries delay nothing, and nothing delays it.
+        self._put(item, _EXTEND_LANE if isinstance(item.effect, ExtendRequest) else item.lane)
 
     def _put(self, item: OutboxItem, name: str) -> None:
         key = (item.conversation_id, name)
@@ -93,12 +99,12 @@ class Lanes:
             lane.waiting.append(item)
 
     def drop(self, conversation_id: ConversationId, session_id: str) -> None:
-        """Forget what waits in this agent session's lane, except its end; the ledger has forgotten it already.
+        """Drop the items in this agent session's lane, except its end; the ledger has dropped them already.
 
-        What is being tried is given up as well. Only the creation of the conversation is seen through to its answer:
-        an end that overtakes it would find nothing to end, and leave an agent waiting for nobody.
+        An attempt in progress is cancelled too. Only the creation of the conversation is seen through to its response: an end
+        that overtook it would find nothing to end, and an agent would wait in an abandoned chat.
         """
-        lane = self._lanes.get((conversation_id, f"agent:{session_id}"))
+        lane = self._lanes.get((conversation_id, agent_lane(session_id)))
         if lane is None:
             return
         lane.waiting = deque(item for item in lane.waiting if isinstance(item.effect, EndSession))
@@ -107,7 +113,7 @@ class Lanes:
             lane.task.cancel()
 
     async def close(self, seconds: float) -> None:
-        """Let the attempts under way finish, for at most `seconds`; what only waits is left to the next start."""
+        """Let attempts in progress finish, for at most `seconds`; the next start resumes the other items."""
         self._closing = True
         for lane in self._lanes.values():
             lane.waiting.clear()
@@ -129,7 +135,7 @@ class Lanes:
         while lane.waiting:
             lane.head = lane.waiting.popleft()
             try:
-                await self._attend(key, lane.head)
+                await self._deliver_or_park(key, lane.head)
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if not lane.dropping or task is None:
@@ -138,31 +144,31 @@ class Lanes:
                 lane.dropping = False
             except LedgerClosed:
                 lane.waiting.clear()
-            self._let_go(lane)
-        # No await between finding the lane empty and removing it, or an item put in between would be stranded.
+            self._release(lane)
+        # No await between finding the lane empty and removing it: an item put in between would be lost until the next start.
         del self._lanes[key]
 
-    async def _attend(self, key: LaneKey, item: OutboxItem) -> None:
-        """Deliver it, unless it gives way: then it goes on in the lane aside, and waits there."""
-        aside = (item.conversation_id, _ASIDE)
-        if not (key != aside and is_said_by_job(item.effect) and self._goes_on(aside)):
+    async def _deliver_or_park(self, key: LaneKey, item: OutboxItem) -> None:
+        """Deliver an item, or move it to the lane of parked items, where it waits for its user."""
+        parked = (item.conversation_id, _PARKED_LANE)
+        if not (key != parked and is_job_message(item.effect) and self._is_resumed(parked)):
             try:
-                await self._deliver(item)
+                await self._deliverer.deliver(item)
             except ParkItem:
-                if key == aside:
-                    await self._deliver(item)
+                if key == parked:
+                    await self._deliverer.deliver(item)
                     return
             else:
                 return
         if not self._closing:
-            self._put(item, _ASIDE)
+            self._put(item, _PARKED_LANE)
 
-    def _goes_on(self, aside: LaneKey) -> bool:
-        """Whether what stood aside is on its way again: what a job says by now comes after it."""
-        lane = self._lanes.get(aside)
-        return lane is not None and not self._stands(lane.head or lane.waiting[0])
+    def _is_resumed(self, parked: LaneKey) -> bool:
+        """Whether parked items are being delivered again, so that a newer job message has to come after them."""
+        lane = self._lanes.get(parked)
+        return lane is not None and not self._deliverer.is_parked(lane.head or lane.waiting[0])
 
-    def _let_go(self, lane: _Lane) -> None:
+    def _release(self, lane: _Lane) -> None:
         head, lane.head = lane.head, None
         if head is not None and head.hook is not None:
             self._held -= len(head.hook.body)
@@ -179,16 +185,16 @@ class Lanes:
         if head is None or self._closing:
             self._lanes.pop(key, None)
             return
-        # The head is settled in a task of its own, and the lane goes on after it.
-        lane.task = asyncio.create_task(self._recover(key, lane, head, error))
+        # A new task completes the head, and then runs the lane.
+        lane.task = asyncio.create_task(self._recover(key, lane, head))
         lane.task.add_done_callback(lambda again: self._ended(key, lane, again))
 
-    async def _recover(self, key: LaneKey, lane: _Lane, head: OutboxItem, error: BaseException) -> None:
-        await self._abandon(head, error)
-        self._let_go(lane)
+    async def _recover(self, key: LaneKey, lane: _Lane, head: OutboxItem) -> None:
+        await self._deliverer.abandon(head)
+        self._release(lane)
         await self._run(key, lane)
 
 
-def seen_through(effect: OutboundEffect) -> bool:
-    """Whether an attempt of this effect is never cut off half-way (see `Lanes.drop`)."""
+def is_seen_through(effect: OutboundEffect) -> bool:
+    """Whether an attempt of this effect is never cancelled half-way (see `Lanes.drop`)."""
     return isinstance(effect, StartSession)

@@ -1,7 +1,7 @@
-"""The hooks that effects go out with: their own, or the conversation's newest. Nothing here blocks the loop.
+"""The payloads of effects: the hook of their own, or the conversation's newest. Nothing here blocks the loop.
 
-The platform's requestId expires minutes after its hook unless it is extended, and then only the user's next message brings
-another (protocols/kore-xo-botkit.md, 4.6): what is for the user can wait for it here.
+The platform's requestId expires minutes after its hook unless it is extended. After that, only the user's next message brings a
+new one (docs/protocols/kore-xo-botkit.md, 4.6), so effects for the user can wait for it here.
 """
 
 from __future__ import annotations
@@ -25,47 +25,47 @@ _MAX_RENEWED = 10_000
 
 
 class Payloads:
-    """Finds hooks in memory, or in the ledger with a thread's help. Lives on one loop."""
+    """Finds hooks in memory, or reads them from the ledger in a thread. Lives on one loop."""
 
     def __init__(self, ledger: Ledger, clock: Clock, *, keeping: frozenset[str] = frozenset()) -> None:
-        """`keeping`: the bots of which every user's payload is kept."""
+        """`keeping`: the bots whose configuration keeps every user's payload."""
         self._ledger = ledger
         self._clock = clock
         self._keeping = keeping
         self.awaited: dict[ConversationId, set[asyncio.Future[None]]] = {}
-        """Conversations in which something waits for a newer payload: nearly always none."""
+        """Conversations in which an effect waits for a newer payload: nearly always none."""
         self._renewed: OrderedDict[ConversationId, tuple[int, Instant]] = OrderedDict()
-        """The newer payload that something had waited for, as its hash, and when it came; only lately."""
+        """The hash and arrival time of recent payloads for which an effect had waited."""
 
     async def own(self, item: OutboxItem) -> HookBody | None:
-        """The hook an effect came from, of an item that was too many to be held in memory with it."""
+        """The hook that caused an effect, if it was not kept in memory with its item."""
         return await self._read(partial(self._ledger.hook_of, item.id))
 
     async def newest(self, conversation_id: ConversationId) -> HookBody | None:
-        """How the user can be reached."""
-        at_hand = self._ledger.newest_hook_at_hand(conversation_id)
-        return at_hand or await self._read(partial(self._ledger.newest_hook, conversation_id))
+        """The newest payload, which addresses the user."""
+        in_memory = self._ledger.newest_hook_at_hand(conversation_id)
+        return in_memory or await self._read(partial(self._ledger.newest_hook, conversation_id))
 
     def are_renewed(self, conversation_id: ConversationId) -> bool:
-        """Whether the user's next message will be kept as their newest payload."""
+        """Whether the ledger will keep the payload of the user's next message."""
         return (
             conversation_id.bot_id in self._keeping or self._ledger.conversation(conversation_id) is not None
         )
 
     def renewed_at(self, conversation_id: ConversationId) -> Instant | None:
-        """When the newest payload came that something had waited for."""
+        """When the newest payload arrived for which an effect had waited."""
         _, at = self._renewed.get(conversation_id, (0, None))
         return at
 
-    def newer_is_at_hand(self, conversation_id: ConversationId, *, than: int | None) -> bool:
-        """Whether another payload than the one of this hash is in memory."""
+    def has_newer_in_memory(self, conversation_id: ConversationId, *, than: int | None) -> bool:
+        """Whether a payload with another hash is in memory."""
         newest = self._ledger.newest_hook_at_hand(conversation_id)
         return newest is not None and hash(newest) != than
 
     async def newer(self, conversation_id: ConversationId, *, than: int | None, until: Instant) -> bool:
-        """Wait for another payload than the one of this hash, which did not serve; False if none came in time."""
+        """Wait for a payload with another hash than the rejected one; False if none arrives in time."""
         while True:
-            # Before the look at what there is, or a commit in between would go unnoticed.
+            # Registered before the payload is read, or a commit in between would go unnoticed.
             woken = asyncio.get_running_loop().create_future()
             waiting = self.awaited.setdefault(conversation_id, set())
             waiting.add(woken)
@@ -84,14 +84,14 @@ class Payloads:
                     del self.awaited[conversation_id]
 
     def committed(self, conversation_id: ConversationId) -> None:
-        """Something of this conversation was committed; it may have brought a newer payload."""
+        """Wake the effects that wait: a commit of this conversation may have brought a newer payload."""
         for woken in self.awaited.get(conversation_id, ()):
             if not woken.done():
                 woken.set_result(None)
 
     def _note_renewal(self, conversation_id: ConversationId, payload: int) -> None:
         noted = self._renewed.pop(conversation_id, None)
-        # Once for each payload, however much had waited for it.
+        # Once for each payload, also if several effects had waited for it.
         if noted is None or noted[0] != payload:
             noted = payload, self._clock.now()
         self._renewed[conversation_id] = noted
@@ -105,8 +105,8 @@ class Payloads:
         finally:
             late.cancel()
 
-    async def _read(self, what: Callable[[], HookBody | None]) -> HookBody | None:
-        """Read the store in a thread; while it is in trouble, read again.
+    async def _read(self, read: Callable[[], HookBody | None]) -> HookBody | None:
+        """Read the store in a thread; while the store is in trouble, read again.
 
         Raises:
             LedgerClosed: the service is stopping.
@@ -114,7 +114,7 @@ class Payloads:
         failures = 0
         while True:
             try:
-                return await asyncio.to_thread(what)
+                return await asyncio.to_thread(read)
             except LedgerClosed:
                 raise
             except LedgerError as error:

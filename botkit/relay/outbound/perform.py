@@ -1,15 +1,26 @@
-"""From an effect to the calls it stands for, and from their answer to the event that says so."""
+"""One attempt of an effect: the calls that carry it out, and the event that reports the result to the rules."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 
 import structlog
 
-from botkit.agents import AgentSystem, Granted
+from botkit.agents import AgentSystem, File, Granted
 from botkit.config.settings import BotSettings
-from botkit.errors import CallError, CallRefused, Unreachable
+from botkit.errors import (
+    AccessExpired,
+    AgentsUnavailable,
+    CallError,
+    CallRefused,
+    ConversationClosed,
+    FileUnavailable,
+    MessageWithheld,
+    NewSessionRequired,
+    Unreachable,
+)
 from botkit.handoff.conversation import ConversationId
 from botkit.handoff.effects import (
     AskRouting,
@@ -20,6 +31,7 @@ from botkit.handoff.effects import (
     SendCustomEvent,
     SendFile,
     SendToAgent,
+    SendToUser,
     StartSession,
     TypingToAgent,
 )
@@ -39,28 +51,30 @@ from botkit.handoff.events import (
 from botkit.ledger.interface import HookBody, Ledger, OutboxItem
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways, Platform
-from botkit.relay.outbound.failures import AgentsAreLost, FileIsRefused, Meaning, MessageIsRefused, UserIsLost
-from botkit.relay.outbound.file_carrier import FileCarrier
 from botkit.relay.outbound.payloads import Payloads
+from botkit.relay.outbound.retry_policy import payload_may_be_stale
 
 _log = structlog.get_logger("botkit.relay")
 
 TRANSCRIPT_ATTEMPTS = 5
 TRANSCRIPT_RETRY_SECONDS = 0.5
+_MAX_FILES = 4
+_FILE_TURN_SECONDS = 15.0
+"""How long a file waits for other files. The user's next messages wait behind it, so after that the attempt counts as failed."""
 
 Reconcile = Callable[[ConversationId, str], Awaitable[None]]
-"""Reads the list of an agent session once more, so that nothing said last is lost; does nothing if it cannot."""
+"""Reads the list of an agent session once more, so that the last messages are not lost; does nothing if it cannot."""
 End = Callable[[ConversationId, EndSession, AgentSystem], Awaitable[None]]
-"""Ends a session that nobody listens to any more, so that nothing said last is lost, either."""
+"""Ends a session that no receiver listens to any more, and writes down its last messages."""
 
 
 class Performer:
-    """Does one attempt of an effect. Raises `CallError` when the attempt came to nothing."""
+    """Makes one attempt of an effect. A failed attempt raises `CallError`."""
 
     def __init__(
         self,
         *,
-        outside: Gateways,
+        gateways: Gateways,
         ledger: Ledger,
         payloads: Payloads,
         bots: Mapping[str, BotSettings],
@@ -68,111 +82,116 @@ class Performer:
         reconcile: Reconcile,
         end: End,
     ) -> None:
-        self._outside = outside
+        self._gateways = gateways
         self._ledger = ledger
         self._payloads = payloads
-        self._end = end
         self._bots = bots
         self._clock = clock
         self._reconcile = reconcile
+        self._end = end
         self._files = FileCarrier()
 
     async def perform(self, item: OutboxItem, hook: HookBody | None) -> Event | None:
         """Carry out the item's effect once.
 
         Args:
-            item: what to do.
-            hook: for an effect on the platform: the hook it passes on, or the newest payload, which addresses the user.
+            item: the effect, and whose it is.
+            hook: for an effect on the platform: the hook that it answers, or the newest payload, which addresses the user.
 
         Returns:
-            The event that tells the rules of it, or None where they do not care.
+            The event that reports the result, or None if the rules do not need it.
         """
         effect = item.effect
         if isinstance(effect, PlatformEffect):
-            await self._tell_platform(item, effect, hook)
+            if hook is None:
+                raise CallRefused(
+                    "address the user", detail="no payload of this conversation is kept any more"
+                )
+            await self._platform(item).send(effect, hook, idempotency_key=f"botkit-{idempotency_key(item)}")
             return None
+        system = self._system(item, effect.system)
         match effect:
             case OpenAccess():
-                return await self._open(item, effect)
-            case StartSession(session_id, system, access):
-                await self._system(item, system).start(
-                    session_id, access, attributes=effect.attributes, language=effect.language
-                )
+                return await self._open(item, effect, system)
+            case StartSession(session_id, _, access):
+                await system.start(session_id, access, attributes=effect.attributes, language=effect.language)
                 return SessionStarted(key=key_of(item), at=self._clock.now(), session_id=session_id)
-            case SendToAgent(session_id, system, access):
-                await self._system(item, system).send(
-                    session_id, access, message_id=effect.message_id, text=effect.text
-                )
-                return MessageAccepted(
-                    key=key_of(item),
-                    at=self._clock.now(),
-                    session_id=session_id,
-                    message_id=effect.message_id,
-                )
-            case TypingToAgent(session_id, system, access):
-                await self._system(item, system).typing(session_id, access, started=effect.started)
-                return None
-            case SendFile(_, system):
-                await self._files.carry(effect, self._platform(item), self._system(item, system))
-                return MessageAccepted(
-                    key=key_of(item),
-                    at=self._clock.now(),
-                    session_id=effect.session_id,
-                    message_id=effect.message_id,
-                )
-            case SendCustomEvent(session_id, system, access):
-                await self._system(item, system).custom_event(
-                    session_id, access, name=effect.name, data=effect.data
-                )
-                return None
-            case IdleNotice(session_id, system, access):
-                await self._system(item, system).idle_notice(session_id, access, warned=effect.warned)
-                return None
-            case AskRouting(session_id, system, access):
-                status = await self._system(item, system).routing(session_id, access)
+            case SendToAgent(session_id, _, access):
+                await system.send(session_id, access, message_id=effect.message_id, text=effect.text)
+                return self._accepted(item, effect)
+            case SendFile():
+                await self._files.carry(effect, self._platform(item), system)
+                return self._accepted(item, effect)
+            case TypingToAgent(session_id, _, access):
+                await system.typing(session_id, access, started=effect.started)
+            case SendCustomEvent(session_id, _, access):
+                await system.custom_event(session_id, access, name=effect.name, data=effect.data)
+            case IdleNotice(session_id, _, access):
+                await system.idle_notice(session_id, access, warned=effect.warned)
+            case AskRouting(session_id, _, access):
+                status = await system.routing(session_id, access)
                 if status == "over":
                     await self._reconcile(item.conversation_id, session_id)
                 return RoutingKnown(
                     key=key_of(item), at=self._clock.now(), session_id=session_id, status=status
                 )
-            case EndSession(_, system):
-                await self._end(item.conversation_id, effect, self._system(item, system))
-                return None
+            case EndSession():
+                await self._end(item.conversation_id, effect, system)
+        return None
 
-    async def after_failure(self, item: OutboxItem, meaning: Meaning) -> Event | None:
-        """The event that tells the rules of a failure for good."""
-        match meaning:
-            case AgentsAreLost(session_id, why):
-                if why == LossReason.CLOSED:
-                    await self._reconcile(item.conversation_id, session_id)
-                return AgentsLost(key=key_of(item), at=self._clock.now(), session_id=session_id, why=why)
-            case MessageIsRefused(session_id, message_id):
+    async def failure_event(self, item: OutboxItem, error: CallError | None) -> Event | None:
+        """The event that reports an effect which failed for good, or None if the rules do not need it.
+
+        Args:
+            item: the effect, and whose it is.
+            error: the last attempt's error; None for an unexpected one.
+        """
+        effect, key = item.effect, key_of(item)
+        match effect:
+            case SendToAgent(session_id) if isinstance(error, MessageWithheld) or (
+                isinstance(error, CallRefused) and error.status is not None
+            ):
+                # A 400 for one text does not affect the session (docs/protocols/salesforce-miaw.md, 3.1). Without a status,
+                # nothing was sent.
                 return MessageRefused(
-                    key=key_of(item), at=self._clock.now(), session_id=session_id, message_id=message_id
+                    key=key, at=self._clock.now(), session_id=session_id, message_id=effect.message_id
                 )
-            case FileIsRefused(session_id, message_id, spent):
+            case SendFile(session_id):
+                # Never the end of the session: if it is over, its receiver finds out, and so does the next message.
+                # A refusal by the agents' side may have used up the agent's request for a file.
+                spent = error is not None and not error.retryable and not isinstance(error, FileUnavailable)
                 return FileRefused(
-                    key=key_of(item),
+                    key=key,
                     at=self._clock.now(),
                     session_id=session_id,
-                    message_id=message_id,
+                    message_id=effect.message_id,
                     spent=spent,
                 )
-            case UserIsLost():
+            case (
+                OpenAccess(session_id)
+                | StartSession(session_id)
+                | SendToAgent(session_id)
+                | AskRouting(session_id)
+            ):
+                why = _loss_reason(error)
+                if why == LossReason.CLOSED:
+                    await self._reconcile(item.conversation_id, session_id)
+                return AgentsLost(key=key, at=self._clock.now(), session_id=session_id, why=why)
+            case SendToUser() if not payload_may_be_stale(effect, error):
                 conversation = self._ledger.conversation(item.conversation_id)
-                if conversation is None or conversation.session is None:
-                    return None
-                return UserLost(key=key_of(item), at=self._clock.now(), session_id=conversation.session.id)
-            case _:
-                return None
+                if conversation is not None and conversation.session is not None:
+                    return UserLost(key=key, at=self._clock.now(), session_id=conversation.session.id)
+        return None
 
-    async def _tell_platform(self, item: OutboxItem, effect: PlatformEffect, hook: HookBody | None) -> None:
-        if hook is None:
-            raise CallRefused("address the user", detail="no payload of this conversation is kept any more")
-        await self._platform(item).send(effect, hook, idempotency_key=f"botkit-{identity(item)}")
+    def _accepted(self, item: OutboxItem, effect: SendToAgent | SendFile) -> Event:
+        return MessageAccepted(
+            key=key_of(item),
+            at=self._clock.now(),
+            session_id=effect.session_id,
+            message_id=effect.message_id,
+        )
 
-    async def _open(self, item: OutboxItem, effect: OpenAccess) -> Event:
-        system = self._system(item, effect.system)
+    async def _open(self, item: OutboxItem, effect: OpenAccess, system: AgentSystem) -> Event:
         transcript = asyncio.ensure_future(self._transcript(item, effect))
         try:
             granted = await self._access(system, effect)
@@ -193,18 +212,19 @@ class Performer:
             async with asyncio.timeout(effect.give_up_seconds):
                 return await system.open(effect.session_id)
         except TimeoutError:
-            detail = "no answer in the time that another system waits"
-            raise Unreachable("open access", detail=detail) from None
+            raise Unreachable(
+                "open access", detail="no answer before the next agent system is tried"
+            ) from None
 
     async def _transcript(self, item: OutboxItem, effect: OpenAccess) -> tuple[TranscriptLine, ...]:
-        """The talk so far, or nothing: an agent without a transcript is better than no agent."""
-        wanted = self._bots[item.conversation_id.bot_id].handoff.transcript
-        if wanted.limit <= 0:
+        """The conversation so far, or nothing: an agent without a transcript is better than no agent."""
+        settings = self._bots[item.conversation_id.bot_id].handoff.transcript
+        if settings.limit <= 0:
             return ()
         try:
-            async with asyncio.timeout(wanted.timeout.total_seconds()):
+            async with asyncio.timeout(settings.timeout.total_seconds()):
                 return await self._read_transcript(
-                    item, limit=wanted.limit, session_id=effect.platform_session_id
+                    item, limit=settings.limit, session_id=effect.platform_session_id
                 )
         except (CallError, TimeoutError) as error:
             code = error.code if isinstance(error, CallError) else "timeout"
@@ -214,7 +234,7 @@ class Performer:
     async def _read_transcript(
         self, item: OutboxItem, *, limit: int, session_id: str
     ) -> tuple[TranscriptLine, ...]:
-        """Ask a few times; the caller limits for how long."""
+        """Try a few times; the caller limits the time."""
         newest = await self._payloads.newest(item.conversation_id)
         if newest is None:
             raise CallRefused("get messages", detail="no payload of this conversation is kept any more")
@@ -228,26 +248,93 @@ class Performer:
         return ()
 
     def _platform(self, item: OutboxItem) -> Platform:
-        platform = self._outside.platform(item.conversation_id.bot_id)
+        platform = self._gateways.platform(item.conversation_id.bot_id)
         if platform is None:
             raise CallRefused("find the bot", detail="the configuration does not name it any more")
         return platform
 
     def _system(self, item: OutboxItem, name: str) -> AgentSystem:
-        system = self._outside.system(item.conversation_id.bot_id, name)
+        system = self._gateways.system(item.conversation_id.bot_id, name)
         if system is None:
             raise CallRefused("find the agent system", detail="the configuration does not name it any more")
         return system
 
 
+class FileCarrier:
+    """Carries users' files from the platform to the agents' side: few at a time, because each is held in memory.
+
+    Args:
+        max_files: the files in progress.
+        turn_seconds: how long a file waits for its turn.
+    """
+
+    def __init__(self, *, max_files: int = _MAX_FILES, turn_seconds: float = _FILE_TURN_SECONDS) -> None:
+        self._turns = asyncio.Semaphore(max_files)
+        self._turn_seconds = turn_seconds
+
+    async def carry(self, effect: SendFile, platform: Platform, system: AgentSystem) -> None:
+        """Make one attempt to carry a file.
+
+        Raises:
+            FileUnavailable: the platform refuses to give the file.
+            CallRefused: the agents' side refuses the file.
+            CallError: the attempt failed, and a later one may succeed.
+        """
+        if system.capabilities.files == "none":
+            raise CallRefused("send a file", detail="the agent system takes none")
+        async with self._turn():
+            file = await _download(effect, platform, max_bytes=system.capabilities.max_file_bytes)
+            await system.send_file(
+                effect.session_id,
+                effect.access,
+                message_id=effect.message_id,
+                file=file,
+                request=effect.request,
+            )
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._turn_seconds):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise Unreachable("send a file", detail="too many other files are in progress") from None
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+
+async def _download(effect: SendFile, platform: Platform, *, max_bytes: int) -> File:
+    try:
+        return await platform.file(effect.name, effect.url, max_bytes=max_bytes)
+    except CallError as error:
+        if error.retryable:
+            raise
+        raise FileUnavailable(error.what, status=error.status, detail=error.detail) from error
+
+
+def _loss_reason(error: CallError | None) -> str:
+    """Why the agents' side is lost."""
+    match error:
+        case ConversationClosed() | NewSessionRequired():
+            # A new messaging session would be another hand-off: the one that the user knows of is over.
+            return LossReason.CLOSED
+        case AccessExpired():
+            return LossReason.EXPIRED
+        case AgentsUnavailable():
+            return LossReason.UNAVAILABLE
+    return LossReason.UNREACHABLE if error is not None and error.retryable else LossReason.REFUSED
+
+
 def key_of(item: OutboxItem) -> str:
-    """The key of the result's event: an effect has one result, however often it was tried."""
-    return f"effect/{identity(item)}"
+    """The deduplication key of the result's event: an effect has one result, whatever the number of attempts."""
+    return f"effect/{idempotency_key(item)}"
 
 
-def identity(item: OutboxItem) -> str:
-    """Names one effect for good: the same on every attempt and after a restart, and never another's.
+def idempotency_key(item: OutboxItem) -> str:
+    """Names one effect for good: the same for every attempt and after a restart, and never that of another effect.
 
-    The outbox id alone would not do: a store may number from the start again once its outbox was empty.
+    The outbox id alone is not enough: a store may restart its numbers once its outbox was empty.
     """
     return f"{item.id}-{item.created_at!r}"

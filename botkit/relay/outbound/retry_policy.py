@@ -1,65 +1,112 @@
-"""How long each kind of effect is tried, where that is not as long as the bot's `delivery.give_up_after`."""
+"""The retry policy: how long each kind of effect is tried, which failures may pass, and how loudly they are logged.
+
+Most effects are tried until the bot's `delivery.give_up_after`, with the bot's backoff (`botkit.http.retry`). The exceptions
+are here.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from botkit.errors import AgentsUnavailable, CallError
+from botkit.config.settings import DeliverySettings
+from botkit.errors import AgentsUnavailable, CallError, CallRefused, Unreachable
 from botkit.handoff.effects import (
+    CallUser,
+    CallWithHook,
+    ClearAgentSession,
     EndSession,
     EventToUser,
     ExtendRequest,
     IdleNotice,
     OpenAccess,
     OutboundEffect,
+    PassToUser,
     SendCustomEvent,
     SendFile,
+    SendToUser,
     StartSession,
     TypingToAgent,
     TypingToUser,
 )
-from botkit.relay.backoff import Backoff
+from botkit.http.retry import Backoff
 
-_ENDING_SECONDS = 24 * 3600.0
-"""How long the end of a session is tried: until then an agent may sit before a chat that nobody is in. It holds nothing up."""
+_END_SECONDS = 24 * 3600.0
+"""How long the end of a session is tried. Until then an agent may have an abandoned chat open; nothing else waits for it."""
 _EXTENSION_SECONDS = 50.0
-"""An extension is due every four minutes of a requestId's five (protocols/kore-xo-botkit.md, 4.6): so long it may be late."""
+"""How late an extension may be: it is due every four of a requestId's five minutes (docs/protocols/kore-xo-botkit.md, 4.6)."""
 _FILE_SECONDS = 60.0
-"""How long a file is tried: what the user writes after it waits behind it."""
+"""How long a file is tried: the user's next messages wait behind it."""
 
 _TRIED_ONCE = (TypingToAgent, TypingToUser, SendCustomEvent, EventToUser, IdleNotice)
+_SHOWS_USER = "send_user_message"
+"""Of the calls that a bot's own code makes, the one that shows something to the user."""
 
 
-def tried_once(effect: OutboundEffect) -> bool:
-    """Whether it is over in seconds, so that late is worse than never."""
-    return isinstance(effect, _TRIED_ONCE)
+def backoff_of(delivery: DeliverySettings) -> Backoff:
+    """The backoff of a bot's `delivery` settings."""
+    return Backoff(
+        first=delivery.first_retry.total_seconds(),
+        slowest=delivery.slowest_retry.total_seconds(),
+        give_up_after=delivery.give_up_after.total_seconds(),
+    )
 
 
 def retry_policy(effect: OutboundEffect, usual: Backoff) -> Backoff:
     """The usual backoff, with the time after which this effect is given up."""
-    most = usual.give_up_after
+    seconds = usual.give_up_after
     match effect:
         case ExtendRequest():
-            most = min(most, _EXTENSION_SECONDS)
+            seconds = min(seconds, _EXTENSION_SECONDS)
         case SendFile():
-            most = min(most, _FILE_SECONDS)
+            seconds = min(seconds, _FILE_SECONDS)
         case EndSession():
-            most = max(most, _ENDING_SECONDS)
+            seconds = max(seconds, _END_SECONDS)
         case OpenAccess() | StartSession() if effect.give_up_seconds is not None:
-            most = min(most, effect.give_up_seconds)
+            seconds = min(seconds, effect.give_up_seconds)
         case _:
             return usual
-    return replace(usual, give_up_after=most)
+    return replace(usual, give_up_after=seconds)
 
 
-def level(effect: OutboundEffect, error: CallError) -> str:
-    """How loud it is said that this effect came to nothing."""
+def tried_once(effect: OutboundEffect) -> bool:
+    """Whether the effect is obsolete within seconds, so that a late delivery is worse than none."""
+    return isinstance(effect, _TRIED_ONCE)
+
+
+def is_job_message(effect: OutboundEffect) -> bool:
+    """Whether the effect is a message to the user from one of the bot's jobs, which no hook asked for.
+
+    It belongs to no conversation with an agent or the bot, and the platform may refuse it for its content: nothing else waits
+    for it.
+    """
+    return isinstance(effect, CallUser) and effect.call == _SHOWS_USER
+
+
+def payload_may_be_stale(effect: OutboundEffect, error: CallError | None) -> bool:
+    """Whether the effect may have failed because the payload's requestId expired, so that a newer payload may work (4.6).
+
+    If the newer one fails too, the effect itself is at fault, and the session goes on without it.
+    """
+    for_user = isinstance(effect, SendToUser | ClearAgentSession) or is_job_message(effect)
+    return for_user and isinstance(error, CallRefused) and error.status is not None
+
+
+def may_be_shown_twice(effect: OutboundEffect, error: CallError) -> bool:
+    """Whether a repeated attempt may show the user a message twice."""
+    shown = isinstance(effect, SendToUser | PassToUser) or (
+        isinstance(effect, CallWithHook | CallUser) and effect.call == _SHOWS_USER
+    )
+    return shown and isinstance(error, Unreachable) and error.possible_duplicate
+
+
+def log_level(effect: OutboundEffect, error: CallError) -> str:
+    """The level at which a failure for good is logged."""
     if tried_once(effect):
         return "info"
     match effect:
         case ExtendRequest() | SendFile():
             return "warning"
         case OpenAccess() | StartSession() if effect.give_up_seconds is not None:
-            return "warning"  # Another agent system waits in line.
+            return "warning"  # The next agent system is tried.
         case _:
             return "warning" if isinstance(error, AgentsUnavailable) else "error"

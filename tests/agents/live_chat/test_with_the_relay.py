@@ -33,7 +33,7 @@ from botkit.config.settings import (
 from botkit.handoff.decide import decide
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.relay import Relay
-from botkit.relay.engine import CONNECTING_AT_ONCE
+from botkit.relay.engine import MAX_CONNECTING
 from botkit.service.service import rules_for
 from botkit.testing.waiting import async_until
 from botkit_sandbox.live_chat import BUTTON_ID, DEPLOYMENT_ID, LiveChatCloud, LiveChatSandboxSettings, routes
@@ -214,4 +214,4 @@ async def test_a_restart_that_comes_too_late_tells_the_user(scene: LiveChatScene
 
 
 def test_after_a_restart_ten_thousand_chats_are_polled_again_in_a_third_of_their_sessions_life() -> None:
-    assert 10_000 / CONNECTING_AT_ONCE * STANDS_SECONDS < DEFAULT_CONNECTION_TIMEOUT_SECONDS / 3
+    assert 10_000 / MAX_CONNECTING * STANDS_SECONDS < DEFAULT_CONNECTION_TIMEOUT_SECONDS / 3

@@ -1,0 +1,67 @@
+"""When to try a call again: exponential backoff with full jitter, and the Retry-After header (RFC 9110, 10.2.3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+MAX_RETRY_AFTER_SECONDS = 3_600.0
+"""Longer waits are cut to this: calls are given up long before."""
+
+_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
+_MAX_DOUBLINGS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Exponential backoff with full jitter, in seconds.
+
+    Each wait is drawn from zero up to a ceiling, which doubles from `first` to `slowest` with every failure. So calls that
+    failed together do not come back together.
+    """
+
+    first: float
+    slowest: float
+    give_up_after: float = float("inf")
+
+    def ceiling(self, failures: int) -> float:
+        """The longest wait after this many failures in a row (1 or more)."""
+        return min(self.slowest, self.first * 2.0 ** min(failures - 1, _MAX_DOUBLINGS))
+
+    def delay(self, failures: int, *, chance: float) -> float:
+        """The wait after `failures` in a row; `chance` is drawn from [0, 1)."""
+        return self.ceiling(failures) * chance
+
+    def next_attempt_in(
+        self, failures: int, *, chance: float, retry_after: float | None, since: float, now: float
+    ) -> float | None:
+        """The wait before the next attempt of a call that is wanted since `since`; None to give it up.
+
+        A server's Retry-After is obeyed, but never past the deadline: the last attempt is made then.
+        """
+        left = since + self.give_up_after - now
+        if left <= 0:
+            return None
+        wait = self.delay(failures, chance=chance)
+        if retry_after is not None:
+            wait = max(wait, retry_after)
+        return min(wait, left)
+
+
+def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
+    """The wait that a server asks for, in seconds from `now` (epoch seconds); None without a readable Retry-After."""
+    value = (headers.get("Retry-After") or headers.get("retry-after") or "").strip()
+    if not value:
+        return None
+    if _SECONDS.fullmatch(value):
+        return min(float(value), MAX_RETRY_AFTER_SECONDS)
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return min(max(when.timestamp() - now, 0.0), MAX_RETRY_AFTER_SECONDS)

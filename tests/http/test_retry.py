@@ -1,0 +1,66 @@
+"""Backoff, and the Retry-After header."""
+
+from __future__ import annotations
+
+import pytest
+
+from botkit.http.retry import MAX_RETRY_AFTER_SECONDS, Backoff, retry_after
+
+BACKOFF = Backoff(first=0.25, slowest=15.0, give_up_after=300.0)
+NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 0.0),
+        ("7", 7.0),
+        (" 7 ", 7.0),
+        ("1.5", 1.5),
+        ("99999", MAX_RETRY_AFTER_SECONDS),
+        ("Tue, 14 Nov 2023 22:13:50 GMT", 30.0),
+        ("Tue, 14 Nov 2023 22:13:50", 30.0),
+        ("Tue, 14 Nov 2023 22:00:00 GMT", 0.0),
+        ("Tue, 14 Nov 2099 22:00:00 GMT", MAX_RETRY_AFTER_SECONDS),
+        ("soon", None),
+        ("-3", None),
+        ("", None),
+    ],
+)
+def test_seconds_and_dates_are_read_and_nonsense_is_not(value: str, seconds: float | None) -> None:
+    assert retry_after({"Retry-After": value}, now=NOW) == seconds
+
+
+def test_without_the_header_nothing_was_asked() -> None:
+    assert retry_after({}, now=NOW) is None
+
+
+def after(
+    failures: int, *, chance: float = 1.0, retry_after: float | None = None, now: float = 0.0
+) -> float | None:
+    return BACKOFF.next_attempt_in(failures, chance=chance, retry_after=retry_after, since=0.0, now=now)
+
+
+def test_the_ceiling_doubles_up_to_the_slowest() -> None:
+    assert [BACKOFF.ceiling(n) for n in (1, 2, 3, 7, 8)] == [0.25, 0.5, 1.0, 15.0, 15.0]
+
+
+def test_a_thousand_failures_do_not_overflow() -> None:
+    assert BACKOFF.ceiling(1000) == 15.0
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.3, 0.999])
+def test_the_wait_is_drawn_from_the_whole_range(chance: float) -> None:
+    assert BACKOFF.delay(3, chance=chance) == pytest.approx(chance)
+
+
+def test_a_server_that_names_a_wait_gets_it() -> None:
+    assert after(1, retry_after=40.0) == 40.0
+
+
+def test_a_wait_past_the_deadline_is_cut_to_it() -> None:
+    assert after(1, retry_after=3600.0, now=290.0) == 10.0
+
+
+def test_it_is_given_up_when_the_time_is_over() -> None:
+    assert after(9, now=300.0) is None
