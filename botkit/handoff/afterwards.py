@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from botkit.handoff import agents_side
 from botkit.handoff.conversation import Conversation

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from botkit.handoff import idle, signals
 from botkit.handoff.conversation import Access, Agent, AgentSession, Conversation, Instant, Phase

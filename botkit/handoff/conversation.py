@@ -1,21 +1,21 @@
 """What is remembered of one user's conversation with one bot.
 
 A conversation without an agent session is the bot's, and is usually not even stored. All values are immutable; the
-ledger turns them to JSON and back (`ledger/records.py`).
+ledger turns them to JSON and back (`ledger/codec.py`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
+
+from botkit.handoff.record import Record
 
 Instant = NewType("Instant", float)
 """Seconds since 1970-01-01T00:00:00Z."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ConversationId:
+class ConversationId(Record, frozen=True, order=True):
     """One user of one bot. `user_id` is the canonical one of the names the platform uses for the user."""
 
     bot_id: str
@@ -38,16 +38,14 @@ class Phase(StrEnum):
     """The agents left; whether it is a transfer or the end is not known yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Agent:
+class Agent(Record, frozen=True):
     """A person (or AI agent) on the agents' side."""
 
     subject: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class HeldMessage:
+class HeldMessage(Record, frozen=True):
     """What the user said and the agents' side has yet to take; a file stands here by its name and address."""
 
     message_id: str
@@ -56,37 +54,35 @@ class HeldMessage:
     """False for what BotKit wrote itself (the transcript)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alternative:
+class Alternative(Record, frozen=True):
     """Another agent system in line, with what it would be told of the user."""
 
     system: str
     attributes: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Timer:
+class Timer(Record, frozen=True):
     """Something that is due once, at `due`. A timer is named; arming it again moves it."""
 
     name: str
     due: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Record, frozen=True):
     """What an agent system gave us to act for this user.
 
     `credentials` and `position` belong to the agent system alone; nobody else reads them. `position` is where its
     receiving side got to (MIAW: Last-Event-Id); `high_water_ms` the newest server timestamp seen.
     """
 
-    credentials: str = field(repr=False)
+    credentials: str
     position: str = ""
     high_water_ms: int = 0
 
+    _hidden = frozenset({"credentials"})
 
-@dataclass(frozen=True, slots=True)
-class AgentSession:
+
+class AgentSession(Record, frozen=True):
     """One hand-off, from the Agent Transfer node until either side ends it."""
 
     id: str
@@ -135,17 +131,17 @@ class AgentSession:
     """requestId of the transfer hook where it is a number (the platform's are epoch milliseconds)."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeferredHook:
+class DeferredHook(Record, frozen=True):
     """A webhook that waits for its answer. At `due` it gets `otherwise`, changes to its context as JSON text."""
 
     request_id: str
     due: Instant
-    otherwise: str = field(default="", repr=False)
+    otherwise: str = ""
+
+    _hidden = frozenset({"otherwise"})
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+class Conversation(Record, frozen=True):
     """One user of one bot: with an agent session, or recently without.
 
     A deferred webhook is a conversation of its own (`handoff/webhooks.py`): its answer waits for nobody's messages.

@@ -8,7 +8,7 @@ session ends are in `ending.py`, and what still comes after an end in `afterward
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from botkit.handoff import (
     afterwards,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from dataclasses import dataclass, replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Instant, Timer
 from botkit.handoff.effects import ArmTimer, CancelTimer, Effect, SendToAgent, SendToUser
 from botkit.handoff.events import Content
+from botkit.handoff.record import Record
 from botkit.handoff.rules import Rules
 
 ACCEPT = "accept"
@@ -26,8 +28,7 @@ EXPIRY = "expiry"
 SETTLE_FOR = timedelta(seconds=2)
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Record, frozen=True):
     """The conversation as it is from now on, and what is to be done, in order."""
 
     conversation: Conversation

@@ -7,10 +7,9 @@ session that is still being closed never holds up a new one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from botkit.handoff.conversation import Access, Instant
 from botkit.handoff.events import Content
+from botkit.handoff.record import Record
 
 USER_LANE = "user"
 HINT_LANE = "hint"
@@ -20,23 +19,19 @@ HINT_LANE = "hint"
 # --- to the XO platform ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class PassToBot:
+class PassToBot(Record, frozen=True):
     """Give the hook's message on to the bot as it came (sendBotMessage with the hook's own body)."""
 
 
-@dataclass(frozen=True, slots=True)
-class PassToUser:
+class PassToUser(Record, frozen=True):
     """Give the hook's message on to the user as it came (sendUserMessage with the hook's own body)."""
 
 
-@dataclass(frozen=True, slots=True)
-class SkipUserMessage:
+class SkipUserMessage(Record, frozen=True):
     """Tell the platform that this bot message is not shown (skipUserMessage with the hook's own body)."""
 
 
-@dataclass(frozen=True, slots=True)
-class SendToUser:
+class SendToUser(Record, frozen=True):
     """Show this to the user, addressed by the conversation's newest payload.
 
     `agent_name` is set when a person is speaking; empty for BotKit's own words.
@@ -46,61 +41,64 @@ class SendToUser:
     agent_name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ClearAgentSession:
+class ClearAgentSession(Record, frozen=True):
     """Give the user back to the bot."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExtendRequest:
+class ExtendRequest(Record, frozen=True):
     """Keep the platform's requestId usable (extendcallid). Retried for less than a minute: the next one is due soon."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallWithHook:
+class CallWithHook(Record, frozen=True):
     """A call by its name in `kore.requests.SDK_CALLS`, with the hook's own body.
 
     `changes` is a JSON object as text: the members that take the place of the body's own.
     """
 
     call: str
-    changes: str = field(default="", repr=False)
+    changes: str = ""
+
+    _hidden = frozenset({"changes"})
 
 
-@dataclass(frozen=True, slots=True)
-class CallUser:
+class CallUser(Record, frozen=True):
     """The same outside any hook: with the conversation's newest payload, which addresses the user."""
 
     call: str
-    changes: str = field(default="", repr=False)
+    changes: str = ""
+
+    _hidden = frozenset({"changes"})
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerWebhook:
+class AnswerWebhook(Record, frozen=True):
     """Answer a deferred webhook (respondToHook): its own payload, with these changes to its context as JSON text.
 
     The payload is the newest (and only) one of the conversation, which stands for this one webhook.
     """
 
-    context: str = field(default="", repr=False)
+    context: str = ""
     replace: bool = False
 
+    _hidden = frozenset({"context"})
 
-@dataclass(frozen=True, slots=True)
-class TypingToUser:
+
+class TypingToUser(Record, frozen=True):
     """Show or hide an agent's typing to the user (sendBotEvent), at `url`. Never retried."""
 
-    url: str = field(repr=False)
+    url: str
     started: bool
 
+    _hidden = frozenset({"url"})
 
-@dataclass(frozen=True, slots=True)
-class EventToUser:
+
+class EventToUser(Record, frozen=True):
     """Pass an event of the agents' side on to the user's client (sendBotEvent), at `url`. Never retried."""
 
-    url: str = field(repr=False)
+    url: str
     name: str
     data: str
+
+    _hidden = frozenset({"url"})
 
 
 # --- to the agents' side -----------------------------------------------------------------------------------------
@@ -109,8 +107,7 @@ class EventToUser:
 # (the last messages and the end after the user's end word). Only `Access.credentials` counts; the position is stale.
 
 
-@dataclass(frozen=True, slots=True)
-class OpenAccess:
+class OpenAccess(Record, frozen=True):
     """Get credentials from the agent system and the transcript from the platform → AccessGranted.
 
     `platform_session_id` is Kore's conversationSessionId, empty if not known: the transcript is of that session only.
@@ -123,8 +120,7 @@ class OpenAccess:
     """Given up sooner than other effects, because another agent system waits in line."""
 
 
-@dataclass(frozen=True, slots=True)
-class StartSession:
+class StartSession(Record, frozen=True):
     """Create the conversation on the agents' side, which starts the search for an agent → SessionStarted."""
 
     session_id: str
@@ -135,8 +131,7 @@ class StartSession:
     give_up_seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SendToAgent:
+class SendToAgent(Record, frozen=True):
     """Say this to the agent as the user → MessageAccepted. Every attempt uses the same `message_id`."""
 
     session_id: str
@@ -146,8 +141,7 @@ class SendToAgent:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class TypingToAgent:
+class TypingToAgent(Record, frozen=True):
     """Show or hide the user's typing to the agent. Never retried."""
 
     session_id: str
@@ -156,8 +150,7 @@ class TypingToAgent:
     started: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SendFile:
+class SendFile(Record, frozen=True):
     """Give the agent a file the user sent to the platform → MessageAccepted.
 
     `request` is that of the agent's FileRequested, where the system takes files only then.
@@ -168,12 +161,13 @@ class SendFile:
     access: Access
     message_id: str
     name: str
-    url: str = field(repr=False)
-    request: str = field(default="", repr=False)
+    url: str
+    request: str = ""
+
+    _hidden = frozenset({"url", "request"})
 
 
-@dataclass(frozen=True, slots=True)
-class SendCustomEvent:
+class SendCustomEvent(Record, frozen=True):
     """Pass an event of the user's client on to the agent's console. Never retried."""
 
     session_id: str
@@ -183,8 +177,7 @@ class SendCustomEvent:
     data: str
 
 
-@dataclass(frozen=True, slots=True)
-class IdleNotice:
+class IdleNotice(Record, frozen=True):
     """Tell the agents' side that the user was warned of being idle, or is not idle any more. Never retried."""
 
     session_id: str
@@ -193,8 +186,7 @@ class IdleNotice:
     warned: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AskRouting:
+class AskRouting(Record, frozen=True):
     """Ask whether another agent is being looked for → RoutingKnown."""
 
     session_id: str
@@ -202,8 +194,7 @@ class AskRouting:
     access: Access
 
 
-@dataclass(frozen=True, slots=True)
-class EndSession:
+class EndSession(Record, frozen=True):
     """End and close the conversation on the agents' side. Already closed counts as done."""
 
     session_id: str
@@ -214,8 +205,7 @@ class EndSession:
 # --- to ourselves ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ArmTimer:
+class ArmTimer(Record, frozen=True):
     """Wake this session at `due`. The timer itself stands in the session's state; this is the alarm clock."""
 
     session_id: str
@@ -223,23 +213,20 @@ class ArmTimer:
     due: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class CancelTimer:
+class CancelTimer(Record, frozen=True):
     """The alarm of this name is not needed any more."""
 
     session_id: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class DropLane:
+class DropLane(Record, frozen=True):
     """Forget what still waits in this session's agent lane: there is nobody to take it."""
 
     session_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class CountMetric:
+class CountMetric(Record, frozen=True):
     """Something an operator counts: `what` (handoff_opened, handoff_ended, lost_session, …) and `why`, both from a short list."""
 
     what: str

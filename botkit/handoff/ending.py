@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from botkit.handoff import signals
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Instant, Phase

@@ -6,7 +6,7 @@ a file has arrived, or the agents' side has refused one: a file that got lost on
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage
 from botkit.handoff.decision import Decision, keep, message_id, tell

@@ -5,7 +5,7 @@ The time is counted from the agents' last words (protocols/salesforce-live-chat.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from botkit.handoff.conversation import AgentSession, Conversation, Instant
 from botkit.handoff.decision import Decision, arm, cancel, keep, tell

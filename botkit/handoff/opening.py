@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from botkit.handoff.attributes import routing_attributes
 from botkit.handoff.conversation import (
@@ -23,7 +23,7 @@ from botkit.handoff.effects import (
     ExtendRequest,
     OpenAccess,
 )
-from botkit.handoff.events import AgentTransfer, MetaInfo, UserProfile
+from botkit.handoff.events import AgentTransfer, Choice, UserProfile
 from botkit.handoff.rules import Rules
 from botkit.handoff.text import split
 
@@ -33,7 +33,7 @@ def agent_transfer(rules: Rules, conversation: Conversation, event: AgentTransfe
     if conversation.session is not None:
         return Decision(conversation)
     first, *others = (_offer(rules, event, system) for system in _line(rules, event))
-    end_word = (_meta(rules, event, first.system).end_word or rules.end_chat_command or "").strip()
+    end_word = (_choice_for(rules, event, first.system).end_word or rules.end_chat_command or "").strip()
     session = AgentSession(
         id=event.session_id,
         system=first.system,
@@ -122,31 +122,26 @@ def _open(rules: Rules, session: AgentSession, at: Instant) -> tuple[AgentSessio
 
 
 def _line(rules: Rules, event: AgentTransfer) -> list[str]:
-    """The agent systems for this hand-off: the dialog's choice, else the channel's, then the fallbacks in order."""
+    """The agent systems for this hand-off: the handler's or the dialog's choice, else the channel's, then the fallbacks."""
     by_name = {name.casefold(): name for name in rules.systems}
-    wished = (event.meta.agent_system, event.node_name)
-    chosen = next((by_name[wish.casefold()] for wish in wished if wish and wish.casefold() in by_name), None)
-    line = [chosen or rules.system_for(event.profile.channel), *rules.fallback]
-    return list(dict.fromkeys(line))
+    wishes = (event.choice.agent_system or event.agent_system, event.node_name)
+    chosen = next((by_name[wish.casefold()] for wish in wishes if wish and wish.casefold() in by_name), None)
+    return list(dict.fromkeys([chosen or rules.system_for(event.profile.channel), *rules.fallback]))
 
 
 def _offer(rules: Rules, event: AgentTransfer, system: str) -> Alternative:
-    pre_chat = _meta(rules, event, system).pre_chat
+    pre_chat = _choice_for(rules, event, system).pre_chat
     return Alternative(system, routing_attributes(event.profile, pre_chat, rules.attributes_of(system)))
 
 
-def _meta(rules: Rules, event: AgentTransfer, system: str) -> MetaInfo:
-    """What the dialog says to this system: the object named first wins, field by field and attribute by attribute."""
-    wins = rules.capabilities(system).meta_infos
-    live_chat = event.live_chat_meta
-    if live_chat is None or "liveChatMetaInfo" not in wins:
-        return event.meta
-    pre_chat = {**dict(event.meta.pre_chat), **dict(live_chat.pre_chat)}
-    return MetaInfo(
-        pre_chat=tuple(pre_chat.items()),
-        end_word=live_chat.end_word or event.meta.end_word,
-        agent_system=event.meta.agent_system,
-    )
+def _choice_for(rules: Rules, event: AgentTransfer, system: str) -> Choice:
+    """Attributes and end word for this system: the handler's choice over the dialog's meta infos, in the system's order."""
+    by_name = dict(event.meta_infos)
+    chosen = Choice()
+    for name in reversed(rules.capabilities(system).meta_infos):
+        if name in by_name:
+            chosen = chosen.then(Choice(None, by_name[name].pre_chat, by_name[name].end_word))
+    return chosen.then(event.choice)
 
 
 def _full_name(profile: UserProfile) -> str:

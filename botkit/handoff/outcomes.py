@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from botkit.handoff import agents_side, files, idle, signals
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Phase, Timer

@@ -5,7 +5,7 @@ Each is a conversation of its own, named after the requestId, so that nothing el
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from botkit.handoff.conversation import Conversation, ConversationId, DeferredHook, Instant
 from botkit.handoff.decision import Decision

@@ -21,9 +21,9 @@ from botkit.handoff.events import (
     Alert,
     Attachment,
     BotMessage,
-    Event,
     MetaInfo,
     OtherHook,
+    PlatformHookEvent,
     PlatformSessionClosed,
     UserCustomEvent,
     UserMessage,
@@ -97,11 +97,11 @@ class Arrival:
 # --- from payloads to events of the hand-off ------------------------------------------------------------------------
 
 
-def _other(arrival: Arrival) -> Event:
+def _other(arrival: Arrival) -> PlatformHookEvent:
     return OtherHook(key=arrival.key, at=arrival.at, name=arrival.path.event)
 
 
-def _user_message(arrival: Arrival) -> Event:
+def _user_message(arrival: Arrival) -> PlatformHookEvent:
     payload = arrival.payload
     connect = _is_connect(payload)
     files = _files(payload)
@@ -120,7 +120,7 @@ def _user_message(arrival: Arrival) -> Event:
     )
 
 
-def _bot_message(arrival: Arrival) -> Event:
+def _bot_message(arrival: Arrival) -> PlatformHookEvent:
     payload = arrival.payload
     return BotMessage(
         key=arrival.key,
@@ -138,15 +138,19 @@ def agent_transfer(arrival: Arrival) -> AgentTransfer:
         at=arrival.at,
         session_id=arrival.new_id(),
         profile=user.profile(payload, arrival.user_id),
-        meta=_meta(session.miaw_meta_info) or MetaInfo(),
-        live_chat_meta=_meta(session.live_chat_meta_info),
+        agent_system=_word(session.miaw_meta_info.agent_system)
+        if session.miaw_meta_info is not None
+        else None,
+        meta_infos=_meta_infos(
+            miawMetaInfo=session.miaw_meta_info, liveChatMetaInfo=session.live_chat_meta_info
+        ),
         node_name=_node_name(payload),
         request_number=arrival.request_number,
         events_url=payload.send_bot_event_url or "",
     )
 
 
-def _platform_event(arrival: Arrival) -> Event:
+def _platform_event(arrival: Arrival) -> PlatformHookEvent:
     event_type = _event_type(arrival.payload)
     if event_type == "sessionClosure":
         return PlatformSessionClosed(key=arrival.key, at=arrival.at)
@@ -154,13 +158,13 @@ def _platform_event(arrival: Arrival) -> Event:
     return OtherHook(key=arrival.key, at=arrival.at, name=f"{name}:{event_type[:64]}" if event_type else name)
 
 
-def _alert(arrival: Arrival) -> Event:
+def _alert(arrival: Arrival) -> PlatformHookEvent:
     if not arrival.payload.send_alert_message_url:
         return _other(arrival)
     return Alert(key=arrival.key, at=arrival.at)
 
 
-def _client_event(arrival: Arrival) -> Event:
+def _client_event(arrival: Arrival) -> PlatformHookEvent:
     payload = arrival.payload
     events_url = payload.send_bot_event_url or ""
     if payload.pre_defined_event is not None and payload.pre_defined_event.type in _TYPING:
@@ -233,13 +237,12 @@ def _node_name(payload: Payload) -> str:
 _history = msgspec.json.Decoder(list[HistoryEntry] | None).decode
 
 
-def _meta(found: DialogMetaInfo | None) -> MetaInfo | None:
-    if found is None:
-        return None
-    return MetaInfo(
-        pre_chat=_pre_chat(found.pre_chat_info),
-        end_word=_word(found.end_chat_short_hand_command),
-        agent_system=_word(found.agent_system),
+def _meta_infos(**found: DialogMetaInfo | None) -> tuple[tuple[str, MetaInfo], ...]:
+    """The dialog's objects for agent systems, by their names in the payload."""
+    return tuple(
+        (name, MetaInfo(_pre_chat(info.pre_chat_info), _word(info.end_chat_short_hand_command)))
+        for name, info in found.items()
+        if info is not None
     )
 
 
@@ -280,7 +283,7 @@ class HookEvent:
     """
 
     name: str
-    to_event: Callable[[Arrival], Event] = _other
+    to_event: Callable[[Arrival], PlatformHookEvent] = _other
     needed_url: str = ""
     keeps_payload: bool = False
     answers: frozenset[str] = frozenset()

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
+from msgspec import structs
+
 from botkit.config.settings import BotSettings
 from botkit.errors import HookInvalid
 from botkit.handoff.conversation import ConversationId, Instant
-from botkit.handoff.events import AgentTransfer, Attachment, Choice, Event, UserMessage
+from botkit.handoff.events import AgentTransfer, Attachment, Choice, PlatformHookEvent, UserMessage
 from botkit.hooks.address import check_urls
 from botkit.hooks.authentication import Authentication
 from botkit.hooks.events import Arrival, HookEvent, agent_transfer, hook_event
@@ -50,11 +52,12 @@ class Hook:
     input: Input
 
     @property
-    def event(self) -> Event:
+    def event(self) -> PlatformHookEvent:
         """The hook as an event of the hand-off."""
-        if self.input.event is None:
-            raise TypeError("the input of a hook always has an event")
-        return self.input.event
+        event = self.input.event
+        if not isinstance(event, PlatformHookEvent):
+            raise TypeError("the input of a hook always has the event of that hook")
+        return event
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
@@ -118,7 +121,7 @@ class HookParser:
         event = hook.kind.to_event(self._arrival(hook, body, payload))
         input = replace(
             hook.input,
-            event=replace(event, key=hook.event.key),
+            event=structs.replace(event, key=hook.event.key),
             hook=HookBody(body, hook.path.component_id),
         )
         return replace(hook, body=body, payload=payload, input=input)

@@ -23,7 +23,7 @@ from botkit.handoff.effects import (
     lane,
 )
 from botkit.handoff.events import AgentTransfer, Event, FromAgents, HookDeferred, HookHandled, UserMessage
-from botkit.ledger import records, statements
+from botkit.ledger import codec, statements
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, OutboxItem
 from botkit.ledger.memory import MAX_NAMES, Remembered, Staged, Stored
 
@@ -210,7 +210,7 @@ def _with_names(names: frozenset[str], where: ConversationId, given: Input) -> f
 
 
 def _row(item: OutboxItem) -> tuple[Any, ...]:
-    kind, effect = records.effect_to_json(item.effect)
+    kind, effect = codec.effect_to_json(item.effect)
     hook = item.hook
     return (
         item.id,
@@ -230,8 +230,8 @@ def _conversation_row(stored: Stored) -> tuple[Any, ...]:
     return (
         conversation.id.bot_id,
         conversation.id.user_id,
-        records.conversation_to_json(conversation),
-        records.names_to_json(stored.names),
+        codec.conversation_to_json(conversation),
+        codec.names_to_json(stored.names),
         conversation.open,
         conversation.ended_at,
         conversation.session.id if conversation.session is not None else None,

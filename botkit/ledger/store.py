@@ -34,7 +34,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from botkit.errors import LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.effects import USER_LANE
-from botkit.ledger import records
+from botkit.ledger import codec
 from botkit.ledger.interface import HookBody, OutboxItem
 from botkit.ledger.memory import Stored
 from botkit.ledger.migrations import migrate
@@ -133,7 +133,7 @@ class Store:
         with self._engine.connect() as connection:
             rows = connection.execute(select(conversations.c.state, conversations.c.names))
             return [
-                Stored(records.conversation_from_json(state), records.names_from_json(names))
+                Stored(codec.conversation_from_json(state), codec.names_from_json(names))
                 for state, names in rows
             ]
 
@@ -272,7 +272,7 @@ def _item(row: Row[Any], body: bytes | None) -> OutboxItem:
         id=row.id,
         conversation_id=ConversationId(row.bot_id, row.user_id),
         lane=row.lane,
-        effect=records.effect_from_json(row.kind, row.effect),
+        effect=codec.effect_from_json(row.kind, row.effect),
         created_at=Instant(row.created_at),
         hook=HookBody(body, row.component_id) if body is not None else None,
     )

@@ -1,4 +1,4 @@
-"""What this process is to the store: its host, with the relay, or the guest of the process that is; and how that changes."""
+"""This process' part in a store: its leader, with the ledger and the relay, or a follower of the leader; and failover."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from botkit.observability.tracebacks import where
 log = logging.getLogger(__name__)
 
 LOCK_TIMEOUT_SECONDS = 5.0
-"""So long a process that is just going away, or just coming up, is waited for."""
-MAX_PARKED = 10_000
-"""Inputs that wait for the next host; more are refused."""
+"""How long to wait for a leader that is just starting or stopping."""
+MAX_WAITING = 10_000
+"""Max inputs that wait for the next leader; further ones are refused."""
 _RETRY_SECONDS = 0.05
 _TROUBLE_SECONDS = 1.0
 
 
 class RunningRelay(Protocol):
-    """What a host needs of a relay; `relay.Relay` is one."""
+    """The relay as the leader uses it; implemented by `relay.Relay`."""
 
     def on_commit(self, batch: Sequence[Committed], /) -> None: ...
 
@@ -50,14 +50,14 @@ RelayFactory = Callable[[Settings, Ledger, Telemetry], RunningRelay]
 
 
 class Leadership:
-    """One process' part in a store. Any thread.
+    """One process' part in a store: leader or follower. Thread-safe.
 
     Args:
-        settings: the configuration; all that share a store have the same.
-        decide: the rules, for the host.
-        relay_factory: makes the host's relay.
-        telemetry: the host's numbers are everybody's.
-        share: let other processes in, and be a guest where another is the host. Else a second process is refused.
+        settings: the configuration; the same in all processes that share the store.
+        decide: the rules, used by the leader.
+        relay_factory: creates the leader's relay.
+        telemetry: the leader's metrics are those of all processes.
+        share: accept followers, and follow if another process is the leader. Otherwise a second process is refused.
     """
 
     def __init__(
@@ -78,16 +78,16 @@ class Leadership:
         self._lock = threading.Lock()
         self._leading: _Leading | None = None
         self._follower: Follower | None = None
-        self._parked: list[tuple[Input, Future[Committed]]] = []
+        self._waiting: list[tuple[Input, Future[Committed]]] = []
         self._left = False
 
-    # --- joining and leaving ---------------------------------------------------------------------------------------
+    # --- joining, leaving, failover --------------------------------------------------------------------------------
 
     def join(self) -> None:
-        """Become the host, or a guest of whoever is.
+        """Become the leader, or a follower of the leader.
 
         Raises:
-            LedgerBusy: another process has the store and does not share it, or has another configuration.
+            LedgerBusy: another process holds the store and does not share it, or has another configuration.
             LedgerError: the store cannot be used.
         """
         deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
@@ -101,21 +101,21 @@ class Leadership:
             time.sleep(_RETRY_SECONDS)
 
     def leave(self) -> None:
-        """Finish what has been begun, and leave the rest to the next host."""
+        """Finish what is in progress, and leave the rest in the store for the next leader."""
         with self._lock:
             self._left = True
             leading, self._leading = self._leading, None
             follower, self._follower = self._follower, None
-            parked, self._parked = self._parked, []
+            waiting, self._waiting = self._waiting, []
         if follower is not None:
             follower.close()
         if leading is not None:
             leading.close()
-        for _, future in parked:
+        for _, future in waiting:
             _fail(future, LedgerClosed("the kit has been closed"))
 
     def _join(self) -> None:
-        """Try once. Raises: LedgerBusy, or OSError if nobody lets this process in at present."""
+        """Try once. Raises: LedgerBusy, or OSError if there is no leader to follow at present."""
         try:
             leading: _Leading | None = _Leading(
                 self._settings,
@@ -132,53 +132,58 @@ class Leadership:
                 raise
             leading = None
             follower = Follower(
-                _socket_of(self._settings), fingerprint=self._fingerprint, lost=self._fail_over
+                _socket_beside(file_of(self._settings.store.url)),
+                fingerprint=self._fingerprint,
+                lost=self._leader_lost,
             )
         with self._lock:
             if follower is not None and not follower.alive:
-                raise ConnectionError("the host went at once")
+                raise ConnectionError("the leader was gone at once")
             self._leading, self._follower = leading, follower
             left = self._left
-            parked, self._parked = self._parked, []
+            waiting, self._waiting = self._waiting, []
         if left:
             self.leave()
-        for given, future in parked:
-            self._hand_in(given, future)
+        for input, future in waiting:
+            self._pass_on(input, future)
 
-    def _fail_over(self, lost: Follower) -> None:
+    def _leader_lost(self, lost: Follower) -> None:
         with self._lock:
             if self._follower is not lost:
-                return  # It never was this process' host, or is not any more.
+                return  # Not this process' connection any more.
             self._follower = None
-        threading.Thread(target=self._try_until_joined, name="botkit-succession", daemon=True).start()
+        threading.Thread(target=self._fail_over, name="botkit-failover", daemon=True).start()
 
-    def _try_until_joined(self) -> None:
+    def _fail_over(self) -> None:
+        """Become the next leader, or follow it."""
         while not self._left:
-            rest = _RETRY_SECONDS
+            pause = _RETRY_SECONDS
             try:
                 self._join()
             except (LedgerBusy, OSError) as error:
-                log.debug("no host yet: %s", type(error).__name__)
+                log.debug("no leader yet: %s", type(error).__name__)
             except LedgerError as error:
                 log.error("the store could not be taken over: %s %s", error.code, error)
-                rest = _TROUBLE_SECONDS
-            except Exception as error:  # noqa: BLE001 - hooks wait for a host: whatever it was is said, and tried again
+                pause = _TROUBLE_SECONDS
+            except Exception as error:  # noqa: BLE001 - hooks wait for a leader: any error is logged, and tried again
                 log.error("the store could not be taken over: %s", where(error))
-                rest = _TROUBLE_SECONDS
+                pause = _TROUBLE_SECONDS
             else:
-                log.info("this process is %s", "the store's host now" if self._leading else "a guest again")
+                log.info(
+                    "this process is %s", "the store's leader now" if self._leading else "a follower again"
+                )
                 return
-            time.sleep(rest)
+            time.sleep(pause)
 
-    # --- what a service wants of it --------------------------------------------------------------------------------
+    # --- the store, for the service --------------------------------------------------------------------------------
 
-    def submit(self, given: Input) -> Future[Committed]:
+    def submit(self, input: Input) -> Future[Committed]:
         """See `ledger.interface.Ledger.submit`."""
         leading = self._leading
         if leading is not None:
-            return leading.ledger.submit(given)
+            return leading.ledger.submit(input)
         future: Future[Committed] = Future()
-        self._hand_in(given, future)
+        self._pass_on(input, future)
         return future
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
@@ -188,51 +193,51 @@ class Leadership:
             return leading.ledger.newest_hook(conversation_id)
         if follower is not None:
             return follower.newest_hook(conversation_id)
-        raise LeaderLost("nobody holds the store at present; try again in a moment")
+        raise LeaderLost("no process holds the store at present; try again in a moment")
 
     def ready(self) -> dict[str, bool]:
-        """Whether inputs are committed, and acted on."""
+        """Whether inputs are committed, and effects carried out."""
         leading, follower = self._leading, self._follower
         if leading is not None:
             return {"store": leading.ledger.healthy(), "relay": leading.relay.ready()}
-        there = follower is not None and follower.alive
-        return {"store": there, "relay": there}
+        connected = follower is not None and follower.alive
+        return {"store": connected, "relay": connected}
 
     def exposition(self) -> bytes:
-        """The numbers of all processes, as Prometheus reads them.
+        """The metrics of all processes, in Prometheus' format.
 
         Raises:
-            LedgerError: the host does not answer.
+            LedgerError: the leader does not reply.
         """
         follower = self._follower
         return self._telemetry.exposition() if follower is None else follower.exposition()
 
     @property
     def outbox_depth(self) -> int:
-        """How many effects are not done; only the host knows."""
+        """Effects that are not carried out yet; 0 in a follower."""
         leading = self._leading
         return leading.ledger.depth if leading is not None else 0
 
     @property
     def open_sessions(self) -> int:
-        """How many agent sessions are under way; only the host knows."""
+        """Live agent sessions; 0 in a follower."""
         leading = self._leading
         if leading is None:
             return 0
         return sum(1 for one in leading.ledger.open_conversations() if one.session is not None)
 
-    # --- counting (middleware.HookMetrics, sdk.running.HandlerMetrics) ---------------------------------------------
+    # --- metrics (wsgi.middleware.HookMetrics, handlers.running.HandlerMetrics) ---------------------------------------
 
     def hook(self, event: str, status: int, seconds: float) -> None:
-        """A hook was answered."""
+        """Count an answered hook."""
         follower = self._follower
         if follower is None:
             self._telemetry.hook(event, status, seconds)
         else:
-            follower.tell(messages.Count(event, status, seconds))
+            follower.tell(messages.CountHook(event, status, seconds))
 
     def duplicate(self) -> None:
-        """A hook had been taken before."""
+        """Count a duplicate hook."""
         follower = self._follower
         if follower is None:
             self._telemetry.duplicate()
@@ -240,7 +245,7 @@ class Leadership:
             follower.tell(messages.CountDuplicate())
 
     def handled(self, event: str, handler: str, outcome: str) -> None:
-        """A handler was called, or left out."""
+        """Count a handler that was called, or left out."""
         follower = self._follower
         if follower is None:
             self._telemetry.handled(event, handler, outcome)
@@ -249,37 +254,37 @@ class Leadership:
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
-    def _hand_in(self, given: Input, future: Future[Committed]) -> None:
-        """Have whoever is the host take an input now; else it waits for the next one."""
+    def _pass_on(self, input: Input, future: Future[Committed]) -> None:
+        """Submit an input to the leader; without a leader it waits for the next one."""
         with self._lock:
             leading, follower = self._leading, self._follower
             waits = leading is None and follower is None and not self._left
-            if waits and len(self._parked) < MAX_PARKED:
-                self._parked.append((given, future))
+            if waits and len(self._waiting) < MAX_WAITING:
+                self._waiting.append((input, future))
                 return
         if leading is None and follower is None:
             _fail(future, LedgerClosed("the kit has been closed") if not waits else _busy())
             return
         if not future.running() and not future.set_running_or_notify_cancel():
-            return  # Nobody waits for it any more.
+            return  # Cancelled.
         if leading is not None:
-            inner = leading.ledger.submit(given)
+            submitted = leading.ledger.submit(input)
         elif follower is not None:
-            inner = follower.submit(given)
-        inner.add_done_callback(lambda done: self._settle(given, future, done, follower))
+            submitted = follower.submit(input)
+        submitted.add_done_callback(lambda done: self._complete(input, future, done, follower))
 
-    def _settle(
-        self, given: Input, future: Future[Committed], done: Future[Committed], asked: Follower | None
+    def _complete(
+        self, input: Input, future: Future[Committed], done: Future[Committed], asked: Follower | None
     ) -> None:
         error = done.exception()
         if isinstance(error, LeaderLost | LedgerClosed) and asked is not None and not self._left:
-            # The host has gone, or is going. Where the next one is there already, it is asked at once.
+            # The leader is gone or stopping. If the next one is known already, it gets the input at once.
             with self._lock:
                 waits = self._leading is None and self._follower in (None, asked)
                 if waits:
-                    self._parked.append((given, future))
+                    self._waiting.append((input, future))
             if not waits:
-                self._hand_in(given, future)
+                self._pass_on(input, future)
         elif error is not None:
             future.set_exception(error)
         else:
@@ -287,7 +292,7 @@ class Leadership:
 
 
 class _Leading:
-    """The ledger, the relay and the socket of a host."""
+    """The leader's ledger, relay and socket."""
 
     def __init__(
         self,
@@ -313,7 +318,7 @@ class _Leading:
                 if listens:
                     self._server.start()
             except BaseException:
-                self.relay.close()  # Or it would go on delivering what the next host delivers as well.
+                self.relay.close()  # Otherwise it would deliver what the next leader delivers as well.
                 raise
         except BaseException:
             self.ledger.close()
@@ -329,9 +334,9 @@ class _Leading:
 
 
 def fingerprint(settings: Settings) -> str:
-    """Stands for what all processes that share a store have to agree on: the bots, to the last secret."""
+    """A digest of the settings that all processes sharing a store must have in common: the bots, secrets included."""
     mark = hashlib.sha256()
-    # Not the name of the file each was read from: one process may be started in another folder than the next.
+    # Without the names of the bots' files: processes may start in different folders.
     _add(mark, {bot_id: replace(bot, file=None) for bot_id, bot in settings.bots.items()})
     _add(mark, settings.security)
     return mark.hexdigest()
@@ -349,7 +354,7 @@ def _add(mark: hashlib._Hash, value: object) -> None:
         case list() | tuple():
             for one in value:
                 _add(mark, one)
-        case set() | frozenset():  # Each process has them in an order of its own.
+        case set() | frozenset():  # Their order differs between processes.
             for one in sorted(value, key=repr):
                 _add(mark, one)
         case _ if is_dataclass(value):
@@ -361,17 +366,13 @@ def _add(mark: hashlib._Hash, value: object) -> None:
     mark.update(b"\0")
 
 
-def _socket_of(settings: Settings) -> Path:
-    return _socket_beside(file_of(settings.store.url))
-
-
 def _socket_beside(store: Path) -> Path:
     return store.with_name(store.name + ".sock")
 
 
 def _busy() -> LedgerBusy:
     return LedgerBusy(
-        "another process holds the store and lets nobody in: it does not share (`botkit serve` does not), is just coming up, "
+        "another process holds the store and accepts no other: it does not share (`botkit serve` does not), is just starting, "
         "or hangs"
     )
 

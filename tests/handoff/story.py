@@ -97,16 +97,18 @@ class Story:
         profile: UserProfile | None = None,
         request_number: int | None = None,
         live_chat_meta: MetaInfo | None = None,
+        agent_system: str | None = None,
         node_name: str = "",
     ) -> Story:
+        infos = {"miawMetaInfo": meta, "liveChatMetaInfo": live_chat_meta}
         return self.happens(
             AgentTransfer(
                 **self._happening(),
                 session_id=session_id,
                 profile=profile or UserProfile(user_id="u-1", first_name="Ada", language="en"),
-                meta=meta or MetaInfo(),
+                agent_system=agent_system,
+                meta_infos=tuple((name, info) for name, info in infos.items() if info is not None),
                 request_number=request_number,
-                live_chat_meta=live_chat_meta,
                 node_name=node_name,
             )
         )

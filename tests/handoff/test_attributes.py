@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import fields
 
 from botkit.agents import DEFAULT_ATTRIBUTES
 from botkit.handoff.attributes import FACTS, as_text, routing_attributes

@@ -6,7 +6,7 @@ from typing import Any
 
 from botkit.handoff.conversation import Instant
 from botkit.handoff.effects import CallWithHook
-from botkit.handoff.events import AgentTransfer, ApiCall, HookHandled, MetaInfo, UserMessage, UserProfile
+from botkit.handoff.events import AgentTransfer, ApiCall, HookHandled, UserMessage, UserProfile
 from tests.handoff.story import SECOND_SESSION, Story
 
 
@@ -19,9 +19,7 @@ def handled(*api_calls: ApiCall, about: UserMessage, proceed: bool = False) -> H
 
 
 def agents_wanted() -> ApiCall:
-    transfer = AgentTransfer(
-        key="t", at=Instant(1_000.0), session_id=SECOND_SESSION, profile=UserProfile(), meta=MetaInfo()
-    )
+    transfer = AgentTransfer(key="t", at=Instant(1_000.0), session_id=SECOND_SESSION, profile=UserProfile())
     return ApiCall("start_agent_session", transfer=transfer)
 
 

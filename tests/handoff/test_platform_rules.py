@@ -109,11 +109,11 @@ def test_the_channel_chooses_the_agent_system() -> None:
 
 
 def test_the_dialog_can_choose_the_agent_system() -> None:
-    assert Story().transfer(meta=MetaInfo(agent_system="legacy")).session.system == "legacy"
+    assert Story().transfer(agent_system="legacy").session.system == "legacy"
 
 
 def test_an_agent_system_the_bot_does_not_have_is_not_chosen() -> None:
-    assert Story().transfer(meta=MetaInfo(agent_system="nonsense")).session.system == "salesforce"
+    assert Story().transfer(agent_system="nonsense").session.system == "salesforce"
 
 
 def test_a_repeated_transfer_opens_no_second_session() -> None:

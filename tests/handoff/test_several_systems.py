@@ -33,7 +33,7 @@ def test_the_nodes_name_chooses_the_agent_system() -> None:
 
 
 def test_the_dialogs_choice_goes_before_the_nodes_name() -> None:
-    story = Story().transfer(meta=MetaInfo(agent_system="salesforce"), node_name="legacy")
+    story = Story().transfer(agent_system="salesforce", node_name="legacy")
     assert story.session.system == "salesforce"
 
 

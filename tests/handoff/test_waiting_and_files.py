@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from botkit.handoff.conversation import Instant
 from botkit.handoff.effects import IdleNotice, SendCustomEvent, SendFile

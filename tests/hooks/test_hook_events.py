@@ -12,6 +12,7 @@ from botkit.handoff.events import (
     Attachment,
     BotMessage,
     FromClient,
+    MetaInfo,
     OtherHook,
     PlatformSessionClosed,
     UserCustomEvent,
@@ -223,15 +224,15 @@ def test_both_scripts_of_kores_page_are_read() -> None:
         "endChatShortHandCommand": " endagentchat ",
     }
     event = transferred(agent_transfer(meta=meta))
-    assert event.meta.pre_chat == (("FirstName", "Ada"), ("Age", "36"), ("Vip", "true"), ("Note", ""))
-    assert event.meta.end_word == "endagentchat"
+    pre_chat = (("FirstName", "Ada"), ("Age", "36"), ("Vip", "true"), ("Note", ""))
+    assert event.meta_infos == (("miawMetaInfo", MetaInfo(pre_chat, "endagentchat")),)
 
 
 def test_pre_chat_info_may_be_stringified() -> None:
     meta = {"preChatInfo": json.dumps({"Order": 17}), "agentSystem": "legacy"}
     event = transferred(agent_transfer(meta=meta))
-    assert event.meta.pre_chat == (("Order", "17"),)
-    assert event.meta.agent_system == "legacy"
+    assert event.meta_infos == (("miawMetaInfo", MetaInfo((("Order", "17"),))),)
+    assert event.agent_system == "legacy"
 
 
 @pytest.mark.parametrize(
@@ -239,7 +240,7 @@ def test_pre_chat_info_may_be_stringified() -> None:
 )
 def test_invalid_meta_info_is_ignored(meta: dict[str, Any]) -> None:
     event = transferred(agent_transfer(meta=meta))
-    assert (event.meta.pre_chat, event.meta.end_word, event.meta.agent_system) == ((), None, None)
+    assert (dict(event.meta_infos).get("miawMetaInfo", MetaInfo()), event.agent_system) == (MetaInfo(), None)
 
 
 @pytest.mark.parametrize(
@@ -430,14 +431,14 @@ def test_meta_info_for_live_chat_is_read_separately() -> None:
         liveChatMetaInfo={"preChatInfo": {"City": "Poona"}, "endChatShortHandCommand": "bye"},
     )
     event = transferred(both)
-    assert event.meta.pre_chat == (("City", "Pune"),)
-    assert event.live_chat_meta is not None
-    assert event.live_chat_meta.pre_chat == (("City", "Poona"),)
-    assert event.live_chat_meta.end_word == "bye"
+    assert event.meta_infos == (
+        ("miawMetaInfo", MetaInfo((("City", "Pune"),))),
+        ("liveChatMetaInfo", MetaInfo((("City", "Poona"),), "bye")),
+    )
 
 
 def test_without_meta_info_for_live_chat_there_is_none() -> None:
-    assert transferred(_in_session()).live_chat_meta is None
+    assert transferred(_in_session()).meta_infos == ()
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ import itertools
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from botkit.handoff.conversation import Access, AgentSession, Conversation, ConversationId, Instant, Phase
 from botkit.handoff.decision import Decision
@@ -29,7 +30,6 @@ from botkit.handoff.events import (
     BotMessage,
     Content,
     Event,
-    MetaInfo,
     OtherHook,
     PlatformSessionClosed,
     UserMessage,
@@ -107,7 +107,7 @@ class Inputs:
         return self.of(user, UserMessage, text=text, agent_transfer=None, **more)
 
     def transfers(self, user: str, **more: Any) -> Input:
-        fields = {"session_id": SESSION, "profile": UserProfile(), "meta": MetaInfo(), **more}
+        fields = {"session_id": SESSION, "profile": UserProfile(), **more}
         return self.of(user, AgentTransfer, **fields)
 
     def closes(self, user: str, **more: Any) -> Input:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from botkit.errors import LedgerBusy, LedgerClosed, LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
@@ -340,7 +341,7 @@ def test_a_listener_that_fails_stops_nobody_but_is_not_healthy(tmp_path: Path) -
     ledger.start(fails)
     given = Input(ADA, UserMessage(key="1", at=Instant(1.0), text="hi", agent_transfer=None))
     assert ledger.submit(given).result(10).items
-    assert ledger.submit(replace(given, event=replace(given.event, key="2"))).result(10).items  # type: ignore[type-var]
+    assert ledger.submit(replace(given, event=structs.replace(given.event, key="2"))).result(10).items
     assert not ledger.healthy()
     ledger.close()
 

@@ -128,7 +128,7 @@ class Ledgers(RuleBasedStateMachine):
                     **at,
                     session_id=session_id,
                     profile=UserProfile(user_id=who, first_name=who, language="en"),
-                    meta=MetaInfo(end_word="bye"),
+                    meta_infos=(("miawMetaInfo", MetaInfo(end_word="bye")),),
                 )
             case "closed":
                 event = PlatformSessionClosed(**at)

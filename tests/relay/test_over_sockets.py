@@ -152,7 +152,10 @@ class Scene:
     async def transfer(self) -> None:
         profile = UserProfile(user_id="u-1", first_name="Ada", channel="rtm", language="en")
         await self.hook(
-            AgentTransfer, session_id=self.session_id, profile=profile, meta=MetaInfo(end_word="endagentchat")
+            AgentTransfer,
+            session_id=self.session_id,
+            profile=profile,
+            meta_infos=(("miawMetaInfo", MetaInfo(end_word="endagentchat")),),
         )
 
     async def talking(self) -> None:

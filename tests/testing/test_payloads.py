@@ -141,8 +141,7 @@ def test_a_transfer_names_its_node_and_carries_what_the_script_set() -> None:
     ).event
     assert isinstance(event, events.AgentTransfer)
     assert event.node_name == "Legacy"
-    assert event.meta.pre_chat == (("City", "Pune"),)
-    assert event.meta.end_word == "bye"
+    assert event.meta_infos == (("miawMetaInfo", events.MetaInfo((("City", "Pune"),), "bye")),)
 
 
 def test_a_webhook_names_its_component_and_has_the_dialogs_context() -> None:

@@ -8,9 +8,9 @@ where it is news: on the stream.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from botkit.agents.miaw.contents import read_content
 from botkit.agents.miaw.wire import Members, decoded, items, members, text, whole

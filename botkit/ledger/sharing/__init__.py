@@ -1,7 +1,6 @@
-"""One store, several processes: the one that holds the store's lock is the host, all others are its guests.
+"""Several processes on one store: the process that holds the store's lock is the leader, all others are followers.
 
-A guest hands its inputs to the host over a Unix socket beside the store and is answered when they are durable. When the host
-goes, however it goes, the guests try for the lock: whoever gets it is the next host, and resumes what the one before has left.
-Nothing is lost on the way: an input that was not answered is handed in again, and one that had been committed is known by its
-key.
+A follower submits its inputs to the leader over a Unix socket beside the store; the leader replies when they are durable.
+When the leader is gone, the followers compete for the lock; the winner is the next leader and resumes the store's contents.
+No input is lost: a follower submits again what was not answered, and deduplication drops what had been committed.
 """

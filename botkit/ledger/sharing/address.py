@@ -1,4 +1,4 @@
-"""Where a store's host listens: a socket beside the store, for this user only."""
+"""The leader's socket: a Unix socket beside the store, accessible to this user only."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from weakref import WeakSet
 
 from botkit.errors import LedgerError
 
-_LONGEST = 100
-"""Bytes of a Unix socket's path that every system takes."""
+_MAX_PATH_BYTES = 100
+"""Path length of a Unix socket that every system accepts."""
 
 _open: WeakSet[socket.socket] = WeakSet()
 
 
 def _close_in_child() -> None:
-    """A child that a process forks would keep its connections open when it has gone, and nobody would notice that it has."""
+    """A forked child would keep connections open after its parent is gone, and hide that from the peers."""
     for one in list(_open):
         one.close()
 
@@ -27,37 +27,37 @@ os.register_at_fork(after_in_child=_close_in_child)
 
 
 def not_for_children(connection: socket.socket) -> socket.socket:
-    """The same socket, closed in whatever child this process forks."""
+    """The same socket, closed in every child that this process forks."""
     _open.add(connection)
     return connection
 
 
 def listen(path: Path) -> socket.socket:
-    """Listen at `path`. Whoever calls this holds the store's lock, so a socket that is there is left over.
+    """Listen at `path`. The caller holds the store's lock, so an existing socket is a leftover and is replaced.
 
     Raises:
-        LedgerError: it cannot be made.
+        LedgerError: the socket cannot be created.
     """
     listener = not_for_children(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
     try:
         path.unlink(missing_ok=True)
         with _short(path) as name:
             listener.bind(name)
-        path.chmod(0o600)  # Before it listens: until then nobody gets in.
+        path.chmod(0o600)  # Before it listens: nobody can connect earlier.
         listener.listen(64)
     except OSError as error:
         listener.close()
         raise LedgerError(
-            f"the socket {path.name} cannot be made beside the store ({error.strerror})"
+            f"the socket {path.name} cannot be created beside the store ({error.strerror})"
         ) from error
     return listener
 
 
 def connect(path: Path, *, seconds: float) -> socket.socket:
-    """A connection to the host.
+    """Connect to the leader.
 
     Raises:
-        OSError: there is none (at present).
+        OSError: no leader listens at present.
     """
     connection = not_for_children(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
     try:
@@ -72,9 +72,9 @@ def connect(path: Path, *, seconds: float) -> socket.socket:
 
 @contextmanager
 def _short(path: Path) -> Iterator[str]:
-    """A name for `path` that fits into a socket's address."""
+    """A name for `path` that is short enough for a socket's address."""
     name = str(path)
-    if len(os.fsencode(name)) <= _LONGEST:
+    if len(os.fsencode(name)) <= _MAX_PATH_BYTES:
         yield name
         return
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)

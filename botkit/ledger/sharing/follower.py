@@ -1,4 +1,4 @@
-"""A process that shares another's store: its inputs go to the host and are answered when they are durable."""
+"""The follower's side of a shared store: submits inputs to the leader."""
 
 from __future__ import annotations
 
@@ -16,76 +16,71 @@ from typing import Any
 from botkit.errors import LeaderLost, LedgerBusy, LedgerError
 from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.ledger.interface import Committed, HookBody, Input
-from botkit.ledger.sharing import address, frames, messages
+from botkit.ledger.sharing import address, messages
 
 log = logging.getLogger(__name__)
 
-_SECONDS = 10.0
-"""How long the host is waited for."""
-Read = Callable[[Any], Any]
-"""From the host's message to what was asked for."""
+_REPLY_SECONDS = 10.0
+"""How long a follower waits for the leader's reply to a read."""
+_Read = Callable[[Any], Any]
+"""Takes the result out of the leader's reply."""
 
 
 class Follower:
-    """One connection to the host.
+    """One connection to the leader.
 
     Args:
-        path: the host's socket.
-        fingerprint: of the configuration, which has to be the host's.
-        lost: called once when the host has gone, in whatever thread notices it.
+        path: the leader's socket.
+        fingerprint: of the configuration, which has to be the leader's.
+        lost: called once, from any thread, when the leader is gone.
     """
 
     def __init__(self, path: Path, *, fingerprint: str, lost: Callable[[Follower], None]) -> None:
-        """Raises: OSError if nobody listens there; LedgerBusy if the host turns this process away."""
+        """Raises: OSError if no leader listens there; LedgerBusy if the leader refuses this process."""
         self._lost = lost
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
-        self._awaited: dict[int, tuple[Future[Any], Read]] = {}
+        self._pending: dict[int, tuple[Future[Any], _Read]] = {}
         self._alive = True
-        self._connection = address.connect(path, seconds=_SECONDS)
+        self._connection = address.connect(path, seconds=_REPLY_SECONDS)
         try:
             self._introduce(fingerprint)
         except BaseException:
             self._connection.close()
             raise
-        threading.Thread(target=self._listen, name="botkit-ledger-guest", daemon=True).start()
+        threading.Thread(target=self._listen, name="botkit-ledger-follower", daemon=True).start()
 
     @property
     def alive(self) -> bool:
-        """Whether the host is there."""
+        """Whether the leader is connected."""
         return self._alive
 
-    def submit(self, given: Input) -> Future[Committed]:
-        """See `interface.Ledger.submit`. What the input led to is the host's business: the conversation comes back empty.
+    def submit(self, input: Input) -> Future[Committed]:
+        """See `interface.Ledger.submit`. The leader acts on the consequences: the returned conversation is empty.
 
-        It fails with LeaderLost when the host goes before it has answered.
+        The future fails with LeaderLost if the leader is gone before it has replied.
         """
-        conversation = Conversation(given.conversation_id)
+        conversation = Conversation(input.conversation_id)
 
-        def committed(answer: Any) -> Committed:
-            return Committed(conversation, (), (), duplicate=answer.duplicate, refused=answer.refused)
+        def committed(reply: messages.Done) -> Committed:
+            return Committed(conversation, (), (), duplicate=reply.duplicate, refused=reply.refused)
 
-        return self._ask(messages.submitting(next(self._numbers), given), committed)
+        return self._request(messages.submit_message(next(self._numbers), input), committed)
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
-        """See `interface.Ledger.newest_hook`. Raises: LedgerError if the host does not answer."""
-
-        def hook(answer: Any) -> HookBody | None:
-            return HookBody(answer.body, answer.component_id) if answer.body is not None else None
-
-        asked = messages.AskNewest(next(self._numbers), conversation_id.bot_id, conversation_id.user_id)
-        found: HookBody | None = _in_time(self._ask(asked, hook))
-        return found
+        """See `interface.Ledger.newest_hook`. Raises: LedgerError if the leader does not reply."""
+        request = messages.ReadNewestHook(next(self._numbers), conversation_id)
+        hook: HookBody | None = _in_time(self._request(request, lambda reply: reply.hook))
+        return hook
 
     def exposition(self) -> bytes:
-        """What all processes have counted, as Prometheus reads it. Raises: LedgerError if the host does not answer."""
-        text: bytes = _in_time(
-            self._ask(messages.AskExposition(next(self._numbers)), lambda answer: answer.text)
-        )
+        """The metrics of all processes, in Prometheus' format. Raises: LedgerError if the leader does not reply."""
+        request = messages.ReadMetrics(next(self._numbers))
+        text: bytes = _in_time(self._request(request, lambda reply: reply.text))
         return text
 
-    def tell(self, message: messages.Counting) -> None:
-        """Have the host count something. Lost with the host, like everything that is counted."""
+    def tell(self, message: messages.Count) -> None:
+        """Have the leader count something. If the leader is gone, the count is lost."""
         try:
             with self._lock:
                 self._send(message)
@@ -93,89 +88,87 @@ class Follower:
             self._break()
 
     def close(self) -> None:
-        """Leave."""
+        """Disconnect."""
         self._break(tell=False)
 
     def _introduce(self, fingerprint: str) -> None:
         self._send(messages.Hello(messages.VERSION, fingerprint))
-        if frames.receive(self._connection) is None:
+        if messages.receive(self._connection) is None:
             raise LedgerBusy(
                 "another process holds the store and does not share it: it has another configuration, is of another "
                 "version, or is just stopping; give this one its own store.url"
             )
-        frames.limit_sending(self._connection)
+        messages.limit_sending(self._connection)
 
-    def _ask(
-        self, question: messages.Submit | messages.AskNewest | messages.AskExposition, read: Read
-    ) -> Future[Any]:
-        answer: Future[Any] = Future()
-        frame = messages.encode(question)
-        if len(frame) > frames.MAX_BYTES:
-            # The host would take it for another language, and so would the next one.
-            answer.set_exception(
+    def _request(self, request: messages.Request, read: _Read) -> Future[Any]:
+        future: Future[Any] = Future()
+        frame = messages.encode(request)
+        if len(frame) > messages.MAX_BYTES:
+            # The leader would disconnect, and so would the next one.
+            future.set_exception(
                 LedgerError("this is too much for one commit: let handlers send less at once")
             )
-            return answer
+            return future
         sent = True
         with self._lock:
-            taken = self._alive
-            if taken:
-                self._awaited[question.id] = answer, read
+            alive = self._alive
+            if alive:
+                self._pending[request.id] = future, read
                 try:
-                    frames.send(self._connection, frame)
+                    messages.send(self._connection, frame)
                 except OSError:
                     sent = False
-        if not taken:
-            answer.set_exception(_leader_lost())
+        if not alive:
+            future.set_exception(_leader_lost())
         elif not sent:
-            self._break()  # Which fails everything that is awaited.
-        return answer
+            self._break()  # Fails all pending requests.
+        return future
 
     def _send(self, message: messages.FromFollower) -> None:
-        frames.send(self._connection, messages.encode(message))
+        messages.send(self._connection, messages.encode(message))
 
     def _listen(self) -> None:
         try:
-            while (frame := frames.receive(self._connection)) is not None:
-                self._hear(messages.from_leader(frame))
+            while (frame := messages.receive(self._connection)) is not None:
+                self._receive(messages.from_leader(frame))
         except ValueError as error:
-            log.error("the process that holds the store speaks another language: %s", type(error).__name__)
+            log.error("the process that holds the store sent an unknown message: %s", type(error).__name__)
         self._break()
 
-    def _hear(self, message: messages.FromLeader) -> None:
+    def _receive(self, message: messages.FromLeader) -> None:
         if isinstance(message, messages.Welcome):
             return
         with self._lock:
-            answer, read = self._awaited.pop(message.id, (None, None))
-        if answer is None or read is None or not answer.set_running_or_notify_cancel():
+            future, read = self._pending.pop(message.id, (None, None))
+        if future is None or read is None or not future.set_running_or_notify_cancel():
             return
         if isinstance(message, messages.Failed):
-            answer.set_exception(messages.failure(message))
+            future.set_exception(messages.error_of(message))
         else:
-            answer.set_result(read(message))
+            future.set_result(read(message))
 
     def _break(self, *, tell: bool = True) -> None:
         with self._lock:
             was_alive, self._alive = self._alive, False
-            awaited, self._awaited = self._awaited, {}
+            pending, self._pending = self._pending, {}
         if not was_alive:
             return
-        with suppress(OSError):  # The host had closed it.
+        with suppress(OSError):  # The leader had closed it.
             self._connection.shutdown(socket.SHUT_RDWR)
         self._connection.close()
         if tell:
             self._lost(self)
-        for answer, _ in awaited.values():
-            if answer.set_running_or_notify_cancel():
-                answer.set_exception(_leader_lost())
+        for future, _ in pending.values():
+            if future.set_running_or_notify_cancel():
+                future.set_exception(_leader_lost())
 
 
 def _leader_lost() -> LeaderLost:
-    return LeaderLost("the process that holds the store has gone; another takes its place")
+    return LeaderLost("the process that held the store is gone; another takes its place")
 
 
-def _in_time(asked: Future[Any]) -> Any:
+def _in_time(future: Future[Any]) -> Any:
     try:
-        return asked.result(_SECONDS)
+        return future.result(_REPLY_SECONDS)
     except FutureTimeout as error:
-        raise LedgerError("the process that holds the store does not answer") from error
+        raise LedgerError("the process that holds the store does not reply") from error

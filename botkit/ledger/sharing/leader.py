@@ -1,4 +1,4 @@
-"""The process that holds the store, as its guests see it: a socket that takes inputs and answers when they are durable."""
+"""The leader's side of a shared store: accepts followers on a socket and commits their inputs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Protocol
 from botkit.errors import LedgerError
 from botkit.handoff.conversation import ConversationId
 from botkit.ledger.interface import Committed, Ledger
-from botkit.ledger.sharing import address, frames, messages
+from botkit.ledger.sharing import address, messages
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ _HELLO_SECONDS = 5.0
 
 
 class Counts(Protocol):
-    """Where the numbers of all processes are; implemented by `botkit.observability.metrics`."""
+    """The metrics of all processes; implemented by `botkit.observability.metrics`."""
 
     def hook(self, event: str, status: int, seconds: float) -> None: ...
 
@@ -37,13 +37,13 @@ class Counts(Protocol):
 
 
 class Leader:
-    """Listens from `start` to `close`.
+    """Serves followers from `start` to `close`.
 
     Args:
         path: the socket.
-        ledger: where guests' inputs go.
-        fingerprint: of the configuration; guests with another are turned away.
-        counts: where the guests' numbers go.
+        ledger: commits the followers' inputs.
+        fingerprint: of the configuration; followers with another one are refused.
+        counts: receives the followers' metrics.
     """
 
     def __init__(self, path: Path, ledger: Ledger, *, fingerprint: str, counts: Counts) -> None:
@@ -56,32 +56,32 @@ class Leader:
         self._listener: socket.socket | None = None
 
     def start(self) -> None:
-        """Begin to listen.
+        """Start listening.
 
         Raises:
-            LedgerError: the socket cannot be made.
+            LedgerError: the socket cannot be created.
         """
         self._listener = address.listen(self._path)
         threading.Thread(
-            target=self._welcome, args=(self._listener,), name="botkit-host", daemon=True
+            target=self._accept, args=(self._listener,), name="botkit-leader", daemon=True
         ).start()
 
     def stop_listening(self) -> None:
-        """No more guests; those that are there stay until `close`."""
+        """Accept no more followers; connected ones stay until `close`."""
         listener, self._listener = self._listener, None
         if listener is not None:
             self._path.unlink(missing_ok=True)
             _shut(listener)
 
     def close(self) -> None:
-        """Send the guests away: they look for the next host."""
+        """Disconnect the followers; they look for the next leader."""
         self.stop_listening()
         with self._lock:
             followers = list(self._followers)
         for follower in followers:
             follower.close()
 
-    def _welcome(self, listener: socket.socket) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
                 connection, _ = listener.accept()
@@ -90,7 +90,7 @@ class Leader:
             with self._lock:
                 full = len(self._followers) >= MAX_FOLLOWERS
             if full:
-                log.error("a process was turned away: %d share this store already", MAX_FOLLOWERS)
+                log.error("a process was refused: %d share this store already", MAX_FOLLOWERS)
                 connection.close()
                 continue
             follower = _FollowerConnection(
@@ -98,19 +98,19 @@ class Leader:
                 self._ledger,
                 self._counts,
                 self._fingerprint,
-                self._gone,
+                self._disconnected,
             )
             with self._lock:
                 self._followers.add(follower)
             follower.start()
 
-    def _gone(self, follower: _FollowerConnection) -> None:
+    def _disconnected(self, follower: _FollowerConnection) -> None:
         with self._lock:
             self._followers.discard(follower)
 
 
 class _FollowerConnection:
-    """One guest's connection: a thread that reads, and one that writes, so that no reader ever holds up the ledger."""
+    """One follower's connection, with a thread that reads and one that writes: a slow reader never blocks the ledger."""
 
     def __init__(
         self,
@@ -118,39 +118,39 @@ class _FollowerConnection:
         ledger: Ledger,
         counts: Counts,
         fingerprint: str,
-        gone: Callable[[_FollowerConnection], None],
+        disconnected: Callable[[_FollowerConnection], None],
     ) -> None:
         self._connection = connection
         self._ledger = ledger
         self._counts = counts
         self._fingerprint = fingerprint
-        self._gone = gone
-        self._answers: SimpleQueue[messages.FromLeader | None] = SimpleQueue()
+        self._disconnected = disconnected
+        self._replies: SimpleQueue[messages.FromLeader | None] = SimpleQueue()
 
     def start(self) -> None:
         for work in (self._read, self._write):
-            threading.Thread(target=work, name="botkit-guest", daemon=True).start()
+            threading.Thread(target=work, name="botkit-follower", daemon=True).start()
 
     def close(self) -> None:
-        """What has been answered still goes out."""
-        self._answers.put(None)
+        """Queued replies are still sent."""
+        self._replies.put(None)
 
     def _read(self) -> None:
         try:
             self._connection.settimeout(_HELLO_SECONDS)
             if self._is_welcome():
-                frames.limit_sending(self._connection)
-                self._answers.put(messages.Welcome())
-                while (frame := frames.receive(self._connection)) is not None:
-                    self._take(messages.from_follower(frame))
+                messages.limit_sending(self._connection)
+                self._replies.put(messages.Welcome())
+                while (frame := messages.receive(self._connection)) is not None:
+                    self._handle(messages.from_follower(frame))
         except ValueError as error:
-            log.error("a process that shares the store speaks another language: %s", type(error).__name__)
+            log.error("a process that shares the store sent an unknown message: %s", type(error).__name__)
         finally:
             self.close()
-            self._gone(self)
+            self._disconnected(self)
 
     def _is_welcome(self) -> bool:
-        frame = frames.receive(self._connection)
+        frame = messages.receive(self._connection)
         match messages.from_follower(frame) if frame is not None else None:
             case messages.Hello(messages.VERSION, fingerprint) if hmac.compare_digest(
                 fingerprint, self._fingerprint
@@ -162,41 +162,38 @@ class _FollowerConnection:
                 )
         return False
 
-    def _take(self, message: messages.FromFollower) -> None:
+    def _handle(self, message: messages.FromFollower) -> None:
         match message:
             case messages.Submit(number):
                 try:
-                    committing = self._ledger.submit(messages.submitted(message))
+                    committing = self._ledger.submit(messages.input_of(message))
                 except LedgerError as error:
-                    self._answers.put(messages.failed(number, error))
+                    self._replies.put(messages.failed(number, error))
                     return
-                committing.add_done_callback(lambda done: self._answers.put(_result(number, done)))
-            case messages.AskNewest(number, bot_id, user_id):
-                self._answers.put(self._newest(number, ConversationId(bot_id, user_id)))
-            case messages.Count(event, status, seconds):
+                committing.add_done_callback(lambda done: self._replies.put(_result(number, done)))
+            case messages.ReadNewestHook(number, conversation_id):
+                self._replies.put(self._newest_hook(number, conversation_id))
+            case messages.CountHook(event, status, seconds):
                 self._counts.hook(event, status, seconds)
             case messages.CountDuplicate():
                 self._counts.duplicate()
             case messages.CountHandler(event, handler, outcome):
                 self._counts.handled(event, handler, outcome)
-            case messages.AskExposition(number):
-                self._answers.put(messages.Exposition(number, self._counts.exposition()))
+            case messages.ReadMetrics(number):
+                self._replies.put(messages.Metrics(number, self._counts.exposition()))
 
-    def _newest(self, number: int, conversation_id: ConversationId) -> messages.FromLeader:
+    def _newest_hook(self, number: int, conversation_id: ConversationId) -> messages.FromLeader:
         try:
-            hook = self._ledger.newest_hook(conversation_id)
+            return messages.NewestHook(number, self._ledger.newest_hook(conversation_id))
         except LedgerError as error:
             return messages.failed(number, error)
-        if hook is None:
-            return messages.Newest(number, None, "")
-        return messages.Newest(number, hook.body, hook.component_id)
 
     def _write(self) -> None:
         try:
-            while (answer := self._answers.get()) is not None:
-                frames.send(self._connection, messages.encode(answer))
+            while (reply := self._replies.get()) is not None:
+                messages.send(self._connection, messages.encode(reply))
         except OSError as error:
-            log.debug("a process that shared the store has gone: %s", type(error).__name__)
+            log.debug("a process that shared the store is gone: %s", type(error).__name__)
         finally:
             _shut(self._connection)
 
@@ -210,7 +207,7 @@ def _result(number: int, done: Future[Committed]) -> messages.FromLeader:
 
 
 def _shut(connection: socket.socket) -> None:
-    """Close a socket that other threads are waiting at."""
-    with suppress(OSError):  # It was not connected any more.
+    """Close a socket that other threads may be blocked on."""
+    with suppress(OSError):  # Not connected any more.
         connection.shutdown(socket.SHUT_RDWR)
     connection.close()

@@ -1,81 +1,48 @@
-"""What hosts and guests say to each other, in MessagePack: typed, so that nothing but these can be said."""
+"""The messages between the leader of a store and its followers: MessagePack in frames of four bytes of length."""
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
+import socket
+import struct
 
 import msgspec
 
 from botkit import errors
 from botkit.errors import BotKitError, LedgerError
-from botkit.handoff.conversation import ConversationId, Instant
-from botkit.handoff.events import (
-    AgentTransfer,
-    Alert,
-    ApiCall,
-    BotMessage,
-    CallsRequested,
-    Event,
-    HookAnswered,
-    HookDeferred,
-    HookHandled,
-    OtherHook,
-    PlatformSessionClosed,
-    UserCustomEvent,
-    UserMessage,
-    UserTyping,
-)
+from botkit.handoff.conversation import ConversationId
+from botkit.ledger.codec import encode_event, event_from_bytes
 from botkit.ledger.interface import HookBody, Input
 
-VERSION = 1
-
-_FROM_OUTSIDE: dict[str, type[Any]] = {
-    kind.__name__: kind
-    for kind in (
-        UserMessage,
-        BotMessage,
-        AgentTransfer,
-        PlatformSessionClosed,
-        UserTyping,
-        UserCustomEvent,
-        Alert,
-        OtherHook,
-        CallsRequested,
-        HookDeferred,
-        HookAnswered,
-    )
-}
-"""The events a guest may hand in: what comes through its door. What comes of effects, the host's relay knows."""
+VERSION = 2
+MAX_BYTES = 16 * 1024 * 1024
+"""Limit of a frame. A hook has at most 2 MB, and travels twice if a handler has changed it."""
+SEND_SECONDS = 10
 
 
 class Hello(msgspec.Struct, tag=True, frozen=True):
-    """A guest's first word. `fingerprint` stands for the configuration: both have to have the same."""
+    """A follower's first message. `fingerprint` identifies its configuration, which has to be the leader's."""
 
     version: int
     fingerprint: str
 
 
 class Welcome(msgspec.Struct, tag=True, frozen=True):
-    """The host's answer, if it agrees."""
+    """The leader accepts the follower."""
 
 
 class Submit(msgspec.Struct, tag=True, frozen=True):
-    """An input."""
+    """An input. Its event is decoded apart, so that an unreadable one fails alone."""
 
     id: int
-    bot_id: str
-    user_id: str
-    kind: str
-    event: bytes
-    body: bytes | None
-    component_id: str
+    conversation_id: ConversationId
+    event: msgspec.Raw
+    hook: HookBody | None
     aliases: tuple[str, ...]
     keep_payload: bool
 
 
 class Done(msgspec.Struct, tag=True, frozen=True):
-    """It is durable, was seen before, or the rules would not do it."""
+    """The input is durable, a duplicate, or refused by the rules."""
 
     id: int
     duplicate: bool
@@ -83,31 +50,29 @@ class Done(msgspec.Struct, tag=True, frozen=True):
 
 
 class Failed(msgspec.Struct, tag=True, frozen=True):
-    """It could not be committed; `error` is one of botkit.errors, or nothing that is known."""
+    """The request failed. `error` names a class of `botkit.errors`; empty for any other exception."""
 
     id: int
     error: str
     message: str
 
 
-class AskNewest(msgspec.Struct, tag=True, frozen=True):
-    """How a user can be reached?"""
+class ReadNewestHook(msgspec.Struct, tag=True, frozen=True):
+    """Asks for the newest payload of a conversation."""
 
     id: int
-    bot_id: str
-    user_id: str
+    conversation_id: ConversationId
 
 
-class Newest(msgspec.Struct, tag=True, frozen=True):
-    """So, or not at all."""
+class NewestHook(msgspec.Struct, tag=True, frozen=True):
+    """The newest payload, or None."""
 
     id: int
-    body: bytes | None
-    component_id: str
+    hook: HookBody | None
 
 
-class Count(msgspec.Struct, tag=True, frozen=True):
-    """Something a guest counts: the host has the numbers of all."""
+class CountHook(msgspec.Struct, tag=True, frozen=True):
+    """A follower answered a hook. The leader keeps the metrics of all processes."""
 
     event: str
     status: int
@@ -115,126 +80,116 @@ class Count(msgspec.Struct, tag=True, frozen=True):
 
 
 class CountDuplicate(msgspec.Struct, tag=True, frozen=True):
-    """A hook that had been taken before."""
+    """A follower's hook was a duplicate."""
 
 
 class CountHandler(msgspec.Struct, tag=True, frozen=True):
-    """A handler was called."""
+    """A follower called a handler, or left it out."""
 
     event: str
     handler: str
     outcome: str
 
 
-class AskExposition(msgspec.Struct, tag=True, frozen=True):
-    """What is counted so far?"""
+class ReadMetrics(msgspec.Struct, tag=True, frozen=True):
+    """Asks for the metrics of all processes."""
 
     id: int
 
 
-class Exposition(msgspec.Struct, tag=True, frozen=True):
-    """As Prometheus reads it."""
+class Metrics(msgspec.Struct, tag=True, frozen=True):
+    """The metrics in Prometheus' text format."""
 
     id: int
     text: bytes
 
 
-Counting = Count | CountDuplicate | CountHandler
-FromFollower = Hello | Submit | AskNewest | Count | CountDuplicate | CountHandler | AskExposition
-FromLeader = Welcome | Done | Failed | Newest | Exposition
+Count = CountHook | CountDuplicate | CountHandler
+Request = Submit | ReadNewestHook | ReadMetrics
+Reply = Done | Failed | NewestHook | Metrics
+FromFollower = Hello | Request | Count
+FromLeader = Welcome | Reply
 
 encode = msgspec.msgpack.Encoder().encode
 from_follower = msgspec.msgpack.Decoder(FromFollower).decode
 from_leader = msgspec.msgpack.Decoder(FromLeader).decode
 
 
-class _Handled(msgspec.Struct, frozen=True):
-    key: str
-    at: float
-    api_calls: tuple[ApiCall, ...]
-    kind: str
-    about: bytes
-    proceed: bool
-
-
-def submitting(number: int, given: Input) -> Submit:
-    """An input as it travels."""
-    if given.event is None:
-        raise TypeError("only the host's relay settles effects")
-    kind, event = _packed(given.event)
+def submit_message(number: int, input: Input) -> Submit:
+    """The message for an input."""
+    if input.event is None:
+        raise TypeError("only the leader's relay submits inputs without an event")
     return Submit(
         id=number,
-        bot_id=given.conversation_id.bot_id,
-        user_id=given.conversation_id.user_id,
-        kind=kind,
-        event=event,
-        body=given.hook.body if given.hook is not None else None,
-        component_id=given.hook.component_id if given.hook is not None else "",
-        aliases=given.aliases,
-        keep_payload=given.keep_payload,
+        conversation_id=input.conversation_id,
+        event=msgspec.Raw(encode_event(input.event)),
+        hook=input.hook,
+        aliases=input.aliases,
+        keep_payload=input.keep_payload,
     )
 
 
-def submitted(message: Submit) -> Input:
-    """The input that arrived.
+def input_of(message: Submit) -> Input:
+    """The input in a message.
 
     Raises:
-        LedgerError: it is none that a guest may hand in, or of another version.
+        LedgerError: its event cannot be read, or may not be submitted by a follower.
     """
-    try:
-        event = _unpacked(message.kind, message.event)
-    except (KeyError, msgspec.MsgspecError) as error:
-        raise LedgerError("an input of another process cannot be read; is it of another version?") from error
     return Input(
-        conversation_id=ConversationId(message.bot_id, message.user_id),
-        event=event,
-        hook=HookBody(message.body, message.component_id) if message.body is not None else None,
+        conversation_id=message.conversation_id,
+        event=event_from_bytes(message.event),
+        hook=message.hook,
         aliases=message.aliases,
         keep_payload=message.keep_payload,
     )
 
 
 def failed(number: int, error: BaseException) -> Failed:
-    """An error as it travels. Only texts of our own do."""
+    """The message for an error. Only the texts of ledger errors are sent; others may hold what people wrote."""
     known = isinstance(error, LedgerError)
     return Failed(number, type(error).__name__ if known else "", str(error) if known else "")
 
 
-def failure(message: Failed) -> Exception:
-    """The error that arrived."""
+def error_of(message: Failed) -> Exception:
+    """The error in a message."""
     kind = getattr(errors, message.error, None) if message.error else None
     if isinstance(kind, type) and issubclass(kind, LedgerError):
         return kind(message.message)
     return BotKitError("the rules failed on this input; see the log of the process that holds the store")
 
 
-def _packed(event: Event) -> tuple[str, bytes]:
-    if isinstance(event, HookHandled):
-        kind, about = _packed(event.original)
-        return HookHandled.__name__, encode(
-            _Handled(event.key, event.at, event.api_calls, kind, about, event.proceed)
-        )
-    return type(event).__name__, encode(event)
+# --- frames ------------------------------------------------------------------------------------------------------
 
 
-def _unpacked(kind: str, data: bytes) -> Event:
-    if kind == HookHandled.__name__:
-        found = _handled(data)
-        about: Event = _decoder(found.kind).decode(found.about)
-        return HookHandled(
-            key=found.key,
-            at=Instant(found.at),
-            api_calls=found.api_calls,
-            original=about,
-            proceed=found.proceed,
-        )
-    event: Event = _decoder(kind).decode(data)
-    return event
+def send(connection: socket.socket, message: bytes) -> None:
+    """Raises: OSError if the other side is gone."""
+    connection.sendall(len(message).to_bytes(4, "big") + message)
 
 
-_handled = msgspec.msgpack.Decoder(_Handled).decode
+def limit_sending(connection: socket.socket) -> None:
+    """Limit sending to `SEND_SECONDS`, so that a peer that stops reading blocks nobody. Receiving is not limited."""
+    connection.settimeout(None)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
 
 
-@cache
-def _decoder(kind: str) -> msgspec.msgpack.Decoder[Any]:
-    return msgspec.msgpack.Decoder(_FROM_OUTSIDE[kind])
+def receive(connection: socket.socket) -> bytes | None:
+    """The next message; None if the other side is gone, or the frame is longer than `MAX_BYTES`."""
+    head = _exactly(connection, 4)
+    if head is None:
+        return None
+    length = int.from_bytes(head, "big")
+    return _exactly(connection, length) if length <= MAX_BYTES else None
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes | None:
+    parts: list[bytes] = []
+    while size:
+        try:
+            part = connection.recv(min(size, 1 << 18))
+        except OSError:
+            return None
+        if not part:
+            return None
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import cast
 
 import structlog
+from msgspec.structs import replace
 
 from botkit.agents import AgentSystem
 from botkit.errors import AccessExpired, CallError, ConversationClosed

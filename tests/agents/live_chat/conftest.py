@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 
 from botkit.agents.live_chat import LiveChatSystem
 from botkit.config.live_chat import LiveChatSettings
@@ -71,7 +72,9 @@ class Talk:
                     self.batches += 1
                     for event in batch.events:
                         self.heard.append(event)
-                        self.access = replace(self.access, position=event.position or self.access.position)
+                        self.access = structs.replace(
+                            self.access, position=event.position or self.access.position
+                        )
         except CallError as error:
             self.broken = error
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from botkit.errors import CallError
 from botkit.handoff.conversation import Access
@@ -65,7 +66,7 @@ class World:
                                 self.shown.append(event.content.text)
                             if not isinstance(event, PositionAdvanced):
                                 self.keys.add(event.key)
-                            self.access = replace(
+                            self.access = structs.replace(
                                 self.access, position=event.position or self.access.position
                             )
                             await asyncio.sleep(0)

@@ -7,12 +7,13 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestServer
+from msgspec import structs
 
 from botkit.agents import File
 from botkit.agents.live_chat import LiveChatSystem
@@ -73,7 +74,7 @@ class Chat:
                     async for batch in batches:
                         for event in batch.events:
                             self.heard.append(event)
-                            self.access = replace(
+                            self.access = structs.replace(
                                 self.access, position=event.position or self.access.position
                             )
             except ConversationClosed as closed:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from botkit.agents import DEFAULT_ATTRIBUTES, AgentSystem, Batch, Capabilities, File
 from botkit.agents import registry as agent_systems
@@ -628,7 +629,7 @@ async def test_rules_hold_from_the_moment_an_agent_is_known_of(talk: Talk, serve
     async for batch in heard:
         if batch.events:
             # An effect of an event that is committed, and the rest of its batch is not yet.
-            access = replace(talk.access, position=batch.events[-1].position)
+            access = structs.replace(talk.access, position=batch.events[-1].position)
             await talk.system.send(SESSION, access, message_id="m1", text="4111111111111111")
             break
     await heard.aclose()
@@ -918,7 +919,7 @@ async def test_a_chat_whose_end_was_taken_is_not_ended_once_more_though_the_list
     heard = talk.system.listen(SESSION, talk.access)
     async for batch in heard:
         if batch.events:
-            talk.access = replace(talk.access, position=batch.events[-1].position)
+            talk.access = structs.replace(talk.access, position=batch.events[-1].position)
             break
     await heard.aclose()
     await talk.system.end(SESSION, talk.access)

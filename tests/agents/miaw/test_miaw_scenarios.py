@@ -7,10 +7,11 @@ import dataclasses
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 from aiohttp.test_utils import TestServer
+from msgspec import structs
 
 from botkit.agents.miaw import MiawSystem
 from botkit.config.settings import MiawSettings
@@ -67,7 +68,7 @@ class Chat:
     async def listen(self, position: str | None = None) -> None:
         """Listen in the background; returns when the connection stands."""
         before = self.connections
-        access = self.access if position is None else replace(self.access, position=position)
+        access = self.access if position is None else structs.replace(self.access, position=position)
         self.task = asyncio.create_task(self._listen(access))
         await self.until(lambda: self.connections > before or self.broken is not None)
 
@@ -102,7 +103,7 @@ class Chat:
         return [event.content.text for event in self.heard if isinstance(event, AgentSaid)]
 
     async def list(self) -> list[FromAgents]:
-        return list((await self.system.fetch(self.id, replace(self.access, high_water_ms=0))).events)
+        return list((await self.system.fetch(self.id, structs.replace(self.access, high_water_ms=0))).events)
 
     async def close(self) -> None:
         if self.task is not None:
@@ -462,7 +463,7 @@ async def test_keep_alives_are_empty_batches(chat: Chat) -> None:
     batches = 0
     async with asyncio.timeout(DEADLINE):
         async for batch in chat.system.listen(
-            chat.id, replace(chat.access, position=chat.heard[-1].position)
+            chat.id, structs.replace(chat.access, position=chat.heard[-1].position)
         ):
             batches += not batch.events
             if batches == 3:

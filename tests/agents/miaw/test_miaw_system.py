@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import jwt
 import pytest
+from msgspec import structs
 
 from botkit.agents import AgentSystem, File
 from botkit.agents.miaw import MiawSystem
@@ -213,7 +214,7 @@ async def test_a_refused_repetition_of_a_message_that_was_recorded_is_no_refusal
     }
     listed = json.dumps({"conversationEntries": [echo]}).encode()
     carrier.answers.extend([Response(status), Response(200, {}, listed)])
-    access = replace(ACCESS, high_water_ms=1_700_000_000_000)
+    access = structs.replace(ACCESS, high_water_ms=1_700_000_000_000)
     await system.send(SESSION, access, message_id="m1", text="hello")
     assert "startTimestamp=1699999395000" in carrier.asked[1].url
 
@@ -548,7 +549,7 @@ async def test_fetching_reads_from_a_little_before_the_high_water(
     system: MiawSystem, carrier: Scripted
 ) -> None:
     carrier.answers.append(listed(("e1", 1_700_000_000_000)))
-    batch = await system.fetch(SESSION, replace(ACCESS, high_water_ms=1_700_000_000_000))
+    batch = await system.fetch(SESSION, structs.replace(ACCESS, high_water_ms=1_700_000_000_000))
     assert "startTimestamp=1699999995000" in carrier.asked[0].url
     assert [event.key for event in batch.events] == [f"{SESSION}/e1"]
 
@@ -556,7 +557,7 @@ async def test_fetching_reads_from_a_little_before_the_high_water(
 async def test_an_idle_poll_brings_nothing_twice(system: MiawSystem, carrier: Scripted) -> None:
     carrier.answers.extend([listed(("e1", 1_000)), listed(("e1", 1_000))])
     assert (await system.fetch(SESSION, ACCESS)).events
-    assert not (await system.fetch(SESSION, replace(ACCESS, high_water_ms=1_000))).events
+    assert not (await system.fetch(SESSION, structs.replace(ACCESS, high_water_ms=1_000))).events
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
-import dataclasses
 from enum import Enum
-from typing import Any, Literal, NewType, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NewType, get_args, get_origin
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from botkit.errors import LedgerError
-from botkit.handoff.conversation import Conversation
+from botkit.handoff.conversation import Conversation, Instant
 from botkit.handoff.effects import OutboundEffect, SkipUserMessage
-from botkit.ledger import records
+from botkit.handoff.events import SubmittedEvent, TimerFired
+from botkit.ledger import codec
 
 
 def _values(hint: Any) -> st.SearchStrategy[Any]:
@@ -25,11 +26,8 @@ def _values(hint: Any) -> st.SearchStrategy[Any]:
         return st.from_type(hint)
     if hint is float or isinstance(hint, NewType):
         return st.floats(allow_nan=False, allow_infinity=False)
-    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        hints = get_type_hints(hint)
-        return st.builds(
-            hint, **{field.name: _values(hints[field.name]) for field in dataclasses.fields(hint)}
-        )
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return st.builds(hint, **{field.name: _values(field.type) for field in msgspec.structs.fields(hint)})
     arguments = get_args(hint)
     if get_origin(hint) is Literal:
         return st.sampled_from(arguments)
@@ -43,7 +41,7 @@ def _values(hint: Any) -> st.SearchStrategy[Any]:
 @settings(deadline=None)
 @given(_values(Conversation))
 def test_a_conversation_survives_its_row(conversation: Conversation) -> None:
-    assert records.conversation_from_json(records.conversation_to_json(conversation)) == conversation
+    assert codec.conversation_from_json(codec.conversation_to_json(conversation)) == conversation
 
 
 @pytest.mark.parametrize("kind", get_args(OutboundEffect), ids=lambda kind: kind.__name__)
@@ -51,17 +49,33 @@ def test_every_effect_survives_its_row(kind: Any) -> None:
     @settings(deadline=None)
     @given(_values(kind))
     def survives(effect: OutboundEffect) -> None:
-        assert records.effect_from_json(*records.effect_to_json(effect)) == effect
+        assert codec.effect_from_json(*codec.effect_to_json(effect)) == effect
 
     survives()
 
 
 def test_every_outbound_effect_has_a_kind() -> None:
-    assert set(records.KINDS.values()) == set(get_args(OutboundEffect))
+    assert set(codec.KINDS.values()) == set(get_args(OutboundEffect))
 
 
 def test_an_effect_that_was_called_otherwise_is_still_read() -> None:
-    assert records.effect_from_json("SkipBotMessage", b"{}") == SkipUserMessage()
+    assert codec.effect_from_json("SkipBotMessage", b"{}") == SkipUserMessage()
+
+
+@pytest.mark.parametrize("kind", get_args(SubmittedEvent), ids=lambda kind: kind.__name__)
+def test_every_event_that_a_follower_may_submit_survives_the_socket(kind: Any) -> None:
+    @settings(deadline=None)
+    @given(_values(kind))
+    def survives(event: SubmittedEvent) -> None:
+        assert codec.event_from_bytes(codec.encode_event(event)) == event
+
+    survives()
+
+
+def test_an_event_that_only_the_relay_reports_is_not_accepted_from_a_follower() -> None:
+    fired = TimerFired(key="", at=Instant(1.0), session_id="s", name="accept", due=Instant(1.0))
+    with pytest.raises(LedgerError, match="another version"):
+        codec.event_from_bytes(codec.encode_event(fired))
 
 
 @pytest.mark.parametrize(
@@ -69,14 +83,14 @@ def test_an_effect_that_was_called_otherwise_is_still_read() -> None:
 )
 def test_an_effect_of_another_version_is_an_error_of_the_ledger(kind: str, data: bytes) -> None:
     with pytest.raises(LedgerError, match="another version"):
-        records.effect_from_json(kind, data)
+        codec.effect_from_json(kind, data)
 
 
 def test_names_survive_their_row() -> None:
     names = frozenset({"u-1", "ünï", ""})
-    assert records.names_from_json(records.names_to_json(names)) == names
+    assert codec.names_from_json(codec.names_to_json(names)) == names
 
 
 def test_a_row_of_an_older_version_gets_the_defaults() -> None:
     old = b'{"id":{"bot_id":"st-1","user_id":"u-1"}}'
-    assert records.conversation_from_json(old).session is None
+    assert codec.conversation_from_json(old).session is None

@@ -1,4 +1,4 @@
-"""Conversations and effects as JSON and back: what the ledger writes into its rows."""
+"""The codec of the ledger: conversations and effects as the JSON of their rows, submitted events for the leader's socket."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ import msgspec
 
 from botkit.errors import LedgerError
 from botkit.handoff.conversation import Conversation
-from botkit.handoff.effects import AgentEffect, OutboundEffect, PlatformEffect
+from botkit.handoff.effects import OutboundEffect
+from botkit.handoff.events import SubmittedEvent
 
-KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (*get_args(PlatformEffect), *get_args(AgentEffect))
-}
-"""Every effect that is written down, by the name its row carries."""
+KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(OutboundEffect)}
+"""Every effect that is stored, by the `kind` of its row."""
 _FORMER_KINDS = {"SkipBotMessage": "SkipUserMessage"}
-"""Effects that an earlier version wrote down under another name."""
+"""Kinds that an earlier version stored under another name."""
 
 _encode = msgspec.json.Encoder().encode
 _decode_conversation = msgspec.json.Decoder(Conversation).decode
 _decode_names = msgspec.json.Decoder(tuple[str, ...]).decode
+_decode_event = msgspec.msgpack.Decoder(SubmittedEvent).decode
+
+encode_event = msgspec.msgpack.Encoder().encode
+"""A submitted event as MessagePack, tagged with its type."""
 
 
 def conversation_to_json(conversation: Conversation) -> bytes:
-    """A conversation as its row keeps it."""
     return _encode(conversation)
 
 
@@ -32,7 +34,7 @@ def conversation_from_json(data: bytes) -> Conversation:
     """The inverse. Fields added since the row was written get their defaults.
 
     Raises:
-        LedgerError: the row is of another version, or damaged.
+        LedgerError: the row is damaged, or of another version.
     """
     try:
         return _decode_conversation(data)
@@ -60,10 +62,10 @@ def effect_from_json(kind: str, data: bytes) -> OutboundEffect:
     """The inverse.
 
     Raises:
-        LedgerError: the row is of another version, or damaged.
+        LedgerError: the row is damaged, or of another version.
     """
     try:
-        effect: OutboundEffect = _decoder(_FORMER_KINDS.get(kind, kind)).decode(data)
+        effect: OutboundEffect = _effect_decoder(_FORMER_KINDS.get(kind, kind)).decode(data)
     except (KeyError, msgspec.MsgspecError) as error:
         raise LedgerError(
             f"a {kind} in the store cannot be read; was it written by another version?"
@@ -71,6 +73,19 @@ def effect_from_json(kind: str, data: bytes) -> OutboundEffect:
     return effect
 
 
+def event_from_bytes(data: bytes | msgspec.Raw) -> SubmittedEvent:
+    """The inverse of `encode_event`.
+
+    Raises:
+        LedgerError: no event that another process may submit, or one of another version.
+    """
+    try:
+        event: SubmittedEvent = _decode_event(data)
+    except msgspec.MsgspecError as error:
+        raise LedgerError("an input of another process cannot be read; is it of another version?") from error
+    return event
+
+
 @cache
-def _decoder(kind: str) -> msgspec.json.Decoder[Any]:
+def _effect_decoder(kind: str) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(KINDS[kind])

@@ -1,0 +1,108 @@
+"""Events that follow from our own effects: results of deliveries, and timers that fire."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from botkit.handoff.conversation import Access, Instant
+from botkit.handoff.events.base import BaseEvent
+from botkit.handoff.record import Record
+
+
+class TranscriptLine(Record, frozen=True):
+    """One message of the conversation so far; a transcript lists the oldest first."""
+
+    speaker: Literal["user", "bot"]
+    text: str
+
+
+class AccessGranted(BaseEvent, frozen=True, kw_only=True):
+    """OpenAccess succeeded: credentials, their expiry (None: unknown), and the talk so far."""
+
+    session_id: str
+    access: Access
+    expires_at: Instant | None
+    transcript: tuple[TranscriptLine, ...] = ()
+
+
+class SessionStarted(BaseEvent, frozen=True, kw_only=True):
+    """StartSession succeeded: the search for an agent runs."""
+
+    session_id: str
+
+
+class MessageAccepted(BaseEvent, frozen=True, kw_only=True):
+    """SendToAgent or SendFile succeeded: the agents' side has the message."""
+
+    session_id: str
+    message_id: str
+
+
+class MessageRefused(BaseEvent, frozen=True, kw_only=True):
+    """The agents' side refused this one message for good. The session goes on without it."""
+
+    session_id: str
+    message_id: str
+
+
+class FileRefused(BaseEvent, frozen=True, kw_only=True):
+    """SendFile was refused for good, or the file could not be fetched. The session goes on without it.
+
+    `spent`: the agent's request for the file is used up; another file needs another request.
+    """
+
+    session_id: str
+    message_id: str
+    spent: bool = False
+
+
+class RoutingKnown(BaseEvent, frozen=True, kw_only=True):
+    """AskRouting was answered. `searching`: another agent is being looked for; `over`: nobody is."""
+
+    session_id: str
+    status: Literal["searching", "present", "over"]
+
+
+class LossReason:
+    """Why an agent session cannot go on (values of `AgentsLost.why`)."""
+
+    CLOSED = "closed"
+    EXPIRED = "expired"
+    UNREACHABLE = "unreachable"
+    UNAVAILABLE = "unavailable"
+    REFUSED = "refused"
+
+
+class AgentsLost(BaseEvent, frozen=True, kw_only=True):
+    """The session cannot go on: closed, expired, refused, or given up as unreachable (`LossReason`)."""
+
+    session_id: str
+    why: str
+
+
+class UserLost(BaseEvent, frozen=True, kw_only=True):
+    """The platform was unreachable for so long that a message to the user was given up."""
+
+    session_id: str
+
+
+class TimerFired(BaseEvent, frozen=True, kw_only=True):
+    """A timer of the session came due. `due` tells an old arming from the current one."""
+
+    session_id: str
+    name: str
+    due: Instant
+
+
+OutcomeEvent = (
+    AccessGranted
+    | SessionStarted
+    | MessageAccepted
+    | MessageRefused
+    | FileRefused
+    | RoutingKnown
+    | AgentsLost
+    | UserLost
+    | TimerFired
+)
+"""Every event that the relay reports of effects and timers."""
