@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from msgspec.structs import replace
 
 from botkit.agents.live_chat.position import Idle, Position, Present
@@ -169,7 +167,7 @@ class Reading:
 
 def moved(event: FromAgents, position: Position) -> FromAgents:
     """The event, with the position to go on from."""
-    return dataclasses.replace(event, position=position.written())
+    return replace(event, position=position.written())
 
 
 def _rule(idle: Idle | None) -> IdleRule | None:
