@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
+from msgspec import structs
+
 from botkit.agents import AgentSystem, Batch, Capabilities, File, Granted
 from botkit.config.settings import (
     AgentsSettings,
@@ -137,7 +139,7 @@ def conversation(
         access=access,
         timers=timers,
     )
-    return replace(Conversation(USER, session), **changes)
+    return structs.replace(Conversation(USER, session), **changes)
 
 
 Rule = Callable[[Conversation, Event], tuple[Conversation, Sequence[Effect]]]
