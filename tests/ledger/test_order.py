@@ -22,7 +22,7 @@ def other(name: str, user: str = "u-1") -> tuple[Input, str]:
 
 def handled(text: str, number: int) -> tuple[Input, str]:
     given, _ = said(text, number)
-    assert given.event is not None
+    assert isinstance(given.event, UserMessage)
     api_calls = (ApiCall("send_bot_message", '{"message":"x"}'),)
     event = HookHandled(key=text, at=Instant(1.0), api_calls=api_calls, original=given.event, proceed=False)
     return replace(given, event=event), text
