@@ -34,7 +34,7 @@ from botkit_sandbox.kore import KoreCloud, KoreSandboxSettings, routes
 from botkit_sandbox.kore.export import BotExport
 from botkit_sandbox.kore.users import User
 from botkit_sandbox.wire import Wire, WireEntry
-from tests.sandbox.kore.platform_double import SAMPLE, Clock, Hook, StubBotKit, serve
+from tests.sandbox.kore.platform_double import SAMPLE, Hook, ShiftedClock, StubBotKit, serve
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEMPLATE = button_template("Sure?", ["Yes", "No"])
@@ -278,7 +278,7 @@ async def stage() -> AsyncIterator[Stage]:
         carrier = await stack.enter_async_context(
             AioTransport(allowed_hosts=["127.0.0.1"], insecure_http=True)
         )
-        bus, clock = Bus(), Clock()
+        bus, clock = Bus(), ShiftedClock()
         wire = Wire(bus)
         cloud = KoreCloud(wire=wire, bus=bus, bot=BOT, settings=KoreSandboxSettings(), clock=clock)
         botkit = StubBotKit(cloud.client_id, cloud.client_secret, http, clock, webhook_status=202)
@@ -397,7 +397,7 @@ async def test_an_extended_request_id_lives_longer(stage: Stage) -> None:
     body, component = await stage.payload("on_agent_transfer")
     request_id = str(json.loads(body)["requestId"])
     before = stage.cloud.core.calls.find(request_id, now_ms=stage.cloud.core.now_ms()).expires_ms
-    assert isinstance(stage.cloud.core.clock, Clock)
+    assert isinstance(stage.cloud.core.clock, ShiftedClock)
     stage.cloud.core.clock.ahead += 60
     await by_relay(stage, stage.requests.call("extend_request_id", body, component_id=component))
     after = stage.cloud.core.calls.find(request_id, now_ms=stage.cloud.core.now_ms()).expires_ms

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 import itertools
 import re
 import time
@@ -66,6 +65,7 @@ from botkit.handoff.events import (
 from botkit.ledger.interface import Committed, HookBody, Input, OutboxItem
 from botkit.relay.engine import Engine
 from botkit.relay.gateways import Gateways
+from botkit.testing.clock import ManualClock
 
 BOT = "st-1"
 USER = ConversationId(BOT, "u-1")
@@ -76,50 +76,6 @@ ACCESS = Access("token", position="10", high_water_ms=1_000_000)
 HOOK = HookBody(b'{"message":"hi"}')
 NEWER = HookBody(b'{"message":"newer"}')
 START = Instant(1_760_000_000.0)
-
-
-async def settle() -> None:
-    """Let everything that can run without time passing run."""
-    for _ in range(30):
-        await asyncio.sleep(0)
-
-
-class VirtualClock:
-    """Time stands still until `advance`."""
-
-    def __init__(self) -> None:
-        self.time = START
-        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
-        self._order = itertools.count()
-
-    def now(self) -> Instant:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        if seconds <= 0:
-            await asyncio.sleep(0)
-            return
-        wake = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._sleepers, (self.time + seconds, next(self._order), wake))
-        await wake
-
-    @property
-    def sleeping(self) -> int:
-        """How many wait for later."""
-        return sum(not wake.done() for _, _, wake in self._sleepers)
-
-    async def advance(self, seconds: float) -> None:
-        """Move on, waking everyone whose time comes, each at their time."""
-        await settle()
-        end = self.time + seconds
-        while self._sleepers and self._sleepers[0][0] <= end:
-            at, _, wake = heapq.heappop(self._sleepers)
-            self.time = Instant(max(at, self.time))
-            if not wake.done():
-                wake.set_result(None)
-                await settle()
-        self.time = Instant(end)
-        await settle()
 
 
 def conversation(
@@ -148,7 +104,7 @@ Rule = Callable[[Conversation, Event], tuple[Conversation, Sequence[Effect]]]
 class FakeLedger:
     """Commits at once, in memory, in the caller's thread; or when told, with `holding`."""
 
-    def __init__(self, clock: VirtualClock | None = None) -> None:
+    def __init__(self, clock: ManualClock | None = None) -> None:
         self.clock = clock
         self.inputs: list[Input] = []
         self.conversations: dict[ConversationId, Conversation] = {}
@@ -496,7 +452,7 @@ class World:
     def __init__(
         self, *, system: FakeSystem | None = None, chance: float = 0.5, keep_payloads: bool = False
     ) -> None:
-        self.clock = VirtualClock()
+        self.clock = ManualClock(START)
         self.ledger = FakeLedger(self.clock)
         self.platform = FakePlatform()
         self.system = system or FakeSystem()

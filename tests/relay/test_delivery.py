@@ -55,6 +55,7 @@ from botkit.handoff.events import (
 )
 from botkit.ledger.interface import HookBody, OutboxItem
 from botkit.relay.outbound.circuit_breaker import CircuitBreaker
+from botkit.testing.clock import settle
 from botkit.testing.waiting import async_until
 from tests.relay.relay_doubles import (
     ACCESS,
@@ -69,7 +70,6 @@ from tests.relay.relay_doubles import (
     conversation,
     ended,
     said,
-    settle,
     writes,
 )
 

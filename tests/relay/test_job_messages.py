@@ -11,8 +11,9 @@ from botkit.errors import CallRefused, RateLimited, ServerTrouble
 from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.handoff.effects import CallUser, PassToBot, SendToUser
 from botkit.handoff.events import Content
+from botkit.testing.clock import settle
 from botkit.testing.waiting import async_until
-from tests.relay.relay_doubles import HOOK, NEWER, USER, World, conversation, settle, writes
+from tests.relay.relay_doubles import HOOK, NEWER, USER, World, conversation, writes
 
 IDLE = Conversation(USER)
 EXPIRED = CallRefused("send", status=400)

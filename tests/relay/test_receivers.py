@@ -20,6 +20,7 @@ from botkit.errors import (
 )
 from botkit.handoff.conversation import Access, Conversation, Phase
 from botkit.handoff.events import AgentSaid, AgentsLost
+from botkit.testing.clock import settle
 from botkit.testing.waiting import async_until
 from tests.relay.relay_doubles import (
     ACCESS,
@@ -32,7 +33,6 @@ from tests.relay.relay_doubles import (
     ended,
     noticed,
     said,
-    settle,
 )
 
 

@@ -7,8 +7,9 @@ from botkit.handoff.conversation import Instant, Timer
 from botkit.handoff.effects import ArmTimer, CancelTimer
 from botkit.handoff.events import TimerFired
 from botkit.relay.timers import KEEP, Sweeper
+from botkit.testing.clock import settle
 from botkit.testing.waiting import async_until
-from tests.relay.relay_doubles import SESSION, START, World, conversation, settle
+from tests.relay.relay_doubles import SESSION, START, World, conversation
 
 LONG_AGO = START
 FAR_AWAY = Instant(4_000_000_000.0)

@@ -16,6 +16,7 @@ from botkit.config.live_chat import LiveChatSettings
 from botkit.errors import CallError
 from botkit.handoff.conversation import Access
 from botkit.handoff.events import AgentSaid, FromAgents
+from botkit.testing.clock import SelfMovingClock
 from botkit.testing.waiting import async_until
 from tests.agents.live_chat.server import BASE, LiveChat
 
@@ -23,26 +24,12 @@ SESSION = "11111111-1111-4111-8111-111111111111"
 SETTINGS = LiveChatSettings(BASE, "00DA", "572A", "573B", poll_margin=timedelta(seconds=2))
 
 
-class Time:
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.0
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-        await asyncio.sleep(0)
-
-
 @dataclass
 class Talk:
     """A chat as the relay has it: what is heard is taken at once, and the position moves with it."""
 
     server: LiveChat
-    time: Time
+    clock: SelfMovingClock
     system: LiveChatSystem
     access: Access = field(default_factory=lambda: Access(""))
     heard: list[FromAgents] = field(default_factory=list)
@@ -92,7 +79,7 @@ class Talk:
 
     def restart(self) -> None:
         """Another process goes on with what is in the ledger."""
-        self.system = new_system(self.server, self.time)
+        self.system = new_system(self.server, self.clock)
 
     @property
     def said(self) -> list[str]:
@@ -103,8 +90,10 @@ class Talk:
         return [type(event).__name__ for event in self.heard]
 
 
-def new_system(server: LiveChat, time: Time, settings: LiveChatSettings = SETTINGS) -> LiveChatSystem:
-    return LiveChatSystem("legacy", settings, server, clock=time, monotonic=time, sleep=time.sleep)
+def new_system(
+    server: LiveChat, clock: SelfMovingClock, settings: LiveChatSettings = SETTINGS
+) -> LiveChatSystem:
+    return LiveChatSystem("legacy", settings, server, clock=clock, monotonic=clock, sleep=clock.sleep)
 
 
 @pytest.fixture
@@ -113,12 +102,12 @@ def server() -> LiveChat:
 
 
 @pytest.fixture
-def time() -> Time:
-    return Time()
+def clock() -> SelfMovingClock:
+    return SelfMovingClock()
 
 
 @pytest.fixture
-async def talk(server: LiveChat, time: Time) -> AsyncIterator[Talk]:
-    talk = Talk(server, time, new_system(server, time))
+async def talk(server: LiveChat, clock: SelfMovingClock) -> AsyncIterator[Talk]:
+    talk = Talk(server, clock, new_system(server, clock))
     yield talk
     await talk.stop()

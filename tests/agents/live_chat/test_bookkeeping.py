@@ -17,7 +17,8 @@ from msgspec import structs
 from botkit.errors import CallError
 from botkit.handoff.conversation import Access
 from botkit.handoff.events import AgentSaid, PositionAdvanced
-from tests.agents.live_chat.conftest import SESSION, Time, new_system
+from botkit.testing.clock import SelfMovingClock
+from tests.agents.live_chat.conftest import SESSION, new_system
 from tests.agents.live_chat.server import LiveChat, broken
 
 Step = tuple[str, ...]
@@ -31,7 +32,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
 @dataclass
 class World:
     server: LiveChat = field(default_factory=LiveChat)
-    time: Time = field(default_factory=Time)
+    clock: SelfMovingClock = field(default_factory=SelfMovingClock)
     access: Access = field(default_factory=lambda: Access(""))
     keys: set[str] = field(default_factory=set)
     shown: list[str] = field(default_factory=list)
@@ -41,7 +42,7 @@ class World:
     task: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
-        self.system = new_system(self.server, self.time)
+        self.system = new_system(self.server, self.clock)
         self.access = (await self.system.open(SESSION)).access
         await self.system.start(SESSION, self.access, attributes=(), language="en")
         self.server.accept()
@@ -77,7 +78,7 @@ class World:
                 await asyncio.sleep(0)
 
     def restart(self) -> None:
-        self.system = new_system(self.server, self.time)
+        self.system = new_system(self.server, self.clock)
         self.restarted = True
 
     async def stop(self) -> None:

@@ -10,7 +10,8 @@ from botkit.agents.live_chat.position import Position
 from botkit.errors import ConversationClosed, ServerTrouble
 from botkit.handoff.events import AgentSaid, FromAgents
 from botkit.http import Response
-from tests.agents.live_chat.conftest import SESSION, Talk, Time
+from botkit.testing.clock import SelfMovingClock
+from tests.agents.live_chat.conftest import SESSION, Talk
 from tests.agents.live_chat.server import LiveChat, broken, ok
 
 
@@ -128,18 +129,18 @@ async def test_a_503_while_the_user_waits_is_survived(talk: Talk, server: LiveCh
 
 
 async def test_a_request_whose_answer_went_with_the_old_server_is_not_taken_for_unanswered(
-    talk: Talk, server: LiveChat, time: Time
+    talk: Talk, server: LiveChat, clock: SelfMovingClock
 ) -> None:
     await talk.open()
     server.lose()
     talk.listen()
     await talk.until(lambda: "ChasitorResyncState" in server.calls() and server.hanging == 1)
-    time.now += 61
+    clock.pass_seconds(61)
     server.tell("QueueUpdate", position=3)
     await talk.until(lambda: bool(talk.kinds) and talk.kinds[-1] in ("QueueMoved", "RoutingFailed"))
     await talk.stop()
     talk.restart()
-    time.now += 61
+    clock.pass_seconds(61)
     talk.listen()
     server.accept()
     await talk.until(lambda: "AgentJoined" in talk.kinds)

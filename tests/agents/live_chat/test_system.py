@@ -34,7 +34,8 @@ from botkit.errors import (
 from botkit.handoff.conversation import Access
 from botkit.handoff.events import AgentSaid
 from botkit.http import Response
-from tests.agents.live_chat.conftest import SESSION, SETTINGS, Talk, Time, new_system
+from botkit.testing.clock import SelfMovingClock
+from tests.agents.live_chat.conftest import SESSION, SETTINGS, Talk, new_system
 from tests.agents.live_chat.server import BASE, KEY, LiveChat, broken, ok
 
 
@@ -114,8 +115,8 @@ async def test_not_being_able_to_ask_for_availability_is_no_reason_not_to_try(
     assert server.calls() == ["Availability", "SessionId"]
 
 
-async def test_the_question_can_be_left_out(server: LiveChat, time: Time) -> None:
-    system = new_system(server, time, replace(SETTINGS, availability_check=False))
+async def test_the_question_can_be_left_out(server: LiveChat, clock: SelfMovingClock) -> None:
+    system = new_system(server, clock, replace(SETTINGS, availability_check=False))
     await system.open(SESSION)
     assert server.calls() == ["SessionId"]
 
@@ -124,8 +125,8 @@ def availability(*results: dict[str, Any]) -> Response:
     return ok({"messages": [{"type": "Availability", "message": {"results": list(results)}}]})
 
 
-async def test_one_free_target_of_several_is_enough(server: LiveChat, time: Time) -> None:
-    system = new_system(server, time, replace(SETTINGS, button_overrides=("005A_573C", "573D")))
+async def test_one_free_target_of_several_is_enough(server: LiveChat, clock: SelfMovingClock) -> None:
+    system = new_system(server, clock, replace(SETTINGS, button_overrides=("005A_573C", "573D")))
     server.script(
         "Availability", availability({"id": "005A"}, {"id": "573D", "isAvailable": True}, {"id": "573C"})
     )
@@ -311,13 +312,13 @@ async def test_there_is_never_more_than_one_poll(talk: Talk, server: LiveChat) -
     assert server.max_hanging == 1
 
 
-async def test_a_409_on_a_poll_is_waited_out(talk: Talk, server: LiveChat, time: Time) -> None:
+async def test_a_409_on_a_poll_is_waited_out(talk: Talk, server: LiveChat, clock: SelfMovingClock) -> None:
     await talk.open()
     server.script("Messages", *[Response(409, {}, b"Duplicate Long Polling")] * 3)
     talk.listen()
     server.accept()
     await talk.until(lambda: "AgentJoined" in talk.kinds)
-    assert time.slept.count(1.5) == 3
+    assert clock.slept.count(1.5) == 3
 
 
 async def test_a_409_on_every_poll_is_given_up_for_now(talk: Talk, server: LiveChat) -> None:
@@ -374,43 +375,43 @@ async def test_a_poll_that_fails_is_the_callers_to_repeat(
 
 
 async def test_a_session_that_was_out_of_reach_for_longer_than_it_lives_is_over(
-    talk: Talk, server: LiveChat, time: Time
+    talk: Talk, server: LiveChat, clock: SelfMovingClock
 ) -> None:
     await talk.begin()
     await talk.stop()
-    time.now += 149
+    clock.pass_seconds(149)
     server.script("Messages", broken(), broken())
     talk.listen()
     await talk.until(lambda: talk.broken is not None)
     assert isinstance(talk.broken, Unreachable)
-    time.now += 2
+    clock.pass_seconds(2)
     talk.listen()
     await talk.until(lambda: isinstance(talk.broken, ConversationClosed))
 
 
 async def test_a_request_nobody_ever_answers_fails_after_a_while(
-    talk: Talk, server: LiveChat, time: Time
+    talk: Talk, server: LiveChat, clock: SelfMovingClock
 ) -> None:
     await talk.open()
     server.log.clear()
     server.script("Messages", *[Response(204)] * 3)
-    task = asyncio.create_task(_collect(talk, server, time))
+    task = asyncio.create_task(_collect(talk, server, clock))
     await asyncio.wait_for(task, 5)
     assert talk.kinds == ["RoutingFailed"]
     assert isinstance(talk.broken, ConversationClosed)
 
 
-async def _collect(talk: Talk, server: LiveChat, time: Time) -> None:
+async def _collect(talk: Talk, server: LiveChat, clock: SelfMovingClock) -> None:
     try:
         async for batch in talk.system.listen(SESSION, talk.access):
             talk.heard += batch.events
-            time.now += 25
+            clock.pass_seconds(25)
     except CallError as error:
         talk.broken = error
 
 
 async def test_a_request_that_was_answered_may_wait_for_long(
-    talk: Talk, server: LiveChat, time: Time
+    talk: Talk, server: LiveChat, clock: SelfMovingClock
 ) -> None:
     await talk.open()
     talk.listen()
@@ -421,7 +422,7 @@ async def test_a_request_that_was_answered_may_wait_for_long(
     batches = 0
     async for batch in talk.system.listen(SESSION, talk.access):
         assert not batch.events
-        time.now += 30
+        clock.pass_seconds(30)
         batches += 1
         if batches == 20:
             break
@@ -523,12 +524,14 @@ async def test_a_server_that_does_not_count_is_served_as_well(talk: Talk, server
     assert server.user_said == ["one", "two"]
 
 
-async def test_quick_messages_keep_their_distance(talk: Talk, server: LiveChat, time: Time) -> None:
+async def test_quick_messages_keep_their_distance(
+    talk: Talk, server: LiveChat, clock: SelfMovingClock
+) -> None:
     await talk.begin()
     await talk.say("m1", "one")
-    time.now += 0.005
+    clock.pass_seconds(0.005)
     await talk.say("m2", "two")
-    assert time.slept == [pytest.approx(0.010)]
+    assert clock.slept == [pytest.approx(0.010)]
 
 
 async def test_messages_sent_at_once_go_one_after_the_other(talk: Talk, server: LiveChat) -> None:
@@ -643,14 +646,14 @@ async def test_a_report_that_is_not_taken_does_not_hold_the_message_up(talk: Tal
     assert server.user_said == ["[card]"]
 
 
-async def test_a_text_that_cannot_be_masked_is_withheld(server: LiveChat, time: Time) -> None:
+async def test_a_text_that_cannot_be_masked_is_withheld(server: LiveChat, clock: SelfMovingClock) -> None:
     async def masker(_: str, __: Sequence[Rule]) -> Masked:
         raise NotMaskable("too long")
 
     talk = Talk(
         server,
-        time,
-        LiveChatSystem("l", SETTINGS, server, clock=time, monotonic=time, sleep=time.sleep, masker=masker),
+        clock,
+        LiveChatSystem("l", SETTINGS, server, clock=clock, monotonic=clock, sleep=clock.sleep, masker=masker),
     )
     await with_rules(talk, CARD)
     with pytest.raises(MessageWithheld):
@@ -716,13 +719,13 @@ async def test_routing_is_what_the_polls_have_told(talk: Talk, server: LiveChat)
 
 
 def impatient(talk: Talk) -> Talk:
-    talk.system = new_system(talk.server, talk.time, replace(SETTINGS, answer_within=timedelta(seconds=60)))
+    talk.system = new_system(talk.server, talk.clock, replace(SETTINGS, answer_within=timedelta(seconds=60)))
     return talk
 
 
 async def test_a_server_that_takes_the_request_and_then_is_silent_has_failed(server: LiveChat) -> None:
     settings = replace(SETTINGS, answer_within=timedelta(seconds=0.02))
-    talk = Talk(server, Time(), LiveChatSystem("legacy", settings, server))
+    talk = Talk(server, SelfMovingClock(), LiveChatSystem("legacy", settings, server))
     await talk.open()
     server.log.clear()  # No ChatRequestSuccess, and every poll hangs.
     talk.listen()
@@ -733,29 +736,29 @@ async def test_a_server_that_takes_the_request_and_then_is_silent_has_failed(ser
 
 
 async def test_a_server_whose_polls_fail_before_the_request_was_answered_has_failed_in_time(
-    talk: Talk, server: LiveChat, time: Time
+    talk: Talk, server: LiveChat, clock: SelfMovingClock
 ) -> None:
     await impatient(talk).open()
     server.script("Messages", Response(500), Response(500))
     talk.listen()
     await talk.until(lambda: talk.broken is not None)
     assert isinstance(talk.broken, ServerTrouble)
-    time.now += 61
+    clock.pass_seconds(61)
     talk.listen()
     await talk.until(lambda: talk.broken is not None)
     assert talk.kinds == ["RoutingFailed"]
 
 
 async def test_listening_anew_does_not_give_the_server_more_time(
-    talk: Talk, server: LiveChat, time: Time
+    talk: Talk, server: LiveChat, clock: SelfMovingClock
 ) -> None:
     await impatient(talk).open()
     server.log.clear()
-    time.now += 40
+    clock.pass_seconds(40)
     talk.listen()
     await talk.until(lambda: server.hanging == 1)
     await talk.stop()
-    time.now += 40
+    clock.pass_seconds(40)
     talk.listen()
     await talk.until(lambda: talk.broken is not None)
     assert talk.kinds == ["RoutingFailed"]
@@ -840,13 +843,13 @@ async def test_a_server_that_does_not_tell_the_end_is_not_asked_twice(talk: Talk
 
 
 async def test_an_end_of_a_server_that_is_silent_is_not_waited_for_again(
-    talk: Talk, server: LiveChat, time: Time
+    talk: Talk, server: LiveChat, clock: SelfMovingClock
 ) -> None:
     await talk.begin()
     await talk.stop()
 
     def pass_time(noun: str) -> None:
-        time.now += 5 if noun == "Messages" else 0
+        clock.pass_seconds(5 if noun == "Messages" else 0)
 
     server.meanwhile = pass_time
     server.script("Messages", Unreachable("poll for messages", detail="timed out"))
@@ -880,25 +883,25 @@ async def test_a_session_that_is_not_known_any_more_counts_as_ended(
 
 
 async def test_a_session_out_of_reach_is_ended_later_for_as_long_as_it_may_live(
-    talk: Talk, server: LiveChat, time: Time
+    talk: Talk, server: LiveChat, clock: SelfMovingClock
 ) -> None:
     talk.access = (await talk.system.open(SESSION)).access
     server.script("SessionId", broken(), broken())
     with pytest.raises(Unreachable):
         await talk.system.end(SESSION, talk.access)
-    time.now += 151
+    clock.pass_seconds(151)
     await talk.system.end(SESSION, talk.access)
 
 
 async def test_a_chat_that_cannot_be_ended_has_ended_when_nobody_polled_it_for_so_long(
-    talk: Talk, server: LiveChat, time: Time
+    talk: Talk, server: LiveChat, clock: SelfMovingClock
 ) -> None:
     await talk.begin()
     await talk.stop()
     server.script("ChatEnd", Response(500), Response(500))
     with pytest.raises(ServerTrouble):
         await talk.system.end(SESSION, talk.access)
-    time.now += 151
+    clock.pass_seconds(151)
     await talk.system.end(SESSION, talk.access)
 
 

@@ -30,6 +30,7 @@ from botkit.errors import (
 from botkit.handoff.conversation import Access
 from botkit.handoff.events import AgentSaid
 from botkit.http import Request, Response, Stream
+from botkit.testing.clock import ManualClock
 
 SESSION = "11111111-1111-4111-8111-111111111111"
 SETTINGS = MiawSettings("00DSB0000000001MAA", "https://acme.my.salesforce-scrt.com", "Kore_Custom_Client")
@@ -89,27 +90,19 @@ class ScriptedStream:
         return b"".join(piece for piece in self.pieces if isinstance(piece, bytes))
 
 
-class Time:
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def carrier() -> Scripted:
     return Scripted()
 
 
 @pytest.fixture
-def time() -> Time:
-    return Time()
+def clock() -> ManualClock:
+    return ManualClock(1_700_000_000.0)
 
 
 @pytest.fixture
-def system(carrier: Scripted, time: Time) -> MiawSystem:
-    return MiawSystem("salesforce", SETTINGS, carrier, clock=time, monotonic=time)
+def system(carrier: Scripted, clock: ManualClock) -> MiawSystem:
+    return MiawSystem("salesforce", SETTINGS, carrier, clock=clock, monotonic=clock)
 
 
 def test_it_is_an_agent_system_and_its_class_a_factory(carrier: Scripted) -> None:
@@ -277,17 +270,17 @@ async def test_a_message_that_is_not_taken_says_why(
 
 
 async def test_messages_of_one_conversation_keep_to_salesforces_pace(
-    system: MiawSystem, carrier: Scripted, time: Time
+    system: MiawSystem, carrier: Scripted, clock: ManualClock
 ) -> None:
     carrier.answers.extend([Response(202)] * 23)
     for n in range(22):
         await system.send(SESSION, ACCESS, message_id=f"m{n}", text="x")
-    time.now += 20
+    clock.pass_seconds(20)
     with pytest.raises(RateLimited) as limited:
         await system.send(SESSION, ACCESS, message_id="m22", text="x")
     assert (limited.value.retry_after, limited.value.status) == (40.0, None)
     assert len(carrier.asked) == 22
-    time.now += 40
+    clock.pass_seconds(40)
     await system.send(SESSION, ACCESS, message_id="m22", text="x")
 
 

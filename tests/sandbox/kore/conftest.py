@@ -15,7 +15,7 @@ from botkit_sandbox.kore import KoreCloud, KoreSandboxSettings, control_routes, 
 from botkit_sandbox.kore.core import Subscription
 from botkit_sandbox.kore.settings import SubscriptionName
 from botkit_sandbox.wire import Wire
-from tests.sandbox.kore.platform_double import SAMPLE, Clock, Platform, Start, StubBotKit, serve
+from tests.sandbox.kore.platform_double import SAMPLE, Platform, ShiftedClock, Start, StubBotKit, serve
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def start() -> AsyncIterator[Start]:
             botkit_url: str | None = None,
             **settings: Any,
         ) -> Platform:
-            bus, clock = Bus(), Clock()
+            bus, clock = Bus(), ShiftedClock()
             wire = Wire(bus)
             more: dict[str, Any] = {} if events is None else {"events": events}
             cloud = KoreCloud(

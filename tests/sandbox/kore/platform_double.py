@@ -125,8 +125,8 @@ class StubBotKit:
 
 
 @dataclass
-class Clock:
-    """Wall-clock time that tests can move on."""
+class ShiftedClock:
+    """The machine's clock, which tests can move ahead."""
 
     ahead: float = 0.0
 
@@ -141,7 +141,7 @@ class Platform:
     cloud: KoreCloud
     url: str
     botkit: StubBotKit
-    clock: Clock
+    clock: ShiftedClock
     wire: Wire
     bus: Bus
     http: aiohttp.ClientSession

@@ -11,25 +11,13 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from botkit.testing.clock import ManualClock
 from botkit.testing.waiting import async_until
 from botkit_sandbox.bus import Bus
 from botkit_sandbox.live_chat import LiveChatCloud, LiveChatSandboxSettings, control_routes, routes
 from botkit_sandbox.live_chat.faults import Fault
 from botkit_sandbox.wire import Wire
 from tests.sandbox.live_chat.visitor import JANE, Visitor
-
-
-class Clock:
-    """Milliseconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now_ms = 1_760_000_000_000
-
-    def __call__(self) -> int:
-        return self.now_ms
-
-    def pass_seconds(self, seconds: float) -> None:
-        self.now_ms += int(seconds * 1000)
 
 
 @dataclass
@@ -40,7 +28,7 @@ class Service:
     http: aiohttp.ClientSession
     base_url: str
     control_url: str
-    clock: Clock
+    clock: ManualClock
     runners: list[web.AppRunner] = field(default_factory=list)
 
     def visitor(self) -> Visitor:
@@ -94,13 +82,13 @@ async def make_service() -> AsyncIterator[MakeService]:
     http._retry_connection = False  # or a GET whose connection breaks is silently sent again
 
     async def make(*, wire: Wire | None = None, organisation: Any = None, **switches: Any) -> Service:
-        clock = Clock()
+        clock = ManualClock(1_760_000_000.0)
         cloud = LiveChatCloud(
             wire=wire,
             bus=wire.bus if wire else Bus(),
             organisation=organisation,
             settings=LiveChatSandboxSettings(**({"poll_hold_seconds": 0.1} | switches)),
-            clock=clock,
+            clock=clock.milliseconds,
         )
         page = web.Application()
         page.add_routes(control_routes(cloud))

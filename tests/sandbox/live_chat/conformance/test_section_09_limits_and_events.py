@@ -70,7 +70,12 @@ async def test_an_event_says_when_and_who(service: Service) -> None:
     """9: for a realistic agent console."""
     visitor = await service.chatting()
     request, *_, accept = (await service.view(visitor))["events"]
-    assert request == {"type": "ChatRequest", "at_ms": service.clock(), "agent": None, "detail": ""}
+    assert request == {
+        "type": "ChatRequest",
+        "at_ms": service.clock.milliseconds(),
+        "agent": None,
+        "detail": "",
+    }
     assert (accept["type"], accept["agent"]) == ("Accept", await service.agent_id(JANE))
 
 
