@@ -22,7 +22,7 @@ FAR = 4_000_000_000.0
 
 
 class Relay:
-    """Notes what it is told; fails to start where a test wants it to."""
+    """Records its calls; fails to start if a test says so."""
 
     def __init__(self, settings: Settings, ledger: Ledger, telemetry: Telemetry) -> None:
         self.ledger = ledger
@@ -48,7 +48,7 @@ class Relay:
 
 
 class Kits:
-    """Makes kits on files of their own, and closes them."""
+    """Creates kits on stores of their own, and closes them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -215,7 +215,7 @@ def test_a_kit_started_before_a_fork_starts_again_in_the_child(
     kit = kits.kit()
     kit.start()
     monkeypatch.setattr("botkit.service.service.os.getpid", lambda: -1)
-    kit.start()  # To the child, the parent is another process: it holds the store, and lets the child in.
+    kit.start()  # To the child, the parent is another process: it is the leader, and the child follows it.
     assert kit.ready() == {"store": True, "relay": True}
     assert len(kits.relays) == 1
 

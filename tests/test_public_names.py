@@ -1,4 +1,4 @@
-"""The public surface: whoever adds a name here, or takes one away, does so on purpose."""
+"""The public names: adding or removing one is a deliberate change."""
 
 from __future__ import annotations
 

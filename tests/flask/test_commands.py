@@ -19,7 +19,7 @@ from tests.hooks.hook_payloads import BOT_ID, settings
 
 @pytest.fixture(autouse=True)
 def no_early_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No answer comes before its webhook here, so that none is waited for."""
+    """Answers are not retried, because here none comes before its webhook."""
     monkeypatch.setattr("botkit.handlers.conversation.ANSWER_SECONDS", 0.0)
 
 

@@ -13,14 +13,14 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def python_blocks(page: str) -> list[str]:
-    """Each block of Python on a page, with as many empty lines before it as bring its lines to their numbers there."""
+    """Each Python block of a page, after empty lines that keep its line numbers."""
     text = (DOCS / page).read_text("utf-8")
     found = re.finditer(r"^```python\n(.*?)^```$", text, re.S | re.M)
     return ["\n" * (text[: match.start()].count("\n") + 1) + match.group(1) for match in found]
 
 
 def run(kit: BotKit, *blocks: str, page: str) -> dict[str, Any]:
-    """Run blocks, one after the other. Whatever configuration they name, the kit they make is this one.
+    """Run blocks, one after the other. They get this kit, with any configuration they name.
 
     Returns:
         What they define.

@@ -1,4 +1,4 @@
-"""The payloads that are known of the platform, each as bytes, for replaying: protocols/kore-xo-botkit.md, 2.3 to 2.6, 4.4 and 9.
+"""The known payloads of the platform as bytes, for replaying: docs/protocols/kore-xo-botkit.md, 2.3 to 2.6, 4.4 and 9.
 
 The shapes are the document's; names, ids and words are made up. Each sample has a user of its own, so that no replay meets
 what another has left behind.
@@ -18,13 +18,13 @@ COMPONENT = "dc-0a1b2c3d-1111-5222-8333-444455556666"
 
 TO_BOT, TO_USER, ALERT = ("sendBotMessage",), ("sendUserMessage",), ("sendAlertMessage",)
 HANDED_OVER = ("sendUserMessage", "sendUserMessage", "clearAgentSession", "getMessages")
-"""Nobody is there in these replays: the user is told that somebody is looked for, then that it came to nothing, and is
-given back to the bot."""
+"""No agent is available in these replays: the user is told that an agent is being looked for, then that none is available, and
+is given back to the bot."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One hook, and the calls that it causes by default, as the last part of their paths."""
+    """One hook, and the calls that it causes by default, as the last segments of their paths."""
 
     name: str
     event: str
@@ -49,7 +49,7 @@ def _user(name: str) -> str:
 
 
 def urls(*, base: str | None = BASE, request_id: Any = REQUEST_ID, **more: str) -> dict[str, Any]:
-    """Where a payload is answered: `baseUrl` and the URLs that every event has."""
+    """`baseUrl` and the URLs that every event has."""
     end = f"{base or BASE}/{{}}/{request_id}".format
     found = {
         "sendUserMessageUrl": end("sendUserMessage"),
@@ -65,7 +65,7 @@ def urls(*, base: str | None = BASE, request_id: Any = REQUEST_ID, **more: str) 
 
 
 def context(user: str, **more: Any) -> dict[str, Any]:
-    """`context`, with everything the documented sample has (2.3)."""
+    """`context`, with all members of the documented sample (2.3)."""
     return {
         "bot": "Acme Assistant",
         "botid": BOT_ID,
@@ -196,7 +196,7 @@ def _message(name: str, hook: str, /, *, leave_out: tuple[str, ...] = (), **memb
 
 
 def _bytes(payload: Mapping[str, Any]) -> bytes:
-    """As JavaScript writes it: no spaces, no escapes that are not needed."""
+    """JSON as JavaScript writes it: without spaces and needless escapes."""
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -322,8 +322,7 @@ def _user_messages() -> list[Sample]:
         Sample(
             "bytes that a parser would not write again",
             "on_user_message",
-            json.dumps(plain, indent=1).encode()
-            + b"\n",  # Spaces, escapes and the digits of numbers are to stay as they are.
+            json.dumps(plain, indent=1).encode() + b"\n",  # Spaces, escapes and digits must stay unchanged.
             TO_BOT,
         ),
         Sample(
@@ -341,7 +340,7 @@ def _user_messages() -> list[Sample]:
                 "sendUserMessage",
                 "clearAgentSession",
                 *TO_BOT,
-            ),  # Nobody is there: the user is told, and is the bot's again.
+            ),  # No agent is available: the user is told, and goes back to the bot.
         ),
     ]
 
@@ -417,7 +416,7 @@ def _transfers() -> list[Sample]:
         transfer("a message beside it", message="agent", metaInfo={"intentInfo": {}}),
         told(
             "both scripts of the page",
-            (*TO_USER, *HANDED_OVER),  # The word that ends the chat is said, too.
+            (*TO_USER, *HANDED_OVER),  # The user is told which command ends the chat.
             miawMetaInfo={"endChatShortHandCommand": "bye", "preChatInfo": {"City": "Wien"}},
         ),
         told("senseless scripts", miawMetaInfo=[1], liveChatMetaInfo={"preChatInfo": 5}),
@@ -562,7 +561,7 @@ UNKNOWN = Sample("event", "on_moonrise", _bytes(_message("event", "on_moonrise")
 
 @dataclass(frozen=True)
 class Refused:
-    """A hook that is not taken: the status and the code of the answer (3)."""
+    """A refused hook: the status and the code of the answer (3)."""
 
     name: str
     event: str

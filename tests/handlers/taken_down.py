@@ -1,6 +1,6 @@
-"""A kit that is real from its door to the wire, where its calls are taken down instead of carried.
+"""A real kit from its middleware to the wire, where its calls are recorded instead of sent.
 
-Door, handlers, rules, ledger and relay are those of the service. The platform takes every call, and no agent is there.
+Middleware, handlers, rules, ledger and relay are those of the service. The platform accepts every call; no agent is available.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NOTHING_SAID = b'{"total":0,"moreAvailable":false,"messages":[]}'
 
 @dataclass(frozen=True)
 class Call:
-    """One call to the platform, without what differs each time: its signature and the id of its delivery."""
+    """One call to the platform, without its signature and idempotency key, which differ each time."""
 
     method: str
     url: str
@@ -43,7 +43,7 @@ class Call:
 
     @property
     def verb(self) -> str:
-        """``sendUserMessage`` … as it stands in the path."""
+        """``sendUserMessage`` … as in the path."""
         return self.url.partition("/stream/")[2].split("/")[1].partition("?")[0]
 
     @property
@@ -54,7 +54,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the platform was answered."""
+    """The answer to the platform."""
 
     status: str
     headers: Mapping[str, str]
@@ -62,7 +62,7 @@ class Answer:
 
 
 class _Wire:
-    """Carries nothing: takes down, and says that all is well."""
+    """Records requests instead of sending them, and answers that all succeeded."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -80,7 +80,7 @@ class _Wire:
 
 
 class _NobodyThere:
-    """An agent system that lets everybody in, and has no agents."""
+    """An agent system that grants access to every user, and has no agents."""
 
     capabilities = Capabilities()
 
@@ -94,11 +94,11 @@ class _NobodyThere:
         return Batch(())
 
     async def end(self, session_id: str, access: Access) -> None:
-        """Nothing was begun."""
+        """Do nothing: no session was started."""
 
 
 class TakenDown:
-    """The kit, what is posted to it, and what it calls then."""
+    """A kit, with methods to post hooks and read the calls they cause."""
 
     def __init__(self, kit: BotKit, wire: _Wire, ledger: SqliteLedger) -> None:
         self.kit = kit
@@ -107,7 +107,7 @@ class TakenDown:
         self._application = kit.middleware(_nothing_else)
 
     def post(self, event: str, body: bytes, component: str = "default") -> tuple[Answer, list[Call]]:
-        """The answer to a hook, and the calls it causes: those that post something in their order, then those that ask."""
+        """The answer to a hook, and the calls it causes: the sends in their order, then the reads."""
         path = "" if component == "default" else f"/components/{component}"
         environ: Any = {
             "REQUEST_METHOD": "POST",
@@ -126,13 +126,13 @@ class TakenDown:
         return Answer(status, headers, content), self.calls()
 
     def calls(self) -> list[Call]:
-        """What was called since this was asked last, once everything that was committed has been done."""
+        """The calls since the last time, after everything committed has been done."""
         until(lambda: self._ledger.depth == 0, "for the outbox to be empty")
         calls, self._wire.calls = self._wire.calls, []
         return sorted(calls, key=lambda call: call.method == "GET")
 
     def handled(self, outcome: str) -> int:
-        """How many handlers came to this end."""
+        """The number of handler calls with this outcome."""
         lines = self.kit.telemetry.exposition().decode().splitlines()
         ends = (line for line in lines if line.startswith("botkit_handlers_total{"))
         return sum(int(float(line.rpartition(" ")[2])) for line in ends if f'outcome="{outcome}"' in line)

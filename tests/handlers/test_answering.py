@@ -29,8 +29,8 @@ def test_the_webhook_of_the_wrong_bot_is_not_answered(
     try:
         for bot in bots:
             event = HookDeferred(key="d", at=Instant(1.0), request_id="17", due=Instant(4_000_000_000.0))
-            given = Input(webhooks.conversation_id(bot, "17"), event, hook=HookBody(b'{"context":{}}'))
-            kit._service().store().submit(given).result(10)
+            input = Input(webhooks.conversation_id(bot, "17"), event, hook=HookBody(b'{"context":{}}'))
+            kit._service().store().submit(input).result(10)
         with pytest.raises(NothingToAnswer, match="say which with bot_id"):
             kit.respond_to_hook("17", {})
         kit.respond_to_hook("17", {}, bot_id=OTHER)

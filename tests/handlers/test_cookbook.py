@@ -1,4 +1,4 @@
-"""docs/handlers.md: each recipe, run as it is printed, does what the page says of it, and the page's tables are the code's."""
+"""docs/handlers.md: each recipe does what the page says, and the tables of the page match the code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RECIPES = re.findall(r"^### (.*)$", PAGE, re.M)
 
 @dataclass
 class Recipe:
-    """A recipe at work: what it defines, who plays around it, and what was put into its queue."""
+    """A running recipe: its names, its tester, and the content of its queue."""
 
     kit: BotKit
     tester: KitTester
@@ -42,7 +42,7 @@ class Recipe:
 
 @pytest.fixture
 def recipe(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recipe]:
-    """The recipe of a heading, after the page's first lines."""
+    """The recipe of a heading, after the first block of the page."""
     heading = request.node.get_closest_marker("recipe").args[0]
     queue: list[Callable[[], Any]] = []
 
@@ -254,7 +254,7 @@ def test_every_recipe_has_a_test() -> None:
 
 
 def table(heading: str) -> list[list[str]]:
-    """The words in code spans of each cell, of the first table behind a heading or line."""
+    """The code spans of each cell, of the first table after a heading or line."""
     lines = PAGE.split(heading, 1)[1].splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("|"))
     rows = []

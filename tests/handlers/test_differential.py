@@ -1,4 +1,4 @@
-"""Every payload that is known of the platform, through every event, with handlers of every kind in front of the hand-off.
+"""Every known payload of the platform, through every event, with handlers of every kind before the hand-off.
 
 Whatever handlers do that is no answer, the platform sees what it sees without them: the same calls, byte for byte.
 """
@@ -46,7 +46,7 @@ ANSWERS = {
     "on_agent_transfer": ("clearAgentSession", {}),
     "on_alert": ("sendAlertMessage", {"message": "answered", "overrideMessagePayload": None}),
 }
-"""How the handlers below answer: with which call, and what is changed in the payload."""
+"""The answers of the handlers below: the call, and the changed members."""
 
 
 ACKNOWLEDGED = b'{"headers":{"supportsMessageAck":true}}'
@@ -63,7 +63,7 @@ def nothing(kit: BotKit) -> None:
 
 
 def pass_on(kit: BotKit) -> None:
-    """Handlers that look at everything and say nothing, in each of the ways there are of saying that."""
+    """Handlers that read every member and do nothing, with each return value that means so."""
 
     def looks(ctx: Context) -> None:
         for kind in EVERY_CONTEXT:
@@ -87,7 +87,7 @@ def pass_on(kit: BotKit) -> None:
 
 
 def answer(kit: BotKit) -> None:
-    """Handlers that answer whatever can be answered."""
+    """Handlers that answer every event that can be answered."""
 
     @kit.on_user_message
     def user(ctx: UserMessageContext) -> Sent:
@@ -111,7 +111,7 @@ def answer(kit: BotKit) -> None:
 
 
 def raise_errors(kit: BotKit) -> None:
-    """Handlers that ask for something and then fail: what they asked for is dropped with them."""
+    """Handlers that request a call and then fail: their calls are dropped."""
 
     def raises(ctx: Context) -> None:
         ctx.send_user_message("never to be seen")
@@ -126,7 +126,7 @@ def raise_errors(kit: BotKit) -> None:
 
 
 def return_rubbish(kit: BotKit) -> None:
-    """Handlers that ask for something and return what means nothing."""
+    """Handlers that request a call and return an invalid result."""
 
     def returns(ctx: Context) -> Any:
         ctx.send_user_message("never to be seen")
@@ -152,7 +152,7 @@ def kits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, TakenDo
 
 @pytest.fixture(scope="module")
 def defaults(kits: dict[str, TakenDown]) -> dict[Sample, tuple[Answer, list[Call]]]:
-    """What every sample is answered, and causes, where there are no handlers."""
+    """The answer and the calls of every sample without handlers."""
     return {one: kits["nothing"].post(one.event, one.body, one.component) for one in SAMPLES}
 
 
@@ -182,7 +182,7 @@ def test_handlers_that_do_not_answer_change_no_byte(
     kits: dict[str, TakenDown], defaults: Defaults, sample: Sample, kind: str
 ) -> None:
     assert kits[kind].post(sample.event, sample.body, sample.component) == defaults[sample]
-    assert kits["pass_on"].handled("raised") == 0  # Whatever a payload looks like, it can be looked at.
+    assert kits["pass_on"].handled("raised") == 0  # Every payload can be read.
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=str)
@@ -199,7 +199,7 @@ def test_a_handlers_answer_takes_the_place_of_the_default(kits: dict[str, TakenD
     if sample.event == "on_alert" and not sample.calls:
         assert (
             calls == []
-        )  # The platform did not say where to: the call was refused, and there is no default either.
+        )  # The payload has no URL for it: the call was refused, and there is no default either.
         return
     (call,) = calls
     assert call.verb == verb

@@ -1,4 +1,4 @@
-"""docs/from-node.md keeps its word: each row of its tables names tests that are there, and no call and no event is missing."""
+"""docs/from-node.md: each row of its tables names existing tests, and no call and no event is missing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.hooks.hook_payloads import as_body, user_message
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "from-node.md").read_text("utf-8")
 SHOWN = ("Functions", "Payload classes", "Events", "config.json", "Defects that are absent")
-"""The tables of which every row names its tests."""
+"""The tables whose rows name their tests."""
 Row = tuple[str, ...]
 
 
@@ -54,7 +54,7 @@ def named(cell: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def collected(request: pytest.FixtureRequest) -> frozenset[str]:
-    """Every test of the files that are named, and the functions they are of."""
+    """Every test of the named files, and its function."""
     ids = [item.nodeid for item in request.session.items]
     there = {one.partition("::")[0] for one in ids}
     files = {one.partition("::")[0] for name in SHOWN for row in table(name) for one in named(row[-1])}
@@ -141,7 +141,7 @@ def test_which_python_is_needed_says_the_package() -> None:
 
 @pytest.fixture
 def queued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the shop of the page's bot has to look up."""
+    """The shop that the bot of the page queries."""
     found: list[str] = []
     monkeypatch.setitem(sys.modules, "shop", SimpleNamespace(orders=SimpleNamespace(enqueue=found.append)))
     return found

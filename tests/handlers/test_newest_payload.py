@@ -1,4 +1,4 @@
-"""By which payload a user is written to outside a hook."""
+"""The payload that addresses a user outside a hook."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.hooks.hook_payloads import BOT_ID, as_body, user_message
 class Ledger:
     def __init__(self, kept: HookBody | None) -> None:
         self.kept = kept
-        self.given: list[Input] = []
+        self.inputs: list[Input] = []
 
-    def submit(self, given: Input) -> Future[Committed]:
-        self.given.append(given)
+    def submit(self, input: Input) -> Future[Committed]:
+        self.inputs.append(input)
         done: Future[Committed] = Future()
-        done.set_result(Committed(Conversation(given.conversation_id), (), ()))
+        done.set_result(Committed(Conversation(input.conversation_id), (), ()))
         return done
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
@@ -44,4 +44,4 @@ def test_the_newest_payload_is_that_of_the_highest_number(kept: Any, own: Any, g
     parser: Any = None
     gateway = BotGateway(BOT_ID, parser, reader, ledger=lambda: ledger, now=lambda: 1.0)
     ConversationHandle(gateway, "u-1", hook=mine).send("hello")
-    assert ledger.given[0].hook == (mine if goes_along else None)
+    assert ledger.inputs[0].hook == (mine if goes_along else None)

@@ -1,4 +1,4 @@
-"""Hooks of one user that come on two connections at once keep the order in which they came, whatever their handlers do."""
+"""Simultaneous hooks of one user on two connections keep their order, however long their handlers take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a payload can be answered."""
+"""The address of a payload: its URLs, request id, user and channel."""
 
 from __future__ import annotations
 

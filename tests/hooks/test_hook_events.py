@@ -39,8 +39,8 @@ FRESH = "0b0c9a8e-0000-4000-8000-000000000001"
 
 def read(payload: dict[str, Any], event: str = "on_user_message", component: str = "default") -> Input:
     bot = settings().bots[BOT_ID]
-    door = HookParser(bot, insecure_http=False, new_id=lambda: FRESH)
-    return door.read(HookPath(BOT_ID, event, component), as_body(payload), at=Instant(NOW)).input
+    parser = HookParser(bot, insecure_http=False, new_id=lambda: FRESH)
+    return parser.read(HookPath(BOT_ID, event, component), as_body(payload), at=Instant(NOW)).input
 
 
 def said(payload: dict[str, Any]) -> UserMessage:
@@ -56,14 +56,14 @@ def transferred(payload: dict[str, Any]) -> AgentTransfer:
 
 
 def test_a_user_message_keeps_its_raw_body_and_its_component() -> None:
-    given = read(user_message("  hi "), component="dc-7")
-    assert given.hook is not None
-    assert given.hook.body == as_body(user_message("  hi "))
-    assert given.hook.component_id == "dc-7"
-    assert isinstance(given.event, UserMessage)
-    assert given.event.text == "  hi "
-    assert given.event.at == NOW
-    assert given.event.request_number == 1501244156289
+    input = read(user_message("  hi "), component="dc-7")
+    assert input.hook is not None
+    assert input.hook.body == as_body(user_message("  hi "))
+    assert input.hook.component_id == "dc-7"
+    assert isinstance(input.event, UserMessage)
+    assert input.event.text == "  hi "
+    assert input.event.at == NOW
+    assert input.event.request_number == 1501244156289
 
 
 @pytest.mark.parametrize("request_id", [2**63, 10**40, str(2**63)])
@@ -131,9 +131,9 @@ def test_every_name_of_the_user_is_kept_the_most_reliable_first() -> None:
         }
     )
     payload["context"]["session"]["opts"]["userId"] = "opts-1"
-    given = read(payload)
-    assert given.conversation_id.user_id == USER
-    assert given.aliases == ("opts-1", "from-2", "from-1", "user-2", "user-1", "handle-2", "handle-1")
+    input = read(payload)
+    assert input.conversation_id.user_id == USER
+    assert input.aliases == ("opts-1", "from-2", "from-1", "user-2", "user-1", "handle-2", "handle-1")
 
 
 def test_a_huge_number_as_user_id_stays_exact() -> None:
@@ -196,9 +196,9 @@ def test_keys_of_one_request_id_differ_by_event_component_and_body() -> None:
 
 def test_a_repeated_transfer_has_the_same_key_and_a_fresh_session_id() -> None:
     bot = settings().bots[BOT_ID]
-    door = HookParser(bot, insecure_http=False)
+    parser = HookParser(bot, insecure_http=False)
     path = HookPath(BOT_ID, "on_agent_transfer", "dc-1")
-    first, second = (door.read(path, as_body(agent_transfer()), at=Instant(NOW)).event for _ in range(2))
+    first, second = (parser.read(path, as_body(agent_transfer()), at=Instant(NOW)).event for _ in range(2))
     assert isinstance(first, AgentTransfer)
     assert isinstance(second, AgentTransfer)
     assert first.key == second.key

@@ -1,4 +1,4 @@
-"""docs/templates.md says what is sent."""
+"""The examples of docs/templates.md match the JSON that is sent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def blocks() -> list[tuple[str, str]]:
 
 
 def examples() -> list[tuple[str, str, str]]:
-    """Code, JSON and words that stand one after the other."""
+    """Consecutive blocks of code, JSON and text."""
     found = blocks()
     triples = zip(found, found[1:], found[2:], strict=False)
     return [

@@ -1,4 +1,4 @@
-"""What channels get of a template."""
+"""The forms of a template for different channels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each template is on the wire, and in plain words."""
+"""The JSON and the plain text of each template."""
 
 from __future__ import annotations
 

@@ -45,14 +45,14 @@ class Counted:
 
 
 class Stage:
-    """The middleware around an application that says what it was asked, with a ledger that does as it is told."""
+    """The middleware around an application that echoes the path, with a ledger whose outcome the test chooses."""
 
     def __init__(self, *, prefix: str = "", **kore: Any) -> None:
         configured = settings(prefix=prefix, **kore)
-        self.taken: list[Input] = []
+        self.inputs: list[Input] = []
         self.counted = Counted()
-        self.outcome: Callable[[Input], Committed | Exception | None] = lambda given: Committed(
-            Conversation(given.conversation_id), (), ()
+        self.outcome: Callable[[Input], Committed | Exception | None] = lambda input: Committed(
+            Conversation(input.conversation_id), (), ()
         )
         parsers = {bot_id: HookParser(bot, insecure_http=False) for bot_id, bot in configured.bots.items()}
         self.middleware = BotKitMiddleware(
@@ -67,10 +67,10 @@ class Stage:
             commit_seconds=0.01,
         )
 
-    def _submit(self, given: Input, /) -> Future[Committed]:
-        self.taken.append(given)
+    def _submit(self, input: Input, /) -> Future[Committed]:
+        self.inputs.append(input)
         future: Future[Committed] = Future()
-        outcome = self.outcome(given)
+        outcome = self.outcome(input)
         if isinstance(outcome, Exception):
             future.set_exception(outcome)
         elif outcome is not None:
@@ -93,7 +93,7 @@ class Stage:
         auth: str | None = "",
         environ: Mapping[str, Any] | None = None,
     ) -> Answer:
-        given = {
+        wsgi_environ = {
             "REQUEST_METHOD": method,
             "PATH_INFO": path if path is not None else f"/sdk/bots/{bot_id}/{event}",
             "CONTENT_LENGTH": str(len(body)),
@@ -101,17 +101,17 @@ class Stage:
             **(environ or {}),
         }
         if auth is not None:
-            given["HTTP_TOKEN"] = auth or token()
+            wsgi_environ["HTTP_TOKEN"] = auth or token()
         answer: dict[str, Any] = {}
 
         def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
             answer.update(status=status, headers=dict(headers))
 
-        content = b"".join(self.middleware(given, start_response))  # type: ignore[arg-type]
+        content = b"".join(self.middleware(wsgi_environ, start_response))  # type: ignore[arg-type]
         return answer["status"], answer["headers"], content
 
     def call_slowly(self, started: Barrier, go_on: Event) -> None:
-        """A request whose body comes only when it is told to."""
+        """A request whose body arrives only when the test says so."""
 
         class Waits(io.BytesIO):
             def read(self, size: int | None = -1) -> bytes:
@@ -140,7 +140,7 @@ def test_a_hook_is_acknowledged_once_it_is_committed(stage: Stage) -> None:
     assert headers["Content-Type"] == "application/json"
     assert headers["Content-Length"] == str(len(body))
     assert json.loads(body) == {"headers": {"supportsMessageAck": True}}
-    assert [given.conversation_id.bot_id for given in stage.taken] == [BOT_ID]
+    assert [input.conversation_id.bot_id for input in stage.inputs] == [BOT_ID]
 
 
 @pytest.mark.parametrize(
@@ -157,15 +157,15 @@ def test_a_hook_is_acknowledged_once_it_is_committed(stage: Stage) -> None:
 )
 def test_every_event_name_is_accepted(stage: Stage, event: str) -> None:
     assert stage.call(as_body(user_message()), event=event)[0] == "200 OK"
-    assert len(stage.taken) == 1
+    assert len(stage.inputs) == 1
 
 
 def test_a_transfer_arrives_at_the_component_path(stage: Stage) -> None:
     path = f"/sdk/bots/{BOT_ID}/components/dc-9/on_agent_transfer"
     assert stage.call(as_body(agent_transfer()), path=path)[0] == "200 OK"
-    (given,) = stage.taken
-    assert given.hook is not None
-    assert given.hook.component_id == "dc-9"
+    (input,) = stage.inputs
+    assert input.hook is not None
+    assert input.hook.component_id == "dc-9"
 
 
 def test_a_webhook_is_answered_with_its_own_payload(stage: Stage) -> None:
@@ -201,7 +201,7 @@ def test_a_caller_without_a_valid_token_gets_the_401_of_the_protocol(stage: Stag
     assert status.startswith("401 ")
     assert json.loads(body) == {"errors": [{"msg": "Invalid apikey", "code": 4002}]}
     assert json.loads(headers["response-error-description"]) == json.loads(body)
-    assert stage.taken == []
+    assert stage.inputs == []
 
 
 def test_hooks_under_a_prefix_are_authenticated() -> None:
@@ -248,7 +248,7 @@ def test_a_body_that_is_no_json_object_gets_412(stage: Stage, body: bytes) -> No
     answer = stage.call(body)
     assert answer[0].startswith("412 ")
     assert code_of(answer)[1] == "VALIDATION_ERROR"
-    assert stage.taken == []
+    assert stage.inputs == []
 
 
 def padded(size: int) -> bytes:
@@ -284,12 +284,12 @@ def test_a_chunked_body_is_read_to_its_end(stage: Stage) -> None:
 
 def test_a_chunked_body_is_bounded_too(stage: Stage) -> None:
     class Endless:
-        given = 0
+        sent = 0
 
         def read(self, size: int = -1) -> bytes:
             assert 0 <= size <= MAX_BYTES + 1
-            self.given += min(size, 65536)
-            assert self.given <= MAX_BYTES + 65536
+            self.sent += min(size, 65536)
+            assert self.sent <= MAX_BYTES + 65536
             return b"x" * min(size, 65536)
 
     stream = Endless()
@@ -308,8 +308,8 @@ def test_a_body_that_comes_in_pieces_is_put_together(stage: Stage) -> None:
 
     body = as_body(user_message())
     assert stage.call(body, environ={"wsgi.input": Slow(body)})[0] == "200 OK"
-    assert stage.taken[0].hook is not None
-    assert stage.taken[0].hook.body == body
+    assert stage.inputs[0].hook is not None
+    assert stage.inputs[0].hook.body == body
 
 
 def test_a_foreign_callback_host_gets_400_with_its_name(stage: Stage) -> None:
@@ -354,7 +354,7 @@ def test_a_long_request_id_is_accepted(stage: Stage, request_id: str | int) -> N
 def test_a_body_that_ends_early_gets_408(stage: Stage) -> None:
     answer = stage.call(b"{}", environ={"CONTENT_LENGTH": "3"})
     assert answer[0].startswith("408 ")
-    assert stage.taken == []
+    assert stage.inputs == []
 
 
 @pytest.mark.parametrize(("size", "status"), [(MAX_BYTES + 1, "413 "), (3, "408 ")])
@@ -364,7 +364,7 @@ def test_an_answer_before_the_end_of_the_body_ends_the_connection_where_the_serv
     there = stage.call(b"{}", environ={"CONTENT_LENGTH": str(size), "SERVER_SOFTWARE": "Granian"})
     assert there[0].startswith(status)
     assert there[1]["Connection"] == "close"
-    # PEP 3333: to other servers an application must not say that.
+    # PEP 3333 forbids applications to send this to other servers.
     assert (
         "Connection"
         not in stage.call(b"{}", environ={"CONTENT_LENGTH": str(size), "SERVER_SOFTWARE": "WSGIServer/0.2"})[
@@ -408,7 +408,7 @@ def test_the_number_of_bodies_read_at_once_is_bounded(stage: Stage) -> None:
 
 
 def test_a_ledger_that_fails_gets_500_and_no_acknowledgement(stage: Stage) -> None:
-    stage.outcome = lambda given: LedgerError("the disk is full")
+    stage.outcome = lambda input: LedgerError("the disk is full")
     answer = stage.call(as_body(user_message()))
     assert answer[0].startswith("500 ")
     assert code_of(answer) == ("Internal Server Error", "INTERNAL_SERVER_ERROR")
@@ -416,14 +416,14 @@ def test_a_ledger_that_fails_gets_500_and_no_acknowledgement(stage: Stage) -> No
 
 
 def test_a_ledger_that_hangs_gets_500_in_time(stage: Stage) -> None:
-    stage.outcome = lambda given: None
+    stage.outcome = lambda input: None
     assert stage.call(as_body(user_message()))[0].startswith("500 ")
 
 
 def test_an_unexpected_error_gets_500_and_is_logged_without_the_message(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stage.outcome = lambda given: ValueError("what the user wrote")
+    stage.outcome = lambda input: ValueError("what the user wrote")
     with caplog.at_level(logging.DEBUG):
         assert stage.call(as_body(user_message()))[0].startswith("500 ")
     assert "ValueError at" in caplog.text
@@ -431,7 +431,7 @@ def test_an_unexpected_error_gets_500_and_is_logged_without_the_message(
 
 
 def test_a_duplicate_is_acknowledged_and_counted(stage: Stage) -> None:
-    stage.outcome = lambda given: Committed(Conversation(given.conversation_id), (), (), duplicate=True)
+    stage.outcome = lambda input: Committed(Conversation(input.conversation_id), (), (), duplicate=True)
     assert stage.call(as_body(user_message()))[0] == "200 OK"
     assert stage.counted.duplicates == 1
 
