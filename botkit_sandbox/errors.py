@@ -10,7 +10,8 @@ SandboxError
 ├── FaultInvalid          BK-7005
 ├── UserUnknown           BK-7006
 ├── LaneFull              BK-7007
-└── TooManyUsers          BK-7008
+├── TooManyUsers          BK-7008
+└── UserWithAgent         BK-7010
 """
 
 from __future__ import annotations
@@ -118,3 +119,12 @@ class TooManyUsers(SandboxError):
     """
 
     code = "BK-7008"
+
+
+class UserWithAgent(SandboxError):
+    """A user who is with an agent cannot change the channel.
+
+    End the agent session first, or let a new user open the chat.
+    """
+
+    code = "BK-7010"

@@ -14,7 +14,6 @@ from aiohttp import web
 
 from botkit_sandbox import kore, live_chat, salesforce
 from botkit_sandbox.bus import Bus
-from botkit_sandbox.channels import channel_routes
 from botkit_sandbox.control import control_routes
 from botkit_sandbox.errors import SandboxCannotListen
 from botkit_sandbox.guard import guard, is_loopback
@@ -122,7 +121,6 @@ class Sandbox:
         app.add_routes(page_routes())
         app.add_routes(control_routes(self.bus, self.wire, self._state))
         app.add_routes(kore.control_routes(self.kore))
-        app.add_routes(channel_routes(self.kore))
         app.add_routes(salesforce.control_routes(self.salesforce))
         app.add_routes(live_chat.control_routes(self.live_chat))
         app.on_response_prepare.append(add_page_headers)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
@@ -180,3 +182,48 @@ def _patterns(definition: Mapping[str, Any], by_reference: Mapping[str, str]) ->
         for language, entry in raw.get("localeData", {}).items():
             for item in _objects(entry, "patterns") if isinstance(entry, dict) else []:
                 yield Pattern.written(dialog_id, str(language), str(item.get("value", "")))
+
+
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "tried.sandbox.botkit.example")
+
+
+def webhook_dialog(name: str, then: str, *, language: str) -> Dialog:
+    """The Webhook node of this name, and behind it a Message node with this text, which may have ``{{context.…}}`` in it.
+
+    Args:
+        name: the component's: what a handler is registered for.
+        then: what the bot says afterwards; empty for nothing.
+        language: of `then`.
+    """
+    said = Prompt("default", language, then, scripted=False)
+    webhook = _webhook_node("SDKWebHook", name, (), "message2" if then else "end")
+    message = _webhook_node("message", f"{name}Told", (said,), "end")
+    return Dialog(
+        id=f"dg-{uuid.uuid5(_NAMESPACE, name)}",
+        name=name,
+        nodes={"SDKWebHook1": webhook, **({"message2": message} if then else {})},
+        raw=MappingProxyType({}),
+    )
+
+
+def _webhook_node(kind: str, name: str, prompts: tuple[Prompt, ...], following: str) -> Node:
+    component = Component(
+        id=f"dc-{uuid.uuid5(_NAMESPACE, f'{kind}/{name}')}",
+        kind=kind,
+        name=name,
+        prompts=prompts,
+        error_prompts=(),
+        script="",
+        entity_type="",
+        dialog_id="",
+        raw=MappingProxyType({}),
+    )
+    number = 1 if kind == "SDKWebHook" else 2
+    return Node(
+        id=f"{kind}{number}",
+        kind=kind,
+        component=component,
+        transitions=({"default": following},),
+        parts=(),
+        calls_dialog=False,
+    )

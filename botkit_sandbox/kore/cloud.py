@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from botkit_sandbox.bus import Bus
-from botkit_sandbox.errors import TooManyUsers
+from botkit_sandbox.errors import TooManyUsers, UserWithAgent
 from botkit_sandbox.kore.bot import bot_of
 from botkit_sandbox.kore.core import Core, Subscription
 from botkit_sandbox.kore.credentials import JwtApp
@@ -199,6 +199,39 @@ class KoreCloud:
     def time_out(self, user: User) -> None:
         """Reset session and agent mode as after the bot's inactivity duration; nobody is told (section 4.6)."""
         self.core.end_session(user)
+
+    def switch_channel(self, user: User, channel: str) -> None:
+        """The user goes on on another channel, as people do who leave the website and write from their phone.
+
+        It happens after everything that the user did before. The platform keeps a session per channel, so the next message
+        opens a new one. A user who is with an agent by then stays on the channel.
+
+        Raises:
+            UserWithAgent: an agent has the user already.
+            LaneFull: too many actions of this user are waiting.
+        """
+        core = self.core
+        with_agent = (
+            f"{user.name} is with an agent on {user.channel}; end that first, or let a new user open the chat"
+        )
+        if user.agent_mode:
+            raise UserWithAgent(with_agent)
+
+        async def switch() -> None:
+            if user.channel == channel:
+                return
+            if user.agent_mode:
+                core.note(user, with_agent)
+                return
+            core.end_session(user)
+            user.channel = channel
+            user.address = address_on(channel, user.id, 1 + list(core.users).index(user.id))
+            # The former address stays known, so that messages BotKit still sends there find the user.
+            core.add(user)
+            core.note(user, f"{user.name} writes from another channel now: {channel}.")
+            core.publish("user", user, changed=user.summary())
+
+        self.lanes.put(user.id, switch)
 
     def reach_webhook(self, user: User, name: str, then: str = "") -> None:
         """A dialog reaches a Webhook node of this name; once it is answered, the bot says `then`, ``{{context.…}}`` filled in."""

@@ -7,6 +7,7 @@
     POST   /sandbox/kore/users/{id}/typing    {started}
     POST   /sandbox/kore/users/{id}/read      {messageId}
     POST   /sandbox/kore/users/{id}/event     {…}  an event of the client's own making (customEvent)
+    PUT    /sandbox/kore/users/{id}/channel   {channel}  the user goes on on another channel; 409 while an agent has them
     POST   /sandbox/kore/users/{id}/connect   the client connects (ON_CONNECT_EVENT)
     POST   /sandbox/kore/users/{id}/close     {repeat?}  the session closes (sessionClosure)
     POST   /sandbox/kore/users/{id}/timeout   session and agent mode are reset, as after 15 silent minutes
@@ -35,7 +36,7 @@ from typing import Any
 
 from aiohttp import web
 
-from botkit_sandbox.errors import FaultInvalid, LaneFull, TooManyUsers, UserUnknown
+from botkit_sandbox.errors import FaultInvalid, LaneFull, TooManyUsers, UserUnknown, UserWithAgent
 from botkit_sandbox.kore.cloud import KoreCloud
 from botkit_sandbox.kore.doorway import json_object
 from botkit_sandbox.kore.faults import fault_of
@@ -44,6 +45,7 @@ from botkit_sandbox.kore.users import Attachment, User
 
 TEXT_LIMIT = 100_000
 NAME_LIMIT = 200
+CHANNEL_LIMIT = 40
 FILE_LIMIT = 5 * 1024 * 1024
 FILES_AT_ONCE = 10
 
@@ -82,6 +84,14 @@ def control_routes(cloud: KoreCloud) -> list[web.RouteDef]:
 
     def close(user: User, body: Mapping[str, Any]) -> None:
         cloud.close_conversation(user, repeat=body.get("repeat") is True)
+
+    async def channel(request: web.Request) -> web.Response:
+        body = await json_object(request)
+        name = body.get("channel") if body is not None else None
+        if not isinstance(name, str) or not 0 < len(name) <= CHANNEL_LIMIT:
+            raise ValueError(f"channel must be text of 1 to {CHANNEL_LIMIT} characters")
+        cloud.switch_channel(cloud.user(request.match_info["id"]), name)
+        return web.json_response({"ok": True}, status=202)
 
     def reach_webhook(user: User, body: Mapping[str, Any]) -> None:
         cloud.reach_webhook(
@@ -140,6 +150,7 @@ def control_routes(cloud: KoreCloud) -> list[web.RouteDef]:
             f"{users}/{{id}}/alert",
             _told(act(lambda u, b: cloud.alert(u, _text(b, "text", limit=TEXT_LIMIT)))),
         ),
+        web.put(f"{users}/{{id}}/channel", _told(channel)),
         web.post(f"{users}/{{id}}/webhook", _told(act(reach_webhook))),
         web.post(f"{users}/{{id}}/happens", _told(act(happen))),
         web.post("/sandbox/kore/variables", _told(variables)),
@@ -158,6 +169,8 @@ def _told(inner: Handler) -> Handler:
             return await inner(request)
         except UserUnknown as error:
             return web.json_response({"error": str(error)}, status=404)
+        except UserWithAgent as error:
+            return web.json_response({"error": str(error)}, status=409)
         except (LaneFull, TooManyUsers) as error:
             return web.json_response({"error": str(error)}, status=429)
         except (FaultInvalid, ValueError) as error:

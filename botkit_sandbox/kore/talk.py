@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from botkit_sandbox.kore import dialogs, payloads
-from botkit_sandbox.kore.bot import Component, Dialog
+from botkit_sandbox.kore.bot import Component, Dialog, webhook_dialog
 from botkit_sandbox.kore.calls import Call, FollowUp
 from botkit_sandbox.kore.core import Core
 from botkit_sandbox.kore.hooks import Answer, HookSender
 from botkit_sandbox.kore.templates import rendered
-from botkit_sandbox.kore.tried import webhook_dialog
 from botkit_sandbox.kore.understanding import dialog_meant
 from botkit_sandbox.kore.users import Attachment, User
 

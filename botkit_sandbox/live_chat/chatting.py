@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 
-from botkit_sandbox.live_chat import bodies, events, messages, versions
+from botkit_sandbox.live_chat import bodies, messages
 from botkit_sandbox.live_chat.core import same_id
 from botkit_sandbox.live_chat.requesting import Requesting
 from botkit_sandbox.live_chat.routing import SYSTEM_NAME
 from botkit_sandbox.live_chat.sessions import INVALID, MOVED
-from botkit_sandbox.live_chat.state import Chat, Session
+from botkit_sandbox.live_chat.settings import FIRST_VERSION, SINCE_IDLE_TIMEOUTS, offers
+from botkit_sandbox.live_chat.state import Chat, Session, visitor_end_event
 from botkit_sandbox.salesforce.refusal import Refusal
 
 MAX_NOUNS = 50
@@ -33,7 +34,7 @@ class Action:
 
     shape: type[msgspec.Struct]
     do: Callable[[Caller, Any], None]
-    since: int = versions.FIRST
+    since: int = FIRST_VERSION
 
 
 class Chatting(Requesting):
@@ -50,7 +51,7 @@ class Chatting(Requesting):
             "CustomEvent": Action(bodies.CustomEvent, self._custom_event),
             "ChatEnd": Action(bodies.ChatEnd, self._end),
             "ChasitorIdleTimeoutWarningEvent": Action(
-                bodies.IdleWarning, self._idle_warning, since=versions.IDLE_TIMEOUTS
+                bodies.IdleWarning, self._idle_warning, since=SINCE_IDLE_TIMEOUTS
             ),
             "SensitiveDataRuleTriggered": Action(bodies.RulesTriggered, self._rules_triggered),
         }
@@ -62,7 +63,7 @@ class Chatting(Requesting):
             Refusal: 400, 403, 404 (not yet in that version), 409, 500 or 503.
         """
         session = caller.session
-        if not versions.offers(self.settings, caller.api_version, since=action.since):
+        if not offers(self.settings, caller.api_version, since=action.since):
             raise Refusal(404, "Not Found")
         if session.over:
             raise Refusal(403, INVALID)
@@ -87,7 +88,7 @@ class Chatting(Requesting):
         todo: list[tuple[Action, Any]] = []
         for noun in batch.nouns:
             action = known.get(noun.noun) if noun.prefix == "Chasitor" else None
-            if action is None or not versions.offers(self.settings, caller.api_version, since=action.since):
+            if action is None or not offers(self.settings, caller.api_version, since=action.since):
                 raise Refusal(400, f"Bad Request: unknown noun {noun.prefix}/{noun.noun}"[:200])
             raw = noun.object if noun.object is not None else noun.data
             todo.append((action, bodies.convert(raw, action.shape)))
@@ -121,11 +122,11 @@ class Chatting(Requesting):
             raise Refusal(400, f"Bad Request: the text is longer than {limit} characters")
         now, before = self.clock(), chat.last_message_ms
         chat.last_message_ms = now
-        quick = self.faults.on("lose-quick", conversation_id=chat.id)
+        quick = self.faults.find("lose-quick", conversation_id=chat.id)
         if quick is not None and before is not None and now - before < quick.within_ms:
-            self.faults.take("lose-quick", conversation_id=chat.id)
+            self.faults.use("lose-quick", conversation_id=chat.id)
             return  # answered with OK and lost, as IBM saw it (13.4)
-        if self.faults.take("lose-message", conversation_id=chat.id):
+        if self.faults.use("lose-message", conversation_id=chat.id):
             return
         chat.user_typing, chat.preview = False, ""
         if chat.unanswered_ms is None:
@@ -163,7 +164,7 @@ class Chatting(Requesting):
         poll = caller.session.poll
         if poll is not None and self.settings.poll_after_client_end == "hang":
             poll.muted = True  # it keeps hanging (IBM, 3.12); the next one brings ChatEnded
-        self.event(chat, events.ended_by_visitor(body.reason, waiting=chat.waits == "first"))
+        self.event(chat, visitor_end_event(body.reason, waiting=chat.waits == "first"))
         self.line(chat, "System", f"The visitor ended the chat ({body.reason})", name=SYSTEM_NAME)
         self.send(chat, "ChatEnded", messages.ended(chat, "client", self.settings))
         self.finish(chat, by="EndUser")

@@ -10,7 +10,7 @@ import msgspec
 from botkit_sandbox.live_chat.desk import Desk
 from botkit_sandbox.live_chat.faults import AT_ONCE, Fault
 from botkit_sandbox.live_chat.state import Chat, Session
-from botkit_sandbox.live_chat.switch_values import changed
+from botkit_sandbox.switches import changed
 
 SHOWN_LINES = 500
 

@@ -15,15 +15,14 @@ from typing import Any, Protocol
 import msgspec
 
 from botkit_sandbox.bus import Bus
+from botkit_sandbox.faults import Faults
 from botkit_sandbox.live_chat.entities import Records
-from botkit_sandbox.live_chat.events import TranscriptEvent
-from botkit_sandbox.live_chat.faults import Faults
+from botkit_sandbox.live_chat.faults import Fault
 from botkit_sandbox.live_chat.settings import Button, LiveChatSandboxSettings
-from botkit_sandbox.live_chat.state import Chat, Session
-from botkit_sandbox.salesforce.files import FileStore
+from botkit_sandbox.live_chat.state import Chat, Session, TranscriptEvent
 from botkit_sandbox.salesforce.ids import RecordIds, short_id
 from botkit_sandbox.salesforce.refusal import NotKnown
-from botkit_sandbox.salesforce.state import Agent
+from botkit_sandbox.salesforce.state import Agent, FileStore
 from botkit_sandbox.wire import Wire
 
 BUS_TOPIC = "live-chat"
@@ -107,7 +106,7 @@ class CloudCore:
         """Averaged wait in seconds, by button (section 8)."""
         self.records = Records(self.record_ids)
         self.files = FileStore()
-        self.faults = Faults(lambda: self.faults_changed())
+        self.faults = Faults[Fault](lambda: self.faults_changed())
 
     def _own_agents(self) -> dict[str, Agent]:
         made = [Agent(self.record_ids.new("005"), name, self.chance.uuid()) for name in self.settings.agents]

@@ -9,9 +9,8 @@ from typing import Any
 from botkit_sandbox.live_chat import messages
 from botkit_sandbox.live_chat.chatting import Chatting
 from botkit_sandbox.live_chat.core import SERVLET
-from botkit_sandbox.live_chat.events import TranscriptEvent
 from botkit_sandbox.live_chat.routing import SYSTEM_NAME
-from botkit_sandbox.live_chat.state import Chat, FileRequest, Route
+from botkit_sandbox.live_chat.state import Chat, FileRequest, Route, TranscriptEvent
 from botkit_sandbox.salesforce.refusal import NotKnown, NotPossible
 from botkit_sandbox.salesforce.state import Agent
 

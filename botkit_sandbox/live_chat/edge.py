@@ -7,11 +7,11 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 
-import msgspec
 from aiohttp import web
 
 from botkit_sandbox.live_chat.cloud import LiveChatCloud
 from botkit_sandbox.live_chat.faults import Fault, Kind
+from botkit_sandbox.salesforce.edge import Silence, hang_up, json_answer, readable
 from botkit_sandbox.salesforce.refusal import Refusal
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -34,11 +34,8 @@ class Edge:
 
     def __init__(self, cloud: LiveChatCloud) -> None:
         self._cloud = cloud
-        self._stopping = asyncio.Event()
-
-    def stop(self) -> None:
-        """Let go of requests that are kept waiting by a fault."""
-        self._stopping.set()
+        self._silence = Silence(cloud.faults)
+        self.stop = self._silence.stop
 
     async def around(self, request: web.Request, operation: str, handler: Handler) -> web.Response:
         """Answer a request, whatever becomes of it."""
@@ -92,7 +89,7 @@ class Edge:
             hang_up(request)
             return web.Response(status=503)
         if self._taken("silence", request, operation):
-            await self._keep_waiting(request)
+            await self._silence.keep(request)
             return web.Response(status=503)
         if fault := self._taken("status", request, operation):
             if fault.status == 503:
@@ -110,17 +107,7 @@ class Edge:
     def _taken(self, kind: Kind, request: web.Request, operation: str) -> Fault | None:
         session_id = request.headers.get(KEY, "").partition("!")[0].partition("%21")[0]
         line = f"{request.method} {request.path}"
-        return self._cloud.faults.take(kind, line=line, operation=operation, conversation_id=session_id)
-
-    async def _keep_waiting(self, request: web.Request) -> None:
-        """Answer nothing until the client gives up, the fault is cleared or the sandbox stops."""
-        cleared = self._cloud.faults.cleared
-        while not (self._stopping.is_set() or is_gone(request) or self._cloud.faults.cleared != cleared):
-            try:
-                await asyncio.wait_for(self._stopping.wait(), 0.1)
-            except TimeoutError:
-                continue
-        hang_up(request)
+        return self._cloud.faults.use(kind, line=line, operation=operation, conversation_id=session_id)
 
     def _record(
         self, request: web.Request, response: web.Response, operation: str, started: float, body: bytes
@@ -136,35 +123,10 @@ class Edge:
             status=response.status,
             duration_ms=round((time.perf_counter() - started) * 1000, 2),
             request_headers={name: _public(value) for name, value in request.headers.items()},
-            request_body=_public(_readable(body)),
-            response_body=_public(_readable(response.body)),
+            request_body=_public(readable(body)),
+            response_body=_public(readable(response.body)),
         )
-
-
-def json_answer(data: object, *, status: int = 200) -> web.Response:
-    """A JSON answer, encoded fast."""
-    return web.Response(body=msgspec.json.encode(data), content_type="application/json", status=status)
-
-
-def hang_up(request: web.Request) -> None:
-    """Break the client's connection."""
-    if request.transport is not None:
-        request.transport.abort()
-
-
-def is_gone(request: web.Request) -> bool:
-    """Whether the client hung up."""
-    return request.transport is None or request.transport.is_closing()
 
 
 def _public(text: str) -> str:
     return _SECRETS.sub(lambda found: f"{found[1] or found[2]}…", text)
-
-
-def _readable(body: object) -> str:
-    if not isinstance(body, bytes) or not body:
-        return ""
-    try:
-        return body.decode()
-    except UnicodeDecodeError:
-        return f"({len(body)} bytes)"

@@ -6,8 +6,14 @@ import html
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from botkit_sandbox.live_chat import versions
-from botkit_sandbox.live_chat.settings import Button, LiveChatSandboxSettings, SensitiveDataRule
+from botkit_sandbox.live_chat.settings import (
+    SINCE_IDLE_TIMEOUTS,
+    SINCE_WAITS,
+    Button,
+    LiveChatSandboxSettings,
+    SensitiveDataRule,
+    offers,
+)
 from botkit_sandbox.live_chat.state import Chat, FileRequest
 from botkit_sandbox.salesforce.state import Agent
 
@@ -85,7 +91,7 @@ def queue_update(
 def has_agent(chat: Chat, agent: Agent, settings: LiveChatSandboxSettings, *, established: bool) -> Message:
     """ChatEstablished, or ChatTransferred, which has no `items`."""
     said: Message = {"name": agent.name, "userId": agent.id, "sneakPeekEnabled": settings.sneak_peek}
-    if versions.offers(settings, chat.api_version, since=versions.IDLE_TIMEOUTS):
+    if offers(settings, chat.api_version, since=SINCE_IDLE_TIMEOUTS):
         idle: Message = {"isEnabled": settings.idle_timeout_seconds is not None}
         if settings.idle_timeout_seconds is not None:
             idle |= {"warningTime": settings.idle_warning_seconds, "timeout": settings.idle_timeout_seconds}
@@ -162,5 +168,5 @@ def session_data(chat: Chat | None, settings: LiveChatSandboxSettings, *, positi
 
 
 def _wait(chat: Chat, settings: LiveChatSandboxSettings, seconds: int) -> Message:
-    waits = versions.offers(settings, chat.api_version, since=versions.WAITS)
+    waits = offers(settings, chat.api_version, since=SINCE_WAITS)
     return {"estimatedWaitTime": seconds} if waits else {}

@@ -77,7 +77,7 @@ class Polling:
             raise Refusal(503, MOVED)
         if session.poll is not poll or poll.gone() or poll.muted:
             return ()
-        if self._cloud.faults and self._cloud.faults.on("empty-polls", conversation_id=session.id):
+        if self._cloud.faults and self._cloud.faults.find("empty-polls", conversation_id=session.id):
             return ()
         items = session.log.after(place)
         if items:

@@ -39,7 +39,7 @@ class Requesting(Sessions):
         chat = self._new_chat(session, body, route=chosen, api_version=api_version)
         self.event(chat, "ChatRequest")
         self.tell("created", chat, attributes=chat.attributes)
-        if fault := self.faults.take("request-fail", conversation_id=chat.id):
+        if fault := self.faults.use("request-fail", conversation_id=chat.id):
             self.fail(chat, fault.reason)
         elif not routes:
             self.fail(chat, self.settings.wrong_target_reason)

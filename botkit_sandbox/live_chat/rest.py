@@ -13,16 +13,18 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from botkit_sandbox.live_chat import bodies, messages, versions
+from botkit_sandbox.live_chat import bodies, messages
 from botkit_sandbox.live_chat.bodies import parse
 from botkit_sandbox.live_chat.chatting import Caller
 from botkit_sandbox.live_chat.cloud import LiveChatCloud
 from botkit_sandbox.live_chat.core import SERVLET
-from botkit_sandbox.live_chat.edge import KEY, Edge, Handler, hang_up, is_gone, json_answer
+from botkit_sandbox.live_chat.edge import KEY, Edge, Handler
 from botkit_sandbox.live_chat.polling import Polling
+from botkit_sandbox.live_chat.settings import SINCE_RECONNECT, offers
 from botkit_sandbox.live_chat.state import Session
 from botkit_sandbox.live_chat.uploads import Uploads
 from botkit_sandbox.live_chat.visitors import Visitors
+from botkit_sandbox.salesforce.edge import hang_up, is_gone, json_answer
 from botkit_sandbox.salesforce.refusal import Refusal
 
 BASE = "/chat/rest"
@@ -173,7 +175,7 @@ class LiveChatApi:
 
     async def _reconnect(self, request: web.Request) -> web.Response:
         settings = self._cloud.settings
-        if not versions.offers(settings, _version(request), since=versions.RECONNECT):
+        if not offers(settings, _version(request), since=SINCE_RECONNECT):
             raise Refusal(404, "Not Found")
         if request.method == "POST" and not settings.reconnect_by_post:
             raise Refusal(405, "Method Not Allowed")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from botkit_sandbox.live_chat import events, messages
+from botkit_sandbox.live_chat import messages
 from botkit_sandbox.live_chat.queueing import Queueing
-from botkit_sandbox.live_chat.state import Chat, Wait
+from botkit_sandbox.live_chat.state import Chat, Wait, failure_event
 from botkit_sandbox.salesforce.state import Agent
 
 SYSTEM_NAME = "System"
@@ -115,7 +115,7 @@ class Routing(Queueing):
 
     def fail(self, chat: Chat, reason: str, *, queue_full: bool = False) -> None:
         """ChatRequestFail, which is final at any time of a chat."""
-        kind = events.failed(reason, with_agent=bool(chat.present), queue_full=queue_full)
+        kind = failure_event(reason, with_agent=bool(chat.present), queue_full=queue_full)
         self.event(chat, kind, detail=reason)
         self.send(chat, "ChatRequestFail", messages.request_fail(reason, self.settings))
         self.line(chat, "System", f"The request failed: {reason}", name=SYSTEM_NAME)

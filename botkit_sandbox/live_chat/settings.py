@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from botkit_sandbox.live_chat.faults import FailReason
-from botkit_sandbox.live_chat.switch_values import check
 from botkit_sandbox.salesforce.settings import AGENTS, ORGANIZATION_ID
+from botkit_sandbox.switches import check
 
 Seconds = Annotated[float, Meta(ge=0, le=86_400)]
 WholeSeconds = Annotated[int, Meta(ge=0, le=86_400)]
@@ -144,3 +144,14 @@ class LiveChatSandboxSettings:
     def __post_init__(self) -> None:
         """Raises: ValueError: a switch has a value that it cannot have."""
         check(self)
+
+
+FIRST_VERSION = 29
+SINCE_IDLE_TIMEOUTS = 35
+SINCE_RECONNECT = 37
+SINCE_WAITS = 47
+
+
+def offers(settings: LiveChatSandboxSettings, version: int, *, since: int) -> bool:
+    """Whether a client that names `version` gets what came with version `since`."""
+    return version >= since or not settings.version_gates

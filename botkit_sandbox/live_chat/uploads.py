@@ -11,8 +11,8 @@ from botkit_sandbox.live_chat.cloud import LiveChatCloud
 from botkit_sandbox.live_chat.core import SERVLET, same_id
 from botkit_sandbox.live_chat.sessions import INVALID
 from botkit_sandbox.live_chat.state import Chat
-from botkit_sandbox.salesforce.files import StoredFile
 from botkit_sandbox.salesforce.refusal import Refusal
+from botkit_sandbox.salesforce.state import StoredFile
 
 CHUNK = 64 * 1024
 INLINE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/bmp", "application/pdf", "text/plain")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from botkit_sandbox.live_chat import versions
 from botkit_sandbox.live_chat.cloud import LiveChatCloud
 from botkit_sandbox.live_chat.core import same_id
+from botkit_sandbox.live_chat.settings import SINCE_WAITS, offers
 from botkit_sandbox.salesforce.ids import short_id
 from botkit_sandbox.salesforce.refusal import Refusal
 
@@ -69,11 +69,11 @@ class Visitors:
 
     def elsewhere(self) -> Answer | None:
         """SwitchServer, when this is the wrong place (2.19)."""
-        fault = self._cloud.faults.take("switch-server") if self._cloud.faults else None
+        fault = self._cloud.faults.use("switch-server") if self._cloud.faults else None
         return None if fault is None else _message("SwitchServer", {"newUrl": fault.url})
 
     def _wants_waits(self, query: Mapping[str, str], name: str, api_version: int) -> bool:
-        offered = versions.offers(self._cloud.settings, api_version, since=versions.WAITS)
+        offered = offers(self._cloud.settings, api_version, since=SINCE_WAITS)
         return offered and query.get(name) in ("1", "true")
 
     def _check(self, query: Mapping[str, str]) -> bool:

@@ -9,12 +9,10 @@ from typing import Any
 from botkit_sandbox.salesforce import tokens
 from botkit_sandbox.salesforce.bodies import TokenRequest
 from botkit_sandbox.salesforce.core import CloudCore
-from botkit_sandbox.salesforce.identity import IdentityRefused, verify_identity
 from botkit_sandbox.salesforce.ids import short_id
-from botkit_sandbox.salesforce.rates import over_limit
-from botkit_sandbox.salesforce.refusal import Refusal
+from botkit_sandbox.salesforce.refusal import Refusal, over_limit
 from botkit_sandbox.salesforce.state import EndUser
-from botkit_sandbox.salesforce.tokens import Claims
+from botkit_sandbox.salesforce.tokens import Claims, IdentityRefused, verify_identity
 
 KEPT_END_USERS = 50_000
 _STANDARD_FIELDS = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from botkit_sandbox.salesforce.faults import AT_ONCE, Fault
 from botkit_sandbox.salesforce.state import Conversation
 from botkit_sandbox.salesforce.stream import EventStream
 from botkit_sandbox.salesforce.transcripts import transcript_item
+from botkit_sandbox.switches import changed
 
 SHOWN_ENTRIES = 500
 
@@ -51,15 +51,7 @@ class SalesforceCloud(Desk):
         Raises:
             ValueError: for a name that is no switch, or a value of the wrong type.
         """
-        known = {field.name for field in dataclasses.fields(self.settings)}
-        if unknown := sorted(set(changes) - known):
-            raise ValueError(f"no such switch: {', '.join(unknown)}")
-        try:
-            self.settings = msgspec.convert(
-                dataclasses.asdict(self.settings) | dict(changes), type(self.settings)
-            )
-        except msgspec.ValidationError as error:
-            raise ValueError(str(error)) from error
+        self.settings = changed(self.settings, changes)
         self.tell("switches", switches=dict(changes))
 
     def state(self) -> dict[str, Any]:

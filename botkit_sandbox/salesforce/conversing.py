@@ -8,8 +8,7 @@ from typing import Any
 from botkit_sandbox.salesforce.access import Access
 from botkit_sandbox.salesforce.bodies import NewConversation
 from botkit_sandbox.salesforce.ids import is_conversation_id
-from botkit_sandbox.salesforce.rates import over_limit
-from botkit_sandbox.salesforce.refusal import Refusal
+from botkit_sandbox.salesforce.refusal import Refusal, over_limit
 from botkit_sandbox.salesforce.routing import Routing
 from botkit_sandbox.salesforce.state import Conversation
 from botkit_sandbox.salesforce.tokens import Claims

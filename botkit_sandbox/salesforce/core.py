@@ -17,14 +17,14 @@ from typing import Any
 import msgspec
 
 from botkit_sandbox.bus import Bus
+from botkit_sandbox.faults import Faults
 from botkit_sandbox.salesforce import payloads
 from botkit_sandbox.salesforce.eventlog import frame
-from botkit_sandbox.salesforce.faults import Faults
-from botkit_sandbox.salesforce.files import FileStore
+from botkit_sandbox.salesforce.faults import Fault
 from botkit_sandbox.salesforce.ids import RecordIds, short_id
 from botkit_sandbox.salesforce.refusal import NotKnown
 from botkit_sandbox.salesforce.settings import SalesforceSandboxSettings
-from botkit_sandbox.salesforce.state import SYSTEM, Agent, Conversation, EndUser, Entry, Sender
+from botkit_sandbox.salesforce.state import SYSTEM, Agent, Conversation, EndUser, Entry, FileStore, Sender
 from botkit_sandbox.salesforce.transcripts import transcript_item
 from botkit_sandbox.wire import Wire
 
@@ -87,7 +87,7 @@ class CloudCore:
         self.queue: dict[str, Conversation] = {}
         """Who waits for an agent, longest first; somebody may be assigned but has not accepted yet."""
         self.files = FileStore()
-        self.faults = Faults(lambda: self._faults_changed())
+        self.faults = Faults[Fault](lambda: self._faults_changed())
         self._event_ids = itertools.count(FIRST_EVENT_ID + 1)
         self.last_event_id = FIRST_EVENT_ID
         self.token_serial = 0
@@ -169,7 +169,7 @@ class CloudCore:
         self, conversation: Conversation, event: str, entry: Entry, related: Sequence[str]
     ) -> None:
         self.last_event_id = event_id = next(self._event_ids)
-        if self.faults and self.faults.take("lose-event", conversation_id=conversation.id):
+        if self.faults and self.faults.use("lose-event", conversation_id=conversation.id):
             return
         envelope = {
             "channelPlatformKey": self.platform_key,
@@ -192,7 +192,7 @@ class CloudCore:
         }
         new = frame(event_id, event, msgspec.json.encode(envelope))
         conversation.owner.log.append(new, keep=self.settings.replay_window)
-        if self.faults and self.faults.take("repeat-event", conversation_id=conversation.id):
+        if self.faults and self.faults.use("repeat-event", conversation_id=conversation.id):
             conversation.owner.log.append(new, keep=self.settings.replay_window)
 
     # --- telling the page --------------------------------------------------------------------------------------

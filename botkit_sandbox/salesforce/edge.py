@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import msgspec
 from aiohttp import web
 
+from botkit_sandbox.faults import F, Faults
 from botkit_sandbox.salesforce.cloud import SalesforceCloud
 from botkit_sandbox.salesforce.refusal import CODES, Refusal
 
@@ -28,16 +29,35 @@ _REASONS = {
 }
 
 
-class Edge:
-    """The middleware, and what it needs to know of the cloud."""
+class Silence:
+    """Requests that a fault keeps waiting for an answer."""
 
-    def __init__(self, cloud: SalesforceCloud) -> None:
-        self._cloud = cloud
+    def __init__(self, faults: Faults[F]) -> None:
+        self._faults = faults
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """Let go of requests that are kept waiting by a fault."""
+        """Release the requests, since the sandbox stops."""
         self._stopping.set()
+
+    async def keep(self, request: web.Request) -> None:
+        """Answer nothing until the client gives up, the fault is cleared or the sandbox stops; then hang up."""
+        cleared = self._faults.cleared
+        while not (self._stopping.is_set() or is_gone(request) or self._faults.cleared != cleared):
+            try:
+                await asyncio.wait_for(self._stopping.wait(), 0.1)
+            except TimeoutError:
+                continue
+        hang_up(request)
+
+
+class Edge:
+    """The middleware of every request."""
+
+    def __init__(self, cloud: SalesforceCloud) -> None:
+        self._cloud = cloud
+        self._silence = Silence(cloud.faults)
+        self.stop = self._silence.stop
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -61,8 +81,8 @@ class Edge:
             response = self._http_error(request, refusal)
         if operation != STREAM or response.status != 200:
             self._record(request, response, operation, started, body)
-        if cloud.faults and cloud.faults.take("drop-response", _line(request), operation):
-            _break(request)
+        if cloud.faults and cloud.faults.use("drop-response", line=_line(request), operation=operation):
+            hang_up(request)
         return response
 
     async def add_cors(self, request: web.Request, response: web.StreamResponse) -> None:
@@ -112,28 +132,18 @@ class Edge:
 
     async def _before(self, request: web.Request, operation: str) -> web.Response | None:
         faults, line = self._cloud.faults, _line(request)
-        if delay := faults.take("delay", line, operation):
+        if delay := faults.use("delay", line=line, operation=operation):
             await asyncio.sleep(delay.delay_ms / 1000)
-        if faults.take("refuse", line, operation):
-            _break(request)
+        if faults.use("refuse", line=line, operation=operation):
+            hang_up(request)
             return web.Response(status=503)
-        if operation != STREAM and faults.take("silence", line, operation):
-            await self._keep_waiting(request)
+        if operation != STREAM and faults.use("silence", line=line, operation=operation):
+            await self._silence.keep(request)
             return web.Response(status=503)
-        if fault := faults.take("status", line, operation):
+        if fault := faults.use("status", line=line, operation=operation):
             why = CODES.get(fault.status, "FAULT").replace("_", " ").capitalize()
             raise Refusal(fault.status, f"{why} (fault switch)", retry_after=fault.retry_after)
         return None
-
-    async def _keep_waiting(self, request: web.Request) -> None:
-        """Answer nothing until the client gives up, the fault is cleared or the sandbox stops."""
-        cleared = self._cloud.faults.cleared
-        while not (self._stopping.is_set() or _gone(request) or self._cloud.faults.cleared != cleared):
-            try:
-                await asyncio.wait_for(self._stopping.wait(), 0.1)
-            except TimeoutError:
-                continue
-        _break(request)
 
     def _record(
         self, request: web.Request, response: web.StreamResponse, operation: str, started: float, body: bytes
@@ -181,10 +191,12 @@ def _line(request: web.Request) -> str:
     return f"{request.method} {request.path}"
 
 
-def _break(request: web.Request) -> None:
+def hang_up(request: web.Request) -> None:
+    """Break the client's connection."""
     if request.transport is not None:
         request.transport.abort()
 
 
-def _gone(request: web.Request) -> bool:
+def is_gone(request: web.Request) -> bool:
+    """Whether the client hung up."""
     return request.transport is None or request.transport.is_closing()

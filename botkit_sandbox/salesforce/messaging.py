@@ -7,12 +7,10 @@ from typing import Any
 from botkit_sandbox.salesforce import content, payloads
 from botkit_sandbox.salesforce.bodies import Acknowledgement, SendFile, SendMessage, content_of
 from botkit_sandbox.salesforce.conversing import Conversing
-from botkit_sandbox.salesforce.files import StoredFile
 from botkit_sandbox.salesforce.ids import is_uuid
-from botkit_sandbox.salesforce.rates import over_limit
-from botkit_sandbox.salesforce.refusal import Refusal
+from botkit_sandbox.salesforce.refusal import Refusal, over_limit
 from botkit_sandbox.salesforce.routing import SYSTEM_NAME
-from botkit_sandbox.salesforce.state import KEPT_MESSAGE_IDS, Conversation, Sender
+from botkit_sandbox.salesforce.state import KEPT_MESSAGE_IDS, Conversation, Sender, StoredFile
 from botkit_sandbox.salesforce.tokens import Claims
 
 

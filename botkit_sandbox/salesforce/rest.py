@@ -16,13 +16,12 @@ from botkit_sandbox.salesforce.bodies import (
 )
 from botkit_sandbox.salesforce.cloud import SalesforceCloud
 from botkit_sandbox.salesforce.edge import STREAM, Edge, json_answer, json_body
-from botkit_sandbox.salesforce.pdf import pdf_of
 from botkit_sandbox.salesforce.queries import conversation_list, entry_list
 from botkit_sandbox.salesforce.refusal import Refusal
 from botkit_sandbox.salesforce.stream import PATH as STREAM_PATH
 from botkit_sandbox.salesforce.stream import EventStream
 from botkit_sandbox.salesforce.tokens import Claims
-from botkit_sandbox.salesforce.transcripts import transcript_item
+from botkit_sandbox.salesforce.transcripts import pdf_of, transcript_item
 
 BASE = "/iamessage/api/v2"
 JSON_LIMIT = 1024 * 1024

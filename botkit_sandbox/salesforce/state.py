@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -150,3 +150,36 @@ class Conversation:
         if self.session.status == "Active" and self.present:
             return "active"
         return "assigned" if self.assigned is not None else "waiting"
+
+
+FILE_BYTES_KEPT = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """One attachment. `owner` is the subject of the end user in whose conversation it lies."""
+
+    name: str
+    mime_type: str
+    data: bytes
+    owner: str
+
+
+@dataclass(slots=True)
+class FileStore:
+    """Files by id; the oldest go when there are more than `FILE_BYTES_KEPT` of them."""
+
+    _files: OrderedDict[str, StoredFile] = field(default_factory=OrderedDict)
+    _size: int = 0
+
+    def put(self, file_id: str, file: StoredFile) -> None:
+        """Keep a file."""
+        self._files[file_id] = file
+        self._size += len(file.data)
+        while self._size > FILE_BYTES_KEPT and len(self._files) > 1:
+            _, oldest = self._files.popitem(last=False)
+            self._size -= len(oldest.data)
+
+    def get(self, file_id: str) -> StoredFile | None:
+        """The file, if it is still kept."""
+        return self._files.get(file_id)

@@ -66,7 +66,7 @@ class EventStream:
         lifetime = cloud.settings.stream_max_seconds
         limit = None if lifetime is None else self._loop.call_later(lifetime, self.stop, "end")
         try:
-            if cloud.faults.take("bom"):
+            if cloud.faults.use("bom"):
                 await response.write(BYTE_ORDER_MARK)
             while not self._stopped:
                 await self._write_due(response)
@@ -87,7 +87,7 @@ class EventStream:
         if cloud.settings.expiry_ends_stream and cloud.dead(self._claims):
             self._stopped = "end"
             return
-        if cloud.faults and cloud.faults.on("silence", f"GET {PATH}", "eventStream"):
+        if cloud.faults and cloud.faults.find("silence", line=f"GET {PATH}", operation="eventStream"):
             self._ping_due = False
             await self._sleep()
             return
@@ -110,10 +110,10 @@ class EventStream:
 
     async def _write_with_faults(self, response: web.StreamResponse, frame: Frame) -> None:
         faults = self._cloud.faults
-        if delay := faults.take("delay-event"):
+        if delay := faults.use("delay-event"):
             await asyncio.sleep(delay.delay_ms / 1000)
         wire = self._framed(frame.wire)
-        if faults.take("truncate-event"):
+        if faults.use("truncate-event"):
             await response.write(wire[: len(wire) // 2])
             self._stopped = "abort"
             # Let the half event leave the socket before the connection breaks.
@@ -123,7 +123,9 @@ class EventStream:
         self._record(frame)
 
     def _framed(self, wire: bytes) -> bytes:
-        return wire.replace(b"\n", b"\r\n") if self._cloud.faults and self._cloud.faults.on("crlf") else wire
+        return (
+            wire.replace(b"\n", b"\r\n") if self._cloud.faults and self._cloud.faults.find("crlf") else wire
+        )
 
     def _record(self, frame: Frame) -> None:
         if self._cloud.wire is not None:

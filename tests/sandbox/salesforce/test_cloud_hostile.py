@@ -142,7 +142,7 @@ async def test_a_full_sandbox_forgets_closed_conversations_and_then_refuses_new_
 async def test_the_oldest_attachments_go_when_there_are_too_many(
     monkeypatch: pytest.MonkeyPatch, salesforce: Salesforce
 ) -> None:
-    monkeypatch.setattr("botkit_sandbox.salesforce.files.KEPT_BYTES", 10)
+    monkeypatch.setattr("botkit_sandbox.salesforce.state.FILE_BYTES_KEPT", 10)
     client = await salesforce.accepted()
     urls = []
     for number in range(3):

@@ -12,8 +12,7 @@ from botkit_sandbox.salesforce.cloud import SalesforceCloud
 from botkit_sandbox.salesforce.faults import Kind
 from botkit_sandbox.salesforce.ids import is_conversation_id, is_uuid, long_id, short_id
 from botkit_sandbox.salesforce.rest import routes
-from botkit_sandbox.salesforce.settings import SalesforceSandboxSettings
-from botkit_sandbox.salesforce.switches import SWITCHES, Switch
+from botkit_sandbox.salesforce.settings import SWITCHES, SalesforceSandboxSettings, Switch
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "sandbox-salesforce.md").read_text(encoding="utf-8")
 SETUP = {"organization_id", "developer_name", "web_developer_name", "agents", "keysets"}

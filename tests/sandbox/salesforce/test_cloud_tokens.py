@@ -11,7 +11,7 @@ from typing import Any
 import jwt
 import pytest
 
-from botkit_sandbox.salesforce.identity import IdentityRefused, Keyset, verify_identity
+from botkit_sandbox.salesforce.tokens import IdentityRefused, Keyset, verify_identity
 from tests.sandbox.salesforce.conftest import MakeSalesforce, Salesforce
 
 GUEST = "/authorization/unauthenticated/access-token"

@@ -14,7 +14,6 @@ from aiohttp.test_utils import TestClient, TestServer
 from botkit.testing.waiting import async_until
 from botkit_sandbox import kore
 from botkit_sandbox.bus import Bus
-from botkit_sandbox.channels import channel_routes
 
 
 @dataclass
@@ -54,7 +53,7 @@ async def stage() -> AsyncIterator[Stage]:
             botkit_url=str(listening.make_url("")),
         )
         app = web.Application()
-        app.add_routes(channel_routes(cloud))
+        app.add_routes(kore.control_routes(cloud))
         async with TestClient(TestServer(app)) as http:
             yield Stage(cloud, http, hooks)
         await cloud.close()
