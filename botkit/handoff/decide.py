@@ -15,7 +15,6 @@ from botkit.handoff import (
     agents_side,
     files,
     handlers,
-    opening,
     outcomes,
     platform,
     signals,
@@ -31,10 +30,7 @@ from botkit.handoff.events import (
     AgentSaid,
     AgentSessionEnded,
     AgentsLost,
-    AgentTransfer,
     AgentTyping,
-    Alert,
-    BotMessage,
     CallsRequested,
     Event,
     FileArrived,
@@ -42,13 +38,12 @@ from botkit.handoff.events import (
     FileRequested,
     FromAgents,
     FromClient,
+    FromPlatform,
     HookAnswered,
     HookDeferred,
     HookHandled,
     MessageAccepted,
     MessageRefused,
-    OtherHook,
-    PlatformSessionClosed,
     PositionAdvanced,
     QueueMoved,
     RoutingFailed,
@@ -56,10 +51,7 @@ from botkit.handoff.events import (
     SessionStarted,
     TimerFired,
     TransferStarted,
-    UserCustomEvent,
     UserLost,
-    UserMessage,
-    UserTyping,
 )
 from botkit.handoff.rules import Rules
 
@@ -76,22 +68,8 @@ def decide(rules: Rules, conversation: Conversation, event: Event) -> Decision:
     if isinstance(said, FromClient) and said.events_url:
         conversation = _reachable(conversation, said.events_url)
     match event:
-        case UserMessage():
-            return platform.user_message(rules, conversation, event)
-        case BotMessage():
-            return platform.bot_message(conversation)
-        case AgentTransfer():
-            return opening.agent_transfer(rules, conversation, event)
-        case PlatformSessionClosed():
-            return platform.session_closed(rules, conversation, event)
-        case UserTyping():
-            return platform.user_typing(conversation, event)
-        case UserCustomEvent():
-            return platform.user_custom_event(conversation, event)
-        case Alert():
-            return platform.alert(conversation)
-        case OtherHook():
-            return Decision(conversation)
+        case FromPlatform():
+            return platform.decide_hook(rules, conversation, event)
         case HookHandled():
             return handlers.handled(rules, conversation, event, decide)
         case CallsRequested():

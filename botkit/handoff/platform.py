@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from botkit.handoff import files, idle
+from botkit.handoff import files, idle, opening
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Phase
 from botkit.handoff.decision import Decision, hand_to_agent, keep, message_id
 from botkit.handoff.effects import (
@@ -21,8 +21,13 @@ from botkit.handoff.effects import (
 )
 from botkit.handoff.ending import end, give_back
 from botkit.handoff.events import (
+    AgentTransfer,
+    Alert,
     Attachment,
+    BotMessage,
     Content,
+    OtherHook,
+    PlatformHookEvent,
     PlatformSessionClosed,
     UserCustomEvent,
     UserMessage,
@@ -44,6 +49,27 @@ MAX_KEPT_MESSAGES = 1_000
 _TO_BOT: tuple[Effect, ...] = (PassToBot(),)
 _TO_USER: tuple[Effect, ...] = (PassToUser(),)
 _SKIP: tuple[Effect, ...] = (SkipUserMessage(),)
+
+
+def decide_hook(rules: Rules, conversation: Conversation, event: PlatformHookEvent) -> Decision:
+    """The rule of each hook's event."""
+    match event:
+        case UserMessage():
+            return user_message(rules, conversation, event)
+        case BotMessage():
+            return bot_message(conversation)
+        case AgentTransfer():
+            return opening.agent_transfer(rules, conversation, event)
+        case PlatformSessionClosed():
+            return session_closed(rules, conversation, event)
+        case UserTyping():
+            return user_typing(conversation, event)
+        case UserCustomEvent():
+            return user_custom_event(conversation, event)
+        case Alert():
+            return alert(conversation)
+        case OtherHook():
+            return Decision(conversation)
 
 
 def user_message(rules: Rules, conversation: Conversation, event: UserMessage) -> Decision:

@@ -2,7 +2,7 @@
 
 `hooks` has what the XO platform says, `handlers` what the bot's own handlers request, `agents` what the agents' side says,
 `outcomes` what follows from our own effects. To add an event, define it in its module, add it to the union at that module's
-end, and give it a rule in `handoff/decide.py`.
+end, and give it a rule: an event of a hook in `handoff/platform.py`, any other in `handoff/decide.py`.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from botkit.handoff.events.hooks import (
     BotMessage,
     Choice,
     FromClient,
+    FromPlatform,
     MetaInfo,
     OtherHook,
     PlatformHookEvent,
@@ -97,6 +98,7 @@ __all__ = [
     "FileRequested",
     "FromAgents",
     "FromClient",
+    "FromPlatform",
     "HookAnswered",
     "HookDeferred",
     "HookHandled",

@@ -8,7 +8,11 @@ from botkit.handoff.events.base import BaseEvent
 from botkit.handoff.record import Record
 
 
-class FromClient(BaseEvent, frozen=True, kw_only=True):
+class FromPlatform(BaseEvent, frozen=True, kw_only=True):
+    """An event that a hook of the platform is parsed to; `handoff/platform.py` has its rule."""
+
+
+class FromClient(FromPlatform, frozen=True, kw_only=True):
     """An event that comes from the user's client.
 
     `events_url` is the address at which the client takes events (the platform's `sendBotEventUrl`); empty if not stated.
@@ -37,7 +41,7 @@ class UserMessage(FromClient, frozen=True, kw_only=True):
     request_number: int | None = None
 
 
-class BotMessage(BaseEvent, frozen=True, kw_only=True):
+class BotMessage(FromPlatform, frozen=True, kw_only=True):
     """on_bot_message: an utterance of the bot on its way to the user."""
 
     text: str | None
@@ -106,7 +110,7 @@ class AgentTransfer(FromClient, frozen=True, kw_only=True):
         return replace(self, choice=self.choice.then(choice))
 
 
-class PlatformSessionClosed(BaseEvent, frozen=True, kw_only=True):
+class PlatformSessionClosed(FromPlatform, frozen=True, kw_only=True):
     """on_event with eventType `sessionClosure`; may repeat."""
 
 
@@ -123,11 +127,11 @@ class UserCustomEvent(FromClient, frozen=True, kw_only=True):
     data: str
 
 
-class Alert(BaseEvent, frozen=True, kw_only=True):
+class Alert(FromPlatform, frozen=True, kw_only=True):
     """on_alert: an alert task has something for the user."""
 
 
-class OtherHook(BaseEvent, frozen=True, kw_only=True):
+class OtherHook(FromPlatform, frozen=True, kw_only=True):
     """A hook that changes nothing in the hand-off (endDialog, a webhook, an unknown name): recorded and acknowledged."""
 
     name: str
