@@ -16,7 +16,7 @@ The relay calls the instance on its asyncio loop, so no method may block. Method
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol
@@ -91,6 +91,9 @@ class Section(Protocol):
 
         Never quote a value in `what` or `fix`: it may be a secret. `shown` quotes the values that may be shown.
         """
+
+    def suggest(self, word: str, known: Iterable[str]) -> str:
+        """A fix for a word that is not one of the known ones: the most similar one, or all of them."""
 
     def shown(self, path: Sequence[str | int]) -> str:
         """The value at a path in quotes and a space; empty where it came from the environment or a file."""

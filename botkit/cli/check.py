@@ -7,16 +7,15 @@ import re
 import click
 
 from botkit.cli import print_problems
-from botkit.config.live_chat import LiveChatSettings
+from botkit.config.agent_systems import notices
+from botkit.config.agent_systems import summary as summary_of
 from botkit.config.load import load
-from botkit.config.notices import notices
 from botkit.config.settings import (
     AgentSystemSettings,
     BotSettings,
-    MiawSettings,
     Settings,
 )
-from botkit.config.store_url import store_file
+from botkit.config.values import store_file
 from botkit.errors import ConfigurationError
 
 
@@ -75,12 +74,8 @@ def _system(bot: BotSettings, system: AgentSystemSettings) -> str:
     if system.name == bot.agents.default:
         channels.append("every other channel" if bot.agents.channels else "every channel")
     serves = ", ".join(channels) or "no channel"
-    detail = ""
-    if isinstance(system.settings, MiawSettings):
-        detail = f" at {system.settings.base_url}, {system.settings.receive}"
-    elif isinstance(system.settings, LiveChatSettings):
-        detail = f" at {system.settings.live_agent_url}, retired by Salesforce"
-    return f"{system.name}: {system.type}{detail}; serves {serves}"
+    words = summary_of(system)
+    return f"{system.name}: {system.type}{f' {words}' if words else ''}; serves {serves}"
 
 
 def _without_password(url: str) -> str:

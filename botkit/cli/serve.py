@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from botkit.cli import replace_unencodable, require, stalled
+from botkit.config.agent_systems import notices
 from botkit.config.load import load
-from botkit.config.notices import notices
-from botkit.config.store_url import store_file
+from botkit.config.values import store_file
 from botkit.hooks.bodies import MAX_CONCURRENT
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Literal
 from urllib.parse import urlsplit
 
-from botkit.config.hosts import parse_callback_host
 from botkit.config.settings import BotSettings, KoreSettings, Secret, Settings
+from botkit.config.values import parse_callback_host
 from botkit.errors import ConfigurationError, Problem, SettingInvalid, UnusableValue
 
 Algorithm = Literal["HS256", "HS512"]

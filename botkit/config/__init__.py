@@ -1,1 +1,1 @@
-"""YAML and JSON Schema in, typed settings out."""
+"""From YAML and JSON Schema to typed settings."""

@@ -1,84 +1,109 @@
-"""One bot's file, from YAML to `BotSettings`."""
+"""One bot's file, from YAML to `BotSettings`: its schema, and the rules beyond a schema.
+
+A rule looks only at values that are present and well formed, so that all rules can speak in one run.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from botkit.config.base_url import normalize_base_url
-from botkit.config.bot_rules import check_bot, check_responses
-from botkit.config.durations import parse_duration
+from yaml.nodes import Node
+
+from botkit.config.agent_systems import AgentSystems
 from botkit.config.filling import Filling
-from botkit.config.given import given
-from botkit.config.hosts import parse_callback_host
-from botkit.config.live_chat_file import live_chat_settings
-from botkit.config.nodes import Plain
-from botkit.config.organization_id import parse_organization_id
-from botkit.config.problems import Problems
-from botkit.config.schema import Schema, bot_schema, responses_schema
+from botkit.config.problems import Problems, listed, nearest
+from botkit.config.schema import responses_schema
 from botkit.config.settings import (
-    DEFAULT_SYSTEM_TYPE,
-    LIVE_CHAT_TYPE,
     AgentsSettings,
     AgentSystemSettings,
     BotSettings,
     DeliverySettings,
     HandoffSettings,
     KoreSettings,
-    MiawSettings,
-    Secret,
-    TranscriptSettings,
 )
-from botkit.config.validation import Checked, check
-from botkit.config.yaml_file import read_yaml
+from botkit.config.validation import Checked, check, typed
+from botkit.config.values import KORE_CHANNELS, parse_callback_host, parse_duration
+from botkit.config.yaml_file import Plain, read_yaml
+from botkit.errors import UnusableValue
 
-Responses = Mapping[str, Mapping[str, str | None]]
+PLACEHOLDERS = ("agent", "command", "message", "minutes", "position")
+"""The placeholders of standard responses; `handoff/responses.py` fills them."""
 
 
 @dataclass(frozen=True, slots=True)
 class BotFile:
-    """A bot's file that was read and checked; settings can be made of it when nobody had a problem."""
+    """A bot's file that was read and checked. Settings can be made of it if there was no problem."""
 
     checked: Checked
+    systems: Mapping[str, AgentSystemSettings]
     responses: Checked | None
-    insecure_http: bool
 
     def bot_id(self) -> str | None:
-        """The bot's id, if it says one."""
+        """The bot's id, if it has one."""
         return self.checked.text("bot", "id")
 
     def settings(self) -> BotSettings:
-        """The typed settings. Only to be asked for when the file has no problem."""
-        return _bot(self)
+        """The typed settings. Only to be called if the file has no problem."""
+        value: Any = self.checked.settings()
+        kore, agents, handoff = value["kore"], value["agents"], value.get("handoff", {})
+        hosts = dict.fromkeys(map(parse_callback_host, kore["callback_hosts"]))
+        command = handoff.get("end_chat_command")
+        named: dict[str, Any] = {"default": next(iter(self.systems)), **agents, "systems": {}}
+        return BotSettings(
+            **value["bot"],
+            kore=typed({**kore, "callback_hosts": list(hosts)}, KoreSettings),
+            agents=replace(typed(named, AgentsSettings), systems=MappingProxyType(dict(self.systems))),
+            handoff=typed(
+                {**handoff, "end_chat_command": command and command.strip(), "responses": self._responses()},
+                HandoffSettings,
+            ),
+            delivery=typed(value.get("delivery", {}), DeliverySettings),
+            file=self.checked.file,
+        )
+
+    def _responses(self) -> Mapping[str, Mapping[str, str | None]]:
+        """The messages of the responses file, overridden by those of the bot's own YAML, message by message.
+
+        A language keeps the spelling of its first occurrence; zh_tw in one file and zh-TW in the other are one language.
+        """
+        merged: dict[str, dict[str, str | None]] = {}
+        spelling: dict[str, str] = {}
+        from_file: Plain = self.responses.value if self.responses else {}
+        for source in (from_file, self.checked.mapping("handoff", "responses")):
+            pasted: Any = source
+            for language, messages in pasted.items():
+                key = spelling.setdefault(_folded(language), language)
+                merged.setdefault(key, {}).update(messages)
+        return merged
 
 
 def read_bot_file(
-    file: Path,
-    *,
-    environ: Mapping[str, str],
-    problems: Problems,
-    insecure_http: bool,
-    known_types: Collection[str],
+    file: Path, *, environ: Mapping[str, str], problems: Problems, insecure_http: bool
 ) -> BotFile | None:
-    """Read and check one bot's file; what is wrong goes to `problems`. None when it cannot be read at all."""
-    checked = read_checked(file, bot_schema(), environ=environ, problems=problems)
-    if checked is None:
-        return None
-    check_bot(checked, insecure_http=insecure_http, known_types=known_types)
-    return BotFile(checked, _responses_file(checked, environ), insecure_http)
-
-
-def read_checked(
-    file: Path, schema: Schema, *, environ: Mapping[str, str], problems: Problems
-) -> Checked | None:
-    """A YAML file read, filled and held against its schema."""
-    root = read_yaml(file, problems)
+    """Read and check one bot's file; what is wrong goes to `problems`. None if it cannot be read at all."""
+    root = read_filled(file, environ=environ, problems=problems)
     if root is None:
         return None
-    return check(file, Filling(file, environ, problems).fill(root), schema, problems)
+    systems = AgentSystems.named_in(root)
+    checked = check(file, root, systems.schema(), problems)
+    checked.try_parse(parse_callback_host, "kore", "callback_hosts")
+    built = systems.check(checked, insecure_http=insecure_http)
+    _check_system_names(checked)
+    _check_channels(checked)
+    _check_retries(checked)
+    _check_responses(checked.under("handoff", "responses"))
+    return BotFile(checked, built, _responses_file(checked, environ))
+
+
+def read_filled(file: Path, *, environ: Mapping[str, str], problems: Problems) -> Node | None:
+    """The tree of a YAML file with the values from the environment and from files."""
+    root = read_yaml(file, problems)
+    return None if root is None else Filling(file, environ, problems).fill(root)
 
 
 def _responses_file(checked: Checked, environ: Mapping[str, str]) -> Checked | None:
@@ -91,111 +116,98 @@ def _responses_file(checked: Checked, environ: Mapping[str, str]) -> Checked | N
         what = f"{checked.shown(place)}is not a file"
         checked.complain(place, what, "name a JSON or YAML file, relative to this file")
         return None
-    responses = read_checked(file, responses_schema(), environ=environ, problems=checked.problems)
-    if responses is not None:
-        check_responses(responses)
+    root = read_filled(file, environ=environ, problems=checked.problems)
+    if root is None:
+        return None
+    responses = check(file, root, responses_schema(), checked.problems)
+    _check_responses(responses)
     return responses
 
 
-def _bot(bot_file: BotFile) -> BotSettings:
-    value: Any = bot_file.checked.value
-    kore = value["kore"]
-    return BotSettings(
-        id=value["bot"]["id"],
-        name=value["bot"]["name"],
-        kore=KoreSettings(
-            client_id=kore["client_id"],
-            client_secret=Secret(kore["client_secret"]),
-            callback_hosts=tuple(dict.fromkeys(map(parse_callback_host, kore["callback_hosts"]))),
-            **given(
-                kore,
-                algorithm=str,
-                clock_leeway=parse_duration,
-                accept_apikey=bool,
-                timeout=parse_duration,
-                keep_payloads=bool,
-            ),
-        ),
-        agents=_agents(value["agents"], insecure_http=bot_file.insecure_http),
-        handoff=_handoff(value.get("handoff", {}), _responses(bot_file)),
-        delivery=DeliverySettings(
-            **given(
-                value.get("delivery", {}),
-                give_up_after=parse_duration,
-                first_retry=parse_duration,
-                slowest_retry=parse_duration,
+def _check_responses(responses: Checked) -> None:
+    """A language in two spellings, such as zh_tw and zh-TW, and words in braces that would be shown to users as they are."""
+    first: dict[str, str] = {}
+    for language in responses.mapping():
+        other = first.setdefault(_folded(language), language)
+        if other != language:
+            responses.complain(
+                (language,), f"is the same language as {other}", "put the messages under one of them"
             )
-        ),
-        file=bot_file.checked.file,
-    )
+        for key in responses.mapping(language):
+            _check_placeholders(responses, language, key)
 
 
-def _agents(agents: Any, *, insecure_http: bool) -> AgentsSettings:
-    systems = {
-        name: _system(name, system, insecure_http=insecure_http) for name, system in agents["systems"].items()
-    }
-    return AgentsSettings(
-        default=agents.get("default") or next(iter(systems)),
-        systems=MappingProxyType(systems),
-        channels=MappingProxyType(dict(agents.get("channels", {}))),
-        **given(agents, fallback=tuple, fallback_after=parse_duration),
-    )
+def _check_placeholders(responses: Checked, language: str, key: str) -> None:
+    for word in re.findall(r"\{([A-Za-z_]+)\}", responses.text(language, key) or ""):
+        if word in PLACEHOLDERS:
+            continue
+        meant = nearest(word, PLACEHOLDERS)
+        known = listed(f"{{{name}}}" for name in PLACEHOLDERS)
+        fix = (
+            f"did you mean {{{meant}}}?" if meant else f"write {known}, or {{ … }} with spaces to show braces"
+        )
+        responses.complain((language, key), f"{{{word}}} is no placeholder", fix)
 
 
-def _system(name: str, system: Any, *, insecure_http: bool) -> AgentSystemSettings:
-    kind = system.get("type", DEFAULT_SYSTEM_TYPE)
-    if kind == LIVE_CHAT_TYPE:
-        return AgentSystemSettings(name, kind, live_chat_settings(system, insecure_http=insecure_http))
-    if kind != DEFAULT_SYSTEM_TYPE:
-        own = {key: value for key, value in system.items() if key != "type"}
-        return AgentSystemSettings(name, kind, MappingProxyType(own))
-    miaw = MiawSettings(
-        organization_id=parse_organization_id(system["organization_id"]),
-        base_url=normalize_base_url(system["organization_base_url"], insecure_http=insecure_http),
-        developer_name=system["developer_name"],
-        **given(
-            system,
-            receive=str,
-            poll_interval=parse_duration,
-            timeout=parse_duration,
-            platform=str,
-            attachments=bool,
-        ),
-    )
-    return AgentSystemSettings(name, kind, miaw)
+def _folded(language: str) -> str:
+    return language.replace("_", "-").casefold()
 
 
-def _handoff(handoff: Any, responses: Responses) -> HandoffSettings:
-    transcript = given(handoff.get("transcript", {}), limit=int, timeout=parse_duration)
-    return HandoffSettings(
-        responses=responses,
-        transcript=TranscriptSettings(**transcript),
-        **given(
-            handoff,
-            end_chat_command=str.strip,
-            default_language=str,
-            attributes=_frozen,
-            accept_timeout=parse_duration,
-            transfer_grace=parse_duration,
-        ),
-    )
+def _check_system_names(checked: Checked) -> None:
+    """Names under `agents` must be keys of `agents.systems`; a fallback names each system once."""
+    systems = list(checked.mapping("agents", "systems"))
+    fallback = checked.items("agents", "fallback")
+    for index, name in enumerate(fallback):
+        if isinstance(name, str) and name in fallback[:index]:
+            checked.complain(
+                ("agents", "fallback", index), f"{name} stands here twice", "remove one of the two"
+            )
+    if not systems:
+        return
+    if checked.at("agents", "default") is None and len(systems) > 1:
+        # The schema has reported a default of a wrong type, and this says nothing then.
+        fix = f"add default: with one of {listed(systems)}"
+        checked.complain(("agents", "default"), "is missing, and there are several systems", fix)
+    places: list[tuple[str | int, ...]] = [
+        ("agents", "default"),
+        *(("agents", "channels", channel) for channel in checked.mapping("agents", "channels")),
+        *(("agents", "fallback", index) for index in range(len(fallback))),
+    ]
+    for place in places:
+        name = checked.text(*place)
+        if name and name not in systems:
+            shown = checked.shown(place)
+            meant = nearest(name, systems) if shown else None
+            fix = (
+                f"did you mean {meant}?" if meant else f"write {listed(systems)}, or add it to agents.systems"
+            )
+            checked.complain(place, f"{shown}is not one of agents.systems", fix)
 
 
-def _responses(bot_file: BotFile) -> Responses:
-    """The file's messages with those of the bot's own YAML over them, language by language, message by message.
-
-    A language keeps the spelling it was first written in; zh_tw in the one and zh-TW in the other are one language.
-    """
-    merged: dict[str, dict[str, str | None]] = {}
-    spelling: dict[str, str] = {}
-    from_file: Plain = bot_file.responses.value if bot_file.responses else {}
-    for source in (from_file, bot_file.checked.mapping("handoff", "responses")):
-        pasted: Any = source
-        for language, messages in pasted.items():
-            key = spelling.setdefault(language.replace("_", "-").casefold(), language)
-            merged.setdefault(key, {}).update(messages)
-    return MappingProxyType({language: MappingProxyType(texts) for language, texts in merged.items()})
+def _check_channels(checked: Checked) -> None:
+    """A channel that the platform never names would have no effect."""
+    others = checked.items("agents", "other_channels")
+    for channel in checked.mapping("agents", "channels"):
+        if channel in KORE_CHANNELS or channel in others:
+            continue
+        meant = nearest(channel, KORE_CHANNELS)
+        fix = f"did you mean {meant}?" if meant else f"write one of {listed(KORE_CHANNELS)}"
+        fix += "; if the platform really sends this name, add it to agents.other_channels"
+        checked.complain(("agents", "channels", channel), "is not a channel of Kore's", fix)
 
 
-def _frozen(mapping: dict[str, str]) -> Mapping[str, str]:
-    return MappingProxyType(dict(mapping))
+def _check_retries(checked: Checked) -> None:
+    usual = DeliverySettings()
+    try:
+        first, slowest = (
+            parse_duration(value)
+            if isinstance(value := checked.at("delivery", key), str | int | float)
+            else default
+            for key, default in (("first_retry", usual.first_retry), ("slowest_retry", usual.slowest_retry))
+        )
+    except UnusableValue:
+        return  # the schema has reported it
+    if first > slowest:
+        key = "first_retry" if checked.at("delivery", "first_retry") is not None else "slowest_retry"
+        what = "makes the first retry wait longer than the slowest one"
+        checked.complain(("delivery", key), what, "write a first_retry of at most slowest_retry")

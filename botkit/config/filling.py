@@ -1,18 +1,20 @@
-"""`${NAME}`, `${NAME:-default}` and `${file:/path}` in scalars, filled from the environment and from files.
+"""Fills `${NAME}`, `${NAME:-default}` and `${file:/path}` in scalars from the environment and from files.
 
-`$${` stands for a `${` that is meant as it is. Like in a shell, `:-` takes its default also for an empty variable.
-What was filled in is never shown in a message, and never filled again.
+`$${` stands for a literal `${`. As in a shell, `:-` takes its default also for an empty variable. A value that was filled in
+is never shown in a message, and never filled again.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from botkit.config.nodes import Entry, MappingNode, Node, Scalar, SequenceNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
 from botkit.config.problems import Problems, dotted, nearest
+from botkit.config.yaml_file import line_of
 from botkit.errors import UnusableValue
 
 MAX_FILE_BYTES = 64 * 1024
@@ -21,32 +23,37 @@ _PLACE = re.compile(r"\$\$\{|\$\{([^}]*)\}|\$\{")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(:-(.*))?", re.DOTALL)
 
 
+class Filled(ScalarNode):
+    """A scalar with a value from the environment or a file. `broken`: it could not be filled, and the problem is reported."""
+
+    broken: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """Where values come from while one file is filled."""
+    """The sources of values while one file is filled."""
 
     file: Path
     environ: Mapping[str, str]
     problems: Problems
 
     def fill(self, node: Node, path: tuple[str | int, ...] = ()) -> Node:
-        """The tree with every scalar filled; what cannot be filled is a problem and marked `broken`."""
+        """The tree with every scalar filled; a scalar that cannot be filled becomes a problem and is marked `broken`."""
         if isinstance(node, MappingNode):
-            entries = {
-                key: Entry(entry.line, self.fill(entry.node, (*path, key)))
-                for key, entry in node.entries.items()
-            }
-            return replace(node, entries=entries)
+            pairs = [(key, self.fill(value, (*path, key.value))) for key, value in node.value]
+            return MappingNode(node.tag, pairs, node.start_mark, node.end_mark)
         if isinstance(node, SequenceNode):
-            return replace(node, items=[self.fill(item, (*path, i)) for i, item in enumerate(node.items)])
+            items = [self.fill(item, (*path, index)) for index, item in enumerate(node.value)]
+            return SequenceNode(node.tag, items, node.start_mark, node.end_mark)
         return self._scalar(node, path)
 
-    def _scalar(self, scalar: Scalar, path: tuple[str | int, ...]) -> Scalar:
-        if "${" not in scalar.text:
+    def _scalar(self, scalar: Node, path: tuple[str | int, ...]) -> Node:
+        written: str = scalar.value
+        if "${" not in written:
             return scalar
         text, filled, broken, end = "", False, False, 0
-        for place in _PLACE.finditer(scalar.text):
-            text += scalar.text[end : place.start()]
+        for place in _PLACE.finditer(written):
+            text += written[end : place.start()]
             end = place.end()
             if place.group() == "$${":
                 text += "${"
@@ -55,9 +62,14 @@ class Filling:
                 text += self._value(place.group(1))
                 filled = True
             except UnusableValue as unusable:
-                self.problems.add(self.file, scalar.line, dotted(path), unusable.what, unusable.fix)
+                self.problems.add(self.file, line_of(scalar), dotted(path), unusable.what, unusable.fix)
                 broken = True
-        return replace(scalar, text=text + scalar.text[end:], filled=filled, broken=broken)
+        kind = Filled if filled or broken else ScalarNode
+        style = getattr(scalar, "style", None)
+        made = kind(scalar.tag, text + written[end:], scalar.start_mark, scalar.end_mark, style)
+        if isinstance(made, Filled):
+            made.broken = broken
+        return made
 
     def _value(self, expression: str | None) -> str:
         if expression is None:
@@ -80,7 +92,7 @@ class Filling:
         return self.environ[name]
 
     def _file(self, name: str) -> str:
-        """A file's text without the line ends after it, which editors and `echo` leave there."""
+        """A file's text without its final line ends, which editors and `echo` add."""
         try:
             with (self.file.parent / name).open("rb") as opened:
                 data = opened.read(MAX_FILE_BYTES + 1)

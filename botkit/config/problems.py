@@ -1,6 +1,6 @@
-"""How problems of the configuration are collected, so that all of them are told at once.
+"""Collects the problems of a configuration, so that all of them are reported at once.
 
-Nothing here ever puts a value into a message that came from a secret, the environment or a file.
+No message ever contains a value that came from a secret, the environment or a file.
 """
 
 from __future__ import annotations
@@ -14,34 +14,40 @@ from pathlib import Path
 from botkit.errors import ConfigurationError, Problem
 
 WHOLE_FILE = "(file)"
-"""The path of a problem that concerns a file as a whole."""
+"""The path of a problem with the file as a whole."""
 
 
 @dataclass(slots=True)
 class Problems:
-    """Everything found so far, in the order in which it was found."""
+    """The problems found so far, in that order."""
 
     found: list[Problem] = field(default_factory=list)
 
     def add(self, file: Path, line: int, path: str, what: str, fix: str) -> None:
-        """Remember one problem; saying the same twice is saying it once."""
+        """Add a problem, once."""
         problem = Problem(str(file), line, path, one_line(what), one_line(fix))
         if problem not in self.found:
             self.found.append(problem)
 
     def told(self, file: Path, line: int, path: str) -> bool:
-        """Has something been said about this place already?"""
+        """Whether a problem is reported at this place already."""
         return any((p.file, p.line, p.path) == (str(file), line, path) for p in self.found)
 
+    def any_under(self, file: Path, path: str) -> bool:
+        """Whether a problem is reported at a path or below it."""
+        return any(
+            p.file == str(file) and f"{p.path}.".startswith((f"{path}.", f"{path}[")) for p in self.found
+        )
+
     def raise_if_any(self) -> None:
-        """Raises ConfigurationError with everything found, file by file, from top to bottom."""
+        """Raise ConfigurationError with every problem, file by file, from top to bottom."""
         if self.found:
             files = list(dict.fromkeys(problem.file for problem in self.found))
             raise ConfigurationError(tuple(sorted(self.found, key=lambda p: (files.index(p.file), p.line))))
 
 
 def dotted(path: Iterable[str | int]) -> str:
-    """A YAML path as people write it: ``agents.systems.salesforce``, ``kore.callback_hosts[0]``."""
+    """A YAML path as people write it: ``agents.systems.support``, ``kore.callback_hosts[0]``."""
     text = ""
     for step in path:
         if isinstance(step, int):
@@ -52,25 +58,25 @@ def dotted(path: Iterable[str | int]) -> str:
 
 
 def shown_key(key: str) -> str:
-    """A key as messages show it: what follows an odd character may be a value (``secret:hunter2``) and is left out."""
+    """A key for messages, cut at the first odd character: the rest may be a value (``secret:hunter2``)."""
     start = re.match(r"[\w.@ -]{0,60}", key)
     shown = start.group() if start else ""
     return shown if shown == key and key else f"{shown}…"
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that `word` most likely was meant to be."""
+    """The known word most similar to `word`, if one is similar enough."""
     by_folded = {known_word.casefold(): known_word for known_word in known}
     matches = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
     return by_folded[matches[0]] if matches else None
 
 
 def one_line(text: str) -> str:
-    """The text without line breaks and control characters, so that a problem stays one line."""
+    """The text on one line, without control characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def listed(words: Iterable[str]) -> str:
-    """Words in a row: ``a, b or c``."""
+    """Words as a list in a sentence: ``a, b or c``."""
     *first, last = words
     return f"{', '.join(first)} or {last}" if first else last

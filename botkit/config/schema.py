@@ -1,8 +1,11 @@
-"""The JSON Schemas: found in the wheel or the checkout, and asked what a value should be.
+"""The JSON Schemas of both files, and their composition from the fragments of agent systems.
 
-Keywords of our own stand beside the standard ones: `minDuration` and `maxDuration`, the bounds of a duration, and
-`asWritten` for ids that may look like numbers (573000000000001) and are texts all the same.
-`patternErrorMessage` (known to YAML editors) says how to write a value right, and `writeOnly` marks secrets.
+`schemas/bot.schema.json` holds everything for editors. To check a file, each of its `agents.systems` gets the fragment of its
+own type instead, so that systems of other packages are checked in the same way.
+
+BotKit adds keywords to the standard ones: `minDuration` and `maxDuration` bound a duration, `isDuration` (in
+``#/$defs/duration``) makes it a `timedelta` in typed settings, and `asWritten` keeps ids that look like numbers
+(573000000000001) texts. `patternErrorMessage`, which YAML editors know, says how to write a value; `writeOnly` marks secrets.
 """
 
 from __future__ import annotations
@@ -19,8 +22,8 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
-from botkit.config.durations import parse_duration
-from botkit.config.nodes import Plain
+from botkit.config.values import parse_duration
+from botkit.config.yaml_file import Plain
 from botkit.errors import UnusableValue
 
 SchemaNode = Mapping[str, Any]
@@ -37,66 +40,104 @@ def schema_text(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """One schema document, or with `pointer` one of its definitions."""
+    """A schema document, and the part of it that a file starts with."""
 
     root: SchemaNode
     start: SchemaNode
 
     def resolve(self, node: SchemaNode) -> SchemaNode:
-        """The node with what its `$ref` names merged under it (its own words win)."""
+        """The node with the target of its `$ref` merged under it (its own words win)."""
         if "$ref" not in node:
             return node
         target: SchemaNode = self.root["$defs"][node["$ref"].removeprefix("#/$defs/")]
         return {**self.resolve(target), **{key: value for key, value in node.items() if key != "$ref"}}
 
     def children(self, nodes: Sequence[SchemaNode], step: str | int) -> list[SchemaNode]:
-        """What the schema says of the value under `step`, from every branch that may apply."""
-        found: list[SchemaNode] = []
+        """The rules for the value under `step`."""
+        found: list[Any] = []
         for node in nodes:
             if isinstance(step, int):
-                candidates = [node.get("items")]
-            elif step in node.get("properties", {}):
-                candidates = [node["properties"][step]]
+                found.append(node.get("items"))
             else:
-                candidates = [node.get("additionalProperties")]
-            found += [self.resolve(child) for child in candidates if isinstance(child, Mapping)]
-        return [branch for child in found for branch in self._branches(child)]
-
-    def _branches(self, node: SchemaNode) -> Iterator[SchemaNode]:
-        yield node
-        for word in ("then", "else"):
-            if isinstance(node.get(word), Mapping):
-                yield from self._branches(self.resolve(node[word]))
+                found.append(node.get("properties", {}).get(step, node.get("additionalProperties")))
+        return [self.resolve(child) for child in found if isinstance(child, Mapping)]
 
     def errors(self, value: Plain) -> Iterator[ValidationError]:
-        """Everything the schema finds wrong with a value."""
+        """Every finding of the schema in a value."""
         node = {**self.start, "$defs": self.root.get("$defs", {})}
         yield from _Validator(node).iter_errors(value)
 
 
 @cache
 def server_schema() -> Schema:
-    """What `botkit.yaml` looks like."""
+    """The schema of `botkit.yaml`."""
     root = json.loads(schema_text("botkit"))
     return Schema(root, root)
 
 
 @cache
 def bot_schema() -> Schema:
-    """What a bot's file looks like."""
+    """The schema of a bot's file, for editors: every system may be of any of BotKit's own types."""
     root = json.loads(schema_text("bot"))
     return Schema(root, root)
 
 
 @cache
 def responses_schema() -> Schema:
-    """What a file of standard responses looks like."""
+    """The schema of a file of standard responses."""
     root = bot_schema().root
     return Schema(root, root["$defs"]["responses"])
 
 
+def schema_for(systems: Mapping[str, tuple[str, SchemaNode]]) -> Schema:
+    """The schema of one bot's file: each named system gets the fragment of its type. `systems`: name → (type, fragment)."""
+    root = bot_schema().root
+    agents = root["properties"]["agents"]
+    every = agents["properties"]["systems"]
+    named = {name: {"$ref": f"#/$defs/{kind}"} for name, (kind, _) in systems.items()}
+    plain = {
+        key: value for key, value in root["$defs"]["system"].items() if key not in ("if", "then", "else")
+    }
+    definitions = {**root["$defs"], "system": plain, **definitions_of(dict(systems.values()))}
+    changed = {**agents["properties"], "systems": {**every, "properties": named}}
+    root = {
+        **root,
+        "properties": {**root["properties"], "agents": {**agents, "properties": changed}},
+        "$defs": definitions,
+    }
+    return Schema(root, root)
+
+
+def definitions_of(fragments: Mapping[str, SchemaNode]) -> dict[str, SchemaNode]:
+    """`$defs` for systems of these types: type → its fragment, and ``type.name`` → each of the fragment's own `$defs`."""
+    definitions: dict[str, SchemaNode] = {}
+    for kind, fragment in fragments.items():
+        own = fragment.get("$defs", {})
+        body = {key: value for key, value in fragment.items() if key not in ("$defs", "$schema", "$id")}
+        body = {"type": "object", **body}
+        if "properties" in body:
+            body["properties"] = {"type": _TYPE, **body["properties"]}
+        definitions[kind] = _renamed(body, kind, own)
+        definitions |= {f"{kind}.{name}": _renamed(node, kind, own) for name, node in own.items()}
+    return definitions
+
+
+_TYPE: SchemaNode = {"title": "Type", "description": "Which kind of agent system this is.", "type": "string"}
+
+
+def _renamed(node: Any, kind: str, own: Mapping[str, Any]) -> Any:
+    """A part of a fragment whose references to the fragment's own `$defs` lead to their place in the whole."""
+    if isinstance(node, list):
+        return [_renamed(item, kind, own) for item in node]
+    if not isinstance(node, Mapping):
+        return node
+    renamed = {key: _renamed(value, kind, own) for key, value in node.items()}
+    name = str(node.get("$ref", "")).removeprefix("#/$defs/")
+    return {**renamed, "$ref": f"#/$defs/{kind}.{name}"} if name in own else renamed
+
+
 def types_of(nodes: Sequence[SchemaNode]) -> frozenset[str]:
-    """The JSON types that are asked for; empty when anything goes."""
+    """The JSON types that are accepted; empty when any is."""
     found: set[str] = set()
     for node in nodes:
         declared = node.get("type", [])
@@ -112,7 +153,7 @@ def _bound(
     try:
         duration = parse_duration(instance)
     except UnusableValue as unusable:
-        if not isinstance(instance, str):  # a text that is none fails its pattern as well
+        if not isinstance(instance, str):  # a text that is no duration fails its pattern as well
             yield ValidationError(unusable.what)
         return
     limit = parse_duration(bound)

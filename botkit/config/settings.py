@@ -1,4 +1,4 @@
-"""The settings BotKit runs with: typed, frozen, complete. `config/load.py` makes them from YAML; nothing else does."""
+"""BotKit's settings: typed, frozen, complete. `config/load.py` builds them from YAML."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Literal
 
 
 class Secret:
-    """A text that never shows in a log, a traceback, a repr or an error."""
+    """A text that never appears in a log, a traceback, a repr or an error."""
 
     __slots__ = ("_value",)
 
@@ -19,7 +19,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The text itself, for the one place that signs or compares with it."""
+        """The text itself, for the code that signs or compares with it."""
         return self._value
 
     def __repr__(self) -> str:
@@ -36,7 +36,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """Where the service listens. `prefix` is Kore's apiPrefix: ``""`` or ``"/like/this"``, without a trailing slash."""
+    """The address the service listens on. `prefix` is Kore's apiPrefix: ``""`` or ``"/like/this"``, without a trailing slash."""
 
     host: str = "127.0.0.1"
     port: int = 8003
@@ -46,9 +46,9 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
-    """An SQLAlchemy URL; a relative SQLite path has been resolved against the working directory.
+    """An SQLAlchemy URL; a relative SQLite path is already resolved against the working directory.
 
-    It may hold a password, so it is no part of the repr.
+    It may hold a password, so the repr leaves it out.
     """
 
     url: str = field(default="sqlite:///var/botkit.db", repr=False)
@@ -63,8 +63,8 @@ class SecuritySettings:
 class KoreSettings:
     """The bot's JWT app on the XO platform, and the hosts BotKit may call back.
 
-    `callback_hosts` entries are lower-case ``host`` or ``host:port``. A bare host stands for the scheme's default port,
-    and for any port when `insecure_http` is on.
+    `callback_hosts` entries are lower-case ``host`` or ``host:port``. A bare host allows the scheme's default port, and any
+    port when `insecure_http` is on.
     """
 
     client_id: str
@@ -75,38 +75,15 @@ class KoreSettings:
     accept_apikey: bool = False
     timeout: timedelta = timedelta(seconds=10)
     keep_payloads: bool = False
-    """Keep the newest payload of every user, not only of those with an agent: background jobs can then write to them."""
-
-
-@dataclass(frozen=True, slots=True)
-class MiawSettings:
-    """`type: salesforce-miaw`. `base_url` is the normalised scrt host, ``https://acme.my.salesforce-scrt.com``."""
-
-    organization_id: str
-    base_url: str
-    developer_name: str
-    receive: Literal["stream", "poll"] = "stream"
-    poll_interval: timedelta = timedelta(seconds=2)
-    timeout: timedelta = timedelta(seconds=10)
-    platform: Literal["Web", "Mobile"] = "Web"
-    attachments: bool = True
-
-    @property
-    def organization_id_15(self) -> str:
-        """The form the event stream's X-Org-Id needs."""
-        return self.organization_id[:15]
-
-
-DEFAULT_SYSTEM_TYPE = "salesforce-miaw"
-LIVE_CHAT_TYPE = "salesforce-live-chat"
+    """Keep the newest payload of every user, not only of those with an agent, so that background jobs can write to them."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgentSystemSettings:
     """One entry of `agents.systems`.
 
-    `settings` is what the system's own class understands: MiawSettings, LiveChatSettings, or for a system of somebody
-    else's its own part of the YAML as a mapping, filled in, which may hold secrets and is no part of the repr.
+    `settings` has the type that the system's class declares; for a class without one it is the system's part of the YAML as
+    a mapping. It may hold secrets, so the repr leaves it out.
     """
 
     name: str
@@ -116,10 +93,10 @@ class AgentSystemSettings:
 
 @dataclass(frozen=True, slots=True)
 class AgentsSettings:
-    """The bot's agent systems, and who is asked.
+    """The bot's agent systems, and which of them gets a hand-off.
 
-    `fallback` is who is asked next, in this order, when one does not take the hand-off; `fallback_after` is how long one that
-    does not answer is tried while another waits in line.
+    `fallback` lists the systems to try next, in this order, when one does not take the hand-off. `fallback_after` limits the
+    attempts at a system that does not answer while another one is left.
     """
 
     default: str
@@ -143,9 +120,9 @@ class TranscriptSettings:
 
 @dataclass(frozen=True, slots=True)
 class HandoffSettings:
-    """The hand-off's own choices. `responses` is overrides only: language → key → text, or None to silence.
+    """Settings of the hand-off. `responses` has overrides only: language → key → text, or None to say nothing.
 
-    `attributes` maps a Salesforce attribute name to a fact of `handoff.context.FACTS`.
+    `attributes` maps a routing attribute to a fact of `handoff.attributes.FACTS`; None takes the agent system's own mapping.
     """
 
     end_chat_command: str | None = None
@@ -159,7 +136,7 @@ class HandoffSettings:
 
 @dataclass(frozen=True, slots=True)
 class DeliverySettings:
-    """How long and how fast a failing call is repeated: full jitter between `first_retry` and `slowest_retry`."""
+    """The retry policy of a failing call: backoff with full jitter between `first_retry` and `slowest_retry`."""
 
     give_up_after: timedelta = timedelta(minutes=5)
     first_retry: timedelta = timedelta(milliseconds=250)

@@ -1,29 +1,23 @@
-"""A YAML (or JSON) file into a tree of nodes, within bounds, with every problem's line.
+"""Reads a YAML (or JSON) file into PyYAML's own node tree, within bounds, with the line of every problem.
 
-Built from the parser's events rather than from its objects: nothing is ever constructed from a tag, a key that stands
-twice is seen, and aliases are counted before they expand.
+PyYAML composes the nodes and their line numbers. This module adds what PyYAML does not check: tags, duplicate keys, depth,
+the size after alias expansion, and halves of surrogate pairs. No object is ever constructed from a tag.
+
+Plain scalars follow YAML 1.2's core schema, as editors read them: ``no`` and ``off`` are texts, so the Norwegian `no:` stays
+a language, and only ``true`` and ``false`` are booleans.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
-from yaml.events import (
-    AliasEvent,
-    CollectionEndEvent,
-    DocumentStartEvent,
-    Event,
-    MappingStartEvent,
-    NodeEvent,
-    ScalarEvent,
-    SequenceStartEvent,
-    StreamEndEvent,
-    StreamStartEvent,
-)
+from yaml.events import AliasEvent, Event, NodeEvent, ScalarEvent
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from botkit.config.nodes import Entry, MappingNode, Node, Scalar, SequenceNode
 from botkit.config.problems import WHOLE_FILE, Problems, dotted
 
 MAX_BYTES = 1024 * 1024
@@ -31,7 +25,64 @@ MAX_DEPTH = 32
 MAX_NODES = 20_000
 """Counted with every alias expanded, so that a few lines cannot become a billion values."""
 
+Plain = str | int | float | bool | None | dict[str, "Plain"] | list["Plain"]
+"""The values of JSON, which a tree becomes for validation."""
+
 _PLAIN_TAGS = {None, "!", *(f"tag:yaml.org,2002:{name}" for name in ("str", "map", "seq"))}
+_NULL = re.compile(r"|~|null|Null|NULL")
+_TRUE = re.compile(r"true|True|TRUE")
+_FALSE = re.compile(r"false|False|FALSE")
+_INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
+
+
+def core_value(text: str) -> str | int | float | bool | None:
+    """The meaning of an unquoted scalar in YAML 1.2's core schema (decimal numbers only)."""
+    if _NULL.fullmatch(text):
+        return None
+    if _TRUE.fullmatch(text):
+        return True
+    if _FALSE.fullmatch(text):
+        return False
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return text
+
+
+def locate(root: Node, path: Sequence[str | int]) -> tuple[int, Node | None]:
+    """The line of the last step of `path` that exists, and the node there if the whole path exists.
+
+    The line of a value in a mapping is its key's.
+    """
+    node, line = root, line_of(root)
+    for step in path:
+        if isinstance(node, MappingNode) and isinstance(step, str):
+            found = next(((key, value) for key, value in node.value if key.value == step), None)
+            if found is None:
+                return line, None
+            node, line = found[1], line_of(found[0])
+        elif isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            line = line_of(node)
+        else:
+            return line, None
+    return line, node
+
+
+def line_of(place: Node | Event) -> int:
+    """The line where a node or an event begins, counted from 1."""
+    return place.start_mark.line + 1 if place.start_mark else 1
+
+
+def read_yaml(file: Path, problems: Problems) -> Node | None:
+    """The tree of one file; None after reporting why there is none."""
+    try:
+        return _compose(file, _read_text(file), problems)
+    except _Stop as stop:
+        problems.add(file, stop.line, stop.path, stop.what, stop.fix)
+    return None
 
 
 class _Stop(Exception):
@@ -40,16 +91,6 @@ class _Stop(Exception):
     def __init__(self, line: int, what: str, fix: str, path: str = WHOLE_FILE) -> None:
         self.line, self.what, self.fix, self.path = line, what, fix, path
         super().__init__(what)
-
-
-def read_yaml(file: Path, problems: Problems) -> Node | None:
-    """The tree of one file, or None after telling why there is none."""
-    try:
-        text = _read_text(file)
-        return _Composer(file, text, problems).compose()
-    except _Stop as stop:
-        problems.add(file, stop.line, stop.path, stop.what, stop.fix)
-    return None
 
 
 def _read_text(file: Path) -> str:
@@ -71,8 +112,32 @@ def _read_text(file: Path) -> str:
         raise _Stop(line, "is not UTF-8 text", "save the file as UTF-8") from None
 
 
+def _compose(file: Path, text: str, problems: Problems) -> Node:
+    try:
+        loader = _Loader(text, file, problems)
+        try:
+            return loader.document()
+        finally:
+            loader.dispose()
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise _Stop(line, "holds a control character", "remove the invisible character") from None
+    except yaml.MarkedYAMLError as error:
+        raise _syntax(error, text) from None
+
+
 class _Loader(yaml.SafeLoader):
-    """PyYAML's parser, which refuses tabs between the tokens of pasted JSON; YAML and JSON both allow them there."""
+    """PyYAML's composer with our bounds. It accepts tabs between the tokens of pasted JSON, as YAML and JSON both do."""
+
+    anchors: dict[str, Node]
+
+    def __init__(self, text: str, file: Path, problems: Problems) -> None:
+        super().__init__(text)
+        self._file, self._problems = file, problems
+        self._path: tuple[str | int, ...] = ()
+        self._count = 0
+        self._sizes: dict[str, int] = {}
+        """Nodes of each anchor that is complete, with all aliases expanded."""
 
     def scan_to_next_token(self) -> None:
         super().scan_to_next_token()
@@ -80,130 +145,105 @@ class _Loader(yaml.SafeLoader):
             self.forward()
             super().scan_to_next_token()
 
-    def next_event(self) -> Event:
-        event: Event = self.get_event()  # type: ignore[no-untyped-call]
-        return event
-
-
-class _Composer:
-    def __init__(self, file: Path, text: str, problems: Problems) -> None:
-        self._file, self._text, self._problems = file, text, problems
-        self._anchors: dict[str, tuple[Node, int]] = {}
-        self._count = 0
-
-    def compose(self) -> Node:
-        try:
-            loader = _Loader(self._text)
-            try:
-                return self._document(loader)
-            finally:
-                loader.dispose()
-        except yaml.reader.ReaderError as error:
-            line = self._text.count("\n", 0, error.position) + 1
-            raise _Stop(line, "holds a control character", "remove the invisible character") from None
-        except yaml.MarkedYAMLError as error:
-            raise _syntax(error, self._text) from None
-
-    def _document(self, loader: _Loader) -> Node:
-        event = loader.next_event()
-        while isinstance(event, StreamStartEvent | DocumentStartEvent):
-            event = loader.next_event()
-        if isinstance(event, StreamEndEvent):
+    def document(self) -> Node:
+        if not self.check_node():
             raise _Stop(1, "is empty", "see the commented example in config/")
-        node, _ = self._node(loader, event, ())
-        loader.next_event()
-        event = loader.next_event()
-        if not isinstance(event, StreamEndEvent):
-            raise _Stop(_line(event), "a second document begins here", "keep one document; remove the ---")
+        node = self.get_node()
+        assert node is not None  # noqa: S101 (`check_node` said so)
+        if self.check_node():
+            line = line_of(self._next())
+            raise _Stop(line, "a second document begins here", "keep one document; remove the ---")
         return node
 
-    def _node(self, loader: _Loader, event: Event, path: tuple[str | int, ...]) -> tuple[Node, int]:
-        """The node that `event` begins, and how many nodes it is with all aliases expanded."""
-        node: Node
-        if isinstance(event, AliasEvent):
-            return self._alias(event, path)
-        if isinstance(event, NodeEvent) and getattr(event, "tag", None) not in _PLAIN_TAGS:
-            raise _Stop(_line(event), "YAML tags (!…) are not used here", "remove the tag", dotted(path))
-        if len(path) > MAX_DEPTH:
-            raise _Stop(_line(event), f"nested deeper than {MAX_DEPTH}", "flatten it", dotted(path[:3]))
-        if isinstance(event, ScalarEvent):
-            plain = event.style is None and event.tag is None
-            node, size = Scalar(self._joined(event, path), _line(event), plain=plain), 1
-        elif isinstance(event, MappingStartEvent):
-            node, size = self._mapping(loader, event, path)
-        else:
-            assert isinstance(event, SequenceStartEvent)  # noqa: S101 (the parser yields nothing else here)
-            node, size = self._sequence(loader, event, path)
-        if isinstance(event, NodeEvent) and event.anchor:
-            self._anchors[event.anchor] = (node, size)
-        return node, size
+    def compose_node(self, parent: Node | None, index: Any) -> Node:
+        event = self._next()
+        if isinstance(parent, MappingNode) and index is None:
+            if not isinstance(event, ScalarEvent):
+                raise _Stop(
+                    line_of(event), "a key that is not a text", "write key: value", dotted(self._path)
+                )
+            self._grow(1, event)
+            return self.compose_scalar_node(None)
+        outer, before = self._path, self._count
+        if parent is not None:
+            self._path = (*outer, index.value if isinstance(index, Node) else index)
+        try:
+            if isinstance(event, AliasEvent):
+                return self._alias(event)
+            self._check(event)
+            self._grow(1, event)
+            anchor = event.anchor if isinstance(event, NodeEvent) else None
+            self.anchors.pop(anchor or "", None)  # an anchor may be defined again
+            self._sizes.pop(anchor or "", None)
+            node = super().compose_node(parent, index)
+            assert node is not None  # noqa: S101 (PyYAML composes a node of every event)
+            if anchor:
+                self._sizes[anchor] = self._count - before
+            return node
+        finally:
+            self._path = outer
 
-    def _alias(self, event: AliasEvent, path: tuple[str | int, ...]) -> tuple[Node, int]:
-        if event.anchor not in self._anchors:
+    def compose_scalar_node(self, anchor: Any) -> ScalarNode:
+        event = self._next()
+        node: ScalarNode = super().compose_scalar_node(anchor)
+        if getattr(event, "tag", None) is not None:
+            node.style = node.style or "'"  # an explicit !!str is as good as quotes
+        node.value = self._joined(node)
+        return node
+
+    def compose_mapping_node(self, anchor: Any) -> MappingNode:
+        node: MappingNode = super().compose_mapping_node(anchor)
+        first: dict[str, tuple[Node, Node]] = {}
+        for key, value in node.value:
+            if key.value in first:
+                what = f"stands here twice, first in line {line_of(first[key.value][0])}"
+                path = dotted((*self._path, key.value))
+                self._problems.add(self._file, line_of(key), path, what, "remove one of the two")
+            first.setdefault(key.value, (key, value))
+        node.value = list(first.values())
+        return node
+
+    def _next(self) -> Event:
+        event: Event = self.peek_event()  # type: ignore[no-untyped-call]
+        return event
+
+    def _check(self, event: Event) -> None:
+        if getattr(event, "tag", None) not in _PLAIN_TAGS:
             raise _Stop(
-                _line(event),
-                "an alias (*…) to an anchor that is not defined above it",
-                "put a text that begins with * in quotes",
-                dotted(path),
+                line_of(event), "YAML tags (!…) are not used here", "remove the tag", dotted(self._path)
             )
-        node, size = self._anchors[event.anchor]
-        self._grow(size, event, path)
-        return node, size
+        if len(self._path) > MAX_DEPTH:
+            path = dotted(self._path[:3])
+            raise _Stop(line_of(event), f"nested deeper than {MAX_DEPTH}", "flatten it", path)
 
-    def _grow(self, size: int, event: Event, path: tuple[str | int, ...]) -> None:
+    def _alias(self, event: AliasEvent) -> Node:
+        if event.anchor not in self._sizes:
+            what = "an alias (*…) to an anchor that is not defined above it"
+            raise _Stop(line_of(event), what, "put a text that begins with * in quotes", dotted(self._path))
+        self._grow(self._sizes[event.anchor], event)
+        self.get_event()  # type: ignore[no-untyped-call]
+        return self.anchors[event.anchor]
+
+    def _grow(self, size: int, event: Event) -> None:
         self._count += size
         if self._count > MAX_NODES:
-            raise _Stop(_line(event), f"more than {MAX_NODES:,} values", "shorten the file", dotted(path))
+            path = dotted(self._path)
+            raise _Stop(line_of(event), f"more than {MAX_NODES:,} values", "shorten the file", path)
 
-    def _mapping(self, loader: _Loader, start: Event, path: tuple[str | int, ...]) -> tuple[Node, int]:
-        entries: dict[str, Entry] = {}
-        total = 1
-        self._grow(1, start, path)
-        while not isinstance(key := loader.next_event(), CollectionEndEvent):
-            if not isinstance(key, ScalarEvent):
-                raise _Stop(_line(key), "a key that is not a text", "write key: value", dotted(path))
-            here = (*path, key.value)
-            node, size = self._node(loader, loader.next_event(), here)
-            self._grow(1, key, here)
-            total += size + 1
-            if key.value in entries:
-                first = entries[key.value].line
-                what = f"stands here twice, first in line {first}"
-                self._problems.add(self._file, _line(key), dotted(here), what, "remove one of the two")
-            else:
-                entries[key.value] = Entry(_line(key), node)
-        return MappingNode(entries, _line(start)), total
-
-    def _sequence(self, loader: _Loader, start: Event, path: tuple[str | int, ...]) -> tuple[Node, int]:
-        items: list[Node] = []
-        total = 1
-        self._grow(1, start, path)
-        while not isinstance(event := loader.next_event(), CollectionEndEvent):
-            node, size = self._node(loader, event, (*path, len(items)))
-            self._grow(1, event, path)
-            total += size
-            items.append(node)
-        return SequenceNode(items, _line(start)), total
-
-    def _joined(self, event: ScalarEvent, path: tuple[str | int, ...]) -> str:
-        """The text, with the pairs of ``\\uD83D\\uDE00`` that JSON writes for one character put together."""
-        text: str = event.value
+    def _joined(self, node: ScalarNode) -> str:
+        """The text, with the two halves of ``\\uD83D\\uDE00``, as JSON writes some characters, joined."""
+        text: str = node.value
         if not re.search("[\ud800-\udfff]", text):
             return text
         try:
             return text.encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError:
             fix = "write the character itself, or both of its \\u escapes"
-            raise _Stop(_line(event), "half of a \\u escape pair", fix, dotted(path)) from None
-
-
-def _line(event: Event) -> int:
-    mark = event.start_mark
-    return mark.line + 1 if mark else 1
+            raise _Stop(line_of(node), "half of a \\u escape pair", fix, dotted(self._path)) from None
 
 
 def _syntax(error: yaml.MarkedYAMLError, text: str) -> _Stop:
-    """The parser's complaint without what it quotes from the file, which may be part of a secret."""
+    """The parser's complaint without its quotations from the file, which may be part of a secret."""
     mark, context = error.problem_mark or error.context_mark, error.context or ""
     problem = re.sub(r"'([^']*)'", _unquoted, error.problem or "cannot be parsed")
     line = mark.line + 1 if mark else 1
@@ -225,10 +265,10 @@ def _syntax(error: yaml.MarkedYAMLError, text: str) -> _Stop:
 
 
 def _unquoted(quoted: re.Match[str]) -> str:
-    """One character and the parser's own names (`<block end>`) stay; anything longer may be what people wrote."""
+    """Single characters and the parser's own names (`<block end>`) stay; anything longer may be the file's content."""
     return quoted.group() if len(quoted[1]) <= 2 or quoted[1].startswith("<") else "…"
 
 
 def _pasted_flush_left(text: str, line: int) -> bool:
-    """Does JSON begin at the left margin, below a key, in the line of a complaint or the one above?"""
+    """Whether JSON begins at the left margin, below a key, in the line of a complaint or the one above."""
     return any(above.startswith("{") for above in text.splitlines()[max(1, line - 2) : line])

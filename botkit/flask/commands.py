@@ -11,7 +11,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from botkit.config.notices import notices
+from botkit.config.agent_systems import notices
 from botkit.errors import BotKitError, NothingToAnswer
 from botkit.flask.mounted import Mounted, mounted_in
 

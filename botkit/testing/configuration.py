@@ -7,14 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+from botkit.agents.miaw import MiawSettings
+from botkit.agents.registry import DEFAULT_TYPE
 from botkit.config.settings import (
-    DEFAULT_SYSTEM_TYPE,
     AgentsSettings,
     AgentSystemSettings,
     BotSettings,
     HandoffSettings,
     KoreSettings,
-    MiawSettings,
     Secret,
     SecuritySettings,
     ServerSettings,
@@ -49,7 +49,7 @@ def made_up_settings(
         callback_hosts=(ORIGIN.removeprefix("https://"),),
         keep_payloads=keep_payloads,
     )
-    systems = {name: AgentSystemSettings(name, DEFAULT_SYSTEM_TYPE, miaw) for name in names}
+    systems = {name: AgentSystemSettings(name, DEFAULT_TYPE, miaw) for name in names}
     bot = BotSettings(
         id=BOT_ID,
         name=BOT_NAME,

@@ -13,8 +13,6 @@ from types import MappingProxyType
 
 from botkit.config.load import load
 from botkit.config.settings import (
-    DEFAULT_SYSTEM_TYPE,
-    LIVE_CHAT_TYPE,
     AgentsSettings,
     AgentSystemSettings,
     BotSettings,
@@ -30,9 +28,6 @@ from botkit.testing.serving import Server, nothing_here
 from botkit.testing.stage import Stage
 from botkit_sandbox.kore import sample_bot_folder
 from botkit_sandbox.kore.script import require_engine
-
-_NAMES = {DEFAULT_SYSTEM_TYPE: "salesforce", LIVE_CHAT_TYPE: "legacy"}
-"""Names of the agent systems in the sandbox's configuration, by type."""
 
 
 @dataclass
@@ -119,5 +114,5 @@ def _like(bot: BotSettings, own: BotSettings) -> BotSettings:
 
 
 def _on_stage(system: AgentSystemSettings, clouds: Mapping[str, AgentSystemSettings]) -> AgentSystemSettings:
-    name = _NAMES.get(system.type)
-    return system if name is None else replace(system, settings=clouds[name].settings)
+    cloud = next((one for one in clouds.values() if one.type == system.type), None)
+    return system if cloud is None else replace(system, settings=cloud.settings)

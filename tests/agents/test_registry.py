@@ -12,8 +12,7 @@ import pytest
 from botkit.agents import DEFAULT_ATTRIBUTES, AgentSystem, Capabilities
 from botkit.agents import registry as agent_systems
 from botkit.agents.live_chat import LiveChatSystem
-from botkit.agents.miaw import MiawSystem
-from botkit.config.settings import MiawSettings
+from botkit.agents.miaw import MiawSettings, MiawSystem
 
 MIAW = MiawSettings("00D000000000001", "https://acme.my.salesforce-scrt.com", "Kore_Custom_Client")
 
@@ -102,7 +101,9 @@ def test_a_capability_without_its_method_is_an_error_that_names_both(kind: str, 
 
 @pytest.mark.parametrize(("attachments", "files"), [(True, "always"), (False, "none")])
 def test_miaw_takes_files_unless_that_is_switched_off(attachments: bool, files: str) -> None:
-    settings = MiawSettings(MIAW.organization_id, MIAW.base_url, MIAW.developer_name, attachments=attachments)
+    settings = MiawSettings(
+        MIAW.organization_id, MIAW.organization_base_url, MIAW.developer_name, attachments=attachments
+    )
     assert agent_systems.capabilities("salesforce-miaw", settings).files == files
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botkit.config.base_url import normalize_base_url
+from botkit.agents.miaw.settings import normalize_base_url
 from botkit.errors import UnusableValue
 
 ACME = "https://acme.my.salesforce-scrt.com"

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botkit.config.durations import parse_duration
-from botkit.config.hosts import parse_callback_host
-from botkit.config.organization_id import checksum, parse_organization_id
+from botkit.agents.salesforce import checksum, parse_organization_id
+from botkit.config.values import parse_callback_host, parse_duration
 from botkit.errors import UnusableValue
 
 

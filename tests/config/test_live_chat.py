@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from botkit.config.live_agent_url import normalize_live_agent_url
-from botkit.config.live_chat import Entity, EntityField, LiveChatSettings
-from botkit.config.notices import notices
-from botkit.config.settings import MiawSettings
+from botkit.agents.live_chat.addresses import normalize_live_agent_url
+from botkit.agents.live_chat.settings import Entity, EntityField, EntityLink, LiveChatSettings
+from botkit.agents.miaw import MiawSettings
+from botkit.config.agent_systems import notices
 from botkit.errors import UnusableValue
 from tests.config.folder import Folder
 
@@ -112,18 +112,17 @@ def test_every_setting_of_live_chat_can_be_given(design: Folder) -> None:
         labels={"_firstName": "First Name"},
         transcript_fields={"Case_Id": ("CaseId", "Case__c")},
         hidden=frozenset({"Kore_User_Id"}),
-        entities=(
-            Entity(
-                "Contact",
-                (
-                    EntityField("Email", "_email", find=True, exact=True),
-                    EntityField("LastName", "_lastName"),
-                ),
+        entities={
+            "Contact": Entity(
+                {
+                    "Email": EntityField("_email", find=True, exact=True),
+                    "LastName": EntityField("_lastName"),
+                },
                 save_to_transcript="ContactId",
-                link_to=("Case", "ContactId"),
+                link_to=EntityLink("Case", "ContactId"),
             ),
-            Entity("Case", (EntityField("Subject", "_subject"),), show_on_create=True),
-        ),
+            "Case": Entity({"Subject": EntityField("_subject")}, show_on_create=True),
+        },
         queue_updates=False,
         availability_check=False,
         answer_within=timedelta(seconds=30),

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from botkit.agents.miaw import MiawSettings
 from botkit.config.load import load
 from botkit.config.schema import Schema, bot_schema, server_schema
 from botkit.config.settings import (
     DeliverySettings,
     HandoffSettings,
     KoreSettings,
-    MiawSettings,
     Secret,
     SecuritySettings,
     ServerSettings,
@@ -181,21 +180,6 @@ def test_yaml_words_that_are_no_booleans_for_editors_are_none_here(folder: Folde
     handoff = folder.load_bot().handoff
     assert handoff.end_chat_command == "off"
     assert handoff.responses == {"no": {"agentJoinedMessage": "yes"}}
-
-
-def test_an_agent_system_of_somebody_else_gets_its_own_part_of_the_yaml(
-    folder: Folder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = [EntryPoint("acme-desk", "acme.desk:Desk", "botkit.agent_systems")]
-    monkeypatch.setattr("botkit.agents.registry.entry_points", lambda group: found)
-    folder.environ["DESK"] = "007"
-    folder.bot(
-        BOT.split("agents:")[0]
-        + "agents: {systems: {desk: {type: acme-desk, key: '${DESK}', n: [1, {a: true}]}}}\n"
-    )
-    system = folder.load_bot().agents.systems["desk"]
-    assert system.settings == {"key": "007", "n": [1, {"a": True}]}
-    assert "007" not in repr(system)
 
 
 def test_the_commented_examples_are_good_once_the_two_secrets_are_set() -> None:

@@ -68,8 +68,12 @@ def test_the_wheel_carries_the_schemas_inside_the_package() -> None:
 
 def test_the_documentation_lists_exactly_the_keys_of_the_schemas() -> None:
     document = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
-    assert reference.with_tables(document) == document, (
-        "run: python -m botkit.config.reference docs/configuration.md"
+    assert reference.with_tables(document) == document, "regenerate with: python -m botkit.config.reference"
+
+
+def test_the_schema_for_editors_is_composed_of_the_agent_systems_own_fragments() -> None:
+    assert schema_text("bot") == reference.composed_schema(), (
+        "regenerate with: python -m botkit.config.reference"
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from botkit.config.channels import KORE_CHANNELS
+from botkit.config.values import KORE_CHANNELS
 from tests.config.folder import BOT, Folder
 
 TWO = """\

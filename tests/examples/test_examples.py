@@ -11,9 +11,9 @@ from typing import cast
 
 import pytest
 
+from botkit.agents.miaw import MiawSettings
 from botkit.cli.sandbox import sandbox
 from botkit.config.load import load
-from botkit.config.settings import MiawSettings
 from botkit.testing.serving import free_ports
 from botkit_sandbox.server import running_sandbox
 from examples.flask_factory import create_app
@@ -118,7 +118,7 @@ def test_its_ports_are_those_the_sandbox_expects() -> None:
     assert port == 8001
     assert settings.server.port == port + 2
     assert (
-        cast(MiawSettings, bot.agents.systems["salesforce"].settings).base_url
+        cast(MiawSettings, bot.agents.systems["salesforce"].settings).organization_base_url
         == f"http://127.0.0.1:{port + 1}"
     )
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import jwt
 
+from botkit.agents.miaw import MiawSettings
 from botkit.config.settings import (
     AgentsSettings,
     AgentSystemSettings,
     BotSettings,
     KoreSettings,
-    MiawSettings,
     Secret,
     SecuritySettings,
     ServerSettings,

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import pytest
 
 from botkit.agents.live_chat import LiveChatSystem
-from botkit.config.live_chat import LiveChatSettings
+from botkit.agents.live_chat.settings import LiveChatSettings
 from botkit.config.settings import AgentSystemSettings, Settings
 from botkit.errors import ConfigurationError
 from botkit.relay.gateways import connect

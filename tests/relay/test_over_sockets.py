@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from botkit.agents.miaw import MiawSettings
 from botkit.config.settings import (
     AgentsSettings,
     AgentSystemSettings,
@@ -24,7 +25,6 @@ from botkit.config.settings import (
     DeliverySettings,
     HandoffSettings,
     KoreSettings,
-    MiawSettings,
     Secret,
     SecuritySettings,
     ServerSettings,
@@ -192,7 +192,7 @@ async def scene_for(folder: Path, receive: Literal["stream", "poll"], servers: l
     cloud.base_url = str(salesforce.make_url("")).rstrip("/")
     miaw = MiawSettings(
         organization_id=cloud.org_id,
-        base_url=cloud.base_url,
+        organization_base_url=cloud.base_url,
         developer_name=cloud.settings.developer_name,
         receive=receive,
         poll_interval=timedelta(milliseconds=50),

@@ -1,5 +1,6 @@
-"""Live Chat, the retired predecessor of MIAW, by its REST API: protocols/salesforce-live-chat.md."""
+"""Salesforce Live Chat, the retired predecessor of MIAW, through its REST API: docs/protocols/salesforce-live-chat.md."""
 
+from botkit.agents.live_chat.settings import LiveChatSettings
 from botkit.agents.live_chat.system import LiveChatSystem
 
-__all__ = ["LiveChatSystem"]
+__all__ = ["LiveChatSettings", "LiveChatSystem"]

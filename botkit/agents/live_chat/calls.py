@@ -8,7 +8,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from botkit.config.live_chat import LiveChatSettings, short_id
+from botkit.agents.live_chat.settings import LiveChatSettings
+from botkit.agents.salesforce import short_id
 from botkit.http import Request
 from botkit.http.lenient_json import encoded
 

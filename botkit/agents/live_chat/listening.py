@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 import structlog
 
 from botkit.agents.api import Batch
-from botkit.agents.live_chat.address import switched
+from botkit.agents.live_chat.addresses import switched
 from botkit.agents.live_chat.chat import Chat, Link
 from botkit.agents.live_chat.messages import Reply, read_events
 from botkit.agents.live_chat.polling import Poller

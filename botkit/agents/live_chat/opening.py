@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from botkit.agents.live_chat.calls import Credentials
 from botkit.agents.miaw.wire import Members, decoded, items, members, text, whole
-from botkit.config.live_chat import short_id
+from botkit.agents.salesforce import short_id
 from botkit.errors import BadReply
 from botkit.http import Response
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from botkit.config.live_chat import Entity, EntityField, LiveChatSettings, short_id
+from botkit.agents.live_chat.settings import EntityField, LiveChatSettings
+from botkit.agents.salesforce import short_id
 
 _NAMES = (("_firstName", "_lastName"), ("First Name", "Last Name"), ("FirstName", "LastName"))
 _MAX_NAME = 255
@@ -74,11 +75,9 @@ _WITH_A_REGION = {"en": "en-US"}
 
 def _details(settings: LiveChatSettings, attributes: Mapping[str, str]) -> list[dict[str, object]]:
     maps: dict[str, list[dict[str, str]]] = {}
-    for entity in settings.entities:
-        for field in entity.fields:
-            maps.setdefault(field.attribute, []).append(
-                {"entityName": entity.name, "fieldName": field.field_name}
-            )
+    for entity_name, entity in settings.entities.items():
+        for field_name, source in entity.fields.items():
+            maps.setdefault(source.attribute, []).append({"entityName": entity_name, "fieldName": field_name})
     details: list[dict[str, object]] = []
     for name, value in attributes.items():
         detail: dict[str, object] = {
@@ -96,39 +95,34 @@ def _details(settings: LiveChatSettings, attributes: Mapping[str, str]) -> list[
 
 def _entities(settings: LiveChatSettings, attributes: Mapping[str, str]) -> list[dict[str, object]]:
     known = {
-        entity.name: [field for field in entity.fields if attributes.get(field.attribute)]
-        for entity in settings.entities
+        name: {field: source for field, source in entity.fields.items() if attributes.get(source.attribute)}
+        for name, entity in settings.entities.items()
     }
-    return [
-        _entity(settings, entity, known[entity.name], linked=known)
-        for entity in settings.entities
-        if known[entity.name]
-    ]
+    return [_entity(settings, name, known) for name in settings.entities if known[name]]
 
 
 def _entity(
-    settings: LiveChatSettings,
-    entity: Entity,
-    fields: Sequence[EntityField],
-    *,
-    linked: Mapping[str, Sequence[EntityField]],
+    settings: LiveChatSettings, name: str, known: Mapping[str, Mapping[str, EntityField]]
 ) -> dict[str, object]:
+    """One entity, with the fields that have a value this time; `known` has those of every entity."""
+    entity = settings.entities[name]
     sent: dict[str, object] = {
-        "entityName": entity.name,
+        "entityName": name,
         "showOnCreate": entity.show_on_create,
         "entityFieldsMaps": [
             {
-                "fieldName": field.field_name,
-                "label": settings.labels.get(field.attribute, field.attribute),
-                "doFind": field.find,
-                "isExactMatch": field.exact,
-                "doCreate": field.create,
+                "fieldName": field_name,
+                "label": settings.labels.get(source.attribute, source.attribute),
+                "doFind": source.find,
+                "isExactMatch": source.exact,
+                "doCreate": source.create,
             }
-            for field in fields
+            for field_name, source in known[name].items()
         ],
     }
     if entity.save_to_transcript:
         sent["saveToTranscript"] = entity.save_to_transcript
-    if entity.link_to is not None and linked.get(entity.link_to[0]):
-        sent["linkToEntityName"], sent["linkToEntityField"] = entity.link_to
+    link = entity.link_to
+    if link is not None and known.get(link.entity):
+        sent["linkToEntityName"], sent["linkToEntityField"] = link.entity, link.field
     return sent

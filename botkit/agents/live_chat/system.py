@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Literal
 
 import msgspec
 import structlog
 
-from botkit.agents.api import AgentSystem, Batch, File, Granted
-from botkit.agents.live_chat.address import switched
+from botkit.agents.api import AgentSystem, Batch, File, Granted, Section
+from botkit.agents.live_chat.addresses import normalize_live_agent_url, switched
 from botkit.agents.live_chat.calls import Credentials, LiveChatCalls
 from botkit.agents.live_chat.chat import Chat
 from botkit.agents.live_chat.ending import Ender
@@ -31,9 +32,10 @@ from botkit.agents.live_chat.prechat import chat_request
 from botkit.agents.live_chat.recovery import Recovery
 from botkit.agents.live_chat.replies import check_setup
 from botkit.agents.live_chat.sensitive import Masked, Masker, NotMaskable
+from botkit.agents.live_chat.settings import SCHEMA, LiveChatSettings, check_records
 from botkit.agents.live_chat.upload import MAX_FILE_BYTES, FileRequest, upload_request
 from botkit.agents.miaw.wire import text as text_of
-from botkit.config.live_chat import LiveChatSettings
+from botkit.agents.salesforce import parse_organization_id
 from botkit.errors import (
     AccessExpired,
     AgentsUnavailable,
@@ -69,6 +71,7 @@ class LiveChatSystem(AgentSystem):
         TypeError: `settings` is of another agent system.
     """
 
+    schema = SCHEMA
     settings_type = LiveChatSettings
     settings: LiveChatSettings
 
@@ -106,6 +109,38 @@ class LiveChatSystem(AgentSystem):
             sleep=sleep,
         )
         self._chats: OrderedDict[str, Chat] = OrderedDict()
+
+    @classmethod
+    def parsers(cls, *, insecure_http: bool) -> Mapping[str, Callable[[str], object]]:
+        """The endpoint, and ids without spaces around them."""
+        return {
+            "live_agent_url": partial(normalize_live_agent_url, insecure_http=insecure_http),
+            "organization_id": parse_organization_id,
+            "deployment_id": str.strip,
+            "button_id": str.strip,
+            "agent_id": str.strip,
+            "button_overrides": str.strip,
+        }
+
+    @classmethod
+    def check(cls, section: Section) -> None:
+        """Report records that Salesforce would ignore silently."""
+        check_records(section)
+
+    @classmethod
+    def summary(cls, settings: LiveChatSettings) -> str:
+        """Where the deployment is."""
+        return f"at {settings.live_agent_url}, retired by Salesforce"
+
+    @classmethod
+    def notice(cls, used_by: Sequence[str]) -> str:
+        """Salesforce has retired Live Chat; what replaces it."""
+        return (
+            "Salesforce retired Live Chat (salesforce-live-chat) on 14 February 2026; "
+            f"it is used by {', '.join(used_by)}. "
+            "Publish a Messaging for In-App and Web deployment of type Custom Client, and name it in a system of "
+            "type salesforce-miaw"
+        )
 
     @classmethod
     def capabilities_for(cls, settings: LiveChatSettings) -> Capabilities:
@@ -266,9 +301,7 @@ class LiveChatSystem(AgentSystem):
             chat.credentials,
             wanted,
             base=chat.session.base,
-            name=file.name,
-            mime_type=file.mime_type,
-            data=file.data,
+            file=file,
         )
         try:
             check_setup(upload.what, await self._transport.send(upload), now=self._clock())

@@ -7,10 +7,11 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from botkit.agents.live_chat.address import may_upload_to
+from botkit.agents.api import File
+from botkit.agents.live_chat.addresses import may_upload_to
 from botkit.agents.live_chat.calls import Credentials
-from botkit.agents.multipart import Part, multipart
-from botkit.config.live_chat import LiveChatSettings, short_id
+from botkit.agents.live_chat.settings import LiveChatSettings
+from botkit.agents.salesforce import form_with_file, short_id
 from botkit.errors import CallRefused, HostNotAllowed
 from botkit.http import Request
 
@@ -44,9 +45,7 @@ def upload_request(
     wanted: FileRequest,
     *,
     base: str,
-    name: str,
-    mime_type: str,
-    data: bytes,
+    file: File,
 ) -> Request:
     """The upload of one file.
 
@@ -57,7 +56,7 @@ def upload_request(
     what = "upload a file"
     if not may_upload_to(base, wanted.upload_url):
         raise HostNotAllowed(what, detail="the upload address is not on a host of Salesforce's")
-    if len(data) > MAX_FILE_BYTES:
+    if len(file.data) > MAX_FILE_BYTES:
         raise CallRefused(what, detail=f"the file is larger than {MAX_FILE_BYTES} bytes")
     query = urlencode(
         {
@@ -67,7 +66,7 @@ def upload_request(
             "encoding": "UTF-8",
         }
     )
-    content_type, body = multipart([Part("file", mime_type, data, file_name=name)])
+    content_type, body = form_with_file("file", file)
     joint = "&" if "?" in wanted.upload_url else "?"
     headers = {"Content-Type": content_type}
     return Request(what, "POST", f"{wanted.upload_url}{joint}{query}", headers, body, _SECONDS)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
 from botkit.agents.api import File
-from botkit.agents.multipart import Part, multipart
-from botkit.config.settings import MiawSettings
+from botkit.agents.miaw.settings import MiawSettings
+from botkit.agents.salesforce import form_with_file
 from botkit.http import Request
 from botkit.http.lenient_json import encoded
 
@@ -25,7 +25,7 @@ class MiawCalls:
 
     def __init__(self, settings: MiawSettings) -> None:
         self._settings = settings
-        self._base = f"{settings.base_url}/iamessage/api/v2/conversation"
+        self._base = f"{settings.organization_base_url}/iamessage/api/v2/conversation"
         self._timeout_seconds = settings.timeout.total_seconds()
         self._deployment = urlencode({"esDeveloperName": settings.developer_name})
 
@@ -85,12 +85,8 @@ class MiawCalls:
             "esDeveloperName": self._settings.developer_name,
             "message": {"id": message_id, "fileId": file_id},
         }
-        content_type, body = multipart(
-            [
-                Part("messageEntry", "application/json", encoded(entry)),
-                Part("fileData", file.mime_type, file.data, file_name=file.name),
-            ]
-        )
+        parts = [("messageEntry", "application/json", encoded(entry))]
+        content_type, body = form_with_file("fileData", file, parts=parts)
         headers = {
             "Accept": "application/json",
             "Authorization": f"Bearer {token}",
@@ -146,7 +142,7 @@ class MiawCalls:
         }
         if last_event_id:
             headers["Last-Event-Id"] = last_event_id
-        url = f"{self._settings.base_url}/eventrouter/v1/sse"
+        url = f"{self._settings.organization_base_url}/eventrouter/v1/sse"
         return Request("open the event stream", "GET", url, headers, timeout_seconds=self._timeout_seconds)
 
     def _json(self, what: str, method: str, url: str, token: str, body: object) -> Request:

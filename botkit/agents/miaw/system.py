@@ -11,6 +11,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -22,9 +23,10 @@ from botkit.agents.miaw.events import EventStream, ServerEvent
 from botkit.agents.miaw.history import Settled, read_history
 from botkit.agents.miaw.pacing import Pace
 from botkit.agents.miaw.replies import check, check_setup, check_stream, says_expired
+from botkit.agents.miaw.settings import SCHEMA, MiawSettings, normalize_base_url
 from botkit.agents.miaw.tokens import guest_token_request, read_token
 from botkit.agents.miaw.wire import decoded, members, text
-from botkit.config.settings import MiawSettings
+from botkit.agents.salesforce import parse_organization_id
 from botkit.errors import (
     AccessExpired,
     CallError,
@@ -96,6 +98,7 @@ class MiawSystem(AgentSystem):
         TypeError: `settings` is of another agent system.
     """
 
+    schema = SCHEMA
     settings_type = MiawSettings
     settings: MiawSettings
 
@@ -116,6 +119,19 @@ class MiawSystem(AgentSystem):
         self._monotonic = monotonic
         self._new_id = new_id
         self._memories: OrderedDict[str, _Memory] = OrderedDict()
+
+    @classmethod
+    def parsers(cls, *, insecure_http: bool) -> Mapping[str, Callable[[str], object]]:
+        """The organisation's id and base URL."""
+        return {
+            "organization_id": parse_organization_id,
+            "organization_base_url": partial(normalize_base_url, insecure_http=insecure_http),
+        }
+
+    @classmethod
+    def summary(cls, settings: MiawSettings) -> str:
+        """Where the deployment is, and how it is listened to."""
+        return f"at {settings.organization_base_url}, {settings.receive}"
 
     @classmethod
     def capabilities_for(cls, settings: MiawSettings) -> Capabilities:

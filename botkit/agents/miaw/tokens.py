@@ -10,8 +10,8 @@ from email.utils import parsedate_to_datetime
 
 import msgspec
 
+from botkit.agents.miaw.settings import MiawSettings
 from botkit.agents.miaw.wire import decoded, members, text, whole
-from botkit.config.settings import MiawSettings
 from botkit.errors import BadReply
 from botkit.http import Request, Response
 
@@ -43,7 +43,7 @@ def guest_token_request(settings: MiawSettings) -> Request:
     return Request(
         what="get a guest token",
         method="POST",
-        url=f"{settings.base_url}/iamessage/api/v2/authorization/unauthenticated/access-token",
+        url=f"{settings.organization_base_url}/iamessage/api/v2/authorization/unauthenticated/access-token",
         headers={"Content-Type": "application/json", "Accept": "application/json"},
         body=msgspec.json.encode(body),
         timeout_seconds=settings.timeout.total_seconds(),

@@ -12,7 +12,7 @@ import pytest
 from msgspec import structs
 
 from botkit.agents.live_chat import LiveChatSystem
-from botkit.config.live_chat import LiveChatSettings
+from botkit.agents.live_chat.settings import LiveChatSettings
 from botkit.errors import CallError
 from botkit.handoff.conversation import Access
 from botkit.handoff.events import AgentSaid, FromAgents

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from botkit.agents.live_chat.address import may_upload_to, switched
-from botkit.config.live_agent_url import normalize_live_agent_url
+from botkit.agents.live_chat.addresses import may_upload_to, normalize_live_agent_url, switched
 from botkit.errors import UnusableValue
 
 POD = "https://d.la1-c1.salesforceliveagent.com/chat/rest"

@@ -8,19 +8,18 @@ from typing import Any
 import pytest
 
 from botkit.agents.live_chat.prechat import chat_request, spelled, visitor_name
-from botkit.config.live_chat import Entity, EntityField
+from botkit.agents.live_chat.settings import Entity, EntityField, EntityLink
 from tests.agents.live_chat.conftest import SETTINGS
 
 CONTACT = Entity(
-    "Contact",
-    (
-        EntityField("LastName", "_lastName", create=True),
-        EntityField("Email", "_email", find=True, exact=True, create=True),
-    ),
+    {
+        "LastName": EntityField("_lastName", create=True),
+        "Email": EntityField("_email", find=True, exact=True, create=True),
+    },
     save_to_transcript="ContactId",
-    link_to=("Case", "ContactId"),
+    link_to=EntityLink("Case", "ContactId"),
 )
-CASE = Entity("Case", (EntityField("Subject", "_subject"),), show_on_create=True, save_to_transcript="CaseId")
+CASE = Entity({"Subject": EntityField("_subject")}, show_on_create=True, save_to_transcript="CaseId")
 
 
 def request(*attributes: tuple[str, str], **changes: Any) -> dict[str, Any]:
@@ -68,7 +67,7 @@ def test_records_are_found_or_created_from_the_labels_of_details() -> None:
         ("_email", "ada@example.com"),
         ("_subject", "Help"),
         labels={"_email": "Email"},
-        entities=(CONTACT, CASE),
+        entities={"Contact": CONTACT, "Case": CASE},
     )
     contact, case = body["prechatEntities"]
     assert contact == {
@@ -93,19 +92,21 @@ def test_records_are_found_or_created_from_the_labels_of_details() -> None:
 
 
 def test_a_record_none_of_whose_fields_is_known_is_left_out() -> None:
-    body = request(("_subject", "Help"), entities=(CONTACT, CASE))
+    body = request(("_subject", "Help"), entities={"Contact": CONTACT, "Case": CASE})
     assert [entity["entityName"] for entity in body["prechatEntities"]] == ["Case"]
 
 
 def test_a_record_is_not_linked_to_one_that_is_left_out() -> None:
-    body = request(("_email", "a@b.c"), entities=(CONTACT, CASE))
+    body = request(("_email", "a@b.c"), entities={"Contact": CONTACT, "Case": CASE})
     (contact,) = body["prechatEntities"]
     assert contact["entityName"] == "Contact"
     assert "linkToEntityName" not in contact
 
 
 def test_every_label_of_a_record_is_the_label_of_a_detail() -> None:
-    body = request(("_email", "a@b.c"), ("_lastName", ""), entities=(CONTACT,), labels={"_email": "Email"})
+    body = request(
+        ("_email", "a@b.c"), ("_lastName", ""), entities={"Contact": CONTACT}, labels={"_email": "Email"}
+    )
     labels = {detail["label"] for detail in body["prechatDetails"]}
     used = {field["label"] for entity in body["prechatEntities"] for field in entity["entityFieldsMaps"]}
     assert used <= labels

@@ -17,8 +17,8 @@ from msgspec import structs
 
 from botkit.agents import File
 from botkit.agents.live_chat import LiveChatSystem
-from botkit.config.live_agent_url import normalize_live_agent_url
-from botkit.config.live_chat import Entity, EntityField, LiveChatSettings
+from botkit.agents.live_chat.addresses import normalize_live_agent_url
+from botkit.agents.live_chat.settings import Entity, EntityField, LiveChatSettings
 from botkit.errors import AgentsUnavailable, CallError, CallRefused, ConversationClosed
 from botkit.handoff.conversation import Access
 from botkit.handoff.events import AgentJoined, AgentSaid, FileRequested, FromAgents, RoutingFailed
@@ -262,10 +262,8 @@ async def test_every_way_the_service_may_behave_is_the_same_conversation(
 
 
 async def test_the_agent_sees_the_details_and_the_record(make_chat: MakeChat) -> None:
-    contact = Entity(
-        "Contact", (EntityField("Email", "Email", find=True, exact=True),), save_to_transcript="ContactId"
-    )
-    chat = await make_chat({"entities": (contact,), "hidden": frozenset({"Plan"})})
+    contact = Entity({"Email": EntityField("Email", find=True, exact=True)}, save_to_transcript="ContactId")
+    chat = await make_chat({"entities": {"Contact": contact}, "hidden": frozenset({"Plan"})})
     await chat.open(Email="ada@acme.example", Plan="Gold", _firstName="Ada")
     view = chat.view
     assert view["attributes"]["Email"] == "ada@acme.example"

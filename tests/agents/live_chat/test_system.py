@@ -17,8 +17,8 @@ from botkit.agents import registry as agent_systems
 from botkit.agents.live_chat import LiveChatSystem
 from botkit.agents.live_chat.position import Position
 from botkit.agents.live_chat.sensitive import Masked, NotMaskable, Rule
+from botkit.agents.live_chat.settings import LiveChatSettings
 from botkit.agents.live_chat.upload import FileRequest
-from botkit.config.live_chat import LiveChatSettings
 from botkit.errors import (
     AccessExpired,
     AgentsUnavailable,

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from botkit.agents import File
 from botkit.agents.live_chat.calls import Credentials
 from botkit.agents.live_chat.upload import MAX_FILE_BYTES, FileRequest, upload_request
 from botkit.errors import CallRefused, HostNotAllowed
@@ -22,7 +23,7 @@ def upload(
     url: str = URL, name: str = "a.png", mime_type: str = "image/png", data: bytes = b"\x89PNG"
 ) -> Request:
     wanted = FileRequest(url, "to/ken=")
-    return upload_request(SETTINGS, CREDENTIALS, wanted, base=BASE, name=name, mime_type=mime_type, data=data)
+    return upload_request(SETTINGS, CREDENTIALS, wanted, base=BASE, file=File(name, mime_type, data))
 
 
 def parts(request: Request) -> list[tuple[str | None, str | None, str, object]]:

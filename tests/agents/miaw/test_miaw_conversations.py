@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from botkit.agents import File
+from botkit.agents.miaw import MiawSettings
 from botkit.agents.miaw.conversations import MiawCalls, locale
-from botkit.config.settings import MiawSettings
 from botkit.http import Request
 
 BASE = "https://acme.my.salesforce-scrt.com"

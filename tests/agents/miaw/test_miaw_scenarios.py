@@ -13,8 +13,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 from msgspec import structs
 
-from botkit.agents.miaw import MiawSystem
-from botkit.config.settings import MiawSettings
+from botkit.agents.miaw import MiawSettings, MiawSystem
 from botkit.errors import (
     AccessExpired,
     CallError,

@@ -14,8 +14,7 @@ import pytest
 from msgspec import structs
 
 from botkit.agents import AgentSystem, File
-from botkit.agents.miaw import MiawSystem
-from botkit.config.settings import MiawSettings
+from botkit.agents.miaw import MiawSettings, MiawSystem
 from botkit.errors import (
     AccessExpired,
     BadReply,

@@ -8,8 +8,8 @@ from dataclasses import replace
 import jwt
 import pytest
 
+from botkit.agents.miaw import MiawSettings
 from botkit.agents.miaw.tokens import guest_token_request, read_token
-from botkit.config.settings import MiawSettings
 from botkit.errors import BadReply
 from botkit.http import Response
 

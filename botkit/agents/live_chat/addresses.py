@@ -1,7 +1,7 @@
-"""The Chat API Endpoint in any spelling people paste, made into the base of every Live Chat request.
+"""Live Chat's addresses: the configured endpoint, and the hosts that Salesforce sends us to.
 
-Setup → Chat Settings shows it as `https://<pod>.salesforceliveagent.com/chat/rest/`; after enhanced domains it is
-`https://<domain>.my.salesforce-scrt.com/chat/rest/` (protocols/salesforce-live-chat.md, 1).
+SwitchServer and FileTransfer name URLs that we then call with the user's session (docs/protocols/salesforce-live-chat.md, 2.19
+and 2.21). We follow them to Salesforce's own hosts only, and from a loopback address (a demo) to loopback addresses only.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, urlsplit
 
-from botkit.config.base_url import is_loopback
+from botkit.agents.salesforce import is_loopback
 from botkit.errors import UnusableValue
 
 REST = "/chat/rest"
@@ -22,14 +22,17 @@ _DISCREDITED = re.compile(r"[\\#\s\x00-\x20\x7f-\uffff]")
 
 
 def normalize_live_agent_url(value: str, *, insecure_http: bool = False) -> str:
-    """The base of every request, without a slash at its end, from any spelling people paste (1).
+    """The base URL of every request, without a slash at its end, from any spelling people paste (1).
+
+    Setup → Chat Settings shows the endpoint as `https://<pod>.salesforceliveagent.com/chat/rest/`, or with enhanced domains
+    as `https://<domain>.my.salesforce-scrt.com/chat/rest/`.
 
     Args:
-        value: what stands in the configuration: a host, or the endpoint with or without ``/chat/rest/``.
-        insecure_http: lets loopback addresses (the sandbox, a test) through.
+        value: the configured text: a host, or the endpoint with or without ``/chat/rest/``.
+        insecure_http: accepts loopback addresses (the sandbox, a test).
 
     Raises:
-        UnusableValue: it is no Live Chat endpoint, with the reason.
+        UnusableValue: it is not a Live Chat endpoint, with the reason.
     """
     text = value.strip()
     if not text:
@@ -58,12 +61,12 @@ def normalize_live_agent_url(value: str, *, insecure_http: bool = False) -> str:
 
 
 def is_salesforce(host: str) -> bool:
-    """Whether a host, in lower case, is one that Salesforce runs Live Chat on."""
+    """Whether Salesforce runs Live Chat on this host, written in lower case."""
     return _OURS.fullmatch(host) is not None
 
 
 def split_url(text: str) -> SplitResult | None:
-    """A URL that no two parsers read differently; else None."""
+    """A URL that every parser reads in the same way; else None."""
     if len(text) > 2_000 or _DISCREDITED.search(text) is not None:
         return None
     try:
@@ -74,3 +77,27 @@ def split_url(text: str) -> SplitResult | None:
     if url.scheme not in ("http", "https") or not url.hostname or "@" in url.netloc or port == 0:
         return None
     return url
+
+
+def switched(base: str, new_url: str) -> str | None:
+    """The base URL after a SwitchServer to `new_url`, which ends with ``/chat``; None for a host we must not follow to (2.19)."""
+    url = split_url(new_url)
+    if url is None or url.query or url.path.rstrip("/") not in _PATHS or not _follows(base, url):
+        return None
+    return f"{url.scheme}://{url.netloc.lower()}{REST}"
+
+
+def may_upload_to(base: str, url: str) -> bool:
+    """Whether a file may be sent there (2.21)."""
+    parsed = split_url(url)
+    return parsed is not None and _follows(base, parsed)
+
+
+def _follows(base: str, url: SplitResult) -> bool:
+    if is_loopback(_host(urlsplit(base))):
+        return is_loopback(_host(url))
+    return url.scheme == "https" and url.port in (None, 443) and is_salesforce(_host(url))
+
+
+def _host(url: SplitResult) -> str:
+    return (url.hostname or "").lower()

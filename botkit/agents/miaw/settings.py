@@ -1,16 +1,39 @@
-"""The organisation's base URL in any spelling people have, made into the one host that serves MIAW.
-
-`https://<domain>.my.salesforce.com`, what Setup calls Current My Domain URL, becomes
-`https://<domain>.my.salesforce-scrt.com` (protocols: salesforce-miaw, "Host"); Kore's page spells it `salesforce-srct.com`.
-"""
+"""The settings of a MIAW deployment, their schema, and the rules for the organisation's base URL."""
 
 from __future__ import annotations
 
-import ipaddress
+import json
 import re
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
+from botkit.agents.salesforce import is_loopback
 from botkit.errors import UnusableValue
+
+SCHEMA: dict[str, Any] = json.loads(Path(__file__).with_name("schema.json").read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True, slots=True)
+class MiawSettings:
+    """One MIAW deployment (`type: salesforce-miaw`). The base URL is normalised: ``https://acme.my.salesforce-scrt.com``."""
+
+    organization_id: str
+    organization_base_url: str
+    developer_name: str
+    receive: Literal["stream", "poll"] = "stream"
+    poll_interval: timedelta = timedelta(seconds=2)
+    timeout: timedelta = timedelta(seconds=10)
+    platform: Literal["Web", "Mobile"] = "Web"
+    attachments: bool = True
+
+    @property
+    def organization_id_15(self) -> str:
+        """The form that the event stream's X-Org-Id needs."""
+        return self.organization_id[:15]
+
 
 _MY_DOMAIN = re.compile(
     # The My Domain name, then the partition of sandboxes, developer and other special organisations.
@@ -24,14 +47,17 @@ _USE_MY_DOMAIN = "use the Current My Domain URL of Setup → My Domain, such as 
 
 
 def normalize_base_url(value: str, *, insecure_http: bool = False) -> str:
-    """The URL every MIAW call of an organisation starts with, without a slash at its end.
+    """The base URL of an organisation's MIAW calls, without a slash at its end.
+
+    `https://<domain>.my.salesforce.com`, the Current My Domain URL of Setup, becomes `https://<domain>.my.salesforce-scrt.com`
+    (docs/protocols/salesforce-miaw.md, "Host"); Kore's page spells it `salesforce-srct.com`.
 
     Args:
-        value: what stands in the configuration.
-        insecure_http: lets loopback addresses (the sandbox, a test) through as they are.
+        value: the configured text.
+        insecure_http: accepts loopback addresses (the sandbox, a test) as they are.
 
     Raises:
-        UnusableValue: it is no My Domain host, with the reason.
+        UnusableValue: it is not a My Domain host, with the reason.
     """
     text = value.strip()
     if not text:
@@ -51,16 +77,6 @@ def normalize_base_url(value: str, *, insecure_http: bool = False) -> str:
     if match is None or port not in (None, 443, 80):
         raise _refusal(host, port, url.scheme)
     return f"https://{match['domain']}.my.salesforce-scrt.com"
-
-
-def is_loopback(host: str) -> bool:
-    """Is this host the machine itself?"""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _loopback(url: SplitResult, scheme_named: bool, *, insecure_http: bool) -> str:

@@ -1,0 +1,92 @@
+"""Rules that both Salesforce agent systems share: organization ids, record ids, loopback addresses, and forms with files."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+from collections.abc import Sequence
+
+from urllib3.fields import RequestField
+from urllib3.filepost import encode_multipart_formdata
+
+from botkit.agents.api import File
+from botkit.errors import UnusableValue
+
+_ORGANIZATION_ID = re.compile(r"00D[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?")
+_CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+_WHERE = "copy “Salesforce.com Organization ID” from Setup → Company Information"
+
+_MAX_FILE_NAME = 200
+_NOT_IN_A_NAME = re.compile(r'[\x00-\x1f\x7f"\\/]')
+_MIME_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}")
+
+
+def parse_organization_id(value: str) -> str:
+    """An organization id as it is written, without spaces around it.
+
+    Raises:
+        UnusableValue: it is not 15 or 18 characters starting with 00D, or its checksum is wrong.
+    """
+    text = value.strip()
+    if not _ORGANIZATION_ID.fullmatch(text):
+        raise UnusableValue("is not an organisation id (15 or 18 characters starting with 00D)", _WHERE)
+    if len(text) == 18 and text[15:] != checksum(text[:15]):
+        raise UnusableValue(
+            "is mistyped: its last three characters are not the checksum of the others", _WHERE
+        )
+    return text
+
+
+def checksum(first_fifteen: str) -> str:
+    """The last three of 18 characters. Each stands for five others: which of them are upper-case letters, as one of 32."""
+    blocks = (first_fifteen[start : start + 5] for start in (0, 5, 10))
+    return "".join(
+        _CHECKSUM[sum(1 << place for place, character in enumerate(block) if "A" <= character <= "Z")]
+        for block in blocks
+    )
+
+
+def short_id(value: str) -> str:
+    """The 15 characters that identify a record; the last three of 18 are a checksum."""
+    return value[:15] if len(value) == 18 else value
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this host is the machine itself."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def form_with_file(
+    field: str, file: File, *, parts: Sequence[tuple[str, str, bytes]] = ()
+) -> tuple[str, bytes]:
+    """The content type and the body of a multipart/form-data request with one file.
+
+    The user chose the file's name and type, so characters that could break out of a header are replaced. The boundary
+    is derived from the content: the same form has the same bytes on every attempt.
+
+    Args:
+        field: the name of the file's part.
+        file: the file.
+        parts: name, MIME type and content of the parts before it.
+    """
+    named = _NOT_IN_A_NAME.sub("_", file.name)[:_MAX_FILE_NAME].encode(errors="replace").decode() or "file"
+    mime_type = file.mime_type if _MIME_TYPE.fullmatch(file.mime_type) else "application/octet-stream"
+    fields = [_field(name, None, kind, data) for name, kind, data in parts]
+    fields.append(_field(field, named, mime_type, file.data))
+    digest = hashlib.blake2b(digest_size=16)
+    for data in (*(data for _, _, data in parts), file.data):
+        digest.update(data)
+    body, content_type = encode_multipart_formdata(fields, boundary=f"botkit-{digest.hexdigest()}")
+    return content_type, body
+
+
+def _field(name: str, file_name: str | None, mime_type: str, data: bytes) -> RequestField:
+    field = RequestField(name, data, file_name)
+    field.make_multipart(content_type=mime_type)
+    return field
