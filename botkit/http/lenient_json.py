@@ -1,14 +1,20 @@
-"""JSON that others wrote with less care: halves of surrogate pairs, bytes that are not UTF-8.
+"""Reads and writes JSON leniently: broken characters are repaired, and a member of a wrong type counts as absent.
 
-JavaScript cuts strings between two halves of an emoji and writes what is left as an escape; such JSON is valid, but no text
-in UTF-8 can hold it, and strict parsers refuse the whole document. Here the half becomes a replacement character.
+JavaScript may cut a string between the two halves of an emoji and escape the remaining half. Such JSON is valid, but no UTF-8
+text can hold it, and strict parsers refuse the whole document. Here the half becomes a replacement character.
+
+The APIs differ from their documents in many places, and new members keep appearing, so responses are read member by member.
 """
 
 from __future__ import annotations
 
 import json
+from typing import TypeAlias
 
 import msgspec
+
+Members: TypeAlias = dict[str, object]
+"""The members of a JSON object."""
 
 
 class NestedTooDeeply(ValueError):
@@ -29,8 +35,45 @@ def decoded(data: bytes | str) -> object:
         raise NestedTooDeeply from None
 
 
+def try_decoded(data: bytes | str) -> object:
+    """JSON to values; None if it is not JSON."""
+    try:
+        return decoded(data)
+    except ValueError:
+        return None
+
+
+def members(value: object) -> Members:
+    """An object's members. An object encoded once more as a JSON string counts too: some Salesforce payloads are."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        value = try_decoded(value)
+    return value if isinstance(value, dict) else {}
+
+
+def text(value: object) -> str:
+    """A string, or the digits of a whole number: ids come as either."""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+
+
+def whole(value: object) -> int:
+    """A whole number, or one in a string; else 0."""
+    if isinstance(value, bool):
+        return 0
+    if isinstance(value, int | float):
+        return int(value) if abs(value) < 1e18 else 0
+    digits = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19
+    return int(str(value)) if digits else 0
+
+
+def items(value: object) -> list[Members]:
+    """The objects of a list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
 def repaired(data: bytes | str) -> bytes:
-    """The same JSON in clean UTF-8; numbers may be spelled differently. For the rare document only: it is slow.
+    """The same JSON in clean UTF-8; numbers may be spelled differently. Slow: for the rare broken document only.
 
     Raises:
         ValueError: it is not JSON, or nested too deeply.
@@ -44,7 +87,7 @@ def repaired(data: bytes | str) -> bytes:
 
 
 def encoded(value: object) -> bytes:
-    """Values to JSON; half a surrogate pair in a text becomes a replacement character."""
+    """Values to JSON; half a surrogate pair becomes a replacement character."""
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:

@@ -6,8 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from botkit.agents.live_chat.addresses import normalize_live_agent_url
-from botkit.agents.live_chat.settings import Entity, EntityField, EntityLink, LiveChatSettings
+from botkit.agents.live_chat.settings import (
+    Entity,
+    EntityField,
+    EntityLink,
+    LiveChatSettings,
+    normalize_live_agent_url,
+)
 from botkit.agents.miaw import MiawSettings
 from botkit.config.agent_systems import notices
 from botkit.errors import UnusableValue

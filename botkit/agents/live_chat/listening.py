@@ -12,16 +12,15 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 import structlog
 
 from botkit.agents.api import Batch
-from botkit.agents.live_chat.addresses import switched
 from botkit.agents.live_chat.chat import Chat, Link
+from botkit.agents.live_chat.connection import Poller, Recovery
 from botkit.agents.live_chat.messages import Reply, read_events
-from botkit.agents.live_chat.polling import Poller
-from botkit.agents.live_chat.recovery import Recovery
 from botkit.agents.live_chat.replies import AffinityLost, OutOfSync
-from botkit.agents.miaw.wire import text
+from botkit.agents.live_chat.settings import switched
 from botkit.errors import CallError, ConversationClosed, Unreachable
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import RoutingFailed
+from botkit.http.lenient_json import text
 
 _log = structlog.get_logger("botkit.agents")
 

@@ -13,15 +13,22 @@ from dataclasses import dataclass, field
 import structlog
 from msgspec.structs import replace
 
-from botkit.agents.live_chat import history
-from botkit.agents.live_chat.position import Idle, Position, Present
+from botkit.agents.live_chat.calls import FileRequest
+from botkit.agents.live_chat.masking import read_rules
+from botkit.agents.live_chat.position import (
+    AGENT,
+    TRANSFERRED,
+    Idle,
+    Position,
+    Present,
+    read_session_data,
+    unseen,
+)
 from botkit.agents.live_chat.reading import Reading
-from botkit.agents.live_chat.sensitive import read_rules
-from botkit.agents.live_chat.upload import FileRequest
 from botkit.agents.live_chat.wording import read_words
-from botkit.agents.miaw.wire import Members, items, members, text, whole
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import Content, FromAgents, Option
+from botkit.http.lenient_json import Members, items, members, text, whole
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _MAX_IDLE_SECONDS = 24 * 3600
@@ -247,16 +254,16 @@ def _rich(reading: Reading, message: Members) -> None:
 
 def _session_data(reading: Reading, message: Members) -> None:
     """The first message after a reconnection: what was said meanwhile is in it, and nowhere else."""
-    lines = history.read_session_data(message)
+    lines = read_session_data(message)
     position = reading.position
-    transfers = [line.number for line in lines if line.kind == history.TRANSFERRED]
+    transfers = [line.number for line in lines if line.kind == TRANSFERRED]
     told = transfers[: max(0, position.accepted - 1)]
-    for line in history.unseen(lines, sayings=position.sayings, said=position.said):
+    for line in unseen(lines, sayings=position.sayings, said=position.said):
         reading.begin_part(f"s{line.number}")
-        if line.kind == history.TRANSFERRED and line.name:
+        if line.kind == TRANSFERRED and line.name:
             if line.number not in told:
                 _replaced(reading, Present(line.name, line.name))
-        elif line.kind == history.AGENT and line.text:
+        elif line.kind == AGENT and line.text:
             _return(reading, subject="", name=line.name)
             if reading.host is None and line.name:
                 # The acceptance was lost with the old server.

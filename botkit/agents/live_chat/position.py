@@ -1,17 +1,26 @@
-"""How far a chat has been read, and what was learned on the way: the part of a chat that outlives the process.
+"""How far a chat has been read: the part of a chat that outlives the process.
 
-It goes into `Access.position` as compact JSON with every event, so it stands in the ledger together with what the event
-caused. Sensitive-data rules are part of it because nothing may leave unmasked after a restart either.
+It travels in `Access.position` as compact JSON with every event, so the ledger stores it together with the event's effects.
+Sensitive-data rules are part of it, because nothing may leave unmasked after a restart either.
+
+After a 503 the new server sends the whole chat once more (ChasitorSessionData), without the numbers its messages had before
+(docs/protocols/salesforce-live-chat.md, 3.9 and 7). `unseen` finds by content which messages of it are new: it lays the last
+messages we read over the list, at every place, and takes the longest run of equal ones; among equals the place that fits the
+count of read messages, then the earliest: better shown twice than lost. Without a match, every message is new.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Self
 
 import msgspec
 
-from botkit.agents.live_chat.sensitive import Rule
+from botkit.agents.live_chat.masking import Rule
+from botkit.agents.live_chat.wording import read_words
+from botkit.http.lenient_json import Members, items, text
 
 REMEMBERED_SAYINGS = 8
 _DIGEST_CHARACTERS = 8
@@ -104,3 +113,61 @@ def digest(text: str) -> str:
     """Tells one saying from another; blanks and letter case do not count, since they may differ between two reports."""
     plain = " ".join(text.split()).casefold()
     return hashlib.blake2b(plain.encode(errors="replace"), digest_size=_DIGEST_CHARACTERS // 2).hexdigest()
+
+
+AGENT = "Agent"
+CHASITOR = "Chasitor"
+TRANSFERRED = "OperatorTransferred"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the chat as the new server tells it; `number` is its place in the list."""
+
+    number: int
+    kind: str
+    name: str
+    text: str = field(repr=False)
+
+
+def read_session_data(message: Members) -> tuple[Line, ...]:
+    """The lines of a ChasitorSessionData, in the order of their own numbers where they have them."""
+    told = items(message.get("chatMessages"))
+    numbers = [one.get("sequence") for one in told]
+    if all(isinstance(number, int) for number in numbers) and len(set(numbers)) == len(numbers):
+        told = sorted(told, key=lambda one: int(text(one.get("sequence"))))
+    return tuple(
+        Line(
+            n, text(one.get("type")), text(one.get("name")), text(one.get("content")) or text(one.get("text"))
+        )
+        for n, one in enumerate(told)
+    )
+
+
+def unseen(lines: Sequence[Line], *, sayings: Sequence[str], said: int) -> tuple[Line, ...]:
+    """The lines after the last one that was read.
+
+    Args:
+        lines: the chat as told.
+        sayings: digests of the newest messages of agents that were read, oldest first.
+        said: how many were read in all.
+    """
+    spoken = [line for line in lines if line.kind == AGENT]
+    digests = [digest(read_words(line.text).text) for line in spoken]
+    read = _read(digests, sayings, said)
+    if read == 0:
+        return tuple(lines)
+    last = spoken[read - 1].number
+    return tuple(line for line in lines if line.number > last)
+
+
+def _read(told: Sequence[str], sayings: Sequence[str], said: int) -> int:
+    """How many of what is told were read."""
+    best = (0, False, 0)
+    for boundary in range(1, len(told) + 1):
+        run = 0
+        while run < min(boundary, len(sayings)) and told[boundary - 1 - run] == sayings[-1 - run]:
+            run += 1
+        if run:
+            best = max(best, (run, boundary == said, -boundary))
+    return -best[2]

@@ -1,19 +1,24 @@
-"""What Live Chat's status codes mean (protocols/salesforce-live-chat.md 5), as `botkit.errors`.
+"""Reads Live Chat's responses: status codes as `botkit.errors`, and the answers before there is a chat.
 
-status    beginning (Visitor, SessionId)              in a chat
-2xx       fine: guides promise 202, servers say 200   fine
-403       refused                                     ConversationClosed: ended, expired, or not polled in time
-409       refused                                     OutOfSync: a second poll, or a sequence number that is not next
-503       retryable                                   AffinityLost: the chat's server is gone, and has to be found again
-429, 408, other 5xx                                   retryable, Retry-After honoured
-3xx       retryable: a proxy or a login page spoke
+Sections are those of docs/protocols/salesforce-live-chat.md; status codes are in 5:
+
+status    beginning (Visitor, SessionId)                  in a chat
+2xx       success: guides promise 202, servers say 200    success
+403       refused                                         ConversationClosed: ended, expired, or not polled in time
+409       refused                                         OutOfSync: a second poll, or an unexpected sequence number
+503       retryable                                       AffinityLost: the chat's server is gone; reconnect
+429, 408, other 5xx                                       retryable, Retry-After honoured
+3xx       retryable: a proxy or a login page answered
 other     refused
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+from botkit.agents.live_chat.calls import Credentials
+from botkit.agents.salesforce import short_id
 from botkit.errors import (
     BadReply,
     CallRefused,
@@ -23,6 +28,7 @@ from botkit.errors import (
 )
 from botkit.http import Response
 from botkit.http.retry import retry_after
+from botkit.http.lenient_json import Members, items, members, text, try_decoded, whole
 
 _ACTUAL = re.compile(rb"Actual\W{0,3}(\d{1,9})\b", re.IGNORECASE)
 
@@ -80,3 +86,42 @@ def _raise_retryable(what: str, response: Response, now: float) -> None:
         raise ServerTrouble(what, status=status, retry_after=wait)
     if 300 <= status < 400:
         raise BadReply(what, status=status, detail="a redirect; is live_agent_url the Chat API Endpoint?")
+
+
+_POLL_SECONDS = 40
+"""What every capture of clientPollTimeout says (1)."""
+_MAX_POLL_SECONDS = 300
+
+
+def message_of(response: Response, kind: str) -> Members:
+    """The message of this type in a wrapped answer, such as ``{"messages":[{"type":"Availability","message":{}}]}``."""
+    for item in items(members(try_decoded(response.body)).get("messages")):
+        if text(item.get("type")) == kind:
+            return members(item.get("message"))
+    return {}
+
+
+def read_availability(response: Response, targets: Sequence[str]) -> bool | None:
+    """Whether one of the targets is there; None: not known. Where `isAvailable` is left out it is false (2.15)."""
+    results = {
+        short_id(text(result.get("id"))): result.get("isAvailable") is True
+        for result in items(message_of(response, "Availability").get("results"))
+    }
+    asked = [results[target] for target in targets if target in results]
+    return any(asked) if asked else None
+
+
+def read_session(response: Response, *, base: str) -> Credentials:
+    """The session's key and the way to it.
+
+    Raises:
+        BadReply: a part without which no chat is possible is missing.
+    """
+    body = members(try_decoded(response.body))
+    key, affinity = text(body.get("key")), text(body.get("affinityToken"))
+    if not key or not affinity:
+        missing = "key" if not key else "affinityToken"
+        raise BadReply("begin a session", status=response.status, detail=f"the answer has no {missing}")
+    # Both a number and a text were seen (1).
+    seconds = min(whole(body.get("clientPollTimeout")) or _POLL_SECONDS, _MAX_POLL_SECONDS)
+    return Credentials(key, text(body.get("id")) or key.partition("!")[0], affinity, seconds, base)

@@ -18,23 +18,28 @@ import msgspec
 import structlog
 
 from botkit.agents.api import AgentSystem, Batch, File, Granted, Section
-from botkit.agents.live_chat.addresses import normalize_live_agent_url, switched
-from botkit.agents.live_chat.calls import Credentials, LiveChatCalls
+from botkit.agents.live_chat.calls import (
+    MAX_FILE_BYTES,
+    Credentials,
+    FileRequest,
+    LiveChatCalls,
+    upload_request,
+)
 from botkit.agents.live_chat.chat import Chat
-from botkit.agents.live_chat.ending import Ender
-from botkit.agents.live_chat.isolated import IsolatedMasker
+from botkit.agents.live_chat.connection import Poller, Recovery
 from botkit.agents.live_chat.listening import Listener
-from botkit.agents.live_chat.opening import message_of, read_availability, read_session
-from botkit.agents.live_chat.polling import Poller
+from botkit.agents.live_chat.masking import IsolatedMasker, Masked, Masker, NotMaskable
 from botkit.agents.live_chat.position import Position, digest
-from botkit.agents.live_chat.posting import Poster
+from botkit.agents.live_chat.posting import Ender, Poster
 from botkit.agents.live_chat.prechat import chat_request
-from botkit.agents.live_chat.recovery import Recovery
-from botkit.agents.live_chat.replies import check_setup
-from botkit.agents.live_chat.sensitive import Masked, Masker, NotMaskable
-from botkit.agents.live_chat.settings import SCHEMA, LiveChatSettings, check_records
-from botkit.agents.live_chat.upload import MAX_FILE_BYTES, FileRequest, upload_request
-from botkit.agents.miaw.wire import text as text_of
+from botkit.agents.live_chat.replies import check_setup, message_of, read_availability, read_session
+from botkit.agents.live_chat.settings import (
+    SCHEMA,
+    LiveChatSettings,
+    check_records,
+    normalize_live_agent_url,
+    switched,
+)
 from botkit.agents.salesforce import parse_organization_id
 from botkit.errors import (
     AccessExpired,
@@ -48,6 +53,7 @@ from botkit.errors import (
 from botkit.handoff.conversation import Access
 from botkit.handoff.rules import Capabilities
 from botkit.http import Request, Response, Transport
+from botkit.http.lenient_json import text as text_of
 
 _log = structlog.get_logger("botkit.agents")
 

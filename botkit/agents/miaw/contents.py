@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from botkit.agents.miaw.wire import Members, items, members, text
 from botkit.handoff.events import Content, Link, Option
+from botkit.http.lenient_json import Members, items, members, text
 
 _DEEPEST = 8
 

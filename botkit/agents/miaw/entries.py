@@ -13,7 +13,6 @@ import msgspec
 from msgspec.structs import replace
 
 from botkit.agents.miaw.contents import read_content
-from botkit.agents.miaw.wire import Members, decoded, items, members, text, whole
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import (
     AgentJoined,
@@ -28,6 +27,7 @@ from botkit.handoff.events import (
     RoutingFailed,
     TransferStarted,
 )
+from botkit.http.lenient_json import Members, items, members, text, try_decoded, whole
 
 _PASSING = frozenset(
     {
@@ -50,7 +50,7 @@ _SPEAKING_ROLES = frozenset({"Agent", "Chatbot", "System", "Supervisor", ""})
 
 def read_envelope(data: bytes) -> tuple[str, Members]:
     """The conversation id and the entry of one stream event; empty when it has none."""
-    envelope = members(decoded(data))
+    envelope = members(try_decoded(data))
     return text(envelope.get("conversationId")), members(envelope.get("conversationEntry"))
 
 

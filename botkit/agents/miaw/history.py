@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from botkit.agents.miaw.conversations import ENTRIES_PER_PAGE
+from botkit.agents.miaw.calls import ENTRIES_PER_PAGE
 from botkit.agents.miaw.entries import read_entry, timestamp_ms
-from botkit.agents.miaw.wire import Members, decoded, items, members, text
 from botkit.errors import BadReply
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import FromAgents
 from botkit.http import Response
+from botkit.http.lenient_json import Members, items, members, text, try_decoded
 
 OVERLAP_MS = 5_000
 
@@ -91,7 +91,7 @@ async def _entries(page: Callable[[int], Awaitable[Response]], from_ms: int) -> 
 
 
 def _read_page(response: Response) -> list[Members]:
-    answer = decoded(response.body)
+    answer = try_decoded(response.body)
     listed = members(answer).get("conversationEntries")
     if not isinstance(listed, list):
         raise BadReply("list entries", status=response.status, detail="no conversationEntries in the answer")

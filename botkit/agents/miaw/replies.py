@@ -17,7 +17,6 @@ from __future__ import annotations
 import re
 from typing import NoReturn
 
-from botkit.agents.miaw.wire import decoded, members, text
 from botkit.errors import (
     AccessExpired,
     BadReply,
@@ -29,6 +28,7 @@ from botkit.errors import (
 )
 from botkit.http import Response
 from botkit.http.retry import retry_after
+from botkit.http.lenient_json import members, text, try_decoded
 
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
@@ -101,7 +101,7 @@ def _raise_retryable(what: str, response: Response, now: float) -> None:
 
 def _detail(response: Response, hint: str = "") -> str:
     """The error code under either of its names (6), or the gateway's `error`; never the message, which may quote."""
-    body = members(decoded(response.body)) if response.body[:1] == b"{" else {}
+    body = members(try_decoded(response.body)) if response.body[:1] == b"{" else {}
     code = text(body.get("errorCode")) or text(body.get("code")) or text(body.get("error"))
     code = code if _CODE.fullmatch(code) else ""
     return ": ".join(part for part in (code, hint) if part)

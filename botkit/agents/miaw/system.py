@@ -1,7 +1,7 @@
-"""Salesforce MIAW as an agent system of BotKit: the calls put together to what `botkit.agents.AgentSystem` promises.
+"""MIAW as an agent system of BotKit: implements `botkit.agents.AgentSystem` with the calls of this package.
 
-One guest token per conversation, because tokens and streams belong to a subject (protocols/salesforce-miaw.md 1.6). The
-conversation's id is the agent session's id, so creating it twice is the same conversation.
+One guest token per conversation, because tokens and streams belong to a subject (docs/protocols/salesforce-miaw.md, 1.6). The
+agent session's id is the conversation's id, so creating it twice gives the same conversation.
 """
 
 from __future__ import annotations
@@ -17,15 +17,12 @@ from typing import Literal
 import msgspec
 
 from botkit.agents.api import AgentSystem, Batch, File, Granted
-from botkit.agents.miaw.conversations import MiawCalls
+from botkit.agents.miaw.calls import MiawCalls, guest_token_request, read_token
 from botkit.agents.miaw.entries import read_entry, read_envelope
-from botkit.agents.miaw.events import EventStream, ServerEvent
+from botkit.agents.miaw.event_stream import EventStream, ServerEvent
 from botkit.agents.miaw.history import Settled, read_history
-from botkit.agents.miaw.pacing import Pace
 from botkit.agents.miaw.replies import check, check_setup, check_stream, says_expired
 from botkit.agents.miaw.settings import SCHEMA, MiawSettings, normalize_base_url
-from botkit.agents.miaw.tokens import guest_token_request, read_token
-from botkit.agents.miaw.wire import decoded, members, text
 from botkit.agents.salesforce import parse_organization_id
 from botkit.errors import (
     AccessExpired,
@@ -39,7 +36,41 @@ from botkit.handoff.conversation import Access, Instant
 from botkit.handoff.events import FromAgents
 from botkit.handoff.rules import Capabilities
 from botkit.http import Request, Response, Transport
-from botkit.http.lenient_json import encoded
+from botkit.http.lenient_json import encoded, members, text, try_decoded
+
+MESSAGES_PER_WINDOW = 22
+WINDOW_SECONDS = 60.0
+
+
+class Pace:
+    """A sliding window over the sends of one conversation.
+
+    It only tells how long to wait: who waits, and for how long at most, is decided where messages are retried and given up.
+    A conversation's messages go out one after the other (its lane), so nothing is sent between asking and counting.
+
+    Args:
+        clock: seconds that never go back.
+    """
+
+    __slots__ = ("_clock", "_sent")
+
+    def __init__(self, *, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._sent: list[float] = []  # Never more than a window's: a deque would be three times its size.
+
+    def wait(self) -> float:
+        """Seconds until one more may be sent; 0 if it may go now."""
+        now = self._clock()
+        while self._sent and self._sent[0] <= now - WINDOW_SECONDS:
+            del self._sent[0]
+        if len(self._sent) < MESSAGES_PER_WINDOW:
+            return 0.0
+        return self._sent[0] + WINDOW_SECONDS - now
+
+    def count(self) -> None:
+        """One was sent, and Salesforce has judged it. What failed on the way there does not count."""
+        self._sent.append(self._clock())
+
 
 SILENCE_SECONDS = 90.0
 """The ping interval is not documented; Salesforce's own sample gives a silent stream up after 90 s (4.2)."""
@@ -251,7 +282,9 @@ class MiawSystem(AgentSystem):
             response = await self._in_conversation(self._calls.status(_token(access), session_id))
         except ConversationClosed:
             return "over"
-        return _ROUTING.get(text(members(decoded(response.body)).get("routingStatus")).upper(), "searching")
+        return _ROUTING.get(
+            text(members(try_decoded(response.body)).get("routingStatus")).upper(), "searching"
+        )
 
     async def end(self, session_id: str, access: Access) -> None:
         """End the messaging session, then close the conversation, so that no later message can open a new session."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from botkit.agents.live_chat.addresses import may_upload_to, normalize_live_agent_url, switched
+from botkit.agents.live_chat.settings import may_upload_to, normalize_live_agent_url, switched
 from botkit.errors import UnusableValue
 
 POD = "https://d.la1-c1.salesforceliveagent.com/chat/rest"

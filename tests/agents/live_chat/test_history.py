@@ -5,8 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botkit.agents.live_chat.history import read_session_data, unseen
-from botkit.agents.live_chat.position import REMEMBERED_SAYINGS, Position
+from botkit.agents.live_chat.position import REMEMBERED_SAYINGS, Position, read_session_data, unseen
 
 
 def lines(*said: str) -> list[dict[str, object]]:

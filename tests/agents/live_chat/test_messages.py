@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from botkit.agents.live_chat.calls import FileRequest
 from botkit.agents.live_chat.messages import Reply, read_events, read_reply
 from botkit.agents.live_chat.position import Idle, Position, Present
-from botkit.agents.live_chat.upload import FileRequest
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import (
     AgentCustomEvent,

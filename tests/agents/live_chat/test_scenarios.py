@@ -17,8 +17,7 @@ from msgspec import structs
 
 from botkit.agents import File
 from botkit.agents.live_chat import LiveChatSystem
-from botkit.agents.live_chat.addresses import normalize_live_agent_url
-from botkit.agents.live_chat.settings import Entity, EntityField, LiveChatSettings
+from botkit.agents.live_chat.settings import Entity, EntityField, LiveChatSettings, normalize_live_agent_url
 from botkit.errors import AgentsUnavailable, CallError, CallRefused, ConversationClosed
 from botkit.handoff.conversation import Access
 from botkit.handoff.events import AgentJoined, AgentSaid, FileRequested, FromAgents, RoutingFailed

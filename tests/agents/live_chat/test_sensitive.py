@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from botkit.agents.live_chat.isolated import IsolatedMasker
-from botkit.agents.live_chat.sensitive import (
+from botkit.agents.live_chat.masking import (
     MAX_RULES,
+    IsolatedMasker,
     NotMaskable,
     Rule,
     apply,

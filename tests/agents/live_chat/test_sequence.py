@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botkit.agents.live_chat.sequence import FAR_AHEAD, Sequence
+from botkit.agents.live_chat.chat import FAR_AHEAD, Sequence
 
 
 def begun() -> Sequence:

@@ -15,10 +15,10 @@ from msgspec import structs
 from botkit.agents import DEFAULT_ATTRIBUTES, AgentSystem, Batch, Capabilities, File
 from botkit.agents import registry as agent_systems
 from botkit.agents.live_chat import LiveChatSystem
+from botkit.agents.live_chat.calls import FileRequest
+from botkit.agents.live_chat.masking import Masked, NotMaskable, Rule
 from botkit.agents.live_chat.position import Position
-from botkit.agents.live_chat.sensitive import Masked, NotMaskable, Rule
 from botkit.agents.live_chat.settings import LiveChatSettings
-from botkit.agents.live_chat.upload import FileRequest
 from botkit.errors import (
     AccessExpired,
     AgentsUnavailable,

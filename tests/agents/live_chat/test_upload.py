@@ -8,8 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from botkit.agents import File
-from botkit.agents.live_chat.calls import Credentials
-from botkit.agents.live_chat.upload import MAX_FILE_BYTES, FileRequest, upload_request
+from botkit.agents.live_chat.calls import MAX_FILE_BYTES, Credentials, FileRequest, upload_request
 from botkit.errors import CallRefused, HostNotAllowed
 from botkit.http import Request
 from tests.agents.live_chat.conftest import SETTINGS

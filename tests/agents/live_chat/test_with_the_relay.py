@@ -13,10 +13,9 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from botkit.agents import DEFAULT_ATTRIBUTES, Capabilities
-from botkit.agents.live_chat.addresses import normalize_live_agent_url
 from botkit.agents.live_chat.listening import STANDS_SECONDS
 from botkit.agents.live_chat.position import DEFAULT_CONNECTION_TIMEOUT_SECONDS
-from botkit.agents.live_chat.settings import LiveChatSettings
+from botkit.agents.live_chat.settings import LiveChatSettings, normalize_live_agent_url
 from botkit.config.settings import (
     AgentsSettings,
     AgentSystemSettings,

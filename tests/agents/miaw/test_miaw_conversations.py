@@ -11,7 +11,7 @@ import pytest
 
 from botkit.agents import File
 from botkit.agents.miaw import MiawSettings
-from botkit.agents.miaw.conversations import MiawCalls, locale
+from botkit.agents.miaw.calls import MiawCalls, locale
 from botkit.http import Request
 
 BASE = "https://acme.my.salesforce-scrt.com"

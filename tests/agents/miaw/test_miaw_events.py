@@ -10,8 +10,8 @@ from httpx_sse._decoders import SSEDecoder
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from botkit.agents.miaw import events as events_module
-from botkit.agents.miaw.events import EventStream, ServerEvent
+from botkit.agents.miaw import event_stream as events_module
+from botkit.agents.miaw.event_stream import EventStream, ServerEvent
 
 
 def parse(*chunks: bytes) -> list[tuple[str, str, str]]:

@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from botkit.agents.miaw import MiawSettings
-from botkit.agents.miaw.tokens import guest_token_request, read_token
+from botkit.agents.miaw.calls import guest_token_request, read_token
 from botkit.errors import BadReply
 from botkit.http import Response
 

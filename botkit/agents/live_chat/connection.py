@@ -1,8 +1,6 @@
-"""After a 503: the way back to a chat whose server is gone (protocols/salesforce-live-chat.md 3.9).
+"""One chat's connection to its server: polls, and the reconnection after a lost server.
 
-ReconnectSession gives a new affinity and starts all numbers anew; the next poll brings ChasitorSessionData, what was said
-meanwhile included; ChasitorResyncState lets the chat go on, and what was held is sent again. Whoever meets the 503 first
-walks this way, everybody else waits; a walk that is broken off is gone on with by the next one.
+Sections are those of docs/protocols/salesforce-live-chat.md.
 """
 
 from __future__ import annotations
@@ -13,13 +11,57 @@ import structlog
 
 from botkit.agents.live_chat.calls import LiveChatCalls
 from botkit.agents.live_chat.chat import Chat, Link
-from botkit.agents.live_chat.history import read_session_data
-from botkit.agents.live_chat.opening import message_of
-from botkit.agents.live_chat.polling import Poller
-from botkit.agents.live_chat.replies import AffinityLost, check
-from botkit.agents.miaw.wire import text
+from botkit.agents.live_chat.messages import Reply, read_reply
+from botkit.agents.live_chat.position import read_session_data
+from botkit.agents.live_chat.replies import AffinityLost, check, message_of
 from botkit.errors import BadReply, CallRefused, ConversationClosed, Unreachable
 from botkit.http import Transport
+from botkit.http.lenient_json import text, try_decoded
+
+
+class Poller:
+    """Polls chats of one deployment.
+
+    Args:
+        calls: builds the requests.
+        transport: carries them.
+        margin_seconds: how much longer than the server asks for an answer is waited for (3.5).
+        clock: epoch seconds.
+    """
+
+    def __init__(
+        self, calls: LiveChatCalls, transport: Transport, *, margin_seconds: float, clock: Callable[[], float]
+    ) -> None:
+        self._calls = calls
+        self._transport = transport
+        self._margin = margin_seconds
+        self._clock = clock
+
+    async def poll(self, chat: Chat, *, seconds: float | None = None) -> Reply | None:
+        """Ask for what comes after the chat's position; None when there was nothing for as long as the server holds.
+
+        Args:
+            chat: the chat.
+            seconds: the longest to wait, if not what the server asks for.
+
+        Raises:
+            ConversationClosed: the session is over.
+            AffinityLost: it has to be reconnected.
+            OutOfSync: another poll is under way.
+            CallError: anything else.
+        """
+        era, ack = chat.position.era, chat.position.ack
+        patience = chat.credentials.poll_seconds + self._margin if seconds is None else seconds
+        request = self._calls.messages(chat.session, ack=ack, seconds=patience)
+        response = await self._transport.send(request)
+        check(request.what, response, now=self._clock())
+        if response.status == 204:
+            return None
+        body = try_decoded(response.body)
+        if not isinstance(body, dict) or not isinstance(body.get("messages"), list):
+            raise BadReply(request.what, status=response.status, detail="no messages in the answer")
+        return read_reply(body, era=era, ack=ack)
+
 
 _log = structlog.get_logger("botkit.agents")
 

@@ -1,23 +1,24 @@
-"""Sensitive-data rules: what the organisation does not want to read, masked before it leaves us.
+"""Sensitive-data rules: masks what the organisation does not want to read, before it leaves BotKit.
 
-The client has to apply them (protocols/salesforce-live-chat.md 7, ChatRequestSuccess) and report which ones it applied
-(2.20). Their patterns are regular expressions that somebody else wrote, and matching one may take for ever: our process has
-one loop for all conversations. So patterns are told apart by their looks. One without unbounded repetition, without
-repeated groups and with few choices is matched here, because its cost is bounded by the length of the text. Every other one
-is matched in a process of its own, which is killed when its time is over (`isolated`). A text that could not be masked does
-not leave at all.
+The client has to apply the rules (docs/protocols/salesforce-live-chat.md, 7, ChatRequestSuccess) and report the ones it applied
+(2.20). Their patterns are regular expressions of other people, and matching one may never end, while BotKit has one loop for
+all conversations. A pattern without unbounded repetition, without repeated groups and with few choices costs time in
+proportion to the text, and is matched here. Every other pattern is matched in a process of its own with a time limit: Python
+cannot interrupt a regular expression otherwise. A text that cannot be masked does not leave at all.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 import msgspec
 
-from botkit.agents.miaw.wire import items, text
+from botkit.http.lenient_json import items, text
 
 MAX_RULES = 50
 MAX_PATTERN = 1_000
@@ -132,3 +133,64 @@ def apply(said: str, rules: Sequence[Rule]) -> Masked:
 def _literally(replacement: str) -> Callable[[re.Match[str]], str]:
     """A replacement in which backslashes mean nothing."""
     return lambda _: replacement
+
+
+LOCK_TIMEOUT_SECONDS = 2.0
+_AT_ONCE = 2
+
+_PROGRAM = """
+import json, re, sys
+said, rules = json.loads(sys.stdin.buffer.read())
+triggered = []
+for number, (pattern, by) in enumerate(rules):
+    changed, times = re.compile(pattern, re.ASCII).subn(lambda _: by, said)
+    if times and changed != said:
+        triggered.append(number)
+        said = changed
+sys.stdout.write(json.dumps([said, triggered]))
+"""
+
+
+class IsolatedMasker:
+    """Applies rules, in this process where that is harmless and in another where it may not be.
+
+    Args:
+        lock_timeout_seconds: how long the other process may take.
+    """
+
+    def __init__(self, lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS) -> None:
+        self._patience = lock_timeout_seconds
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def __call__(self, said: str, rules: Sequence[Rule]) -> Masked:
+        """Apply the rules in their order.
+
+        Raises:
+            NotMaskable: a pattern cannot be used, or took too long.
+        """
+        if not any(needs_isolation(rule.pattern) for rule in rules):
+            return apply(said, rules)
+        patterns = [(compiled(rule.pattern).pattern, rule.replacement) for rule in rules]
+        async with self._turns:
+            answer = await self._ask(msgspec.json.encode((said, patterns)))
+        try:
+            changed, numbers = msgspec.json.decode(answer, type=tuple[str, list[int]])
+            return Masked(changed, tuple(rules[number] for number in numbers))
+        except (msgspec.DecodeError, IndexError) as error:
+            raise NotMaskable("the process that masks did not answer") from error
+
+    async def _ask(self, question: bytes) -> bytes:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-I", "-S", "-c", _PROGRAM,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(self._patience):
+                answer, _ = await process.communicate(question)
+        except TimeoutError:
+            raise NotMaskable("a pattern takes too long for this text") from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        return answer
