@@ -15,17 +15,23 @@ from botkit.agents.live_chat.messages import Reply, read_reply
 from botkit.agents.live_chat.position import read_session_data
 from botkit.agents.live_chat.replies import AffinityLost, check, message_of
 from botkit.errors import BadReply, CallRefused, ConversationClosed, Unreachable
-from botkit.http import Transport
+from botkit.http import Request, Response, Transport
 from botkit.http.lenient_json import text, try_decoded
 
+_log = structlog.get_logger("botkit.agents")
 
-class Poller:
-    """Polls chats of one deployment.
+_MAX_POLLS = 3
+_EARLY_POLL_SECONDS = 5.0
+"""A session without a chat request may have nothing to tell, not even its data."""
+
+
+class Connection:
+    """Polls and reconnects the chats of one deployment.
 
     Args:
         calls: builds the requests.
         transport: carries them.
-        margin_seconds: how much longer than the server asks for an answer is waited for (3.5).
+        margin_seconds: how much longer to wait for a poll than the server says (3.5).
         clock: epoch seconds.
     """
 
@@ -37,24 +43,34 @@ class Poller:
         self._margin = margin_seconds
         self._clock = clock
 
-    async def poll(self, chat: Chat, *, seconds: float | None = None) -> Reply | None:
-        """Ask for what comes after the chat's position; None when there was nothing for as long as the server holds.
-
-        Args:
-            chat: the chat.
-            seconds: the longest to wait, if not what the server asks for.
+    async def call(self, request: Request) -> Response:
+        """Send a request of a chat.
 
         Raises:
             ConversationClosed: the session is over.
             AffinityLost: it has to be reconnected.
-            OutOfSync: another poll is under way.
+            OutOfSync: another poll is under way, or the sequence number is not the next one.
             CallError: anything else.
         """
+        return check(request.what, await self._transport.send(request), now=self._clock())
+
+    async def poll(self, chat: Chat, *, seconds: float | None = None) -> Reply | None:
+        """One poll of System/Messages, a request that hangs until there is something to tell (3).
+
+        Args:
+            chat: the chat; the poll asks for what follows its position.
+            seconds: the longest wait; by default the time the server asks for.
+
+        Returns:
+            None if there was nothing for as long as the server holds a poll.
+
+        Raises:
+            CallError: as of `call`.
+        """
         era, ack = chat.position.era, chat.position.ack
-        patience = chat.credentials.poll_seconds + self._margin if seconds is None else seconds
-        request = self._calls.messages(chat.session, ack=ack, seconds=patience)
-        response = await self._transport.send(request)
-        check(request.what, response, now=self._clock())
+        wait = chat.credentials.poll_seconds + self._margin if seconds is None else seconds
+        request = self._calls.messages(chat.session, ack=ack, seconds=wait)
+        response = await self.call(request)
         if response.status == 204:
             return None
         body = try_decoded(response.body)
@@ -62,35 +78,16 @@ class Poller:
             raise BadReply(request.what, status=response.status, detail="no messages in the answer")
         return read_reply(body, era=era, ack=ack)
 
-
-_log = structlog.get_logger("botkit.agents")
-
-_MAX_POLLS = 3
-_EARLY_POLL_SECONDS = 5.0
-"""A session without a chat request may have nothing to tell, not even its data."""
-
-
-class Recovery:
-    """Reconnects chats of one deployment."""
-
-    def __init__(
-        self, calls: LiveChatCalls, transport: Transport, poller: Poller, *, clock: Callable[[], float]
-    ) -> None:
-        self._calls = calls
-        self._transport = transport
-        self._poller = poller
-        self._clock = clock
-
     async def restore(self, chat: Chat, *, lost: str = "") -> None:
-        """Make the chat's link good again; returns at once when it is.
+        """Reconnect the chat; returns at once if its link is up.
 
         Args:
             chat: the chat.
-            lost: the affinity that was answered with a 503. One that is not the chat's any more was replaced meanwhile.
+            lost: the affinity that was answered with a 503. If it is no longer the chat's, somebody else reconnected it.
 
         Raises:
             ConversationClosed: the session is over.
-            CallError: it did not work now; the next one goes on from there.
+            CallError: it did not work now; the next attempt goes on from there.
         """
         async with chat.reconnecting:
             if lost and chat.link is Link.UP and chat.session.affinity == lost:
@@ -114,35 +111,34 @@ class Recovery:
         affinity = text(message.get("affinityToken"))
         if not affinity:
             raise BadReply(request.what, status=response.status, detail="the answer has no affinityToken")
-        # "Always true", says the guide, and leaves it out of its own sample.
+        # The guide says "always true", and leaves it out of its own sample.
         chat.renew(affinity, numbers_start_anew=message.get("resetSequence") is not False)
         return True
 
     async def _resume(self, chat: Chat) -> None:
         try:
             if not any(reply.era == chat.position.era for reply in chat.unread):
-                await self._hear(chat)
-            request = self._calls.resync(chat.session)
-            check(request.what, await self._transport.send(request), now=self._clock())
+                await self._poll_session_data(chat)
+            await self.call(self._calls.resync(chat.session))
         except AffinityLost:
             chat.link = Link.LOST
             raise
         except ConversationClosed:
             if not chat.unread:
                 raise
-            # What the session's data brought with it says how it ended, and what was said before.
+            # The session's data is there: it tells how the chat ended, and the messages before.
         except CallRefused as refusal:
-            # It is a courtesy to the new server; a chat that it refuses otherwise says so at the next call.
+            # Only a courtesy to the new server; if it refuses the chat as well, the next call says so.
             _log.warning("resync_refused", session=chat.session_id, code=refusal.code, status=refusal.status)
         chat.link = Link.UP
         _log.info("chat_reconnected", session=chat.session_id, era=chat.position.era)
 
-    async def _hear(self, chat: Chat) -> None:
-        """The first message is the session's data. It is kept for the one who listens."""
+    async def _poll_session_data(self, chat: Chat) -> None:
+        """The first message after a reconnection is the session's data. It is kept for the listener."""
         early = not chat.position.requested and not chat.requested
         for _ in range(_MAX_POLLS):
             try:
-                reply = await self._poller.poll(chat, seconds=_EARLY_POLL_SECONDS if early else None)
+                reply = await self.poll(chat, seconds=_EARLY_POLL_SECONDS if early else None)
             except Unreachable:
                 if early:
                     return

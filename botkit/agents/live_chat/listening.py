@@ -1,7 +1,8 @@
-"""Listening to one chat: poll, give out, and only when that is taken acknowledge it with the next poll (3).
+"""Listens to one chat: polls, yields events, and acknowledges them with the next poll once the caller has stored them.
 
-So what the server was told to forget is always in the ledger. Polls that fail are the caller's to repeat; only two troubles
-are dealt with here, because the protocol says how: a lost server (503) and another poll that is still under way (409).
+So the server forgets only what is in the ledger. The caller repeats polls that fail; two failures are handled here, because
+the protocol says how: a lost server (503), and another poll that is still under way (409). Sections are those of
+docs/protocols/salesforce-live-chat.md (polls: 3).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import structlog
 
 from botkit.agents.api import Batch
 from botkit.agents.live_chat.chat import Chat, Link
-from botkit.agents.live_chat.connection import Poller, Recovery
+from botkit.agents.live_chat.connection import Connection
 from botkit.agents.live_chat.messages import Reply, read_events
 from botkit.agents.live_chat.replies import AffinityLost, OutOfSync
 from botkit.agents.live_chat.settings import switched
@@ -25,13 +26,13 @@ from botkit.http.lenient_json import text
 _log = structlog.get_logger("botkit.agents")
 
 STANDS_SECONDS = 0.2
-"""A poll that hangs for so long has reached somebody: the connection stands. Until then it holds one of the relay's few places
-for new connections, and after a restart thousands of chats wait for one while their sessions grow old (3.6)."""
+"""A poll that hangs for so long has reached a server: the connection stands. Until then it holds one of the relay's few slots
+for new connections, and after a restart thousands of chats wait for a slot while their sessions age (3.6)."""
 CLASH_SECONDS = 1.5
-"""The wait after a 409: the other poll is one that we have given up and the server has not (3.7)."""
+"""The wait after a 409: we have given up the other poll, and the server has not (3.7)."""
 QUICK_SECONDS = 1.0
 SLOWEST_SECONDS = 10.0
-"""A poll that comes back sooner and brings nothing is followed by ever longer waits, up to the second of these."""
+"""After a poll that returns sooner than `QUICK_SECONDS` without a message, waits grow up to `SLOWEST_SECONDS`."""
 _MAX_CLASHES = 30
 _MAX_LOSSES = 2
 
@@ -40,8 +41,7 @@ class Listener:
     """Listens to the chats of one deployment.
 
     Args:
-        poller: asks for messages.
-        recovery: reconnects a chat.
+        connection: polls and reconnects.
         answer_within: seconds after which a chat request without any answer counts as failed (13.10).
         clock: epoch seconds.
         monotonic: seconds that never go back.
@@ -50,16 +50,14 @@ class Listener:
 
     def __init__(
         self,
-        poller: Poller,
-        recovery: Recovery,
+        connection: Connection,
         *,
         answer_within: float,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
         sleep: Callable[[float], Awaitable[object]],
     ) -> None:
-        self._poller = poller
-        self._recovery = recovery
+        self._connection = connection
         self._answer_within = answer_within
         self._clock = clock
         self._monotonic = monotonic
@@ -107,7 +105,7 @@ class Listener:
             if self._overdue(chat):
                 raise Unreachable("poll for messages", detail="the chat request was not answered")
             if chat.link is not Link.UP:
-                await self._recovery.restore(chat)
+                await self._connection.restore(chat)
             if chat.unread:
                 reply: Reply | None = chat.unread[0]
             else:
@@ -122,16 +120,16 @@ class Listener:
                             yield Batch(())
                     await asyncio.wait({poll}, timeout=self._left(chat))
                 finally:
-                    await _put_down(chat, poll)
+                    await _discard(chat, poll)
                 if poll.cancelled():
-                    continue  # Somebody else met a 503 and is reconnecting the chat; or it took too long.
+                    continue  # A sender met a 503 and reconnects the chat; or the wait was over.
                 try:
                     reply = poll.result()
                 except AffinityLost:
                     losses += 1
                     if losses > _MAX_LOSSES:
                         raise
-                    await self._recovery.restore(chat, lost=affinity)
+                    await self._connection.restore(chat, lost=affinity)
                     continue
                 except OutOfSync:
                     clashes += 1
@@ -151,7 +149,7 @@ class Listener:
                 )
                 yield Batch(events)
                 del events
-                # The caller came back for more: it has taken them.
+                # The caller came back for more: it has stored them.
                 chat.taken(position)
                 if chat.unread and chat.unread[0] is reply:
                     del chat.unread[0]
@@ -159,19 +157,19 @@ class Listener:
                 del reply
             if chat.over:
                 raise ConversationClosed("poll for messages", detail="the chat has ended")
-            # A server (or a proxy) that answers at once and brings nothing must not be asked a thousand times a second.
+            # A server (or a proxy) that answers at once with nothing must not be polled a thousand times a second.
             empty = chat.position == before and self._monotonic() - asked < QUICK_SECONDS
             idle = idle + 1 if empty else 0
             if idle > 1:
                 await self._sleep(min(CLASH_SECONDS * 2 ** min(idle - 2, 4), SLOWEST_SECONDS))
 
     async def _start(self, chat: Chat) -> asyncio.Task[Reply | None]:
-        await chat.interrupt_poll()  # Of a listener that was given up a moment ago: one poll at a time (3.7).
-        chat.poll = asyncio.create_task(self._poller.poll(chat))
+        await chat.interrupt_poll()  # of a listener that was cancelled a moment ago: one poll at a time (3.7)
+        chat.poll = asyncio.create_task(self._connection.poll(chat))
         return chat.poll
 
     def _left(self, chat: Chat) -> float | None:
-        """Seconds until a chat request without any answer counts as failed; None where there was one."""
+        """Seconds until a chat request without an answer counts as failed; None if there was an answer."""
         return None if chat.answered else max(0.0, chat.asked + self._answer_within - self._monotonic())
 
     def _overdue(self, chat: Chat) -> bool:
@@ -188,14 +186,14 @@ class Listener:
 
 
 def _follow(chat: Chat, reply: Reply) -> None:
-    """Move to the server that we are sent to, if it is Salesforce's (13.10)."""
+    """Move to the server that a SwitchServer names, if it is Salesforce's (13.10)."""
     message = reply.first("SwitchServer")
     if message is not None and (base := switched(chat.session.base, text(message.get("newUrl")))):
         chat.move(base)
 
 
-async def _put_down(chat: Chat, poll: asyncio.Task[Reply | None]) -> None:
-    """Leave no poll behind, and no result that nobody looks at."""
+async def _discard(chat: Chat, poll: asyncio.Task[Reply | None]) -> None:
+    """Cancel a poll that is still under way, and retrieve its result."""
     if chat.poll is poll:
         chat.poll = None
     if not poll.done():

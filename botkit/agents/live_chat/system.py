@@ -26,11 +26,11 @@ from botkit.agents.live_chat.calls import (
     upload_request,
 )
 from botkit.agents.live_chat.chat import Chat
-from botkit.agents.live_chat.connection import Poller, Recovery
+from botkit.agents.live_chat.connection import Connection
 from botkit.agents.live_chat.listening import Listener
 from botkit.agents.live_chat.masking import IsolatedMasker, Masked, Masker, NotMaskable
 from botkit.agents.live_chat.position import Position, digest
-from botkit.agents.live_chat.posting import Ender, Poster
+from botkit.agents.live_chat.posting import Poster
 from botkit.agents.live_chat.prechat import chat_request
 from botkit.agents.live_chat.replies import check_setup, message_of, read_availability, read_session
 from botkit.agents.live_chat.settings import (
@@ -98,17 +98,14 @@ class LiveChatSystem(AgentSystem):
         self._monotonic = monotonic
         self._masker = masker or IsolatedMasker()
         self._calls = LiveChatCalls(self.settings)
-        poller = Poller(
+        connection = Connection(
             self._calls, transport, margin_seconds=self.settings.poll_margin.total_seconds(), clock=clock
         )
-        recovery = Recovery(self._calls, transport, poller, clock=clock)
-        self._poster = Poster(transport, recovery, clock=clock, monotonic=monotonic, sleep=sleep)
-        self._ender = Ender(
-            self._calls, transport, self._poster, poller, recovery, clock=clock, monotonic=monotonic
+        self._poster = Poster(
+            self._calls, transport, connection, clock=clock, monotonic=monotonic, sleep=sleep
         )
         self._listener = Listener(
-            poller,
-            recovery,
+            connection,
             answer_within=self.settings.answer_within.total_seconds(),
             clock=clock,
             monotonic=monotonic,
@@ -238,7 +235,7 @@ class LiveChatSystem(AgentSystem):
         """End the chat, then the session. Ended already counts as done, and so does never begun."""
         chat = self._chat(session_id, access)
         chat.over = chat.over or _position(access, chat.credentials).over
-        brought = await self._ender.end(chat)
+        brought = await self._poster.end(chat)
         self._chats.pop(session_id, None)
         return brought
 
