@@ -1,4 +1,4 @@
-"""Rules that both Salesforce agent systems share: organization ids, record ids, loopback addresses, and forms with files."""
+"""Shared by both Salesforce agent systems: organization ids, record ids, loopback addresses, status codes, forms with files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from urllib3.fields import RequestField
 from urllib3.filepost import encode_multipart_formdata
 
 from botkit.agents.api import File
-from botkit.errors import UnusableValue
+from botkit.errors import BadReply, RateLimited, ServerTrouble, UnusableValue
+from botkit.http import Response
+from botkit.http.retry_after import retry_after
 
 _ORGANIZATION_ID = re.compile(r"00D[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?")
 _CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
@@ -60,6 +62,32 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def raise_if_retryable(
+    what: str, response: Response, *, now: float, redirected: str, detail: str = ""
+) -> None:
+    """Raise for a status after which the call may be repeated.
+
+    Args:
+        what: names the call.
+        response: the response.
+        now: epoch seconds, for a Retry-After that is a date.
+        redirected: the detail of a redirect: which setting to check.
+        detail: the detail of any other status.
+
+    Raises:
+        RateLimited: 429.
+        ServerTrouble: 5xx and 408.
+        BadReply: 3xx: a proxy or a login page answered.
+    """
+    status, wait = response.status, retry_after(response.headers, now=now)
+    if status == 429:
+        raise RateLimited(what, status=status, retry_after=wait, detail=detail)
+    if status >= 500 or status == 408:
+        raise ServerTrouble(what, status=status, retry_after=wait, detail=detail)
+    if 300 <= status < 400:
+        raise BadReply(what, status=status, detail=redirected)
 
 
 def form_with_file(

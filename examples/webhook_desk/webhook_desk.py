@@ -1,13 +1,15 @@
 # Install it: .venv/bin/pip install --no-build-isolation -e examples/webhook_desk
 # Watch it:   .venv/bin/python examples/webhook_desk/try_it.py    Kore emulated, BotKit and a desk, on pages to play with
-"""A webhook desk as an agent system: what the user says is posted as JSON, what agents did is polled as a numbered list."""
+"""A webhook desk as an agent system: posts the user's messages as JSON, and polls a numbered list of what agents did."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal
+from functools import partial
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -30,16 +32,18 @@ from botkit.agents import (
     Request,
     ServerTrouble,
     Transport,
+    UnusableValue,
 )
 
 
-class Settings(msgspec.Struct, forbid_unknown_fields=True):  # what stands beside `type` in the bot's YAML
+@dataclass(frozen=True, slots=True)
+class Settings:  # the keys beside `type` in the bot's YAML; `schema` below says what may stand there
     url: str
-    key: str
-    poll_seconds: float = 2.0
+    key: str = field(repr=False)
+    poll_interval: timedelta = timedelta(seconds=2)
 
 
-class Event(msgspec.Struct):  # what the desk says an agent did; `at` is in seconds since 1970
+class Event(msgspec.Struct):  # one thing an agent did, as the desk lists it; `at` is in seconds since 1970
     number: int
     type: str
     at: float
@@ -48,17 +52,35 @@ class Event(msgspec.Struct):  # what the desk says an agent did; `at` is in seco
 
 
 class WebhookDesk(AgentSystem):
-    """One desk (`type: webhook-desk`). Whatever it needs to know of a conversation is in the arguments."""
+    """One desk (`type: webhook-desk`). Everything it needs to know about a conversation is in the arguments."""
+
+    settings_type = Settings
+    settings: Settings
+    schema: ClassVar[Mapping[str, Any]] = {
+        "required": ["url", "key"],
+        "additionalProperties": False,
+        "properties": {
+            "url": {"title": "Desk URL", "type": "string", "examples": ["https://desk.example"]},
+            "key": {"title": "Key", "type": "string", "minLength": 4, "writeOnly": True, "examples": ["${DESK_KEY}"]},
+            "poll_interval": {"$ref": "#/$defs/duration", "minDuration": "10ms", "maxDuration": "1m"},
+        },
+    }  # fmt: skip
 
     def __init__(self, name: str, settings: object, transport: Transport) -> None:
         super().__init__(name, settings, transport)
-        self._settings = msgspec.convert(settings, Settings)
         self._transport = transport
 
     @classmethod
-    def capabilities_for(cls, settings: Any) -> Capabilities:
-        seconds = msgspec.convert(settings, Settings).poll_seconds
-        return Capabilities(receive="poll", poll_interval=timedelta(seconds=seconds), max_text=4_000)
+    def parsers(cls, *, insecure_http: bool) -> Mapping[str, Callable[[str], object]]:
+        return {"url": partial(_parse_url, insecure_http=insecure_http)}
+
+    @classmethod
+    def capabilities_for(cls, settings: Settings) -> Capabilities:
+        return Capabilities(receive="poll", poll_interval=settings.poll_interval, max_text=4_000)
+
+    @classmethod
+    def summary(cls, settings: Settings) -> str:
+        return f"at {settings.url}"
 
     async def open(self, session_id: str) -> Granted:
         return Granted(Access(credentials=""), expires_at=None)  # the desk's key opens every conversation
@@ -69,11 +91,11 @@ class WebhookDesk(AgentSystem):
         await self._call("", {"id": session_id, "user": dict(attributes), "language": language})
 
     async def send(self, session_id: str, access: Access, *, message_id: str, text: str) -> None:
-        # When an answer was lost, this is called again with the same id, by which the desk knows a repetition.
+        # If an answer was lost, this is called again with the same id, by which the desk recognises the repetition.
         await self._call(f"/{session_id}/messages", {"id": message_id, "text": text})
 
     async def end(self, session_id: str, access: Access) -> None:
-        with suppress(ConversationClosed):  # nothing left to end, which is what was wanted
+        with suppress(ConversationClosed):  # nothing is left to end, which is the wanted result
             await self._call(f"/{session_id}/end", {})
 
     async def fetch(self, session_id: str, access: Access) -> Batch:
@@ -82,21 +104,14 @@ class WebhookDesk(AgentSystem):
             events = msgspec.json.decode(body, type=list[Event])
         except msgspec.DecodeError:
             raise BadReply("read the desk's events", detail="not a list of events") from None
-        return Batch([_meaning(session_id, event) for event in events])
-
-    def listen(self, session_id: str, access: Access) -> AsyncIterator[Batch]:
-        raise NotImplementedError("a desk is polled")
+        return Batch([_event(session_id, event) for event in events])
 
     async def routing(self, session_id: str, access: Access) -> Literal["searching", "present", "over"]:
-        return "present"  # asked when an agent has left, which this desk never says
-
-    async def typing(self, session_id: str, access: Access, *, started: bool) -> None: ...
-
-    async def acknowledge(self, session_id: str, access: Access, *, entry_ids: Sequence[str]) -> None: ...
+        return "present"  # asked after an agent has left, which this desk never reports
 
     async def _call(self, path: str, body: dict[str, object] | None = None) -> bytes:
-        url = f"{self._settings.url.rstrip('/')}/conversations{path}"
-        headers = {"Authorization": f"Bearer {self._settings.key}", "Content-Type": "application/json"}
+        url = f"{self.settings.url}/conversations{path}"
+        headers = {"Authorization": f"Bearer {self.settings.key}", "Content-Type": "application/json"}
         method, data = ("GET", None) if body is None else ("POST", msgspec.json.encode(body))
         answer = await self._transport.send(Request("ask the desk", method, url, headers, data))
         if answer.status in (200, 201, 202, 204):
@@ -106,10 +121,24 @@ class WebhookDesk(AgentSystem):
         raise kind("ask the desk", status=answer.status)
 
 
-def _meaning(session_id: str, event: Event) -> FromAgents:
-    # The number is the key by which a repetition is known, and the position to go on from.
-    at = str(event.number)
-    common: Any = {"key": f"{session_id}/{at}", "position": at, "session_id": session_id, "at": event.at}
+def _parse_url(text: str, *, insecure_http: bool) -> str:
+    schemes = ("https://", "http://") if insecure_http else ("https://",)
+    if not text.startswith(schemes):
+        raise UnusableValue(
+            "is not an https address", "write the desk's address, such as https://desk.example"
+        )
+    return text.rstrip("/")
+
+
+def _event(session_id: str, event: Event) -> FromAgents:
+    # The number is the idempotency key of the event, and the position to go on from.
+    number = str(event.number)
+    common: Any = {
+        "key": f"{session_id}/{number}",
+        "position": number,
+        "session_id": session_id,
+        "at": event.at,
+    }
     match event.type:
         case "joined":
             return AgentJoined(subject=event.agent, name=event.agent, **common)
@@ -117,5 +146,5 @@ def _meaning(session_id: str, event: Event) -> FromAgents:
             return AgentSaid(content=Content(event.text), agent_name=event.agent, **common)
         case "ended":
             return AgentSessionEnded(**common)
-        case _:  # what a newer desk may say
+        case _:  # an event of a newer desk
             return PositionAdvanced(**common)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import EntryPoint
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -37,7 +37,7 @@ class Desk(AgentSystem):
     """A system that declares everything."""
 
     settings_type = DeskSettings
-    schema: Mapping[str, Any] = {
+    schema: ClassVar[Mapping[str, Any]] = {
         "required": ["url", "key"],
         "additionalProperties": False,
         "properties": {
@@ -68,7 +68,7 @@ class TypedDesk(AgentSystem):
 class BrokenDesk(AgentSystem):
     """A system whose schema is none."""
 
-    schema: Mapping[str, Any] = {"type": "text"}
+    schema: ClassVar[Mapping[str, Any]] = {"type": "text"}
 
 
 @pytest.fixture(autouse=True)

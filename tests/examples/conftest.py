@@ -119,7 +119,7 @@ def desk_stage(folder: Path, bot_folder: Path, **desk_settings: Any) -> Stage:
 
     The desk is called `second`, because that is the system one of the bot's dialogs asks for.
     """
-    desk = {"type": "webhook-desk", "key": KEY, "poll_seconds": 0.05, **desk_settings}
+    desk = {"type": "webhook-desk", "key": KEY, "poll_interval": "50ms", **desk_settings}
     agents = {"default": "second", "channels": {"facebook": "salesforce"}, "systems": {"second": desk}}
     return Stage.built(folder, bot_folder, bot={"agents": agents})
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 from importlib import import_module
 from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import ModuleType
 
-import msgspec
 import pytest
+from click.testing import CliRunner
 
 from botkit.agents import AgentSystem
+from botkit.cli import main
 from botkit.errors import BadReply, CallError, CallRefused, ConversationClosed, RateLimited, ServerTrouble
 from botkit.handoff.conversation import Access
 from botkit.handoff.events import AgentSaid, PositionAdvanced
 from botkit.http import Request, Response
 from examples.webhook_desk.desk import create_app
+from tests.config.folder import BOT, SERVER, Folder
 
-SETTINGS = MappingProxyType({"url": "https://desk.example/", "key": "k-of-the-desk"})
 ACCESS = Access("", position="7")
 
 
@@ -39,7 +40,8 @@ def module(importable: Path) -> ModuleType:
 
 
 def _system(module: ModuleType, transport: Scripted) -> AgentSystem:
-    made: AgentSystem = module.WebhookDesk("desk", SETTINGS, transport)
+    settings = module.Settings("https://desk.example", "k-of-the-desk")
+    made: AgentSystem = module.WebhookDesk("desk", settings, transport)
     return made
 
 
@@ -93,12 +95,36 @@ async def test_what_a_newer_desk_says_is_passed_over(module: ModuleType) -> None
     assert (type(event), event.position) == (PositionAdvanced, "8")
 
 
+def test_settings_of_another_type_are_refused(module: ModuleType) -> None:
+    with pytest.raises(TypeError, match="WebhookDesk takes Settings, not dict"):
+        module.WebhookDesk("desk", {"url": "https://x", "key": "secret"}, Scripted(200))
+
+
 @pytest.mark.parametrize(
-    "settings", [{"url": "https://x"}, {**SETTINGS, "ulr": "https://x"}, {**SETTINGS, "key": 7}]
+    ("line", "said"),
+    [
+        (
+            "url: desk.example",
+            "url: “desk.example” is not an https address; write the desk's address, such as",
+        ),
+        ("urls: https://x", "urls: is not known here; did you mean url?"),
+        ("key: 7", "key: is a number, not a text; put it in quotes"),
+        ("key: abc", "key: is shorter than 4 characters; copy all of it"),
+        ("poll_interval: 1h", "poll_interval: “1h” is too large; write at most 1m"),
+    ],
 )
-def test_settings_that_do_not_fit_are_refused(module: ModuleType, settings: dict[str, object]) -> None:
-    with pytest.raises(msgspec.ValidationError):
-        module.WebhookDesk("desk", settings, Scripted(200))
+def test_botkit_check_names_the_line_of_a_mistake_in_its_settings(
+    importable: Path, tmp_path: Path, line: str, said: str
+) -> None:
+    good = {"url": "url: https://desk.example", "key": "key: a-key-of-the-tests"}
+    good.pop(line.partition(":")[0], None)
+    system = "".join(f"      {one}\n" for one in ("type: webhook-desk", line, *good.values()))
+    folder = Folder(tmp_path)
+    folder.server(SERVER)
+    folder.bot(BOT.split("    salesforce:")[0] + f"    desk:\n{system}")
+    result = CliRunner().invoke(main, ["check", "--config", str(tmp_path / "botkit.yaml")])
+    assert result.exit_code == 1
+    assert f"bots/acme.yaml:13: agents.systems.desk.{said}" in result.output
 
 
 def test_the_desk_shows_a_repeated_message_once() -> None:

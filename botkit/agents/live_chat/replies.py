@@ -18,12 +18,11 @@ import re
 from collections.abc import Sequence
 
 from botkit.agents.live_chat.calls import Credentials
-from botkit.agents.salesforce import short_id
+from botkit.agents.salesforce import raise_if_retryable, short_id
 from botkit.errors import (
     BadReply,
     CallRefused,
     ConversationClosed,
-    RateLimited,
     ServerTrouble,
 )
 from botkit.http import Response
@@ -31,6 +30,8 @@ from botkit.http.retry import retry_after
 from botkit.http.lenient_json import Members, items, members, text, try_decoded, whole
 
 _ACTUAL = re.compile(rb"Actual\W{0,3}(\d{1,9})\b", re.IGNORECASE)
+
+_REDIRECTED = "a redirect; is live_agent_url the Chat API Endpoint?"
 
 _HINTS = {
     400: "check organization_id, deployment_id, button_id and api_version",
@@ -55,7 +56,7 @@ def check_setup(what: str, response: Response, *, now: float) -> Response:
     """Return the response if it is a success; for calls before there is a chat."""
     if 200 <= response.status < 300:
         return response
-    _raise_retryable(what, response, now)
+    raise_if_retryable(what, response, now=now, redirected=_REDIRECTED)
     raise CallRefused(what, status=response.status, detail=_HINTS.get(response.status, ""))
 
 
@@ -73,19 +74,8 @@ def check(what: str, response: Response, *, now: float) -> Response:
         raise error
     if status == 503:
         raise AffinityLost(what, status=status, retry_after=retry_after(response.headers, now=now))
-    _raise_retryable(what, response, now)
+    raise_if_retryable(what, response, now=now, redirected=_REDIRECTED)
     raise CallRefused(what, status=status)
-
-
-def _raise_retryable(what: str, response: Response, now: float) -> None:
-    status = response.status
-    wait = retry_after(response.headers, now=now)
-    if status == 429:
-        raise RateLimited(what, status=status, retry_after=wait)
-    if status >= 500 or status == 408:
-        raise ServerTrouble(what, status=status, retry_after=wait)
-    if 300 <= status < 400:
-        raise BadReply(what, status=status, detail="a redirect; is live_agent_url the Chat API Endpoint?")
 
 
 _POLL_SECONDS = 40

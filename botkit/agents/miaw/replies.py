@@ -1,15 +1,15 @@
-"""What Salesforce's status codes mean (protocols/salesforce-miaw.md 2, 3.1 and 6), as `botkit.errors`.
+"""Maps Salesforce's status codes to `botkit.errors` (docs/protocols/salesforce-miaw.md, 2, 3.1 and 6).
 
-Two tables, because the same status means another thing before a conversation exists and after:
+A status has another meaning before a conversation exists than in it:
 
     status    setting up (token, create)                      in a conversation
     401       refused: wrong organisation                     AccessExpired
     403/404   refused: deployment, host                       ConversationClosed: not ours any more, or over
     410       refused                                         ConversationClosed
-    412       refused: the organisation's storage is full     refused (it does not empty itself while a user waits)
+    412       refused: the organisation's storage is full     refused (the storage stays full while a user waits)
     417       refused                                         NewSessionRequired
     429, 5xx, 408                                             retryable, Retry-After honoured
-    3xx       retryable: a proxy or a login page spoke
+    3xx       retryable: a proxy or a login page answered
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from __future__ import annotations
 import re
 from typing import NoReturn
 
+from botkit.agents.salesforce import raise_if_retryable
 from botkit.errors import (
     AccessExpired,
     BadReply,
     CallRefused,
     ConversationClosed,
     NewSessionRequired,
-    RateLimited,
     ServerTrouble,
 )
 from botkit.http import Response
@@ -31,6 +31,8 @@ from botkit.http.retry import retry_after
 from botkit.http.lenient_json import members, text, try_decoded
 
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+_REDIRECTED = "a redirect; is organization_base_url the scrt host?"
 
 _SETUP_HINTS = {
     400: "check organization_id, and that developer_name is a deployment of type Custom Client",
@@ -45,7 +47,7 @@ def check_setup(what: str, response: Response, *, now: float) -> Response:
     """Return the response if it is a success; for calls before the conversation exists."""
     if 200 <= response.status < 300:
         return response
-    _raise_retryable(what, response, now)
+    raise_if_retryable(what, response, now=now, detail=_detail(response), redirected=_REDIRECTED)
     raise CallRefused(
         what, status=response.status, detail=_detail(response, _SETUP_HINTS.get(response.status, ""))
     )
@@ -62,45 +64,34 @@ def check(what: str, response: Response, *, now: float) -> Response:
         raise ConversationClosed(what, status=status, detail=detail)
     if status == 417:
         raise NewSessionRequired(what, status=status, detail=detail)
-    _raise_retryable(what, response, now)
+    raise_if_retryable(what, response, now=now, detail=_detail(response), redirected=_REDIRECTED)
     raise CallRefused(what, status=status, detail=detail)
 
 
 def check_stream(what: str, response: Response, *, now: float) -> NoReturn:
     """Raise for an answer that is not an event stream.
 
-    The stream belongs to the token, not to the conversation: 403 and 404 are the router's, say nothing about the
-    conversation, and are retried. The list tells when the conversation is over.
+    The stream belongs to the token, not to the conversation: 403 and 404 come from the router, say nothing about the
+    conversation, and are retried. The list of entries tells when the conversation is over.
     """
     status, detail = response.status, _detail(response)
     if status == 401 or says_expired(response.body):
         raise AccessExpired(what, status=status, detail=detail)
     if status in (403, 404):
         raise ServerTrouble(what, status=status, detail=detail)
-    _raise_retryable(what, response, now)
+    raise_if_retryable(what, response, now=now, detail=_detail(response), redirected=_REDIRECTED)
     if status < 300:
         raise BadReply(what, status=status, detail="the answer is not an event stream")
     raise CallRefused(what, status=status, detail=detail)
 
 
 def says_expired(body: bytes) -> bool:
-    """Whether the gateway says in words that the token is over (1.6)."""
+    """Whether the gateway says that the token has expired (1.6)."""
     return b"jwt is expired" in body[:4_096].lower()
 
 
-def _raise_retryable(what: str, response: Response, now: float) -> None:
-    status, detail = response.status, _detail(response)
-    wait = retry_after(response.headers, now=now)
-    if status == 429:
-        raise RateLimited(what, status=status, retry_after=wait, detail=detail)
-    if status >= 500 or status == 408:
-        raise ServerTrouble(what, status=status, retry_after=wait, detail=detail)
-    if 300 <= status < 400:
-        raise BadReply(what, status=status, detail="a redirect; is organization_base_url the scrt host?")
-
-
 def _detail(response: Response, hint: str = "") -> str:
-    """The error code under either of its names (6), or the gateway's `error`; never the message, which may quote."""
+    """The error code under either of its names (6), or the gateway's `error`; never the message, which may quote the user."""
     body = members(try_decoded(response.body)) if response.body[:1] == b"{" else {}
     code = text(body.get("errorCode")) or text(body.get("code")) or text(body.get("error"))
     code = code if _CODE.fullmatch(code) else ""
