@@ -13,7 +13,7 @@ from urllib3.filepost import encode_multipart_formdata
 from botkit.agents.api import File
 from botkit.errors import BadReply, RateLimited, ServerTrouble, UnusableValue
 from botkit.http import Response
-from botkit.http.retry_after import retry_after
+from botkit.http.retry import retry_after
 
 _ORGANIZATION_ID = re.compile(r"00D[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?")
 _CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"

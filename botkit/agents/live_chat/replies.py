@@ -26,8 +26,8 @@ from botkit.errors import (
     ServerTrouble,
 )
 from botkit.http import Response
-from botkit.http.retry import retry_after
 from botkit.http.lenient_json import Members, items, members, text, try_decoded, whole
+from botkit.http.retry import retry_after
 
 _ACTUAL = re.compile(rb"Actual\W{0,3}(\d{1,9})\b", re.IGNORECASE)
 

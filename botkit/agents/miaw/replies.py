@@ -27,7 +27,6 @@ from botkit.errors import (
     ServerTrouble,
 )
 from botkit.http import Response
-from botkit.http.retry import retry_after
 from botkit.http.lenient_json import members, text, try_decoded
 
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
