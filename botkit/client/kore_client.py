@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Self
 
 from botkit.client.attempts import Attempts
-from botkit.client.settings import Algorithm, check_given, checked_settings, chosen_bot, whole_base_url
+from botkit.client.settings import Algorithm, check_not_empty, checked_settings, chosen_bot, whole_base_url
 from botkit.config.load import load
 from botkit.config.settings import Secret
 from botkit.errors import SettingInvalid
@@ -22,47 +22,46 @@ from botkit.kore.reads import BotVariable, Dialog, read_dialog, read_variables
 from botkit.kore.requests import MAX_MESSAGES, KoreRequests
 
 Payload = Mapping[str, object] | bytes
-"""A hook's payload, as it was parsed or as its raw body, which is better: numbers keep their spelling."""
+"""A hook's payload, parsed or as its raw body. The raw body is better: numbers keep their spelling."""
 
 Changes = Mapping[str, object]
 """Top-level members for a payload."""
 
-_DEFAULT_COMPONENT = "default"
 _PAGES_REMEMBERED = 2
 
 
 class KoreClient:
-    """One bot's client. Use it in one thread; as a context manager it closes its connections.
+    """The client of one bot. Use it in one thread; as a context manager it closes its connections.
 
-    Every call takes the payload that is answered: of a hook, as BotKit's handlers get it, or kept by you. Questions are
-    asked again when that may help. What posts something is sent again only if it certainly did not arrive, since the
-    platform shows a message twice that it gets twice.
+    Every call takes the payload that it answers: a hook's, as BotKit's handlers get it, or one that you stored. Calls that read
+    are repeated after every error that may pass. Calls that post are repeated only if they certainly did not arrive, because
+    the platform shows a message twice if it gets it twice.
 
     Args:
-        client_id: the app's on the XO platform, ``cs-…``.
-        client_secret: its secret.
+        client_id: of the app on the XO platform, ``cs-…``.
+        client_secret: the app's secret.
         bot_id: ``st-…``.
-        callback_hosts: the only hosts that are called, such as ``bots.kore.ai``.
+        callback_hosts: the only hosts that are called, for example ``bots.kore.ai``.
         algorithm: ``HS256`` or ``HS512``, as set on the app.
-        base_url: ``https://{host}``, or the whole ``https://{host}/api/botsdk/stream/{bot id}``, for questions that need no
-            payload. The first callback host, where it is not given.
-        insecure_http: let ``http://`` through, for the sandbox.
+        base_url: ``https://{host}`` or the whole ``https://{host}/api/botsdk/stream/{bot id}``, for calls that need no
+            payload. By default, the first callback host.
+        insecure_http: allow ``http://``, for the sandbox.
         timeout_seconds: for one attempt.
-        attempts: the most for one question.
+        attempts: max attempts for one call.
         clock: epoch seconds.
         sleep: waits between attempts.
         chance: jitter, drawn from [0, 1).
 
     Raises:
-        SettingInvalid: one of these cannot be used.
+        SettingInvalid: an argument cannot be used.
         HostNotAllowed: the base URL is not one of the callback hosts.
 
-    All calls raise, beside what they say themselves:
-        CallRefused: the payload does not say where to call, or the platform refuses the call (4xx).
-        NotAuthorized: the platform does not take the signature.
-        RateLimited: too many calls; `retry_after` is how many seconds the platform asked to wait.
+    All calls also raise:
+        CallRefused: the payload does not give the URL, or the platform refused the call (4xx).
+        NotAuthorized: the platform refused the signature.
+        RateLimited: too many calls; `retry_after` is the wait in seconds that the platform asks for.
         ServerTrouble: the platform is in trouble (5xx).
-        Unreachable: there was no answer; `possible_duplicate` says whether the call may have been obeyed all the same.
+        Unreachable: no answer arrived; `possible_duplicate` says whether the call may still have been carried out.
         BadReply: the answer is not the platform's.
         HostNotAllowed: the payload names a host that is not one of the callback hosts.
     """
@@ -83,9 +82,9 @@ class KoreClient:
         sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        # First of all, for the repr of a client that could not be made.
+        # First, because the repr of a client needs them, also if the rest fails.
         self.bot_id, self.base_url = bot_id, base_url
-        # From here on no frame of a traceback holds the secret as a plain text.
+        # From here on, no frame in a traceback holds the secret as plain text.
         client_secret = client_secret if isinstance(client_secret, Secret) else Secret(client_secret)
         settings = checked_settings(
             client_id=client_id,
@@ -95,16 +94,16 @@ class KoreClient:
             timeout_seconds=timeout_seconds,
         )
         if attempts < 1:
-            raise SettingInvalid("attempts has to be 1 or more")
-        check_given("bot_id", bot_id)
+            raise SettingInvalid("attempts must be 1 or more")
+        check_not_empty("bot_id", bot_id)
         self.base_url = whole_base_url(base_url or f"https://{settings.callback_hosts[0]}", bot_id=bot_id)
         hosts = AllowedHosts(settings.callback_hosts, insecure_http=insecure_http)
         hosts.check(self.base_url, what="use the base URL")
-        self._calls = KoreRequests(settings, bot_id=bot_id, insecure_http=insecure_http, clock=clock)
+        self._requests = KoreRequests(settings, bot_id=bot_id, insecure_http=insecure_http, clock=clock)
         self._transport = SyncTransport(allowed_hosts=settings.callback_hosts, insecure_http=insecure_http)
         self._attempts = Attempts(
             self._transport.send,
-            self._calls.sign_anew,
+            self._requests.sign_anew,
             max_attempts=attempts,
             clock=clock,
             sleep=sleep,
@@ -120,16 +119,16 @@ class KoreClient:
         base_url: str = "",
         environ: Mapping[str, str] | None = None,
     ) -> Self:
-        """A client with what the service's own configuration says of a bot.
+        """A client with a bot's settings from the service's configuration.
 
         Args:
             path: `botkit.yaml`.
-            bot: the bot's id; not needed where the file has one bot only.
+            bot: the bot's id; not needed if the file has only one bot.
             base_url: see the class.
-            environ: what `${NAME}` is filled from; the process's environment when left out.
+            environ: fills `${NAME}`; by default the process's environment.
 
         Raises:
-            ConfigurationError: the file is not right, or has no such bot.
+            ConfigurationError: the file has errors, or no such bot.
         """
         settings = load(path, environ=environ)
         chosen = chosen_bot(settings, bot, file=str(path))
@@ -159,12 +158,12 @@ class KoreClient:
         """Show something to the user (sendUserMessage).
 
         Args:
-            payload: the conversation's newest.
-            message: words, a template, or a template's JSON; None for the payload's own message.
-            channels: what to say instead on channels of these names.
+            payload: the newest of the conversation.
+            message: text, a template, or a template's JSON; None for the payload's own message.
+            channels: another message for channels of these names.
             meta_tags: tags to set.
-            meta_info: `metaInfo` to send along.
-            changes: any other members to change.
+            meta_info: `metaInfo` to add.
+            changes: other members to change.
         """
         self._say("send_user_message", payload, message, channels, meta_tags, meta_info, changes)
 
@@ -177,17 +176,17 @@ class KoreClient:
         meta_info: Changes | None = None,
         changes: Changes | None = None,
     ) -> None:
-        """Say something to the bot as the user (sendBotMessage).
+        """Send a message to the bot as the user (sendBotMessage).
 
         Args:
-            payload: the conversation's newest.
-            message: words; None for the payload's own message.
+            payload: the newest of the conversation.
+            message: text; None for the payload's own message.
             meta_tags: tags to set.
-            meta_info: `metaInfo`, such as ``{"setBotLanguage": "de"}``.
-            changes: any other members to change.
+            meta_info: `metaInfo`, for example ``{"setBotLanguage": "de"}``.
+            changes: other members to change.
 
         Raises:
-            MessageTooLong: over 3000 characters, or a word of over 1200; nothing was sent.
+            MessageTooLong: more than 3000 characters, or a word of more than 1200; nothing was sent.
         """
         self._say("send_bot_message", payload, message, None, meta_tags, meta_info, changes)
 
@@ -201,25 +200,25 @@ class KoreClient:
         meta_info: Changes | None = None,
         changes: Changes | None = None,
     ) -> None:
-        """Show the alert of an on_alert payload to the user (sendAlertMessage); arguments as of `send_user_message`."""
+        """Show the alert of an on_alert payload to the user (sendAlertMessage); arguments as for `send_user_message`."""
         self._say("send_alert_message", payload, message, channels, meta_tags, meta_info, changes)
 
     def skip_user_message(self, payload: Payload, *, meta_tags: MetaTags | None = None) -> None:
-        """Answer a bot's message (on_bot_message): it is not shown to the user (skipUserMessage)."""
+        """Answer a bot's message (on_bot_message) so that the user does not see it (skipUserMessage)."""
         self._post("skip_user_message", payload, meta_tags=meta_tags)
 
     def skip_bot_message(self, payload: Payload, *, meta_tags: MetaTags | None = None) -> None:
-        """Answer a user's message (on_user_message): it is not given to the bot (skipBotMessage)."""
+        """Answer a user's message (on_user_message) so that the bot does not get it (skipBotMessage)."""
         self._post("skip_bot_message", payload, meta_tags=meta_tags)
 
     # --- the conversation --------------------------------------------------------------------------------------
 
     def reset_bot(self, payload: Payload, *, meta_tags: MetaTags | None = None) -> None:
-        """Have the bot drop its task and its context without a word (resetBot)."""
+        """Make the bot drop its task and its context silently (resetBot)."""
         self._post("reset_bot", payload, meta_tags=meta_tags)
 
     def start_agent_session(self, payload: Payload, *, meta_tags: MetaTags | None = None) -> None:
-        """Tell the platform that an agent has the user from now on (startAgentSession)."""
+        """Tell the platform that an agent has taken over (startAgentSession)."""
         self._post("start_agent_session", payload, meta_tags=meta_tags)
 
     def clear_agent_session(self, payload: Payload, *, meta_tags: MetaTags | None = None) -> None:
@@ -227,7 +226,7 @@ class KoreClient:
         self._post("clear_agent_session", payload, meta_tags=meta_tags)
 
     def extend_request_id(self, payload: Payload) -> None:
-        """Keep the payload's requestId usable for some minutes more (extendRequestId)."""
+        """Keep the payload's requestId valid for some more minutes (extendRequestId)."""
         self._post("extend_request_id", payload)
 
     def close_conversation_session(self, payload: Payload, *, meta_tags: MetaTags | None = None) -> None:
@@ -235,13 +234,13 @@ class KoreClient:
         self._post("close_conversation_session", payload, meta_tags=meta_tags)
 
     def send_feedback_message(self, payload: Payload, name: str, score: float | str, **data: object) -> None:
-        """Hand in a survey's answer (sendFeedbackMessage). Who gave it, and where, is read from the payload.
+        """Send a survey's answer (sendFeedbackMessage). The user and the channel are read from the payload.
 
         Args:
-            payload: the conversation's newest.
-            name: which survey.
+            payload: the newest of the conversation.
+            name: the survey.
             score: the answer.
-            **data: anything else of `feedbackData`, spelled as the platform does: ``botLanguage="en"``.
+            **data: other members of `feedbackData`, in the platform's spelling: ``botLanguage="en"``.
         """
         self._post("send_feedback_message", payload, {"feedbackData": {"name": name, "score": score, **data}})
 
@@ -252,13 +251,13 @@ class KoreClient:
         *,
         custom_event: Changes | None = None,
     ) -> None:
-        """Send the user's client an event (sendBotEvent).
+        """Send an event to the user's client (sendBotEvent).
 
         Args:
-            payload: of on_client_event, which alone says where to.
+            payload: of on_client_event; only this one gives the URL.
             pre_defined_event: ``TYPING_STARTED``, ``TYPING_STOPPED``, or an event with members such as
                 ``{"type": "MESSAGE_READ", "id": "ms-…"}``.
-            custom_event: one of your own making.
+            custom_event: an event of your own.
         """
         known = {"type": pre_defined_event} if isinstance(pre_defined_event, str) else pre_defined_event
         events = {"preDefinedEvent": known, "customEvent": custom_event}
@@ -269,43 +268,41 @@ class KoreClient:
     def respond_to_hook(
         self, payload: Payload, *, context: Changes | None = None, changes: Changes | None = None
     ) -> None:
-        """Answer a Webhook node that was answered with 202 before (respondToHook).
+        """Answer a Webhook node that got a 202 before (respondToHook).
 
         Args:
             payload: of on_webhook.
-            context: the whole changed context; the payload's own where it is not given.
-            changes: any other members to change.
+            context: the whole changed context; by default the payload's own.
+            changes: other members to change.
         """
         answer = {} if context is None else {"context": context}
         self._post("respond_to_hook", payload, {**answer, **(changes or {})})
 
-    # --- questions ---------------------------------------------------------------------------------------------
+    # --- reads ---------------------------------------------------------------------------------------------
 
     def get_messages(
         self, *, user_id: str, limit: int = 20, skip: int = 0, channel_type: str = ""
     ) -> MessagePage:
-        """What was said, newest first.
+        """The conversation's history, newest first.
 
         Args:
             user_id: the platform's or the channel's id of the user.
-            limit: how many; the platform gives at most 100 at once.
-            skip: how many of the newest to leave out.
-            channel_type: only of this channel.
+            limit: the number of messages; the platform gives at most 100 at once.
+            skip: the number of newest messages to leave out.
+            channel_type: only messages of this channel.
         """
         payload = encoded({"baseUrl": self.base_url, "channel": {"from": user_id, "type": channel_type}})
-        answer = self._attempts.read(
-            lambda: self._calls.get_messages(payload, component_id=_DEFAULT_COMPONENT, limit=limit, skip=skip)
-        )
+        answer = self._attempts.read(lambda: self._requests.get_messages(payload, limit=limit, skip=skip))
         return read_page(answer.body)
 
     def iter_messages(self, *, user_id: str, channel_type: str = "") -> Iterator[HistoryMessage]:
-        """Everything that was said, newest first, a hundred at a time as you go.
+        """The whole history, newest first; pages of a hundred are read as you go.
 
-        What is said meanwhile moves the pages; nothing is given twice because of that.
+        New messages move the pages; no message is yielded twice because of that.
 
         Args:
             user_id: the platform's or the channel's id of the user.
-            channel_type: only of this channel.
+            channel_type: only messages of this channel.
         """
         skip = 0
         pages: list[set[str]] = []
@@ -327,30 +324,26 @@ class KoreClient:
         """The bot's variables in each language.
 
         Args:
-            payload: one that has `getBotVariableUrl`.
-            languages: such as ``["en", "de"]``.
+            payload: one with `getBotVariableUrl`.
+            languages: for example ``["en", "de"]``.
 
         Raises:
-            BadReply: also when the bot does not speak one of them; it is named.
+            BadReply: also if the bot does not support a language; the error names it.
         """
         raw = _raw(payload)
 
-        def asked(language: str) -> bytes:
-            return self._attempts.read(
-                lambda: self._calls.fetch_bot_variable(
-                    raw, component_id=_DEFAULT_COMPONENT, language=language
-                )
-            ).body
+        def answer(language: str) -> bytes:
+            return self._attempts.read(lambda: self._requests.fetch_bot_variable(raw, language=language)).body
 
-        return {language: read_variables(asked(language), language=language) for language in languages}
+        return {language: read_variables(answer(language), language=language) for language in languages}
 
     def get_dialog(self, payload: Payload) -> Dialog:
-        """The dialog that an on_agent_transfer or on_webhook payload came from."""
+        """The dialog that sent an on_agent_transfer or on_webhook payload."""
         raw = _raw(payload)
-        answer = self._attempts.read(lambda: self._calls.get_dialog(raw, component_id=_DEFAULT_COMPONENT))
+        answer = self._attempts.read(lambda: self._requests.get_dialog(raw))
         return read_dialog(answer.body)
 
-    # --- how calls are made ------------------------------------------------------------------------------------
+    # --- inside ------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Close every connection."""
@@ -378,7 +371,7 @@ class KoreClient:
         raw = _raw(payload)
         members = message_members(
             message,
-            channel_type=self._calls.address(raw, component_id=_DEFAULT_COMPONENT).channel_type,
+            channel_type=self._requests.address(raw).channel_type,
             channels=channels,
             meta_tags=meta_tags,
             meta_info=meta_info,
@@ -396,9 +389,7 @@ class KoreClient:
         raw = _raw(payload)
         tags = {} if meta_tags is None else message_members(None, channel_type="", meta_tags=meta_tags)
         together = {**(changes or {}), **tags}
-        self._attempts.post(
-            lambda: self._calls.call(name, raw, component_id=_DEFAULT_COMPONENT, changes=together)
-        )
+        self._attempts.post(lambda: self._requests.call(name, raw, changes=together))
 
 
 def _raw(payload: Payload) -> bytes:

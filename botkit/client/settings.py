@@ -1,4 +1,4 @@
-"""A client's settings, given in code, checked as the configuration's are."""
+"""A client's settings, given in code and checked like the configuration's."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def checked_settings(
     callback_hosts: Iterable[str],
     timeout_seconds: float,
 ) -> KoreSettings:
-    """The settings, if they can be used.
+    """The settings, if they are valid.
 
     Raises:
-        SettingInvalid: one cannot; it is named.
+        SettingInvalid: names the first one that is not.
     """
-    check_given("client_secret", client_secret.reveal())
+    check_not_empty("client_secret", client_secret.reveal())
     if algorithm not in ("HS256", "HS512"):
-        raise SettingInvalid("algorithm is HS256 or HS512, as set on the platform's app")
+        raise SettingInvalid("algorithm must be HS256 or HS512, as set on the platform's app")
     if not timeout_seconds > 0:
-        raise SettingInvalid("timeout_seconds has to be more than 0")
+        raise SettingInvalid("timeout_seconds must be more than 0")
     return KoreSettings(
-        client_id=check_given("client_id", client_id),
+        client_id=check_not_empty("client_id", client_id),
         client_secret=client_secret,
         algorithm=algorithm,
         callback_hosts=_hosts(callback_hosts),
@@ -42,7 +42,7 @@ def checked_settings(
 
 
 def chosen_bot(settings: Settings, bot_id: str, *, file: str) -> BotSettings:
-    """The bot with this id, or the only one where no id is given.
+    """The bot with this id, or the only bot if no id is given.
 
     Raises:
         ConfigurationError: there is no such bot, or there are several.
@@ -56,8 +56,8 @@ def chosen_bot(settings: Settings, bot_id: str, *, file: str) -> BotSettings:
     return settings.bots[bot_id]
 
 
-def check_given(name: str, value: str) -> str:
-    """The value, if there is one.
+def check_not_empty(name: str, value: str) -> str:
+    """The value, if it is not empty.
 
     Raises:
         SettingInvalid: it is empty.
@@ -67,19 +67,19 @@ def check_given(name: str, value: str) -> str:
     return value
 
 
-def whole_base_url(given: str, *, bot_id: str) -> str:
-    """``https://{host}/api/botsdk/stream/{bot id}`` from that, or from ``https://{host}`` (protocols/kore-xo-botkit.md 2.3)."""
-    url = given.rstrip("/")
+def whole_base_url(base_url: str, *, bot_id: str) -> str:
+    """Complete a ``https://{host}`` to ``https://{host}/api/botsdk/stream/{bot id}`` (docs/protocols/kore-xo-botkit.md, 2.3)."""
+    url = base_url.rstrip("/")
     return url if urlsplit(url).path else f"{url}/api/botsdk/stream/{bot_id}"
 
 
-def _hosts(given: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(given, str):
-        raise SettingInvalid("callback_hosts is a list: write [...] around the host")
+def _hosts(hosts: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(hosts, str):
+        raise SettingInvalid("callback_hosts must be a list: write [...] around the host")
     try:
-        hosts = tuple(parse_callback_host(host) for host in given)
+        parsed = tuple(parse_callback_host(host) for host in hosts)
     except UnusableValue as error:
         raise SettingInvalid(f"one of callback_hosts {error.what}; {error.fix}") from None
-    if not hosts:
+    if not parsed:
         raise SettingInvalid("callback_hosts is empty: name the platform's host, such as bots.kore.ai")
-    return hosts
+    return parsed

@@ -1,7 +1,7 @@
-"""The two carriers of `botkit.http` values: aiohttp in the relay, requests where a synchronous call is natural.
+"""The two carriers: aiohttp in the relay, requests for synchronous callers.
 
-Both send only to allowed hosts, follow no redirects, read no proxy or netrc settings from the environment, and bound
-sizes and times. What goes wrong below HTTP is `errors.Unreachable` with a short reason: never a URL, a header or a body.
+Both send only to allowed hosts, follow no redirects, read no proxy or netrc settings from the environment, and limit sizes and
+times. A failure below HTTP is an `errors.Unreachable` with a short reason, which never quotes a URL, a header or a body.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from botkit.http import Request, Response, Stream
 from botkit.http.hosts import AllowedHosts
 
 MAX_RESPONSE_BYTES = 8 * 1024 * 1024
-"""An answer that is longer is not read to its end and counts as `errors.BadReply`."""
+"""A longer response is not read to its end, and counts as `errors.BadReply`."""
 
 _CONNECT_SECONDS = 10.0
 _CALL_BUFFER_BYTES = 262_144
@@ -34,16 +34,16 @@ _CHUNK_BYTES = 65_536
 
 
 class AioTransport:
-    """Carries requests with aiohttp. Create it anywhere, use it on one event loop, close it there.
+    """Sends requests with aiohttp. Create it anywhere, use it on one event loop, close it there.
 
-    Three connection pools: calls keep connections alive and reuse them; streams and long polls are as many as they are, with
-    small read buffers, because thousands of them are open at once and nearly always silent. A long poll's connection is kept
-    for the next one. On a kept connection that turns out to be dead, aiohttp repeats a GET, and never a POST.
+    It has three connection pools. Calls keep connections alive and reuse them. Streams and long polls are not limited in number
+    and have small read buffers, because thousands of them are open at once and nearly always silent; a long poll's connection is
+    kept for the next one. If a kept connection turns out to be dead, aiohttp repeats a GET, but never a POST.
 
     Args:
         allowed_hosts: see `botkit.http.hosts.AllowedHosts`; None for any host.
-        insecure_http: let ``http://`` through.
-        calls_per_host: the most calls under way to one host; more wait, each for at most its own timeout.
+        insecure_http: allow ``http://``.
+        calls_per_host: max calls in progress to one host; further calls wait, each for at most its own timeout.
     """
 
     def __init__(
@@ -61,12 +61,12 @@ class AioTransport:
         self._streams: aiohttp.ClientSession | None = None
 
     async def send(self, request: Request) -> Response:
-        """Send one request and read the whole answer.
+        """Send one request and read the whole response.
 
         Raises:
             HostNotAllowed: the URL may not be called.
-            Unreachable: no answer came, or not all of it.
-            BadReply: the answer is not HTTP, or longer than `MAX_RESPONSE_BYTES`.
+            Unreachable: no response arrived, or not all of it.
+            BadReply: the response is not HTTP, or longer than `MAX_RESPONSE_BYTES`.
             CallRefused: it is longer than the request's own `max_bytes`.
         """
         self._hosts.check(request.url, what=request.what)
@@ -74,7 +74,7 @@ class AioTransport:
             return await self._send(request, self._polls or self._open_polls())
         turns = self._turns_of(request.url)
         if turns.locked():
-            # aiohttp would queue as well, but with each request made already: ten kilobytes for each that waits.
+            # aiohttp would queue as well, but with a finished request: ten kilobytes for each call that waits.
             try:
                 async with asyncio.timeout(request.timeout_seconds):
                     await turns.acquire()
@@ -96,25 +96,25 @@ class AioTransport:
                 headers=request.headers,
                 allow_redirects=False,
                 timeout=_call_timeout(request.timeout_seconds, long_poll=request.long_poll),
-            ) as answer:
+            ) as response:
                 return Response(
-                    answer.status, answer.headers, await _read(answer, request.what, request.max_bytes)
+                    response.status, response.headers, await _read(response, request.what, request.max_bytes)
                 )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _translated(request.what, error) from None
 
     def stream(self, request: Request, *, silence_seconds: float) -> AbstractAsyncContextManager[Stream]:
-        """Open an answer that keeps coming; it is closed, never reused, on leaving the context.
+        """Open a response that keeps coming; leaving the context closes its connection, which is never reused.
 
         Raises:
             HostNotAllowed: the URL may not be called.
-            Unreachable: no answer came within `silence_seconds`.
+            Unreachable: no response arrived within `silence_seconds`.
         """
         self._hosts.check(request.url, what=request.what)
-        return _Opening(self._streams or self._open_streams(), request, silence_seconds)
+        return _AioStream(self._streams or self._open_streams(), request, silence_seconds)
 
     async def close(self) -> None:
-        """Close every connection. Streams that are still open break."""
+        """Close every connection. Open streams break."""
         for session in (self._calls, self._polls, self._streams):
             if session is not None:
                 await session.close()
@@ -127,7 +127,7 @@ class AioTransport:
         await self.close()
 
     def _turns_of(self, url: str) -> asyncio.Semaphore:
-        # Hosts come from the configuration or are checked against it: there are few.
+        # Hosts come from the configuration or are checked against it, so there are few.
         host = url.split("/", 3)[2]
         turns = self._turns.get(host)
         if turns is None:
@@ -159,49 +159,42 @@ def _session(connector: aiohttp.TCPConnector, buffer_bytes: int) -> aiohttp.Clie
     )
 
 
-class _Opening(AbstractAsyncContextManager[Stream]):
-    """A stream from its request to its end. A class, since a generator would stay around as long as each of thousands."""
+class _AioStream(AbstractAsyncContextManager[Stream]):
+    """An aiohttp response that keeps coming, and its own iterator, which keeps no chunk.
 
-    __slots__ = ("_answer", "_request", "_session", "_silence_seconds")
+    A class, because thousands are open and a generator frame would stay in memory for each.
+    """
+
+    __slots__ = ("_opening", "_response", "_what", "headers", "status")
 
     def __init__(self, session: aiohttp.ClientSession, request: Request, silence_seconds: float) -> None:
-        self._session = session
-        self._request: Request | None = request
-        self._silence_seconds = silence_seconds
-        self._answer: aiohttp.ClientResponse | None = None
+        self._what = request.what
+        self._opening: tuple[aiohttp.ClientSession, Request, float] | None = session, request, silence_seconds
+        self._response: aiohttp.ClientResponse | None = None
+        self.status: int = 0
+        self.headers: Mapping[str, str] = {}
 
     async def __aenter__(self) -> Stream:
-        request, self._request = self._request, None
-        if request is None:
+        if self._opening is None:
             raise RuntimeError("a stream is opened once")
+        (session, request, silence_seconds), self._opening = self._opening, None
         try:
-            self._answer = await self._session.request(
+            self._response = response = await session.request(
                 request.method,
                 _parsed(request.url),
                 data=request.body,
                 headers=request.headers,
                 allow_redirects=False,
-                timeout=_stream_timeout(self._silence_seconds),
+                timeout=_stream_timeout(silence_seconds),
             )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _translated(request.what, error) from None
-        return _AioStream(self._answer, request.what)
+        self.status, self.headers = response.status, response.headers
+        return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._answer is not None:
-            self._answer.close()
-
-
-class _AioStream:
-    """An open aiohttp answer, and its own iterator: it keeps nothing of what it brought."""
-
-    __slots__ = ("_answer", "_what", "headers", "status")
-
-    def __init__(self, answer: aiohttp.ClientResponse, what: str) -> None:
-        self._answer = answer
-        self._what = what
-        self.status: int = answer.status
-        self.headers: Mapping[str, str] = answer.headers
+        if self._response is not None:
+            self._response.close()
 
     def chunks(self) -> AsyncIterator[bytes]:
         return self
@@ -211,7 +204,7 @@ class _AioStream:
 
     async def __anext__(self) -> bytes:
         try:
-            chunk = await self._answer.content.readany()
+            chunk = await self._opened().content.readany()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _translated(self._what, error) from None
         if not chunk:
@@ -220,29 +213,34 @@ class _AioStream:
 
     async def read(self) -> bytes:
         try:
-            return await _read(self._answer, self._what)
+            return await _read(self._opened(), self._what)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _translated(self._what, error) from None
 
+    def _opened(self) -> aiohttp.ClientResponse:
+        if self._response is None:
+            raise RuntimeError("a stream is read within its context")
+        return self._response
+
 
 class SyncTransport:
-    """Carries requests with the requests library, for command line tools, notebooks and synchronous handlers.
+    """Sends requests with the requests library, for command line tools, notebooks and synchronous handlers.
 
     Args:
         allowed_hosts: see `botkit.http.hosts.AllowedHosts`; None for any host.
-        insecure_http: let ``http://`` through.
+        insecure_http: allow ``http://``.
     """
 
     def __init__(self, *, allowed_hosts: Iterable[str] | None, insecure_http: bool = False) -> None:
         self._hosts = AllowedHosts(allowed_hosts, insecure_http=insecure_http)
         self._session = requests.Session()
-        # Else a .netrc entry for the host would replace our Authorization header.
+        # Otherwise a .netrc entry for the host would replace our Authorization header.
         self._session.trust_env = False
         self._session.headers.clear()
         self._session.headers["User-Agent"] = _USER_AGENT
 
     def send(self, request: Request) -> Response:
-        """Send one request and read the whole answer. Raises like `AioTransport.send`."""
+        """Send one request and read the whole response. Raises the errors of `AioTransport.send`."""
         self._hosts.check(request.url, what=request.what)
         deadline = time.monotonic() + request.timeout_seconds
         try:
@@ -254,8 +252,10 @@ class SyncTransport:
                 allow_redirects=False,
                 timeout=request.timeout_seconds,
                 stream=True,
-            ) as answer:
-                return Response(answer.status_code, answer.headers, _read_sync(answer, request, deadline))
+            ) as response:
+                return Response(
+                    response.status_code, response.headers, _read_sync(response, request, deadline)
+                )
         except (requests.RequestException, OSError, ValueError) as error:
             raise _translated(request.what, error) from None
 
@@ -274,7 +274,7 @@ _USER_AGENT = "BotKit-Python"
 
 
 def _parsed(url: str) -> URL:
-    # `encoded`: the URL is one the other side gave us, or one we quoted; it goes out as it is.
+    # `encoded`: the URL is from the remote, or already quoted, so it is sent unchanged.
     return URL(url, encoded=True)
 
 
@@ -288,24 +288,24 @@ def _stream_timeout(silence_seconds: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=silence_seconds)
 
 
-async def _read(answer: aiohttp.ClientResponse, what: str, max_bytes: int = 0) -> bytes:
-    content = answer.content
+async def _read(response: aiohttp.ClientResponse, what: str, max_bytes: int = 0) -> bytes:
+    content = response.content
     chunks: list[bytes] = []
     size = 0
     while chunk := await content.readany():
         chunks.append(chunk)
         if (size := size + len(chunk)) > (max_bytes or MAX_RESPONSE_BYTES):
-            answer.close()
-            raise _too_long(what, answer.status, max_bytes)
+            response.close()
+            raise _too_long(what, response.status, max_bytes)
     return b"".join(chunks)
 
 
-def _read_sync(answer: requests.Response, request: Request, deadline: float) -> bytes:
+def _read_sync(response: requests.Response, request: Request, deadline: float) -> bytes:
     chunks, size = [], 0
-    for chunk in answer.iter_content(_CHUNK_BYTES):
+    for chunk in response.iter_content(_CHUNK_BYTES):
         chunks.append(chunk)
         if (size := size + len(chunk)) > (request.max_bytes or MAX_RESPONSE_BYTES):
-            raise _too_long(request.what, answer.status_code, request.max_bytes)
+            raise _too_long(request.what, response.status_code, request.max_bytes)
         if time.monotonic() > deadline:
             raise Unreachable(request.what, detail="timed out", possible_duplicate=True)
     return b"".join(chunks)
@@ -314,11 +314,11 @@ def _read_sync(answer: requests.Response, request: Request, deadline: float) -> 
 def _too_long(what: str, status: int, max_bytes: int) -> CallError:
     if max_bytes:
         return CallRefused(what, status=status, detail=f"longer than {max_bytes} bytes")
-    return BadReply(what, status=status, detail=f"the answer is longer than {MAX_RESPONSE_BYTES} bytes")
+    return BadReply(what, status=status, detail=f"the response is longer than {MAX_RESPONSE_BYTES} bytes")
 
 
 def _translated(what: str, error: Exception) -> CallError:
-    """What a library says, in our errors; only texts of our own, since a library's may quote the URL."""
+    """A library's error as one of ours, with a text of our own, because a library's text may quote the URL."""
     match error:
         case CallError():
             return error
@@ -340,9 +340,9 @@ def _translated(what: str, error: Exception) -> CallError:
         case aiohttp.ServerDisconnectedError():
             return Unreachable(what, detail="the server closed the connection", possible_duplicate=True)
         case aiohttp.ClientPayloadError() | requests.exceptions.ChunkedEncodingError():
-            return Unreachable(what, detail="the answer broke off", possible_duplicate=True)
+            return Unreachable(what, detail="the response broke off", possible_duplicate=True)
         case aiohttp.ClientResponseError():
-            return BadReply(what, detail="the answer is not HTTP")
+            return BadReply(what, detail="the response is not HTTP")
         case aiohttp.InvalidURL() | requests.exceptions.InvalidURL():
             return CallRefused(what, detail="the URL is not valid")
         case aiohttp.ClientOSError():
@@ -358,7 +358,7 @@ def _translated(what: str, error: Exception) -> CallError:
 
 
 def _not_connected(what: str, error: requests.ConnectionError) -> CallError:
-    """No connection at all, which is certain, or one that broke."""
+    """Tells a connection that never existed, so that nothing was sent, from one that broke."""
     inner = error.args[0] if error.args else None
     match getattr(inner, "reason", inner):
         case urllib3.exceptions.NameResolutionError():
@@ -374,5 +374,5 @@ def _not_connected(what: str, error: requests.ConnectionError) -> CallError:
 
 
 def _system_reason(error: OSError) -> str:
-    """The operating system's words; an error's own text may name addresses."""
+    """The operating system's text for the error; the error's own text may name addresses."""
     return os.strerror(error.errno) if error.errno is not None and error.errno > 0 else "no connection"

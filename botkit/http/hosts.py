@@ -1,7 +1,7 @@
-"""Which hosts BotKit may call: one strict reading of a URL's origin, used by the door, the callers and the carriers.
+"""Which hosts BotKit may call: one strict parser of a URL's origin, for hooks, requests and carriers.
 
-A hook's payload names the URLs we answer to, and whoever can post a hook could name any. So only hosts the configuration
-names are called. Everything that two URL parsers could read differently (userinfo, backslashes, fragments, blanks,
+A hook's payload names the URLs that BotKit answers to, and an attacker who can post a hook could name any. So only configured
+hosts are called. Everything that two URL parsers could read differently (userinfo, backslashes, fragments, blanks,
 percent-encoded or non-ASCII hosts) is refused, not repaired.
 """
 
@@ -29,7 +29,7 @@ class AllowedHosts:
     Args:
         hosts: ``host`` or ``host:port``; a bare host stands for the scheme's default port, and for any port when
             `insecure_http` is on. None allows every host (the other rules still hold).
-        insecure_http: let ``http://`` through, for loopback demos and tests.
+        insecure_http: allow ``http://``, for loopback demos and tests.
     """
 
     __slots__ = ("_any_host", "_hosts", "_insecure_http", "_known")
@@ -41,15 +41,15 @@ class AllowedHosts:
         self._known: set[str] = set()
 
     def check(self, url: str, *, what: str) -> None:
-        """Raise unless `url` may be called.
+        """Return if `url` may be called.
 
         Raises:
-            HostNotAllowed: with the reason; it names the host only, never the rest of the URL.
+            HostNotAllowed: with the reason, which names the host but never the rest of the URL.
         """
         match = _URL.fullmatch(url) if len(url) <= _MAX_URL else None
         if match is None:
             raise HostNotAllowed(what, detail="not a plain http(s) URL")
-        # The hot path: every hook is answered to one of very few origins.
+        # The hot path: hooks are answered to very few origins.
         if (origin := match["origin"]) in self._known:
             return
         self._check_origin(match["scheme"].lower(), _canonical(match["host"]), match["port"], what)
@@ -79,6 +79,6 @@ class AllowedHosts:
 
 
 def _canonical(host: str) -> str:
-    """Lower case, without the root's trailing dot (which may stand before a port)."""
+    """Lower case, without the DNS root's trailing dot (which may precede a port)."""
     match = _HOST_AND_PORT.fullmatch(host.lower())
     return f"{match[1]}{match[2] or ''}" if match else host.lower()

@@ -1,7 +1,7 @@
-"""HTTP requests and responses as values, and what carries them.
+"""HTTP requests and responses as values, and the interface of their carriers.
 
-`kore/` and `salesforce/` build `Request` values and read `Response` values; they never open a socket. Two carriers exist:
-`transport.AioTransport` (aiohttp, in the relay) and `transport.SyncTransport` (requests, for command line tools, notebooks).
+`kore/` and `agents/` build `Request` values and read `Response` values; they never open a socket. Two carriers send them:
+`carriers.AioTransport` (aiohttp, in the relay) and `carriers.SyncTransport` (requests, for command line tools and notebooks).
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP call to make.
+    """One HTTP call.
 
-    `what` names the call in words for logs and errors ("send message"); it never holds a secret. Headers and body are
-    kept out of the repr because they do. `max_bytes` is for answers whose size is somebody else's choice: a longer one is
-    refused (errors.CallRefused), not taken for trouble; 0 stands for the transport's own limit. `long_poll` marks a request
-    whose answer is held back until there is something to tell: thousands of them hang at once, and take no other call's turn.
+    Attributes:
+        what: names the call in logs and errors ("send message"); never holds a secret.
+        headers: not in the repr, because they hold secrets. Neither are the URL and the body.
+        max_bytes: the size at which a response is refused (errors.CallRefused); 0 for the carrier's own limit, which counts as
+            trouble of the server.
+        long_poll: the server holds the response back until an event. Thousands hang at once, so they do not count among the
+            calls of a host.
     """
 
     what: str
@@ -34,7 +37,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer, read completely (at most `transport.MAX_RESPONSE_BYTES`)."""
+    """A response, read completely (at most `carriers.MAX_RESPONSE_BYTES`)."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False, default_factory=dict)
@@ -42,7 +45,7 @@ class Response:
 
 
 class Stream(Protocol):
-    """An open answer that keeps coming, such as an event stream."""
+    """A response that keeps coming, such as an event stream."""
 
     status: int
     headers: Mapping[str, str]
@@ -51,14 +54,14 @@ class Stream(Protocol):
         """Bytes as they arrive. Raises errors.Unreachable when the connection breaks or stays silent too long."""
 
     async def read(self) -> bytes:
-        """The rest of the answer, for a status that is not a stream (bounded)."""
+        """The rest of the response, for a status that is not a stream (bounded)."""
 
 
 class Transport(Protocol):
-    """Carries requests. Follows no redirects, sends only to allowed hosts, bounds sizes and times."""
+    """Sends requests. Follows no redirects, calls only allowed hosts, limits sizes and times."""
 
     async def send(self, request: Request) -> Response:
-        """Raises: errors.Unreachable, errors.HostNotAllowed. Any HTTP status is an answer, not an error."""
+        """Raises: errors.Unreachable, errors.HostNotAllowed. Every HTTP status is a response, not an error."""
 
     def stream(self, request: Request, *, silence_seconds: float) -> AbstractAsyncContextManager[Stream]:
         """Open a stream; `silence_seconds` without a byte counts as broken."""

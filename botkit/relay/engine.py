@@ -69,7 +69,7 @@ class Engine:
             on_committed=self._receipts.promise,
         )
         keeping = frozenset(bot_id for bot_id, bot in settings.bots.items() if bot.kore.keep_payloads)
-        self._payloads = Payloads(ledger, clock, keeping=keeping)
+        self._payloads = Payloads(ledger, self._ledger_client, clock, keeping=keeping)
         performer = Performer(
             gateways=gateways,
             ledger=ledger,

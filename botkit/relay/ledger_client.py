@@ -1,4 +1,4 @@
-"""Submits inputs to the ledger from the loop, and awaits their commit.
+"""Uses the ledger from the loop: submits inputs and awaits their commit, reads in a thread, and retries both.
 
 The ledger commits many inputs at once in its own thread. Waking the loop for each input would cost more than the commit (a write
 to its self-pipe each time), so finished futures are collected and the loop is woken once for all of them.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
+from typing import TypeVar
 
 import structlog
 
@@ -20,16 +22,18 @@ from botkit.relay.clock import Clock
 
 _log = structlog.get_logger("botkit.relay")
 
-LEDGER_BACKOFF = Backoff(first=0.05, slowest=5.0)
+T = TypeVar("T")
+_BACKOFF = Backoff(first=0.05, slowest=5.0)
 
 
 class LedgerClient:
-    """Submits inputs and awaits their commit. Lives on one loop."""
+    """Submits and reads without blocking the loop it lives on."""
 
-    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, clock: Clock, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        """`loop`: the loop it lives on; by default the running one."""
         self._ledger = ledger
         self._clock = clock
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop or asyncio.get_running_loop()
         self._finished: deque[tuple[asyncio.Future[Committed | BaseException], Future[Committed]]] = deque()
         self._woken = False
 
@@ -51,19 +55,39 @@ class LedgerClient:
             outcome = await self._submit_once(input)
             if isinstance(outcome, Committed):
                 return outcome
-            if isinstance(outcome, LedgerClosed) or not isinstance(outcome, Exception):
+            if isinstance(outcome, LedgerError):
+                failures += 1
+                await self._wait_after(outcome, failures)
+                continue
+            if not isinstance(outcome, Exception):
                 raise outcome
-            if not isinstance(outcome, LedgerError):
-                _log.error(
-                    "input_rejected",
-                    conversation=str(input.conversation_id),
-                    event_kind=type(input.event).__name__,
-                    error=where(outcome),
-                )
-                return None
-            failures += 1
-            _log.warning("ledger_retry", code=outcome.code, failures=failures)
-            await self._clock.sleep(LEDGER_BACKOFF.ceiling(failures))
+            _log.error(
+                "input_rejected",
+                conversation=str(input.conversation_id),
+                event_kind=type(input.event).__name__,
+                error=where(outcome),
+            )
+            return None
+
+    async def read(self, read: Callable[[], T]) -> T:
+        """Read the store in a thread; while the store is in trouble, read again.
+
+        Raises:
+            LedgerClosed: the service is stopping.
+        """
+        failures = 0
+        while True:
+            try:
+                return await asyncio.to_thread(read)
+            except LedgerError as error:
+                failures += 1
+                await self._wait_after(error, failures)
+
+    async def _wait_after(self, error: LedgerError, failures: int) -> None:
+        if isinstance(error, LedgerClosed):
+            raise error
+        _log.warning("ledger_retry", code=error.code, failures=failures)
+        await self._clock.sleep(_BACKOFF.ceiling(failures))
 
     def _submit_once(self, input: Input) -> asyncio.Future[Committed | BaseException]:
         waiting: asyncio.Future[Committed | BaseException] = self._loop.create_future()

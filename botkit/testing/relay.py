@@ -30,6 +30,7 @@ from botkit.handoff.events import Event, TimerFired
 from botkit.ledger.interface import Committed, Input, Ledger, OutboxItem
 from botkit.observability.metrics import Telemetry
 from botkit.relay.gateways import Gateways, KorePlatform
+from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.outbound.payloads import Payloads
 from botkit.relay.outbound.perform import Performer
 from botkit.relay.outbound.retry_policy import tried_once
@@ -76,7 +77,7 @@ class StepwiseRelay:
         self._timers: dict[tuple[str, str], tuple[Instant, ConversationId]] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="botkit-testing", daemon=True)
-        self._payloads = Payloads(ledger, clock)
+        self._payloads = Payloads(ledger, LedgerClient(ledger, clock, self._loop), clock)
         self._performer = Performer(
             gateways=gateways,
             ledger=ledger,

@@ -419,7 +419,7 @@ def test_a_question_is_signed_anew_when_the_signature_is_not_taken(
         ({"client_secret": ""}, "client_secret is empty"),
         ({"bot_id": ""}, "bot_id is empty"),
         ({"callback_hosts": []}, "callback_hosts is empty"),
-        ({"callback_hosts": "bots.kore.ai"}, "callback_hosts is a list"),
+        ({"callback_hosts": "bots.kore.ai"}, "callback_hosts must be a list"),
         ({"callback_hosts": ["https://bots.kore.ai"]}, "is a URL, not a host; write bots.kore.ai"),
         ({"algorithm": "none"}, "HS256 or HS512"),
         ({"timeout_seconds": 0}, "timeout_seconds"),

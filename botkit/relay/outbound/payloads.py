@@ -8,28 +8,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
 from functools import partial
 
-import structlog
-
-from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.ledger.interface import HookBody, Ledger, OutboxItem
 from botkit.relay.clock import Clock
-from botkit.relay.ledger_client import LEDGER_BACKOFF
-
-_log = structlog.get_logger("botkit.relay")
+from botkit.relay.ledger_client import LedgerClient
 
 _MAX_RENEWED = 10_000
 
 
 class Payloads:
-    """Finds hooks in memory, or reads them from the ledger in a thread. Lives on one loop."""
+    """Finds hooks in memory, or reads them from the store. Lives on one loop."""
 
-    def __init__(self, ledger: Ledger, clock: Clock, *, keeping: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, ledger: Ledger, client: LedgerClient, clock: Clock, *, keeping: frozenset[str] = frozenset()
+    ) -> None:
         """`keeping`: the bots whose configuration keeps every user's payload."""
         self._ledger = ledger
+        self._client = client
         self._clock = clock
         self._keeping = keeping
         self.awaited: dict[ConversationId, set[asyncio.Future[None]]] = {}
@@ -39,12 +36,12 @@ class Payloads:
 
     async def own(self, item: OutboxItem) -> HookBody | None:
         """The hook that caused an effect, if it was not kept in memory with its item."""
-        return await self._read(partial(self._ledger.hook_of, item.id))
+        return await self._client.read(partial(self._ledger.hook_of, item.id))
 
     async def newest(self, conversation_id: ConversationId) -> HookBody | None:
         """The newest payload, which addresses the user."""
         in_memory = self._ledger.newest_hook_at_hand(conversation_id)
-        return in_memory or await self._read(partial(self._ledger.newest_hook, conversation_id))
+        return in_memory or await self._client.read(partial(self._ledger.newest_hook, conversation_id))
 
     def are_renewed(self, conversation_id: ConversationId) -> bool:
         """Whether the ledger will keep the payload of the user's next message."""
@@ -104,20 +101,3 @@ class Payloads:
             await asyncio.wait({woken, late}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             late.cancel()
-
-    async def _read(self, read: Callable[[], HookBody | None]) -> HookBody | None:
-        """Read the store in a thread; while the store is in trouble, read again.
-
-        Raises:
-            LedgerClosed: the service is stopping.
-        """
-        failures = 0
-        while True:
-            try:
-                return await asyncio.to_thread(read)
-            except LedgerClosed:
-                raise
-            except LedgerError as error:
-                failures += 1
-                _log.warning("ledger_retry", code=error.code, failures=failures)
-                await self._clock.sleep(LEDGER_BACKOFF.ceiling(failures))
