@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measures everything and prints one table. Always exits 0: what is measured is not a test."""
+"""`python -m benchmarks`: runs all measurements and prints one table. Always exits 0: a measurement is not a test."""
 
 from __future__ import annotations
 
@@ -16,30 +16,35 @@ from benchmarks.table import markdown, show
 
 
 @click.command()
-@click.option("--quick", "size", flag_value="quick", help="Half a minute, 200 conversations: a first look.")
+@click.option("--quick", "size", flag_value="quick", help="A first look: half a minute, 200 conversations.")
+@click.option("--long", "size", flag_value="long", help="Four minutes idle, so that every timer fires.")
 @click.option(
-    "--long", "size", flag_value="long", help="Idles for four minutes, so that every timer comes due."
+    "--only", type=click.Choice(list(MEASUREMENTS)), multiple=True, help="Run only this; repeatable."
 )
 @click.option(
-    "--only", type=click.Choice(list(MEASUREMENTS)), multiple=True, help="Only this; may be repeated."
+    "--repeat",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of runs; the table has medians.",
 )
 @click.option(
-    "--repeat", type=click.IntRange(1), default=1, show_default=True, help="Runs; medians are printed."
-)
-@click.option(
-    "--json", "to_json", type=click.Path(path_type=Path, dir_okay=False), help="Write all figures here."
+    "--json",
+    "to_json",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write all results to this file.",
 )
 @click.option(
     "--plots",
     "to_plots",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Draw plots into this folder.",
+    help="Write plots to this folder.",
 )
 @click.option(
     "--from",
     "from_json",
     type=click.Path(path_type=Path, exists=True),
-    help="Measure nothing; show this file.",
+    help="Show the results in this file instead of measuring.",
 )
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print the table as Markdown.")
 def main(
@@ -51,7 +56,7 @@ def main(
     from_json: Path | None,
     as_markdown: bool,
 ) -> None:
-    """Measure the service on one core, and this machine's floor beside it."""
+    """Measure the service on one core, and the machine's floor."""
     measured = json.loads(from_json.read_text()) if from_json else _measure(size, only, repeat)
     if to_json:
         to_json.write_text(json.dumps(measured))

@@ -1,4 +1,4 @@
-"""WSGI applications around a kit, as somebody with handlers of their own would write them.
+"""WSGI applications with a kit, as users with handlers write them.
 
 ``python -m benchmarks.applications NAME CONFIGURATION`` serves one exactly as ``botkit serve`` does.
 """
@@ -19,32 +19,32 @@ from botkit.handlers.contexts import UserMessageContext
 
 def plain(settings: Settings) -> Flask:
     """No handler."""
-    return _around(BotKit(settings))
+    return _mounted(BotKit(settings))
 
 
 def handler(settings: Settings) -> Flask:
-    """A handler that leaves everything as it is."""
+    """A handler that returns None."""
     kit = BotKit(settings)
 
     @kit.on_user_message
     def look(ctx: UserMessageContext) -> None:
         return None
 
-    return _around(kit)
+    return _mounted(kit)
 
 
 def coroutine(settings: Settings) -> Flask:
-    """The same as a coroutine."""
+    """A coroutine handler that returns None."""
     kit = BotKit(settings)
 
     @kit.on_user_message
     async def look(ctx: UserMessageContext) -> None:
         return None
 
-    return _around(kit)
+    return _mounted(kit)
 
 
-def _around(kit: BotKit) -> Flask:
+def _mounted(kit: BotKit) -> Flask:
     app = Flask(__name__)
     kit.init_app(app)
     return app

@@ -1,8 +1,8 @@
-"""The other core during a conversation benchmark: users, the XO platform and Salesforce, in one process on one loop.
+"""Users, the XO platform and Salesforce during a conversation benchmark: one process, one loop, on the other core.
 
 Salesforce is a desk (see `desks`); the platform is a sink. ``python -m benchmarks.clouds DESK`` prints a line of JSON with
-addresses and then answers questions, one line each (see `Clouds`). What leaves Salesforce and what arrives at the platform is
-stamped with the same clock.
+addresses, then carries out requests, one line of JSON each (see `Clouds`). One clock stamps what leaves Salesforce and what
+arrives at the platform.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ import jwt
 from aiohttp import web
 
 from benchmarks.desks import DESKS, Desk
+from benchmarks.payloads import agent_transfer
 from benchmarks.platform import OK, answer, sink
 from benchmarks.processes import AGENT_JOINED, BOT_ID, CLIENT_ID, SECRET
-from benchmarks.transfers import transfer_hook
 
 HOOKS_AT_ONCE = 32
 DEADLINE_SECONDS = 90.0
@@ -41,7 +41,7 @@ _TALK = [
 
 
 class Clouds:
-    """Everything the service talks to."""
+    """The peers of the service. The public methods are the requests."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -54,7 +54,7 @@ class Clouds:
         self._chance = random.Random(20)
 
     async def start(self) -> dict[str, Any]:
-        """Listen; where everything is."""
+        """Listen. Returns the addresses."""
         self._platform = f"http://127.0.0.1:{await sink(self._on_call)}"
         runner = web.AppRunner(self._desk.routes(), access_log=None)
         await runner.setup()
@@ -66,7 +66,7 @@ class Clouds:
         }
 
     async def open(self, *, port: int, count: int, listening: bool) -> dict[str, float]:
-        """Hand `count` users over; done when each has been told that an agent joined, and each is listened to."""
+        """Hand `count` users over. Returns when each has the message that an agent joined, and is listened to."""
         numbers = iter(range(self._users, self._users + count))
         self._users += count
         wanted = self._joined + count
@@ -79,7 +79,8 @@ class Clouds:
 
             async def post() -> None:
                 for number in numbers:
-                    async with session.post(url, data=transfer_hook(number, self._platform)) as response:
+                    body = agent_transfer(number, bot_id=BOT_ID, platform_url=self._platform)
+                    async with session.post(url, data=body) as response:
                         if response.status != 200:
                             raise RuntimeError(f"a hook was answered {response.status}")
 
@@ -90,9 +91,9 @@ class Clouds:
         return {"seconds": time.perf_counter() - began, "hooks_acknowledged_seconds": acknowledged}
 
     async def talk(self, *, messages: int, per_second: float) -> dict[str, Any]:
-        """Agents say something at random times, each in a random conversation; milliseconds until it is with the platform."""
-        open_ones = self._desk.live()
-        # A pause of this process's collector would count as the service's delay.
+        """Agents send messages at random times in random conversations. Returns their milliseconds to the platform."""
+        live = self._desk.live()
+        # A garbage collection in this process would count as latency of the service.
         gc.collect()
         gc.freeze()
         self._sent.clear()
@@ -104,20 +105,20 @@ class Clouds:
             self._number += 1
             text = f"{_MARK.decode()}{self._number}. It will be with you on Thursday."
             self._sent[self._number] = time.perf_counter()
-            self._desk.say(self._chance.choice(open_ones), text)
+            self._desk.say(self._chance.choice(live), text)
         await self._until(lambda: not self._sent)
         return {"ms": [seconds * 1000 for seconds in self._seconds]}
 
     async def end(self) -> dict[str, Any]:
-        """Agents end every conversation."""
-        open_ones = self._desk.live()
-        for one in open_ones:
+        """Agents end all conversations."""
+        live = self._desk.live()
+        for one in live:
             self._desk.end(one)
         await self._until(lambda: self._desk.listeners() == 0)
-        return {"ended": len(open_ones)}
+        return {"ended": len(live)}
 
     async def await_listeners(self, *, count: int) -> dict[str, Any]:
-        """Wait until so many conversations are listened to."""
+        """Wait until so many requests listen at the desk."""
         await self._until(lambda: self._desk.listeners() >= count)
         return {"listeners": self._desk.listeners()}
 
@@ -171,8 +172,8 @@ async def _main(desk: str) -> None:
     }
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
-        question = json.loads(line)
-        result = await actions[question.pop("do")](**question)
+        request = json.loads(line)
+        result = await actions[request.pop("do")](**request)
         print(json.dumps(result), flush=True)
 
 

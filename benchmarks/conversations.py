@@ -1,4 +1,4 @@
-"""A thousand open conversations: how long opening takes, how fast an agent's words arrive, what they cost while nobody speaks."""
+"""A thousand open conversations: time to open them, latency of agents' messages, memory, and processor time while idle."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WARM_UP = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How much of it. `messages` come at random, `per_second` on average, over all conversations."""
+    """The size of a measurement. `messages` come at random times, `per_second` on average, over all conversations."""
 
     conversations: int
     messages: int
@@ -28,10 +28,10 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """How conversations are received: of which desk, by which settings of the agent system.
+class Receiving:
+    """A way to receive conversations: the desk, and the settings of the agent system.
 
-    `listening` says whether a request waits at the desk for each conversation.
+    `listening`: whether a request waits at the desk for each conversation.
     """
 
     desk: str
@@ -39,26 +39,26 @@ class Way:
     listening: bool = True
 
 
-STREAM = Way("miaw", {"receive": "stream"})
-POLL = Way("miaw", {"receive": "poll", "poll_interval": "2s"}, listening=False)
-LIVE_CHAT = Way("live-chat")
+STREAM = Receiving("miaw", {"receive": "stream"})
+POLL = Receiving("miaw", {"receive": "poll", "poll_interval": "2s"}, listening=False)
+LIVE_CHAT = Receiving("live-chat")
 
 
-def run_service(way: Way, plan: Plan) -> dict[str, Any]:
-    """The service. See `_measure` for what comes back."""
+def run_service(receiving: Receiving, plan: Plan) -> dict[str, Any]:
+    """Measure the service. Returns the result of `_measure`."""
     with (
         tempfile.TemporaryDirectory(prefix="botkit-bench-") as folder,
-        pinned(LOAD_CORE, "benchmarks.clouds", way.desk) as clouds,
+        pinned(LOAD_CORE, "benchmarks.clouds", receiving.desk) as clouds,
     ):
         system = json.loads(clouds.line())["system"]
-        with service(configure(Path(folder), {**system, **way.settings})) as (process, port):
+        with service(configure(Path(folder), {**system, **receiving.settings})) as (process, port):
 
             def open_conversations(count: int) -> float:
-                opened = clouds.ask(do="open", port=port, count=count, listening=way.listening)
+                opened = clouds.ask(do="open", port=port, count=count, listening=receiving.listening)
                 return float(opened["seconds"])
 
             def warm_up() -> None:
-                # What the first conversations load and keep for good (modules, connections, statements) is not theirs.
+                # The first conversations load modules, connections and statements that stay: not their memory.
                 open_conversations(WARM_UP)
                 clouds.ask(do="talk", messages=WARM_UP, per_second=100)
                 clouds.ask(do="end")
@@ -67,10 +67,10 @@ def run_service(way: Way, plan: Plan) -> dict[str, Any]:
 
 
 def run_bridge(desk: str, plan: Plan) -> dict[str, Any]:
-    """The floor: bare aiohttp that listens to as many conversations and posts on what comes. It keeps nothing."""
+    """Measure the floor: bare aiohttp that listens to as many conversations, and stores nothing."""
     with pinned(LOAD_CORE, "benchmarks.clouds", desk) as clouds:
         addresses = clouds.line()
-        with pinned(SERVICE_CORE, "benchmarks.bridges", desk, addresses) as process:
+        with pinned(SERVICE_CORE, "benchmarks.floors", "bridge", desk, addresses) as process:
 
             def open_conversations(count: int) -> float:
                 began = time.monotonic()
@@ -94,8 +94,8 @@ def _measure(
 ) -> dict[str, Any]:
     """
     Returns:
-        ``open_seconds``: until every user has been told that an agent joined; ``ms``: from the moment an agent says something
-        until the platform has it; ``kilobytes``: resident memory per open conversation; ``idle_percent``: of one core, in all.
+        ``open_seconds``: until every user has the message that an agent joined; ``ms``: milliseconds from each agent's message
+        to its arrival at the platform; ``kilobytes``: resident memory per open conversation; ``idle_percent``: of one core.
     """
     warm_up()
     time.sleep(plan.settle_seconds / 2)

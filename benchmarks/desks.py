@@ -1,46 +1,59 @@
-"""The agents' side of a conversation benchmark: the sandbox's emulations with their recording switched off, as one kind of desk.
-
-Agents accept at once. What is asked of a desk is the same for every agent system, so that one benchmark serves all.
-"""
+"""Agents in conversation benchmarks. A desk is an emulated agent system without a wire log; its agents accept at once."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Protocol
 
 from aiohttp import web
 
 from botkit_sandbox import live_chat, salesforce
+from botkit_sandbox.live_chat import LiveChatCloud, LiveChatSandboxSettings
+from botkit_sandbox.salesforce import SalesforceCloud, SalesforceSandboxSettings
 
 
-class Desk(Protocol):
-    """One emulated agent system with all of its agents."""
+class Desk(ABC):
+    """One emulated agent system with all of its agents. The same for every system, so that one benchmark serves all."""
 
+    _cloud: SalesforceCloud | LiveChatCloud
+
+    @abstractmethod
     def routes(self) -> web.Application:
-        """What has to be served, at the root of one host."""
+        """The application to serve at the root of a host."""
 
+    @abstractmethod
     def system(self, url: str) -> Mapping[str, object]:
-        """The system's part of a bot's file, for a desk that is served at this address."""
+        """The system's section of a bot's file, for a desk at this address."""
 
+    @abstractmethod
     def live(self) -> list[str]:
-        """Ids of the conversations that an agent is in."""
+        """Ids of the conversations with an agent."""
+
+    @abstractmethod
+    def listeners(self) -> int:
+        """How many requests wait for messages."""
+
+    @abstractmethod
+    def _agent(self, conversation_id: str) -> str:
+        """An agent in this conversation."""
 
     def say(self, conversation_id: str, text: str) -> None:
-        """The agent says something."""
+        """The agent sends a message."""
+        self._cloud.agent_says(conversation_id, self._agent(conversation_id), text)
 
     def end(self, conversation_id: str) -> None:
-        """The agent ends it."""
-
-    def listeners(self) -> int:
-        """How many requests wait for something to be said."""
+        """The agent ends the conversation."""
+        self._cloud.agent_ends(conversation_id, self._agent(conversation_id))
 
 
-class MiawDesk:
+class MiawDesk(Desk):
     """Messaging for In-App and Web: a listener is an event stream."""
 
+    _cloud: SalesforceCloud
+
     def __init__(self) -> None:
-        self._cloud = salesforce.SalesforceCloud(
-            wire=None, bus=None, settings=salesforce.SalesforceSandboxSettings(auto_accept=True)
+        self._cloud = SalesforceCloud(
+            wire=None, bus=None, settings=SalesforceSandboxSettings(auto_accept=True)
         )
 
     def routes(self) -> web.Application:
@@ -58,12 +71,6 @@ class MiawDesk:
     def live(self) -> list[str]:
         return [one.id for one in self._cloud.conversations.values() if one.live and one.present]
 
-    def say(self, conversation_id: str, text: str) -> None:
-        self._cloud.agent_says(conversation_id, self._agent(conversation_id), text)
-
-    def end(self, conversation_id: str) -> None:
-        self._cloud.agent_ends(conversation_id, self._agent(conversation_id))
-
     def listeners(self) -> int:
         return self._cloud.open_streams()
 
@@ -71,13 +78,13 @@ class MiawDesk:
         return next(iter(self._cloud.conversations[conversation_id].present))
 
 
-class LiveChatDesk:
-    """Live Chat: a listener is a long poll, held for 29 s as in the field."""
+class LiveChatDesk(Desk):
+    """Live Chat: a listener is a long poll, which the desk holds for 29 s as Salesforce does."""
+
+    _cloud: LiveChatCloud
 
     def __init__(self) -> None:
-        self._cloud = live_chat.LiveChatCloud(
-            wire=None, bus=None, settings=live_chat.LiveChatSandboxSettings(auto_accept=True)
-        )
+        self._cloud = LiveChatCloud(wire=None, bus=None, settings=LiveChatSandboxSettings(auto_accept=True))
 
     def routes(self) -> web.Application:
         return live_chat.routes(self._cloud)
@@ -95,12 +102,6 @@ class LiveChatDesk:
     def live(self) -> list[str]:
         chats = (session.chat for session in self._cloud.sessions.values() if session.chat is not None)
         return [chat.id for chat in chats if not chat.ended and chat.present]
-
-    def say(self, conversation_id: str, text: str) -> None:
-        self._cloud.agent_says(conversation_id, self._agent(conversation_id), text)
-
-    def end(self, conversation_id: str) -> None:
-        self._cloud.agent_ends(conversation_id, self._agent(conversation_id))
 
     def listeners(self) -> int:
         return self._cloud.open_polls()

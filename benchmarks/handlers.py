@@ -1,8 +1,8 @@
-"""What a handler costs: the same hooks to a service with one and to a service without, in turns.
+"""The cost of a handler: the same hooks to a service with a handler and to one without, in turns.
 
-Hooks per second change by more than a handler costs while a host serves others. So both services run at the same time, on the
-same core, and the load goes to one while the other rests, in short turns: without, with, with, without, and so on. What is
-compared are neighbours in time; of all such pairs the median counts, and the middle half is its spread.
+On a shared host, hooks per second vary by more than a handler costs. So both services run at the same time on the same core, and
+the load alternates in short turns: without, with, with, without, and so on. Each turn is compared with its neighbour in time. The
+result is the median of all pairs; the quartiles are its spread.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from benchmarks.machine import LOAD_CORE, cpu_seconds
 from benchmarks.processes import Process, application, configure, pinned
 
 _FIRST_SECONDS = 4.0
-"""The write-ahead log grows for as long, and a commit costs more while it does."""
+"""The write-ahead log grows during this time, and a commit costs more while it grows."""
 _WARM_UP_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeyedLock:
-    """How many pairs of turns, an even number, and how long each turn is."""
+class Turns:
+    """The number of pairs of turns (even), and the length of a turn."""
 
     pairs: int
     seconds: float
@@ -34,14 +34,14 @@ class KeyedLock:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one turn came to."""
+    """The result of one turn."""
 
     per_second: float
     cpu_us: float
 
 
-def compare(turns: KeyedLock, *, base: str, other: str) -> dict[str, Any]:
-    """Measure `other` beside `base`, two of `applications`. See `compared` for what comes back."""
+def compare(turns: Turns, *, base: str, other: str) -> dict[str, Any]:
+    """Measure `other` against `base`, both names in `applications`. Returns the result of `compared`."""
     with ExitStack() as stack:
         loader = stack.enter_context(pinned(LOAD_CORE, "benchmarks.load"))
         loader.line()
@@ -62,11 +62,11 @@ def compare(turns: KeyedLock, *, base: str, other: str) -> dict[str, Any]:
 def compared(pairs: Sequence[tuple[Turn, Turn]]) -> dict[str, Any]:
     """
     Args:
-        pairs: a turn without and one with, neighbours in time.
+        pairs: a turn without the handler and its neighbour with it.
 
     Returns:
-        Medians of both sides; ``cost_percent``: by how much fewer hooks per second, and ``cpu_cost_percent``: by how much more
-        processor time per hook, each as the quartiles of the pairs.
+        Medians of both sides; ``cost_percent``: the loss of hooks per second, and ``cpu_cost_percent``: the extra processor time
+        per hook, each as quartiles of the pairs.
     """
     slower = [100 * (1 - other.per_second / base.per_second) for base, other in pairs]
     dearer = [100 * (other.cpu_us / base.cpu_us - 1) for base, other in pairs]

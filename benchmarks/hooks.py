@@ -1,8 +1,8 @@
-"""Hooks per second through the whole service on one core, every one durable before its answer; and this machine's floor.
+"""Hooks per second through the whole service on one core, each durable before its answer; and the machine's floor.
 
 The service (`botkit serve`, SQLite with synchronous=FULL) is pinned to one core; the load and a stand-in for the platform share
-the other. The floor is what the same load gets out of a bare WSGI echo on granian, and how fast a bare aiohttp client posts
-bodies of the same size.
+the other. The floor is the same load on a bare WSGI application on granian, and the posts per second of a bare aiohttp client
+with bodies of the same size.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _WARM_UP_SECONDS = 1.0
 
 
 def run_service(seconds: float) -> dict[str, Any]:
-    """The service. See `load.load` for what comes back."""
+    """Measure the service. Returns the result of `load.load`."""
     with (
         tempfile.TemporaryDirectory(prefix="botkit-bench-") as folder,
         pinned(LOAD_CORE, "benchmarks.load") as loader,
@@ -29,16 +29,16 @@ def run_service(seconds: float) -> dict[str, Any]:
         loader.line()
         used = cpu_seconds(process.pid)
         result = post_hooks(loader, port=port, seconds=seconds)
-        # Warm-up and draining included, as they are in the count.
+        # Warm-up and draining are included, as in the number of hooks.
         result["cpu_us_per_hook"] = (cpu_seconds(process.pid) - used) / result["relayed"] * 1e6
         return result
 
 
 def run_echo(seconds: float) -> dict[str, Any]:
-    """The same load on a bare WSGI application that reads and answers."""
+    """Measure a bare WSGI application that reads and answers."""
     with (
         pinned(LOAD_CORE, "benchmarks.load") as loader,
-        pinned(SERVICE_CORE, "benchmarks.bare", "echo") as echo,
+        pinned(SERVICE_CORE, "benchmarks.floors", "echo") as echo,
     ):
         loader.line()
         port = int(echo.line())
@@ -50,14 +50,14 @@ def run_posts(seconds: float) -> float:
     """Posts per second of a bare aiohttp client."""
     with pinned(LOAD_CORE, "benchmarks.load") as loader:
         url = f"http://127.0.0.1:{json.loads(loader.line())['sink_port']}/"
-        with pinned(SERVICE_CORE, "benchmarks.bare", "posts", url, str(seconds)) as poster:
+        with pinned(SERVICE_CORE, "benchmarks.floors", "posts", url, str(seconds)) as poster:
             return float(poster.line())
 
 
 def post_hooks(
     loader: Process, *, port: int, seconds: float, warm_up_seconds: float = _WARM_UP_SECONDS
 ) -> dict[str, Any]:
-    """Have hooks posted to a service on this port. See `load.load` for what comes back."""
+    """Post hooks to the service on this port. Returns the result of `load.load`."""
     return _load(
         loader, port=port, path=_HOOK, seconds=seconds, relayed=True, warm_up_seconds=warm_up_seconds
     )

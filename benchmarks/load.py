@@ -1,7 +1,7 @@
-"""The other core: posts hooks over kept-alive connections, and plays the XO platform that they are answered to.
+"""The load, on the other core: posts hooks over kept-alive connections, and stands in for the XO platform.
 
-A process of its own (``python -m benchmarks.load``), with protocols instead of an HTTP library, so that it costs little
-beside what it measures. Jobs and results are lines of JSON.
+A separate process (``python -m benchmarks.load``) with protocols instead of an HTTP library, so that it costs little. Jobs and
+results are lines of JSON.
 """
 
 from __future__ import annotations
@@ -13,24 +13,23 @@ import sys
 import time
 from array import array
 from collections.abc import Iterator
-from typing import Any
 
 import jwt
 
+from benchmarks.payloads import FIRST_REQUEST, user_id, user_message
 from benchmarks.platform import OK, sink
 
 CONNECTIONS = 32
-BODY_BYTES = 3_000
 DRAIN_SECONDS = 20.0
 SAMPLE_SECONDS = 0.25
 _USERS = 5_000
 
 
 class Messages:
-    """The bytes of requests, one after the other, no two alike.
+    """Makes requests as bytes, each with another requestId.
 
     Args:
-        numbers: of the requests; a service that has seen one does not relay it again.
+        numbers: the requestIds; the service does not relay one a second time.
     """
 
     def __init__(
@@ -44,77 +43,28 @@ class Messages:
         client_id: str,
         secret: str,
     ) -> None:
-        base = f"http://127.0.0.1:{sink_port}/api/botsdk/stream/{bot_id}"
-        request = "1501244150000"
-        user = "u-00000000-0000-5000-8000-000000000000"
-        payload: dict[str, Any] = {
-            "requestId": int(request),
-            "botId": bot_id,
-            "componentId": "default",
-            "message": "I would like to know where my order is, please",
-            "agent_transfer": False,
-            "channel": {
-                "type": "rtm",
-                "from": user,
-                "userId": user,
-                "client": "botbuilder",
-                "botInfo": {"taskBotId": bot_id},
-            },
-            "context": {
-                "bot": "Acme Assistant",
-                "botid": bot_id,
-                "currentLanguage": "en",
-                "intent": "Order status",
-                "history": [],
-                "session": {
-                    "UserContext": {
-                        "_id": user,
-                        "firstName": "Ada",
-                        "lastName": "Lovelace",
-                        "emailId": "ada@example.com",
-                    },
-                    "BotUserSession": {
-                        "conversationSessionId": "64b6543210fedcba98765432",
-                        "lastMessage": {"messagePayload": {"meta": {"locale": "en-US", "timezone": "UTC"}}},
-                    },
-                    "opts": {"userId": user, "streamId": bot_id},
-                },
-            },
-            "baseUrl": base,
-            **{
-                f"{call}Url": f"{base}/{call}/{request}"
-                for call in ("sendUserMessage", "sendBotMessage", "skipUserMessage", "skipBotMessage")
-            },
-        }
-        spare = BODY_BYTES - len(json.dumps(payload))
-        entry = {
-            "nodeId": "message2",
-            "state": "processed",
-            "type": "message",
-            "componentName": "Greeting",
-            "timestamp": 0,
-        }
-        payload["context"]["history"] = [entry] * max(0, spare // (len(json.dumps(entry)) + 2))
-        body = json.dumps(payload).encode()
+        body = user_message(bot_id=bot_id, platform_url=f"http://127.0.0.1:{sink_port}")
         token = jwt.encode({"appId": client_id, "exp": int(time.time()) + 3600}, secret, algorithm="HS256")
         head = (
             f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
             f"token: {token}\r\nContent-Length: {len(body)}\r\n\r\n"
         ).encode()
         self.body_bytes = len(body)
-        self._parts = [part.split(request.encode()) for part in (head + body).split(user.encode())]
+        self._parts = [
+            part.split(str(FIRST_REQUEST).encode()) for part in (head + body).split(user_id(0).encode())
+        ]
         self._numbers = numbers
 
     def next(self) -> bytes:
-        """One more request, of one of many users, in turn."""
+        """The next request; the users take turns."""
         number = next(self._numbers)
         digits = b"%013d" % number
-        user = b"u-00000000-0000-5000-8000-%012d" % (number % _USERS)
+        user = user_id(number % _USERS).encode()
         return user.join([digits.join(part) for part in self._parts])
 
 
 class Poster(asyncio.Protocol):
-    """One connection: the next hook goes as soon as the one before is answered."""
+    """One connection: posts the next hook when the one before is answered."""
 
     def __init__(self, messages: Messages, tally: Tally) -> None:
         self._messages = messages
@@ -148,7 +98,7 @@ class Poster(asyncio.Protocol):
 
 
 class Tally:
-    """What came of it, counted between `begin` and `end`."""
+    """Counts answers, and their times between `begin` and `end`."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -172,7 +122,7 @@ class Tally:
             self._seconds.append(seconds)
 
     def settled(self) -> bool:
-        """Whether everything that was sent has been answered."""
+        """Whether every request is answered."""
         return self.all + self.refused == self.sent
 
     def percentile_ms(self, share: float) -> float:
@@ -185,7 +135,7 @@ class Tally:
 
 
 class Relayed:
-    """Counts the calls that came back."""
+    """Counts the service's calls to the platform."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -198,11 +148,11 @@ class Relayed:
 async def load(
     messages: Messages, back: Relayed, *, port: int, seconds: float, warm_up_seconds: float, relayed: bool
 ) -> dict[str, object]:
-    """Post for `seconds`, after a warm-up; then, if calls are expected back, wait until all have come.
+    """Post for `seconds` after a warm-up. If the service relays hooks, wait until all are relayed.
 
     Returns:
-        ``through_per_second`` counts to the moment the last call was back: hooks may be acknowledged faster than they are
-        relayed, for a while. ``series`` has (seconds, acknowledged, relayed), counted from the beginning, every quarter of one.
+        ``through_per_second`` includes the time until the last hook is relayed: hooks may be acknowledged faster than relayed
+        for a while. ``series`` has (seconds, acknowledged, relayed) since the start, four times a second.
     """
     loop = asyncio.get_running_loop()
     tally = Tally()
@@ -240,13 +190,13 @@ async def load(
 
 
 async def _main() -> None:
-    """Speaks with `hooks.py` over its standard streams: prints the sink's port, reads where to post, prints the result."""
+    """Print the sink's port; for each job on standard input, print the result."""
     back = Relayed()
     sink_port = await sink(back)
     print(json.dumps({"sink_port": sink_port}), flush=True)
     loop = asyncio.get_running_loop()
     numbers = itertools.count(int(time.time() * 1000))
-    # Several jobs may come; the sink stays until the service is gone, which would otherwise complain about it.
+    # The sink stays between jobs, until the service has ended: the service would log errors without it.
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         job = json.loads(line)
         messages = Messages(

@@ -1,4 +1,4 @@
-"""This machine: its cores, and what `/proc` says of a process and its children."""
+"""This machine: its cores, and the memory and processor time of a process and its children, from `/proc`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 
 _CPUS = sorted(os.sched_getaffinity(0))
 SERVICE_CORE, LOAD_CORE = _CPUS[0], _CPUS[-1]
-"""What is measured has a core of its own; everything else (load, emulated clouds) shares the other."""
+"""The measured process has its own core; load and emulated clouds share the other."""
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _FSYNCS = 200
 
 
 def described(folder: Path | None = None) -> dict[str, object]:
-    """What the numbers depend on: processor, cores, versions, and how long an fsync takes in `folder`."""
+    """Processor, cores, versions, and the duration of an fsync in `folder`."""
     p50, p99 = _fsync_ms(folder or Path(tempfile.gettempdir()))
     return {
         "processor": _processor(),
@@ -36,7 +36,7 @@ def described(folder: Path | None = None) -> dict[str, object]:
 
 
 def family(pid: int) -> list[int]:
-    """A process and all that descends from it."""
+    """A process and all its descendants."""
     pids = [pid]
     for one in pids:
         for task in Path(f"/proc/{one}/task").iterdir():
@@ -51,7 +51,7 @@ def rss_bytes(pid: int) -> int:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time a process and its living children have used so far."""
+    """User and system time of a process and its living children so far."""
     total = 0
     for one in family(pid):
         # The second field is the command in parentheses and may hold spaces.

@@ -1,4 +1,4 @@
-"""The measurements by name, in the order they are made, at three sizes."""
+"""The measurements by name, in order, in three sizes."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 from benchmarks import hooks
 from benchmarks.conversations import LIVE_CHAT, POLL, STREAM, Plan, run_bridge, run_service
-from benchmarks.handlers import KeyedLock, compare
+from benchmarks.handlers import Turns, compare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How much of everything."""
+    """The size of each measurement."""
 
     hook_seconds: float
     floor_seconds: float
-    handler: KeyedLock
+    handler: Turns
     stream: Plan
     poll: Plan
     bridge: Plan
@@ -28,11 +28,11 @@ class Size:
 NORMAL = Size(
     hook_seconds=10.0,
     floor_seconds=3.0,
-    handler=KeyedLock(pairs=12, seconds=1.0),
+    handler=Turns(pairs=12, seconds=1.0),
     stream=Plan(conversations=1000, messages=1000, per_second=50, idle_seconds=45),
     poll=Plan(conversations=1000, messages=500, per_second=50, idle_seconds=15),
     bridge=Plan(conversations=1000, messages=500, per_second=50, idle_seconds=15),
-    # A poll is held for 29 s: each conversation polls twice, or once.
+    # The desk holds a poll for 29 s: each conversation polls twice (or once) while idle.
     live_chat=Plan(conversations=1000, messages=1000, per_second=50, idle_seconds=58),
     live_chat_bridge=Plan(conversations=1000, messages=500, per_second=50, idle_seconds=29),
 )
@@ -40,7 +40,7 @@ NORMAL = Size(
 QUICK = Size(
     hook_seconds=3.0,
     floor_seconds=1.0,
-    handler=KeyedLock(pairs=4, seconds=0.5),
+    handler=Turns(pairs=4, seconds=0.5),
     stream=Plan(conversations=200, messages=200, per_second=50, idle_seconds=3, settle_seconds=1),
     poll=Plan(conversations=200, messages=100, per_second=50, idle_seconds=3, settle_seconds=1),
     bridge=Plan(conversations=200, messages=100, per_second=50, idle_seconds=3, settle_seconds=1),
@@ -48,7 +48,7 @@ QUICK = Size(
     live_chat_bridge=Plan(conversations=200, messages=100, per_second=50, idle_seconds=3, settle_seconds=1),
 )
 LONG = replace(NORMAL, stream=replace(NORMAL.stream, idle_seconds=240))
-"""Four minutes of idling: every conversation's list is read four times, and its request id extended once."""
+"""Four minutes idle: every conversation's list is read four times, and its requestId extended once."""
 
 MEASUREMENTS: dict[str, Callable[[Size], dict[str, Any]]] = {
     "hooks": lambda size: hooks.run_service(size.hook_seconds),

@@ -1,4 +1,4 @@
-"""The XO platform's side: takes calls and says OK. A protocol instead of an HTTP library, so that it costs little."""
+"""The XO platform in benchmarks: answers every call with OK. A protocol instead of an HTTP library, so that it costs little."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\
 
 
 def answer(body: bytes) -> bytes:
-    """An answer with this JSON."""
+    """A response with this JSON."""
     return (
         b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     )
 
 
 class Sink(asyncio.Protocol):
-    """One kept-alive connection of the service's. Knows requests with a Content-Length or no body, which is what it gets.
+    """One kept-alive connection of the service. Reads requests with a Content-Length or without a body; there are no others.
 
     Args:
-        on_call: given head and body as soon as the last byte is here; returns the answer.
+        on_call: called with head and body of each complete request; returns the response.
     """
 
     def __init__(self, on_call: Callable[[bytes, bytes], bytes]) -> None:
@@ -43,7 +43,7 @@ class Sink(asyncio.Protocol):
 
 
 async def sink(on_call: Callable[[bytes, bytes], bytes]) -> int:
-    """Listen on a free port; returns it."""
+    """Listen on a free port. Returns the port."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Sink(on_call), "127.0.0.1", 0, backlog=1024)
     port: int = server.sockets[0].getsockname()[1]

@@ -1,4 +1,4 @@
-"""Plots as SVG, drawn by hand: latency of streams and polls, and hooks over time."""
+"""SVG plots: latency of streams and polls, and hooks over time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FONT = "font-family='system-ui, sans-serif'"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One curve. Drawn in dashes where `dashed`."""
+    """One curve."""
 
     name: str
     points: Sequence[tuple[float, float]]
@@ -27,7 +27,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """From data to the unit interval, with ticks."""
+    """A scale from data to the unit interval, with ticks."""
 
     label: str
     ticks: Sequence[tuple[float, str]]
@@ -35,7 +35,7 @@ class Axis:
 
 
 def draw(results: dict[str, Any], folder: Path) -> None:
-    """Write whatever there are results for."""
+    """Write a plot for each result that has one."""
     folder.mkdir(parents=True, exist_ok=True)
     latencies: dict[str, Sequence[float]] = {
         name: results[name]["ms"] for name in ("stream", "poll", "bridge") if name in results
@@ -47,11 +47,11 @@ def draw(results: dict[str, Any], folder: Path) -> None:
 
 
 def latency(latencies: dict[str, Sequence[float]]) -> str:
-    """Which share of the messages arrived within how many milliseconds, on a logarithmic axis."""
+    """The share of messages that arrived within a time, on a logarithmic axis."""
     names = {
         "stream": "receive: stream",
         "poll": "receive: poll, every 2 s",
-        "bridge": "floor: bare aiohttp, nothing kept",
+        "bridge": "floor: bare aiohttp, nothing stored",
     }
     lines = []
     for name, values in latencies.items():
@@ -65,7 +65,7 @@ def latency(latencies: dict[str, Sequence[float]]) -> str:
         for power in range(-1, high + 1)
     ]
     x = Axis(
-        "from the agent's word to the platform",
+        "from the agent's message to the platform",
         ticks,
         lambda ms: (math.log10(max(ms, 0.1)) - low) / (high - low),
     )
@@ -120,7 +120,7 @@ def _chart(title: str, x: Axis, y: Axis, lines: Sequence[Line]) -> str:
         dashes = " stroke-dasharray='5 4'" if line.dashed else ""
         path = "L".join(f"{a:.1f} {b:.1f}" for a, b in map(at, _thinned(line.points)))
         parts.append(f"<path d='M{path}' fill='none' stroke='{colour}' stroke-width='2'{dashes}/>")
-        # The key stands in the lower right, where a curve that rises to the right is not.
+        # The legend is in the lower right, away from curves that rise to the right.
         top = _TOP + high - 18 * (len(lines) - number) + 4
         parts.append(
             f"<path d='M{_WIDTH - 270} {top:.1f}h24' stroke='{colour}' stroke-width='2'{dashes}/>"
@@ -129,9 +129,9 @@ def _chart(title: str, x: Axis, y: Axis, lines: Sequence[Line]) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _thinned(points: Sequence[tuple[float, float]], most: int = 240) -> Sequence[tuple[float, float]]:
-    """Enough points for the eye, the last one included."""
-    step = max(1, len(points) // most)
+def _thinned(points: Sequence[tuple[float, float]], limit: int = 240) -> Sequence[tuple[float, float]]:
+    """Fewer points, with the last one."""
+    step = max(1, len(points) // limit)
     return [*points[::step], points[-1]]
 
 

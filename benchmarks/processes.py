@@ -1,4 +1,4 @@
-"""The processes of a measurement: each on its own core, spoken to in lines, ended whatever happens."""
+"""The processes of a measurement: pinned to a core, controlled by lines of text, always ended."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ BOT_ID = "st-11111111-2222-5333-8444-555555555555"
 CLIENT_ID = "cs-11111111-2222-5333-8444-555555555555"
 SECRET = "a secret of the benchmark, at least thirty-two bytes long"
 AGENT_JOINED = "benchmark: joined"
-"""What the user is told when an agent has joined, so that the platform's side knows it when it comes."""
+"""The message to the user when an agent joins; the platform's side recognises it."""
 
 ANSWER_SECONDS = 200.0
-"""The longest that anything takes here: opening conversations, which may take as long as `clouds` waits twice."""
+"""The limit of the longest action, opening conversations: twice the deadline of `clouds`."""
 
-_NOBODY = {
+_UNUSED_SYSTEM = {
     "type": "salesforce-miaw",
     "organization_id": "00D000000000001",
     "organization_base_url": "http://127.0.0.1:9",
     "developer_name": "Bench",
 }
-"""An agent system that nobody is handed over to."""
+"""An agent system for measurements without agents."""
 
 _ROOT = Path(__file__).resolve().parent.parent
 _START_SECONDS = 30.0
@@ -43,26 +43,26 @@ _LAST_LINES = 20
 
 
 class Process:
-    """A Python process pinned to one core; a line in, a line out.
+    """A Python process pinned to one core, controlled by lines on its standard streams.
 
     Args:
         popen: the process.
-        complaints: where its standard error goes.
+        stderr: the file of its standard error.
     """
 
-    def __init__(self, popen: subprocess.Popen[str], complaints: IO[str]) -> None:
+    def __init__(self, popen: subprocess.Popen[str], stderr: IO[str]) -> None:
         self._popen = popen
-        self._complaints = complaints
+        self._stderr = stderr
         self.pid = popen.pid
 
     def line(self) -> str:
-        """The next line it prints.
+        """The next line that it prints.
 
         Raises:
-            RuntimeError: it ended instead, or took longer than `ANSWER_SECONDS`.
+            RuntimeError: it ended, or printed nothing for `ANSWER_SECONDS`.
         """
         assert self._popen.stdout is not None
-        # Nobody waits for ever: what does not answer is ended, and then there is no line.
+        # A process that does not answer is killed, and its output ends.
         watch = threading.Timer(ANSWER_SECONDS, self._popen.kill)
         watch.start()
         try:
@@ -71,48 +71,48 @@ class Process:
             watch.cancel()
         if not line:
             raise RuntimeError(
-                f"a process of the benchmark ended with {self._popen.wait(_STOP_SECONDS)}\n{self._last_words()}"
+                f"a process of the benchmark ended with {self._popen.wait(_STOP_SECONDS)}\n{self._last_errors()}"
             )
         return line
 
-    def _last_words(self) -> str:
-        self._complaints.seek(0)
-        return "".join(deque(self._complaints, maxlen=_LAST_LINES))
+    def _last_errors(self) -> str:
+        self._stderr.seek(0)
+        return "".join(deque(self._stderr, maxlen=_LAST_LINES))
 
     def write(self, line: str) -> None:
-        """A line for its standard input."""
+        """Write a line to its standard input."""
         assert self._popen.stdin is not None
         self._popen.stdin.write(line + "\n")
         self._popen.stdin.flush()
 
-    def ask(self, **question: Any) -> dict[str, Any]:
-        """Write a line of JSON, read a line of JSON."""
-        self.write(json.dumps(question))
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """Write a line of JSON, and read one."""
+        self.write(json.dumps(request))
         answer: dict[str, Any] = json.loads(self.line())
         return answer
 
 
 @contextmanager
 def pinned(core: int, module: str, *arguments: str) -> Iterator[Process]:
-    """``python -m module arguments`` on one core."""
+    """Run ``python -m module arguments`` on one core."""
     code = (
         f"import os, runpy, sys; os.sched_setaffinity(0, {{{core}}}); "
         f"sys.argv[0] = {module!r}; runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
     )
     with (
-        tempfile.TemporaryFile("w+", prefix="botkit-bench-") as complaints,
+        tempfile.TemporaryFile("w+", prefix="botkit-bench-") as stderr,
         subprocess.Popen(
             [sys.executable, "-c", code, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=complaints,
+            stderr=stderr,
             text=True,
             cwd=_ROOT,
             env={**os.environ, "PYTHONPATH": str(_ROOT)},
         ) as popen,
     ):
         try:
-            yield Process(popen, complaints)
+            yield Process(popen, stderr)
         finally:
             popen.terminate()
             try:
@@ -123,14 +123,14 @@ def pinned(core: int, module: str, *arguments: str) -> Iterator[Process]:
 
 @contextmanager
 def service(configuration: Path) -> Iterator[tuple[Process, int]]:
-    """The real ``botkit serve`` on its core; yields it and its port when it is ready."""
+    """Run ``botkit serve`` on its core. Yields the process and its port when it is ready."""
     with _serving("botkit", "serve", "--config", str(configuration), "--port", "0") as found:
         yield found
 
 
 @contextmanager
 def application(name: str, configuration: Path) -> Iterator[tuple[Process, int]]:
-    """One of `applications`, served as ``botkit serve`` does it; yields it and its port when it is ready."""
+    """Serve one of `applications` as ``botkit serve`` does. Yields the process and its port when it is ready."""
     with _serving("benchmarks.applications", name, str(configuration)) as found:
         yield found
 
@@ -144,10 +144,10 @@ def _serving(module: str, *arguments: str) -> Iterator[tuple[Process, int]]:
 
 
 def await_answer(url: str) -> None:
-    """Wait until somebody answers there.
+    """Wait until a server answers at this URL.
 
     Raises:
-        RuntimeError: nobody does.
+        RuntimeError: none answers in time.
     """
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
@@ -159,8 +159,8 @@ def await_answer(url: str) -> None:
     raise RuntimeError(f"{url} does not answer")
 
 
-def configure(folder: Path, system: Mapping[str, object] = _NOBODY) -> Path:
-    """Write a configuration with one bot and one agent system; the store is in `folder`. Returns the server's file."""
+def configure(folder: Path, system: Mapping[str, object] = _UNUSED_SYSTEM) -> Path:
+    """Write a configuration with one bot and one agent system, and the store in `folder`. Returns the server's file."""
     bot = {
         "version": 1,
         "bot": {"id": BOT_ID, "name": "Bench"},

@@ -1,4 +1,4 @@
-"""What the table says: each measure with its aim, the machine's floor, and what the best peer reached."""
+"""The rows of the table: each measure with its aim, the machine's floor, and the best peer's result."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 Results = Mapping[str, Any]
-"""By name of the measurement (see `measure.NAMES`)."""
+"""By name of the measurement, see `measure.MEASUREMENTS`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. `aim` is met by a value at most (or, where more is better, at least) as large.
+    """One row. A value meets `aim` if it is at most `aim`, or, with `more_is_better`, at least `aim`.
 
-    `spread` has the first and the third quartile of what `value` is the median of.
+    `spread`: the first and third quartile, if `value` is a median.
     """
 
     what: str
@@ -29,7 +29,7 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Whether the aim is met; None where there is none."""
+        """Whether the aim is met; None: no aim."""
         if self.aim is None:
             return None
         return self.value >= self.aim if self.more_is_better else self.value <= self.aim
@@ -37,7 +37,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """What is aimed at, and what the best peer reached."""
+    """An aim, and the best peer's result."""
 
     aim: float | None = None
     peer: str = ""
@@ -50,12 +50,12 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def rows(results: Results) -> list[Row]:
-    """Every line there are results for."""
+    """A row for every result."""
     return [*_hooks(results), *_handlers(results), *_latency(results), *_cost(results)]
 
 
 def median_of(runs: Sequence[Any]) -> Any:
-    """Several runs as one: the median of every number; all of the latencies; the first of a series."""
+    """Merge several runs: the median of each number, all latencies, and the first series."""
     first = runs[0]
     if isinstance(first, Mapping):
         return {
@@ -144,11 +144,11 @@ def _handlers(results: Results) -> list[Row]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _DeliveryState:
-    """A way to receive conversations: what it is called, what its floor is measured as, and what others reached."""
+class _Receiving:
+    """A way to receive conversations: its measurement, its label, the measurement of its floor, and its marks."""
 
     name: str
-    called: str
+    label: str
     floor: str = ""
     p50: _Mark = _Mark()
     p99: _Mark = _Mark()
@@ -157,10 +157,10 @@ class _DeliveryState:
     opening: _Mark = _Mark()
 
 
-_WAYS = (
-    _DeliveryState(
+_RECEIVING = (
+    _Receiving(
         name="stream",
-        called="stream",
+        label="stream",
         floor="bridge",
         p50=_Mark(2, "1.6"),
         p99=_Mark(6, "6"),
@@ -168,43 +168,45 @@ _WAYS = (
         idle=_Mark(2, "5"),
         opening=_Mark(None, "4"),
     ),
-    _DeliveryState(name="poll", called="poll every 2 s", kilobytes=_Mark(35, "105"), idle=_Mark(None, "5")),
-    _DeliveryState(name="live-chat", called="Live Chat", floor="live-chat-bridge"),
+    _Receiving(name="poll", label="poll every 2 s", kilobytes=_Mark(35, "105"), idle=_Mark(None, "5")),
+    _Receiving(name="live-chat", label="Live Chat", floor="live-chat-bridge"),
 )
 
 
 def _latency(results: Results) -> list[Row]:
     return [
         Row(
-            f"agent to user, {way.called}, p{share * 100:.0f}",
-            percentile(results[way.name]["ms"], share),
+            f"agent to user, {receiving.label}, p{share * 100:.0f}",
+            percentile(results[receiving.name]["ms"], share),
             "ms",
             aim=mark.aim,
-            floor=f"{percentile(results[way.floor]['ms'], share):.2f}" if way.floor in results else "",
+            floor=f"{percentile(results[receiving.floor]['ms'], share):.2f}"
+            if receiving.floor in results
+            else "",
             peer=mark.peer,
         )
-        for way in _WAYS
-        if way.name in results
-        for share, mark in ((0.5, way.p50), (0.99, way.p99))
+        for receiving in _RECEIVING
+        if receiving.name in results
+        for share, mark in ((0.5, receiving.p50), (0.99, receiving.p99))
     ]
 
 
 def _cost(results: Results) -> list[Row]:
     found = []
-    for way in _WAYS:
-        measured = results.get(way.name)
+    for receiving in _RECEIVING:
+        measured = results.get(receiving.name)
         if not measured:
             continue
-        floor = results.get(way.floor)
+        floor = results.get(receiving.floor)
         many = f"{measured['conversations']:,}"
         for what, key, unit, digits, mark in (
-            ("memory a conversation", "kilobytes", "KB", 1, way.kilobytes),
-            (f"idle processor time, {many} open", "idle_percent", "%", 2, way.idle),
-            (f"time to open {many}", "open_seconds", "s", 1, way.opening),
+            ("memory a conversation", "kilobytes", "KB", 1, receiving.kilobytes),
+            (f"idle processor time, {many} open", "idle_percent", "%", 2, receiving.idle),
+            (f"time to open {many}", "open_seconds", "s", 1, receiving.opening),
         ):
             found.append(
                 Row(
-                    f"{what}, {way.called}",
+                    f"{what}, {receiving.label}",
                     measured[key],
                     unit,
                     aim=mark.aim,

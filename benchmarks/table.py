@@ -1,4 +1,4 @@
-"""The table: aligned on the terminal, with colours only where there is one; or in Markdown, for `docs/benchmarks.md`."""
+"""The table: aligned in a terminal, with colours only there, or in Markdown for `docs/benchmarks.md`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from rich.table import Table
 from benchmarks.rows import Row
 
 _WIDTH = 140
-"""Of a file or pipe, which has none of its own."""
+"""The width in files and pipes."""
 
 _NONE = "–"
 _HEADS = ("measure", "here", "", "aim", "met", "this machine's floor", "best peer")
 
 
 def show(rows: Sequence[Row], machine: Mapping[str, object], *, title: str) -> None:
-    """Print it."""
+    """Print the table."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH)
@@ -32,7 +32,7 @@ def show(rows: Sequence[Row], machine: Mapping[str, object], *, title: str) -> N
 
 
 def markdown(rows: Sequence[Row], machine: Mapping[str, object], *, title: str) -> str:
-    """The same as Markdown."""
+    """The table in Markdown."""
     lines = [f"{title}. {where(machine)}", ""]
     lines += [
         "| measure | here | aim | met | floor | best peer |",
@@ -45,7 +45,7 @@ def markdown(rows: Sequence[Row], machine: Mapping[str, object], *, title: str) 
 
 
 def where(machine: Mapping[str, object]) -> str:
-    """What the figures depend on, in a sentence or two."""
+    """A sentence about the machine."""
     return (
         f"{machine['processor']}, {machine['cores']} cores: the service on core {machine['service_core']}, load and "
         f"clouds on core {machine['load_core']}. Python {machine['python']}, SQLite {machine['sqlite']} with synchronous=FULL, "
@@ -55,7 +55,7 @@ def where(machine: Mapping[str, object]) -> str:
 
 
 def figure(value: float) -> str:
-    """As many digits as are worth reading."""
+    """A number with a sensible number of digits."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

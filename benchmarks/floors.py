@@ -1,7 +1,8 @@
-"""The floor of a conversation benchmark: bare aiohttp that listens, and posts on what agents say. It keeps nothing.
+"""The floors of the benchmarks: the same work on this machine without BotKit, and without a store.
 
-``python -m benchmarks.bridges DESK ADDRESSES`` reads how many conversations to open, a number a line; prints a line when they
-are open.
+``python -m benchmarks.floors echo`` serves a WSGI application that reads and answers.
+``python -m benchmarks.floors posts URL SECONDS`` posts with a bare aiohttp client.
+``python -m benchmarks.floors bridge DESK SYSTEM`` listens to conversations with bare aiohttp, and posts agents' messages on.
 """
 
 from __future__ import annotations
@@ -9,20 +10,62 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import aiohttp
 
-_BODY = b"x" * 3000
+from benchmarks.payloads import BODY_BYTES
+
+CONNECTIONS = 32
+THREADS = 64
 _OPENING_AT_ONCE = 32
 _POLL_SECONDS = 60
+_BODY = b"x" * BODY_BYTES
+
+
+def echo() -> None:
+    """A WSGI application that reads and answers, on granian as `botkit serve` runs it. Prints its port."""
+    from botkit.cli.serve import _reserve, _server
+
+    port = _reserve("127.0.0.1", 0)
+    print(port, flush=True)
+    _server("127.0.0.1", port, THREADS).serve(target_loader=_echo_loader, wrap_loader=False)
+
+
+def _echo_loader() -> Any:
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", "2")])
+        return [b"{}"]
+
+    return application
+
+
+def posts(url: str, seconds: str) -> None:
+    """`CONNECTIONS` tasks that post over one aiohttp session. Prints posts per second."""
+    end = time.perf_counter() + float(seconds)
+
+    async def post(session: aiohttp.ClientSession) -> int:
+        posted = 0
+        while time.perf_counter() < end:
+            async with session.post(url, data=_BODY) as response:
+                await response.read()
+            posted += 1
+        return posted
+
+    async def main() -> float:
+        async with aiohttp.ClientSession() as session:
+            return sum(await asyncio.gather(*(post(session) for _ in range(CONNECTIONS)))) / float(seconds)
+
+    print(asyncio.run(main()), flush=True)
 
 
 class Bridge(ABC):
-    """What the latency, memory and idle time of any relay on aiohttp begin with."""
+    """Measures the latency, memory and idle time that any relay on aiohttp starts from."""
 
     def __init__(self, platform_url: str, system: Mapping[str, str]) -> None:
         self._sink = platform_url
@@ -31,7 +74,7 @@ class Bridge(ABC):
         self._gate = asyncio.Semaphore(_OPENING_AT_ONCE)
 
     async def run(self) -> None:
-        """Open what is asked for, until nobody asks any more."""
+        """Open conversations until standard input ends."""
         loop = asyncio.get_running_loop()
         timeout = aiohttp.ClientTimeout(total=None)
         async with (
@@ -49,15 +92,15 @@ class Bridge(ABC):
 
     @abstractmethod
     async def _begin(self) -> Coroutine[Any, Any, None]:
-        """Open one conversation; what comes back listens to it."""
+        """Open one conversation. Returns the coroutine that listens to it."""
 
-    async def _post(self, said: bytes) -> None:
-        async with self._calls.post(self._sink, data=said + _BODY) as response:
+    async def _post(self, message: bytes) -> None:
+        async with self._calls.post(self._sink, data=message + _BODY) as response:
             await response.read()
 
 
 class MiawBridge(Bridge):
-    """Event streams."""
+    """MIAW: event streams."""
 
     async def _begin(self) -> Coroutine[Any, Any, None]:
         api = f"{self._system['organization_base_url']}/iamessage/api/v2"
@@ -91,7 +134,7 @@ class MiawBridge(Bridge):
 
 
 class LiveChatBridge(Bridge):
-    """Long polls, each over a connection that is kept for the next one."""
+    """Live Chat: long polls over kept-alive connections."""
 
     async def _begin(self) -> Coroutine[Any, Any, None]:
         api = f"{self._system['live_agent_url']}/chat/rest"
@@ -126,16 +169,22 @@ class LiveChatBridge(Bridge):
                 reply.raise_for_status()
             if not body:
                 continue
-            told = json.loads(body)
-            ack = told["sequence"]
-            for message in told["messages"]:
+            answer = json.loads(body)
+            ack = answer["sequence"]
+            for message in answer["messages"]:
                 if message["type"] == "ChatMessage":
                     await self._post(json.dumps(message).encode())
-            del body, told
+            del body, answer
 
 
 BRIDGES: Mapping[str, type[Bridge]] = {"miaw": MiawBridge, "live-chat": LiveChatBridge}
 
 
+def bridge(desk: str, addresses: str) -> None:
+    """Read numbers of conversations to open, one a line. Prints a line when they are open."""
+    asyncio.run(BRIDGES[desk](**json.loads(addresses)).run())
+
+
 if __name__ == "__main__":
-    asyncio.run(BRIDGES[sys.argv[1]](**json.loads(sys.argv[2])).run())
+    FLOORS: dict[str, Callable[..., None]] = {"echo": echo, "posts": posts, "bridge": bridge}
+    FLOORS[sys.argv[1]](*sys.argv[2:])
