@@ -109,7 +109,7 @@ def _summary(entry: WireEntry) -> dict[str, Any]:
 
 
 def _brought(entry: WireEntry) -> list[str]:
-    """Types of the messages in a reply of System/Messages (protocols/salesforce-live-chat.md, 2.4)."""
+    """Types of the messages in a reply of System/Messages (docs/protocols/salesforce-live-chat.md, 2.4)."""
     try:
         reply = msgspec.json.decode(entry.response_body, type=_Reply)
     except msgspec.DecodeError:  # no reply, or one so long that the wire kept only its beginning

@@ -1,4 +1,7 @@
-"""The emulated Kore XO platform: an exported bot, its users, signed hooks, and every call a BotKit may make back."""
+"""The emulated Kore XO platform: an exported bot, its users, signed hooks, and every call a BotKit may make back.
+
+Section numbers in this package are those of docs/protocols/kore-xo-botkit.md.
+"""
 
 from botkit_sandbox.kore.callbacks import routes
 from botkit_sandbox.kore.cloud import KoreCloud

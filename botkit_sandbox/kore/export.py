@@ -1,6 +1,6 @@
 """A bot export on disk: found, read and refused with advice when the platform could not run it.
 
-The format is section 7 of the Kore protocol document. What is wrong inside a definition is found by `inspection.py`.
+docs/protocols/kore-xo-botkit.md, 7 describes the format. `inspection.py` checks the definition.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What can be wrong with a bot definition: the checks of section 7.5 of the Kore protocol document.
+"""What can be wrong with a bot definition: the checks of docs/protocols/kore-xo-botkit.md, 7.5.
 
 Works on raw JSON on purpose: an export that is not sound must be explained, not crash on.
 """

@@ -1,4 +1,7 @@
-"""Salesforce Chat ("Live Chat", legacy), emulated: the long-polling API that public Live Agent clients speak."""
+"""Salesforce Chat ("Live Chat", legacy), emulated: the long-polling API that public Live Agent clients speak.
+
+Section numbers in this package are those of docs/protocols/salesforce-live-chat.md.
+"""
 
 from botkit_sandbox.live_chat.cloud import LiveChatCloud
 from botkit_sandbox.live_chat.control import control_routes

@@ -1,6 +1,6 @@
 """How the emulated Live Chat deployment is set up; every field from `client_poll_timeout` on is a switch.
 
-The protocol document grades what is known of the real service; where it is silent or unsure ([C]), the field here lets a
+The protocol page grades what is known of the real service; where it is silent or unsure ([C]), the field here lets a
 test try the other possibility. docs/sandbox-live-chat.md lists them with their evidence.
 """
 

@@ -1,4 +1,7 @@
-"""Salesforce Messaging for In-App and Web (MIAW), emulated: strict where the real one is, switches where nobody knows."""
+"""Salesforce Messaging for In-App and Web (MIAW), emulated: strict like the real service, with a switch for what is not known.
+
+Section numbers in this package are those of docs/protocols/salesforce-miaw.md.
+"""
 
 from botkit_sandbox.salesforce.cloud import SalesforceCloud
 from botkit_sandbox.salesforce.control import control_routes

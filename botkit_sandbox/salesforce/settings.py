@@ -1,6 +1,6 @@
 """How the emulated Salesforce organisation is set up; every field from `guest_token_minutes` on is a switch.
 
-The protocol document grades what is known of the real service; where it is silent or unsure ([C]), the field here lets a
+The protocol page grades what is known of the real service; where it is silent or unsure ([C]), the field here lets a
 test try the other possibility. `switches.py` lists them with their evidence.
 """
 
@@ -102,7 +102,7 @@ class SalesforceSandboxSettings:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """One field of `SalesforceSandboxSettings`. `section` is that of the protocol notes."""
+    """One field of `SalesforceSandboxSettings`. `section` is one of docs/protocols/salesforce-miaw.md."""
 
     name: str
     what: str

@@ -1,4 +1,4 @@
-"""Which test shows what: each status and each message of Live Chat's protocol (protocols/salesforce-live-chat.md, 5 and 7)."""
+"""Which test shows what: each status and message of Live Chat (docs/protocols/salesforce-live-chat.md, 5 and 7)."""
 
 from __future__ import annotations
 

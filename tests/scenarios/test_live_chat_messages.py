@@ -1,4 +1,4 @@
-"""Every message Live Chat's polls may bring, and what of it the user sees (protocols/salesforce-live-chat.md, 7).
+"""Every message Live Chat's polls may bring, and what of it the user sees (docs/protocols/salesforce-live-chat.md, 7).
 
 What `test_live_chat.py` and the scenarios of all agent systems show is not shown again; `test_live_chat_coverage.py` says which
 test shows what.

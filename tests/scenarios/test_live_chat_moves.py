@@ -1,6 +1,6 @@
 """A 503 in every state of a Live Chat, met by a poll, a post or the end: each side sees everything, once and in order.
 
-The server that held the session is gone, or says so (protocols/salesforce-live-chat.md, 3.9).
+The server that held the session is gone, or says so (docs/protocols/salesforce-live-chat.md, 3.9).
 """
 
 from __future__ import annotations

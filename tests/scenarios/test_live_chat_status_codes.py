@@ -1,4 +1,4 @@
-"""Every status Live Chat may answer with, and what it does to a hand-off (protocols/salesforce-live-chat.md, 5).
+"""Every status Live Chat may answer with, and what it does to a hand-off (docs/protocols/salesforce-live-chat.md, 5).
 
 The 503 has a file of its own, `test_live_chat_moves.py`.
 """

@@ -1,7 +1,7 @@
 """The suite's view of the service: HTTP alone, for visitors and for agents, and a clock.
 
-Everything the modules beside this one say was written from the Live Chat protocol notes, section by section. They know
-addresses, ids and names, and could be run against any service that has the same ones.
+The modules beside this one follow docs/protocols/salesforce-live-chat.md, section by section. They know addresses, ids and names,
+and could run against any service that has the same ones.
 """
 
 from __future__ import annotations
