@@ -1,37 +1,40 @@
-"""Rules for what the agents' side says.
+"""Rules for what the agents' side reports.
 
-An agent who leaves is not the end: it may be a transfer. Three signals decide (protocols/salesforce-miaw.md, section 5): the
-session's own end, a routing result, and, when neither comes, the routing status, asked after a moment and once more after the
-grace period.
+An agent who leaves does not end the session: it may be a transfer. Three signals decide (docs/protocols/salesforce-miaw.md, 5):
+the session's own end, a routing result, and, if neither comes, the routing status, which is read after a moment and once more
+after the grace period.
+
+Typing and custom events go to the user's client at its `sendBotEventUrl` (docs/protocols/kore-xo-botkit.md, 4.2); without that
+address they are dropped.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from datetime import timedelta
 
 from msgspec.structs import replace
 
-from botkit.handoff import idle, signals
-from botkit.handoff.conversation import Access, Agent, AgentSession, Conversation, Instant, Phase
-from botkit.handoff.decision import (
-    ACCEPT,
-    GRACE,
-    SETTLE,
-    SETTLE_FOR,
-    Decision,
-    arm,
-    cancel,
-    hand_to_agent,
-    keep,
-    tell,
+from botkit.handoff import idle
+from botkit.handoff.conversation import (
+    Access,
+    Agent,
+    AgentSession,
+    Conversation,
+    Instant,
+    Phase,
+    TimerName,
 )
-from botkit.handoff.effects import CountMetric, Effect, SendToUser
+from botkit.handoff.decision import Decision, arm, cancel, hand_to_agent, keep, stop_typing, tell
+from botkit.handoff.effects import CountMetric, Effect, EventToUser, SendToUser, TypingToUser
 from botkit.handoff.ending import end
 from botkit.handoff.events import (
+    AgentCustomEvent,
     AgentJoined,
     AgentLeft,
     AgentSaid,
+    AgentTyping,
     FromAgents,
     QueueMoved,
     RoutingFailed,
@@ -39,12 +42,14 @@ from botkit.handoff.events import (
 from botkit.handoff.opening import next_in_line
 from botkit.handoff.rules import Rules
 
+SETTLE_FOR = timedelta(seconds=2)
+"""The pause between the last agent's leaving and the question for the routing status."""
 _NOT_OF_A_LABEL = re.compile(r"[^A-Za-z0-9_.-]")
 _MAX_LABEL = 40
 
 
 def advance(conversation: Conversation, session: AgentSession, event: FromAgents) -> Conversation:
-    """Remember how far the agents' side has been read."""
+    """Advance the position up to which the agents' side has been read."""
     access = session.access
     if access is None:
         return conversation
@@ -56,18 +61,21 @@ def advance(conversation: Conversation, session: AgentSession, event: FromAgents
     return conversation if moved == access else replace(conversation, session=replace(session, access=moved))
 
 
-def heard(conversation: Conversation, session: AgentSession, event: AgentSaid) -> Decision:
-    """An agent's words are shown, and the user's time to answer runs where the agent system wants that."""
-    told = said(conversation, event)
-    if not told.effects:
-        return told
-    session, quiet = signals.hushed(session)
-    session, alarms = (session, []) if event.automated else idle.waits_for_user(session, event.at)
-    return keep(conversation, session, *quiet, *told.effects, *alarms) if quiet or alarms else told
+# --- messages and signals ----------------------------------------------------------------------------------------
 
 
-def said(conversation: Conversation, event: AgentSaid) -> Decision:
-    """Whatever an agent (or Salesforce in an agent's place) says is shown to the user."""
+def message(conversation: Conversation, session: AgentSession, event: AgentSaid) -> Decision:
+    """Show an agent's message, and start the user's idle time if the agent system wants that."""
+    shown = show(conversation, event)
+    if not shown.effects:
+        return shown
+    session, hide = stop_typing(session)
+    session, timers = (session, []) if event.automated else idle.wait_for_user(session, event.at)
+    return keep(conversation, session, *hide, *shown.effects, *timers) if hide or timers else shown
+
+
+def show(conversation: Conversation, event: AgentSaid) -> Decision:
+    """Show the user a message of the agents' side, unless it is empty."""
     content = event.content
     if not (content.text or content.options or content.links):
         return Decision(conversation)
@@ -76,11 +84,41 @@ def said(conversation: Conversation, event: AgentSaid) -> Decision:
     )
 
 
+def typing(conversation: Conversation, session: AgentSession, event: AgentTyping) -> Decision:
+    """Show an agent's typing. Agent systems repeat it every few seconds; half of the repetitions are dropped."""
+    if not event.started:
+        session, hide = stop_typing(session)
+        return keep(conversation, session, *hide) if hide else Decision(conversation)
+    if not session.events_url or session.phase is not Phase.ACTIVE:
+        return Decision(conversation)
+    name = TimerName.AGENT_TYPING
+    shown_until = next((timer.due for timer in session.timers if timer.name == name), event.at)
+    if shown_until - event.at > event.holds_seconds / 2:
+        return Decision(conversation)
+    session, timer = arm(session, name, event.at + event.holds_seconds)
+    return keep(conversation, session, timer, TypingToUser(session.events_url, started=True))
+
+
+def typing_expired(conversation: Conversation, session: AgentSession) -> Decision:
+    """The agents' side has not repeated the typing: hide it."""
+    return keep(conversation, session, TypingToUser(session.events_url, started=False))
+
+
+def custom_event(conversation: Conversation, session: AgentSession, event: AgentCustomEvent) -> Decision:
+    """Pass an organisation's own event to the user's client, which may understand it."""
+    if not session.events_url:
+        return Decision(conversation)
+    return Decision(conversation, (EventToUser(session.events_url, event.name, event.data),))
+
+
+# --- agents come and go ------------------------------------------------------------------------------------------
+
+
 def joined(rules: Rules, conversation: Conversation, session: AgentSession, event: AgentJoined) -> Decision:
-    """An agent is there: the first, the next after a transfer, or one more in a conference."""
+    """An agent is present: the first, the next after a transfer, or one more in a conference."""
     if any(agent.subject == event.subject for agent in session.agents):
         return Decision(conversation)
-    session, quiet = cancel(session, ACCEPT, SETTLE, GRACE, *idle.TIMERS)
+    session, timers = cancel(session, TimerName.ACCEPT, TimerName.SETTLE, TimerName.GRACE, *idle.TIMERS)
     session = replace(
         session,
         idle_warned=False,
@@ -92,36 +130,35 @@ def joined(rules: Rules, conversation: Conversation, session: AgentSession, even
         alternatives=(),
         taken=(),
     )
-    session = idle.ruled(session, event.idle)
+    session = idle.with_rule(session, event.idle)
     session, sends = hand_to_agent(rules, session, ())
     welcome = tell(rules, session, "agentJoinedMessage", agent=event.name)
-    return keep(conversation, session, *quiet, *welcome, *sends, CountMetric("agent_joined"))
+    return keep(conversation, session, *timers, *welcome, *sends, CountMetric("agent_joined"))
 
 
 def left(rules: Rules, conversation: Conversation, session: AgentSession, event: AgentLeft) -> Decision:
-    """An agent is gone. Where another stays, nothing changes for the user."""
+    """An agent left. If another stays, nothing changes for the user."""
     rest = tuple(agent for agent in session.agents if agent.subject != event.subject)
     if len(rest) == len(session.agents):
         return Decision(conversation)
     session = replace(session, agents=rest, last_agent=event.name or session.last_agent)
     if rest:
         return keep(conversation, session)
-    # Nobody waits for the user's answer any more: it is the user who waits now.
-    session, quiet = cancel(session, *idle.TIMERS)
-    session, hush = signals.hushed(session)
-    quiet += hush
+    # The user is the one who waits now: their idle time stops.
+    session, timers = cancel(session, *idle.TIMERS)
+    session, hide = stop_typing(session)
     session = replace(session, phase=Phase.ABSENT, idle_warned=False)
     if session.transferring:
         moved = _transferred(rules, conversation, session, event.at)
-        return replace(moved, effects=(*quiet, *moved.effects))
-    session, settle = arm(session, SETTLE, event.at + SETTLE_FOR.total_seconds())
-    return keep(conversation, session, *quiet, settle)
+        return replace(moved, effects=(*timers, *hide, *moved.effects))
+    session, settle = arm(session, TimerName.SETTLE, event.at + SETTLE_FOR.total_seconds())
+    return keep(conversation, session, *timers, *hide, settle)
 
 
 def transfer_started(
     rules: Rules, conversation: Conversation, session: AgentSession, at: Instant
 ) -> Decision:
-    """Another agent is being looked for. The user hears of it when the old one has left."""
+    """The agents' side looks for another agent. The user is told when the old one has left."""
     if session.transferring:
         return Decision(conversation)
     if session.phase is Phase.ABSENT:
@@ -129,16 +166,23 @@ def transfer_started(
     return keep(conversation, replace(session, transferring=True))
 
 
+def searching(rules: Rules, conversation: Conversation, session: AgentSession, at: Instant) -> Decision:
+    """The routing status says that another agent is being looked for."""
+    if session.transferring:
+        return Decision(conversation)
+    return _transferred(rules, conversation, session, at)
+
+
 def routing_failed(
     rules: Rules, conversation: Conversation, session: AgentSession, event: RoutingFailed
 ) -> Decision:
-    """Nobody could be found. A failed transfer usually leaves the old agent in place: ask before ending."""
+    """No agent was found. After a failed transfer the old agent usually stays: ask for the status before ending."""
     reason = CountMetric("routing_failed", _NOT_OF_A_LABEL.sub("", event.reason)[:_MAX_LABEL] or "Unknown")
     if event.transfer:
         session = replace(session, transferring=False)
         if session.agents:
             return keep(conversation, session, reason)
-        session, settle = arm(session, SETTLE, event.at + SETTLE_FOR.total_seconds())
+        session, settle = arm(session, TimerName.SETTLE, event.at + SETTLE_FOR.total_seconds())
         return keep(conversation, session, settle, reason)
     decision = next_in_line(rules, conversation, session, event.at) or end(
         rules,
@@ -155,9 +199,9 @@ def routing_failed(
 def queue_moved(
     rules: Rules, conversation: Conversation, session: AgentSession, event: QueueMoved
 ) -> Decision:
-    """The user hears of a new place in the queue, once.
+    """Tell the user of a new place in the queue, once.
 
-    Of the wait they hear when it is first known, if it is longer than a moment, and again only together with a new place.
+    The estimated wait is told when it is first known, if it exceeds a minute, and again only together with a new place.
     """
     if session.phase is Phase.ACTIVE:
         return Decision(conversation)
@@ -174,22 +218,15 @@ def queue_moved(
 
 
 def ended(rules: Rules, conversation: Conversation, session: AgentSession, at: Instant) -> Decision:
-    """The agent, Salesforce or a supervisor ended it."""
+    """The agents' side ended the session."""
     return end(
         rules, conversation, session, at, why="agent", words="conversationClosedMessage", give_up_pending=True
     )
 
 
-def searching(rules: Rules, conversation: Conversation, session: AgentSession, at: Instant) -> Decision:
-    """The routing status says that another agent is being looked for."""
-    if session.transferring:
-        return Decision(conversation)
-    return _transferred(rules, conversation, session, at)
-
-
 def _transferred(rules: Rules, conversation: Conversation, session: AgentSession, at: Instant) -> Decision:
-    session, quiet = cancel(session, SETTLE, GRACE)
+    session, timers = cancel(session, TimerName.SETTLE, TimerName.GRACE)
     session = replace(session, transferring=True)
-    session, accept = arm(session, ACCEPT, at + rules.accept_timeout_seconds)
+    session, accept = arm(session, TimerName.ACCEPT, at + rules.accept_timeout_seconds)
     told: list[Effect] = tell(rules, session, "agentLeftMessage", agent=session.last_agent)
-    return keep(conversation, session, *quiet, *told, accept, CountMetric("transferred"))
+    return keep(conversation, session, *timers, *told, accept, CountMetric("transferred"))

@@ -1,7 +1,7 @@
-"""What is remembered of one user's conversation with one bot.
+"""The state of one user's conversation with one bot.
 
-A conversation without an agent session is the bot's, and is usually not even stored. All values are immutable; the
-ledger turns them to JSON and back (`ledger/codec.py`).
+A conversation without an agent session belongs to the bot and is usually not stored. The ledger stores the state as JSON
+(`ledger/codec.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Instant = NewType("Instant", float)
 
 
 class ConversationId(Record, frozen=True, order=True):
-    """One user of one bot. `user_id` is the canonical one of the names the platform uses for the user."""
+    """One user of one bot. `user_id` is the canonical one of the platform's names for the user."""
 
     bot_id: str
     user_id: str
@@ -26,16 +26,16 @@ class ConversationId(Record, frozen=True, order=True):
 
 
 class Phase(StrEnum):
-    """How far an agent session has come."""
+    """The progress of an agent session."""
 
     OPENING = "opening"
-    """Access to the agent system and the transcript are being fetched; what the user types is held."""
+    """Access to the agent system and the transcript are being fetched; the user's messages are held."""
     WAITING = "waiting"
-    """The agents' side knows of the conversation; no agent has accepted yet."""
+    """The conversation exists on the agents' side; no agent has accepted yet."""
     ACTIVE = "active"
     """At least one agent is present."""
     ABSENT = "absent"
-    """The agents left; whether it is a transfer or the end is not known yet."""
+    """The agents left; it is not known yet whether this is a transfer or the end."""
 
 
 class Agent(Record, frozen=True):
@@ -46,33 +46,56 @@ class Agent(Record, frozen=True):
 
 
 class HeldMessage(Record, frozen=True):
-    """What the user said and the agents' side has yet to take; a file stands here by its name and address."""
+    """A message of the user that the agents' side has not accepted yet; a file is represented by its name and address."""
 
     message_id: str
     text: str
     typed: bool = True
-    """False for what BotKit wrote itself (the transcript)."""
+    """False for BotKit's own message, the transcript."""
 
 
 class Alternative(Record, frozen=True):
-    """Another agent system in line, with what it would be told of the user."""
+    """The next agent system to try, with the attributes it would get."""
 
     system: str
     attributes: tuple[tuple[str, str], ...]
 
 
+class TimerName(StrEnum):
+    """The timers of a conversation."""
+
+    ACCEPT = "accept"
+    """No agent has accepted in time."""
+    SETTLE = "settle"
+    """The last agent left a moment ago: ask for the routing status."""
+    GRACE = "grace"
+    """The routing status was "over": ask once more before believing it."""
+    EXTEND = "extend"
+    """The platform's requestId has to be extended."""
+    EXPIRY = "expiry"
+    """The access token expires."""
+    IDLE_WARNING = "idle_warning"
+    """The user has been silent: warn them."""
+    IDLE_END = "idle_end"
+    """The user has been silent for too long: end the session."""
+    AGENT_TYPING = "agent_typing"
+    """An agent's typing was not repeated: hide it."""
+    WEBHOOK = "webhook"
+    """A deferred webhook was not answered in time."""
+
+
 class Timer(Record, frozen=True):
-    """Something that is due once, at `due`. A timer is named; arming it again moves it."""
+    """A named timer that fires once, at `due`. Arming it again moves it."""
 
     name: str
     due: Instant
 
 
 class Access(Record, frozen=True):
-    """What an agent system gave us to act for this user.
+    """The agent system's credentials for this user, and the position up to which its events have been read.
 
-    `credentials` and `position` belong to the agent system alone; nobody else reads them. `position` is where its
-    receiving side got to (MIAW: Last-Event-Id); `high_water_ms` the newest server timestamp seen.
+    Only the agent system interprets `credentials` and `position` (such as the id of the last event). `high_water_ms` is the
+    newest server timestamp seen.
     """
 
     credentials: str
@@ -86,7 +109,7 @@ class AgentSession(Record, frozen=True):
     """One hand-off, from the Agent Transfer node until either side ends it."""
 
     id: str
-    """A lower-case UUID 4; the MIAW conversation id as well."""
+    """A lower-case UUID 4; agent systems may use it as the id of their conversation."""
     system: str
     phase: Phase
     opened_at: Instant
@@ -97,42 +120,42 @@ class AgentSession(Record, frozen=True):
     access: Access | None = None
     held: tuple[HeldMessage, ...] = ()
     in_flight: tuple[HeldMessage, ...] = ()
-    """Given to the agent lane, not yet accepted by the agents' side."""
+    """In the agent lane, not yet accepted by the agents' side."""
     taken: tuple[HeldMessage, ...] = ()
-    """What the user said and the agents' side has accepted, for the next agent system in line; kept only while one waits."""
+    """Accepted messages, kept while another agent system is in line: it would need them again."""
     agents: tuple[Agent, ...] = ()
     last_agent: str = ""
-    """The name of the agent who was there last."""
+    """The name of the agent who was present last."""
     flagged: bool = False
-    """The platform has said `agent_transfer: true` in this session: a later false is news, not a flag that lags."""
+    """The platform has sent `agent_transfer: true` in this session: a later false is news, not a flag that lags."""
     transferring: bool = False
-    """The agents' side is looking for another agent, and the user knows."""
+    """The agents' side is looking for another agent, and the user was told."""
     accepted: bool = False
-    """An agent has been there at least once."""
+    """An agent has been present at least once."""
     timers: tuple[Timer, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
     """The agent systems to try next if this one does not take the hand-off, in order."""
     platform_session_id: str = ""
     queue_position: int = 0
-    """What the user was told last."""
+    """The position the user was told last."""
     wait_minutes: int = 0
-    """What the user was told last."""
+    """The estimate the user was told last."""
     events_url: str = ""
-    """Where the user's client takes events from us; empty where the platform has not said so."""
+    """The address at which the user's client takes events; empty if the platform has not stated it."""
     idle_warning_seconds: float = 0.0
     idle_timeout_seconds: float = 0.0
-    """How long the user may be silent after an agent's words; 0 where the agent system takes care of that itself."""
+    """How long the user may be silent after an agent's message; 0 where the agent system enforces that itself."""
     idle_warned: bool = False
     file_request: str = ""
-    """The agent's open request for a file, as the agent system worded it."""
+    """The agent's open request for a file: the agent system's own reference."""
     file_upload: str = ""
-    """The message id of the file that is on its way for that request."""
+    """The message id of the file in delivery for that request."""
     opening_request: int | None = None
-    """requestId of the transfer hook where it is a number (the platform's are epoch milliseconds)."""
+    """requestId of the transfer hook if it is a number (the platform's are epoch milliseconds)."""
 
 
 class DeferredHook(Record, frozen=True):
-    """A webhook that waits for its answer. At `due` it gets `otherwise`, changes to its context as JSON text."""
+    """A webhook whose answer is outstanding. At `due` it gets `otherwise`: changes to its context as JSON text."""
 
     request_id: str
     due: Instant
@@ -142,9 +165,9 @@ class DeferredHook(Record, frozen=True):
 
 
 class Conversation(Record, frozen=True):
-    """One user of one bot: with an agent session, or recently without.
+    """One user of one bot, with a current or a recent agent session.
 
-    A deferred webhook is a conversation of its own (`handoff/webhooks.py`): its answer waits for nobody's messages.
+    A deferred webhook is a conversation of its own (`handoff/webhooks.py`), so its answer does not queue behind messages.
     """
 
     id: ConversationId
@@ -153,10 +176,10 @@ class Conversation(Record, frozen=True):
     ended_at: Instant | None = None
     ended_language: str = ""
     ended_pending: tuple[HeldMessage, ...] = ()
-    """What the user typed before the end of that session and the agents' side has yet to take."""
+    """The user's messages from before the end of that session that the agents' side has not accepted yet."""
     deferred: DeferredHook | None = None
 
     @property
     def open(self) -> bool:
-        """Whether something is expected to happen in it: an agent session lives, or a webhook waits."""
+        """Whether an agent session lives or a deferred webhook is unanswered."""
         return self.session is not None or self.deferred is not None

@@ -1,27 +1,19 @@
-"""The one place where an event becomes a decision: `decide(rules, conversation, event) -> Decision`.
+"""`decide(rules, conversation, event) -> Decision`: the one function that maps an event to its rule.
 
-No I/O, no clock, no randomness. The rules themselves are grouped by where the event comes from: `platform.py` (Kore's
-hooks), `handlers.py` and `webhooks.py` (what the bot's own handlers ask for), `agents_side.py` (what the agents' side says),
-`signals.py` (what its software tells the user's), `outcomes.py` (what came of our own effects, and timers); all the ways a
-session ends are in `ending.py`, and what still comes after an end in `afterwards.py`.
+No I/O, no clock, no randomness. The rules are grouped by the source of the event: `platform.py` (hooks of the XO platform),
+`handlers.py` and `webhooks.py` (the bot's own handlers), `opening.py` (a new agent session), `agents_side.py`, `files.py` and
+`idle.py` (a session with agents), `outcomes.py` (our own effects, timers), `ending.py` (every end of a session).
 """
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
-from botkit.handoff import (
-    afterwards,
-    agents_side,
-    files,
-    handlers,
-    outcomes,
-    platform,
-    signals,
-    webhooks,
-)
-from botkit.handoff.conversation import Conversation
-from botkit.handoff.decision import Decision
+from botkit.handoff import agents_side, files, handlers, opening, outcomes, platform, webhooks
+from botkit.handoff.conversation import Conversation, TimerName
+from botkit.handoff.decision import Decision, say, without
+from botkit.handoff.effects import DropLane
+from botkit.handoff.ending import give_back
 from botkit.handoff.events import (
     AccessGranted,
     AgentCustomEvent,
@@ -59,33 +51,33 @@ __all__ = ["Decision", "decide"]
 
 
 def decide(rules: Rules, conversation: Conversation, event: Event) -> Decision:
-    """What happens now.
+    """The decision for an event.
 
-    An event of a session that is not the conversation's current one (an old timer, an answer to a question nobody asks any
-    more) changes nothing; only what was said before the end and comes after it still counts (`afterwards.py`).
+    An event of another than the conversation's current session (an old timer, a late reply) changes nothing. The exception is
+    the session that ended last: messages from before its end still count (`_of_ended_session`).
     """
-    said = event.original if isinstance(event, HookHandled) else event
-    if isinstance(said, FromClient) and said.events_url:
-        conversation = _reachable(conversation, said.events_url)
+    original = event.original if isinstance(event, HookHandled) else event
+    if isinstance(original, FromClient) and original.events_url:
+        conversation = _with_events_url(conversation, original.events_url)
     match event:
         case FromPlatform():
             return platform.decide_hook(rules, conversation, event)
         case HookHandled():
             return handlers.handled(rules, conversation, event, decide)
         case CallsRequested():
-            return handlers.asked(rules, conversation, event)
+            return handlers.requested(rules, conversation, event)
         case HookDeferred():
             return webhooks.deferred(conversation, event)
         case HookAnswered():
             return webhooks.answered(conversation, event)
-        case TimerFired(name=webhooks.TIMER):
+        case TimerFired(name=TimerName.WEBHOOK):
             return webhooks.timed_out(conversation, event)
         case _:
             return _of_session(rules, conversation, event)
 
 
-def _reachable(conversation: Conversation, events_url: str) -> Conversation:
-    """With where the user's client takes events from us now."""
+def _with_events_url(conversation: Conversation, events_url: str) -> Conversation:
+    """Remember the current address of the user's client."""
     session = conversation.session
     if session is None:
         return conversation
@@ -97,7 +89,7 @@ def _of_session(rules: Rules, conversation: Conversation, event: Event) -> Decis
     session_id = getattr(event, "session_id", None)
     if session is None or session_id != session.id:
         if session_id is not None and session_id == conversation.ended_session:
-            return afterwards.late(rules, conversation, event)
+            return _of_ended_session(rules, conversation, event)
         return Decision(conversation)
     if isinstance(event, FromAgents):
         conversation = agents_side.advance(conversation, session, event)
@@ -105,11 +97,11 @@ def _of_session(rules: Rules, conversation: Conversation, event: Event) -> Decis
         assert session is not None  # noqa: S101 - advance keeps it
     match event:
         case AgentSaid():
-            return agents_side.heard(conversation, session, event)
+            return agents_side.message(conversation, session, event)
         case AgentTyping():
-            return signals.typing(conversation, session, event)
+            return agents_side.typing(conversation, session, event)
         case AgentCustomEvent():
-            return signals.custom(conversation, session, event)
+            return agents_side.custom_event(conversation, session, event)
         case AgentJoined():
             return agents_side.joined(rules, conversation, session, event)
         case AgentLeft():
@@ -131,11 +123,11 @@ def _of_session(rules: Rules, conversation: Conversation, event: Event) -> Decis
         case PositionAdvanced():
             return Decision(conversation)
         case AccessGranted():
-            return outcomes.access_granted(rules, conversation, session, event)
+            return opening.access_granted(rules, conversation, session, event)
         case SessionStarted():
-            return outcomes.session_started(conversation, session)
+            return opening.session_started(conversation, session)
         case MessageAccepted():
-            return outcomes.agents_took(conversation, session, event)
+            return outcomes.message_accepted(conversation, session, event)
         case MessageRefused():
             return outcomes.message_refused(rules, conversation, session, event)
         case RoutingKnown():
@@ -148,3 +140,33 @@ def _of_session(rules: Rules, conversation: Conversation, event: Event) -> Decis
             return outcomes.timer_fired(rules, conversation, session, event)
         case _:
             return Decision(conversation)
+
+
+def _of_ended_session(rules: Rules, conversation: Conversation, event: Event) -> Decision:
+    """An event of the session that ended last.
+
+    The agent's last message is shown late rather than never. The user's last messages are still being delivered, in order,
+    before the end itself; the user is told of those that the agents' side refuses.
+    """
+    match event:
+        case AgentSaid():
+            return agents_side.show(conversation, event)
+        case MessageAccepted():
+            return Decision(_without_pending(conversation, event.message_id))
+        case MessageRefused():
+            refused = [held for held in conversation.ended_pending if held.message_id == event.message_id]
+            told = give_back(rules, conversation.ended_language, refused)
+            return Decision(_without_pending(conversation, event.message_id), tuple(told))
+        case FileRefused():
+            text = rules.responses.text("fileFailedMessage", conversation.ended_language)
+            return Decision(_without_pending(conversation, event.message_id), tuple(say(text)))
+        case AgentsLost():
+            told = give_back(rules, conversation.ended_language, conversation.ended_pending)
+            return Decision(replace(conversation, ended_pending=()), (DropLane(event.session_id), *told))
+        case _:
+            return Decision(conversation)
+
+
+def _without_pending(conversation: Conversation, message_id: str) -> Conversation:
+    rest = without(conversation.ended_pending, message_id)
+    return conversation if rest == conversation.ended_pending else replace(conversation, ended_pending=rest)

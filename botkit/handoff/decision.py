@@ -1,44 +1,30 @@
-"""What the rules answer with, and the small steps every rule is made of."""
+"""`Decision`, the result of a rule, and the steps that rules share."""
 
 from __future__ import annotations
 
 import hashlib
 import uuid
-from datetime import timedelta
 
 from msgspec.structs import replace
 
-from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Instant, Timer
-from botkit.handoff.effects import ArmTimer, CancelTimer, Effect, SendToAgent, SendToUser
+from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Instant, Timer, TimerName
+from botkit.handoff.effects import ArmTimer, CancelTimer, Effect, SendToAgent, SendToUser, TypingToUser
 from botkit.handoff.events import Content
 from botkit.handoff.record import Record
 from botkit.handoff.rules import Rules
 
-ACCEPT = "accept"
-"""Nobody accepted in time."""
-SETTLE = "settle"
-"""The agent left a moment ago: ask what that means."""
-GRACE = "grace"
-"""The agents' side said it is over; ask once more before believing it."""
-EXTEND = "extend"
-"""The platform's requestId wants extending."""
-EXPIRY = "expiry"
-"""The access token stops being good."""
-
-SETTLE_FOR = timedelta(seconds=2)
-
 
 class Decision(Record, frozen=True):
-    """The conversation as it is from now on, and what is to be done, in order."""
+    """The new state of a conversation, and the effects to carry out, in order."""
 
     conversation: Conversation
     effects: tuple[Effect, ...] = ()
     refused: str = ""
-    """Why nothing came of what somebody asked for; whoever asked is told. Such an input leaves no trace."""
+    """Why the rules refuse the input; its sender is told. A refused input leaves no trace."""
 
 
 def keep(conversation: Conversation, session: AgentSession, *effects: Effect) -> Decision:
-    """Go on with the session as it is now."""
+    """Continue with the session in this state."""
     return Decision(replace(conversation, session=session), effects)
 
 
@@ -52,7 +38,7 @@ def tell(
     position: str = "",
     minutes: str = "",
 ) -> list[Effect]:
-    """A standard response in the user's language, or nothing where it is silenced."""
+    """Send the user a standard response in their language; nothing if it is silenced."""
     text = rules.responses.text(
         key,
         session.language,
@@ -62,13 +48,18 @@ def tell(
         position=position,
         minutes=minutes,
     )
+    return say(text)
+
+
+def say(text: str | None) -> list[Effect]:
+    """Send the user a text of BotKit's own, if there is one."""
     return [SendToUser(Content(text=text))] if text else []
 
 
 def message_id(session_id: str, *parts: object) -> str:
-    """The id of a message to the agent: always the same for the same cause, so that a retry is recognised.
+    """The id of a message to the agent, derived from its cause: every attempt uses the same one.
 
-    It has the form of a UUID 4, the only one every public MIAW client sends.
+    It has the form of a UUID 4, like the ids that the public clients of agent systems send.
     """
     digest = hashlib.blake2b("\x1f".join([session_id, *map(str, parts)]).encode(), digest_size=16).digest()
     return str(uuid.UUID(bytes=digest, version=4))
@@ -82,7 +73,7 @@ def arm(session: AgentSession, name: str, due: float) -> tuple[AgentSession, Arm
 
 
 def cancel(session: AgentSession, *names: str) -> tuple[AgentSession, list[Effect]]:
-    """Take timers back; those that are not armed cost nothing."""
+    """Cancel those of the timers that are armed."""
     gone = [timer for timer in session.timers if timer.name in names]
     if not gone:
         return session, []
@@ -90,10 +81,18 @@ def cancel(session: AgentSession, *names: str) -> tuple[AgentSession, list[Effec
     return replace(session, timers=rest), [CancelTimer(session.id, timer.name) for timer in gone]
 
 
+def stop_typing(session: AgentSession) -> tuple[AgentSession, list[Effect]]:
+    """Hide an agent's typing from the user, if it is shown."""
+    session, effects = cancel(session, TimerName.AGENT_TYPING)
+    if effects:
+        effects.append(TypingToUser(session.events_url, started=False))
+    return session, effects
+
+
 def hand_to_agent(
     rules: Rules, session: AgentSession, messages: tuple[HeldMessage, ...]
 ) -> tuple[AgentSession, list[Effect]]:
-    """Send messages on to the agents' side in order, or hold them until it can take them."""
+    """Send messages to the agents' side in order, or hold them until it can take them."""
     ready = rules.capabilities(session.system).takes_text_before_agent or session.accepted
     if session.access is None or not ready:
         return replace(session, held=(*session.held, *messages)), []
@@ -103,3 +102,8 @@ def hand_to_agent(
         for held in waiting
     ]
     return replace(session, held=(), in_flight=(*session.in_flight, *waiting)), sends
+
+
+def without(messages: tuple[HeldMessage, ...], message_id: str) -> tuple[HeldMessage, ...]:
+    """The messages but the one with this id."""
+    return tuple(held for held in messages if held.message_id != message_id)

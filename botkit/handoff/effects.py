@@ -1,8 +1,8 @@
-"""Everything the rules can ask for, as data. The ledger writes effects down; the relay carries them out.
+"""Everything the rules can ask for, as data. The ledger stores effects in its outbox; the relay carries them out.
 
-`lane` says in which order: effects of one conversation and one lane go out one after the other, in the order they were
-decided, and a retry holds up its own lane only. The lane of the agents' side is one per agent session, so that an old
-session that is still being closed never holds up a new one.
+`lane` gives the order: effects of one conversation and one lane are carried out one after the other, in the order they were
+decided, and a retry blocks only its own lane. Each agent session has its own lane to the agents' side, so an old session that
+is still closing never blocks a new one.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from botkit.handoff.record import Record
 
 USER_LANE = "user"
 HINT_LANE = "hint"
-"""What the user's client is told beside the talk. It is over in seconds: no message waits for it, nor it for any."""
+"""Typing and custom events for the user's client. They are obsolete in seconds, so they share no lane with messages."""
 
 
 # --- to the XO platform ------------------------------------------------------------------------------------------
 
 
 class PassToBot(Record, frozen=True):
-    """Give the hook's message on to the bot as it came (sendBotMessage with the hook's own body)."""
+    """Pass the hook's message to the bot unchanged (sendBotMessage with the hook's own body)."""
 
 
 class PassToUser(Record, frozen=True):
-    """Give the hook's message on to the user as it came (sendUserMessage with the hook's own body)."""
+    """Pass the hook's message to the user unchanged (sendUserMessage with the hook's own body)."""
 
 
 class SkipUserMessage(Record, frozen=True):
-    """Tell the platform that this bot message is not shown (skipUserMessage with the hook's own body)."""
+    """Do not show this bot message (skipUserMessage with the hook's own body)."""
 
 
 class SendToUser(Record, frozen=True):
     """Show this to the user, addressed by the conversation's newest payload.
 
-    `agent_name` is set when a person is speaking; empty for BotKit's own words.
+    `agent_name` names the agent; empty for BotKit's own messages.
     """
 
     content: Content
@@ -52,7 +52,7 @@ class ExtendRequest(Record, frozen=True):
 class CallWithHook(Record, frozen=True):
     """A call by its name in `kore.requests.SDK_CALLS`, with the hook's own body.
 
-    `changes` is a JSON object as text: the members that take the place of the body's own.
+    `changes` is a JSON object as text: the members that replace the body's own.
     """
 
     call: str
@@ -62,7 +62,7 @@ class CallWithHook(Record, frozen=True):
 
 
 class CallUser(Record, frozen=True):
-    """The same outside any hook: with the conversation's newest payload, which addresses the user."""
+    """The same outside any hook, with the conversation's newest payload, which addresses the user."""
 
     call: str
     changes: str = ""
@@ -73,7 +73,7 @@ class CallUser(Record, frozen=True):
 class AnswerWebhook(Record, frozen=True):
     """Answer a deferred webhook (respondToHook): its own payload, with these changes to its context as JSON text.
 
-    The payload is the newest (and only) one of the conversation, which stands for this one webhook.
+    The payload is the newest (and only) one of the webhook's conversation.
     """
 
     context: str = ""
@@ -92,7 +92,7 @@ class TypingToUser(Record, frozen=True):
 
 
 class EventToUser(Record, frozen=True):
-    """Pass an event of the agents' side on to the user's client (sendBotEvent), at `url`. Never retried."""
+    """Pass an event of the agents' side to the user's client (sendBotEvent), at `url`. Never retried."""
 
     url: str
     name: str
@@ -103,8 +103,8 @@ class EventToUser(Record, frozen=True):
 
 # --- to the agents' side -----------------------------------------------------------------------------------------
 #
-# These carry the access they need: they may go out when the session is already gone from the conversation's state
-# (the last messages and the end after the user's end word). Only `Access.credentials` counts; the position is stale.
+# These include the access they need: they may be carried out when the session is already gone from the conversation's state
+# (the last messages and the end after the user's end word). Only `Access.credentials` counts; the position is outdated.
 
 
 class OpenAccess(Record, frozen=True):
@@ -117,7 +117,7 @@ class OpenAccess(Record, frozen=True):
     system: str
     platform_session_id: str = ""
     give_up_seconds: float | None = None
-    """Given up sooner than other effects, because another agent system waits in line."""
+    """Given up sooner than other effects, because another agent system is in line."""
 
 
 class StartSession(Record, frozen=True):
@@ -132,7 +132,7 @@ class StartSession(Record, frozen=True):
 
 
 class SendToAgent(Record, frozen=True):
-    """Say this to the agent as the user → MessageAccepted. Every attempt uses the same `message_id`."""
+    """Send the agent a message of the user → MessageAccepted. Every attempt uses the same `message_id`."""
 
     session_id: str
     system: str
@@ -151,7 +151,7 @@ class TypingToAgent(Record, frozen=True):
 
 
 class SendFile(Record, frozen=True):
-    """Give the agent a file the user sent to the platform → MessageAccepted.
+    """Send the agent a file that the user sent to the platform → MessageAccepted.
 
     `request` is that of the agent's FileRequested, where the system takes files only then.
     """
@@ -168,7 +168,7 @@ class SendFile(Record, frozen=True):
 
 
 class SendCustomEvent(Record, frozen=True):
-    """Pass an event of the user's client on to the agent's console. Never retried."""
+    """Pass an event of the user's client to the agent's console. Never retried."""
 
     session_id: str
     system: str
@@ -178,7 +178,7 @@ class SendCustomEvent(Record, frozen=True):
 
 
 class IdleNotice(Record, frozen=True):
-    """Tell the agents' side that the user was warned of being idle, or is not idle any more. Never retried."""
+    """Tell the agents' side that the user was warned of being idle, or is active again. Never retried."""
 
     session_id: str
     system: str
@@ -195,7 +195,7 @@ class AskRouting(Record, frozen=True):
 
 
 class EndSession(Record, frozen=True):
-    """End and close the conversation on the agents' side. Already closed counts as done."""
+    """End and close the conversation on the agents' side. If it is closed already, the effect is done."""
 
     session_id: str
     system: str
@@ -206,7 +206,7 @@ class EndSession(Record, frozen=True):
 
 
 class ArmTimer(Record, frozen=True):
-    """Wake this session at `due`. The timer itself stands in the session's state; this is the alarm clock."""
+    """Schedule a timer of the session's state for `due`."""
 
     session_id: str
     name: str
@@ -214,20 +214,20 @@ class ArmTimer(Record, frozen=True):
 
 
 class CancelTimer(Record, frozen=True):
-    """The alarm of this name is not needed any more."""
+    """Unschedule the timer of this name."""
 
     session_id: str
     name: str
 
 
 class DropLane(Record, frozen=True):
-    """Forget what still waits in this session's agent lane: there is nobody to take it."""
+    """Drop the effects in this session's agent lane, all but EndSession."""
 
     session_id: str
 
 
 class CountMetric(Record, frozen=True):
-    """Something an operator counts: `what` (handoff_opened, handoff_ended, lost_session, …) and `why`, both from a short list."""
+    """Count a metric: `what` (handoff_opened, handoff_ended, lost_session, …), labelled with `why`; both have few values."""
 
     what: str
     why: str = ""
@@ -247,9 +247,9 @@ PlatformEffect = (
     | HintEffect
 )
 CARRIES_HOOK = (PassToBot, PassToUser, SkipUserMessage, CallWithHook)
-"""Go out with the body of the hook that caused them."""
+"""Effects sent with the body of the hook that caused them."""
 ADDRESSED_BY_PAYLOAD = (SendToUser, ClearAgentSession, ExtendRequest, CallUser, AnswerWebhook)
-"""Go out with the conversation's newest payload, which is kept for them."""
+"""Effects sent with the conversation's newest payload, which is kept for them."""
 AgentEffect = (
     OpenAccess
     | StartSession
@@ -267,7 +267,7 @@ Effect = OutboundEffect | LocalEffect
 
 
 def lane(effect: OutboundEffect) -> str:
-    """The lane an effect goes out on: ``user``, ``hint``, or ``agent:<session id>``."""
+    """The lane of an effect: ``user``, ``hint``, or ``agent:<session id>``."""
     if isinstance(effect, AgentEffect):
         return agent_lane(effect.session_id)
     return HINT_LANE if isinstance(effect, HintEffect) else USER_LANE

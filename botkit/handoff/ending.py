@@ -1,14 +1,14 @@
-"""All the ways an agent session ends. Every one tells the user, gives the user back to the bot and leaves no session."""
+"""How an agent session ends. Every end tells the user, gives the user back to the bot and leaves no session."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Literal, get_args
 
 from msgspec.structs import replace
 
-from botkit.handoff import signals
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Instant, Phase
-from botkit.handoff.decision import Decision, tell
+from botkit.handoff.decision import Decision, say, stop_typing, tell
 from botkit.handoff.effects import (
     CancelTimer,
     ClearAgentSession,
@@ -16,14 +16,21 @@ from botkit.handoff.effects import (
     DropLane,
     Effect,
     EndSession,
-    SendToUser,
 )
-from botkit.handoff.events import Content
 from botkit.handoff.rules import Rules
 from botkit.handoff.text import cut
 
-QUOTED = 500
-"""How much of an undelivered message is quoted back, in UTF-16 code units."""
+EndMessage = Literal[
+    "conversationClosedMessage",
+    "sessionExpiredMessage",
+    "handoffFailedMessage",
+    "noAgentAvailableMessage",
+    "idleClosedMessage",
+]
+END_MESSAGES: tuple[str, ...] = get_args(EndMessage)
+"""Every standard response that can end a hand-off."""
+MAX_QUOTED = 500
+"""Max length of an undelivered message that is quoted back, in UTF-16 code units."""
 
 
 def end(
@@ -33,25 +40,25 @@ def end(
     at: Instant,
     *,
     why: str,
-    words: str,
+    words: EndMessage,
     give_up_pending: bool = False,
     access_is_good: bool = True,
 ) -> Decision:
     """End the session.
 
     Args:
-        why: the label operators see (``agent``, ``user``, ``platform``, ``nobody_accepted``, …).
-        words: the standard response the user is told.
-        give_up_pending: messages still on their way to the agents' side are taken back, and the user is told so.
-            Otherwise they go out first, in order, and the end after them.
-        access_is_good: whether the agents' side can still be told. An expired token cannot.
+        why: the label of the metric (``agent``, ``user``, ``platform``, ``nobody_accepted``, …).
+        words: the key of the standard response to the user.
+        give_up_pending: drop the messages that the agents' side has not accepted, and tell the user so. Otherwise they are
+            delivered first, in order, and the end after them.
+        access_is_good: whether the agents' side can still be told of the end; not with an expired token.
 
-    A session that has not started yet is not started for its end: agents must not be offered a chat of somebody who left.
+    A session that is still opening is not started for its end: agents must not be offered the chat of a user who left.
     """
-    session, effects = signals.hushed(session)
+    session, effects = stop_typing(session)
     effects += [CancelTimer(session.id, timer.name) for timer in session.timers]
     give_up_pending = give_up_pending or session.phase is Phase.OPENING
-    # What was held for an agent who never came cannot go out any more, however this ends.
+    # Messages held for an agent who never came cannot be delivered any more, however the session ends.
     lost = (*session.in_flight, *session.held) if give_up_pending else session.held
     if give_up_pending:
         effects.append(DropLane(session.id))
@@ -73,10 +80,9 @@ def end(
 
 
 def give_back(rules: Rules, language: str, messages: Iterable[HeldMessage]) -> Sequence[Effect]:
-    """What the user typed and nobody took is given back in so many words: nothing vanishes."""
+    """Quote the user's undelivered messages back to them, so that none vanishes silently."""
     lost = [held.text for held in messages if held.typed]
     if not lost:
         return []
-    quoted = cut("\n".join(lost), QUOTED)
-    text = rules.responses.text("messageNotDeliveredMessage", language, message=quoted)
-    return [SendToUser(Content(text=text))] if text else []
+    quoted = cut("\n".join(lost), MAX_QUOTED)
+    return say(rules.responses.text("messageNotDeliveredMessage", language, message=quoted))

@@ -1,4 +1,4 @@
-"""Rules for what the bot's own handlers ask for: their calls first, in order, then what is left of the default."""
+"""Rules for the API calls that handlers and jobs request: first the calls, in order, then the default behaviour, if any."""
 
 from __future__ import annotations
 
@@ -17,47 +17,43 @@ Decide = Callable[[Rules, Conversation, Event], Decision]
 
 def handled(rules: Rules, conversation: Conversation, event: HookHandled, decide: Decide) -> Decision:
     """A hook that handlers have seen."""
-    # Whoever asks for nothing but agents, and has them already, has answered nothing: what the user wrote is for them.
-    answered = not event.proceed and not (_has_agents(conversation) and _only_wants_agents(event))
-    conversation, effects = _do(rules, conversation, event.api_calls, event.at, CallWithHook)
-    if answered:
+    # A handler that only asks for agents has answered nothing if agents are there: the user's message is for them.
+    redundant = conversation.session is not None and _only_opens_session(event)
+    conversation, effects = _carry_out(rules, conversation, event.api_calls, event.at, CallWithHook)
+    if not event.proceed and not redundant:
         return Decision(conversation, effects)
     default = decide(rules, conversation, event.original)
     return Decision(default.conversation, (*effects, *default.effects))
 
 
-def asked(rules: Rules, conversation: Conversation, event: CallsRequested) -> Decision:
+def requested(rules: Rules, conversation: Conversation, event: CallsRequested) -> Decision:
     """Calls outside any hook."""
-    return Decision(*_do(rules, conversation, event.api_calls, event.at, CallUser))
+    return Decision(*_carry_out(rules, conversation, event.api_calls, event.at, CallUser))
 
 
-def _has_agents(conversation: Conversation) -> bool:
-    return conversation.session is not None
+def _only_opens_session(event: HookHandled) -> bool:
+    return bool(event.api_calls) and all(call.transfer is not None for call in event.api_calls)
 
 
-def _only_wants_agents(event: HookHandled) -> bool:
-    return bool(event.api_calls) and all(ask.transfer is not None for ask in event.api_calls)
-
-
-def _do(
+def _carry_out(
     rules: Rules,
     conversation: Conversation,
     api_calls: tuple[ApiCall, ...],
     at: Instant,
-    call: type[CallWithHook] | type[CallUser],
+    effect: type[CallWithHook] | type[CallUser],
 ) -> tuple[Conversation, tuple[Effect, ...]]:
     effects: list[Effect] = []
-    for ask in api_calls:
+    for api_call in api_calls:
         session = conversation.session
-        if ask.call == "clear_agent_session" and session is not None:
+        if api_call.call == "clear_agent_session" and session is not None:
             step = end(rules, conversation, session, at, why="handler", words="conversationClosedMessage")
-        elif ask.transfer is not None:
+        elif api_call.transfer is not None:
             if session is not None:
-                continue  # There is an agent already, or one is being looked for.
-            effects.append(call(ask.call, ask.changes))
-            step = opening.agent_transfer(rules, conversation, ask.transfer)
+                continue  # An agent session exists already.
+            effects.append(effect(api_call.call, api_call.changes))
+            step = opening.agent_transfer(rules, conversation, api_call.transfer)
         else:
-            effects.append(call(ask.call, ask.changes))
+            effects.append(effect(api_call.call, api_call.changes))
             continue
         conversation = step.conversation
         effects += step.effects

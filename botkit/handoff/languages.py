@@ -1,9 +1,12 @@
-"""Language tags: which of the languages at hand comes nearest to the one that is wanted.
+"""Language negotiation: the available language that serves a user best.
 
 The platform, its channels and Kore's page spell languages in many ways (`zh_cn`, `zh-TW`, `ZH_HANT`, `pt-BR`, `es-419`,
-`en_US.UTF-8`); kore-xo-botkit.md section 9.17. A tag is compared by its forms, from the exact one to the broadest:
-`es-419` → es-419, es; `zh-HK` → zh-hk, zh-tw, zh-hant. Chinese in the two scripts counts as two languages, since a reader
-of one is badly served with the other; plain `zh` means the simplified one.
+`en_US.UTF-8`; docs/protocols/kore-xo-botkit.md, 9.17). Tags are compared by their forms, from exact to broad:
+`es-419` → es-419, es; `zh-HK` → zh-hk, zh-tw, zh-hant. Chinese in its two scripts counts as two languages, as readers of one
+are badly served with the other; plain `zh` means the simplified one.
+
+Babel's `negotiate_locale` is no substitute: it compares the whole tag or the language alone. So it would serve `zh-HK` with
+simplified Chinese and `es` never with the texts of `es-MX`, and it knows neither POSIX encodings nor three-letter codes.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from collections.abc import Collection
 from functools import lru_cache
 
 LAST_RESORT = "en"
-"""Every table of texts has English."""
+"""Every table of texts includes English."""
 
 _MAX_TAG = 64
 _LANGUAGE = re.compile(r"[a-z]{2,3}|[a-z]{5,8}")
@@ -45,15 +48,15 @@ _THREE_LETTERS = {
 
 
 def negotiate(wanted: str, available: Collection[str], *, fallback: str) -> str:
-    """The language to use, spelled as it is in `available`.
+    """The language to use, spelled as in `available`.
 
     Args:
-        wanted: the user's language in any spelling; an empty or senseless tag is a language nobody has.
-        available: the languages at hand, in any spelling.
+        wanted: the user's language in any spelling; an empty or invalid tag matches nothing.
+        available: the available languages, in any spelling.
         fallback: the bot's default language.
 
     Returns:
-        The nearest to `wanted`; else the nearest to `fallback`; else English, even if it is not at hand.
+        The best match for `wanted`, else for `fallback`, else English, even if it is not available.
     """
     for tag in (wanted, broadest(wanted), fallback, broadest(fallback), LAST_RESORT):
         found = closest(tag, available)
@@ -63,10 +66,10 @@ def negotiate(wanted: str, available: Collection[str], *, fallback: str) -> str:
 
 
 def closest(wanted: str, available: Collection[str]) -> list[str]:
-    """Those of `available` that serve a reader of `wanted`, the best first.
+    """The available languages that serve a reader of `wanted`, the best first.
 
-    A region that is asked for is served by its own texts or by the language without a region, never by another region.
-    A tag without a region says nothing about it, so any region of the language will do, after the language itself.
+    A tag with a region matches that region or the language without a region, never another region. A tag without a region
+    matches the language itself, then any of its regions.
     """
     forms = _forms(wanted)
     if not forms:
@@ -81,7 +84,7 @@ def closest(wanted: str, available: Collection[str]) -> list[str]:
 
 
 def broadest(tag: str) -> str:
-    """The language without its region: `pt-BR` → `pt`, `zh-HK` → `zh-hant`; empty for a senseless tag."""
+    """The language without its region: `pt-BR` → `pt`, `zh-HK` → `zh-hant`; empty for an invalid tag."""
     forms = _forms(tag)
     for chinese in ("zh-hant", "zh-hans"):
         if chinese in forms:
@@ -91,7 +94,7 @@ def broadest(tag: str) -> str:
 
 @lru_cache(maxsize=512)
 def _forms(tag: str) -> tuple[str, ...]:
-    """The forms a tag is compared by, exact to broad; none for a senseless tag."""
+    """The forms by which a tag is compared, exact to broad; none for an invalid tag."""
     language, script, region = _parse(tag)
     if not language:
         return ()
@@ -103,7 +106,7 @@ def _forms(tag: str) -> tuple[str, ...]:
 
 
 def _chinese_forms(script: str, region: str) -> tuple[str, ...]:
-    """A region stands for a script, so the script is left out where it says the same."""
+    """A region implies a script, so the script is left out where it is the usual one."""
     usual = "hant" if region in _TRADITIONAL_REGIONS else "hans"
     written = script if script in ("hant", "hans") else usual
     named = [region] if region and written == usual else [script, region]
@@ -117,9 +120,9 @@ def _names_region(tag: str) -> bool:
 
 
 def _parse(tag: str) -> tuple[str, str, str]:
-    """Language, script and region in lower case, each empty where the tag does not say.
+    """Language, script and region in lower case, each empty if missing.
 
-    A POSIX encoding or modifier, variants and extensions (`.UTF-8`, `@euro`, `-valencia`, `-u-nu-latn`) are passed over.
+    POSIX encodings and modifiers, variants and extensions (`.UTF-8`, `@euro`, `-valencia`, `-u-nu-latn`) are ignored.
     """
     plain = re.split(r"[.@]", tag[:_MAX_TAG].strip().lower(), maxsplit=1)[0]
     first, *others = re.split(r"[-_]+", plain)

@@ -1,4 +1,4 @@
-"""Rules for opening an agent session, and for going on to the next agent system when one does not take it."""
+"""Rules for opening an agent session: from the Agent Transfer node to the search for an agent, and for falling back."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from botkit.handoff.conversation import (
     HeldMessage,
     Instant,
     Phase,
+    TimerName,
 )
-from botkit.handoff.decision import ACCEPT, EXTEND, Decision, arm, keep, message_id, tell
+from botkit.handoff.decision import Decision, arm, hand_to_agent, keep, message_id, tell
 from botkit.handoff.effects import (
     CancelTimer,
     CountMetric,
@@ -22,14 +23,20 @@ from botkit.handoff.effects import (
     EndSession,
     ExtendRequest,
     OpenAccess,
+    StartSession,
 )
-from botkit.handoff.events import AgentTransfer, Choice, UserProfile
+from botkit.handoff.events import AccessGranted, AgentTransfer, Choice, UserProfile
+from botkit.handoff.languages import negotiate
 from botkit.handoff.rules import Rules
 from botkit.handoff.text import split
+from botkit.handoff.transcript import before_handoff, render
+from botkit.handoff.translations import WORDS
+
+EXPIRY_MARGIN_SECONDS = 30.0
 
 
 def agent_transfer(rules: Rules, conversation: Conversation, event: AgentTransfer) -> Decision:
-    """on_agent_transfer: open an agent session, once; a repeated hook finds it there."""
+    """on_agent_transfer: open an agent session, unless there is one already (a repeated hook)."""
     if conversation.session is not None:
         return Decision(conversation)
     first, *others = (_offer(rules, event, system) for system in _line(rules, event))
@@ -55,6 +62,51 @@ def agent_transfer(rules: Rules, conversation: Conversation, event: AgentTransfe
     return keep(conversation, session, *effects, *opening, CountMetric("handoff_opened", session.system))
 
 
+def access_granted(
+    rules: Rules, conversation: Conversation, session: AgentSession, event: AccessGranted
+) -> Decision:
+    """Create the conversation on the agents' side; then send the talk so far, then the messages typed meanwhile."""
+    if session.access is not None:
+        return Decision(conversation)
+    typed = session.held
+    start = StartSession(
+        session.id,
+        session.system,
+        event.access,
+        session.attributes,
+        session.language,
+        rules.fallback_after_seconds if session.alternatives else None,
+    )
+    # Without the attributes from here on: otherwise every commit of every session would write them again.
+    session = replace(session, access=event.access, held=(), attributes=())
+    limit = rules.capabilities(session.system).max_text
+    story = render(
+        before_handoff(rules.responses, session, typed, event.transcript),
+        language=negotiate(session.language, WORDS, fallback=rules.default_language),
+        user_name=session.user_name,
+        bot_name=rules.bot_name,
+        limit=limit,
+    )
+    told = tuple(
+        HeldMessage(message_id(session.id, "transcript", index), piece, typed=False)
+        for index, piece in enumerate(split(story, limit) if story else ())
+    )
+    session, sends = hand_to_agent(rules, session, (*told, *typed))
+    if event.expires_at is None:
+        return keep(conversation, session, start, *sends)
+    # A little before the token expires, so that the agents' side can still be told of the end.
+    margin = min(EXPIRY_MARGIN_SECONDS, max(0.0, event.expires_at - event.at) / 4)
+    session, expiry = arm(session, TimerName.EXPIRY, event.expires_at - margin)
+    return keep(conversation, session, start, *sends, expiry)
+
+
+def session_started(conversation: Conversation, session: AgentSession) -> Decision:
+    """The search for an agent runs."""
+    if session.phase is not Phase.OPENING:
+        return Decision(conversation)
+    return keep(conversation, replace(session, phase=Phase.WAITING))
+
+
 def next_in_line(
     rules: Rules,
     conversation: Conversation,
@@ -63,9 +115,9 @@ def next_in_line(
     *,
     access_is_good: bool = True,
 ) -> Decision | None:
-    """The same hand-off at the next agent system, or None where no agent system waits: once an agent has been there, none does.
+    """Move the hand-off to the next agent system. None if no other is in line, as always once an agent was present.
 
-    The user notices nothing but the time it takes; what they said meanwhile goes along, taken or not: no agent has read it.
+    The user notices only the time it takes. All their messages move along, accepted or not, as no agent has read them.
     """
     if not session.alternatives:
         return None
@@ -75,10 +127,9 @@ def next_in_line(
     if session.access is not None and access_is_good:
         leaving.append(EndSession(session.id, session.system, session.access))
     typed = (*session.taken, *session.in_flight, *session.held)
-    new_id = message_id(session.id, "next", following.system)
     session = replace(
         session,
-        id=new_id,
+        id=message_id(session.id, "next", following.system),
         system=following.system,
         attributes=following.attributes,
         alternatives=tuple(rest),
@@ -93,36 +144,36 @@ def next_in_line(
     )
     session = replace(session, held=_again(rules, session, typed))
     session, opening = _open(rules, session, at)
-    # The extension's own clock starts anew, so the requestId is extended now: it may have been due.
+    # The EXTEND timer starts anew and may have been due: extend the requestId now.
     return keep(
         conversation, session, *leaving, *opening, ExtendRequest(), CountMetric("fell_back", session.system)
     )
 
 
 def _again(rules: Rules, session: AgentSession, messages: tuple[HeldMessage, ...]) -> tuple[HeldMessage, ...]:
-    """The same words, as long as this agent system takes them."""
-    longest = rules.capabilities(session.system).max_text
+    """The user's messages, split anew to this agent system's limit."""
+    limit = rules.capabilities(session.system).max_text
     return tuple(
         HeldMessage(message_id(session.id, "again", held.message_id, index), piece)
         for held in messages
         if held.typed
-        for index, piece in enumerate(split(held.text, longest))
+        for index, piece in enumerate(split(held.text, limit))
     )
 
 
 def _open(rules: Rules, session: AgentSession, at: Instant) -> tuple[AgentSession, list[Effect]]:
-    session, accept = arm(session, ACCEPT, at + rules.accept_timeout_seconds)
-    session, extend = arm(session, EXTEND, at + rules.extend_every_seconds)
-    patience = rules.fallback_after_seconds if session.alternatives else None
+    session, accept = arm(session, TimerName.ACCEPT, at + rules.accept_timeout_seconds)
+    session, extend = arm(session, TimerName.EXTEND, at + rules.extend_every_seconds)
+    deadline = rules.fallback_after_seconds if session.alternatives else None
     return session, [
-        OpenAccess(session.id, session.system, session.platform_session_id, patience),
+        OpenAccess(session.id, session.system, session.platform_session_id, deadline),
         accept,
         extend,
     ]
 
 
 def _line(rules: Rules, event: AgentTransfer) -> list[str]:
-    """The agent systems for this hand-off: the handler's or the dialog's choice, else the channel's, then the fallbacks."""
+    """The agent systems to try: the handler's or the dialog's choice, else the channel's; then the fallbacks in order."""
     by_name = {name.casefold(): name for name in rules.systems}
     wishes = (event.choice.agent_system or event.agent_system, event.node_name)
     chosen = next((by_name[wish.casefold()] for wish in wishes if wish and wish.casefold() in by_name), None)

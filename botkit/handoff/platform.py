@@ -1,4 +1,4 @@
-"""Rules for what the XO platform's hooks say."""
+"""Rules for the hooks of the XO platform (docs/protocols/kore-xo-botkit.md)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from botkit.handoff import files, idle, opening
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Phase
-from botkit.handoff.decision import Decision, hand_to_agent, keep, message_id
+from botkit.handoff.decision import Decision, hand_to_agent, keep, message_id, say
 from botkit.handoff.effects import (
     CallWithHook,
     ClearAgentSession,
@@ -15,7 +15,6 @@ from botkit.handoff.effects import (
     PassToBot,
     PassToUser,
     SendCustomEvent,
-    SendToUser,
     SkipUserMessage,
     TypingToAgent,
 )
@@ -25,7 +24,6 @@ from botkit.handoff.events import (
     Alert,
     Attachment,
     BotMessage,
-    Content,
     OtherHook,
     PlatformHookEvent,
     PlatformSessionClosed,
@@ -37,14 +35,14 @@ from botkit.handoff.rules import Rules
 from botkit.handoff.text import split
 
 FLAG_LAG_SECONDS = 3.0
-"""For so long after a transfer, `agent_transfer: false` may be the platform not having caught up with its own hook."""
+"""Within this time after a transfer, `agent_transfer: false` may come from a platform that lags behind its own hook."""
 
 STALE_FLAG_SECONDS = 60.0
-"""For so long after an end, `agent_transfer: true` is the platform not having caught up, not a lost session."""
+"""Within this time after an end, `agent_transfer: true` means that the platform lags, not that a session was lost."""
 
 MAX_KEPT_CHARACTERS = 200_000
 MAX_KEPT_MESSAGES = 1_000
-"""So much of what a user says is kept at a time for an agents' side that does not take it, or may have to hand it on."""
+"""Max messages of a user kept for an agents' side that does not accept them, or for the next agent system."""
 
 _TO_BOT: tuple[Effect, ...] = (PassToBot(),)
 _TO_USER: tuple[Effect, ...] = (PassToUser(),)
@@ -80,7 +78,7 @@ def user_message(rules: Rules, conversation: Conversation, event: UserMessage) -
             return _lost_session(rules, conversation, event)
         return Decision(conversation, _TO_BOT)
     if event.agent_transfer is False and not _flag_lags(session, event):
-        # The platform timed the agent mode out (protocols/kore-xo-botkit.md, 5.8): the user is the bot's again.
+        # The platform timed the agent mode out (5.8): the user belongs to the bot again.
         ended = end(
             rules,
             conversation,
@@ -96,11 +94,11 @@ def user_message(rules: Rules, conversation: Conversation, event: UserMessage) -
     if _is_end_word(session, event):
         return end(rules, conversation, session, event.at, why="user", words="conversationClosedMessage")
     if event.connect:
-        # A page reload is nothing to show to an agent (section 9.7).
+        # A page reload; an agent need not see it (9.7).
         return Decision(conversation)
     session, back = idle.user_is_back(session)
-    taken = files.as_files(rules, session, event)
-    text = _as_text(event.text, event.attachments[len(taken) :])
+    as_files = files.as_files(rules, session, event)
+    text = _as_text(event.text, event.attachments[len(as_files) :])
     pieces = split(text, rules.capabilities(session.system).max_text)
     cause = event.key or f"{event.at}"
     messages = tuple(
@@ -110,24 +108,24 @@ def user_message(rules: Rules, conversation: Conversation, event: UserMessage) -
         everything = HeldMessage("", _as_text(event.text, event.attachments))
         return keep(conversation, session, *back, *give_back(rules, session.language, [everything]))
     session, sends = hand_to_agent(rules, session, messages)
-    session, uploads = files.send(rules, session, event, taken)
+    session, uploads = files.send(rules, session, event, as_files)
     if session == conversation.session and not (back or uploads or sends):
         return Decision(conversation)
     return keep(conversation, session, *back, *sends, *uploads)
 
 
 def bot_message(conversation: Conversation) -> Decision:
-    """on_bot_message: the bot is silent while a person is talking."""
+    """on_bot_message: to the user; skipped while an agent session lives."""
     return Decision(conversation, _TO_USER if conversation.session is None else _SKIP)
 
 
 def alert(conversation: Conversation) -> Decision:
-    """on_alert: an alert is the user's, whoever they are talking to."""
+    """on_alert: to the user, with or without an agent session."""
     return Decision(conversation, (CallWithHook("send_alert_message"),))
 
 
 def session_closed(rules: Rules, conversation: Conversation, event: PlatformSessionClosed) -> Decision:
-    """on_event sessionClosure: the user has gone, or the platform closed the session; it may be said twice."""
+    """on_event sessionClosure: the user is gone, or the platform closed the session. It may repeat."""
     session = conversation.session
     if session is None:
         return Decision(conversation)
@@ -135,7 +133,7 @@ def session_closed(rules: Rules, conversation: Conversation, event: PlatformSess
 
 
 def user_custom_event(conversation: Conversation, event: UserCustomEvent) -> Decision:
-    """on_client_event with an event of the client's own: an agent's console may understand it."""
+    """on_client_event with a custom event: an agent's console may understand it."""
     session = conversation.session
     if session is None or session.access is None or session.phase is not Phase.ACTIVE:
         return Decision(conversation)
@@ -144,7 +142,7 @@ def user_custom_event(conversation: Conversation, event: UserCustomEvent) -> Dec
 
 
 def user_typing(conversation: Conversation, event: UserTyping) -> Decision:
-    """on_client_event: an agent who is there sees the user typing."""
+    """on_client_event: a present agent sees the user typing."""
     session = conversation.session
     if session is None or session.access is None or session.phase is not Phase.ACTIVE:
         return Decision(conversation)
@@ -154,24 +152,23 @@ def user_typing(conversation: Conversation, event: UserTyping) -> Decision:
 
 
 def _lost_session(rules: Rules, conversation: Conversation, event: UserMessage) -> Decision:
-    """The platform believes an agent is there, and we know of none (section 5.7): back to the bot, with a word.
+    """The platform reports an agent session that does not exist here (5.7): tell the user and give them back to the bot.
 
-    Right after an end of ours it is only the flag that lags, and the user has been told already.
+    Right after an end only the flag lags, and the user has been told already.
     """
     ended_at = conversation.ended_at
     if ended_at is not None and event.at - ended_at <= STALE_FLAG_SECONDS:
         return Decision(conversation, (ClearAgentSession(), PassToBot()))
     text = rules.responses.text("conversationClosedMessage", rules.default_language)
-    told: tuple[Effect, ...] = (SendToUser(Content(text=text)),) if text else ()
     remembered = replace(conversation, ended_at=event.at)
-    return Decision(remembered, (*told, ClearAgentSession(), PassToBot(), CountMetric("lost_session")))
+    return Decision(remembered, (*say(text), ClearAgentSession(), PassToBot(), CountMetric("lost_session")))
 
 
 def _flag_lags(session: AgentSession, event: UserMessage) -> bool:
-    """Whether a `false` says nothing: typed before the transfer and overtaken by it, or too soon after it.
+    """Whether `agent_transfer: false` is to be ignored: typed before the transfer, or too soon after it.
 
-    requestIds of the platform are epoch milliseconds, so an older one was typed before. Once the platform has said `true`,
-    or an agent is there, a `false` counts at once.
+    requestIds of the platform are epoch milliseconds, so a message with a lower one was typed earlier. Once the platform has
+    sent `true`, or an agent was present, `false` counts at once.
     """
     overtaken = (
         event.request_number is not None
@@ -198,7 +195,7 @@ def _is_end_word(session: AgentSession, event: UserMessage) -> bool:
 
 
 def _as_text(words: str | None, attachments: tuple[Attachment, ...]) -> str:
-    """The user's words and, a line each, the files that came along."""
+    """The user's text and, on a line each, the attached files."""
     lines = [files.named(attachment) for attachment in attachments]
     words = (words or "").strip()
     return "\n".join([words, *lines] if words else lines)

@@ -1,7 +1,7 @@
-"""The standard responses: what BotKit itself says to the user, in the user's language, in the bot's own words or ours.
+"""The standard responses: BotKit's own messages to the user, in the user's language, with the bot's texts or the built-in ones.
 
-Kore's page lets a bot override its four messages per language (kore-xo-botkit.md section 6.3); the same JSON works here, for
-our further messages too. `docs/standard-responses.md` explains it to the people who write such texts.
+Kore's page lets a bot override its four messages per language (docs/protocols/kore-xo-botkit.md, 6.3). The same JSON works
+here, also for the further messages. `docs/standard-responses.md` explains it to authors of such texts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Responses:
 
     Args:
         overrides: language → key → text. The language may be spelled in any way; None silences the message.
-        default_language: what a user gets for whose language there is neither a text of the bot's nor of ours.
+        default_language: the language for users in whose language there is neither a text of the bot nor a built-in one.
     """
 
     __slots__ = ("_default_language", "_overrides")
@@ -50,10 +50,10 @@ class Responses:
 
         Args:
             key: one of `KEYS`.
-            language: the user's, in any spelling.
-            agent: replaces ``{agent}``; without it, a word for an agent of no name does.
-            command: replaces ``{command}``, the word that ends the talk with the agent. It goes in bare, so that it can be
-                copied. Without it, a text that needs it is None.
+            language: the user's language, in any spelling.
+            agent: replaces ``{agent}``; if empty, the word for a nameless agent does.
+            command: replaces ``{command}``, the word that ends the talk with the agent. It is inserted bare, so that it can
+                be copied. If empty, a text with ``{command}`` is None.
             message: replaces ``{message}``.
             position: replaces ``{position}``, the place in the queue.
             minutes: replaces ``{minutes}``, the estimated wait.
@@ -84,9 +84,9 @@ class Responses:
         return _PLACEHOLDER.sub(fill, template)
 
     def _candidates(self, key: str, language: str) -> Iterator[tuple[str, str | None]]:
-        """The texts that would do, each with its language, the best first.
+        """The matching texts, each with its language, the best first.
 
-        Per language the bot's own words go before ours; another region of the same language goes before another language.
+        Within a language the bot's text precedes the built-in one; another region of a language precedes another language.
         """
         default = self._default_language
         for tag in (language, broadest(language), default, broadest(default), LAST_RESORT):
@@ -98,7 +98,7 @@ class Responses:
 
 
 def _nameless(language: str, before: str) -> str:
-    """The word for an agent of no name, with a capital at the beginning of a sentence."""
+    """The word for a nameless agent, capitalised at the beginning of a sentence."""
     found = [*closest(language, WORDS), *closest(broadest(language), WORDS), LAST_RESORT]
     word = WORDS[found[0]]["namelessAgent"]
     begins = not before.strip() or before.rstrip()[-1] in _SENTENCE_ENDS
@@ -106,10 +106,10 @@ def _nameless(language: str, before: str) -> str:
 
 
 def _isolated(value: str, placeholder: re.Match[str]) -> str:
-    """`value`, kept from mixing its direction of writing with that of the text on the same line.
+    """`value` in directional isolates, where its writing direction could mix with that of the text on the same line.
 
-    Without the isolates a Latin name with a digit or a full stop in it is torn apart inside Arabic text, and an Arabic name
-    at the beginning turns an English sentence around (Unicode's UAX #9, section 6.3). A line that is all `value` needs none.
+    Without isolates, Arabic text tears apart a Latin name with a digit or a full stop, and an Arabic name at the beginning
+    reverses an English sentence (Unicode UAX #9, section 6.3). A line that consists of `value` alone needs none.
     """
     template = placeholder.string
     if not (_is_right_to_left(template) or _is_right_to_left(value)):

@@ -1,8 +1,8 @@
-"""The length of texts as the platforms count it, and cutting them where no reader is hurt.
+"""Length of texts as the platforms count it, and cutting between graphemes.
 
-A length is a number of UTF-16 code units, the smallest unit Kore and Salesforce (JavaScript, Java) count in: a text that
-fits by it fits by any other count. Cuts fall between graphemes, what a reader takes for one character: an emoji with its
-skin tone, a letter with its accents, a flag. Only a grapheme that is longer than the limit itself is ever cut.
+Lengths are UTF-16 code units, the smallest unit that the platforms (JavaScript, Java) count in: a text that fits by it fits
+by any other count. Cuts fall between graphemes, the characters that a reader perceives: an emoji with its skin tone, a letter
+with its accents, a flag. Only a grapheme longer than the limit is itself cut.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 _WHITE_SPACE = re.compile(r"[^\S\u00a0\u2007\u202f]+")
-"""White space a line may be broken at; the no-break spaces are not."""
+"""White space that allows a line break; no-break spaces do not."""
 
 
 def length(text: str) -> int:
@@ -30,12 +30,12 @@ def cut(text: str, limit: int) -> str:
 def split(text: str, limit: int) -> list[str]:
     """`text` in pieces of at most `limit` code units.
 
-    A text that fits is one piece, unchanged. Otherwise the cuts fall between paragraphs or lines (if that leaves the piece
-    at least half full), else between words, else between graphemes. Nothing is lost but white space at the cuts and at
-    both ends; the indentation of a line after a cut stays. There is no blank piece, and none at all for a blank text.
+    A text that fits is one piece, unchanged. Otherwise the cuts fall between paragraphs or lines (if the piece is then at
+    least half full), else between words, else between graphemes. Only white space at the cuts and at both ends is lost; the
+    indentation of a line after a cut stays. No piece is blank; a blank text has no pieces.
 
     Raises:
-        ValueError: the limit is under 2, which is what one character may need.
+        ValueError: the limit is under 2, the length of one character at most.
     """
     if limit < 2:
         raise ValueError(f"a limit of {limit} cannot hold every character; it has to be 2 or more")
@@ -59,7 +59,7 @@ def split(text: str, limit: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """A run of white space: where it starts, where the next piece would start, and how many lines end in it."""
+    """A run of white space: its start, the start of the next piece after a cut here, and the number of line ends in it."""
 
     start: int
     resume: int
@@ -71,7 +71,7 @@ def _gaps(text: str) -> list[_Gap]:
     for match in _WHITE_SPACE.finditer(text):
         start, end = match.span()
         if not _is_border(text, end, start):
-            # An accent sits on the last space: that space belongs to the accent's grapheme.
+            # An accent follows the last space, which belongs to the accent's grapheme.
             end -= 1
         if end > start:
             *lines, indentation = (text[start:end] + "|").splitlines()
@@ -80,7 +80,7 @@ def _gaps(text: str) -> list[_Gap]:
 
 
 def _stop(text: str, gaps: list[_Gap], start: int, end: int) -> tuple[int, int]:
-    """Where the piece from `start` stops, at `end` at the latest, and where the next one begins."""
+    """The end of the piece from `start`, at most `end`, and the start of the next one."""
     first = bisect_right(gaps, start, key=lambda gap: gap.start)
     last = bisect_right(gaps, end, key=lambda gap: gap.start)
     half_full = bisect_left(gaps, start + (end - start + 1) // 2, key=lambda gap: gap.start)
@@ -95,7 +95,7 @@ def _stop(text: str, gaps: list[_Gap], start: int, end: int) -> tuple[int, int]:
 
 
 def _reach(text: str, start: int, limit: int) -> int:
-    """The index up to which `text` from `start` on fits into `limit` code units."""
+    """The index up to which `text` from `start` fits into `limit` code units."""
     left = limit
     for index in range(start, min(len(text), start + max(limit, 0))):
         left -= 2 if text[index] > "\uffff" else 1
@@ -105,7 +105,7 @@ def _reach(text: str, start: int, limit: int) -> int:
 
 
 def _grapheme_border(text: str, start: int, end: int) -> int:
-    """The last border between graphemes at or before `end`; `end` itself if one grapheme fills it all."""
+    """The last grapheme border at or before `end`; `end` itself if one grapheme fills the range."""
     for index in range(end, start, -1):
         if _is_border(text, index, start):
             return index
@@ -113,9 +113,9 @@ def _grapheme_border(text: str, start: int, end: int) -> int:
 
 
 def _is_border(text: str, index: int, start: int) -> bool:
-    """Whether two graphemes meet at `index`, in a text whose graphemes are known to begin anew at `start`.
+    """Whether a grapheme border lies at `index`, given that one lies at `start`.
 
-    The rules are those of Unicode's UAX #29, a little more cautious: what they join is joined here, and some more.
+    The rules are those of Unicode UAX #29, slightly more cautious: they join what it joins, and a little more.
     """
     if index <= start or index >= len(text):
         return True
@@ -140,11 +140,11 @@ def _is_border(text: str, index: int, start: int) -> bool:
 
 _LINE_ENDS = frozenset({"Cc", "Zl", "Zp"})
 _VIRAMA = 9
-"""The combining class of the signs that tie Indic consonants together."""
+"""The combining class of the signs that join Indic consonants."""
 
 
 def _extends(char: str) -> bool:
-    """Marks, joiners, variation selectors, skin tones, flag tags, and Thai and Lao am: they sit on what precedes."""
+    """Marks, joiners, variation selectors, skin tones, flag tags, and Thai and Lao am: they extend the preceding character."""
     return (
         unicodedata.category(char) in ("Mn", "Me", "Mc")
         or char in "\u200c\u200d\u0e33\u0eb3"
@@ -158,7 +158,7 @@ def _is_flag_letter(char: str) -> bool:
 
 
 def _is_one_syllable(before: str, after: str) -> bool:
-    """Hangul that is spelled out: leading consonants, then vowels, then trailing consonants."""
+    """Decomposed Hangul: leading consonants, then vowels, then trailing consonants."""
     leading = "\u1100" <= before <= "\u115f" or "\ua960" <= before <= "\ua97c"
     if "\u1160" <= after <= "\u11ff" or "\ud7b0" <= after <= "\ud7fb":
         return leading or "\u1160" <= before <= "\u11ff" or "\uac00" <= before <= "\ud7fb"

@@ -1,44 +1,95 @@
-"""The talk before the hand-off, as the one message the agent reads first.
+"""The transcript: the talk before the hand-off, as one message that the agent reads first.
 
-One, because Salesforce takes only 22 messages a minute from a user (salesforce-miaw.md section 9.17) and because live text
-must not land between its lines. Nobody can put words into another's mouth: a speaker's name stands at the beginning of a
-line only where we wrote it.
+It is one message, because Salesforce accepts only 22 messages a minute from a user (docs/protocols/salesforce-miaw.md, 9.17)
+and because live text must not land between its lines. Its speakers cannot be forged: a line begins with a speaker's name only
+if BotKit wrote it.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 
+from botkit.handoff.conversation import AgentSession, HeldMessage
+from botkit.handoff.ending import END_MESSAGES
 from botkit.handoff.events import TranscriptLine
 from botkit.handoff.languages import LAST_RESORT, negotiate
+from botkit.handoff.responses import Responses
 from botkit.handoff.text import cut, length
 from botkit.handoff.translations import WORDS
 
 _NEXT_LINE = "\n  | "
-"""What a further line of the same message begins with. The bar shows even where a console swallows indentation."""
+"""The beginning of a continuation line. The bar is visible even if a console swallows indentation."""
 
 _MAX_NAME = 80
 _ELLIPSIS = "…"
 _COLONS = re.compile(r"[:：﹕∶꞉]")
 
 
+def before_handoff(
+    responses: Responses,
+    session: AgentSession,
+    typed: tuple[HeldMessage, ...],
+    lines: tuple[TranscriptLine, ...],
+) -> tuple[TranscriptLine, ...]:
+    """The lines up to the hand-off.
+
+    The platform's history may already contain BotKit's own messages and the user's messages since then. The former concern no
+    agent; the latter are delivered live. The hand-off began with BotKit's last "looking for an agent" message, unless a
+    message that ends a hand-off follows: then it belongs to an earlier hand-off.
+    """
+    looking = responses.text("lookingForAgentMessage", session.language)
+    own = {
+        looking,
+        responses.text("endChatFromUserInstruction", session.language, command=session.end_word or ""),
+    }
+    endings = {responses.text(key, session.language) for key in END_MESSAGES}
+    for index in reversed(range(len(lines))):
+        if _is(lines[index], "bot", endings):
+            break
+        if _is(lines[index], "bot", {looking}):
+            return lines[:index]
+    return lines[: _end_without(lines, own, typed)]
+
+
+def _is(line: TranscriptLine, speaker: str, texts: set[str | None]) -> bool:
+    return line.speaker == speaker and any(text and line.text.strip() == text.strip() for text in texts)
+
+
+def _end_without(
+    lines: tuple[TranscriptLine, ...], own: set[str | None], typed: tuple[HeldMessage, ...]
+) -> int:
+    """The end of the talk without BotKit's own messages and those that are delivered live."""
+    live = Counter(held.text.strip() for held in typed)
+    end_of_story = len(lines)
+    while end_of_story:
+        line = lines[end_of_story - 1]
+        text = line.text.strip()
+        if line.speaker == "user" and live[text] > 0:
+            live[text] -= 1
+        elif line.speaker != "bot" or text not in own:
+            break
+        end_of_story -= 1
+    return end_of_story
+
+
 def render(
     lines: Sequence[TranscriptLine], *, language: str, user_name: str, bot_name: str, limit: int
 ) -> str:
-    """A heading and the talk, oldest first, one ``Name: text`` after the other.
+    """A heading and the talk, oldest first, each message as ``Name: text``.
 
     Args:
-        lines: the talk, oldest first; blank ones are passed over.
-        language: of the heading and of the words for those without a name.
+        lines: the talk, oldest first; blank ones are left out.
+        language: of the heading and of the words for speakers without a name.
         user_name: may be empty.
         bot_name: may be empty.
-        limit: the longest result, in UTF-16 code units. Over it the oldest messages are left out, with a line that says
-            how many; if even the newest is too long, its end is.
+        limit: max length of the result, in UTF-16 code units. Beyond it the oldest messages are left out, and a line
+            says how many; if even the newest is too long, it is cut at its end.
 
     Returns:
-        The message, or an empty text if nothing was said.
+        The message; empty if there is nothing to tell.
     """
     words = WORDS[negotiate(language, WORDS, fallback=LAST_RESORT)]
     speakers = _speakers(user_name, bot_name, words["user"], words["assistant"])
@@ -64,7 +115,7 @@ def _beginning(words: dict[str, str], left_out: int) -> str:
 
 
 def _newest(told: Sequence[str], room: int) -> list[str]:
-    """As many of the newest messages as there is room for, each on a line of its own."""
+    """The newest messages that fit into `room`, each on a line of its own."""
     kept: list[str] = []
     for message in reversed(told):
         room -= 1 + length(message)
@@ -75,7 +126,7 @@ def _newest(told: Sequence[str], room: int) -> list[str]:
 
 
 def _indented(text: str) -> str:
-    """The text without control characters, every line but the first marked as going on."""
+    """The text without control characters; every line but the first is marked as a continuation."""
     plain = (
         "".join(char for char in line if _is_printed(char)).rstrip() for line in text.strip().splitlines()
     )
@@ -87,16 +138,16 @@ def _is_printed(char: str) -> bool:
 
 
 def _speakers(user_name: str, bot_name: str, user: str, assistant: str) -> dict[str, str]:
-    """How each side is called. A user named like the bot is not called by name."""
+    """The name of each side. A user named like the bot is not called by name."""
     names = {"user": _name(user_name) or user, "bot": _name(bot_name) or assistant}
     if _same(names["user"], names["bot"]):
         names = {"user": user, "bot": assistant}
     return names
 
 
-def _name(given: str) -> str:
-    """A name as one short run of words without a colon, which would end it early."""
-    plain = "".join(char if _is_printed(char) else " " for char in _COLONS.sub(" ", given))
+def _name(name: str) -> str:
+    """A name as one short line without colons: a colon would end it early."""
+    plain = "".join(char if _is_printed(char) else " " for char in _COLONS.sub(" ", name))
     return cut(" ".join(plain.split()), _MAX_NAME)
 
 

@@ -20,6 +20,7 @@ from botkit.handoff.effects import (
     DropLane,
     Effect,
     EndSession,
+    agent_lane,
     lane,
 )
 from botkit.handoff.events import AgentTransfer, Event, FromAgents, HookDeferred, HookHandled, UserMessage
@@ -85,7 +86,7 @@ class Batch:
             if isinstance(effect, _INNER):
                 local_effects.append(effect)
                 if isinstance(effect, DropLane):
-                    dropped.append(f"agent:{effect.session_id}")
+                    dropped.append(agent_lane(effect.session_id))
                     items = {
                         one.id: one for one in items.values() if not _drops(dropped[-1], one.lane, one.effect)
                     }

@@ -19,8 +19,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff import webhooks
-from botkit.handoff.conversation import Conversation, ConversationId, Instant
-from botkit.handoff.decision import EXTEND
+from botkit.handoff.conversation import Conversation, ConversationId, Instant, TimerName
 from botkit.handoff.events import TimerFired
 from botkit.ledger.interface import Input, Ledger
 from botkit.relay.clock import Clock
@@ -97,12 +96,14 @@ class Timers:
         """Arm the timers that were armed when the process ended."""
         hook = conversation.deferred
         if hook is not None:
-            self.arm(conversation.id, session_id=webhooks.timer_of(hook), name=webhooks.TIMER, due=hook.due)
+            self.arm(
+                conversation.id, session_id=webhooks.timer_of(hook), name=TimerName.WEBHOOK, due=hook.due
+            )
         session = conversation.session
         if session is not None:
             for timer in session.timers:
                 # The requestId's remaining time is not known, so it is extended at once.
-                at = self._clock.now() if timer.name == EXTEND else None
+                at = self._clock.now() if timer.name == TimerName.EXTEND else None
                 self.arm(conversation.id, session_id=session.id, name=timer.name, due=timer.due, at=at)
 
     async def close(self, seconds: float) -> None:

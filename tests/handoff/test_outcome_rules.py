@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
-from botkit.handoff.conversation import Instant, Phase
+from botkit.handoff.conversation import Instant, Phase, TimerName
+from botkit.handoff.decision import arm
 from botkit.handoff.effects import EndSession, SendToAgent, StartSession
+from botkit.handoff.ending import END_MESSAGES
 from botkit.handoff.events import (
     AgentsLost,
     LossReason,
@@ -17,6 +20,7 @@ from botkit.handoff.events import (
     UserLost,
     UserProfile,
 )
+from botkit.handoff.responses import KEYS
 from botkit.handoff.translations import WORDS
 from tests.handoff.story import Story, rules
 
@@ -218,3 +222,15 @@ def test_a_refused_transcript_is_not_given_back_to_the_user() -> None:
     story = Story().transfer().granted(TranscriptLine(USER, "hi"))
     assert story.refused(story.session.in_flight[0].message_id).told == []
     assert story.session.in_flight == ()
+
+
+@pytest.mark.parametrize("name", [name for name in TimerName if name is not TimerName.WEBHOOK])
+def test_every_timer_of_a_session_has_a_rule(name: TimerName) -> None:
+    story = Story().with_agent()
+    session, _ = arm(story.session, name, 2_000.0)
+    story.conversation = replace(story.conversation, session=session)
+    assert story.timer(name).effects
+
+
+def test_every_end_of_a_hand_off_has_a_standard_response() -> None:
+    assert set(END_MESSAGES) <= set(KEYS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from botkit.handoff.conversation import Conversation, Instant
 from botkit.handoff.effects import AnswerWebhook, ArmTimer
-from botkit.handoff.events import HookAnswered, HookDeferred
+from botkit.handoff.events import HookAnswered, HookDeferred, TimerFired
 from botkit.handoff.webhooks import conversation_id
 from tests.handoff.story import Story
 
@@ -35,3 +35,12 @@ def test_the_next_node_that_the_same_request_comes_to_is_answered_as_well() -> N
     assert story.conversation.open
     story.happens(answer("a2", '{"n":2}'))
     assert story.of(AnswerWebhook) == [AnswerWebhook('{"n":2}')]
+
+
+def test_a_webhook_that_is_not_answered_in_time_gets_its_fallback() -> None:
+    story = webhook().happens(deferred("first"))
+    (armed,) = story.of(ArmTimer)
+    story.happens(
+        TimerFired(key="", at=armed.due, session_id=armed.session_id, name=armed.name, due=armed.due)
+    )
+    assert story.of(AnswerWebhook) == [AnswerWebhook()]
