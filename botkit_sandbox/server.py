@@ -6,9 +6,10 @@ import asyncio
 import errno
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -21,6 +22,7 @@ from botkit_sandbox.kore.settings import SUBSCRIPTIONS
 from botkit_sandbox.page import add_page_headers, page_routes
 from botkit_sandbox.wire import Wire
 
+T = TypeVar("T")
 STOP_SECONDS = 1.0
 START_SECONDS = 30.0
 
@@ -158,11 +160,63 @@ class Sandbox:
             ) from error
 
 
+class SandboxThread:
+    """A sandbox on an event loop in a thread, for synchronous code. It listens from the beginning until `close`.
+
+    Use the objects of `sandbox` on that loop only, through `do`.
+
+    Raises:
+        SandboxCannotListen: a port is taken.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        botkit_url: str | None = None,
+        bot_folder: Path | None = None,
+    ) -> None:
+        self.sandbox = Sandbox(port, host=host, botkit_url=botkit_url, bot_folder=bot_folder)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="sandbox", daemon=True)
+        self._thread.start()
+        with ExitStack() as when_failing:
+            when_failing.callback(self.close)
+            self._run(self.sandbox.start())
+            when_failing.pop_all()
+
+    def do(self, action: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        """Call `action` on the sandbox's loop. Returns its result."""
+
+        async def run() -> T:
+            return action(*arguments, **named)
+
+        return self._run(run())
+
+    def close(self) -> None:
+        """Stop the sandbox, its loop and its thread."""
+        self._run(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(START_SECONDS)
+        self._loop.close()
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(START_SECONDS)
+
+    async def _stop(self) -> None:
+        await self.sandbox.stop()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}  # such as answers that a fault holds back
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+
+
 @contextmanager
 def running_sandbox(
     port: int = 0, *, host: str = "127.0.0.1", botkit_url: str | None = None, bot_folder: Path | None = None
 ) -> Iterator[Mapping[str, str]]:
-    """A sandbox in a thread of its own, for synchronous tests and commands.
+    """A `SandboxThread` as a context manager.
 
     Yields:
         Its addresses, see `Sandbox.addresses`.
@@ -170,18 +224,11 @@ def running_sandbox(
     Raises:
         SandboxCannotListen: a port is taken.
     """
-    sandbox = Sandbox(port, host=host, botkit_url=botkit_url, bot_folder=bot_folder)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="sandbox", daemon=True)
-    thread.start()
+    running = SandboxThread(port, host=host, botkit_url=botkit_url, bot_folder=bot_folder)
     try:
-        asyncio.run_coroutine_threadsafe(sandbox.start(), loop).result(START_SECONDS)
-        yield sandbox.addresses()
+        yield running.sandbox.addresses()
     finally:
-        asyncio.run_coroutine_threadsafe(sandbox.stop(), loop).result(START_SECONDS)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(START_SECONDS)
-        loop.close()
+        running.close()
 
 
 def _url(sock: socket.socket) -> str:

@@ -1,8 +1,8 @@
 # Run it: .venv/bin/python examples/rehearse.py plain [PORT]     or flask_factory, existing_wsgi, webhook_node, alert
-"""An example at work without any account: started as its first lines say, between the two emulated clouds.
+"""Runs an example between the two emulated clouds, without any account.
 
-A user, and where it comes to that an agent, say a few lines to each other. What each of them saw is printed, and what the bot
-got. The clouds listen on PORT (8001) and the next, the example on the one after.
+A user, and in some examples an agent, exchange a few messages. Then it prints what the user and the agent saw, and what the bot
+received. The clouds listen on PORT (8001) and the next port, the example on the port after.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from os import environ
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,140 +20,82 @@ from typing import Any
 
 import requests
 
-from botkit_sandbox.rehearsal import MIAW, Clouds
-from botkit_sandbox.server import running_sandbox
+from botkit.testing.actors import Case, Person
+from botkit.testing.clouds import Clouds
+from botkit.testing.stage import Stage
+from botkit.testing.waiting import until
 
 ROOT = Path(__file__).parents[1]
-LOCK_TIMEOUT_SECONDS = 40.0
+START_SECONDS = 40.0
+JANE = "Jane Doe"
 
 
-class NotAsExpected(Exception):
-    """Something did not happen in time."""
+# --- the conversations -------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Person:
-    """A user of the bot, in front of a chat window."""
-
-    clouds: Clouds
-    channel: str = "rtm"
-    id: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.id = self.clouds.post("kore/users", name="Ada Lovelace", channel=self.channel)["id"]
-
-    def says(self, text: str) -> None:
-        self.meets("say", text=text)
-
-    def meets(self, what: str, **more: str) -> None:
-        """Something happens to this user: see docs/sandbox-kore.md, Control API."""
-        self.clouds.post(f"kore/users/{self.id}/{what}", **more)
-
-    def hears(self, part: str) -> None:
-        _until(f"Ada hears {part!r}", lambda: any(part in line for line in self.chat()))
-
-    def chat(self) -> list[str]:
-        """Her window, line by line."""
-        return [
-            f"{message['name'] or message['from']:>14}  {message['text']}{_buttons(message['template'])}"
-            for message in self.clouds.user(self.id)["messages"]
-        ]
-
-
-@dataclass
-class Agent:
-    """Jane, at her console, with the conversation that came in for her."""
-
-    clouds: Clouds
-    conversation: Mapping[str, Any] = field(init=False)
-
-    def __post_init__(self) -> None:
-        (self.conversation,) = _until("the agents are asked", lambda: self.clouds.conversations(MIAW))
-        self._does("accept")
-
-    def says(self, text: str) -> None:
-        self._does("say", text=text)
-
-    def chat(self) -> list[str]:
-        """Her console, line by line; first what she is told of the user."""
-        (seen,) = self.clouds.conversations(MIAW)
-        told = [f"{name:>14}: {value}" for name, value in sorted(seen["attributes"].items())]
-        said = [entry for entry in seen["transcript"] if entry.get("text")]
-        return [*told, *(f"{entry.get('name') or entry['role']:>14}  {entry['text']}" for entry in said)]
-
-    def _does(self, what: str, **more: str) -> None:
-        jane = self.clouds.agents(MIAW)["Jane Doe"]
-        self.clouds.post(f"salesforce/conversations/{self.conversation['id']}/{what}", agent=jane, **more)
-
-
-# --- what is played ----------------------------------------------------------------------------------------------------
-
-
-def plain(clouds: Clouds, url: str) -> None:
-    ada = Person(clouds)
+def plain(stage: Stage, url: str) -> None:
+    ada = stage.person()
     ada.says("Are you open on Sunday?")
     ada.hears("We are open from 9 to 5")
     ada.says("👋")
     ada.hears("I am a robot")
-    ada.says("I want to complain")
-    jane = Agent(clouds)
-    ada.hears("Jane Doe has joined")
-    jane.says("What can I do for you, Ada?")
+    jane = ada.is_helped_by(JANE, "I want to complain")
+    jane.told_by(JANE, "What can I do for you, Ada?")
     ada.hears("What can I do for you")
     ada.says("Be open on Sundays.")
-    _until("Jane hears Ada", lambda: any("Be open on Sundays." in line for line in jane.chat()))
+    jane.gets("Be open on Sundays.")
     ada.says("goodbye")
     ada.hears("has ended")
-    _show(clouds, ada, jane)
+    show(stage, ada, jane)
 
 
-def flask_factory(clouds: Clouds, url: str) -> None:
-    ada = Person(clouds)
+def flask_factory(stage: Stage, url: str) -> None:
+    ada = stage.person()
     ada.says("When are you open?")
     ada.hears("We are open from 9 to 5")
     ada.says("how are you")
     ada.hears("Thank you for asking Acme")
-    _show(clouds, ada)
+    show(stage, ada)
     print(f"Its own page: {requests.get(url, timeout=10).text.strip()}")
 
 
-def existing_wsgi(clouds: Clouds, url: str) -> None:
-    ada = Person(clouds)
+def existing_wsgi(stage: Stage, url: str) -> None:
+    ada = stage.person()
     ada.says("I need a cap or a hat")
     ada.hears("We have 3 hats left.")
     ada.says("thanks")
     ada.hears("glad to help")
-    _show(clouds, ada)
+    show(stage, ada)
     print("The shop's own page:", *requests.get(url, timeout=10).text.split("\n"), sep="\n  ")
 
 
-def webhook_node(clouds: Clouds, url: str) -> None:
-    ada = Person(clouds)
-    ada.meets("webhook", component="OpeningHours", then="We are open {{context.openingHours}}.")
+def webhook_node(stage: Stage, url: str) -> None:
+    ada = stage.person()
+    ada.reaches_webhook("OpeningHours", "We are open {{context.openingHours}}.")
     ada.hears("We are open from 9 to 5.")
-    ada.meets("webhook", component="BookRepair", then="Our technician will come {{context.visit}}.")
+    ada.reaches_webhook("BookRepair", "Our technician will come {{context.visit}}.")
     ada.hears("Our technician will come on Tuesday at 10.")
-    _show(clouds, ada)
+    show(stage, ada)
 
 
-def alert(clouds: Clouds, url: str) -> None:
-    ada, by_sms = Person(clouds), Person(clouds, channel="sms")
+def alert(stage: Stage, url: str) -> None:
+    ada, by_sms = stage.person(), stage.person(channel="sms")
     for person in (ada, by_sms):
-        person.meets("alert", text="An offer: two hats for the price of one.")
+        person.is_alerted("An offer: two hats for the price of one.")
         person.says("Tell me when my parcel is here")
-        person.meets("alert", text="We move house on Monday.")
+        person.is_alerted("We move house on Monday.")
         person.hears("We move house")
-    ada.hears("Your parcel is here. [Show me] [Not now]")
+    ada.hears("Your parcel is here.")
     by_sms.hears("Your parcel is here. Answer SHOW or NO.")
-    _show(clouds, ada)
-    print("By SMS:", *by_sms.chat(), sep="\n")
+    show(stage, ada)
+    print("By SMS:", *window(by_sms), sep="\n")
 
 
 @dataclass(frozen=True)
 class Example:
-    """What is played, and how the example is started: ``{port}`` is where it listens."""
+    """The conversation, and the command that starts the example; it listens on ``{port}``."""
 
-    play: Callable[[Clouds, str], None]
+    play: Callable[[Stage, str], None]
     command: Sequence[str]
 
 
@@ -174,14 +115,14 @@ def main(name: str = "", port: str = "8001") -> None:
         sys.exit(f"which example? {', '.join(EXAMPLES)}")
     example = EXAMPLES[name]
     first = int(port)
-    with running_sandbox(port=first) as addresses, _running(example, addresses, first + 2) as url:
-        example.play(Clouds(addresses["kore_url"]), url)
+    with closing(Clouds(port=first)) as clouds, running(example, clouds, first + 2) as url:
+        example.play(Stage(clouds), url)
 
 
 @contextmanager
-def _running(example: Example, addresses: Mapping[str, str], port: int) -> Iterator[str]:
-    """The example as a process of its own, with a new store. Yields where it is."""
-    with TemporaryDirectory(prefix="botkit-example-") as folder, Path(folder, "said").open("w+") as said:
+def running(example: Example, clouds: Clouds, port: int) -> Iterator[str]:
+    """Start the example as a process with a new store. Yields its URL."""
+    with TemporaryDirectory(prefix="botkit-example-") as folder, Path(folder, "output").open("w+") as output:
         process = subprocess.Popen(  # noqa: S603 - the table above
             [sys.executable, *(part.format(port=port) for part in example.command)],
             cwd=ROOT,
@@ -189,26 +130,30 @@ def _running(example: Example, addresses: Mapping[str, str], port: int) -> Itera
                 **environ,
                 "PORT": str(port),
                 "STORE": f"{folder}/botkit.db",
-                "SALESFORCE_URL": addresses["salesforce_url"],
+                "SALESFORCE_URL": clouds.salesforce.base_url,
             },
             stdin=subprocess.DEVNULL,
-            stdout=said,
+            stdout=output,
             stderr=subprocess.STDOUT,
         )
         url = f"http://127.0.0.1:{port}/"
         try:
-            _until("the example answers", lambda: _answers(url) or process.poll() is not None)
+            until(
+                lambda: answers(url) or process.poll() is not None,
+                "for the example to answer",
+                seconds=START_SECONDS,
+            )
             yield url
         except BaseException:
-            said.seek(0)
-            print("The example itself said:", said.read(), sep="\n", file=sys.stderr)
+            output.seek(0)
+            print("The output of the example:", output.read(), sep="\n", file=sys.stderr)
             raise
         finally:
             process.terminate()
-            process.wait(LOCK_TIMEOUT_SECONDS)
+            process.wait(START_SECONDS)
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
     try:
         requests.get(url, timeout=5)
     except (requests.ConnectionError, requests.Timeout):
@@ -216,26 +161,34 @@ def _answers(url: str) -> bool:
     return True
 
 
-def _show(clouds: Clouds, ada: Person, jane: Agent | None = None) -> None:
-    print("Ada saw:", *ada.chat(), sep="\n")
+# --- what is printed ---------------------------------------------------------------------------------------------------
+
+
+def show(stage: Stage, ada: Person, jane: Case | None = None) -> None:
+    print("Ada saw:", *window(ada), sep="\n")
     if jane is not None:
-        print("Jane saw:", *jane.chat(), sep="\n")
-    given = [one["id"] for one in clouds.get("state")["wire"] if one["label"] == "sendBotMessage"]
-    bodies = [json.loads(clouds.get(f"wire/{number}")["request_body"]) for number in given]
+        print("Jane saw:", *console(jane), sep="\n")
+    bodies = [json.loads(entry.request_body) for entry in stage.wire("sendBotMessage")]
     print("The bot got:", *(body["message"] for body in bodies), sep="\n" + " " * 16)
 
 
-def _buttons(template: Mapping[str, Any] | None) -> str:
+def window(person: Person) -> list[str]:
+    """The user's chat window, line by line."""
+    return [
+        f"{message.name or message.speaker:>14}  {message.text}{buttons(message.template)}"
+        for message in person.messages()
+    ]
+
+
+def console(case: Case) -> list[str]:
+    """The agent's console, line by line: first the user's attributes."""
+    attributes = [f"{name:>14}: {value}" for name, value in sorted(case.attributes().items())]
+    entries = [entry for entry in case.transcript() if entry.get("text")]
+    return [*attributes, *(f"{entry.get('name') or entry['role']:>14}  {entry['text']}" for entry in entries)]
+
+
+def buttons(template: Mapping[str, Any] | None) -> str:
     return "".join(f" [{button['title']}]" for button in (template or {}).get("buttons", ()))
-
-
-def _until(what: str, seen: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
-    while not (found := seen()):
-        if time.monotonic() > deadline:
-            raise NotAsExpected(f"waited {LOCK_TIMEOUT_SECONDS:.0f} s in vain until {what}")
-        time.sleep(0.05)
-    return found
 
 
 if __name__ == "__main__":
