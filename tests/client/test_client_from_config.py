@@ -36,12 +36,12 @@ def test_one_of_several_is_named(folder: Folder) -> None:
         KoreClient.from_config(folder.path / "botkit.yaml", environ={})
 
 
-def test_a_bot_that_is_not_there_is_said_with_those_that_are(folder: Folder) -> None:
+def test_an_unknown_bot_is_reported_with_the_known_ones(folder: Folder) -> None:
     with pytest.raises(ConfigurationError, match=f"there is no bot st-x; give bot= one of {BOT_ID}"):
         KoreClient.from_config(folder.path / "botkit.yaml", bot="st-x", environ={})
 
 
-def test_a_file_that_is_not_right_says_what_is_wrong(folder: Folder) -> None:
+def test_a_file_with_errors_is_reported(folder: Folder) -> None:
     folder.change_bot("client_id: cs-1", "client_id: ''")
     with pytest.raises(ConfigurationError, match="client_id"):
         KoreClient.from_config(folder.path / "botkit.yaml", environ={})

@@ -99,7 +99,7 @@ def sent(http: responses.RequestsMock, number: int = 0) -> dict[str, Any]:
 # --- what is sent --------------------------------------------------------------------------------------------------
 
 
-def test_words_take_the_place_of_the_payloads(http: responses.RequestsMock, kore: KoreClient) -> None:
+def test_a_message_replaces_the_payloads(http: responses.RequestsMock, kore: KoreClient) -> None:
     http.post(SEND)
     kore.send_user_message(PAYLOAD, "Your parcel is here")
     assert sent(http) == PAYLOAD | {
@@ -195,7 +195,7 @@ def test_an_event_of_ours_does_not_carry_the_users_own(
     ]
 
 
-def test_nothing_is_sent_that_would_be_refused(http: responses.RequestsMock, kore: KoreClient) -> None:
+def test_a_message_that_would_be_refused_is_not_sent(http: responses.RequestsMock, kore: KoreClient) -> None:
     with pytest.raises(MessageTooLong):
         kore.send_bot_message(PAYLOAD, "x" * 3_001)
     with pytest.raises(CallRefused, match="survey's name and a score"):
@@ -320,7 +320,7 @@ def broken() -> requests.ConnectionError:
     return requests.ConnectionError(ProtocolError("Connection aborted.", OSError("reset")))
 
 
-def test_a_question_is_asked_again_with_growing_waits(
+def test_a_read_is_repeated_with_growing_waits(
     http: responses.RequestsMock, kore: KoreClient, waits: list[float]
 ) -> None:
     http.get(f"{BASE}/getMessages", status=503)
@@ -330,7 +330,7 @@ def test_a_question_is_asked_again_with_growing_waits(
     assert waits == [0.125, 0.25]  # Half of 0.25 and 0.5 seconds: the same backoff as the service's.
 
 
-def test_a_question_is_not_asked_for_ever(
+def test_a_read_is_not_repeated_for_ever(
     http: responses.RequestsMock, make: Make, waits: list[float]
 ) -> None:
     http.get(f"{BASE}/getMessages", status=500)
@@ -339,7 +339,7 @@ def test_a_question_is_not_asked_for_ever(
     assert len(waits) == 1
 
 
-def test_what_posts_is_sent_again_when_it_surely_did_not_arrive(
+def test_a_post_is_repeated_if_it_certainly_did_not_arrive(
     http: responses.RequestsMock, kore: KoreClient
 ) -> None:
     http.post(SEND, body=refused())
@@ -349,7 +349,7 @@ def test_what_posts_is_sent_again_when_it_surely_did_not_arrive(
 
 
 @pytest.mark.parametrize("trouble", [broken, lambda: requests.Timeout("read timed out")])
-def test_what_posts_and_may_have_arrived_is_sent_once(
+def test_a_post_that_may_have_arrived_is_sent_once(
     http: responses.RequestsMock, kore: KoreClient, trouble: Callable[[], Exception]
 ) -> None:
     http.post(SEND, body=trouble())
@@ -359,7 +359,7 @@ def test_what_posts_and_may_have_arrived_is_sent_once(
     assert len(http.calls) == 1
 
 
-def test_what_posts_is_not_sent_again_after_an_answer(http: responses.RequestsMock, kore: KoreClient) -> None:
+def test_a_post_is_not_repeated_after_an_answer(http: responses.RequestsMock, kore: KoreClient) -> None:
     http.post(SEND, status=502)
     with pytest.raises(ServerTrouble):
         tell(kore)
@@ -399,9 +399,7 @@ def test_a_short_wait_that_was_asked_for_is_kept(
     assert waits == [3.0]
 
 
-def test_a_question_is_signed_anew_when_the_signature_is_not_taken(
-    http: responses.RequestsMock, make: Make
-) -> None:
+def test_a_read_is_signed_anew_after_a_refused_signature(http: responses.RequestsMock, make: Make) -> None:
     times = iter([NOW, NOW, NOW + 10, NOW + 10, NOW + 10])
     http.get(f"{BASE}/getMessages", status=401)
     http.get(f"{BASE}/getMessages", json={"messages": []})

@@ -108,9 +108,7 @@ async def test_a_get_has_no_body(carrier: AioTransport, peer: Peer, base: str) -
     assert headers.get("Content-Length", "0") == "0"
 
 
-async def test_any_status_is_an_answer_and_headers_are_found_in_any_case(
-    carrier: AioTransport, base: str
-) -> None:
+async def test_every_status_is_a_response_and_headers_ignore_case(carrier: AioTransport, base: str) -> None:
     response = await carrier.send(Request("get", "GET", f"{base}/error"))
     assert response.status == 503
     assert response.headers["retry-after"] == "3"
@@ -134,7 +132,7 @@ async def test_long_polls_share_a_kept_connection(carrier: AioTransport, peer: P
     assert len(peer.connections) == 1
 
 
-async def test_long_polls_are_as_many_as_they_are_and_take_no_calls_turn(peer: Peer, base: str) -> None:
+async def test_long_polls_do_not_count_among_the_calls_of_a_host(peer: Peer, base: str) -> None:
     async with AioTransport(allowed_hosts=["127.0.0.1"], insecure_http=True, calls_per_host=1) as transport:
         poll = Request("poll", "GET", f"{base}/slow", long_poll=True)
         polls = [asyncio.create_task(transport.send(poll)) for _ in range(3)]
@@ -144,7 +142,7 @@ async def test_long_polls_are_as_many_as_they_are_and_take_no_calls_turn(peer: P
         assert [answer.status for answer in await asyncio.gather(*polls)] == [200] * 3
 
 
-async def test_a_long_poll_that_brings_nothing_in_its_time_is_unreachable(
+async def test_a_long_poll_without_a_response_in_time_is_unreachable(
     carrier: AioTransport, base: str
 ) -> None:
     with pytest.raises(Unreachable) as failed:
@@ -176,7 +174,7 @@ async def test_a_long_poll_whose_kept_connection_has_died_is_sent_again(carrier:
         assert methods == ["GET"] * 3
 
 
-async def test_a_post_whose_kept_connection_has_died_is_sent_once_and_nobody_knows_whether_it_arrived(
+async def test_a_post_whose_kept_connection_has_died_is_sent_once_and_may_have_arrived(
     carrier: AioTransport,
 ) -> None:
     async with forgetful() as (url, methods):
@@ -187,7 +185,7 @@ async def test_a_post_whose_kept_connection_has_died_is_sent_once_and_nobody_kno
         assert methods == ["POST"] * 2
 
 
-async def test_few_calls_to_one_host_are_under_way_at_a_time(peer: Peer, base: str) -> None:
+async def test_the_calls_to_one_host_are_limited(peer: Peer, base: str) -> None:
     async with AioTransport(allowed_hosts=None, insecure_http=True, calls_per_host=2) as carrier:
         calls = [
             asyncio.create_task(carrier.send(Request("get", "GET", f"{base}/slow", timeout_seconds=10)))
@@ -319,7 +317,7 @@ async def test_a_stream_answered_with_an_error_can_be_read(carrier: AioTransport
         assert await stream.read() == b"busy"
 
 
-async def test_an_error_of_the_listener_is_not_taken_for_the_connections(
+async def test_an_error_of_the_caller_is_not_mistaken_for_a_broken_connection(
     carrier: AioTransport, base: str
 ) -> None:
     with pytest.raises(ValueError, match="mine"):
@@ -364,7 +362,7 @@ def test_the_sync_carrier_calls_allowed_hosts_only() -> None:
         (requests.exceptions.SSLError("secret"), "TLS"),
     ],
 )
-def test_the_sync_carrier_tells_what_broke_without_quoting(
+def test_the_sync_carrier_reports_failures_without_quoting(
     mocked: responses.RequestsMock, error: Exception, detail: str
 ) -> None:
     mocked.get("https://bots.kore.ai/a", body=error)
@@ -374,7 +372,7 @@ def test_the_sync_carrier_tells_what_broke_without_quoting(
     assert "secret" not in str(failed.value)
 
 
-def test_the_sync_carrier_bounds_an_answer(
+def test_the_sync_carrier_limits_a_response(
     mocked: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transport_module, "MAX_RESPONSE_BYTES", 4_000)
@@ -383,13 +381,13 @@ def test_the_sync_carrier_bounds_an_answer(
         transport.send(Request("get", "GET", "https://bots.kore.ai/a"))
 
 
-def test_the_sync_carrier_keeps_to_the_requests_own_limit(mocked: responses.RequestsMock) -> None:
+def test_the_sync_carrier_obeys_the_requests_own_limit(mocked: responses.RequestsMock) -> None:
     mocked.get("https://bots.kore.ai/a", body=b"x" * 5_000)
     with SyncTransport(allowed_hosts=["bots.kore.ai"]) as transport, pytest.raises(CallRefused):
         transport.send(Request("get", "GET", "https://bots.kore.ai/a", max_bytes=100))
 
 
-def test_the_sync_carrier_knows_that_nothing_arrived_where_nobody_listens() -> None:
+def test_the_sync_carrier_knows_that_a_refused_connection_sent_nothing() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}/a"
@@ -401,7 +399,7 @@ def test_the_sync_carrier_knows_that_nothing_arrived_where_nobody_listens() -> N
     assert not failed.value.possible_duplicate
 
 
-def test_the_sync_carrier_knows_that_something_may_have_arrived_before_the_end(
+def test_the_sync_carrier_knows_that_a_broken_connection_may_have_sent_something(
     mocked: responses.RequestsMock,
 ) -> None:
     broken = requests.ConnectionError(ProtocolError("Connection aborted.", OSError("reset: secret")))
@@ -414,7 +412,7 @@ def test_the_sync_carrier_knows_that_something_may_have_arrived_before_the_end(
     assert failed.value.possible_duplicate
 
 
-def test_the_sync_carrier_tells_a_name_that_is_not_known(mocked: responses.RequestsMock) -> None:
+def test_the_sync_carrier_reports_an_unknown_host_name(mocked: responses.RequestsMock) -> None:
     pool = urllib3.HTTPSConnectionPool("bots.kore.ai")
     connection = HTTPConnection("bots.kore.ai")
     unknown = NameResolutionError("bots.kore.ai", connection, socket.gaierror(-2, "unknown"))

@@ -44,7 +44,7 @@ def test_bytes_that_are_not_utf8_are_replaced() -> None:
     assert decoded(b'{"a":"x\xffy"}') == {"a": "x\ufffdy"}
 
 
-def test_a_half_in_a_text_of_ours_can_be_sent() -> None:
+def test_half_a_surrogate_pair_can_be_sent() -> None:
     assert json.loads(encoded({"a": "x\ud83dy"})) == {"a": "x\ufffdy"}
 
 

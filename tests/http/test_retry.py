@@ -27,11 +27,11 @@ NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
         ("", None),
     ],
 )
-def test_seconds_and_dates_are_read_and_nonsense_is_not(value: str, seconds: float | None) -> None:
+def test_seconds_and_dates_are_read_and_other_values_are_not(value: str, seconds: float | None) -> None:
     assert retry_after({"Retry-After": value}, now=NOW) == seconds
 
 
-def test_without_the_header_nothing_was_asked() -> None:
+def test_without_the_header_there_is_no_wait() -> None:
     assert retry_after({}, now=NOW) is None
 
 
@@ -54,7 +54,7 @@ def test_the_wait_is_drawn_from_the_whole_range(chance: float) -> None:
     assert BACKOFF.delay(3, chance=chance) == pytest.approx(chance)
 
 
-def test_a_server_that_names_a_wait_gets_it() -> None:
+def test_a_retry_after_is_obeyed() -> None:
     assert after(1, retry_after=40.0) == 40.0
 
 
@@ -62,5 +62,5 @@ def test_a_wait_past_the_deadline_is_cut_to_it() -> None:
     assert after(1, retry_after=3600.0, now=290.0) == 10.0
 
 
-def test_it_is_given_up_when_the_time_is_over() -> None:
+def test_a_call_is_given_up_after_its_deadline() -> None:
     assert after(9, now=300.0) is None

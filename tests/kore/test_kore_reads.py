@@ -23,7 +23,7 @@ def test_variables_are_read_in_the_platforms_order() -> None:
     )
 
 
-def test_a_variable_that_lacks_something_is_still_one() -> None:
+def test_a_variable_may_lack_members() -> None:
     (variable,) = read_variables(b'{"variables":[{"key":"k"}, 7]}')
     assert (variable.id, variable.key, variable.value, variable.type) == ("", "k", None, "")
 
@@ -39,7 +39,7 @@ def test_an_answer_without_variables_is_a_bad_reply(body: bytes) -> None:
         read_variables(body)
 
 
-def test_errors_in_the_shape_of_an_answer_are_a_bad_reply_without_what_they_quote() -> None:
+def test_an_answer_with_errors_is_a_bad_reply_that_quotes_nobody() -> None:
     with pytest.raises(BadReply, match="answered with errors") as caught:
         read_variables(b'{"errors":[{"msg":"Ada said something","code":"X"}],"variables":[]}')
     assert "Ada" not in str(caught.value)

@@ -73,5 +73,5 @@ def test_the_error_code_is_kept_and_the_message_is_not() -> None:
     "body",
     [b"<html>", b"{", b"[]", b'{"errors":{}}', b'{"errors":["x"]}', b'{"errors":[{"code":"a b; <script>"}]}'],
 )
-def test_a_body_that_is_not_the_platforms_adds_nothing(body: bytes) -> None:
+def test_a_body_without_an_error_code_adds_no_detail(body: bytes) -> None:
     assert failed(400, body).detail == ""

@@ -110,7 +110,7 @@ async def test_messages_passed_on_reach_the_bot_and_the_user(botkit: PassThrough
     assert shown(user)[0] == ("user", "hello")
 
 
-async def test_our_words_and_the_agents_reach_the_user_in_order(botkit: PassThrough) -> None:
+async def test_botkits_and_the_agents_messages_reach_the_user_in_order(botkit: PassThrough) -> None:
     user = await handed_over(botkit)
     body, component = botkit.newest("on_agent_transfer")
     before = len(user.messages)

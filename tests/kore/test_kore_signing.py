@@ -51,7 +51,7 @@ def test_the_repr_has_no_secret() -> None:
     assert SECRET not in repr(signer)
 
 
-def test_a_token_that_was_not_taken_is_not_sent_again() -> None:
+def test_a_refused_token_is_not_sent_again() -> None:
     clock = ManualClock(1_700_000_000.0)
     signer = Signer("cs-1", Secret(SECRET), algorithm="HS256", clock=clock)
     first = signer.token()

@@ -377,7 +377,7 @@ async def test_a_call_posts_the_platforms_payload_with_what_is_changed(
 
 @pytest.mark.parametrize("way", ["relay", "client"])
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.call)
-async def test_a_question_is_a_get_without_a_body(stage: Stage, question: Question, way: str) -> None:
+async def test_a_read_is_a_get_without_a_body(stage: Stage, question: Question, way: str) -> None:
     body, component = await stage.payload(question.event)
     if way == "client":
         answer = await by_client(stage, question.told, body)

@@ -1,4 +1,4 @@
-"""Stand-ins for everything around the relay: a ledger in memory, both sides, and a clock that moves when told."""
+"""Test doubles for everything around the relay: a ledger in memory, and both sides."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ Rule = Callable[[Conversation, Event], tuple[Conversation, Sequence[Effect]]]
 
 
 class FakeLedger:
-    """Commits at once, in memory, in the caller's thread; or when told, with `holding`."""
+    """Commits in memory, in the caller's thread: at once, or with `holding` at `release`."""
 
     def __init__(self, clock: ManualClock | None = None) -> None:
         self.clock = clock
@@ -125,61 +125,61 @@ class FakeLedger:
     def start(self, on_commit: Callable[[Sequence[Committed]], None]) -> None:
         self.on_commit = on_commit
 
-    def submit(self, given: Input) -> Future[Committed]:
+    def submit(self, input: Input) -> Future[Committed]:
         future: Future[Committed] = Future()
         if self.failures:
             future.set_exception(self.failures.popleft())
         elif self.holding:
-            self.held.append((given, future))
+            self.held.append((input, future))
         else:
-            self._commit(given, future)
+            self._commit(input, future)
         return future
 
     def number_from(self, first: int) -> None:
-        """Give the next effect this id."""
+        """Set the id of the next effect."""
         self._ids = itertools.count(first)
 
     def release(self) -> None:
-        """Commit what was held."""
+        """Commit the held inputs."""
         held, self.held = self.held, []
-        for given, future in held:
-            self._commit(given, future)
+        for input, future in held:
+            self._commit(input, future)
 
-    def _commit(self, given: Input, future: Future[Committed]) -> None:
-        self.inputs.append(given)
-        before = self.conversations.get(given.conversation_id, Conversation(given.conversation_id))
-        for settled in given.completes:
-            self.rows.pop(settled, None)
-        event = given.event
+    def _commit(self, input: Input, future: Future[Committed]) -> None:
+        self.inputs.append(input)
+        before = self.conversations.get(input.conversation_id, Conversation(input.conversation_id))
+        for item_id in input.completes:
+            self.rows.pop(item_id, None)
+        event = input.event
         if event is None or (event.key and event.key in self.seen):
             committed = Committed(before, (), (), duplicate=event is not None)
         else:
             if event.key:
                 self.seen.add(event.key)
             after, effects = self.rule(before, event)
-            committed = self._effects(after, effects, given.hook)
+            committed = self._effects(after, effects, input.hook)
         future.set_result(committed)
         self.on_commit([committed])
 
     def decided(self, after: Conversation, *effects: Effect, hook: HookBody | None = HOOK) -> Committed:
-        """As if some input had led to this: committed, and told to the relay."""
+        """Commit this as if an input had led to it, and report it to the relay."""
         committed = self._effects(after, effects, hook)
         self.on_commit([committed])
         return committed
 
     def _effects(self, after: Conversation, effects: Sequence[Effect], hook: HookBody | None) -> Committed:
         self.conversations[after.id] = after
-        items, inner = [], []
+        items, local_effects = [], []
         for effect in effects:
             if isinstance(effect, ArmTimer | CancelTimer | DropLane | CountMetric):
-                inner.append(effect)
+                local_effects.append(effect)
                 continue
             now = self.clock.now() if self.clock else Instant(time.time())
             own = hook if isinstance(effect, CARRIES_HOOK) else None
             item = OutboxItem(next(self._ids), after.id, lane(effect), effect, now, own)
             items.append(item)
             self.rows[item.id] = item
-        return Committed(after, tuple(items), tuple(inner))
+        return Committed(after, tuple(items), tuple(local_effects))
 
     def open_conversations(self) -> Sequence[Conversation]:
         return [one for one in self.conversations.values() if one.session is not None]
@@ -217,24 +217,24 @@ class FakeLedger:
 
     @property
     def events(self) -> list[Event]:
-        """Every event submitted, in order, without those that only settle."""
-        return [given.event for given in self.inputs if given.event is not None]
+        """The submitted events, in order, without inputs that only complete an item."""
+        return [input.event for input in self.inputs if input.event is not None]
 
     @property
-    def settled(self) -> list[int]:
-        return [settled for given in self.inputs for settled in given.completes]
+    def completed(self) -> list[int]:
+        return [item_id for input in self.inputs for item_id in input.completes]
 
 
 @dataclass
 class Call:
     what: str
     idempotency_key: str = ""
-    about: Any = None
+    argument: Any = None
 
 
 @dataclass
 class FakePlatform:
-    """Records calls. `answers` are raised (errors) or taken as success (None), in turn; then everything succeeds."""
+    """Records calls. Each takes the next of `answers`: an error is raised, None is a success. Without answers, calls succeed."""
 
     calls: list[Call] = field(default_factory=list)
     answers: deque[Exception | None] = field(default_factory=deque)
@@ -244,8 +244,8 @@ class FakePlatform:
     gate: asyncio.Event | None = None
     gates: dict[str, asyncio.Event] = field(default_factory=dict)
 
-    async def _call(self, what: str, idempotency_key: str, about: Any = None) -> None:
-        self.calls.append(Call(what, idempotency_key, about))
+    async def _call(self, what: str, idempotency_key: str, argument: Any = None) -> None:
+        self.calls.append(Call(what, idempotency_key, argument))
         gate = self.gates.get(what, self.gate)
         if gate is not None:
             await gate.wait()
@@ -298,14 +298,14 @@ class Connection:
 
 
 class FakeSystem(AgentSystem):
-    """Records calls; the test holds the stream and the list."""
+    """Records calls; the test controls the stream and the list."""
 
     def __init__(self, receive: Literal["stream", "poll"] = "stream", interval: float = 0.02) -> None:
         self.capabilities = Capabilities(receive=receive, poll_interval=timedelta(seconds=interval))
         self.calls: list[Call] = []
         self.answers: dict[str, deque[Exception | None]] = {}
         self.listed: list[Any] = []
-        self.brought_by_the_end: tuple[Any, ...] = ()
+        self.last_events: tuple[Any, ...] = ()
         self.fetches: list[Access] = []
         self.fetching = 0
         self.max_fetching = 0
@@ -316,8 +316,8 @@ class FakeSystem(AgentSystem):
         self.routing_status: Literal["searching", "present", "over"] = "searching"
         self.gates: dict[str, asyncio.Event] = {}
 
-    async def _call(self, what: str, about: Any = None) -> None:
-        self.calls.append(Call(what, about=about))
+    async def _call(self, what: str, argument: Any = None) -> None:
+        self.calls.append(Call(what, argument=argument))
         if what in self.gates:
             await self.gates[what].wait()
         answers = self.answers.get(what)
@@ -326,11 +326,11 @@ class FakeSystem(AgentSystem):
             raise answer
 
     def fails(self, what: str, *errors: Exception | None) -> None:
-        """The next calls of this name fail like this."""
+        """Make the next calls of this name fail with these errors; None is a success."""
         self.answers.setdefault(what, deque()).extend(errors)
 
     def said(self, what: str) -> list[Any]:
-        return [call.about for call in self.calls if call.what == what]
+        return [call.argument for call in self.calls if call.what == what]
 
     async def open(self, session_id: str) -> Granted:
         await self._call("open", session_id)
@@ -356,7 +356,7 @@ class FakeSystem(AgentSystem):
 
     async def end(self, session_id: str, access: Access) -> Batch:
         await self._call("end", access)
-        return Batch(self.brought_by_the_end)
+        return Batch(self.last_events)
 
     async def listen(self, session_id: str, access: Access) -> AsyncIterator[Batch]:
         self.connects.append(access)
@@ -366,10 +366,10 @@ class FakeSystem(AgentSystem):
         self.connections.append(connection)
         try:
             yield Batch(())
-            while (given := await connection.queue.get()) is not None:
-                if isinstance(given, Exception):
-                    raise given
-                yield given
+            while (input := await connection.queue.get()) is not None:
+                if isinstance(input, Exception):
+                    raise input
+                yield input
         finally:
             if "close" in self.gates:
                 await self.gates["close"].wait()
@@ -410,9 +410,9 @@ class Counted:
     done: list[tuple[str, str]] = field(default_factory=list)
     retried: list[str] = field(default_factory=list)
     open: int = 0
-    perhaps_twice: int = 0
+    duplicates: int = 0
     reconnects: int = 0
-    notes: list[tuple[str, str]] = field(default_factory=list)
+    counts: list[tuple[str, str]] = field(default_factory=list)
 
     def effect_done(self, kind: str, outcome: str) -> None:
         self.done.append((kind, outcome))
@@ -421,7 +421,7 @@ class Counted:
         self.retried.append(kind)
 
     def possible_duplicates(self, count: int) -> None:
-        self.perhaps_twice += count
+        self.duplicates += count
 
     def receivers_open(self, count: int) -> None:
         self.open = count
@@ -430,7 +430,7 @@ class Counted:
         self.reconnects += 1
 
     def noted(self, what: str, why: str) -> None:
-        self.notes.append((what, why))
+        self.counts.append((what, why))
 
 
 def settings(*, delivery: DeliverySettings | None = None, keep_payloads: bool = False) -> Settings:
@@ -447,7 +447,7 @@ def settings(*, delivery: DeliverySettings | None = None, keep_payloads: bool = 
 
 
 class World:
-    """A relay's engine on the test's own loop, with everything around it in the test's hands."""
+    """A relay's engine on the test's own loop, between doubles that the test controls."""
 
     def __init__(
         self, *, system: FakeSystem | None = None, chance: float = 0.5, keep_payloads: bool = False
@@ -472,7 +472,7 @@ class World:
 
     @property
     def sent(self) -> list[str]:
-        """What the platform was asked to do, by name."""
+        """The names of the calls to the platform."""
         return [call.what for call in self.platform.calls]
 
 

@@ -57,7 +57,7 @@ async def test_a_file_is_fetched_from_the_platform_and_given_to_the_agent(able: 
     able.ledger.decided(conversation(), FILE)
     await async_until(lambda: not able.ledger.rows)
     (fetched,) = able.platform.calls
-    assert fetched.about == ("https://bots.kore.ai/file/1", able.system.capabilities.max_file_bytes)
+    assert fetched.argument == ("https://bots.kore.ai/file/1", able.system.capabilities.max_file_bytes)
     file = File("cat.png", "image/png", b"picture")
     assert able.system.said("send_file") == [("m-1", file, "door 7")]
     (took,) = able.ledger.events
@@ -69,7 +69,7 @@ async def test_a_file_is_fetched_from_the_platform_and_given_to_the_agent(able: 
     "error", [CallRefused("call", status=413), HostNotAllowed("call"), ConversationClosed("c")]
 )
 @pytest.mark.parametrize("side", ["platform", "agents"])
-async def test_a_file_that_does_not_arrive_is_told_and_the_session_goes_on(
+async def test_a_file_that_does_not_arrive_is_reported_and_the_session_goes_on(
     able: World, error: Exception, side: str
 ) -> None:
     if side == "platform":
@@ -97,7 +97,7 @@ async def test_a_file_is_tried_again_for_a_minute_and_holds_up_nothing_for_longe
     assert not refused.spent
 
 
-async def test_a_file_waits_for_others_only_so_long() -> None:
+async def test_a_file_waits_for_other_files_for_a_limited_time() -> None:
     carrier, platform, system = FileCarrier(max_files=1, turn_seconds=0.01), FakePlatform(), AbleSystem()
     system.gates["send_file"] = gate = asyncio.Event()
     first = asyncio.create_task(carrier.carry(FILE, platform, system))
@@ -110,7 +110,9 @@ async def test_a_file_waits_for_others_only_so_long() -> None:
     assert len(system.said("send_file")) == 2
 
 
-async def test_a_platform_that_keeps_a_file_back_says_nothing_of_the_agents(able: World) -> None:
+async def test_a_platform_that_is_unreachable_for_a_file_does_not_open_the_agents_breaker(
+    able: World,
+) -> None:
     able.platform.answers.extend([Unreachable("download a file")] * 5)
     able.ledger.decided(conversation(), FILE)
     await able.clock.advance(1)
@@ -129,7 +131,7 @@ async def test_a_system_that_takes_no_files_refuses_them(world: World) -> None:
     ("effect", "call", "about"),
     [(EVENT, "custom_event", ("cart", '{"items":3}')), (NOTICE, "idle_notice", True)],
 )
-async def test_what_a_system_understands_it_is_told(
+async def test_a_system_gets_custom_events_and_idle_notices(
     able: World, effect: SendCustomEvent, call: str, about: object
 ) -> None:
     able.ledger.decided(conversation(), effect)
@@ -138,7 +140,7 @@ async def test_what_a_system_understands_it_is_told(
 
 
 @pytest.mark.parametrize("effect", [EVENT, NOTICE])
-async def test_what_a_system_does_not_understand_is_left_out(world: World, effect: SendCustomEvent) -> None:
+async def test_a_system_without_an_ability_ignores_its_effects(world: World, effect: SendCustomEvent) -> None:
     world.ledger.decided(conversation(), effect)
     await async_until(lambda: not world.ledger.rows and bool(world.metrics.done))
     assert world.ledger.events == []
@@ -146,7 +148,9 @@ async def test_what_a_system_does_not_understand_is_left_out(world: World, effec
 
 
 @pytest.mark.parametrize(("effect", "call"), [(EVENT, "custom_event"), (NOTICE, "idle_notice")])
-async def test_it_is_tried_once(able: World, effect: SendCustomEvent, call: str) -> None:
+async def test_custom_events_and_idle_notices_are_tried_once(
+    able: World, effect: SendCustomEvent, call: str
+) -> None:
     able.system.fails(call, ServerTrouble("call", status=503))
     able.ledger.decided(conversation(), effect)
     await async_until(lambda: not able.ledger.rows)
@@ -178,7 +182,7 @@ async def test_while_another_system_waits_one_that_does_not_answer_is_given_up_s
     assert "error" not in {entry["log_level"] for entry in log}
 
 
-async def test_that_is_so_when_nobody_has_answered_there_for_long_already(world: World) -> None:
+async def test_it_is_given_up_sooner_also_while_the_circuit_breaker_is_open(world: World) -> None:
     world.system.fails("send", *[Unreachable("call")] * 1000)
     world.system.fails("open", *[Unreachable("call")] * 1000)
     world.ledger.decided(conversation(id=OTHER), SendToAgent(SESSION, SYSTEM, ACCESS, "m", "hi"))
@@ -201,7 +205,7 @@ async def test_an_answer_that_never_comes_does_not_keep_the_next_system_waiting(
     ("effect", "call"),
     [(OpenAccess(SESSION, SYSTEM), "open"), (StartSession(SESSION, SYSTEM, ACCESS, (), "en"), "start")],
 )
-async def test_nobody_being_there_is_told_at_once_and_is_no_error(
+async def test_missing_agents_are_reported_at_once_and_logged_as_a_warning(
     world: World, log: list[MutableMapping[str, Any]], effect: OpenAccess, call: str
 ) -> None:
     world.system.fails(call, AgentsUnavailable("ask for availability"))

@@ -115,7 +115,7 @@ CALLS = {OpenAccess: "open", StartSession: "start", SendToAgent: "send", AskRout
         (ExtendRequest(), "extend_request"),
     ],
 )
-async def test_an_effect_for_the_platform_is_carried_out_and_settled(
+async def test_an_effect_for_the_platform_is_carried_out_and_completed(
     world: World, effect: PassToBot, call: str
 ) -> None:
     world.ledger.decided(IDLE, effect)
@@ -128,10 +128,10 @@ async def test_an_effect_for_the_platform_is_carried_out_and_settled(
 async def test_a_passed_message_goes_out_with_its_own_hook(world: World) -> None:
     world.ledger.decided(IDLE, PassToBot())
     await async_until(lambda: not world.ledger.rows)
-    assert world.platform.calls[0].about is HOOK
+    assert world.platform.calls[0].argument is HOOK
 
 
-async def test_opening_brings_access_and_the_talk_so_far(world: World) -> None:
+async def test_opening_brings_access_and_the_transcript(world: World) -> None:
     world.platform.lines = (TranscriptLine("user", "hi"),)
     world.ledger.decided(conversation(phase=Phase.OPENING, access=None), OpenAccess(SESSION, SYSTEM))
     await async_until(lambda: not world.ledger.rows)
@@ -190,14 +190,14 @@ async def test_a_transcript_that_hangs_is_left_out_after_its_time(world: World) 
     assert isinstance(world.ledger.events[0], AccessGranted)
 
 
-async def test_starting_the_session_says_so(world: World) -> None:
+async def test_a_started_session_is_reported(world: World) -> None:
     world.ledger.decided(conversation(phase=Phase.OPENING), START_SESSION)
     await async_until(lambda: not world.ledger.rows)
     assert isinstance(world.ledger.events[0], SessionStarted)
     assert world.system.said("start") == [(("_firstName", "Ada"),)]
 
 
-async def test_a_message_the_agents_took_is_named_in_the_result(world: World) -> None:
+async def test_the_result_names_the_accepted_message(world: World) -> None:
     world.ledger.decided(conversation(), to_agent(7))
     await async_until(lambda: not world.ledger.rows)
     (took,) = world.ledger.events
@@ -205,7 +205,7 @@ async def test_a_message_the_agents_took_is_named_in_the_result(world: World) ->
     assert took.message_id == "m-7"
 
 
-async def test_the_routing_status_is_told(world: World) -> None:
+async def test_the_routing_status_is_reported(world: World) -> None:
     world.ledger.decided(conversation(phase=Phase.ABSENT), AskRouting(SESSION, SYSTEM, ACCESS))
     await async_until(lambda: not world.ledger.rows)
     (known,) = world.ledger.events
@@ -213,7 +213,7 @@ async def test_the_routing_status_is_told(world: World) -> None:
     assert known.status == "searching"
 
 
-async def test_before_over_is_told_the_list_is_read_for_last_words(world: World) -> None:
+async def test_the_list_is_read_before_the_end_of_routing_is_reported(world: World) -> None:
     world.ledger.decided(conversation(phase=Phase.ABSENT))
     await async_until(lambda: len(world.system.fetches) == 1)
     world.system.listed = [said("e1", "bye")]
@@ -231,13 +231,13 @@ async def test_a_repetition_of_what_may_have_been_shown_is_counted(world: World)
     await async_until(lambda: world.clock.sleeping == 1)
     await world.clock.advance(60)
     await async_until(lambda: not world.ledger.rows)
-    assert world.metrics.perhaps_twice == 1
+    assert world.metrics.duplicates == 1
 
 
-async def test_a_note_is_counted_and_logged(world: World) -> None:
+async def test_a_count_metric_is_counted_and_logged(world: World) -> None:
     with capture_logs() as entries:
         world.ledger.decided(IDLE, CountMetric("handoff_ended", "agent"))
-    assert world.metrics.notes == [("handoff_ended", "agent")]
+    assert world.metrics.counts == [("handoff_ended", "agent")]
     (line,) = [entry for entry in entries if entry["event"] == "handoff"]
     assert (line["what"], line["why"], line["bot"]) == ("handoff_ended", "agent", IDLE.id.bot_id)
 
@@ -257,11 +257,11 @@ async def test_the_next_one_waits_until_the_result_of_the_last_is_committed(worl
     world.ledger.decided(IDLE, to_user("one"), to_user("two"))
     await async_until(lambda: len(world.ledger.held) == 1)
     await settle()
-    assert [call.about for call in world.platform.calls] == ["one"]
+    assert [call.argument for call in world.platform.calls] == ["one"]
     world.ledger.holding = False
     world.ledger.release()
     await async_until(lambda: not world.ledger.rows)
-    assert [call.about for call in world.platform.calls] == ["one", "two"]
+    assert [call.argument for call in world.platform.calls] == ["one", "two"]
 
 
 async def test_a_retry_holds_up_its_own_lane_only(world: World) -> None:
@@ -271,10 +271,10 @@ async def test_a_retry_holds_up_its_own_lane_only(world: World) -> None:
     world.ledger.decided(Conversation(OTHER), to_user("other"))
     world.ledger.decided(conversation(), to_agent(1))
     await async_until(lambda: len(world.ledger.rows) == 2)
-    assert [call.about for call in world.platform.calls] == ["one", "other"]
+    assert [call.argument for call in world.platform.calls] == ["one", "other"]
     assert world.system.said("send") == [("m-1", "text 1")]
     await world.clock.advance(1)
-    assert [call.about for call in world.platform.calls] == ["one", "other", "one", "two"]
+    assert [call.argument for call in world.platform.calls] == ["one", "other", "one", "two"]
 
 
 async def test_an_empty_lane_leaves_nothing_behind(world: World) -> None:
@@ -370,7 +370,7 @@ async def test_a_signature_that_is_not_taken_is_tried_again(world: World, effect
     assert world.metrics.done == [(type(effect).__name__, "delivered")]
 
 
-async def test_giving_the_user_back_is_not_dropped_before_patience_is_over(
+async def test_clearing_the_agent_session_is_not_given_up_before_the_deadline(
     world: World, log: list[MutableMapping[str, Any]]
 ) -> None:
     world.platform.answers.extend([NotAuthorized("clear", status=403)] * 1000)
@@ -383,7 +383,7 @@ async def test_giving_the_user_back_is_not_dropped_before_patience_is_over(
     assert (failed["log_level"], failed["code"]) == ("error", "BK-4010")
 
 
-async def test_an_effect_left_by_a_former_process_is_tried_once_more_however_old(world: World) -> None:
+async def test_an_effect_of_an_earlier_process_is_tried_once_more_at_any_age(world: World) -> None:
     world.ledger.decided(IDLE, to_user("old"))
     await async_until(lambda: not world.ledger.rows)
     world.clock.time = type(START)(START + 100_000)
@@ -393,7 +393,7 @@ async def test_an_effect_left_by_a_former_process_is_tried_once_more_however_old
     assert len(world.platform.calls) == item_count + 1
 
 
-async def test_patience_begins_with_the_process(world: World) -> None:
+async def test_the_retry_deadline_starts_with_the_process(world: World) -> None:
     world.ledger.decided(IDLE, to_user("old"))
     await async_until(lambda: not world.ledger.rows)
     old = OutboxItem(50, USER, "user", to_user("from before"), Instant(START - 100_000))
@@ -401,7 +401,7 @@ async def test_patience_begins_with_the_process(world: World) -> None:
     world.platform.answers.extend([ServerTrouble("send", status=503)] * 8)
     world.engine.lanes.put(old)
     await world.clock.advance(200)
-    assert world.platform.calls[-1].about == "from before"
+    assert world.platform.calls[-1].argument == "from before"
     assert ("SendToUser", "gave_up") not in world.metrics.done
     assert not world.ledger.rows
 
@@ -416,14 +416,14 @@ async def test_nothing_is_given_up_that_was_never_really_tried(world: World) -> 
     assert len({call.idempotency_key for call in world.platform.calls}) == 100
 
 
-async def test_our_own_pace_is_no_attempt_and_no_reason_to_give_up(world: World) -> None:
+async def test_the_agent_systems_own_rate_limit_is_no_attempt_and_no_reason_to_give_up(world: World) -> None:
     world.system.fails("send", *[RateLimited("send message", retry_after=55.0)] * 10)
     world.ledger.decided(conversation(), to_agent(1))
     await world.clock.advance(700)
     assert [type(event) for event in world.ledger.events] == [MessageAccepted]
 
 
-async def test_while_the_platform_is_down_lanes_do_not_all_knock(world: World) -> None:
+async def test_while_the_platform_is_down_the_circuit_breaker_holds_back_all_lanes(world: World) -> None:
     world.platform.answers.extend([Unreachable("send")] * 1000)
     for number in range(200):
         world.ledger.decided(Conversation(ConversationId("st-1", f"u-{number}")), PassToBot())
@@ -440,13 +440,13 @@ async def test_a_store_in_trouble_does_not_make_a_delivery_forgotten_or_repeated
     world.ledger.failures.extend([LedgerError("disk full")] * 3)
     world.ledger.decided(IDLE, to_user("one"), to_user("two"))
     await settle()
-    assert [call.about for call in world.platform.calls] == ["one"]
+    assert [call.argument for call in world.platform.calls] == ["one"]
     await world.clock.advance(5)
-    assert [call.about for call in world.platform.calls] == ["one", "two"]
-    assert world.ledger.settled == [1, 2]
+    assert [call.argument for call in world.platform.calls] == ["one", "two"]
+    assert world.ledger.completed == [1, 2]
 
 
-async def test_a_result_the_rules_choke_on_still_frees_the_lane(world: World) -> None:
+async def test_a_result_on_which_the_rules_fail_still_frees_the_lane(world: World) -> None:
     world.ledger.failures.append(KeyError("a defect"))
     world.ledger.decided(conversation(), to_agent(1), to_agent(2))
     await async_until(lambda: not world.ledger.rows)
@@ -461,7 +461,7 @@ async def test_a_refused_message_is_dropped_and_the_next_one_goes(world: World, 
     world.platform.answers.append(CallRefused("pass", status=400))
     world.ledger.decided(IDLE, effect, to_user("next"))
     await async_until(lambda: not world.ledger.rows)
-    assert world.platform.calls[-1].about == "next"
+    assert world.platform.calls[-1].argument == "next"
     assert world.metrics.done[0] == (type(effect).__name__, "refused")
     assert world.ledger.events == []
 
@@ -478,7 +478,7 @@ async def test_a_message_to_the_user_that_cannot_be_shown_ends_the_session(world
     assert world.metrics.done == [("SendToUser", "gave_up")]
 
 
-async def test_without_a_session_nobody_is_lost(world: World) -> None:
+async def test_without_a_session_no_lost_user_is_reported(world: World) -> None:
     world.ledger.hooks.clear()
     world.ledger.decided(IDLE, to_user("closing words"))
     await async_until(lambda: not world.ledger.rows)
@@ -523,7 +523,7 @@ async def test_agents_out_of_reach_for_too_long_are_lost(world: World, effect: O
     assert lost.why == "unreachable"
 
 
-async def test_before_a_closed_conversation_is_told_the_list_is_read(world: World) -> None:
+async def test_the_list_is_read_before_a_closed_conversation_is_reported(world: World) -> None:
     world.ledger.decided(conversation())
     await async_until(lambda: len(world.system.fetches) == 1)
     world.system.listed = [said("e1", "last words")]
@@ -533,7 +533,7 @@ async def test_before_a_closed_conversation_is_told_the_list_is_read(world: Worl
     assert [type(event).__name__ for event in world.ledger.events] == ["AgentSaid", "AgentsLost"]
 
 
-async def test_an_end_that_is_refused_is_settled_quietly(world: World) -> None:
+async def test_a_refused_end_is_completed_without_an_event(world: World) -> None:
     world.system.fails("end", CallRefused("end", status=400))
     world.ledger.decided(IDLE, END_SESSION)
     await async_until(lambda: not world.ledger.rows)
@@ -554,7 +554,7 @@ async def test_a_defect_in_an_agent_system_does_not_stop_its_lane(world: World) 
     assert world.metrics.done[0] == ("SendToAgent", "broken")
 
 
-async def test_the_key_of_a_result_is_the_effects_own(world: World) -> None:
+async def test_the_deduplication_key_of_a_result_is_the_effects_own(world: World) -> None:
     world.ledger.decided(conversation(), to_agent(1), to_agent(2))
     await async_until(lambda: not world.ledger.rows)
     keys = [event.key for event in world.ledger.events]
@@ -567,16 +567,16 @@ async def test_the_key_of_a_result_is_the_effects_own(world: World) -> None:
 EXPIRED = CallRefused("send to user", status=404)
 
 
-async def test_words_nobody_can_be_shown_wait_for_the_users_next_message_and_keep_their_order(
+async def test_messages_for_an_expired_request_id_wait_for_the_users_next_message_in_order(
     world: World,
 ) -> None:
     world.platform.answers.append(EXPIRED)
     world.ledger.decided(conversation(), to_user("one"), to_user("two"))
     await world.clock.advance(1000)
-    assert [call.about for call in world.platform.calls] == ["one"]
+    assert [call.argument for call in world.platform.calls] == ["one"]
     writes(world, to_user("three"))
     await async_until(lambda: not world.ledger.rows)
-    assert [call.about for call in world.platform.calls] == ["one", "one", "two", "three"]
+    assert [call.argument for call in world.platform.calls] == ["one", "one", "two", "three"]
     assert world.ledger.events == []
 
 
@@ -587,10 +587,10 @@ async def test_what_the_user_writes_is_not_held_up_on_its_way_to_the_agent(world
     writes(world, to_agent(1))
     await async_until(lambda: not world.ledger.rows)
     assert world.system.said("send") == [("m-1", "text 1")]
-    assert [call.about for call in world.platform.calls] == ["one", "one"]
+    assert [call.argument for call in world.platform.calls] == ["one", "one"]
 
 
-async def test_a_commit_that_brings_no_newer_payload_wakes_nobody(world: World) -> None:
+async def test_a_commit_without_a_newer_payload_resumes_nothing(world: World) -> None:
     world.platform.answers.append(EXPIRED)
     world.ledger.decided(conversation(), to_user("one"))
     await settle()
@@ -611,7 +611,7 @@ async def test_a_newer_payload_that_is_there_already_is_used_at_once(world: Worl
 
 
 @pytest.mark.parametrize("effect", [to_user("one"), ClearAgentSession()])
-async def test_what_two_payloads_cannot_bring_is_dropped_and_the_session_goes_on(
+async def test_a_message_refused_with_two_payloads_is_dropped_and_the_session_goes_on(
     world: World, effect: SendToUser, log: list[MutableMapping[str, Any]]
 ) -> None:
     world.platform.answers.extend([EXPIRED, CallRefused("send to user", status=400)])
@@ -620,7 +620,7 @@ async def test_what_two_payloads_cannot_bring_is_dropped_and_the_session_goes_on
     writes(world)
     await async_until(lambda: len(world.metrics.done) == 2)
     assert not world.ledger.rows
-    assert world.platform.calls[-1].about == "next"
+    assert world.platform.calls[-1].argument == "next"
     assert world.metrics.done == [(type(effect).__name__, "refused"), ("SendToUser", "delivered")]
     assert [entry["log_level"] for entry in log if entry["event"] == "effect_failed"] == ["error"]
     assert world.ledger.events == []
@@ -671,7 +671,7 @@ async def test_nothing_is_given_up_before_the_newer_payload_was_tried(
     assert world.metrics.done == [("SendToUser", "delivered")]
 
 
-async def test_what_waited_behind_it_has_all_its_time_before_it(world: World) -> None:
+async def test_the_retry_deadline_of_the_next_item_starts_with_the_newer_payload(world: World) -> None:
     world.platform.answers.append(EXPIRED)
     world.ledger.decided(conversation(), to_user("one"), to_user("two"))
     await world.clock.advance(1800)
@@ -684,7 +684,7 @@ async def test_what_waited_behind_it_has_all_its_time_before_it(world: World) ->
 # --- hooks that are not held in memory -----------------------------------------------------------------------------
 
 
-async def test_what_waits_beyond_a_few_megabytes_is_read_when_its_turn_comes(
+async def test_hooks_beyond_a_few_megabytes_are_read_when_their_turn_comes(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("botkit.relay.outbound.lanes.MAX_HELD_BYTES", 250)
@@ -695,7 +695,7 @@ async def test_what_waits_beyond_a_few_megabytes_is_read_when_its_turn_comes(
     assert world.engine.lanes.held_bytes == 200
     gate.set()
     await async_until(lambda: not world.ledger.rows)
-    assert [call.about.body[0] for call in world.platform.calls] == [0, 1, 2, 3, 4]
+    assert [call.argument.body[0] for call in world.platform.calls] == [0, 1, 2, 3, 4]
     assert world.ledger.reads == [3, 4, 5]
     await settle()
     assert world.engine.lanes.held_bytes == 0
@@ -720,7 +720,7 @@ async def test_a_payload_that_is_not_in_memory_is_read_off_the_loop(
     assert here not in read_in
 
 
-async def test_a_store_that_cannot_be_read_does_not_lose_what_waits(
+async def test_a_store_that_cannot_be_read_loses_no_item(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("botkit.relay.outbound.lanes.MAX_HELD_BYTES", 0)
@@ -735,7 +735,7 @@ async def test_a_store_that_cannot_be_read_does_not_lose_what_waits(
 # --- last words ----------------------------------------------------------------------------------------------------
 
 
-async def test_before_the_agents_side_is_told_of_the_end_the_list_is_read(world: World) -> None:
+async def test_the_list_is_read_before_a_session_is_ended(world: World) -> None:
     world.system.listed = [said("e1", "your number is 4711")]
     world.ledger.decided(IDLE, END_SESSION)
     await async_until(lambda: not world.ledger.rows)
@@ -744,7 +744,7 @@ async def test_before_the_agents_side_is_told_of_the_end_the_list_is_read(world:
     assert [call.what for call in world.system.calls] == ["fetch", "end"]
 
 
-async def test_a_session_is_ended_when_nobody_listens_to_it_any_more(world: World) -> None:
+async def test_a_session_is_ended_after_its_receiver_has_stopped(world: World) -> None:
     world.ledger.decided(conversation())
     await async_until(lambda: world.system.connections)
     closed = world.system.gates["close"] = asyncio.Event()
@@ -755,8 +755,8 @@ async def test_a_session_is_ended_when_nobody_listens_to_it_any_more(world: Worl
     await async_until(lambda: world.system.said("end") == [ACCESS])
 
 
-async def test_what_comes_with_the_end_is_taken_if_an_agent_said_it(world: World) -> None:
-    world.system.brought_by_the_end = (said("e1", "one moment"), ended("e2"))
+async def test_messages_of_agents_that_come_with_the_end_are_written(world: World) -> None:
+    world.system.last_events = (said("e1", "one moment"), ended("e2"))
     world.ledger.decided(IDLE, END_SESSION)
     await async_until(lambda: not world.ledger.rows)
     (words,) = world.ledger.events
@@ -780,7 +780,7 @@ async def test_a_list_that_fails_or_hangs_does_not_keep_the_end_from_going_out(
 # --- dropping a lane ---------------------------------------------------------------------------------------------
 
 
-async def test_dropping_a_lane_forgets_what_waits_in_it_and_sends_the_end_at_once(world: World) -> None:
+async def test_dropping_a_lane_removes_its_items_and_sends_the_end_at_once(world: World) -> None:
     world.system.fails("send", *[Unreachable("send")] * 2)
     world.ledger.decided(conversation(), to_agent(1), to_agent(2))
     await settle()
@@ -790,7 +790,7 @@ async def test_dropping_a_lane_forgets_what_waits_in_it_and_sends_the_end_at_onc
     assert len(world.system.said("send")) == 1
 
 
-async def test_dropping_a_lane_cuts_off_an_attempt_that_hangs(world: World) -> None:
+async def test_dropping_a_lane_cancels_an_attempt_that_hangs(world: World) -> None:
     world.system.gates["send"] = asyncio.Event()
     world.ledger.decided(conversation(), to_agent(1))
     await settle()
@@ -816,7 +816,7 @@ async def test_dropping_an_agents_lane_leaves_the_users_lane_alone(world: World)
     await settle()
     world.ledger.decided(IDLE, DropLane(SESSION))
     await world.clock.advance(5)
-    assert [call.about for call in world.platform.calls] == ["one", "one", "two"]
+    assert [call.argument for call in world.platform.calls] == ["one", "one", "two"]
 
 
 async def test_an_end_under_way_is_not_dropped(world: World) -> None:
@@ -825,13 +825,13 @@ async def test_an_end_under_way_is_not_dropped(world: World) -> None:
     await settle()
     world.ledger.decided(IDLE, DropLane(SESSION))
     gate.set()
-    await async_until(lambda: 1 in world.ledger.settled)
+    await async_until(lambda: 1 in world.ledger.completed)
 
 
 # --- receipts ---------------------------------------------------------------------------------------------------
 
 
-async def test_what_the_user_was_shown_is_acknowledged_in_one_call(world: World) -> None:
+async def test_messages_shown_to_the_user_are_acknowledged_in_one_call(world: World) -> None:
     world.ledger.rule = lambda before, event: (
         (before, (to_user(event.content.text),)) if hasattr(event, "content") else (before, ())
     )
@@ -844,7 +844,7 @@ async def test_what_the_user_was_shown_is_acknowledged_in_one_call(world: World)
     assert world.system.said("acknowledge") == [("e1", "e2")]
 
 
-async def test_what_the_user_was_not_shown_is_not_acknowledged(world: World) -> None:
+async def test_a_message_that_was_not_shown_is_not_acknowledged(world: World) -> None:
     world.ledger.hooks.clear()
     world.ledger.rule = lambda before, event: (
         (before, (to_user(event.content.text),)) if hasattr(event, "content") else (before, ())

@@ -248,7 +248,7 @@ async def test_a_hand_off_carries_messages_both_ways_in_order(scene: Scene) -> N
     assert [text for text in scene.to_agent if text.startswith("user ")] == [f"user {n}" for n in range(5)]
 
 
-async def test_the_talk_so_far_comes_before_what_is_typed_while_waiting(scene: Scene) -> None:
+async def test_the_transcript_comes_before_messages_typed_while_waiting(scene: Scene) -> None:
     scene.platform.history = [
         {
             "type": "incoming",
@@ -264,7 +264,9 @@ async def test_the_talk_so_far_comes_before_what_is_typed_while_waiting(scene: S
     assert scene.to_agent[1] == "are you there?"
 
 
-async def test_when_the_agent_ends_the_user_hears_the_last_words_and_is_given_back_once(scene: Scene) -> None:
+async def test_when_the_agent_ends_the_user_gets_the_last_messages_and_is_given_back_once(
+    scene: Scene,
+) -> None:
     await scene.talking()
     scene.agent_says("goodbye")
     scene.cloud.agent_ends(scene.session_id, JANE)
@@ -308,7 +310,7 @@ async def test_a_platform_in_trouble_gets_every_message_once_it_is_back_with_the
     assert len({idempotency_key for _, _, idempotency_key in tries}) == 2
 
 
-async def test_an_agents_words_for_an_expired_request_id_come_with_the_users_next_message(
+async def test_an_agents_message_for_an_expired_request_id_comes_with_the_users_next_message(
     scene: Scene,
 ) -> None:
     await scene.talking()
@@ -332,7 +334,7 @@ async def test_after_a_restart_the_request_id_is_extended_at_once(scene: Scene) 
     await async_until(lambda: len(scene.platform.named("extendcallid")) == 1)
 
 
-async def test_what_an_agent_says_just_before_the_end_word_reaches_the_user(scene: Scene) -> None:
+async def test_an_agents_message_just_before_the_end_word_reaches_the_user(scene: Scene) -> None:
     await scene.talking()
     scene.agent_says("your number is 4711")
     await scene.user_says("endagentchat", agent_transfer=True)

@@ -60,19 +60,19 @@ def losses(world: World) -> list[str]:
 
 
 @pytest.mark.parametrize("phase", [Phase.WAITING, Phase.ACTIVE, Phase.ABSENT])
-async def test_a_session_the_agents_know_of_is_listened_to(world: World, phase: Phase) -> None:
+async def test_an_open_session_has_a_receiver(world: World, phase: Phase) -> None:
     world.ledger.decided(conversation(phase=phase))
     await async_until(lambda: len(world.system.connections) == 1)
     assert world.metrics.open == 1
 
 
-async def test_a_session_that_is_still_opening_is_not(world: World) -> None:
+async def test_a_session_that_is_still_opening_has_none(world: World) -> None:
     world.ledger.decided(conversation(phase=Phase.OPENING))
     await settle()
     assert world.system.connects == []
 
 
-async def test_a_session_is_listened_to_once_however_often_it_changes(world: World) -> None:
+async def test_a_session_has_one_receiver_however_often_it_changes(world: World) -> None:
     for _ in range(5):
         world.ledger.decided(conversation())
     await connection(world, 1)
@@ -119,7 +119,9 @@ async def test_an_event_waits_until_the_one_before_it_is_durable(world: World) -
     assert len(world.ledger.held) == 1
 
 
-async def test_an_event_the_store_could_not_take_is_submitted_again_before_the_next(world: World) -> None:
+async def test_an_event_that_the_store_could_not_commit_is_submitted_again_before_the_next(
+    world: World,
+) -> None:
     stream = await listening(world)
     world.ledger.failures.extend([LedgerError("disk full")] * 2)
     stream.say(said("e1", "one"), said("e2", "two"))
@@ -127,7 +129,7 @@ async def test_an_event_the_store_could_not_take_is_submitted_again_before_the_n
     assert texts(world) == ["one", "two"]
 
 
-async def test_an_event_the_rules_choke_on_does_not_hold_up_the_others(world: World) -> None:
+async def test_an_event_on_which_the_rules_fail_does_not_hold_up_the_others(world: World) -> None:
     stream = await listening(world)
     world.ledger.failures.append(KeyError("a defect"))
     stream.say(said("e1", "one"), said("e2", "two"))
@@ -142,7 +144,7 @@ async def test_an_event_the_stream_repeats_is_submitted_once(world: World) -> No
     assert len(world.ledger.inputs) == 2
 
 
-async def test_what_changes_nothing_is_not_written_down_each_time(world: World) -> None:
+async def test_not_every_position_is_committed(world: World) -> None:
     stream = await listening(world)
     stream.say(*(noticed(f"n{n}", position=str(20 + n)) for n in range(20)))
     stream.say(said("e30", "one"))
@@ -150,7 +152,7 @@ async def test_what_changes_nothing_is_not_written_down_each_time(world: World) 
     assert len(world.ledger.inputs) == 1
 
 
-async def test_many_things_that_change_nothing_do_advance_the_durable_position_now_and_then(
+async def test_many_positions_advance_the_durable_position_now_and_then(
     world: World,
 ) -> None:
     stream = await listening(world)
@@ -212,7 +214,7 @@ async def test_before_an_end_is_submitted_the_list_is_read(world: World) -> None
     assert [type(event).__name__ for event in world.ledger.events] == ["AgentSaid", "AgentSessionEnded"]
 
 
-async def test_an_end_the_list_does_not_have_comes_after_what_it_has(world: World) -> None:
+async def test_an_end_that_the_list_does_not_have_comes_after_the_lists_events(world: World) -> None:
     stream = await listening(world)
     world.system.listed = [said("e1", "last words")]
     stream.say(ended("e2"))
@@ -221,7 +223,7 @@ async def test_an_end_the_list_does_not_have_comes_after_what_it_has(world: Worl
     assert [type(event).__name__ for event in world.ledger.events] == ["AgentSaid", "AgentSessionEnded"]
 
 
-async def test_what_is_recorded_just_after_the_end_is_told_before_it(world: World) -> None:
+async def test_messages_recorded_just_after_the_end_are_written_before_it(world: World) -> None:
     stream = await listening(world)
     stream.say(ended("e2"))
     await settle()
@@ -231,7 +233,7 @@ async def test_what_is_recorded_just_after_the_end_is_told_before_it(world: Worl
     assert type(world.ledger.events[-1]).__name__ == "AgentSessionEnded"
 
 
-async def test_an_end_the_list_brings_waits_for_last_words_too(world: World) -> None:
+async def test_an_end_in_the_list_waits_for_the_last_messages_too(world: World) -> None:
     world.system.listed = [ended("e2")]
     world.ledger.decided(conversation())
     await async_until(lambda: len(world.system.fetches) == 1)
@@ -251,7 +253,7 @@ async def test_an_end_is_believed_when_the_list_cannot_be_read_several_times(wor
     assert [type(event).__name__ for event in world.ledger.events] == ["AgentSessionEnded"]
 
 
-async def test_an_end_is_submitted_even_if_the_list_is_closed_to_us(world: World) -> None:
+async def test_an_end_is_submitted_even_if_the_list_may_not_be_read(world: World) -> None:
     stream = await listening(world)
     world.system.fails("fetch", *[ConversationClosed("entries", status=403)] * 5)
     stream.say(ended("e2"))
@@ -260,7 +262,7 @@ async def test_an_end_is_submitted_even_if_the_list_is_closed_to_us(world: World
     assert type(world.ledger.events[0]).__name__ == "AgentSessionEnded"
 
 
-async def test_after_an_end_nobody_is_said_to_be_lost_though_the_news_of_the_commit_is_late(
+async def test_after_an_end_no_lost_agents_are_reported_although_the_commit_is_reported_late(
     world: World,
 ) -> None:
     stream = await listening(world)
@@ -274,7 +276,7 @@ async def test_after_an_end_nobody_is_said_to_be_lost_though_the_news_of_the_com
     assert len(world.system.connects) == 1
 
 
-async def test_a_list_that_fails_once_is_asked_again_with_the_next_keep_alive(world: World) -> None:
+async def test_a_list_that_fails_once_is_read_again_with_the_next_keep_alive(world: World) -> None:
     world.system.fails("fetch", ServerTrouble("entries", status=500))
     world.system.listed = [said("e1", "missed")]
     stream = await listening(world)
@@ -312,7 +314,7 @@ async def test_reconnects_slow_down_while_they_fail(world: World) -> None:
     assert 5 < len(world.system.connects) < 20
 
 
-async def test_a_connection_that_lasted_makes_the_backoff_start_anew(world: World) -> None:
+async def test_a_connection_that_lasted_resets_the_backoff(world: World) -> None:
     stream = await listening(world)
     world.system.connect_errors.extend([ServerTrouble("listen", status=503)] * 8)
     stream.error(Unreachable("listen"))
@@ -324,7 +326,7 @@ async def test_a_connection_that_lasted_makes_the_backoff_start_anew(world: Worl
     await connection(world, 3)
 
 
-async def test_streams_that_are_cut_again_and_again_never_make_an_agents_words_wait_longer_than_a_poll(
+async def test_streams_that_are_cut_repeatedly_never_delay_a_message_longer_than_a_poll(
     world: World,
 ) -> None:
     stream = await listening(world)
@@ -403,7 +405,7 @@ async def test_a_defect_in_an_agent_system_is_survived(world: World, monkeypatch
 # --- polling ----------------------------------------------------------------------------------------------------
 
 
-async def test_polling_brings_what_the_list_has_each_once(polled: World) -> None:
+async def test_polling_writes_each_event_of_the_list_once(polled: World) -> None:
     polled.ledger.decided(conversation())
     polled.system.listed.append(said("e1", "one"))
     await async_until(lambda: texts(polled) == ["one"])
@@ -449,7 +451,7 @@ async def test_a_poll_that_finds_the_session_over_loses_the_agents(
     await async_until(lambda: losses(polled) == [why])
 
 
-async def test_polling_ends_with_an_end_though_the_news_of_the_commit_is_late(polled: World) -> None:
+async def test_polling_stops_at_an_end_although_the_commit_is_reported_late(polled: World) -> None:
     polled.system.listed = [ended("e1")]
     polled.ledger.rule = lambda before, _: (replace(before, session=None), ())
     polled.ledger.decided(conversation())
@@ -473,7 +475,7 @@ async def test_a_failing_poll_waits_longer_each_time(polled: World) -> None:
     await async_until(lambda: texts(polled) == ["one"])
 
 
-async def test_polls_in_vain_for_too_long_lose_the_agents(polled: World) -> None:
+async def test_polls_that_fail_for_too_long_lose_the_agents(polled: World) -> None:
     polled.system.fails("fetch", *[Unreachable("entries")] * 1000)
     polled.ledger.decided(conversation())
     await async_until(lambda: len(polled.system.fetches) >= 1)

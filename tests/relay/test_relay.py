@@ -77,7 +77,7 @@ class Stage:
 
     @property
     def shown(self) -> list[str]:
-        return [call.about for call in self.platform.calls if call.what == "send_to_user"]
+        return [call.argument for call in self.platform.calls if call.what == "send_to_user"]
 
 
 @pytest.fixture
@@ -126,7 +126,9 @@ def busy(relay: Relay) -> threading.Event:
     return done
 
 
-def test_a_commit_waits_until_the_one_before_was_taken(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_commit_waits_until_the_previous_one_was_accepted(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("botkit.relay.relay.MAX_HOLD_SECONDS", 5.0)
     relay = stage.relay()
     relay.start()
@@ -151,7 +153,7 @@ def test_a_relay_that_hangs_does_not_stop_commits(stage: Stage) -> None:
     done.set()
 
 
-def test_what_keeps_the_outside_from_being_opened_is_raised_by_start(stage: Stage) -> None:
+def test_start_raises_the_error_that_kept_the_gateways_closed(stage: Stage) -> None:
     @asynccontextmanager
     async def connect(_: Settings) -> AsyncIterator[Gateways]:
         raise ConfigurationError((Problem("bot.yaml", 1, "agents", "wrong", "right it"),))
@@ -163,7 +165,7 @@ def test_what_keeps_the_outside_from_being_opened_is_raised_by_start(stage: Stag
     relay.close()
 
 
-def test_what_a_former_process_left_is_done_before_anything_new_of_the_same_lane(stage: Stage) -> None:
+def test_items_of_an_earlier_process_come_before_new_ones_of_the_same_lane(stage: Stage) -> None:
     stage.left(to_user("one"), to_user("two"))
     relay = stage.relay()
     relay.on_commit(
@@ -174,7 +176,7 @@ def test_what_a_former_process_left_is_done_before_anything_new_of_the_same_lane
     assert stage.shown == ["one", "two", "new"]
 
 
-def test_what_was_committed_while_starting_and_is_found_in_the_ledger_too_is_done_once(stage: Stage) -> None:
+def test_an_item_committed_while_starting_is_delivered_once(stage: Stage) -> None:
     stage.left(to_user("one"))
     relay = stage.relay()
     relay.on_commit([Committed(Conversation(USER), tuple(stage.ledger.rows.values()), ())])
@@ -184,13 +186,13 @@ def test_what_was_committed_while_starting_and_is_found_in_the_ledger_too_is_don
     assert stage.shown == ["one"]
 
 
-def test_open_conversations_are_listened_to_again(stage: Stage) -> None:
+def test_open_conversations_get_a_receiver_again(stage: Stage) -> None:
     stage.ledger.conversations[USER] = conversation()
     stage.relay().start()
     until(lambda: len(stage.system.connections) == 1)
 
 
-def test_closing_lets_an_attempt_under_way_finish_and_keeps_its_result(stage: Stage) -> None:
+def test_closing_lets_an_attempt_in_progress_finish_and_commits_its_result(stage: Stage) -> None:
     relay = stage.relay()
     relay.start()
     stage.platform.gate = asyncio.Event()
@@ -203,7 +205,7 @@ def test_closing_lets_an_attempt_under_way_finish_and_keeps_its_result(stage: St
     assert relay_loop is not None
     relay_loop.call_soon_threadsafe(stage.platform.gate.set)
     closing.join(5.0)
-    assert stage.ledger.settled == [1]
+    assert stage.ledger.completed == [1]
     assert list(stage.ledger.rows) == [2]
 
 
@@ -241,7 +243,7 @@ def test_commits_after_closing_are_left_to_the_next_start(stage: Stage) -> None:
     until(lambda: stage.shown == ["late"])
 
 
-def test_closing_what_was_never_started_is_harmless(stage: Stage) -> None:
+def test_closing_a_relay_that_was_never_started_is_harmless(stage: Stage) -> None:
     stage.relay().close()
 
 
@@ -252,7 +254,7 @@ def test_closing_twice_is_harmless(stage: Stage) -> None:
     relay.close(1.0)
 
 
-def test_a_closed_ledger_ends_a_lane_without_a_fuss(stage: Stage) -> None:
+def test_a_closed_ledger_ends_a_lane_quietly(stage: Stage) -> None:
     stage.relay().start()
     stage.ledger.failures.append(LedgerClosed("stopping"))
     stage.ledger.decided(Conversation(USER), to_user("one"), to_user("two"))

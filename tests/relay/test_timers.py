@@ -57,7 +57,7 @@ async def test_a_cancelled_timer_is_gone(world: World) -> None:
     assert armed(world) == {}
 
 
-async def test_cancelling_what_is_not_armed_is_harmless(world: World) -> None:
+async def test_cancelling_a_timer_that_is_not_armed_is_harmless(world: World) -> None:
     world.ledger.decided(conversation(), CancelTimer(SESSION, "accept"))
     assert armed(world) == {}
 
@@ -69,7 +69,7 @@ async def test_timers_of_different_names_do_not_move_each_other(world: World) ->
     assert set(armed(world)) == {"accept", "extend"}
 
 
-async def test_timers_left_by_a_former_process_are_armed_again(world: World) -> None:
+async def test_timers_of_an_earlier_process_are_armed_again(world: World) -> None:
     world.ledger.conversations[conversation().id] = conversation(
         timers=(Timer("accept", LONG_AGO), Timer("expiry", FAR_AWAY))
     )
@@ -103,7 +103,7 @@ async def test_a_timer_armed_again_while_its_last_firing_waits_for_the_store_sti
     await async_until(lambda: len(world.ledger.held) == 2)
 
 
-async def test_a_sweep_forgets_what_is_older_than_we_keep(world: World) -> None:
+async def test_a_sweep_deletes_rows_that_are_too_old(world: World) -> None:
     await Sweeper(world.ledger, world.clock).sweep()
     assert world.ledger.swept == [START - KEEP.total_seconds()]
 
@@ -114,6 +114,6 @@ async def test_a_sweep_that_fails_is_left_to_the_next_one(world: World) -> None:
     assert len(world.ledger.swept) == 1
 
 
-async def test_an_alarm_beyond_every_calendar_stops_nobody(world: World) -> None:
+async def test_a_timer_beyond_the_calendar_is_set_to_its_end(world: World) -> None:
     world.ledger.decided(conversation(), ArmTimer(SESSION, "idle_end", Instant(1e15)))
     assert set(armed(world)) == {"idle_end"}

@@ -83,9 +83,10 @@ def is_job_message(effect: OutboundEffect) -> bool:
 
 
 def payload_may_be_stale(effect: OutboundEffect, error: CallError | None) -> bool:
-    """Whether the effect may have failed because the payload's requestId expired, so that a newer payload may work (4.6).
+    """Whether the effect may have failed because the payload's requestId expired, so that a newer payload may work.
 
-    If the newer one fails too, the effect itself is at fault, and the session goes on without it.
+    See docs/protocols/kore-xo-botkit.md, 4.6. If the newer one fails too, the effect itself is at fault, and the session goes on
+    without it.
     """
     for_user = isinstance(effect, SendToUser | ClearAgentSession) or is_job_message(effect)
     return for_user and isinstance(error, CallRefused) and error.status is not None

@@ -1,11 +1,18 @@
-"""What a bot does not take."""
+"""The length of messages to the bot, and changes to a context."""
 
 from __future__ import annotations
 
 import pytest
 
 from botkit.errors import MessageTooLong
-from botkit.kore.bodies import MAX_MESSAGE_LENGTH, MAX_WORD_LENGTH, check_message_for_bot
+from botkit.kore.bodies import (
+    MAX_MESSAGE_LENGTH,
+    MAX_WORD_LENGTH,
+    changed_context,
+    check_message_for_bot,
+)
+
+BODY = b'{"requestId":1,"context":{"session":{"a":1}}}'
 
 
 @pytest.mark.parametrize(
@@ -35,3 +42,11 @@ def test_longer_messages_and_words_are_refused_with_what_to_do(text: str, said: 
     with pytest.raises(MessageTooLong, match=said) as caught:
         check_message_for_bot(text)
     assert not caught.value.retryable
+
+
+def test_no_changes_leave_a_context_as_it_is() -> None:
+    assert changed_context(BODY, "") == b"{}"
+
+
+def test_a_context_can_be_replaced_by_one_without_members() -> None:
+    assert changed_context(BODY, "", replace=True) == b'{"context":{}}'

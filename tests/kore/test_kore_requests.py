@@ -1,4 +1,4 @@
-"""What we send to the platform."""
+"""Requests to the platform."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ from botkit.handoff.effects import (
     CallUser,
     CallWithHook,
     ClearAgentSession,
+    EventToUser,
     ExtendRequest,
     PassToBot,
     PassToUser,
     PlatformEffect,
     SendToUser,
     SkipUserMessage,
+    TypingToUser,
 )
 from botkit.handoff.events import Content
 from botkit.kore.bodies import splice
+from botkit.kore.rendering import client_event
 from botkit.kore.requests import SDK_CALLS, KoreRequests
 from botkit.templates import button_template
 
@@ -108,7 +111,7 @@ def test_a_payload_without_any_url_is_refused() -> None:
         requests().request(PassToBot(), b'{"message":"hi"}')
 
 
-def test_a_message_of_ours_keeps_everything_else_of_the_payload() -> None:
+def test_a_message_keeps_the_other_members_of_the_payload() -> None:
     body = hook(
         messageObject={"a": 1},
         context={"big": 12345678901234567890123},
@@ -155,7 +158,7 @@ def test_the_channel_of_the_payload_decides_on_templates() -> None:
     assert override({"channelInfos": {"type": "whatsapp"}, "type": "rtm"}) is None
 
 
-def test_messages_are_asked_for_without_a_body() -> None:
+def test_get_messages_has_no_body() -> None:
     body = hook(channel={"channelInfos": {"from": "u 1&x", "type": "rtm"}})
     request = requests().get_messages(body, limit=50, timeout_seconds=3.0)
     split = urlsplit(request.url)
@@ -167,7 +170,7 @@ def test_messages_are_asked_for_without_a_body() -> None:
     assert "Content-Type" not in request.headers
 
 
-def test_more_messages_than_the_platform_gives_are_not_asked_for() -> None:
+def test_get_messages_asks_for_a_hundred_at_most() -> None:
     assert "limit=100" in requests().get_messages(hook(), limit=5_000).url
 
 
@@ -231,7 +234,7 @@ WHERE = {
 }
 
 
-def test_every_call_of_the_sdk_has_its_place() -> None:
+def test_every_call_of_the_sdk_has_a_url() -> None:
     assert set(WHERE) == set(SDK_CALLS)
 
 
@@ -288,7 +291,7 @@ def test_no_call_leaves_the_configured_hosts(name: str) -> None:
         b'{"message":"caf\xc3\xa9","metaInfo":{"setBotLanguage":"de"},"big":null}',
     ],
 )
-def test_changes_take_the_place_of_members_and_join_them(changes: dict[str, object] | bytes) -> None:
+def test_changes_replace_and_add_members(changes: dict[str, object] | bytes) -> None:
     body = b'{"requestId":1501,"big":1,"baseUrl":"%s","message":"hi","context":{"n":1.10e2}}' % BASE.encode()
     request = requests().call("send_bot_message", body, changes=changes)
     assert request.body is not None
@@ -307,7 +310,7 @@ def test_changes_take_the_place_of_members_and_join_them(changes: dict[str, obje
     }
 
 
-def test_another_message_leaves_nothing_behind_that_described_the_one_before() -> None:
+def test_a_new_message_removes_the_members_that_described_the_old_one() -> None:
     body = hook(
         overrideMessagePayload={"isTemplate": True, "body": "{}"}, isTemplate=True, formattedMessage="x"
     )
@@ -343,7 +346,7 @@ def test_feedback_without_its_name_or_score_is_not_sent(feedback: object) -> Non
         )
 
 
-def test_feedback_brings_along_who_gave_it_where_and_when() -> None:
+def test_feedback_names_its_user_channel_and_time() -> None:
     body = hook(channel={"channelInfos": {"from": "u-1", "type": "rtm", "botLanguage": "de"}}, **GIVEN)
     changes = {"feedbackData": {"name": "NPS", "score": 0, "channel": "own"}}
     request = requests().call("send_feedback_message", body, component_id="x", changes=changes)
@@ -368,12 +371,12 @@ def test_an_event_to_the_client_does_not_carry_the_one_that_came_from_it() -> No
 
 
 @pytest.mark.parametrize("changes", [b"[]", b"{", {"message": object()}])
-def test_changes_that_are_no_members_are_refused(changes: dict[str, object] | bytes) -> None:
+def test_changes_that_are_not_an_object_are_refused(changes: dict[str, object] | bytes) -> None:
     with pytest.raises(CallRefused, match="changes"):
         requests().call("send_bot_message", hook(), changes=changes)
 
 
-def test_a_call_that_does_not_exist_is_refused_with_those_that_do() -> None:
+def test_an_unknown_call_is_refused_with_the_known_ones() -> None:
     with pytest.raises(CallRefused, match=r"no such call.*send_user_message, send_bot_message"):
         requests().call("sendUserMessage", hook())
 
@@ -385,7 +388,7 @@ def test_a_message_too_long_for_the_bot_is_not_sent(changes: dict[str, object] |
     assert requests().call("send_user_message", hook(), changes=changes)
 
 
-def test_a_message_that_is_passed_on_unchanged_is_the_platforms_own_affair() -> None:
+def test_the_length_of_a_message_that_is_passed_on_is_not_checked() -> None:
     assert requests().call("send_bot_message", hook(message="x" * 5_000))
 
 
@@ -408,19 +411,19 @@ def test_a_call_names_the_payloads_class_as_the_sdk_does(
     assert json.loads(request.body)["__payloadClass"] == payload_class
 
 
-def test_the_bots_variables_are_asked_for_in_a_language_and_without_a_body() -> None:
+def test_fetch_bot_variable_names_a_language_and_has_no_body() -> None:
     request = requests().fetch_bot_variable(hook(**GIVEN), language="pt_BR")
     assert (request.method, request.url, request.body) == ("GET", GIVEN["getBotVariableUrl"], None)
     assert request.headers["bot-language"] == "pt_BR"
     assert "Content-Type" not in request.headers
 
 
-def test_a_dialog_is_asked_for_where_the_payload_says() -> None:
+def test_get_dialog_uses_the_payloads_url() -> None:
     request = requests().get_dialog(hook(**GIVEN))
     assert (request.method, request.url, request.body) == ("GET", GIVEN["getDialogUrl"], None)
 
 
-def test_what_cannot_be_asked_for_says_which_payload_can() -> None:
+def test_a_read_without_its_url_names_the_payloads_that_have_it() -> None:
     with pytest.raises(CallRefused, match="no getDialogUrl, which comes with on_agent_transfer"):
         requests().get_dialog(hook())
     with pytest.raises(CallRefused, match="no getBotVariableUrl"):
@@ -439,6 +442,38 @@ def test_a_file_is_fetched_with_our_signature_and_within_bounds() -> None:
 
 
 @pytest.mark.parametrize("url", ["https://evil.example/x", "http://bots.kore.ai/x", "file:///etc/passwd"])
-def test_a_file_elsewhere_is_not_fetched(url: str) -> None:
+def test_a_file_of_another_host_is_not_fetched(url: str) -> None:
     with pytest.raises(HostNotAllowed):
         requests().download(url, max_bytes=500)
+
+
+EVENT_URL = f"{BASE}/sendBotEvent/77"
+
+
+def test_typing_goes_to_the_clients_event_url_in_the_newest_payload() -> None:
+    request = requests().request(TypingToUser(EVENT_URL, started=True), hook(channel={"type": "rtm"}))
+    assert request.url == EVENT_URL
+    assert request.body is not None
+    sent = json.loads(request.body)
+    assert sent["preDefinedEvent"] == {"type": "TYPING_STARTED"}
+    assert sent["channel"] == {"type": "rtm"}
+
+
+def test_an_event_of_the_agents_side_is_a_custom_event_of_the_client() -> None:
+    request = requests().request(EventToUser(EVENT_URL, "cart", '{"items":2}'), hook())
+    assert request.body is not None
+    assert json.loads(request.body)["customEvent"] == {"type": "cart", "items": 2}
+
+
+@pytest.mark.parametrize("data", ["two items", "[1]", "7", "{", ""])
+def test_data_that_is_not_an_object_is_put_under_data(data: str) -> None:
+    assert client_event("cart", data) == {"customEvent": {"type": "cart", "data": data}}
+
+
+def test_no_event_goes_to_a_host_that_is_not_configured() -> None:
+    with pytest.raises(HostNotAllowed):
+        requests().request(TypingToUser("https://evil.example/sendBotEvent/77", started=True), hook())
+
+
+def test_an_event_that_is_late_is_not_waited_for() -> None:
+    assert requests().request(TypingToUser(EVENT_URL, started=True), hook()).timeout_seconds == 3.0

@@ -144,7 +144,7 @@ def test_malformed_records_are_left_out() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"messages":{}}', b"[" * 100_000])
-def test_an_answer_that_is_none_is_a_bad_reply(body: bytes) -> None:
+def test_an_answer_without_messages_is_a_bad_reply(body: bytes) -> None:
     with pytest.raises(BadReply):
         read_transcript(body)
 
@@ -158,6 +158,6 @@ def test_lines_are_transcript_lines() -> None:
     assert read_transcript(body) == (TranscriptLine("user", "a"),)
 
 
-def test_half_an_emoji_does_not_cost_the_transcript() -> None:
+def test_half_an_emoji_does_not_break_the_transcript() -> None:
     body = json.dumps({"messages": [record(2, "b"), record(1, "cut \ud83d")]}).encode()
     assert [line.text for line in read_transcript(body)] == ["cut \ufffd", "b"]

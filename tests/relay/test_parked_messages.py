@@ -43,7 +43,7 @@ async def park(world: World, *texts: str) -> None:
 
 def said(world: World) -> list[str]:
     """What the platform was asked to show of it, in order."""
-    return [call.about for call in world.platform.calls if call.what == "send_user_message"]
+    return [call.argument for call in world.platform.calls if call.what == "send_user_message"]
 
 
 def outcomes(world: World) -> list[str]:
@@ -72,7 +72,7 @@ async def test_nothing_else_waits_with_it(world: World) -> None:
     assert world.sent == ["send_user_message", "reset_bot", "pass_to_bot", "send_to_user"]
 
 
-async def test_it_waits_beside_what_an_agent_said(world: World) -> None:
+async def test_it_waits_beside_an_agents_message(world: World) -> None:
     world.platform.answers.extend([EXPIRED, EXPIRED])
     world.ledger.decided(
         conversation(), CallUser("send_user_message", "shipped"), SendToUser(Content("by the agent"))
@@ -81,10 +81,10 @@ async def test_it_waits_beside_what_an_agent_said(world: World) -> None:
     assert len(world.platform.calls) == 2
     writes(world, after=IDLE)
     await async_until(lambda: not world.ledger.rows)
-    assert sorted(call.about for call in world.platform.calls[2:]) == ["by the agent", "shipped"]
+    assert sorted(call.argument for call in world.platform.calls[2:]) == ["by the agent", "shipped"]
 
 
-async def test_one_that_is_refused_for_what_it_is_takes_no_other_with_it(world: World) -> None:
+async def test_one_that_is_refused_for_its_content_does_not_affect_others(world: World) -> None:
     world.platform.answers.append(EXPIRED)
     says(world, "bad", "good")
     await async_until(lambda: outcomes(world) == ["delivered"])
@@ -96,7 +96,7 @@ async def test_one_that_is_refused_for_what_it_is_takes_no_other_with_it(world: 
     assert said(world) == ["bad", "good", "good too", "bad"]
 
 
-async def test_what_is_said_while_the_others_go_out_comes_after_them(world: World) -> None:
+async def test_a_message_during_the_delivery_of_parked_ones_comes_after_them(world: World) -> None:
     await park(world, "one", "two")
     gate = world.platform.gates["send_user_message"] = asyncio.Event()
     writes(world, after=IDLE)
@@ -108,7 +108,7 @@ async def test_what_is_said_while_the_others_go_out_comes_after_them(world: Worl
     assert said(world)[2:] == ["one", "two", "three"]
 
 
-async def test_what_is_said_in_the_moment_in_which_the_user_writes_comes_after_them(world: World) -> None:
+async def test_a_message_in_the_moment_in_which_the_user_writes_comes_after_parked_ones(world: World) -> None:
     await park(world, "one", "two")
     world.ledger.hooks[USER] = NEWER  # In the same commit.
     says(world, "three")
@@ -116,7 +116,7 @@ async def test_what_is_said_in_the_moment_in_which_the_user_writes_comes_after_t
     assert said(world)[2:] == ["one", "two", "three"]
 
 
-async def test_what_is_next_when_the_user_writes_does_not_overtake_a_parked_one(world: World) -> None:
+async def test_the_next_message_does_not_overtake_one_that_is_parked_as_the_user_writes(world: World) -> None:
     gate = world.platform.gates["send_user_message"] = asyncio.Event()
     world.platform.answers.append(EXPIRED)
     says(world, "one", "two")
@@ -127,7 +127,7 @@ async def test_what_is_next_when_the_user_writes_does_not_overtake_a_parked_one(
     assert said(world) == ["one", "one", "two"]
 
 
-async def test_what_rests_when_the_user_writes_does_not_overtake_parked_messages(world: World) -> None:
+async def test_a_message_between_two_attempts_does_not_overtake_parked_ones(world: World) -> None:
     world.platform.answers.extend([EXPIRED, EXPIRED, RateLimited("send", status=429, retry_after=10.0)])
     says(world, "one", "two", "three")
     await settle()
@@ -139,7 +139,7 @@ async def test_what_rests_when_the_user_writes_does_not_overtake_parked_messages
     assert outcomes(world) == ["delivered"] * 3
 
 
-async def test_patience_begins_once_with_each_payload(world: World) -> None:
+async def test_the_retry_deadline_starts_once_for_each_payload(world: World) -> None:
     await park(world, "one", "two", "three", "four", "five")
     world.platform.answers.extend([ServerTrouble("send", status=503)] * 1000)
     writes(world, PassToBot(), after=IDLE)
@@ -177,7 +177,9 @@ async def test_where_no_newer_payload_would_be_kept_it_is_refused_at_once() -> N
     await world.close()
 
 
-async def test_only_so_much_waits_for_users(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_number_of_parked_messages_is_limited(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("botkit.relay.outbound.delivery.MAX_PARKED", 2)
     world.platform.answers.extend([EXPIRED] * 4)
     for number in range(4):
@@ -191,7 +193,7 @@ async def test_only_so_much_waits_for_users(world: World, monkeypatch: pytest.Mo
     assert len(world.ledger.rows) == 2
 
 
-async def test_a_defect_takes_only_the_one_it_met(world: World) -> None:
+async def test_a_defect_affects_only_one_message(world: World) -> None:
     await park(world, "one", "two")
     world.platform.answers.append(ZeroDivisionError())
     writes(world, after=IDLE)
@@ -199,7 +201,7 @@ async def test_a_defect_takes_only_the_one_it_met(world: World) -> None:
     assert said(world)[2:] == ["one", "two"]
 
 
-async def test_the_next_start_goes_on_with_what_waits(world: World) -> None:
+async def test_the_next_start_resumes_parked_messages(world: World) -> None:
     await park(world, "one", "two")
     world.engine._delivery.close()
     await world.engine.lanes.close(1)
