@@ -1,7 +1,7 @@
-"""What happens in the sandbox, told to whoever looks: the page, the scripted demo, tests.
+"""The event bus of the sandbox. The page, the scripted demo and tests subscribe to it.
 
-The emulators publish; a subscriber gets every news item from its subscription on, in order. A subscriber that does not keep
-up is cut off (its iterator ends) rather than held in memory for ever.
+A subscriber gets every item since its subscription, in order. The iterator of a subscriber that does not keep up ends, so that
+its backlog does not grow without bound.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ BACKLOG = 2_000
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """One thing that happened. `topic` is ``wire``, ``kore`` or ``salesforce``; `data` is JSON-ready."""
+    """An item. `topic` is ``wire``, ``kore`` or ``salesforce``; `data` is JSON-ready."""
 
     topic: str
     data: Mapping[str, Any]
 
 
 class Subscription(AsyncIterator[News]):
-    """News from one subscription on. Waiting for the next item can be cancelled without losing it."""
+    """The items since a subscription. Cancelling the wait for the next item loses nothing."""
 
     def __init__(self) -> None:
         self.queue: asyncio.Queue[News | None] = asyncio.Queue()
@@ -43,7 +43,7 @@ class Bus:
     _subscriptions: set[Subscription] = field(default_factory=set)
 
     def publish(self, topic: str, data: Mapping[str, Any]) -> None:
-        """Tell every subscriber. Never blocks."""
+        """Pass an item to every subscriber. Never blocks."""
         news = News(topic, data)
         for subscription in list(self._subscriptions):
             if subscription.queue.qsize() >= BACKLOG:
@@ -53,7 +53,7 @@ class Bus:
 
     @contextmanager
     def subscribe(self) -> Iterator[AsyncIterator[News]]:
-        """News from now on."""
+        """The items from now on."""
         subscription = Subscription()
         self._subscriptions.add(subscription)
         try:
@@ -62,7 +62,7 @@ class Bus:
             self._subscriptions.discard(subscription)
 
     def close(self) -> None:
-        """End every subscription after what it has been told so far."""
+        """End every subscription after the items so far."""
         for subscription in list(self._subscriptions):
             self._end(subscription)
 

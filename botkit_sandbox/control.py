@@ -1,11 +1,11 @@
-"""The sandbox's own control routes: state, event stream, and one exchange of the wire. The page and tests read them.
+"""The control routes of the sandbox as a whole: state, event stream, and exchanges on the wire.
 
     GET /sandbox/state        {addresses, kore, salesforce, live-chat, wire: [summaries, oldest first]}
-    GET /sandbox/events       text/event-stream: first ``snapshot`` (as above), then ``wire`` and a name for each cloud
+    GET /sandbox/events       text/event-stream: first ``snapshot`` (as above), then events named ``wire`` or after a cloud
     GET /sandbox/wire/{id}    one exchange with headers and bodies
-    DELETE /sandbox/wire      forget all exchanges
+    DELETE /sandbox/wire      delete all exchanges
 
-A summary of a long poll that brought something also says what: ``brought``, the types of its messages.
+The summary of a long poll with messages has their types in ``brought``.
 
 The clouds' own control routes live beside them, under ``/sandbox/kore/``, ``/sandbox/salesforce/`` and ``/sandbox/live-chat/``.
 """
@@ -34,7 +34,7 @@ def control_routes(bus: Bus, wire: Wire, state: State) -> list[web.RouteDef]:
     """Routes over one bus and wire.
 
     Args:
-        state: what is beside the wire in a snapshot; called for every snapshot.
+        state: returns the rest of a snapshot, beside the wire.
     """
     watchers = asyncio.Semaphore(WATCHERS)
 
@@ -69,7 +69,7 @@ def control_routes(bus: Bus, wire: Wire, state: State) -> list[web.RouteDef]:
             try:
                 await _watch(stream, bus, wire, snapshot)
             except ConnectionResetError:
-                return stream  # The watcher has gone, so there is nobody left to tell.
+                return stream  # The watcher disconnected.
             return stream
 
     return [
@@ -82,7 +82,7 @@ def control_routes(bus: Bus, wire: Wire, state: State) -> list[web.RouteDef]:
 
 async def _watch(stream: web.StreamResponse, bus: Bus, wire: Wire, snapshot: State) -> None:
     with bus.subscribe() as news:
-        # Subscribed before the snapshot is taken, so nothing falls between them; the page ignores what it has twice.
+        # Subscribed before the snapshot is taken, so no item is lost between them; the page ignores duplicates.
         await stream.write(_frame("snapshot", snapshot()))
         while True:
             try:
@@ -92,11 +92,11 @@ async def _watch(stream: web.StreamResponse, bus: Bus, wire: Wire, snapshot: Sta
             except StopAsyncIteration:
                 return
             else:
-                await stream.write(_frame(item.topic, _told(item, wire)))
+                await stream.write(_frame(item.topic, _data_for_watchers(item, wire)))
 
 
-def _told(item: News, wire: Wire) -> Mapping[str, Any]:
-    """What a watcher hears of a news item: of an exchange, also what only its body tells."""
+def _data_for_watchers(item: News, wire: Wire) -> Mapping[str, Any]:
+    """The data of an item for watchers. A long poll also has the types of its messages."""
     if item.topic != "wire" or item.data.get("label") != LONG_POLL:
         return item.data
     entry = wire.find(item.data["id"])
@@ -112,7 +112,7 @@ def _brought(entry: WireEntry) -> list[str]:
     """Types of the messages in a reply of System/Messages (docs/protocols/salesforce-live-chat.md, 2.4)."""
     try:
         reply = msgspec.json.decode(entry.response_body, type=_Reply)
-    except msgspec.DecodeError:  # no reply, or one so long that the wire kept only its beginning
+    except msgspec.DecodeError:  # no reply, or a long one, of which the wire keeps only the beginning
         return []
     return [message.type for message in reply.messages]
 

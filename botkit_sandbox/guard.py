@@ -1,8 +1,8 @@
-"""Who may use the control API and the page: this machine's own browser tabs and programs, nobody else's.
+"""Protection of the control API and the page: only browser tabs and programs of this machine may use them.
 
-The control API has no password, so two roads into it from a hostile web page are closed. A name that was re-pointed to
-loopback (DNS rebinding) arrives with a foreign Host; a form or script of another site (CSRF) arrives with a foreign Origin.
-The emulated clouds have authentication and CORS rules of their own and are left alone.
+The control API has no password, so two attacks by a hostile web page are blocked. DNS rebinding points a foreign name to
+loopback: the request has a foreign Host. Cross-site request forgery sends a form or script request: it has a foreign Origin.
+The emulated clouds have authentication and CORS rules of their own, so their paths are not guarded.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ READING = frozenset({"GET", "HEAD"})
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address (without port) stays on this machine."""
+    """Whether a host name or address (without port) is loopback."""
     if host == "localhost":
         return True
     address = _address(host)
@@ -32,8 +32,8 @@ def guard(bound_host: str) -> Middleware:
     """Middleware for the port that serves the page and the control API.
 
     Args:
-        bound_host: the host the sandbox listens on. When that is not loopback (the user allowed it by flag), any
-            address is accepted as Host, since a rebound *name* is the danger, and so is the bound name itself.
+        bound_host: the host the sandbox listens on. If it is not loopback (the user allowed it by flag), every
+            address is accepted as Host, since only a *name* can be rebound, and the bound name itself too.
     """
     open_to_network = not is_loopback(bound_host)
 
@@ -58,7 +58,7 @@ def guard(bound_host: str) -> Middleware:
 
 
 def _comes_from_elsewhere(request: web.Request) -> bool:
-    """Browsers name the sending page's origin on every cross-origin write; programs send none."""
+    """Browsers send the page's origin with every cross-origin write; programs send none."""
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
         return True
     origin = request.headers.get("Origin")

@@ -1,7 +1,7 @@
-"""A hand-off played from beginning to end, without a browser, and judged line by line.
+"""A scripted hand-off from beginning to end, without a browser. Both transcripts are compared line by line.
 
-The rehearsal knows only what anybody could know: the sandbox's control API (what a user and an agent do and see) and the
-sample bot. Whether BotKit or another middleware sits between the two clouds makes no difference to it.
+It uses only the control API of the sandbox (actions and views of a user and an agent) and the sample bot, so it works with any
+middleware between the two clouds.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ USER, BOT, JANE, OMAR, NOTICE = "Ada Lovelace", "Acme Assistant", "Jane Doe", "O
 
 
 class Mismatch(Exception):
-    """Something a user or an agent saw was not what they should have seen."""
+    """A user or an agent did not see what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a transcript: who said it, and what."""
+    """One line of a transcript: the speaker and the text."""
 
     who: str
     text: str
@@ -65,7 +65,7 @@ _EXPECTED_BY_USER = (
     Line(NOTICE, "has ended"),
     *_GREETING,
 )
-"""What the user's chat must show; of a notice, what its text must contain."""
+"""The expected chat of the user. A notice must only contain the text."""
 PLACE = Line(NOTICE, "position in the queue: 1")
 _EXPECTED_BY_AGENTS = (
     Line("User", "Is anybody there?"),
@@ -77,17 +77,17 @@ _EXPECTED_BY_AGENTS = (
     Line(JANE, "Agent's message 3"),
     Line(OMAR, "Omar here, I took over."),
 )
-"""What the agents' console must show of people, after the transcript."""
+"""The expected lines of people in the agents' console, after the transcript."""
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """An agents' side: the name it has in the control API, and what differs there from MIAW.
+    """An agent system: its name in the control API, and its differences from MIAW.
 
     Attributes:
-        name: of the agents' side.
-        takes_text_early: whether agents get what is written before one of them has accepted.
-        tells_places: whether users hear of their place in the queue.
+        name: in the paths of the control API.
+        takes_text_early: whether agents get messages that were written before one of them accepted.
+        tells_places: whether users are told their place in the queue.
     """
 
     name: str
@@ -107,25 +107,25 @@ class Clouds:
     http: requests.Session = field(default_factory=requests.Session)
 
     def get(self, path: str) -> Any:
-        """State of one of the clouds."""
+        """GET a path of the control API."""
         answer = self.http.get(f"{self.url}/sandbox/{path}", timeout=10)
         answer.raise_for_status()
         return answer.json()
 
     def post(self, path: str, **body: Any) -> Any:
-        """Something a user or an agent does."""
+        """POST an action of a user or an agent."""
         answer = self.http.post(f"{self.url}/sandbox/{path}", json=body, timeout=10)
         if not answer.ok:
             raise Mismatch(f"The sandbox refused {path}: HTTP {answer.status_code} {answer.text[:300]}")
         return answer.json() if answer.content else None
 
     def user(self, user_id: str) -> Mapping[str, Any]:
-        """One user of the bot, as the platform sees them."""
+        """One user of the bot, with the chat."""
         users = self.get("kore/state")["users"]
         return next(user for user in users if user["id"] == user_id)
 
     def conversations(self, desk: Desk) -> list[Mapping[str, Any]]:
-        """What the agents' console lists."""
+        """The conversations in the agents' console."""
         return list(self.get(f"{desk.name}/state")["conversations"])
 
     def agents(self, desk: Desk) -> Mapping[str, str]:
@@ -133,7 +133,7 @@ class Clouds:
         return {agent["name"]: agent["id"] for agent in self.get(f"{desk.name}/state")["agents"]}
 
     def break_miaw(self) -> None:
-        """MIAW answers nothing but 503 from now on."""
+        """Let MIAW answer every request with 503."""
         answer = self.http.put(
             f"{self.url}/sandbox/salesforce/faults", json={"kind": "status", "status": 503}, timeout=10
         )
@@ -145,10 +145,10 @@ class Rehearsal:
     """One scripted hand-off.
 
     Attributes:
-        clouds: both of them.
-        between: called in the middle of it, to break something.
-        desk: where the agents are expected to be asked.
-        channel: where the user writes from.
+        clouds: the running sandbox.
+        between: called in the middle, for example to kill the service.
+        desk: the agent system that should get the hand-off.
+        channel: the channel of the user.
     """
 
     clouds: Clouds
@@ -159,7 +159,7 @@ class Rehearsal:
     conversation_id: str = ""
 
     def play(self) -> None:
-        """Play it. Raises Mismatch at the first thing that is not right."""
+        """Play the hand-off. Raises Mismatch at the first deviation."""
         agents = self.clouds.agents(self.desk)
         jane, omar = agents["Jane Doe"], agents["Omar Haddad"]
         before = {one["id"] for one in self.clouds.conversations(self.desk)}
@@ -226,7 +226,7 @@ class Rehearsal:
         return self._agent_lines(everything=True)
 
     def _judge(self) -> None:
-        """Both transcripts, line by line: who said what, in which order, and nothing besides."""
+        """Compare both transcripts line by line: speakers, texts and order, without extra lines."""
         self._compare("the user's chat", self._expected_by_user(), self.user_transcript())
         self._compare("the agents' console", _EXPECTED_BY_AGENTS, self._people_at_the_desk())
 
@@ -236,7 +236,7 @@ class Rehearsal:
             lines.insert(lines.index(Line(NOTICE, END_WORD)) + 1, PLACE)
         if self.channel == "rtm":
             return lines
-        # Only the web widget says who is speaking; elsewhere an agent's words are text like any other.
+        # Only the web widget shows the speaker; on other channels an agent's message is plain text.
         return [Line(NOTICE, line.text) if line.who in (JANE, OMAR) else line for line in lines]
 
     def _compare(self, where: str, expected: Sequence[Line], seen: Sequence[Line]) -> None:
@@ -245,7 +245,7 @@ class Rehearsal:
             self._require(right, f"line {number} of {where} is {line}; expected {wanted}")
 
     def _check_story(self, story: str) -> None:
-        """The talk before the hand-off, as one message: every line of it, in order, with who said it."""
+        """Check the conversation before the hand-off, which agents get as one message: every line with its speaker, in order."""
         expected = [f"{line.who}: {line.text}" for line in _BEFORE_THE_HANDOFF]
         self._require(
             story.splitlines()[1:] == expected, f"the agents got the transcript {story!r}, not {expected}"
@@ -299,7 +299,7 @@ class Rehearsal:
         ]
 
     def _people_at_the_desk(self) -> list[Line]:
-        """What people said on the agents' side, the transcript of the talk before left out."""
+        """The messages of people in the agents' console, without the transcript of the conversation before."""
         people = {"User", "Jane Doe", "Omar Haddad", "Mei Tanaka"}
         return [line for line in self.agent_transcript() if line.who in people][1:]
 
@@ -321,7 +321,7 @@ class Rehearsal:
 
 
 def _same(wanted: Line, seen: Line) -> bool:
-    """People and the bot are quoted exactly; how a notice is worded is BotKit's own affair."""
+    """Texts of people and of the bot must be equal; the wording of a notice is up to BotKit."""
     return wanted.text in seen.text if wanted.who == NOTICE else wanted.text == seen.text
 
 

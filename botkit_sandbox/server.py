@@ -28,12 +28,12 @@ START_SECONDS = 30.0
 
 
 class Sandbox:
-    """Both clouds, listening from `start` to `stop` on the loop that called `start`.
+    """Both emulated clouds. They listen from `start` to `stop`, on the event loop that calls `start`.
 
     Args:
-        port: for Kore XO and the page; Salesforce gets the next one. 0 takes two free ports.
-        host: an address of this machine. Anything but loopback needs `allow_remote`, since the control API has no password.
-        botkit_url: where hooks go, all of them; without it, the port after Salesforce's (with port 0: nowhere until a
+        port: of Kore XO and the page; Salesforce uses the next one. 0: two free ports.
+        host: an address of this machine. Other than loopback needs `allow_remote`, since the control API has no password.
+        botkit_url: the target of all hooks; by default the port after Salesforce's (with port 0: none until a
             subscription is made through the emulated API).
         bot_folder: an exported bot; without it, the sample bot.
 
@@ -62,7 +62,7 @@ class Sandbox:
         self.bus = Bus()
         self.wire = Wire(self.bus)
         self.salesforce = salesforce.SalesforceCloud(wire=self.wire, bus=self.bus)
-        # One organisation: the agents of MIAW are those of Live Chat, and have as much time for both together.
+        # One organisation: MIAW and Live Chat share their agents and the capacity of each agent.
         self.live_chat = live_chat.LiveChatCloud(wire=self.wire, bus=self.bus, organisation=self.salesforce)
         self.kore = kore.KoreCloud(
             wire=self.wire,
@@ -89,7 +89,7 @@ class Sandbox:
             when_failing.pop_all()
 
     async def stop(self) -> None:
-        """Stop listening and forget everything. Open streams are ended."""
+        """Stop listening and end open streams. All state is lost."""
         self.bus.close()
         await self.kore.close()
         for runner in self._runners:
@@ -97,7 +97,7 @@ class Sandbox:
         self._runners.clear()
 
     def addresses(self) -> Mapping[str, str]:
-        """Where everything is, and the names and secrets a BotKit configuration needs. Known once started."""
+        """The addresses, and the names and secrets that a BotKit configuration needs. Available after `start`."""
         return dict(self._addresses)
 
     def _describe(self) -> dict[str, str]:
@@ -237,7 +237,7 @@ def _url(sock: socket.socket) -> str:
 
 
 def _reachable(host: str) -> str:
-    """Where this machine reaches what listens on `host`: "all addresses" is none."""
+    """The address by which this machine reaches a server on `host`; "all addresses" is not one."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
 
 

@@ -1,4 +1,4 @@
-"""Which values a switch may have: what its type says, and a word of help where it is not so."""
+"""Validation of switches: a value must match the type of its field; the error names the allowed values."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ S = TypeVar("S", bound="DataclassInstance")
 
 
 def check(settings: DataclassInstance) -> None:
-    """Raises: ValueError: names every field whose value is not of its type, with the values it may have."""
+    """Raises: ValueError: a value is not of the type of its field; the message lists each with the allowed values."""
     mistakes = []
     for name, type_ in _types(type(settings)).items():
         value = getattr(settings, name)
@@ -41,10 +41,10 @@ def check(settings: DataclassInstance) -> None:
 
 
 def changed(settings: S, changes: Mapping[str, Any]) -> S:
-    """The settings with some switches set anew, from JSON.
+    """The settings with some switches changed, from JSON.
 
     Raises:
-        ValueError: for a name that is no switch, or a value that it cannot have.
+        ValueError: a name is not a switch, or a value is not allowed for it.
     """
     types = _types(type(settings))
     if unknown := sorted(set(changes) - set(types)):

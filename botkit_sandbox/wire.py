@@ -1,6 +1,6 @@
-"""The wire between the clouds and BotKit: every hook, call and event, kept for the page to open.
+"""The record of all exchanges between the clouds and BotKit: every hook, call and event. The page shows them.
 
-The emulators call `Wire.record` for what arrives and for what they send. Tokens are cut short before anything is kept.
+The emulators call `Wire.record` for every request they receive or send. Tokens are shortened before storage.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class WireEntry:
     response_body: str
 
     def summary(self) -> dict[str, Any]:
-        """What a row on the page shows; headers and bodies are asked for when the row is opened."""
+        """The fields of a row on the page. Headers and bodies are fetched when the row is opened."""
         return {
             "id": self.id,
             "at_ms": self.at_ms,
@@ -55,13 +55,13 @@ class WireEntry:
         }
 
     def detail(self) -> dict[str, Any]:
-        """Everything kept of the exchange."""
+        """All fields of the exchange."""
         return asdict(self)
 
 
 @dataclass(slots=True)
 class Wire:
-    """The newest exchanges, oldest first. The bus gets each one's summary, under the topic ``wire``."""
+    """The newest exchanges, oldest first. The summary of each is published on the bus, topic ``wire``."""
 
     bus: Bus
     entries: deque[WireEntry] = field(default_factory=lambda: deque(maxlen=KEPT))
@@ -81,7 +81,7 @@ class Wire:
         request_body: str = "",
         response_body: str = "",
     ) -> WireEntry:
-        """Keep one exchange and tell the page."""
+        """Store an exchange and publish its summary."""
         entry = WireEntry(
             id=next(self._ids),
             at_ms=int(time.time() * 1000),
@@ -101,7 +101,7 @@ class Wire:
         return entry
 
     def find(self, entry_id: int) -> WireEntry | None:
-        """The exchange with this id, while it is kept."""
+        """The exchange with this id, if it is still stored."""
         return next((entry for entry in self.entries if entry.id == entry_id), None)
 
 

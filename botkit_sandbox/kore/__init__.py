@@ -1,6 +1,6 @@
-"""The emulated Kore XO platform: an exported bot, its users, signed hooks, and every call a BotKit may make back.
+"""The emulated Kore XO platform: an exported bot, its users, signed hooks, and every call that a BotKit may make.
 
-Section numbers in this package are those of docs/protocols/kore-xo-botkit.md.
+Numbers in parentheses, such as (4.2), are sections of docs/protocols/kore-xo-botkit.md.
 """
 
 from botkit_sandbox.kore.callbacks import routes

@@ -1,4 +1,4 @@
-"""The bot as the dialog engine runs it: typed, decoded, read once from a sound export."""
+"""The bot as the dialog engine runs it: typed and decoded, from a valid export."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from botkit_sandbox.kore.understanding import Pattern, Utterance, normalised
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One wording of a message. `scripted` wording is JavaScript that prints the message."""
+    """One wording of a message. A `scripted` one is JavaScript that prints the message."""
 
     channel: str
     language: str
@@ -26,7 +26,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """What a node does. `raw` is the export's own object, for getDialog."""
+    """The component of a node. `raw` is the object of the export, for getDialog."""
 
     id: str
     kind: str
@@ -41,7 +41,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A place in a dialog's graph; `parts` are the nodes a botAction wraps."""
+    """A node in the graph of a dialog; `parts` are the nodes inside a botAction."""
 
     id: str
     kind: str
@@ -67,7 +67,7 @@ class Dialog:
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """Everything of the export the engine needs."""
+    """The parts of the export that the engine needs."""
 
     id: str
     name: str
@@ -90,7 +90,7 @@ class Bot:
 
 
 def bot_of(export: BotExport) -> Bot:
-    """Read an export that `export.check` found sound."""
+    """Read an export in which `export.check` found no problem."""
     definition = export.definition
     components = {c.id: c for c in map(_component, _objects(definition, "dialogComponents"))}
     dialogs = {d.id: d for d in (_dialog(raw, components) for raw in _objects(definition, "dialogs"))}
@@ -188,11 +188,12 @@ _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "tried.sandbox.botkit.example")
 
 
 def webhook_dialog(name: str, then: str, *, language: str) -> Dialog:
-    """The Webhook node of this name, and behind it a Message node with this text, which may have ``{{context.…}}`` in it.
+    """A dialog that no export has: a Webhook node of this name, then a Message node with this text, which may contain
+    ``{{context.…}}``. With it, a webhook handler can be tried without a bot that has such a node.
 
     Args:
-        name: the component's: what a handler is registered for.
-        then: what the bot says afterwards; empty for nothing.
+        name: the name of the component, for which a handler is registered.
+        then: the text that the bot sends afterwards; empty for none.
         language: of `then`.
     """
     said = Prompt("default", language, then, scripted=False)

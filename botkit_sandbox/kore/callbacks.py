@@ -1,4 +1,7 @@
-"""What BotKit calls on the stream API, `/api/botsdk/stream/{botId}/…` (protocol sections 4.2 to 4.6)."""
+"""The stream API that BotKit calls: `/api/botsdk/stream/{botId}/…`.
+
+See docs/protocols/kore-xo-botkit.md, 4.2 to 4.6.
+"""
 
 from __future__ import annotations
 
@@ -102,7 +105,7 @@ def _call(cloud: KoreCloud, request: web.Request) -> tuple[User, Call] | web.Res
 
 
 def _known(cloud: KoreCloud, request: web.Request) -> Call | web.Response:
-    """The call, whoever's it is: changed variables are nobody's."""
+    """The call with this request id. The call of on_variable_update belongs to no user."""
     try:
         return cloud.core.calls.find(request.match_info["request_id"], now_ms=cloud.core.now_ms())
     except UnknownCall:
@@ -111,7 +114,7 @@ def _known(cloud: KoreCloud, request: web.Request) -> Call | web.Response:
         return refusal(400, "requestId has expired", "REQUEST_EXPIRED")
 
 
-# --- one function per call; a response refuses it, None means done ---------------------------------------------------
+# --- one function per call; it returns a response to refuse the call, None if it succeeded ---------------------------
 
 
 def _send_user_message(
@@ -124,7 +127,7 @@ def _send_user_message(
 
 
 def _speaker(call: Call, what: Shown) -> Speaker:
-    """Who is talking: agents by their template, the bot when its own utterance comes back, else BotKit."""
+    """The speaker: an agent if the template says so, the bot if its own utterance comes back, else BotKit."""
     if what.is_agent:
         return "agent"
     return "bot" if call.event in ("on_bot_message", "on_alert") else "botkit"
@@ -145,18 +148,18 @@ def _send_bot_message(
         if any(_length(word) > settings.bot_word_limit for word in text.split()):
             return refusal(400, f"a word is over {settings.bot_word_limit} characters", "INVALID_ARGUMENTS")
     if call.event != "on_user_message" or call.followed is None or call.followed.done():
-        # Nobody waits for it: said again, or in agent mode. The platform is not known to refuse it.
+        # The platform does not wait for this call: it is a second one, or agent mode is on. It is not known to be refused.
         cloud.lanes.put(user.id, lambda: cloud.talk.to_bot_as_sent(user, body))
     return None
 
 
 def _length(text: str) -> int:
-    """In UTF-16 code units, as a platform written in JavaScript counts."""
+    """Length in UTF-16 code units, as a platform written in JavaScript counts."""
     return len(text.encode("utf-16-le", errors="surrogatepass")) // 2
 
 
 def _skip(cloud: KoreCloud, user: User, call: Call, body: Mapping[str, Any]) -> None:
-    """Nothing is shown and nothing reaches the bot; the follow-up alone counts."""
+    """Skip the message: nothing is shown and nothing reaches the bot."""
 
 
 def _reset_bot(cloud: KoreCloud, user: User, call: Call, body: Mapping[str, Any]) -> None:
@@ -172,7 +175,7 @@ def _clear_agent_session(cloud: KoreCloud, user: User, call: Call, body: Mapping
 
 
 def _extend(cloud: KoreCloud, user: User, call: Call, body: Mapping[str, Any]) -> None:
-    """No effect once the session has been silent for the inactivity duration (section 4.6)."""
+    """Extend the request id. This has no effect after the inactivity duration (4.6)."""
     now_ms = cloud.core.now_ms()
     if now_ms - user.last_activity_ms < cloud.core.inactivity_ms:
         cloud.core.calls.extend(call, now_ms=now_ms)
@@ -180,7 +183,7 @@ def _extend(cloud: KoreCloud, user: User, call: Call, body: Mapping[str, Any]) -
 
 def _clear_conversation(cloud: KoreCloud, user: User, call: Call, body: Mapping[str, Any]) -> None:
     if user.session.closed:
-        return  # or a BotKit that closes on sessionClosure would hear of it for ever
+        return  # otherwise a BotKit that closes on sessionClosure would receive it for ever
     cloud.core.end_session(user)
     if cloud.core.settings.closing_repeats:
         cloud.lanes.put(user.id, lambda: cloud.talk.closed(user))
@@ -234,11 +237,11 @@ _ACTIONS: Mapping[str, Action] = {
 
 
 _BESIDE = frozenset({"extendcallid", "sendFeedbackMessage", "sendBotEvent", "serviceCallback"})
-"""What says nothing of a message that the platform waits to hear about."""
+"""Calls that are not the follow-up for which the platform waits."""
 
 
 def _keep_tags(user: User, body: Mapping[str, Any]) -> None:
-    """metaTags are writable on send (section 2.3); message tags stay with their message."""
+    """Keep the metaTags of a send call (2.3); message tags belong to one message and are not kept."""
     tags = body.get("metaTags")
     if isinstance(tags, Mapping):
         for kind in ("userMetaTags", "sessionMetaTags"):
@@ -251,9 +254,7 @@ def _keep_tags(user: User, body: Mapping[str, Any]) -> None:
 
 async def _get_messages(cloud: KoreCloud, request: web.Request) -> web.Response:
     if await request.read():
-        return refusal(
-            400, "Malformed JSON", "VALIDATION_ERROR"
-        )  # seen by BotKits that sent `null` (section 4.2)
+        return refusal(400, "Malformed JSON", "VALIDATION_ERROR")  # seen by BotKits that sent `null` (4.2)
     try:
         user = cloud.core.user(request.query.get("userId", ""))
         query = Query(
@@ -274,7 +275,7 @@ async def _get_variables(cloud: KoreCloud, request: web.Request) -> web.Response
         return found
     language = request.headers.get("bot-language", cloud.core.bot.default_language)
     if language not in cloud.core.bot.languages:
-        # With status 200: Kore's own sample looks for `errors` in the answers it got.
+        # Status 200: Kore's own sample looks for `errors` in successful answers.
         return web.json_response({"errors": [{"msg": f"Language {language[:20]} is not enabled"}]})
     variables = [
         {

@@ -1,4 +1,7 @@
-"""The request ids the platform hands out with each hook, and what BotKit calls back with them (section 4.6)."""
+"""The request ids that the platform issues with hooks, and BotKit's calls for them.
+
+See docs/protocols/kore-xo-botkit.md, 4.6.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ _KEPT_AFTER_EXPIRY_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
-    """The first call BotKit made for a message hook."""
+    """The first call that BotKit made for a message hook."""
 
     action: str
     body: Mapping[str, Any]
@@ -23,7 +26,7 @@ class FollowUp:
 
 @dataclass(slots=True)
 class Call:
-    """One hook that was posted. `text` is what it carried, so that what comes back can be told from it."""
+    """A posted hook and its request id. `text` is the text in the hook."""
 
     id: str
     user_id: str
@@ -35,7 +38,7 @@ class Call:
     followed: asyncio.Future[FollowUp] | None = None
 
     def follow(self, action: str, body: Mapping[str, Any]) -> bool:
-        """Note BotKit's call; True when the platform was waiting for it."""
+        """Record BotKit's call. Returns whether the platform was waiting for it."""
         if self.followed is None or self.followed.done():
             return False
         self.followed.set_result(FollowUp(action, body))
@@ -61,10 +64,10 @@ class CallBook:
         dialog_id: str = "",
         waits: bool = False,
     ) -> Call:
-        """A new request id: milliseconds since 1970, moved on where two would be equal.
+        """Issue a request id: milliseconds since 1970, incremented if the number is already in use.
 
         Args:
-            waits: the platform will wait for a follow-up of this hook.
+            waits: the platform waits for a follow-up of this hook.
         """
         self._last_number = max(self._last_number + 1, now_ms)
         if self._last_number % _SWEEP_EVERY == 0 or len(self._calls) % _SWEEP_EVERY == _SWEEP_EVERY - 1:
@@ -83,11 +86,11 @@ class CallBook:
         return call
 
     def find(self, request_id: str, *, now_ms: int) -> Call:
-        """The call a BotKit refers to.
+        """The call with this request id.
 
         Raises:
             UnknownCall: there is none.
-            ExpiredCall: its time is over.
+            ExpiredCall: the request id has expired.
         """
         call = self._calls.get(request_id)
         if call is None:
@@ -97,7 +100,7 @@ class CallBook:
         return call
 
     def extend(self, call: Call, *, now_ms: int) -> None:
-        """Start the call's lifetime anew."""
+        """Restart the lifetime of the request id."""
         call.expires_ms = now_ms + self.lifetime_ms
 
     def _sweep(self, now_ms: int) -> None:

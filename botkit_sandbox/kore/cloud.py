@@ -1,4 +1,7 @@
-"""The emulated XO platform as one object: users do things to it, BotKit is called, and the state can be looked at."""
+"""The emulated XO platform as one object: actions of users, settings of the bot, and the state.
+
+Numbers in parentheses are sections of docs/protocols/kore-xo-botkit.md.
+"""
 
 from __future__ import annotations
 
@@ -29,17 +32,17 @@ DEFAULT_EVENTS: tuple[SubscriptionName, ...] = ("onMessage", "onHook", "onEvent"
 
 
 class KoreCloud:
-    """The platform's own side.
+    """The emulated platform.
 
     Args:
         wire: where exchanges are recorded, or None.
         bus: where changes are published (topic ``kore``), or None.
         bot: the export to run.
-        base_url: where this platform is reached, such as ``http://127.0.0.1:8001``; can be set after binding a port.
+        base_url: the URL of this platform, such as ``http://127.0.0.1:8001``; can be set after binding a port.
         botkit_url: the BotKit's Callback URL, with its apiPrefix if it has one; empty for none.
-        events: what the BotKit is subscribed to.
+        events: the events to which the BotKit is subscribed.
         clock: seconds since 1970.
-        randomness: seeds the ids the platform invents.
+        randomness: the source of ids.
     """
 
     def __init__(
@@ -99,20 +102,20 @@ class KoreCloud:
         return self.core.subscription.host
 
     async def close(self) -> None:
-        """Stop what is going on and close connections."""
+        """Cancel running work and close connections."""
         await self.lanes.close()
         await self.hooks.close()
 
     # --- settings of the bot -------------------------------------------------------------------------------------
 
     def subscribe(self, host: str, events: Sequence[SubscriptionName]) -> None:
-        """Register a BotKit, as the builder's screen or PUT sdkSubscription does (protocol section 1)."""
+        """Register a BotKit, as the builder's screen or PUT sdkSubscription does (1)."""
         self.core.subscription = Subscription(host=host.rstrip("/"), events=frozenset(events))
         self.core.publish("subscription", host=host, events=sorted(events))
         self.variables_changed("sdk_subscription")
 
     def variables_changed(self, event_type: str, variable: Mapping[str, Any] | None = None) -> None:
-        """Tell a BotKit that is subscribed to onVariableUpdate (section 2.6)."""
+        """Post on_variable_update, if BotKit is subscribed to onVariableUpdate (2.6)."""
         if self.core.hears("onVariableUpdate"):
             call = self.core.calls.issue("", "on_variable_update", now_ms=self.core.now_ms())
             body = variable_hook(self.core, call.id, event_type=event_type, variable=variable)
@@ -123,7 +126,7 @@ class KoreCloud:
             self.lanes.beside(post)
 
     def set_faults(self, rules: Sequence[Fault]) -> None:
-        """Let exactly these things go wrong."""
+        """Switch on exactly these faults."""
         self.core.faults.replace(list(rules))
         self.core.publish("faults", faults=self.core.faults.as_json())
 
@@ -132,7 +135,7 @@ class KoreCloud:
     def add_user(
         self, *, name: str = "", email: str = "", language: str = "", channel: str = "rtm", user_id: str = ""
     ) -> User:
-        """A new user of the bot on one channel.
+        """Add a user of the bot on one channel.
 
         Raises:
             TooManyUsers: the sandbox is full.
@@ -163,10 +166,10 @@ class KoreCloud:
         return self.core.user(identifier)
 
     def say(self, user: User, text: str, attachments: Sequence[Attachment] = ()) -> None:
-        """The user writes something; what follows happens in the background, in order.
+        """The user sends a message. It is processed in the background, in order.
 
         Raises:
-            LaneFull: too much of this user's is waiting.
+            LaneFull: too many actions of this user are waiting.
         """
         files = tuple(attachments)
         self.lanes.put(user.id, lambda: self.talk.user_says(user, text, files))
@@ -179,7 +182,7 @@ class KoreCloud:
         self.lanes.put(user.id, lambda: self.talk.connects(user))
 
     def typing(self, user: User, *, started: bool) -> None:
-        """The user types, or stops; not held up by messages that wait."""
+        """The user starts or stops typing. The event does not wait for messages."""
         event = {"type": "TYPING_STARTED" if started else "TYPING_STOPPED"}
         self.lanes.beside(lambda: self.talk.client_event(user, event))
 
@@ -189,7 +192,7 @@ class KoreCloud:
         self.lanes.beside(lambda: self.talk.client_event(user, event))
 
     def custom_event(self, user: User, event: Mapping[str, Any]) -> None:
-        """The user's client sends an event of its own making."""
+        """The user's client sends a custom event."""
         self.lanes.beside(lambda: self.talk.client_event(user, {}, event))
 
     def close_conversation(self, user: User, *, repeat: bool = False) -> None:
@@ -197,7 +200,7 @@ class KoreCloud:
         self.lanes.put(user.id, lambda: self.talk.closed(user, times=2 if repeat else 1))
 
     def time_out(self, user: User) -> None:
-        """Reset session and agent mode as after the bot's inactivity duration; nobody is told (section 4.6)."""
+        """Reset session and agent mode as after the bot's inactivity duration, without a hook (4.6)."""
         self.core.end_session(user)
 
     def switch_channel(self, user: User, channel: str) -> None:
@@ -234,18 +237,18 @@ class KoreCloud:
         self.lanes.put(user.id, switch)
 
     def reach_webhook(self, user: User, name: str, then: str = "") -> None:
-        """A dialog reaches a Webhook node of this name; once it is answered, the bot says `then`, ``{{context.…}}`` filled in."""
+        """Reach a Webhook node of this name in a dialog. Then the bot says `then`, with ``{{context.…}}`` filled in."""
         self.lanes.put(user.id, lambda: self.talk.reaches_webhook(user, name, then))
 
     def platform_event(self, user: User, event: Mapping[str, Any]) -> None:
-        """Something of the platform's own happens (on_event)."""
+        """Post an event of the platform (on_event)."""
         self.lanes.put(user.id, lambda: self.talk.event(user, event))
 
     def alert(self, user: User, text: str) -> None:
         """The bot alerts the user."""
         self.lanes.put(user.id, lambda: self.talk.alert(user, text))
 
-    # --- looking -------------------------------------------------------------------------------------------------
+    # --- state ---------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:
         """Everything the page shows, JSON-ready."""

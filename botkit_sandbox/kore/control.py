@@ -1,4 +1,4 @@
-"""The control API of the emulated XO platform: what its users do, and what goes wrong. The page and tests use it.
+"""The control API of the emulated XO platform: actions of users, and faults. The page and tests use it.
 
     GET    /sandbox/kore/state                {bot, botkit, users: [...], faults: [...]}
     POST   /sandbox/kore/users                {name?, email?, language?, channel?}  → the user (201)
@@ -6,7 +6,7 @@
     POST   /sandbox/kore/users/{id}/say       {text?, attachments?: [{fileName, contentType?, base64?}]}
     POST   /sandbox/kore/users/{id}/typing    {started}
     POST   /sandbox/kore/users/{id}/read      {messageId}
-    POST   /sandbox/kore/users/{id}/event     {…}  an event of the client's own making (customEvent)
+    POST   /sandbox/kore/users/{id}/event     {…}  a custom event of the client (customEvent)
     PUT    /sandbox/kore/users/{id}/channel   {channel}  the user goes on on another channel; 409 while an agent has them
     POST   /sandbox/kore/users/{id}/connect   the client connects (ON_CONNECT_EVENT)
     POST   /sandbox/kore/users/{id}/close     {repeat?}  the session closes (sessionClosure)
@@ -14,16 +14,16 @@
     POST   /sandbox/kore/users/{id}/alert     {text}  the bot alerts the user
     POST   /sandbox/kore/users/{id}/webhook   {component, then?}  a dialog reaches a Webhook node of this name (on_webhook);
                                               once it is answered, the bot says `then`, {{context.…}} filled in
-    POST   /sandbox/kore/users/{id}/happens   {eventType, …}  an event of the platform's (on_event), such as endFAQ
+    POST   /sandbox/kore/users/{id}/happens   {eventType, …}  an event of the platform (on_event), such as endFAQ
     POST   /sandbox/kore/variables            {eventType?, variable?}  the bot's variables change (on_variable_update)
-    PUT    /sandbox/kore/subscription         {url, events?}  where BotKit is, without a token
+    PUT    /sandbox/kore/subscription         {url, events?}  the URL of BotKit, without a token
     GET    /sandbox/kore/faults               {faults: [...]}
     PUT    /sandbox/kore/faults               one fault, a list of them, or {faults: [...]}; replaces all
-    DELETE /sandbox/kore/faults               nothing goes wrong any more
+    DELETE /sandbox/kore/faults               clears all faults
 
-Everything a user does is answered at once with 202 and goes on in the background, in order per user. Changes are published
+Every action of a user is answered at once with 202 and processed in the background, in order per user. Changes are published
 on the bus, topic ``kore``: `kind` is user, message, agentMode, session, typing, feedback, subscription or faults.
-Errors are ``{"error": "…"}`` with 400, 404 or 429.
+Errors are ``{"error": "…"}`` with 400, 404, 409 or 429.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def control_routes(cloud: KoreCloud) -> list[web.RouteDef]:
         files = _attachments(cloud, body.get("attachments"))
         text = _text(body, "text", limit=TEXT_LIMIT)
         if not text and not files:
-            raise ValueError("say what? give text or attachments")
+            raise ValueError("say needs text or attachments")
         cloud.say(user, text, files)
 
     def close(user: User, body: Mapping[str, Any]) -> None:
@@ -131,38 +131,39 @@ def control_routes(cloud: KoreCloud) -> list[web.RouteDef]:
 
     users = "/sandbox/kore/users"
     return [
-        web.get("/sandbox/kore/state", _told(state)),
-        web.post(users, _told(add_user)),
-        web.get(f"{users}/{{id}}", _told(see_user)),
-        web.post(f"{users}/{{id}}/say", _told(act(say))),
+        web.get("/sandbox/kore/state", _with_json_errors(state)),
+        web.post(users, _with_json_errors(add_user)),
+        web.get(f"{users}/{{id}}", _with_json_errors(see_user)),
+        web.post(f"{users}/{{id}}/say", _with_json_errors(act(say))),
         web.post(
             f"{users}/{{id}}/typing",
-            _told(act(lambda u, b: cloud.typing(u, started=b.get("started") is True))),
+            _with_json_errors(act(lambda u, b: cloud.typing(u, started=b.get("started") is True))),
         ),
         web.post(
-            f"{users}/{{id}}/read", _told(act(lambda u, b: cloud.read(u, _text(b, "messageId", limit=200))))
+            f"{users}/{{id}}/read",
+            _with_json_errors(act(lambda u, b: cloud.read(u, _text(b, "messageId", limit=200)))),
         ),
-        web.post(f"{users}/{{id}}/event", _told(act(cloud.custom_event))),
-        web.post(f"{users}/{{id}}/connect", _told(act(lambda u, b: cloud.connect(u)))),
-        web.post(f"{users}/{{id}}/close", _told(act(close))),
-        web.post(f"{users}/{{id}}/timeout", _told(act(lambda u, b: cloud.time_out(u)))),
+        web.post(f"{users}/{{id}}/event", _with_json_errors(act(cloud.custom_event))),
+        web.post(f"{users}/{{id}}/connect", _with_json_errors(act(lambda u, b: cloud.connect(u)))),
+        web.post(f"{users}/{{id}}/close", _with_json_errors(act(close))),
+        web.post(f"{users}/{{id}}/timeout", _with_json_errors(act(lambda u, b: cloud.time_out(u)))),
         web.post(
             f"{users}/{{id}}/alert",
-            _told(act(lambda u, b: cloud.alert(u, _text(b, "text", limit=TEXT_LIMIT)))),
+            _with_json_errors(act(lambda u, b: cloud.alert(u, _text(b, "text", limit=TEXT_LIMIT)))),
         ),
-        web.put(f"{users}/{{id}}/channel", _told(channel)),
-        web.post(f"{users}/{{id}}/webhook", _told(act(reach_webhook))),
-        web.post(f"{users}/{{id}}/happens", _told(act(happen))),
-        web.post("/sandbox/kore/variables", _told(variables)),
-        web.put("/sandbox/kore/subscription", _told(subscription)),
-        web.get("/sandbox/kore/faults", _told(faults)),
-        web.put("/sandbox/kore/faults", _told(faults)),
-        web.delete("/sandbox/kore/faults", _told(faults)),
+        web.put(f"{users}/{{id}}/channel", _with_json_errors(channel)),
+        web.post(f"{users}/{{id}}/webhook", _with_json_errors(act(reach_webhook))),
+        web.post(f"{users}/{{id}}/happens", _with_json_errors(act(happen))),
+        web.post("/sandbox/kore/variables", _with_json_errors(variables)),
+        web.put("/sandbox/kore/subscription", _with_json_errors(subscription)),
+        web.get("/sandbox/kore/faults", _with_json_errors(faults)),
+        web.put("/sandbox/kore/faults", _with_json_errors(faults)),
+        web.delete("/sandbox/kore/faults", _with_json_errors(faults)),
     ]
 
 
-def _told(inner: Handler) -> Handler:
-    """Turn what cannot be done into an answer that says why."""
+def _with_json_errors(inner: Handler) -> Handler:
+    """Turn errors of the platform into JSON answers."""
 
     async def handle(request: web.Request) -> web.Response:
         try:

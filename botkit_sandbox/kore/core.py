@@ -1,4 +1,7 @@
-"""What every part of the emulated platform shares: its bot, users, request ids, clock, and what the user is shown."""
+"""The shared state of the emulated platform: bot, users, request ids, clock and chats.
+
+Numbers in parentheses are sections of docs/protocols/kore-xo-botkit.md.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ from botkit_sandbox.wire import Wire
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Where the bot's BotKit is, and what it wants to hear of (protocol section 1)."""
+    """The URL of the bot's BotKit, and the events to which it is subscribed (1)."""
 
     host: str
     events: frozenset[SubscriptionName]
@@ -70,7 +73,7 @@ class Core:
         self._by_address[user.address] = user.id
 
     def user(self, identifier: str) -> User:
-        """A user by the platform's id or by the channel's.
+        """A user by the platform's id or by the id of the channel.
 
         Raises:
             UserUnknown: there is none.
@@ -81,20 +84,20 @@ class Core:
         return user
 
     def publish(self, kind: str, user: User | None = None, **more: Any) -> None:
-        """Tell the bus what changed."""
+        """Publish a change on the bus."""
         if self.bus is not None:
             who = {"userId": user.id} if user is not None else {}
             self.bus.publish("kore", {"kind": kind, **who, **more})
 
     def new_session(self) -> Session:
-        """Session ids look like the platform's: 24 hexadecimal digits."""
+        """Open a session. Its id has 24 hexadecimal digits, as on the platform."""
         return Session(id=self.new_id().replace("-", "")[:24], opened_ms=self.now_ms())
 
     def attachment_url(self) -> str:
         return f"{self.base_url}/api/attachment/file"
 
     def hear(self, user: User, text: str, attachments: tuple[Attachment, ...]) -> ChatMessage:
-        """Put what the user wrote into the chat and the history."""
+        """Add a message of the user to the chat and the history."""
         return self._keep(
             user,
             direction="incoming",
@@ -127,7 +130,7 @@ class Core:
         )
 
     def note(self, user: User, text: str) -> None:
-        """A line of the sandbox itself in the chat; the platform knows nothing of it, so neither does the history."""
+        """Add a note of the sandbox to the chat. It is not part of the history, since the platform does not have it."""
         message = ChatMessage(id=f"ms-{self.new_id()}", at_ms=self.now_ms(), speaker="system", text=text)
         user.messages.append(message)
         self.publish("message", user, message=message.as_json())
@@ -139,21 +142,21 @@ class Core:
             self.publish("agentMode", user, agentMode=on)
 
     def end_session(self, user: User) -> None:
-        """Close the session: variables, dialog and agent mode go; the next input opens a new one."""
+        """Close the session with its variables, dialog and agent mode. The next input opens a new one."""
         user.session.closed = True
         self.reset_dialog(user)
         self.set_agent_mode(user, False)
         self.publish("session", user, conversationSessionId=user.session.id, closed=True)
 
     def reset_dialog(self, user: User) -> None:
-        """Clear the context and drop the current task silently, as resetBot does (section 4.2)."""
+        """Clear the context and drop the current dialog without a message, as resetBot does (4.2)."""
         user.resets += 1
         user.run = None
         user.stalled = False
         user.context = {}
 
     def reset_when_idle(self, user: User) -> None:
-        """Apply the inactivity rule (section 4.6): silence resets the session and agent mode, whatever BotKit does."""
+        """Apply the inactivity rule (4.6): silence resets the session and agent mode, regardless of BotKit."""
         if not user.session.closed and self.now_ms() - user.last_activity_ms >= self.inactivity_ms:
             self.end_session(user)
 

@@ -21,7 +21,7 @@ _PLACEHOLDER = re.compile(r"\{\{\s*([\w.\[\]]+)\s*\}\}")
 
 
 class Voice(Protocol):
-    """What a running dialog does to the world."""
+    """The effects of a running dialog."""
 
     async def utter(self, user: User, text: str, *, dialog_id: str, node_id: str) -> None: ...
     async def transfer(self, user: User, component: Component, *, dialog_id: str, node_id: str) -> None: ...
@@ -32,13 +32,13 @@ class Voice(Protocol):
 
 
 async def start(core: Core, voice: Voice, user: User, dialog: Dialog) -> None:
-    """Run a dialog from its intent until it ends or waits for the user."""
+    """Run a dialog from its intent node until it ends or waits for the user."""
     begin_dialog(core, user, dialog_id=dialog.id, name=dialog.name)
     await _run(core, voice, user, dialog, dialog.start)
 
 
 async def resume(core: Core, voice: Voice, user: User, run: Run, text: str) -> None:
-    """Take `text` as the value of the entity the dialog waits for, or ask again."""
+    """Use `text` as the value of the entity for which the dialog waits, or ask again."""
     user.run = None
     node = run.dialog.nodes[run.node_id]
     component = node.component
@@ -61,7 +61,7 @@ async def _run(core: Core, voice: Voice, user: User, dialog: Dialog, node: Node 
     resets = user.resets
     for _ in range(STEP_LIMIT):
         if user.resets != resets:
-            return  # closed or reset meanwhile: the dialog is dropped silently
+            return  # the session was closed or reset meanwhile: the dialog is dropped without a message
         if node is None:
             await voice.ended(user, dialog)
             return
@@ -77,7 +77,7 @@ async def _run(core: Core, voice: Voice, user: User, dialog: Dialog, node: Node 
 
 
 async def _step(core: Core, voice: Voice, user: User, dialog: Dialog, node: Node) -> bool:
-    """Do what a node does; False when the dialog does not go on now."""
+    """Execute a node. Returns False if the dialog stops here."""
     component = node.component
     if component is None:
         return True
@@ -104,7 +104,7 @@ async def _step(core: Core, voice: Voice, user: User, dialog: Dialog, node: Node
             await voice.transfer(user, component, dialog_id=dialog.id, node_id=node.id)
             return False
         case "intent" if node.calls_dialog and component.dialog_id != dialog.id:
-            # A sub-dialog: run to its end in place. The simplification is that it does not come back to wait.
+            # A sub-dialog runs to its end in place. Simplification: the calling dialog does not continue afterwards.
             await start(core, voice, user, core.bot.dialogs[component.dialog_id])
             return False
     return True
@@ -143,7 +143,7 @@ async def _script(core: Core, user: User, component: Component) -> bool:
 
 
 def adopt(user: User, context: Mapping[str, Any]) -> None:
-    """Take over what a script or a webhook made of the context; session variables outlive the dialog."""
+    """Adopt the context that a script or a webhook returned. Session variables outlive the dialog."""
     user.context = dict(context)
     session = context.get("session")
     variables = session.get("BotUserSession") if isinstance(session, Mapping) else None

@@ -1,4 +1,7 @@
-"""What every request to the emulated platform passes: the wire, faults, limits and the JWT app's token."""
+"""The middleware of the emulated platform: the record on the wire, faults, rate limits and errors.
+
+Numbers in parentheses are sections of docs/protocols/kore-xo-botkit.md.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ def unauthorized(why: str) -> web.Response:
 
 @dataclass(slots=True)
 class MinuteLimit:
-    """At most so many calls a minute; None for any number."""
+    """A limit of calls per minute; None for no limit."""
 
     calls: int | None
     _minute: int = 0
@@ -47,7 +50,7 @@ class MinuteLimit:
 
 
 def wire_middleware(cloud: KoreCloud) -> Middleware:
-    """Records what BotKit calls, and lets faults happen to it."""
+    """Middleware that records BotKit's calls and applies faults."""
 
     @web.middleware
     async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -89,7 +92,7 @@ def wire_middleware(cloud: KoreCloud) -> Middleware:
 async def _with_faults(
     faults: list[Fault], request: web.Request, handler: Handler
 ) -> web.StreamResponse | None:
-    """The handler's response, or None when the connection is to be closed instead."""
+    """The handler's response, or None to close the connection instead."""
     for fault in faults:
         await asyncio.sleep(fault.delay_ms / 1000)
     if any(fault.refuse for fault in faults):
@@ -108,14 +111,14 @@ async def _with_faults(
 
 
 def _hang_up(request: web.Request) -> web.Response:
-    """Close the connection without an answer; the response goes nowhere."""
+    """Close the connection without an answer. The returned response is never sent."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response(status=444)
 
 
 def _label(path: str) -> str:
-    """The call's name: what follows the bot id."""
+    """The name of the call, which follows the bot id in the path."""
     parts = path.strip("/").split("/")
     for index, part in enumerate(parts):
         if part.startswith("st-") and index + 1 < len(parts):

@@ -1,6 +1,6 @@
-"""A bot export on disk: found, read and refused with advice when the platform could not run it.
+"""A bot export on disk: found, read, and refused with advice if the platform could not run it.
 
-docs/protocols/kore-xo-botkit.md, 7 describes the format. `inspection.py` checks the definition.
+docs/protocols/kore-xo-botkit.md, 7, describes the format. `inspection.py` checks the definition.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DEFINITION_FILES = ("botDefinition.json", "appDefinition.json")
 
 @dataclass(frozen=True, slots=True)
 class BotExport:
-    """The two JSON files of an export, as they are."""
+    """The two JSON files of an export, unchanged."""
 
     definition: Mapping[str, Any]
     config: Mapping[str, Any]
@@ -37,7 +37,7 @@ class BotExport:
 
 
 def check(export: BotExport | Mapping[str, Any]) -> list[str]:
-    """What is wrong with an export, one sentence each; an empty list means it can be imported and run.
+    """Every problem of an export, one sentence each; an empty list means that it can be imported and run.
 
     Args:
         export: a whole export, or the content of botDefinition.json alone.
@@ -51,7 +51,7 @@ def load_export(folder: Path) -> BotExport:
     """Read the export in `folder`.
 
     Raises:
-        ExportError: a file is missing, is not JSON, or the bot is not sound.
+        ExportError: a file is missing, is not JSON, or the bot has problems.
     """
     present = [folder / name for name in _DEFINITION_FILES if (folder / name).is_file()]
     if not present:

@@ -1,4 +1,7 @@
-"""Things that go wrong on purpose, on BotKit's calls and on the platform's hooks."""
+"""Faults of BotKit's calls and of the platform's hooks, switched on by the control API.
+
+Numbers in parentheses are sections of docs/protocols/kore-xo-botkit.md.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ _HOOK_FAULTS = ("duplicate_hooks", "forged_token", "expired_token")
 
 @dataclass(slots=True)
 class Fault:
-    """One thing that goes wrong. All that match a request apply together.
+    """A fault. All faults that match a request apply together.
 
-    `count` is how often it still happens (None: until cleared), `path` a part the request's path must contain.
+    `count` is how often it still happens (None: until cleared), `path` a part of the request's path.
     """
 
     status: int | None = None
@@ -23,13 +26,13 @@ class Fault:
     retry_after: int | None = None
     """Seconds for the Retry-After header of `status`."""
     delay_ms: int = 0
-    """Wait before a callback is looked at, or before a hook is posted."""
+    """Wait before a callback is handled, or before a hook is posted."""
     refuse: bool = False
     """Close the connection of a callback at once."""
     silence: bool = False
-    """Take a callback and never answer (the connection closes after a minute)."""
+    """Read a callback and never answer (the connection closes after a minute)."""
     drop_response: bool = False
-    """Do what a callback asks, then close the connection instead of answering."""
+    """Execute a callback, then close the connection instead of answering."""
     duplicate_hooks: bool = False
     """Post each hook twice."""
     forged_token: bool = False
@@ -55,15 +58,15 @@ class Faults:
     rules: list[Fault] = field(default_factory=list)
 
     def replace(self, rules: list[Fault]) -> None:
-        """Switch on exactly these."""
+        """Switch on exactly these faults."""
         self.rules = rules
 
     def for_callback(self, path: str) -> list[Fault]:
-        """What goes wrong with this call of BotKit's; each counts as having happened."""
+        """The faults of this call by BotKit. Each counts as having happened once more."""
         return self._taken([rule for rule in self.rules if rule.on_callbacks and rule.path in path])
 
     def for_hook(self, path: str) -> list[Fault]:
-        """What goes wrong with this hook."""
+        """The faults of this hook. Each counts as having happened once more."""
         return self._taken([rule for rule in self.rules if rule.on_hooks and rule.path in path])
 
     def as_json(self) -> list[dict[str, Any]]:
@@ -81,14 +84,14 @@ def fault_of(content: object) -> Fault:
     """A fault from the control API's JSON.
 
     Raises:
-        FaultInvalid: it names something that is no fault, or gives it a wrong type.
+        FaultInvalid: an unknown name, or a value of a wrong type.
     """
     if not isinstance(content, Mapping):
         raise FaultInvalid("a fault is a JSON object")
     known = {f.name: f.default for f in fields(Fault)}
     for name, value in content.items():
         if name not in known:
-            raise FaultInvalid(f"{name} is no fault; known are {', '.join(known)}")
+            raise FaultInvalid(f"{name} is not a fault; the faults are {', '.join(known)}")
         wanted = {"path": str}.get(name, bool if isinstance(known[name], bool) else int)
         if value is None and known[name] is None:
             continue

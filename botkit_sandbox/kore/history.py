@@ -1,4 +1,7 @@
-"""The conversation history the platform keeps, and how it is asked for (protocol section 4.5)."""
+"""The conversation history that the platform keeps, and its queries.
+
+See docs/protocols/kore-xo-botkit.md, 4.5.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from botkit_sandbox.kore.users import Attachment, User
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which part of a history. `channel` and `sessions` are filters when given."""
+    """A part of a history. `channel` and `sessions` are optional filters."""
 
     skip: int = 0
     limit: int = 20

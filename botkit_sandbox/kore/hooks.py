@@ -1,4 +1,7 @@
-"""Posting signed hooks to BotKit, and telling the wire what it answered (protocol sections 2.1 and 2.2)."""
+"""Post signed hooks to BotKit, and record the answers on the wire.
+
+See docs/protocols/kore-xo-botkit.md, 2.1 and 2.2.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ _CONNECTIONS = 512
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What BotKit said to a hook; `status` is None when it could not be reached in time."""
+    """BotKit's answer to a hook; `status` is None if there was none in time."""
 
     status: int | None
     body: bytes = b""
@@ -31,13 +34,13 @@ class Answer:
 
 @dataclass(slots=True)
 class HookSender:
-    """Posts hooks over one pool of connections. Never retries: nothing says that the platform does (section 3)."""
+    """Posts hooks over one pool of connections. It never retries: no source says that the platform does (3)."""
 
     core: Core
     _client: aiohttp.ClientSession | None = field(default=None)
 
     async def post(self, event: str, body: Mapping[str, Any], *, component_id: str | None = None) -> Answer:
-        """Deliver one hook, or two when that fault is on; the answer is the last one's."""
+        """Post a hook, or the same hook twice if that fault is on. Returns the last answer."""
         path = f"/sdk/bots/{self.core.bot.id}"
         path += f"/components/{component_id}/{event}" if component_id else f"/{event}"
         faults = self.core.faults.for_hook(path)
@@ -49,7 +52,7 @@ class HookSender:
                 forged=any(f.forged_token for f in faults), expired=any(f.expired_token for f in faults)
             ),
         }
-        # Half of a surrogate pair, which JSON can write and UTF-8 cannot, stays an escape.
+        # A lone surrogate cannot be encoded as UTF-8, so it stays a JSON escape.
         data = json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace")
         answer = await self._once(event, path, headers, data)
         if any(f.duplicate_hooks for f in faults):

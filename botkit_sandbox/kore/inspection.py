@@ -1,6 +1,6 @@
-"""What can be wrong with a bot definition: the checks of docs/protocols/kore-xo-botkit.md, 7.5.
+"""The checks of a bot definition, see docs/protocols/kore-xo-botkit.md, 7.5.
 
-Works on raw JSON on purpose: an export that is not sound must be explained, not crash on.
+They work on raw JSON, so that an invalid export yields explanations and not exceptions.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CREDENTIALS = (
 
 
 def inspect_definition(definition: Mapping[str, Any]) -> list[str]:
-    """Every problem of a bot definition, one sentence each with what to do about it."""
+    """Every problem of a bot definition, one sentence each with its fix."""
     return list(_problems(definition))
 
 
@@ -50,7 +50,7 @@ def inspect_config(config: Mapping[str, Any]) -> list[str]:
 
 
 def is_training(sentence: Mapping[str, Any]) -> bool:
-    """Whether an entry of `sentences` trains a dialog; other kinds train what the sandbox does not run."""
+    """Whether an entry of `sentences` trains a dialog; other kinds train features that the sandbox lacks."""
     return str(sentence.get("type", "DialogIntent")) == "DialogIntent"
 
 
@@ -165,7 +165,7 @@ def _node(
 
 
 def _targets(transitions: object) -> Iterator[str]:
-    """Where transitions lead; an empty default means nowhere yet, which the platform accepts."""
+    """The targets of transitions. The platform accepts an empty default, which has no target yet."""
     for transition in _objects(transitions):
         for key in ("default", "then"):
             target = transition.get(key)
@@ -200,7 +200,7 @@ def _script(where: str, script: object) -> Iterator[str]:
         return
     wrong = syntax_error(unquote(script))
     if wrong:
-        yield f"{where}: its script is not JavaScript ({wrong}); mend it in the builder"
+        yield f"{where}: its script is not JavaScript ({wrong}); correct it in the builder"
 
 
 def _prompt_texts(prompt: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""One lane per user: what a user causes is worked through strictly in order, users independently of each other."""
+"""One lane per user: actions of one user are processed strictly in order, those of different users concurrently."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Job = Callable[[], Awaitable[None]]
 
 @dataclass(slots=True)
 class Lanes:
-    """An idle lane costs nothing; a task lives only while its lane has work."""
+    """The lanes of all users. An idle lane costs nothing: a task exists only while its lane has work."""
 
     capacity: int
     _waiting: dict[str, deque[Job]] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def put(self, user_id: str, job: Job) -> None:
-        """Do `job` when everything before it on this lane is done.
+        """Run `job` after everything before it on this lane.
 
         Raises:
             LaneFull: the lane holds `capacity` jobs already.
@@ -39,7 +39,7 @@ class Lanes:
         self.beside(lambda: self._work(user_id))
 
     def beside(self, job: Job) -> None:
-        """Do `job` now, outside all lanes."""
+        """Run `job` now, outside the lanes."""
         task = asyncio.ensure_future(self._guarded(job))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -48,7 +48,7 @@ class Lanes:
         return user_id in self._waiting
 
     async def close(self) -> None:
-        """Give up whatever is still going on."""
+        """Cancel everything that is still running."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -63,7 +63,7 @@ class Lanes:
             del self._waiting[user_id]
 
     async def _guarded(self, job: Job) -> None:
-        """A job that fails is told of, and the lane goes on with the next."""
+        """Run a job. A failure is logged, and the lane continues with the next job."""
         (failure,) = await asyncio.gather(job(), return_exceptions=True)
         if isinstance(failure, Exception):
-            log.error("The emulated platform failed at something a user did", exc_info=failure)
+            log.error("An action of a user failed in the emulated platform", exc_info=failure)

@@ -1,4 +1,4 @@
-"""The bodies of hooks, in the shapes of protocol sections 2.3 to 2.6."""
+"""The bodies of hooks, see docs/protocols/kore-xo-botkit.md, 2.3 to 2.6."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def message_hook(
     attachments: tuple[Attachment, ...] = (),
     bot_event: str | None = None,
 ) -> dict[str, Any]:
-    """on_user_message and on_bot_message: flat channel; `message` is absent where there is no text (section 2.3)."""
+    """on_user_message and on_bot_message: flat channel; `message` is absent where there is no text (2.3)."""
     channel = flat_channel(core, user, attachments=attachments)
     if bot_event:
         channel["botEvent"] = bot_event
@@ -38,7 +38,7 @@ def message_hook(
 
 
 def agent_transfer_hook(core: Core, user: User, call: Call) -> dict[str, Any]:
-    """on_agent_transfer: nested channel, callbackUrl and getDialogUrl; it says nothing of agent_transfer."""
+    """on_agent_transfer: nested channel, callbackUrl and getDialogUrl, but no agent_transfer."""
     return _common(core, user, call) | {
         "channel": nested_channel(core, user),
         "callbackUrl": f"{core.stream_url}/serviceCallback/{call.id}",
@@ -69,7 +69,7 @@ def event_hook(core: Core, user: User, call: Call, *, event: Mapping[str, Any]) 
 def client_event_hook(
     core: Core, user: User, call: Call, *, event: Mapping[str, Any], custom: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """on_client_event: typing, read marks, and events of the client's own making."""
+    """on_client_event: typing, read marks, and custom events of the client."""
     return _common(core, user, call) | {
         "channel": flat_channel(core, user),
         "preDefinedEvent": dict(event),
@@ -80,7 +80,7 @@ def client_event_hook(
 
 
 def alert_hook(core: Core, user: User, call: Call, *, text: str) -> dict[str, Any]:
-    """on_alert: a notification the bot wants to send."""
+    """on_alert: a notification that the bot sends."""
     body = message_hook(core, user, call, text=text)
     return body | {"sendAlertMessageUrl": f"{core.stream_url}/sendAlertMessage/{call.id}"}
 
@@ -88,7 +88,7 @@ def alert_hook(core: Core, user: User, call: Call, *, text: str) -> dict[str, An
 def variable_hook(
     core: Core, request_id: str, *, event_type: str, variable: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """on_variable_update: of the bot, not of a user."""
+    """on_variable_update: it belongs to the bot, not to a user."""
     return {
         "requestId": _request_id(core, request_id),
         "botId": core.bot.id,
@@ -103,7 +103,7 @@ def variable_hook(
 
 
 def flat_channel(core: Core, user: User, *, attachments: tuple[Attachment, ...] = ()) -> dict[str, Any]:
-    """The channel of message hooks (section 2.4)."""
+    """The channel of message hooks (2.4)."""
     channel: dict[str, Any] = {
         "type": user.channel,
         "from": user.address,
@@ -119,7 +119,7 @@ def flat_channel(core: Core, user: User, *, attachments: tuple[Attachment, ...] 
 
 
 def nested_channel(core: Core, user: User) -> dict[str, Any]:
-    """The channel of component hooks (section 2.4)."""
+    """The channel of component hooks (2.4)."""
     last = _last_message(user)
     text = last.text if last else ""
     return {
@@ -140,7 +140,7 @@ def nested_channel(core: Core, user: User) -> dict[str, Any]:
 
 
 def context_of(core: Core, user: User) -> dict[str, Any]:
-    """The context as hooks carry it and scripts change it; what scripts left is kept for the dialog."""
+    """The context as hooks carry it and scripts change it. Changes by scripts are kept for the dialog."""
     context = user.context
     context.update(
         {
@@ -167,7 +167,7 @@ def context_of(core: Core, user: User) -> dict[str, Any]:
 
 
 def begin_dialog(core: Core, user: User, *, dialog_id: str, name: str) -> None:
-    """Forget the last dialog's variables and note the new one."""
+    """Drop the variables of the last dialog and record the new one."""
     text = _last_text(user)
     history = [*user.context.get("history", []), {"originalSentence": text, "timestamp": core.now_ms()}]
     tags = user.context.get("historicTags", [])
@@ -185,7 +185,7 @@ def begin_dialog(core: Core, user: User, *, dialog_id: str, name: str) -> None:
 
 
 def note_history(core: Core, user: User, **entry: str) -> None:
-    """Add to context.history, which is bounded."""
+    """Add an entry to context.history, which is bounded."""
     history = user.context.setdefault("history", [])
     history.append({**entry, "timestamp": core.now_ms()})
     del history[:-HISTORY_IN_CONTEXT]
@@ -276,7 +276,7 @@ def _bot_user_session(core: Core, user: User) -> dict[str, Any]:
 
 
 def _announced(core: Core, attachments: tuple[Attachment, ...]) -> list[dict[str, Any]]:
-    """Files as BotKit sees them; deployments report the address at both places (section 4.4)."""
+    """Files as hooks announce them; deployments report the URL in both places (4.4)."""
     return [
         {
             "fileId": a.id,

@@ -1,4 +1,7 @@
-"""The public API beside the stream API: subscription, history, and the files users sent (protocol sections 1, 4.4, 4.5)."""
+"""The public API beside the stream API: subscription, history, and files of users.
+
+See docs/protocols/kore-xo-botkit.md, 1, 4.4, 4.5.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 def public_routes(cloud: KoreCloud) -> list[web.RouteDef]:
-    """Routes with the JWT app's token checked; the documentation's own sample drops `/public` (section 1)."""
+    """The routes, with a check of the JWT app's token. Kore's own sample omits `/public` (1)."""
     limit = MinuteLimit(cloud.core.settings.public_per_minute)
 
     def checked(inner: Handler) -> Handler:
@@ -74,7 +77,7 @@ async def _subscribe(cloud: KoreCloud, request: web.Request) -> web.Response:
     ):
         return refusal(400, "sdkHostUri must be an http(s) URL", "INVALID_ARGUMENTS")
     if body.get("sdkClientId") != cloud.client_id:
-        return refusal(400, "sdkClientId is not this bot's app", "INVALID_ARGUMENTS")
+        return refusal(400, "sdkClientId is not the app of this bot", "INVALID_ARGUMENTS")
     if not isinstance(events, list) or any(event not in SUBSCRIPTIONS for event in events):
         return refusal(400, f"subscribedFor takes {', '.join(SUBSCRIPTIONS)}", "INVALID_ARGUMENTS")
     if "onAgentTransfer" not in events:
@@ -120,7 +123,7 @@ def _history(cloud: KoreCloud, request: web.Request) -> web.Response:
 
 
 def _window(since: str | None, until: str | None) -> tuple[int, int | None]:
-    """The asked dates in milliseconds. Raises ValueError."""
+    """The requested dates in milliseconds. Raises ValueError."""
     start = _date(since) if since else None
     end = _date(until) if until else None
     if start and end and end - start > HISTORY_WINDOW:

@@ -1,6 +1,8 @@
-"""Script nodes: a dialog's JavaScript, really executed, with nothing but its context and a little time.
+"""Script nodes: the JavaScript of a dialog is executed, with only its context and a time limit.
 
-QuickJS has no file system, network or timers, so what a script can do is bounded by the three limits below.
+QuickJS has no file system, network or timers, so the three limits below bound what a script can do.
+
+Numbers in parentheses are sections of docs/protocols/kore-xo-botkit.md.
 """
 
 from __future__ import annotations
@@ -16,10 +18,10 @@ from botkit_sandbox.errors import ScriptEngineMissing, ScriptError
 TIME_LIMIT_SECONDS = 1.0
 MEMORY_LIMIT_BYTES = 32 * 1024 * 1024
 STACK_LIMIT_BYTES = 256 * 1024
-CONTEXT_LIMIT_BYTES = 1024 * 1024  # the platform's own limit, protocol section 2.5
+CONTEXT_LIMIT_BYTES = 1024 * 1024  # the platform's own limit (2.5)
 
-# What a script of the XO builder finds beside `context`. Session objects have put/get/delete (KD/sessvars);
-# agentUtils.setMetaInfo is documented for sister integrations (section 6.4), where the value goes is inferred.
+# The globals of a script in the XO builder beside `context`. Session objects have put/get/delete (KD/sessvars);
+# agentUtils.setMetaInfo is documented for sister integrations (6.4); where it stores the value is inferred.
 _PRELUDE = """
 var context = JSON.parse(__context), env = JSON.parse(__environment), content = {}, __log = [], __printed = [];
 (function (global) {
@@ -47,14 +49,14 @@ def require_engine() -> None:
     """Raises: ScriptEngineMissing."""
     if find_spec("quickjs") is None:
         raise ScriptEngineMissing(
-            "the sandbox runs the scripts of a bot's dialogs with QuickJS, which is not installed: "
+            "the sandbox runs the scripts of dialogs with QuickJS, which is not installed: "
             "pip install 'botkit[sandbox]'"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a script left behind."""
+    """The result of a script."""
 
     context: dict[str, Any]
     log: tuple[str, ...]
@@ -65,7 +67,7 @@ def run_script(source: str, *, context: Mapping[str, Any], environment: Mapping[
     """Execute a Script node. Blocks for at most about a second; call it on a worker thread.
 
     Raises:
-        ScriptError: it threw, did not end in time, or grew out of its limits.
+        ScriptError: the script raised an error, ran too long, or exceeded a limit.
     """
     import quickjs
 
@@ -84,19 +86,17 @@ def run_script(source: str, *, context: Mapping[str, Any], environment: Mapping[
     except (quickjs.JSException, quickjs.StackOverflow) as error:
         raise ScriptError(str(error).partition("\n")[0]) from error
     finally:
-        del (
-            engine
-        )  # here and now: a traceback must not carry it to another thread, which QuickJS does not survive
+        del engine  # now: in a traceback it could reach another thread, and QuickJS crashes there
     if len(changed.encode()) > CONTEXT_LIMIT_BYTES:
         raise ScriptError("the context grew over 1024 KB")
     left = json.loads(changed) if changed.startswith("{") else None
     if left is None:
-        raise ScriptError("the script replaced `context` by something that is no object")
+        raise ScriptError("the script replaced `context` by a value that is not an object")
     return Ran(context=left, log=tuple(json.loads(log)), printed=printed)
 
 
 def syntax_error(source: str) -> str | None:
-    """Why `source` does not parse as JavaScript, or None. Nothing of it is executed."""
+    """The reason why `source` is not valid JavaScript, or None. Nothing is executed."""
     import quickjs
 
     engine = quickjs.Context()

@@ -1,4 +1,4 @@
-"""How the emulated platform behaves where the real one can be set, is not documented, or differs between versions."""
+"""The switches of the emulated platform: behaviour that is configurable, undocumented, or differs between versions."""
 
 from __future__ import annotations
 
@@ -22,42 +22,42 @@ class KoreSandboxSettings:
     """Switches of the emulator; `docs/sandbox-kore.md` gives the evidence for each."""
 
     algorithm: Literal["HS256", "HS512"] = "HS256"
-    """What the JWT app signs with; a callback signed otherwise is refused."""
+    """The algorithm of the JWT app; a callback signed with another one is refused."""
     require_expiry: bool = True
     """Refuse callbacks whose token has no exp (very old BotKit versions sent none)."""
     token_lifetime: timedelta = timedelta(seconds=60)
     """exp of a hook's token."""
     hook_credential: Literal["token", "apikey", "both"] = "token"
-    """Which header proves that a hook is the platform's."""
+    """The header that authenticates a hook."""
     request_id: Literal["number", "text"] = "number"
-    """How requestId is written in a hook's body; in URLs it is text anyway."""
+    """The type of requestId in a hook's body; in URLs it is always text."""
     hook_timeout: timedelta = timedelta(seconds=15)
-    """How long a hook may take to be answered."""
+    """Time limit of the answer to a hook."""
     follow_up_timeout: timedelta = timedelta(seconds=30)
-    """How long the platform waits for BotKit's call after a message hook before it goes on without."""
+    """How long the platform waits for BotKit's call after a message hook."""
     webhook_timeout: timedelta = timedelta(seconds=120)
     """How long a Webhook node that was answered with 202 waits for its serviceCallback."""
     when_hook_fails: Literal["silent", "bypass"] = "silent"
-    """What becomes of a message whose hook failed: nothing, or it goes on as if BotKit were not subscribed."""
+    """A message whose hook failed is dropped (silent), or processed as if BotKit were not subscribed (bypass)."""
     request_lifetime: timedelta = timedelta(minutes=5)
-    """How long a requestId can be used; extendcallid starts it anew."""
+    """Lifetime of a requestId; extendcallid restarts it."""
     inactivity: timedelta | None = None
-    """Silence after which session and agent mode are reset; None takes the bot's own (15 minutes)."""
+    """Silence after which session and agent mode are reset; None: the duration in the bot's export (15 minutes)."""
     closing_repeats: bool = True
     """After BotKit's own clearConversationSession the platform still posts sessionClosure."""
     empty_message_stalls: bool = False
-    """A message without text that is given to the bot keeps it from answering until the session ends."""
+    """After a message without text, the bot does not answer until the session ends."""
     bot_message_limit: int = 3000
-    """Characters of a sendBotMessage."""
+    """Maximum characters of a sendBotMessage."""
     bot_word_limit: int = 1200
-    """Characters of one word of a sendBotMessage."""
+    """Maximum characters of one word of a sendBotMessage."""
     callbacks_per_minute: int | None = None
     """Calls to /api/botsdk per minute before 429; no limit is published."""
     public_per_minute: int = 60
     """Calls to the public history API per minute before 429."""
     users_kept: int = 5_000
-    """More users than this are refused."""
+    """Maximum number of users."""
     messages_kept: int = 500
-    """Messages of one user kept in the chat and in the history."""
+    """Maximum messages of one user in the chat and in the history."""
     inputs_waiting: int = 200
-    """Things a user may have done that the platform has not worked through yet."""
+    """Maximum number of waiting actions of one user."""

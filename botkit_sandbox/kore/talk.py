@@ -1,8 +1,8 @@
-"""The platform's side of a talk: every message to and from the bot goes through BotKit, one after the other.
+"""The message flow of the platform: every message to and from the bot goes through BotKit, one after the other.
 
-After each message hook the platform waits for one call of BotKit's before it goes on (protocol section 3):
+After each message hook the platform waits for one call of BotKit before it continues (docs/protocols/kore-xo-botkit.md, 3):
 on_user_message → sendBotMessage | sendUserMessage | skipBotMessage, on_bot_message → sendUserMessage | skipUserMessage.
-In agent mode the bot is out of the talk, so nothing is waited for.
+In agent mode the bot does not take part, so the platform does not wait.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NOT_UNDERSTOOD = "Sorry, I did not understand that. Could you say it in other wo
 
 @dataclass(slots=True)
 class Talk:
-    """Flows over the shared state. Methods that may wait for BotKit run on the user's lane."""
+    """The flows. Methods that may wait for BotKit run on the user's lane."""
 
     core: Core
     hooks: HookSender
@@ -36,21 +36,21 @@ class Talk:
     # --- from the user -------------------------------------------------------------------------------------------
 
     async def user_says(self, user: User, text: str, attachments: tuple[Attachment, ...]) -> None:
-        """A message of the user: shown, kept, hooked, and given to the bot when BotKit says so."""
+        """A message of the user: shown, recorded, posted as a hook, and given to the bot if BotKit says so."""
         self._open_session(user)
         self.core.hear(user, text, attachments)
-        # An attachment alone carries no text at all (section 4.4).
+        # An attachment alone has no text at all (4.4).
         await self._from_user(user, text if text or not attachments else None, attachments=attachments)
 
     async def connects(self, user: User) -> None:
-        """The user's client connects: on_user_message with botEvent and no text (section 2.6)."""
+        """The user's client connects: on_user_message with botEvent and no text (2.6)."""
         self._open_session(user)
         await self._from_user(user, None, bot_event="ON_CONNECT_EVENT")
 
     async def client_event(
         self, user: User, event: Mapping[str, Any], custom: Mapping[str, Any] | None = None
     ) -> None:
-        """Typing, read marks and the client's own events; goes with onMessage and onAgentTransfer (section 2.6)."""
+        """Typing, read marks and custom events; posted for subscribers of onMessage or onAgentTransfer (2.6)."""
         if self.core.hears("onMessage") or self.core.hears("onAgentTransfer"):
             call = self._issue(user, "on_client_event")
             body = payloads.client_event_hook(self.core, user, call, event=event, custom=custom or {})
@@ -86,7 +86,7 @@ class Talk:
     # --- to the bot ----------------------------------------------------------------------------------------------
 
     async def to_bot_as_sent(self, user: User, body: Mapping[str, Any]) -> None:
-        """A sendBotMessage: its text and what its metaInfo says of language and intent (section 2.3)."""
+        """A sendBotMessage: its text, and the language and intent in its metaInfo (2.3)."""
         meta = body.get("metaInfo")
         intent: object = None
         if isinstance(meta, Mapping):
@@ -113,7 +113,7 @@ class Talk:
         meant = dialog_meant(self.core.bot, text or "", user.language)
         dialog = named or (self.core.bot.dialogs[meant] if meant else None)
         if user.run is not None and named is None:
-            # A dialog that waits for a value takes whatever is said, except what clearly asks for another dialog.
+            # A dialog that waits for a value takes every text, except one that clearly asks for another dialog.
             if dialog is None or dialog.id == user.run.dialog.id:
                 await dialogs.resume(self.core, self, user, user.run, text or "")
                 return
@@ -126,7 +126,7 @@ class Talk:
     # --- what a running dialog does (dialogs.Voice) --------------------------------------------------------------
 
     async def utter(self, user: User, text: str, *, dialog_id: str, node_id: str) -> None:
-        """An utterance of the bot: through on_bot_message, shown when BotKit sends it on."""
+        """An utterance of the bot: posted as on_bot_message, and shown when BotKit sends it."""
         if not self.core.hears("onMessage"):
             self.core.show(user, "bot", rendered(text))
             return
@@ -141,7 +141,7 @@ class Talk:
             self.core.show(user, "bot", rendered(text))
 
     async def transfer(self, user: User, component: Component, *, dialog_id: str, node_id: str) -> None:
-        """An Agent Transfer node: agent mode is on from now, unless BotKit does not take the hook (section 3)."""
+        """An Agent Transfer node: agent mode is switched on, unless BotKit refuses the hook (3)."""
         if user.agent_mode or not self.core.hears("onAgentTransfer"):
             return
         call = self._issue(user, "on_agent_transfer", dialog_id=dialog_id, node_id=node_id)
@@ -149,13 +149,13 @@ class Talk:
         self.core.set_agent_mode(user, True)
         answer = await self.hooks.post("on_agent_transfer", body, component_id=component.id)
         if not answer.acknowledged:
-            # ERR_SDK_AGENT_TRANSFER_CALL goes to the platform's log; the user is told nothing.
+            # The platform logs ERR_SDK_AGENT_TRANSFER_CALL and does not inform the user.
             self.core.set_agent_mode(user, False)
 
     async def webhook(
         self, user: User, component: Component, *, dialog_id: str, node_id: str
     ) -> Mapping[str, Any] | None:
-        """A Webhook node: its answer carries the changed context, at once or later by callback (section 3)."""
+        """A Webhook node: the answer contains the changed context, at once or later by callback (3)."""
         if not self.core.hears("onHook"):
             return user.context
         call = self._issue(user, "on_webhook", dialog_id=dialog_id, node_id=node_id)
@@ -181,7 +181,7 @@ class Talk:
         return context if isinstance(context, Mapping) else user.context
 
     async def ended(self, user: User, dialog: Dialog) -> None:
-        """A dialog is over (section 2.6, endDialog)."""
+        """A dialog is over (2.6, endDialog)."""
         if self.core.hears("onEvent"):
             call = self._issue(user, "on_event", dialog_id=dialog.id)
             event = {
@@ -194,7 +194,7 @@ class Talk:
             await self.hooks.post("on_event", body)
 
     async def reaches_webhook(self, user: User, name: str, then: str) -> None:
-        """A dialog that is a Webhook node of this name, and says `then` afterwards."""
+        """Run a dialog that consists of a Webhook node of this name and the text `then`."""
         self._open_session(user)
         dialog = webhook_dialog(name, then, language=self.core.bot.default_language)
         await dialogs.start(self.core, self, user, dialog)
@@ -202,7 +202,7 @@ class Talk:
     # --- the session ---------------------------------------------------------------------------------------------
 
     async def closed(self, user: User, *, times: int = 1) -> None:
-        """The session closes; sessionClosure may be posted more than once (section 2.6)."""
+        """The session closes; sessionClosure may be posted more than once (2.6)."""
         for _ in range(times):
             if self.core.hears("onEvent"):
                 call = self._issue(user, "on_event")
@@ -211,13 +211,13 @@ class Talk:
             self.core.end_session(user)
 
     async def event(self, user: User, event: Mapping[str, Any]) -> None:
-        """Something of the platform's own happens, such as that an FAQ ends (section 2.6)."""
+        """An event of the platform, such as the end of an FAQ (2.6)."""
         if self.core.hears("onEvent"):
             call = self._issue(user, "on_event")
             await self.hooks.post("on_event", payloads.event_hook(self.core, user, call, event=event))
 
     async def alert(self, user: User, text: str) -> None:
-        """An alert of the bot (section 2.6)."""
+        """An alert of the bot (2.6)."""
         if not self.core.hears("onAlert"):
             self.core.show(user, "bot", rendered(text))
             return
@@ -225,7 +225,7 @@ class Talk:
         await self.hooks.post("on_alert", payloads.alert_hook(self.core, user, call, text=text))
 
     def webhook_answered(self, call: Call, body: Mapping[str, Any]) -> bool:
-        """A serviceCallback; False when no Webhook node waits for it."""
+        """Pass on a serviceCallback. Returns False if no Webhook node waits for it."""
         later = self._webhooks.get(call.id)
         if later is None or later.done():
             return False
@@ -261,7 +261,7 @@ class Talk:
         )
 
     async def _follow_up(self, call: Call, answer: Answer) -> FollowUp | None:
-        """BotKit's call for a hook, or None when there was none in time; it may have come before the answer."""
+        """BotKit's call for a hook, or None if there was none in time. It may come before the answer to the hook."""
         if call.followed is None:
             return None
         if not answer.acknowledged and not call.followed.done():

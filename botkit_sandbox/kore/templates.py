@@ -1,4 +1,7 @@
-"""What a user would see of a message BotKit sends: plain text, or one of the templates of protocol section 4.3."""
+"""How a message that BotKit sends is displayed: as plain text, or as a template.
+
+See docs/protocols/kore-xo-botkit.md, 4.3.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ RENDERED_ON = ("rtm",)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A message as displayed. `template` is JSON-ready: {type, text, …}; `raw` is what the history keeps."""
+    """A message as displayed. `template` is JSON-ready: {type, text, …}; `raw` is the text in the history."""
 
     text: str
     raw: str
@@ -22,10 +25,10 @@ class Shown:
 
 
 def shown(body: Mapping[str, Any], *, channel: str) -> Shown | None:
-    """What a send call displays, or None for nothing.
+    """The message that a send call displays, or None for an empty one.
 
-    overrideMessagePayload wins over message. On channels other than the web client a template is not rendered: the user
-    sees its JSON, as BotKit deployments report (section 4.3).
+    overrideMessagePayload has precedence over message. Only the web client renders templates: on other channels the user
+    sees the JSON, as BotKit deployments report (4.3).
     """
     raw = _raw_text(body)
     if raw is None or raw == "":
@@ -36,7 +39,7 @@ def shown(body: Mapping[str, Any], *, channel: str) -> Shown | None:
 
 
 def rendered(raw: str) -> Shown:
-    """Text, or the template that a JSON text holds."""
+    """A plain text, or the template in a JSON text."""
     content = _object(raw)
     payload = content.get("payload") if content else None
     if content is None or not (isinstance(payload, dict) or "text" in content):
@@ -93,7 +96,7 @@ def _object(raw: str) -> Mapping[str, Any] | None:
 
 
 def _rows(inner: Mapping[str, Any]) -> Iterator[str]:
-    """What lists, carousels and tables hold, a line each."""
+    """The rows of lists, carousels and tables, one line each."""
     columns = inner.get("columns")
     if isinstance(columns, list):
         yield " | ".join(str(column[0]) for column in columns if isinstance(column, list) and column)
@@ -106,7 +109,7 @@ def _rows(inner: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _choices(inner: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """All that can be clicked, those of cards before those of the whole."""
+    """All buttons and quick replies: those of cards first, then those of the whole message."""
     of_cards = [
         choice for card in _objects(inner.get("elements")) for choice in _objects(card.get("buttons"))
     ]

@@ -1,7 +1,7 @@
-"""Which dialog a sentence means: trained sentences and patterns, whatever the case and punctuation.
+"""Intent recognition: trained sentences and patterns, regardless of case and punctuation.
 
-The real platform's models are not emulated. A sentence means a dialog when it is one of its training sentences, fits one of its
-patterns, or shares most words with a training sentence and with no other dialog's as many.
+The real platform's models are not emulated. A sentence selects a dialog if it is one of its training sentences, matches one
+of its patterns, or shares most words with one of its training sentences, and fewer with those of every other dialog.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CLOSE_ENOUGH = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """A training sentence; an empty language fits all."""
+    """A training sentence; an empty language means every language."""
 
     dialog_id: str
     language: str
@@ -26,7 +26,7 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Words that must come in this order, with anything (`*`, or nothing) between them."""
+    """Words that must occur in this order, with any words between them."""
 
     dialog_id: str
     language: str
@@ -34,7 +34,7 @@ class Pattern:
 
     @classmethod
     def written(cls, dialog_id: str, language: str, value: str) -> Pattern:
-        """From the builder's notation; `~concept` and `*` both stand for anything."""
+        """Parse the builder's notation; `~concept` and `*` both stand for any words."""
         words = [word for word in value.split() if word != "*" and not word.startswith("~")]
         return cls(dialog_id, language, normalised(" ".join(words)))
 
@@ -44,7 +44,7 @@ class Pattern:
 
 
 class Trained(Protocol):
-    """What a bot was taught."""
+    """The training data of a bot."""
 
     @property
     def utterances(self) -> tuple[Utterance, ...]: ...
@@ -59,7 +59,7 @@ def normalised(text: str) -> tuple[str, ...]:
 
 
 def dialog_meant(bot: Trained, text: str, language: str) -> str | None:
-    """The id of the dialog `text` asks for, or None when the bot does not understand."""
+    """The id of the dialog that `text` selects, or None if the bot does not understand."""
     words = normalised(text)
     if not words:
         return None

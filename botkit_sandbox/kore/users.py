@@ -1,4 +1,7 @@
-"""Users of the bot: who they are, what they see, and the platform's session with each."""
+"""Users of the bot: identity, chat, and session.
+
+Numbers in parentheses are sections of docs/protocols/kore-xo-botkit.md.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from botkit_sandbox.kore.bot import Dialog
 
 Speaker = Literal["user", "bot", "botkit", "agent", "system"]
 
-# Channels whose users are known by something else than the platform's own user id: how their `from` looks.
+# The form of `from` on channels that do not use the platform's user id.
 _ADDRESS_FORMS = {
     "whatsapp": "1555{digits:07d}",
     "sms": "+1555{digits:07d}",
@@ -25,7 +28,7 @@ _ADDRESS_FORMS = {
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file a user sent, as the web client announces it (protocol section 4.4)."""
+    """A file that a user sent, as the web client announces it (4.4)."""
 
     id: str
     name: str
@@ -61,7 +64,7 @@ class ChatMessage:
 
 @dataclass(slots=True)
 class Session:
-    """A conversation session of the platform: ends by closing or by silence, and takes its variables with it."""
+    """A conversation session of the platform. Closing or silence ends it, with its variables."""
 
     id: str
     opened_ms: int
@@ -125,6 +128,6 @@ class User:
 
 
 def address_on(channel: str, user_id: str, number: int) -> str:
-    """`channel.from` of a user: the platform's user id on the web, the channel's own id elsewhere."""
+    """`channel.from` of a user: the platform's user id on the web, an id of the channel elsewhere."""
     form = _ADDRESS_FORMS.get(channel)
     return form.format(digits=number) if form else user_id

@@ -1,6 +1,8 @@
-"""What visitors send: the bodies of the POSTs, checked once where they come in (protocol sections 2 and 4).
+"""The bodies of the POSTs that visitors send, validated once.
 
-They are read leniently, as the real service must do: any content type, ``"true"`` for true, unknown fields ignored.
+They are parsed leniently, as the real service does: any content type, ``"true"`` for true, unknown fields ignored.
+
+See docs/protocols/salesforce-live-chat.md, 2 and 4.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class CustomDetail(msgspec.Struct, frozen=True, rename="camel"):
-    """A pre-chat detail. Both spellings of its entity mappings are let through; records come from `Entity` alone (4)."""
+    """A pre-chat detail. Both spellings of its entity mappings are accepted; records are created from `Entity` alone (4)."""
 
     label: str
     value: Any = None
@@ -24,7 +26,7 @@ class CustomDetail(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class FieldMap(msgspec.Struct, frozen=True, rename="camel"):
-    """A field of an entity; `label` is that of the detail with its value."""
+    """A field of an entity; `label` is the label of the detail that has its value."""
 
     field_name: str
     label: str
@@ -45,7 +47,7 @@ class Entity(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ChasitorInit(msgspec.Struct, frozen=True, rename="camel"):
-    """The request for a chat (2.3). `button_id` may be missing when an agent or overrides are given."""
+    """The request for a chat (2.3). `button_id` may be absent if an agent or overrides are named."""
 
     organization_id: str
     deployment_id: str

@@ -1,4 +1,7 @@
-"""What a visitor's client says in a chat: the nouns under Chasitor/, alone or in a MultiNoun (protocol section 2)."""
+"""The POSTs of a visitor's client in a chat: the nouns under Chasitor/, alone or in a MultiNoun.
+
+See docs/protocols/salesforce-live-chat.md, 2.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ MAX_NOUNS = 50
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who posts."""
+    """The session and API version of a request."""
 
     session: Session
     api_version: int
@@ -30,7 +33,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A noun: the shape of its payload, what it does, and the version of the API it came with."""
+    """A noun: the shape of its payload, its function, and the API version that introduced it."""
 
     shape: type[msgspec.Struct]
     do: Callable[[Caller, Any], None]
@@ -38,7 +41,7 @@ class Action:
 
 
 class Chatting(Requesting):
-    """Every noun takes a caller and a payload, and raises Refusal when it cannot be done."""
+    """Every noun takes a caller and a payload, and raises Refusal if it is refused."""
 
     def actions(self) -> dict[str, Action]:
         """The nouns by name."""
@@ -57,7 +60,7 @@ class Chatting(Requesting):
         }
 
     def post(self, caller: Caller, sequence: int | None, action: Action, payload: Any) -> None:
-        """Do it once: a number seen before is answered and not done again (3.8).
+        """Execute an action once. A sequence number seen before is answered, but not executed again (3.8).
 
         Raises:
             Refusal: 400, 403, 404 (not yet in that version), 409, 500 or 503.
@@ -81,7 +84,7 @@ class Chatting(Requesting):
             session.last_sequence = sequence
 
     def post_all(self, caller: Caller, sequence: int | None, batch: bodies.MultiNoun) -> None:
-        """MultiNoun (2.14): all of it is understood before any of it is done."""
+        """MultiNoun (2.14). All parts are validated before the first one is executed."""
         if len(batch.nouns) > MAX_NOUNS:
             raise Refusal(400, f"Bad Request: more than {MAX_NOUNS} nouns")
         known = self.actions()
@@ -102,7 +105,7 @@ class Chatting(Requesting):
     def resync_state(self, session: Session, sequence: int | None, body: bodies.ResyncState) -> None:
         """ChasitorResyncState (2.13), the last step of a reconnection.
 
-        It has no sequence number; a client that counts it all the same goes on from there.
+        It has no sequence number of its own. If a client counts it nevertheless, the next number is expected after it.
         """
         if not same_id(body.organization_id, self.settings.organization_id):
             raise Refusal(400, "Bad Request: no such organization")
@@ -125,7 +128,7 @@ class Chatting(Requesting):
         quick = self.faults.find("lose-quick", conversation_id=chat.id)
         if quick is not None and before is not None and now - before < quick.within_ms:
             self.faults.use("lose-quick", conversation_id=chat.id)
-            return  # answered with OK and lost, as IBM saw it (13.4)
+            return  # answered with OK and lost, as IBM observed (13.4)
         if self.faults.use("lose-message", conversation_id=chat.id):
             return
         chat.user_typing, chat.preview = False, ""
@@ -145,7 +148,7 @@ class Chatting(Requesting):
 
     def _sneak_peek(self, caller: Caller, body: bodies.SneakPeek) -> None:
         chat = self._talking(caller)
-        if self.settings.sneak_peek:  # otherwise nobody looks (2.7)
+        if self.settings.sneak_peek:  # otherwise the agent does not see it (2.7)
             chat.preview = body.text
             self._types(chat, started=bool(body.text))
 
@@ -163,7 +166,7 @@ class Chatting(Requesting):
             raise Refusal(400, "Bad Request: reason is required")
         poll = caller.session.poll
         if poll is not None and self.settings.poll_after_client_end == "hang":
-            poll.muted = True  # it keeps hanging (IBM, 3.12); the next one brings ChatEnded
+            poll.muted = True  # the poll is not answered (IBM, 3.12); the next one returns ChatEnded
         self.event(chat, visitor_end_event(body.reason, waiting=chat.waits == "first"))
         self.line(chat, "System", f"The visitor ended the chat ({body.reason})", name=SYSTEM_NAME)
         self.send(chat, "ChatEnded", messages.ended(chat, "client", self.settings))
@@ -187,7 +190,7 @@ class Chatting(Requesting):
 
     def _requested(self, caller: Caller) -> Chat:
         if caller.session.chat is None:
-            # ChasitorInit has to be the first POST; the guide says what comes before it throws (5).
+            # ChasitorInit must be the first POST; the guide says that any other one before it fails (5).
             raise Refusal(500, "Internal Server Error: NullPointerException")
         if caller.session.chat.ended:
             raise Refusal(403, INVALID)  # by an earlier part of the same MultiNoun

@@ -1,4 +1,4 @@
-"""The emulated Live Chat service: one deployment with its agents, for the HTTP routes, the control API and tests alike."""
+"""The emulated Live Chat service: one deployment with its agents, as the HTTP routes, the control API and tests use it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ SHOWN_LINES = 500
 
 
 class LiveChatCloud(Desk):
-    """Everything: `core`, `sessions`, `queueing`, `routing`, `requesting`, `chatting`, `desk`, and the switches below."""
+    """The whole service: `core`, `sessions`, `queueing`, `routing`, `requesting`, `chatting`, `desk`, faults and switches."""
 
     def inject(self, fault: Fault) -> None:
-        """Make something go wrong: now, or for the next requests."""
+        """Apply a fault at once, or to the next requests."""
         if fault.kind not in AT_ONCE:
             self.faults.add(fault)
             return
@@ -33,7 +33,7 @@ class LiveChatCloud(Desk):
         self.tell("fault", fault=msgspec.to_builtins(fault))
 
     def sweep(self) -> None:
-        """Look for sessions that nobody polls any more, and for agents who came or went; called now and then."""
+        """Expire sessions without polls, and notice agents who logged on or off. Called periodically."""
         self.notice_agents()
         self.watch_waits()
         for session in list(self.sessions.values()):
@@ -46,20 +46,20 @@ class LiveChatCloud(Desk):
                 del self.sessions[session.id]
 
     def open_polls(self) -> int:
-        """How many polls wait."""
+        """The number of waiting polls."""
         return sum(session.poll is not None for session in self.sessions.values())
 
     def configure(self, changes: Mapping[str, Any]) -> None:
         """Set switches by name while running.
 
         Raises:
-            ValueError: for a name that is no switch, or a value that it cannot have.
+            ValueError: a name is not a switch, or a value is not allowed for it.
         """
         self.settings = changed(self.settings, changes)
         self.tell("switches", switches=dict(changes))
 
     def state(self) -> dict[str, Any]:
-        """Everything the agent console shows, in the shape of the emulated MIAW's."""
+        """The state that the agent console shows, JSON-ready and in the same shape as that of MIAW."""
         self.notice_agents()
         places = {chat_id: place for place, chat_id in enumerate(self.queue, start=1)}
         agents = [

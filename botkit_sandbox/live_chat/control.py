@@ -1,4 +1,4 @@
-"""The agent console's API for Live Chat, beside that of MIAW and alike; JSON in and out, errors as ``{"error": …}``.
+"""The API of the agent console for Live Chat, like that of MIAW. It takes and returns JSON; errors are ``{"error": …}``.
 
     GET    /sandbox/live-chat/state
     POST   /sandbox/live-chat/agents/{agent}            {online}
@@ -111,7 +111,7 @@ class AgentRoutes:
     async def say(self, request: web.Request) -> web.Response:
         body = await body_of(request, _Says)
         if not body.text:
-            raise ValueError("say needs a text; Live Chat has nothing else")
+            raise ValueError("say needs a text; Live Chat has no other content")
         return done(id=self._cloud.agent_says(conversation_id(request), body.agent, body.text))
 
     async def transfer(self, request: web.Request) -> web.Response:

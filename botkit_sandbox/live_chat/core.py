@@ -1,7 +1,9 @@
-"""The service's memory, and the ways anything reaches a visitor, the console or the page.
+"""The state of the emulated service, and the functions that send to a visitor, the console or the page.
 
-The layers above it, each in its module: `sessions` (connections), `queueing` and `routing` (who works on a chat),
-`requesting` and `chatting` (what visitors do), `desk` (what agents do). `LiveChatCloud` is all of them.
+The layers above it, each in a module of its own: `sessions` (connections), `queueing` and `routing` (which agent has a chat),
+`requesting` and `chatting` (what visitors do), `desk` (what agents do). `LiveChatCloud` combines them.
+
+Numbers in parentheses are sections of docs/protocols/salesforce-live-chat.md.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ SERVLET = "/chat/servlet"
 
 
 class Organisation(Protocol):
-    """Where agents come from when they work on other chats as well: the emulated MIAW, for one."""
+    """The source of agents who also work on other kinds of chats, such as the emulated MIAW."""
 
     agents: dict[str, Agent]
 
@@ -39,7 +41,7 @@ class Organisation(Protocol):
 
 
 class Chance(Protocol):
-    """Secrets and ids, so that tests can have the same ones every time."""
+    """The source of secrets and ids. Tests pass one that always returns the same."""
 
     def token(self, size: int) -> bytes:
         """Random bytes."""
@@ -70,9 +72,9 @@ class CloudCore:
 
     Args:
         wire: where requests are recorded; None for benchmarks.
-        bus: who hears of every change; None for nobody.
+        bus: where every change is published; None for nowhere.
         organisation: the agents; without one, the settings' own.
-        base_url: where clients reach this service, for upload URLs; learnt from the first request when empty.
+        base_url: where clients reach this service, for upload URLs; taken from the first request when empty.
         settings: the deployment and its switches; may be replaced while running.
         clock: milliseconds since 1970.
         chance: makes keys, tokens and ids.
@@ -101,9 +103,9 @@ class CloudCore:
         self.seen_online = {agent.id: agent.online for agent in self.agents.values()}
         self.sessions: dict[str, Session] = {}
         self.queue: dict[str, Chat] = {}
-        """Who waits for an agent, longest first; somebody may be asked already."""
+        """The chats that wait for an agent, longest wait first. An agent may have been asked already."""
         self.waits: dict[str, float] = {}
-        """Averaged wait in seconds, by button (section 8)."""
+        """Averaged wait in seconds, by button (8)."""
         self.records = Records(self.record_ids)
         self.files = FileStore()
         self.faults = Faults[Fault](lambda: self.faults_changed())
@@ -138,13 +140,13 @@ class CloudCore:
     # --- saying things -----------------------------------------------------------------------------------------
 
     def send(self, chat: Chat, kind: str, message: Mapping[str, Any]) -> None:
-        """A message for the visitor, who gets it with the waiting poll or the next one."""
+        """Send the visitor a message, with the waiting poll or the next one."""
         session = self.sessions[chat.id]
         session.log.add(kind, message)
         session.wake()
 
     def remember(self, chat: Chat, kind: str, *, name: str, content: str) -> None:
-        """A line of `chatMessages`, which ChasitorSessionData brings back: Agent, Chasitor or OperatorTransferred."""
+        """Add a line to `chatMessages`, which ChasitorSessionData returns: Agent, Chasitor or OperatorTransferred."""
         chat.said += 1
         chat.history.append(
             {
@@ -159,7 +161,7 @@ class CloudCore:
     def line(
         self, chat: Chat, role: str, text: str, *, name: str = "", kind: str = "notice", **more: Any
     ) -> str:
-        """A line of the console's transcript; `kind` is ``text``, ``attachment`` or ``notice``. Returns its id."""
+        """Add a line to the console's transcript; `kind` is ``text``, ``attachment`` or ``notice``. Returns its id."""
         item: dict[str, Any] = {"id": self.chance.uuid(), "at_ms": self.clock(), "role": role, "name": name}
         item |= {"kind": kind, "text": text, "automated": False} | more
         chat.lines.append(item)
@@ -169,12 +171,12 @@ class CloudCore:
     def event(
         self, chat: Chat, kind: TranscriptEvent, *, agent: Agent | None = None, detail: str = ""
     ) -> None:
-        """What the organisation records about a chat; nobody but the console sees it."""
+        """Add an event to the organisation's record of a chat, which only the console shows."""
         done_by = agent.id if agent is not None else None
         chat.events.append({"type": kind, "at_ms": self.clock(), "agent": done_by, "detail": detail})
 
     def tell(self, kind: str, chat: Chat | None = None, **data: Any) -> None:
-        """Publish a change; the kinds are listed in `control`."""
+        """Publish a change on the bus. `control` lists the kinds."""
         if self.bus is None:
             return
         about: dict[str, Any] = {"kind": kind}
@@ -185,7 +187,7 @@ class CloudCore:
         self.bus.publish(BUS_TOPIC, about | data)
 
     def faults_changed(self) -> None:
-        """Tell of it; polls that were kept empty may bring something again."""
+        """Publish the faults, and wake polls that a fault kept empty."""
         self.tell("faults", faults=[msgspec.to_builtins(fault) for fault in self.faults.all()])
         for session in self.sessions.values():
             session.wake()

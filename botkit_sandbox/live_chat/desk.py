@@ -1,4 +1,7 @@
-"""What agents do, and what the system does to their work (protocol section 7); the control API and tests call it."""
+"""What agents do, and what the system does to their chats; the control API and tests call it.
+
+See docs/protocols/salesforce-live-chat.md, 7.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,10 @@ QUEUE = "queue"
 
 
 class Desk(Chatting):
-    """Agents and buttons are named by id or by name. Every method raises NotKnown, or NotPossible in the wrong state."""
+    """An agent or button is given by id or name. Every method raises NotKnown, or NotPossible in a wrong state."""
 
     def accept(self, conversation_id: str, agent: str) -> None:
-        """Take a chat from the queue, whoever was asked, or one that another agent hands over."""
+        """Take a chat from the queue (also one offered to another agent), or one that another agent transfers."""
         chat, taker = self._open(conversation_id), self.agent(agent)
         if not taker.online:
             raise NotPossible(f"{taker.name} is offline")
@@ -30,28 +33,28 @@ class Desk(Chatting):
         self.engage(chat, taker)
 
     def decline(self, conversation_id: str, agent: str) -> None:
-        """Do not take it: the next agent is asked, and when all have declined the request fails (13.8)."""
+        """Decline a chat. The next agent is asked; when all have declined, the request fails (13.8)."""
         chat, decliner = self._open(conversation_id), self.agent(agent)
         if chat.assigned is not decliner:
             raise NotPossible(f"the chat is not assigned to {decliner.name}")
         self._unpush(chat, decliner, as_event="DeclineManual")
 
     def agent_says(self, conversation_id: str, agent: str, text: str) -> str:
-        """A ChatMessage. Returns the id of its line in the transcript."""
+        """Send a ChatMessage. Returns the id of its line in the transcript."""
         chat, speaker = self._engaged(conversation_id, agent)
         return self.speak(chat, speaker, text)
 
     def agent_typing(self, conversation_id: str, agent: str, *, started: bool) -> None:
-        """AgentTyping or AgentNotTyping."""
+        """Send AgentTyping or AgentNotTyping."""
         chat, writer = self._engaged(conversation_id, agent)
         kind = "AgentTyping" if started else "AgentNotTyping"
         self.send(chat, kind, messages.typing(writer, self.settings))
         self.tell("typing", chat, agent=writer.id, started=started)
 
     def transfer(self, conversation_id: str, agent: str, *, to: str = QUEUE, fail: bool = False) -> None:
-        """To another agent, who has it once they accept, or to a button ("queue": its own), where the visitor waits.
+        """Transfer to another agent, who has it once they accept, or to a button ("queue": its own), where the visitor waits.
 
-        A transfer that fails: an agent's leaves everything as it is, a button's depends on the switch `transfer_failure`.
+        A transfer to an agent that fails changes nothing. For a button, the switch `transfer_failure` decides.
         """
         chat, giver = self._engaged(conversation_id, agent)
         target = self._agent_or_none(to)
@@ -75,7 +78,7 @@ class Desk(Chatting):
         self.enqueue(chat, "button")
 
     def conference(self, conversation_id: str, agent: str, *, to: str) -> None:
-        """Another agent joins while the first one stays."""
+        """Add another agent while the first one stays."""
         chat, _ = self._engaged(conversation_id, agent)
         guest = self.agent(to)
         if not guest.online or guest.id in chat.present:
@@ -88,7 +91,7 @@ class Desk(Chatting):
         self.tell("conference", chat, agent=guest.id)
 
     def leave(self, conversation_id: str, agent: str) -> None:
-        """Leave a conference; somebody else has to be in it."""
+        """Leave a conference. Another agent must be in it."""
         chat, leaver = self._engaged(conversation_id, agent)
         if len(chat.present) == 1:
             raise NotPossible(f"{leaver.name} is the only agent in the chat")
@@ -100,7 +103,7 @@ class Desk(Chatting):
         self.assign_waiting()
 
     def disconnect(self, conversation_id: str, agent: str) -> None:
-        """AgentDisconnect: the agent's connection is lost. The session stays alive, and another one may take over."""
+        """AgentDisconnect: the agent's connection is lost. The session continues, and another agent may take over."""
         chat, leaver = self._engaged(conversation_id, agent)
         self.unassign(chat)
         self.release(chat, leaver)
@@ -113,7 +116,7 @@ class Desk(Chatting):
             self.enqueue(chat, "takeover")
 
     def drop(self, conversation_id: str, agent: str) -> None:
-        """An agent is gone: out of a conference, or as the last one by losing the connection."""
+        """Remove an agent: from a conference, or, as the last one, by a lost connection."""
         chat, _ = self._engaged(conversation_id, agent)
         if len(chat.present) > 1:
             self.leave(conversation_id, agent)
@@ -121,7 +124,7 @@ class Desk(Chatting):
             self.disconnect(conversation_id, agent)
 
     def agent_ends(self, conversation_id: str, agent: str) -> None:
-        """ChatEnded; the next call of the visitor's client after it has been fetched is a 403."""
+        """Send ChatEnded. After the client has fetched it, its next call is answered with 403."""
         chat, ender = self._engaged(conversation_id, agent)
         self.event(chat, "EndAgent", agent=ender)
         self.line(chat, "System", f"{ender.name} ended the chat", name=SYSTEM_NAME)
@@ -129,11 +132,11 @@ class Desk(Chatting):
         self.finish(chat, by="Agent")
 
     def route_failure(self, conversation_id: str, *, reason: str = "Unavailable") -> None:
-        """ChatRequestFail, at any time."""
+        """Send ChatRequestFail, which is possible at any time."""
         self.fail(self._open(conversation_id), reason)
 
     def request_file(self, conversation_id: str, agent: str) -> str:
-        """FileTransfer Requested: the visitor may upload one file. Returns the token (2.21)."""
+        """Send FileTransfer Requested: the visitor may upload one file. Returns the token (2.21)."""
         chat, asker = self._engaged(conversation_id, agent)
         token = base64.urlsafe_b64encode(self.chance.token(24)).decode()
         chat.file_request = FileRequest(token, asker)
@@ -146,7 +149,7 @@ class Desk(Chatting):
         return token
 
     def cancel_file(self, conversation_id: str, agent: str) -> None:
-        """FileTransfer Canceled: the token opens nothing any more."""
+        """Send FileTransfer Canceled and invalidate the token."""
         chat, asker = self._engaged(conversation_id, agent)
         if chat.file_request is None:
             raise NotPossible("no file was asked for")
@@ -155,17 +158,17 @@ class Desk(Chatting):
         self.line(chat, "System", f"{asker.name} wants the file no more", name=SYSTEM_NAME)
 
     def custom_event(self, conversation_id: str, agent: str, *, kind: str, data: str) -> None:
-        """A CustomEvent for the visitor's page."""
+        """Send a CustomEvent to the visitor's page."""
         chat, _ = self._engaged(conversation_id, agent)
         self.send(chat, "CustomEvent", {"type": kind, "data": data})
         self.line(chat, "System", f"Custom event {kind}: {data}", name=SYSTEM_NAME)
 
     def raw_message(self, conversation_id: str, kind: str, message: Mapping[str, Any]) -> None:
-        """Any message at all, such as one nobody has seen yet: clients have to ignore what they do not know."""
+        """Send any message, for example an unknown one: clients must ignore messages that they do not know."""
         self.send(self._open(conversation_id), kind, message)
 
     def set_online(self, agent: str, online: bool) -> None:
-        """Log an agent on or off, for all kinds of chats they work on."""
+        """Log an agent on or off, for all kinds of chats."""
         who = self.agent(agent)
         if self.organisation is not None:
             self.organisation.set_online(who.id, online)
@@ -174,7 +177,7 @@ class Desk(Chatting):
         self.notice_agents()
 
     def notice_agents(self) -> None:
-        """Agents may have come or gone, also on the organisation's side. Who logs off drops everything they had."""
+        """Notice agents who logged on or off, also in the organisation. An agent who logs off drops all chats."""
         for agent in list(self.agents.values()):
             if self.seen_online.get(agent.id) == agent.online:
                 continue
@@ -188,7 +191,7 @@ class Desk(Chatting):
                 self._lose_agent(agent)
 
     def watch_waits(self) -> None:
-        """Agents who let a request lie are not asked any longer; a visitor who waits too long for a word is noted."""
+        """Withdraw requests that an agent ignores for too long, and note visitors who wait too long for an answer."""
         settings, now = self.settings, self.clock()
         push, critical = settings.push_timeout_seconds, settings.critical_wait_seconds
         if push is None and critical is None:
@@ -215,7 +218,7 @@ class Desk(Chatting):
             elif chat.assigned is agent:
                 self._unpush(chat, agent, as_event="Other")
             elif chat.waits is not None and chat.assigned is None:
-                self.assign(chat)  # it fails if nobody is left
+                self.assign(chat)  # it fails if no agent is left
 
     def _unpush(self, chat: Chat, agent: Agent, *, as_event: TranscriptEvent) -> None:
         self.unassign(chat)

@@ -1,4 +1,7 @@
-"""What every request to the emulated Live Chat passes: CORS, faults, plain-text errors, the wire's record."""
+"""The middleware of the emulated Live Chat host: CORS, faults, plain-text errors, the record on the wire.
+
+Numbers in parentheses are sections of docs/protocols/salesforce-live-chat.md.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from botkit_sandbox.salesforce.refusal import Refusal
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 KEY = "X-LIVEAGENT-SESSION-KEY"
-# What opens a session or an upload is cut short before the wire keeps it, wherever it stands.
+# Session keys and upload tokens are shortened before the wire keeps a text.
 _SECRETS = re.compile(r"([0-9a-f-]{36}(?:!|%21)\d{10,16}(?:!|%21))[\w+/=%-]+|(fileToken\W{1,5})[\w=%-]+")
 _REASONS = {
     400: "Bad Request",
@@ -30,7 +33,7 @@ _REASONS = {
 
 
 class Edge:
-    """Around every handler."""
+    """Handles every request."""
 
     def __init__(self, cloud: LiveChatCloud) -> None:
         self._cloud = cloud
@@ -38,7 +41,7 @@ class Edge:
         self.stop = self._silence.stop
 
     async def around(self, request: web.Request, operation: str, handler: Handler) -> web.Response:
-        """Answer a request, whatever becomes of it."""
+        """Answer a request, with faults, error bodies and the record on the wire."""
         started = time.perf_counter()
         cloud = self._cloud
         if not cloud.base_url:
@@ -63,14 +66,16 @@ class Edge:
         return self._with_cors(request, response)
 
     def _with_cors(self, request: web.Request, response: web.Response) -> web.Response:
-        """Browser clients are let in, with the four headers of this API."""
+        """Add the CORS headers for browser clients."""
         origin = request.headers.get("Origin")
         allowed = self._cloud.settings.cors_origins
         if origin is None or (allowed and origin not in allowed):
             return response
         headers = response.headers
         headers["Access-Control-Allow-Origin"] = origin
-        headers["Access-Control-Allow-Credentials"] = "true"  # a public client asks with credentials included
+        headers["Access-Control-Allow-Credentials"] = (
+            "true"  # a public client sends requests with credentials
+        )
         headers["Vary"] = "Origin"
         if request.method == "OPTIONS":
             headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE, OPTIONS"
@@ -99,7 +104,7 @@ class Edge:
         return None
 
     def _refused(self, status: int, message: str) -> web.Response:
-        """Plain text, as captured; the guide says that the body repeats the code and the message (5)."""
+        """A plain-text error, as captured. The guide says that the body repeats the code and the message (5)."""
         if self._cloud.settings.error_body == "json":
             return json_answer({"code": status, "message": message}, status=status)
         return web.Response(text=message, status=status)

@@ -1,4 +1,7 @@
-"""Records a request finds or creates from its pre-chat details (protocol section 4)."""
+"""Records that a chat request finds or creates from its pre-chat details.
+
+See docs/protocols/salesforce-live-chat.md, 4.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +18,17 @@ KEPT = 5_000
 
 
 class Records:
-    """The organisation's records, as far as chats made them."""
+    """The records that chats created."""
 
     def __init__(self, ids: RecordIds) -> None:
         self._ids = ids
         self._all: list[Record] = []
 
     def find_or_create(self, entities: Sequence[Entity], values: Mapping[str, str]) -> list[Record]:
-        """What each entity of a request led to; names nobody knows lead to nothing, as in reality.
+        """Find or create the record of each entity of a request. Unknown names have no effect, as in the real service.
 
         Args:
-            values: of the pre-chat details, by label. A field whose label no detail has stays empty.
+            values: the values of the pre-chat details by label. A field without a detail of its label stays empty.
         """
         done: list[Record] = []
         for entity in entities:
@@ -64,7 +67,7 @@ def _same(kept: str, asked: str, field: FieldMap) -> bool:
 
 
 def _link(entity: Entity, done: Sequence[Record]) -> None:
-    """Write the record's id into a field of another one of the same request, such as Case.ContactId."""
+    """Write the record's id into a field of another record of the same request, such as Case.ContactId."""
     if not entity.link_to_entity_name or not entity.link_to_entity_field:
         return
     own = next((each for each in done if each["entityName"] == entity.entity_name), None)

@@ -1,19 +1,19 @@
-"""What can be made to go wrong, for the next so many times or until it is switched off.
+"""The faults that can be switched on, for a number of times or until they are cleared.
 
-Of requests (`path`, `operation` and `conversation_id` narrow them down):
-    status          answer with `status` instead of doing it; after a 503 the client may call ReconnectSession
+Faults of requests; `path`, `operation` and `conversation_id` narrow them down:
+    status          answer with `status` instead of handling the request; after a 503 the client may call ReconnectSession
     delay           wait `delay_ms` first
     refuse          close the connection without an answer
-    silence         take the request and never answer
-    drop-response   do it, then close the connection without an answer
-    empty-polls     polls bring nothing but 204, whatever happens
-    lose-message    answer a ChatMessage with OK and lose it
-    lose-quick      the same for those that follow the one before within `within_ms`
+    silence         read the request and never answer
+    drop-response   handle the request, then close the connection without an answer
+    empty-polls     polls return only 204
+    lose-message    answer a ChatMessage with OK, but discard it
+    lose-quick      the same for a message that follows the one before within `within_ms`
     request-fail    the next ChasitorInit is followed by ChatRequestFail with `reason`
-    switch-server   Visitor requests are sent on to `url`
-At once, not kept:
+    switch-server   Visitor requests are answered with SwitchServer to `url`
+Faults that happen at once and are not kept:
     pod-restart     every session (or one) moves: 503 until ReconnectSession
-    expire-sessions every session (or one) is unknown from now on: 403
+    expire-sessions every session (or one) becomes unknown: 403
     drop-polls      waiting polls lose their connection
 """
 

@@ -1,4 +1,7 @@
-"""The messages of one session in order, and what of them a poll gets (protocol section 3, points 1 to 3 and 9)."""
+"""The message log of one session, and the messages that a poll gets.
+
+See docs/protocols/salesforce-live-chat.md, 3, points 1 to 3 and 9.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +26,12 @@ class Item:
 
 @dataclass(slots=True)
 class MessageLog:
-    """What has been said to the client since the session, or its life on this server, began.
+    """The messages to the client since the session began, or since it moved to this server.
 
     Attributes:
-        last_offset: of the newest message; the first one's is one more than what it was at the start.
-        handed: index of the last message that went out in any reply.
-        acknowledged: the highest index the client is known to have.
+        last_offset: offset of the newest message; before the first message, the start value.
+        handed: index of the last message that was sent in any reply.
+        acknowledged: the highest index that the client is known to have received.
     """
 
     last_offset: int
@@ -42,7 +45,7 @@ class MessageLog:
     _settled: bool = True
 
     def add(self, kind: str, message: Mapping[str, Any]) -> None:
-        """The next message. Of more than `KEPT` nobody fetches, the oldest go."""
+        """Append a message. If more than `KEPT` are not fetched, the oldest are dropped."""
         self.last_offset += 1
         self._kept.append(Item(self._next, self.last_offset, kind, message))
         self._next += 1
@@ -50,18 +53,18 @@ class MessageLog:
             del self._kept[0]
 
     def ahead(self, ack: int) -> bool:
-        """Whether the client acknowledges what it cannot have. After a reconnect that is the old server's number."""
+        """Whether the client acknowledges a message that was never sent. After a reconnect the number may be the old server's."""
         return self._settled and ack > self.handed
 
     def acknowledge(
         self, ack: int | None, *, replay: Replay = "unacknowledged", without_ack: WithoutAck = "all"
     ) -> int:
-        """A poll with this `ack` arrived; returns the index after which messages are due.
+        """Process the `ack` of a poll. Returns the index after which messages are due.
 
         Args:
-            ack: without one, everything handed out counts as received: such clients saw no repetitions (point 3).
-            replay: what an older ack than the newest one brings again.
-            without_ack: how much a poll without ack acknowledges.
+            ack: without one, every message sent counts as received: such clients saw no repetitions (point 3).
+            replay: which messages an ack older than the newest one repeats.
+            without_ack: which messages a poll without ack acknowledges.
         """
         if replay == "nothing" or (ack is None and without_ack == "all"):
             place = self.handed
@@ -75,26 +78,26 @@ class MessageLog:
         return place
 
     def after(self, place: int) -> list[Item]:
-        """Messages that are due."""
+        """The messages after this index."""
         return [item for item in self._kept if item.index > place]
 
     def hand_out(self, items: Sequence[Item]) -> None:
-        """These go out now."""
+        """Record that these messages are sent."""
         self.handed = max(self.handed, items[-1].index)
 
     def start_over(self, *, seen_offset: int | None, continued: bool) -> list[Item]:
-        """The session moved to another server. Returns what the client has not seen, which is forgotten here.
+        """Move the session to another server: empty the log, and return the messages that the client has not seen.
 
         Args:
-            seen_offset: `offset` of the last reply the client got; without it, its last ack counts.
-            continued: numbers go on instead of starting at 0.
+            seen_offset: `offset` of the last reply that the client got; None: its last ack counts.
+            continued: indexes continue instead of starting at 0.
         """
         if seen_offset is None:
             unseen = [item for item in self._kept if item.index > self.acknowledged]
         else:
             unseen = [item for item in self._kept if item.offset > seen_offset]
         self._kept = []
-        # A client that keeps its ack keeps the one it sent last, or the end of a reply it had no time to acknowledge.
+        # A client that keeps its old ack keeps the last one it sent, or the end of a reply that it had not yet acknowledged.
         self._old_acks, self._settled = frozenset((self._last_ack, self.handed)), False
         if not continued:
             self._next = 0
@@ -104,9 +107,9 @@ class MessageLog:
     def _place(self, ack: int) -> int:
         if self._settled:
             return min(ack, self.handed)
-        # After a reconnect some clients begin at -1 again, others keep the ack of the old server (point 9). That one says
-        # nothing until this server's first reply is acknowledged, which is when a number of ours comes back. Should both
-        # be the same number it is taken for ours.
+        # After a reconnect some clients start at -1 again, others keep the ack of the old server (point 9). The old ack has
+        # no meaning here until the client acknowledges this server's first reply. If both numbers are equal, the ack counts
+        # as this server's.
         if self.handed == self._start or ack > self.handed or ack <= self._start:
             return self._start
         if ack in self._old_acks and ack != self.handed:

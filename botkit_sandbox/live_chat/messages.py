@@ -1,4 +1,7 @@
-"""What System/Messages brings: the payload of each type (protocol section 7), as captures of the real service show it."""
+"""The messages of System/Messages: the payload of each type, as captures of the real service show it.
+
+See docs/protocols/salesforce-live-chat.md, 7.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from botkit_sandbox.salesforce.state import Agent
 
 Message = dict[str, Any]
 
-# A place that exists nowhere, in the shape of the real one.
+# An invented location, in the shape of the real data.
 _GEO_LOCATION = {
     "organization": "Sandbox Networks",
     "countryName": "Utopia",
@@ -32,7 +35,7 @@ _GEO_LOCATION = {
 def request_success(
     chat: Chat, settings: LiveChatSandboxSettings, *, position: int, wait_seconds: int
 ) -> Message:
-    """ChatRequestSuccess: asked for, not accepted yet."""
+    """ChatRequestSuccess: the chat is requested, but no agent has accepted yet."""
     said: Message = {
         "connectionTimeout": int(settings.connection_timeout_seconds * 1000),
         "sensitiveDataRules": [],
@@ -50,7 +53,7 @@ def request_success(
 
 
 def place(settings: LiveChatSandboxSettings) -> Message:
-    """What ChatRequestSuccess and ChasitorSessionData say of the page and the visitor's network."""
+    """The part of ChatRequestSuccess and ChasitorSessionData about the page and the visitor's network."""
     said: Message = {}
     if settings.geo_location:
         said["geoLocation"] = dict(_GEO_LOCATION)
@@ -60,7 +63,7 @@ def place(settings: LiveChatSandboxSettings) -> Message:
 
 
 def rules(of: Iterable[SensitiveDataRule]) -> list[Message]:
-    """Sensitive-data rules, which the client applies."""
+    """Sensitive-data rules, which the client has to apply."""
     return [
         {
             "id": rule.id,
@@ -84,7 +87,7 @@ def request_fail(reason: str, settings: LiveChatSandboxSettings) -> Message:
 def queue_update(
     chat: Chat, settings: LiveChatSandboxSettings, *, position: int, wait_seconds: int
 ) -> Message:
-    """QueueUpdate; position 0 is the next one to get an agent."""
+    """QueueUpdate; position 0 is the next visitor to be served."""
     return {"position": position} | _wait(chat, settings, wait_seconds)
 
 
@@ -100,7 +103,7 @@ def has_agent(chat: Chat, agent: Agent, settings: LiveChatSandboxSettings, *, es
 
 
 def agent_text(text: str, settings: LiveChatSandboxSettings) -> str:
-    """What becomes of an agent's words on their way to the visitor."""
+    """An agent's text as the visitor receives it."""
     if settings.agent_text == "plain":
         return text
     escaped = html.escape(text)
@@ -118,12 +121,12 @@ def chat_message(agent: Agent, text: str, settings: LiveChatSandboxSettings) -> 
 
 
 def typing(agent: Agent, settings: LiveChatSandboxSettings) -> Message:
-    """AgentTyping and AgentNotTyping; the agent's id is another one here, a UUID, as captured."""
+    """AgentTyping and AgentNotTyping; the agent's id is a UUID here, as captured."""
     return {} if settings.typing_payload == "empty" else {"name": agent.name, "agentId": agent.client_id}
 
 
 def button_transfer(button: Button, settings: LiveChatSandboxSettings) -> Message:
-    """TransferToButtonInitiated, of which nobody has seen the payload."""
+    """TransferToButtonInitiated, whose payload is not documented or captured."""
     return {} if settings.transfer_payload == "empty" else {"buttonId": button.id, "name": button.name}
 
 
@@ -160,7 +163,7 @@ def file_transfer(kind: str, request: FileRequest | None = None, *, servlet: str
 
 
 def session_data(chat: Chat | None, settings: LiveChatSandboxSettings, *, position: int) -> Message:
-    """ChasitorSessionData: the chat so far, for who comes back."""
+    """ChasitorSessionData: the chat so far, after a reconnect."""
     history: list[Mapping[str, Any]] = list(chat.history) if chat is not None else []
     said: Message = {"queuePosition": position, "url": "", "oref": "", "postChatUrl": settings.post_chat_url}
     said |= place(settings)

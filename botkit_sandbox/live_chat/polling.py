@@ -1,6 +1,8 @@
-"""System/Messages: a request that waits until there is something to bring (protocol section 3).
+"""System/Messages: a request that waits for messages (a long poll).
 
-A waiting poll costs one task, one event and one timer, so that a thousand of them are nothing.
+A waiting poll costs one task, one event and one timer, so a thousand of them are cheap.
+
+See docs/protocols/salesforce-live-chat.md, 3.
 """
 
 from __future__ import annotations
@@ -20,14 +22,14 @@ DUPLICATE = "Conflict: duplicate long poll"
 
 
 class Polling:
-    """Polls of all sessions of one cloud."""
+    """The long polls of all sessions of one service."""
 
     def __init__(self, cloud: LiveChatCloud) -> None:
         self._cloud = cloud
         self._stopping = False
 
     def stop(self) -> None:
-        """Let go of everybody who waits."""
+        """Answer every waiting poll."""
         self._stopping = True
         for session in self._cloud.sessions.values():
             session.wake()
@@ -35,10 +37,10 @@ class Polling:
     async def messages(
         self, session: Session, ack: int | None, *, gone: Callable[[], bool], drop: Callable[[], None]
     ) -> bytes | None:
-        """The reply's body, or None when the time was up (204).
+        """The body of the reply, or None after the hold time (204).
 
         Raises:
-            Refusal: 400 where an ack is required, 403 after the end, 409 for a second poll, 503 when the session moves.
+            Refusal: 400 without a required ack, 403 after the end, 409 for a second poll, 503 when the session moves.
         """
         cloud, settings = self._cloud, self._cloud.settings
         if session.poll is not None and not session.poll.gone():
@@ -70,7 +72,7 @@ class Polling:
                 session.poll, session.touched_ms = None, cloud.clock()
 
     def _due(self, session: Session, poll: Poll, place: int) -> Sequence[Item]:
-        """What goes out now; nothing to a client that hung up, since it would count as handed out."""
+        """The messages to send now. A client that hung up gets none, since they would count as sent."""
         if session.dead:
             raise Refusal(403, INVALID)
         if session.lost or (session.poll is not poll and session.resyncing):
@@ -82,7 +84,7 @@ class Polling:
         items = session.log.after(place)
         if items:
             session.log.hand_out(items)
-            session.dead = session.over  # the end is brought once, then it is 403 (14)
+            session.dead = session.over  # the end is sent once, then every poll gets 403 (14)
         elif session.over:
             raise Refusal(403, INVALID)
         return items

@@ -1,4 +1,7 @@
-"""The queue: who waits in which place, and how long it will take (protocol sections 7 and 8)."""
+"""The queue: positions and expected waits.
+
+See docs/protocols/salesforce-live-chat.md, 7 and 8.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,10 @@ NEWEST_SHARE = 0.1
 
 
 class Queueing(CloudCore):
-    """Places and waits of those who have no agent yet."""
+    """Positions and waits of chats without an agent."""
 
     def eligible(self, chat: Chat) -> list[Agent]:
-        """Agents who are online and might take it, the preferred one alone while that is possible."""
+        """Agents who are online and can take the chat; only the preferred one while that is possible."""
         route, preferred = chat.route, chat.route.agent
         if (
             preferred is not None
@@ -34,14 +37,14 @@ class Queueing(CloudCore):
         return [agent for agent in self.agents.values() if not button.agents or agent.name in button.agents]
 
     def has_room(self, agent: Agent) -> bool:
-        """Whether the agent takes one more."""
+        """Whether the agent can take one more chat."""
         capacity = self.settings.agent_capacity
         return agent.online and (capacity is None or agent.load < capacity)
 
     def place(self, chat: Chat) -> int:
-        """How many wait before it for the same button; 0 for the next one."""
+        """The number of chats before it at the same button; 0 for the next one."""
         if not self.settings.queue_positions:
-            return 0  # as queue-based routing without positions says (IBM, section 7)
+            return 0  # as queue-based routing without positions reports (IBM, 7)
         before = 0
         for other in self.queue.values():
             if other.id == chat.id:
@@ -50,7 +53,7 @@ class Queueing(CloudCore):
         return before
 
     def tell_places(self) -> None:
-        """QueueUpdate for everybody who asked for it and whose place changed."""
+        """Send QueueUpdate to every visitor who asked for it and whose position changed."""
         if not self.settings.queue_positions:
             return
         before: Counter[str] = Counter()
@@ -58,7 +61,9 @@ class Queueing(CloudCore):
             button_id = chat.route.button.id if chat.route.button is not None else ""
             position = before[button_id]
             before[button_id] += 1
-            told = chat.queue_updates and chat.waits != "takeover"  # who had an agent hears of no queue
+            told = (
+                chat.queue_updates and chat.waits != "takeover"
+            )  # a visitor who had an agent gets no queue updates
             if told and chat.last_position != position:
                 chat.last_position = position
                 wait = self.wait_left(chat)
@@ -66,7 +71,7 @@ class Queueing(CloudCore):
                 self.send(chat, "QueueUpdate", update)
 
     def took(self, chat: Chat) -> None:
-        """Somebody accepted: A = 0.9 A' + 0.1 W, the first time A = W (section 8)."""
+        """Update the average wait after an accept: A = 0.9 A' + 0.1 W, the first time A = W (8)."""
         if chat.route.button is None:
             return
         waited = (self.clock() - chat.requested_ms) / 1000
@@ -76,7 +81,7 @@ class Queueing(CloudCore):
         )
 
     def wait_left(self, chat: Chat) -> int:
-        """A minus the time already waited, never below 0; -1 if nobody can know."""
+        """The average wait minus the time already waited, never below 0; -1 if unknown."""
         if chat.route.button is None:
             return -1
         waited = (self.clock() - chat.requested_ms) / 1000

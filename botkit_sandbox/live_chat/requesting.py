@@ -1,4 +1,7 @@
-"""ChasitorInit: a visitor asks for a chat (protocol section 2.3), and what becomes of the pre-chat details (4)."""
+"""ChasitorInit: a visitor requests a chat. Its pre-chat details are stored (4).
+
+See docs/protocols/salesforce-live-chat.md, 2.3.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,10 @@ from botkit_sandbox.salesforce.refusal import NotKnown, Refusal
 
 
 class Requesting(Sessions):
-    """A request is checked, gets a route by who is available now, and waits for an agent."""
+    """A request is validated, routed by present availability, and waits for an agent."""
 
     def request_chat(self, session: Session, body: ChasitorInit, *, api_version: int) -> None:
-        """Success or failure comes with the next poll.
+        """Request a chat. The next poll returns success or failure.
 
         Raises:
             Refusal: 400 or 409.
@@ -49,14 +52,14 @@ class Requesting(Sessions):
             self._succeed(chat, available=bool(available))
 
     def is_button_available(self, button_id: str) -> bool:
-        """Whether somebody is online for it and its queue is not full (8)."""
+        """Whether an agent of the button is online and its queue is not full (8)."""
         try:
             return self._is_available(Route(None, self.button(button_id)))
         except NotKnown:
             return False
 
     def is_agent_available(self, agent_id: str) -> bool:
-        """Whether an agent is online with room for one more."""
+        """Whether the agent is online and can take one more chat."""
         try:
             return self.has_room(self.agent(agent_id))
         except NotKnown:
@@ -66,7 +69,7 @@ class Requesting(Sessions):
         position = 0
         if chat.queue_updates and self.settings.queue_positions:
             ahead = sum(other.route.button == chat.route.button for other in self.queue.values())
-            position = ahead + 1  # captured: 1 for the next one here, 0 in QueueUpdate
+            position = ahead + 1  # captured: the next visitor is 1 here and 0 in QueueUpdate
         success = messages.request_success(
             chat, self.settings, position=position, wait_seconds=self.wait_left(chat)
         )
@@ -101,7 +104,7 @@ class Requesting(Sessions):
         return chat
 
     def _routes(self, body: ChasitorInit) -> list[Route]:
-        """Targets in the order they are tried; overrides replace the rest. Ids nobody knows lead nowhere."""
+        """The targets in the order of trial; overrides replace the rest. Unknown ids are left out."""
         settings = self.settings
         if not (
             same_id(body.organization_id, settings.organization_id)
@@ -142,7 +145,7 @@ class Requesting(Sessions):
 
 
 def _is_complete(body: ChasitorInit) -> bool:
-    """Whether the pre-chat data have all that the guide's tables require; public clients leave some of it out (4)."""
+    """Whether the pre-chat data have every field that the guide requires; public clients omit some (4)."""
     return all(
         None not in (detail.value, detail.transcript_fields) for detail in body.prechat_details or ()
     ) and all(

@@ -1,7 +1,9 @@
-"""The routes of the real host: /chat/rest/{System|Chasitor|Visitor}/…, and the upload servlet (protocol section 2).
+"""The routes of the real host: /chat/rest/{System|Chasitor|Visitor}/…, and the upload servlet.
 
-They can stand alone, or beside the emulated MIAW on one port: then they have their own edge, so that neither one's faults
-touch the other.
+They are served alone, or beside the emulated MIAW on one port. They have an edge of their own, so that the faults of one service
+do not affect the other.
+
+See docs/protocols/salesforce-live-chat.md, 2.
 """
 
 from __future__ import annotations
@@ -37,14 +39,14 @@ Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def routes(cloud: LiveChatCloud) -> web.Application:
-    """The service as a web application of its own."""
+    """The service as a web application."""
     app = web.Application(client_max_size=JSON_LIMIT)
     add_routes(app, cloud)
     return app
 
 
 def add_routes(app: web.Application, cloud: LiveChatCloud) -> None:
-    """Put the service beside another one, whose middlewares do not see its requests."""
+    """Add the service to the application of another one, whose middlewares do not see its requests."""
     api = LiveChatApi(cloud)
 
     @web.middleware
@@ -80,23 +82,23 @@ class LiveChatApi:
         self._nouns = self._table()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Find the operation and do it."""
+        """Dispatch a request to its operation."""
         operation, handler = self._find(request)
         return await self._edge.around(request, operation, handler)
 
     async def sweep_for_ever(self) -> None:
-        """Notice what no request tells: agents who log off, clients that stay away."""
+        """Sweep periodically, for events without a request: agents who log off, clients that stop polling."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             self._cloud.sweep()
 
     def stop(self) -> None:
-        """Let go of everybody who waits."""
+        """Release all waiting requests."""
         self._edge.stop()
         self._polling.stop()
 
     def operations(self) -> list[str]:
-        """Names for faults and for the wire."""
+        """The names of the operations, as faults and the wire use them."""
         return sorted({name for methods in self._nouns.values() for name, _ in methods.values()})
 
     # --- finding the operation ---------------------------------------------------------------------------------
@@ -155,7 +157,7 @@ class LiveChatApi:
 
     async def _delete_session(self, request: web.Request) -> web.Response:
         _version(request)
-        # The key may hold "/" and stands in the path as it is, or percent-encoded (2.2).
+        # The key may contain "/"; it is in the path unencoded or percent-encoded (2.2).
         key = _rest_of(request) or request.headers.get(KEY)
         session = self._cloud.session(key, request.headers.get(AFFINITY))
         self._cloud.kill(session, by="EndUser", why="The visitor ended the session")
@@ -179,7 +181,7 @@ class LiveChatApi:
             raise Refusal(404, "Not Found")
         if request.method == "POST" and not settings.reconnect_by_post:
             raise Refusal(405, "Method Not Allowed")
-        # The guide sends the affinity "null", one client the old one (2.11): it does not matter.
+        # The guide sends the affinity "null", one client the old affinity (2.11); both are accepted.
         session = self._cloud.known(request.headers.get(KEY))
         offset = self._number(request.query.get("ReconnectSession.offset", ""), "offset")
         message = self._cloud.reconnect(session, offset)
@@ -244,7 +246,7 @@ class LiveChatApi:
         return Caller(self._session(request), version)
 
     def _end_reply(self, session: Session) -> web.Response:
-        """The guide documents the attached records as the reply to ChatEnd (2.9); all clients saw OK."""
+        """The reply to ChatEnd. The guide documents the attached records (2.9); all clients saw OK."""
         settings = self._cloud.settings
         if settings.end_reply == "OK" or session.chat is None:
             return self._ok()
@@ -273,7 +275,7 @@ def _not_allowed(methods: dict[str, tuple[str, Handler]]) -> Handler:
 
 
 def _with_rest(path: str) -> str:
-    """The two resources whose path goes on: a session key, a file's id."""
+    """The path with the variable part of two resources: a session key, a file's id."""
     for resource in (f"{BASE}/System/SessionId", f"{SERVLET}/file"):
         if path.startswith(resource + "/"):
             return resource

@@ -1,4 +1,7 @@
-"""Who works on a chat: asking agents one after another, engaging one, and ends (protocol sections 2.3, 7, 13.8)."""
+"""Routing of chats: offers to one agent after another, acceptance, and ends.
+
+See docs/protocols/salesforce-live-chat.md, 2.3, 7, 13.8.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ SYSTEM_NAME = "System"
 
 
 class Routing(Queueing):
-    """A chat waits, is offered, is taken, moves on and ends; the visitor is told."""
+    """A chat waits, is offered, accepted, transferred and ended; the visitor is informed of each step."""
 
     def enqueue(self, chat: Chat, waits: Wait) -> None:
-        """Look for an agent."""
+        """Put a chat into the queue and look for an agent."""
         chat.waits = waits
         chat.last_position = None
         self.queue[chat.id] = chat
@@ -25,7 +28,7 @@ class Routing(Queueing):
             self.event(chat, "ChoiceRoute")
 
     def assign(self, chat: Chat) -> None:
-        """Offer it to the preferred agent, or to the least busy one who has not declined."""
+        """Offer a chat to the preferred agent, or to the least busy one who has not declined."""
         eligible = self.eligible(chat)
         if not eligible and chat.waits != "takeover":
             self._nobody(chat)
@@ -47,7 +50,7 @@ class Routing(Queueing):
             self.tell("waiting", chat, queuePosition=list(self.queue).index(chat.id) + 1)
 
     def assign_waiting(self) -> None:
-        """Somebody may be free again: first come, first served."""
+        """Offer waiting chats to free agents, first come, first served."""
         for chat in list(self.queue.values()):
             if (
                 chat.assigned is None
@@ -94,7 +97,7 @@ class Routing(Queueing):
         self.assign_waiting()
 
     def speak(self, chat: Chat, agent: Agent, text: str, *, automated: bool = False) -> str:
-        """ChatMessage of an agent. Returns the line's id."""
+        """Send a ChatMessage of an agent. Returns the id of its line."""
         shown = messages.agent_text(text, self.settings)
         self.send(chat, "ChatMessage", messages.chat_message(agent, shown, self.settings))
         self.remember(chat, "Agent", name=agent.name, content=shown)
@@ -103,18 +106,18 @@ class Routing(Queueing):
         return self.line(chat, "Agent", text, name=agent.name, kind="text", automated=automated)
 
     def release(self, chat: Chat, agent: Agent) -> None:
-        """The agent has the chat no more."""
+        """Remove an agent from the chat."""
         chat.present.pop(agent.id)
         agent.load -= 1
 
     def unassign(self, chat: Chat) -> None:
-        """The agent who was asked is not asked any more."""
+        """Withdraw the offer from the agent who was asked."""
         if chat.assigned is not None:
             chat.assigned.load -= 1
             chat.assigned = chat.pushed_ms = None
 
     def fail(self, chat: Chat, reason: str, *, queue_full: bool = False) -> None:
-        """ChatRequestFail, which is final at any time of a chat."""
+        """Send ChatRequestFail, which ends a chat at any time."""
         kind = failure_event(reason, with_agent=bool(chat.present), queue_full=queue_full)
         self.event(chat, kind, detail=reason)
         self.send(chat, "ChatRequestFail", messages.request_fail(reason, self.settings))
@@ -123,7 +126,7 @@ class Routing(Queueing):
         self.finish(chat, by="System")
 
     def finish(self, chat: Chat, *, by: str) -> None:
-        """The chat is over; what it has to say to the visitor has been said."""
+        """End the chat. The visitor has been informed already."""
         chat.ended = True
         chat.waits = None
         for agent in list(chat.present.values()):
@@ -139,7 +142,7 @@ class Routing(Queueing):
         self.assign_waiting()
 
     def _nobody(self, chat: Chat) -> None:
-        """Nobody is left to ask (13.8): the request fails, unless somebody had the chat before."""
+        """No agent is left to ask (13.8): the request fails, unless an agent had the chat before."""
         former = chat.returns_to
         if former is None or not former.online or self.settings.transfer_failure == "ends":
             self.fail(chat, "Unavailable")

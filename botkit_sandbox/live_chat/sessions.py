@@ -1,4 +1,7 @@
-"""Visitors' connections: the key and affinity of each request, expiry, and recovery after a 503 (sections 1, 2.1, 3.9)."""
+"""Visitors' connections: the key and affinity of each request, expiry, and recovery after a 503 (1, 2.1, 3.9).
+
+Numbers in parentheses are sections of docs/protocols/salesforce-live-chat.md.
+"""
 
 from __future__ import annotations
 
@@ -21,17 +24,17 @@ OLD_AFFINITIES = 16
 
 
 class Sessions(Routing):
-    """A session is created, lives while it is polled, moves, and is over."""
+    """A session is created, stays alive while it is polled, may move to another server, and ends."""
 
     def new_session(self) -> Session:
-        """SessionId (2.1).
+        """Create a session: SessionId (2.1).
 
         Raises:
-            Refusal: 503 when there are too many.
+            Refusal: 503 if there are too many.
         """
         self._make_room()
         session_id = self.chance.uuid()
-        # Where offsets start is the server's own affair; an odd number each time, so that nobody counts from it.
+        # Offsets start at a random number, so that clients do not rely on the value.
         start = FIRST_OFFSET + int.from_bytes(self.chance.token(3)) * 7
         session = Session(
             id=session_id,
@@ -44,7 +47,7 @@ class Sessions(Routing):
         return session
 
     def known(self, key: str | None) -> Session:
-        """The session of a key, raw or percent-encoded, wherever it lives.
+        """The session of a key, raw or percent-encoded, on any server.
 
         Raises:
             Refusal: 403.
@@ -59,7 +62,7 @@ class Sessions(Routing):
         return session
 
     def session(self, key: str | None, affinity: str | None) -> Session:
-        """The session of a request that has to reach the right server.
+        """The session of a request that must reach the right server.
 
         Raises:
             Refusal: 403, or 503 when it has moved.
@@ -76,7 +79,7 @@ class Sessions(Routing):
         return session
 
     def note_503(self, key: str | None) -> None:
-        """Something answered 503 to this session's client, who may take it for a moved session."""
+        """Note that this session's client got a 503, which looks like a moved session."""
         session = self.sessions.get(unquote(key or "").partition("!")[0])
         if session is not None:
             session.saw_503 = True
@@ -92,7 +95,7 @@ class Sessions(Routing):
             self.kill(session, by="System", why="The visitor's connection was lost")
 
     def kill(self, session: Session, *, by: str, why: str) -> None:
-        """From now on, 403 for everything; nothing more is said to the visitor."""
+        """End the session without a message to the visitor. Every further request gets 403."""
         session.dead = True
         chat = session.chat
         if chat is not None and not chat.ended:
@@ -104,18 +107,18 @@ class Sessions(Routing):
     # --- recovery ----------------------------------------------------------------------------------------------
 
     def lose(self, session: Session) -> None:
-        """The session's server is gone: 503 for everything until ReconnectSession (3.9)."""
+        """Simulate the loss of the session's server: every request gets 503 until ReconnectSession (3.9)."""
         session.lost = session.saw_503 = True
         session.wake()
         self.tell("connection", session.chat, sessionId=session.id, lost=True)
 
     def reconnect(self, session: Session, offset: int | None) -> Mapping[str, Any]:
-        """ReconnectSession (2.11): a new server, which knows what was said and starts its own numbers.
+        """ReconnectSession (2.11): a new server, which knows the messages so far and numbers anew.
 
-        What the client has not seen follows ChasitorSessionData, except for chat messages, which are inside it.
+        Messages that the client has not seen follow ChasitorSessionData; chat messages are inside it.
 
         Raises:
-            Refusal: 405 when there was no 503 (13.7).
+            Refusal: 405 without a 503 before (13.7).
         """
         refused_with = self.settings.reconnect_without_503
         if not session.saw_503 and refused_with != 200:
@@ -129,7 +132,7 @@ class Sessions(Routing):
         session.resyncing = True
         session.touched_ms = self.clock()
         if session.poll is not None:
-            session.poll.wake()  # it belongs to the old server
+            session.poll.wake()  # the poll belongs to the old server
             session.poll = None
         unseen = session.log.start_over(
             seen_offset=offset, continued=self.settings.reconnect_sequence == "continue"
@@ -145,7 +148,7 @@ class Sessions(Routing):
         return said | ({"resetSequence": True} if self.settings.reset_sequence_said else {})
 
     def resync(self, key: str | None) -> Mapping[str, Any]:
-        """ResyncSession (2.12), which ReconnectSession replaced in API version 37: a new key as well."""
+        """ResyncSession (2.12), which ReconnectSession replaced in API version 37. It returns a new key."""
         try:
             session = self.known(key)
         except Refusal:

@@ -1,7 +1,9 @@
 """How the emulated Live Chat deployment is set up; every field from `client_poll_timeout` on is a switch.
 
-The protocol page grades what is known of the real service; where it is silent or unsure ([C]), the field here lets a
-test try the other possibility. docs/sandbox-live-chat.md lists them with their evidence.
+docs/protocols/salesforce-live-chat.md grades the evidence for each behaviour. Where it is weak ([C]), a switch lets a test try
+the other behaviour. docs/sandbox-live-chat.md lists the switches with their evidence.
+
+Numbers in parentheses are sections of docs/protocols/salesforce-live-chat.md.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ SECOND_BUTTON_ID = "573SB0000000002"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Button:
-    """What visitors ask for: a queue of agents. `agents` are names; none given: everybody."""
+    """A chat button, which stands for a queue of agents. `agents` are names; empty: all agents."""
 
     id: str
     name: str
@@ -36,7 +38,7 @@ class Button:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SensitiveDataRule:
-    """A rule the client has to apply to what its user writes (section 7, ChatRequestSuccess)."""
+    """A rule that the client has to apply to the texts of its user (7, ChatRequestSuccess)."""
 
     id: str
     name: str
@@ -47,7 +49,7 @@ class SensitiveDataRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveChatSandboxSettings:
-    """The deployment, its buttons and agents, and how it behaves where behaviour is not settled."""
+    """The deployment, its buttons and agents, and its switches."""
 
     organization_id: str = ORGANIZATION_ID
     deployment_id: str = DEPLOYMENT_ID
@@ -56,7 +58,7 @@ class LiveChatSandboxSettings:
         Button(id=SECOND_BUTTON_ID, name="Billing"),
     )
     agents: tuple[str, ...] = AGENTS
-    """Only when the cloud has no organisation to take its agents from."""
+    """Used only without an organisation."""
     sensitive_data_rules: tuple[SensitiveDataRule, ...] = ()
 
     # sessions (1, 2.1 to 2.3)
@@ -153,5 +155,5 @@ SINCE_WAITS = 47
 
 
 def offers(settings: LiveChatSandboxSettings, version: int, *, since: int) -> bool:
-    """Whether a client that names `version` gets what came with version `since`."""
+    """Whether a client of API version `version` gets a feature of version `since`."""
     return version >= since or not settings.version_gates

@@ -1,4 +1,7 @@
-"""What the service knows: sessions of visitors, and the chats in them."""
+"""The data of the service: sessions of visitors, and the chats in them.
+
+Numbers in parentheses are sections of docs/protocols/salesforce-live-chat.md.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,13 @@ KEPT_LINES = 5_000
 
 @dataclass(slots=True)
 class Poll:
-    """A request for messages that waits.
+    """A waiting request for messages.
 
     Attributes:
-        wake: lets it look again.
-        gone: whether its client hung up.
+        wake: lets it check for messages.
+        gone: returns whether its client hung up.
         drop: breaks its connection.
-        muted: it brings nothing any more, although the client is there.
+        muted: it returns no messages, although the client waits.
     """
 
     wake: Callable[[], None]
@@ -35,7 +38,7 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Who may take a chat: one agent, the agents of a button, or the agent first and the button if they do not (2.3)."""
+    """The agents who may take a chat: one agent, those of a button, or one agent first and then the button (2.3)."""
 
     agent: Agent | None
     button: Button | None
@@ -65,24 +68,24 @@ class Chat:
     queue_updates: bool
     route: Route
     waits: Wait | None = "first"
-    """What it is in the queue for; None while somebody has it."""
+    """Why it is in the queue; None while an agent has it."""
     assigned: Agent | None = None
-    """Who was asked to take it: from the queue, or from the agent who has it."""
+    """The agent who was asked to take it, from the queue or from another agent."""
     present: dict[str, Agent] = field(default_factory=dict)
     returns_to: Agent | None = None
-    """Who has it again if nobody at the button takes it."""
+    """The agent who gets it back if no agent of the button takes it."""
     declined: set[str] = field(default_factory=set)
     ended: bool = False
     lines: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
     history: deque[Mapping[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
     """`chatMessages` of ChasitorSessionData."""
     events: deque[Mapping[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
-    """What the organisation records, oldest first."""
+    """The events that the organisation records, oldest first."""
     said: int = 0
     pushed_ms: int | None = None
     """When an agent of the queue was asked."""
     unanswered_ms: int | None = None
-    """Since when the visitor waits for an agent's word."""
+    """Since when the visitor waits for an answer of an agent."""
     last_position: int | None = None
     last_message_ms: int | None = None
     user_typing: bool = False
@@ -91,7 +94,7 @@ class Chat:
 
     @property
     def transferring(self) -> bool:
-        """Whether it is on its way from one agent to another."""
+        """Whether it is being transferred."""
         return not self.ended and (
             self.waits in ("button", "takeover") or (self.waits is None and self.assigned is not None)
         )
@@ -110,20 +113,20 @@ class Chat:
 
 @dataclass(slots=True)
 class Session:
-    """A visitor's connection: its secret, where it lives, and its two counters."""
+    """A visitor's connection: its secret, its server, and its two counters."""
 
     id: str
     key: str
     affinity: str
     log: MessageLog
     touched_ms: int
-    """When the client was last seen polling; a waiting poll counts as seen all the time."""
+    """Time of the last poll; a waiting poll counts as present."""
     old_affinities: set[str] = field(default_factory=set)
     last_sequence: int = 0
     chat: Chat | None = None
     poll: Poll | None = None
     lost: bool = False
-    """Its server is gone: 503 until ReconnectSession."""
+    """Its server was lost: 503 until ReconnectSession."""
     saw_503: bool = False
     resyncing: bool = False
     over: bool = False
@@ -132,7 +135,7 @@ class Session:
     """403 for everything."""
 
     def wake(self) -> None:
-        """Let a waiting poll look again."""
+        """Let a waiting poll check for messages."""
         if self.poll is not None:
             self.poll.wake()
 
@@ -167,7 +170,7 @@ TranscriptEvent = Literal[
 
 
 def failure_event(reason: str, *, with_agent: bool, queue_full: bool) -> TranscriptEvent:
-    """What a ChatRequestFail is recorded as."""
+    """The event that records a ChatRequestFail."""
     if reason == "Blocked":
         return "AgentBlocked" if with_agent else "CancelBlocked"
     if reason != "Unavailable":
@@ -176,7 +179,7 @@ def failure_event(reason: str, *, with_agent: bool, queue_full: bool) -> Transcr
 
 
 def visitor_end_event(reason: str | None, *, waiting: bool) -> TranscriptEvent:
-    """What a visitor's ChatEnd is recorded as; the front end of the vendor says `clientIdleTimeout` (2.9)."""
+    """The event that records a visitor's ChatEnd. The vendor's front end sends `clientIdleTimeout` (2.9)."""
     if reason == "clientIdleTimeout":
         return "ChasitorIdleTimeout"
     return "CancelVisitor" if waiting else "EndVisitor"

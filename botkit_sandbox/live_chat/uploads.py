@@ -1,4 +1,7 @@
-"""The upload servlet: one file for each request of an agent's (protocol section 2.21)."""
+"""The upload servlet: one file for each request by an agent.
+
+See docs/protocols/salesforce-live-chat.md, 2.21.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ INLINE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/bmp", "applicatio
 
 
 class Uploads:
-    """Takes files of visitors, and shows them to the console."""
+    """Accepts files of visitors, and serves them to the console."""
 
     def __init__(self, cloud: LiveChatCloud) -> None:
         self._cloud = cloud
@@ -28,13 +31,13 @@ class Uploads:
         """POST multipart; the part is named ``file``.
 
         Raises:
-            Refusal: 400, 403 (unknown chat, or a token that opens nothing), 413.
+            Refusal: 400, 403 (unknown chat or token), 413.
         """
         chat = self._chat(request)
         name, mime_type, data = await self._file(request)
         limit = self._cloud.settings.max_file_mb
         if chat.file_request is None:
-            raise Refusal(403, INVALID)  # taken back, or used, while the file was on its way
+            raise Refusal(403, INVALID)  # cancelled or used during the upload
         chat.file_request = None
         if data is None:
             self._cloud.send(chat, "FileTransfer", messages.file_transfer("Failure"))
@@ -43,7 +46,7 @@ class Uploads:
         return web.Response(text="OK")
 
     async def show(self, request: web.Request) -> web.Response:
-        """GET a file that was taken; its address cannot be guessed.
+        """GET an uploaded file. Its URL cannot be guessed.
 
         Raises:
             Refusal: 404.

@@ -1,4 +1,7 @@
-"""What is asked without a session: availability, settings, a visitor's id (protocol sections 2.15 to 2.19 and 8)."""
+"""Requests without a session: availability, settings, a visitor's id.
+
+See docs/protocols/salesforce-live-chat.md, 2.15 to 2.19 and 8.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ class Visitors:
         self._cloud = cloud
 
     def availability(self, query: Mapping[str, str], *, api_version: int) -> Answer:
-        """Buttons and agents; an absent `isAvailable` means that it is not.
+        """The availability of buttons and agents; an absent `isAvailable` means false.
 
         Raises:
             Refusal: 400.
@@ -37,7 +40,7 @@ class Visitors:
         return _message("Availability", {"results": results})
 
     def settings(self, query: Mapping[str, str], *, api_version: int) -> Answer:
-        """What the vendor's page asks first.
+        """The settings that the vendor's page requests first.
 
         Raises:
             Refusal: 400.
@@ -59,7 +62,7 @@ class Visitors:
         )
 
     def visitor_id(self, query: Mapping[str, str]) -> Answer:
-        """An id for a visitor who comes back.
+        """An id for a returning visitor.
 
         Raises:
             Refusal: 400.
@@ -68,7 +71,7 @@ class Visitors:
         return self._wrapped("VisitorId", {"sessionId": self._cloud.chance.uuid()})
 
     def elsewhere(self) -> Answer | None:
-        """SwitchServer, when this is the wrong place (2.19)."""
+        """SwitchServer, if the fault switch-server is on (2.19)."""
         fault = self._cloud.faults.use("switch-server") if self._cloud.faults else None
         return None if fault is None else _message("SwitchServer", {"newUrl": fault.url})
 
@@ -108,7 +111,7 @@ def _message(kind: str, message: Answer) -> Answer:
 
 
 def _ids(query: Mapping[str, str], name: str) -> list[str]:
-    """`[a,b]`, `a,b` and `a` are all seen (2.15); libraries repeat the name, or write it with brackets, for a list."""
+    """The ids in a query. `[a,b]`, `a,b` and `a` are all in use (2.15); libraries repeat the name, or write it with brackets."""
     texts = (value for key, value in query.items() if key in (name, f"{name}[]"))
     parts = (part for text in texts for part in text.strip().removeprefix("[").removesuffix("]").split(","))
     found = (part.strip().strip('"') for part in parts)

@@ -1,4 +1,4 @@
-"""The demo page: static files of our own, served with a policy under which nothing else can load or run."""
+"""The demo page: static files, served with a content security policy that allows nothing else to load or run."""
 
 from __future__ import annotations
 
@@ -30,6 +30,6 @@ def page_routes() -> list[web.AbstractRouteDef]:
 
 
 async def add_page_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """A signal handler for `on_response_prepare`: the page's files carry its policy, other responses do not."""
+    """Signal handler for `on_response_prepare`: add the content security policy to the files of the page only."""
     if request.path == "/" or request.path.startswith("/page/"):
         response.headers.update(HEADERS)

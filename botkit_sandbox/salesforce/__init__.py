@@ -1,6 +1,8 @@
-"""Salesforce Messaging for In-App and Web (MIAW), emulated: strict like the real service, with a switch for what is not known.
+"""Salesforce Messaging for In-App and Web (MIAW), emulated.
 
-Section numbers in this package are those of docs/protocols/salesforce-miaw.md.
+It is strict where the real service is known to be strict, and has switches where the behaviour is unknown.
+
+Numbers in parentheses, such as (4.2), are sections of docs/protocols/salesforce-miaw.md.
 """
 
 from botkit_sandbox.salesforce.cloud import SalesforceCloud

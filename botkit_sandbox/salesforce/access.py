@@ -1,4 +1,7 @@
-"""Who may call: token requests, and the end user behind a token (protocol section 1)."""
+"""Authentication of API clients: token requests, and the end user behind a token.
+
+See docs/protocols/salesforce-miaw.md, 1.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ class Access(CloudCore):
     """Issues tokens, and reads them on every call."""
 
     def guest_token(self, request: TokenRequest) -> dict[str, Any]:
-        """A fresh token is always a new user (1.6).
+        """Issue a guest token. Each token stands for a new user (1.6).
 
         Raises:
             Refusal: 400 for another organisation, an unknown or a Web deployment; 429 over the rate.
@@ -36,7 +39,7 @@ class Access(CloudCore):
         return self._grant(self._new_user(), device_id=request.device_id)
 
     def verified_token(self, request: TokenRequest) -> dict[str, Any]:
-        """A token for the user an identity JWT names; the same user gets the same subject.
+        """Issue a token for the user that an identity JWT names. The same user always gets the same subject.
 
         Raises:
             Refusal: as `guest_token`; 400 without an identity; 401 for a bad one, unless it is silently downgraded.
@@ -56,7 +59,7 @@ class Access(CloudCore):
         return self._grant(user, device_id=request.device_id)
 
     def continuation_token(self, claims: Claims) -> dict[str, Any]:
-        """Another token for the same user, with another client id and the same end of life (1.3).
+        """Issue another token for the same user, with a new client id and the same expiry (1.3).
 
         Raises:
             Refusal: 429 over the rate.
@@ -82,7 +85,7 @@ class Access(CloudCore):
         return claims
 
     def dead(self, claims: Claims) -> str | None:
-        """Why a token that was good when it was read is not any more."""
+        """Why a token that was valid when it was read is no longer valid, or None."""
         user = self.end_users.get(claims.subject)
         if user is None:
             return "Jwt is not valid"
@@ -91,7 +94,7 @@ class Access(CloudCore):
         return "Jwt is revoked" if claims.serial in user.dead_serials else None
 
     def expire_tokens(self, conversation_id: str = "") -> None:
-        """Every token issued so far (to this conversation's user) has expired now."""
+        """Let every token issued so far expire now; with a conversation, only those of its user."""
         users = (
             [self.conversation(conversation_id).owner] if conversation_id else list(self.end_users.values())
         )

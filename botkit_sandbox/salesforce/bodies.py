@@ -1,4 +1,7 @@
-"""What clients send: the bodies of the REST calls, checked once where they come in (protocol sections 1 to 3)."""
+"""The bodies of the REST calls that clients make, validated once.
+
+See docs/protocols/salesforce-miaw.md, 1 to 3.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class TokenRequest(msgspec.Struct, frozen=True, rename="camel"):
-    """Both token calls (1.1, 1.2); the last two fields belong to the authenticated one."""
+    """Body of both token calls (1.1, 1.2); the last two fields belong to the authenticated call."""
 
     org_id: str
     es_developer_name: str
@@ -81,7 +84,7 @@ class TypingEntry(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Acknowledgement(msgspec.Struct, frozen=True, rename="camel"):
-    """One receipt (3.5); both spellings seen are accepted."""
+    """One receipt (3.5). Both spellings that clients use are accepted."""
 
     id: str
     entry_type: Literal["Delivery", "Read", "DeliveryAcknowledgement", "ReadAcknowledgement"]

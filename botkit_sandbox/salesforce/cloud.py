@@ -1,4 +1,4 @@
-"""The emulated Salesforce: one organisation with its agents, for the HTTP routes, the control API and tests alike."""
+"""The emulated Salesforce: one organisation with its agents, as the HTTP routes, the control API and tests use it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SHOWN_ENTRIES = 500
 
 
 class SalesforceCloud(Desk):
-    """Everything: `core` (entries and events), `access`, `routing`, `conversing`, `messaging`, `desk`, and the switches below."""
+    """The service: `core` (entries and events), `access`, `routing`, `conversing`, `messaging`, `desk`, faults, switches."""
 
     def inject(self, fault: Fault) -> None:
-        """Make something go wrong: now, or for the next requests and events."""
+        """Apply a fault at once, or to the next requests and events."""
         if fault.kind == "drop-streams":
             self.drop_streams(how=fault.how, conversation_id=fault.conversation_id)
         elif fault.kind == "expire-tokens":
@@ -32,7 +32,7 @@ class SalesforceCloud(Desk):
             self.tell("fault", fault=msgspec.to_builtins(fault))
 
     def drop_streams(self, *, how: str = "abort", conversation_id: str = "") -> int:
-        """Break every open stream (of one conversation's user). Returns how many there were."""
+        """Break every open stream, or those of one conversation's user. Returns their number."""
         users = (
             [self.conversation(conversation_id).owner] if conversation_id else list(self.end_users.values())
         )
@@ -42,20 +42,20 @@ class SalesforceCloud(Desk):
         return len(streams)
 
     def open_streams(self) -> int:
-        """How many event streams are open."""
+        """The number of open event streams."""
         return sum(len(user.log.readers) for user in self.end_users.values())
 
     def configure(self, changes: Mapping[str, Any]) -> None:
         """Set switches by name while running.
 
         Raises:
-            ValueError: for a name that is no switch, or a value of the wrong type.
+            ValueError: a name is not a switch, or a value is not allowed for it.
         """
         self.settings = changed(self.settings, changes)
         self.tell("switches", switches=dict(changes))
 
     def state(self) -> dict[str, Any]:
-        """Everything the agent console shows."""
+        """The state that the agent console shows, JSON-ready."""
         agents = [
             {"id": agent.id, "name": agent.name, "online": agent.online} for agent in self.agents.values()
         ]

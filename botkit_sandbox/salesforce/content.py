@@ -1,4 +1,7 @@
-"""What people say: the `abstractMessage` shapes of agents, automated responses and end users (protocol section 3.6)."""
+"""The `abstractMessage` shapes of agents, automated responses and end users.
+
+See docs/protocols/salesforce-miaw.md, 3.6.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ def text(words: str) -> Message:
 
 
 def static(static_content: Mapping[str, Any]) -> Message:
-    """Any StaticContentMessage."""
+    """A StaticContentMessage with this content."""
     return _abstract("StaticContentMessage", staticContent=dict(static_content))
 
 
@@ -38,7 +41,7 @@ def link(title: str, url: str) -> Message:
 
 
 def attachment(*, file_id: str, name: str, mime_type: str, url: str, caption: str | None = None) -> Message:
-    """A file that can be fetched from `url`."""
+    """A file that the client downloads from `url`."""
     return static(
         {
             "formatType": "Attachments",

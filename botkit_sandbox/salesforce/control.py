@@ -1,4 +1,4 @@
-"""The agent console's API, on the page's port and not on Salesforce's; JSON in and out, errors as ``{"error": …}``.
+"""The API of the agent console, on the port of the page. It takes and returns JSON; errors are ``{"error": …}``.
 
     GET    /sandbox/salesforce/state
     POST   /sandbox/salesforce/agents/{agent}            {online}
@@ -207,7 +207,7 @@ class Form(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Says(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
-    """The body of ``say``."""
+    """The body of ``say``: the agent, and one kind of content."""
 
     agent: str
     text: str | None = None
@@ -224,7 +224,7 @@ class Says(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
         """The abstractMessage for everything but a file.
 
         Raises:
-            ValueError: when there is nothing to say.
+            ValueError: the body has no content.
         """
         if self.content is not None:
             return self.content

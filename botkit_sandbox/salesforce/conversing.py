@@ -1,4 +1,7 @@
-"""What the API's clients do with whole conversations, as the end user (protocol section 2)."""
+"""What API clients do with a whole conversation, on behalf of the end user.
+
+See docs/protocols/salesforce-miaw.md, 2.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,13 @@ _STANDARD_ATTRIBUTES = ("_firstName", "_lastName", "_email", "_subject")
 
 
 class Conversing(Access, Routing):
-    """Every method takes the claims of the caller's token and refuses what is not theirs."""
+    """Every method takes the claims of the caller's token and refuses conversations of other users."""
 
     def owned(self, claims: Claims, conversation_id: str, *, reading: bool = False) -> Conversation:
         """The caller's conversation.
 
         Raises:
-            Refusal: 404 for an unknown one, 403 for somebody else's or a closed one (11.1).
+            Refusal: 404 for an unknown conversation, 403 for one of another user or a closed one (11.1).
         """
         conversation = self.conversations.get(conversation_id)
         if conversation is None:
@@ -35,7 +38,7 @@ class Conversing(Access, Routing):
         return conversation
 
     def create(self, claims: Claims, request: NewConversation) -> int:
-        """Open a conversation; routing starts at once. Returns the status to answer.
+        """Open a conversation and start routing at once. Returns the HTTP status of the answer.
 
         Raises:
             Refusal: 400, 403, 409 or 429.
@@ -73,14 +76,14 @@ class Conversing(Access, Routing):
         return 201
 
     def leave_session(self, claims: Claims, conversation_id: str, developer_name: str) -> None:
-        """DELETE …/session: the conversation stays open (2.5). Raises: Refusal 400, 403 or 404."""
+        """DELETE …/session: end the session; the conversation stays open (2.5). Raises: Refusal 400, 403 or 404."""
         self.check_developer_name(developer_name)
         conversation = self.owned(claims, conversation_id)
         if conversation.live:
             self.end_session(conversation, by="EndUser")
 
     def close(self, claims: Claims, conversation_id: str, developer_name: str) -> None:
-        """DELETE /conversation/{id}: for good. Raises: Refusal 400, 403 or 404."""
+        """DELETE /conversation/{id}: close the conversation for good. Raises: Refusal 400, 403 or 404."""
         self.check_developer_name(developer_name)
         conversation = self.owned(claims, conversation_id)
         if conversation.live:
@@ -98,13 +101,13 @@ class Conversing(Access, Routing):
         self.tell("closed", conversation)
 
     def user_typing(self, claims: Claims, conversation_id: str, *, started: bool) -> None:
-        """The agents see it; the user's own stream does not. Raises: Refusal 403 or 404."""
+        """Show the agents that the user types; the user's own stream gets no event. Raises: Refusal 403 or 404."""
         conversation = self.owned(claims, conversation_id)
         conversation.user_typing = started
         self.tell("userTyping", conversation, started=started)
 
     def attributes(self, given: Mapping[str, Any] | None) -> tuple[dict[str, str], tuple[str, ...]]:
-        """What a client may set, as strings, and the names ignored. Raises: Refusal 400."""
+        """The attributes that a client may set, as strings, and the names that are ignored. Raises: Refusal 400."""
         settings = self.settings
         kept: dict[str, str] = {}
         ignored: list[str] = []
@@ -122,7 +125,7 @@ class Conversing(Access, Routing):
             if allowed:
                 kept[name] = str(value)
             else:
-                ignored.append(name)  # silently, as the real one does with fields not on the deployment (2.1)
+                ignored.append(name)  # silently, as Salesforce ignores fields that the deployment lacks (2.1)
         return kept, tuple(ignored)
 
     def _make_room(self) -> None:

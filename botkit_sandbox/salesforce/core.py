@@ -1,7 +1,9 @@
-"""The cloud's memory, and the one way anything becomes an entry and an event.
+"""The state of the emulated service, and the one function that turns an occurrence into an entry and an event.
 
-The layers above it, each in its module: `routing` (who works on a conversation), `access`, `conversing` and `messaging`
-(what the API's clients do), `desk` (what agents do). `SalesforceCloud` is all of them.
+The layers above it, each in a module of its own: `routing` (which agent works on a conversation), `access`, `conversing` and
+`messaging` (what API clients do), `desk` (what agents do). `SalesforceCloud` combines them.
+
+Numbers in parentheses are sections of docs/protocols/salesforce-miaw.md.
 """
 
 from __future__ import annotations
@@ -47,8 +49,8 @@ class CloudCore:
 
     Args:
         wire: where requests and emitted events are recorded; None for benchmarks.
-        bus: who hears of every change; None for nobody.
-        base_url: where clients reach this cloud, for attachment URLs; learnt from the first request when empty.
+        bus: where every change is published; None for nowhere.
+        base_url: where clients reach this cloud, for attachment URLs; taken from the first request when empty.
         settings: the organisation and its switches; may be replaced while running.
         clock: milliseconds since 1970.
         new_uuid: makes ids.
@@ -85,7 +87,7 @@ class CloudCore:
         self.end_users: dict[str, EndUser] = {}
         self.conversations: dict[str, Conversation] = {}
         self.queue: dict[str, Conversation] = {}
-        """Who waits for an agent, longest first; somebody may be assigned but has not accepted yet."""
+        """The conversations that wait for an agent, longest wait first. An agent may be assigned who has not accepted yet."""
         self.files = FileStore()
         self.faults = Faults[Fault](lambda: self._faults_changed())
         self._event_ids = itertools.count(FIRST_EVENT_ID + 1)
@@ -125,10 +127,10 @@ class CloudCore:
         listed: bool = True,
         related: Sequence[str] = (),
     ) -> Entry:
-        """Something happened: it becomes an entry (unless not `listed`) and an event of the owner's stream.
+        """Record an entry (unless `listed` is false) and put an event on the stream of the conversation's owner.
 
         `name` must not be empty where the payload has no `entries`: Salesforce's own sample reads
-        ``entryPayload.entries[0]`` when `senderDisplayName` is empty (end of protocol section 4.4).
+        ``entryPayload.entries[0]`` when `senderDisplayName` is empty (end of 4.4).
         """
         now = self.clock()
         at = max(now, conversation.last_ms + 1) if self.settings.distinct_timestamps else now
@@ -153,7 +155,7 @@ class CloudCore:
         identifier: str = "",
         reason: str | None = None,
     ) -> Entry:
-        """A message of whomever, with its id inside as well."""
+        """Record a message of any sender. The payload repeats the id."""
         identifier = identifier or self.new_uuid()
         return self.emit(
             conversation,
@@ -198,7 +200,7 @@ class CloudCore:
     # --- telling the page --------------------------------------------------------------------------------------
 
     def tell(self, kind: str, conversation: Conversation | None = None, **data: Any) -> None:
-        """Publish a change; the kinds are listed in `control`."""
+        """Publish a change on the bus. `control` lists the kinds."""
         if self.bus is None:
             return
         about: dict[str, Any] = {"kind": kind}
@@ -210,6 +212,6 @@ class CloudCore:
 
     def _faults_changed(self) -> None:
         self.tell("faults", faults=[msgspec.to_builtins(fault) for fault in self.faults.all()])
-        for user in self.end_users.values():  # silenced streams may speak again
+        for user in self.end_users.values():  # streams that a fault silenced may have events to write
             for reader in user.log.readers:
                 reader.wake()

@@ -1,4 +1,7 @@
-"""What agents do, and what the system does to their work (protocol section 5); the control API and tests call it."""
+"""What agents do, and what the system does to their conversations; the control API and tests call it.
+
+See docs/protocols/salesforce-miaw.md, 5.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +18,17 @@ QUEUE = "queue"
 
 
 class Desk(Messaging):
-    """Agents are named by id or by name. Every method raises NotKnown, or NotPossible in the wrong state."""
+    """An agent is given by id or name. Every method raises NotKnown, or NotPossible in a wrong state."""
 
     def accept(self, conversation_id: str, agent: str) -> None:
-        """Take a conversation, whether it was pushed to this agent or lies in the queue."""
+        """Take a conversation that was pushed to this agent, or one from the queue."""
         conversation, taker = self._waiting(conversation_id), self.agent(agent)
         if not taker.online:
             raise NotPossible(f"{taker.name} is offline")
         self.engage(conversation, taker)
 
     def decline(self, conversation_id: str, agent: str) -> None:
-        """Do not take it; another agent is asked. The customer just goes on waiting."""
+        """Decline a conversation. It is pushed to another agent, and the customer keeps waiting."""
         conversation, decliner = self._waiting(conversation_id), self.agent(agent)
         if conversation.assigned is not decliner:
             raise NotPossible(f"the conversation is not assigned to {decliner.name}")
@@ -34,11 +37,11 @@ class Desk(Messaging):
         self.assign(conversation)
 
     def agent_says(self, conversation_id: str, agent: str, text: str) -> Entry:
-        """Plain text."""
+        """Send plain text."""
         return self.agent_sends(conversation_id, agent, content.text(text))
 
     def agent_sends(self, conversation_id: str, agent: str, abstract_message: Mapping[str, Any]) -> Entry:
-        """Any message: rich content, or a shape of the caller's own making."""
+        """Send any `abstractMessage`, such as rich content."""
         conversation, speaker = self._engaged(conversation_id, agent)
         return self.say(conversation, abstract_message, sender=speaker.sender, name=speaker.name)
 
@@ -52,13 +55,13 @@ class Desk(Messaging):
         data: bytes,
         text: str | None = None,
     ) -> Entry:
-        """A file, which the client fetches from the URL in the message."""
+        """Send a file, which the client downloads from the URL in the message."""
         conversation, speaker = self._engaged(conversation_id, agent)
         said = self.store_file(conversation, name=name, mime_type=mime_type, data=data, caption=text)
         return self.say(conversation, said, sender=speaker.sender, name=speaker.name)
 
     def agent_typing(self, conversation_id: str, agent: str, *, started: bool) -> None:
-        """Typing is on the stream only, never in the list."""
+        """Show that the agent types. The event is on the stream only, never in the list of entries."""
         conversation, writer = self._engaged(conversation_id, agent)
         state = "Started" if started else "Stopped"
         self.emit(
@@ -73,7 +76,7 @@ class Desk(Messaging):
         self.tell("typing", conversation, agent=writer.id, started=started)
 
     def agent_reads(self, conversation_id: str, agent: str) -> list[str]:
-        """Read receipts for all the user's messages that have none yet; their ids."""
+        """Send read receipts for all messages of the user that have none yet. Returns their ids."""
         conversation, _ = self._engaged(conversation_id, agent)
         unread = [
             entry.identifier
@@ -88,7 +91,7 @@ class Desk(Messaging):
         return unread
 
     def transfer(self, conversation_id: str, agent: str, *, to: str = QUEUE, fail: bool = False) -> None:
-        """To another agent or back to the queue. A transfer that fails leaves everything as it is."""
+        """Transfer to another agent, or back to the queue. A transfer that fails changes nothing."""
         conversation, giver = self._engaged(conversation_id, agent)
         target = None if to == QUEUE else self.agent(to)
         if fail:
@@ -103,7 +106,7 @@ class Desk(Messaging):
         self.search_again(conversation, to=target, not_to=giver if target is None else None)
 
     def conference(self, conversation_id: str, agent: str, *, to: str) -> None:
-        """Another agent joins while the first one stays."""
+        """Add another agent while the first one stays."""
         conversation, _ = self._engaged(conversation_id, agent)
         guest = self.agent(to)
         if not guest.online or guest.id in conversation.present:
@@ -115,7 +118,7 @@ class Desk(Messaging):
         self.tell("conference", conversation, agent=guest.id)
 
     def supervise(self, conversation_id: str, name: str, *, present: bool) -> None:
-        """A supervisor looks in or goes; clients should not take them for an agent."""
+        """A supervisor joins or leaves. Clients must not take a supervisor for an agent."""
         conversation = self._open(conversation_id)
         supervisor = Sender("Supervisor", "agent", f"{self.org_id}-supervisor", "supervisor")
         self.emit(
@@ -126,7 +129,7 @@ class Desk(Messaging):
         )
 
     def drop(self, conversation_id: str, agent: str) -> None:
-        """An agent is gone (leaves a conference, loses the connection). After the last one it is routed again."""
+        """Remove an agent who leaves a conference or loses the connection. After the last one, routing starts again."""
         conversation, leaver = self._engaged(conversation_id, agent)
         self.remove(conversation, leaver)
         self.tell("left", conversation, agent=leaver.id)
@@ -134,7 +137,7 @@ class Desk(Messaging):
             self.search_again(conversation, not_to=leaver)
 
     def set_online(self, agent: str, online: bool) -> None:
-        """Log an agent on or off; who logs off drops everything they had."""
+        """Log an agent on or off. An agent who logs off drops all conversations."""
         who = self.agent(agent)
         who.online = online
         self.tell("agent", agent=who.id, online=online)
@@ -157,7 +160,7 @@ class Desk(Messaging):
         self.automated(conversation, self.settings.agent_end_response)
 
     def idle(self, conversation_id: str) -> None:
-        """The customer has been silent for long: the session is Inactive, which is not closed."""
+        """Make the session Inactive, as after a long silence of the customer. It is not closed."""
         conversation = self._open(conversation_id)
         if conversation.session.status != "Active":
             raise NotPossible("only an active session can become inactive")
@@ -166,14 +169,14 @@ class Desk(Messaging):
         self.tell("idle", conversation)
 
     def system_end(self, conversation_id: str) -> None:
-        """Salesforce ends the session by itself, as it does about a day after it became inactive."""
+        """End the session as Salesforce does about a day after it became inactive."""
         conversation = self._open(conversation_id)
         self.end_session(conversation, by="System", remove_agents=True)
 
     def route_failure(
         self, conversation_id: str, *, failure_type: str = "RoutingError", transfer: bool = False
     ) -> None:
-        """Routing failed: SubmissionError, RoutingError or Unknown. In a transfer the agent stays."""
+        """Let routing fail with SubmissionError, RoutingError or Unknown. During a transfer the agent stays."""
         conversation = self._open(conversation_id)
         self.routing_result(
             conversation,
@@ -184,12 +187,12 @@ class Desk(Messaging):
         self.tell("routingFailed", conversation, failureType=failure_type)
 
     def bot_says(self, conversation_id: str, text: str, *, name: str = "Agentforce") -> Entry:
-        """An AI agent on Salesforce's side speaks."""
+        """Send a message of an AI agent on Salesforce's side."""
         bot = Sender("Chatbot", "chatbot", f"{self.org_id}-bot", "bot")
         return self.say(self._open(conversation_id), content.text(text), sender=bot, name=name)
 
     def bot_works(self, conversation_id: str, text: str) -> None:
-        """An AI agent tells what it is doing."""
+        """Send a progress message of an AI agent."""
         self.raw_event(
             conversation_id,
             "CONVERSATION_PROGRESS_INDICATOR",
@@ -198,7 +201,7 @@ class Desk(Messaging):
         )
 
     def bot_streams(self, conversation_id: str, pieces: Sequence[str]) -> Entry:
-        """An AI agent's answer as a stream of tokens, and then as a message."""
+        """Send an AI agent's answer as a stream of tokens, and then as a message."""
         message_id = self.new_uuid()
         for payload in payloads.streaming_tokens(pieces, target_message_id=message_id):
             self.raw_event(conversation_id, "CONVERSATION_STREAMING_TOKEN", "StreamingToken", payload)
@@ -218,7 +221,7 @@ class Desk(Messaging):
         name: str = SYSTEM_NAME,
         listed: bool = False,
     ) -> Entry:
-        """Any event at all, such as one nobody has seen yet: clients have to ignore what they do not know."""
+        """Emit any event, for example an unknown one: clients must ignore events that they do not know."""
         if not event.isprintable():
             raise NotPossible("the name of an event is one line")
         return self.emit(

@@ -1,4 +1,7 @@
-"""What every request to the emulated Salesforce passes: CORS, faults, error bodies, the wire's record."""
+"""The middleware of the emulated MIAW host: CORS, faults, error bodies, the record on the wire.
+
+Numbers in parentheses are sections of docs/protocols/salesforce-miaw.md.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,7 @@ class Edge:
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Around every handler."""
+        """Handle a request, with faults, error bodies and the record on the wire."""
         started = time.perf_counter()
         cloud = self._cloud
         if not cloud.base_url:
@@ -86,7 +89,7 @@ class Edge:
         return response
 
     async def add_cors(self, request: web.Request, response: web.StreamResponse) -> None:
-        """CORS for browser clients, preflight included; runs before any header leaves."""
+        """Add CORS headers for browser clients, preflight included. Runs before any header is sent."""
         origin = request.headers.get("Origin")
         allowed = self._cloud.settings.cors_origins
         if origin is None or (allowed and origin not in allowed):
@@ -105,7 +108,7 @@ class Edge:
                 headers["Access-Control-Allow-Private-Network"] = "true"
 
     def error(self, request: web.Request, refusal: Refusal) -> web.Response:
-        """Spring's body on the event router, Salesforce's own elsewhere (protocol section 6)."""
+        """The error body: Spring's on the event router, Salesforce's own elsewhere (6)."""
         headers = {} if refusal.retry_after is None else {"Retry-After": f"{refusal.retry_after:g}"}
         if request.path.startswith(EVENT_ROUTER):
             if self._cloud.settings.event_router_errors == "text":
@@ -165,7 +168,7 @@ class Edge:
 
 
 def readable(body: object) -> str:
-    """A body for people to read; the wire cuts tokens short."""
+    """A body as text. The wire shortens the tokens in it."""
     if not isinstance(body, bytes) or not body:
         return ""
     try:
@@ -183,7 +186,7 @@ async def json_body(request: web.Request) -> bytes:
 
 
 def json_answer(data: object, *, status: int = 200) -> web.Response:
-    """A JSON answer, encoded fast."""
+    """A JSON answer."""
     return web.Response(body=msgspec.json.encode(data), status=status, content_type="application/json")
 
 

@@ -1,6 +1,8 @@
-"""The log of one end user's events: what is replayed, and what open streams go on from (protocol section 4.5).
+"""The event log of one end user: the source of replays, and the place of every open stream.
 
-A stream holds no queue of its own, only its place in the shared log, so a thousand streams cost a thousand integers.
+A stream has no queue of its own, only a position in the shared log. A thousand streams cost a thousand integers.
+
+See docs/protocols/salesforce-miaw.md, 4.5.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One event as it goes over the wire, built once however many streams carry it."""
+    """One event as it is sent, encoded once for all streams."""
 
     id: int
     event: str
@@ -28,19 +30,19 @@ class Reader(Protocol):
     """An open stream, as the log sees it."""
 
     def wake(self) -> None:
-        """There is something new."""
+        """Called when the log has a new frame."""
 
 
 @dataclass(slots=True)
 class EventLog:
-    """Frames in order of their ids. `_first` is the place of the oldest one kept."""
+    """Frames in order of their ids. `_first` is the position of the oldest frame kept."""
 
     readers: set[Reader] = field(default_factory=set)
     _frames: list[Frame] = field(default_factory=list)
     _first: int = 0
 
     def append(self, new: Frame, *, keep: int) -> None:
-        """Add a frame and wake the streams; only the newest `keep` frames (a little more, for cheapness) stay."""
+        """Add a frame and wake the streams; only the newest `keep` frames stay (and a few more, so that trimming is rare)."""
         self._frames.append(new)
         if len(self._frames) > keep + keep // 4 + 16:
             surplus = len(self._frames) - keep
@@ -50,7 +52,7 @@ class EventLog:
             reader.wake()
 
     def place_after(self, event_id: int) -> int:
-        """Where a stream goes on that has seen everything up to `event_id` (0: nothing)."""
+        """The position after the event with this id (0: the beginning)."""
         low, high = 0, len(self._frames)
         while low < high:
             middle = (low + high) // 2
@@ -61,7 +63,7 @@ class EventLog:
         return self._first + low
 
     def since(self, place: int, *, at_most: int) -> tuple[list[Frame], int]:
-        """The next frames from `place`, and the place after them."""
+        """The next frames from a position, and the position after them."""
         start = max(place - self._first, 0)
         frames = self._frames[start : start + at_most]
         return frames, self._first + start + len(frames)

@@ -1,22 +1,22 @@
-"""What can be made to go wrong, for the next so many times or until it is switched off.
+"""The faults that can be switched on, for a number of times or until they are cleared.
 
-Of requests (all but an already open event stream; `path` and `operation` narrow them down):
-    status         answer with `status` (and Retry-After, if `retry_after` is given) instead of doing it
+Faults of requests (not of an event stream that is open already); `path` and `operation` narrow them down:
+    status         answer with `status` (and Retry-After, if `retry_after` is given) instead of handling the request
     delay          wait `delay_ms` first
     refuse         close the connection without an answer
-    silence        take the request and never answer; open streams say nothing either, not even a ping
-    drop-response  do it, then close the connection without an answer
-Of events, one at a time, whichever stream they are for:
+    silence        read the request and never answer; open streams send nothing either, not even a ping
+    drop-response  handle the request, then close the connection without an answer
+Faults of events, one event at a time, on any stream:
     repeat-event   put it on the stream twice
     lose-event     keep it off the stream; the list has it
     truncate-event send half of it, then break the connection
     delay-event    wait `delay_ms` before writing it
-Of streams while the fault is on:
+Faults of streams while the fault is on:
     crlf           CR LF line ends
     bom            a byte order mark first (streams opened from now on)
-At once, not kept:
+Faults that happen at once and are not kept:
     drop-streams   break every open stream; with ``how: "end"``, end it properly
-    expire-tokens  every token issued so far has expired now
+    expire-tokens  let every token issued so far expire
 """
 
 from __future__ import annotations

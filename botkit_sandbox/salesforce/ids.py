@@ -1,4 +1,7 @@
-"""Salesforce's identifiers: record ids in their 15 and 18 character forms, and the UUIDs clients make."""
+"""Salesforce's identifiers: record ids in forms of 15 and 18 characters, and the UUIDs that clients make.
+
+Numbers in parentheses are sections of docs/protocols/salesforce-miaw.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the end user sends: messages, answers, files, receipts (protocol section 3)."""
+"""What the end user sends: messages, answers, files, receipts.
+
+See docs/protocols/salesforce-miaw.md, 3.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,10 @@ from botkit_sandbox.salesforce.tokens import Claims
 
 
 class Messaging(Conversing):
-    """A message is taken once, echoed on the stream, and may wake a session or start a new one."""
+    """A message is accepted once and echoed on the stream. It may wake an inactive session or start a new one."""
 
     def send(self, claims: Claims, conversation_id: str, request: SendMessage) -> dict[str, Any]:
-        """A message of the user's; a repeated id gets the same answer and changes nothing (3.1).
+        """Accept a message of the user. A repeated id gets the same answer and changes nothing (3.1).
 
         Raises:
             Refusal: 400, 403, 404, 417 or 429.
@@ -39,7 +42,7 @@ class Messaging(Conversing):
         if self.settings.split_urls and set(parts.get("staticContent", ())) == {"formatType", "text"}:
             pieces = content.split_at_url(words)
             said = [{**piece, "inReplyToMessageId": shape["inReplyToMessageId"]} for piece in pieces]
-        # Which of the two halves carries the client's id is not known; here it is the text.
+        # It is unknown which of the two messages carries the client's id; here it is the text.
         for piece in said:
             is_text = len(said) == 1 or piece["staticContent"]["formatType"] == "Text"
             entry = self.say(
@@ -62,7 +65,7 @@ class Messaging(Conversing):
         mime_type: str,
         data: bytes,
     ) -> dict[str, Any]:
-        """A file of the user's, echoed as a message with an address to fetch it from (3.3).
+        """Accept a file of the user. It is echoed as a message with a download URL (3.3).
 
         Raises:
             Refusal: 400, 403, 404, 413, 415, 417 or 429.
@@ -104,7 +107,7 @@ class Messaging(Conversing):
         return content.attachment(file_id=file_id, name=name, mime_type=mime_type, url=url, caption=caption)
 
     def acknowledge(self, claims: Claims, conversation_id: str, acks: list[Acknowledgement]) -> None:
-        """Receipts of what agents said; for entries not known here they do nothing. Raises: Refusal 403 or 404."""
+        """Accept receipts of agents' messages; receipts of unknown entries have no effect. Raises: Refusal 403 or 404."""
         conversation = self.owned(claims, conversation_id)
         known = {entry.identifier for entry in conversation.entries}
         for ack in acks:
@@ -115,7 +118,7 @@ class Messaging(Conversing):
         self.tell("acknowledged", conversation, receipts=[ack.conversation_entry_id for ack in acks])
 
     def agent_receipt(self, conversation: Conversation, message_id: str, *, kind: str) -> None:
-        """The console of the first agent present tells that the user's message arrived or was read."""
+        """Send a receipt of the first agent present: the user's message arrived or was read."""
         agent = next(iter(conversation.present.values()), None)
         if agent is None:
             return
@@ -137,7 +140,7 @@ class Messaging(Conversing):
         self.check_developer_name(developer_name)
 
     def _admit(self, conversation: Conversation, request: SendMessage | SendFile) -> None:
-        """Rate, and the session this message belongs to: maybe a new one, maybe not without pre-chat (417)."""
+        """Check the rate, and find or start the session of this message; a new one may need pre-chat data (417)."""
         settings = self.settings
         limit = settings.messages_per_minute
         if over_limit(conversation.message_times_ms, limit, now_ms=self.clock(), window_ms=60_000):

@@ -1,4 +1,7 @@
-"""The decoded `entryPayload` of every event, without the `entryType` and `id` all of them have (protocol section 4.4)."""
+"""The decoded `entryPayload` of every event, without the `entryType` and `id` all of them have.
+
+See docs/protocols/salesforce-miaw.md, 4.4.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ def routing_result(
     failure_reason: str | None = None,
     wait_seconds: int = -1,
 ) -> Payload:
-    """Where the work goes: a queue, or one agent; or why it does not."""
+    """The target of routing (a queue or one agent), or the reason of its failure."""
     to = (
         {"routingConfigurationType": "AgentRoutingType", "agentId": agent.id}
         if agent
@@ -53,7 +56,7 @@ def routing_result(
 
 
 def work_result(session: Session, *, work_type: str, work_id: str, agent: Agent | None) -> Payload:
-    """Assigned, Accepted, Declined, … : what became of the work item pushed to an agent."""
+    """The state of a work item pushed to an agent: Assigned, Accepted, Declined and so on."""
     return {
         "workType": work_type,
         "workItemId": work_id,
@@ -64,7 +67,7 @@ def work_result(session: Session, *, work_type: str, work_id: str, agent: Agent 
 
 
 def participant(operation: Literal["add", "remove"], who: Sender, name: str) -> Payload:
-    """Somebody came or went."""
+    """A participant joined or left."""
     return {
         "entries": [
             {"operation": operation, "menuMetadata": None, "displayName": name, "participant": who.as_json()}
@@ -89,7 +92,7 @@ def session_status(
 
 
 def queue_position(session: Session, *, position: int, work_id: str) -> Payload:
-    """How many are before the user, themselves included."""
+    """The user's position in the queue; 1 is the next to be served."""
     return {
         "position": position,
         "workItemId": work_id,
@@ -107,12 +110,12 @@ def receipt(entry_id: str, *, at_ms: int, recipient: Sender) -> Payload:
 
 
 def opted_out(subject: str) -> Payload:
-    """An opt-out keyword was said."""
+    """The user sent an opt-out keyword."""
     return {"consentStatus": "OptOut", "endUserSubject": subject, "isEndUserInitiated": True}
 
 
 def progress(text: str, *, at_ms: int) -> Payload:
-    """What an AI agent is doing."""
+    """A progress message of an AI agent."""
     return {
         "progressIndicator": {
             "indicatorType": "ProgressUpdateIndicator",
@@ -123,7 +126,7 @@ def progress(text: str, *, at_ms: int) -> Payload:
 
 
 def streaming_tokens(texts: Sequence[str], *, target_message_id: str) -> list[Payload]:
-    """An AI agent's answer as it grows, one payload per piece."""
+    """The parts of an AI agent's streamed answer, one payload each."""
     return [
         {
             "streamingToken": {

@@ -1,4 +1,7 @@
-"""What clients read: the lists of conversations and entries (protocol sections 2.2 and 2.4)."""
+"""What clients read: the lists of conversations and entries.
+
+See docs/protocols/salesforce-miaw.md, 2.2 and 2.4.
+"""
 
 from __future__ import annotations
 

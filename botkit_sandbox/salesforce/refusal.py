@@ -1,4 +1,7 @@
-"""A call the cloud does not do, with the status and the code it answers."""
+"""Errors of the emulated Salesforce services: refused API calls, impossible agent actions, rate limits.
+
+Numbers in parentheses are sections of docs/protocols/salesforce-miaw.md.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ CODES = {
 
 
 class Refusal(Exception):
-    """Answered as an error body in the style of the host that was asked (protocol section 6)."""
+    """A refused API call. It is answered with an error body in the style of the host (6)."""
 
     def __init__(self, status: int, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -39,15 +42,15 @@ class Refusal(Exception):
 
 
 class NotPossible(Exception):
-    """An agent's action that makes no sense in the conversation's present state (control API: 409)."""
+    """An agent's action is impossible in the present state of the conversation (control API: 409)."""
 
 
 class NotKnown(Exception):
-    """No such conversation or agent (control API: 404)."""
+    """No conversation or agent has this id or name (control API: 404)."""
 
 
 def over_limit(times_ms: deque[int], limit: int | None, *, now_ms: int, window_ms: int) -> bool:
-    """Whether one more is too many; if it is not, it is counted. Without a limit nothing is kept."""
+    """Whether one more call exceeds the limit; if not, the call is counted. Without a limit nothing is stored."""
     if limit is None:
         return False
     while times_ms and times_ms[0] <= now_ms - window_ms:

@@ -1,4 +1,7 @@
-"""The routes of the real host: REST under /iamessage/api/v2, and the event stream (protocol sections 1 to 4)."""
+"""The routes of the real host: REST under /iamessage/api/v2, and the event stream.
+
+See docs/protocols/salesforce-miaw.md, 1 to 4.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ INLINE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/bmp", "applicatio
 
 
 def routes(cloud: SalesforceCloud) -> web.Application:
-    """Salesforce's side as a web application, to be served at the root of its own port."""
+    """The emulated host as a web application, served at the root of its own port."""
     edge = Edge(cloud)
     app = web.Application(middlewares=[edge.middleware], client_max_size=JSON_LIMIT)
     app.on_response_prepare.append(edge.add_cors)

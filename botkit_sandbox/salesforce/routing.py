@@ -1,4 +1,7 @@
-"""Who works on a conversation: the queue, assignment, sessions and their status (protocol section 5)."""
+"""Routing of conversations: the queue, assignment, sessions and their status.
+
+See docs/protocols/salesforce-miaw.md, 5.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,10 @@ AUTOMATED_NAME = "Automated Process"
 
 
 class Routing(CloudCore):
-    """Sessions start, wait, get an agent and end; each step says so on the stream."""
+    """Sessions start, wait, get an agent and end. Each step emits events."""
 
     def start_session(self, conversation: Conversation) -> None:
-        """A new messaging session; routing starts at once, no message is needed (2.1)."""
+        """Start a messaging session. Routing starts at once, without a message (2.1)."""
         session = Session(self.record_ids.new("0Mw"), self.record_ids.new("0JR"), started_ms=self.clock())
         conversation.sessions.append(session)
         self.tell(
@@ -31,7 +34,7 @@ class Routing(CloudCore):
         self.assign(conversation)
 
     def reroute_inactive(self, conversation: Conversation) -> None:
-        """The user of an inactive session wrote again: back to the queue."""
+        """Put an inactive session back into the queue, since the user wrote again."""
         conversation.routing_status = self.settings.waiting_status
         self.routing_result(conversation, "Initial")
         self.set_status(conversation, "Waiting")
@@ -40,7 +43,7 @@ class Routing(CloudCore):
         self.assign(conversation)
 
     def end_session(self, conversation: Conversation, *, by: str, remove_agents: bool = False) -> None:
-        """The session is over; the conversation stays open. `by` is a role, and not reliable in reality either."""
+        """End the session; the conversation stays open. `by` is a role, which is unreliable in the real service too."""
         participant_first = self.settings.end_order == "participant-first"
         if remove_agents and participant_first:
             self._remove_everybody(conversation)
@@ -55,7 +58,7 @@ class Routing(CloudCore):
         self.assign_waiting()
 
     def assign(self, conversation: Conversation, *, to: Agent | None = None) -> None:
-        """Push the work to an agent: `to`, or the least busy one who is online and has not declined it."""
+        """Push the conversation to an agent: `to`, or the least busy one who is online and has not declined it."""
         self.queue[conversation.id] = conversation
         agent = to or (self._free_agent(conversation) if self.settings.auto_assign else None)
         if agent is None:
@@ -72,7 +75,7 @@ class Routing(CloudCore):
             self.engage(conversation, agent)
 
     def assign_waiting(self) -> None:
-        """Somebody may be free again: give them those who wait, first come first served."""
+        """Assign waiting conversations to free agents, first come, first served."""
         if not self.settings.auto_assign:
             return
         for conversation in list(self.queue.values()):
@@ -80,7 +83,7 @@ class Routing(CloudCore):
                 self.assign(conversation)
 
     def engage(self, conversation: Conversation, agent: Agent) -> None:
-        """The agent takes the work and joins."""
+        """The agent accepts the conversation and joins it."""
         if conversation.assigned is not agent:
             self.assign_to_taker(conversation, agent)
         conversation.assigned = None
@@ -100,7 +103,7 @@ class Routing(CloudCore):
         self.tell("accepted", conversation, agent=agent.id)
 
     def assign_to_taker(self, conversation: Conversation, agent: Agent) -> None:
-        """An agent takes work from the queue that was not pushed to them."""
+        """An agent takes a conversation from the queue that was not pushed to them."""
         self._unassign(conversation)
         conversation.assigned = agent
         agent.load += 1
@@ -109,7 +112,7 @@ class Routing(CloudCore):
     def search_again(
         self, conversation: Conversation, *, to: Agent | None = None, not_to: Agent | None = None
     ) -> None:
-        """Another agent has to be found while the session goes on: a transfer, or an agent dropped."""
+        """Look for another agent while the session goes on, after a transfer or a lost agent."""
         conversation.transferring = True
         conversation.routing_status = "TRANSFER"
         conversation.declined = {not_to.id} if not_to else set()
@@ -117,7 +120,7 @@ class Routing(CloudCore):
         self.assign(conversation, to=to)
 
     def unpush(self, conversation: Conversation, agent: Agent) -> None:
-        """The agent did not take the work that was pushed to them."""
+        """Withdraw a conversation from the agent to whom it was pushed."""
         self._unassign(conversation)
         conversation.declined.add(agent.id)
         self._work(conversation, "Declined", agent)
@@ -132,7 +135,7 @@ class Routing(CloudCore):
         )
 
     def remove(self, conversation: Conversation, agent: Agent) -> None:
-        """An agent is not part of the conversation any more."""
+        """Remove an agent from the conversation."""
         conversation.present.pop(agent.id)
         agent.load -= 1
         self.announce(conversation, agent, joined=False)
@@ -152,7 +155,7 @@ class Routing(CloudCore):
         )
 
     def automated(self, conversation: Conversation, words: str) -> None:
-        """One of the channel's automated responses, if it has a text."""
+        """Send an automated response of the channel, if it has a text."""
         if words:
             self.say(
                 conversation,
@@ -163,7 +166,7 @@ class Routing(CloudCore):
             )
 
     def queue_position(self, conversation: Conversation) -> int | None:
-        """1 for the next one to get an agent; None for who does not wait."""
+        """The position in the queue, 1 for the next; None for a conversation that does not wait."""
         for position, conversation_id in enumerate(self.queue, start=1):
             if conversation_id == conversation.id:
                 return position
@@ -178,7 +181,7 @@ class Routing(CloudCore):
         failure_type: str = "None",
         failure_reason: str | None = None,
     ) -> None:
-        """RoutingResult: the work goes to the queue or to `agent`, or it failed."""
+        """RoutingResult: routed to the queue or to `agent`, or failed."""
         self.emit(
             conversation,
             "CONVERSATION_ROUTING_RESULT",

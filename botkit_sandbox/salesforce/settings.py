@@ -1,7 +1,10 @@
 """How the emulated Salesforce organisation is set up; every field from `guest_token_minutes` on is a switch.
 
-The protocol page grades what is known of the real service; where it is silent or unsure ([C]), the field here lets a
-test try the other possibility. `switches.py` lists them with their evidence.
+docs/protocols/salesforce-miaw.md grades the evidence for each behaviour: A is documented or seen by several clients, B
+was seen by one implementer, C is a guess. Where the evidence is weak, a switch lets a test try the other behaviour. `SWITCHES`
+lists them; the table in docs/sandbox-salesforce.md is made from it.
+
+Numbers in parentheses are sections of docs/protocols/salesforce-miaw.md.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from typing import Literal
 
 from botkit_sandbox.salesforce.tokens import Keyset
 
-# The form of 15 characters: clients put what they were given into X-Org-Id, where 18 are refused (protocol section 9.1).
+# The form of 15 characters: clients copy the id into X-Org-Id, where 18 characters are refused (9.1).
 ORGANIZATION_ID = "00DSB0000000001"
 DEVELOPER_NAME = "Kore_Custom_Client"
 AGENTS = ("Jane Doe", "Omar Haddad", "Mei Tanaka")
@@ -20,15 +23,15 @@ FILE_TYPES = ("bmp", "csv", "doc", "docx", "gif", "jpg", "jpeg", "pdf", "png", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SalesforceSandboxSettings:
-    """The organisation, its one deployment of type API, its agents, and how it behaves where behaviour is not settled."""
+    """The organisation, its one deployment of type API, its agents, and its switches."""
 
     organization_id: str = ORGANIZATION_ID
     developer_name: str = DEVELOPER_NAME
     web_developer_name: str = "Kore_Web_Chat"
-    """A deployment of type Web: the v2 API refuses it (1.7)."""
+    """A deployment of type Web, which the v2 API refuses (1.7)."""
     agents: tuple[str, ...] = AGENTS
     keysets: tuple[Keyset, ...] = ()
-    """User verification keysets (1.2); without any, no identity token verifies."""
+    """User verification keysets (1.2). Without any, no identity token verifies."""
 
     # tokens (1)
     guest_token_minutes: float = 360
@@ -102,7 +105,7 @@ class SalesforceSandboxSettings:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """One field of `SalesforceSandboxSettings`. `section` is one of docs/protocols/salesforce-miaw.md."""
+    """One field of `SalesforceSandboxSettings`, with the evidence and the section of docs/protocols/salesforce-miaw.md."""
 
     name: str
     what: str

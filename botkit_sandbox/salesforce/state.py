@@ -1,4 +1,7 @@
-"""What the organisation knows: agents, end users, conversations, their sessions and entries."""
+"""The data of the organisation: agents, end users, conversations with sessions and entries, and files.
+
+Numbers in parentheses are sections of docs/protocols/salesforce-miaw.md.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ KEPT_MESSAGE_IDS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who an entry comes from; every entry carries one (protocol section 4.3)."""
+    """The sender of an entry (4.3)."""
 
     role: str
     app_type: str
@@ -39,7 +42,7 @@ SYSTEM = Sender("System", "conversation", "conversation", "conversation")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One conversation entry. `listed` says whether `GET …/entries` and the transcript know it."""
+    """One conversation entry. `listed`: `GET …/entries` and the transcript include it."""
 
     identifier: str
     entry_type: str
@@ -53,7 +56,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Agent:
-    """A representative in the agent console. `load` counts conversations assigned to or held by them."""
+    """A representative in the agent console. `load` is the number of conversations assigned to or held by the agent."""
 
     id: str
     name: str
@@ -77,7 +80,7 @@ class EndUser:
     log: EventLog = field(default_factory=EventLog)
     dead_serials: set[int] = field(default_factory=set)
     expired_through: int = 0
-    """Tokens up to this serial were made to expire by a fault switch."""
+    """Tokens up to this serial number were expired by a fault."""
     starts_ms: deque[int] = field(default_factory=deque)
 
     @property
@@ -87,7 +90,7 @@ class EndUser:
 
 @dataclass(slots=True)
 class Session:
-    """A messaging session (0Mw…): what an agent accepts and ends. A conversation can hold several, one after another."""
+    """A messaging session (0Mw…), which an agent accepts and ends. A conversation may have several, one after another."""
 
     id: str
     pending_routing_id: str
@@ -98,7 +101,7 @@ class Session:
 
 @dataclass(slots=True)
 class Conversation:
-    """A conversation with everything that happened in it."""
+    """A conversation with its sessions and entries."""
 
     id: str
     owner: EndUser
@@ -109,7 +112,7 @@ class Conversation:
     sessions: list[Session] = field(default_factory=list)
     entries: deque[Entry] = field(default_factory=lambda: deque(maxlen=KEPT_ENTRIES))
     accepted_messages: dict[str, int] = field(default_factory=dict)
-    """Client message ids with the time they were taken, so that a repeat gets the same answer (3.1)."""
+    """Client message ids with the time of acceptance, so that a repetition gets the same answer (3.1)."""
     message_times_ms: deque[int] = field(default_factory=deque)
     routing_status: str = "INITIAL"
     transferring: bool = False
@@ -122,7 +125,7 @@ class Conversation:
     closed_ms: int | None = None
 
     def note_receipt(self, entry_id: str, kind: str) -> None:
-        """An entry was delivered or read; Read is final."""
+        """Record that an entry was delivered or read; Read is final."""
         if self.receipts.get(entry_id) != "Read":
             self.receipts[entry_id] = kind
         while len(self.receipts) > KEPT_ENTRIES:
@@ -135,7 +138,7 @@ class Conversation:
 
     @property
     def live(self) -> bool:
-        """Whether the newest session goes on."""
+        """Whether the newest session is open."""
         return self.closed_ms is None and self.session.status != "Ended"
 
     @property
@@ -157,7 +160,7 @@ FILE_BYTES_KEPT = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """One attachment. `owner` is the subject of the end user in whose conversation it lies."""
+    """One attachment. `owner` is the subject of the conversation's end user."""
 
     name: str
     mime_type: str
@@ -167,7 +170,7 @@ class StoredFile:
 
 @dataclass(slots=True)
 class FileStore:
-    """Files by id; the oldest go when there are more than `FILE_BYTES_KEPT` of them."""
+    """Files by id. The oldest are deleted when they exceed `FILE_BYTES_KEPT` in all."""
 
     _files: OrderedDict[str, StoredFile] = field(default_factory=OrderedDict)
     _size: int = 0

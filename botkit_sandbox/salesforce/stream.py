@@ -1,4 +1,7 @@
-"""One open event stream: a single writer that follows its user's log (protocol sections 4.1, 4.2 and 4.5)."""
+"""One open event stream: a single writer that follows the event log of its user.
+
+See docs/protocols/salesforce-miaw.md, 4.1, 4.2 and 4.5.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ PATH = "/eventrouter/v1/sse"
 
 
 class EventStream:
-    """Woken by the log, by its ping timer and by whoever stops it; writes, and sleeps again."""
+    """Sleeps until the log, the ping timer or `stop` wakes it; then writes."""
 
     __slots__ = (
         "_claims",
@@ -49,17 +52,17 @@ class EventStream:
         self._stopped = ""
 
     def wake(self) -> None:
-        """There is something to do."""
+        """Wake the writer."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def stop(self, how: str) -> None:
-        """Break off (``abort``) or end properly (``end``)."""
+        """Break the connection (``abort``) or end the stream properly (``end``)."""
         self._stopped = how
         self.wake()
 
     async def run(self, response: web.StreamResponse) -> None:
-        """Write until the client goes, the token dies or somebody stops it."""
+        """Write until the client disconnects, the token expires or the stream is stopped."""
         cloud, log = self._cloud, self._log
         log.readers.add(self)
         self._arm_ping()
@@ -73,7 +76,7 @@ class EventStream:
                 if not self._stopped and not self._has_work():
                     await self._sleep()
         except ConnectionResetError:
-            pass  # The client went away, which is how streams end.
+            pass  # The client disconnected, which is the usual end of a stream.
         finally:
             log.readers.discard(self)
             for timer in (self._timer, limit):

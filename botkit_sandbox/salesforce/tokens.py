@@ -1,4 +1,7 @@
-"""Access tokens: JWTs a client can read but not forge (protocol section 1.6)."""
+"""Access tokens, which clients can read but not forge, and identity tokens of verified users.
+
+See docs/protocols/salesforce-miaw.md, 1.6.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ EXPIRED = "Jwt is expired"
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token says. `serial` counts the organisation's tokens; `org_id` has 15 characters."""
+    """The claims of a token. `serial` counts the organisation's tokens; `org_id` has 15 characters."""
 
     subject: str
     client_id: str
@@ -46,10 +49,10 @@ def mint(claims: Claims, secret: bytes) -> str:
 
 
 def read(authorization: str | None, secret: bytes) -> Claims:
-    """The claims of an ``Authorization: Bearer …`` header; whether the token is still alive, `Access` decides.
+    """The claims of an ``Authorization: Bearer …`` header; `Access` checks whether the token is still valid.
 
     Raises:
-        Refusal: 401, without a header or with a token of somebody else's.
+        Refusal: 401, without a header or with a token of another issuer.
     """
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token:
@@ -59,7 +62,7 @@ def read(authorization: str | None, secret: bytes) -> Claims:
             token.strip(),
             secret,
             algorithms=["HS256"],
-            # The sandbox's own clock decides, not the machine's.
+            # The expiry is checked with the sandbox's clock, not the machine's.
             options={
                 "verify_exp": False,
                 "verify_iat": False,
@@ -92,7 +95,7 @@ class IdentityRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Keyset:
-    """A public certificate set tied to the channel: JSON web keys (``kid``, ``n``, ``e``) of one issuer."""
+    """A keyset of the channel: JSON web keys (``kid``, ``n``, ``e``) of one issuer."""
 
     name: str
     issuer: str

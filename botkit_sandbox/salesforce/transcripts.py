@@ -1,4 +1,7 @@
-"""A conversation as people read it: entries turned into lines for the agent console and the downloadable transcript."""
+"""Entries as lines of a transcript, for the agent console and for the download as PDF.
+
+Numbers in parentheses are sections of docs/protocols/salesforce-miaw.md.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ Item = dict[str, Any]
 
 
 def transcript_item(entry: Entry) -> Item | None:
-    """What the console shows of an entry; None for entries nobody reads (typing, receipts, work results …).
+    """The line that the console shows of an entry; None for entries without text (typing, receipts, work results …).
 
     `kind` is ``text``, ``link``, ``attachment``, ``choices``, ``form``, ``answer``, ``notice`` or ``unknown``.
     """
@@ -90,7 +93,7 @@ def _notice(entry: Entry) -> str | None:
     return None
 
 
-# Raw content and clients' answers come in any shape; what does not fit is left out.
+# Raw content and clients' answers may have any shape; parts that do not fit are left out.
 
 
 def _part(of: Mapping[str, Any], name: str) -> Mapping[str, Any]:

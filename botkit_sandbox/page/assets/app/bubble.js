@@ -30,7 +30,7 @@ function body(said) {
   return parts;
 }
 
-/** A link if the address may be one, else its title: nothing but http and https gets onto the page. */
+/** A link if the address is http or https, else its title. */
 function anchor(title, address, picture) {
   const target = address ? webLink(address) : null;
   if (!target) return h("span", { class: "target", dir: "auto" }, picture, title);

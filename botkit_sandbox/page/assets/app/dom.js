@@ -1,4 +1,4 @@
-// Building elements. Text is only ever set as text, so nothing people write can become markup.
+// Building elements. Text is always set as text, so messages cannot inject markup.
 
 /** An element: `h("p", {class: "note", onclick: f, "aria-label": "…"}, "text", child, null)`. */
 export function h(tag, attributes = {}, ...children) {
@@ -103,7 +103,7 @@ const endOf = (log) => log.scrollHeight - log.clientHeight;
 /** Whether the reader of a log is at its end. */
 export const isAtEnd = (log) => endOf(log) - log.scrollTop < SLACK_PIXELS;
 
-/** Keep a log at its end while its reader is there; do not pull a reader back who has scrolled up. */
+/** Keep a log scrolled to its end, unless the reader has scrolled up. */
 export function followEnd(log, change) {
   const atEnd = log.atEnd ?? isAtEnd(log);
   change();
@@ -112,7 +112,7 @@ export function followEnd(log, change) {
   return atEnd;
 }
 
-/** The panel may get lower, by the fault strip or a menu: who was at the end stays there. */
+/** The fault strip or a menu may shrink the panel: a reader at the end stays at the end. */
 function watchSize(log) {
   if (log.atEnd !== undefined) return;
   log.atEnd = isAtEnd(log);

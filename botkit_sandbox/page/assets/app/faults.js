@@ -1,10 +1,10 @@
-// The strip of fault switches: what can go wrong in each cloud, at one press.
+// The strip of fault switches: one button for each fault of each cloud.
 
 import { byId, h } from "./dom.js";
 import { reading, refreshing } from "./store.js";
 import { put, remove, trying } from "./talk.js";
 
-// A fault that is over as soon as it has happened is `once`; the others are on until they are pressed again or used up.
+// A fault that ends as soon as it has happened is `once`; others stay on until they are pressed again or used up.
 const KORE = [
   { title: "Answer 500", about: "Every call to the platform is answered with 500", fault: { status: 500 } },
   { title: "Answer 429 three times", about: "Three calls are told to come back in two seconds", fault: { status: 429, retry_after: 2, count: 3 } },
@@ -96,7 +96,7 @@ function switchFor({ side, preset }) {
   );
 }
 
-/** Whether a fault that is on is the one of a switch, however often it still happens. */
+/** Whether an active fault belongs to a switch, regardless of its remaining count. */
 function isSame(fault, wanted) {
   return Object.entries(wanted).every(([name, value]) => COUNTERS.has(name) || fault[name] === value);
 }

@@ -20,7 +20,7 @@ export function startAttaching() {
   });
 }
 
-/** Let these be the files of the next message; what is too much is said and left out. */
+/** Set the files of the next message; files over the limit are left out with a notice. */
 export function put(files) {
   chosen = [];
   for (const file of files) {
@@ -31,7 +31,7 @@ export function put(files) {
   show();
 }
 
-/** The files of the next message; they are gone from the row. */
+/** Take the files of the next message from the row. */
 export function take() {
   const taken = chosen;
   put([]);

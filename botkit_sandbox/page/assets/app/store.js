@@ -1,4 +1,4 @@
-// What the page knows: the clouds' states, and what the person at the page has picked. Fed by the event stream.
+// The state of the page: the state of each cloud, and the selections. The event stream updates it.
 
 import { SYSTEMS, isOpen, sessionsOf } from "./systems.js";
 import { get, trying } from "./talk.js";
@@ -34,7 +34,7 @@ export function change(values) {
   });
 }
 
-/** Whatever is picked exists; something is picked whenever something exists; a new session opens by itself. */
+/** Keep the selections valid: each one exists, and there is one whenever possible; a new session is selected. */
 function settle() {
   state.sessions = sessionsOf(state);
   const { users } = state.kore;
@@ -50,7 +50,7 @@ function settle() {
   for (const { id } of conversations) met.add(id);
 }
 
-/** Someone who is writing a reply is not carried off to another session. */
+/** Do not switch the session while a reply is being written. */
 function agentIsBusy() {
   const focused = document.activeElement;
   return Boolean(focused?.closest?.("#desk") && focused.value);
@@ -70,7 +70,7 @@ export function follow({ onWire, onSnapshot, onConnection }) {
   for (const [cloud, refresh] of Object.entries(refreshing)) source.addEventListener(cloud, () => refresh());
 }
 
-/** One request under way and at most one more wanted, however fast the news come. Resolves when all is fresh. */
+/** Coalesce requests: one under way and at most one waiting. Resolves when the state is fresh. */
 function refresher(cloud) {
   let running = null;
   let wanted = false;

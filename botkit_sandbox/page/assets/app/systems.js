@@ -1,4 +1,4 @@
-// The two agent systems of the emulated organisation: how the page names them, and what only one of them can do.
+// The two agent systems of the emulated organisation: their names on the page, and their differences.
 
 export const SYSTEMS = {
   salesforce: { name: "MIAW", title: "Messaging for In-App and Web", replies: ["text", "link", "buttons", "file"] },
@@ -14,7 +14,7 @@ export function sessionsOf(state) {
 
 export const isOpen = (conversation) => !["ended", "closed"].includes(conversation.status);
 
-/** Whether the agent can speak in it. In Live Chat the one who gives a session away has it until the other one accepts. */
+/** Whether the agent can speak in it. In Live Chat an agent keeps a transferred session until the other one accepts. */
 export const isTalking = ({ status, agents = [] }, agent) => ["active", "transferring"].includes(status) && agents.includes(agent);
 
 /** Where a session can be transferred to, besides the other agents: `[id, name]`. Live Chat's queues are buttons. */
@@ -23,7 +23,7 @@ export function queues(conversation, state) {
   return [["queue", "the queue"], ...buttons.map(({ id, name }) => [id, `queue ${name}`])];
 }
 
-/** What happens to a session without anybody pressing a button in the real console: `[words, name, operation, body]`. */
+/** Events of a session that no button of the real console causes: `[words, name, operation, body]`. */
 export function rarely(conversation, agent) {
   const talking = isTalking(conversation, agent);
   const about = conversation.system === "live-chat" ? liveChat(conversation, agent, talking) : miaw(agent, talking);

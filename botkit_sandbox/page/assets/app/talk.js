@@ -1,4 +1,4 @@
-// The sandbox's control API, and the notice that says when it refused something.
+// The sandbox's control API, and the notice about refused actions.
 
 import { byId, h } from "./dom.js";
 
@@ -40,7 +40,7 @@ export const kore = (user, operation, body) => post(`kore/users/${encodeURICompo
 /** What an agent does in a session of either system. */
 export const desk = ({ system, id }, operation, body) => post(`${system}/conversations/${encodeURIComponent(id)}/${operation}`, body);
 
-/** Do something that may be refused; a refusal is shown, not lost. Resolves to whether it worked. */
+/** Run an action that may be refused, and show the refusal. Resolves to whether it succeeded. */
 export async function trying(promise) {
   try {
     await promise;

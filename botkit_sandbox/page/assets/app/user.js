@@ -32,7 +32,7 @@ export function startUser() {
 let stopTyping = () => {};
 let turn = Promise.resolve(); // a file takes longer to read than a word: one message after the other
 
-/** Say something as the chosen user; the first message of all brings a first user along. */
+/** Send a message as the chosen user; the first message creates the first user. */
 async function say(text, files = []) {
   if (!text.trim() && !files.length) return;
   const input = byId("say");
@@ -51,7 +51,7 @@ async function say(text, files = []) {
   if (files.length) attach(files);
 }
 
-/** Someone opens the chat; resolves to their id once the page knows them. */
+/** A new user opens the chat. Resolves to the id once the page has the user. */
 async function newUser(fields) {
   const { id } = await post("kore/users", fields);
   await refreshing.kore();
@@ -148,7 +148,7 @@ function renderLine(bot) {
   ]);
 }
 
-/** On which channel the user writes. BotKit's configuration says which agents that leads to. */
+/** The channel of the user. BotKit's configuration maps channels to agent systems. */
 function channelPicker({ id, name, channel, agentMode }) {
   const choices = channel in CHANNELS ? CHANNELS : { [channel]: channel, ...CHANNELS };
   const picker = h(
@@ -209,7 +209,7 @@ function startSheet() {
     name.select();
   });
   name.addEventListener("input", () => {
-    // The suggested address belongs to the suggested name.
+    // The suggested email belongs to the suggested name.
     if (email.value === suggested) email.value = "";
   });
   byId("user-cancel").addEventListener("click", () => sheet.close());

@@ -78,7 +78,7 @@ function add(entry) {
   });
 }
 
-/** One more entry: told by the newest row, or `append`ed as a row of its own. */
+/** One more entry: merged into the newest row, or `append`ed as a row of its own. */
 function take(entry, fresh, append) {
   last = entry.id;
   if (newest && isEmptyPoll(entry) && isEmptyPoll(newest.entry)) {
@@ -102,11 +102,11 @@ function matches(row) {
   return !wanted || row.dataset.words.includes(wanted);
 }
 
-/** A poll that brought nothing. One after the other they are one row, or idle sessions would flood the wire. */
+/** An empty poll. Consecutive ones share a row, otherwise idle sessions would flood the wire. */
 const isEmptyPoll = (entry) => entry.label === LONG_POLL && entry.status === 204;
 const folded = (row, next) => ({ ...next, times: (row.times ?? 1) + 1 });
 
-/** What a poll brought came from the other side, as events do. */
+/** The messages of a poll come from the other side, as events do. */
 const drawn = (entry) => (entry.brought ? { ...entry, source: entry.target, target: entry.source } : entry);
 
 function isQuiet(entry) {
@@ -152,14 +152,14 @@ function hop(kept, fresh) {
   return row;
 }
 
-/** CONVERSATION_PARTICIPANT_CHANGED → participant changed: Salesforce's event names are long and say the obvious. */
+/** CONVERSATION_PARTICIPANT_CHANGED → participant changed: Salesforce's event names are long. */
 function label({ label: name, brought, status, times = 1 }) {
   if (brought) return contentsOf(brought);
   if (name === LONG_POLL && status === 204) return counted("Poll, nothing new", times);
   return name.startsWith("CONVERSATION_") ? name.slice(13).toLowerCase().replaceAll("_", " ") : name;
 }
 
-/** Each type once, with its number; typing only where there is nothing else. */
+/** Each type once, with its count; typing only if there is nothing else. */
 function contentsOf(brought) {
   const loud = brought.filter((type) => !QUIET.test(type));
   const types = loud.length ? loud : brought;
