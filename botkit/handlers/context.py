@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -16,12 +16,12 @@ from botkit.handoff.events import ApiCall, Attachment
 from botkit.hooks.parser import Hook
 from botkit.hooks.user import language
 from botkit.http.lenient_json import decoded
-from botkit.kore.reads import BotVariable, Dialog
+from botkit.kore.reads import BotVariable
 
 MAX_CALLS = 100
 
 
-class Context(Calls):
+class Context(Calls, Reads):
     """One hook, as its handlers see it. Read-only; its calls are made when the handler has returned.
 
     Calls are buffered and committed together with the hook: all of a handler's, or none if it raises. Reads (`get_messages` and
@@ -29,6 +29,7 @@ class Context(Calls):
     """
 
     def __init__(self, hook: Hook, gateway: BotGateway) -> None:
+        Reads.__init__(self, gateway.reader, hook.body, hook.path.component_id)
         self._hook = hook
         self._gateway = gateway
         self._api_calls: list[ApiCall] | None = []
@@ -139,38 +140,18 @@ class Context(Calls):
         """Return this to finish the hook: nothing more happens."""
         return Stop()
 
-    def get_messages(self, *, limit: int = 20, skip: int = 0) -> Sequence[Mapping[str, Any]]:
-        """The newest messages of this conversation, newest first (getMessages). Reads from the platform.
-
-        Raises:
-            CallError: the platform did not answer.
-        """
-        return self._reads.get_messages(limit=limit, skip=skip)
-
     def fetch_bot_variables(self, *languages: str) -> dict[str, tuple[BotVariable, ...]]:
-        """The bot's variables in each of these languages (fetchBotVariable). Reads from the platform.
+        """The bot's variables in each of these languages; without any, in the user's (fetchBotVariable).
 
         Raises:
             CallError: the platform did not answer.
         """
-        return self._reads.fetch_bot_variables(*(languages or (self.language or "en",)))
-
-    def get_dialog(self) -> Dialog:
-        """The dialog that sent this hook: its nodes and components (getDialog). Reads from the platform.
-
-        Raises:
-            CallError: the platform did not answer.
-        """
-        return self._reads.get_dialog()
+        return super().fetch_bot_variables(*(languages or (self.language or "en",)))
 
     @property
     def aio(self) -> AsyncReads:
         """The same reads for coroutines: ``await ctx.aio.get_messages()``."""
-        return AsyncReads(self._reads)
-
-    @cached_property
-    def _reads(self) -> Reads:
-        return self._gateway.reader.reads(self._hook.body, self.component_id)
+        return AsyncReads(self)
 
     def _request(self, api_call: ApiCall) -> Sent:
         if self._api_calls is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
-from typing import Any, TypeVar, overload
+from typing import Any, TypedDict, TypeVar, Unpack, overload
 
 from botkit.errors import CallRefused
 from botkit.handlers import views
@@ -14,6 +14,7 @@ from botkit.handlers.registry import Handler
 from botkit.handlers.verdicts import Answer, Defer, Next, Sent, Verdict, WebhookVerdict
 from botkit.handoff.attributes import as_text
 from botkit.handoff.events import ApiCall, Choice
+from botkit.hooks.events import HOOK_EVENTS
 from botkit.kore.bodies import changed, changed_context, members_to_change
 
 __all__ = [
@@ -224,17 +225,23 @@ OnVariableUpdate = TypeVar("OnVariableUpdate", bound=Callable[[VariableUpdateCon
 OnClientEvent = TypeVar("OnClientEvent", bound=Callable[[ClientEventContext], Returned])
 
 
+class HandlerOptions(TypedDict, total=False):
+    """The options of every decorator."""
+
+    bot: str | None
+    """The only bot whose hooks the handler gets; by default all."""
+    seconds: float | None
+    """The time limit, after which the hook goes on without the handler."""
+
+
 class HandlerDecorators:
     """The decorators of a kit. Handlers are called in the order of registration, before the built-in hand-off.
 
-    Each decorator is used bare, ``@kit.on_alert``, or with arguments, ``@kit.on_alert(bot="st-…", seconds=2)``, and returns the
-    function unchanged. All take these arguments:
+    Each decorator is used bare, ``@kit.on_alert``, or with options, ``@kit.on_alert(bot="st-…", seconds=2)``, and returns the
+    function unchanged.
 
-        bot: the only bot it is for; by default all.
-        seconds: the time limit, after which the hook goes on without the handler.
-
-    All raise:
-        ValueError: the decorated object is not callable, or an argument is invalid.
+    Raises:
+        ValueError: the decorated object is not callable, or an option is invalid.
         NotConfigured: the configuration has no such bot.
     """
 
@@ -245,103 +252,87 @@ class HandlerDecorators:
     def on_user_message(self, function: OnUserMessage, /) -> OnUserMessage: ...
     @overload
     def on_user_message(
-        self, /, *, bot: str | None = None, seconds: float | None = None
+        self, /, **options: Unpack[HandlerOptions]
     ) -> Callable[[OnUserMessage], OnUserMessage]: ...
-    def on_user_message(
-        self, function: Any = None, /, *, bot: str | None = None, seconds: float | None = None
-    ) -> Any:
+    def on_user_message(self, function: Any = None, /, **options: Unpack[HandlerOptions]) -> Any:
         """A user's message, on its way to the bot or to the agent."""
-        return self._register("on_user_message", function, bot, seconds)
+        return self._register("on_user_message", function, **options)
 
     @overload
     def on_bot_message(self, function: OnBotMessage, /) -> OnBotMessage: ...
     @overload
     def on_bot_message(
-        self, /, *, bot: str | None = None, seconds: float | None = None
+        self, /, **options: Unpack[HandlerOptions]
     ) -> Callable[[OnBotMessage], OnBotMessage]: ...
-    def on_bot_message(
-        self, function: Any = None, /, *, bot: str | None = None, seconds: float | None = None
-    ) -> Any:
+    def on_bot_message(self, function: Any = None, /, **options: Unpack[HandlerOptions]) -> Any:
         """A message of the bot, on its way to the user."""
-        return self._register("on_bot_message", function, bot, seconds)
+        return self._register("on_bot_message", function, **options)
 
     @overload
     def on_agent_transfer(self, function: OnAgentTransfer, /) -> OnAgentTransfer: ...
     @overload
     def on_agent_transfer(
-        self, /, *, bot: str | None = None, seconds: float | None = None
+        self, /, **options: Unpack[HandlerOptions]
     ) -> Callable[[OnAgentTransfer], OnAgentTransfer]: ...
-    def on_agent_transfer(
-        self, function: Any = None, /, *, bot: str | None = None, seconds: float | None = None
-    ) -> Any:
+    def on_agent_transfer(self, function: Any = None, /, **options: Unpack[HandlerOptions]) -> Any:
         """A dialog has reached an Agent Transfer node."""
-        return self._register("on_agent_transfer", function, bot, seconds)
+        return self._register("on_agent_transfer", function, **options)
 
     @overload
     def on_webhook(self, function: OnWebhook, /) -> OnWebhook: ...
     @overload
     def on_webhook(
-        self, component_name: str | None = None, /, *, bot: str | None = None, seconds: float | None = None
+        self, component_name: str | None = None, /, **options: Unpack[HandlerOptions]
     ) -> Callable[[OnWebhook], OnWebhook]: ...
-    def on_webhook(
-        self, name_or_function: Any = None, /, *, bot: str | None = None, seconds: float | None = None
-    ) -> Any:
+    def on_webhook(self, argument: Any = None, /, **options: Unpack[HandlerOptions]) -> Any:
         """A dialog waits at a webhook node: of one name, ``@kit.on_webhook("CheckOrder")``, or of any."""
-        return self._register("on_webhook", name_or_function, bot, seconds)
+        return self._register("on_webhook", argument, **options)
 
     @overload
     def on_event(self, function: OnEvent, /) -> OnEvent: ...
     @overload
     def on_event(
-        self, event_type: str | None = None, /, *, bot: str | None = None, seconds: float | None = None
+        self, event_type: str | None = None, /, **options: Unpack[HandlerOptions]
     ) -> Callable[[OnEvent], OnEvent]: ...
-    def on_event(
-        self, type_or_function: Any = None, /, *, bot: str | None = None, seconds: float | None = None
-    ) -> Any:
+    def on_event(self, argument: Any = None, /, **options: Unpack[HandlerOptions]) -> Any:
         """A dialog or an FAQ ended, or a session closed: of one type, ``@kit.on_event("endDialog")``, or of any."""
-        return self._register("on_event", type_or_function, bot, seconds)
+        return self._register("on_event", argument, **options)
 
     @overload
     def on_alert(self, function: OnAlert, /) -> OnAlert: ...
     @overload
-    def on_alert(
-        self, /, *, bot: str | None = None, seconds: float | None = None
-    ) -> Callable[[OnAlert], OnAlert]: ...
-    def on_alert(
-        self, function: Any = None, /, *, bot: str | None = None, seconds: float | None = None
-    ) -> Any:
+    def on_alert(self, /, **options: Unpack[HandlerOptions]) -> Callable[[OnAlert], OnAlert]: ...
+    def on_alert(self, function: Any = None, /, **options: Unpack[HandlerOptions]) -> Any:
         """An alert task has a message for the user."""
-        return self._register("on_alert", function, bot, seconds)
+        return self._register("on_alert", function, **options)
 
     @overload
     def on_variable_update(self, function: OnVariableUpdate, /) -> OnVariableUpdate: ...
     @overload
     def on_variable_update(
-        self, /, *, bot: str | None = None, seconds: float | None = None
+        self, /, **options: Unpack[HandlerOptions]
     ) -> Callable[[OnVariableUpdate], OnVariableUpdate]: ...
-    def on_variable_update(
-        self, function: Any = None, /, *, bot: str | None = None, seconds: float | None = None
-    ) -> Any:
+    def on_variable_update(self, function: Any = None, /, **options: Unpack[HandlerOptions]) -> Any:
         """The bot's variables changed."""
-        return self._register("on_variable_update", function, bot, seconds)
+        return self._register("on_variable_update", function, **options)
 
     @overload
     def on_client_event(self, function: OnClientEvent, /) -> OnClientEvent: ...
     @overload
     def on_client_event(
-        self, /, *, bot: str | None = None, seconds: float | None = None
+        self, /, **options: Unpack[HandlerOptions]
     ) -> Callable[[OnClientEvent], OnClientEvent]: ...
-    def on_client_event(
-        self, function: Any = None, /, *, bot: str | None = None, seconds: float | None = None
-    ) -> Any:
+    def on_client_event(self, function: Any = None, /, **options: Unpack[HandlerOptions]) -> Any:
         """The user is typing or has read a message, or their client sends a custom event."""
-        return self._register("on_client_event", function, bot, seconds)
+        return self._register("on_client_event", function, **options)
 
-    def _register(self, event: str, argument: Any, bot: str | None, seconds: float | None) -> Any:
-        """Register a function; without one, return a decorator. A text as the argument is the detail it is for."""
+    def _register(
+        self, event: str, argument: Any, /, *, bot: str | None = None, seconds: float | None = None
+    ) -> Any:
+        """Register a function; without one, return a decorator. Of some events a text says for which detail it is."""
         if seconds is not None and not seconds > 0:
             raise ValueError("seconds is a time limit: more than 0")
-        detail = argument if isinstance(argument, str) else None
+        detail = argument if isinstance(argument, str) and HOOK_EVENTS[event].detail is not None else None
 
         def register(function: Callable[..., Any]) -> Callable[..., Any]:
             self._add_handler(Handler(function, event, bot, detail, seconds))

@@ -10,8 +10,9 @@ configured ones before a hook is accepted; the carriers of the calls check again
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Final, NamedTuple, Self
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -38,6 +39,9 @@ class _Envelope(CallUrls, frozen=True):
     ack_message: msgspec.Raw = _ABSENT
 
 
+_ENVELOPE_FIELDS = frozenset(_Envelope.__struct_fields__)
+
+
 class _Details(AllCallUrls, frozen=True):
     """The members that passing a message on does not need."""
 
@@ -49,9 +53,43 @@ class _Details(AllCallUrls, frozen=True):
     data: Any = None
 
 
+class CallUrl(NamedTuple):
+    """The source of a call's URL.
+
+    Attributes:
+        member: the field of the payload; empty for a URL that is always derived.
+        verb: the path segment of the derived URL; empty where the path is not documented, so that the member is needed (4.2).
+        comes_with: the hook events whose payloads have the member; empty for any.
+    """
+
+    member: str
+    verb: str = ""
+    comes_with: str = ""
+
+
+CALL_URLS: Final[Mapping[str, CallUrl]] = {
+    "send_user_message": CallUrl("send_user_message_url", "sendUserMessage"),
+    "send_bot_message": CallUrl("send_bot_message_url", "sendBotMessage"),
+    "skip_user_message": CallUrl("skip_user_message_url", "skipUserMessage"),
+    "skip_bot_message": CallUrl("skip_bot_message_url", "skipBotMessage"),
+    "send_alert_message": CallUrl("send_alert_message_url", comes_with="on_alert"),
+    "reset_bot": CallUrl("reset_bot_url"),
+    "start_agent_session": CallUrl("", "startAgentSession"),
+    "clear_agent_session": CallUrl("", "clearAgentSession"),
+    "extend_request_id": CallUrl("", "extendcallid"),
+    "close_conversation_session": CallUrl("clear_conversation_session_url"),
+    "send_feedback_message": CallUrl("send_feedback_message_url"),
+    "send_bot_event": CallUrl("send_bot_event_url", comes_with="on_client_event"),
+    "respond_to_hook": CallUrl("callback_url", "serviceCallback"),
+    "fetch_bot_variable": CallUrl("get_bot_variable_url"),
+    "get_dialog": CallUrl("get_dialog_url", comes_with="on_agent_transfer and on_webhook"),
+}
+"""By the call's name. getMessages is not here: its URL has no requestId."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
-    """How one payload can be answered. A URL is ``""`` where the payload neither gives it nor allows deriving it."""
+    """How one payload can be answered."""
 
     bot_id: str
     component_id: str
@@ -97,73 +135,15 @@ class Address:
                 return before
         return ""
 
-    @property
-    def send_user_message_url(self) -> str:
-        return self._envelope.send_user_message_url or self._derived("sendUserMessage")
-
-    @property
-    def send_bot_message_url(self) -> str:
-        return self._envelope.send_bot_message_url or self._derived("sendBotMessage")
-
-    @property
-    def skip_user_message_url(self) -> str:
-        return self._envelope.skip_user_message_url or self._derived("skipUserMessage")
-
-    @property
-    def skip_bot_message_url(self) -> str:
-        return self._details.skip_bot_message_url or self._derived("skipBotMessage")
-
-    @property
-    def start_agent_session_url(self) -> str:
-        return self._derived("startAgentSession")
-
-    @property
-    def clear_agent_session_url(self) -> str:
-        return self._derived("clearAgentSession")
-
-    @property
-    def extend_request_url(self) -> str:
-        return self._derived("extendcallid")
-
-    @property
-    def get_messages_url(self) -> str:
-        """Without its query."""
-        return f"{base}/getMessages" if (base := self.base_url) else ""
-
-    @property
-    def callback_url(self) -> str:
-        """Where a Webhook node is answered later."""
-        return self._envelope.callback_url or self._derived("serviceCallback")
-
-    # The paths of these are not documented, so they are there when the payload has them (4.2).
-
-    @property
-    def send_alert_message_url(self) -> str:
-        return self._details.send_alert_message_url or ""
-
-    @property
-    def reset_bot_url(self) -> str:
-        return self._details.reset_bot_url or ""
-
-    @property
-    def get_bot_variable_url(self) -> str:
-        return self._details.get_bot_variable_url or ""
-
-    @property
-    def clear_conversation_session_url(self) -> str:
-        return self._details.clear_conversation_session_url or ""
-
-    @property
-    def send_feedback_message_url(self) -> str:
-        return self._details.send_feedback_message_url or ""
-
-    @property
-    def send_bot_event_url(self) -> str:
-        return self._details.send_bot_event_url or ""
-
-    @property
-    def get_dialog_url(self) -> str:
-        return self._details.get_dialog_url or ""
+    def url(self, call: str) -> str:
+        """The URL of a call: given or derived, else empty."""
+        if call == "get_messages":
+            return f"{base}/getMessages" if (base := self.base_url) else ""
+        member, verb, _ = CALL_URLS[call]
+        url: str | None = None
+        if member:
+            url = getattr(self._envelope if member in _ENVELOPE_FIELDS else self._details, member)
+        return url or (self._derived(verb) if verb else "")
 
     @property
     def channel_type(self) -> str:
@@ -239,21 +219,30 @@ class Address:
         return f"{base}/{verb}/{quote(request_id, safe='')}" if base and request_id else ""
 
 
+def missing_url(call: str) -> str:
+    """The detail of the error when `Address.url` is empty."""
+    source = CALL_URLS.get(call)
+    if source is None or source.verb:
+        return "the payload has neither the URL nor a baseUrl and requestId"
+    hint = f", which comes with {source.comes_with}" if source.comes_with else ""
+    return f"the payload has no {_camel_case(source.member)}{hint}: answer one that has it"
+
+
 def check_urls(
-    payload: Payload, body: bytes, *, needed_url: str, bot_id: str, component_id: str, hosts: AllowedHosts
+    payload: Payload, body: bytes, *, needed_call: str, bot_id: str, component_id: str, hosts: AllowedHosts
 ) -> None:
     """Return if the payload may and can be answered.
 
     Args:
         payload: the payload of a hook.
         body: the same, as it came.
-        needed_url: the URL without which the hook cannot be answered, as a property of `Address`; empty for none.
+        needed_call: the call that must be possible; empty for none.
         bot_id: the bot of the hook's path.
         component_id: the component of the hook's path.
         hosts: the hosts that may be called.
 
     Raises:
-        HookInvalid: a URL names a host that is not configured, or the needed URL is neither given nor derivable.
+        HookInvalid: a URL names a host that is not configured, or that of the needed call is neither given nor derivable.
         HookNotJson: the payload cannot be read.
     """
     try:
@@ -267,15 +256,15 @@ def check_urls(
                 hosts.check(url, what="take a hook")
     except HostNotAllowed as error:
         raise HookInvalid(f"Callback URL refused: {error.detail}; see kore.callback_hosts") from error
-    if not needed_url or getattr(payload, needed_url):
+    if not needed_call or getattr(payload, member := CALL_URLS[needed_call].member):
         return
     try:
         address = Address.parse(body, bot_id=bot_id, component_id=component_id)
     except CallRefused as error:
         raise HookNotJson from error
-    if not getattr(address, needed_url):
+    if not address.url(needed_call):
         raise HookInvalid(
-            f"{_camel_case(needed_url)} is missing, and cannot be derived from baseUrl and requestId"
+            f"{_camel_case(member)} is missing, and cannot be derived from baseUrl and requestId"
         )
 
 

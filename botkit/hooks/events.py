@@ -274,7 +274,7 @@ class HookEvent:
     Attributes:
         name: the last segment of its path.
         to_event: reads its payload as an event of the hand-off.
-        needed_url: the URL without which it cannot be answered, as a property of `Address`; empty for none.
+        needed_call: the call without whose URL it is refused, because it could not be answered; empty for none.
         keeps_payload: its payload is kept, so that the user can be written to later.
         answers: the calls that answer it; after one of them nothing happens by default (3: exactly one answer per message).
         skip: the call that answers it where a handler stops without another answer; empty for none.
@@ -284,7 +284,7 @@ class HookEvent:
 
     name: str
     to_event: Callable[[Arrival], PlatformHookEvent] = _other
-    needed_url: str = ""
+    needed_call: str = ""
     keeps_payload: bool = False
     answers: frozenset[str] = frozenset()
     skip: str = ""
@@ -298,7 +298,7 @@ HOOK_EVENTS: Final[Mapping[str, HookEvent]] = {
         HookEvent(
             name="on_user_message",
             to_event=_user_message,
-            needed_url="send_bot_message_url",
+            needed_call="send_bot_message",
             keeps_payload=True,
             answers=frozenset(
                 {
@@ -314,14 +314,14 @@ HOOK_EVENTS: Final[Mapping[str, HookEvent]] = {
         HookEvent(
             name="on_bot_message",
             to_event=_bot_message,
-            needed_url="send_user_message_url",
+            needed_call="send_user_message",
             answers=frozenset({"send_user_message", "skip_user_message"}),
             skip="skip_user_message",
         ),
         HookEvent(
             name="on_agent_transfer",
             to_event=agent_transfer,
-            needed_url="send_user_message_url",
+            needed_call="send_user_message",
             keeps_payload=True,
             answers=frozenset({"start_agent_session", "clear_agent_session"}),
         ),

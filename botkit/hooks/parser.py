@@ -93,7 +93,7 @@ class HookParser:
         check_urls(
             payload,
             body,
-            needed_url=kind.needed_url,
+            needed_call=kind.needed_call,
             bot_id=path.bot_id,
             component_id=path.component_id,
             hosts=self._hosts,

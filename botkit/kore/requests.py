@@ -7,7 +7,7 @@ missing are spliced in and the body is not encoded again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from botkit.config.settings import KoreSettings
@@ -26,7 +26,7 @@ from botkit.handoff.effects import (
     SkipUserMessage,
     TypingToUser,
 )
-from botkit.hooks.address import Address
+from botkit.hooks.address import Address, missing_url
 from botkit.http import Request
 from botkit.http.hosts import AllowedHosts
 from botkit.kore.bodies import (
@@ -49,53 +49,21 @@ _CLIENT_EVENT_SECONDS = 3.0
 """The timeout of an event to the user's client, which is of no use later."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """The URL of a call.
-
-    Attributes:
-        url: finds it in a payload's address.
-        member: the payload's member that has to give it, because its path is not documented; empty for a URL that can be
-            derived.
-    """
-
-    url: Callable[[Address], str]
-    member: str = ""
-
-
-_POSTS: Mapping[str, _Call] = {
-    "send_user_message": _Call(lambda address: address.send_user_message_url),
-    "send_bot_message": _Call(lambda address: address.send_bot_message_url),
-    "skip_user_message": _Call(lambda address: address.skip_user_message_url),
-    "skip_bot_message": _Call(lambda address: address.skip_bot_message_url),
-    "send_alert_message": _Call(
-        lambda address: address.send_alert_message_url, "sendAlertMessageUrl, which comes with on_alert"
-    ),
-    "reset_bot": _Call(lambda address: address.reset_bot_url, "resetBotUrl"),
-    "start_agent_session": _Call(lambda address: address.start_agent_session_url),
-    "clear_agent_session": _Call(lambda address: address.clear_agent_session_url),
-    "extend_request_id": _Call(lambda address: address.extend_request_url),
-    "close_conversation_session": _Call(
-        lambda address: address.clear_conversation_session_url, "clearConversationSessionUrl"
-    ),
-    "send_feedback_message": _Call(
-        lambda address: address.send_feedback_message_url, "sendFeedbackMessageUrl"
-    ),
-    "send_bot_event": _Call(
-        lambda address: address.send_bot_event_url, "sendBotEventUrl, which comes with on_client_event"
-    ),
-    "respond_to_hook": _Call(lambda address: address.callback_url),
-}
-_READS: Mapping[str, _Call] = {
-    "get_messages": _Call(lambda address: address.get_messages_url),
-    "fetch_bot_variable": _Call(lambda address: address.get_bot_variable_url, "getBotVariableUrl"),
-    "get_dialog": _Call(
-        lambda address: address.get_dialog_url,
-        "getDialogUrl, which comes with on_agent_transfer and on_webhook",
-    ),
-}
-
-SDK_CALLS = tuple(_POSTS)
+SDK_CALLS = (
+    "send_user_message",
+    "send_bot_message",
+    "skip_user_message",
+    "skip_bot_message",
+    "send_alert_message",
+    "reset_bot",
+    "start_agent_session",
+    "clear_agent_session",
+    "extend_request_id",
+    "close_conversation_session",
+    "send_feedback_message",
+    "send_bot_event",
+    "respond_to_hook",
+)
 """The calls of Kore's Node SDK that post a payload, in Python's spelling."""
 
 
@@ -151,11 +119,11 @@ class KoreRequests:
             case PassToBot():
                 address = self.address(body, component_id=component_id)
                 passed = splice(body, address.missing_members())
-                return self._post("pass to bot", address.send_bot_message_url, passed, idempotency_key)
+                return self._post("pass to bot", address.url("send_bot_message"), passed, idempotency_key)
             case PassToUser():
                 address = self.address(body, component_id=component_id)
                 passed = splice(body, address.missing_members())
-                return self._post("pass to user", address.send_user_message_url, passed, idempotency_key)
+                return self._post("pass to user", address.url("send_user_message"), passed, idempotency_key)
             case SendToUser(content, agent_name):
                 address = self.address(body, component_id=component_id)
                 message = message_body(
@@ -164,7 +132,7 @@ class KoreRequests:
                     agent_name=agent_name,
                     channel_type=address.channel_type,
                 )
-                return self._post("send to user", address.send_user_message_url, message, idempotency_key)
+                return self._post("send to user", address.url("send_user_message"), message, idempotency_key)
             case TypingToUser(url, started):
                 return self._client_event(
                     url, client_typing(started=started), body, component_id, idempotency_key
@@ -245,12 +213,11 @@ class KoreRequests:
     def _prepared(
         self, name: str, body: bytes, component_id: str, changes: Changes
     ) -> tuple[Address, str, Members]:
-        call = _POSTS.get(name)
-        if call is None:
+        if name not in SDK_CALLS:
             known = ", ".join(SDK_CALLS)
             raise CallRefused(_in_words(name), detail=f"there is no such call; there are {known}")
         address = self.address(body, component_id=component_id)
-        url = _url(name, call, address)
+        url = _url(name, address)
         try:
             members = members_to_change(changes)
         except ValueError:
@@ -280,7 +247,7 @@ class KoreRequests:
         timeout_seconds: float | None = None,
     ) -> Request:
         what = _in_words(name)
-        url = self._checked(what, _url(name, _READS[name], address))
+        url = self._checked(what, _url(name, address))
         return Request(
             what=what,
             method="GET",
@@ -321,10 +288,10 @@ def _call_of(
             return "respond_to_hook", changed_context(body, context, replace=instead)
 
 
-def _url(name: str, call: _Call, address: Address) -> str:
-    url = call.url(address)
-    if not url and call.member:
-        raise CallRefused(_in_words(name), detail=f"the payload has no {call.member}: answer one that has it")
+def _url(name: str, address: Address) -> str:
+    url = address.url(name)
+    if not url:
+        raise CallRefused(_in_words(name), detail=missing_url(name))
     return url
 
 

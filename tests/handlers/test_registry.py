@@ -43,6 +43,12 @@ def test_an_object_that_is_not_callable_is_no_handler() -> None:
         Registry().add(Handler("hours", "on_alert"))  # type: ignore[arg-type]
 
 
+def test_a_text_is_no_handler_where_the_event_has_no_details() -> None:
+    register: Any = BotKit().on_alert
+    with pytest.raises(ValueError, match="a handler is a function"):
+        register("endDialog")
+
+
 def test_registering_handlers_with_every_call_is_an_error() -> None:
     registry = Registry()
     for _ in range(MAX_HANDLERS):

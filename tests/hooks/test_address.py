@@ -27,19 +27,19 @@ def test_given_urls_are_used_as_they_are() -> None:
             "skipUserMessageUrl": "https://bots.kore.ai/other/s",
         }
     )
-    assert given.send_user_message_url == "https://bots.kore.ai/other/u"
-    assert given.send_bot_message_url == "https://bots.kore.ai/other/b"
-    assert given.skip_user_message_url == "https://bots.kore.ai/other/s"
+    assert given.url("send_user_message") == "https://bots.kore.ai/other/u"
+    assert given.url("send_bot_message") == "https://bots.kore.ai/other/b"
+    assert given.url("skip_user_message") == "https://bots.kore.ai/other/s"
 
 
 def test_missing_urls_are_derived_from_base_url_and_request_id() -> None:
     derived = address({"requestId": "r1", "baseUrl": BASE + "/"})
-    assert derived.send_user_message_url == f"{BASE}/sendUserMessage/r1"
-    assert derived.send_bot_message_url == f"{BASE}/sendBotMessage/r1"
-    assert derived.skip_user_message_url == f"{BASE}/skipUserMessage/r1"
-    assert derived.clear_agent_session_url == f"{BASE}/clearAgentSession/r1"
-    assert derived.extend_request_url == f"{BASE}/extendcallid/r1"
-    assert derived.get_messages_url == f"{BASE}/getMessages"
+    assert derived.url("send_user_message") == f"{BASE}/sendUserMessage/r1"
+    assert derived.url("send_bot_message") == f"{BASE}/sendBotMessage/r1"
+    assert derived.url("skip_user_message") == f"{BASE}/skipUserMessage/r1"
+    assert derived.url("clear_agent_session") == f"{BASE}/clearAgentSession/r1"
+    assert derived.url("extend_request_id") == f"{BASE}/extendcallid/r1"
+    assert derived.url("get_messages") == f"{BASE}/getMessages"
 
 
 @pytest.mark.parametrize("verb", ["sendUserMessage", "sendBotMessage"])
@@ -47,7 +47,7 @@ def test_base_url_and_request_id_are_cut_from_a_send_url(verb: str) -> None:
     cut = address({f"{verb}Url": f"{BASE}/{verb}/a%2Fb"})
     assert cut.base_url == BASE
     assert cut.request_id == "a/b"
-    assert cut.clear_agent_session_url == f"{BASE}/clearAgentSession/a%2Fb"
+    assert cut.url("clear_agent_session") == f"{BASE}/clearAgentSession/a%2Fb"
 
 
 @pytest.mark.parametrize(
@@ -67,16 +67,16 @@ def test_a_request_id_is_a_text_or_a_number_with_its_exact_digits(written: str, 
 
 
 def test_a_request_id_cannot_leave_its_place_in_the_path() -> None:
-    assert address({"requestId": "../x?y#z", "baseUrl": BASE}).send_user_message_url == (
+    assert address({"requestId": "../x?y#z", "baseUrl": BASE}).url("send_user_message") == (
         f"{BASE}/sendUserMessage/..%2Fx%3Fy%23z"
     )
 
 
 def test_nothing_is_derived_from_nothing() -> None:
     empty = address({})
-    assert empty.send_user_message_url == ""
-    assert empty.clear_agent_session_url == ""
-    assert empty.get_messages_url == ""
+    assert empty.url("send_user_message") == ""
+    assert empty.url("clear_agent_session") == ""
+    assert empty.url("get_messages") == ""
     assert empty.request_id == ""
 
 
@@ -84,7 +84,7 @@ def test_members_of_the_wrong_type_count_as_missing() -> None:
     odd = address(
         {"requestId": "r1", "baseUrl": 7.5, "sendUserMessageUrl": ["x"], "channel": "rtm", "context": []}
     )
-    assert odd.send_user_message_url == ""
+    assert odd.url("send_user_message") == ""
     assert odd.channel_type == ""
     assert odd.user_id == ""
 
