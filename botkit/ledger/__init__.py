@@ -1,1 +1,1 @@
-"""What is remembered: inbox, outbox and conversations, committed together, and only then acknowledged."""
+"""The ledger: inbox, outbox and conversations, committed together before an input is acknowledged."""

@@ -1,14 +1,13 @@
-"""One group commit: many inputs decided in memory, then written in one transaction.
+"""One group commit: many inputs, decided in memory, then written in one transaction.
 
-Deciding comes first and touches nothing, so that an input the rules choke on fails alone; writing comes after, and fails for
-all or for none.
+Deciding changes nothing durable, so an input on which the rules fail fails alone. Writing succeeds for all inputs or for none.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.effects import (
@@ -28,62 +27,55 @@ from botkit.ledger import codec, statements
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, OutboxItem
 from botkit.ledger.memory import MAX_NAMES, Remembered, Staged, Stored
 
-_INNER = (ArmTimer, CancelTimer, DropLane, CountMetric)
+_LOCAL = (ArmTimer, CancelTimer, DropLane, CountMetric)
 _NO_NAMES: frozenset[str] = frozenset()
 
 
 class Batch:
-    """Inputs of one transaction, in order."""
+    """The inputs of one transaction, in order."""
 
     def __init__(self, decide: Decide, remembered: Remembered, ids: Iterator[int]) -> None:
+        self.payloads: dict[ConversationId, tuple[HookBody, Instant]] = {}
+        """The payloads that became the newest of their conversation."""
         self._decide = decide
         self._ids = ids
         self._staged = Staged(remembered)
-        self._keys: list[tuple[str, Instant, str | None]] = []
-        self._taken: set[str] = set()
+        self._keys: dict[str, tuple[str, Instant, str | None]] = {}
         self._outbox: dict[int, tuple[OutboxItem, tuple[Any, ...]]] = {}
-        self._settled: list[int] = []
+        self._completed: list[int] = []
         self._dropped: list[str] = []
-        self._payloads: dict[ConversationId, tuple[HookBody, Instant]] = {}
 
-    @property
-    def payloads(self) -> dict[ConversationId, tuple[HookBody, Instant]]:
-        """The payloads that became the newest of their conversation."""
-        return self._payloads
-
-    def take(self, given: Input, key: str, *, seen: bool) -> Committed:
-        """Decide on one input. An exception of the rules leaves the batch as it was.
+    def decide(self, input: Input, key: str, *, seen: bool) -> Committed:
+        """Decide on one input. An exception of the rules leaves the batch unchanged.
 
         Args:
-            given: the input.
-            key: its key, made unique over all conversations; empty if it has none.
-            seen: the key was remembered before this batch.
+            input: the input.
+            key: its deduplication key, unique over all conversations; empty if it has none.
+            seen: whether the key was committed before this batch.
         """
-        event = given.event
+        event = input.event
         if event is None:
-            self._settle(given)
-            settled = self._staged.get(given.conversation_id)
-            conversation = (
-                settled.conversation if settled is not None else Conversation(given.conversation_id)
-            )
+            self._complete(input)
+            stored = self._staged.get(input.conversation_id)
+            conversation = stored.conversation if stored is not None else Conversation(input.conversation_id)
             return Committed(conversation=conversation, items=(), local_effects=())
-        where = self._staged.resolve(given.conversation_id, given.aliases)
-        stored = self._staged.get(where)
-        before = stored.conversation if stored is not None else Conversation(where)
-        if seen or key in self._taken:
-            self._settle(given)
+        target = self._staged.resolve(input.conversation_id, input.aliases)
+        stored = self._staged.get(target)
+        before = stored.conversation if stored is not None else Conversation(target)
+        if seen or key in self._keys:
+            self._complete(input)
             return Committed(conversation=before, items=(), local_effects=(), duplicate=True)
 
         decision = self._decide(before, event)
         if decision.refused:
-            self._settle(given)
+            self._complete(input)
             return Committed(conversation=before, items=(), local_effects=(), refused=decision.refused)
         items: dict[int, OutboxItem] = {}
         local_effects: list[Effect] = []
         dropped: list[str] = []
         addressed = False
         for effect in decision.effects:
-            if isinstance(effect, _INNER):
+            if isinstance(effect, _LOCAL):
                 local_effects.append(effect)
                 if isinstance(effect, DropLane):
                     dropped.append(agent_lane(effect.session_id))
@@ -94,22 +86,21 @@ class Batch:
             addressed = addressed or isinstance(effect, ADDRESSED_BY_PAYLOAD)
             item = OutboxItem(
                 id=next(self._ids),
-                conversation_id=where,
+                conversation_id=target,
                 lane=lane(effect),
                 effect=effect,
                 created_at=event.at,
-                hook=given.hook if isinstance(effect, CARRIES_HOOK) else None,
+                hook=input.hook if isinstance(effect, CARRIES_HOOK) else None,
             )
             items[item.id] = item
-        rows = {item.id: (item, _row(item)) for item in items.values()}
-        self._settle(given)
+        rows = {item.id: (item, _outbox_row(item)) for item in items.values()}
+        self._complete(input)
         if key:
-            self._taken.add(key)
-            self._keys.append((key, event.at, event.session_id if isinstance(event, FromAgents) else None))
+            self._keys[key] = (key, event.at, event.session_id if isinstance(event, FromAgents) else None)
         for name in dropped:
             self._drop(name)
         self._outbox.update(rows)
-        self._remember(given, where, stored, decision.conversation, event.at, addressed=addressed)
+        self._remember(input, target, stored, decision.conversation, event.at, addressed=addressed)
         return Committed(
             conversation=decision.conversation,
             items=tuple(items.values()),
@@ -117,10 +108,10 @@ class Batch:
         )
 
     def write(self, connection: sqlite3.Connection) -> int:
-        """Everything, in one transaction; the caller rolls back if this raises.
+        """Write everything in one transaction; the caller rolls back if this raises.
 
         Returns:
-            By how many effects the outbox has grown (or, negative, shrunk).
+            The number of effects by which the outbox has grown (negative: shrunk).
 
         Raises:
             sqlite3.Error: nothing of the batch is durable.
@@ -131,17 +122,17 @@ class Batch:
         for name in self._dropped:
             grown -= execute(statements.DROP_LANE, (name,)).rowcount
         if self._keys:
-            statements.insert_inbox(connection, self._keys)
+            statements.insert_inbox(connection, list(self._keys.values()))
         if self._outbox:
             statements.insert_outbox(connection, [row for _, row in self._outbox.values()])
-        if self._settled:
-            grown -= statements.delete_outbox(connection, self._settled)
+        if self._completed:
+            grown -= statements.delete_outbox(connection, self._completed)
         for conversation_id, stored in self._staged.changes.items():
             if stored is None:
                 execute(statements.DELETE_CONVERSATION, (conversation_id.bot_id, conversation_id.user_id))
             else:
                 execute(statements.UPSERT_CONVERSATION, _conversation_row(stored))
-        for conversation_id, (hook, at) in self._payloads.items():
+        for conversation_id, (hook, at) in self.payloads.items():
             execute(
                 statements.UPSERT_PAYLOAD,
                 (conversation_id.bot_id, conversation_id.user_id, hook.component_id, hook.body, at),
@@ -150,17 +141,17 @@ class Batch:
         return grown
 
     def apply(self) -> None:
-        """The transaction is durable: memory follows."""
+        """The transaction is durable: update the memory."""
         self._staged.apply()
 
-    def _settle(self, given: Input) -> None:
-        for item_id in given.completes:
-            # Decided and done within one batch cannot be (effects go out after their commit), but costs nothing to allow.
+    def _complete(self, input: Input) -> None:
+        for item_id in input.completes:
+            # An effect is carried out after its commit, so it is never completed in its own batch; allowing it costs nothing.
             if self._outbox.pop(item_id, None) is None:
-                self._settled.append(item_id)
+                self._completed.append(item_id)
 
     def _drop(self, name: str) -> None:
-        """Forget what waits in an agent's lane, of this batch as well; the end of the session still goes out."""
+        """Drop an agent lane, also within this batch. The end of the session stays."""
         self._dropped.append(name)
         for item_id, (item, _) in list(self._outbox.items()):
             if _drops(name, item.lane, item.effect):
@@ -168,8 +159,8 @@ class Batch:
 
     def _remember(
         self,
-        given: Input,
-        where: ConversationId,
+        input: Input,
+        target: ConversationId,
         stored: Stored | None,
         after: Conversation,
         at: Instant,
@@ -180,37 +171,37 @@ class Batch:
         live = after.session is not None
         if after.open or after.ended_session is not None or after.ended_at is not None:
             names = stored.names if stored is not None else _NO_NAMES
-            if live and given.hook is not None:
-                names = _with_names(names, where, given)
+            if live and input.hook is not None:
+                names = _with_names(names, target, input)
             if before is not after or stored is None or names is not stored.names:
-                self._staged.put(where, Stored(after, names))
+                self._staged.put(target, Stored(after, names))
         elif stored is not None:
-            self._staged.put(where, None)
-        if given.hook is None or not (after.open or stored is not None or addressed or given.keep_payload):
+            self._staged.put(target, None)
+        if input.hook is None or not (after.open or stored is not None or addressed or input.keep_payload):
             return
-        # After the end as well: what the user is still to be told may be waiting for a payload that can be answered.
-        # Of a bot message the platform awaits one answer (skip or show): it is no address for what an agent says later.
-        if stored is None or _brings_an_address(given.event):
-            self._payloads[where] = (given.hook, at)
+        # Also after the end: messages to the user may wait for a payload that can be answered. The payload of a bot message is
+        # excluded: the platform expects one reply to it (skip or show), so it is no address for later messages.
+        if stored is None or _brings_an_address(input.event):
+            self.payloads[target] = (input.hook, at)
 
 
 def _brings_an_address(event: Event | None) -> bool:
-    about = event.original if isinstance(event, HookHandled) else event
-    return isinstance(about, UserMessage | AgentTransfer | HookDeferred)
+    original = event.original if isinstance(event, HookHandled) else event
+    return isinstance(original, UserMessage | AgentTransfer | HookDeferred)
 
 
 def _drops(name: str, item_lane: str, effect: Effect) -> bool:
     return item_lane == name and not isinstance(effect, EndSession)
 
 
-def _with_names(names: frozenset[str], where: ConversationId, given: Input) -> frozenset[str]:
-    new = {where.user_id, given.conversation_id.user_id, *given.aliases} - names
+def _with_names(names: frozenset[str], target: ConversationId, input: Input) -> frozenset[str]:
+    new = {target.user_id, input.conversation_id.user_id, *input.aliases} - names
     if not new or len(names) + len(new) > MAX_NAMES:
         return names
     return names | new
 
 
-def _row(item: OutboxItem) -> tuple[Any, ...]:
+def _outbox_row(item: OutboxItem) -> tuple[Any, ...]:
     kind, effect = codec.effect_to_json(item.effect)
     hook = item.hook
     return (
@@ -237,3 +228,47 @@ def _conversation_row(stored: Stored) -> tuple[Any, ...]:
         conversation.ended_at,
         conversation.session.id if conversation.session is not None else None,
     )
+
+
+# --- the order of inputs in a batch ----------------------------------------------------------------------------------
+
+T = TypeVar("T")
+
+
+def in_order(queued: Sequence[tuple[Input, T]]) -> Sequence[tuple[Input, T]]:
+    """The same inputs, with the numbered user messages of each conversation in the order of their numbers.
+
+    Two messages of a user may arrive on two connections, whose threads reach the ledger in either order. The platform numbers
+    its requests by the millisecond (docs/protocols/kore-xo-botkit.md, 2.3), so messages that meet in one commit are reordered.
+    They swap places among themselves only. Committed messages stay: nothing waits for a message that may never come.
+    """
+    highest: dict[ConversationId, int] = {}
+    late: set[ConversationId] = set()
+    for input, _ in queued:
+        number = _number(input.event)
+        if number is not None:
+            user = input.conversation_id
+            if number < highest.get(user, number):
+                late.add(user)
+            else:
+                highest[user] = number
+    return _reordered(queued, late) if late else queued
+
+
+def _reordered(queued: Sequence[tuple[Input, T]], late: set[ConversationId]) -> list[tuple[Input, T]]:
+    places: dict[ConversationId, list[tuple[int, int]]] = {user: [] for user in late}
+    for place, (input, _) in enumerate(queued):
+        number = _number(input.event)
+        if number is not None and input.conversation_id in late:
+            places[input.conversation_id].append((number, place))
+    found = list(queued)
+    for numbered in places.values():
+        for (_, place), (_, source) in zip(numbered, sorted(numbered), strict=True):
+            found[place] = queued[source]
+    return found
+
+
+def _number(event: Event | None) -> int | None:
+    """The platform's number of a user's message, also of one that handlers have changed."""
+    original = event.original if type(event) is HookHandled else event
+    return original.request_number if type(original) is UserMessage else None

@@ -1,4 +1,4 @@
-"""What the door and the relay see of a ledger: inputs go in, committed consequences come out."""
+"""The interface of a ledger: inputs go in, committed consequences come out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from botkit.handoff.events import Event
 
 @dataclass(frozen=True, slots=True)
 class HookBody:
-    """A hook's raw JSON body, kept whole, with the component the platform addressed it to."""
+    """A hook's raw JSON body, with the component that the platform addressed it to."""
 
     body: bytes = field(repr=False)
     component_id: str = "default"
@@ -23,18 +23,18 @@ class HookBody:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """Something that happened, on its way into the ledger.
+    """An event on its way into the ledger.
 
     Args:
-        conversation_id: the bot, and the most dependable of the user's names.
-        aliases: the other names the platform gave the user in this hook. A conversation with a live agent session is
-            found by any of them.
-        event: what happened; None where there is nothing but what it settles.
+        conversation_id: the bot, and the most reliable of the user's names.
+        aliases: the platform's other names for the user in this hook. A conversation with a live agent session is found by
+            any of them.
+        event: the event; None if the input only completes effects.
         hook: the raw body, for events that are hooks.
-        completes: outbox ids whose effect is done with this input (delivered, refused or given up); their rows go in
-            the same transaction.
-        keep_payload: remember the hook as the user's newest payload also where no agent session asks for it, so that they can be
-            written to outside a hook.
+        completes: outbox ids of effects that are done (delivered, refused or given up). Their rows are deleted in the same
+            transaction.
+        keep_payload: store the hook as the user's newest payload even without an agent session, so that jobs can write to
+            the user later.
     """
 
     conversation_id: ConversationId
@@ -47,7 +47,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class OutboxItem:
-    """An effect that is written down and not yet done. Ids grow in the order effects were decided."""
+    """An effect in the outbox: stored and not yet done. Ids grow in the order in which effects were decided."""
 
     id: int
     conversation_id: ConversationId
@@ -59,28 +59,28 @@ class OutboxItem:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What one input led to, now durable."""
+    """The durable consequences of one input."""
 
     conversation: Conversation
     items: tuple[OutboxItem, ...]
     local_effects: tuple[Effect, ...]
     duplicate: bool = False
-    """The input had been seen before; nothing changed."""
+    """The input had been committed before; nothing changed."""
     refused: str = ""
-    """Why the rules did not do what was asked for; nothing changed."""
+    """Why the rules refused the input; nothing changed."""
 
 
 class Ledger(Protocol):
-    """Durable memory. `submit` may be called from any thread; everything is decided in one place, in order."""
+    """Durable memory. Inputs are decided in one thread, in order; `submit` may be called from any."""
 
     def start(self, on_commit: Callable[[Sequence[Committed]], None]) -> None:
-        """Begin taking inputs. `on_commit` is called in the ledger's thread after each commit, in commit order."""
+        """Start accepting inputs. `on_commit` is called in the ledger's thread after each commit, in commit order."""
 
-    def submit(self, given: Input) -> Future[Committed]:
-        """Decide and commit. The future is done once it is durable.
+    def submit(self, input: Input) -> Future[Committed]:
+        """Decide and commit an input. The future is done once it is durable.
 
-        It fails with errors.LedgerError when the store is in trouble (trying again may help), and with any other
-        exception when the rules failed on this input or it cannot be written (trying again will not).
+        It fails with errors.LedgerError if the store fails (trying again may help), and with any other exception if the rules
+        fail on this input or it cannot be stored (trying again will not help).
         """
 
     def open_conversations(self) -> Sequence[Conversation]:
@@ -89,32 +89,32 @@ class Ledger(Protocol):
     def undelivered(self) -> Sequence[OutboxItem]:
         """Every effect that is not done, oldest first, for the relay to resume after a restart.
 
-        A few megabytes of hooks come along; the other items are without theirs (`hook_of` has it).
+        The first few megabytes of hooks are included; later items come without theirs (`hook_of` reads it).
         """
 
     def hook_of(self, item_id: int) -> HookBody | None:
-        """The hook an effect in the outbox carries. Reads the store: any thread but the relay's loop."""
+        """The hook of an effect in the outbox. It reads the store: never call it on the relay's loop."""
 
     def conversation(self, conversation_id: ConversationId) -> Conversation | None:
-        """The current state, if the conversation has or recently had an agent session. Any thread."""
+        """The state of a conversation with a current or recent agent session. Any thread."""
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
-        """The newest payload of a conversation that has (or recently had) an agent session.
+        """The newest payload of a conversation with a current or recent agent session.
 
-        It may read the store: any thread but the relay's loop.
+        It may read the store: never call it on the relay's loop.
         """
 
     def newest_hook_at_hand(self, conversation_id: ConversationId) -> HookBody | None:
-        """The same if it is in memory, None if it is not. Any thread."""
+        """The same if it is cached, else None. Any thread."""
 
     def sweep(self, before: Instant) -> int:
-        """Forget inbox keys, ended conversations and payloads older than this; how many rows went."""
+        """Delete inbox keys, ended conversations and payloads older than this; the number of rows deleted."""
 
     def healthy(self) -> bool:
-        """Whether commits succeed: the writer thread lives and the last commit did not fail."""
+        """Whether commits succeed: the ledger's thread lives and the last commit did not fail."""
 
     def close(self) -> None:
-        """Commit what was submitted, then stop. Marks a clean shutdown."""
+        """Commit submitted inputs, then stop. Records a clean shutdown."""
 
 
 Decide = Callable[[Conversation, Event], Decision]

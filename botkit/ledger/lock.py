@@ -1,4 +1,4 @@
-"""One process per store: an advisory lock on a file beside it, which the kernel drops when the process dies."""
+"""The lock of a store: an advisory lock on a file beside it, which the kernel releases when the process dies."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _RETRY_SECONDS = 0.05
 _held: WeakSet[StoreLock] = WeakSet()
 
 
-def _let_go_in_child() -> None:
-    """A child of this process shares the lock without knowing, and would keep it when this process has gone."""
+def _release_in_child() -> None:
+    """A forked child inherits the lock, and would hold it after its parent is gone."""
     for lock in list(_held):
         lock.release()
 
 
-os.register_at_fork(after_in_child=_let_go_in_child)
+os.register_at_fork(after_in_child=_release_in_child)
 
 
 class StoreLock:
     """Held from `acquire` to `release`.
 
-    A process that was killed a moment ago may still be on its way out, so acquiring waits a little.
+    A process that was killed may take a moment to exit, so `acquire` waits a little.
     """
 
     def __init__(self, path: Path) -> None:
@@ -61,7 +61,7 @@ class StoreLock:
             return
 
     def release(self) -> None:
-        """Give the store free; harmless when it is not held."""
+        """Release the lock; has no effect if it is not held."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

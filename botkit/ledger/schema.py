@@ -1,11 +1,11 @@
-"""The tables of a ledger, as SQLAlchemy Core sees them. `migrations/` creates them; a test compares the two.
+"""The tables of a ledger in SQLAlchemy Core. `migrations.py` creates them; a test compares the two.
 
-inbox          the key of every input that was taken: an input seen before changes nothing. `session` is set for what the
-               agents' side said: their list can be read again for as long as the session lives
-outbox         every effect that is written down and not yet done, in the order it was decided
-conversations  the state of conversations that have (`live`), or recently had, an agent session or a deferred webhook
-payloads       the newest payload of such a conversation: how to reach the user
-meta           the version of this schema, and whether the last process stopped in good order
+inbox          the deduplication key of every committed input. `session` is set for events of the agents' side, whose list can be
+               read again as long as the session lives
+outbox         every effect that is not yet done, in the order of the decisions
+conversations  conversations with a current (`live`) or recent agent session or deferred webhook
+payloads       the newest payload of such a conversation, which addresses the user
+meta           the version of this schema, and whether the last process shut down cleanly
 """
 
 from __future__ import annotations

@@ -1,23 +1,60 @@
-"""The ledger on SQLite: opening a file for this process, and answering for what is in it."""
+"""The ledger on SQLite: one thread decides and commits; inputs that arrive meanwhile share the next commit."""
 
 from __future__ import annotations
 
+import itertools
 import logging
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from pathlib import Path
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
-from botkit.ledger.committer import Committer
+from botkit.ledger import statements
+from botkit.ledger.batch import Batch, in_order
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, OutboxItem
 from botkit.ledger.lock import StoreLock
+from botkit.ledger.memory import PayloadCache, Remembered
 from botkit.ledger.store import Store, file_of
+from botkit.observability.tracebacks import where
 
 log = logging.getLogger(__name__)
+
+MAX_QUEUED = 20_000
+"""Max inputs that wait for a commit. More wait only if the disk hangs; refusing is then better than growing."""
+MAX_UNDELIVERED = 100_000
+"""Max effects in the outbox. More wait only if a target is down for long. The relay holds them in memory, hooks' bodies included,
+so further hooks are refused: not acknowledged and not lost, as the platform knows."""
+MAX_IN_BATCH = 256
+_PROBE_SECONDS = 1.0
+_MAX_WHILE_SWEEPING = 2_000
+_INPUTS_FAULT = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    ValueError,
+    OverflowError,
+)
+"""Errors of a value that SQLite cannot store; all other errors of sqlite3 are the store's."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sweep:
+    before: Instant
+    done: Future[int]
+
+
+class _Stop:
+    """Ends the thread after everything queued before it."""
+
+
+_Queued = tuple[Input, Future[Committed]]
 
 
 class SqliteLedger:
@@ -26,61 +63,138 @@ class SqliteLedger:
     Args:
         url: ``sqlite:///path``.
         decide: the rules; called in the ledger's thread only, one input after the other.
-        lock_timeout_seconds: how long to wait for a process that is just going away to give the file free.
+        lock_timeout_seconds: how long to wait for a process that is just releasing the file.
     """
 
     def __init__(self, url: str, decide: Decide, *, lock_timeout_seconds: float = 5.0) -> None:
         """Raises: LedgerError if the URL names no SQLite file."""
-        self._path = file_of(url)
-        self._decide = decide
-        self._patience = lock_timeout_seconds
-        self._lock = StoreLock(self._path.with_name(self._path.name + ".lock"))
-        self._store: Store | None = None
-        self._committer: Committer | None = None
+        self.file = file_of(url)
+        self.depth = 0
+        """The number of effects in the outbox."""
         self.possible_duplicates = 0
-        """Deliveries to users that were under way when the process before this one died: each may be shown twice."""
+        """Deliveries to users that were in progress when the former process died: each may be shown twice."""
+        self._decide = decide
+        self._lock_timeout_seconds = lock_timeout_seconds
+        self._lock = StoreLock(self.file.with_name(self.file.name + ".lock"))
+        self._remembered = Remembered()
+        self._payloads = PayloadCache()
+        self._queue: SimpleQueue[_Queued | _Sweep | _Stop] = SimpleQueue()
+        self._gate = threading.Lock()
+        """Held while something is queued, so that nothing is queued behind `_Stop`."""
+        self._accepting = False
+        self._committing = True
+        self._listener_works = True
+        self._store: Store | None = None
+        self._thread: threading.Thread | None = None
+
+    # --- start and end -----------------------------------------------------------------------------------------------
 
     def start(self, on_commit: Callable[[Sequence[Committed]], None]) -> None:
-        """Open the store and begin taking inputs.
+        """Open the store and accept inputs. Has no effect on a ledger that was started before.
 
         Raises:
             LedgerBusy: another process holds the store.
             LedgerError: the store cannot be used.
         """
-        if self._committer is not None:
+        if self._thread is not None:
             return
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(lock_timeout_seconds=self._patience)
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(lock_timeout_seconds=self._lock_timeout_seconds)
         except OSError as error:
-            raise LedgerError(f"the store {self._path} cannot be created ({error.strerror})") from error
+            raise LedgerError(f"the store {self.file} cannot be created ({error.strerror})") from error
         try:
-            self._store = Store(self._path)
-            if not self._store.mark_started():
-                self.possible_duplicates = self._store.heads_to_users()
-            committer = Committer(self._store, self._decide, on_commit)
+            store = self._store = Store(self.file)
+            if not store.mark_started():
+                self.possible_duplicates = store.heads_to_users()
+            self._remembered = Remembered(store.remembered())
+            self.depth = store.depth()
+            self._ids = itertools.count(store.last_id() + 1)
+            self._writer = store.writer()
         except (SQLAlchemyError, sqlite3.Error) as error:
             self._release()
-            what = f"the store {self._path.name} cannot be read ({type(error).__name__})"
+            what = f"the store {self.file.name} cannot be read ({type(error).__name__})"
             raise LedgerError(what) from error
         except LedgerError:
             self._release()
             raise
-        committer.start()
-        self._committer = committer
+        self._on_commit = on_commit
+        self._accepting = True
+        self._thread = threading.Thread(target=self._run, name="botkit-ledger", daemon=True)
+        self._thread.start()
 
-    def submit(self, given: Input) -> Future[Committed]:
+    def close(self) -> None:
+        """See `interface.Ledger.close`. Has no effect on a ledger that was not started, or is closed already."""
+        if self._thread is None or self._store is None:
+            return
+        with self._gate:
+            was_accepting, self._accepting = self._accepting, False
+            if was_accepting:
+                self._queue.put(_Stop())
+        self._thread.join()
+        self._writer.close()
+        try:
+            self._store.mark_stopped()
+        except SQLAlchemyError as error:
+            log.error("the store could not record the end of this process: %s", type(error).__name__)
+        self._release()
+
+    def _release(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+        self._lock.release()
+
+    # --- inputs, from any thread ---------------------------------------------------------------------------------------
+
+    def submit(self, input: Input) -> Future[Committed]:
         """See `interface.Ledger.submit`."""
-        if self._committer is None:
-            future: Future[Committed] = Future()
-            future.set_exception(LedgerClosed("the ledger has not been started"))
-            return future
-        return self._committer.submit(given)
+        future: Future[Committed] = Future()
+        with self._gate:
+            if not self._accepting:
+                future.set_exception(self._closed("the service is stopping; send it again later"))
+            elif self._queue.qsize() > MAX_QUEUED:
+                future.set_exception(LedgerError("the store does not keep up; look at its disk"))
+            elif input.hook is not None and self.depth >= MAX_UNDELIVERED:
+                future.set_exception(LedgerError("the outbox is full; the log names the target"))
+            else:
+                self._queue.put((input, future))
+        return future
+
+    def sweep(self, before: Instant) -> int:
+        """See `interface.Ledger.sweep`. Blocks until it is done; hooks are committed in between."""
+        total = 0
+        while (gone := self._sweep_some(before).result()) > 0:
+            total += gone
+        return total
+
+    def _sweep_some(self, before: Instant) -> Future[int]:
+        done: Future[int] = Future()
+        with self._gate:
+            if not self._accepting:
+                raise self._closed("the service is stopping")
+            self._queue.put(_Sweep(before, done))
+        return done
+
+    def _closed(self, message: str) -> LedgerClosed:
+        return LedgerClosed(message if self._thread is not None else "the ledger has not been started")
+
+    # --- reading, from any thread ----------------------------------------------------------------------------------------
+
+    def healthy(self) -> bool:
+        """See `interface.Ledger.healthy`."""
+        alive = self._thread is not None and self._thread.is_alive()
+        return alive and self._committing and self._listener_works
 
     def open_conversations(self) -> Sequence[Conversation]:
         """See `interface.Ledger.open_conversations`."""
-        found = (stored.conversation for stored in self._started().remembered.all())
+        found = (stored.conversation for stored in self._memory().all())
         return [conversation for conversation in found if conversation.open]
+
+    def conversation(self, conversation_id: ConversationId) -> Conversation | None:
+        """See `interface.Ledger.conversation`."""
+        stored = self._memory().get(conversation_id)
+        return stored.conversation if stored is not None else None
 
     def undelivered(self) -> Sequence[OutboxItem]:
         """See `interface.Ledger.undelivered`."""
@@ -93,16 +207,11 @@ class SqliteLedger:
         except SQLAlchemyError as error:
             raise LedgerError("a hook in the store could not be read") from error
 
-    def conversation(self, conversation_id: ConversationId) -> Conversation | None:
-        """See `interface.Ledger.conversation`."""
-        stored = self._started().remembered.get(conversation_id)
-        return stored.conversation if stored is not None else None
-
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """See `interface.Ledger.newest_hook`."""
-        at_hand = self.newest_hook_at_hand(conversation_id)
-        if at_hand is not None:
-            return at_hand
+        cached = self.newest_hook_at_hand(conversation_id)
+        if cached is not None:
+            return cached
         try:
             return self._opened().newest_hook(conversation_id)
         except SQLAlchemyError as error:
@@ -110,52 +219,180 @@ class SqliteLedger:
 
     def newest_hook_at_hand(self, conversation_id: ConversationId) -> HookBody | None:
         """See `interface.Ledger.newest_hook_at_hand`."""
-        return self._started().payloads.get(conversation_id)
+        self._memory()
+        return self._payloads.get(conversation_id)
 
-    def sweep(self, before: Instant) -> int:
-        """See `interface.Ledger.sweep`. Blocks until it is done; hooks go on in between."""
-        total = 0
-        while (gone := self._started().sweep(before).result()) > 0:
-            total += gone
-        return total
-
-    @property
-    def file(self) -> Path:
-        """The SQLite file."""
-        return self._path
-
-    @property
-    def depth(self) -> int:
-        """How many effects are written down and not done."""
-        return self._committer.depth if self._committer is not None else 0
-
-    def healthy(self) -> bool:
-        """See `interface.Ledger.healthy`."""
-        return self._committer is not None and self._committer.healthy()
-
-    def close(self) -> None:
-        """See `interface.Ledger.close`. Harmless when it was not started, or is closed already."""
-        if self._committer is None or self._store is None:
-            return
-        self._committer.close()
-        try:
-            self._store.mark_stopped()
-        except SQLAlchemyError as error:
-            log.error("the store could not note the end of this process: %s", type(error).__name__)
-        self._release()
-
-    def _started(self) -> Committer:
-        if self._committer is None:
+    def _memory(self) -> Remembered:
+        if self._thread is None:
             raise LedgerClosed("the ledger has not been started")
-        return self._committer
+        return self._remembered
 
     def _opened(self) -> Store:
         if self._store is None:
             raise LedgerClosed("the ledger has not been started")
         return self._store
 
-    def _release(self) -> None:
-        if self._store is not None:
-            self._store.close()
-            self._store = None
-        self._lock.release()
+    # --- in the ledger's thread ------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            self._refuse_queued()
+
+    def _work(self) -> None:
+        running = True
+        while running:
+            queued: list[_Queued] = []
+            sweeps: list[_Sweep] = []
+            for one in self._drain():
+                if isinstance(one, _Stop):
+                    running = False
+                elif isinstance(one, _Sweep):
+                    sweeps.append(one)
+                else:
+                    queued.append(one)
+            if queued:
+                self._commit(queued)
+            elif not self._committing:
+                self._probe()
+            for sweep in sweeps:
+                self._sweep(sweep)
+
+    def _drain(self) -> list[_Queued | _Sweep | _Stop]:
+        """Everything queued, at least one item; nothing if a failing store is due for a probe."""
+        try:
+            first = self._queue.get(timeout=None if self._committing else _PROBE_SECONDS)
+        except Empty:
+            return []
+        get = self._queue.get
+        return [first, *(get() for _ in range(min(self._queue.qsize(), MAX_IN_BATCH - 1)))]
+
+    def _commit(self, queued: list[_Queued]) -> None:
+        wanted = in_order([one for one in queued if one[1].set_running_or_notify_cancel()])
+        try:
+            self._commit_together(wanted)
+        except _INPUTS_FAULT as error:
+            # One of the inputs cannot be stored (half a character, a number beyond SQLite's) and must not fail the others.
+            self._roll_back()
+            log.error("a commit of %d inputs cannot be written: %s", len(wanted), where(error))
+            for one in wanted:
+                self._commit_alone(one)
+
+    def _commit_alone(self, one: _Queued) -> None:
+        try:
+            self._commit_together([one])
+        except _INPUTS_FAULT as error:
+            self._roll_back()
+            one[1].set_exception(error)
+
+    def _commit_together(self, wanted: Sequence[_Queued]) -> None:
+        keys = [_unique_key(input) for input, _ in wanted]
+        batch = Batch(self._decide, self._remembered, self._ids)
+        done: list[tuple[Future[Committed], Committed]] = []
+        failed: list[tuple[Future[Committed], Exception]] = []
+        news: list[Committed] = []
+        try:
+            seen = statements.seen(self._writer, [key for key in keys if key])
+            for (input, future), key in zip(wanted, keys, strict=True):
+                try:
+                    committed = batch.decide(input, key, seen=key in seen)
+                except Exception as error:  # noqa: BLE001 - a mistake in the rules: this input alone fails
+                    log.error("the rules failed on a %s: %s", type(input.event).__name__, where(error))
+                    failed.append((future, error))
+                    continue
+                done.append((future, committed))
+                if input.event is not None and not committed.duplicate:
+                    news.append(committed)
+            self.depth += batch.write(self._writer)
+        except _INPUTS_FAULT:
+            raise
+        except sqlite3.Error as error:
+            self._fail([future for _, future in wanted], error)
+            return
+        batch.apply()
+        for conversation_id, (hook, _) in batch.payloads.items():
+            self._payloads.put(conversation_id, hook)
+        self._committing = True
+        for future, committed in done:
+            future.set_result(committed)
+        for future, mistake in failed:
+            future.set_exception(mistake)
+        if news:
+            self._notify(news)
+
+    def _fail(self, futures: list[Future[Committed]], error: sqlite3.Error) -> None:
+        """The store failed: nothing of the transaction is durable, and the memory is unchanged."""
+        self._committing = False
+        log.error("the store did not commit %d inputs: %s", len(futures), error)
+        self._roll_back()
+        for future in futures:
+            future.set_exception(_because("the store did not commit; look at its disk", error))
+
+    def _roll_back(self) -> None:
+        try:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            self._committing = False
+            log.error("the store could not roll back: %s", error)
+
+    def _notify(self, news: list[Committed]) -> None:
+        try:
+            self._on_commit(news)
+        except Exception as error:  # noqa: BLE001 - the inputs are durable: a listener's mistake must not stop the hooks
+            self._listener_works = False
+            log.critical("the listener failed; the effects wait for a restart: %s", where(error))
+
+    def _probe(self) -> None:
+        try:
+            statements.probe(self._writer)
+        except sqlite3.Error as error:
+            self._fail([], error)
+        else:
+            self._committing = True
+
+    def _sweep(self, sweep: _Sweep) -> None:
+        store = self._opened()
+        try:
+            # Finding idle conversations scans the whole outbox: not while it is long.
+            quiet = self.depth <= _MAX_WHILE_SWEEPING
+            ended = store.ended_before(sweep.before) if quiet else []
+            gone = store.forget(sweep.before, ended) if quiet else store.forget_keys(sweep.before)
+        except SQLAlchemyError as error:
+            sweep.done.set_exception(_because("the store could not be swept", error))
+            return
+        for one in ended:
+            self._remembered.put(one, None)
+            self._payloads.drop(one)
+        sweep.done.set_result(gone)
+
+    def _refuse_queued(self) -> None:
+        """The thread ends: fail everything that is still queued."""
+        with self._gate:
+            self._accepting = False
+        while not self._queue.empty():
+            one = self._queue.get()
+            closed = LedgerClosed("the ledger has stopped")
+            if isinstance(one, _Sweep):
+                one.done.set_exception(closed)
+            elif not isinstance(one, _Stop) and one[1].set_running_or_notify_cancel():
+                one[1].set_exception(closed)
+
+
+def _unique_key(input: Input) -> str:
+    """The event's deduplication key, made unique over all conversations.
+
+    The event's own key comes first: keys of hooks begin with the platform's growing requestId, so neighbours in time are
+    neighbours in the table.
+    """
+    event = input.event
+    if event is None or not event.key:
+        return ""
+    return f"{event.key} {input.conversation_id.bot_id} {input.conversation_id.user_id}"
+
+
+def _because(message: str, error: Exception) -> LedgerError:
+    failure = LedgerError(message)
+    failure.__cause__ = error
+    return failure

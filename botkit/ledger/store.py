@@ -1,6 +1,6 @@
-"""The SQLite file of a ledger: opening it, and everything that runs rarely, over SQLAlchemy Core.
+"""The SQLite file of a ledger: opening it, and its rare statements in SQLAlchemy Core.
 
-Group commits, which run all the time, are in `batch.py` and `statements.py`.
+The frequent statements, those of group commits, are in `statements.py`.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ _PRAGMAS = (
 )
 SWEEP_ROWS = 500
 SWEEP_PAYLOADS = 50
-"""One bite of a sweep, a few milliseconds long: hooks wait for it. A payload is many pages, all of which are read to let go."""
+"""Max rows of one step of a sweep. Hooks wait for it, so it takes a few milliseconds. Deleting a payload reads its many pages."""
 _UNDER_WAY = select(outbox.c.bot_id, outbox.c.user_id)
 HOOKS_AT_HAND_BYTES = 4 * 1024 * 1024
-"""After an outage of the other side, gigabytes of hooks may wait: more than this is not read at once."""
+"""Max bytes of hooks read at the start. After an outage of a target, gigabytes of them may wait."""
 _STOPPED = "stopped"
 _meta_insert = insert(meta)
 _STOPPED_IS = _meta_insert.on_conflict_do_update(["name"], set_={"value": _meta_insert.excluded.value})
-"""Whether the last process stopped in good order: ``yes`` or ``no``."""
+"""Whether the last process shut down cleanly: ``yes`` or ``no``."""
 
 
 def file_of(url: str) -> Path:
@@ -85,13 +85,13 @@ def file_of(url: str) -> Path:
 
 
 class Store:
-    """An open file with tables of the right version. One process at a time (`lock.py`)."""
+    """An open file with tables of the current version. One process at a time (`lock.py`)."""
 
     def __init__(self, path: Path) -> None:
         """Raises: LedgerError if the file cannot be used."""
         self._path = path
         try:
-            # Tokens and what people wrote are in here: for this user only, and SQLite gives -wal and -shm the same mode.
+            # The file holds tokens and messages: for this user only. SQLite gives -wal and -shm the same mode.
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600)
             _for_this_user_only(path)
@@ -109,7 +109,7 @@ class Store:
             raise
 
     def writer(self) -> sqlite3.Connection:
-        """A raw connection of its own, for the group commits; transactions are begun by hand."""
+        """A raw connection for the group commits, which begin their transactions by hand."""
         connection = sqlite3.connect(
             self._path, isolation_level=None, check_same_thread=False, cached_statements=256
         )
@@ -117,19 +117,19 @@ class Store:
         return connection
 
     def mark_started(self) -> bool:
-        """Note that a process is at work; whether the one before stopped in good order."""
+        """Record that a process runs; whether the former one shut down cleanly."""
         with self._engine.begin() as connection:
             mark = connection.execute(select(meta.c.value).where(meta.c.name == _STOPPED)).scalar()
             connection.execute(_STOPPED_IS, {"name": _STOPPED, "value": "no"})
         return mark != "no"
 
     def mark_stopped(self) -> None:
-        """Note that the process stops in good order."""
+        """Record a clean shutdown."""
         with self._engine.begin() as connection:
             connection.execute(_STOPPED_IS, {"name": _STOPPED, "value": "yes"})
 
     def remembered(self) -> list[Stored]:
-        """Every conversation of the table."""
+        """Every stored conversation."""
         with self._engine.connect() as connection:
             rows = connection.execute(select(conversations.c.state, conversations.c.names))
             return [
@@ -138,7 +138,7 @@ class Store:
             ]
 
     def undelivered(self) -> list[OutboxItem]:
-        """Every effect that is not done, oldest first; the first few megabytes of hooks come along."""
+        """Every effect that is not done, oldest first, with the first few megabytes of hooks."""
         o = outbox.c
         wanted: list[ColumnElement[Any]] = [column for column in o if column is not o.body]
         wanted.append(func.coalesce(func.length(o.body), 0).label("size"))
@@ -152,14 +152,14 @@ class Store:
         return [_item(row, hooks.get(row.id)) for row in rows]
 
     def hook_of(self, item_id: int) -> HookBody | None:
-        """The hook an effect that is not done carries."""
-        mine = select(outbox.c.body, outbox.c.component_id).where(outbox.c.id == item_id)
+        """The hook of an effect in the outbox."""
+        wanted = select(outbox.c.body, outbox.c.component_id).where(outbox.c.id == item_id)
         with self._engine.connect() as connection:
-            row = connection.execute(mine).first()
+            row = connection.execute(wanted).first()
         return HookBody(row.body, row.component_id) if row is not None and row.body is not None else None
 
     def depth(self) -> int:
-        """How many effects are not done."""
+        """The number of effects in the outbox."""
         with self._engine.connect() as connection:
             return int(connection.execute(select(func.count()).select_from(outbox)).scalar() or 0)
 
@@ -169,20 +169,22 @@ class Store:
             return int(connection.execute(select(func.max(outbox.c.id))).scalar() or 0)
 
     def heads_to_users(self) -> int:
-        """How many users have something under way to them: what a dead process may just have sent."""
+        """The number of users with effects in the outbox: a dead process may just have carried one out for each."""
         with self._engine.connect() as connection:
             users = select(outbox.c.bot_id, outbox.c.user_id).where(outbox.c.lane == USER_LANE).distinct()
             return int(connection.execute(select(func.count()).select_from(users.subquery())).scalar() or 0)
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
-        """The payload kept for a conversation."""
-        mine = (payloads.c.bot_id == conversation_id.bot_id) & (payloads.c.user_id == conversation_id.user_id)
+        """The stored payload of a conversation."""
+        wanted = (payloads.c.bot_id == conversation_id.bot_id) & (
+            payloads.c.user_id == conversation_id.user_id
+        )
         with self._engine.connect() as connection:
-            row = connection.execute(select(payloads.c.body, payloads.c.component_id).where(mine)).first()
+            row = connection.execute(select(payloads.c.body, payloads.c.component_id).where(wanted)).first()
         return HookBody(row.body, row.component_id) if row is not None else None
 
     def ended_before(self, before: Instant) -> list[ConversationId]:
-        """Some conversations that ended before this and have nothing under way any more."""
+        """Some conversations that ended before this and have no effects in the outbox."""
         c = conversations.c
         idle = tuple_(c.bot_id, c.user_id).not_in(_UNDER_WAY)
         old = select(c.bot_id, c.user_id).where(c.live.is_(False), c.ended_at < before, idle)
@@ -190,9 +192,9 @@ class Store:
             return [ConversationId(*row) for row in connection.execute(old.limit(SWEEP_ROWS))]
 
     def forget(self, before: Instant, ended: Sequence[ConversationId]) -> int:
-        """Delete these conversations, and some keys and payloads older than this; how many rows went.
+        """Delete these conversations, and some keys and payloads older than this; the number of rows deleted.
 
-        Bounded, so that a sweep never holds up the hooks for long: call it until it returns 0.
+        It is bounded, so that a sweep never delays hooks for long. Call it until it returns 0.
         """
         c, p = conversations.c, payloads.c
         keys = _old_keys(before)
@@ -211,28 +213,28 @@ class Store:
         return gone
 
     def forget_keys(self, before: Instant) -> int:
-        """Delete some keys older than this, and nothing else; how many went."""
+        """Delete only some keys older than this; the number of rows deleted."""
         with self._engine.begin() as connection:
             return connection.execute(delete(inbox).where(inbox.c.key.in_(_old_keys(before)))).rowcount
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._engine.dispose()
 
 
 def _old_keys(before: Instant) -> Select[tuple[str]]:
-    """Some keys that nothing can come under again."""
-    # What the agents' side said can be listed, and so taken again, for as long as its session lives or is being closed.
+    """Some old keys of events that cannot arrive again."""
+    # Events of the agents' side can be listed, and so arrive again, as long as the session lives or is closing.
     listed = exists().where(conversations.c.session == inbox.c.session)
     closing = exists().where(outbox.c.lane == "agent:" + inbox.c.session, outbox.c.lane != USER_LANE)
     return select(inbox.c.key).where(inbox.c.at < before, ~listed, ~closing).limit(SWEEP_ROWS)
 
 
 def _for_this_user_only(path: Path) -> None:
-    """Close a file that was there before, and may be open to others (a copy, another umask), for all but its owner.
+    """Restrict a file that existed before (a copy, another umask) to its owner.
 
     Raises:
-        OSError: its mode cannot be changed, although it is ours.
+        OSError: its mode cannot be changed, although this user owns it.
     """
     for file in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
         if not file.exists():
@@ -251,7 +253,7 @@ def _engine(path: Path) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
-        # sqlite3 would begin transactions by itself, and not before CREATE TABLE: a migration must be one transaction.
+        # sqlite3 would begin transactions implicitly, but not before CREATE TABLE: a migration must be one transaction.
         connection.isolation_level = None
         _prepare(connection)
 

@@ -20,13 +20,13 @@ ADA = ConversationId(BOT, "u-ada")
 
 
 def fill_the_disk(stage: Stage) -> None:
-    writer = stage.ledger._started()._writer
+    writer = stage.ledger._writer
     (pages,) = writer.execute("PRAGMA page_count").fetchone()
     writer.execute(f"PRAGMA max_page_count = {pages}")
 
 
 def empty_the_disk(stage: Stage) -> None:
-    stage.ledger._started()._writer.execute("PRAGMA max_page_count = 1000000")
+    stage.ledger._writer.execute("PRAGMA max_page_count = 1000000")
 
 
 def test_a_full_disk_fails_the_input_and_keeps_nothing_of_it(stage: Stage) -> None:
@@ -73,7 +73,7 @@ def test_health_comes_back_without_any_input(stage: Stage) -> None:
 
 
 def test_a_locked_store_fails_the_input_and_recovers(stage: Stage) -> None:
-    stage.ledger._started()._writer.execute("PRAGMA busy_timeout = 10")
+    stage.ledger._writer.execute("PRAGMA busy_timeout = 10")
     intruder = sqlite3.connect(stage.path, isolation_level=None)
     intruder.execute("BEGIN IMMEDIATE")
     assert isinstance(stage.ledger.submit(stage.inputs.transfers("u-ada")).exception(10), LedgerError)
@@ -107,7 +107,7 @@ def test_an_input_that_cannot_be_written_fails_alone(stage: Stage) -> None:
 
 
 def test_an_input_the_tables_refuse_fails_alone_and_leaves_no_half(stage: Stage) -> None:
-    stage.ledger._started()._writer.execute(
+    stage.ledger._writer.execute(
         "CREATE TRIGGER refuse BEFORE INSERT ON conversations WHEN new.user_id = 'u-bad' "
         "BEGIN SELECT RAISE(ABORT, 'no'); END"
     )

@@ -358,8 +358,8 @@ def test_hooks_are_refused_while_too_much_waits_and_results_are_not(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = stage.submit(stage.inputs.says("u-ada", "one"))
-    monkeypatch.setattr("botkit.ledger.committer.MAX_UNDELIVERED", 1)
-    with pytest.raises(LedgerError, match="too much waits"):
+    monkeypatch.setattr("botkit.ledger.sqlite.MAX_UNDELIVERED", 1)
+    with pytest.raises(LedgerError, match="the outbox is full"):
         stage.submit(stage.inputs.says("u-ada", "two"))
     stage.submit(Input(first.conversation.id, None, completes=(first.items[0].id,)))
     assert stage.submit(stage.inputs.says("u-ada", "three")).items
@@ -491,7 +491,7 @@ def test_sweeping_takes_more_than_one_bite(stage: Stage) -> None:
 
 
 def test_while_much_waits_only_keys_are_swept(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botkit.ledger.committer._MAX_WHILE_SWEEPING", 0)
+    monkeypatch.setattr("botkit.ledger.sqlite._MAX_WHILE_SWEEPING", 0)
     stage.submit(stage.inputs.transfers("u-ada", at=10.0))
     stage.submit(stage.inputs.closes("u-ada", at=11.0))
     stage.submit(Input(ADA, None, completes=tuple(item.id for item in stage.ledger.undelivered())))

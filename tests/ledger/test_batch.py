@@ -6,8 +6,8 @@ import pytest
 
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.events import ApiCall, BotMessage, Event, HookHandled, UserMessage
+from botkit.ledger.batch import in_order
 from botkit.ledger.interface import Input
-from botkit.ledger.order import as_written
 
 
 def said(text: str, number: int | None, user: str = "u-1") -> tuple[Input, str]:
@@ -29,7 +29,7 @@ def handled(text: str, number: int) -> tuple[Input, str]:
 
 
 def order(*queued: tuple[Input, str]) -> list[str]:
-    return [text for _, text in as_written(queued)]
+    return [text for _, text in in_order(queued)]
 
 
 def test_what_one_user_wrote_is_in_the_order_of_its_numbers() -> None:
@@ -64,4 +64,4 @@ def test_what_only_settles_stays_where_it_is() -> None:
 
 @pytest.mark.parametrize("queued", [[], [said("a", 1)], [said("a", 1), said("b", 2), said("c", 0, "u-2")]])
 def test_what_is_in_order_is_not_touched(queued: list[tuple[Input, str]]) -> None:
-    assert as_written(queued) is queued
+    assert in_order(queued) is queued

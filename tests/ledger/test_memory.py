@@ -4,7 +4,7 @@ import pytest
 
 from botkit.handoff.conversation import ConversationId
 from botkit.ledger.interface import HookBody
-from botkit.ledger.payloads import PayloadCache
+from botkit.ledger.memory import PayloadCache
 
 
 def of(number: int) -> ConversationId:
