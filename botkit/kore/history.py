@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
 from botkit.errors import BadReply
 from botkit.handoff.events import TranscriptLine
-from botkit.http.lenient_json import decoded
+from botkit.http.lenient_json import items, try_decoded
 from botkit.kore.replies import answer_object
 
 Record = dict[str, object]
@@ -167,9 +167,9 @@ def _text(value: object) -> str:
 
 def _text_of(record: dict[str, object]) -> str:
     """The words of a record: its text, or its template's words, then the names of its files."""
-    parts = [part for component in _objects(record.get("components")) for part in _component(component)]
+    parts = [part for component in items(record.get("components")) for part in _component(component)]
     parts += _attachments(record.get("attachments"))
-    for channel in _objects(record.get("channels")):
+    for channel in items(record.get("channels")):
         parts += _attachments(channel.get("attachments"))
     # The platform lists an attachment in several places.
     return "\n".join(dict.fromkeys(part for part in parts if part))
@@ -188,7 +188,7 @@ def _component(component: dict[str, object]) -> Iterator[str]:
 
 
 def _attachments(value: object) -> list[str]:
-    names = (item.get("fileName") or item.get("name") or "attachment" for item in _objects(value))
+    names = (item.get("fileName") or item.get("name") or "attachment" for item in items(value))
     return [f"[{name}]" for name in names if isinstance(name, str)]
 
 
@@ -197,11 +197,7 @@ def unwrapped(text: str) -> str:
     stripped = text.strip()
     if not stripped.startswith(("{", "[")):
         return text
-    try:
-        value = decoded(stripped)
-    except ValueError:
-        return text
-    words = "\n".join(dict.fromkeys(_words(value, _MAX_TEMPLATE_DEPTH)))
+    words = "\n".join(dict.fromkeys(_words(try_decoded(stripped), _MAX_TEMPLATE_DEPTH)))
     return words or text
 
 
@@ -225,20 +221,9 @@ def _words(value: object, depth: int) -> Iterator[str]:
     for name in _NESTED_MEMBERS:
         nested = value.get(name)
         if isinstance(nested, str) and nested.lstrip().startswith("{"):
-            nested = _template(nested)
+            nested = try_decoded(nested)
         yield from _words(nested, depth - 1)
     for name in _CHOICE_MEMBERS:
-        for choice in _objects(value.get(name)):
+        for choice in items(value.get(name)):
             if isinstance(title := choice.get("title"), str) and title.strip():
                 yield f"- {title}"
-
-
-def _template(text: str) -> object:
-    try:
-        return decoded(text)
-    except ValueError:
-        return None
-
-
-def _objects(value: object) -> Iterable[dict[str, object]]:
-    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()

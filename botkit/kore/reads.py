@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from botkit.errors import BadReply
+from botkit.http.lenient_json import items
 from botkit.kore.replies import answer_object
 
 
@@ -85,12 +86,8 @@ def read_dialog(body: bytes) -> Dialog:
     dialog_id = answer.get("_id")
     if not isinstance(dialog_id, str):
         raise BadReply(what, detail="no dialog in the answer")
-    return Dialog(dialog_id, _objects(answer.get("nodes")), _objects(answer.get("components")))
+    return Dialog(dialog_id, tuple(items(answer.get("nodes"))), tuple(items(answer.get("components"))))
 
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _objects(value: object) -> tuple[Mapping[str, object], ...]:
-    return tuple(item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 
 from botkit.handoff.events import Content, Link
-from botkit.http.lenient_json import decoded
+from botkit.http.lenient_json import try_decoded
 from botkit.kore.bodies import changed, members_to_change
 from botkit.templates import shapes
 from botkit.templates.template import TEMPLATE_CHANNELS, Rendering, override
@@ -80,9 +80,6 @@ def client_event(name: str, data: str) -> Mapping[str, object]:
     Data that is a JSON object becomes the event's members, beside its `type`. Events from the client reach the agents' side in
     the same form, so both sides can exchange them. Any other data is put under `data`, unchanged.
     """
-    try:
-        found = decoded(data.encode())
-    except (ValueError, RecursionError):
-        found = None
+    found = try_decoded(data.encode())
     event = found if isinstance(found, dict) else {"data": data}
     return {"customEvent": {"type": name, **event}}

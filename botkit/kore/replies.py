@@ -6,7 +6,7 @@ import re
 
 from botkit.errors import BadReply, CallRefused, NotAuthorized, RateLimited, ServerTrouble
 from botkit.http import Response
-from botkit.http.lenient_json import decoded
+from botkit.http.lenient_json import decoded, try_decoded
 from botkit.http.retry import retry_after
 
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -80,13 +80,8 @@ def _joined(*parts: str) -> str:
 
 def _error_code(body: bytes) -> str:
     """`errors[0].code` (3). The message next to it is left out, because it may quote what people wrote."""
-    if not body.startswith(b"{"):
-        return ""
-    try:
-        value = decoded(body)
-    except ValueError:
-        return ""
-    errors = value.get("errors") if isinstance(value, dict) else None
+    answer = try_decoded(body) if body.startswith(b"{") else None
+    errors = answer.get("errors") if isinstance(answer, dict) else None
     first = errors[0] if isinstance(errors, list) and errors else None
     code = str(first.get("code", "")) if isinstance(first, dict) else ""
     return code if _CODE.fullmatch(code) else ""
