@@ -64,7 +64,8 @@ check: $(DEVELOP)  ## format, lint, types, imports between packages, documentati
 docs: $(DEVELOP)   ## build the documentation into docs/_build/html; a warning is an error
 	@$(BIN)/python -m sphinx -q -W --keep-going -j auto -b html docs docs/_build/html
 
-tables: $(DEVELOP) ## write the reference pages that are generated from the code
+tables: $(DEVELOP) ## write the reference pages and the schema that are generated from the code
+	@$(BIN)/python -m botkit.config.reference
 	@$(BIN)/python scripts/reference.py
 
 format: $(DEVELOP) ## let ruff format and fix what it can

@@ -21,7 +21,7 @@ OWN: Mapping[str, str] = MappingProxyType(
         "salesforce-live-chat": "botkit.agents.live_chat:LiveChatSystem",
     }
 )
-"""BotKit's own systems. Entry points of other packages cannot replace them."""
+"""BotKit's own systems; entry points cannot replace them."""
 
 DEFAULT_TYPE = "salesforce-miaw"
 """The type of a system whose part of a bot's file names none."""

@@ -36,6 +36,12 @@ def composed_schema() -> str:
     system = {
         key: value for key, value in root["$defs"]["system"].items() if key not in ("if", "then", "else")
     }
+    first, *others = sorted(registry.OWN, key=lambda kind: kind != registry.DEFAULT_TYPE)
+    known = ", ".join([f"{first}, which it is when left out", *others])
+    system["properties"]["type"] |= {
+        "description": f"{known}, or a type that an installed package provides.",
+        "default": first,
+    }
     system["$comment"] = "Generated, like the types it refers to: python -m botkit.config.reference"
     for kind, reference in reversed(kinds.items()):
         choice = {"if": {"properties": {"type": {"const": kind}}}, "then": reference}

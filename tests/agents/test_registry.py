@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
 from importlib.metadata import EntryPoint
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,8 +103,3 @@ def test_miaw_takes_files_unless_that_is_switched_off(attachments: bool, files: 
         MIAW.organization_id, MIAW.organization_base_url, MIAW.developer_name, attachments=attachments
     )
     assert agent_systems.capabilities("salesforce-miaw", settings).files == files
-
-
-def test_the_package_announces_what_it_brings_like_any_other() -> None:
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
-    assert project["project"]["entry-points"][agent_systems.GROUP] == dict(agent_systems.OWN)

@@ -14,7 +14,7 @@ PAGES = [
     *sorted(ROOT.glob("*/README.md")),
 ]
 TOP = "benchmarks|botkit|botkit_sandbox|config|docs|examples|sample_bot|schemas|scripts|tests"
-PATH = re.compile(rf"`((?:{TOP})/[\w./-]*)(?:::\w+)?`")
+PATH = re.compile(rf"`((?:{TOP})/(?!_build)[\w./-]*)(?:::\w+)?`")
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 
 
