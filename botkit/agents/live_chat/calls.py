@@ -17,11 +17,11 @@ from botkit.http import Request
 from botkit.http.lenient_json import encoded
 
 NO_AFFINITY = "null"
-"""The literal text that SessionId and ReconnectSession want (1)."""
+"""The literal text that SessionId and ReconnectSession need (1)."""
 
 
 class Credentials(msgspec.Struct, frozen=True):
-    """What SessionId gave, as it is kept in `Access.credentials`."""
+    """The result of SessionId, which `Access.credentials` stores."""
 
     key: str
     id: str
@@ -35,7 +35,7 @@ class Credentials(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Where a chat is at present: its key, and the way to its server."""
+    """A chat's present server and keys."""
 
     key: str = field(repr=False)
     affinity: str = field(repr=False)
@@ -53,7 +53,7 @@ class LiveChatCalls:
     # --- before there is a chat ---
 
     def availability(self, base: str) -> Request:
-        """2.15. Ids in brackets, as IBM and the vendor's own pages write them."""
+        """2.15. Ids in brackets, as IBM and the vendor's pages write them."""
         settings = self._settings
         query = urlencode(
             {
@@ -69,10 +69,10 @@ class LiveChatCalls:
         """2.1."""
         return self._get("begin a session", f"{base}/System/SessionId", {"X-LIVEAGENT-AFFINITY": NO_AFFINITY})
 
-    # --- what is received ---
+    # --- receiving ---
 
     def messages(self, session: Session, *, ack: int, seconds: float) -> Request:
-        """2.4. `seconds` is how long an answer may take to come."""
+        """2.4. `seconds` limits the wait for an answer."""
         url = f"{session.base}/System/Messages?ack={ack}"
         request = self._get("poll for messages", url, _keys(session))
         return replace(request, timeout_seconds=seconds, long_poll=True)
@@ -88,7 +88,7 @@ class LiveChatCalls:
         body = {"organizationId": short_id(self._settings.organization_id)}
         return self._post("resume the session", session, "Chasitor/ChasitorResyncState", body, None)
 
-    # --- what is sent; `sequence` None leaves the number out ---
+    # --- sending; `sequence` None leaves the number out ---
 
     def init(self, session: Session, body: Mapping[str, object], *, sequence: int | None) -> Request:
         """2.3. The body is `prechat.chat_request`'s."""
@@ -154,12 +154,12 @@ def _keys(session: Session) -> dict[str, str]:
 
 
 MAX_FILE_BYTES = 25_000_000
-"""No limit is documented; this one is ours."""
+"""Salesforce documents no limit; this one is ours."""
 _SECONDS = 60.0
 
 
 class FileRequest(msgspec.Struct, frozen=True, array_like=True):
-    """An agent's open door for one file."""
+    """An agent's request for one file."""
 
     upload_url: str
     token: str
@@ -173,7 +173,7 @@ class FileRequest(msgspec.Struct, frozen=True, array_like=True):
             return None
 
     def written(self) -> str:
-        """As it travels through the rules, which do not look into it."""
+        """The text that travels through the rules, which do not read it."""
         return msgspec.json.encode(self).decode()
 
 
@@ -185,10 +185,10 @@ def upload_request(
     base: str,
     file: File,
 ) -> Request:
-    """The upload of one file.
+    """Upload one file (2.21).
 
     Raises:
-        HostNotAllowed: the servlet is not on a host of Salesforce's.
+        HostNotAllowed: the servlet is not on one of Salesforce's hosts.
         CallRefused: the file is too large.
     """
     what = "upload a file"

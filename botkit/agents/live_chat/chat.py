@@ -21,17 +21,19 @@ from botkit.errors import CallError
 
 
 class Link(Enum):
-    """Whether the chat's server answers for it."""
+    """The state of the connection to the chat's server."""
 
     UP = "up"
     LOST = "lost"
-    """It answered 503: ReconnectSession is next."""
+    """The server answered 503: ReconnectSession is next."""
     RENEWED = "renewed"
-    """There is a new affinity; the session's data and ResyncState are still to come."""
+    """There is a new affinity; the session's data and ResyncState follow."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Doubt:
+    """A message without an answer: the server may have it."""
+
     key: str
     digest: str
 
@@ -40,21 +42,21 @@ class Chat:
     """The state of one chat.
 
     Attributes:
-        position: where the receiving side got to.
+        position: how far the chat has been read.
         link: see `Link`.
-        unread: replies that were polled while reconnecting, for the one who listens.
-        sequence: the numbers of what is sent.
-        posting: held while something is sent; one at a time.
+        unread: replies that were polled while reconnecting, for the listener.
+        sequence: the numbers of our requests.
+        posting: held while a request is sent; one at a time.
         reconnecting: held while the chat is reconnected.
-        listening: somebody takes what polls bring, and comes back when one fails.
+        listening: a listener takes the replies of polls, and comes back when one fails.
         poll: the poll that is under way.
-        requested: this process sent the chat request and knows that it was taken.
-        asked: when the chat was requested, as far as this process knows (monotonic seconds).
-        heard: when the server last answered a poll (monotonic seconds).
-        sent: when the last message went out (monotonic seconds).
-        trouble: why the last poll failed.
-        over: the server said that the chat is over.
-        upload_in_doubt: the agent's request for a file that was uploaded, perhaps: no answer came.
+        requested: this process sent the chat request, and the server accepted it.
+        asked: the time of the chat request, as far as this process knows it (monotonic seconds).
+        heard: the time of the server's last answer to a poll (monotonic seconds).
+        sent: the time of the last message (monotonic seconds).
+        trouble: the error of the last poll.
+        over: the server reported the end of the chat.
+        upload_in_doubt: the agent's request for a file whose upload got no answer.
     """
 
     __slots__ = (
@@ -89,7 +91,7 @@ class Chat:
 
     @property
     def session(self) -> Session:
-        """The way to the chat at present."""
+        """The chat's present server and keys."""
         return Session(
             self.credentials.key,
             self.position.affinity or self.credentials.affinity,
@@ -98,30 +100,30 @@ class Chat:
 
     @property
     def under_way(self) -> bool:
-        """Whether the chat request is known to have been taken."""
+        """Whether the server is known to have accepted the chat request."""
         position = self.position
         return self.requested or position.requested or bool(position.agents or position.said)
 
     @property
     def answered(self) -> bool:
-        """Whether the chat request was answered, by whatever shows that somebody deals with it."""
+        """Whether the chat request got an answer, or anything else that only an accepted request brings."""
         position = self.position
         return position.requested or position.over or bool(position.agents or position.said)
 
     @property
     def known(self) -> bool:
-        """Whether the position is to be trusted: a listener brought it, or the chat began in this process."""
+        """Whether the position is reliable: it came from a listener, or the chat began in this process."""
         return self._attached or self._complete
 
     def attach(self, stored: Position) -> None:
-        """Somebody listens, and has taken everything up to `stored`.
+        """A listener starts, and the ledger has everything up to `stored`.
 
-        Only the position of a listener is to be trusted: an effect carries the one of the moment it was decided in.
+        Only a listener's position is reliable: an effect carries the position at the time of its decision.
         """
         if self.position.era > stored.era:
             self.position = stored.led_by(self.position)
         elif not self._attached and self._renewed:
-            # Reconnected on behalf of an old effect, before anybody knew how many eras there were.
+            # An old effect reconnected the chat before the number of eras was known.
             era = stored.era + 1
             here = _in_era(self.position, era)
             self.position = stored.led_by(here)
@@ -138,7 +140,7 @@ class Chat:
         self.over = self.over or position.over
 
     def renew(self, affinity: str, *, numbers_start_anew: bool) -> None:
-        """ReconnectSession gave a new way to the chat."""
+        """ReconnectSession gave the chat a new affinity."""
         self.position = self.position.renewed(affinity, numbers_start_anew=numbers_start_anew)
         self.link = Link.RENEWED
         self._renewed = True
@@ -150,31 +152,31 @@ class Chat:
         self.position = msgspec.structs.replace(self.position, base=base)
 
     async def interrupt_poll(self) -> None:
-        """Give up the poll under way: it leads to a server that is gone, or nobody waits for it any more."""
+        """Cancel the poll that is under way: its server is gone, or nobody waits for it any more."""
         if (poll := self.poll) is not None:
             poll.cancel()
             await asyncio.wait({poll})
 
-    # --- what was said by the user, to know after a reconnection what the server has ---
+    # --- the user's messages, to know after a reconnection which of them the server has ---
 
     def begins(self) -> None:
-        """This process requests the chat, so it will know of all that is sent."""
+        """This process requests the chat, so it knows every message that is sent."""
         self._complete = True
         self.sequence.begin()
 
     def accepted(self, text: str) -> None:
-        """The server has this message of the user's."""
+        """The server has this message of the user."""
         self._said[digest(text)] += 1
         self._doubt = None
 
     def doubts(self, key: str, text: str) -> None:
-        """Nobody knows whether the server has this message."""
+        """Whether the server has this message is unknown."""
         self._doubt = _Doubt(key, digest(text))
 
     def told(self, lines: Lines[Line]) -> None:
-        """The server told the whole chat: it knows of the request, and perhaps of the message in doubt."""
+        """The server sent the whole chat: it has the request, and perhaps the message in doubt."""
         if self.requested:
-            # Where the request's answer went with the old server, nothing else would say so.
+            # If the old server took the answer to the request with it, nothing else would tell.
             self.position = msgspec.structs.replace(self.position, requested=True)
         doubt = self._doubt
         if doubt is None or not self._complete:
@@ -184,7 +186,7 @@ class Chat:
             self._delivered = doubt.key
 
     def was_delivered(self, key: str) -> bool:
-        """Whether the server's account has shown that this message had arrived."""
+        """Whether the chat that the server sent contains this message."""
         return bool(key) and self._delivered == key
 
 
@@ -195,17 +197,24 @@ def _in_era(position: Position, era: int) -> Position:
 
 
 FAR_AHEAD = 1_000_000
+"""The first guess after a restart, when the last number is unknown. Too low a guess could make a new message look like an old
+one and be dropped. Too high a guess is refused with the right number, or accepted by a server that does not check."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Open:
+    """A request that is not accepted yet."""
+
     key: str
     number: int
     unsure: bool = False
 
 
 class Sequence:
-    """Numbers of one session's POSTs, which go out one after the other."""
+    """Sequence numbers of one session's POSTs: one more for each new request, the same for a repeated one (3.8).
+
+    The server drops duplicates by them, and refuses an unexpected number with the last one it accepted.
+    """
 
     __slots__ = ("_last", "_off", "_open")
 
@@ -220,38 +229,38 @@ class Sequence:
         self._open = None
 
     def number(self, key: str) -> int | None:
-        """The number for the request `key`; None when the server does not want one."""
+        """The number of the request `key`; None if the server does not use numbers."""
         if self._off:
             return None
         if self._open is None or self._open.key != key:
             last = self._last
             if self._open is not None:
-                # Nobody knows whether the other one was accepted. If it was not, the server will say so.
+                # Whether the other request was accepted is unknown. If it was not, the server will say so.
                 last = self._open.number
             self._open = _Open(key, FAR_AHEAD if last is None else last + 1)
         return self._open.number
 
     def accepted(self) -> None:
-        """The server took it."""
+        """The server accepted the request."""
         if self._open is not None:
             self._last = self._open.number
             self._open = None
 
     def unsure(self) -> None:
-        """No answer, or one that does not tell whether it was taken."""
+        """The outcome of the request is unknown."""
         if self._open is not None:
             self._open = replace(self._open, unsure=True)
 
     def refused(self, actual: int | None) -> bool:
-        """It is not the next number; `actual` is the last one the server accepted, where it says so.
+        """The server expected another number; `actual` is the last one it accepted, if it says so.
 
         Returns:
-            Whether the request was taken by an earlier attempt; otherwise it may be sent again with its new number.
+            Whether an earlier attempt was accepted; otherwise the request may be sent again with its new number.
         """
         if self._open is None:
             return False
         if actual is None:
-            self._off = True  # The header is optional in practice (1): better without than stuck.
+            self._off = True  # the header is optional in practice (1): better without it than stuck
             self._open = None
             return False
         if self._open.unsure and actual >= self._open.number:

@@ -25,11 +25,11 @@ from botkit.http.lenient_json import Members, items, text
 REMEMBERED_SAYINGS = 8
 _DIGEST_CHARACTERS = 8
 DEFAULT_CONNECTION_TIMEOUT_SECONDS = 150.0
-"""What three captured ChatRequestSuccess messages say (protocols/salesforce-live-chat.md 3.6)."""
+"""The value in three captured ChatRequestSuccess messages (3.6)."""
 
 
 class Present(msgspec.Struct, frozen=True, array_like=True):
-    """An agent who is in the chat. `guest` came by conference, and does not leave by a transfer."""
+    """An agent in the chat. A `guest` joined by conference, and does not leave by a transfer."""
 
     subject: str
     name: str = ""
@@ -37,30 +37,30 @@ class Present(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Idle(msgspec.Struct, frozen=True, array_like=True):
-    """How long the user may be silent, counted from the agent's last message; enforced by the client (9). Seconds."""
+    """How long the user may be silent after the agent's last message, in seconds; the client enforces it (9)."""
 
     warning: float
     timeout: float
 
 
 class Position(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where the receiving side got to.
+    """How far a chat has been read.
 
     Attributes:
-        affinity: the token that leads to the chat's server; another one after each reconnection. Empty: the first.
-        base: the address after a SwitchServer; empty: the one the chat was opened with.
-        era: how often the chat was reconnected; the numbers of messages start anew with each.
+        affinity: the token of the chat's server; another one after each reconnection. Empty: the first one.
+        base: the address after a SwitchServer. Empty: the address the chat was opened with.
+        era: the number of reconnections; message numbers restart with each.
         ack: the last message read in this era; -1 for none.
-        offset: opaque; ReconnectSession wants it.
-        requested: the chat request was answered.
-        lives: seconds that the session outlives the last poll.
-        agents: who is there.
+        offset: opaque; ReconnectSession needs it.
+        requested: the chat request got an answer.
+        lives: how many seconds the session outlives the last poll.
+        agents: the agents in the chat.
         accepted: how often an agent took the chat, the first time included.
-        away: the agent whose connection was lost, and who may come back without a word.
-        idle: the idle times, where they are enforced.
+        away: the agent whose connection was lost, and who may come back without an announcement.
+        idle: the idle times, if they are enforced.
         rules: the sensitive-data rules.
-        said: how many messages of agents were read in all.
-        sayings: digests of the newest of them.
+        said: the number of messages of agents that were read.
+        sayings: digests of the newest ones.
         over: the chat has ended.
     """
 
@@ -89,28 +89,28 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
             return None
 
     def written(self) -> str:
-        """As it is kept in `Access.position`."""
+        """The text for `Access.position`."""
         return msgspec.json.encode(self).decode()
 
     def heard(self, text: str) -> Self:
-        """With one more message of an agent."""
+        """The position after one more message of an agent."""
         kept = (*self.sayings, digest(text))[-REMEMBERED_SAYINGS:]
         return msgspec.structs.replace(self, said=self.said + 1, sayings=kept)
 
     def renewed(self, affinity: str, *, numbers_start_anew: bool) -> Self:
-        """After a reconnection: everything that was learned, and a new count of messages."""
+        """The position after a reconnection: with everything learned, and a new count of messages."""
         ack = -1 if numbers_start_anew else self.ack
         return msgspec.structs.replace(self, affinity=affinity, era=self.era + 1, ack=ack)
 
     def led_by(self, other: Self) -> Self:
-        """What was learned here, on the way the other, which was reconnected later, is going."""
+        """This position's knowledge, with the connection of `other`, which was reconnected later."""
         return msgspec.structs.replace(
             self, affinity=other.affinity, base=other.base, era=other.era, ack=other.ack, offset=other.offset
         )
 
 
 def digest(text: str) -> str:
-    """Tells one saying from another; blanks and letter case do not count, since they may differ between two reports."""
+    """Identifies a message. Blanks and letter case do not count: they may differ between two reports of it."""
     plain = " ".join(text.split()).casefold()
     return hashlib.blake2b(plain.encode(errors="replace"), digest_size=_DIGEST_CHARACTERS // 2).hexdigest()
 
@@ -122,7 +122,7 @@ TRANSFERRED = "OperatorTransferred"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the chat as the new server tells it; `number` is its place in the list."""
+    """One line of the chat as the new server sends it; `number` is its place in the list."""
 
     number: int
     kind: str
@@ -131,7 +131,7 @@ class Line:
 
 
 def read_session_data(message: Members) -> tuple[Line, ...]:
-    """The lines of a ChasitorSessionData, in the order of their own numbers where they have them."""
+    """The lines of a ChasitorSessionData, in the order of their numbers if they have any."""
     told = items(message.get("chatMessages"))
     numbers = [one.get("sequence") for one in told]
     if all(isinstance(number, int) for number in numbers) and len(set(numbers)) == len(numbers):
@@ -148,9 +148,9 @@ def unseen(lines: Sequence[Line], *, sayings: Sequence[str], said: int) -> tuple
     """The lines after the last one that was read.
 
     Args:
-        lines: the chat as told.
+        lines: the chat as the server sent it.
         sayings: digests of the newest messages of agents that were read, oldest first.
-        said: how many were read in all.
+        said: the number of messages that were read.
     """
     spoken = [line for line in lines if line.kind == AGENT]
     digests = [digest(read_words(line.text).text) for line in spoken]
@@ -162,7 +162,7 @@ def unseen(lines: Sequence[Line], *, sayings: Sequence[str], said: int) -> tuple
 
 
 def _read(told: Sequence[str], sayings: Sequence[str], said: int) -> int:
-    """How many of what is told were read."""
+    """How many of these messages were read."""
     best = (0, False, 0)
     for boundary in range(1, len(told) + 1):
         run = 0

@@ -1,7 +1,8 @@
-"""A chat request: what the agent is told of the user, and the records that are found or created (2.3, section 4).
+"""Builds a chat request: the user's details for the agent, and the records to find or to create.
 
-Details carry the attributes under their labels; entities name the labels their fields are filled from. A label that no
-detail has would leave the record out without a word (13.11), so a field whose attribute is missing this time is not sent.
+Details carry the attributes under their labels; entities name the labels that fill their fields. A label without a detail would
+drop the record silently (13.11), so a field whose attribute is missing this time is left out. Sections are those of
+docs/protocols/salesforce-live-chat.md (2.3 and 4).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def chat_request(
     Args:
         settings: the deployment.
         chat_id: `id` of SessionId.
-        attributes: name and value; a name that stands twice counts with its last value.
+        attributes: name and value; the last value of a repeated name counts.
         language: any spelling of a language tag.
     """
     known = dict(attributes)
@@ -42,7 +43,7 @@ def chat_request(
         "isPost": True,
     }
     if settings.button_overrides:
-        # They replace button, agent and fallback.
+        # Overrides replace button, agent and fallback.
         body["buttonOverrides"] = [
             "_".join(map(short_id, one.split("_"))) for one in settings.button_overrides
         ]
@@ -53,7 +54,7 @@ def chat_request(
 
 
 def visitor_name(attributes: Mapping[str, str]) -> str:
-    """The user's name, as the agent's console shows it; without one the console has its own word for a visitor."""
+    """The user's name for the agent's console."""
     for first, last in _NAMES:
         if name := f"{attributes.get(first, '')} {attributes.get(last, '')}".strip():
             return name[:_MAX_NAME]
@@ -87,7 +88,7 @@ def _details(settings: LiveChatSettings, attributes: Mapping[str, str]) -> list[
             "displayToAgent": name not in settings.hidden,
         }
         if name in maps:
-            # Of the two spellings in the wild the one that most clients send (4).
+            # Two spellings are in use; most clients send this one (4).
             detail["entityMaps"] = maps[name]
         details.append(detail)
     return details

@@ -1,4 +1,4 @@
-"""One message on its way to events: what it does to the position, and the events it means, with their keys."""
+"""Collects the events of one message, with their keys, and the position after it."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from botkit.handoff.events import (
 class Reading:
     """Collects the events of one message.
 
-    What somebody said has the message's own key, and so has what stands alone; comings and goings have a word behind it. So
-    a key is the same however often the message is read, also when a crash came between its events and some are not told again.
+    What was said has the message's own key, and so has an event that is the message's only one. Joining and leaving have a word
+    behind it. So an event keeps its key however often the message is read, also if a crash came between two of its events.
 
     Args:
-        position: where we are before the message.
+        position: the position before the message.
         session_id: the agent session.
         key: the message's key.
-        at: when it came; the messages carry no times of their own.
+        at: the time it arrived; messages carry no time.
     """
 
     __slots__ = ("_at", "_events", "_key", "_part", "_session_id", "position")
@@ -50,13 +50,13 @@ class Reading:
 
     @property
     def host(self) -> Present | None:
-        """The agent whose chat it is; a guest of a conference is not."""
+        """The agent whose chat it is, without the guests of a conference."""
         return next((agent for agent in self.position.agents if not agent.guest), None)
 
     def finished(self, after: Position) -> list[FromAgents]:
-        """The events, at least one, since every message moves the position; the last one moves it to `after`."""
+        """The events, at least one because every message moves the position. The last one moves it to `after`."""
         if not self._events:
-            # The next poll acknowledges it, and the server forgets it: rules and idle times came with it.
+            # The next poll acknowledges the message, and the server forgets it: keep the rules and idle times it brought.
             self._add(
                 PositionAdvanced(key=self._named(), at=self._at, session_id=self._session_id, durable=True)
             )
@@ -64,11 +64,11 @@ class Reading:
         return self._events
 
     def begin_part(self, name: str) -> None:
-        """What comes now belongs to this piece of the message, which has the same name each time the message is read."""
+        """The following events belong to this part of the message; its name is the same each time the message is read."""
         self._part = name
 
     def said(self, content: Content, name: str, *, automated: bool = False) -> None:
-        """Somebody said something."""
+        """A message for the user."""
         self.position = self.position.heard(content.text)
         self._add(
             AgentSaid(
@@ -82,7 +82,7 @@ class Reading:
         )
 
     def joined(self, agent: Present) -> None:
-        """An agent is there, unless that is known already."""
+        """An agent joined, unless that is known already."""
         present = self.position.agents
         if any(one.subject == agent.subject for one in present):
             return
@@ -99,7 +99,7 @@ class Reading:
         )
 
     def left(self, agent: Present) -> None:
-        """An agent is gone."""
+        """An agent left."""
         rest = tuple(one for one in self.position.agents if one.subject != agent.subject)
         self.position = replace(self.position, agents=rest)
         self._add(
@@ -113,11 +113,11 @@ class Reading:
         )
 
     def transfer_started(self) -> None:
-        """Another agent is being looked for. It goes before the leaving, so that the rules tell the user of both at once."""
+        """Another agent is being looked for. This comes before `left`, so that the rules tell the user both at once."""
         self._add(TransferStarted(key=self._named("transfer"), at=self._at, session_id=self._session_id))
 
     def queue_moved(self, place: int, wait_seconds: int | None) -> None:
-        """The user stands at this place of the queue; 1 is next."""
+        """The user's place in the queue; 1 is next."""
         self._add(
             QueueMoved(
                 key=self._named(),
@@ -141,15 +141,15 @@ class Reading:
         )
 
     def file_requested(self, request: str) -> None:
-        """An agent asks for a file, or (with an empty request) does so no more."""
+        """An agent asks for a file, or withdraws the request (an empty one)."""
         self._add(FileRequested(key=self._named(), at=self._at, session_id=self._session_id, request=request))
 
     def file_arrived(self, *, accepted: bool) -> None:
-        """What became of a file that was uploaded."""
+        """The outcome of an upload."""
         self._add(FileArrived(key=self._named(), at=self._at, session_id=self._session_id, accepted=accepted))
 
     def failed(self, reason: str) -> None:
-        """Nobody was found: the end of the chat."""
+        """No agent was found: the end of the chat."""
         self.position = replace(self.position, over=True)
         self._add(RoutingFailed(key=self._named(), at=self._at, session_id=self._session_id, reason=reason))
 
@@ -166,7 +166,7 @@ class Reading:
 
 
 def moved(event: FromAgents, position: Position) -> FromAgents:
-    """The event, with the position to go on from."""
+    """The event with the position to go on from."""
     return replace(event, position=position.written())
 
 

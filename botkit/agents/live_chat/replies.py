@@ -43,11 +43,11 @@ _HINTS = {
 
 
 class AffinityLost(ServerTrouble):
-    """The chat's server does not answer for it any more; the session has to be reconnected (3.9)."""
+    """The chat's server is gone; the session has to be reconnected (3.9)."""
 
 
 class OutOfSync(ServerTrouble):
-    """Two polls at once, or a sequence number that is not the next one. `actual` is the last that was accepted (3.8)."""
+    """Two polls at once, or an unexpected sequence number. `actual` is the last one the server accepted (3.8)."""
 
     actual: int | None = None
 
@@ -79,7 +79,7 @@ def check(what: str, response: Response, *, now: float) -> Response:
 
 
 _POLL_SECONDS = 40
-"""What every capture of clientPollTimeout says (1)."""
+"""The clientPollTimeout in every capture (1)."""
 _MAX_POLL_SECONDS = 300
 
 
@@ -92,7 +92,7 @@ def message_of(response: Response, kind: str) -> Members:
 
 
 def read_availability(response: Response, targets: Sequence[str]) -> bool | None:
-    """Whether one of the targets is there; None: not known. Where `isAvailable` is left out it is false (2.15)."""
+    """Whether one of the targets is available; None: not known. A missing `isAvailable` is false (2.15)."""
     results = {
         short_id(text(result.get("id"))): result.get("isAvailable") is True
         for result in items(message_of(response, "Availability").get("results"))
@@ -102,16 +102,16 @@ def read_availability(response: Response, targets: Sequence[str]) -> bool | None
 
 
 def read_session(response: Response, *, base: str) -> Credentials:
-    """The session's key and the way to it.
+    """The session's keys.
 
     Raises:
-        BadReply: a part without which no chat is possible is missing.
+        BadReply: a part that a chat needs is missing.
     """
     body = members(try_decoded(response.body))
     key, affinity = text(body.get("key")), text(body.get("affinityToken"))
     if not key or not affinity:
         missing = "key" if not key else "affinityToken"
         raise BadReply("begin a session", status=response.status, detail=f"the answer has no {missing}")
-    # Both a number and a text were seen (1).
+    # A number and a text were both observed (1).
     seconds = min(whole(body.get("clientPollTimeout")) or _POLL_SECONDS, _MAX_POLL_SECONDS)
     return Credentials(key, text(body.get("id")) or key.partition("!")[0], affinity, seconds, base)

@@ -1,6 +1,6 @@
-"""What an agent wrote, as text: markup that the console adds, and HTML's entities, become what the agent meant.
+"""Converts an agent's message to text: removes the markup that the console adds, and decodes HTML entities.
 
-Agents also write `a < b` and `<your name>`: only tags that a rich-text editor makes count as markup.
+Agents also write `a < b` and `<your name>`, so only the tags of a rich-text editor count as markup.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LONGEST = 100_000
 
 
 def read_words(text: str) -> Content:
-    """The words and links of a ChatMessage (protocols/salesforce-live-chat.md 7)."""
+    """The text and links of a ChatMessage (docs/protocols/salesforce-live-chat.md, 7)."""
     text = text[:_LONGEST]
     if "<" not in text:
         return Content(html.unescape(text))

@@ -94,13 +94,13 @@ async def test_a_pattern_with_repetition_is_applied_all_the_same() -> None:
 
 
 async def test_a_pattern_that_takes_for_ever_is_given_up_and_lets_nothing_out() -> None:
-    masker = IsolatedMasker(lock_timeout_seconds=0.5)
+    masker = IsolatedMasker(timeout_seconds=0.5)
     with pytest.raises(NotMaskable, match="too long"):
         await masker("a" * 40 + "!", [CATASTROPHE])
 
 
 async def test_the_loop_goes_on_while_a_pattern_takes_for_ever() -> None:
-    masking = asyncio.create_task(IsolatedMasker(lock_timeout_seconds=0.5)("a" * 40 + "!", [CATASTROPHE]))
+    masking = asyncio.create_task(IsolatedMasker(timeout_seconds=0.5)("a" * 40 + "!", [CATASTROPHE]))
     turns = 0
     while not masking.done():
         turns += 1
