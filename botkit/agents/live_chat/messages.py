@@ -1,7 +1,7 @@
-"""What System/Messages brings (protocols/salesforce-live-chat.md 7), each message as the events it means.
+"""Converts the replies of System/Messages to events (docs/protocols/salesforce-live-chat.md, 7).
 
 Reading is a pure step: a position and a reply in, events and the next position out. Of several events of one message only
-the last one says that the message is done, so a crash between them reads it again, and the keys tell what was taken.
+the last one completes the message. So after a crash between them it is read again, and the keys tell which were stored.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from botkit.http.lenient_json import Members, items, members, text, whole
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _MAX_IDLE_SECONDS = 24 * 3600
-"""An idle time over a day is no rule anybody set."""
+"""An idle time of more than a day is not a real rule."""
 _MAX_CUSTOM_EVENT = 20_000
 _MAX_CUSTOM_EVENT_NAME = 100
 _log = structlog.get_logger("botkit.agents")
@@ -53,7 +53,7 @@ class Reply:
 
 
 def read_reply(body: Members, *, era: int, ack: int) -> Reply:
-    """The members of a 200. One without a sequence counts on from what was acknowledged; 0 is a sequence (13.3)."""
+    """Read the body of a 200. Without a sequence, the count goes on from `ack`; 0 is a sequence (13.3)."""
     found = tuple(
         (text(item.get("type")), members(item.get("message"))) for item in items(body.get("messages"))
     )
@@ -69,21 +69,21 @@ def read_reply(body: Members, *, era: int, ack: int) -> Reply:
 def read_events(
     position: Position, reply: Reply, *, session_id: str, at: Instant
 ) -> tuple[tuple[FromAgents, ...], Position]:
-    """The events of a reply, and the position when all of them are taken.
+    """The events of a reply, and the position once all of them are stored.
 
-    A message's key is its place in its era: the reply's sequence counts to its last message (3.2). A reply of an earlier era
-    (it came in while the chat was being reconnected) teaches what it says and moves no numbers.
+    A message's key is its place in its era: the reply's sequence is the number of its last message (3.2). A reply of an earlier
+    era (it arrived while the chat was reconnected) adds its knowledge and moves no numbers.
     """
     current = reply.era == position.era
-    # Rules hold from the first event of a reply on: what it causes is on its way before the last one is taken.
+    # Rules apply from the first event of a reply on: its effects are on their way before the last event is stored.
     position = _with_rules(position, *(message for _, message in reply.messages))
     events: list[FromAgents] = []
     first = reply.sequence - len(reply.messages) + 1
-    # After a reconnection the two were seen in the wrong order (7, 13.5): of both in one reply, the typing does not count.
+    # After a reconnection the two arrive in the wrong order (7, 13.5): with both in one reply, typing has stopped.
     stopped = reply.first("AgentNotTyping") is not None
     for index, (kind, message) in enumerate(reply.messages, start=first):
         if current and index <= position.ack:
-            continue  # What was not acknowledged in time comes again (3.3).
+            continue  # a message that was not acknowledged in time comes again (3.3)
         reading = Reading(position, session_id, f"{session_id}/{reply.era}/{index}", at)
         reader = _READERS.get("AgentNotTyping" if kind == "AgentTyping" and stopped else kind)
         if reader is not None:
@@ -92,7 +92,7 @@ def read_events(
             _log.info("unknown_message_type", session=session_id, type=_NOT_A_NAME.sub("?", kind)[:64])
         position = reading.position
         if current:
-            # The offset is the whole reply's: after a reconnection nothing before it is told again.
+            # The offset is that of the whole reply: a reconnection repeats nothing before it.
             done = index == reply.sequence and reply.offset > 0
             position = replace(position, ack=index, offset=reply.offset if done else position.offset)
         events.extend(reading.finished(position))
@@ -103,28 +103,28 @@ _NOT_A_NAME = re.compile(r"[^A-Za-z0-9_]")
 
 
 def _request_success(reading: Reading, message: Members) -> None:
-    """Queued, not accepted. It tells how long the session outlives the last poll (3.6)."""
+    """The chat is queued, not accepted. The message tells how long the session outlives the last poll (3.6)."""
     lives = whole(message.get("connectionTimeout")) / 1_000
     position = replace(reading.position, requested=True)
     reading.position = replace(position, lives=lives) if lives > 0 else position
     place, wait = max(0, whole(message.get("queuePosition"))), _wait(message)
     if place or wait is not None:
-        # It counts the user in. 0 says nothing: queues without positions always say so (7).
+        # It counts the user in. 0 means nothing: queues without positions always send it (7).
         reading.queue_moved(place, wait)
 
 
 def _queue_update(reading: Reading, message: Members) -> None:
-    """How many are before the user: 0 for the next one (7)."""
+    """The number of users ahead: 0 for the next one (7)."""
     reading.queue_moved(max(0, whole(message.get("position"))) + 1, _wait(message))
 
 
 def _wait(message: Members) -> int | None:
     seconds = message.get("estimatedWaitTime")
-    return whole(seconds) if seconds == 0 or whole(seconds) > 0 else None  # -1: nobody can know (8)
+    return whole(seconds) if seconds == 0 or whole(seconds) > 0 else None  # -1: unknown (8)
 
 
 def _with_rules(position: Position, *told: Members) -> Position:
-    """With the newest rules for texts; they come with the acceptance of the request, or as a message of their own (7)."""
+    """The position with the newest rules; they come with the acceptance of the request, or as their own message (7)."""
     for message in told:
         if rules := read_rules(message.get("sensitiveDataRules")):
             position = replace(position, rules=rules)
@@ -132,12 +132,12 @@ def _with_rules(position: Position, *told: Members) -> Position:
 
 
 def _request_fail(reading: Reading, message: Members) -> None:
-    """Nobody: at once, after all have declined, or even in the middle of a chat. Always the end."""
+    """No agent: at once, after all have declined, or even in the middle of a chat. Always the end."""
     reading.failed(_NOT_A_NAME.sub("", text(message.get("reason")))[:40] or "Unknown")
 
 
 def _taken_over(reading: Reading, message: Members) -> None:
-    """An agent accepted, or took over from another, who then is gone: the user is told of both, once."""
+    """An agent accepted, or took over from another one, who has left: the user is told both, once."""
     _settings(reading, message)
     _replaced(reading, _agent(message))
 
@@ -154,20 +154,20 @@ def _replaced(reading: Reading, agent: Present) -> None:
 
 
 def _same(host: Present, agent: Present) -> bool:
-    """Whether both are one person. Some messages have a name only, and then the name is all there is to go by."""
+    """Whether both are one person. Some messages have a name only, so the name has to do."""
     nameless = host.subject == host.name or agent.subject == agent.name
     return host.subject == agent.subject or (nameless and host.name == agent.name)
 
 
 def _transfer_to_button(reading: Reading, _: Members) -> None:
-    """The user waits in a queue again; the old agent is gone."""
+    """The user waits in a queue again; the old agent has left."""
     reading.transfer_started()
     if reading.host is not None:
         reading.left(reading.host)
 
 
 def _disconnected(reading: Reading, message: Members) -> None:
-    """The agent's connection was lost. The chat lives on: this agent may come back, or another one takes it over."""
+    """The agent's connection was lost. The chat goes on: this agent may come back, or another one takes over."""
     host = reading.host
     if host is None:
         return
@@ -182,19 +182,19 @@ def _message(reading: Reading, message: Members) -> None:
     _return(reading, subject=subject, name=name)
     if reading.position.era > 0 and reading.host is None and (subject or name):
         _accepted_unheard(reading, Present(subject or name, name))
-    # Before anybody has accepted it can only be the button's greeting (7).
+    # Before an agent has accepted it can only be the button's greeting (7).
     reading.said(read_words(text(message.get("text"))), name, automated=not reading.position.agents)
 
 
 def _return(reading: Reading, *, subject: str, name: str) -> None:
-    """Somebody whose connection was lost speaks again."""
+    """An agent whose connection was lost writes again."""
     away = reading.position.away
     if away is not None and reading.host is None and (subject == away.subject or name == away.name):
         reading.joined(away)
 
 
 def _accepted_unheard(reading: Reading, agent: Present) -> None:
-    """Somebody speaks whose acceptance went with a server that was lost: who is heard is there."""
+    """An agent writes whose acceptance was lost with a server: they have joined."""
     if all(agent.name != guest.name for guest in reading.position.agents):
         reading.position = replace(reading.position, accepted=reading.position.accepted + 1)
         reading.joined(agent)
@@ -218,7 +218,7 @@ def _ended(reading: Reading, _: Members) -> None:
 
 
 def _file_transfer(reading: Reading, message: Members) -> None:
-    """An agent opens the door for one file, or closes it again; or says what became of the file (2.21)."""
+    """An agent asks for one file, or withdraws the request; or the outcome of an upload (2.21)."""
     match text(message.get("type")):
         case "Requested":
             url, token = text(message.get("uploadServletUrl")), text(message.get("fileToken"))
@@ -239,21 +239,21 @@ def _not_typing(reading: Reading, _: Members) -> None:
 
 
 def _custom_event(reading: Reading, message: Members) -> None:
-    """Both members are texts, with structures as JSON in the second (2.8)."""
+    """Both members are texts; the second holds structures as JSON (2.8)."""
     kind, data = text(message.get("type")), text(message.get("data"))
     if kind and len(data) <= _MAX_CUSTOM_EVENT:
         reading.custom(kind[:_MAX_CUSTOM_EVENT_NAME], data)
 
 
 def _rich(reading: Reading, message: Members) -> None:
-    """A bot's menu or buttons. The API does not promise them to us, and what comes is shown (7)."""
+    """A bot's menu or buttons. The API does not promise them, but they are shown if they come (7)."""
     titles = tuple(Option(title) for item in items(message.get("items")) if (title := text(item.get("text"))))
     if titles or text(message.get("text")):
         reading.said(Content(text(message.get("text")), titles), text(message.get("name")), automated=True)
 
 
 def _session_data(reading: Reading, message: Members) -> None:
-    """The first message after a reconnection: what was said meanwhile is in it, and nowhere else."""
+    """The first message after a reconnection: only it has what was said meanwhile."""
     lines = read_session_data(message)
     position = reading.position
     transfers = [line.number for line in lines if line.kind == TRANSFERRED]
@@ -266,7 +266,7 @@ def _session_data(reading: Reading, message: Members) -> None:
         elif line.kind == AGENT and line.text:
             _return(reading, subject="", name=line.name)
             if reading.host is None and line.name:
-                # The acceptance was lost with the old server.
+                # the acceptance was lost with the old server
                 reading.joined(Present(line.name, line.name))
             reading.said(read_words(line.text), line.name)
     if reading.host is not None:
@@ -275,7 +275,7 @@ def _session_data(reading: Reading, message: Members) -> None:
 
 
 def _settings(reading: Reading, message: Members) -> None:
-    """Idle times are the agent's own, and change with the agent. The guide spells them in two ways."""
+    """Idle times belong to the agent, and change with the agent. The guide spells them in two ways."""
     idle = members(message.get("chasitorIdleTimeout")) or members(message.get("chasitorIdletimeout"))
     enforced = idle.get("isEnabled") is True and 0 < whole(idle.get("timeout")) <= _MAX_IDLE_SECONDS
     reading.position = replace(
@@ -294,7 +294,7 @@ def _guest(message: Members) -> str:
 
 
 def _nothing(_: Reading, __: Members) -> None:
-    """It changes nothing but the position."""
+    """Only the position changes."""
 
 
 _READERS: Mapping[str, Callable[[Reading, Members], None]] = {

@@ -1,7 +1,7 @@
-"""Salesforce Live Chat as an agent system of BotKit: the parts put together to what `botkit.agents.AgentSystem` promises.
+"""Live Chat as an agent system of BotKit: implements `botkit.agents.AgentSystem` with the parts of this package.
 
-The API is one of long polls and of sessions that die when nobody polls; what of a chat is not in `Access` is kept here in
-memory and can be done without after a restart (`chat.Chat`).
+The API consists of long polls, and a session dies when nobody polls it. `Access` holds what must outlive the process; the rest
+of a chat is in memory (`chat.Chat`). Sections are those of docs/protocols/salesforce-live-chat.md.
 """
 
 from __future__ import annotations
@@ -157,11 +157,11 @@ class LiveChatSystem(AgentSystem):
         )
 
     async def open(self, session_id: str) -> Granted:
-        """Begin a session, unless nobody is there. It lives shortly until the chat is requested (2.1).
+        """Begin a session if an agent is available. It lives only shortly until the chat is requested (2.1).
 
         Raises:
-            AgentsUnavailable: no agent is there for this chat.
-            CallError: no session is to be had.
+            AgentsUnavailable: no agent is available for this chat.
+            CallError: a session could not be created.
         """
         base = self.settings.live_agent_url
         if self.settings.availability_check:
@@ -178,7 +178,7 @@ class LiveChatSystem(AgentSystem):
     async def start(
         self, session_id: str, access: Access, *, attributes: Sequence[tuple[str, str]], language: str
     ) -> None:
-        """Request the chat. A repeated request of this session is known by its number and counts as done."""
+        """Request the chat. The server recognises a repeated request by its number; it counts as done."""
         chat = self._chat(session_id, access)
         body = chat_request(
             self.settings, chat_id=chat.credentials.id, attributes=attributes, language=language
@@ -193,11 +193,11 @@ class LiveChatSystem(AgentSystem):
             ) from closed
 
     async def send(self, session_id: str, access: Access, *, message_id: str, text: str) -> None:
-        """Say something as the user, freed of what the organisation does not want to read.
+        """Deliver a message of the user, masked by the organisation's rules.
 
         Raises:
             MessageWithheld: the organisation's rules could not be applied to it.
-            CallError: it was not accepted, or nobody knows.
+            CallError: it was not accepted, or the outcome is unknown.
         """
         chat = self._chat(session_id, access)
         masked = await self._masked(chat, access, text, what="send a message")
@@ -212,7 +212,7 @@ class LiveChatSystem(AgentSystem):
             await self._report_masking(chat, message_id, masked)
 
     async def typing(self, session_id: str, access: Access, *, started: bool) -> None:
-        """Show the user's typing to the agent, or that it stopped; nobody sees it before an agent is there."""
+        """Show the user's typing to the agent, once an agent is present."""
         chat = self._chat(session_id, access)
         if chat.position.agents:
             await self._poster.post(
@@ -225,22 +225,22 @@ class LiveChatSystem(AgentSystem):
         """The API knows no receipts; the next poll's `ack` says what was read."""
 
     async def routing(self, session_id: str, access: Access) -> Literal["searching", "present", "over"]:
-        """What the polls have told so far: there is nothing to ask. A chat that lives without an agent waits for one."""
+        """The state from the polls so far; the API has no call for it. A live chat without an agent waits for one."""
         chat = self._chat(session_id, access)
         if chat.over:
             return "over"
         return "present" if chat.position.agents else "searching"
 
     async def end(self, session_id: str, access: Access) -> Batch:
-        """End the chat, then the session. Ended already counts as done, and so does never begun."""
+        """End the chat, then the session. A chat that has ended, or never began, counts as done."""
         chat = self._chat(session_id, access)
         chat.over = chat.over or _position(access, chat.credentials).over
-        brought = await self._poster.end(chat)
+        last_words = await self._poster.end(chat)
         self._chats.pop(session_id, None)
-        return brought
+        return last_words
 
     async def listen(self, session_id: str, access: Access) -> AsyncGenerator[Batch, None]:
-        """Events from `access.position` on, by long polls; a poll acknowledges what was taken of the one before."""
+        """Events from `access.position` on, by long polls; each poll acknowledges the stored events of the one before."""
         chat = self._chat(session_id, access)
         chat.attach(_position(access, chat.credentials))
         async with aclosing(self._listener.listen(chat)) as batches:
@@ -248,20 +248,20 @@ class LiveChatSystem(AgentSystem):
                 yield batch
 
     async def fetch(self, session_id: str, access: Access) -> Batch:
-        """Nothing: the API has no list of what happened, and its polls miss nothing.
+        """Nothing: the API has no list of events, and its polls miss none.
 
         Raises:
-            CallError: why the last poll failed, so that nobody takes this answer for a sign of life.
+            CallError: that of the last poll, so that the result does not look like a sign of life.
         """
         chat = self._chats.get(session_id)
         if chat is not None and chat.trouble is not None:
             raise chat.trouble
         return Batch(())
 
-    # --- what only this one can do ---
+    # --- optional abilities ---
 
     async def custom_event(self, session_id: str, access: Access, *, name: str, data: str) -> None:
-        """Send an event of the organisation's own making to the agent's console (2.8), masked like anything people wrote."""
+        """Send a custom event to the agent's console (2.8), masked like any text of the user."""
         chat = self._chat(session_id, access)
         key = f"custom/{name}/{digest(data)}"
         masked = await self._masked(chat, access, data, what="send a custom event")
@@ -274,7 +274,7 @@ class LiveChatSystem(AgentSystem):
             await self._report_masking(chat, key, masked)
 
     async def idle_notice(self, session_id: str, access: Access, *, warned: bool) -> None:
-        """Note in the chat's record that the user was warned of being idle, or is not idle any more (2.10)."""
+        """Record in the chat that the user was warned of being idle, or is back (2.10)."""
         chat = self._chat(session_id, access)
         await self._poster.post(
             chat,
@@ -285,14 +285,14 @@ class LiveChatSystem(AgentSystem):
     async def send_file(
         self, session_id: str, access: Access, *, message_id: str, file: File, request: str
     ) -> None:
-        """Give an agent the file that was asked for (2.21).
+        """Upload the file that an agent asked for (2.21).
 
-        The request is good for one file. So where an attempt got no answer and the next one is refused, it was the first that
-        arrived; if not, the agents' side says so (FileTransfer).
+        A request is valid for one file. If an attempt got no answer and the next one is refused, the first attempt must have
+        arrived; otherwise the agents' side reports it (FileTransfer).
 
         Raises:
             HostNotAllowed: the address is not Salesforce's.
-            CallRefused: the file is too large, or nobody waits for it.
+            CallRefused: the file is too large, or no agent waits for it.
             CallError: it did not arrive.
         """
         chat = self._chat(session_id, access)
@@ -319,7 +319,7 @@ class LiveChatSystem(AgentSystem):
     # --- inside ---
 
     async def _availability(self) -> tuple[bool | None, str]:
-        """Whether somebody is there, and the base to go on with. Not being able to ask is no reason not to try (8)."""
+        """Whether an agent is available (None: not known, which is no refusal (8)), and the base URL to go on with."""
         base = self.settings.live_agent_url
         try:
             response, base = await self._following(self._calls.availability, base)
@@ -329,7 +329,7 @@ class LiveChatSystem(AgentSystem):
         return read_availability(response, self.settings.targets), base
 
     async def _following(self, build: Callable[[str], Request], base: str) -> tuple[Response, str]:
-        """Send a request, again and again to the server that we are sent to (2.19)."""
+        """Send a request, and follow SwitchServer to another server (2.19)."""
         for _ in range(_MAX_SWITCHES + 1):
             request = build(base)
             response = check_setup(request.what, await self._transport.send(request), now=self._clock())
@@ -343,7 +343,7 @@ class LiveChatSystem(AgentSystem):
         raise BadReply(request.what, detail="sent from one server to the next without end")
 
     async def _masked(self, chat: Chat, access: Access, text: str, *, what: str) -> Masked:
-        # What an event brought is in the ledger, and with it in `access`, before the one who listens comes back for more.
+        # An event's rules are in the ledger, and so in `access`, before the listener comes back for more.
         known = (*chat.position.rules, *_position(access, chat.credentials).rules)
         if not known:
             return Masked(text)
@@ -356,7 +356,7 @@ class LiveChatSystem(AgentSystem):
             ) from error
 
     async def _report_masking(self, chat: Chat, message_id: str, masked: Masked) -> None:
-        """Tell which rules were applied (2.20). The text is masked either way."""
+        """Report which rules were applied (2.20). The text is masked either way."""
         rules = [(rule.id, rule.name) for rule in masked.triggered]
         try:
             await self._poster.post(

@@ -23,16 +23,16 @@ from botkit.http import Request, Response
 from botkit.http.lenient_json import encoded, members, text, try_decoded, whole
 
 ENTRIES_PER_PAGE = 50
-"""The most a page of entries has (2.4)."""
+"""The largest page of entries (2.4)."""
 
 FILE_SECONDS = 30.0
-"""A file takes longer than a call."""
+"""The time limit of a file, which takes longer than a call."""
 
 ENTRY_TYPES = "Message,ParticipantChanged,RoutingResult,SessionStatusChanged"
 
 
 class MiawCalls:
-    """Builds the calls of one deployment. Every method but none takes the guest's access token."""
+    """Builds the requests of one deployment. Every method takes the guest's access token."""
 
     def __init__(self, settings: MiawSettings) -> None:
         self._settings = settings
@@ -43,7 +43,7 @@ class MiawCalls:
     def create(
         self, token: str, conversation_id: str, *, attributes: Mapping[str, str], language: str
     ) -> Request:
-        """2.1. Values as strings, keys exactly as the deployment names them: a wrong key is dropped silently."""
+        """2.1. Values are strings, and keys are spelled as in the deployment: a wrong key is dropped silently."""
         body: dict[str, object] = {
             "conversationId": conversation_id,
             "esDeveloperName": self._settings.developer_name,
@@ -68,9 +68,8 @@ class MiawCalls:
             token: the guest's access token.
             conversation_id: the conversation.
             message_id: a UUID; the same on every attempt.
-            text: what the user says.
-            new_session: routing attributes and language, when a new messaging session has to be opened with this
-                message (after a 417).
+            text: the user's message.
+            new_session: routing attributes and language, if this message has to open a new messaging session (after a 417).
         """
         body: dict[str, object] = {
             "message": {
@@ -91,7 +90,7 @@ class MiawCalls:
     def send_file(
         self, token: str, conversation_id: str, *, message_id: str, file_id: str, file: File
     ) -> Request:
-        """3.3: the message's own words as JSON, and the file beside it."""
+        """3.3: the message as JSON, and the file beside it."""
         entry = {
             "esDeveloperName": self._settings.developer_name,
             "message": {"id": message_id, "fileId": file_id},
@@ -170,7 +169,7 @@ class MiawCalls:
 
 
 _WITH_A_REGION = {"en": "en_US", "nl": "nl_NL", "zh": "zh_CN"}
-"""Languages that Salesforce knows with a region only; ``en_US`` is the value that clients were seen to send (2.1)."""
+"""Languages that Salesforce knows only with a region; clients send ``en_US`` (2.1)."""
 
 
 def locale(language: str) -> str:
@@ -189,8 +188,8 @@ _HEADER_VALUE = re.compile(r"[!-~]+")
 class Token:
     """A guest's token.
 
-    `lifetime_seconds` is None when the token does not say how long it is good. `last_event_id` marks where the subject's event
-    stream stood when the token was made (4.5).
+    `lifetime_seconds` is None if the token does not tell its lifetime. `last_event_id` is the position of the subject's event
+    stream when the token was issued (4.5).
     """
 
     access_token: str = field(repr=False)
@@ -199,9 +198,9 @@ class Token:
 
 
 def guest_token_request(settings: MiawSettings) -> Request:
-    """Ask for a token for a new guest: a new subject, so one per conversation (1.6)."""
+    """Request a token for a new guest: a new subject, so one per conversation (1.6)."""
     body: dict[str, object] = {
-        # 18 characters are taken here, but the token then differs from what the event stream wants (1.1, 4.1).
+        # The call accepts 18 characters, but the event stream needs a token for 15 (1.1, 4.1).
         "orgId": settings.organization_id_15,
         "esDeveloperName": settings.developer_name,
         "capabilitiesVersion": "1",
@@ -218,13 +217,13 @@ def guest_token_request(settings: MiawSettings) -> Request:
 
 
 def read_token(response: Response, *, now: float) -> Token:
-    """Read the answer.
+    """Read the answer to `guest_token_request`.
 
     Args:
-        now: our clock, in seconds since the epoch, for an answer that does not tell Salesforce's.
+        now: our clock, in epoch seconds, for an answer without Salesforce's time.
 
     Raises:
-        BadReply: there is no usable token in it.
+        BadReply: it has no usable token.
     """
     answer = members(try_decoded(response.body))
     access_token = text(answer.get("accessToken"))
@@ -239,7 +238,7 @@ def read_token(response: Response, *, now: float) -> Token:
 
 
 def _date(response: Response) -> float | None:
-    """When Salesforce answered, by its own clock."""
+    """The time of the answer by Salesforce's clock."""
     stated = next((value for name, value in response.headers.items() if name.lower() == "date"), "")
     try:
         return parsedate_to_datetime(stated).timestamp()
@@ -248,10 +247,10 @@ def _date(response: Response) -> float | None:
 
 
 def _lifetime(token: str, *, issued: float) -> float | None:
-    """`exp` of the JWT, counted from `iat` or else from `issued`, so that our own clock may be off.
+    """`exp` of the JWT, counted from `iat` or else from `issued`, so that our own clock may be wrong.
 
-    A fresh token that seems to have expired only shows that the clocks disagree: then it is good until a call is refused. Its
-    signature is the platform's own business; nobody but Salesforce relies on it (1.6).
+    A fresh token that seems to have expired only shows that the clocks disagree: then it is valid until a call is refused. The
+    signature is not checked; only Salesforce relies on it (1.6).
     """
     parts = token.split(".")
     if len(parts) != 3:

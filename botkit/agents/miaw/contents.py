@@ -1,7 +1,7 @@
-"""What an agent, a bot or an automated response said: every shape of an abstractMessage, as `Content` (3.6).
+"""Converts every shape of an abstractMessage to `Content` (docs/protocols/salesforce-miaw.md, 3.6).
 
-A form or a picker that no other channel can show becomes text, and so does a format not seen yet: its words, in the
-order they stand. Only a message without any words or links is empty.
+A form or a picker that no other channel can show becomes text. So does an unknown format: its words in their order. Only a
+message without words and links is empty.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _carousel(choices: Members, heading: str) -> Content:
 
 
 def _form(form: Members) -> Content:
-    """A form cannot be filled in here: its title and questions are shown, and the user answers in words."""
+    """A form cannot be filled in: the user sees its title and questions, and answers in words."""
     questions = []
     for section in items(form.get("sections")):
         question = members(section.get("input"))
@@ -121,7 +121,7 @@ def _title_link(item: Members) -> Link:
 
 
 def _title(value: object) -> str:
-    """A title item's title; a plain string counts as well."""
+    """The title of a title item; a plain string counts as well."""
     return value if isinstance(value, str) else text(members(value).get("title"))
 
 
@@ -147,7 +147,7 @@ def _words(*parts: str, sep: str = "\n") -> str:
 
 
 def _anything(value: Members) -> Content:
-    """A format not seen yet: its texts and web addresses."""
+    """An unknown format: its texts and web addresses."""
     texts, links = [], []
     for name, found in _strings(value, _DEEPEST):
         if name.lower().endswith("url"):

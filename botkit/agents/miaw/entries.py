@@ -1,8 +1,7 @@
-"""Conversation entries, from the list or from the event stream, as the hand-off's events (protocols/salesforce-miaw.md 4.4, 5).
+"""Converts conversation entries, from the list or the stream, to events (docs/protocols/salesforce-miaw.md, 4.4 and 5).
 
-The same entry gives the same keys wherever it came from, so that the ledger takes it once. What passes often and changes
-nothing (progress, streamed tokens) is not worth a place in the ledger and gives no event at all; typing passes too, and counts
-where it is news: on the stream.
+An entry has the same keys from either source, so that the ledger stores it once. Frequent entries that change nothing (progress,
+streamed tokens) give no event; typing gives one only on the stream, where it is new.
 """
 
 from __future__ import annotations
@@ -39,28 +38,28 @@ _PASSING = frozenset(
 
 _TYPING = {"TypingStartedIndicator": True, "TypingStoppedIndicator": False}
 _TYPING_SECONDS = 8.0
-"""Salesforce's own client shows typing for 5 seconds after it was said (3.4); a little more, so that it does not flicker."""
+"""Salesforce's own client shows typing for 5 seconds (3.4); a little longer avoids flicker."""
 
 _PRESENCE_ROLES = frozenset({"Agent", "Chatbot"})
-"""Who counts as present: people and AI agents. A Supervisor listens in (5); System and Router are machinery."""
+"""The roles that count as present: people and AI agents. A Supervisor only listens (5); System and Router are software."""
 
 _SPEAKING_ROLES = frozenset({"Agent", "Chatbot", "System", "Supervisor", ""})
-"""Whose messages are shown. An EndUser's are echoes of our own (pitfall 4)."""
+"""The roles whose messages are shown. An EndUser's messages are echoes of ours (pitfall 4)."""
 
 
 def read_envelope(data: bytes) -> tuple[str, Members]:
-    """The conversation id and the entry of one stream event; empty when it has none."""
+    """The conversation id and the entry of one stream event; empty if it has none."""
     envelope = members(try_decoded(data))
     return text(envelope.get("conversationId")), members(envelope.get("conversationEntry"))
 
 
 def timestamp_ms(entry: Members) -> int:
-    """The server's time. `clientTimestamp` is the sender's clock (4.5), used only where there is no other."""
+    """The server's time; the sender's clock (`clientTimestamp`, 4.5) if there is no other."""
     return whole(entry.get("transcriptedTimestamp")) or whole(entry.get("clientTimestamp"))
 
 
 def read_entry(entry: Members, *, session_id: str, at: Instant, position: str = "") -> tuple[FromAgents, ...]:
-    """The events of one entry: usually one, none if it passes, several if several participants changed.
+    """The events of one entry: usually one; none for a frequent one without effect; several if several participants changed.
 
     Args:
         entry: as in the list, or an envelope's `conversationEntry`.
@@ -77,12 +76,12 @@ def read_entry(entry: Members, *, session_id: str, at: Instant, position: str = 
     key = f"{session_id}/{_identifier(entry, payload)}"
     reading = _Reading(session_id, at, key)
     events = reading.events(kind, entry, payload)
-    # Both go with the last event of an entry: a crash between two of them must not skip the second.
+    # The last event of an entry carries both: a crash between two events must not skip the second one.
     return (*events[:-1], replace(events[-1], position=position, high_water_ms=timestamp_ms(entry)))
 
 
 def _typing(entry: Members, *, session_id: str, at: Instant, started: bool) -> tuple[FromAgents, ...]:
-    """Of no place in any order, so it moves no position; an end user's is an echo of our own."""
+    """Typing moves no position; an end user's is an echo of ours."""
     if text(members(entry.get("sender")).get("role")) not in _PRESENCE_ROLES:
         return ()
     return (
@@ -91,7 +90,7 @@ def _typing(entry: Members, *, session_id: str, at: Instant, started: bool) -> t
 
 
 class _Reading:
-    """One entry being read."""
+    """Reads one entry."""
 
     __slots__ = ("_at", "_key", "_session_id")
 
@@ -101,7 +100,7 @@ class _Reading:
         self._key = key
 
     def events(self, kind: str, entry: Members, payload: Members) -> list[FromAgents]:
-        """At least one event; `PositionAdvanced` when the entry changes nothing for us."""
+        """At least one event; `PositionAdvanced` if the entry changes nothing for us."""
         match kind:
             case "Message":
                 return [self._message(entry, payload)]
@@ -120,7 +119,7 @@ class _Reading:
                     )
                 ]
             case "SessionStatusChanged" if text(payload.get("sessionStatus")) == "Ended":
-                # Decided on the status alone: sessionEndedByRole is unreliable (pitfall 9). Inactive is not ended.
+                # The status alone decides: sessionEndedByRole is unreliable (pitfall 9). Inactive is not ended.
                 return [AgentSessionEnded(key=self._key, at=self._at, session_id=self._session_id)]
             case "CloseConversation":
                 return [AgentSessionEnded(key=self._key, at=self._at, session_id=self._session_id)]
@@ -200,7 +199,7 @@ def _wait(estimate: Members) -> int:
 
 
 def _identifier(entry: Members, payload: Members) -> str:
-    """The entry's identifier; without one, whatever names it the same way on the stream and in the list."""
+    """The entry's identifier; without one, a digest that is the same on the stream and in the list."""
     if found := text(entry.get("identifier")) or text(payload.get("id")):
         return found
     if found := text(members(payload.get("abstractMessage")).get("id")):

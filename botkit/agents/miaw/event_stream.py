@@ -1,7 +1,7 @@
-"""The event-stream format of the WHATWG HTML standard (9.2.6): bytes in, as they come, and events out.
+"""Parses the event-stream format of the WHATWG HTML standard (9.2.6), chunk by chunk.
 
-A parser of our own because the libraries at hand mis-handle streams that begin with a byte order mark or break off in the
-middle of an event. An event that is not ended by a blank line is never given out.
+The available libraries mishandle streams that begin with a byte order mark or break off in the middle of an event. An event
+without its final blank line is never returned.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 MAX_EVENT_BYTES = 1_000_000
-"""An event with more data than this (or a single longer line) is left out: it stays in the list of entries."""
+"""A larger event (or a single longer line) is skipped; the list of entries still has it."""
 
 _BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
-    """One event. `data` is UTF-8 as it came; `id` is the stream's last event id at this event."""
+    """One event. `data` is unchanged UTF-8; `id` is the stream's last event id at this event."""
 
     type: str
     data: bytes = field(repr=False)
@@ -24,12 +24,12 @@ class ServerEvent:
 
 
 class EventStream:
-    """Parses one connection's bytes. `last_event_id` may start with an earlier connection's.
+    """Parses one connection's bytes. `last_event_id` may start with that of an earlier connection.
 
     Attributes:
-        last_event_id: what to send as Last-Event-Id to go on from here.
-        retry_ms: the reconnection time the server asked for, if it did.
-        oversized: how many events were left out for their size.
+        last_event_id: the Last-Event-Id to go on from here.
+        retry_ms: the reconnection time that the server asked for, if any.
+        oversized: the number of events skipped for their size.
     """
 
     __slots__ = (
@@ -57,7 +57,7 @@ class EventStream:
         self._data: list[bytes] = []
         self._data_bytes = 0
         self._too_big = False
-        # The line that has not ended yet. Pieces, joined once: a long line in small chunks stays linear.
+        # The unfinished line, in pieces that are joined once: a long line in small chunks costs linear time.
         self._partial: list[bytes] = []
         self._partial_bytes = 0
         self._skipping_line = False
@@ -70,7 +70,7 @@ class EventStream:
         return not self._partial_bytes and not self._skipping_line
 
     def feed(self, chunk: bytes) -> list[ServerEvent]:
-        """Take the next bytes and give out the events they complete."""
+        """Add the next bytes; return the events they complete."""
         if self._after_cr and chunk:
             # A CR ended the last line at once; the LF that may follow belongs to it.
             self._after_cr = False
@@ -79,7 +79,7 @@ class EventStream:
         events: list[ServerEvent] = []
         if not chunk:
             return events
-        lines = chunk.splitlines()  # bytes split at LF, CR and CRLF only, as the standard wants
+        lines = chunk.splitlines()  # bytes split at LF, CR and CRLF only, as the standard says
         last = chunk[-1]
         unfinished = b"" if last in b"\r\n" else lines.pop()
         self._after_cr = last == 0x0D
@@ -97,10 +97,10 @@ class EventStream:
             elif (event := self._dispatched()) is not None:
                 events.append(event)
         if unfinished:
-            self._keep(unfinished)
+            self._append(unfinished)
         return events
 
-    def _keep(self, piece: bytes) -> None:
+    def _append(self, piece: bytes) -> None:
         if self._skipping_line:
             return
         self._partial.append(piece)
@@ -111,7 +111,7 @@ class EventStream:
             self._skipping_line = self._too_big = True
 
     def _completed(self, rest: bytes) -> bytes | None:
-        """The whole line that `rest` ends; None for one that was too long."""
+        """The whole line that `rest` ends; None if it was too long."""
         if self._skipping_line:
             self._skipping_line = self._at_start = False
             return None
@@ -139,7 +139,7 @@ class EventStream:
                 self._id = value.decode(errors="replace")
         elif name == b"retry" and value.isdigit() and len(value) < 10:
             self.retry_ms = int(value)
-        # A comment (an empty name) or an unknown field is ignored.
+        # a comment (an empty name) and unknown fields are ignored
 
     def _dispatched(self) -> ServerEvent | None:
         self.last_event_id = self._id

@@ -1,10 +1,11 @@
-"""The list of entries, page by page: the truth that a stream can only hint at (protocols/salesforce-miaw.md 2.4, 4.5).
+"""Reads the list of entries page by page. A stream may miss entries; the list does not.
 
-There is no cursor, so pages follow each other by timestamp, and entries of the same millisecond are told apart by their
-identifier. Reading starts a little before the high water, for entries that were recorded late.
+There is no cursor, so pages follow each other by timestamp, and the identifier distinguishes entries of the same millisecond.
+Reading starts a little before the high-water mark, for entries that were recorded late. Sections are those of
+docs/protocols/salesforce-miaw.md (2.4, 4.5).
 
-Whoever reads must pass as high water what *lists* reached, and only when all events of a list are durable: the stream may
-have missed an entry before one it brought.
+The caller must pass the high-water mark of *lists*, and only once all events of a list are durable: the stream may have missed an
+entry before one that it brought.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ from botkit.http.lenient_json import Members, items, members, text, try_decoded
 OVERLAP_MS = 5_000
 
 _PAGES_AT_MOST = 100
-"""A bound, not an expectation: what is left comes with the next reading, which starts where this one ended."""
+"""A safety limit. The next reading starts where this one ended, and gets the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What need not be offered again, remembered from the last reading.
+    """Events of the last reading that need not be returned again.
 
-    Once the high water has reached `high_water_ms`, all that reading's events (`keys`) are durable.
-    A reading that does not move the high water has no such proof: its events (`offered`) count from the second time on.
+    Once the high-water mark has reached `high_water_ms`, all events of that reading (`keys`) are durable. A reading that does not
+    move the mark has no such proof: its events (`offered`) count from the second time on.
     """
 
     high_water_ms: int
@@ -47,14 +48,14 @@ async def read_history(
     at: Instant,
     settled: Settled | None = None,
 ) -> tuple[tuple[FromAgents, ...], Settled]:
-    """Events of all entries since `since_ms`, oldest first, and what to give as `settled` next time.
+    """Events of all entries since `since_ms`, oldest first, and the `settled` of the next call.
 
     Args:
         page: fetches one page from a timestamp (epoch ms, inclusive; 0 for the beginning) on.
         session_id: the agent session.
-        since_ms: the high water of the lists so far.
+        since_ms: the high-water mark of the lists so far.
         at: now.
-        settled: the last reading, if it is known: its events are left out where the overlap brings them again.
+        settled: the result of the last reading, if known: events that the overlap repeats are left out.
 
     Raises:
         BadReply: a page is not a list of entries.
@@ -85,7 +86,7 @@ async def _entries(page: Callable[[int], Awaitable[Response]], from_ms: int) -> 
         newest = max((timestamp_ms(entry) for entry in found), default=0)
         if len(found) < ENTRIES_PER_PAGE or newest < from_ms or (not fresh and newest > from_ms):
             break
-        # A whole page within one millisecond must not be asked for for ever.
+        # a whole page within one millisecond must not be requested forever
         from_ms = newest if newest > from_ms else from_ms + 1
     return sorted(seen.values(), key=timestamp_ms)
 

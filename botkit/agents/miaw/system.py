@@ -39,14 +39,15 @@ from botkit.http import Request, Response, Transport
 from botkit.http.lenient_json import encoded, members, text, try_decoded
 
 MESSAGES_PER_WINDOW = 22
+"""Salesforce's limit for an end user's messages per conversation and minute (6)."""
 WINDOW_SECONDS = 60.0
 
 
 class Pace:
-    """A sliding window over the sends of one conversation.
+    """A rate limit with a sliding window over the messages of one conversation.
 
-    It only tells how long to wait: who waits, and for how long at most, is decided where messages are retried and given up.
-    A conversation's messages go out one after the other (its lane), so nothing is sent between asking and counting.
+    It only tells how long to wait; the retry policy decides about waiting. A conversation's messages go out one after the other
+    (its lane), so nothing is sent between `wait` and `count`.
 
     Args:
         clock: seconds that never go back.
@@ -56,10 +57,10 @@ class Pace:
 
     def __init__(self, *, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._sent: list[float] = []  # Never more than a window's: a deque would be three times its size.
+        self._sent: list[float] = []  # never more than a window's; a deque would be three times as large
 
     def wait(self) -> float:
-        """Seconds until one more may be sent; 0 if it may go now."""
+        """Seconds until the next message may be sent; 0 if it may go now."""
         now = self._clock()
         while self._sent and self._sent[0] <= now - WINDOW_SECONDS:
             del self._sent[0]
@@ -68,29 +69,29 @@ class Pace:
         return self._sent[0] + WINDOW_SECONDS - now
 
     def count(self) -> None:
-        """One was sent, and Salesforce has judged it. What failed on the way there does not count."""
+        """Count a message that Salesforce has answered. A message that failed on the way does not count."""
         self._sent.append(self._clock())
 
 
 SILENCE_SECONDS = 90.0
-"""The ping interval is not documented; Salesforce's own sample gives a silent stream up after 90 s (4.2)."""
+"""The ping interval is not documented; Salesforce's own sample gives up a silent stream after 90 s (4.2)."""
 
 MAX_TEXT = 10_000
-"""Not documented; what the protocol document assumes (6)."""
+"""Not documented; the protocol page assumes this value (6)."""
 
 MAX_FILE_BYTES = 5 * 1024 * 1024
-"""The most a channel can be set to (3.3, 6)."""
+"""The largest limit of a channel (3.3, 6)."""
 
 _REMEMBERED_SESSIONS = 20_000
 
 _MAY_BE_REPEATED = (400, 409)
-"""How a sister API and common sense refuse an id that was used before (3.1)."""
+"""Likely statuses for a message id that was used before: a sister API sends them (3.1)."""
 
 _RETRIED_FOR_MS = 600_000
-"""How long ago the first attempt of a message may have been recorded: well over the time after which sending is given up."""
+"""The longest age of a message's first attempt: well over the time after which sending is given up."""
 
 _ROUTING: Mapping[str, Literal["searching", "present", "over"]] = {
-    # 2.3: asked after an agent left, NEEDS_ROUTING means that nobody is looked for any more.
+    # 2.3: after an agent has left, NEEDS_ROUTING means that no agent is being looked for.
     "INITIAL": "searching",
     "TRANSFER": "searching",
     "ROUTED": "present",
@@ -99,18 +100,18 @@ _ROUTING: Mapping[str, Literal["searching", "present", "over"]] = {
 
 
 class _Credentials(msgspec.Struct, frozen=True, rename="camel"):
-    """What `Access.credentials` holds, as JSON."""
+    """The JSON in `Access.credentials`."""
 
     access_token: str
 
 
 @dataclass(slots=True)
 class _Memory:
-    """What makes things smoother while the process lives, and is not needed to go on after a restart."""
+    """One session's state in this process; a new process can do without it."""
 
     pace: Pace
     new_session: tuple[bytes, str] | None = field(default=None, repr=False)
-    """Routing attributes, as JSON (a third of the room), and the language."""
+    """Routing attributes, as JSON (a third of the memory), and the language."""
     settled: Settled | None = None
 
 
@@ -176,7 +177,7 @@ class MiawSystem(AgentSystem):
         )
 
     async def open(self, session_id: str) -> Granted:
-        """Get a guest token. A second one for the same session is another guest; the first is then forgotten."""
+        """Get a guest token. A second token for the same session is another guest; the first one is unused then."""
         request = guest_token_request(self.settings)
         response = await self._transport.send(request)
         now = self._clock()
@@ -189,14 +190,14 @@ class MiawSystem(AgentSystem):
     async def start(
         self, session_id: str, access: Access, *, attributes: Sequence[tuple[str, str]], language: str
     ) -> None:
-        """Create the conversation; that alone starts routing (2.1)."""
+        """Create the conversation, which starts routing (2.1)."""
         wanted = dict(attributes)
         self._memory(session_id).new_session = (encoded(wanted), language)
         token = _token(access)
         request = self._calls.create(token, session_id, attributes=wanted, language=language)
         response = await self._transport.send(request)
         if response.status == 409:
-            # It exists: an earlier attempt of ours whose answer was lost, if our token may look at it.
+            # The conversation exists: an earlier attempt of ours whose answer was lost, if our token may read it.
             await self._in_conversation(self._calls.status(token, session_id))
             return
         if response.status == 401:
@@ -204,38 +205,31 @@ class MiawSystem(AgentSystem):
         check_setup(request.what, response, now=self._clock())
 
     async def send(self, session_id: str, access: Access, *, message_id: str, text: str) -> None:
-        """Say something as the user; waits its turn when 22 messages have gone in the last minute.
+        """Deliver a message of the user, at most 22 a minute.
 
-        A 417 means that the messaging session is over and the deployment wants pre-chat for a new one (3.1): the same
-        message is sent once more with it, as long as this process still knows the attributes the session began with.
-
-        What a repeated message id gets is not known (3.1): a refusal of one that the list of entries has is no refusal.
+        A 417 means that the messaging session is over and the deployment wants pre-chat for a new one (3.1): the message
+        is sent once more with it, as long as this process still has the attributes of the session's beginning.
 
         Raises:
-            RateLimited: without a status when it is our own pace that has to be kept; nobody was asked.
+            RateLimited: without a status if our own rate limit holds the message back; nothing was sent.
         """
         token, memory = _token(access), self._memory(session_id)
-        request = self._calls.send(token, session_id, message_id=message_id, text=text)
-        if (wait := memory.pace.wait()) > 0:
-            raise RateLimited(request.what, retry_after=wait, detail="22 messages went in the last minute")
         try:
-            await self._paced(memory.pace, request)
+            await self._deliver(
+                session_id,
+                access,
+                message_id,
+                self._calls.send(token, session_id, message_id=message_id, text=text),
+            )
         except NewSessionRequired:
             if memory.new_session is None:
                 raise
             attributes, language = memory.new_session
             new_session = (_decode_attributes(attributes), language)
-            await self._paced(
-                memory.pace,
-                self._calls.send(
-                    token, session_id, message_id=message_id, text=text, new_session=new_session
-                ),
+            request = self._calls.send(
+                token, session_id, message_id=message_id, text=text, new_session=new_session
             )
-        except CallRefused as refused:
-            if refused.status not in _MAY_BE_REPEATED or not await self._lists(
-                session_id, access, message_id
-            ):
-                raise
+            await self._paced(memory.pace, request)
 
     async def send_file(
         self, session_id: str, access: Access, *, message_id: str, file: File, request: str
@@ -244,40 +238,28 @@ class MiawSystem(AgentSystem):
 
         Raises:
             CallRefused: the channel takes no files, none of this kind (415) or none so large (413).
-            RateLimited: without a status when it is our own pace that has to be kept; nobody was asked.
+            RateLimited: without a status if our own rate limit holds the file back; nothing was sent.
         """
-        pace = self._memory(session_id).pace
+        file_id = _derived_id("file", session_id, message_id)
         call = self._calls.send_file(
-            _token(access),
-            session_id,
-            message_id=message_id,
-            file_id=_derived_id("file", session_id, message_id),
-            file=file,
+            _token(access), session_id, message_id=message_id, file_id=file_id, file=file
         )
-        if (wait := pace.wait()) > 0:
-            raise RateLimited(call.what, retry_after=wait, detail="22 messages went in the last minute")
-        try:
-            await self._paced(pace, call)
-        except CallRefused as refused:
-            if refused.status not in _MAY_BE_REPEATED or not await self._lists(
-                session_id, access, message_id
-            ):
-                raise
+        await self._deliver(session_id, access, message_id, call)
 
     async def typing(self, session_id: str, access: Access, *, started: bool) -> None:
-        """Show the user's typing to the agent, or that it stopped."""
+        """Show the agent that the user is typing, or stopped."""
         await self._in_conversation(
             self._calls.typing(_token(access), session_id, entry_id=self._new_id(), started=started)
         )
 
     async def acknowledge(self, session_id: str, access: Access, *, entry_ids: Sequence[str]) -> None:
-        """Delivery receipts. An entry's receipt has the same id on every attempt."""
+        """Send delivery receipts. An entry's receipt has the same id on every attempt."""
         acks = [(_derived_id("receipt", session_id, entry_id), entry_id) for entry_id in entry_ids]
         if acks:
             await self._in_conversation(self._calls.acknowledge(_token(access), session_id, acks=acks))
 
     async def routing(self, session_id: str, access: Access) -> Literal["searching", "present", "over"]:
-        """Ask the routing status. A status not seen yet counts as searching: nobody is dropped for a new word."""
+        """Ask the routing status. An unknown status counts as searching, so that no user is dropped for it."""
         try:
             response = await self._in_conversation(self._calls.status(_token(access), session_id))
         except ConversationClosed:
@@ -287,19 +269,19 @@ class MiawSystem(AgentSystem):
         )
 
     async def end(self, session_id: str, access: Access) -> None:
-        """End the messaging session, then close the conversation, so that no later message can open a new session."""
+        """End the messaging session, then close the conversation, so that a late message cannot open a new session."""
         token = _token(access)
         for request in (self._calls.end_session(token, session_id), self._calls.close(token, session_id)):
             try:
                 await self._in_conversation(request)
             except (ConversationClosed, CallRefused):
-                # Nothing left to end, or not ours any more. A refused end of the session does not keep the
-                # conversation from being closed; a refused close cannot be helped by asking again.
+                # Nothing is left to end, or it is no longer ours. After a refused end of the session the conversation
+                # can still be closed; a refused close would be refused again.
                 continue
         self._memories.pop(session_id, None)
 
     async def listen(self, session_id: str, access: Access) -> AsyncGenerator[Batch, None]:
-        """Events of the stream from `access.position` on; one batch per arrival, empty for keep-alives."""
+        """Events of the stream from `access.position` on, in one batch per chunk; empty ones for keep-alives."""
         request = self._calls.stream(_token(access), last_event_id=access.position)
         async with self._transport.stream(request, silence_seconds=SILENCE_SECONDS) as stream:
             kind = stream.headers.get("Content-Type", "text/event-stream")
@@ -310,10 +292,10 @@ class MiawSystem(AgentSystem):
             parser = EventStream(access.position)
             async for chunk in stream.chunks():
                 if parser.between_lines and chunk[:1] in (b"{", b"J") and says_expired(chunk):
-                    # The gateway's own words in a stream that was fine (1.6); no line of an event begins like this.
+                    # The gateway's own message in a running stream (1.6); no line of an event begins like this.
                     raise AccessExpired(request.what, detail="the token expired while the stream was open")
                 arrived = parser.feed(chunk)
-                # Most streams are silent for hours: while they wait, they must not keep what they brought last.
+                # Most streams are silent for hours, and must not keep their last chunk in memory meanwhile.
                 del chunk
                 if arrived or parser.between_lines:
                     batch = Batch(self._from_stream(session_id, arrived))
@@ -322,7 +304,7 @@ class MiawSystem(AgentSystem):
                     del batch
 
     async def fetch(self, session_id: str, access: Access) -> Batch:
-        """Everything since `access.high_water_ms`, with a little overlap, in the server's order."""
+        """Every event since `access.high_water_ms`, with a small overlap, in the server's order."""
         memory = self._memory(session_id)
         events, memory.settled = await read_history(
             self._page(session_id, access),
@@ -333,8 +315,24 @@ class MiawSystem(AgentSystem):
         )
         return Batch(events)
 
+    async def _deliver(self, session_id: str, access: Access, message_id: str, request: Request) -> None:
+        """Send a message once.
+
+        The answer to a repeated message id is not documented (3.1): a refusal counts as done if the list has the entry.
+        """
+        pace = self._memory(session_id).pace
+        if (wait := pace.wait()) > 0:
+            raise RateLimited(request.what, retry_after=wait, detail="22 messages went in the last minute")
+        try:
+            await self._paced(pace, request)
+        except CallRefused as refused:
+            if refused.status not in _MAY_BE_REPEATED or not await self._lists(
+                session_id, access, message_id
+            ):
+                raise
+
     async def _lists(self, session_id: str, access: Access, message_id: str) -> bool:
-        """Whether an entry with the message's id is in the list, where it is as recent as a message that is retried."""
+        """Whether the list has an entry with the message's id, among those as recent as a retried message."""
         events, _ = await read_history(
             self._page(session_id, access),
             session_id=session_id,
@@ -358,13 +356,13 @@ class MiawSystem(AgentSystem):
             if event.type == "ping":
                 continue
             conversation_id, entry = read_envelope(event.data)
-            # One stream carries every conversation of the token's subject (4.5). Ours has one, but filter anyway.
+            # A stream carries every conversation of the token's subject (4.5). Ours has only one; filter anyway.
             if entry and conversation_id.lower() == session_id:
                 events.extend(read_entry(entry, session_id=session_id, at=at, position=event.id))
         return tuple(events)
 
     async def _paced(self, pace: Pace, request: Request) -> None:
-        """Send a message, and count it unless it failed for the connection, 5xx or 429, or another takes its place."""
+        """Send a message, and count it unless it failed with a retryable error or is sent again with pre-chat."""
         try:
             await self._in_conversation(request)
         except CallError as error:
