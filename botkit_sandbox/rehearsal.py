@@ -15,7 +15,7 @@ from typing import Any
 
 import requests
 
-LOCK_TIMEOUT_SECONDS = 20.0
+DEADLINE_SECONDS = 20.0
 END_WORD = "endagentchat"
 PRE_CHAT = {"Pincode": "500081", "City": "Hyderabad", "Country": "India"}
 USER, BOT, JANE, OMAR, NOTICE = "Ada Lovelace", "Acme Assistant", "Jane Doe", "Omar Haddad", "botkit"
@@ -307,10 +307,10 @@ class Rehearsal:
         return any(line.text == text for line in self._agent_lines())
 
     def _until(self, what: str, seen: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
+        deadline = time.monotonic() + DEADLINE_SECONDS
         while not (found := seen()):
             if time.monotonic() > deadline:
-                raise Mismatch(f"Waited {LOCK_TIMEOUT_SECONDS:.0f} s in vain until {what}.")
+                raise Mismatch(f"Waited {DEADLINE_SECONDS:.0f} s in vain until {what}.")
             time.sleep(0.05)
         return found
 

@@ -1,4 +1,4 @@
-"""The command line: one module per command, loaded when it is called."""
+"""The command line. Each command is a module of its own, loaded when it is called."""
 
 from __future__ import annotations
 
@@ -90,6 +90,10 @@ def main() -> None:
     """Hand conversations of a Kore.ai bot over to Salesforce agents, and carry the messages both ways.
 
     \b
-    New here?   botkit demo                                shows a whole hand-off on one page
-    Your bot:   botkit check --config config/botkit.yaml   then the same with serve
+    First look        botkit demo                                a whole hand-off on one page
+    Your own bot      botkit check --config config/botkit.yaml   every problem, with its fix
+                      botkit serve --config config/botkit.yaml   the service
+    Any other client  botkit sandbox                             the two emulated clouds alone
+
+    Each command has its own help: botkit serve --help.
     """

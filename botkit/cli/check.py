@@ -1,4 +1,4 @@
-"""`botkit check`: is this configuration good?"""
+"""`botkit check`: validate a configuration."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from botkit.errors import ConfigurationError
 def check(config: str) -> None:
     """Validate the configuration, and print every problem with its fix.
 
-    Reads FILE and every bot's file it names, fills in ${NAME}, ${NAME:-default} and ${file:/path}, and says all that
-    is wrong in one go, one line each:
+    Reads FILE and every bot's file that it names, fills in ${NAME}, ${NAME:-default} and ${file:/path}, and prints all
+    problems at once, one line each:
 
     \b
       config/bots/acme.yaml:13: kore.client_secret: the variable KORE_CLIENT_SECRET is not set; set it, or …
 
-    Nothing is sent anywhere, and no secret is printed. Exits with 0 if all is well, with 1 if not.
+    Nothing is sent anywhere, and no secret is printed. Exits with 0 without problems, with 1 otherwise.
     """
     try:
         settings = load(config)
@@ -52,7 +52,7 @@ def check(config: str) -> None:
 
 
 def summary(config: str, settings: Settings) -> list[str]:
-    """What a good configuration amounts to, without any secret in it."""
+    """The lines that describe a valid configuration, without secrets."""
     bots = len(settings.bots)
     server = settings.server
     lines = [

@@ -1,10 +1,9 @@
 """`botkit serve`: the service, on granian.
 
-Granian runs its WSGI workers as processes of their own (its in-process mode knows no WSGI). Here there is exactly one, since one
-process holds the store; the kit is started in the worker, and the first process only watches it. Should the first process be
-killed, the worker must not live on with the port and the store's lock: it watches the pipe that multiprocessing keeps between
-the two, and goes when that closes. A worker that was in the middle of something loses nothing: what was acknowledged stands
-in the store.
+Granian runs its WSGI workers as separate processes (its in-process mode does not support WSGI). There is exactly one worker here,
+since one process holds the store. The kit runs in the worker; the parent process only watches it. If the parent is killed, the
+worker must release the port and the lock of the store: it watches the pipe that multiprocessing keeps between the two processes,
+and kills itself when the pipe closes. Nothing is lost then: every acknowledged hook is in the store.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from botkit.config.settings import Settings
 
     MakeApp = Callable[[Settings], Flask]
-    """Makes an application with a kit in it."""
+    """A function that makes an application with a kit in it."""
 
 _MAX_CONNECTIONS = 4096
 _MAX_FILES = 65_536
@@ -51,21 +50,27 @@ _MAX_FILES = 65_536
     type=click.Path(path_type=Path, dir_okay=False),
     help="The server's file, botkit.yaml.",
 )
-@click.option("--host", help="Listen here instead of server.host.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Instead of server.port; 0 takes a free one.")
+@click.option("--host", help="Listen on this address instead of server.host.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Listen on this port instead of server.port. 0 takes a free one.",
+)
 @click.option(
     "--log",
     "log_format",
     type=click.Choice(["auto", "json", "console"]),
     default="auto",
     show_default=True,
-    help="How log lines look; auto is for people on a terminal and JSON otherwise.",
+    help="The format of log lines; auto is console on a terminal and JSON otherwise.",
 )
 def serve(config: Path, host: str | None, port: int | None, log_format: str) -> None:
     """Take the XO platform's hooks and carry conversations to the agents.
 
-    Point the Callback URL of the bot's JWT app at the printed address. Ctrl-C or SIGTERM stops it in good order: hooks are
-    refused, what is under way is finished, the rest waits in the store for the next start.
+    Set the Callback URL of the bot's JWT app to the printed address. Ctrl-C or SIGTERM stops the service in good order: new
+    hooks are refused, running calls are finished, and everything else waits in the store for the next start.
+
+    Errors in the configuration end it at once; `botkit check` prints them too. It needs the extra "serve".
     """
     as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
     run(config, host=host, port=port, as_json=as_json)
@@ -74,14 +79,14 @@ def serve(config: Path, host: str | None, port: int | None, log_format: str) -> 
 def run(
     config: Path, *, host: str | None, port: int | None, as_json: bool, make_app: MakeApp | None = None
 ) -> None:
-    """Serve until somebody stops it.
+    """Serve until a signal stops the process.
 
     Args:
         config: the server's file.
-        host: instead of the file's.
-        port: instead of the file's; 0 takes a free one.
-        as_json: how log lines look.
-        make_app: makes the application, in the process that serves it; by default one that is nothing but a kit.
+        host: replaces the host in the file.
+        port: replaces the port in the file; 0 takes a free one.
+        as_json: whether log lines are JSON.
+        make_app: makes the application, in the worker process; by default an application with only a kit.
 
     Raises:
         ClickException: granian is not installed, or the port is taken.
@@ -107,9 +112,9 @@ def _server(address: str, port: int, threads: int) -> Any:
         port=port,
         interface=Interfaces.WSGI,
         workers=1,
-        # So many are left for everybody else when as many as may be wait for bodies.
+        # `server.threads` threads are left for other requests while the maximum number of bodies is pending.
         blocking_threads=threads + MAX_CONCURRENT,
-        # Granian counts a kept-alive connection as one request under way, also while it is silent.
+        # Granian counts every kept-alive connection as a running request, also while it is idle.
         backpressure=_MAX_CONNECTIONS,
         workers_kill_timeout=20,
         websockets=False,
@@ -118,9 +123,9 @@ def _server(address: str, port: int, threads: int) -> Any:
 
 
 def _reserve(host: str, port: int) -> int:
-    """The port to listen on, made sure to be free.
+    """The port to listen on, after a check that it is free.
 
-    Granian shares its ports (SO_REUSEPORT): without this look, two services on one port would each get half of the hooks.
+    Granian shares its ports (SO_REUSEPORT): without this check, two services on one port would each get half of the hooks.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -138,14 +143,14 @@ def _reserve(host: str, port: int) -> int:
 def _worker(
     config: Path, as_json: bool, address: str, port: int, make_app: MakeApp | None
 ) -> WSGIApplication:
-    """In the worker: everything that must not cross a fork. Returns the application.
+    """Set up the worker process, and return the application.
 
-    The port is bound when this begins, and hooks are taken when it ends.
+    Everything that must not cross a fork happens here. The port is bound before; hooks are accepted afterwards.
     """
     replace_unencodable()
-    _go_with_the_parent()
+    _die_with_the_parent()
     _allow_many_files()
-    gc.disable()  # What is imported stays: to look through it again and again is a tenth of the start (measured).
+    gc.disable()  # Imported objects stay alive: collecting during imports costs a tenth of the start (measured).
     from botkit.errors import BotKitError
     from botkit.kit import BotKit, create_app
     from botkit.observability.logs import set_up_logging
@@ -163,16 +168,16 @@ def _worker(
         click.echo(f"{error.code}: {error}", err=True)
         sys.exit(1)
     door = app.wsgi_app
-    assert isinstance(door, BotKitMiddleware)  # noqa: S101 (whoever made the application put it there)
+    assert isinstance(door, BotKitMiddleware)  # noqa: S101 (every application with a kit has it)
     stalled.watch(port, door.bodies.waiting, max_concurrent=MAX_CONCURRENT)
     _announce(address, port, settings.server.prefix, file, is_new=is_new)
-    # What was made so far stays for good, and a hook leaves no cycles behind: looking through everything after every
-    # 700 new objects costs a tenth of the hooks per second (measured; the same with the collector switched off).
+    # All objects so far stay alive, and a hook leaves no reference cycles: a collection after every 700 new objects costs a
+    # tenth of the hooks per second (measured; the same as with the collector switched off).
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()
-    # Hooks, commits and calls take turns: with shorter ones an acknowledgement waits less for the others (measured: the
-    # slowest hundredth a fifth sooner, and as many hooks per second).
+    # Threads for hooks, commits and calls take turns. With a shorter switch interval an acknowledgement waits less for the
+    # other threads (measured: the 99th percentile is a fifth lower, at the same hooks per second).
     sys.setswitchinterval(0.002)
     return app.wsgi_app
 
@@ -184,23 +189,23 @@ def _announce(host: str, port: int, prefix: str, store: Path | None, *, is_new: 
         click.echo(f"The store is {store}")
     if is_new:
         click.echo(
-            f"warning: a new store: {store} did not exist. If there should have been one, stop, and look at "
-            "store.url and at the working directory",
+            f"warning: a new store: {store} did not exist. If there should be one, stop, and check "
+            "store.url and the working directory",
             err=True,
         )
     sys.stdout.flush()
 
 
 def _allow_many_files() -> None:
-    """Every connection and every agent session's stream is a file; the usual limit of 1,024 is soon reached."""
+    """Raise the limit of open files: every connection and every agent stream is one, and the usual limit is 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_FILES)
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _go_with_the_parent() -> None:
-    """End this process when the one that watches it has gone, however it went."""
+def _die_with_the_parent() -> None:
+    """Kill this process when its parent has ended for any reason."""
     parent = parent_process()
     if parent is None:
         return

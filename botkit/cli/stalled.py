@@ -1,10 +1,10 @@
-"""Cutting off connections whose request never comes to its end, so that they do not hold the service's threads for ever.
+"""Close connections whose request body never arrives completely, so that they do not block the service's threads for ever.
 
-Granian bounds the time for a request's headers, but not for its body, and a thread that waits for a body cannot be woken from
-Python; closing its connection wakes it. WSGI does not say which connection a request came by, so the kernel is asked what each
-one has been doing (TCP_INFO). All of this happens only while a body is overdue: usually the watch does nothing.
+Granian limits the time for the headers of a request, but not for its body. Python cannot wake a thread that waits for a body, but
+closing its connection does. WSGI does not reveal the connection of a request, so the kernel is asked for the activity of every
+connection (TCP_INFO). All of this happens only while a body is overdue; usually the watcher does nothing.
 
-A token has to be right before a body is waited for, so this needs a stolen one, or a proxy that hands on half a request.
+The token is checked before the body is read, so the cause is a stolen token, or a proxy that forwards an incomplete request.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from dataclasses import dataclass
 log = logging.getLogger(__name__)
 
 BODY_SECONDS = 15.0
-"""A body that takes longer is not coming. Longer than a hook may wait for its commit (`middleware.COMMIT_SECONDS`)."""
+"""Time limit of a body. It is longer than a hook may wait for its commit (`middleware.COMMIT_SECONDS`)."""
 HURRIED_SECONDS = 2.0
-"""The same, while a quarter of those that may be waited for are."""
+"""The time limit while a quarter of the allowed bodies are pending."""
 _LOOK_SECONDS = 0.5
 
 _LAST_DATA_SENT_AND_RECEIVED = (44, struct.Struct("=I4xI"))
 _BYTES_ACKNOWLEDGED_AND_RECEIVED = (120, struct.Struct("=QQ"))
-"""Where they stand in Linux's struct tcp_info (include/uapi/linux/tcp.h); times are in milliseconds."""
+"""Offsets and formats in Linux's struct tcp_info (include/uapi/linux/tcp.h); times are in milliseconds."""
 _TCP_INFO_BYTES = 136
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What a connection has been doing. Times are seconds since the last data."""
+    """The activity of a connection. Times are seconds since the last data."""
 
     sent_ago: float
     received_ago: float
@@ -44,7 +44,7 @@ class Activity:
 
 @dataclass(slots=True)
 class _Seen:
-    """A connection as it was when something was last answered on it (or when it was first looked at)."""
+    """The counters of a connection at its last answer, or at the first look."""
 
     answered: int
     received: int
@@ -52,18 +52,16 @@ class _Seen:
 
 
 class StalledConnections:
-    """Decides which connections are to be cut off, look by look."""
+    """Decides which connections to close, in periodic looks."""
 
     def __init__(self) -> None:
         self._seen: dict[object, _Seen] = {}
 
-    def look(
-        self, connections: dict[object, Activity], *, now: float, lock_timeout_seconds: float
-    ) -> set[object]:
-        """Those on which nothing has been answered for so long.
+    def look(self, connections: dict[object, Activity], *, now: float, timeout_seconds: float) -> set[object]:
+        """The connections without an answer for longer than the timeout.
 
-        A silent connection may also be an idle one, kept alive: it is cut off as well, as any server does some time, since
-        the two cannot be told apart. One that still receives is cut off when a request on it stays unanswered.
+        A silent connection may be an idle kept-alive one. It is closed too, as servers do, since the two cannot be
+        distinguished. A connection that still receives data is closed if a request on it stays unanswered.
         """
         self._seen = {key: seen for key, seen in self._seen.items() if key in connections}
         stalled = set()
@@ -74,24 +72,24 @@ class StalledConnections:
                 seen = self._seen[key] = _Seen(activity.answered, received)
             if activity.received > seen.received and seen.pending_since is None:
                 seen.pending_since = now
-            silent = min(activity.sent_ago, activity.received_ago) > lock_timeout_seconds
-            pending = seen.pending_since is not None and now - seen.pending_since > lock_timeout_seconds
+            silent = min(activity.sent_ago, activity.received_ago) > timeout_seconds
+            pending = seen.pending_since is not None and now - seen.pending_since > timeout_seconds
             if silent or pending:
                 stalled.add(key)
         return stalled
 
     def forget(self) -> None:
-        """Nothing is overdue any more."""
+        """Forget all connections, since no body is overdue any more."""
         self._seen.clear()
 
 
 def watch(port: int, waiting: Callable[[], tuple[int, float]], *, max_concurrent: int) -> None:
-    """Cut off what stalls on this port of this process, from now on, in a thread of its own. Linux only.
+    """Start a thread that closes stalled connections on this port of this process. Linux only.
 
     Args:
         port: the port the service listens on.
-        waiting: how many bodies are being waited for, and how long the slowest (`hooks.bodies.Bodies.waiting`).
-        max_concurrent: how many may be.
+        waiting: the number of pending bodies, and the wait of the slowest in seconds (`hooks.bodies.Bodies.waiting`).
+        max_concurrent: the maximum number of pending bodies.
     """
     if not os.path.isdir("/proc/self/fd") or not hasattr(socket, "TCP_INFO"):
         return
@@ -101,20 +99,20 @@ def watch(port: int, waiting: Callable[[], tuple[int, float]], *, max_concurrent
         while True:
             time.sleep(_LOOK_SECONDS)
             count, slowest = waiting()
-            patience = HURRIED_SECONDS if count >= max_concurrent / 4 else BODY_SECONDS
-            if slowest <= min(patience, HURRIED_SECONDS):
+            limit = HURRIED_SECONDS if count >= max_concurrent / 4 else BODY_SECONDS
+            if slowest <= min(limit, HURRIED_SECONDS):
                 stalled.forget()
                 continue
-            _cut(port, stalled, patience)
+            _close_stalled(port, stalled, limit)
 
     threading.Thread(target=run, name="botkit-stalled", daemon=True).start()
 
 
-def _cut(port: int, stalled: StalledConnections, lock_timeout_seconds: float) -> None:
+def _close_stalled(port: int, stalled: StalledConnections, timeout_seconds: float) -> None:
     connections = dict(_connections(port))
     try:
         activities: dict[object, Activity] = {peer: activity for peer, (_, activity) in connections.items()}
-        chosen = stalled.look(activities, now=time.monotonic(), lock_timeout_seconds=lock_timeout_seconds)
+        chosen = stalled.look(activities, now=time.monotonic(), timeout_seconds=timeout_seconds)
         for peer, (connection, _) in connections.items():
             if peer in chosen:
                 _shut(connection)
@@ -122,25 +120,25 @@ def _cut(port: int, stalled: StalledConnections, lock_timeout_seconds: float) ->
         for connection, _ in connections.values():
             connection.close()
     if chosen:
-        log.warning("%d connections cut off: silent, or sending a body for too long", len(chosen))
+        log.warning("%d connections closed: silent, or sending a body for too long", len(chosen))
 
 
 def _shut(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError as error:
-        log.debug("a stalled connection went by itself: %s", error.strerror)
+        log.debug("a stalled connection had closed already: %s", error.strerror)
 
 
 def _connections(port: int) -> Iterator[tuple[object, tuple[socket.socket, Activity]]]:
-    """This process's accepted connections, as duplicates that the caller closes."""
+    """The accepted connections of this process, as duplicates that the caller must close."""
     for name in os.listdir("/proc/self/fd"):
         try:
             if not os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):
                 continue
             connection = socket.socket(fileno=os.dup(int(name)))
         except OSError:
-            continue  # it was closed meanwhile
+            continue  # closed meanwhile
         try:
             mine = connection.family in (socket.AF_INET, socket.AF_INET6)
             if not mine or connection.getsockname()[1] != port:
@@ -148,10 +146,10 @@ def _connections(port: int) -> Iterator[tuple[object, tuple[socket.socket, Activ
                 continue
             peer = connection.getpeername()
             info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
-        except OSError:  # the listening socket has no peer, and others may have gone meanwhile
+        except OSError:  # the listening socket has no peer; others may have closed meanwhile
             connection.close()
             continue
-        if len(info) < _TCP_INFO_BYTES:  # an older kernel does not say enough
+        if len(info) < _TCP_INFO_BYTES:  # an older kernel, without the fields
             connection.close()
             continue
         offset, times = _LAST_DATA_SENT_AND_RECEIVED
