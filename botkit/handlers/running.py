@@ -38,7 +38,7 @@ otherwise each hook would wait for the whole time limit and occupy a thread."""
 
 NO_CHOICE = Choice()
 
-_HELD_UP = "a coroutine that blocks holds up the event loop of all of them; give blocking calls to a thread"
+_BLOCKED_LOOP = "a coroutine blocks the event loop that all of them share; run blocking calls in a thread"
 
 HandlerOutcome = Literal["passed", "answered", "raised", "invalid_result", "timeout", "skipped"]
 
@@ -163,13 +163,13 @@ class Runner:
         self._lock = threading.Lock()
         self._overdue: Counter[Handler] = Counter()
         self._unanswered_pings = 0
-        """Pings that the event loop has not answered. A coroutine that blocks holds up all others."""
+        """Pings that the event loop has not answered. A coroutine that blocks stops all others."""
 
     def run(self, chain: Chain, hook: Hook, *, seconds: float, context_factory: ContextFactory) -> Outcome:
         """Run the handlers; returns after `seconds` at the latest."""
         progress = Progress(Outcome(hook))
-        if chain.are_coroutines and self._loop_is_held_up:
-            self._skipped(hook, chain, _HELD_UP)
+        if chain.are_coroutines and self._loop_is_blocked:
+            self._skipped(hook, chain, _BLOCKED_LOOP)
         elif not self._start(progress, chain, seconds, context_factory):
             self._skipped(hook, chain, "every thread is busy with a handler that has not returned")
         elif not progress.wait(seconds):
@@ -183,15 +183,17 @@ class Runner:
                 log.error("handler %s did not return within %g s; the hook goes on", late.name, seconds)
                 self._on_failure(late, _late(late, seconds))
             elif not progress.begun:
-                self._skipped(hook, chain, _HELD_UP if chain.are_coroutines else "none could start in time")
+                self._skipped(
+                    hook, chain, _BLOCKED_LOOP if chain.are_coroutines else "none could start in time"
+                )
         return progress.outcome
 
     @property
-    def _loop_is_held_up(self) -> bool:
+    def _loop_is_blocked(self) -> bool:
         return self._unanswered_pings >= MAX_OVERDUE
 
     def _ping_the_loop(self) -> None:
-        """Ping the event loop: one that is held up answers late."""
+        """Ping the event loop: one that is blocked answers late."""
         self._count_pings(1)
         self._loop().call_soon_threadsafe(self._count_pings, -1)
 
@@ -236,7 +238,7 @@ class Runner:
             self._tasks.pop(progress, None)
 
     def _cancel(self, progress: Progress) -> None:
-        """The hook has gone on."""
+        """Cancel the coroutine of a hook that has gone on without it."""
         if (task := self._tasks.get(progress)) is not None:
             task.add_done_callback(lambda _: self._tasks.pop(progress, None))  # It may not have started.
             task.cancel()
@@ -316,9 +318,9 @@ class Runner:
         returned = handler.function(context)
         if not inspect.iscoroutine(returned):
             return returned
-        if self._loop_is_held_up:
+        if self._loop_is_blocked:
             returned.close()
-            raise HandlerTimeout(f"{handler.name} was not called: {_HELD_UP}")
+            raise HandlerTimeout(f"{handler.name} was not called: {_BLOCKED_LOOP}")
         future = asyncio.run_coroutine_threadsafe(_kept(returned), self._loop())
         try:
             returned = future.result(seconds)
@@ -379,7 +381,7 @@ class _Exit:
 
 
 async def _kept(coroutine: Awaitable[object]) -> object:
-    """Await a coroutine. An event loop ends with these two exceptions, and with it every other coroutine."""
+    """Await a coroutine. SystemExit and KeyboardInterrupt would stop the event loop, so they are returned as values."""
     try:
         return await coroutine
     except (SystemExit, KeyboardInterrupt) as error:
