@@ -26,7 +26,7 @@ from botkit.handoff.effects import (
     SkipUserMessage,
     TypingToUser,
 )
-from botkit.hooks.address import Address, missing_url
+from botkit.hooks.address import CALL_URLS, Address, missing_url
 from botkit.http import Request
 from botkit.http.hosts import AllowedHosts
 from botkit.kore.bodies import (
@@ -48,22 +48,8 @@ _DOWNLOAD_SECONDS = 30.0
 _CLIENT_EVENT_SECONDS = 3.0
 """The timeout of an event to the user's client, which is of no use later."""
 
-
-SDK_CALLS = (
-    "send_user_message",
-    "send_bot_message",
-    "skip_user_message",
-    "skip_bot_message",
-    "send_alert_message",
-    "reset_bot",
-    "start_agent_session",
-    "clear_agent_session",
-    "extend_request_id",
-    "close_conversation_session",
-    "send_feedback_message",
-    "send_bot_event",
-    "respond_to_hook",
-)
+_READS = ("fetch_bot_variable", "get_dialog")
+SDK_CALLS = tuple(name for name in CALL_URLS if name not in _READS)
 """The calls of Kore's Node SDK that post a payload, in Python's spelling."""
 
 

@@ -1,4 +1,4 @@
-"""The relay's metrics, as hooks that cost nothing if they are not used."""
+"""What the relay counts."""
 
 from __future__ import annotations
 
@@ -30,25 +30,3 @@ class RelayMetrics(Protocol):
 
     def noted(self, what: str, why: str) -> None:
         """The rules asked for a count (`effects.CountMetric`)."""
-
-
-class NoMetrics:
-    """Counts nothing."""
-
-    def effect_done(self, kind: str, outcome: Outcome) -> None:
-        """Nothing."""
-
-    def effect_retried(self, kind: str) -> None:
-        """Nothing."""
-
-    def possible_duplicates(self, count: int) -> None:
-        """Nothing."""
-
-    def receivers_open(self, count: int) -> None:
-        """Nothing."""
-
-    def reconnected(self, system: str) -> None:
-        """Nothing."""
-
-    def noted(self, what: str, why: str) -> None:
-        """Nothing."""

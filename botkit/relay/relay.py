@@ -16,11 +16,12 @@ import structlog
 
 from botkit.config.settings import Settings
 from botkit.ledger.interface import Committed, Ledger
+from botkit.observability.metrics import Telemetry
 from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock, SystemClock
 from botkit.relay.engine import Engine
 from botkit.relay.gateways import Connect, connect
-from botkit.relay.metrics import NoMetrics, RelayMetrics
+from botkit.relay.metrics import RelayMetrics
 
 _log = structlog.get_logger("botkit.relay")
 
@@ -38,7 +39,7 @@ class Relay:
     Args:
         settings: every bot.
         ledger: decides and stores the inputs.
-        metrics: counts effects and receivers.
+        metrics: counts effects and receivers; by default a `Telemetry` of its own.
         clock: the time; for tests.
         chance: draws from [0, 1), for jitter; for tests.
         connect: opens the gateways; for tests. By default the XO platform and the configured agent systems, over aiohttp.
@@ -56,7 +57,7 @@ class Relay:
     ) -> None:
         self._settings = settings
         self._ledger = ledger
-        self._metrics = metrics or NoMetrics()
+        self._metrics = metrics or Telemetry()
         self._clock = clock or SystemClock()
         self._chance = chance
         self._connect = connect

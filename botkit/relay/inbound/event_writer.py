@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import cast
 
 import structlog
@@ -42,6 +43,7 @@ _REMEMBERED_KEYS = 32
 _MAX_HELD_POSITIONS = 25
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class AgentEventWriter:
     """Writes the events of one agent session.
 
@@ -50,40 +52,20 @@ class AgentEventWriter:
         is_over: an event has ended the session, or replaced it. Its receiver may be cancelled later.
     """
 
-    __slots__ = (
-        "_clock",
-        "_held",
-        "_ledger",
-        "_listed_ms",
-        "_lock",
-        "_on_committed",
-        "_recent",
-        "access",
-        "conversation_id",
-        "is_over",
-        "session_id",
-    )
+    conversation_id: ConversationId
+    session_id: str
+    access: Access
+    ledger: LedgerClient
+    clock: Clock
+    on_committed: Callable[[FromAgents, Committed], None]
+    is_over: bool = field(init=False, default=False)
+    _listed_ms: int = field(init=False)
+    _recent: tuple[str, ...] = field(init=False, default=())
+    _held: int = field(init=False, default=0)
+    _lock: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
-    def __init__(
-        self,
-        conversation_id: ConversationId,
-        session_id: str,
-        access: Access,
-        ledger: LedgerClient,
-        clock: Clock,
-        on_committed: Callable[[FromAgents, Committed], None],
-    ) -> None:
-        self.conversation_id = conversation_id
-        self.session_id = session_id
-        self.access = access
-        self.is_over = False
-        self._ledger = ledger
-        self._clock = clock
-        self._on_committed = on_committed
-        self._listed_ms = max(0, access.high_water_ms - _LOOK_BACK_MS)
-        self._recent: tuple[str, ...] = ()
-        self._held = 0
-        self._lock = asyncio.Lock()
+    def __post_init__(self) -> None:
+        self._listed_ms = max(0, self.access.high_water_ms - _LOOK_BACK_MS)
 
     async def write(self, events: Sequence[FromAgents]) -> None:
         """Submit events in order; returns when all are durable.
@@ -153,13 +135,13 @@ class AgentEventWriter:
         """
         _log.warning("agents_lost", session=self.session_id, why=why)
         lost = AgentsLost(
-            key=f"lost/{self.session_id}", at=self._clock.now(), session_id=self.session_id, why=why
+            key=f"lost/{self.session_id}", at=self.clock.now(), session_id=self.session_id, why=why
         )
-        await self._ledger.submit(Input(self.conversation_id, lost))
+        await self.ledger.submit(Input(self.conversation_id, lost))
 
     async def _list(self, system: AgentSystem, *, is_ending: bool) -> Sequence[FromAgents]:
         if is_ending:
-            await self._clock.sleep(LAST_MESSAGES_SECONDS)
+            await self.clock.sleep(LAST_MESSAGES_SECONDS)
         listed = await self._fetch(system)
         if is_ending or not any_end(listed):
             return listed
@@ -182,7 +164,7 @@ class AgentEventWriter:
                 continue
             # One by one: if one commit failed and the next succeeded, two events would swap places.
             # The cast: an agent system yields subclasses of FromAgents, and those are all events.
-            committed = await self._ledger.submit(Input(self.conversation_id, cast(Event, event)))
+            committed = await self.ledger.submit(Input(self.conversation_id, cast(Event, event)))
             self._held = 0
             if event.key:
                 self._recent = (*self._recent[1 - _REMEMBERED_KEYS :], event.key)
@@ -190,7 +172,7 @@ class AgentEventWriter:
             if committed is not None:
                 session = committed.conversation.session
                 self.is_over = session is None or session.id != self.session_id
-                self._on_committed(event, committed)
+                self.on_committed(event, committed)
 
     def _advance(self, event: FromAgents) -> None:
         position = event.position or self.access.position

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
@@ -32,12 +32,6 @@ class _Promise:
     entry_id: str
 
 
-@dataclass(slots=True)
-class _Due:
-    promise: _Promise
-    entry_ids: list[str] = field(default_factory=list)
-
-
 class Receipts:
     """Maps outbox items to the entries that they show, and acknowledges an entry when its item is delivered."""
 
@@ -45,7 +39,8 @@ class Receipts:
         self._gateways = gateways
         self._clock = clock
         self._promised: dict[int, _Promise] = {}
-        self._due: dict[str, _Due] = {}
+        self._due: dict[str, list[_Promise]] = {}
+        """The promises to acknowledge in one call, by session."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def promise(self, event: FromAgents, committed: Committed) -> None:
@@ -68,11 +63,11 @@ class Receipts:
             return
         due = self._due.get(promise.session_id)
         if due is None:
-            due = self._due[promise.session_id] = _Due(promise)
+            due = self._due[promise.session_id] = []
             task = asyncio.create_task(self._acknowledge(due))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        due.entry_ids.append(promise.entry_id)
+        due.append(promise)
 
     async def close(self) -> None:
         """Drop the receipts that were not sent yet."""
@@ -82,14 +77,16 @@ class Receipts:
         if tasks:
             await asyncio.wait(tasks)
 
-    async def _acknowledge(self, due: _Due) -> None:
+    async def _acknowledge(self, due: list[_Promise]) -> None:
         await self._clock.sleep(GATHER_SECONDS)
-        promise = due.promise
+        promise = due[0]
         del self._due[promise.session_id]
         system = self._gateways.system(promise.conversation_id.bot_id, promise.system)
         if system is None:
             return
         try:
-            await system.acknowledge(promise.session_id, promise.access, entry_ids=tuple(due.entry_ids))
+            await system.acknowledge(
+                promise.session_id, promise.access, entry_ids=tuple(one.entry_id for one in due)
+            )
         except CallError as error:
             _log.debug("receipt_missing", session=promise.session_id, code=error.code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
@@ -47,29 +47,20 @@ class _Open:
     task: asyncio.Task[None] | None = None
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class Receivers:
     """Starts and stops receivers as conversations change. Lives on one loop."""
 
-    def __init__(
-        self,
-        *,
-        gateways: Gateways,
-        ledger: LedgerClient,
-        clock: Clock,
-        make: MakeReceiver,
-        metrics: RelayMetrics,
-        on_committed: Callable[[FromAgents, Committed], None],
-    ) -> None:
-        self._gateways = gateways
-        self._ledger = ledger
-        self._clock = clock
-        self._make = make
-        self._metrics = metrics
-        self._on_committed = on_committed
-        self._open: dict[ConversationId, _Open] = {}
-        self._stopping: dict[str, asyncio.Task[None]] = {}
-        """Receivers that were told to stop and still close their connections, by session."""
-        self._closing = False
+    gateways: Gateways
+    ledger: LedgerClient
+    clock: Clock
+    make: MakeReceiver
+    metrics: RelayMetrics
+    on_committed: Callable[[FromAgents, Committed], None]
+    _open: dict[ConversationId, _Open] = field(init=False, default_factory=dict)
+    _stopping: dict[str, asyncio.Task[None]] = field(init=False, default_factory=dict)
+    """Receivers that were told to stop and still close their connections, by session."""
+    _closing: bool = field(init=False, default=False)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -85,14 +76,14 @@ class Receivers:
             return
         if session.access is None or session.phase is Phase.OPENING:
             return
-        system = self._gateways.system(conversation.id.bot_id, session.system)
+        system = self.gateways.system(conversation.id.bot_id, session.system)
         if system is None:
             _log.error("agent_system_missing", bot=conversation.id.bot_id, system=session.system)
             return
         writer = self._writer(conversation.id, session.id, session.access)
         opened = self._open[conversation.id] = _Open(writer, system)
-        self._start(opened, self._make(writer, system, session.system))
-        self._metrics.receivers_open(len(self._open))
+        self._start(opened, self.make(writer, system, session.system))
+        self.metrics.receivers_open(len(self._open))
 
     async def reconcile(self, conversation_id: ConversationId, session_id: str) -> None:
         """Read the list of this session once more, if it has a receiver and the list can be read."""
@@ -125,7 +116,12 @@ class Receivers:
 
     def _writer(self, conversation_id: ConversationId, session_id: str, access: Access) -> AgentEventWriter:
         return AgentEventWriter(
-            conversation_id, session_id, access, self._ledger, self._clock, self._on_committed
+            conversation_id=conversation_id,
+            session_id=session_id,
+            access=access,
+            ledger=self.ledger,
+            clock=self.clock,
+            on_committed=self.on_committed,
         )
 
     def _start(self, opened: _Open, receiver: Receiver) -> None:
@@ -134,7 +130,7 @@ class Receivers:
 
     def _stop(self, conversation_id: ConversationId, opened: _Open) -> None:
         del self._open[conversation_id]
-        self._metrics.receivers_open(len(self._open))
+        self.metrics.receivers_open(len(self._open))
         if (task := opened.task) is not None:
             session_id = opened.writer.session_id
             self._stopping[session_id] = task

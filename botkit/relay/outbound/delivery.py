@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import get_args
 
 import structlog
@@ -70,37 +70,28 @@ class _DeliveryState:
     done: bool = False
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class Delivery:
     """Delivers outbox items: each until it is delivered, refused or given up."""
 
-    def __init__(
-        self,
-        *,
-        performer: Performer,
-        payloads: Payloads,
-        ledger: LedgerClient,
-        breaker_of: Callable[[OutboxItem], CircuitBreaker],
-        backoff_of: Callable[[OutboxItem], Backoff],
-        clock: Clock,
-        chance: Callable[[], float],
-        metrics: RelayMetrics,
-        on_completed: Callable[[OutboxItem, Outcome], None],
-    ) -> None:
-        self._performer = performer
-        self._payloads = payloads
-        self._ledger = ledger
-        self._breaker_of = breaker_of
-        self._backoff_of = backoff_of
-        self._clock = clock
-        self._chance = chance
-        self._metrics = metrics
-        self._on_completed = on_completed
-        self._started = clock.now()
-        self._reading = asyncio.Semaphore(_MAX_READING)
-        self._waiting: set[asyncio.Task[object]] = set()
-        self._parked: dict[int, _DeliveryState] = {}
-        """The progress of parked items."""
-        self._closing = False
+    performer: Performer
+    payloads: Payloads
+    ledger: LedgerClient
+    breaker_of: Callable[[OutboxItem], CircuitBreaker]
+    backoff_of: Callable[[OutboxItem], Backoff]
+    clock: Clock
+    chance: Callable[[], float]
+    metrics: RelayMetrics
+    on_completed: Callable[[OutboxItem, Outcome], None]
+    _started: Instant = field(init=False)
+    _reading: asyncio.Semaphore = field(init=False, default_factory=lambda: asyncio.Semaphore(_MAX_READING))
+    _waiting: set[asyncio.Task[object]] = field(init=False, default_factory=set)
+    _parked: dict[int, _DeliveryState] = field(init=False, default_factory=dict)
+    """The progress of parked items."""
+    _closing: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        self._started = self.clock.now()
 
     async def deliver(self, item: OutboxItem) -> None:
         """Deliver one item; returns when its result is committed.
@@ -121,7 +112,7 @@ class Delivery:
 
     async def abandon(self, item: OutboxItem) -> None:
         """Complete an item whose delivery raised anything but a `CallError`: a defect, here or in a plug-in."""
-        await self._complete(item, await self._performer.failure_event(item, None), "broken")
+        await self._complete(item, await self.performer.failure_event(item, None), "broken")
 
     def is_parked(self, item: OutboxItem) -> bool:
         """Whether the item is parked and its user has not written since."""
@@ -135,7 +126,7 @@ class Delivery:
             task.cancel()
 
     def _waits_for_user(self, state: _DeliveryState) -> bool:
-        return state.next_delay is None and not self._payloads.has_newer_in_memory(
+        return state.next_delay is None and not self.payloads.has_newer_in_memory(
             state.conversation_id, than=state.rejected_payload
         )
 
@@ -147,10 +138,10 @@ class Delivery:
         )
 
     async def _run(self, item: OutboxItem, state: _DeliveryState, *, may_park: bool) -> None:
-        breaker = self._breaker_of(item)
+        breaker = self.breaker_of(item)
         while not state.done:
             # An item that the open breaker held back until its deadline is still tried once: the remote may be back.
-            if breaker.may_try(self._clock.now()) or (not state.attempted and self._is_past_deadline(item)):
+            if breaker.may_try(self.clock.now()) or (not state.attempted and self._is_past_deadline(item)):
                 await self._try(item, state, breaker)
             else:
                 detail = "the circuit breaker is open: the remote did not answer several times in a row"
@@ -167,11 +158,11 @@ class Delivery:
         """Wait until the next attempt is due, or a newer payload has arrived."""
         with self._cancelled_by_close():
             if state.next_delay is not None:
-                await self._clock.sleep(state.next_delay)
+                await self.clock.sleep(state.next_delay)
                 state.next_delay = 0.0
                 return
             until = Instant(self._since(item) + _PAYLOAD_SECONDS)
-            if await self._payloads.newer(item.conversation_id, than=state.rejected_payload, until=until):
+            if await self.payloads.newer(item.conversation_id, than=state.rejected_payload, until=until):
                 state.attempted, state.next_delay = False, 0.0
                 return
         error = Unreachable(kind_of(item.effect), detail="the user has not written for an hour")
@@ -202,7 +193,7 @@ class Delivery:
                 elif not isinstance(
                     item.effect, SendFile
                 ):  # A file calls two remotes: which one failed is not known.
-                    breaker.unreachable(self._clock.now())
+                    breaker.unreachable(self.clock.now())
             await self._after_failure(item, state, error)
             return
         breaker.reached()
@@ -214,13 +205,13 @@ class Delivery:
         if hook is None:
             if isinstance(item.effect, CARRIES_HOOK):
                 async with self._reading:
-                    return await self._performer.perform(item, await self._payloads.own(item))
+                    return await self.performer.perform(item, await self.payloads.own(item))
             if isinstance(item.effect, _NEEDS_PAYLOAD):
-                hook = await self._payloads.newest(item.conversation_id)
+                hook = await self.payloads.newest(item.conversation_id)
                 state.payload = hash(hook)
         if not is_seen_through(item.effect):
-            return await self._performer.perform(item, hook)
-        attempt = asyncio.ensure_future(self._performer.perform(item, hook))
+            return await self.performer.perform(item, hook)
+        attempt = asyncio.ensure_future(self.performer.perform(item, hook))
         try:
             return await asyncio.shield(attempt)
         except asyncio.CancelledError:
@@ -241,8 +232,8 @@ class Delivery:
                 return
         if may_be_shown_twice(item.effect, error) and not state.possible_duplicate:
             state.possible_duplicate = True
-            self._metrics.possible_duplicates(1)
-        self._metrics.effect_retried(kind_of(item.effect))
+            self.metrics.possible_duplicates(1)
+        self.metrics.effect_retried(kind_of(item.effect))
         log = _log.warning if isinstance(error, NotAuthorized) and state.failures == 1 else _log.info
         log(
             "effect_retry",
@@ -258,18 +249,18 @@ class Delivery:
             return False
         if not is_job_message(item.effect):
             return True
-        return len(self._parked) < MAX_PARKED and self._payloads.are_renewed(item.conversation_id)
+        return len(self._parked) < MAX_PARKED and self.payloads.are_renewed(item.conversation_id)
 
     def _next_delay(self, item: OutboxItem, state: _DeliveryState, error: CallError) -> float | None:
         if not error.retryable or tried_once(item.effect):
             return None
-        backoff, chance = self._backoff(item), self._chance()
+        backoff, chance = self._backoff(item), self.chance()
         delay = backoff.next_attempt_in(
             state.failures,
             chance=chance,
             retry_after=error.retry_after,
             since=self._since(item),
-            now=self._clock.now(),
+            now=self.clock.now(),
         )
         if delay is None and not state.attempted:
             return max(backoff.delay(state.failures, chance=chance), error.retry_after or 0.0)
@@ -284,13 +275,13 @@ class Delivery:
         since = max(item.created_at, self._started)
         if isinstance(item.effect, AgentEffect):
             return since
-        return max(since, self._payloads.renewed_at(item.conversation_id) or since)
+        return max(since, self.payloads.renewed_at(item.conversation_id) or since)
 
     def _is_past_deadline(self, item: OutboxItem) -> bool:
-        return self._clock.now() >= self._since(item) + self._backoff(item).give_up_after
+        return self.clock.now() >= self._since(item) + self._backoff(item).give_up_after
 
     def _backoff(self, item: OutboxItem) -> Backoff:
-        return retry_policy(item.effect, self._backoff_of(item))
+        return retry_policy(item.effect, self.backoff_of(item))
 
     async def _give_up(self, item: OutboxItem, state: _DeliveryState, error: CallError) -> None:
         state.done = True
@@ -304,15 +295,15 @@ class Delivery:
             status=error.status,
             bot=item.conversation_id.bot_id,
         )
-        await self._complete(item, await self._performer.failure_event(item, error), outcome)
+        await self._complete(item, await self.performer.failure_event(item, error), outcome)
 
     async def _complete(self, item: OutboxItem, event: Event | None, outcome: Outcome) -> None:
-        committed = await self._ledger.submit(Input(item.conversation_id, event, completes=(item.id,)))
+        committed = await self.ledger.submit(Input(item.conversation_id, event, completes=(item.id,)))
         if committed is None and event is not None:
             # The rules failed on the event: remove the row without it.
-            await self._ledger.submit(Input(item.conversation_id, None, completes=(item.id,)))
-        self._metrics.effect_done(kind_of(item.effect), outcome)
-        self._on_completed(item, outcome)
+            await self.ledger.submit(Input(item.conversation_id, None, completes=(item.id,)))
+        self.metrics.effect_done(kind_of(item.effect), outcome)
+        self.on_completed(item, outcome)
 
 
 def kind_of(effect: OutboundEffect) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -68,28 +69,18 @@ End = Callable[[ConversationId, EndSession, AgentSystem], Awaitable[None]]
 """Ends a session that no receiver listens to any more, and writes down its last messages."""
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class Performer:
     """Makes one attempt of an effect. A failed attempt raises `CallError`."""
 
-    def __init__(
-        self,
-        *,
-        gateways: Gateways,
-        ledger: Ledger,
-        payloads: Payloads,
-        bots: Mapping[str, BotSettings],
-        clock: Clock,
-        reconcile: Reconcile,
-        end: End,
-    ) -> None:
-        self._gateways = gateways
-        self._ledger = ledger
-        self._payloads = payloads
-        self._bots = bots
-        self._clock = clock
-        self._reconcile = reconcile
-        self._end = end
-        self._files = FileCarrier()
+    gateways: Gateways
+    ledger: Ledger
+    payloads: Payloads
+    bots: Mapping[str, BotSettings]
+    clock: Clock
+    reconcile: Reconcile
+    end: End
+    _files: FileCarrier = field(init=False, default_factory=lambda: FileCarrier())
 
     async def perform(self, item: OutboxItem, hook: HookBody | None) -> Event | None:
         """Carry out the item's effect once.
@@ -115,7 +106,7 @@ class Performer:
                 return await self._open(item, effect, system)
             case StartSession(session_id, _, access):
                 await system.start(session_id, access, attributes=effect.attributes, language=effect.language)
-                return SessionStarted(key=key_of(item), at=self._clock.now(), session_id=session_id)
+                return SessionStarted(key=key_of(item), at=self.clock.now(), session_id=session_id)
             case SendToAgent(session_id, _, access):
                 await system.send(session_id, access, message_id=effect.message_id, text=effect.text)
                 return self._accepted(item, effect)
@@ -131,12 +122,12 @@ class Performer:
             case AskRouting(session_id, _, access):
                 status = await system.routing(session_id, access)
                 if status == "over":
-                    await self._reconcile(item.conversation_id, session_id)
+                    await self.reconcile(item.conversation_id, session_id)
                 return RoutingKnown(
-                    key=key_of(item), at=self._clock.now(), session_id=session_id, status=status
+                    key=key_of(item), at=self.clock.now(), session_id=session_id, status=status
                 )
             case EndSession():
-                await self._end(item.conversation_id, effect, system)
+                await self.end(item.conversation_id, effect, system)
         return None
 
     async def failure_event(self, item: OutboxItem, error: CallError | None) -> Event | None:
@@ -154,7 +145,7 @@ class Performer:
                 # A 400 for one text does not affect the session (docs/protocols/salesforce-miaw.md, 3.1). Without a status,
                 # nothing was sent.
                 return MessageRefused(
-                    key=key, at=self._clock.now(), session_id=session_id, message_id=effect.message_id
+                    key=key, at=self.clock.now(), session_id=session_id, message_id=effect.message_id
                 )
             case SendFile(session_id):
                 # Never the end of the session: if it is over, its receiver finds out, and so does the next message.
@@ -162,7 +153,7 @@ class Performer:
                 spent = error is not None and not error.retryable and not isinstance(error, FileUnavailable)
                 return FileRefused(
                     key=key,
-                    at=self._clock.now(),
+                    at=self.clock.now(),
                     session_id=session_id,
                     message_id=effect.message_id,
                     spent=spent,
@@ -175,18 +166,18 @@ class Performer:
             ):
                 why = _loss_reason(error)
                 if why == LossReason.CLOSED:
-                    await self._reconcile(item.conversation_id, session_id)
-                return AgentsLost(key=key, at=self._clock.now(), session_id=session_id, why=why)
+                    await self.reconcile(item.conversation_id, session_id)
+                return AgentsLost(key=key, at=self.clock.now(), session_id=session_id, why=why)
             case SendToUser() if not payload_may_be_stale(effect, error):
-                conversation = self._ledger.conversation(item.conversation_id)
+                conversation = self.ledger.conversation(item.conversation_id)
                 if conversation is not None and conversation.session is not None:
-                    return UserLost(key=key, at=self._clock.now(), session_id=conversation.session.id)
+                    return UserLost(key=key, at=self.clock.now(), session_id=conversation.session.id)
         return None
 
     def _accepted(self, item: OutboxItem, effect: SendToAgent | SendFile) -> Event:
         return MessageAccepted(
             key=key_of(item),
-            at=self._clock.now(),
+            at=self.clock.now(),
             session_id=effect.session_id,
             message_id=effect.message_id,
         )
@@ -200,7 +191,7 @@ class Performer:
             transcript.cancel()
         return AccessGranted(
             key=key_of(item),
-            at=self._clock.now(),
+            at=self.clock.now(),
             session_id=effect.session_id,
             access=granted.access,
             expires_at=granted.expires_at,
@@ -218,7 +209,7 @@ class Performer:
 
     async def _transcript(self, item: OutboxItem, effect: OpenAccess) -> tuple[TranscriptLine, ...]:
         """The conversation so far, or nothing: an agent without a transcript is better than no agent."""
-        settings = self._bots[item.conversation_id.bot_id].handoff.transcript
+        settings = self.bots[item.conversation_id.bot_id].handoff.transcript
         if settings.limit <= 0:
             return ()
         try:
@@ -235,7 +226,7 @@ class Performer:
         self, item: OutboxItem, *, limit: int, session_id: str
     ) -> tuple[TranscriptLine, ...]:
         """Try a few times; the caller limits the time."""
-        newest = await self._payloads.newest(item.conversation_id)
+        newest = await self.payloads.newest(item.conversation_id)
         if newest is None:
             raise CallRefused("get messages", detail="no payload of this conversation is kept any more")
         for attempt in range(1, TRANSCRIPT_ATTEMPTS + 1):
@@ -244,17 +235,17 @@ class Performer:
             except CallError as error:
                 if not error.retryable or attempt == TRANSCRIPT_ATTEMPTS:
                     raise
-                await self._clock.sleep(max(TRANSCRIPT_RETRY_SECONDS, error.retry_after or 0.0))
+                await self.clock.sleep(max(TRANSCRIPT_RETRY_SECONDS, error.retry_after or 0.0))
         return ()
 
     def _platform(self, item: OutboxItem) -> Platform:
-        platform = self._gateways.platform(item.conversation_id.bot_id)
+        platform = self.gateways.platform(item.conversation_id.bot_id)
         if platform is None:
             raise CallRefused("find the bot", detail="the configuration does not name it any more")
         return platform
 
     def _system(self, item: OutboxItem, name: str) -> AgentSystem:
-        system = self._gateways.system(item.conversation_id.bot_id, name)
+        system = self.gateways.system(item.conversation_id.bot_id, name)
         if system is None:
             raise CallRefused("find the agent system", detail="the configuration does not name it any more")
         return system
