@@ -1,6 +1,8 @@
 """The names that a bot's own handlers need: contexts, verdicts, and the types in both.
 
 from botkit.handlers import UserMessageContext, Verdict
+
+Section numbers in this package are those of docs/protocols/kore-xo-botkit.md.
 """
 
 from botkit.handlers import contexts

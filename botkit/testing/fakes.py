@@ -1,4 +1,7 @@
-"""Fakes for both sides of a service: the XO platform and agent systems. They record every call and use no network."""
+"""Fakes for both sides of a service: the XO platform and agent systems. They record every call and use no network.
+
+Section numbers are those of docs/protocols/kore-xo-botkit.md.
+"""
 
 from __future__ import annotations
 
