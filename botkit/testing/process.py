@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import requests
 import yaml
 
 from botkit.errors import BotKitError
+from botkit.testing.payload_parts import merged
+from botkit.testing.serving import is_free
+from botkit.testing.waiting import within
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
@@ -24,7 +26,13 @@ LEAVING_SECONDS = 10.0
 
 
 def write_configuration(
-    folder: Path, addresses: Mapping[str, str], *, port: int, receive: str = "stream"
+    folder: Path,
+    addresses: Mapping[str, str],
+    *,
+    port: int,
+    receive: str = "stream",
+    server: Mapping[str, Any] | None = None,
+    bot: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the two YAML files that a bot needs, with the sandbox's addresses and names.
 
@@ -35,19 +43,21 @@ def write_configuration(
         addresses: see `botkit_sandbox.server.Sandbox.addresses`.
         port: where the service listens.
         receive: how MIAW's events are received: ``stream`` or ``poll``.
+        server: changes to the server's file, merged at every depth.
+        bot: changes to the bot's file, merged at every depth.
 
     Returns:
         The path of the server's file, `botkit.yaml`.
     """
     (folder / "bots").mkdir(parents=True, exist_ok=True)
-    server = {
+    server_file = {
         "version": 1,
         "server": {"host": "127.0.0.1", "port": port},
         "store": {"url": f"sqlite:///{folder / 'botkit.db'}"},
         "security": {"insecure_http": True},
         "bots": ["bots/*.yaml"],
     }
-    bot = {
+    bot_file = {
         "version": 1,
         "bot": {"id": addresses["bot_id"], "name": "Acme Assistant"},
         "kore": {
@@ -82,8 +92,9 @@ def write_configuration(
     path = folder / "botkit.yaml"
     # The service warns of a new store; here the store is always new, so an empty file prevents the warning.
     (folder / "botkit.db").touch(mode=0o600)
-    path.write_text(yaml.safe_dump(server), encoding="utf-8")
-    (folder / "bots" / "acme.yaml").write_text(yaml.safe_dump(bot), encoding="utf-8")
+    path.write_text(yaml.safe_dump(merged(server_file, server or {})), encoding="utf-8")
+    text = yaml.safe_dump(merged(bot_file, bot or {}), allow_unicode=True)
+    (folder / "bots" / "acme.yaml").write_text(text, encoding="utf-8")
     return path
 
 
@@ -128,7 +139,7 @@ class ServiceProcess:
         self._require_free_port()
         command = [sys.executable, "-m", "botkit", "serve", "--config", str(self.configuration)]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - our own command
-        if _within(START_SECONDS, partial(self._is_ready, self._process)):
+        if within(START_SECONDS, partial(self._is_ready, self._process)):
             return
         self.kill()
         raise ServiceDidNotStart(
@@ -152,17 +163,10 @@ class ServiceProcess:
 
     def _require_free_port(self) -> None:
         """Another program on the port could be mistaken for the service."""
-        if not _within(LEAVING_SECONDS if self._process is not None else 0.0, self._is_free):
+        if not within(LEAVING_SECONDS if self._process is not None else 0.0, partial(is_free, self._port)):
             raise ServiceDidNotStart(
                 f"127.0.0.1 port {self._port}, which the service is to listen on, is taken; choose another --port"
             )
-
-    def _is_free(self) -> bool:
-        try:
-            socket.create_server(("127.0.0.1", self._port)).close()
-        except OSError:
-            return False
-        return True
 
     def stop(self) -> None:
         """Stop the service in good order; kill it if it has not stopped within 10 s."""
@@ -186,16 +190,6 @@ class ServiceProcess:
         It is killed when its outbox is empty: an effect that is under way may be carried out twice after a kill, and the plays of
         the demo are compared line by line.
         """
-        _within(STOP_SECONDS, lambda: "\nbotkit_outbox_depth 0.0\n" in (self._get("/metrics") or ""))
+        within(STOP_SECONDS, lambda: "\nbotkit_outbox_depth 0.0\n" in (self._get("/metrics") or ""))
         self.kill()
         self.start()
-
-
-def _within(seconds: float, seen: Callable[[], bool]) -> bool:
-    """Whether `seen` becomes true in time."""
-    deadline = time.monotonic() + seconds
-    while not seen():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True

@@ -58,12 +58,13 @@ def free_ports(count: int) -> int:
     """
     for start in itertools.islice(_starts, 5_000):
         port = _FIRST_PORT + start % (_LAST_PORT - _FIRST_PORT - count)
-        if all(_is_free(port + number) for number in range(count)):
+        if all(is_free(port + number) for number in range(count)):
             return port
     raise RuntimeError(f"no {count} free ports in a row on this machine")
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nothing listens on this port."""
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError:

@@ -1,4 +1,4 @@
-"""Wait for a condition, with a deadline. Tests that wait use nothing else."""
+"""Wait for a condition, with a deadline. Tests wait with nothing else."""
 
 from __future__ import annotations
 
@@ -42,6 +42,15 @@ async def async_until(
             return found
         await asyncio.sleep(pause)
     raise _in_vain(what)
+
+
+def within(seconds: float, seen: Callable[[], object]) -> bool:
+    """Whether `seen` becomes true in time; it is polled, at least once."""
+    for pause in _pauses(seconds):
+        if seen():
+            return True
+        time.sleep(pause)
+    return False
 
 
 def _pauses(seconds: float) -> Iterator[float]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,8 @@ from typing import Any
 import pytest
 import requests
 import structlog
-from werkzeug.serving import WSGIRequestHandler, make_server
 
+from botkit.testing.serving import Server
 from botkit.testing.waiting import until
 from examples.webhook_desk.desk import create_app
 from tests.scenarios.bot import write_bot
@@ -25,27 +24,14 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "webhook_desk"
 KEY = "a-key-of-the-tests"
 
 
-class _Quiet(WSGIRequestHandler):
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None: ...
-
-
 class Desk:
     """The example's desk server, and what its agents do."""
 
     def __init__(self) -> None:
         app = create_app(KEY)
         self.conversations: dict[str, dict[str, Any]] = app.extensions["desk"]
-        self._server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.port}"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join(30)
-        self._server.server_close()
+        self._server = Server(app)
+        self.url, self.close = self._server.url, self._server.close
 
     def agent(self, id: str, text: str = "", *, name: str = "Jane", do: str = "say") -> None:
         form = {"agent": name, "text": text, "do": do}

@@ -7,44 +7,42 @@ from typing import Any
 
 import pytest
 
-from tests.faults.clouds import Clouds, running_clouds
 from tests.faults.services import InProcess, Process, configuration
+from tests.faults.stage import Stage, running_stage
 
 
 @pytest.fixture(scope="module")
-def shared_clouds() -> Iterator[Clouds]:
-    with running_clouds() as clouds:
-        yield clouds
+def shared_stage() -> Iterator[Stage]:
+    with running_stage() as stage:
+        yield stage
 
 
 @pytest.fixture
-def clouds(shared_clouds: Clouds) -> Iterator[Clouds]:
-    """Both clouds, in good order at the beginning and the end of each test."""
-    shared_clouds.well_again()
-    shared_clouds.do(lambda: shared_clouds.sandbox.wire.entries.clear())
-    before = shared_clouds.sandbox.salesforce.settings
-    yield shared_clouds
-    shared_clouds.sandbox.salesforce.settings = before
-    shared_clouds.well_again()
+def stage(shared_stage: Stage) -> Iterator[Stage]:
+    """Both clouds, without faults at the beginning and at the end of each test."""
+    shared_stage.clouds.calm()
+    shared_stage.clouds.do(shared_stage.clouds.wire.entries.clear)
+    yield shared_stage
+    shared_stage.clouds.calm()
 
 
 @pytest.fixture
-def kit(clouds: Clouds, tmp_path: Path) -> Iterator[Callable[..., InProcess]]:
+def kit(stage: Stage, tmp_path: Path) -> Iterator[Callable[..., InProcess]]:
     """Starts kits in this process: `kit(receive="poll", changes={…})`."""
     with ExitStack() as stack:
 
         def start(**how: Any) -> InProcess:
-            return stack.enter_context(InProcess(configuration(tmp_path, clouds, **how), clouds))
+            return stack.enter_context(InProcess(configuration(tmp_path, stage, **how), stage))
 
         yield start
 
 
 @pytest.fixture
-def service(clouds: Clouds, tmp_path: Path) -> Iterator[Callable[..., Process]]:
+def service(stage: Stage, tmp_path: Path) -> Iterator[Callable[..., Process]]:
     """Starts `botkit serve` as a process."""
     with ExitStack() as stack:
 
         def start(**how: Any) -> Process:
-            return stack.enter_context(Process(configuration(tmp_path, clouds, **how), clouds))
+            return stack.enter_context(Process(configuration(tmp_path, stage, **how), stage))
 
         yield start

@@ -1,4 +1,4 @@
-"""A user whose agents work on Live Chat: what `clouds.Talk` does and sees, on that side."""
+"""A user whose agents work on Live Chat: what `stage.Talk` does and sees, on that side."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from typing import Any
 
 from botkit.testing.waiting import until
 from botkit_sandbox.live_chat.faults import Fault
-from tests.faults.clouds import Clouds, Talk
+from tests.faults.stage import Stage, Talk
 
 ON_LIVE_CHAT = {"agents": {"default": "legacy", "channels": {"facebook": "legacy"}}}
 """Changes to a bot's file: everybody is handed over to Live Chat."""
 
 
-def live_chat_fails(clouds: Clouds, kind: Any, **how: Any) -> None:
+def live_chat_fails(stage: Stage, kind: Any, **how: Any) -> None:
     """This goes wrong at Live Chat, besides what does already."""
-    clouds.do(lambda: clouds.sandbox.live_chat.inject(Fault(kind=kind, **how)))
+    stage.clouds.do(lambda: stage.clouds.live_chat.inject(Fault(kind=kind, **how)))
 
 
-def live_chat_recovers(clouds: Clouds) -> None:
-    clouds.do(clouds.sandbox.live_chat.faults.clear)
+def live_chat_recovers(stage: Stage) -> None:
+    stage.clouds.do(stage.clouds.live_chat.faults.clear)
 
 
-def live_chat_forgets(clouds: Clouds, *talks: LiveChatTalk) -> None:
+def live_chat_forgets(stage: Stage, *talks: LiveChatTalk) -> None:
     """So much time passes that the sessions nobody polls end: the timeout, made short."""
-    cloud = clouds.sandbox.live_chat
+    cloud = stage.clouds.live_chat
     usual = cloud.settings.connection_timeout_seconds
-    clouds.do(lambda: cloud.configure({"connection_timeout_seconds": 0.1}))
+    stage.clouds.do(lambda: cloud.configure({"connection_timeout_seconds": 0.1}))
     until(lambda: all(talk.status == "ended" for talk in talks), "until the sessions have ended")
-    clouds.do(lambda: cloud.configure({"connection_timeout_seconds": usual}))
+    stage.clouds.do(lambda: cloud.configure({"connection_timeout_seconds": usual}))
 
 
 @dataclass
@@ -37,22 +37,22 @@ class LiveChatTalk(Talk):
 
     @classmethod
     def of(cls, talk: Talk) -> LiveChatTalk:
-        return cls(talk.clouds, talk.user_id, talk.email)
+        return cls(talk.stage, talk.user_id, talk.email)
 
     def agents(self, what: str, *args: Any, **more: Any) -> Any:
         """An agent does something: a method of the emulated Live Chat's desk."""
-        method = getattr(self.clouds.sandbox.live_chat, what)
-        return self.clouds.do(lambda: method(self.conversation_id, *args, **more))
+        method = getattr(self.stage.clouds.live_chat, what)
+        return self.stage.clouds.do(lambda: method(self.conversation_id, *args, **more))
 
     @property
     def conversation(self) -> Any:
-        shown = self.clouds.do(lambda: self.clouds.sandbox.live_chat.state()["conversations"])
+        shown = self.stage.clouds.do(lambda: self.stage.clouds.live_chat.state()["conversations"])
         return next(one for one in shown if one["id"] == self.conversation_id)
 
     def chats(self) -> list[str]:
         """Every chat of this user's that there ever was."""
-        sessions = self.clouds.sandbox.live_chat.sessions
-        return self.clouds.do(
+        sessions = self.stage.clouds.live_chat.sessions
+        return self.stage.clouds.do(
             lambda: [
                 one.id
                 for one in sessions.values()
@@ -73,6 +73,6 @@ class LiveChatTalk(Talk):
         """What was called for this chat."""
         return [
             one
-            for one in self.clouds.requests(operation)
+            for one in self.stage.requests(operation)
             if self.conversation_id in one.request_headers.get("X-LIVEAGENT-SESSION-KEY", "")
         ]

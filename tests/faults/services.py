@@ -6,20 +6,19 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import requests
-import yaml
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from botkit.config.load import load
 from botkit.kit import BotKit, create_app
+from botkit.testing.payload_parts import merged
 from botkit.testing.process import write_configuration
+from botkit.testing.serving import Server
 from botkit.testing.waiting import until
-from tests.faults.clouds import Clouds
+from tests.faults.stage import Stage
 
 START_SECONDS = 60.0
 """Far more than it takes, for machines that are busy with much else."""
@@ -27,66 +26,50 @@ START_SECONDS = 60.0
 
 def configuration(
     folder: Path,
-    clouds: Clouds,
+    stage: Stage,
     *,
     receive: str = "stream",
     salesforce_url: str = "",
     changes: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Path:
     """Both YAML files, with retries quick enough for a test; `changes` go into the bot's file, by section."""
-    addresses = dict(clouds.sandbox.addresses())
+    addresses = dict(stage.clouds.sandbox.addresses())
     if salesforce_url:
         addresses["salesforce_url"] = salesforce_url
-    path = write_configuration(folder, addresses, port=8003, receive=receive)
-    bot_file = folder / "bots" / "acme.yaml"
-    bot = yaml.safe_load(bot_file.read_text())
-    bot["agents"]["systems"]["salesforce"] |= {"poll_interval": "100ms", "timeout": "1s"}
-    bot["agents"]["systems"]["legacy"] |= {"timeout": "1s"}
-    bot["agents"]["fallback"] = []
-    bot["kore"]["timeout"] = "1s"
-    bot["delivery"] = {"give_up_after": "1m", "first_retry": "50ms", "slowest_retry": "400ms"}
-    for section, values in (changes or {}).items():
-        bot[section] = {**bot.get(section, {}), **values}
-    bot_file.write_text(yaml.safe_dump(bot))
-    return path
-
-
-class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None:
-        """Nothing."""
+    quick = {
+        "kore": {"timeout": "1s"},
+        "agents": {
+            "fallback": [],
+            "systems": {
+                "salesforce": {"poll_interval": "100ms", "timeout": "1s"},
+                "legacy": {"timeout": "1s"},
+            },
+        },
+        "delivery": {"give_up_after": "1m", "first_retry": "50ms", "slowest_retry": "400ms"},
+    }
+    bot = merged(quick, changes or {})
+    return write_configuration(folder, addresses, port=8003, receive=receive, bot=bot)
 
 
 class InProcess:
     """A kit behind a small WSGI server of this process. `restart` is the orderly way."""
 
-    def __init__(self, configuration: Path, clouds: Clouds) -> None:
+    def __init__(self, configuration: Path, stage: Stage) -> None:
         self._configuration = configuration
         self.kit: BotKit
         self._app: Any = None
-        self._server: BaseWSGIServer = make_server(
-            "127.0.0.1", 0, self._answer, threaded=True, request_handler=_Quiet
-        )
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(
-            target=lambda: self._server.serve_forever(0.02), name="hooks", daemon=True
-        )
-        self._thread.start()
-        self._clouds = clouds
+        self._server = Server(self._answer)
+        self.url, self.stop = self._server.url, self._server.close
+        self._stage = stage
 
     def __enter__(self) -> InProcess:
         self.start()
-        self._clouds.subscribe(self.url)
+        self._stage.hooks_go_to(self.url)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.kit.close()
         self.stop()
-
-    def stop(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
     def start(self) -> None:
         app = create_app(load(self._configuration))
@@ -109,9 +92,9 @@ class InProcess:
 class Process:
     """`botkit serve` as a process that can be killed. The first start takes a free port, later ones the same."""
 
-    def __init__(self, configuration: Path, clouds: Clouds) -> None:
+    def __init__(self, configuration: Path, stage: Stage) -> None:
         self._configuration = configuration
-        self._clouds = clouds
+        self._stage = stage
         self._log = configuration.parent / "serve.log"
         self._port = 0
         self.possible_duplicates = 0.0
@@ -120,7 +103,7 @@ class Process:
 
     def __enter__(self) -> Process:
         self.start()
-        self._clouds.subscribe(self.url)
+        self._stage.hooks_go_to(self.url)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -10,9 +10,9 @@ from threading import Event
 import pytest
 
 from botkit.testing.waiting import until
-from tests.faults.clouds import Clouds, Talk
 from tests.faults.history import Violations, violations
 from tests.faults.services import Process
+from tests.faults.stage import Stage, Talk
 
 PEOPLE = 4
 MAX_TYPED = 18
@@ -39,10 +39,10 @@ def all_are_heard(talks: list[Talk], before: list[int]) -> bool:
 
 @pytest.mark.parametrize(("receive", "kills"), [("stream", 3), ("poll", 2)])
 def test_nothing_is_lost_repeated_or_reordered_while_the_service_is_killed_again_and_again(
-    clouds: Clouds, service: Callable[..., Process], receive: str, kills: int
+    stage: Stage, service: Callable[..., Process], receive: str, kills: int
 ) -> None:
     running = service(receive=receive)
-    talks = [clouds.new_user() for _ in range(PEOPLE)]
+    talks = [stage.new_user() for _ in range(PEOPLE)]
     for talk in talks:
         talk.talks()
     stop = Event()

@@ -17,8 +17,8 @@ import pytest
 from botkit.errors import LedgerBusy
 from botkit.ledger.lock import StoreLock
 from botkit.testing.waiting import until
-from tests.faults.clouds import CLOSED, END_WORD, OMAR, Clouds, Talk
 from tests.faults.services import Process, configuration, is_alive
+from tests.faults.stage import CLOSED, END_WORD, OMAR, Stage, Talk
 
 PLACES = (
     "before access", "before create", "after create", "waiting", "active", "held up", "in transfer", "unheard", "ending",
@@ -41,12 +41,12 @@ class Survivors:
 
 
 @pytest.fixture(scope="module")
-def survivors(shared_clouds: Clouds, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Survivors]:
-    clouds = shared_clouds
-    clouds.well_again()
+def survivors(shared_stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Survivors]:
+    stage = shared_stage
+    stage.clouds.calm()
     folder = tmp_path_factory.mktemp("killed")
-    with Process(configuration(folder, clouds), clouds) as service:
-        talks = {place: clouds.new_user() for place in PLACES}
+    with Process(configuration(folder, stage), stage) as service:
+        talks = {place: stage.new_user() for place in PLACES}
         before_access, before_create, after_create, waiting, active, held_up, transferred, unheard, ending = (
             talks.values()
         )
@@ -58,29 +58,29 @@ def survivors(shared_clouds: Clouds, tmp_path_factory: pytest.TempPathFactory) -
             talk.agent_says("said before the kill")
             talk.both_sides_have_everything()
 
-        clouds.salesforce_fails("drop-response", operation="createConversation")
+        stage.salesforce_fails("drop-response", operation="createConversation")
         after_create.asks_for_an_agent()
         after_create.conversation_id = until(after_create.found, "until it was created")
-        clouds.salesforce_fails("status", operation="createConversation", status=500)
+        stage.salesforce_fails("status", operation="createConversation", status=500)
         before_create.asks_for_an_agent()
-        _until_tried(clouds, "createConversation", status=500)
-        clouds.salesforce_fails("status", operation="unauthenticatedToken", status=500)
+        _until_tried(stage, "createConversation", status=500)
+        stage.salesforce_fails("status", operation="unauthenticatedToken", status=500)
         before_access.asks_for_an_agent()
-        _until_tried(clouds, "unauthenticatedToken", status=500)
+        _until_tried(stage, "unauthenticatedToken", status=500)
         for talk in (before_access, before_create, after_create):
             talk.types("typed early")
 
         transferred.agents("transfer", "Jane Doe", to=OMAR)
         transferred.hears("Jane Doe has left")
-        clouds.salesforce_fails("refuse", operation="sendMessage")
-        clouds.salesforce_fails("refuse", operation="endSession")
-        clouds.kore_fails(refuse=True, path="sendUserMessage")
+        stage.salesforce_fails("refuse", operation="sendMessage")
+        stage.salesforce_fails("refuse", operation="endSession")
+        stage.kore_fails(refuse=True, path="sendUserMessage")
         for number in range(3):
             held_up.types(f"queued {number}")
             unheard.agent_says(f"unheard {number}")
         ending.types(END_WORD)
         ending.typed.pop()
-        _until_tried(clouds, "sendUserMessage", target="kore")
+        _until_tried(stage, "sendUserMessage", target="kore")
 
         workers = service.workers()
         assert workers, "the service has a worker process"
@@ -94,15 +94,13 @@ def survivors(shared_clouds: Clouds, tmp_path_factory: pytest.TempPathFactory) -
         service.start()
         active.types("typed after the restart")
         held_up.types("queued after the restart")
-        clouds.well_again()
+        stage.clouds.calm()
         yield Survivors(talks, orphans, port_was_free, lock_was_free, service.possible_duplicates)
 
 
-def _until_tried(
-    clouds: Clouds, label: str, *, target: str = "salesforce", status: int | None = None
-) -> None:
+def _until_tried(stage: Stage, label: str, *, target: str = "salesforce", status: int | None = None) -> None:
     until(
-        lambda: [one for one in clouds.requests(label, target=target) if one.status == status],
+        lambda: [one for one in stage.requests(label, target=target) if one.status == status],
         f"until {label} is tried in vain",
     )
 
@@ -209,10 +207,10 @@ def test_what_may_have_been_shown_twice_was_counted(survivors: Survivors) -> Non
 
 
 def test_a_worker_that_is_killed_alone_takes_the_whole_service_with_it(
-    clouds: Clouds, service: Callable[..., Process]
+    stage: Stage, service: Callable[..., Process]
 ) -> None:
     running = service()
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.talks()
     for pid in running.workers():
         os.kill(pid, signal.SIGKILL)

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from botkit.testing.waiting import until
-from tests.faults.clouds import CLOSED, END_WORD, JANE, OMAR, UNREACHABLE, Clouds
 from tests.faults.live_chat import (
     ON_LIVE_CHAT,
     LiveChatTalk,
@@ -20,6 +19,7 @@ from tests.faults.live_chat import (
     live_chat_recovers,
 )
 from tests.faults.services import Process, configuration
+from tests.faults.stage import CLOSED, END_WORD, JANE, OMAR, UNREACHABLE, Stage
 
 LATE = ("late and active", "late and waiting", "late and ending")
 IN_TIME = (
@@ -33,38 +33,38 @@ pytestmark = pytest.mark.timeout(180)  # The first test has the three starts of 
 
 
 @pytest.fixture(scope="module")
-def talks(shared_clouds: Clouds, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talks]:
-    clouds = shared_clouds
-    clouds.well_again()
-    live_chat_recovers(clouds)
-    everybody = {place: LiveChatTalk.of(clouds.new_user()) for place in (*LATE, *IN_TIME)}
-    path = configuration(tmp_path_factory.mktemp("killed"), clouds, changes=ON_LIVE_CHAT)
-    with Process(path, clouds) as service:
-        _come_back_too_late(clouds, service, *(everybody[place] for place in LATE))
-        _come_back_in_time(clouds, service, *(everybody[place] for place in IN_TIME))
+def talks(shared_stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talks]:
+    stage = shared_stage
+    stage.clouds.calm()
+    live_chat_recovers(stage)
+    everybody = {place: LiveChatTalk.of(stage.new_user()) for place in (*LATE, *IN_TIME)}
+    path = configuration(tmp_path_factory.mktemp("killed"), stage, changes=ON_LIVE_CHAT)
+    with Process(path, stage) as service:
+        _come_back_too_late(stage, service, *(everybody[place] for place in LATE))
+        _come_back_in_time(stage, service, *(everybody[place] for place in IN_TIME))
         yield everybody
 
 
 def _come_back_too_late(
-    clouds: Clouds, service: Process, active: LiveChatTalk, waiting: LiveChatTalk, ending: LiveChatTalk
+    stage: Stage, service: Process, active: LiveChatTalk, waiting: LiveChatTalk, ending: LiveChatTalk
 ) -> None:
     waiting.waits()
     waiting.types("typed while waiting")
     for talk in (active, ending):
         _talks_and_is_heard(talk)
-    live_chat_fails(clouds, "refuse", operation="ChatMessage")
-    live_chat_fails(clouds, "refuse", operation="ChatEnd")
+    live_chat_fails(stage, "refuse", operation="ChatMessage")
+    live_chat_fails(stage, "refuse", operation="ChatEnd")
     active.types("never taken")
     ending.types(END_WORD)
     ending.hears(CLOSED)
     ending.is_the_bots_again()  # Which comes after the commit of what was told: without that, it is told again.
     service.kill()
-    live_chat_recovers(clouds)
-    live_chat_forgets(clouds, active, waiting, ending)
+    live_chat_recovers(stage)
+    live_chat_forgets(stage, active, waiting, ending)
     service.start()
 
 
-def _come_back_in_time(clouds: Clouds, service: Process, *talks: LiveChatTalk) -> None:
+def _come_back_in_time(stage: Stage, service: Process, *talks: LiveChatTalk) -> None:
     before_session, before_request, after_request, waiting, *others = talks
     active, held_up, transferred, disconnected, unheard, moved, moving, agent_ended, ending = others
     waiting.waits()
@@ -72,17 +72,17 @@ def _come_back_in_time(clouds: Clouds, service: Process, *talks: LiveChatTalk) -
     for talk in others:
         _talks_and_is_heard(talk)
 
-    live_chat_fails(clouds, "drop-response", operation="ChasitorInit")
+    live_chat_fails(stage, "drop-response", operation="ChasitorInit")
     after_request.asks_for_an_agent()
     after_request.reaches_the_agents()
-    live_chat_fails(clouds, "refuse", operation="ChasitorInit")
-    sessions = clouds.sandbox.live_chat.sessions
+    live_chat_fails(stage, "refuse", operation="ChasitorInit")
+    sessions = stage.clouds.live_chat.sessions
     before = len(sessions)
     before_request.asks_for_an_agent()
     until(lambda: len(sessions) > before, "until there is a session")
-    live_chat_fails(clouds, "status", operation="SessionId", status=500)
+    live_chat_fails(stage, "status", operation="SessionId", status=500)
     before_session.asks_for_an_agent()
-    until(lambda: [c for c in clouds.requests("SessionId") if c.status == 500], "until a session is refused")
+    until(lambda: [c for c in stage.requests("SessionId") if c.status == 500], "until a session is refused")
     for talk in (before_session, before_request, after_request):
         talk.types("typed early")
 
@@ -90,25 +90,25 @@ def _come_back_in_time(clouds: Clouds, service: Process, *talks: LiveChatTalk) -
     transferred.hears("Jane Doe has left")
     disconnected.agents("disconnect", JANE)
     disconnected.hears("Jane Doe has left")
-    live_chat_fails(clouds, "silence", operation="ChasitorResyncState")
-    live_chat_fails(clouds, "pod-restart", conversation_id=moving.conversation_id)
+    live_chat_fails(stage, "silence", operation="ChasitorResyncState")
+    live_chat_fails(stage, "pod-restart", conversation_id=moving.conversation_id)
     moving.agent_says("said on the way to the next server")
     until(lambda: moving.calls("ReconnectSession"), "until the way to the next server has begun")
-    live_chat_fails(clouds, "refuse", operation="ChatMessage")
-    live_chat_fails(clouds, "refuse", operation="ChatEnd")
-    clouds.kore_fails(refuse=True, path="sendUserMessage")
+    live_chat_fails(stage, "refuse", operation="ChatMessage")
+    live_chat_fails(stage, "refuse", operation="ChatEnd")
+    stage.kore_fails(refuse=True, path="sendUserMessage")
     for number in range(3):
         held_up.types(f"queued {number}")
         unheard.agent_says(f"unheard {number}")
     moving.types("typed on the way to the next server")
     ending.types(END_WORD)
     ending.typed.pop()
-    until(lambda: clouds.requests("sendUserMessage", target="kore"), "until Kore refuses a word")
+    until(lambda: stage.requests("sendUserMessage", target="kore"), "until Kore refuses a word")
 
     service.kill()
     active.agent_says("said while it was dead")
     moved.agent_says("said before the server went")
-    live_chat_fails(clouds, "pod-restart", conversation_id=moved.conversation_id)
+    live_chat_fails(stage, "pod-restart", conversation_id=moved.conversation_id)
     moved.agent_says("said on the next server")
     for talk in (transferred, disconnected):
         talk.agents("accept", OMAR)
@@ -119,8 +119,8 @@ def _come_back_in_time(clouds: Clouds, service: Process, *talks: LiveChatTalk) -
     active.types("typed after the restart")
     held_up.types("queued after the restart")
     moved.types("typed after the restart")
-    clouds.well_again()
-    live_chat_recovers(clouds)
+    stage.clouds.calm()
+    live_chat_recovers(stage)
 
 
 def _talks_and_is_heard(talk: LiveChatTalk) -> None:

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from botkit.testing.waiting import until
-from tests.faults.clouds import END_WORD, Clouds
 from tests.faults.services import InProcess
+from tests.faults.stage import END_WORD, Stage
 
 Kit = Callable[..., InProcess]
 
@@ -29,41 +29,41 @@ ACKNOWLEDGED_WITHIN_MS = 2_000
 @OUTAGES
 @pytest.mark.parametrize("receive", ["stream", "poll"])
 def test_an_outage_in_the_middle_loses_nothing_and_keeps_the_order(
-    clouds: Clouds, kit: Kit, receive: str, outage: dict[str, object]
+    stage: Stage, kit: Kit, receive: str, outage: dict[str, object]
 ) -> None:
     kit(receive=receive)
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.talks()
-    clouds.kore_fails(**outage)
+    stage.kore_fails(**outage)
     for number in range(3):
         talk.agent_says(f"said while it is down {number}")
         talk.types(f"typed meanwhile {number}")
-        ((status, ms),) = clouds.answers_to(f"typed meanwhile {number}")
+        ((status, ms),) = stage.answers_to(f"typed meanwhile {number}")
         assert status == 200
         assert ms < ACKNOWLEDGED_WITHIN_MS
     # One lane's trouble is not the other's: the agent hears the user all the time.
     until(lambda: len(talk.arrived()) == 3, "until the agent has it all")
     assert talk.shown() == []
-    clouds.kore_fails()
+    stage.kore_recovers()
     talk.both_sides_have_everything()
 
 
-def test_messages_to_the_bot_wait_for_kore_and_arrive_in_order(clouds: Clouds, kit: Kit) -> None:
+def test_messages_to_the_bot_wait_for_kore_and_arrive_in_order(stage: Stage, kit: Kit) -> None:
     kit()
-    talk = clouds.new_user()
-    clouds.kore_fails(status=500)
+    talk = stage.new_user()
+    stage.kore_fails(status=500)
     talk.types("hi")
-    clouds.kore_fails()
+    stage.kore_recovers()
     until(
         lambda: len([one for one in talk.user["messages"] if one["from"] == "bot"]) == 2,
         "until the bot answers",
     )
 
 
-def test_a_transcript_that_cannot_be_had_does_not_hold_up_the_hand_off(clouds: Clouds, kit: Kit) -> None:
+def test_a_transcript_that_cannot_be_had_does_not_hold_up_the_hand_off(stage: Stage, kit: Kit) -> None:
     kit(changes={"handoff": {"transcript": {"timeout": "300ms"}}})
-    clouds.kore_fails(status=500, path="getMessages")
-    talk = clouds.new_user()
+    stage.kore_fails(status=500, path="getMessages")
+    talk = stage.new_user()
     talk.asks_for_an_agent()
     talk.conversation_id = until(talk.found, "until a conversation reaches the agents")
     talk.accepted()
@@ -72,29 +72,29 @@ def test_a_transcript_that_cannot_be_had_does_not_hold_up_the_hand_off(clouds: C
 
 
 def test_after_the_configured_time_the_agents_side_is_ended_and_the_user_back_when_kore_is(
-    clouds: Clouds, kit: Kit
+    stage: Stage, kit: Kit
 ) -> None:
     kit(changes={"delivery": {"give_up_after": "1s"}})
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.talks()
-    clouds.kore_fails(refuse=True)
+    stage.kore_fails(refuse=True)
     talk.agents("agent_says", "Jane Doe", "to nobody")
     until(lambda: talk.status == "closed", "until the agent is not left talking to nobody")
-    clouds.kore_fails()
+    stage.kore_recovers()
     talk.is_the_bots_again()
 
 
 def test_a_user_whom_kore_could_not_be_told_to_take_back_is_the_bots_with_the_next_message(
-    clouds: Clouds, kit: Kit
+    stage: Stage, kit: Kit
 ) -> None:
     running = kit(changes={"delivery": {"give_up_after": "1s"}})
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.talks()
-    clouds.kore_fails(status=500, path="clearAgentSession")
+    stage.kore_fails(status=500, path="clearAgentSession")
     talk.types(END_WORD)
     until(lambda: running.metric("botkit_outbox_depth") == 0, "until it is given up")
     assert talk.agent_mode
-    clouds.kore_fails()
+    stage.kore_recovers()
     talk.types("hi")
     talk.is_the_bots_again()
     until(lambda: talk.user["messages"][-1]["from"] == "bot", "until the bot answers")
@@ -102,26 +102,26 @@ def test_a_user_whom_kore_could_not_be_told_to_take_back_is_the_bots_with_the_ne
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_call_that_kore_refuses_for_good_does_not_hold_up_what_comes_after(
-    clouds: Clouds, kit: Kit, status: int, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, kit: Kit, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kit()
-    talk = clouds.new_user()
-    core = clouds.sandbox.kore.core
+    talk = stage.new_user()
+    core = stage.clouds.kore.core
     # What the emulated platform does itself when nobody answers for the message: it goes on without.
     monkeypatch.setattr(core, "settings", replace(core.settings, follow_up_timeout=timedelta(seconds=0.2)))
-    clouds.kore_fails(status=status, path="sendBotMessage", count=1)
+    stage.kore_fails(status=status, path="sendBotMessage", count=1)
     talk.types("hi")
-    until(lambda: clouds.do(lambda: not core.faults.rules), "until the refusal has been given")
+    until(lambda: stage.clouds.do(lambda: not core.faults.rules), "until the refusal has been given")
     talk.talks()
 
 
 def test_an_answer_of_kore_lost_after_the_message_was_shown_is_counted_as_a_possible_duplicate(
-    clouds: Clouds, kit: Kit
+    stage: Stage, kit: Kit
 ) -> None:
     running = kit()
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.talks()
-    clouds.kore_fails(drop_response=True, path="sendUserMessage", count=1)
+    stage.kore_fails(drop_response=True, path="sendUserMessage", count=1)
     talk.agent_says("perhaps twice")
     talk.agent_says("and then this")
     until(lambda: talk.shown()[-1:] == ["and then this"], "until both are shown")

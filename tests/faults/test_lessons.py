@@ -8,19 +8,19 @@ from collections.abc import Callable
 import pytest
 
 from botkit.testing.waiting import until
-from tests.faults.clouds import CLOSED, END_WORD, EXPIRED, JANE, OMAR, Clouds
 from tests.faults.services import InProcess
+from tests.faults.stage import CLOSED, END_WORD, EXPIRED, JANE, OMAR, Stage
 
 Kit = Callable[..., InProcess]
 BOTH = pytest.mark.parametrize("receive", ["stream", "poll"])
 
 
 def test_every_hook_of_a_whole_hand_off_twice_opens_one_conversation_and_repeats_nothing(
-    clouds: Clouds, kit: Kit
+    stage: Stage, kit: Kit
 ) -> None:
     running = kit()
-    clouds.kore_fails(duplicate_hooks=True)
-    talk = clouds.new_user()
+    stage.kore_fails(duplicate_hooks=True)
+    talk = stage.new_user()
     talk.talks()
     for number in range(3):
         talk.types(f"typed {number}")
@@ -36,12 +36,12 @@ def test_every_hook_of_a_whole_hand_off_twice_opens_one_conversation_and_repeats
 
 @BOTH
 def test_a_single_500_on_a_message_drops_neither_the_session_nor_the_message(
-    clouds: Clouds, kit: Kit, receive: str
+    stage: Stage, kit: Kit, receive: str
 ) -> None:
     kit(receive=receive)
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.talks()
-    clouds.salesforce_fails("status", operation="sendMessage", status=500, times=1)
+    stage.salesforce_fails("status", operation="sendMessage", status=500, times=1)
     talk.types("through a hiccup")
     talk.both_sides_have_everything()
     assert talk.agent_mode
@@ -50,10 +50,10 @@ def test_a_single_500_on_a_message_drops_neither_the_session_nor_the_message(
 @BOTH
 @pytest.mark.parametrize("ending", ["agent", "user", "salesforce"])
 def test_the_same_user_can_be_handed_over_again_in_the_same_session(
-    clouds: Clouds, kit: Kit, receive: str, ending: str
+    stage: Stage, kit: Kit, receive: str, ending: str
 ) -> None:
     kit(receive=receive)
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.talks()
     first = talk.conversation_id
     if ending == "user":
@@ -70,29 +70,31 @@ def test_the_same_user_can_be_handed_over_again_in_the_same_session(
     assert talk.conversation_id != first
 
 
-def test_typing_on_either_side_never_reaches_the_bot(clouds: Clouds, kit: Kit) -> None:
+def test_typing_on_either_side_never_reaches_the_bot(stage: Stage, kit: Kit) -> None:
     kit()
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.talks()
     until(lambda: not talk.user["busy"], "until the bot has had its last word")
-    before = len(clouds.requests("sendBotMessage", target="kore"))
-    kore = clouds.sandbox.kore
+    before = len(stage.requests("sendBotMessage", target="kore"))
+    kore = stage.clouds.kore
     talk.agents("agent_typing", JANE, started=True)
-    clouds.do(lambda: kore.typing(kore.user(talk.user_id), started=True))
+    stage.clouds.do(lambda: kore.typing(kore.user(talk.user_id), started=True))
     until(lambda: talk.conversation["userTyping"], "until the agent sees the user typing")
     talk.agents("agent_typing", JANE, started=False)
     talk.types("after the typing")
     talk.both_sides_have_everything()
-    assert len(clouds.requests("sendBotMessage", target="kore")) == before
+    assert len(stage.requests("sendBotMessage", target="kore")) == before
 
 
 @BOTH
 def test_a_hand_off_whose_token_runs_out_comes_to_an_end_by_itself(
-    clouds: Clouds, kit: Kit, receive: str
+    stage: Stage, kit: Kit, receive: str
 ) -> None:
-    clouds.configure(guest_token_minutes=0.05)  # However far it has come by then: the end is the same.
+    stage.salesforce_behaves(
+        guest_token_minutes=0.05
+    )  # However far it has come by then: the end is the same.
     running = kit(receive=receive)
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.types("talk to an agent")
     talk.hears(EXPIRED)
     talk.is_the_bots_again()
@@ -103,58 +105,58 @@ def test_a_hand_off_whose_token_runs_out_comes_to_an_end_by_itself(
 
 @BOTH
 def test_a_user_who_leaves_the_queue_leaves_it_at_salesforce_too(
-    clouds: Clouds, kit: Kit, receive: str
+    stage: Stage, kit: Kit, receive: str
 ) -> None:
     kit(receive=receive)
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.waits()
-    kore = clouds.sandbox.kore
-    clouds.do(lambda: kore.close_conversation(kore.user(talk.user_id), repeat=True))
+    kore = stage.clouds.kore
+    stage.clouds.do(lambda: kore.close_conversation(kore.user(talk.user_id), repeat=True))
     until(lambda: talk.status == "closed", "until Salesforce's conversation is closed")
 
 
 def test_a_user_who_leaves_while_the_hand_off_is_being_opened_leaves_nothing_behind(
-    clouds: Clouds, kit: Kit
+    stage: Stage, kit: Kit
 ) -> None:
     running = kit()
-    clouds.salesforce_fails("drop-response", operation="createConversation")
-    talk = clouds.new_user()
+    stage.salesforce_fails("drop-response", operation="createConversation")
+    talk = stage.new_user()
     talk.asks_for_an_agent()
     talk.conversation_id = until(talk.found, "until it was created")
-    kore = clouds.sandbox.kore
-    clouds.do(lambda: kore.close_conversation(kore.user(talk.user_id)))
+    kore = stage.clouds.kore
+    stage.clouds.do(lambda: kore.close_conversation(kore.user(talk.user_id)))
     until(lambda: running.metric("botkit_open_sessions") == 0, "until the user has left")
-    clouds.salesforce_recovers()
+    stage.salesforce_recovers()
     until(lambda: talk.status == "closed", "until Salesforce's conversation is closed")
 
 
 @BOTH
 def test_what_agents_say_while_the_user_reconnects_is_there_afterwards(
-    clouds: Clouds, kit: Kit, receive: str
+    stage: Stage, kit: Kit, receive: str
 ) -> None:
     kit(receive=receive)
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.talks()
-    kore = clouds.sandbox.kore
+    kore = stage.clouds.kore
     talk.agent_says("before the reload")
-    clouds.do(lambda: kore.connect(kore.user(talk.user_id)))
+    stage.clouds.do(lambda: kore.connect(kore.user(talk.user_id)))
     talk.agent_says("after the reload")
     talk.types("still here")
     talk.both_sides_have_everything()
     assert talk.agent_mode
 
 
-def test_a_transfer_while_salesforce_is_away_is_no_end(clouds: Clouds, kit: Kit) -> None:
+def test_a_transfer_while_salesforce_is_away_is_no_end(stage: Stage, kit: Kit) -> None:
     kit()
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.talks()
-    clouds.salesforce_fails("refuse")
-    clouds.salesforce_fails("drop-streams")
+    stage.salesforce_fails("refuse")
+    stage.salesforce_fails("drop-streams")
     talk.agents("transfer", JANE, to=OMAR)
     talk.agents("accept", OMAR)
     talk.agent_says("I took over", OMAR)
     talk.types("who is there?")
-    clouds.salesforce_recovers()
+    stage.salesforce_recovers()
     talk.hears(f"{OMAR} has joined")
     talk.both_sides_have_everything()
     assert talk.agent_mode
@@ -163,11 +165,11 @@ def test_a_transfer_while_salesforce_is_away_is_no_end(clouds: Clouds, kit: Kit)
 @BOTH
 @pytest.mark.parametrize("minutes", [-10, 10])
 def test_a_clock_that_is_off_by_minutes_matters_to_nobody(
-    clouds: Clouds, kit: Kit, monkeypatch: pytest.MonkeyPatch, receive: str, minutes: int
+    stage: Stage, kit: Kit, monkeypatch: pytest.MonkeyPatch, receive: str, minutes: int
 ) -> None:
-    monkeypatch.setattr(clouds.sandbox.salesforce, "clock", lambda: int((time.time() + 60 * minutes) * 1000))
+    monkeypatch.setattr(stage.clouds.salesforce, "clock", lambda: int((time.time() + 60 * minutes) * 1000))
     running = kit(receive=receive)
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.talks()
     talk.types("what time is it?")
     talk.agent_says("that depends")
@@ -179,12 +181,12 @@ def test_a_clock_that_is_off_by_minutes_matters_to_nobody(
 
 
 def test_a_token_that_our_clock_calls_expired_is_used_as_long_as_salesforce_takes_it(
-    clouds: Clouds, kit: Kit, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, kit: Kit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Our clock is seven hours ahead (a machine that takes local time for UTC); a guest's token lasts six.
-    monkeypatch.setattr(clouds.sandbox.salesforce, "clock", lambda: int((time.time() - 7 * 3600) * 1000))
+    monkeypatch.setattr(stage.clouds.salesforce, "clock", lambda: int((time.time() - 7 * 3600) * 1000))
     kit()
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.asks_for_an_agent()
     talk.conversation_id = until(talk.found, "until a conversation reaches the agents")
     until(
@@ -194,11 +196,11 @@ def test_a_token_that_our_clock_calls_expired_is_used_as_long_as_salesforce_take
     assert talk.agent_mode
 
 
-def test_before_a_token_runs_out_the_agents_side_is_ended(clouds: Clouds, kit: Kit) -> None:
+def test_before_a_token_runs_out_the_agents_side_is_ended(stage: Stage, kit: Kit) -> None:
     # Far longer than it takes to get an agent, on a busy machine too.
-    clouds.configure(guest_token_minutes=0.16)
+    stage.salesforce_behaves(guest_token_minutes=0.16)
     kit()
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.talks()
     talk.hears(EXPIRED)
     # Afterwards it could not be ended: no call would be accepted with that token.

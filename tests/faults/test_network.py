@@ -8,26 +8,26 @@ import pytest
 
 from botkit.agents.miaw import system
 from botkit.testing.waiting import until
-from tests.faults.clouds import Clouds
 from tests.faults.proxy import Proxy, running_proxy
 from tests.faults.services import InProcess
+from tests.faults.stage import Stage
 
 Kit = Callable[..., InProcess]
 BOTH = pytest.mark.parametrize("receive", ["stream", "poll"])
 
 
 @pytest.fixture
-def proxy(clouds: Clouds) -> Iterator[Proxy]:
-    with running_proxy(clouds.sandbox.addresses()["salesforce_url"]) as proxy:
+def proxy(stage: Stage) -> Iterator[Proxy]:
+    with running_proxy(stage.clouds.sandbox.addresses()["salesforce_url"]) as proxy:
         yield proxy
 
 
 @BOTH
 def test_resets_in_the_middle_lose_and_repeat_nothing(
-    clouds: Clouds, kit: Kit, proxy: Proxy, receive: str
+    stage: Stage, kit: Kit, proxy: Proxy, receive: str
 ) -> None:
     kit(receive=receive, salesforce_url=proxy.url)
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.talks()
     for number in range(5):
         talk.types(f"typed {number}")
@@ -36,9 +36,9 @@ def test_resets_in_the_middle_lose_and_repeat_nothing(
     talk.both_sides_have_everything()
 
 
-def test_events_that_arrive_byte_by_byte_are_put_together(clouds: Clouds, kit: Kit, proxy: Proxy) -> None:
+def test_events_that_arrive_byte_by_byte_are_put_together(stage: Stage, kit: Kit, proxy: Proxy) -> None:
     kit(salesforce_url=proxy.url)
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.talks()
     proxy.slice_bytes = 1
     for text in ("plain", "zwölf Boxkämpfer 🥊", "two\nlines", 'a "quoted" \\ word'):
@@ -49,25 +49,25 @@ def test_events_that_arrive_byte_by_byte_are_put_together(clouds: Clouds, kit: K
 
 @pytest.mark.parametrize("size", [1, 20, 200])
 def test_an_answer_that_is_cut_off_is_asked_for_again_and_nothing_is_said_twice(
-    clouds: Clouds, kit: Kit, proxy: Proxy, size: int
+    stage: Stage, kit: Kit, proxy: Proxy, size: int
 ) -> None:
     kit(salesforce_url=proxy.url)
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.talks()
     proxy.limit_data = (b"/message HTTP", size)
     talk.types("only once")
     talk.types("and in order")
     talk.both_sides_have_everything()
-    assert len(clouds.requests("sendMessage")) > 3, "the transcript, two messages, and one of them again"
+    assert len(stage.requests("sendMessage")) > 3, "the transcript, two messages, and one of them again"
 
 
 def test_connections_that_are_only_half_there_are_noticed_and_replaced(
-    clouds: Clouds, kit: Kit, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, kit: Kit, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(system, "SILENCE_SECONDS", 0.4)
-    clouds.configure(ping_seconds=0.1)
+    stage.salesforce_behaves(ping_seconds=0.1)
     kit(salesforce_url=proxy.url)
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.talks()
     assert proxy.timeout() > 0
     talk.agent_says("into nothing")
@@ -76,10 +76,10 @@ def test_connections_that_are_only_half_there_are_noticed_and_replaced(
 
 
 def test_a_network_that_resets_every_new_connection_is_an_outage_like_any_other(
-    clouds: Clouds, kit: Kit, proxy: Proxy
+    stage: Stage, kit: Kit, proxy: Proxy
 ) -> None:
     kit(salesforce_url=proxy.url)
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.talks()
     proxy.down = True
     proxy.reset_peer()

@@ -22,8 +22,8 @@ from botkit.ledger import store
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.service import leadership
 from botkit.testing.waiting import until
-from tests.faults.clouds import Clouds
 from tests.faults.services import InProcess, Process, configuration, is_alive
+from tests.faults.stage import Stage
 
 Kit = Callable[..., InProcess]
 Service = Callable[..., Process]
@@ -44,14 +44,14 @@ def full_disk(running: Process, folder: Path) -> Iterator[None]:
 
 
 def test_on_a_full_disk_hooks_are_refused_and_what_agents_say_waits_for_it(
-    clouds: Clouds, service: Service, tmp_path: Path
+    stage: Stage, service: Service, tmp_path: Path
 ) -> None:
     running = service()
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.talks()
     with full_disk(running, tmp_path):
         talk.types("into a full disk")
-        assert [status for status, _ in clouds.answers_to("into a full disk")] == [500]
+        assert [status for status, _ in stage.answers_to("into a full disk")] == [500]
         talk.agent_says("said into a full disk")
         assert requests.get(f"{running.url}/readyz", timeout=5).status_code == 503
         assert requests.get(f"{running.url}/healthz", timeout=5).status_code == 200
@@ -63,10 +63,10 @@ def test_on_a_full_disk_hooks_are_refused_and_what_agents_say_waits_for_it(
 
 
 def test_a_kill_on_a_full_disk_leaves_a_store_that_works(
-    clouds: Clouds, service: Service, tmp_path: Path
+    stage: Stage, service: Service, tmp_path: Path
 ) -> None:
     running = service()
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.talks()
     talk.types("before it")
     with full_disk(running, tmp_path):
@@ -97,14 +97,14 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def test_while_the_store_is_locked_hooks_are_refused_and_afterwards_it_goes_on(
-    clouds: Clouds, kit: Kit, tmp_path: Path, impatient: None
+    stage: Stage, kit: Kit, tmp_path: Path, impatient: None
 ) -> None:
     running = kit()
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.talks()
     with locked(tmp_path / "botkit.db"):
         talk.types("while it is locked")
-        assert [status for status, _ in clouds.answers_to("while it is locked")] == [500]
+        assert [status for status, _ in stage.answers_to("while it is locked")] == [500]
         talk.agent_says("said while it is locked")
         assert requests.get(f"{running.url}/readyz", timeout=5).status_code == 503
     until(lambda: requests.get(f"{running.url}/readyz", timeout=5).ok, "until it is ready again")
@@ -113,27 +113,27 @@ def test_while_the_store_is_locked_hooks_are_refused_and_afterwards_it_goes_on(
     talk.both_sides_have_everything()
 
 
-def test_a_lock_of_a_moment_only_delays_the_acknowledgement(clouds: Clouds, kit: Kit, tmp_path: Path) -> None:
+def test_a_lock_of_a_moment_only_delays_the_acknowledgement(stage: Stage, kit: Kit, tmp_path: Path) -> None:
     kit()
-    talk = clouds.new_user()
+    talk = stage.new_user()
     talk.talks()
-    kore = clouds.sandbox.kore
+    kore = stage.clouds.kore
     with locked(tmp_path / "botkit.db"):
-        clouds.do(lambda: kore.say(kore.user(talk.user_id), "a little late"))
-        until(lambda: clouds.do(lambda: kore.lanes.busy(talk.user_id)), "until the hook is on its way")
+        stage.clouds.do(lambda: kore.say(kore.user(talk.user_id), "a little late"))
+        until(lambda: stage.clouds.do(lambda: kore.lanes.busy(talk.user_id)), "until the hook is on its way")
     until(
-        lambda: [status for status, _ in clouds.answers_to("a little late")] == [200],
+        lambda: [status for status, _ in stage.answers_to("a little late")] == [200],
         "until it is acknowledged",
     )
     until(lambda: talk.arrived() == ["a little late"], "until it arrives")
 
 
 def test_a_second_kit_on_the_same_store_says_so_and_takes_no_hooks(
-    clouds: Clouds, kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = kit()
     monkeypatch.setattr(leadership, "LOCK_TIMEOUT_SECONDS", 0.0)
-    second = InProcess(configuration(tmp_path, clouds), clouds)
+    second = InProcess(configuration(tmp_path, stage), stage)
     try:
         with pytest.raises(LedgerError, match=r"another process holds botkit\.db\.lock: run one BotKit per"):
             second.start()
@@ -148,9 +148,9 @@ def serve(configuration: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_serving_from_a_file_that_is_no_database_ends_with_a_clear_error(
-    clouds: Clouds, tmp_path: Path
+    stage: Stage, tmp_path: Path
 ) -> None:
-    path = configuration(tmp_path, clouds)
+    path = configuration(tmp_path, stage)
     (tmp_path / "botkit.db").write_bytes(os.urandom(100_000))
     answer = serve(path)
     assert answer.returncode != 0

@@ -1,24 +1,24 @@
-"""Payloads as the platform sends them, in both channel shapes, and the bot they belong to."""
+"""The bot of the tests of hooks: its payloads (made by `botkit.testing.payloads`), tokens and settings."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import jwt
 
-from botkit.agents.miaw import MiawSettings
 from botkit.config.settings import (
-    AgentsSettings,
-    AgentSystemSettings,
-    BotSettings,
+    HandoffSettings,
     KoreSettings,
     Secret,
-    SecuritySettings,
     ServerSettings,
     Settings,
     StoreSettings,
 )
+from botkit.testing.configuration import made_up_settings
+from botkit.testing.payloads import Payloads, User
 
 BOT_ID = "st-0a1b2c3d-1111-5222-8333-444455556666"
 OTHER_BOT_ID = "st-0a1b2c3d-1111-5222-8333-777788889999"
@@ -26,73 +26,38 @@ CLIENT_ID = "cs-0a1b2c3d-1111-5222-8333-444455556666"
 SECRET = "a client secret that is long enough for HS256, and for HS512 if it must be: 64 bytes"
 HOST = "bots.kore.example"
 BASE = f"https://{HOST}/api/botsdk/stream/{BOT_ID}"
-USER = "u-11111111-2222-5333-8444-555555555555"
 NOW = 1_700_000_000.0
+_PAYLOADS = Payloads(bot=BOT_ID, origin=f"https://{HOST}", user=User(language="fr"))
+USER = _PAYLOADS.user.id
+_LOCALE = {"session": {"BotUserSession": {"lastMessage": {"messagePayload": {"meta": {"locale": "de-DE"}}}}}}
 
 
 def user_message(
     message: Any = "hello", *, request_id: Any = 1501244156289, **changes: Any
 ) -> dict[str, Any]:
-    """on_user_message: the flat channel."""
-    payload = {
-        **_addressed(request_id),
-        "message": message,
-        "agent_transfer": False,
-        "channel": {"type": "rtm", "from": USER, "userId": USER, "client": "botbuilder"},
-        "context": context(),
-    }
-    return {**payload, **changes}
+    """on_user_message: the flat channel. `changes` replace members."""
+    members = {"message": message, **changes}
+    return _PAYLOADS.user_message(request_id=request_id, context=_LOCALE, members=members)
 
 
 def agent_transfer(
     *, meta: dict[str, Any] | None = None, request_id: Any = 1501244156300, **changes: Any
 ) -> dict[str, Any]:
-    """on_agent_transfer: the nested channel."""
-    payload = {
-        **_addressed(request_id),
-        "channel": {
-            "_id": "dc-1",
-            "channelInfos": {"from": USER, "type": "rtm", "handle": {"userId": USER}, "body": "agent"},
-        },
-        "context": context(meta=meta),
-        "callbackUrl": f"{BASE}/serviceCallback/{request_id}",
-    }
-    return {**payload, **changes}
+    """on_agent_transfer: the nested channel. `changes` replace members."""
+    return _PAYLOADS.agent_transfer(
+        "agent",
+        request_id=request_id,
+        intent="Talk to agent",
+        context=_LOCALE,
+        session={} if meta is None else {"miawMetaInfo": meta},
+        members=changes,
+    )
 
 
 def context(*, meta: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A context as documented, abridged."""
-    session: dict[str, Any] = {
-        "conversationSessionId": "64b6aa",
-        "lastMessage": {"messagePayload": {"meta": {"locale": "de-DE"}, "message": {"body": "agent"}}},
-    }
-    if meta is not None:
-        session["miawMetaInfo"] = meta
-    return {
-        "bot": "Acme Assistant",
-        "intent": "Talk to agent",
-        "currentLanguage": "fr",
-        "session": {
-            "UserContext": {
-                "_id": USER,
-                "firstName": "Ada",
-                "lastName": "Lovelace",
-                "emailId": "ada@example.com",
-            },
-            "BotUserSession": session,
-            "opts": {"userId": USER, "streamId": BOT_ID},
-        },
-    }
-
-
-def _addressed(request_id: Any) -> dict[str, Any]:
-    return {
-        "requestId": request_id,
-        "botId": BOT_ID,
-        "baseUrl": BASE,
-        "sendUserMessageUrl": f"{BASE}/sendUserMessage/{request_id}",
-        "sendBotMessageUrl": f"{BASE}/sendBotMessage/{request_id}",
-    }
+    """The context of an agent transfer."""
+    found: dict[str, Any] = agent_transfer(meta=meta)["context"]
+    return found
 
 
 def as_body(payload: Any) -> bytes:
@@ -115,14 +80,14 @@ def token(
 
 
 def settings(*, store: str = "sqlite:///unused.db", prefix: str = "", **kore: Any) -> Settings:
-    """One bot."""
-    miaw = MiawSettings("00D000000000001", "https://acme.my.salesforce-scrt.com", "Acme")
-    bot = BotSettings(
-        id=BOT_ID,
-        name="Acme Assistant",
-        kore=KoreSettings(CLIENT_ID, Secret(SECRET), callback_hosts=(HOST,), **kore),
-        agents=AgentsSettings(
-            "salesforce", {"salesforce": AgentSystemSettings("salesforce", "salesforce-miaw", miaw)}
-        ),
+    """The settings of this bot; `kore` changes its `kore` section."""
+    plain = made_up_settings(bots=[BOT_ID], handoff=HandoffSettings(), keep_payloads=False)
+    bot = replace(
+        plain.bots[BOT_ID], kore=KoreSettings(CLIENT_ID, Secret(SECRET), callback_hosts=(HOST,), **kore)
     )
-    return Settings(ServerSettings(prefix=prefix), StoreSettings(store), SecuritySettings(), {bot.id: bot})
+    return replace(
+        plain,
+        server=ServerSettings(prefix=prefix),
+        store=StoreSettings(store),
+        bots=MappingProxyType({BOT_ID: bot}),
+    )

@@ -22,6 +22,7 @@ from botkit.handoff.events import (
 from botkit.hooks.parser import HookParser
 from botkit.hooks.paths import HookPath
 from botkit.ledger.interface import Input
+from botkit.testing.payload_parts import SESSION_ID
 from tests.hooks.hook_payloads import (
     BASE,
     BOT_ID,
@@ -214,7 +215,11 @@ def test_a_transfer_has_the_users_profile() -> None:
     profile = event.profile
     assert (profile.first_name, profile.last_name, profile.email) == ("Ada", "Lovelace", "ada@example.com")
     assert (profile.user_id, profile.bot_name, profile.channel) == (USER, "Acme Assistant", "rtm")
-    assert (profile.language, profile.last_intent, profile.session_id) == ("fr", "Talk to agent", "64b6aa")
+    assert (profile.language, profile.last_intent, profile.session_id) == (
+        "fr",
+        "Talk to agent",
+        SESSION_ID,
+    )
     assert profile.case_id == "5001"
 
 

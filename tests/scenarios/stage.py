@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
-
 import botkit.testing.actors
 import botkit.testing.stage
 from botkit.kit import BotKit
 from botkit.testing.actors import OVER, Case, LiveChatCase
 from botkit.testing.clouds import Clouds
+from botkit.testing.payload_parts import merged
 from botkit.testing.process import write_configuration
 from botkit.testing.waiting import until
 from tests.scenarios.service import Service
@@ -96,10 +95,9 @@ class Person(botkit.testing.actors.Person):
 def configured(
     folder: Path, clouds: Clouds, *, receive: str, server: Mapping[str, Any], bot: Mapping[str, Any]
 ) -> Path:
-    """The configuration the demo uses, quicker, and changed as `server` and `bot` say."""
-    path = write_configuration(folder, clouds.sandbox.addresses(), port=8003, receive=receive)
+    """The demo's configuration with quick retries, changed by `server` and `bot`."""
     quick = {
-        # MIAW for everybody, and nobody in its place: what is not said here is said by the tests of several systems.
+        # MIAW serves every channel and has no fallback: the tests of several systems configure others.
         "agents": {
             "channels": {"facebook": "salesforce"},
             "fallback": [],
@@ -107,22 +105,7 @@ def configured(
         },
         "delivery": {"first_retry": "20ms", "slowest_retry": "100ms"},
     }
-    _change(path, server)
-    for changes in (quick, bot):
-        _change(folder / "bots" / "acme.yaml", changes)
-    return path
-
-
-def _change(path: Path, changes: Mapping[str, Any]) -> None:
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    path.write_text(yaml.safe_dump(_merged(content, changes), allow_unicode=True), encoding="utf-8")
-
-
-def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    result = dict(old)
-    for key, value in new.items():
-        before = result.get(key)
-        result[key] = (
-            _merged(before, value) if isinstance(before, Mapping) and isinstance(value, Mapping) else value
-        )
-    return result
+    addresses = clouds.sandbox.addresses()
+    return write_configuration(
+        folder, addresses, port=8003, receive=receive, server=server, bot=merged(quick, bot)
+    )

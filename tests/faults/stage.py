@@ -1,23 +1,18 @@
-"""Both emulated clouds in a thread of their own, with the tests' hands on everything users and agents do and see."""
+"""The stage of the tests of faults: `botkit.testing`'s, with users who remember what they typed and what agents said."""
 
 from __future__ import annotations
 
-import asyncio
+import itertools
 import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
-
+import botkit.testing.stage
+from botkit.testing.clouds import Clouds
 from botkit.testing.waiting import DEADLINE_SECONDS, until
-from botkit_sandbox.kore.faults import Fault as KoreFault
-from botkit_sandbox.salesforce.faults import Fault as SalesforceFault
-from botkit_sandbox.server import Sandbox
 
-T = TypeVar("T")
 JANE, OMAR = "Jane Doe", "Omar Haddad"
 END_WORD = "endagentchat"
 CLOSED = "Your conversation with the agent has ended."
@@ -25,74 +20,26 @@ UNREACHABLE = "our agents cannot be reached"
 EXPIRED = "has timed out"
 
 
-class Clouds:
-    """A sandbox on its own loop. `do` runs something there; everything else is made of it."""
+@dataclass
+class Stage(botkit.testing.stage.Stage):
+    """A pair of clouds, and users with a `Talk` each."""
 
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever, name="clouds", daemon=True)
-        self._thread.start()
-        self.sandbox = self._make()
-        self.numbers = iter(range(1, 100_000))
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1), kw_only=True)
 
-    def _make(self) -> Sandbox:
-        async def make() -> Sandbox:
-            sandbox = Sandbox(0)
-            await sandbox.start()
-            return sandbox
-
-        return asyncio.run_coroutine_threadsafe(make(), self.loop).result(DEADLINE_SECONDS)
-
-    def do(self, action: Callable[[], T]) -> T:
-        """Run it on the sandbox's loop."""
-
-        async def run() -> T:
-            return action()
-
-        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(DEADLINE_SECONDS)
-
-    def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self.sandbox.stop(), self.loop).result(DEADLINE_SECONDS)
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(DEADLINE_SECONDS)
-        self.loop.close()
-
-    # --- what goes wrong
-
-    def kore_fails(self, **how: Any) -> None:
-        """Exactly this goes wrong at Kore; without arguments nothing does."""
-        self.do(lambda: self.sandbox.kore.set_faults([KoreFault(**how)] if how else []))
-
-    def salesforce_fails(self, kind: str, **how: Any) -> None:
-        """This goes wrong at Salesforce, besides what does already."""
-        fault = msgspec.convert({"kind": kind, **how}, SalesforceFault)
-        self.do(lambda: self.sandbox.salesforce.inject(fault))
+    def kore_recovers(self) -> None:
+        """End all faults at Kore."""
+        self.clouds.do(self.clouds.kore.set_faults, [])
 
     def salesforce_recovers(self) -> None:
-        self.do(lambda: self.sandbox.salesforce.faults.clear())
-
-    def configure(self, **switches: Any) -> None:
-        self.do(lambda: self.sandbox.salesforce.configure(switches))
-
-    def well_again(self) -> None:
-        """As at the beginning, whatever a test left."""
-        self.kore_fails()
-        self.salesforce_recovers()
-
-    def subscribe(self, url: str) -> None:
-        """Hooks go there."""
-        events = ["onMessage", "onEvent", "onAgentTransfer"]
-        self.do(lambda: self.sandbox.kore.subscribe(url, events))  # type: ignore[arg-type]
-
-    # --- what was seen on the wire
+        """End all faults at MIAW."""
+        self.clouds.do(self.clouds.salesforce.faults.clear)
 
     def requests(self, label: str, *, target: str = "salesforce") -> list[Any]:
-        """Exchanges of this name, oldest first."""
-        entries = self.do(lambda: list(self.sandbox.wire.entries))
-        return [entry for entry in entries if entry.label == label and entry.target == target]
+        """Exchanges with this label, oldest first."""
+        return [entry for entry in self.wire(label) if entry.target == target]
 
     def answers_to(self, text: str) -> list[tuple[int | None, float]]:
-        """Status and milliseconds of every on_user_message that carried this text; None: no answer."""
+        """Status and milliseconds of each on_user_message with this text; None: no answer."""
         return [
             (hook.status, hook.duration_ms or 0.0)
             for hook in self.requests("on_user_message", target="botkit")
@@ -101,11 +48,10 @@ class Clouds:
         ]
 
     def new_user(self, *, language: str = "en") -> Talk:
-        number = next(self.numbers)
+        """A user of the bot whom no other test knows."""
+        number = next(self._numbers)
         email = f"ada.{number}.{id(self)}@example.com"
-        user = self.do(
-            lambda: self.sandbox.kore.add_user(name=f"Ada Lovelace{number}", email=email, language=language)
-        )
+        user = self._user(name=f"Ada Lovelace{number}", email=email, language=language)
         return Talk(self, user.id, email)
 
 
@@ -113,7 +59,7 @@ class Clouds:
 class Talk:
     """One user of the bot, and the conversation with the agents when there is one."""
 
-    clouds: Clouds
+    stage: Stage
     user_id: str
     email: str
     conversation_id: str = ""
@@ -124,14 +70,14 @@ class Talk:
 
     def types(self, text: str) -> None:
         """The user says something; comes back when the platform has had its answer to the hook."""
-        kore = self.clouds.sandbox.kore
-        self.clouds.do(lambda: kore.say(kore.user(self.user_id), text))
+        kore = self.stage.clouds.kore
+        self.stage.clouds.do(lambda: kore.say(kore.user(self.user_id), text))
         self.typed.append(text)
-        until(lambda: self.clouds.answers_to(text), f"until the hook of {text!r} is answered")
+        until(lambda: self.stage.answers_to(text), f"until the hook of {text!r} is answered")
 
     def acknowledged(self, text: str) -> bool:
         """Whether every hook that carried this text was answered with 200."""
-        return all(status == 200 for status, _ in self.clouds.answers_to(text))
+        return all(status == 200 for status, _ in self.stage.answers_to(text))
 
     def asks_for_an_agent(self) -> None:
         """Says so, and waits for nothing but the hook's answer."""
@@ -159,8 +105,8 @@ class Talk:
 
     def agents(self, what: str, *args: Any, **more: Any) -> Any:
         """An agent does something: a method of the emulated Salesforce's desk."""
-        method = getattr(self.clouds.sandbox.salesforce, what)
-        return self.clouds.do(lambda: method(self.conversation_id, *args, **more))
+        method = getattr(self.stage.clouds.salesforce, what)
+        return self.stage.clouds.do(lambda: method(self.conversation_id, *args, **more))
 
     def agent_says(self, text: str, agent: str = JANE) -> None:
         self.agents("agent_says", agent, text)
@@ -170,8 +116,8 @@ class Talk:
 
     @property
     def user(self) -> Any:
-        kore = self.clouds.sandbox.kore
-        return self.clouds.do(lambda: kore.user_snapshot(kore.user(self.user_id)))
+        kore = self.stage.clouds.kore
+        return self.stage.clouds.do(lambda: kore.user_snapshot(kore.user(self.user_id)))
 
     @property
     def agent_mode(self) -> bool:
@@ -179,8 +125,8 @@ class Talk:
 
     @property
     def conversation(self) -> Any:
-        salesforce = self.clouds.sandbox.salesforce
-        shown = self.clouds.do(lambda: salesforce.state()["conversations"])
+        salesforce = self.stage.clouds.salesforce
+        shown = self.stage.clouds.do(lambda: salesforce.state()["conversations"])
         return next(one for one in shown if one["id"] == self.conversation_id)
 
     @property
@@ -230,10 +176,10 @@ class Talk:
 
     def found(self) -> str:
         """The conversation on the agents' side, once there is one."""
-        mine = self.clouds.do(
+        mine = self.stage.clouds.do(
             lambda: [
                 one.id
-                for one in self.clouds.sandbox.salesforce.conversations.values()
+                for one in self.stage.clouds.salesforce.conversations.values()
                 if one.attributes.get("_email") == self.email and one.live
             ]
         )
@@ -246,9 +192,9 @@ class Talk:
 
 
 @contextmanager
-def running_clouds() -> Iterator[Clouds]:
+def running_stage() -> Iterator[Stage]:
     clouds = Clouds()
     try:
-        yield clouds
+        yield Stage(clouds)
     finally:
         clouds.close()
