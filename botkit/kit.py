@@ -21,7 +21,7 @@ from botkit.handlers.registry import Handler, Registry
 from botkit.handlers.verdicts import Sent
 from botkit.observability.metrics import Telemetry
 from botkit.service.leadership import RelayFactory
-from botkit.service.service import Edge, Service
+from botkit.service.service import Environment, Service
 from botkit.wsgi.middleware import BotKitMiddleware
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class BotKit(HandlerDecorators):
         *,
         relay_factory: RelayFactory | None = None,
         handler_seconds: float | None = None,
-        edge: Edge | None = None,
+        environment: Environment | None = None,
     ) -> Iterator[Service]:
         """Run the kit's handlers with another configuration: until this is left, every method of the kit uses it.
 
@@ -212,7 +212,7 @@ class BotKit(HandlerDecorators):
             self._registry,
             relay_factory=relay_factory,
             handler_seconds=handler_seconds or self._handler_seconds,
-            edge=edge,
+            environment=environment,
             share=False,
         )
         self._overrides.append(service)

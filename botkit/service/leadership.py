@@ -16,9 +16,8 @@ from botkit.config.settings import Secret, Settings
 from botkit.errors import LeaderLost, LedgerBusy, LedgerClosed, LedgerError
 from botkit.handoff.conversation import ConversationId
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, Ledger
-from botkit.ledger.sharing import messages
 from botkit.ledger.sharing.follower import Follower
-from botkit.ledger.sharing.leader import Leader
+from botkit.ledger.sharing.leader import Counts, Leader
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.ledger.store import file_of
 from botkit.observability.metrics import Telemetry
@@ -203,14 +202,11 @@ class Leadership:
         connected = follower is not None and follower.alive
         return {"store": connected, "relay": connected}
 
-    def exposition(self) -> bytes:
-        """The metrics of all processes, in Prometheus' format.
-
-        Raises:
-            LedgerError: the leader does not reply.
-        """
+    @property
+    def counts(self) -> Counts:
+        """The metrics of all processes: the leader's own, or the leader's behind the connection."""
         follower = self._follower
-        return self._telemetry.exposition() if follower is None else follower.exposition()
+        return self._telemetry if follower is None else follower
 
     @property
     def outbox_depth(self) -> int:
@@ -225,32 +221,6 @@ class Leadership:
         if leading is None:
             return 0
         return sum(1 for one in leading.ledger.open_conversations() if one.session is not None)
-
-    # --- metrics (wsgi.middleware.HookMetrics, handlers.running.HandlerMetrics) ---------------------------------------
-
-    def hook(self, event: str, status: int, seconds: float) -> None:
-        """Count an answered hook."""
-        follower = self._follower
-        if follower is None:
-            self._telemetry.hook(event, status, seconds)
-        else:
-            follower.tell(messages.CountHook(event, status, seconds))
-
-    def duplicate(self) -> None:
-        """Count a duplicate hook."""
-        follower = self._follower
-        if follower is None:
-            self._telemetry.duplicate()
-        else:
-            follower.tell(messages.CountDuplicate())
-
-    def handled(self, event: str, handler: str, outcome: str) -> None:
-        """Count a handler that was called, or left out."""
-        follower = self._follower
-        if follower is None:
-            self._telemetry.handled(event, handler, outcome)
-        else:
-            follower.tell(messages.CountHandler(event, handler, outcome))
 
     # --- inside ----------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""A running configuration: hook parsers and handlers in front, the ledger behind them, the relay behind that."""
+"""`Service`: one configuration at work, with hook parsers and handlers, the ledger and the relay."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from contextlib import nullcontext
 from dataclasses import dataclass
 from multiprocessing.util import Finalize
@@ -31,7 +30,8 @@ from botkit.handoff.responses import Responses
 from botkit.handoff.rules import Rules
 from botkit.hooks.parser import HookParser
 from botkit.http.carriers import SyncTransport
-from botkit.ledger.interface import Committed, Input, Ledger
+from botkit.ledger.interface import Ledger
+from botkit.ledger.sharing.leader import Counts
 from botkit.observability.metrics import Telemetry
 from botkit.relay.relay import Relay
 from botkit.service.leadership import Leadership, RelayFactory, RunningRelay
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
 
 
 _CLOSE_FIRST = 100
-"""Before whatever else multiprocessing finalizes."""
+"""The priority of `close` among the finalizers of multiprocessing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Edge:
-    """What a service has of the machine it runs on; handed in, so that tests bring their own (`botkit.testing`).
+class Environment:
+    """The clock and the network of a service. Tests pass their own (`botkit.testing`).
 
     Args:
         now: seconds since the epoch.
@@ -61,7 +61,7 @@ class Edge:
 
 
 def rules_for(bot: BotSettings) -> Rules:
-    """A bot's settings as the rules want them."""
+    """The rules of a bot, from its settings."""
     handoff = bot.handoff
     return Rules(
         bot_name=bot.name,
@@ -84,16 +84,16 @@ def rules_for(bot: BotSettings) -> Rules:
 class Service:
     """The hook parsers, the ledger and the relay of one configuration.
 
-    Nothing is opened and no thread runs before `start`, which the first hook (or readiness question) calls where nobody else
-    did: so a service may be made before a server forks its workers.
+    Nothing is opened and no thread runs before `start`, which the first hook or readiness check calls if nothing else did. So
+    a service may be created before a server forks its workers.
 
     Args:
         settings: from `config.load.load`, or made by hand.
         registry: the bots' own handlers.
-        relay_factory: makes what acts on commits; by default the relay.
-        handler_seconds: the time limit of handlers that have none of their own.
+        relay_factory: creates the relay; by default `relay.Relay`.
+        handler_seconds: the time limit of handlers without their own.
         share: let several processes use one store (`botkit.service.leadership`).
-        edge: the clock and the like; by default the machine's.
+        environment: by default the machine's clock and network.
     """
 
     def __init__(
@@ -104,15 +104,16 @@ class Service:
         relay_factory: RelayFactory | None = None,
         handler_seconds: float | None = None,
         share: bool = True,
-        edge: Edge | None = None,
+        environment: Environment | None = None,
     ) -> None:
         """Raises: NotConfigured if a handler is for a bot that the configuration does not name."""
         self.settings = settings
         self.telemetry = Telemetry()
         self._relay_factory = relay_factory or _relay
         self._share = share
-        edge = edge or Edge()
-        self._now = edge.now
+        environment = environment or Environment()
+        self._now = environment.now
+        counts = _Counts(self)
         self._rules: Mapping[str, Rules] = {bot_id: rules_for(bot) for bot_id, bot in settings.bots.items()}
         insecure = settings.security.insecure_http
         self._gateways = {
@@ -120,19 +121,22 @@ class Service:
                 bot_id=bot_id,
                 parser=HookParser(bot, insecure_http=insecure),
                 reader=PlatformReader(
-                    bot, insecure_http=insecure, now=edge.now, open_transport=edge.open_transport
+                    bot,
+                    insecure_http=insecure,
+                    now=environment.now,
+                    open_transport=environment.open_transport,
                 ),
                 ledger=self.store,
-                now=edge.now,
+                now=environment.now,
             )
             for bot_id, bot in settings.bots.items()
         }
         self._dispatch = Dispatch(
             registry,
             gateways=self._gateways,
-            metrics=_Counted(self),
+            metrics=counts,
             seconds=handler_seconds,
-            on_failure=edge.on_failure,
+            on_failure=environment.on_failure,
         )
         for handler in registry.all:
             self.check(handler)
@@ -150,9 +154,9 @@ class Service:
             wsgi_app,
             parsers={bot_id: gateway.parser for bot_id, gateway in self._gateways.items()},
             dispatch=self._dispatch,
-            submit=self._submit,
+            submit=lambda input: self.store().submit(input),
             prefix=self.settings.server.prefix,
-            metrics=_Counted(self),
+            metrics=_Counts(self),
             now=self._now,
             monotonic=time.perf_counter,
             context_factory=context_factory,
@@ -164,7 +168,7 @@ class Service:
             self._known(handler.bot)
 
     def start(self) -> None:
-        """Open the store and start the relay; harmless when both run.
+        """Open the store and start the relay; has no effect while they run.
 
         Raises:
             LedgerError: the store cannot be used.
@@ -178,7 +182,7 @@ class Service:
                 raise LedgerClosed("the kit has been closed")
             if self._running is not None and self._running.pid == os.getpid():
                 return
-            # Threads do not survive a fork: what was started in another process is not ours.
+            # Threads do not survive a fork: a service that was started in the parent is started again here.
             leadership = Leadership(
                 self.settings,
                 decide=self._decide,
@@ -189,11 +193,11 @@ class Service:
             leadership.join()
             self._running = _Running(os.getpid(), leadership)
             atexit.register(self.close)
-            # A worker that multiprocessing has made, such as granian's, leaves without what atexit has.
+            # Workers of multiprocessing, such as granian's, exit without running atexit functions.
             self._at_exit = Finalize(None, self.close, exitpriority=_CLOSE_FIRST)
 
     def close(self) -> None:
-        """Stop taking hooks, let the relay finish what it has begun, and leave the rest in the store."""
+        """Accept no more hooks, let the relay finish deliveries in progress, and leave the rest in the store."""
         with self._lock:
             running, self._running = self._running, None
             if running is None or running.pid != os.getpid():
@@ -205,7 +209,7 @@ class Service:
         atexit.unregister(self.close)
 
     def ready(self) -> dict[str, bool]:
-        """Whether the store commits and the relay acts; starts them if nobody has yet.
+        """Whether the store commits and the relay delivers. Starts them if they do not run yet.
 
         Raises:
             BotKitError: they could not be started.
@@ -213,19 +217,18 @@ class Service:
         return self.store().ready()
 
     def exposition(self) -> bytes:
-        """What is counted, by all processes that share the store.
+        """The metrics of all processes that share the store, in Prometheus' format.
 
         Raises:
-            LedgerError: the process that holds the store does not answer.
+            LedgerError: the process that holds the store does not reply.
         """
-        running = self._running
-        return self.telemetry.exposition() if running is None else running.leadership.exposition()
+        return self._counts().exposition()
 
     def store(self) -> Leadership:
-        """The store, started if it has to be.
+        """The store; starts the service if it does not run yet.
 
         Raises:
-            LedgerError: it cannot be.
+            LedgerError: the store cannot be used.
         """
         running = self._running
         if running is None or running.pid != os.getpid():
@@ -260,11 +263,12 @@ class Service:
             raise NotConfigured(f"no bot {bot_id!r} in the configuration, which names {known}")
         return bot_id
 
-    def _submit(self, given: Input) -> Future[Committed]:
-        return self.store().submit(given)
-
     def _decide(self, conversation: Conversation, event: Event) -> Decision:
         return decide(self._rules[conversation.id.bot_id], conversation, event)
+
+    def _counts(self) -> Counts:
+        running = self._running
+        return running.leadership.counts if running is not None else self.telemetry
 
     def _outbox_depth(self) -> float:
         return self._running.leadership.outbox_depth if self._running is not None else 0
@@ -275,30 +279,26 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """What `start` started, and in which process."""
+    """The result of `start`, and the process it belongs to."""
 
     pid: int
     leadership: Leadership
 
 
-class _Counted:
-    """Where a process' hooks and handlers are counted: with the others that share the store, once it is started."""
+class _Counts:
+    """Counts hooks and handlers (`HookMetrics`, `HandlerMetrics`): in the metrics of all processes, once the service runs."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
 
     def hook(self, event: str, status: int, seconds: float) -> None:
-        self._counts().hook(event, status, seconds)
+        self._service._counts().hook(event, status, seconds)
 
     def duplicate(self) -> None:
-        self._counts().duplicate()
+        self._service._counts().duplicate()
 
     def handled(self, event: str, handler: str, outcome: str) -> None:
-        self._counts().handled(event, handler, outcome)
-
-    def _counts(self) -> Leadership | Telemetry:
-        running = self._service._running
-        return running.leadership if running is not None else self._service.telemetry
+        self._service._counts().handled(event, handler, outcome)
 
 
 def _relay(settings: Settings, ledger: Ledger, telemetry: Telemetry) -> RunningRelay:

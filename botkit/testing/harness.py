@@ -20,7 +20,7 @@ from botkit.kit import BotKit
 from botkit.kore.signing import Signer
 from botkit.ledger.interface import Ledger
 from botkit.observability.metrics import Telemetry
-from botkit.service.service import Edge
+from botkit.service.service import Environment
 from botkit.testing.clock import SleeplessClock
 from botkit.testing.configuration import stored_in
 from botkit.testing.fakes import FakeAgentSystem, FakePlatform, SyncCarrier
@@ -75,7 +75,9 @@ class ServiceHarness:
                     stored_in(settings, Path(folder)),
                     relay_factory=self._make_relay,
                     handler_seconds=handler_seconds,
-                    edge=Edge(now=self.clock.now, open_transport=self._carrier, on_failure=self._on_failure),
+                    environment=Environment(
+                        now=self.clock.now, open_transport=self._carrier, on_failure=self._on_failure
+                    ),
                 )
             )
             self._open = opening.pop_all()

@@ -20,7 +20,7 @@ from botkit.config.settings import (
 )
 from botkit.handlers.registry import Handler
 from botkit.kit import BotKit
-from botkit.service.service import Edge
+from botkit.service.service import Environment
 from botkit.testing.clouds import Clouds
 from botkit.testing.harness import raised_by_test
 from botkit.testing.process import write_configuration
@@ -75,7 +75,9 @@ def on_stage(kit: BotKit, *, bot_folder: Path | None = None) -> Iterator[KitStag
         clouds = Clouds(_renamed(exported, folder / "bot", ids[0]) if ids else exported)
         stack.callback(clouds.close)
         settings = _settings(folder, clouds.sandbox.addresses(), own, ids)
-        service = stack.enter_context(kit.override_settings(settings, edge=Edge(on_failure=failed)))
+        service = stack.enter_context(
+            kit.override_settings(settings, environment=Environment(on_failure=failed))
+        )
         server = Server(service.middleware(nothing_here))
         stack.callback(server.close)
         service.start()

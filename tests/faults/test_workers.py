@@ -81,7 +81,7 @@ class Workers:
     def pids(self) -> list[int]:
         return children_of(self.process.pid)
 
-    def host(self) -> int:
+    def leader(self) -> int:
         """The worker that holds the store's lock."""
         inode = (self.configuration.parent / "botkit.db.lock").stat().st_ino
 
@@ -188,7 +188,7 @@ def test_when_the_worker_that_holds_the_store_is_killed_another_goes_on_in_its_p
     case = ada.is_helped_by(JANE)
     waiting = house.person("Wilma Waiting")
     request_id = house.stock_is_asked_for(waiting)
-    killed = house.workers.host()
+    killed = house.workers.leader()
 
     def write() -> None:
         for number in range(12):  # Salesforce takes 22 a minute.
@@ -201,7 +201,7 @@ def test_when_the_worker_that_holds_the_store_is_killed_another_goes_on_in_its_p
     writing.join(10)
     ada.says("the last one")
     case.gets("the last one")
-    assert house.workers.host() != killed
+    assert house.workers.leader() != killed
     typed = case.typed()
     # What the killed worker was answering, the platform takes for failed and does not repeat: it was not acknowledged.
     assert typed == [*sorted(typed[:-1], key=lambda text: int(text.split()[1])), "the last one"]

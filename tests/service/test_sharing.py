@@ -80,49 +80,49 @@ def commit(kit: BotKit, given: Input) -> Committed:
     return committed
 
 
-def test_a_guests_input_is_committed_by_the_host(house: House) -> None:
-    host, follower = house.kit(), house.kit()
-    host.start()
+def test_a_followers_input_is_committed_by_the_leader(house: House) -> None:
+    leader, follower = house.kit(), house.kit()
+    leader.start()
     follower.start()
     assert not commit(follower, said("hi", "1")).duplicate
-    assert commit(host, said("hi", "1")).duplicate
+    assert commit(leader, said("hi", "1")).duplicate
     assert len(house.relays) == 1
     (told,) = house.relays[0].committed
     assert told.conversation.id == USER
 
 
-def test_a_guest_learns_that_an_input_was_seen_before(house: House) -> None:
-    host, follower = house.kit(), house.kit()
-    host.start()
+def test_a_follower_learns_that_an_input_was_seen_before(house: House) -> None:
+    leader, follower = house.kit(), house.kit()
+    leader.start()
     follower.start()
-    commit(host, said("hi", "1"))
+    commit(leader, said("hi", "1"))
     assert commit(follower, said("hi", "1")).duplicate
 
 
-def test_a_guest_is_told_what_the_rules_refuse(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_follower_is_told_what_the_rules_refuse(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("botkit.handlers.conversation.ANSWER_SECONDS", 0.0)
-    host, follower = house.kit(), house.kit()
-    host.start()
+    leader, follower = house.kit(), house.kit()
+    leader.start()
     follower.start()
     with pytest.raises(NothingToAnswer, match="no such webhook"):
         follower.respond_to_hook("17")
 
 
-def test_a_guest_finds_how_a_user_can_be_reached(house: House) -> None:
-    host, follower = house.kit(), house.kit()
-    host.start()
+def test_a_follower_finds_how_a_user_can_be_reached(house: House) -> None:
+    leader, follower = house.kit(), house.kit()
+    leader.start()
     follower.start()
     assert store_of(follower).newest_hook(USER) is None
-    commit(host, said("hi", "1"))
+    commit(leader, said("hi", "1"))
     assert store_of(follower).newest_hook(USER) == HookBody(b'{"message":"hi"}')
 
 
-def test_when_the_host_leaves_a_guest_takes_its_place_and_resumes_what_was_left(house: House) -> None:
-    host, follower, third = house.kit(), house.kit(), house.kit()
-    for kit in (host, follower, third):
+def test_when_the_leader_leaves_a_follower_takes_its_place_and_resumes_what_was_left(house: House) -> None:
+    leader, follower, third = house.kit(), house.kit(), house.kit()
+    for kit in (leader, follower, third):
         kit.start()
     commit(follower, said("hi", "1"))
-    host.close()
+    leader.close()
     assert not commit(follower, said("again", "2")).duplicate
     assert not commit(third, said("and again", "3")).duplicate
     assert commit(third, said("hi", "1")).duplicate
@@ -130,16 +130,16 @@ def test_when_the_host_leaves_a_guest_takes_its_place_and_resumes_what_was_left(
     assert second.resumed == [item.id for committed in first.committed for item in committed.items]
 
 
-def test_inputs_under_way_when_the_host_goes_are_taken_by_the_next_one_once(house: House) -> None:
-    host, follower = house.kit(), house.kit()
-    host.start()
+def test_inputs_under_way_when_the_leader_goes_are_taken_by_the_next_one_once(house: House) -> None:
+    leader, follower = house.kit(), house.kit()
+    leader.start()
     follower.start()
     store = store_of(follower)
     futures = []
     for number in range(400):
         futures.append(store.submit(said("hi", f"k{number}")))
         if number == 200:
-            leaving = threading.Thread(target=host.close)
+            leaving = threading.Thread(target=leader.close)
             leaving.start()
     for future in futures:
         future.result(10)
@@ -148,16 +148,16 @@ def test_inputs_under_way_when_the_host_goes_are_taken_by_the_next_one_once(hous
     assert len(taken) == 400
 
 
-def test_without_a_host_inputs_wait_for_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    host, follower = house.kit(), house.kit()
-    host.start()
+def test_without_a_leader_inputs_wait_for_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    leader, follower = house.kit(), house.kit()
+    leader.start()
     follower.start()
     go_on = threading.Event()
     store = store_of(follower)
     succeed = store._join
     monkeypatch.setattr(store, "_join", lambda: (go_on.wait(10), succeed())[1])
-    host.close()
-    until(lambda: store._follower is None, "for the guest to notice")
+    leader.close()
+    until(lambda: store._follower is None, "for the follower to notice")
     waiting = store.submit(said("hi", "1"))
     given_up = store.submit(said("not wanted any more", "2"))
     assert given_up.cancel()
@@ -167,15 +167,15 @@ def test_without_a_host_inputs_wait_for_one(house: House, monkeypatch: pytest.Mo
     assert not commit(follower, said("not wanted any more", "2")).duplicate
 
 
-def test_a_guest_that_is_closed_leaves_the_host_alone(house: House) -> None:
-    host, follower = house.kit(), house.kit()
-    host.start()
+def test_a_follower_that_is_closed_leaves_the_leader_alone(house: House) -> None:
+    leader, follower = house.kit(), house.kit()
+    leader.start()
     follower.start()
     store = store_of(follower)
     follower.close()
     with pytest.raises(LedgerClosed):
         store.submit(said("hi", "1")).result(10)
-    assert not commit(host, said("hi", "1")).duplicate
+    assert not commit(leader, said("hi", "1")).duplicate
 
 
 def test_a_process_with_another_configuration_is_turned_away(
@@ -206,12 +206,12 @@ def test_a_kit_that_does_not_share_lets_nobody_in(house: House, monkeypatch: pyt
         house.kit().start()
 
 
-def test_a_guest_that_fails_to_take_the_store_over_tries_again_whatever_it_was(
+def test_a_follower_that_fails_to_take_the_store_over_tries_again_whatever_it_was(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("botkit.service.leadership._TROUBLE_SECONDS", 0.0)
-    host, follower = house.kit(), house.kit()
-    host.start()
+    leader, follower = house.kit(), house.kit()
+    leader.start()
     follower.start()
     store = store_of(follower)
     join, failures = store._join, iter([RuntimeError("a defect"), LedgerError("a full disk")])
@@ -222,7 +222,7 @@ def test_a_guest_that_fails_to_take_the_store_over_tries_again_whatever_it_was(
         join()
 
     monkeypatch.setattr(store, "_join", fails_at_first)
-    host.close()
+    leader.close()
     assert not commit(follower, said("hi", "1")).duplicate
 
 
@@ -251,7 +251,7 @@ def test_the_fingerprint_does_not_stand_for_where_the_files_were_read_from(house
     assert fingerprint(elsewhere) == fingerprint(house.settings)
 
 
-def test_a_host_that_cannot_listen_leaves_no_relay_at_work(
+def test_a_leader_that_cannot_listen_leaves_no_relay_at_work(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_socket(path: Path) -> socket.socket:
@@ -263,7 +263,7 @@ def test_a_host_that_cannot_listen_leaves_no_relay_at_work(
     assert [relay.closed for relay in house.relays] == [True]
 
 
-def test_the_socket_is_for_this_user_only_and_goes_with_the_host(house: House) -> None:
+def test_the_socket_is_for_this_user_only_and_goes_with_the_leader(house: House) -> None:
     kit = house.kit()
     kit.start()
     door = house.store.with_name("botkit.db.sock")
@@ -276,12 +276,12 @@ def test_a_store_with_a_long_path_is_shared_as_well(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 120)
     deep.mkdir()
     house = House(deep)
-    host, follower = house.kit(), house.kit()
-    host.start()
+    leader, follower = house.kit(), house.kit()
+    leader.start()
     follower.start()
     assert not commit(follower, said("hi", "1")).duplicate
     follower.close()
-    host.close()
+    leader.close()
 
 
 @pytest.mark.parametrize(
@@ -290,8 +290,8 @@ def test_a_store_with_a_long_path_is_shared_as_well(tmp_path: Path) -> None:
     ids=["nothing", "too long", "no message", "http"],
 )
 def test_whoever_speaks_another_language_is_shown_out(house: House, word: bytes) -> None:
-    host, follower = house.kit(), house.kit()
-    host.start()
+    leader, follower = house.kit(), house.kit()
+    leader.start()
     with socket.socket(socket.AF_UNIX) as stranger:
         stranger.settimeout(10)
         stranger.connect(str(house.store.with_name("botkit.db.sock")))
@@ -303,13 +303,13 @@ def test_whoever_speaks_another_language_is_shown_out(house: House, word: bytes)
     assert not commit(follower, said("hi", "1")).duplicate
 
 
-def test_what_guests_count_is_in_the_hosts_numbers_and_everybody_shows_them(house: House) -> None:
-    host, follower = house.kit(), house.kit()
-    host.start()
+def test_what_followers_count_is_in_the_leaders_metrics_and_everybody_shows_them(house: House) -> None:
+    leader, follower = house.kit(), house.kit()
+    leader.start()
     follower.start()
-    store_of(follower).hook("on_user_message", 200, 0.01)
-    store_of(follower).handled("on_user_message", "hours", "answered")
-    store_of(follower).duplicate()
+    store_of(follower).counts.hook("on_user_message", 200, 0.01)
+    store_of(follower).counts.handled("on_user_message", "hours", "answered")
+    store_of(follower).counts.duplicate()
     shown = follower._service().exposition().decode()
     assert 'botkit_hooks_total{event="on_user_message",status="200"} 1.0' in shown
     assert 'botkit_handlers_total{event="on_user_message",handler="hours",outcome="answered"} 1.0' in shown
@@ -317,13 +317,13 @@ def test_what_guests_count_is_in_the_hosts_numbers_and_everybody_shows_them(hous
     created = "_created"
     lines = [line for line in shown.splitlines() if created not in line]
     assert lines == [
-        line for line in host._service().exposition().decode().splitlines() if created not in line
+        line for line in leader._service().exposition().decode().splitlines() if created not in line
     ]
 
 
 def test_a_lock_is_not_kept_by_a_child_of_the_process_that_holds_it(house: House) -> None:
-    host = house.kit()
-    host.start()
+    leader = house.kit()
+    leader.start()
     go, gone = os.pipe()
     child = os.fork()
     if child == 0:
@@ -331,7 +331,7 @@ def test_a_lock_is_not_kept_by_a_child_of_the_process_that_holds_it(house: House
         os.read(go, 1)
         os._exit(0)
     try:
-        host.close()
+        leader.close()
         house.kit(share=False).start()
     finally:
         os.close(gone)
@@ -339,7 +339,7 @@ def test_a_lock_is_not_kept_by_a_child_of_the_process_that_holds_it(house: House
         os.waitpid(child, 0)
 
 
-def test_a_child_of_the_host_does_not_hold_its_guests_when_the_host_has_gone(tmp_path: Path) -> None:
+def test_a_child_of_the_leader_does_not_hold_its_followers_when_the_leader_has_gone(tmp_path: Path) -> None:
     listener = address.listen(tmp_path / "s.sock")
     follower = address.connect(tmp_path / "s.sock", seconds=10.0)
     accepted = address.not_for_children(listener.accept()[0])
@@ -360,9 +360,9 @@ def test_a_child_of_the_host_does_not_hold_its_guests_when_the_host_has_gone(tmp
         os.waitpid(child, 0)
 
 
-def test_what_is_too_much_for_a_commit_is_refused_and_the_host_stays(house: House) -> None:
-    host, follower = house.kit(), house.kit()
-    host.start()
+def test_what_is_too_much_for_a_commit_is_refused_and_the_leader_stays(house: House) -> None:
+    leader, follower = house.kit(), house.kit()
+    leader.start()
     follower.start()
     store = store_of(follower)
     api_calls = tuple(ApiCall("send_user_message", "x" * 1024 * 1024) for _ in range(17))

@@ -79,8 +79,19 @@ class Follower:
         text: bytes = _in_time(self._request(request, lambda reply: reply.text))
         return text
 
-    def tell(self, message: messages.Count) -> None:
-        """Have the leader count something. If the leader is gone, the count is lost."""
+    def hook(self, event: str, status: int, seconds: float) -> None:
+        """Count an answered hook in the leader's metrics, like the two below. If the leader is gone, the count is lost."""
+        self._count(messages.CountHook(event, status, seconds))
+
+    def duplicate(self) -> None:
+        """Count a duplicate hook."""
+        self._count(messages.CountDuplicate())
+
+    def handled(self, event: str, handler: str, outcome: str) -> None:
+        """Count a handler that was called, or left out."""
+        self._count(messages.CountHandler(event, handler, outcome))
+
+    def _count(self, message: messages.Count) -> None:
         try:
             with self._lock:
                 self._send(message)
