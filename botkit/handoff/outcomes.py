@@ -86,7 +86,7 @@ def agents_lost(
 
 
 def user_lost(rules: Rules, conversation: Conversation, session: AgentSession, event: UserLost) -> Decision:
-    """The platform was unreachable for too long: the agent must not talk to nobody."""
+    """The platform was unreachable for too long: end the session, as the agent's messages would reach no user."""
     return end(rules, conversation, session, event.at, why="user_lost", words="conversationClosedMessage")
 
 

@@ -42,7 +42,7 @@ T = TypeVar("T")
 def rules(
     *, responses: Mapping[str, Mapping[str, str | None]] | None = None, language: str = "en", **changes: Any
 ) -> Rules:
-    """Rules of a bot with one agent system, changed as a test wants."""
+    """Rules of a bot with one agent system, with changes."""
     plain = Rules(
         bot_name="Acme Assistant",
         responses=Responses(responses or {}, language),
@@ -56,7 +56,7 @@ def rules(
 
 @dataclass
 class Story:
-    """`effects` is what the last step asked for; `log` everything so far."""
+    """`effects` are those of the last step; `log` has all of them."""
 
     rules: Rules = field(default_factory=rules)
     conversation: Conversation = field(default_factory=lambda: Conversation(ConversationId("st-1", "u-1")))
@@ -79,7 +79,7 @@ class Story:
         assert self.conversation.session is not None
         return self.conversation.session
 
-    # --- what happens
+    # --- events
 
     def user(self, text: str | None, *, agent_transfer: bool | None = None, **more: Any) -> Story:
         return self.happens(
@@ -169,10 +169,10 @@ class Story:
         )
 
     def with_agent(self, **transfer: Any) -> Story:
-        """A hand-off up to an agent being there."""
+        """A hand-off up to the presence of an agent."""
         return self.transfer(**transfer).granted().started().joined()
 
-    # --- what was asked for
+    # --- effects
 
     def of(self, kind: type[T]) -> list[T]:
         """Effects of one kind in the last step."""
@@ -180,12 +180,12 @@ class Story:
 
     @property
     def told(self) -> list[str]:
-        """What the user was told in the last step."""
+        """The messages to the user in the last step."""
         return [effect.content.text for effect in self.of(SendToUser)]
 
     @property
     def sent(self) -> list[str]:
-        """What went to the agent in the last step."""
+        """The messages to the agent in the last step."""
         return [effect.text for effect in self.of(SendToAgent)]
 
     @property

@@ -1,4 +1,4 @@
-"""What the agents' side says, and what the user sees of it."""
+"""Rules for what the agents' side reports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from botkit.handoff.events import (
 from tests.handoff.story import SECOND_SESSION, Story, rules
 
 
-def test_the_user_hears_who_joined() -> None:
+def test_the_user_is_told_who_joined() -> None:
     story = Story().transfer().granted().started().joined("Jane Doe")
     assert "Jane Doe" in story.told[0]
     assert story.session.phase is Phase.ACTIVE
@@ -28,7 +28,7 @@ def test_the_same_agent_joins_once() -> None:
     assert Story().with_agent().joined().effects == ()
 
 
-def test_an_agents_words_are_shown_with_the_agents_name() -> None:
+def test_an_agents_message_is_shown_with_the_agents_name() -> None:
     story = Story().with_agent().said("How can I help?")
     assert story.of(SendToUser) == [SendToUser(Content(text="How can I help?"), agent_name="Jane Doe")]
 
@@ -82,7 +82,7 @@ def test_an_agent_who_leaves_is_not_yet_the_end() -> None:
     assert story.session.phase is Phase.ABSENT
 
 
-def test_the_routing_status_is_asked_a_moment_later() -> None:
+def test_the_routing_status_is_read_after_a_moment() -> None:
     assert len(Story().with_agent().left().timer("settle").of(AskRouting)) == 1
 
 
@@ -108,7 +108,7 @@ def test_a_transfer_known_only_from_the_routing_status_is_told() -> None:
     assert story.conversation.session is not None
 
 
-def test_over_is_believed_only_the_second_time() -> None:
+def test_the_status_over_ends_the_session_only_when_repeated() -> None:
     story = Story().with_agent().left().timer("settle").routing("over")
     assert story.conversation.session is not None
     story.timer("grace").routing("over")
@@ -122,7 +122,7 @@ def test_an_agent_who_comes_back_in_the_grace_time_goes_on() -> None:
     assert not {"settle", "grace", "accept"} & story.timers().keys()
 
 
-def test_present_without_a_join_is_asked_about_again() -> None:
+def test_the_status_present_without_a_join_is_read_again() -> None:
     story = Story().with_agent().left().timer("settle").routing("present")
     assert "settle" in story.timers()
 
@@ -133,7 +133,7 @@ def test_one_of_several_agents_leaving_is_silent() -> None:
     assert story.session.phase is Phase.ACTIVE
 
 
-def test_nobody_picking_up_a_transfer_gives_the_user_back() -> None:
+def test_a_transfer_that_no_agent_accepts_gives_the_user_back() -> None:
     story = Story().with_agent().from_agents(TransferStarted).left().timer("accept")
     assert story.conversation.session is None
     assert len(story.told) == 1
@@ -146,7 +146,7 @@ def test_a_failed_transfer_leaves_the_agent_in_place() -> None:
     assert story.session.transferring is False
 
 
-def test_a_failed_transfer_without_an_agent_is_asked_about() -> None:
+def test_after_a_failed_transfer_without_an_agent_the_status_is_read() -> None:
     story = Story().with_agent().from_agents(TransferStarted).left()
     story.from_agents(RoutingFailed, reason="RoutingError", transfer=True)
     assert "settle" in story.timers()
@@ -170,19 +170,19 @@ def test_the_end_happens_once() -> None:
     assert story.effects == ()
 
 
-def test_what_no_agent_took_before_the_end_is_given_back_to_the_user() -> None:
+def test_messages_not_accepted_before_the_end_are_quoted_back() -> None:
     story = Story().with_agent().user("one last thing").from_agents(AgentSessionEnded)
     assert len(story.of(DropLane)) == 1
     assert any("one last thing" in text for text in story.told)
 
 
-def test_what_the_agents_side_has_is_not_given_back() -> None:
+def test_accepted_messages_are_not_quoted_back() -> None:
     story = Story().with_agent().user("thanks")
     story.took(story.session.in_flight[-1].message_id).from_agents(AgentSessionEnded)
     assert not any("thanks" in text for text in story.told)
 
 
-def test_no_agent_to_route_to_is_said() -> None:
+def test_the_user_is_told_that_no_agent_is_available() -> None:
     story = Story(rules(responses={"en": {"noAgentAvailableMessage": "Nobody."}})).transfer().granted()
     story.from_agents(RoutingFailed, reason="RoutingError")
     assert story.told == ["Nobody."]
@@ -204,7 +204,7 @@ def test_an_end_in_any_phase_leaves_no_session_and_no_timer(step: str) -> None:
     assert {getattr(effect, "name", None) for effect in story.effects} >= armed
 
 
-def test_somebody_leaving_who_was_never_there_changes_nothing() -> None:
+def test_an_unknown_agent_who_leaves_changes_nothing() -> None:
     story = Story().transfer().granted().started().left("A supervisor", "005Z")
     assert story.effects == ()
     assert story.session.phase is Phase.WAITING

@@ -1,4 +1,4 @@
-"""What the agent is told of the user."""
+"""Routing attributes."""
 
 from __future__ import annotations
 

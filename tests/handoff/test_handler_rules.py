@@ -1,4 +1,4 @@
-"""What handlers ask for, and what becomes of the hook they have seen."""
+"""Rules for API calls that handlers request."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ def agents_wanted() -> ApiCall:
     return ApiCall("start_agent_session", transfer=transfer)
 
 
-def test_a_message_that_a_handler_answered_goes_nowhere_else() -> None:
+def test_a_message_that_a_handler_answered_is_not_passed_on() -> None:
     story = Story().with_agent()
     story.happens(handled(ApiCall("skip_bot_message"), about=said("never mind")))
     assert story.effects == (CallWithHook("skip_bot_message"),)
 
 
-def test_agents_wanted_where_there_are_agents_already_get_the_message() -> None:
+def test_opening_a_session_while_one_lives_sends_the_message_to_its_agent() -> None:
     story = Story().with_agent()
     story.happens(handled(agents_wanted(), about=said("I want a person")))
     assert story.sent == ["I want a person"]
 
 
-def test_agents_wanted_where_there_are_none_are_asked_for() -> None:
+def test_opening_a_session_without_one_opens_it() -> None:
     story = Story().happens(handled(agents_wanted(), about=said("I want a person")))
     assert story.session.id == SECOND_SESSION
     assert story.kinds[0] == "CallWithHook"
 
 
-def test_a_message_that_a_handler_answered_tells_where_the_client_takes_events_now() -> None:
+def test_a_message_that_a_handler_answered_updates_the_address_for_events() -> None:
     story = Story().with_agent()
     story.happens(handled(ApiCall("skip_bot_message"), about=said("x", events_url="https://new.example/e")))
     assert story.session.events_url == "https://new.example/e"

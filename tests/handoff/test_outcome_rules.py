@@ -1,4 +1,4 @@
-"""What came of our own effects, and timers."""
+"""Rules for the opening of a session, for outcomes of effects, and for timers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ USER: Final = "user"
 BOT: Final = "bot"
 
 
-def test_access_starts_the_session_and_tells_the_talk_so_far_first() -> None:
+def test_access_starts_the_session_and_sends_the_transcript_first() -> None:
     story = Story().transfer().user("are you there?")
     story.granted(TranscriptLine(USER, "hi"), TranscriptLine(BOT, "Hello!"))
     assert story.kinds[:3] == ["StartSession", "SendToAgent", "SendToAgent"]
@@ -37,16 +37,16 @@ def test_access_starts_the_session_and_tells_the_talk_so_far_first() -> None:
     assert story.sent[1] == "are you there?"
 
 
-def test_the_talk_so_far_is_one_message() -> None:
+def test_the_transcript_is_one_message() -> None:
     lines = [TranscriptLine(USER, f"message {number}") for number in range(200)]
     assert len(Story().transfer().granted(*lines).sent) == 1
 
 
-def test_no_talk_so_far_sends_nothing() -> None:
+def test_an_empty_transcript_is_not_sent() -> None:
     assert Story().transfer().granted().sent == []
 
 
-def test_what_was_said_since_the_hand_off_is_not_in_the_talk_so_far() -> None:
+def test_messages_since_the_hand_off_are_not_in_the_transcript() -> None:
     story = Story(rules(responses={"en": {"lookingForAgentMessage": "Please hold."}})).transfer()
     story.user("hurry").granted(
         TranscriptLine(USER, "an agent please"),
@@ -58,7 +58,7 @@ def test_what_was_said_since_the_hand_off_is_not_in_the_talk_so_far() -> None:
     assert [text for text in story.sent if "hurry" in text] == ["hurry"]
 
 
-def test_what_one_system_was_told_is_told_to_the_next_and_nothing_twice() -> None:
+def test_the_next_system_gets_the_same_transcript_and_nothing_twice() -> None:
     story = Story(rules(responses={"en": {"lookingForAgentMessage": "Please hold."}}, fallback=("legacy",)))
     story.transfer().granted().started().user("my number is 4711")
     story.took(story.session.in_flight[-1].message_id).user("hello?")
@@ -75,7 +75,7 @@ def test_what_one_system_was_told_is_told_to_the_next_and_nothing_twice() -> Non
     assert story.sent[1:] == ["my number is 4711", "hello?"]
 
 
-def test_the_talk_since_an_earlier_hand_off_is_told_where_the_history_does_not_have_the_new_one_yet() -> None:
+def test_the_transcript_includes_the_talk_since_an_earlier_hand_off() -> None:
     story = Story(
         rules(responses={"en": {"lookingForAgentMessage": "Hold.", "noAgentAvailableMessage": "No."}})
     )
@@ -87,7 +87,7 @@ def test_the_talk_since_an_earlier_hand_off_is_told_where_the_history_does_not_h
     assert "where is my parcel?" in story.sent[0]
 
 
-def test_what_was_typed_since_the_hand_off_is_told_once_even_if_the_platform_words_it_otherwise() -> None:
+def test_messages_typed_since_the_hand_off_are_delivered_once_however_the_history_spells_them() -> None:
     story = Story(rules(responses={"en": {"lookingForAgentMessage": "Hold."}})).transfer().user("card 4111")
     story.granted(
         TranscriptLine(USER, "an agent please"),
@@ -103,7 +103,7 @@ def test_the_attributes_reach_the_start() -> None:
     assert ("Pincode", "500081") in story.of(StartSession)[0].attributes
 
 
-def test_the_attributes_are_not_carried_along_after_the_start() -> None:
+def test_the_attributes_are_dropped_from_the_state_after_the_start() -> None:
     story = Story().transfer(meta=MetaInfo(pre_chat=(("Pincode", "500081"),))).granted()
     assert story.session.attributes == ()
 
@@ -112,11 +112,11 @@ def test_access_is_granted_once() -> None:
     assert Story().transfer().granted().granted().effects == ()
 
 
-def test_started_means_waiting() -> None:
+def test_a_started_session_waits_for_an_agent() -> None:
     assert Story().transfer().granted().started().session.phase is Phase.WAITING
 
 
-def test_an_agent_faster_than_our_own_bookkeeping_stays() -> None:
+def test_an_agent_who_joins_before_the_start_is_reported_stays() -> None:
     assert Story().transfer().granted().joined().started().session.phase is Phase.ACTIVE
 
 
@@ -143,7 +143,7 @@ def test_a_lost_agents_side_tells_the_user_why_and_gives_them_back(why: str, key
     assert story.conversation.session is None
 
 
-def test_a_session_that_closed_before_anybody_was_there_is_not_a_conversation_that_ended() -> None:
+def test_a_session_closed_before_any_agent_joined_counts_as_a_failed_hand_off() -> None:
     story = Story(rules(responses={"en": {"handoffFailedMessage": "Told."}})).transfer().granted().started()
     assert story.from_agents(AgentsLost, why=LossReason.CLOSED).told == ["Told."]
 
@@ -152,12 +152,12 @@ def test_an_expired_token_is_not_used_to_end_the_session() -> None:
     assert Story().with_agent().from_agents(AgentsLost, why=LossReason.EXPIRED).of(EndSession) == []
 
 
-def test_an_agents_side_out_of_reach_is_still_told_of_the_end_when_it_is_back() -> None:
+def test_an_unreachable_agents_side_is_told_of_the_end_later() -> None:
     story = Story().with_agent().from_agents(AgentsLost, why=LossReason.UNREACHABLE)
     assert len(story.of(EndSession)) == 1
 
 
-def test_a_lost_user_ends_the_session_so_that_no_agent_talks_to_nobody() -> None:
+def test_a_lost_user_ends_the_session() -> None:
     story = Story().with_agent().from_agents(UserLost)
     assert len(story.of(EndSession)) == 1
     assert story.conversation.session is None
@@ -166,7 +166,7 @@ def test_a_lost_user_ends_the_session_so_that_no_agent_talks_to_nobody() -> None
 # --- timers
 
 
-def test_nobody_accepting_in_time_is_said_and_the_user_goes_back() -> None:
+def test_if_no_agent_accepts_in_time_the_user_is_told_and_given_back() -> None:
     story = Story(rules(responses={"en": {"noAgentAvailableMessage": "Nobody."}}, accept_timeout_seconds=30))
     story.transfer().granted().started().timer("accept")
     assert story.now == 1_030
@@ -180,7 +180,7 @@ def test_the_request_is_extended_every_four_minutes() -> None:
     assert story.timers()["extend"] == story.now + 240
 
 
-def test_the_token_running_out_ends_the_session() -> None:
+def test_the_expiry_of_the_token_ends_the_session() -> None:
     story = Story().transfer().granted(expires_at=5_000.0).timer("expiry")
     assert story.now == 4_970
     assert story.conversation.session is None
@@ -192,7 +192,7 @@ def test_a_short_lived_token_is_used_for_most_of_its_life() -> None:
     assert story.timers()["expiry"] == 1_007.5
 
 
-def test_a_timer_that_was_moved_means_nothing() -> None:
+def test_a_timer_that_was_moved_does_not_fire() -> None:
     story = Story().with_agent()
     old = TimerFired(key="", at=Instant(1.0), session_id=story.session.id, name="accept", due=Instant(1.0))
     assert story.happens(old).effects == ()
@@ -204,12 +204,12 @@ def test_every_message_id_is_a_lower_case_uuid_4() -> None:
     assert all(one == one.lower() and one[14] == "4" and one[19] in "89ab" for one in ids)
 
 
-def test_the_talk_so_far_is_told_in_the_bots_language_where_the_users_is_not_known() -> None:
+def test_the_transcript_is_in_the_bots_language_if_the_users_is_unknown() -> None:
     story = Story(rules(language="de")).transfer(profile=UserProfile(language="xx"))
     assert story.granted(TranscriptLine(USER, "hallo")).sent[0].startswith(WORDS["de"]["heading"])
 
 
-def test_a_message_the_agents_side_refuses_is_given_back_and_the_session_goes_on() -> None:
+def test_a_refused_message_is_quoted_back_and_the_session_goes_on() -> None:
     story = Story().with_agent().user("one").user("two")
     first, second = story.session.in_flight
     story.refused(first.message_id)
@@ -218,7 +218,7 @@ def test_a_message_the_agents_side_refuses_is_given_back_and_the_session_goes_on
     assert story.session.in_flight == (second,)
 
 
-def test_a_refused_transcript_is_not_given_back_to_the_user() -> None:
+def test_a_refused_transcript_is_not_quoted_back() -> None:
     story = Story().transfer().granted(TranscriptLine(USER, "hi"))
     assert story.refused(story.session.in_flight[0].message_id).told == []
     assert story.session.in_flight == ()

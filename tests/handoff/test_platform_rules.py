@@ -1,4 +1,4 @@
-"""What hooks of the XO platform lead to."""
+"""Rules for the hooks of the XO platform."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_agent_transfer_true_with_a_lost_session_tells_the_user_and_gives_the_me
     assert story.kinds == ["SendToUser", "ClearAgentSession", "PassToBot", "CountMetric"]
 
 
-def test_the_flag_lagging_after_an_end_is_cleared_again_without_a_second_word() -> None:
+def test_a_flag_that_lags_after_an_end_is_cleared_silently() -> None:
     story = Story().with_agent(meta=MetaInfo(end_word="bye"))
     story.user("bye", agent_transfer=True)
     story.now += 3
@@ -154,7 +154,7 @@ def test_a_system_that_takes_no_text_before_an_agent_gets_it_when_one_joins() ->
     assert story.joined().sent == ["one", "two"]
 
 
-def test_the_same_message_has_the_same_id_in_every_life() -> None:
+def test_a_message_has_the_same_id_after_a_restart() -> None:
     first = Story().with_agent().user("hi").of(SendToAgent)[0]
     again = Story().with_agent().user("hi").of(SendToAgent)[0]
     assert first.message_id == again.message_id
@@ -196,7 +196,7 @@ def test_typing_is_shown_to_nobody_else() -> None:
     assert Story().happens(UserTyping(key="t", at=Instant(1.0), started=True)).effects == ()
 
 
-# --- ends the platform's side brings about
+# --- ends caused by the user or the platform
 
 
 @pytest.mark.parametrize("typed", ["endagentchat", "  ENDAGENTCHAT \n", "EndAgentChat"])
@@ -217,7 +217,7 @@ def test_only_the_exact_end_word_ends(typed: str) -> None:
     assert story.sent == [typed]
 
 
-def test_messages_still_on_their_way_go_out_before_the_end() -> None:
+def test_messages_in_flight_are_delivered_before_the_end() -> None:
     story = Story().with_agent(meta=MetaInfo(end_word="bye")).user("last words").user("bye")
     assert "DropLane" not in story.kinds
 
@@ -255,7 +255,7 @@ def test_once_the_platform_has_set_the_flag_a_false_counts_at_once() -> None:
     assert len(story.user("hi bot", agent_transfer=False).of(EndSession)) == 1
 
 
-def test_a_missing_flag_says_nothing() -> None:
+def test_a_missing_flag_changes_nothing() -> None:
     assert Story().with_agent().user("hi").kinds == ["SendToAgent"]
 
 

@@ -1,4 +1,4 @@
-"""What BotKit itself says to the user."""
+"""The standard responses."""
 
 from __future__ import annotations
 
@@ -249,7 +249,7 @@ def test_a_placeholder_is_filled_in_wherever_it_stands() -> None:
     assert own.text(JOINED, "en", agent="Ada", command="bye") == "Ada here; leave with bye. Ada!"
 
 
-def test_an_unknown_key_is_a_mistake_of_ours() -> None:
+def test_an_unknown_key_is_an_error() -> None:
     with pytest.raises(KeyError):
         built_in.text("agentJoined", "en")
 
@@ -289,7 +289,7 @@ def test_only_the_lines_of_a_message_that_share_theirs_with_other_text_are_isola
 
 
 @given(st.text(), st.text(), st.sampled_from(PAGE_LANGUAGES), st.sampled_from(KEYS))
-def test_what_is_filled_in_arrives_whole(message: str, name: str, language: str, key: str) -> None:
+def test_filled_in_values_arrive_complete(message: str, name: str, language: str, key: str) -> None:
     text = built_in.text(key, language, agent=name, command="bye", message=message)
     assert text is not None
     if "{message}" in MESSAGES[language][key]:
@@ -305,7 +305,7 @@ def test_what_is_filled_in_arrives_whole(message: str, name: str, language: str,
     st.text(max_size=12),
     st.text(max_size=12),
 )
-def test_no_configuration_breaks_it(
+def test_any_configuration_is_accepted(
     overrides: dict[str, dict[str, str | None]], default_language: str, language: str
 ) -> None:
     own = Responses(overrides, default_language)

@@ -1,4 +1,4 @@
-"""Several agent systems: who is asked first, and who next when one does not take the hand-off."""
+"""Several agent systems: the choice of the first, and the fallback to the next."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ def test_the_live_chat_object_wins_for_live_chat_field_by_field() -> None:
         LossReason.CLOSED,
     ],
 )
-def test_a_system_that_does_not_take_the_hand_off_is_followed_by_the_next_in_line(why: str) -> None:
+def test_a_system_that_does_not_take_the_hand_off_is_replaced_by_the_next(why: str) -> None:
     story = story_with_fallback().transfer().from_agents(AgentsLost, why=why)
     assert story.told == []
     assert (story.session.system, story.session.phase) == ("legacy", Phase.OPENING)
     assert story.of(OpenAccess)[0].session_id == story.session.id != SESSION
 
 
-def test_a_routing_failure_before_an_agent_goes_on_too() -> None:
+def test_a_routing_failure_before_any_agent_joined_falls_back_too() -> None:
     story = story_with_fallback().transfer().granted().started()
     story.from_agents(RoutingFailed, reason="SubmissionError")
     assert story.session.system == "legacy"
@@ -77,39 +77,39 @@ def test_a_routing_failure_before_an_agent_goes_on_too() -> None:
 
 
 @pytest.mark.parametrize("fallback", [(), ("legacy",)])
-def test_why_nobody_could_be_found_is_counted(fallback: tuple[str, ...]) -> None:
+def test_the_reason_of_a_routing_failure_is_counted(fallback: tuple[str, ...]) -> None:
     story = Story(rules(fallback=fallback)).transfer().granted().started()
     story.from_agents(RoutingFailed, reason="Blocked")
     assert CountMetric("routing_failed", "Blocked") in story.effects
 
 
-def test_a_reason_is_counted_by_a_short_plain_word() -> None:
+def test_the_reason_is_counted_as_a_short_label() -> None:
     story = Story().with_agent().from_agents(RoutingFailed, reason="who knows: <b>" + "x" * 99, transfer=True)
     (note,) = story.of(CountMetric)
     assert note.why == ("whoknowsb" + "x" * 99)[:40]
 
 
-def test_what_was_typed_meanwhile_goes_along_in_order() -> None:
+def test_held_messages_move_to_the_next_system_in_order() -> None:
     story = story_with_fallback().transfer().granted().user("one").user("two")
     story.from_agents(AgentsLost, why=LossReason.UNREACHABLE).user("three")
     assert story.granted().sent == []
     assert story.started().joined().sent == ["one", "two", "three"]
 
 
-def test_what_the_first_system_had_taken_reaches_the_agent_who_takes_over() -> None:
+def test_messages_that_the_first_system_accepted_reach_the_next_one() -> None:
     story = story_with_fallback().transfer().granted().started().user("one").user("two")
     story.took(story.session.in_flight[0].message_id)
     story.from_agents(AgentsLost, why=LossReason.UNREACHABLE).user("three")
     assert story.granted().started().joined().sent == ["one", "two", "three"]
 
 
-def test_what_a_system_refused_and_was_given_back_does_not_go_along() -> None:
+def test_refused_messages_do_not_move_to_the_next_system() -> None:
     story = story_with_fallback().transfer().granted().started().user("one").user("two")
     story.refused(story.session.in_flight[0].message_id).from_agents(AgentsLost, why=LossReason.UNREACHABLE)
     assert story.granted().started().joined().sent == ["two"]
 
 
-def test_words_are_split_as_the_next_system_takes_them() -> None:
+def test_messages_are_split_to_the_limit_of_the_next_system() -> None:
     systems = {"salesforce": Capabilities(), "legacy": replace(LIVE_CHAT, max_text=10)}
     story = (
         Story(rules(fallback=("legacy",), systems=systems)).transfer().granted().user("one two three four")
@@ -119,7 +119,7 @@ def test_words_are_split_as_the_next_system_takes_them() -> None:
     assert len({effect.message_id for effect in story.of(SendToAgent)}) == 2
 
 
-def test_a_file_the_first_system_had_taken_is_named_to_the_next() -> None:
+def test_a_file_that_the_first_system_accepted_is_named_to_the_next() -> None:
     systems = {"salesforce": Capabilities(files="always"), "legacy": LIVE_CHAT}
     story = Story(rules(fallback=("legacy",), systems=systems)).transfer().granted().started()
     story.user("see here", attachments=(Attachment("bill.pdf", "https://bots.example/f/1"),))
@@ -129,12 +129,12 @@ def test_a_file_the_first_system_had_taken_is_named_to_the_next() -> None:
     assert story.granted().started().joined().sent == ["see here", "bill.pdf: https://bots.example/f/1"]
 
 
-def test_nothing_is_kept_for_a_next_system_where_none_waits() -> None:
+def test_accepted_messages_are_not_kept_without_a_next_system() -> None:
     story = Story().transfer().granted().started().user("one")
     assert story.took(story.session.in_flight[0].message_id).session.taken == ()
 
 
-def test_nothing_is_kept_for_a_next_system_once_an_agent_is_there() -> None:
+def test_accepted_messages_are_not_kept_once_an_agent_joined() -> None:
     story = story_with_fallback().transfer().granted().started().user("one").user("two")
     story.took(story.session.in_flight[0].message_id).joined()
     assert story.session.taken == ()
@@ -143,7 +143,7 @@ def test_nothing_is_kept_for_a_next_system_once_an_agent_is_there() -> None:
 
 @settings(max_examples=50)
 @given(st.lists(st.sampled_from(["type", "took", "granted", "started", "lost"]), max_size=30))
-def test_whoever_takes_it_in_the_end_is_told_everything_once_and_in_order(steps: list[str]) -> None:
+def test_the_last_system_gets_every_message_once_and_in_order(steps: list[str]) -> None:
     story = Story(rules(fallback=("legacy", "salesforce"))).transfer()
     typed: list[str] = []
     for step in (*steps, "granted", "started"):
@@ -174,7 +174,7 @@ def test_the_platforms_request_is_extended_when_the_next_system_is_tried() -> No
     assert len(story.of(ExtendRequest)) == 1
 
 
-def test_the_last_in_line_ends_it_with_a_word() -> None:
+def test_if_the_last_system_fails_the_session_ends_and_the_user_is_told() -> None:
     story = story_with_fallback().transfer()
     story.from_agents(AgentsLost, why=LossReason.UNREACHABLE).from_agents(
         AgentsLost, why=LossReason.UNAVAILABLE
@@ -183,14 +183,14 @@ def test_the_last_in_line_ends_it_with_a_word() -> None:
     assert story.conversation.session is None
 
 
-def test_an_agent_who_was_there_is_not_replaced_by_another_system() -> None:
+def test_once_an_agent_joined_there_is_no_fallback() -> None:
     story = (
         Story(rules(fallback=("legacy",))).with_agent().from_agents(AgentsLost, why=LossReason.UNREACHABLE)
     )
     assert story.conversation.session is None
 
 
-def test_only_while_another_system_waits_is_the_first_given_up_soon() -> None:
+def test_the_deadline_is_short_only_while_another_system_is_in_line() -> None:
     story = story_with_fallback().transfer()
     assert story.of(OpenAccess)[0].give_up_seconds == 15.0
     assert story.granted().of(StartSession)[0].give_up_seconds == 15.0

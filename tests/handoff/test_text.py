@@ -1,4 +1,4 @@
-"""Lengths and cuts."""
+"""Length of texts, and cutting them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GRAPHEMES = [
     "กำ",
     "שׁ",
 ]
-"""What a reader takes for one character, each of which stays one beside any other."""
+"""Graphemes that stay separate beside any other."""
 SPACES = [" ", "\n", "\r\n", "\n\n", "\t", "  ", "\u2028"]
 
 words = st.lists(st.sampled_from(GRAPHEMES), min_size=1, max_size=12).map("".join)
@@ -41,7 +41,7 @@ def dense(text: str) -> str:
 
 
 def borders(text: str) -> set[int]:
-    """Where graphemes meet in a text that is made of GRAPHEMES and SPACES."""
+    """The grapheme borders in a text made of GRAPHEMES and SPACES."""
     found = {0}
     index = 0
     parts = sorted([*GRAPHEMES, *SPACES], key=len, reverse=True)
@@ -88,7 +88,7 @@ def test_a_cut_never_halves_an_emoji() -> None:
 
 
 @pytest.mark.parametrize("grapheme", [item for item in GRAPHEMES if len(item) > 1])
-def test_a_cut_keeps_what_a_reader_takes_for_one_character_together(grapheme: str) -> None:
+def test_a_cut_keeps_a_grapheme_together(grapheme: str) -> None:
     text = f"ab{grapheme}c"
     assert {cut(text, limit) for limit in range(2, length(text))} == {"ab", f"ab{grapheme}"}
 

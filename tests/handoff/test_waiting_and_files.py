@@ -1,4 +1,4 @@
-"""The queue, users who fall silent, files, and events of the user's own client."""
+"""The queue, idle users, files, custom events of the user's client, and limits of held messages."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def idle_story() -> Story:
 # --- the queue
 
 
-def test_a_place_in_the_queue_is_said_once_and_again_when_it_changes() -> None:
+def test_a_place_in_the_queue_is_told_once_and_again_when_it_changes() -> None:
     story = Story().transfer().granted().started()
     assert "3" in story.from_agents(QueueMoved, place=3).told[0]
     assert story.from_agents(QueueMoved, place=3).told == []
     assert "2" in story.from_agents(QueueMoved, place=2).told[0]
 
 
-def test_an_estimate_of_the_wait_is_said_in_minutes_with_the_first_place() -> None:
+def test_the_estimated_wait_is_told_in_minutes_with_the_first_place() -> None:
     story = Story().transfer().granted().started()
     assert ["3" in text for text in story.from_agents(QueueMoved, place=5, wait_seconds=121).told] == [
         False,
@@ -54,7 +54,7 @@ def test_an_estimate_of_the_wait_is_said_in_minutes_with_the_first_place() -> No
     ]
 
 
-def test_another_estimate_is_said_with_another_place_only() -> None:
+def test_another_estimate_is_told_only_with_another_place() -> None:
     story = Story().transfer().granted().started().from_agents(QueueMoved, place=5, wait_seconds=300)
     assert story.from_agents(QueueMoved, place=5, wait_seconds=200).told == []
     assert len(story.from_agents(QueueMoved, place=4, wait_seconds=200).told) == 2
@@ -68,31 +68,31 @@ def test_a_queue_without_numbers_may_have_an_estimate() -> None:
 
 
 @pytest.mark.parametrize("seconds", [None, 0, 60])
-def test_a_wait_of_a_moment_is_nothing_to_speak_of(seconds: int | None) -> None:
+def test_a_wait_of_a_moment_is_not_told(seconds: int | None) -> None:
     assert Story().transfer().from_agents(QueueMoved, place=0, wait_seconds=seconds).told == []
 
 
-def test_a_long_wait_that_has_become_a_short_one_is_news() -> None:
+def test_a_wait_that_became_short_is_told() -> None:
     story = Story().transfer().from_agents(QueueMoved, place=2, wait_seconds=300)
     assert len(story.from_agents(QueueMoved, place=1, wait_seconds=30).told) == 2
 
 
-def test_a_queue_without_numbers_is_not_spoken_of() -> None:
+def test_a_queue_without_numbers_is_not_told() -> None:
     assert Story().transfer().from_agents(QueueMoved, place=0).told == []
 
 
-def test_an_agent_who_is_there_makes_the_queue_uninteresting() -> None:
+def test_the_queue_is_not_told_while_an_agent_is_present() -> None:
     assert Story().with_agent().from_agents(QueueMoved, place=1).told == []
 
 
 # --- silence
 
 
-def test_without_a_rule_nobody_is_hurried() -> None:
+def test_without_an_idle_rule_no_timer_runs() -> None:
     assert "idle_end" not in Story().with_agent().said("Hello").timers()
 
 
-def test_the_time_runs_from_the_agents_last_words() -> None:
+def test_the_idle_time_runs_from_the_agents_last_message() -> None:
     story = idle_story().said("Hello")
     story.now += 30
     assert story.said("Still there?").timers()["idle_end"] == story.now + 90
@@ -111,7 +111,7 @@ def test_a_user_who_answers_takes_the_warning_back() -> None:
     assert story.sent == ["I am here"]
 
 
-def test_a_user_who_does_not_come_back_ends_it() -> None:
+def test_a_user_who_stays_silent_ends_the_session() -> None:
     story = idle_story().said("Hello").timer("idle_warning").timer("idle_end")
     assert len(story.told) == 1
     assert story.conversation.session is None
@@ -137,7 +137,7 @@ def test_a_user_whose_agent_is_gone_is_not_idle() -> None:
     assert not {"idle_warning", "idle_end"} & idle_story().said("Bye").left("Jane").timers().keys()
 
 
-def test_the_next_agent_without_a_rule_hurries_nobody() -> None:
+def test_the_next_agent_without_an_idle_rule_starts_no_timer() -> None:
     story = idle_story().said("Hello").joined("Omar", "005B")
     assert not {"idle_warning", "idle_end"} & story.timers().keys()
 
@@ -149,7 +149,7 @@ def test_a_system_that_takes_no_files_gets_their_names_and_addresses() -> None:
     assert Story().with_agent().user(None, attachments=(FILE,)).sent == ["bill.pdf: https://bots.example/f/1"]
 
 
-def test_a_file_an_agent_asked_for_goes_as_a_file() -> None:
+def test_a_requested_file_is_sent_as_a_file() -> None:
     story = on_request().with_agent().from_agents(FileRequested, request="token-1")
     assert len(story.told) == 1
     story.user("here it is", attachments=(FILE,))
@@ -159,7 +159,7 @@ def test_a_file_an_agent_asked_for_goes_as_a_file() -> None:
     assert story.user(None, attachments=(FILE,)).of(SendFile) == []
 
 
-def test_a_request_taken_back_is_silent_and_over() -> None:
+def test_a_withdrawn_request_is_silent_and_over() -> None:
     story = (
         on_request()
         .with_agent()
@@ -177,7 +177,7 @@ def test_a_system_that_always_takes_files_gets_each_as_a_file() -> None:
     assert story.sent == []
 
 
-def test_a_file_that_did_not_arrive_is_said() -> None:
+def test_a_file_that_did_not_arrive_is_reported() -> None:
     story = asked_for()
     assert (
         len(story.from_agents(FileRefused, message_id=story.of(SendFile)[0].message_id, spent=True).told) == 1
@@ -187,7 +187,7 @@ def test_a_file_that_did_not_arrive_is_said() -> None:
 
 
 def asked_for() -> Story:
-    """An agent's request, and the user's file on its way."""
+    """An agent's request, and the user's file in delivery."""
     return (
         on_request()
         .with_agent()
@@ -196,14 +196,14 @@ def asked_for() -> Story:
     )
 
 
-def test_a_file_that_got_lost_on_the_way_leaves_the_request_open_and_the_user_is_asked_again() -> None:
+def test_a_lost_file_leaves_the_request_open_and_the_user_is_asked_again() -> None:
     story = asked_for()
     story.from_agents(FileRefused, message_id=story.of(SendFile)[0].message_id)
     assert len(story.told) == 2
     assert story.user(None, attachments=(FILE,)).of(SendFile)[0].request == "token-1"
 
 
-def test_a_file_the_agents_side_refused_uses_the_request_up() -> None:
+def test_a_refused_file_uses_the_request_up() -> None:
     story = asked_for()
     story.from_agents(FileRefused, message_id=story.of(SendFile)[0].message_id, spent=True)
     assert len(story.told) == 1
@@ -217,7 +217,7 @@ def test_a_file_that_arrived_uses_the_request_up() -> None:
     assert story.user(None, attachments=(FILE,)).of(SendFile) == []
 
 
-def test_a_file_the_agent_has_did_not_fail_whatever_became_of_the_answer() -> None:
+def test_an_arrived_file_counts_as_delivered_even_if_its_reply_was_lost() -> None:
     story = asked_for()
     sent = story.of(SendFile)[0].message_id
     story.from_agents(FileArrived, accepted=True)
@@ -226,7 +226,7 @@ def test_a_file_the_agent_has_did_not_fail_whatever_became_of_the_answer() -> No
     assert story.user(None, attachments=(FILE,)).of(SendFile) == []
 
 
-def test_a_request_taken_back_while_its_file_is_under_way_stays_taken_back() -> None:
+def test_a_request_withdrawn_during_the_upload_stays_withdrawn() -> None:
     story = asked_for()
     sent = story.of(SendFile)[0].message_id
     story.from_agents(FileRequested, request="").from_agents(FileRefused, message_id=sent)
@@ -241,11 +241,11 @@ def test_an_old_file_leaves_a_new_request_alone() -> None:
     assert story.user(None, attachments=(FILE,)).of(SendFile)[0].request == "token-2"
 
 
-def test_a_file_that_is_under_way_when_everything_ends_is_given_back_by_name() -> None:
+def test_a_file_in_flight_at_the_end_is_quoted_back_by_name() -> None:
     assert "bill.pdf" in "".join(asked_for().from_agents(AgentSessionEnded).told)
 
 
-# --- events of the client's own
+# --- custom events
 
 
 def test_a_custom_event_reaches_an_agent_who_is_there() -> None:
@@ -265,10 +265,10 @@ def test_a_custom_event_reaches_nobody_else() -> None:
     )
 
 
-# --- what was held for an agent who never came
+# --- held messages
 
 
-def test_there_is_an_end_to_what_is_kept_and_what_is_beyond_is_given_back() -> None:
+def test_the_number_of_kept_messages_is_limited_and_further_ones_are_quoted_back() -> None:
     story = Story(rules(system_for=lambda _: "legacy")).transfer().granted().started()
     for number in range(MAX_KEPT_MESSAGES):
         assert story.user(f"message {number}").told == []
@@ -277,13 +277,13 @@ def test_there_is_an_end_to_what_is_kept_and_what_is_beyond_is_given_back() -> N
     assert len(story.sent) == MAX_KEPT_MESSAGES
 
 
-def test_there_is_an_end_to_how_long_it_is() -> None:
+def test_the_length_of_kept_messages_is_limited() -> None:
     story = Story(rules(system_for=lambda _: "legacy")).transfer().granted().started()
     assert story.user("x" * MAX_KEPT_CHARACTERS).told == []
     assert len(story.user("and more").told) == 1
 
 
-def test_what_could_not_go_out_before_the_user_left_is_given_back() -> None:
+def test_held_messages_are_quoted_back_at_the_end() -> None:
     story = (
         Story(rules(system_for=lambda _: "legacy", end_chat_command="endagentchat"))
         .transfer()

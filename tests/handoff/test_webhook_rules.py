@@ -1,4 +1,4 @@
-"""Webhooks that are answered later."""
+"""Rules for deferred webhooks."""
 
 from __future__ import annotations
 

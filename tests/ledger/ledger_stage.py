@@ -1,4 +1,4 @@
-"""A ledger in a temporary file, with rules a test can foresee."""
+"""A ledger in a temporary file, with simple rules."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ ACCESS = Access("credentials")
 
 
 class Choked(Exception):
-    """What the rules raise at the word "choke"."""
+    """Raised by the rules at the word "choke"."""
 
 
 def rules(conversation: Conversation, event: Event) -> Decision:
-    """As simple as can be: a transfer opens, a closure ends, a message goes to the agent or to the bot."""
+    """A transfer opens a session, a closure ends it, a message goes to the agent or to the bot."""
     session = conversation.session
     match event:
         case UserMessage(text="choke"):
@@ -137,14 +137,14 @@ class Stage:
         self.ledger.close()
         return self.open()
 
-    def submit(self, given: Input) -> Committed:
-        return self.ledger.submit(given).result(10)
+    def submit(self, input: Input) -> Committed:
+        return self.ledger.submit(input).result(10)
 
-    def submit_all(self, *given: Input) -> list[Future[Committed]]:
-        return [self.ledger.submit(one) for one in given]
+    def submit_all(self, *inputs: Input) -> list[Future[Committed]]:
+        return [self.ledger.submit(one) for one in inputs]
 
     def kinds(self) -> list[str]:
-        """What is written down and not done, oldest first."""
+        """The outbox, oldest first."""
         return [type(item.effect).__name__ for item in self.ledger.undelivered()]
 
     def conversation(self, user: str) -> Conversation | None:
@@ -152,7 +152,7 @@ class Stage:
 
 
 class paused:
-    """Holds the ledger's thread up, so that what is submitted meanwhile shares one commit."""
+    """Blocks the ledger's thread, so that inputs submitted meanwhile share one commit."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage

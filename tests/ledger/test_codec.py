@@ -16,9 +16,9 @@ from botkit.ledger import codec
 
 
 def _values(hint: Any) -> st.SearchStrategy[Any]:
-    """Any value of a type that a row can hold."""
+    """Any value of a type that a row can store."""
     if hint is str:
-        # JSON has no lone surrogates; the door replaces them (hooks/payload.py).
+        # JSON has no lone surrogates; the hook parser replaces them (hooks/payload.py).
         return st.text(st.characters(categories=None, exclude_categories=["Cs"]), max_size=20)
     if hint is int:
         return st.integers(min_value=-(2**63), max_value=2**64 - 1)
@@ -58,7 +58,7 @@ def test_every_outbound_effect_has_a_kind() -> None:
     assert set(codec.KINDS.values()) == set(get_args(OutboundEffect))
 
 
-def test_an_effect_that_was_called_otherwise_is_still_read() -> None:
+def test_an_effect_stored_under_its_former_kind_is_read() -> None:
     assert codec.effect_from_json("SkipBotMessage", b"{}") == SkipUserMessage()
 
 

@@ -52,18 +52,18 @@ def test_a_commit_fails_as_a_whole_and_memory_goes_back(stage: Stage) -> None:
     assert stage.kinds() == ["SendToUser", "OpenAccess"]
 
 
-def test_an_input_that_failed_is_taken_when_it_comes_again(stage: Stage) -> None:
-    given = stage.inputs.says("u-ada", "hi", body=b"x" * 100_000)
+def test_an_input_that_failed_is_committed_when_it_is_repeated(stage: Stage) -> None:
+    input = stage.inputs.says("u-ada", "hi", body=b"x" * 100_000)
     fill_the_disk(stage)
-    assert isinstance(stage.ledger.submit(given).exception(10), LedgerError)
+    assert isinstance(stage.ledger.submit(input).exception(10), LedgerError)
     empty_the_disk(stage)
-    committed = stage.submit(given)
+    committed = stage.submit(input)
     assert not committed.duplicate
     assert len(committed.items) == 1
     assert stage.ledger.healthy()
 
 
-def test_health_comes_back_without_any_input(stage: Stage) -> None:
+def test_the_ledger_becomes_healthy_again_without_any_input(stage: Stage) -> None:
     fill_the_disk(stage)
     assert isinstance(
         stage.ledger.submit(stage.inputs.says("u-ada", "hi", body=b"x" * 100_000)).exception(10), LedgerError
@@ -106,7 +106,7 @@ def test_an_input_that_cannot_be_written_fails_alone(stage: Stage) -> None:
     assert stage.ledger.healthy()
 
 
-def test_an_input_the_tables_refuse_fails_alone_and_leaves_no_half(stage: Stage) -> None:
+def test_an_input_that_violates_a_constraint_fails_alone(stage: Stage) -> None:
     stage.ledger._writer.execute(
         "CREATE TRIGGER refuse BEFORE INSERT ON conversations WHEN new.user_id = 'u-bad' "
         "BEGIN SELECT RAISE(ABORT, 'no'); END"
@@ -124,7 +124,7 @@ def test_an_input_the_tables_refuse_fails_alone_and_leaves_no_half(stage: Stage)
 
 
 def _under_load(path: str) -> None:
-    """In a process of its own: commit as fast as can be, and say what was acknowledged."""
+    """In a process of its own: commit as fast as possible, and print what was acknowledged."""
     ledger = SqliteLedger(f"sqlite:///{path}", rules)
     ledger.start(lambda batch: None)
     number = 0
@@ -141,7 +141,7 @@ def _under_load(path: str) -> None:
 
 
 @pytest.mark.parametrize("after", [50, 700])
-def test_what_was_acknowledged_is_there_after_kill_9(tmp_path: Path, after: int) -> None:
+def test_acknowledged_inputs_survive_kill_9(tmp_path: Path, after: int) -> None:
     path = tmp_path / "botkit.db"
     code = "import sys; from tests.ledger.test_ledger_faults import _under_load; _under_load(sys.argv[1])"
     root = Path(__file__).parent.parent.parent

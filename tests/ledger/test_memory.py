@@ -34,14 +34,14 @@ def test_a_payload_larger_than_the_cache_is_not_kept() -> None:
 
 
 @pytest.mark.parametrize("length", [0, 511, 512, 3_000, 64 * 1024, 64 * 1024 + 1])
-def test_a_payload_comes_back_as_it_was(length: int) -> None:
+def test_a_payload_is_read_as_it_was_stored(length: int) -> None:
     cache = PayloadCache()
     hook = HookBody((b'{"context":"repeats itself"}' * (length // 28 + 1))[:length], component_id="dg-1")
     cache.put(of(1), hook)
     assert cache.get(of(1)) == hook
 
 
-def test_payloads_that_repeat_themselves_take_less_room() -> None:
+def test_repetitive_payloads_are_compressed() -> None:
     cache = PayloadCache(max_bytes=3_000)
     for number in range(5):
         cache.put(of(number), HookBody(b'{"context":"repeats itself"}' * 100))

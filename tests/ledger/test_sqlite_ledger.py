@@ -20,10 +20,10 @@ from tests.ledger.ledger_stage import BOT, SESSION, Choked, Stage, paused, rules
 ADA = ConversationId(BOT, "u-ada")
 
 
-# --- what is kept -------------------------------------------------------------------------------------------------
+# --- state and outbox -------------------------------------------------------------------------------------------------
 
 
-def test_an_input_leads_to_what_the_rules_decide(stage: Stage) -> None:
+def test_the_decision_of_the_rules_is_committed(stage: Stage) -> None:
     committed = stage.submit(stage.inputs.says("u-ada", "hi", body=b'{"message":"hi"}'))
     (item,) = committed.items
     assert isinstance(item.effect, PassToBot)
@@ -32,34 +32,34 @@ def test_an_input_leads_to_what_the_rules_decide(stage: Stage) -> None:
     assert not committed.duplicate
 
 
-def test_effects_stand_in_the_outbox_until_they_are_settled(stage: Stage) -> None:
+def test_effects_stay_in_the_outbox_until_they_are_completed(stage: Stage) -> None:
     (item,) = stage.submit(stage.inputs.says("u-ada", "hi")).items
     assert stage.ledger.undelivered() == [item]
     stage.submit(Input(ADA, None, completes=(item.id,)))
     assert stage.ledger.undelivered() == []
 
 
-def test_what_came_of_an_effect_settles_it_in_the_same_commit(stage: Stage) -> None:
+def test_the_outcome_of_an_effect_completes_it_in_the_same_commit(stage: Stage) -> None:
     (item,) = stage.submit(stage.inputs.says("u-ada", "hi")).items
     stage.submit(replace(stage.inputs.transfers("u-ada"), completes=(item.id,)))
     assert stage.kinds() == ["SendToUser", "OpenAccess"]
 
 
-def test_an_input_the_rules_choke_on_settles_nothing(stage: Stage) -> None:
+def test_an_input_on_which_the_rules_fail_completes_nothing(stage: Stage) -> None:
     (item,) = stage.submit(stage.inputs.says("u-ada", "hi")).items
     choking = replace(stage.inputs.says("u-ada", "choke"), completes=(item.id,))
     assert stage.ledger.submit(choking).exception(10)
     assert stage.kinds() == ["PassToBot"]
 
 
-def test_ids_grow_also_over_a_restart(stage: Stage) -> None:
+def test_ids_grow_across_a_restart(stage: Stage) -> None:
     first = [stage.submit(stage.inputs.says("u-ada", "hi")).items[0].id for _ in range(3)]
     stage.reopen()
     later = stage.submit(stage.inputs.says("u-ada", "hi")).items[0].id
     assert [*first, later] == sorted({*first, later})
 
 
-def test_inner_effects_are_told_and_not_written(stage: Stage) -> None:
+def test_local_effects_are_reported_and_not_stored(stage: Stage) -> None:
     committed = stage.submit(stage.inputs.transfers("u-ada"))
     assert committed.local_effects == (CountMetric("opened"),)
     assert stage.kinds() == ["SendToUser", "OpenAccess"]
@@ -71,7 +71,7 @@ def test_an_idle_conversation_is_not_stored(stage: Stage) -> None:
     assert stage.ledger.newest_hook(ADA) is None
 
 
-def test_a_conversation_that_is_idle_again_is_forgotten(stage: Stage) -> None:
+def test_a_conversation_that_is_idle_again_is_deleted(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada"))
     stage.submit(stage.inputs.of("u-ada", OtherHook, name="forget"))
     assert stage.conversation("u-ada") is None
@@ -86,7 +86,7 @@ def test_an_agent_session_survives_a_restart(stage: Stage) -> None:
     assert stage.kinds() == ["SendToUser", "OpenAccess"]
 
 
-def test_what_was_decided_before_is_what_the_next_input_meets(stage: Stage) -> None:
+def test_the_next_input_is_decided_on_the_new_state(stage: Stage) -> None:
     futures = stage.submit_all(
         stage.inputs.says("u-ada", "one"), stage.inputs.transfers("u-ada"), stage.inputs.says("u-ada", "two")
     )
@@ -94,29 +94,29 @@ def test_what_was_decided_before_is_what_the_next_input_meets(stage: Stage) -> N
     assert kinds == [["PassToBot"], ["SendToUser", "OpenAccess"], ["SendToAgent"]]
 
 
-# --- seen before ----------------------------------------------------------------------------------------------------
+# --- deduplication ----------------------------------------------------------------------------------------------------
 
 
 def test_an_input_seen_before_changes_nothing(stage: Stage) -> None:
-    given = stage.inputs.says("u-ada", "hi")
-    stage.submit(given)
-    again = stage.submit(given)
+    input = stage.inputs.says("u-ada", "hi")
+    stage.submit(input)
+    again = stage.submit(input)
     assert again.duplicate
     assert again.items == ()
     assert stage.kinds() == ["PassToBot"]
 
 
 def test_an_input_seen_before_a_restart_changes_nothing(stage: Stage) -> None:
-    given = stage.inputs.says("u-ada", "hi")
-    stage.submit(given)
+    input = stage.inputs.says("u-ada", "hi")
+    stage.submit(input)
     stage.reopen()
-    assert stage.submit(given).duplicate
+    assert stage.submit(input).duplicate
 
 
 def test_the_same_input_twice_in_one_commit_counts_once(stage: Stage) -> None:
-    given = stage.inputs.says("u-ada", "hi")
+    input = stage.inputs.says("u-ada", "hi")
     with paused(stage):
-        futures = stage.submit_all(given, given)
+        futures = stage.submit_all(input, input)
     assert [future.result(10).duplicate for future in futures] == [False, True]
     assert stage.kinds() == ["PassToBot"]
 
@@ -127,16 +127,16 @@ def test_keys_of_different_users_are_different(stage: Stage) -> None:
 
 
 def test_an_empty_key_is_never_remembered(stage: Stage) -> None:
-    given = stage.inputs.says("u-ada", "hi", key="")
-    assert not stage.submit(given).duplicate
-    assert not stage.submit(given).duplicate
+    input = stage.inputs.says("u-ada", "hi", key="")
+    assert not stage.submit(input).duplicate
+    assert not stage.submit(input).duplicate
     assert stage.kinds() == ["PassToBot", "PassToBot"]
 
 
-def test_a_duplicate_settles_all_the_same(stage: Stage) -> None:
-    given = stage.inputs.says("u-ada", "hi")
-    (item,) = stage.submit(given).items
-    assert stage.submit(replace(given, completes=(item.id,))).duplicate
+def test_a_duplicate_completes_effects_too(stage: Stage) -> None:
+    input = stage.inputs.says("u-ada", "hi")
+    (item,) = stage.submit(input).items
+    assert stage.submit(replace(input, completes=(item.id,))).duplicate
     assert stage.kinds() == []
 
 
@@ -164,21 +164,21 @@ def test_a_live_session_is_found_when_its_own_name_is_among_the_others(stage: St
     assert committed.conversation.id == ConversationId(BOT, "from-ada")
 
 
-def test_names_learnt_on_the_way_count_too_and_survive_a_restart(stage: Stage) -> None:
+def test_names_learnt_later_count_and_survive_a_restart(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada"))
     stage.submit(stage.inputs.says("u-ada", "hi", names=("later-ada",)))
     stage.reopen()
     assert stage.submit(stage.inputs.says("later-ada", "hi")).conversation.id == ADA
 
 
-def test_two_platform_users_are_two_people_whatever_address_they_share(stage: Stage) -> None:
+def test_two_platform_users_are_two_people_even_with_a_shared_address(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada", names=("shared",)))
     committed = stage.submit(stage.inputs.says("u-bob", "hi", names=("shared",)))
     assert committed.conversation.id == ConversationId(BOT, "u-bob")
     assert isinstance(committed.items[0].effect, PassToBot)
 
 
-def test_names_mean_nothing_once_the_session_is_over(stage: Stage) -> None:
+def test_names_are_not_resolved_once_the_session_is_over(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada", names=("from-ada",)))
     stage.submit(stage.inputs.closes("u-ada"))
     assert stage.submit(stage.inputs.says("from-ada", "hi")).conversation.id == ConversationId(
@@ -197,14 +197,14 @@ def test_names_belong_to_one_bot(stage: Stage) -> None:
 # --- the newest payload ------------------------------------------------------------------------------------------------
 
 
-def test_the_newest_payload_of_a_live_session_is_at_hand(stage: Stage) -> None:
+def test_the_newest_payload_of_a_live_session_is_cached(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada", body=b"transfer"))
     assert stage.ledger.newest_hook(ADA) == HookBody(b"transfer")
     stage.submit(stage.inputs.says("u-ada", "hi", body=b"newer"))
     assert stage.ledger.newest_hook(ADA) == HookBody(b"newer")
 
 
-def test_a_message_that_a_handler_answered_brings_the_newest_payload_too(stage: Stage) -> None:
+def test_a_message_that_a_handler_answered_updates_the_newest_payload(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada", body=b"transfer"))
     said = stage.inputs.says("u-ada", "hi", body=b"newer")
     assert isinstance(said.event, UserMessage)
@@ -226,7 +226,7 @@ def test_the_newest_payload_survives_a_restart_and_the_end(stage: Stage) -> None
     assert stage.ledger.newest_hook(ADA) == HookBody(b"transfer")
 
 
-def test_a_payload_is_kept_where_the_user_is_told_something_without_a_session(stage: Stage) -> None:
+def test_a_payload_is_kept_for_a_message_to_a_user_without_a_session(stage: Stage) -> None:
     stage.submit(stage.inputs.says("u-ada", "lost", body=b"lost"))
     assert stage.ledger.newest_hook(ADA) == HookBody(b"lost")
 
@@ -241,7 +241,7 @@ def test_a_dropped_lane_keeps_the_end_of_its_session(stage: Stage) -> None:
     assert stage.kinds() == ["SendToUser", "EndSession", "ClearAgentSession"]
 
 
-def test_an_end_that_was_written_before_stays_in_a_dropped_lane(stage: Stage) -> None:
+def test_a_stored_end_of_session_stays_in_a_dropped_lane(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada"))
     stage.submit(stage.inputs.closes("u-ada"))
     stage.decide = lambda conversation, event: Decision(conversation, (DropLane(SESSION),))
@@ -265,10 +265,10 @@ def test_dropping_a_lane_leaves_other_sessions_alone(stage: Stage) -> None:
     assert stage.kinds().count("OpenAccess") == 1
 
 
-# --- many at once --------------------------------------------------------------------------------------------------------
+# --- group commits --------------------------------------------------------------------------------------------------------
 
 
-def test_what_waits_shares_one_commit_and_one_call_in_order(stage: Stage) -> None:
+def test_queued_inputs_share_one_commit_and_one_notification(stage: Stage) -> None:
     with paused(stage):
         futures = stage.submit_all(*(stage.inputs.says("u-ada", str(number)) for number in range(20)))
     ids = [future.result(10).items[0].id for future in futures]
@@ -278,7 +278,7 @@ def test_what_waits_shares_one_commit_and_one_call_in_order(stage: Stage) -> Non
     assert [committed.items[0].id for committed in stage.told[1]] == ids
 
 
-def test_messages_of_a_user_that_meet_in_one_commit_go_out_as_they_were_written(stage: Stage) -> None:
+def test_messages_of_a_user_in_one_commit_are_ordered_by_number(stage: Stage) -> None:
     with paused(stage):
         later, earlier = stage.submit_all(
             stage.inputs.says("u-ada", "second", request_number=1_700_000_000_002),
@@ -287,7 +287,7 @@ def test_messages_of_a_user_that_meet_in_one_commit_go_out_as_they_were_written(
     assert earlier.result(10).items[0].id < later.result(10).items[0].id
 
 
-def test_an_input_the_rules_choke_on_fails_alone(stage: Stage) -> None:
+def test_an_input_on_which_the_rules_fail_fails_alone(stage: Stage) -> None:
     with paused(stage):
         good, bad, later = stage.submit_all(
             stage.inputs.says("u-ada", "one"),
@@ -299,14 +299,14 @@ def test_an_input_the_rules_choke_on_fails_alone(stage: Stage) -> None:
     assert stage.kinds() == ["PassToBot", "PassToBot"]
 
 
-def test_an_input_the_rules_choked_on_may_come_again(stage: Stage) -> None:
-    given = stage.inputs.says("u-ada", "choke")
-    assert isinstance(stage.ledger.submit(given).exception(10), Choked)
+def test_an_input_on_which_the_rules_failed_may_be_repeated(stage: Stage) -> None:
+    input = stage.inputs.says("u-ada", "choke")
+    assert isinstance(stage.ledger.submit(input).exception(10), Choked)
     stage.decide = lambda conversation, event: Decision(conversation, (PassToBot(),))
-    assert not stage.submit(given).duplicate
+    assert not stage.submit(input).duplicate
 
 
-def test_an_input_nobody_waits_for_any_more_is_not_taken(stage: Stage) -> None:
+def test_a_cancelled_input_is_not_committed(stage: Stage) -> None:
     with paused(stage):
         (future,) = stage.submit_all(stage.inputs.says("u-ada", "hi"))
         assert future.cancel()
@@ -332,17 +332,17 @@ def test_many_threads_can_submit(stage: Stage) -> None:
     assert stage.ledger.depth == 400
 
 
-def test_a_listener_that_fails_stops_nobody_but_is_not_healthy(tmp_path: Path) -> None:
+def test_a_failing_listener_stops_no_commit_but_is_reported_as_unhealthy(tmp_path: Path) -> None:
     def fails(batch: object) -> None:
         raise ValueError
 
     ledger = SqliteLedger(f"sqlite:///{tmp_path / 'a.db'}", rules)
     ledger.start(fails)
-    given = Input(ADA, UserMessage(key="1", at=Instant(1.0), text="hi", agent_transfer=None))
-    assert ledger.submit(given).result(10).items
+    input = Input(ADA, UserMessage(key="1", at=Instant(1.0), text="hi", agent_transfer=None))
+    assert ledger.submit(input).result(10).items
     assert (
         ledger.submit(
-            replace(given, event=UserMessage(key="2", at=Instant(1.0), text="hi", agent_transfer=None))
+            replace(input, event=UserMessage(key="2", at=Instant(1.0), text="hi", agent_transfer=None))
         )
         .result(10)
         .items
@@ -354,7 +354,7 @@ def test_a_listener_that_fails_stops_nobody_but_is_not_healthy(tmp_path: Path) -
 # --- opening and closing ---------------------------------------------------------------------------------------------------
 
 
-def test_hooks_are_refused_while_too_much_waits_and_results_are_not(
+def test_hooks_are_refused_while_the_outbox_is_full_and_outcomes_are_not(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = stage.submit(stage.inputs.says("u-ada", "one"))
@@ -371,7 +371,7 @@ def test_a_second_ledger_on_the_same_file_is_refused(stage: Stage) -> None:
         other.start(lambda batch: None)
 
 
-def test_a_second_ledger_waits_for_the_first_to_go(stage: Stage) -> None:
+def test_a_second_ledger_waits_for_the_first_to_close(stage: Stage) -> None:
     other = SqliteLedger(f"sqlite:///{stage.path}", rules, lock_timeout_seconds=10.0)
     closing = threading.Timer(0.1, stage.ledger.close)
     closing.start()
@@ -386,7 +386,7 @@ def test_what_was_submitted_before_the_close_is_committed(stage: Stage) -> None:
     assert all(future.result(0).items for future in futures)
 
 
-def test_nothing_is_taken_after_the_close(stage: Stage) -> None:
+def test_inputs_after_the_close_are_refused(stage: Stage) -> None:
     stage.ledger.close()
     assert isinstance(stage.ledger.submit(stage.inputs.says("u-ada", "hi")).exception(1), LedgerClosed)
     assert not stage.ledger.healthy()
@@ -397,18 +397,18 @@ def test_closing_twice_is_harmless(stage: Stage) -> None:
     stage.ledger.close()
 
 
-def test_a_ledger_that_was_not_started_takes_nothing(tmp_path: Path) -> None:
+def test_a_ledger_that_was_not_started_refuses_inputs(tmp_path: Path) -> None:
     ledger = SqliteLedger(f"sqlite:///{tmp_path / 'a.db'}", rules)
     assert isinstance(ledger.submit(Input(ADA, None)).exception(1), LedgerClosed)
     ledger.close()
 
 
-def test_after_a_good_end_there_are_no_possible_duplicates(stage: Stage) -> None:
+def test_after_a_clean_shutdown_there_are_no_possible_duplicates(stage: Stage) -> None:
     stage.submit(stage.inputs.says("u-ada", "hi"))
     assert stage.reopen().possible_duplicates == 0
 
 
-def test_the_folder_of_the_store_is_made(tmp_path: Path) -> None:
+def test_the_folder_of_the_store_is_created(tmp_path: Path) -> None:
     ledger = SqliteLedger(f"sqlite:///{tmp_path / 'var' / 'deep' / 'a.db'}", rules)
     ledger.start(lambda batch: None)
     ledger.close()
@@ -448,17 +448,17 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 # --- sweeping ----------------------------------------------------------------------------------------------------------------
 
 
-def test_sweeping_forgets_old_keys_only(stage: Stage) -> None:
+def test_a_sweep_deletes_only_old_keys(stage: Stage) -> None:
     old, new = stage.inputs.says("u-ada", "hi", at=10.0), stage.inputs.says("u-ada", "hi", at=20.0)
-    for given in (old, new):
-        (item,) = stage.submit(given).items
+    for input in (old, new):
+        (item,) = stage.submit(input).items
         stage.submit(Input(ADA, None, completes=(item.id,)))
     assert stage.ledger.sweep(Instant(15.0)) == 1
     assert not stage.submit(old).duplicate
     assert stage.submit(new).duplicate
 
 
-def test_sweeping_forgets_ended_conversations_and_their_payloads(stage: Stage) -> None:
+def test_a_sweep_deletes_ended_conversations_and_their_payloads(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada", at=10.0))
     stage.submit(stage.inputs.closes("u-ada", at=11.0))
     stage.submit(Input(ADA, None, completes=tuple(item.id for item in stage.ledger.undelivered())))
@@ -469,7 +469,7 @@ def test_sweeping_forgets_ended_conversations_and_their_payloads(stage: Stage) -
     assert stage.reopen().newest_hook(ADA) is None
 
 
-def test_sweeping_leaves_live_sessions_and_what_is_under_way(stage: Stage) -> None:
+def test_a_sweep_keeps_live_sessions_and_those_with_effects_in_the_outbox(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada", at=10.0))
     stage.submit(stage.inputs.transfers("u-bob", at=10.0, session_id="0b0c9a8e-0000-4000-8000-000000000002"))
     for item in stage.ledger.undelivered():
@@ -483,14 +483,14 @@ def test_sweeping_leaves_live_sessions_and_what_is_under_way(stage: Stage) -> No
     assert stage.ledger.newest_hook(ConversationId(BOT, "u-bob")) is not None
 
 
-def test_sweeping_takes_more_than_one_bite(stage: Stage) -> None:
+def test_a_sweep_runs_in_several_steps(stage: Stage) -> None:
     futures = stage.submit_all(*(stage.inputs.of("u-ada", OtherHook, name="x", at=1.0) for _ in range(4500)))
     for future in futures:
         future.result(10)
     assert stage.ledger.sweep(Instant(2.0)) == 4500
 
 
-def test_while_much_waits_only_keys_are_swept(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_a_long_outbox_only_keys_are_swept(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("botkit.ledger.sqlite._MAX_WHILE_SWEEPING", 0)
     stage.submit(stage.inputs.transfers("u-ada", at=10.0))
     stage.submit(stage.inputs.closes("u-ada", at=11.0))
@@ -504,14 +504,14 @@ def test_while_much_waits_only_keys_are_swept(stage: Stage, monkeypatch: pytest.
     assert stage.conversation("u-ada") is None
 
 
-def test_session_ids_of_the_stage_are_what_the_rules_say(stage: Stage) -> None:
+def test_the_stage_uses_the_session_ids_of_the_rules(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada"))
     stage.submit(stage.inputs.closes("u-ada"))
     (end,) = [item for item in stage.ledger.undelivered() if isinstance(item.effect, EndSession)]
     assert end.lane == f"agent:{SESSION}"
 
 
-# --- what an agent said is known again ------------------------------------------------------------------------------------
+# --- deduplication of agent events ------------------------------------------------------------------------------------
 
 
 def said(entry: str, at: float, session: str = SESSION) -> Input:
@@ -519,7 +519,7 @@ def said(entry: str, at: float, session: str = SESSION) -> Input:
     return Input(ADA, AgentSaid(key=key, at=Instant(at), session_id=session, content=Content(text=entry)))
 
 
-def test_what_an_agent_said_in_a_live_session_is_known_again_however_old(stage: Stage) -> None:
+def test_events_of_a_live_session_are_deduplicated_however_old(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada", at=10.0))
     stage.submit(said("e1", 11.0))
     stage.ledger.sweep(Instant(100_000.0))
@@ -527,7 +527,7 @@ def test_what_an_agent_said_in_a_live_session_is_known_again_however_old(stage: 
     assert stage.submit(said("e1", 200_000.0)).duplicate
 
 
-def test_what_an_agent_said_is_known_again_while_the_session_is_being_closed(stage: Stage) -> None:
+def test_events_of_a_closing_session_are_deduplicated(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada", at=10.0))
     stage.submit(said("e1", 11.0))
     stage.submit(stage.inputs.closes("u-ada", at=12.0))
@@ -539,7 +539,7 @@ def test_what_an_agent_said_is_known_again_while_the_session_is_being_closed(sta
     assert not stage.submit(said("e1", 102.0)).duplicate
 
 
-def test_keys_of_a_session_that_another_has_followed_are_forgotten(stage: Stage) -> None:
+def test_keys_of_a_session_with_a_successor_are_deleted(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada", at=10.0))
     stage.submit(said("e1", 11.0))
     stage.submit(stage.inputs.closes("u-ada", at=12.0))
@@ -549,10 +549,10 @@ def test_keys_of_a_session_that_another_has_followed_are_forgotten(stage: Stage)
     assert not stage.submit(said("e1", 101.0)).duplicate
 
 
-# --- hooks that wait ------------------------------------------------------------------------------------------------------
+# --- hooks in the outbox ------------------------------------------------------------------------------------------------------
 
 
-def test_the_hook_of_what_waits_can_be_read(stage: Stage) -> None:
+def test_the_hook_of_an_effect_in_the_outbox_can_be_read(stage: Stage) -> None:
     (item,) = stage.submit(stage.inputs.says("u-ada", "hi", body=b"mine")).items
     assert stage.ledger.hook_of(item.id) == HookBody(b"mine")
     stage.submit(Input(ADA, None, completes=(item.id,)))
@@ -572,7 +572,7 @@ def test_a_start_reads_the_first_hooks_and_leaves_the_others_in_the_store(
     assert stage.ledger.hook_of(items[3].id) is None
 
 
-def test_what_the_user_writes_after_the_end_is_how_the_user_can_be_reached(stage: Stage) -> None:
+def test_a_message_after_the_end_updates_the_newest_payload(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada", body=b"transfer"))
     stage.submit(stage.inputs.closes("u-ada"))
     stage.submit(stage.inputs.says("u-ada", "hello?", body=b"newer"))
@@ -584,7 +584,7 @@ def test_payloads_of_users_who_never_had_an_agent_are_not_kept(stage: Stage) -> 
     assert stage.ledger.newest_hook(ADA) is None
 
 
-def test_what_is_at_hand_needs_no_store(stage: Stage) -> None:
+def test_a_cached_payload_needs_no_store(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada", body=b"transfer"))
     assert stage.ledger.newest_hook_at_hand(ADA) == HookBody(b"transfer")
     assert stage.reopen().newest_hook_at_hand(ADA) is None

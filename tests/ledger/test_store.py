@@ -70,7 +70,7 @@ def test_commits_are_synced_to_the_disk(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_store_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+def test_a_store_that_others_could_read_is_restricted(tmp_path: Path) -> None:
     path = tmp_path / "botkit.db"
     files = [path, tmp_path / "botkit.db-wal", tmp_path / "botkit.db-shm"]
     for file in files:
@@ -81,7 +81,7 @@ def test_a_store_that_others_could_read_is_closed_to_them(tmp_path: Path) -> Non
     assert {file.stat().st_mode & 0o777 for file in files if file.exists()} == {0o600}
 
 
-def test_a_store_of_another_user_is_only_warned_of(
+def test_a_store_of_another_user_causes_only_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "botkit.db"
@@ -93,7 +93,7 @@ def test_a_store_of_another_user_is_only_warned_of(
     assert "chmod 600" in caplog.text
 
 
-def test_a_store_of_version_one_learns_whose_its_keys_are(tmp_path: Path) -> None:
+def test_migrating_from_version_one_assigns_keys_to_sessions(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'a.db'}")
     session = "0b0c9a8e-0000-4000-8000-000000000001"
     with engine.begin() as connection:
@@ -124,7 +124,7 @@ def test_a_store_of_version_one_learns_whose_its_keys_are(tmp_path: Path) -> Non
     assert list(sessions) == [session, None]
 
 
-def test_a_sweep_takes_small_bites(tmp_path: Path) -> None:
+def test_a_step_of_a_sweep_is_bounded(tmp_path: Path) -> None:
     store = Store(tmp_path / "botkit.db")
     writer = store.writer()
     writer.execute("BEGIN")

@@ -1,4 +1,4 @@
-"""One store, several processes. Here they are several kits of one process: the store's lock tells them apart all the same."""
+"""Several processes on one store, represented by several kits in one process: the store's lock keeps them apart."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def store_of(kit: BotKit) -> Any:
     return kit._service().store()
 
 
-def commit(kit: BotKit, given: Input) -> Committed:
-    committed: Committed = store_of(kit).submit(given).result(10)
+def commit(kit: BotKit, input: Input) -> Committed:
+    committed: Committed = store_of(kit).submit(input).result(10)
     return committed
 
 
@@ -91,7 +91,7 @@ def test_a_followers_input_is_committed_by_the_leader(house: House) -> None:
     assert told.conversation.id == USER
 
 
-def test_a_follower_learns_that_an_input_was_seen_before(house: House) -> None:
+def test_a_follower_is_told_of_a_duplicate(house: House) -> None:
     leader, follower = house.kit(), house.kit()
     leader.start()
     follower.start()
@@ -108,7 +108,7 @@ def test_a_follower_is_told_what_the_rules_refuse(house: House, monkeypatch: pyt
         follower.respond_to_hook("17")
 
 
-def test_a_follower_finds_how_a_user_can_be_reached(house: House) -> None:
+def test_a_follower_reads_the_newest_payload(house: House) -> None:
     leader, follower = house.kit(), house.kit()
     leader.start()
     follower.start()
@@ -130,7 +130,7 @@ def test_when_the_leader_leaves_a_follower_takes_its_place_and_resumes_what_was_
     assert second.resumed == [item.id for committed in first.committed for item in committed.items]
 
 
-def test_inputs_under_way_when_the_leader_goes_are_taken_by_the_next_one_once(house: House) -> None:
+def test_inputs_in_progress_at_a_failover_are_committed_once(house: House) -> None:
     leader, follower = house.kit(), house.kit()
     leader.start()
     follower.start()
@@ -148,7 +148,7 @@ def test_inputs_under_way_when_the_leader_goes_are_taken_by_the_next_one_once(ho
     assert len(taken) == 400
 
 
-def test_without_a_leader_inputs_wait_for_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_leader_inputs_wait_for_the_next(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     leader, follower = house.kit(), house.kit()
     leader.start()
     follower.start()
@@ -178,7 +178,7 @@ def test_a_follower_that_is_closed_leaves_the_leader_alone(house: House) -> None
     assert not commit(leader, said("hi", "1")).duplicate
 
 
-def test_a_process_with_another_configuration_is_turned_away(
+def test_a_process_with_another_configuration_is_refused(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("botkit.service.leadership.LOCK_TIMEOUT_SECONDS", 0.0)
@@ -199,14 +199,14 @@ def test_a_kit_that_does_not_share_is_refused_by_one_that_runs(
         house.kit(share=False).start()
 
 
-def test_a_kit_that_does_not_share_lets_nobody_in(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kit_that_does_not_share_accepts_no_follower(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("botkit.service.leadership.LOCK_TIMEOUT_SECONDS", 0.0)
     house.kit(share=False).start()
     with pytest.raises(LedgerBusy, match="does not share"):
         house.kit().start()
 
 
-def test_a_follower_that_fails_to_take_the_store_over_tries_again_whatever_it_was(
+def test_a_follower_that_fails_to_take_over_tries_again_after_any_error(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("botkit.service.leadership._TROUBLE_SECONDS", 0.0)
@@ -226,7 +226,7 @@ def test_a_follower_that_fails_to_take_the_store_over_tries_again_whatever_it_wa
     assert not commit(follower, said("hi", "1")).duplicate
 
 
-def test_the_fingerprint_stands_for_bots_and_secrets_and_not_for_the_port(house: House) -> None:
+def test_the_fingerprint_covers_bots_and_secrets_and_not_the_port(house: House) -> None:
     one = house.settings
     assert fingerprint(one) == fingerprint(replace(one, server=replace(one.server, port=1)))
     bot = one.bots[BOT_ID]
@@ -236,7 +236,7 @@ def test_the_fingerprint_stands_for_bots_and_secrets_and_not_for_the_port(house:
 
 def test_the_fingerprint_of_a_set_is_the_same_in_every_process(house: House) -> None:
     def with_hidden(*names: int) -> Settings:
-        # 0 and 8 share a place in a small set, so their order is that in which they came: as with words and hash seeds.
+        # 0 and 8 share a slot of a small set, so they keep their order of insertion: like words under different hash seeds.
         system = AgentSystemSettings("salesforce", "salesforce-miaw", frozenset(names))
         bot = house.settings.bots[BOT_ID]
         agents = replace(bot.agents, systems={"salesforce": system})
@@ -245,15 +245,13 @@ def test_the_fingerprint_of_a_set_is_the_same_in_every_process(house: House) -> 
     assert fingerprint(with_hidden(0, 8)) == fingerprint(with_hidden(8, 0))
 
 
-def test_the_fingerprint_does_not_stand_for_where_the_files_were_read_from(house: House) -> None:
+def test_the_fingerprint_does_not_cover_the_location_of_the_files(house: House) -> None:
     bot = house.settings.bots[BOT_ID]
     elsewhere = replace(house.settings, bots={BOT_ID: replace(bot, file=Path("config/bots/acme.yaml"))})
     assert fingerprint(elsewhere) == fingerprint(house.settings)
 
 
-def test_a_leader_that_cannot_listen_leaves_no_relay_at_work(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_leader_that_cannot_listen_stops_its_relay(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_socket(path: Path) -> socket.socket:
         raise LedgerError("no socket here")
 
@@ -289,7 +287,7 @@ def test_a_store_with_a_long_path_is_shared_as_well(tmp_path: Path) -> None:
     [b"", b"\xff\xff\xff\xff", b"\x00\x00\x00\x02hi", b"GET / HTTP/1.1\r\n\r\n"],
     ids=["nothing", "too long", "no message", "http"],
 )
-def test_whoever_speaks_another_language_is_shown_out(house: House, word: bytes) -> None:
+def test_a_peer_that_sends_unknown_messages_is_disconnected(house: House, word: bytes) -> None:
     leader, follower = house.kit(), house.kit()
     leader.start()
     with socket.socket(socket.AF_UNIX) as stranger:
@@ -303,7 +301,7 @@ def test_whoever_speaks_another_language_is_shown_out(house: House, word: bytes)
     assert not commit(follower, said("hi", "1")).duplicate
 
 
-def test_what_followers_count_is_in_the_leaders_metrics_and_everybody_shows_them(house: House) -> None:
+def test_followers_count_in_the_leaders_metrics_and_all_processes_show_them(house: House) -> None:
     leader, follower = house.kit(), house.kit()
     leader.start()
     follower.start()
@@ -339,7 +337,7 @@ def test_a_lock_is_not_kept_by_a_child_of_the_process_that_holds_it(house: House
         os.waitpid(child, 0)
 
 
-def test_a_child_of_the_leader_does_not_hold_its_followers_when_the_leader_has_gone(tmp_path: Path) -> None:
+def test_a_child_of_the_leader_does_not_keep_its_connections(tmp_path: Path) -> None:
     listener = address.listen(tmp_path / "s.sock")
     follower = address.connect(tmp_path / "s.sock", seconds=10.0)
     accepted = address.not_for_children(listener.accept()[0])
@@ -360,7 +358,7 @@ def test_a_child_of_the_leader_does_not_hold_its_followers_when_the_leader_has_g
         os.waitpid(child, 0)
 
 
-def test_what_is_too_much_for_a_commit_is_refused_and_the_leader_stays(house: House) -> None:
+def test_an_oversized_input_is_refused_and_the_leader_stays(house: House) -> None:
     leader, follower = house.kit(), house.kit()
     leader.start()
     follower.start()
@@ -385,19 +383,19 @@ SAID = UserMessage(key="u", at=Instant(1.0), text="hi", agent_transfer=None, req
 
 
 @pytest.mark.parametrize("event", [TRANSFER, SAID], ids=lambda event: type(event).__name__)
-def test_an_input_is_the_same_on_the_other_side(event: Any) -> None:
-    given = Input(USER, event, hook=HookBody(b"{}", "dc-1"), aliases=("x",), keep_payload=True)
-    travelled = messages.from_follower(messages.encode(messages.submit_message(7, given)))
+def test_an_input_survives_the_socket(event: Any) -> None:
+    input = Input(USER, event, hook=HookBody(b"{}", "dc-1"), aliases=("x",), keep_payload=True)
+    travelled = messages.from_follower(messages.encode(messages.submit_message(7, input)))
     assert isinstance(travelled, messages.Submit)
-    assert messages.input_of(travelled) == given
+    assert messages.input_of(travelled) == input
 
 
-def test_an_error_of_the_ledger_arrives_as_itself_and_any_other_without_its_text() -> None:
+def test_a_ledger_error_keeps_its_type_and_other_errors_lose_their_text() -> None:
     assert isinstance(messages.error_of(messages.failed(1, LedgerClosed("stopping"))), LedgerClosed)
     assert "secret" not in str(messages.error_of(messages.failed(1, ValueError("secret"))))
 
 
-def test_a_frame_that_ends_early_is_none() -> None:
+def test_a_truncated_frame_is_none() -> None:
     here, there = socket.socketpair()
     with here, there:
         here.sendall(b"\x00\x00\x00\x05hel")
