@@ -1,4 +1,4 @@
-"""A browser, and pages that fail the test when the browser complains about anything."""
+"""A browser, and pages that fail the test on errors in the browser's console."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def window(browser: Browser) -> Iterator[Page]:
-    """One window for the tests of a module, one after the other: a new one costs two seconds of a processor."""
-    context = browser.new_context(viewport=LAPTOP, reduced_motion="reduce")  # Motion is seen by nobody here.
+    """One window for all tests of a module: a new one costs two seconds of processor time."""
+    context = browser.new_context(viewport=LAPTOP, reduced_motion="reduce")  # Animations only cost time here.
     context.set_default_timeout(15_000)
     yield context.new_page()
     context.close()
@@ -38,7 +38,7 @@ def window(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def open_page(window: Page) -> Iterator[OpenPage]:
-    """Opens the demo page at an address; the page remembers nothing, so every test has it new."""
+    """A function that opens the demo page at an address. The page stores nothing, so each test starts anew."""
     complaints: list[str] = []
 
     def note_error(error: Error) -> None:
@@ -64,5 +64,5 @@ def open_page(window: Page) -> Iterator[OpenPage]:
 
 
 def _is_complaint(line: ConsoleMessage) -> bool:
-    """A failed request is the page's business to show; what it did wrong itself is not to happen."""
+    """Whether a line of the console is an error of the page. The page shows failed requests itself."""
     return line.type in ("error", "warning") and not line.text.startswith("Failed to load resource")

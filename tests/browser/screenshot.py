@@ -1,4 +1,4 @@
-"""Makes docs/images/demo.png: the demo page in the middle of a hand-off.
+"""Take docs/images/demo.png: the demo page in the middle of a hand-off.
 
 python -m tests.browser.screenshot [FILE]
 """
@@ -35,7 +35,7 @@ def main(target: Path) -> None:
 
 
 def play(demo: DemoPage) -> None:
-    """Two users, one of them with an agent, both sides in full talk."""
+    """Create two users, one of them in a conversation with an agent."""
     demo("wire-calm").click()
     demo.new_user("ليلى حداد", language="ar", channel="whatsapp")
     demo.ask_for_an_agent()

@@ -1,4 +1,4 @@
-"""What the browser test and the screenshot share: a running demo, a Chromium, and the page's parts by their test ids."""
+"""Shared by the browser tests and the screenshot: a running demo, a Chromium, and the page's elements by test id."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CHROMIUM_ARGUMENTS = [
 
 
 def chromium_path() -> str | None:
-    """Where Debian's Chromium, or another one, is installed."""
+    """The path of an installed Chromium, or None."""
     return next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
 
 
@@ -49,7 +49,7 @@ def chromium(path: str) -> Iterator[Browser]:
 
 @contextmanager
 def running_demo(port: int | None = None) -> Iterator[str]:
-    """`botkit demo` as a process: sandbox on P and P+1 (free ones unless given), the service on P+2. Gives the page's address."""
+    """`botkit demo` as a process: sandbox on P and P+1 (free ones by default), the service on P+2. Yields the URL of the page."""
     port = port or free_ports(3)
     process = subprocess.Popen(
         [sys.executable, "-m", "botkit", "demo", "--port", str(port)],
@@ -86,7 +86,7 @@ def _until_ready(process: subprocess.Popen[bytes], url: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class DemoPage:
-    """The page, through what is on it."""
+    """The demo page, by its elements."""
 
     page: Page
 
@@ -94,7 +94,7 @@ class DemoPage:
         return self.page.get_by_test_id(test_id)
 
     def new_user(self, name: str, *, language: str = "en", channel: str = "rtm") -> None:
-        """Someone opens the chat; their tab is chosen."""
+        """Create a user and choose the tab."""
         self.page.get_by_role("button", name="New user").click()
         self("new-user-name").fill(name)
         self("new-user-language").select_option(language)
@@ -104,12 +104,12 @@ class DemoPage:
         expect(tab).to_have_attribute("aria-selected", "true")
 
     def user_says(self, text: str) -> None:
-        """The chosen user writes."""
+        """Send a message of the chosen user."""
         self("user-input").fill(text)
         self("user-input").press("Enter")
 
     def agent_says(self, text: str) -> None:
-        """The agent writes in the open session."""
+        """Send a message of the agent in the open session."""
         self("reply-kind-text").check(force=True)
         self("reply-text").fill(text)
         self("reply-text").press("Enter")
@@ -127,14 +127,14 @@ class DemoPage:
         return self.page.locator(f'[data-testid="wire-row"][data-label="{label}"]')
 
     def ask_for_an_agent(self) -> None:
-        """The chosen user is handed over; the session waits in the console."""
+        """Hand the chosen user over. The session waits in the console."""
         sessions = self("session").count()
         self.user_says("talk to an agent")
         expect(self("session")).to_have_count(sessions + 1)
         expect(self("offer")).to_be_visible()
 
     def accept(self) -> str:
-        """Whoever the open session is offered to takes it. Gives their name."""
+        """Accept the open session as the agent to whom it is offered. Returns the agent's name."""
         offered_to_another = self("desk-become")
         expect(self("desk-accept").or_(offered_to_another)).to_be_visible()
         if offered_to_another.is_visible():

@@ -23,7 +23,7 @@ def address(browser: Browser) -> Iterator[str]:
 
 @pytest.fixture
 def demo(open_page: OpenPage, address: str) -> DemoPage:
-    # Hundreds of rows of the tests before make a page slow to ask.
+    # Hundreds of rows of earlier tests make queries of the page slow.
     requests.delete(f"{address}sandbox/wire", timeout=5).raise_for_status()
     return open_page(address)
 
@@ -118,7 +118,7 @@ def test_every_control_has_a_name_for_a_screen_reader(demo: DemoPage) -> None:
     assert nameless == []
 
 
-def test_the_wire_shows_only_what_is_asked_for(demo: DemoPage) -> None:
+def test_the_wire_shows_only_the_selected_rows(demo: DemoPage) -> None:
     demo.new_user("Barbara Liskov")
     demo.user_says("hello")
     expect(demo.on_wire("on_bot_message").last).to_be_visible()
@@ -131,7 +131,7 @@ def test_the_wire_is_walked_and_opened_with_the_keyboard(demo: DemoPage) -> None
     demo.new_user("Frances Allen")
     demo.user_says("hello")
     expect(demo.on_wire("on_bot_message").last).to_be_visible()
-    # The user's hook is one; what the bot says comes in several, in between other rows.
+    # The user's message is one hook; the bot's messages are several, between other rows.
     demo.on_wire("on_user_message").last.get_by_role("button").focus()
     demo.page.keyboard.press("ArrowDown")
     demo.page.keyboard.press("Enter")

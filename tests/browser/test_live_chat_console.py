@@ -1,4 +1,4 @@
-"""The agent console in a real browser with Live Chat's visitors in it, beside MIAW's; no service between."""
+"""The agent console in a real browser, with visitors of Live Chat and MIAW and without a service."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Scene:
     addresses: Mapping[str, str]
 
     def visitor(self, name: str = "Grace Hopper", **request: Any) -> LiveChatVisitor:
-        """Someone asks for a chat; the session is there in the console."""
+        """Request a chat, and wait until the console lists the session."""
         visitor = LiveChatVisitor(self.addresses, name, **request)
         expect(self.demo("desk-name")).to_have_text(name)
         return visitor
@@ -36,13 +36,13 @@ class Scene:
         return self.demo("session").filter(has_text=name)
 
     def more(self, name: str) -> None:
-        """Choose something of the menu More."""
+        """Choose an entry of the menu More."""
         self.demo("desk-more").click()
         self.demo(f"desk-{name}").click()
 
     @property
     def status(self) -> Locator:
-        """Of the open session."""
+        """The status of the open session."""
         return self.demo("desk").get_by_test_id("status")
 
 
@@ -77,7 +77,7 @@ def test_sessions_of_both_systems_stand_side_by_side_each_marked_with_its_system
     expect(scene.demo("desk").get_by_test_id("system")).to_have_text("MIAW")
 
 
-def test_each_system_is_written_to_with_what_it_has(scene: Scene) -> None:
+def test_the_reply_box_offers_the_content_types_of_each_system(scene: Scene) -> None:
     visitor = scene.visitor("Grace Hopper")
     scene.demo.accept()
     expect(scene.demo("reply-kind-file")).to_have_count(0)
@@ -94,7 +94,7 @@ def test_each_system_is_written_to_with_what_it_has(scene: Scene) -> None:
     expect(scene.demo.in_transcript("For Ada")).to_have_count(0)
 
 
-def test_the_pre_chat_details_and_what_they_led_to_are_shown(scene: Scene) -> None:
+def test_the_pre_chat_details_and_their_records_are_shown(scene: Scene) -> None:
     field = {"fieldName": "Email", "label": "Email", "doFind": True, "isExactMatch": True, "doCreate": True}
     scene.visitor(
         prechatDetails=[{"label": "Email", "value": "grace@acme.example", "transcriptFields": []}],
@@ -228,7 +228,7 @@ def test_polls_that_bring_nothing_stay_one_row_while_the_wire_is_held_still(scen
     expect(scene.demo("wire-row").filter(has_text="nothing new")).to_have_text(re.compile("×4"))
 
 
-def test_a_poll_that_brought_something_is_one_row_from_salesforce_that_says_what(scene: Scene) -> None:
+def test_a_poll_with_messages_is_one_row_from_salesforce_that_names_them(scene: Scene) -> None:
     visitor = scene.visitor()
     visitor.hears("ChatRequestSuccess")
     scene.demo.accept()

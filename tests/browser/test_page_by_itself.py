@@ -1,4 +1,4 @@
-"""The demo page in a real browser, over a sandbox with no service behind it."""
+"""The demo page in a real browser, with a sandbox and without a service."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_user_goes_on_on_another_channel(demo: DemoPage) -> None:
     expect(demo("user-channel")).to_have_value("whatsapp")
 
 
-def test_a_channel_that_is_refused_is_said_and_not_shown(demo: DemoPage) -> None:
+def test_a_refused_channel_is_reported_and_not_selected(demo: DemoPage) -> None:
     demo.new_user("Radia Perlman")
     demo.page.route("**/channel", lambda route: route.fulfill(status=409, json={"error": "with an agent"}))
     demo("user-channel").select_option(label="Facebook")
@@ -132,7 +132,7 @@ def test_a_user_sends_files_with_and_without_words(demo: DemoPage) -> None:
     expect(demo.in_chat("note.txt")).to_have_count(1)
 
 
-def test_files_that_are_too_large_together_are_left_out_and_that_is_said(demo: DemoPage) -> None:
+def test_files_over_the_total_limit_are_left_out_with_a_notice(demo: DemoPage) -> None:
     demo.new_user("Karen Jones")
     size = 2 * 1024 * 1024
     files: list[FilePayload] = [
@@ -176,7 +176,7 @@ def test_a_page_says_that_the_sandbox_is_gone(open_page: OpenPage) -> None:
     expect(page.get_by_test_id("connection")).to_contain_text("not reachable")
 
 
-def test_what_the_sandbox_refuses_is_said(demo: DemoPage) -> None:
+def test_a_refusal_of_the_sandbox_is_shown(demo: DemoPage) -> None:
     demo.new_user("Karen Jones")
     demo.page.route("**/say", lambda route: route.fulfill(status=429, json={"error": "Too much is waiting"}))
     demo.user_says("hello")

@@ -1,4 +1,4 @@
-"""Clients of the two agent systems that need no browser: they call the emulated clouds as a client of the real ones would."""
+"""Clients of the two agent systems, which call the emulated clouds as clients of the real ones do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SECONDS = 10
 
 
 class LiveChatVisitor:
-    """Asks for a chat, and has it. One reply of a poll after the other is in `heard`."""
+    """A visitor of Live Chat. `heard` has the messages of all polls."""
 
     def __init__(self, addresses: Mapping[str, str], name: str, **request: Any) -> None:
         self._http = requests.Session()
@@ -51,11 +51,11 @@ class LiveChatVisitor:
         assert answer.status_code == 200, answer.text
 
     def says(self, text: str) -> None:
-        """A message for the agent."""
+        """Send a message to the agent."""
         self.post("ChatMessage", {"text": text})
 
     def poll(self) -> int:
-        """One poll, acknowledged by the next one. Gives its status."""
+        """Poll once; the next poll acknowledges the messages. Returns the status."""
         url = f"{self._base}/System/Messages"
         answer = self._http.get(url, params={"ack": self._ack}, headers=self._headers, timeout=SECONDS)
         if answer.status_code == 200:
@@ -64,7 +64,7 @@ class LiveChatVisitor:
         return answer.status_code
 
     def hears(self, kind: str, tries: int = 50) -> dict[str, Any]:
-        """Poll until a message of this type is there; gives its payload, and forgets what came before."""
+        """Poll until a message of this type arrives. Returns its payload and drops earlier messages."""
         for _ in range(tries):
             for number, each in enumerate(self.heard):
                 if each["type"] == kind:
@@ -74,7 +74,7 @@ class LiveChatVisitor:
         raise AssertionError(f"{kind} never came")
 
     def sends_file(self, name: str, content: bytes) -> None:
-        """Upload what the agent asked for."""
+        """Upload the file that the agent requested."""
         asked = self.hears("FileTransfer")
         answer = self._http.post(
             asked["uploadServletUrl"],
@@ -91,7 +91,7 @@ class LiveChatVisitor:
 
 
 def open_miaw_conversation(addresses: Mapping[str, str], first_name: str, last_name: str) -> str:
-    """A guest opens a conversation in MIAW. Gives its id."""
+    """Open a conversation in MIAW as a guest. Returns its id."""
     base = addresses["salesforce_url"] + "/iamessage/api/v2"
     wanted = {
         "orgId": addresses["organization_id"],

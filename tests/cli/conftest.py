@@ -1,4 +1,4 @@
-"""The folder every test of the configuration works in."""
+"""The configuration folder that every test of a command uses."""
 
 from __future__ import annotations
 

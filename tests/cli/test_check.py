@@ -27,7 +27,7 @@ def check(folder: Folder, **environ: str) -> Result:
     return run("check", "--config", str(folder.path / "botkit.yaml"), **environ)
 
 
-def test_a_good_configuration_exits_with_0_and_says_what_it_amounts_to(folder: Folder) -> None:
+def test_a_valid_configuration_exits_with_0_and_is_summarised(folder: Folder) -> None:
     result = check(folder)
     assert result.exit_code == 0
     for said in (
@@ -56,7 +56,7 @@ def test_problems_are_printed_one_line_each_in_the_form_of_the_contract_and_it_e
 
 
 @pytest.mark.parametrize("text", [None, "a: [", ""])
-def test_a_file_that_is_missing_or_no_yaml_is_a_problem_like_any_other(
+def test_a_missing_file_or_one_that_is_not_yaml_is_a_problem_like_any_other(
     folder: Folder, text: str | None
 ) -> None:
     file = folder.path / "botkit.yaml"
@@ -85,7 +85,7 @@ def test_an_option_that_does_not_exist_exits_with_2() -> None:
     assert run("check", "--nope").exit_code == 2
 
 
-def test_version_is_the_packages() -> None:
+def test_version_is_that_of_the_package() -> None:
     assert run("--version").output == f"botkit, version {__version__}\n"
 
 

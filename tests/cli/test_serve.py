@@ -1,3 +1,5 @@
+"""`botkit serve` as a process: start, stop, kill, ports, stores and slow bodies."""
+
 from __future__ import annotations
 
 import json
@@ -87,7 +89,7 @@ class Service:
             return False
 
     def post(self, message: str = "hi", request_id: int = 1) -> int:
-        # Nobody listens on this port: what is to be sent on stays in the store.
+        # No server listens on this port, so effects stay in the store.
         base = f"http://127.0.0.1:9/api/botsdk/stream/{BOT_ID}"
         urls = {f"{call}Url": f"{base}/{call}/1" for call in ("sendUserMessage", "sendBotMessage")}
         urls["baseUrl"] = base
@@ -116,7 +118,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """For tests that leave it as it is."""
+    """A service for tests that do not change its state."""
     with _ended(Service(tmp_path_factory.mktemp("running"))) as service:
         service.start()
         yield service
@@ -151,7 +153,7 @@ def test_it_stops_in_good_order(service: Service, how: signal.Signals) -> None:
     assert len(service.rows("SELECT id FROM outbox")) == 1
 
 
-def test_killing_it_leaves_nobody_with_the_port_or_the_store(service: Service) -> None:
+def test_killing_it_releases_the_port_and_the_store(service: Service) -> None:
     process = service.start()
     (worker,) = children_of(process.pid)
     assert service.post("before") == 200
@@ -179,7 +181,7 @@ def test_a_worker_that_dies_ends_the_service(service: Service) -> None:
     assert process.wait(20) != 0
 
 
-def test_connections_that_are_kept_open_do_not_keep_others_out(running: Service) -> None:
+def test_idle_connections_do_not_block_others(running: Service) -> None:
     with ExitStack() as open_connections:
         for _ in range(300):
             connection = open_connections.enter_context(
@@ -190,7 +192,7 @@ def test_connections_that_are_kept_open_do_not_keep_others_out(running: Service)
         assert running.post(request_id=3) == 200
 
 
-def test_bodies_that_never_come_neither_stop_the_service_nor_stay(running: Service) -> None:
+def test_incomplete_bodies_neither_block_the_service_nor_stay_open(running: Service) -> None:
     head = (
         f"POST /botkit/sdk/bots/{BOT_ID}/on_user_message HTTP/1.1\r\nHost: here\r\n"
         f"token: {token(expires=FAR)}\r\nContent-Length: 1000\r\n\r\n"
@@ -212,7 +214,7 @@ def test_bodies_that_never_come_neither_stop_the_service_nor_stay(running: Servi
     assert running.post("after", request_id=2) == 200
 
 
-def test_it_listens_only_when_it_says_so(service: Service) -> None:
+def test_it_does_not_announce_an_address_if_the_store_is_invalid(service: Service) -> None:
     (service.folder / "botkit.db").write_text("this is no database, but it is long enough to be one" * 100)
     process = service.launch()
     said, errors = process.communicate(timeout=20)
@@ -222,7 +224,7 @@ def test_it_listens_only_when_it_says_so(service: Service) -> None:
     assert "Traceback" not in errors
 
 
-def test_it_says_where_the_store_is_and_warns_of_a_new_one(service: Service) -> None:
+def test_it_prints_the_path_of_the_store_and_warns_of_a_new_one(service: Service) -> None:
     process = service.start()
     store = service.folder / "botkit.db"
     assert process.stdout is not None
@@ -242,7 +244,7 @@ def test_many_files_may_be_open(running: Service) -> None:
     assert soft == (65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)) or soft > 65_536
 
 
-def test_a_port_in_use_is_said(service: Service) -> None:
+def test_a_port_in_use_is_reported(service: Service) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -253,7 +255,7 @@ def test_a_port_in_use_is_said(service: Service) -> None:
     assert "Traceback" not in said
 
 
-def test_a_store_in_use_is_said(running: Service) -> None:
+def test_a_store_in_use_is_reported(running: Service) -> None:
     second = running.launch()
     _, said = second.communicate(timeout=30)
     assert second.returncode == 1
@@ -261,7 +263,7 @@ def test_a_store_in_use_is_said(running: Service) -> None:
     assert "Traceback" not in said
 
 
-def test_a_bad_configuration_is_said(service: Service) -> None:
+def test_an_invalid_configuration_is_reported(service: Service) -> None:
     (service.folder / "bots" / "acme.yaml").write_text("version: 1\n")
     process = service.launch()
     _, said = process.communicate(timeout=20)

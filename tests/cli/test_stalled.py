@@ -1,3 +1,5 @@
+"""Which connections the watcher closes, and when."""
+
 from __future__ import annotations
 
 from botkit.cli.stalled import Activity, StalledConnections

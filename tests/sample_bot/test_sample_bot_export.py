@@ -1,4 +1,4 @@
-"""The sample bot's export is sound, and the checker finds what makes an export unsound."""
+"""The export of the sample bot is valid, and the checker finds every kind of problem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bus: everybody hears everything, in order; who does not keep up is cut off."""
+"""The bus: every subscriber gets every item, in order; one that does not keep up is dropped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from botkit_sandbox.bus import BACKLOG, Bus, News
 
 
-async def test_every_subscriber_hears_what_is_published_after_it_came_in_order() -> None:
+async def test_every_subscriber_gets_later_items_in_order() -> None:
     bus = Bus()
     bus.publish("kore", {"n": 0})
     with bus.subscribe() as one, bus.subscribe() as other:
@@ -20,7 +20,7 @@ async def test_every_subscriber_hears_what_is_published_after_it_came_in_order()
             assert await anext(subscription) == News("wire", {"n": 2})
 
 
-async def test_a_subscriber_that_does_not_keep_up_is_told_the_backlog_and_then_cut_off() -> None:
+async def test_a_slow_subscriber_gets_the_backlog_and_is_then_dropped() -> None:
     bus = Bus()
     with bus.subscribe() as slow:
         for number in range(BACKLOG + 10):
@@ -38,7 +38,7 @@ async def test_waiting_for_news_in_vain_loses_none() -> None:
         assert (await anext(news)).data == {"n": 1}
 
 
-async def test_closing_ends_subscriptions_after_what_they_were_told() -> None:
+async def test_closing_ends_subscriptions_after_the_items_so_far() -> None:
     bus = Bus()
     with bus.subscribe() as news:
         bus.publish("kore", {"n": 1})

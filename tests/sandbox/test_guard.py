@@ -1,4 +1,4 @@
-"""Who may use the control API: DNS rebinding and cross-site requests are refused, the clouds are left alone."""
+"""Protection of the control API: DNS rebinding and cross-site requests are refused, requests to the clouds are not checked."""
 
 from __future__ import annotations
 

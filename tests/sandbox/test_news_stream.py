@@ -48,7 +48,7 @@ def hook(wire: Wire, label: str = "on_user_message") -> WireEntry:
 
 
 async def next_event(stream: aiohttp.ClientResponse) -> tuple[str, Any]:
-    """The next event, passing over comments."""
+    """The next event; comments are skipped."""
     async with asyncio.timeout(5):
         while True:
             frame = (await stream.content.readuntil(b"\n\n")).decode()
@@ -82,7 +82,7 @@ def poll(wire: Wire, reply: str, *, status: int = 200) -> WireEntry:
     )
 
 
-async def test_a_long_polls_row_says_what_the_poll_brought(client: Client, wire: Wire) -> None:
+async def test_the_row_of_a_long_poll_names_the_types_of_its_messages(client: Client, wire: Wire) -> None:
     reply = {"messages": [{"type": "ChatEstablished", "message": {}}, {"type": "ChatMessage"}], "sequence": 1}
     kept = poll(wire, json.dumps(reply))
     brought = {"brought": ["ChatEstablished", "ChatMessage"]}
@@ -94,7 +94,7 @@ async def test_a_long_polls_row_says_what_the_poll_brought(client: Client, wire:
 
 
 @pytest.mark.parametrize("reply", ["", "OK", '{"messages": [{"ty', '{"messages": []}', '{"messages": "x"}'])
-async def test_a_long_poll_whose_reply_says_nothing_is_an_ordinary_row(
+async def test_a_long_poll_without_messages_is_an_ordinary_row(
     client: Client, wire: Wire, reply: str
 ) -> None:
     kept = poll(wire, reply, status=204)

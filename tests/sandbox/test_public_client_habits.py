@@ -1,7 +1,7 @@
-"""What clients that nobody here wrote are used to: how they frame requests, name headers and read errors.
+"""Habits of public clients: how they frame requests, name headers and read errors.
 
-The habits are those of public clients of both APIs: Salesforce's own sample in browsers, server-side bridges, HTTP libraries
-of several languages, and BotKits on Node.
+The clients are Salesforce's own browser sample, server-side bridges, HTTP libraries of several languages, and BotKits on Node.
+Section numbers are those of docs/protocols/salesforce-miaw.md and docs/protocols/kore-xo-botkit.md.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ GUEST = f"{BASE}/authorization/unauthenticated/access-token"
 STREAM = "/eventrouter/v1/sse"
 SECONDS = 5.0
 
-# A request's head (without its first line and end) and whether its body goes in chunks.
+# The headers of a request, and whether its body is chunked.
 FRAMINGS = {
     "as usual": ("1.1", "Content-Type: application/json", False),
     "a browser's simple request": ("1.1", "Content-Type: text/plain;charset=UTF-8", False),
@@ -47,7 +47,7 @@ FRAMINGS = {
 
 
 class HookTaker(BaseHTTPRequestHandler):
-    """A BotKit that takes hooks and does nothing about them."""
+    """A BotKit that acknowledges hooks and does nothing else."""
 
     taken: Queue[dict[str, Any]] = Queue()
 
@@ -126,7 +126,7 @@ def framed(path: str, body: bytes, framing: str, *headers: str) -> bytes:
 
 
 def spoken(url: str, request: bytes, until: bytes) -> bytes:
-    """Send bytes and read until these come back, the connection ends or time is over."""
+    """Send bytes, and read until these bytes arrive, the connection ends or the time is up."""
     address = urlsplit(url)
     assert address.hostname
     heard = b""
@@ -163,7 +163,7 @@ def test_the_organization_id_as_printed_opens_an_event_stream(sandbox: Mapping[s
     ],
     ids=["no id", "id 0", "a polyfill's address and no sensible id", "HTTP/1.0"],
 )
-def test_a_stream_replays_for_whoever_has_no_event_id(
+def test_a_stream_replays_for_clients_without_an_event_id(
     sandbox: Mapping[str, str], guest: str, conversation: str, version: str, path: str, last_event_id: str
 ) -> None:
     head = f"GET {path} HTTP/{version}\r\nHost: x\r\nauthorization: bearer {guest}\r\nx-org-id: {sandbox['organization_id']}\r\n"
@@ -229,8 +229,8 @@ def test_a_file_of_no_particular_type_is_known_by_its_name(
     assert answer.status_code == 202
 
 
-def test_the_event_routers_refusal_is_what_bridges_search_for(sandbox: Mapping[str, str]) -> None:
-    """They match the raw text, members in this order and no blanks between (section 1.6)."""
+def test_the_event_routers_refusal_has_the_text_that_bridges_search_for(sandbox: Mapping[str, str]) -> None:
+    """Bridges match the raw text: members in this order, without blanks (MIAW 1.6)."""
     answer = requests.get(sandbox["salesforce_url"] + STREAM, headers=bearer("nobody"), timeout=SECONDS)
     assert f'"status":401,"error":"Unauthorized","path":"{STREAM}"' in answer.text
 
@@ -261,7 +261,7 @@ def test_a_page_of_another_origin_can_read_refusals(
 
 @pytest.fixture(scope="module")
 def hook(sandbox: Mapping[str, str]) -> dict[str, Any]:
-    """The hook of a message that some user sent."""
+    """The hook of a user's message."""
     users = sandbox["kore_url"] + "/sandbox/kore/users"
     user = requests.post(users, json={"name": "Ada"}, timeout=SECONDS).json()["id"]
     requests.post(f"{users}/{user}/say", json={"text": "hello"}, timeout=SECONDS)

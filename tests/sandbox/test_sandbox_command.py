@@ -15,7 +15,7 @@ COMMAND = [sys.executable, "-m", "botkit", "sandbox"]
 OPTIONS = ("--port", "--host", "--json", "--botkit", "--bot", "--allow-remote")
 
 
-def test_json_is_one_line_and_the_clouds_answer_until_it_is_told_to_stop() -> None:
+def test_json_is_one_line_and_the_clouds_answer_until_a_signal() -> None:
     process = subprocess.Popen([*COMMAND, "--port", "0", "--json"], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:

@@ -99,7 +99,7 @@ def test_the_page_comes_with_a_policy_that_lets_nothing_else_in(addresses: Mappi
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_the_page_does_not_serve_what_is_beside_its_files(addresses: Mapping[str, str]) -> None:
+def test_the_page_serves_only_its_own_files(addresses: Mapping[str, str]) -> None:
     for path in ("page/../__init__.py", "page/%2e%2e/__init__.py", "page/__init__.py"):
         assert requests.get(addresses["page_url"] + path, timeout=5).status_code in {403, 404}
 
@@ -127,7 +127,7 @@ def test_a_stopped_sandbox_gives_its_ports_back() -> None:
         pass
 
 
-def test_a_taken_port_is_said_with_what_to_do() -> None:
+def test_a_taken_port_is_reported_with_the_fix() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         words = rf"port {port} is taken; choose another with --port"
@@ -149,7 +149,7 @@ def test_hooks_go_to_the_port_after_salesforces_unless_said_otherwise() -> None:
     )
 
 
-def test_a_botkit_is_told_of_everything(addresses: Mapping[str, str]) -> None:
+def test_a_botkit_gets_every_hook(addresses: Mapping[str, str]) -> None:
     state = requests.get(f"{addresses['kore_url']}/sandbox/kore/state", timeout=5).json()
     assert state["botkit"]["events"] == sorted(
         ["onMessage", "onHook", "onEvent", "onAlert", "onVariableUpdate", "onAgentTransfer"]
@@ -165,7 +165,7 @@ async def test_it_also_runs_on_the_callers_own_loop() -> None:
         await sandbox.stop()
 
 
-def test_live_chat_answers_beside_miaw_with_the_ids_it_is_said_to_have(addresses: Mapping[str, str]) -> None:
+def test_live_chat_answers_beside_miaw_with_the_announced_ids(addresses: Mapping[str, str]) -> None:
     version = {"X-LIVEAGENT-API-VERSION": "58"}
     wanted = {
         "org_id": addresses["organization_id"],

@@ -1,4 +1,4 @@
-"""The wire: what is kept of an exchange, and what is not."""
+"""The wire: which parts of an exchange are stored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def record(wire: Wire, **values: object) -> WireEntry:
     return wire.record(**{"source": "kore", "target": "botkit", "label": "on_user_message", **values})  # type: ignore[arg-type]
 
 
-def test_tokens_in_headers_are_cut_short_whatever_the_case_of_the_name() -> None:
+def test_tokens_in_headers_are_shortened_for_any_case_of_the_name() -> None:
     kept = record(
         Wire(Bus()),
         request_headers={"Authorization": "Bearer " + "s" * 50, "TOKEN": "t" * 50, "X-Org-Id": "00D" * 5},

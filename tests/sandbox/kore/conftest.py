@@ -20,7 +20,7 @@ from tests.sandbox.kore.platform_double import SAMPLE, Platform, ShiftedClock, S
 
 @pytest.fixture
 async def start() -> AsyncIterator[Start]:
-    """Starts platforms with settings of the test's choice, and stops them all."""
+    """A function that starts a platform with given settings. All are stopped after the test."""
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
 
@@ -57,5 +57,5 @@ async def start() -> AsyncIterator[Start]:
 
 @pytest.fixture
 async def platform(start: Start) -> Platform:
-    """A platform with the sample bot and everything as it is by default."""
+    """A platform with the sample bot and default settings."""
     return await start()

@@ -1,4 +1,4 @@
-"""The emulated platform on a real socket, with a stub BotKit that records its hooks and does as it is told."""
+"""The emulated platform on a real socket, with a stub BotKit that records its hooks and reacts as the test says."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Reaction = Callable[[Hook], Awaitable[None]]
 
 @dataclass
 class StubBotKit:
-    """Passes everything through unless `react` holds another reaction for an event."""
+    """Passes every message through, unless `react` has another reaction for the event."""
 
     client_id: str
     client_secret: str
@@ -84,7 +84,7 @@ class StubBotKit:
         return web.json_response(self.answer, status=status)
 
     async def pass_on(self, hook: Hook) -> None:
-        """What a BotKit without a hand-off does."""
+        """Pass a message through, as a BotKit without a hand-off does."""
         if hook.event == "on_user_message":
             await self.call("sendBotMessageUrl", hook)
         elif hook.event == "on_bot_message":
@@ -126,7 +126,7 @@ class StubBotKit:
 
 @dataclass
 class ShiftedClock:
-    """The machine's clock, which tests can move ahead."""
+    """The machine's clock plus an offset that tests set."""
 
     ahead: float = 0.0
 
@@ -150,8 +150,8 @@ class Platform:
         return [(m.speaker, m.text) for m in user.messages]
 
     async def quiet(self, user: User) -> None:
-        """Everything the user caused so far is worked through."""
-        await async_until(lambda: not self.cloud.lanes.busy(user.id))
+        """Wait until every action of the user is processed. A script may use a whole second of processor time."""
+        await async_until(lambda: not self.cloud.lanes.busy(user.id), seconds=30)
 
     async def says(self, user: User, text: str) -> None:
         self.cloud.say(user, text)

@@ -1,4 +1,4 @@
-"""What the emulated platform accepts and refuses on the stream API."""
+"""The calls that the emulated platform accepts and refuses on the stream API."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.sandbox.kore.platform_double import Hook, Platform, Start
 
 
 async def greeted(platform: Platform) -> Hook:
-    """The hook of a user message that was worked through."""
+    """The hook of a user message that is completely processed."""
     await platform.says(platform.cloud.add_user(), "thanks")
     await platform.botkit.settle()
     return platform.botkit.hooks[0]
@@ -362,7 +362,7 @@ async def test_tags_come_with_any_call(platform: Platform, call: str) -> None:
     ("call", "more"),
     [("extendcallid", {}), ("sendFeedbackMessage", {"feedbackData": {"name": "csat", "score": 1}})],
 )
-async def test_a_call_that_says_nothing_of_the_message_is_not_what_the_platform_waits_for(
+async def test_calls_that_do_not_concern_the_message_are_not_its_follow_up(
     platform: Platform, call: str, more: dict[str, Any]
 ) -> None:
     async def first_something_else(hook: Hook) -> None:

@@ -1,4 +1,4 @@
-"""A user who goes on on another channel, over the control API, with a BotKit that hears the hooks."""
+"""A user who continues on another channel: the control API, and the hooks that BotKit gets."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def stage() -> AsyncIterator[Stage]:
 
     async def hear(request: web.Request) -> web.Response:
         hooks.append(await request.json())
-        return web.json_response({}, status=500)  # nothing is called back, so nothing is waited for
+        return web.json_response({}, status=500)  # no callback follows, so the platform does not wait
 
     botkit = web.Application()
     botkit.router.add_post("/{path:.*}", hear)
@@ -70,7 +70,7 @@ async def test_the_next_message_comes_from_the_new_channel_in_a_new_session(stag
     assert after["channel"]["sessionId"] != before["channel"]["sessionId"]
 
 
-async def test_what_was_said_before_goes_out_on_the_old_channel(stage: Stage) -> None:
+async def test_earlier_messages_go_out_on_the_old_channel(stage: Stage) -> None:
     ada = stage.cloud.add_user(name="Ada Lovelace")
     stage.cloud.say(ada, "one")
     await stage.switch(ada.id, {"channel": "facebook"})
@@ -87,7 +87,7 @@ async def test_the_user_is_still_found_by_the_address_of_the_old_channel(stage: 
     assert ada.address == ada.id
 
 
-async def test_the_chat_stays_and_says_what_happened(stage: Stage) -> None:
+async def test_the_chat_is_kept_and_notes_the_change(stage: Stage) -> None:
     ada = stage.cloud.add_user(name="Ada Lovelace")
     await stage.hook_of(ada, "one")
     await stage.switch(ada.id, {"channel": "facebook"})
@@ -122,7 +122,7 @@ async def test_an_agent_who_comes_first_keeps_the_user_on_the_channel(stage: Sta
 
 
 @pytest.mark.parametrize("body", [{}, {"channel": ""}, {"channel": 7}, {"channel": "x" * 41}, [], "facebook"])
-async def test_what_is_no_channel_is_refused(stage: Stage, body: Any) -> None:
+async def test_an_invalid_channel_is_refused(stage: Stage, body: Any) -> None:
     ada = stage.cloud.add_user(name="Ada Lovelace")
     status, answer = await stage.switch(ada.id, body)
     assert (status, "1 to 40 characters" in answer["error"]) == (400, True)

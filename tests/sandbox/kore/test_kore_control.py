@@ -34,7 +34,7 @@ async def test_the_state_shows_bot_users_chats_and_faults(platform: Platform) ->
     assert (await call(platform, "GET", f"users/{user['id']}"))[1] == seen
 
 
-async def test_saying_is_answered_before_botkit_has_done_anything(platform: Platform) -> None:
+async def test_a_message_is_answered_before_botkit_has_processed_it(platform: Platform) -> None:
     platform.cloud.subscribe("http://127.0.0.1:9", ["onMessage", "onAgentTransfer"])
     user = platform.cloud.add_user()
     assert (await call(platform, "POST", f"users/{user.id}/say", {"text": "hello"}))[0] == 202
@@ -57,7 +57,7 @@ async def test_saying_is_answered_before_botkit_has_done_anything(platform: Plat
         ("variables", {"variable": "hotline"}, 400),
     ],
 )
-async def test_what_makes_no_sense_is_refused_with_a_reason(
+async def test_invalid_requests_are_refused_with_a_reason(
     platform: Platform, path: str, body: Any, status: int
 ) -> None:
     user = platform.cloud.add_user()
@@ -121,7 +121,7 @@ async def test_typing_and_connecting_and_alerting_have_routes(platform: Platform
     assert platform.chat(user) == [("bot", "Look")]
 
 
-async def test_a_webhook_node_is_reached_and_the_bot_says_what_its_answer_holds(platform: Platform) -> None:
+async def test_a_webhook_node_is_reached_and_its_answer_is_shown(platform: Platform) -> None:
     user = platform.cloud.add_user()
     platform.botkit.answer = {"context": {"order": {"state": "lost"}}}
     body = {"component": "FindOrder", "then": "Your order is {{context.order.state}}."}

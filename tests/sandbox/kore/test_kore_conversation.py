@@ -1,4 +1,4 @@
-"""The emulated platform's talk with a user: every message goes through BotKit, in order."""
+"""The message flow of the emulated platform: every message goes through BotKit, in order."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def test_botkit_may_answer_instead_of_the_bot(platform: Platform) -> None:
     assert platform.chat(user) == [("user", "hello"), ("botkit", "BotKit speaking")]
 
 
-async def test_botkit_may_change_what_the_bot_gets(platform: Platform) -> None:
+async def test_botkit_may_change_the_message_to_the_bot(platform: Platform) -> None:
     async def change(hook: Hook) -> None:
         await platform.botkit.call("sendBotMessageUrl", hook, message="how are you")
 
@@ -193,7 +193,7 @@ async def test_a_platform_set_to_bypass_talks_on_when_botkit_fails(start: Start)
     assert [speaker for speaker, _ in platform.chat(user)] == ["user", "bot"]
 
 
-async def test_an_unreachable_botkit_is_told_on_the_wire(start: Start) -> None:
+async def test_an_unreachable_botkit_is_recorded_on_the_wire(start: Start) -> None:
     platform = await start(botkit_url="http://127.0.0.1:9")
     user = platform.cloud.add_user()
     await platform.says(user, "hello")

@@ -58,14 +58,14 @@ def with_webhook() -> BotExport:
         ("small talk", "Small talk"),
     ],
 )
-def test_sentences_are_understood_whatever_their_case_and_punctuation(text: str, dialog: str) -> None:
+def test_sentences_are_understood_in_any_case_and_punctuation(text: str, dialog: str) -> None:
     meant = dialog_meant(BOT, text, "en")
     assert meant is not None
     assert BOT.dialogs[meant].name == dialog
 
 
 @pytest.mark.parametrize("text", ["", "?!", "the weather in Lisbon", "my", "endagentchat"])
-def test_what_was_not_taught_is_not_understood(text: str) -> None:
+def test_untrained_sentences_are_not_understood(text: str) -> None:
     assert dialog_meant(BOT, text, "en") is None
 
 
@@ -73,7 +73,7 @@ def test_a_user_of_another_language_is_understood_in_the_language_the_bot_knows(
     assert dialog_meant(BOT, "where is my order", "de") is not None
 
 
-def test_what_is_as_close_to_one_dialog_as_to_another_is_not_understood() -> None:
+def test_a_sentence_equally_close_to_two_dialogs_is_not_understood() -> None:
     taught = SimpleNamespace(
         utterances=(
             Utterance("dg-pay", "en", normalised("pay my bill")),
@@ -218,7 +218,7 @@ async def test_a_webhook_node_without_an_answer_ends_the_dialog(start: Start) ->
     assert platform.chat(user)[-1][0] == "system"
 
 
-async def test_a_callback_nobody_waits_for_is_refused(start: Start) -> None:
+async def test_a_callback_without_a_waiting_node_is_refused(start: Start) -> None:
     platform = await start(bot=with_webhook())
     user = platform.cloud.add_user()
     await platform.says(user, "where is my order")
@@ -318,7 +318,7 @@ def test_a_script_cannot_reach_out_or_grow_without_end(source: str) -> None:
         run(source)
 
 
-def test_what_a_script_logs_is_kept_and_bounded() -> None:
+def test_the_log_of_a_script_is_kept_and_bounded() -> None:
     ran = run_script(
         "for (var i = 0; i < 500; i++) koreDebugger.log('x'.repeat(5000));", context={}, environment={}
     )

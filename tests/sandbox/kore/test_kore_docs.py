@@ -1,4 +1,4 @@
-"""The page about the emulated platform names everything that can be switched."""
+"""The page about the emulated platform names every switch."""
 
 from __future__ import annotations
 

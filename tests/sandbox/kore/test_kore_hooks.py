@@ -1,4 +1,4 @@
-"""The hooks the emulated platform posts: their signatures, shapes and faults."""
+"""The hooks that the emulated platform posts: their signatures, shapes and faults."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ async def test_the_end_of_a_dialog_is_an_event(platform: Platform) -> None:
     assert platform.botkit.of("on_event")[0].body["event"]["eventType"] == "endDialog"
 
 
-async def test_what_is_not_subscribed_is_not_posted(start: Start) -> None:
+async def test_events_without_a_subscription_are_not_posted(start: Start) -> None:
     platform = await start(events=["onMessage", "onAgentTransfer"])
     await platform.says(platform.cloud.add_user(), "hello")
     assert platform.botkit.of("on_event") == []
@@ -204,7 +204,7 @@ async def test_a_hook_is_not_repeated_when_it_fails(platform: Platform) -> None:
     assert len(platform.botkit.hooks) == 1
 
 
-async def test_a_subscription_is_told_to_a_botkit_that_hears_of_variables(platform: Platform) -> None:
+async def test_a_subscription_is_posted_to_subscribers_of_variable_updates(platform: Platform) -> None:
     platform.cloud.subscribe(platform.botkit.url, ["onAgentTransfer", "onVariableUpdate"])
     hook = await platform.botkit.nth("on_variable_update")
     assert hook.body["data"]["eventType"] == "sdk_subscription"
@@ -213,6 +213,6 @@ async def test_a_subscription_is_told_to_a_botkit_that_hears_of_variables(platfo
 @pytest.mark.parametrize(
     "text", ["half a pair \ud83d here", "\u0000", "שלום \u202e", "😀 " * 500, '{"a": 1}']
 )
-async def test_whatever_a_user_writes_arrives_as_written(platform: Platform, text: str) -> None:
+async def test_any_text_of_a_user_arrives_unchanged(platform: Platform, text: str) -> None:
     await platform.says(platform.cloud.add_user(), text)
     assert (await platform.botkit.nth("on_user_message")).body["message"] == text

@@ -96,7 +96,7 @@ async def test_the_public_history_filters_by_session(platform: Platform) -> None
     "query",
     ["limit=101", "limit=0", "skip=-1", "dateFrom=2026-01-01&dateTo=2026-02-01", "dateFrom=yesterday"],
 )
-async def test_the_public_history_refuses_what_is_out_of_bounds(platform: Platform, query: str) -> None:
+async def test_the_public_history_refuses_queries_out_of_bounds(platform: Platform, query: str) -> None:
     user = platform.cloud.add_user()
     assert (await history(platform, f"userId={user.id}&{query}"))[0] == 400
 

@@ -1,4 +1,4 @@
-"""An emulated Live Chat service on real sockets, with its agents at hand."""
+"""An emulated Live Chat service on real sockets, with its agents."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ class Service:
         return Visitor(self.http, self.base_url)
 
     async def requested(self, **changes: Any) -> Visitor:
-        """A visitor who asked for a chat and has heard nothing yet."""
+        """A visitor who has requested a chat and has not polled yet."""
         visitor = await self.visitor().begin()
         answer = await visitor.request(**changes)
         assert (answer.status, answer.text) == (200, "OK"), answer
         return visitor
 
     async def queued(self, **changes: Any) -> Visitor:
-        """A visitor who knows that the request succeeded."""
+        """A visitor who has received ChatRequestSuccess."""
         visitor = await self.requested(**changes)
         await visitor.until("ChatRequestSuccess")
         visitor.heard.clear()
         return visitor
 
     async def chatting(self, **changes: Any) -> Visitor:
-        """A visitor with Jane as the agent, who knows it."""
+        """A visitor with Jane as the agent, who has received ChatEstablished."""
         visitor = await self.requested(**changes)
         self.cloud.accept(visitor.id, JANE)
         await visitor.until("ChatEstablished")
@@ -67,7 +67,7 @@ class Service:
             return response.status, await response.json()
 
     async def polling(self, number: int = 1) -> None:
-        """Wait until that many polls wait."""
+        """Wait until this number of polls wait."""
         await async_until(lambda: self.cloud.open_polls() == number)
 
 
@@ -76,10 +76,10 @@ MakeService = Callable[..., Awaitable[Service]]
 
 @pytest.fixture
 async def make_service() -> AsyncIterator[MakeService]:
-    """Starts emulated deployments: `await make_service(sneak_peek=True)`. Polls are held for a tenth of a second."""
+    """A function that starts a deployment: `await make_service(sneak_peek=True)`. Polls are held for a tenth of a second."""
     made: list[Service] = []
     http = aiohttp.ClientSession()
-    http._retry_connection = False  # or a GET whose connection breaks is silently sent again
+    http._retry_connection = False  # otherwise aiohttp repeats a GET whose connection breaks
 
     async def make(*, wire: Wire | None = None, organisation: Any = None, **switches: Any) -> Service:
         clock = ManualClock(1_760_000_000.0)
@@ -95,7 +95,7 @@ async def make_service() -> AsyncIterator[MakeService]:
         runners: list[web.AppRunner] = []
         urls: list[str] = []
         for app in (routes(cloud), page):
-            # As the sandbox does it; aiohttp's TestServer would cancel handlers whose client hung up.
+            # As in the sandbox; aiohttp's TestServer would cancel handlers whose client hung up.
             runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
             await runner.setup()
             await web.TCPSite(runner, "127.0.0.1", 0).start()

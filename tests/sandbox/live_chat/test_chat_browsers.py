@@ -1,4 +1,4 @@
-"""Clients in a browser, which ask before they send the headers of this API."""
+"""Clients in a browser, which send a CORS preflight before the headers of this API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The agent console's API for Live Chat, what it tells the page, and the neighbours on the port."""
+"""The API of the agent console for Live Chat, the events on the bus, and MIAW on the same port."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Act = Callable[..., Awaitable[tuple[int, Any]]]
 
 @pytest.fixture
 async def chat(service: Service) -> tuple[Visitor, Act]:
-    """An accepted chat's visitor, and a function that posts to its control routes."""
+    """The visitor of an accepted chat, and a function that posts to its control routes."""
     visitor = await service.chatting()
 
     async def act(what: str, **body: Any) -> tuple[int, Any]:
@@ -147,7 +147,7 @@ async def test_a_whole_chat_can_be_driven_by_the_control_routes(service: Service
     ],
     ids=str,
 )
-async def test_what_makes_no_sense_is_refused_with_the_reason(
+async def test_invalid_actions_are_refused_with_the_reason(
     chat: tuple[Visitor, Act], what: str, body: dict[str, Any], status: int
 ) -> None:
     _, act = chat
@@ -214,9 +214,7 @@ async def test_an_agent_who_hands_a_chat_over_has_room_for_another(make_service:
 @pytest.mark.parametrize(
     "body", [{"kind": "earthquake"}, {"kind": "status", "colour": "red"}, {}, [1], "x"], ids=str
 )
-async def test_a_fault_nobody_knows_is_a_400(
-    service: Service, body: dict[str, Any] | list[int] | str
-) -> None:
+async def test_an_unknown_fault_is_a_400(service: Service, body: dict[str, Any] | list[int] | str) -> None:
     status, answer = await service.control("PUT", "faults", body)
     assert status == 400
     assert answer["error"]

@@ -1,4 +1,4 @@
-"""What strangers and mistakes send: nothing of it breaks the service or its memory."""
+"""Hostile and erroneous requests do not break the service or exhaust its memory."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def test_strange_paths_are_refused(service: Service, path: str) -> None:
 
 
 class Client:
-    """The model of a client of the log: what it has, and how it counts."""
+    """A model of a client of the log: the messages it has, and its counters."""
 
     def __init__(self, *, keeps_ack: bool) -> None:
         self.keeps_ack = keeps_ack
@@ -127,7 +127,7 @@ def test_every_message_arrives_once_and_in_order_whatever_gets_lost(
         else:
             client.poll(log, lost=step == "lost poll")
     if client.keeps_ack:
-        # A kept ack can be the same number as the end of a lost first reply: the one case nobody can tell apart.
+        # A kept ack can equal the end of a lost first reply. The two cases cannot be distinguished.
         assert client.seen == sorted(set(client.seen))
     else:
         assert client.seen == list(range(number))

@@ -1,4 +1,4 @@
-"""The table of what is not settled agrees with the switches, the documentation with the console, the suite with its claims."""
+"""The table of switches matches the settings, the documentation matches the console, and the claims of the suite are true."""
 
 from __future__ import annotations
 

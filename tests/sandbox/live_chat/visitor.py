@@ -1,4 +1,4 @@
-"""A visitor's client of the Live Chat API, as public clients are: plain HTTP, and nothing of ours but the address."""
+"""A visitor's client of the Live Chat API. Like public clients, it uses plain HTTP and knows only the address."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NOUNS = {
 
 @dataclass
 class Answer:
-    """What came back."""
+    """An answer of the service."""
 
     status: int
     text: str
@@ -136,7 +136,7 @@ class Visitor:
         return await self.post("ChatMessage", {"text": text})
 
     async def poll(self, **headers: str | None) -> Answer:
-        """One poll; what it brings is acknowledged with the next one."""
+        """Poll once. The next poll acknowledges the messages."""
         query = "" if self.ack is None else f"?ack={self.ack}"
         answer = await self.call("GET", f"/System/Messages{query}", headers=headers)
         if answer.status == 200:
@@ -147,7 +147,7 @@ class Visitor:
         return answer
 
     async def until(self, kind: str) -> dict[str, Any]:
-        """Poll until a message of this type has come; returns its payload."""
+        """Poll until a message of this type arrives. Returns its payload."""
         async with asyncio.timeout(DEADLINE):
             seen = 0
             while True:

@@ -1,4 +1,4 @@
-"""An emulated Salesforce on a real socket, and a client that speaks to it as browsers and servers do."""
+"""An emulated Salesforce on a real socket, and a client that behaves like browsers and servers."""
 
 from __future__ import annotations
 
@@ -255,7 +255,7 @@ MakeSalesforce = Callable[..., Awaitable[Salesforce]]
 
 @pytest.fixture
 async def make_salesforce() -> AsyncIterator[MakeSalesforce]:
-    """Starts emulated organisations: `await make_salesforce(split_urls=False)`."""
+    """A function that starts an organisation: `await make_salesforce(split_urls=False)`."""
     made: list[Salesforce] = []
     http = aiohttp.ClientSession()
 

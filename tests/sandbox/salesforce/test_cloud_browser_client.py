@@ -1,4 +1,7 @@
-"""The sequence of calls a browser client makes: Salesforce's own sample application, with its reading rules."""
+"""The calls of a browser client, in the order of Salesforce's own sample application.
+
+Numbers in parentheses are sections of docs/protocols/salesforce-miaw.md.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from tests.sandbox.salesforce.conftest import Salesforce
 
 
 def entry_of(data: dict[str, Any]) -> dict[str, Any]:
-    """How the sample makes an entry of an event: it decodes the payload and needs a name (end of protocol 4.4)."""
+    """The entry in an event, as the sample reads it: it decodes the payload and needs a name (end of 4.4)."""
     entry = data["conversationEntry"]
     payload = json.loads(entry["entryPayload"])
     name = entry["senderDisplayName"] or payload["entries"][0]["displayName"]

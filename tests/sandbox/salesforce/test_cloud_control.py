@@ -1,4 +1,4 @@
-"""The agent console's API and what it tells the page."""
+"""The API of the agent console, and the events on the bus."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Act = Callable[..., Awaitable[tuple[int, Any]]]
 
 @pytest.fixture
 async def chat(salesforce: Salesforce) -> tuple[Client, Act]:
-    """An accepted conversation's client, and a function that posts to its control routes."""
+    """The client of an accepted conversation, and a function that posts to its control routes."""
     client = await salesforce.accepted()
 
     async def act(what: str, **body: Any) -> tuple[int, Any]:
@@ -196,7 +196,7 @@ async def test_an_ai_agent_speaks_through_the_control_routes(salesforce: Salesfo
     ],
     ids=str,
 )
-async def test_what_makes_no_sense_is_refused_with_the_reason(
+async def test_invalid_actions_are_refused_with_the_reason(
     chat: tuple[Client, Act], what: str, body: dict[str, Any], status: int
 ) -> None:
     _, act = chat
@@ -239,7 +239,7 @@ async def test_faults_are_listed_added_replaced_and_cleared(salesforce: Salesfor
 @pytest.mark.parametrize(
     "body", [{"kind": "earthquake"}, {"kind": "status", "colour": "red"}, {}, [1], "x"], ids=str
 )
-async def test_a_fault_nobody_knows_is_a_400(
+async def test_an_unknown_fault_is_a_400(
     salesforce: Salesforce, body: dict[str, Any] | list[int] | str
 ) -> None:
     status, answer = await salesforce.control("PUT", "faults", body)

@@ -1,4 +1,4 @@
-"""Creating, listing and reading conversations (protocol section 2)."""
+"""Creating, listing and reading conversations (docs/protocols/salesforce-miaw.md, 2)."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ async def test_the_routing_status_follows_the_conversation(salesforce: Salesforc
     assert seen == ["INITIAL", "ROUTED", "TRANSFER", "ROUTED", "NEEDS_ROUTING"]
 
 
-async def test_an_unknown_conversation_is_a_404_and_somebody_elses_a_403(salesforce: Salesforce) -> None:
+async def test_an_unknown_conversation_is_a_404_and_one_of_another_user_a_403(salesforce: Salesforce) -> None:
     client, other = await salesforce.opened(), await salesforce.opened()
     missing, _ = await client.call("GET", f"/conversation/{uuid.uuid4()}")
     foreign, _ = await client.call("GET", other.path)
@@ -236,7 +236,7 @@ async def test_every_call_on_a_closed_conversation_is_a_403(
 
 
 @pytest.mark.parametrize(("method", "what"), CALLS)
-async def test_every_call_on_somebody_elses_conversation_is_a_403(
+async def test_every_call_on_a_conversation_of_another_user_is_a_403(
     salesforce: Salesforce, method: str, what: str
 ) -> None:
     client, other = await salesforce.opened(), await salesforce.client().sign_in()

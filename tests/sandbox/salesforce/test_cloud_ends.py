@@ -1,4 +1,4 @@
-"""End, close and transcript (protocol sections 2.5 and 2.6), and what is not there."""
+"""End, close and transcript (docs/protocols/salesforce-miaw.md, 2.5 and 2.6), and resources that do not exist."""
 
 from __future__ import annotations
 

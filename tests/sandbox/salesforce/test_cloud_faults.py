@@ -1,4 +1,4 @@
-"""What can be made to go wrong."""
+"""The faults of the emulated Salesforce."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ async def test_silence_keeps_streams_open_and_dumb_until_it_is_cleared(
     async with client.listening() as stream:
         await stream.until(lambda self: self.pings)
         salesforce.cloud.inject(Fault(kind="silence"))
-        await asyncio.sleep(0.03)  # what was on its way may arrive
+        await asyncio.sleep(0.03)  # events under way may arrive
         before = len(stream.raw)
         salesforce.cloud.agent_says(client.conversation_id, "Jane Doe", "unheard")
         await asyncio.sleep(0.1)

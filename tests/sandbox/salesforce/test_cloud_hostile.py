@@ -1,4 +1,4 @@
-"""Bodies and contents nobody sends on purpose: refused or shown somehow, never a 500."""
+"""Malformed bodies and contents are refused or shown, but never answered with 500."""
 
 from __future__ import annotations
 

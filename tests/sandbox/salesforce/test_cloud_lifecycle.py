@@ -1,4 +1,4 @@
-"""The order of events in a conversation's life (protocol section 5)."""
+"""The order of events in a conversation (docs/protocols/salesforce-miaw.md, 5)."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def _short(event: Event) -> str:
 
 
 def assigned(client: Client) -> Agent:
-    """The agent who is asked."""
+    """The agent to whom the conversation is pushed."""
     agent = client.cloud.conversation(client.conversation_id).assigned
     assert agent is not None
     return agent
 
 
 async def after(client: Client, do: Callable[[], Any], number: int) -> list[str]:
-    """What `do` puts on the stream: `number` events."""
+    """The next `number` events on the stream after `do`."""
     before = len(client.cloud.conversation(client.conversation_id).owner.log.since(0, at_most=1_000)[0])
     async with client.listening() as stream:
         await stream.count(before)
@@ -133,7 +133,7 @@ async def test_when_everybody_declined_it_waits_in_the_queue_and_can_still_be_ta
     assert cloud.conversation(client.conversation_id).stage == "active"
 
 
-async def test_without_anybody_online_it_waits_without_a_failure_until_somebody_comes(
+async def test_without_agents_online_it_waits_without_a_failure_for_the_first(
     salesforce: Salesforce,
 ) -> None:
     cloud = salesforce.cloud
@@ -202,7 +202,7 @@ async def test_a_transfer_to_an_agent_takes_one_away_and_brings_the_other_when_t
     assert [agent.load for agent in cloud.agents.values()] == [0, 1, 0]
 
 
-async def test_a_transfer_to_the_queue_is_offered_to_somebody_else(salesforce: Salesforce) -> None:
+async def test_a_transfer_to_the_queue_is_offered_to_another_agent(salesforce: Salesforce) -> None:
     client, cloud = await salesforce.accepted(), salesforce.cloud
     got = await after(client, lambda: cloud.transfer(client.conversation_id, "Jane Doe", to="queue"), 3)
     assert got == ["routing:Transfer:None", "remove:Jane Doe", "work:Assigned"]
@@ -279,7 +279,7 @@ async def test_an_agent_ends_without_a_close_event_and_the_conversation_stays_op
     )
 
 
-async def test_the_role_that_ended_a_session_is_told_and_can_be_made_wrong(
+async def test_the_role_that_ended_a_session_is_reported_and_can_be_overridden(
     make_salesforce: MakeSalesforce,
 ) -> None:
     for switch, expected in (("", "Agent"), ("EndUser", "EndUser")):

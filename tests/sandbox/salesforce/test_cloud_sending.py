@@ -1,4 +1,4 @@
-"""What the end user sends: messages, answers, files, typing, receipts (protocol section 3)."""
+"""Requests of the end user: messages, answers, files, typing, receipts (docs/protocols/salesforce-miaw.md, 3)."""
 
 from __future__ import annotations
 

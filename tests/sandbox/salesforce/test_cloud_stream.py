@@ -1,4 +1,4 @@
-"""The event stream (protocol section 4)."""
+"""The event stream (docs/protocols/salesforce-miaw.md, 4)."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ async def test_every_event_has_the_whole_envelope_with_the_payload_encoded_twice
 async def test_salesforces_sample_finds_a_name_in_every_event_it_makes_an_entry_of(
     salesforce: Salesforce,
 ) -> None:
-    """It reads `senderDisplayName` if that is not empty, else ``entryPayload.entries[0]`` (end of 4.4)."""
+    """The sample reads `senderDisplayName` if that is not empty, else ``entryPayload.entries[0]`` (end of 4.4)."""
     client = await salesforce.accepted()
     await client.say("hello")
     salesforce.cloud.transfer(client.conversation_id, "Jane Doe", to="queue")
@@ -150,7 +150,7 @@ async def test_the_last_event_id_can_be_made_necessary(make_salesforce: MakeSale
     assert (await client.connect(last_event_id="0")).status == 200
 
 
-async def test_one_stream_carries_all_conversations_of_the_subject_and_nobody_elses(
+async def test_one_stream_carries_exactly_the_conversations_of_its_subject(
     salesforce: Salesforce,
 ) -> None:
     client, other = await salesforce.opened(), await salesforce.opened()

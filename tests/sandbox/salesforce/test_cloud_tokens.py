@@ -1,4 +1,4 @@
-"""Access tokens (protocol section 1)."""
+"""Access tokens (docs/protocols/salesforce-miaw.md, 1)."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ async def test_rest_without_a_good_bearer_token_is_a_401(salesforce: Salesforce,
     assert (status, body["errorCode"]) == (401, "UNAUTHORIZED")
 
 
-async def test_a_token_signed_by_somebody_else_is_a_401(salesforce: Salesforce) -> None:
+async def test_a_token_of_another_signer_is_a_401(salesforce: Salesforce) -> None:
     client = await salesforce.client().sign_in()
     forged = jwt.encode(claims_of(client.token), "x" * 32, algorithm="HS256")
     status, _ = await client.call("GET", "/conversation/list", token=forged)

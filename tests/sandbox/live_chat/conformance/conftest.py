@@ -1,7 +1,7 @@
-"""The suite's view of the service: HTTP alone, for visitors and for agents, and a clock.
+"""The service as the conformance suite sees it: only HTTP, for visitors and for agents, and a clock.
 
-The modules beside this one follow docs/protocols/salesforce-live-chat.md, section by section. They know addresses, ids and names,
-and could run against any service that has the same ones.
+The modules beside this one follow docs/protocols/salesforce-live-chat.md, section by section. They know only addresses, ids
+and names, so they could run against any service with the same ones.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ class Service:
         return Visitor(self.http, self.base_url)
 
     async def requested(self, **changes: Any) -> Visitor:
-        """A visitor who asked for a chat and has heard nothing yet."""
+        """A visitor who has requested a chat and has not polled yet."""
         visitor = await self.visitor().begin()
         answer = await visitor.request(**changes)
         assert answer.status == 200, answer
         return visitor
 
     async def queued(self, **changes: Any) -> Visitor:
-        """A visitor who knows that the request succeeded."""
+        """A visitor who has received ChatRequestSuccess."""
         visitor = await self.requested(**changes)
         await visitor.until("ChatRequestSuccess")
         visitor.heard.clear()
         return visitor
 
     async def chatting(self, **changes: Any) -> Visitor:
-        """A visitor with Jane as the agent, who knows it."""
+        """A visitor with Jane as the agent, who has received ChatEstablished."""
         visitor = await self.requested(**changes)
         await self.act(visitor, "accept")
         await visitor.until("ChatEstablished")
@@ -66,7 +66,7 @@ class Service:
             return answer
 
     async def act(self, visitor: Visitor, what: str, **body: Any) -> Any:
-        """Something an agent does in the visitor's chat: Jane, unless somebody else is named."""
+        """An action of an agent in the visitor's chat; of Jane, unless the body names another one."""
         named = {} if what in ("route-failure", "emit") else {"agent": JANE}
         return await self.console("POST", f"conversations/{visitor.id}/{what}", named | body)
 
@@ -75,19 +75,19 @@ class Service:
             await self.act(visitor, "say", agent=agent, text=text)
 
     async def view(self, visitor: Visitor) -> dict[str, Any]:
-        """What the console shows of the visitor's chat."""
+        """The visitor's chat in the state of the console."""
         return next(each for each in await self.conversations() if each["id"] == visitor.id)
 
     async def conversations(self) -> list[dict[str, Any]]:
         return (await self.console("GET", "state"))["conversations"]
 
     async def read(self, visitor: Visitor) -> list[str]:
-        """What the agent has read of the visitor."""
+        """The visitor's messages in the agent's console."""
         lines = (await self.view(visitor))["transcript"]
         return [line["text"] for line in lines if line["role"] == "EndUser"]
 
     async def events(self, visitor: Visitor) -> list[str]:
-        """What the organisation has recorded about the chat."""
+        """The events that the organisation has recorded about the chat."""
         return [event["type"] for event in (await self.view(visitor))["events"]]
 
     async def agent_id(self, name: str) -> str:
@@ -113,7 +113,7 @@ class Service:
         await self.console("DELETE", "faults")
 
     async def polling(self, number: int = 1) -> None:
-        """Wait until that many polls wait."""
+        """Wait until this number of polls wait."""
 
         async def waits() -> bool:
             return bool((await self.console("GET", "state"))["openPolls"] == number)
@@ -121,7 +121,7 @@ class Service:
         await self.until(waits)
 
     async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
-        """Wait for something that the service does by itself."""
+        """Wait until the condition holds."""
         for _ in range(int(DEADLINE / 0.01)):
             if await condition():
                 return
@@ -134,7 +134,7 @@ MakeService = Callable[..., Awaitable[Service]]
 
 @pytest.fixture
 def make_service(make_service: Any) -> MakeService:
-    """Starts services: `await make_service(sneak_peek=True)`. Polls are held for a twentieth of a second."""
+    """A function that starts a service: `await make_service(sneak_peek=True)`. Polls are held for a twentieth of a second."""
 
     async def make(**switches: Any) -> Service:
         started = await make_service(**({"poll_hold_seconds": HOLD_SECONDS} | switches))
@@ -145,5 +145,5 @@ def make_service(make_service: Any) -> MakeService:
 
 @pytest.fixture
 async def service(make_service: MakeService) -> Service:
-    """One with the default switches."""
+    """A service with the default switches."""
     return await make_service()

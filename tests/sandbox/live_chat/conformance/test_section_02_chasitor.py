@@ -1,4 +1,4 @@
-"""Sections 2.3 to 2.10 and 2.20: what a visitor posts under Chasitor."""
+"""Sections 2.3 to 2.10 and 2.20: a visitor's POSTs under Chasitor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Section 2.21: the file an agent asks for."""
+"""Section 2.21: the file that an agent requests."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ async def test_one_request_takes_one_file(service: Service, asked: Asked) -> Non
     ids=str,
 )
 async def test_a_wrong_key_opens_nothing(service: Service, asked: Asked, query: dict[str, Any]) -> None:
-    """2.21: only an agent can open the door."""
+    """2.21: only an agent's request allows an upload."""
     visitor, message = asked
     assert await upload(service, visitor, message, **query) == 403
     assert await upload(service, visitor, message) == 200

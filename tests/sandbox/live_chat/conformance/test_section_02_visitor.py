@@ -1,4 +1,4 @@
-"""Sections 2.15 to 2.19: what is asked without a session."""
+"""Sections 2.15 to 2.19: requests without a session."""
 
 from __future__ import annotations
 
