@@ -1,7 +1,7 @@
-"""Every call of Kore's SDK, made both ways, and its bytes as the emulated platform saw them.
+"""Every call of Kore's SDK, made both ways, with its bytes on the emulated platform's wire.
 
-One row for each call: how its payload comes about, what is changed in it, what goes over the wire, and what the platform
-does then. Each is made by `KoreRequests` over the relay's carrier, as a handler's calls are, and by `KoreClient`.
+One row for each call: the hook of its payload, the changes, the path on the wire, and the effect on the platform. Each call is
+made by `KoreRequests` over the relay's carrier, like a handler's calls, and by `KoreClient`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Stage:
     held: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def payload(self, event: str) -> tuple[bytes, str]:
-        """Have the user, or the bot, cause this event; the platform's raw body, and the component it came to."""
+        """Make the user or the bot cause this event. Returns the platform's raw body, and the component it was posted to."""
 
         async def hold(_: Hook) -> None:
             self.held.set()
@@ -85,35 +85,35 @@ class Stage:
         return [message.text for message in self.user.messages]
 
 
-Told = Callable[[KoreClient, bytes], object]
-Seen = Callable[[Stage], object]
+ByClient = Callable[[KoreClient, bytes], object]
+SeenIn = Callable[[Stage], object]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One call: its payload's event, what is changed, the path on the wire, and what can be seen of it afterwards."""
+    """One call: the event of its payload, the changes, the path on the wire, and its effect on the platform."""
 
     call: str
     event: str
     path: str
-    told: Told
-    seen: Seen
+    by_client: ByClient
+    effect: SeenIn
     changes: Mapping[str, Any] = field(default_factory=dict)
     adds: Mapping[str, Any] = field(default_factory=dict)
-    """What the call adds by itself, beyond what every payload gets."""
+    """Members that the call adds, beyond those that every payload gets."""
 
 
 @dataclass(frozen=True)
-class Question:
-    """One call that asks: its payload's event, the request line on the wire, the answer."""
+class Read:
+    """One call that reads: the event of its payload, the path on the wire, the answer."""
 
     call: str
     event: str
     path: str
-    told: Told
-    built: Callable[[Stage, bytes, str], Any]
-    read: Callable[[bytes], object]
-    answers: Callable[[Any], object]
+    by_client: ByClient
+    request: Callable[[Stage, bytes, str], Any]
+    parse: Callable[[bytes], object]
+    is_right: Callable[[Any], object]
 
 
 ROWS = [
@@ -221,8 +221,8 @@ ROWS = [
     ),
 ]
 
-QUESTIONS = [
-    Question(
+READS = [
+    Read(
         "get_messages",
         "on_user_message",
         r"getMessages\?skip=0&limit=20&userId=u-[0-9a-f-]+&channelType=rtm",
@@ -231,7 +231,7 @@ QUESTIONS = [
         read_page,
         lambda page: [(message.sender, message.text) for message in page.messages] == [("user", "hello")],
     ),
-    Question(
+    Read(
         "fetch_bot_variable",
         "on_user_message",
         r"getBotVariable/\d+",
@@ -242,7 +242,7 @@ QUESTIONS = [
         read_variables,
         lambda variables: [(one.key, one.value) for one in variables] == [("shop", "Acme")],
     ),
-    Question(
+    Read(
         "get_dialog",
         "on_agent_transfer",
         r"getDialog/\d+",
@@ -307,12 +307,12 @@ def client(stage: Stage) -> KoreClient:
     )
 
 
-async def by_client(stage: Stage, told: Told, body: bytes) -> object:
-    def tell() -> object:
+async def by_client(stage: Stage, call: ByClient, body: bytes) -> object:
+    def make() -> object:
         with client(stage) as kore:
-            return told(kore, body)
+            return call(kore, body)
 
-    return await asyncio.to_thread(tell)
+    return await asyncio.to_thread(make)
 
 
 async def by_relay(stage: Stage, request: Any) -> bytes:
@@ -320,7 +320,7 @@ async def by_relay(stage: Stage, request: Any) -> bytes:
 
 
 async def newest_from_botkit(stage: Stage, label: str) -> WireEntry:
-    """The exchange as the platform's side of the wire has it, once it is over."""
+    """The finished exchange on the platform's side of the wire."""
     found = await async_until(
         lambda: [e for e in stage.wire.entries if (e.source, e.label) == ("botkit", label)]
     )
@@ -358,7 +358,7 @@ async def test_a_call_posts_the_platforms_payload_with_what_is_changed(
     body, component = await stage.payload(row.event)
     if way == "client":
         component = json.loads(body).get("componentId", "default")
-        await by_client(stage, row.told, body)
+        await by_client(stage, row.by_client, body)
     else:
         request = stage.requests.call(row.call, body, component_id=component, changes=row.changes)
         await by_relay(stage, request)
@@ -372,25 +372,23 @@ async def test_a_call_posts_the_platforms_payload_with_what_is_changed(
     if not row.changes:
         # Nothing is changed, so nothing is spelled anew either.
         assert entry.request_body.encode().endswith(body[1:])
-    await async_until(lambda: row.seen(stage))
+    await async_until(lambda: row.effect(stage))
 
 
 @pytest.mark.parametrize("way", ["relay", "client"])
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.call)
-async def test_a_read_is_a_get_without_a_body(stage: Stage, question: Question, way: str) -> None:
-    body, component = await stage.payload(question.event)
+@pytest.mark.parametrize("read", READS, ids=lambda read: read.call)
+async def test_a_read_is_a_get_without_a_body(stage: Stage, read: Read, way: str) -> None:
+    body, component = await stage.payload(read.event)
     if way == "client":
-        answer = await by_client(stage, question.told, body)
+        answer = await by_client(stage, read.by_client, body)
     else:
-        answer = question.read(await by_relay(stage, question.built(stage, body, component)))
-    assert question.answers(answer)
-    entry = await newest_from_botkit(stage, question.path.partition("/")[0].partition("\\")[0])
+        answer = read.parse(await by_relay(stage, read.request(stage, body, component)))
+    assert read.is_right(answer)
+    entry = await newest_from_botkit(stage, read.path.partition("/")[0].partition("\\")[0])
     assert (entry.method, entry.status, entry.request_body) == ("GET", 200, "")
-    assert re.fullmatch(f"/api/botsdk/stream/{stage.cloud.bot_id}/{question.path}", entry.path)
+    assert re.fullmatch(f"/api/botsdk/stream/{stage.cloud.bot_id}/{read.path}", entry.path)
     assert "Content-Type" not in entry.request_headers
-    assert entry.request_headers.get("bot-language") == (
-        "en" if question.call == "fetch_bot_variable" else None
-    )
+    assert entry.request_headers.get("bot-language") == ("en" if read.call == "fetch_bot_variable" else None)
 
 
 async def test_an_extended_request_id_lives_longer(stage: Stage) -> None:

@@ -94,7 +94,7 @@ class Receivers:
     async def end(self, conversation_id: ConversationId, end: EndSession, system: AgentSystem) -> None:
         """End a session whose receiver was stopped: a message must not go to a connection that is being closed.
 
-        Messages that an agent sent just before, and no stream or poll has last, are in the list or come with the end.
+        Messages that an agent sent just before, and that no stream or poll has brought, are in the list or come with the end.
         """
         writer = self._writer(conversation_id, end.session_id, end.access)
         if (stopping := self._stopping.get(end.session_id)) is not None:
