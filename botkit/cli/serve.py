@@ -167,9 +167,9 @@ def _worker(
     except BotKitError as error:
         click.echo(f"{error.code}: {error}", err=True)
         sys.exit(1)
-    door = app.wsgi_app
-    assert isinstance(door, BotKitMiddleware)  # noqa: S101 (every application with a kit has it)
-    stalled.watch(port, door.bodies.waiting, max_concurrent=MAX_CONCURRENT)
+    middleware = app.wsgi_app
+    assert isinstance(middleware, BotKitMiddleware)  # noqa: S101 (every application with a kit has it)
+    stalled.watch(port, middleware.bodies.waiting, max_concurrent=MAX_CONCURRENT)
     _announce(address, port, settings.server.prefix, file, is_new=is_new)
     # All objects so far stay alive, and a hook leaves no reference cycles: a collection after every 700 new objects costs a
     # tenth of the hooks per second (measured; the same as with the collector switched off).

@@ -50,7 +50,7 @@ def add_routes(app: web.Application, cloud: LiveChatCloud) -> None:
     api = LiveChatApi(cloud)
 
     @web.middleware
-    async def door(request: web.Request, handler: Next) -> web.StreamResponse:
+    async def gate(request: web.Request, handler: Next) -> web.StreamResponse:
         if request.path.startswith((BASE + "/", SERVLET + "/")):
             return await api.answer(request)
         return await handler(request)
@@ -65,7 +65,7 @@ def add_routes(app: web.Application, cloud: LiveChatCloud) -> None:
     async def stop(_: web.Application) -> None:
         api.stop()
 
-    app.middlewares.insert(0, door)
+    app.middlewares.insert(0, gate)
     app.cleanup_ctx.append(sweeping)
     app.on_shutdown.append(stop)
 

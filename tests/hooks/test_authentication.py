@@ -55,17 +55,17 @@ def test_an_unsigned_token_is_refused() -> None:
 
 
 def test_a_configured_hs512_is_the_only_algorithm() -> None:
-    door = authentication(algorithm="HS512")
-    door.check(token=token(algorithm="HS512"), apikey=None, now=NOW)
+    checker = authentication(algorithm="HS512")
+    checker.check(token=token(algorithm="HS512"), apikey=None, now=NOW)
     with pytest.raises(HookUnauthorized):
-        door.check(token=token(algorithm="HS256"), apikey=None, now=NOW)
+        checker.check(token=token(algorithm="HS256"), apikey=None, now=NOW)
 
 
 def test_the_clocks_may_differ_by_the_leeway() -> None:
-    door = authentication(clock_leeway=timedelta(seconds=30))
-    door.check(token=token(expires=NOW - 29), apikey=None, now=NOW)
+    checker = authentication(clock_leeway=timedelta(seconds=30))
+    checker.check(token=token(expires=NOW - 29), apikey=None, now=NOW)
     with pytest.raises(HookUnauthorized):
-        door.check(token=token(expires=NOW - 31), apikey=None, now=NOW)
+        checker.check(token=token(expires=NOW - 31), apikey=None, now=NOW)
 
 
 def test_fractions_of_a_second_in_exp_are_understood() -> None:
@@ -73,19 +73,19 @@ def test_fractions_of_a_second_in_exp_are_understood() -> None:
 
 
 def test_a_remembered_token_expires_all_the_same() -> None:
-    door = authentication()
+    checker = authentication()
     good = token(expires=NOW + 60)
-    door.check(token=good, apikey=None, now=NOW)
-    door.check(token=good, apikey=None, now=NOW + 69)
+    checker.check(token=good, apikey=None, now=NOW)
+    checker.check(token=good, apikey=None, now=NOW + 69)
     with pytest.raises(HookUnauthorized):
-        door.check(token=good, apikey=None, now=NOW + 71)
+        checker.check(token=good, apikey=None, now=NOW + 71)
 
 
 def test_the_number_of_remembered_tokens_is_bounded() -> None:
-    door = authentication()
+    checker = authentication()
     for number in range(MAX_REMEMBERED + 10):
-        door.check(token=token(expires=NOW + 60 + number), apikey=None, now=NOW)
-    assert len(door._remembered) == MAX_REMEMBERED
+        checker.check(token=token(expires=NOW + 60 + number), apikey=None, now=NOW)
+    assert len(checker._remembered) == MAX_REMEMBERED
 
 
 def test_the_plain_secret_is_accepted_only_if_configured() -> None:

@@ -97,7 +97,7 @@ def _text(body: dict[str, Any]) -> str:
 
 @dataclass
 class Scene:
-    """One BotKit without its door: hooks come in as what the door makes of them."""
+    """One BotKit without its middleware: hooks arrive as parsed inputs."""
 
     settings: Settings
     platform: Platform

@@ -111,7 +111,7 @@ def _rename(stage: Stage, user: Any, user_id: str) -> None:
     stage.clouds.kore.core.add(user)
 
 
-def test_a_bots_secret_opens_no_other_bots_door(two_bots: tuple[Stage, Stage]) -> None:
+def test_the_secret_of_one_bot_is_refused_for_another(two_bots: tuple[Stage, Stage]) -> None:
     acme, bolt = two_bots
     url = f"{bolt.service.url}/sdk/bots/{bolt.clouds.kore.bot_id}/on_alert"
     answers = []

@@ -264,10 +264,10 @@ def test_a_leader_that_cannot_listen_stops_its_relay(house: House, monkeypatch: 
 def test_the_socket_is_for_this_user_only_and_goes_with_the_leader(house: House) -> None:
     kit = house.kit()
     kit.start()
-    door = house.store.with_name("botkit.db.sock")
-    assert stat.S_IMODE(door.stat().st_mode) == 0o600
+    address = house.store.with_name("botkit.db.sock")
+    assert stat.S_IMODE(address.stat().st_mode) == 0o600
     kit.close()
-    assert not door.exists()
+    assert not address.exists()
 
 
 def test_a_store_with_a_long_path_is_shared_as_well(tmp_path: Path) -> None:

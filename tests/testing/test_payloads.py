@@ -1,4 +1,4 @@
-"""Made-up payloads are what the platform posts, and what the door reads."""
+"""Made-up payloads are what the platform posts, and what the hook parser reads."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ OF_A_USER = sorted(set(EVERY) - {"on_variable_update"})
 
 
 def read(event: str, payload: dict[str, Any]) -> Hook:
-    """What the door makes of it."""
+    """What the hook parser makes of it."""
     found = HookPaths("").parse(payloads.path(event))
     assert found is not None
-    door = HookParser(made_up_settings().bots[BOT_ID], insecure_http=False)
-    return door.read(found, json.dumps(payload).encode(), at=Instant(0.0))
+    parser = HookParser(made_up_settings().bots[BOT_ID], insecure_http=False)
+    return parser.read(found, json.dumps(payload).encode(), at=Instant(0.0))
 
 
 @pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize("event", EVERY)
-def test_the_door_reads_every_hook_in_both_channel_shapes(event: str, nested: bool) -> None:
+def test_the_parser_reads_every_hook_in_both_channel_shapes(event: str, nested: bool) -> None:
     hook = read(event, EVERY[event](nested=nested))
     assert type(hook.event) is MEANT[event]
 

@@ -44,7 +44,7 @@ TYPE = "salesforce-live-chat"
 
 @dataclass
 class LiveChatScene(Scene):
-    """One BotKit without its door, on Live Chat."""
+    """One BotKit without its middleware, on Live Chat."""
 
     desk: LiveChatCloud | None = None
 

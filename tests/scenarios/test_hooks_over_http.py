@@ -1,6 +1,6 @@
-"""The door as the platform meets it: status codes, bodies and headers over HTTP, from `botkit serve` as a process.
+"""Hooks over HTTP, as the platform posts them: status codes, bodies and headers of `botkit serve` as a process.
 
-kore-xo-botkit.md, sections 2.1, 2.2, 2.7 and 3.
+docs/protocols/kore-xo-botkit.md, 2.1, 2.2, 2.7 and 3.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from botkit.testing.serving import free_ports
 BOT = "st-11111111-1111-5111-8111-111111111111"
 OTHER_BOT = "st-22222222-2222-5222-8222-222222222222"
 CLIENT_ID, SECRET = (
-    "cs-door",
-    "a secret of the door tests that is long enough, even for the longest of the hashes",
+    "cs-hooks",
+    "a secret of the hook tests that is long enough, even for the longest of the hashes",
 )
 ACK = b'{"headers":{"supportsMessageAck":true}}'
 UNAUTHORIZED = b'{"errors":[{"msg":"Invalid apikey","code":4002}]}'
@@ -46,11 +46,11 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class HookParser:
+class Platform:
     port: int
     prefix: str = "/desk/api"
 
-    def knock(
+    def sends(
         self,
         path: str = f"/sdk/bots/{BOT}/on_user_message",
         *,
@@ -60,10 +60,10 @@ class HookParser:
         chunked: bool = False,
         prefix: str | None = None,
     ) -> Answer:
-        """One request on a connection of its own, with a good token if no headers are given."""
+        """One request on its own connection, with a valid token unless headers are given."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
-            # A refusal may come before all of the body has gone out; it is there to be read all the same.
+            # A refusal may arrive before the whole body was sent; it can be read nevertheless.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 connection.request(
                     method,
@@ -91,7 +91,7 @@ def token(*, secret: str = SECRET, algorithm: str = "HS256", **claims: Any) -> s
 
 
 def hook(**more: Any) -> bytes:
-    """A user's message, on a platform that nobody answers at."""
+    """A user's message; its URLs lead to a port where nothing listens."""
     base = f"{NOBODY_LISTENS}/api/botsdk/stream/{BOT}"
     payload = {
         "requestId": time.time_ns() // 1000,
@@ -108,7 +108,7 @@ def hook(**more: Any) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HookParser]:
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     port = free_ports(1)
     addresses = {
         "bot_id": BOT,
@@ -121,19 +121,21 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HookParser]:
         "deployment_id": "572000000000001",
         "button_id": "573000000000001",
     }
-    path = write_configuration(tmp_path_factory.mktemp("door"), addresses, port=port)
+    path = write_configuration(tmp_path_factory.mktemp("hooks"), addresses, port=port)
     path.write_text(
         path.read_text(encoding="utf-8").replace("  port:", "  prefix: /desk/api\n  port:"), encoding="utf-8"
     )
-    # Readiness is asked for under the prefix, as everything is.
+    # Readiness is under the prefix too.
     service = ServiceProcess(path, port=port)
     service.url += "/desk/api"
     with service:
-        yield HookParser(port)
+        yield Platform(port)
 
 
-def test_a_hook_is_acknowledged_as_the_sdk_does_though_nobody_can_be_called_back(door: HookParser) -> None:
-    answer = door.knock(body=hook())
+def test_a_hook_is_acknowledged_like_the_sdk_does_although_no_call_back_is_possible(
+    platform: Platform,
+) -> None:
+    answer = platform.sends(body=hook())
     assert (answer.status, answer.body) == (200, ACK)
     assert answer.headers["supportsmessageack"] == "true"
     assert answer.headers["content-type"] == "application/json"
@@ -153,14 +155,14 @@ def test_a_hook_is_acknowledged_as_the_sdk_does_though_nobody_can_be_called_back
     ],
 )
 @pytest.mark.parametrize("component", ["", "components/dc-1a2b/"])
-def test_every_event_is_acknowledged_on_both_routes(door: HookParser, event: str, component: str) -> None:
-    answer = door.knock(f"/sdk/bots/{BOT}/{component}{event}", body=hook())
+def test_every_event_is_acknowledged_on_both_routes(platform: Platform, event: str, component: str) -> None:
+    answer = platform.sends(f"/sdk/bots/{BOT}/{component}{event}", body=hook())
     assert (answer.status, answer.body) == (200, ACK)
 
 
-def test_a_webhook_is_answered_with_its_own_payload(door: HookParser) -> None:
+def test_a_webhook_is_answered_with_its_own_payload(platform: Platform) -> None:
     body = hook(dialogComponentName="Look up", context={"session": {}, "kept": ["ü", 1.0]})
-    answer = door.knock(f"/sdk/bots/{BOT}/components/dc-1/on_webhook", body=body)
+    answer = platform.sends(f"/sdk/bots/{BOT}/components/dc-1/on_webhook", body=body)
     assert (answer.status, answer.body) == (200, body)
     assert answer.headers["supportsmessageack"] == "true"
 
@@ -185,8 +187,8 @@ def test_a_webhook_is_answered_with_its_own_payload(door: HookParser) -> None:
     ],
     ids=lambda changes: json.dumps(changes)[:40],
 )
-def test_payloads_of_any_shape_are_acknowledged(door: HookParser, changes: dict[str, Any]) -> None:
-    answer = door.knock(body=hook(**changes))
+def test_payloads_of_any_shape_are_acknowledged(platform: Platform, changes: dict[str, Any]) -> None:
+    answer = platform.sends(body=hook(**changes))
     assert (answer.status, answer.body) == (200, ACK)
 
 
@@ -232,35 +234,35 @@ def test_payloads_of_any_shape_are_acknowledged(door: HookParser, changes: dict[
         "bearer",
     ],
 )
-def test_without_a_good_token_nobody_comes_in(door: HookParser, headers: dict[str, str]) -> None:
-    answer = door.knock(body=hook(), headers=headers)
+def test_a_hook_without_a_valid_token_is_refused(platform: Platform, headers: dict[str, str]) -> None:
+    answer = platform.sends(body=hook(), headers=headers)
     assert (answer.status, answer.body) == (401, UNAUTHORIZED)
     assert answer.headers["response-error-description"] == UNAUTHORIZED.decode()
 
 
-def test_a_clock_that_is_a_little_off_does_not_lock_out(door: HookParser) -> None:
+def test_a_clock_that_is_a_little_off_is_tolerated(platform: Platform) -> None:
     late = {"token": token(exp=int(time.time()) - 3)}
-    assert door.knock(body=hook(), headers=late).status == 200
+    assert platform.sends(body=hook(), headers=late).status == 200
 
 
-def test_whoever_is_refused_does_not_learn_what_was_wrong_with_the_body(door: HookParser) -> None:
+def test_a_refused_caller_does_not_learn_what_was_wrong_with_the_body(platform: Platform) -> None:
     for body in (b"not json", hook(), b""):
-        assert door.knock(body=body, headers={}).body == UNAUTHORIZED
+        assert platform.sends(body=body, headers={}).body == UNAUTHORIZED
 
 
-def test_a_bot_that_is_not_configured_is_not_found_by_those_who_may_ask(door: HookParser) -> None:
-    answer = door.knock(f"/sdk/bots/{OTHER_BOT}/on_user_message", body=hook())
+def test_an_unknown_bot_is_a_404_for_callers_with_a_valid_token(platform: Platform) -> None:
+    answer = platform.sends(f"/sdk/bots/{OTHER_BOT}/on_user_message", body=hook())
     assert answer.error() == (404, "Bot not found", "NOT_FOUND")
 
 
-def test_strangers_do_not_learn_which_bots_there_are(door: HookParser) -> None:
-    answer = door.knock(f"/sdk/bots/{OTHER_BOT}/on_user_message", body=hook(), headers={})
+def test_strangers_do_not_learn_which_bots_there_are(platform: Platform) -> None:
+    answer = platform.sends(f"/sdk/bots/{OTHER_BOT}/on_user_message", body=hook(), headers={})
     assert (answer.status, answer.body) == (401, UNAUTHORIZED)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_another_method_than_post_gets_405(door: HookParser, method: str) -> None:
-    answer = door.knock(method=method)
+def test_another_method_than_post_gets_405(platform: Platform, method: str) -> None:
+    answer = platform.sends(method=method)
     assert answer.error() == (405, "Use POST", "METHOD_NOT_ALLOWED")
     assert answer.headers["allow"] == "POST"
 
@@ -276,12 +278,12 @@ def test_another_method_than_post_gets_405(door: HookParser, method: str) -> Non
         "/",
     ],
 )
-def test_other_paths_are_nobodys(door: HookParser, path: str) -> None:
-    assert door.knock(path, body=hook()).status == 404
+def test_other_paths_are_not_found(platform: Platform, path: str) -> None:
+    assert platform.sends(path, body=hook()).status == 404
 
 
-def test_without_the_prefix_there_is_no_door(door: HookParser) -> None:
-    assert door.knock(body=hook(), prefix="").status == 404
+def test_without_the_prefix_there_is_no_hook_path(platform: Platform) -> None:
+    assert platform.sends(body=hook(), prefix="").status == 404
 
 
 # --- what comes in
@@ -302,67 +304,67 @@ def test_without_the_prefix_there_is_no_door(door: HookParser) -> None:
     ],
     ids=["empty", "words", "cut off", "list", "text", "null", "number", "not UTF-8", "NaN"],
 )
-def test_a_body_that_is_no_json_object_is_refused(door: HookParser, body: bytes) -> None:
-    assert door.knock(body=body).error() == (412, "Invalid JSON", "VALIDATION_ERROR")
+def test_a_body_that_is_no_json_object_is_refused(platform: Platform, body: bytes) -> None:
+    assert platform.sends(body=body).error() == (412, "Invalid JSON", "VALIDATION_ERROR")
 
 
-def test_deep_nesting_is_refused_and_harmless(door: HookParser) -> None:
+def test_deep_nesting_is_refused_and_harmless(platform: Platform) -> None:
     body = b'{"context": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"
-    assert door.knock(body=body).status in (200, 412)
-    assert door.knock(body=hook()).status == 200
+    assert platform.sends(body=body).status in (200, 412)
+    assert platform.sends(body=hook()).status == 200
 
 
-def test_a_payload_that_would_have_us_call_a_stranger_is_refused(door: HookParser) -> None:
+def test_a_payload_with_a_host_that_is_not_allowed_is_refused(platform: Platform) -> None:
     body = hook(sendBotMessageUrl="https://evil.example/api/botsdk/stream/x/sendBotMessage/1")
-    assert door.knock(body=body).error()[::2] == (400, "INVALID_ARGUMENTS")
+    assert platform.sends(body=body).error()[::2] == (400, "INVALID_ARGUMENTS")
 
 
-def test_a_transfer_without_a_user_is_refused(door: HookParser) -> None:
+def test_a_transfer_without_a_user_is_refused(platform: Platform) -> None:
     body = hook(channel=None, context=None)
-    answer = door.knock(f"/sdk/bots/{BOT}/components/dc-1/on_agent_transfer", body=body)
+    answer = platform.sends(f"/sdk/bots/{BOT}/components/dc-1/on_agent_transfer", body=body)
     assert answer.error()[::2] == (400, "INVALID_ARGUMENTS")
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
-def test_a_body_just_within_the_limit_is_taken(door: HookParser, chunked: bool) -> None:
+def test_a_body_just_within_the_limit_is_taken(platform: Platform, chunked: bool) -> None:
     body = hook(context={"session": {"UserContext": {"_id": "u-1"}}, "padding": ""})
     body = body.replace(b'"padding": ""', b'"padding": "' + b"x" * (MAX_BYTES - len(body)) + b'"')
     assert len(body) == MAX_BYTES
-    assert door.knock(body=body, chunked=chunked).status == 200
+    assert platform.sends(body=body, chunked=chunked).status == 200
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
-def test_a_body_over_the_limit_is_refused(door: HookParser, chunked: bool) -> None:
+def test_a_body_over_the_limit_is_refused(platform: Platform, chunked: bool) -> None:
     body = b'{"padding": "' + b"x" * MAX_BYTES + b'"}'
-    answer = door.knock(body=body, chunked=chunked)
+    answer = platform.sends(body=body, chunked=chunked)
     assert answer.error() == (413, "Payload too large", "PAYLOAD_TOO_LARGE")
-    assert door.knock(body=hook()).status == 200
+    assert platform.sends(body=hook()).status == 200
 
 
-def test_a_length_that_is_promised_and_not_kept_does_not_hold_up_others(door: HookParser) -> None:
-    with socket.create_connection(("127.0.0.1", door.port)) as half:
+def test_a_body_shorter_than_its_length_does_not_block_others(platform: Platform) -> None:
+    with socket.create_connection(("127.0.0.1", platform.port)) as half:
         half.sendall(
             f"POST /desk/api/sdk/bots/{BOT}/on_user_message HTTP/1.1\r\nHost: x\r\ntoken: {token()}\r\n"
             "Content-Length: 1000\r\n\r\n{".encode()
         )
-        assert door.knock(body=hook()).status == 200
+        assert platform.sends(body=hook()).status == 200
 
 
 # --- the other pages
 
 
-def test_health_readiness_and_metrics_are_under_the_prefix(door: HookParser) -> None:
-    assert door.knock("/healthz", method="GET", headers={}).status == 200
-    ready = door.knock("/readyz", method="GET", headers={})
+def test_health_readiness_and_metrics_are_under_the_prefix(platform: Platform) -> None:
+    assert platform.sends("/healthz", method="GET", headers={}).status == 200
+    ready = platform.sends("/readyz", method="GET", headers={})
     assert (ready.status, json.loads(ready.body)) == (200, {"status": "ready", "store": True, "relay": True})
-    metrics = door.knock("/metrics", method="GET", headers={})
+    metrics = platform.sends("/metrics", method="GET", headers={})
     assert metrics.status == 200
     assert b"botkit_" in metrics.body
 
 
-def test_metrics_count_hooks_and_carry_no_words_and_no_names(door: HookParser) -> None:
-    door.knock(body=hook(message="a very private matter"))
-    metrics = door.knock("/metrics", method="GET", headers={}).body.decode()
+def test_metrics_count_hooks_and_carry_no_words_and_no_names(platform: Platform) -> None:
+    platform.sends(body=hook(message="a very private matter"))
+    metrics = platform.sends("/metrics", method="GET", headers={}).body.decode()
     assert "on_user_message" in metrics
     assert "private" not in metrics
     assert "u-1" not in metrics
