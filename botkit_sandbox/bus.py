@@ -12,24 +12,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-BACKLOG = 2_000
+MAX_BACKLOG = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class BusItem:
     """An item. `topic` is ``wire``, ``kore`` or ``salesforce``; `data` is JSON-ready."""
 
     topic: str
     data: Mapping[str, Any]
 
 
-class Subscription(AsyncIterator[News]):
+class Subscription(AsyncIterator[BusItem]):
     """The items since a subscription. Cancelling the wait for the next item loses nothing."""
 
     def __init__(self) -> None:
-        self.queue: asyncio.Queue[News | None] = asyncio.Queue()
+        self.queue: asyncio.Queue[BusItem | None] = asyncio.Queue()
 
-    async def __anext__(self) -> News:
+    async def __anext__(self) -> BusItem:
         news = await self.queue.get()
         if news is None:
             raise StopAsyncIteration
@@ -44,15 +44,15 @@ class Bus:
 
     def publish(self, topic: str, data: Mapping[str, Any]) -> None:
         """Pass an item to every subscriber. Never blocks."""
-        news = News(topic, data)
+        news = BusItem(topic, data)
         for subscription in list(self._subscriptions):
-            if subscription.queue.qsize() >= BACKLOG:
+            if subscription.queue.qsize() >= MAX_BACKLOG:
                 self._end(subscription)
             else:
                 subscription.queue.put_nowait(news)
 
     @contextmanager
-    def subscribe(self) -> Iterator[AsyncIterator[News]]:
+    def subscribe(self) -> Iterator[AsyncIterator[BusItem]]:
         """The items from now on."""
         subscription = Subscription()
         self._subscriptions.add(subscription)

@@ -20,10 +20,10 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from botkit_sandbox.bus import Bus, News
+from botkit_sandbox.bus import Bus, BusItem
 from botkit_sandbox.wire import Wire, WireEntry
 
-WATCHERS = 64
+MAX_WATCHERS = 64
 HEARTBEAT_SECONDS = 15.0
 LONG_POLL = "Messages"
 
@@ -36,7 +36,7 @@ def control_routes(bus: Bus, wire: Wire, state: State) -> list[web.RouteDef]:
     Args:
         state: returns the rest of a snapshot, beside the wire.
     """
-    watchers = asyncio.Semaphore(WATCHERS)
+    watchers = asyncio.Semaphore(MAX_WATCHERS)
 
     def snapshot() -> dict[str, Any]:
         return {**state(), "wire": [_summary(entry) for entry in wire.entries]}
@@ -56,7 +56,7 @@ def control_routes(bus: Bus, wire: Wire, state: State) -> list[web.RouteDef]:
 
     async def get_events(request: web.Request) -> web.StreamResponse:
         if watchers.locked():
-            return web.json_response({"error": f"{WATCHERS} pages are watching already"}, status=503)
+            return web.json_response({"error": f"{MAX_WATCHERS} pages are watching already"}, status=503)
         async with watchers:
             stream = web.StreamResponse(
                 headers={
@@ -95,7 +95,7 @@ async def _watch(stream: web.StreamResponse, bus: Bus, wire: Wire, snapshot: Sta
                 await stream.write(_frame(item.topic, _data_for_watchers(item, wire)))
 
 
-def _data_for_watchers(item: News, wire: Wire) -> Mapping[str, Any]:
+def _data_for_watchers(item: BusItem, wire: Wire) -> Mapping[str, Any]:
     """The data of an item for watchers. A long poll also has the types of its messages."""
     if item.topic != "wire" or item.data.get("label") != LONG_POLL:
         return item.data

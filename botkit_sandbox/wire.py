@@ -15,7 +15,7 @@ from typing import Any
 
 from botkit_sandbox.bus import Bus
 
-KEPT = 1_000
+MAX_KEPT = 1_000
 BODY_LIMIT = 64_000
 SECRET_HEADERS = frozenset({"authorization", "auth", "token", "apikey", "cookie", "set-cookie"})
 SECRET_FIELDS = re.compile(
@@ -64,7 +64,7 @@ class Wire:
     """The newest exchanges, oldest first. The summary of each is published on the bus, topic ``wire``."""
 
     bus: Bus
-    entries: deque[WireEntry] = field(default_factory=lambda: deque(maxlen=KEPT))
+    entries: deque[WireEntry] = field(default_factory=lambda: deque(maxlen=MAX_KEPT))
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def record(

@@ -16,7 +16,7 @@ from botkit_sandbox.kore.cloud import KoreCloud
 from botkit_sandbox.kore.doorway import MinuteLimit, json_object, refusal, unauthorized, wire_middleware
 from botkit_sandbox.kore.history import Query, page
 from botkit_sandbox.kore.public_api import public_routes
-from botkit_sandbox.kore.templates import Shown, shown
+from botkit_sandbox.kore.templates import Rendered, shown
 from botkit_sandbox.kore.users import Speaker, User
 
 BODY_LIMIT = 4 * 1024 * 1024
@@ -33,7 +33,7 @@ def routes(cloud: KoreCloud) -> web.Application:
 
     def checked(inner: Callable[[web.Request], Awaitable[web.Response]]) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.Response:
-            why = cloud.core.app.why_refused(request.headers.get("auth"), now=cloud.core.clock())
+            why = cloud.core.app.refusal_reason(request.headers.get("auth"), now=cloud.core.clock())
             if why is not None:
                 return unauthorized(why)
             if request.match_info["bot_id"] != cloud.core.bot.id:
@@ -126,7 +126,7 @@ def _send_user_message(
     return None
 
 
-def _speaker(call: Call, what: Shown) -> Speaker:
+def _speaker(call: Call, what: Rendered) -> Speaker:
     """The speaker: an agent if the template says so, the bot if its own utterance comes back, else BotKit."""
     if what.is_agent:
         return "agent"

@@ -116,14 +116,14 @@ class KoreCloud:
 
     def variables_changed(self, event_type: str, variable: Mapping[str, Any] | None = None) -> None:
         """Post on_variable_update, if BotKit is subscribed to onVariableUpdate (2.6)."""
-        if self.core.hears("onVariableUpdate"):
+        if self.core.is_subscribed("onVariableUpdate"):
             call = self.core.calls.issue("", "on_variable_update", now_ms=self.core.now_ms())
             body = variable_hook(self.core, call.id, event_type=event_type, variable=variable)
 
             async def post() -> None:
                 await self.hooks.post("on_variable_update", body)
 
-            self.lanes.beside(post)
+            self.lanes.run_now(post)
 
     def set_faults(self, rules: Sequence[Fault]) -> None:
         """Switch on exactly these faults."""
@@ -184,16 +184,16 @@ class KoreCloud:
     def typing(self, user: User, *, started: bool) -> None:
         """The user starts or stops typing. The event does not wait for messages."""
         event = {"type": "TYPING_STARTED" if started else "TYPING_STOPPED"}
-        self.lanes.beside(lambda: self.talk.client_event(user, event))
+        self.lanes.run_now(lambda: self.talk.client_event(user, event))
 
     def read(self, user: User, message_id: str) -> None:
         """The user has read a message."""
         event = {"type": "MESSAGE_READ", "id": message_id}
-        self.lanes.beside(lambda: self.talk.client_event(user, event))
+        self.lanes.run_now(lambda: self.talk.client_event(user, event))
 
     def custom_event(self, user: User, event: Mapping[str, Any]) -> None:
         """The user's client sends a custom event."""
-        self.lanes.beside(lambda: self.talk.client_event(user, {}, event))
+        self.lanes.run_now(lambda: self.talk.client_event(user, {}, event))
 
     def close_conversation(self, user: User, *, repeat: bool = False) -> None:
         """The user closes the conversation: sessionClosure, once or twice."""

@@ -17,7 +17,7 @@ from botkit_sandbox.kore.credentials import JwtApp
 from botkit_sandbox.kore.faults import Faults
 from botkit_sandbox.kore.history import record
 from botkit_sandbox.kore.settings import KoreSandboxSettings, SubscriptionName
-from botkit_sandbox.kore.templates import Shown
+from botkit_sandbox.kore.templates import Rendered
 from botkit_sandbox.kore.users import Attachment, ChatMessage, Session, Speaker, User
 from botkit_sandbox.wire import Wire
 
@@ -65,7 +65,7 @@ class Core:
         own = self.settings.inactivity
         return self.bot.inactive_ms if own is None else _ms(own.total_seconds())
 
-    def hears(self, event: SubscriptionName) -> bool:
+    def is_subscribed(self, event: SubscriptionName) -> bool:
         return bool(self.subscription.host) and event in self.subscription.events
 
     def add(self, user: User) -> None:
@@ -96,7 +96,7 @@ class Core:
     def attachment_url(self) -> str:
         return f"{self.base_url}/api/attachment/file"
 
-    def hear(self, user: User, text: str, attachments: tuple[Attachment, ...]) -> ChatMessage:
+    def add_user_message(self, user: User, text: str, attachments: tuple[Attachment, ...]) -> ChatMessage:
         """Add a message of the user to the chat and the history."""
         return self._keep(
             user,
@@ -112,7 +112,7 @@ class Core:
             raw=text,
         )
 
-    def show(self, user: User, speaker: Speaker, what: Shown) -> ChatMessage:
+    def show(self, user: User, speaker: Speaker, what: Rendered) -> ChatMessage:
         """Show the user a message of the bot, of BotKit or of an agent."""
         names = {"bot": self.bot.name, "agent": what.agent_name}
         return self._keep(

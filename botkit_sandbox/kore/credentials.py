@@ -36,7 +36,7 @@ class JwtApp:
         other = self.client_secret[::-1]
         return jwt.encode({"appId": self.client_id, "exp": expires}, other, self.algorithm)
 
-    def why_refused(self, token: str | None, *, now: float) -> str | None:
+    def refusal_reason(self, token: str | None, *, now: float) -> str | None:
         """The reason to refuse a callback's token, or None. BotKit writes exp as a float (4.1)."""
         if not token:
             return "the auth header is missing"

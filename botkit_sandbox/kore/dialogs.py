@@ -20,7 +20,7 @@ _BASE_SESSION = ("conversationSessionId", "isReturningUser", "lastUserMessageTim
 _PLACEHOLDER = re.compile(r"\{\{\s*([\w.\[\]]+)\s*\}\}")
 
 
-class Voice(Protocol):
+class DialogEffects(Protocol):
     """The effects of a running dialog."""
 
     async def utter(self, user: User, text: str, *, dialog_id: str, node_id: str) -> None: ...
@@ -31,13 +31,13 @@ class Voice(Protocol):
     async def ended(self, user: User, dialog: Dialog) -> None: ...
 
 
-async def start(core: Core, voice: Voice, user: User, dialog: Dialog) -> None:
+async def start(core: Core, voice: DialogEffects, user: User, dialog: Dialog) -> None:
     """Run a dialog from its intent node until it ends or waits for the user."""
     begin_dialog(core, user, dialog_id=dialog.id, name=dialog.name)
     await _run(core, voice, user, dialog, dialog.start)
 
 
-async def resume(core: Core, voice: Voice, user: User, run: Run, text: str) -> None:
+async def resume(core: Core, voice: DialogEffects, user: User, run: Run, text: str) -> None:
     """Use `text` as the value of the entity for which the dialog waits, or ask again."""
     user.run = None
     node = run.dialog.nodes[run.node_id]
@@ -57,7 +57,7 @@ async def resume(core: Core, voice: Voice, user: User, run: Run, text: str) -> N
     await _run(core, voice, user, run.dialog, _next(run.dialog, node, context_of(core, user)))
 
 
-async def _run(core: Core, voice: Voice, user: User, dialog: Dialog, node: Node | None) -> None:
+async def _run(core: Core, voice: DialogEffects, user: User, dialog: Dialog, node: Node | None) -> None:
     resets = user.resets
     for _ in range(STEP_LIMIT):
         if user.resets != resets:
@@ -76,7 +76,7 @@ async def _run(core: Core, voice: Voice, user: User, dialog: Dialog, node: Node 
     )
 
 
-async def _step(core: Core, voice: Voice, user: User, dialog: Dialog, node: Node) -> bool:
+async def _step(core: Core, voice: DialogEffects, user: User, dialog: Dialog, node: Node) -> bool:
     """Execute a node. Returns False if the dialog stops here."""
     component = node.component
     if component is None:
@@ -111,7 +111,7 @@ async def _step(core: Core, voice: Voice, user: User, dialog: Dialog, node: Node
 
 
 async def _say(
-    core: Core, voice: Voice, user: User, dialog: Dialog, node: Node, prompts: tuple[Prompt, ...]
+    core: Core, voice: DialogEffects, user: User, dialog: Dialog, node: Node, prompts: tuple[Prompt, ...]
 ) -> None:
     prompt = _wording(prompts, user, core.bot.default_language)
     if prompt is None:

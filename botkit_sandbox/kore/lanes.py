@@ -36,9 +36,9 @@ class Lanes:
             lane.append(job)
             return
         self._waiting[user_id] = deque([job])
-        self.beside(lambda: self._work(user_id))
+        self.run_now(lambda: self._work(user_id))
 
-    def beside(self, job: Job) -> None:
+    def run_now(self, job: Job) -> None:
         """Run `job` now, outside the lanes."""
         task = asyncio.ensure_future(self._guarded(job))
         self._tasks.add(task)

@@ -30,7 +30,7 @@ def public_routes(cloud: KoreCloud) -> list[web.RouteDef]:
 
     def checked(inner: Handler) -> Handler:
         async def handle(request: web.Request) -> web.Response:
-            why = cloud.core.app.why_refused(request.headers.get("auth"), now=cloud.core.clock())
+            why = cloud.core.app.refusal_reason(request.headers.get("auth"), now=cloud.core.clock())
             if why is not None:
                 return unauthorized(why)
             if request.match_info.get("bot_id", cloud.core.bot.id) != cloud.core.bot.id:

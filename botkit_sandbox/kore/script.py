@@ -55,7 +55,7 @@ def require_engine() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class ScriptResult:
     """The result of a script."""
 
     context: dict[str, Any]
@@ -63,7 +63,7 @@ class Ran:
     printed: str
 
 
-def run_script(source: str, *, context: Mapping[str, Any], environment: Mapping[str, str]) -> Ran:
+def run_script(source: str, *, context: Mapping[str, Any], environment: Mapping[str, str]) -> ScriptResult:
     """Execute a Script node. Blocks for at most about a second; call it on a worker thread.
 
     Raises:
@@ -92,7 +92,7 @@ def run_script(source: str, *, context: Mapping[str, Any], environment: Mapping[
     left = json.loads(changed) if changed.startswith("{") else None
     if left is None:
         raise ScriptError("the script replaced `context` by a value that is not an object")
-    return Ran(context=left, log=tuple(json.loads(log)), printed=printed)
+    return ScriptResult(context=left, log=tuple(json.loads(log)), printed=printed)
 
 
 def syntax_error(source: str) -> str | None:

@@ -19,7 +19,7 @@ from botkit_sandbox.kore.calls import Call, FollowUp
 from botkit_sandbox.kore.core import Core
 from botkit_sandbox.kore.hooks import Answer, HookSender
 from botkit_sandbox.kore.templates import rendered
-from botkit_sandbox.kore.understanding import dialog_meant
+from botkit_sandbox.kore.understanding import recognised_dialog
 from botkit_sandbox.kore.users import Attachment, User
 
 NOT_UNDERSTOOD = "Sorry, I did not understand that. Could you say it in other words?"
@@ -38,7 +38,7 @@ class Talk:
     async def user_says(self, user: User, text: str, attachments: tuple[Attachment, ...]) -> None:
         """A message of the user: shown, recorded, posted as a hook, and given to the bot if BotKit says so."""
         self._open_session(user)
-        self.core.hear(user, text, attachments)
+        self.core.add_user_message(user, text, attachments)
         # An attachment alone has no text at all (4.4).
         await self._from_user(user, text if text or not attachments else None, attachments=attachments)
 
@@ -51,7 +51,7 @@ class Talk:
         self, user: User, event: Mapping[str, Any], custom: Mapping[str, Any] | None = None
     ) -> None:
         """Typing, read marks and custom events; posted for subscribers of onMessage or onAgentTransfer (2.6)."""
-        if self.core.hears("onMessage") or self.core.hears("onAgentTransfer"):
+        if self.core.is_subscribed("onMessage") or self.core.is_subscribed("onAgentTransfer"):
             call = self._issue(user, "on_client_event")
             body = payloads.client_event_hook(self.core, user, call, event=event, custom=custom or {})
             await self.hooks.post("on_client_event", body)
@@ -64,7 +64,7 @@ class Talk:
         attachments: tuple[Attachment, ...] = (),
         bot_event: str | None = None,
     ) -> None:
-        if not self.core.hears("onMessage"):
+        if not self.core.is_subscribed("onMessage"):
             if not user.agent_mode:
                 await self.to_bot(user, text)
             return
@@ -110,7 +110,7 @@ class Talk:
         if user.stalled:
             return
         named = self.core.bot.dialog_named(intent) if intent else None
-        meant = dialog_meant(self.core.bot, text or "", user.language)
+        meant = recognised_dialog(self.core.bot, text or "", user.language)
         dialog = named or (self.core.bot.dialogs[meant] if meant else None)
         if user.run is not None and named is None:
             # A dialog that waits for a value takes every text, except one that clearly asks for another dialog.
@@ -127,7 +127,7 @@ class Talk:
 
     async def utter(self, user: User, text: str, *, dialog_id: str, node_id: str) -> None:
         """An utterance of the bot: posted as on_bot_message, and shown when BotKit sends it."""
-        if not self.core.hears("onMessage"):
+        if not self.core.is_subscribed("onMessage"):
             self.core.show(user, "bot", rendered(text))
             return
         call = self._issue(
@@ -142,7 +142,7 @@ class Talk:
 
     async def transfer(self, user: User, component: Component, *, dialog_id: str, node_id: str) -> None:
         """An Agent Transfer node: agent mode is switched on, unless BotKit refuses the hook (3)."""
-        if user.agent_mode or not self.core.hears("onAgentTransfer"):
+        if user.agent_mode or not self.core.is_subscribed("onAgentTransfer"):
             return
         call = self._issue(user, "on_agent_transfer", dialog_id=dialog_id, node_id=node_id)
         body = payloads.agent_transfer_hook(self.core, user, call)
@@ -156,7 +156,7 @@ class Talk:
         self, user: User, component: Component, *, dialog_id: str, node_id: str
     ) -> Mapping[str, Any] | None:
         """A Webhook node: the answer contains the changed context, at once or later by callback (3)."""
-        if not self.core.hears("onHook"):
+        if not self.core.is_subscribed("onHook"):
             return user.context
         call = self._issue(user, "on_webhook", dialog_id=dialog_id, node_id=node_id)
         body = payloads.webhook_hook(self.core, user, call, component=component.name)
@@ -182,7 +182,7 @@ class Talk:
 
     async def ended(self, user: User, dialog: Dialog) -> None:
         """A dialog is over (2.6, endDialog)."""
-        if self.core.hears("onEvent"):
+        if self.core.is_subscribed("onEvent"):
             call = self._issue(user, "on_event", dialog_id=dialog.id)
             event = {
                 "eventType": "endDialog",
@@ -204,7 +204,7 @@ class Talk:
     async def closed(self, user: User, *, times: int = 1) -> None:
         """The session closes; sessionClosure may be posted more than once (2.6)."""
         for _ in range(times):
-            if self.core.hears("onEvent"):
+            if self.core.is_subscribed("onEvent"):
                 call = self._issue(user, "on_event")
                 body = payloads.event_hook(self.core, user, call, event={"eventType": "sessionClosure"})
                 await self.hooks.post("on_event", body)
@@ -212,13 +212,13 @@ class Talk:
 
     async def event(self, user: User, event: Mapping[str, Any]) -> None:
         """An event of the platform, such as the end of an FAQ (2.6)."""
-        if self.core.hears("onEvent"):
+        if self.core.is_subscribed("onEvent"):
             call = self._issue(user, "on_event")
             await self.hooks.post("on_event", payloads.event_hook(self.core, user, call, event=event))
 
     async def alert(self, user: User, text: str) -> None:
         """An alert of the bot (2.6)."""
-        if not self.core.hears("onAlert"):
+        if not self.core.is_subscribed("onAlert"):
             self.core.show(user, "bot", rendered(text))
             return
         call = self._issue(user, "on_alert", text=text)

@@ -14,7 +14,7 @@ RENDERED_ON = ("rtm",)
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Rendered:
     """A message as displayed. `template` is JSON-ready: {type, text, …}; `raw` is the text in the history."""
 
     text: str
@@ -24,7 +24,7 @@ class Shown:
     template: Mapping[str, Any] | None = None
 
 
-def shown(body: Mapping[str, Any], *, channel: str) -> Shown | None:
+def shown(body: Mapping[str, Any], *, channel: str) -> Rendered | None:
     """The message that a send call displays, or None for an empty one.
 
     overrideMessagePayload has precedence over message. Only the web client renders templates: on other channels the user
@@ -34,16 +34,16 @@ def shown(body: Mapping[str, Any], *, channel: str) -> Shown | None:
     if raw is None or raw == "":
         return None
     if channel not in RENDERED_ON or not _may_be_template(body):
-        return Shown(text=raw, raw=raw)
+        return Rendered(text=raw, raw=raw)
     return rendered(raw)
 
 
-def rendered(raw: str) -> Shown:
+def rendered(raw: str) -> Rendered:
     """A plain text, or the template in a JSON text."""
     content = _object(raw)
     payload = content.get("payload") if content else None
     if content is None or not (isinstance(payload, dict) or "text" in content):
-        return Shown(text=raw, raw=raw)
+        return Rendered(text=raw, raw=raw)
     inner: Mapping[str, Any] = payload if isinstance(payload, dict) else content
     kind = str(inner.get("template_type") or content.get("type") or "text")
     text = "\n".join(filter(None, [_text(inner), *_rows(inner)]))
@@ -56,7 +56,7 @@ def rendered(raw: str) -> Shown:
         template["buttons"] = [_choice(item) for item in choices]
     name = inner.get("agent_name")
     is_agent = kind == "live_agent"
-    return Shown(
+    return Rendered(
         text=text,
         raw=raw,
         agent_name=str(name) if name else None,

@@ -38,12 +38,12 @@ class Pattern:
         words = [word for word in value.split() if word != "*" and not word.startswith("~")]
         return cls(dialog_id, language, normalised(" ".join(words)))
 
-    def fits(self, words: tuple[str, ...]) -> bool:
+    def matches(self, words: tuple[str, ...]) -> bool:
         following = iter(words)
         return bool(self.words) and all(word in following for word in self.words)
 
 
-class Trained(Protocol):
+class TrainingData(Protocol):
     """The training data of a bot."""
 
     @property
@@ -58,7 +58,7 @@ def normalised(text: str) -> tuple[str, ...]:
     return tuple(re.findall(r"[\w]+", folded))
 
 
-def dialog_meant(bot: Trained, text: str, language: str) -> str | None:
+def recognised_dialog(bot: TrainingData, text: str, language: str) -> str | None:
     """The id of the dialog that `text` selects, or None if the bot does not understand."""
     words = normalised(text)
     if not words:
@@ -69,7 +69,7 @@ def dialog_meant(bot: Trained, text: str, language: str) -> str | None:
         if utterance.words == words:
             return utterance.dialog_id
     for pattern in bot.patterns:
-        if (not taught or pattern.language == language) and pattern.fits(words):
+        if (not taught or pattern.language == language) and pattern.matches(words):
             return pattern.dialog_id
     return _closest(known, words)
 

@@ -154,7 +154,7 @@ class Chatting(Requesting):
 
     def _types(self, chat: Chat, *, started: bool) -> None:
         chat.user_typing = started
-        self.tell("userTyping", chat, started=started, preview=chat.preview)
+        self.publish_change("userTyping", chat, started=started, preview=chat.preview)
 
     def _custom_event(self, caller: Caller, body: bodies.CustomEvent) -> None:
         chat = self._talking(caller)

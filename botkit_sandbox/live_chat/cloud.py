@@ -30,7 +30,7 @@ class LiveChatCloud(Desk):
                 self.kill(session, by="System", why="The session expired")
             elif session.poll is not None:
                 session.poll.drop()
-        self.tell("fault", fault=msgspec.to_builtins(fault))
+        self.publish_change("fault", fault=msgspec.to_builtins(fault))
 
     def sweep(self) -> None:
         """Expire sessions without polls, and notice agents who logged on or off. Called periodically."""
@@ -56,7 +56,7 @@ class LiveChatCloud(Desk):
             ValueError: a name is not a switch, or a value is not allowed for it.
         """
         self.settings = changed(self.settings, changes)
-        self.tell("switches", switches=dict(changes))
+        self.publish_change("switches", switches=dict(changes))
 
     def state(self) -> dict[str, Any]:
         """The state that the agent console shows, JSON-ready and in the same shape as that of MIAW."""

@@ -40,7 +40,7 @@ class Organisation(Protocol):
         """Log an agent on or off."""
 
 
-class Chance(Protocol):
+class RandomSource(Protocol):
     """The source of secrets and ids. Tests pass one that always returns the same."""
 
     def token(self, size: int) -> bytes:
@@ -50,7 +50,7 @@ class Chance(Protocol):
         """A UUID 4."""
 
 
-class RealChance:
+class SystemRandomSource:
     """The machine's randomness."""
 
     def token(self, size: int) -> bytes:
@@ -89,7 +89,7 @@ class CloudCore:
         base_url: str = "",
         settings: LiveChatSandboxSettings | None = None,
         clock: Callable[[], int] = wall_clock_ms,
-        chance: Chance | None = None,
+        chance: RandomSource | None = None,
     ) -> None:
         self.wire = wire
         self.bus = bus
@@ -97,7 +97,7 @@ class CloudCore:
         self.base_url = base_url
         self.settings = settings or LiveChatSandboxSettings()
         self.clock = clock
-        self.chance = chance or RealChance()
+        self.chance = chance or SystemRandomSource()
         self.record_ids = RecordIds()
         self.agents = organisation.agents if organisation is not None else self._own_agents()
         self.seen_online = {agent.id: agent.online for agent in self.agents.values()}
@@ -165,7 +165,7 @@ class CloudCore:
         item: dict[str, Any] = {"id": self.chance.uuid(), "at_ms": self.clock(), "role": role, "name": name}
         item |= {"kind": kind, "text": text, "automated": False} | more
         chat.lines.append(item)
-        self.tell("message", chat, item=item)
+        self.publish_change("message", chat, item=item)
         return str(item["id"])
 
     def event(
@@ -175,7 +175,7 @@ class CloudCore:
         done_by = agent.id if agent is not None else None
         chat.events.append({"type": kind, "at_ms": self.clock(), "agent": done_by, "detail": detail})
 
-    def tell(self, kind: str, chat: Chat | None = None, **data: Any) -> None:
+    def publish_change(self, kind: str, chat: Chat | None = None, **data: Any) -> None:
         """Publish a change on the bus. `control` lists the kinds."""
         if self.bus is None:
             return
@@ -188,7 +188,7 @@ class CloudCore:
 
     def faults_changed(self) -> None:
         """Publish the faults, and wake polls that a fault kept empty."""
-        self.tell("faults", faults=[msgspec.to_builtins(fault) for fault in self.faults.all()])
+        self.publish_change("faults", faults=[msgspec.to_builtins(fault) for fault in self.faults.all()])
         for session in self.sessions.values():
             session.wake()
 

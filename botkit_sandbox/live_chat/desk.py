@@ -49,7 +49,7 @@ class Desk(Chatting):
         chat, writer = self._engaged(conversation_id, agent)
         kind = "AgentTyping" if started else "AgentNotTyping"
         self.send(chat, kind, messages.typing(writer, self.settings))
-        self.tell("typing", chat, agent=writer.id, started=started)
+        self.publish_change("typing", chat, agent=writer.id, started=started)
 
     def transfer(self, conversation_id: str, agent: str, *, to: str = QUEUE, fail: bool = False) -> None:
         """Transfer to another agent, who has it once they accept, or to a button ("queue": its own), where the visitor waits.
@@ -74,7 +74,7 @@ class Desk(Chatting):
         chat.route = Route(None, button)
         chat.returns_to = giver
         chat.declined = set(self.agents) if fail else {giver.id}
-        self.tell("transfer", chat, agent=giver.id, to=button.id)
+        self.publish_change("transfer", chat, agent=giver.id, to=button.id)
         self.enqueue(chat, "button")
 
     def conference(self, conversation_id: str, agent: str, *, to: str) -> None:
@@ -88,7 +88,7 @@ class Desk(Chatting):
         self.event(chat, "Other", agent=guest, detail="joined a conference")
         self.send(chat, "AgentJoinedConference", messages.conference(guest, self.settings))
         self.line(chat, "System", f"{guest.name} joined", name=SYSTEM_NAME)
-        self.tell("conference", chat, agent=guest.id)
+        self.publish_change("conference", chat, agent=guest.id)
 
     def leave(self, conversation_id: str, agent: str) -> None:
         """Leave a conference. Another agent must be in it."""
@@ -99,7 +99,7 @@ class Desk(Chatting):
         self.event(chat, "LeaveAgent", agent=leaver)
         self.send(chat, "AgentLeftConference", messages.conference(leaver, self.settings))
         self.line(chat, "System", f"{leaver.name} left", name=SYSTEM_NAME)
-        self.tell("left", chat, agent=leaver.id)
+        self.publish_change("left", chat, agent=leaver.id)
         self.assign_waiting()
 
     def disconnect(self, conversation_id: str, agent: str) -> None:
@@ -110,7 +110,7 @@ class Desk(Chatting):
         self.event(chat, "LeaveAgent", agent=leaver, detail="connection lost")
         self.send(chat, "AgentDisconnect", messages.typing(leaver, self.settings))
         self.line(chat, "System", f"{leaver.name} lost the connection", name=SYSTEM_NAME)
-        self.tell("left", chat, agent=leaver.id)
+        self.publish_change("left", chat, agent=leaver.id)
         if not chat.present:
             chat.declined = {leaver.id}
             self.enqueue(chat, "takeover")
@@ -145,7 +145,7 @@ class Desk(Chatting):
             chat, "FileTransfer", messages.file_transfer("Requested", chat.file_request, servlet=servlet)
         )
         self.line(chat, "System", f"{asker.name} asks for a file", name=SYSTEM_NAME)
-        self.tell("fileRequested", chat, agent=asker.id)
+        self.publish_change("fileRequested", chat, agent=asker.id)
         return token
 
     def cancel_file(self, conversation_id: str, agent: str) -> None:
@@ -182,7 +182,7 @@ class Desk(Chatting):
             if self.seen_online.get(agent.id) == agent.online:
                 continue
             self.seen_online[agent.id] = agent.online
-            self.tell("agent", agent=agent.id, online=agent.online)
+            self.publish_change("agent", agent=agent.id, online=agent.online)
             if agent.online:
                 for chat in self.queue.values():
                     chat.declined.discard(agent.id)
@@ -223,7 +223,7 @@ class Desk(Chatting):
     def _unpush(self, chat: Chat, agent: Agent, *, as_event: TranscriptEvent) -> None:
         self.unassign(chat)
         self.event(chat, as_event, agent=agent, detail="does not take it")
-        self.tell("declined", chat, agent=agent.id)
+        self.publish_change("declined", chat, agent=agent.id)
         if chat.waits is not None:
             chat.declined.add(agent.id)
             self.assign(chat)
@@ -239,7 +239,7 @@ class Desk(Chatting):
         self.unassign(chat)
         chat.assigned, chat.pushed_ms = target, self.clock()
         target.load += 1
-        self.tell("transfer", chat, agent=giver.id, to=target.id)
+        self.publish_change("transfer", chat, agent=giver.id, to=target.id)
         if fail:
             self._unpush(chat, target, as_event="DeclineManual")
         elif self.settings.auto_accept:

@@ -14,7 +14,7 @@ from botkit_sandbox.salesforce.ids import RecordIds
 Record = dict[str, Any]
 PREFIXES = {"Contact": "003", "Case": "500", "Account": "001", "Lead": "00Q", "Opportunity": "006"}
 CUSTOM_PREFIX = "a0X"
-KEPT = 5_000
+MAX_KEPT = 5_000
 
 
 class Records:
@@ -58,7 +58,7 @@ class Records:
             return None
         record: Record = {"entityName": entity.entity_name, "id": self._ids.new(prefix), "fields": fields}
         self._all.append(record)
-        del self._all[:-KEPT]
+        del self._all[:-MAX_KEPT]
         return {**record, "created": True}
 
 

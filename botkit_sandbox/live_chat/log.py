@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-KEPT = 5_000
+MAX_KEPT = 5_000
 Replay = Literal["unacknowledged", "everything", "nothing"]
 WithoutAck = Literal["all", "none", "refuse"]
 
@@ -45,11 +45,11 @@ class MessageLog:
     _settled: bool = True
 
     def add(self, kind: str, message: Mapping[str, Any]) -> None:
-        """Append a message. If more than `KEPT` are not fetched, the oldest are dropped."""
+        """Append a message. If more than `MAX_KEPT` are not fetched, the oldest are dropped."""
         self.last_offset += 1
         self._kept.append(Item(self._next, self.last_offset, kind, message))
         self._next += 1
-        if len(self._kept) > KEPT:
+        if len(self._kept) > MAX_KEPT:
             del self._kept[0]
 
     def ahead(self, ack: int) -> bool:

@@ -52,7 +52,7 @@ class Queueing(CloudCore):
             before += other.route.button == chat.route.button
         return before
 
-    def tell_places(self) -> None:
+    def send_queue_updates(self) -> None:
         """Send QueueUpdate to every visitor who asked for it and whose position changed."""
         if not self.settings.queue_positions:
             return
@@ -70,7 +70,7 @@ class Queueing(CloudCore):
                 update = messages.queue_update(chat, self.settings, position=position, wait_seconds=wait)
                 self.send(chat, "QueueUpdate", update)
 
-    def took(self, chat: Chat) -> None:
+    def record_accept(self, chat: Chat) -> None:
         """Update the average wait after an accept: A = 0.9 A' + 0.1 W, the first time A = W (8)."""
         if chat.route.button is None:
             return

@@ -41,7 +41,7 @@ class Requesting(Sessions):
         chosen = (available or routes or [Route(None, None)])[0]
         chat = self._new_chat(session, body, route=chosen, api_version=api_version)
         self.event(chat, "ChatRequest")
-        self.tell("created", chat, attributes=chat.attributes)
+        self.publish_change("created", chat, attributes=chat.attributes)
         if fault := self.faults.use("request-fail", conversation_id=chat.id):
             self.fail(chat, fault.reason)
         elif not routes:
@@ -81,7 +81,7 @@ class Requesting(Sessions):
             self.enqueue(chat, "first")
         else:
             self.queue[chat.id] = chat
-            self.tell_places()
+            self.send_queue_updates()
             self.fail(chat, "Unavailable", queue_full=self._is_staffed(chat.route))
 
     def _new_chat(self, session: Session, body: ChasitorInit, *, route: Route, api_version: int) -> Chat:

@@ -185,8 +185,8 @@ class LiveChatApi:
         session = self._cloud.known(request.headers.get(KEY))
         offset = self._number(request.query.get("ReconnectSession.offset", ""), "offset")
         message = self._cloud.reconnect(session, offset)
-        beside = message if settings.token_beside_message else {}
-        return json_answer({"messages": [{**beside, "type": "ReconnectSession", "message": message}]})
+        run_now = message if settings.token_beside_message else {}
+        return json_answer({"messages": [{**run_now, "type": "ReconnectSession", "message": message}]})
 
     async def _resync_session(self, request: web.Request) -> web.Response:
         _version(request)

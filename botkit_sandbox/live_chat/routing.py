@@ -41,13 +41,13 @@ class Routing(Queueing):
             chat.assigned, chat.pushed_ms = agent, self.clock()
             agent.load += 1
             self.event(chat, "PushAssignment", agent=agent)
-            self.tell_places()
-            self.tell("assigned", chat)
+            self.send_queue_updates()
+            self.publish_change("assigned", chat)
             if self.settings.auto_accept:
                 self.engage(chat, agent)
         else:
-            self.tell_places()
-            self.tell("waiting", chat, queuePosition=list(self.queue).index(chat.id) + 1)
+            self.send_queue_updates()
+            self.publish_change("waiting", chat, queuePosition=list(self.queue).index(chat.id) + 1)
 
     def assign_waiting(self) -> None:
         """Offer waiting chats to free agents, first come, first served."""
@@ -79,7 +79,7 @@ class Routing(Queueing):
             waited_for is not None and self.settings.takeover_message == "ChatEstablished"
         )
         if first:
-            self.took(chat)
+            self.record_accept(chat)
         else:
             self.remember(chat, "OperatorTransferred", name=agent.name, content="")
         self.send(
@@ -92,8 +92,8 @@ class Routing(Queueing):
         self.line(chat, "System", f"{agent.name} joined", name=SYSTEM_NAME)
         if first and self.settings.auto_greeting:
             self.speak(chat, agent, self.settings.auto_greeting, automated=True)
-        self.tell("accepted", chat, agent=agent.id)
-        self.tell_places()
+        self.publish_change("accepted", chat, agent=agent.id)
+        self.send_queue_updates()
         self.assign_waiting()
 
     def speak(self, chat: Chat, agent: Agent, text: str, *, automated: bool = False) -> str:
@@ -122,7 +122,7 @@ class Routing(Queueing):
         self.event(chat, kind, detail=reason)
         self.send(chat, "ChatRequestFail", messages.request_fail(reason, self.settings))
         self.line(chat, "System", f"The request failed: {reason}", name=SYSTEM_NAME)
-        self.tell("routingFailed", chat, reason=reason)
+        self.publish_change("routingFailed", chat, reason=reason)
         self.finish(chat, by="System")
 
     def finish(self, chat: Chat, *, by: str) -> None:
@@ -137,8 +137,8 @@ class Routing(Queueing):
         session = self.sessions[chat.id]
         session.over = True
         session.wake()
-        self.tell("ended", chat, by=by)
-        self.tell_places()
+        self.publish_change("ended", chat, by=by)
+        self.send_queue_updates()
         self.assign_waiting()
 
     def _nobody(self, chat: Chat) -> None:
@@ -149,7 +149,7 @@ class Routing(Queueing):
             return
         self.event(chat, "TransferCancelled")
         self.line(chat, "System", "The transfer failed", name=SYSTEM_NAME)
-        self.tell("transferFailed", chat)
+        self.publish_change("transferFailed", chat)
         self.engage(chat, former)
 
     def _record_engaged(self, chat: Chat, agent: Agent, waited_for: Wait | None) -> None:

@@ -110,7 +110,7 @@ class Sessions(Routing):
         """Simulate the loss of the session's server: every request gets 503 until ReconnectSession (3.9)."""
         session.lost = session.saw_503 = True
         session.wake()
-        self.tell("connection", session.chat, sessionId=session.id, lost=True)
+        self.publish_change("connection", session.chat, sessionId=session.id, lost=True)
 
     def reconnect(self, session: Session, offset: int | None) -> Mapping[str, Any]:
         """ReconnectSession (2.11): a new server, which knows the messages so far and numbers anew.
@@ -143,7 +143,7 @@ class Sessions(Routing):
         for item in unseen:
             if self._is_carried(item.type):
                 session.log.add(item.type, item.message)
-        self.tell("connection", chat, sessionId=session.id, lost=False)
+        self.publish_change("connection", chat, sessionId=session.id, lost=False)
         said: dict[str, Any] = {"affinityToken": session.affinity}
         return said | ({"resetSequence": True} if self.settings.reset_sequence_said else {})
 

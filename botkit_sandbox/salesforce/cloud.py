@@ -29,7 +29,7 @@ class SalesforceCloud(Desk):
         else:
             self.faults.add(fault)
         if fault.kind in AT_ONCE:
-            self.tell("fault", fault=msgspec.to_builtins(fault))
+            self.publish_change("fault", fault=msgspec.to_builtins(fault))
 
     def drop_streams(self, *, how: str = "abort", conversation_id: str = "") -> int:
         """Break every open stream, or those of one conversation's user. Returns their number."""
@@ -52,7 +52,7 @@ class SalesforceCloud(Desk):
             ValueError: a name is not a switch, or a value is not allowed for it.
         """
         self.settings = changed(self.settings, changes)
-        self.tell("switches", switches=dict(changes))
+        self.publish_change("switches", switches=dict(changes))
 
     def state(self) -> dict[str, Any]:
         """The state that the agent console shows, JSON-ready."""

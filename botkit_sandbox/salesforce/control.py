@@ -121,7 +121,7 @@ class AgentRoutes:
         )
 
     async def say(self, request: web.Request) -> web.Response:
-        body = await body_of(request, Says)
+        body = await body_of(request, SayBody)
         if body.file is not None:
             try:
                 data = base64.b64decode(body.file.base64, validate=True)
@@ -206,7 +206,7 @@ class Form(msgspec.Struct, forbid_unknown_fields=True):
     fields: list[str]
 
 
-class Says(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+class SayBody(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     """The body of ``say``: the agent, and one kind of content."""
 
     agent: str

@@ -98,13 +98,13 @@ class Conversing(Access, Routing):
             name=conversation.owner.display_name,
             listed=False,
         )
-        self.tell("closed", conversation)
+        self.publish_change("closed", conversation)
 
     def user_typing(self, claims: Claims, conversation_id: str, *, started: bool) -> None:
         """Show the agents that the user types; the user's own stream gets no event. Raises: Refusal 403 or 404."""
         conversation = self.owned(claims, conversation_id)
         conversation.user_typing = started
-        self.tell("userTyping", conversation, started=started)
+        self.publish_change("userTyping", conversation, started=started)
 
     def attributes(self, given: Mapping[str, Any] | None) -> tuple[dict[str, str], tuple[str, ...]]:
         """The attributes that a client may set, as strings, and the names that are ignored. Raises: Refusal 400."""

@@ -142,7 +142,7 @@ class CloudCore:
             conversation.entries.append(entry)
         self._put_on_stream(conversation, event, entry, related)
         if self.bus is not None and (item := transcript_item(entry)) is not None:
-            self.tell("message", conversation, item=item)
+            self.publish_change("message", conversation, item=item)
         return entry
 
     def say(
@@ -199,7 +199,7 @@ class CloudCore:
 
     # --- telling the page --------------------------------------------------------------------------------------
 
-    def tell(self, kind: str, conversation: Conversation | None = None, **data: Any) -> None:
+    def publish_change(self, kind: str, conversation: Conversation | None = None, **data: Any) -> None:
         """Publish a change on the bus. `control` lists the kinds."""
         if self.bus is None:
             return
@@ -211,7 +211,7 @@ class CloudCore:
         self.bus.publish(BUS_TOPIC, about | data)
 
     def _faults_changed(self) -> None:
-        self.tell("faults", faults=[msgspec.to_builtins(fault) for fault in self.faults.all()])
+        self.publish_change("faults", faults=[msgspec.to_builtins(fault) for fault in self.faults.all()])
         for user in self.end_users.values():  # streams that a fault silenced may have events to write
             for reader in user.log.readers:
                 reader.wake()

@@ -32,8 +32,8 @@ class Desk(Messaging):
         conversation, decliner = self._waiting(conversation_id), self.agent(agent)
         if conversation.assigned is not decliner:
             raise NotPossible(f"the conversation is not assigned to {decliner.name}")
-        self.unpush(conversation, decliner)
-        self.tell("declined", conversation, agent=decliner.id)
+        self.withdraw(conversation, decliner)
+        self.publish_change("declined", conversation, agent=decliner.id)
         self.assign(conversation)
 
     def agent_says(self, conversation_id: str, agent: str, text: str) -> Entry:
@@ -73,7 +73,7 @@ class Desk(Messaging):
             name=writer.name,
             listed=False,
         )
-        self.tell("typing", conversation, agent=writer.id, started=started)
+        self.publish_change("typing", conversation, agent=writer.id, started=started)
 
     def agent_reads(self, conversation_id: str, agent: str) -> list[str]:
         """Send read receipts for all messages of the user that have none yet. Returns their ids."""
@@ -87,7 +87,7 @@ class Desk(Messaging):
         ]
         for message_id in unread:
             self.agent_receipt(conversation, message_id, kind="Read")
-        self.tell("read", conversation, receipts=unread)
+        self.publish_change("read", conversation, receipts=unread)
         return unread
 
     def transfer(self, conversation_id: str, agent: str, *, to: str = QUEUE, fail: bool = False) -> None:
@@ -102,7 +102,7 @@ class Desk(Messaging):
         self.routing_result(conversation, "Transfer", agent=target)
         for present in list(conversation.present.values()):
             self.remove(conversation, present)
-        self.tell("transfer", conversation, agent=giver.id, to=to)
+        self.publish_change("transfer", conversation, agent=giver.id, to=to)
         self.search_again(conversation, to=target, not_to=giver if target is None else None)
 
     def conference(self, conversation_id: str, agent: str, *, to: str) -> None:
@@ -115,7 +115,7 @@ class Desk(Messaging):
         conversation.present[guest.id] = guest
         guest.load += 1
         self.announce(conversation, guest, joined=True)
-        self.tell("conference", conversation, agent=guest.id)
+        self.publish_change("conference", conversation, agent=guest.id)
 
     def supervise(self, conversation_id: str, name: str, *, present: bool) -> None:
         """A supervisor joins or leaves. Clients must not take a supervisor for an agent."""
@@ -132,7 +132,7 @@ class Desk(Messaging):
         """Remove an agent who leaves a conference or loses the connection. After the last one, routing starts again."""
         conversation, leaver = self._engaged(conversation_id, agent)
         self.remove(conversation, leaver)
-        self.tell("left", conversation, agent=leaver.id)
+        self.publish_change("left", conversation, agent=leaver.id)
         if not conversation.present:
             self.search_again(conversation, not_to=leaver)
 
@@ -140,7 +140,7 @@ class Desk(Messaging):
         """Log an agent on or off. An agent who logs off drops all conversations."""
         who = self.agent(agent)
         who.online = online
-        self.tell("agent", agent=who.id, online=online)
+        self.publish_change("agent", agent=who.id, online=online)
         if online:
             self.assign_waiting()
             return
@@ -150,7 +150,7 @@ class Desk(Messaging):
             if who.id in conversation.present and conversation.session.status == "Active":
                 self.drop(conversation.id, who.id)
             elif conversation.assigned is who:
-                self.unpush(conversation, who)
+                self.withdraw(conversation, who)
                 self.assign(conversation)
 
     def agent_ends(self, conversation_id: str, agent: str) -> None:
@@ -166,7 +166,7 @@ class Desk(Messaging):
             raise NotPossible("only an active session can become inactive")
         self.set_status(conversation, "Inactive")
         self.automated(conversation, self.settings.inactive_response)
-        self.tell("idle", conversation)
+        self.publish_change("idle", conversation)
 
     def system_end(self, conversation_id: str) -> None:
         """End the session as Salesforce does about a day after it became inactive."""
@@ -184,7 +184,7 @@ class Desk(Messaging):
             failure_type=failure_type,
             failure_reason=f"The work could not be routed ({failure_type})",
         )
-        self.tell("routingFailed", conversation, failureType=failure_type)
+        self.publish_change("routingFailed", conversation, failureType=failure_type)
 
     def bot_says(self, conversation_id: str, text: str, *, name: str = "Agentforce") -> Entry:
         """Send a message of an AI agent on Salesforce's side."""

@@ -115,7 +115,9 @@ class Messaging(Conversing):
                 conversation.note_receipt(
                     ack.conversation_entry_id, ack.entry_type.removesuffix("Acknowledgement")
                 )
-        self.tell("acknowledged", conversation, receipts=[ack.conversation_entry_id for ack in acks])
+        self.publish_change(
+            "acknowledged", conversation, receipts=[ack.conversation_entry_id for ack in acks]
+        )
 
     def agent_receipt(self, conversation: Conversation, message_id: str, *, kind: str) -> None:
         """Send a receipt of the first agent present: the user's message arrived or was read."""

@@ -21,7 +21,7 @@ class Routing(CloudCore):
         """Start a messaging session. Routing starts at once, without a message (2.1)."""
         session = Session(self.record_ids.new("0Mw"), self.record_ids.new("0JR"), started_ms=self.clock())
         conversation.sessions.append(session)
-        self.tell(
+        self.publish_change(
             "created" if len(conversation.sessions) == 1 else "reopened",
             conversation,
             attributes=conversation.attributes,
@@ -54,7 +54,7 @@ class Routing(CloudCore):
         if remove_agents and not participant_first:
             self._remove_everybody(conversation)
         self._release(conversation)
-        self.tell("ended", conversation, by=by)
+        self.publish_change("ended", conversation, by=by)
         self.assign_waiting()
 
     def assign(self, conversation: Conversation, *, to: Agent | None = None) -> None:
@@ -62,13 +62,13 @@ class Routing(CloudCore):
         self.queue[conversation.id] = conversation
         agent = to or (self._free_agent(conversation) if self.settings.auto_assign else None)
         if agent is None:
-            self.tell("waiting", conversation, queuePosition=self.queue_position(conversation))
+            self.publish_change("waiting", conversation, queuePosition=self.queue_position(conversation))
         else:
             self._unassign(conversation)
             conversation.assigned = agent
             agent.load += 1
             self._work(conversation, "Assigned", agent)
-            self.tell("assigned", conversation)
+            self.publish_change("assigned", conversation)
         if self.settings.queue_position:
             self._say_position(conversation)
         if agent is not None and self.settings.auto_accept:
@@ -100,7 +100,7 @@ class Routing(CloudCore):
         if was_waiting and self.settings.accept_order == "participant-first":
             self.set_status(conversation, "Active")
         self.automated(conversation, self.settings.agent_engaged_response)
-        self.tell("accepted", conversation, agent=agent.id)
+        self.publish_change("accepted", conversation, agent=agent.id)
 
     def assign_to_taker(self, conversation: Conversation, agent: Agent) -> None:
         """An agent takes a conversation from the queue that was not pushed to them."""
@@ -119,7 +119,7 @@ class Routing(CloudCore):
         self._unassign(conversation)
         self.assign(conversation, to=to)
 
-    def unpush(self, conversation: Conversation, agent: Agent) -> None:
+    def withdraw(self, conversation: Conversation, agent: Agent) -> None:
         """Withdraw a conversation from the agent to whom it was pushed."""
         self._unassign(conversation)
         conversation.declined.add(agent.id)

@@ -404,7 +404,7 @@ async def test_an_extended_request_id_lives_longer(stage: Stage) -> None:
 
 async def test_history_of_more_than_a_page_is_read_to_its_end(stage: Stage) -> None:
     for number in range(230):
-        stage.cloud.core.hear(stage.user, f"text {number}", ())
+        stage.cloud.core.add_user_message(stage.user, f"text {number}", ())
     said = await by_client(
         stage, lambda kore, _: [m.text for m in kore.iter_messages(user_id=stage.user.id)], b""
     )

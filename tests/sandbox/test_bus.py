@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from botkit_sandbox.bus import BACKLOG, Bus, News
+from botkit_sandbox.bus import MAX_BACKLOG, Bus, BusItem
 
 
 async def test_every_subscriber_gets_later_items_in_order() -> None:
@@ -16,17 +16,17 @@ async def test_every_subscriber_gets_later_items_in_order() -> None:
         bus.publish("kore", {"n": 1})
         bus.publish("wire", {"n": 2})
         for subscription in (one, other):
-            assert await anext(subscription) == News("kore", {"n": 1})
-            assert await anext(subscription) == News("wire", {"n": 2})
+            assert await anext(subscription) == BusItem("kore", {"n": 1})
+            assert await anext(subscription) == BusItem("wire", {"n": 2})
 
 
 async def test_a_slow_subscriber_gets_the_backlog_and_is_then_dropped() -> None:
     bus = Bus()
     with bus.subscribe() as slow:
-        for number in range(BACKLOG + 10):
+        for number in range(MAX_BACKLOG + 10):
             bus.publish("wire", {"n": number})
         heard = [news.data["n"] async for news in slow]
-    assert heard == list(range(BACKLOG))
+    assert heard == list(range(MAX_BACKLOG))
 
 
 async def test_waiting_for_news_in_vain_loses_none() -> None:

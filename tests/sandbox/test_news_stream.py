@@ -133,7 +133,7 @@ async def test_only_so_many_pages_can_watch(
 ) -> None:
     async with client.get("/sandbox/events") as first:
         await next_event(first)
-        streams = [await client.get("/sandbox/events") for _ in range(control.WATCHERS - 1)]
+        streams = [await client.get("/sandbox/events") for _ in range(control.MAX_WATCHERS - 1)]
         async with client.get("/sandbox/events") as refused:
             assert refused.status == 503
     for stream in streams:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from botkit_sandbox.bus import Bus
-from botkit_sandbox.wire import BODY_LIMIT, KEPT, Wire, WireEntry
+from botkit_sandbox.wire import BODY_LIMIT, MAX_KEPT, Wire, WireEntry
 
 
 def record(wire: Wire, **values: object) -> WireEntry:
@@ -40,9 +40,9 @@ def test_bodies_are_kept_up_to_a_limit() -> None:
 
 def test_only_the_newest_exchanges_are_kept() -> None:
     wire = Wire(Bus())
-    for _ in range(KEPT + 3):
+    for _ in range(MAX_KEPT + 3):
         record(wire)
-    assert [wire.entries[0].id, wire.entries[-1].id, len(wire.entries)] == [4, KEPT + 3, KEPT]
+    assert [wire.entries[0].id, wire.entries[-1].id, len(wire.entries)] == [4, MAX_KEPT + 3, MAX_KEPT]
     assert wire.find(3) is None
     assert wire.find(4) is wire.entries[0]
 

@@ -15,7 +15,7 @@ from botkit_sandbox.errors import ScriptError
 from botkit_sandbox.kore import BotExport
 from botkit_sandbox.kore.bot import bot_of
 from botkit_sandbox.kore.script import run_script
-from botkit_sandbox.kore.understanding import Pattern, Utterance, dialog_meant, normalised
+from botkit_sandbox.kore.understanding import Pattern, Utterance, normalised, recognised_dialog
 from tests.sandbox.kore.platform_double import SAMPLE, Hook, Platform, Start
 
 BOT = bot_of(SAMPLE)
@@ -59,18 +59,18 @@ def with_webhook() -> BotExport:
     ],
 )
 def test_sentences_are_understood_in_any_case_and_punctuation(text: str, dialog: str) -> None:
-    meant = dialog_meant(BOT, text, "en")
+    meant = recognised_dialog(BOT, text, "en")
     assert meant is not None
     assert BOT.dialogs[meant].name == dialog
 
 
 @pytest.mark.parametrize("text", ["", "?!", "the weather in Lisbon", "my", "endagentchat"])
 def test_untrained_sentences_are_not_understood(text: str) -> None:
-    assert dialog_meant(BOT, text, "en") is None
+    assert recognised_dialog(BOT, text, "en") is None
 
 
 def test_a_user_of_another_language_is_understood_in_the_language_the_bot_knows() -> None:
-    assert dialog_meant(BOT, "where is my order", "de") is not None
+    assert recognised_dialog(BOT, "where is my order", "de") is not None
 
 
 def test_a_sentence_equally_close_to_two_dialogs_is_not_understood() -> None:
@@ -81,14 +81,14 @@ def test_a_sentence_equally_close_to_two_dialogs_is_not_understood() -> None:
         ),
         patterns=(),
     )
-    assert dialog_meant(taught, "pay the my bill", "en") == "dg-pay"
-    assert dialog_meant(taught, "my bill", "en") is None
+    assert recognised_dialog(taught, "pay the my bill", "en") == "dg-pay"
+    assert recognised_dialog(taught, "my bill", "en") is None
 
 
 def test_a_pattern_wants_its_words_in_order() -> None:
     pattern = Pattern.written("dg", "en", "speak * ~person agent")
-    assert pattern.fits(normalised("I must speak with some AGENT now"))
-    assert not pattern.fits(normalised("an agent should speak"))
+    assert pattern.matches(normalised("I must speak with some AGENT now"))
+    assert not pattern.matches(normalised("an agent should speak"))
 
 
 async def test_the_bot_says_so_when_it_does_not_understand(platform: Platform) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from botkit.testing.waiting import async_until
 from botkit_sandbox.live_chat.bodies import ChasitorInit, ChatMessage, MultiNoun, parse
-from botkit_sandbox.live_chat.log import KEPT, MessageLog
+from botkit_sandbox.live_chat.log import MAX_KEPT, MessageLog
 from botkit_sandbox.salesforce.refusal import Refusal
 from tests.sandbox.live_chat.conftest import Service
 
@@ -50,11 +50,11 @@ def test_any_request_is_understood_or_refused(body: dict[str, Any]) -> None:
 
 async def test_messages_that_nobody_fetches_are_not_kept_for_ever(service: Service) -> None:
     visitor = await service.chatting()
-    for number in range(KEPT + 50):
+    for number in range(MAX_KEPT + 50):
         service.cloud.send(service.cloud.chat(visitor.id), "CustomEvent", {"type": "n", "data": str(number)})
     answer = await visitor.poll()
-    assert len(answer.types) == KEPT
-    assert answer.json["messages"][-1]["message"]["data"] == str(KEPT + 49)
+    assert len(answer.types) == MAX_KEPT
+    assert answer.json["messages"][-1]["message"]["data"] == str(MAX_KEPT + 49)
 
 
 async def test_a_body_of_megabytes_is_a_413(service: Service) -> None:
