@@ -1,6 +1,6 @@
 # Run it:   .venv/bin/python examples/alert.py             beside `.venv/bin/botkit sandbox`; talk on http://127.0.0.1:8001/
 # Watch it: .venv/bin/python examples/rehearse.py alert    plays a conversation with it and prints it
-"""Words that nobody asked for: the bot's alerts on their way to the user, and a job that writes when there is news."""
+"""Messages that no user asked for: alerts of the bot, and a background job that writes to a user."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ kit = BotKit.from_config(Path(__file__).parent / "config" / "botkit.yaml")
 
 @kit.on_alert
 def offers(ctx: AlertContext) -> Verdict:
-    """Offers get buttons; whatever else the bot has to say is passed on as it is."""
+    """Offers get buttons. All other alerts are passed on unchanged."""
     if "offer" in ctx.message.lower():
         return ctx.send_alert_message(with_buttons(ctx.message))
     return None
@@ -28,7 +28,7 @@ def offers(ctx: AlertContext) -> Verdict:
 
 @kit.on_user_message
 def remember(ctx: UserMessageContext) -> Verdict:
-    """Who wants to hear of the parcel is noted: a user's id is enough to write to them later."""
+    """Start a job for a user who wants news of a parcel. The user's id is enough to write to them later."""
     if "tell me when" in ctx.message.lower() and not ctx.agent_transfer:
         Timer(DELIVERY_SECONDS, delivered, [ctx.bot_id, ctx.user.id]).start()
         return ctx.send_user_message("I will.")
@@ -36,16 +36,16 @@ def remember(ctx: UserMessageContext) -> Verdict:
 
 
 def delivered(bot_id: str, user_id: str) -> None:
-    """Stands for a background job, in this process or in another one with the same configuration.
+    """A background job. It may run in this process, or in another process with the same configuration.
 
-    With a key of its own the message is sent once, however often the job is run.
+    `once` sends the message once per key, even if the job runs several times.
     """
     parcel = kit.conversation(bot_id, user_id).once("parcel-17")
     parcel.send(with_buttons("Your parcel is here."))
 
 
 def with_buttons(text: str) -> Template:
-    """Buttons on the web; plain words on channels that have none, shorter ones by SMS."""
+    """Buttons on the web, their text on channels without buttons, and a shorter text by SMS."""
     template = button_template(text, ["Show me", "Not now"])
     return template.with_channels({"sms": f"{text} Answer SHOW or NO."})
 

@@ -1,15 +1,15 @@
 # Run it:   .venv/bin/python examples/existing_wsgi.py             beside `.venv/bin/botkit sandbox`; talk on http://127.0.0.1:8001/
 # Watch it: .venv/bin/python examples/rehearse.py existing_wsgi    plays a conversation with it and prints it
-"""A shop that was there before, of whatever framework: BotKit goes in front of it and takes the hooks.
+"""An existing WSGI application, of any framework: BotKit wraps it and handles the hooks.
 
-Django's wsgi.py, for one, gets the same three lines at its end:
+For example, Django's wsgi.py ends with these three lines:
 
     from shop.bot import kit  # a module with `kit = BotKit.from_config("config/botkit.yaml")` and its handlers
 
     application = get_wsgi_application()
     application = kit.middleware(application)
 
-Any WSGI server serves it, with any number of processes, also with preloading. They share the store:
+Any WSGI server serves it, with any number of processes, also with preloading. The processes share the store:
 
     gunicorn --chdir examples --workers 4 --threads 16 --preload --bind 127.0.0.1:8003 existing_wsgi:application
     granian --working-dir examples --interface wsgi --workers 4 --blocking-threads 16 --port 8003 existing_wsgi:application
@@ -33,7 +33,7 @@ STOCK = {"hat": 3, "cap": 0}
 
 
 def shop(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """What was there before."""
+    """The existing application."""
     start_response("200 OK", [("Content-Type", "text/plain; charset=utf-8")])
     return [f"{thing}: {number} left\n".encode() for thing, number in STOCK.items()]
 
@@ -43,7 +43,7 @@ kit = BotKit.from_config(Path(__file__).parent / "config" / "botkit.yaml")
 
 @kit.on_user_message
 def stock(ctx: UserMessageContext) -> Verdict:
-    """What the shop knows, the bot need not."""
+    """Answer questions about the stock without the bot."""
     asked = [thing for thing in STOCK if thing in ctx.message.lower().split()]
     if ctx.agent_transfer or not asked:
         return None

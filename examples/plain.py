@@ -1,6 +1,6 @@
 # Run it:   .venv/bin/python examples/plain.py             beside `.venv/bin/botkit sandbox`; talk on http://127.0.0.1:8001/
 # Watch it: .venv/bin/python examples/rehearse.py plain    plays a conversation with it and prints it
-"""A bot's handlers and nothing else, served by granian: two processes that share one store."""
+"""Handlers without an application, served by granian in two processes that share one store."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ kit = BotKit.from_config(Path(__file__).parent / "config" / "botkit.yaml")
 
 @kit.on_user_message
 def answer(ctx: UserMessageContext) -> Verdict:
-    """Every message of a user comes by here first."""
+    """Every user message passes here first."""
     said = ctx.message.lower()
     if ctx.agent_transfer:
-        return None  # while an agent is there, it is for the agent
-    if "open" in said:  # answered here; the bot never gets it
+        return None  # the user talks to an agent
+    if "open" in said:  # answer here; the bot does not receive it
         return ctx.send_user_message("We are open from 9 to 5, and never on Sundays.")
-    if "complain" in said:  # handed over without asking the bot
+    if "complain" in said:  # hand over without the bot
         return ctx.start_agent_session(pre_chat={"Reason": "complaint"}, end_word="goodbye")
-    return ctx.next(message=ctx.message.replace("👋", "hello"))  # the bot gets it in words
+    return ctx.next(message=ctx.message.replace("👋", "hello"))  # the bot receives the changed text
 
 
 @kit.on_bot_message
 async def honestly(ctx: BotMessageContext) -> Next:
-    """Every message of the bot, too: this changes what the user gets to see. Coroutines may be handlers."""
+    """Every bot message passes here: this changes the text that the user sees. A handler may be a coroutine."""
     return ctx.next(message=ctx.message.replace("the Acme Assistant", "a robot"))
 
 
 def application() -> WSGIApplication:
-    """What each worker serves: hooks, and no page beside them."""
-    kit.start()  # the first hook would do it, too; so what was left undone is taken up at once
+    """The application of each worker: hooks, and no other pages."""
+    kit.start()  # otherwise the first hook would; so undelivered effects are resumed at once
     return kit.middleware(NotFound())
 
 

@@ -1,4 +1,4 @@
-"""What holds for every test: nothing leaves this machine, and nothing of the machine's own settings gets in."""
+"""Rules of every test: no connection leaves this machine, and the machine's proxy settings are ignored."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 import hypothesis
 import pytest
 
-# A busy machine is no finding. The suite tries the same examples every time, so that a run says something about a change and not
-# about luck; `make search` looks for new ones.
+# No deadline: a busy machine is not a failure. The suite tries the same examples each time, so that failures come from changes,
+# not from chance; `make search` tries new ones.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("search", deadline=None, max_examples=3000)
 hypothesis.settings.load_profile("suite")
@@ -23,17 +23,17 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 class WentOutside(RuntimeError):
-    """A test tried to reach another machine; let it talk to a server of its own on loopback."""
+    """A test tried to reach another machine. Give it a server on loopback."""
 
 
 def pytest_configure() -> None:
-    """A shell lets what it runs in the background ignore Ctrl-C; programs that tests start must not inherit that."""
+    """A shell makes background processes ignore Ctrl-C. Programs that tests start must not inherit that."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:
-    """What thousands of tests are made of stays: it need not be looked through again and again."""
+    """Collected tests stay in memory: exclude them from garbage collections."""
     gc.collect()
     gc.freeze()
 

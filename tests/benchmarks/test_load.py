@@ -13,7 +13,7 @@ from benchmarks.load import Messages, Relayed, load
 
 
 class Service:
-    """Relays each hook by counting it, and answers it a little later."""
+    """Counts each hook as relayed, and answers it a little later."""
 
     def __init__(self, back: Relayed) -> None:
         self.back = back

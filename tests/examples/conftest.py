@@ -1,4 +1,4 @@
-"""A stage whose agents sit at a webhook desk: the desk installed as a package would be, its server on a free port."""
+"""A stage whose agents use a webhook desk: installed like any package, with its server on a free port."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KEY = "a-key-of-the-tests"
 
 
 class Desk:
-    """The example's desk server, and what its agents do."""
+    """The example's desk server, and its agents' actions."""
 
     def __init__(self) -> None:
         app = create_app(KEY)
@@ -47,7 +47,7 @@ class Desk:
         return until(lambda: self.of(person), f"for {person.user.name} at the desk; {person.chat()}")[-1]
 
     def lines(self, id: str) -> list[str]:
-        """What came from the user, oldest first."""
+        """The user's messages, oldest first."""
         return [text for who, text in list(self.conversations[id]["lines"].values()) if who == "User"]
 
     def gets(self, id: str, text: str) -> None:
@@ -56,7 +56,7 @@ class Desk:
 
 @dataclass(frozen=True)
 class Place:
-    """A stage and the desk its agents sit at."""
+    """A stage and its desk."""
 
     stage: Stage
     desk: Desk
@@ -64,7 +64,7 @@ class Place:
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder into which pip has installed the example, entry point and all; nothing is downloaded."""
+    """A folder into which pip installed the example with its entry point, without downloads."""
     target = tmp_path_factory.mktemp("installed")
     options = [
         "--quiet",
@@ -87,7 +87,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def importable(installed: Path) -> Iterator[Path]:
-    """The example as an installed package of this process."""
+    """The folder, as part of this process's import path."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(installed))
         importlib.invalidate_caches()
@@ -101,9 +101,9 @@ def bot_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def desk_stage(folder: Path, bot_folder: Path, **desk_settings: Any) -> Stage:
-    """Both clouds, and a service for which agents sit at the desk, and for users of Facebook at Salesforce.
+    """Both clouds, and a service with the desk as agent system, and with Salesforce for Facebook.
 
-    The desk is called `second`, because that is the system one of the bot's dialogs asks for.
+    The desk is named `second`, the system that one of the bot's dialogs requests.
     """
     desk = {"type": "webhook-desk", "key": KEY, "poll_interval": "50ms", **desk_settings}
     agents = {"default": "second", "channels": {"facebook": "salesforce"}, "systems": {"second": desk}}
@@ -123,7 +123,7 @@ def shared_place(
 
 @pytest.fixture
 def place(shared_place: Place) -> Iterator[Place]:
-    """The usual place. Nothing may fail in it."""
+    """The shared place. Nothing may be logged as an error."""
     with structlog.testing.capture_logs() as logged:
         yield shared_place
         shared_place.stage.everybody_leaves()

@@ -1,4 +1,4 @@
-"""The bot's files printed in the documentation work as pasted."""
+"""The bot files in the documentation work as printed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ENVIRONMENT = {"KORE_CLIENT_ID": "cs-1", "KORE_CLIENT_SECRET": "a secret of sixt
 
 
 def _bot_files(page: str) -> list[str]:
-    """The YAML blocks of a page that are whole files."""
+    """The YAML blocks of a page that are complete files."""
     blocks = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs" / page).read_text("utf-8"), re.S | re.M)
     return [block for block in blocks if block.startswith("version: 1")]
 

@@ -1,4 +1,4 @@
-"""The examples of `examples/`: each started as its first lines say, between both emulated clouds, and talked to."""
+"""The examples in `examples/`: each started by the command in its first lines, between both clouds, and used."""
 
 from __future__ import annotations
 
@@ -132,6 +132,6 @@ def test_the_list_has_every_example() -> None:
 
 
 def _missing(name: str, printed: str) -> list[str]:
-    """What an example was to show, and did not."""
+    """The expected lines that are missing."""
     seen = [line.strip() for line in printed.splitlines()]
     return [line for line in map(str.strip, SEEN[name].strip().splitlines()) if line not in seen]

@@ -1,4 +1,4 @@
-"""The examples' handlers by themselves, tested as a user would test them: `kit_tester`, no network."""
+"""The examples' handlers, tested as a user would test them: with `kit_tester`, without a network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from examples import alert, plain, webhook_node
 
 
 class Noted:
-    """Stands for `threading.Timer`: nothing comes later by itself."""
+    """Replaces `threading.Timer`: nothing runs later by itself."""
 
     def __init__(self, seconds: float, job: object, arguments: list[str]) -> None: ...
 

@@ -1,4 +1,4 @@
-"""`try_it.py`: the emulated Kore, the service as a process of its own, and the desk, as the example's first line says."""
+"""`try_it.py`: the emulated Kore, the service as a process, and the desk, started by the command in its first line."""
 
 from __future__ import annotations
 

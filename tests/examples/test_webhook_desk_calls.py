@@ -1,4 +1,4 @@
-"""The example's agent system by itself: what the desk's answers mean, and that the desk knows a repetition."""
+"""The example's agent system alone: the meaning of the desk's answers, and deduplication at the desk."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""A BotKit that dies at its k-th point, and what is around it: a platform and a desk that do not die.
+"""A BotKit that crashes at its k-th point, between a platform and a desk that do not crash.
 
-A point is a moment between two things that last: before and after each call to the outside, before and after each COMMIT, and
-before the relay hears of it. Death is what the outside and the store see of kill -9: from that moment on nothing is sent,
-committed or answered. What had been written but not committed is gone.
+A point is a moment between two durable actions: before and after each call to a peer, before and after each COMMIT, and before
+the relay is told of it. A crash looks like kill -9 to peers and store: from then on nothing is sent, committed or answered, and
+uncommitted writes are gone.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ from tests.hooks.no_handlers import no_handlers
 
 
 class Points:
-    """Counts points, and says at which one the process dies."""
+    """Counts points, and tells at which one the process crashes."""
 
     def __init__(self, *, fatal: int = 0) -> None:
         self.names: list[str] = []
@@ -79,7 +79,7 @@ class Points:
             return not self.dead
 
     async def passed(self, name: str) -> None:
-        """The same on a loop: a dead process' task does not go on until the body is cleared away.
+        """The same for coroutines: a task of a crashed process waits until the process is closed.
 
         Raises: Unreachable then.
         """
@@ -94,7 +94,7 @@ class Points:
 
 @dataclass
 class Platform:
-    """The XO platform: takes every call, and shows what it is told to, as often as it is told."""
+    """The XO platform: accepts every call, and shows every message, also repeated ones."""
 
     shown: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
@@ -104,7 +104,7 @@ class Platform:
 
 @dataclass
 class Desk:
-    """The agents' side: knows a repeated id, and keeps its events for whoever comes back for them."""
+    """The agent system: deduplicates by id, and keeps its events for later reads."""
 
     opened: list[str] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
@@ -133,7 +133,7 @@ class Desk:
 
 
 class _Calls:
-    """One life's calls to a side, each with a point before and after it."""
+    """Calls of one process to a peer, with a point before and after each."""
 
     def __init__(self, points: Points) -> None:
         self._points = points
@@ -232,7 +232,7 @@ class _DeskCalls(_Calls, AgentSystem):
 
 
 class _Writer:
-    """The ledger's connection, with points around COMMIT. A dead process can roll back, nothing else."""
+    """The ledger's connection, with points around COMMIT. A crashed process can only roll back."""
 
     def __init__(self, connection: sqlite3.Connection, points: Points) -> None:
         self._connection = connection
@@ -253,7 +253,7 @@ class _Writer:
 
 
 class Life:
-    """One process, from its start to its death."""
+    """One process, from its start to its crash."""
 
     def __init__(self, store: Path, points: Points, platform: Platform, desk: Desk) -> None:
         self.points = points
@@ -291,7 +291,7 @@ class Life:
         self._relay.start()
 
     def hook(self, event: str, payload: dict[str, Any]) -> bool:
-        """Post a hook; whether it was acknowledged."""
+        """Post a hook. Returns whether it was acknowledged."""
         answers: list[str] = []
         body = as_body(payload)
         environ: Any = {
@@ -306,7 +306,7 @@ class Life:
         return answers == ["200 OK"]
 
     def end(self) -> None:
-        """Clear the body away. Nothing of it reaches the outside or the store any more."""
+        """Close the crashed process. Nothing of it reaches a peer or the store any more."""
         self.points.dead = self.points.buried = True
         self._relay.close(timeout=0.02)
         self.ledger.close()
@@ -317,7 +317,7 @@ class Life:
 
 
 class Lives:
-    """One life after the other on the same store; the first ones end at their `fatal` points, the last one lives on."""
+    """Processes one after another on the same store. The first ones crash at their `fatal` points; the last one does not."""
 
     def __init__(self, store: Path, *fatal: int) -> None:
         self._store = store
@@ -329,19 +329,19 @@ class Lives:
         self.life = self._begin()
 
     def again(self) -> None:
-        """The process has died: clear away and start the next."""
+        """Close the crashed process, and start the next."""
         self.life.end()
         self.life = self._begin()
 
     def posts(self, event: str, make: Callable[..., dict[str, Any]], *args: Any, **more: Any) -> None:
-        """The platform posts a hook until it is acknowledged: the same one, so that it is known again."""
+        """The platform posts a hook until it is acknowledged; a repetition has the same requestId."""
         payload = make(*args, request_id=next(self._request_ids), **more)
         while not self.life.hook(event, payload):
             assert self.life.points.dead, "a living process takes hooks"
             self.again()
 
     def until(self, what: str, seen: Callable[[], object]) -> None:
-        """Wait for a condition; when the process dies meanwhile, start the next."""
+        """Wait for a condition. If the process crashes meanwhile, start the next."""
         deadline = time.monotonic() + 5.0
         while not seen():
             if self.life.points.dead:
@@ -352,7 +352,7 @@ class Lives:
     def _begin(self) -> Life:
         points = Points(fatal=self._fatal.pop(0) if self._fatal else 0)
         if self._store.exists():
-            # Clearing the body away was too polite: a process that was killed leaves no mark of a good end.
+            # Closing marked the store as closed; a killed process leaves no such mark.
             with closing(sqlite3.connect(self._store)) as connection, connection:
                 connection.execute("UPDATE meta SET value = 'no' WHERE name = 'stopped'")
         life = Life(self._store, points, self.platform, self.desk)
@@ -364,7 +364,7 @@ def _settings(store: Path) -> Settings:
     plain = settings(store=f"sqlite:///{store}")
     (bot,) = plain.bots.values()
     quick = DeliverySettings(first_retry=timedelta(seconds=0.01), slowest_retry=timedelta(seconds=0.01))
-    # Short words of our own; the payloads are of a user who speaks French.
+    # Short texts, in French, the language of the user in the payloads.
     words = {
         "lookingForAgentMessage": "looking",
         "endChatFromUserInstruction": "send {command}",

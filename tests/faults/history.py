@@ -1,4 +1,4 @@
-"""A checker of histories: what one side sent against what the other side saw."""
+"""Checks a history: compares what one side sent with what the other side saw."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import pairwise
 
 @dataclass(frozen=True, slots=True)
 class Violations:
-    """What is wrong with a history; all empty if nothing is."""
+    """The violations in a history; all empty if it is correct."""
 
     lost: tuple[str, ...] = ()
     repeated: tuple[str, ...] = ()
@@ -19,12 +19,12 @@ class Violations:
 
 
 def violations(sent: Sequence[str], seen: Sequence[str], *, unconfirmed: Collection[str] = ()) -> Violations:
-    """Compare.
+    """Compare both sides.
 
     Args:
-        sent: in the order it was sent; no two alike.
-        seen: in the order it was seen.
-        unconfirmed: of `sent`, what nobody promised to deliver: it may be missing, but neither repeated nor misplaced.
+        sent: the messages, in order; no two are equal.
+        seen: the messages seen, in order.
+        unconfirmed: messages of `sent` without acknowledgement: they may be missing, but not repeated or misplaced.
     """
     counted = Counter(seen)
     place = {text: number for number, text in enumerate(sent)}

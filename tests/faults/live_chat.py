@@ -1,4 +1,4 @@
-"""A user whose agents work on Live Chat: what `stage.Talk` does and sees, on that side."""
+"""A user whose agents work on Live Chat: a `Talk` on that system."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ON_LIVE_CHAT = {"agents": {"default": "legacy", "channels": {"facebook": "legacy
 
 
 def live_chat_fails(stage: Stage, kind: Any, **how: Any) -> None:
-    """This goes wrong at Live Chat, besides what does already."""
+    """Add a fault at Live Chat."""
     stage.clouds.do(lambda: stage.clouds.live_chat.inject(Fault(kind=kind, **how)))
 
 
@@ -23,7 +23,7 @@ def live_chat_recovers(stage: Stage) -> None:
 
 
 def live_chat_forgets(stage: Stage, *talks: LiveChatTalk) -> None:
-    """So much time passes that the sessions nobody polls end: the timeout, made short."""
+    """Let sessions without polls time out, by a short timeout."""
     cloud = stage.clouds.live_chat
     usual = cloud.settings.connection_timeout_seconds
     stage.clouds.do(lambda: cloud.configure({"connection_timeout_seconds": 0.1}))
@@ -40,7 +40,7 @@ class LiveChatTalk(Talk):
         return cls(talk.stage, talk.user_id, talk.email)
 
     def agents(self, what: str, *args: Any, **more: Any) -> Any:
-        """An agent does something: a method of the emulated Live Chat's desk."""
+        """Call an agent's action in the emulated Live Chat."""
         method = getattr(self.stage.clouds.live_chat, what)
         return self.stage.clouds.do(lambda: method(self.conversation_id, *args, **more))
 
@@ -50,7 +50,7 @@ class LiveChatTalk(Talk):
         return next(one for one in shown if one["id"] == self.conversation_id)
 
     def chats(self) -> list[str]:
-        """Every chat of this user's that there ever was."""
+        """All chats of this user, also ended ones."""
         sessions = self.stage.clouds.live_chat.sessions
         return self.stage.clouds.do(
             lambda: [
@@ -66,11 +66,11 @@ class LiveChatTalk(Talk):
         return mine[0] if mine else ""
 
     def reaches_the_agents(self) -> None:
-        """The chat is in the console. Nothing is said in it before an agent accepts."""
+        """Wait until the chat is in the console. It has no messages before an agent accepts."""
         self.conversation_id = until(self.found, "until a chat reaches the agents")
 
     def calls(self, operation: str) -> list[Any]:
-        """What was called for this chat."""
+        """The calls for this chat."""
         return [
             one
             for one in self.stage.requests(operation)

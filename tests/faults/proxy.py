@@ -1,4 +1,4 @@
-"""A TCP proxy that treats connections badly, in the words of toxiproxy: reset_peer, slicer, limit_data, timeout, down."""
+"""A TCP proxy that disturbs connections, with toxiproxy's names: reset_peer, slicer, limit_data, timeout, down."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Connection:
 
 @dataclass
 class Proxy:
-    """Lives on a loop of its own. What is set holds for bytes from now on."""
+    """Runs on its own event loop. A setting applies to bytes from then on."""
 
     target: tuple[str, int]
     slice_bytes: int = 0
@@ -43,7 +43,7 @@ class Proxy:
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
 
     def reset_peer(self) -> int:
-        """Reset every open connection; how many there were."""
+        """Reset every open connection. Returns their number."""
         return self._do(self._reset_all)
 
     def _reset_all(self) -> int:
@@ -53,7 +53,7 @@ class Proxy:
         return len(connections)
 
     def timeout(self) -> int:
-        """Every open connection is half open from now on: alive to look at, and dead."""
+        """Make every open connection half open: it stays open, and carries nothing."""
 
         def stick() -> int:
             for one in self._open:
@@ -152,7 +152,7 @@ def running_proxy(url: str) -> Iterator[Proxy]:
         server.close()
         for one in list(proxy._open):
             _reset(one)
-        # With both ends reset every task comes to its end by itself.
+        # With both ends reset, every task ends by itself.
         if rest := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(rest, timeout=_WAIT_SECONDS)
 

@@ -1,4 +1,4 @@
-"""BotKit between the clouds: as a kit in this process, quick to start and to look into, or as the real `botkit serve`."""
+"""BotKit between the clouds: as a kit in this process, which starts quickly and can be inspected, or as a real `botkit serve`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from botkit.testing.waiting import until
 from tests.faults.stage import Stage
 
 START_SECONDS = 60.0
-"""Far more than it takes, for machines that are busy with much else."""
+"""Much longer than a start takes, for busy machines."""
 
 
 def configuration(
@@ -32,7 +32,7 @@ def configuration(
     salesforce_url: str = "",
     changes: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Path:
-    """Both YAML files, with retries quick enough for a test; `changes` go into the bot's file, by section."""
+    """Write both YAML files, with retries quick enough for tests. `changes` are merged into the bot's file."""
     addresses = dict(stage.clouds.sandbox.addresses())
     if salesforce_url:
         addresses["salesforce_url"] = salesforce_url
@@ -52,7 +52,7 @@ def configuration(
 
 
 class InProcess:
-    """A kit behind a small WSGI server of this process. `restart` is the orderly way."""
+    """A kit behind a WSGI server in this process. `restart` closes it in good order."""
 
     def __init__(self, configuration: Path, stage: Stage) -> None:
         self._configuration = configuration
@@ -90,7 +90,7 @@ class InProcess:
 
 
 class Process:
-    """`botkit serve` as a process that can be killed. The first start takes a free port, later ones the same."""
+    """`botkit serve` as a process that can be killed. The first start takes a free port, later starts the same one."""
 
     def __init__(self, configuration: Path, stage: Stage) -> None:
         self._configuration = configuration
@@ -98,7 +98,7 @@ class Process:
         self._log = configuration.parent / "serve.log"
         self._port = 0
         self.possible_duplicates = 0.0
-        """What all processes so far have counted in botkit_possible_duplicates_total."""
+        """The sum of botkit_possible_duplicates_total over all processes so far."""
         self.process: subprocess.Popen[bytes]
 
     def __enter__(self) -> Process:
@@ -116,13 +116,13 @@ class Process:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Start it, wait until it is ready, and note how many possible duplicates it counts."""
+        """Start it, wait until it is ready, and add its possible duplicates."""
         self.spawn()
         until(self.ready, "until botkit serve is ready", seconds=START_SECONDS)
         self.possible_duplicates += self.metric("botkit_possible_duplicates_total")
 
     def spawn(self) -> None:
-        """Start it and know its port; it may not be ready."""
+        """Start it and read its port; it may not be ready."""
         command = [sys.executable, "-m", "botkit", "serve", "--config", str(self._configuration)]
         before = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
@@ -150,7 +150,7 @@ class Process:
         self.start()
 
     def workers(self) -> list[int]:
-        """Process ids of what `botkit serve` has started."""
+        """Ids of the processes that `botkit serve` started."""
         return children_of(self.process.pid)
 
     def metric(self, name: str) -> float:
@@ -167,14 +167,14 @@ def children_of(pid: int) -> list[int]:
         try:
             fields = stat.read_text().rpartition(")")[2].split()
         except OSError:
-            continue  # It ended while we looked.
+            continue  # It ended meanwhile.
         if int(fields[1]) == pid and fields[0] != "Z":
             found.append(int(stat.parent.name))
     return found
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process that is not ours to wait for still runs."""
+    """Whether a process that is not our child still runs."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

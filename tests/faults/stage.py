@@ -57,7 +57,7 @@ class Stage(botkit.testing.stage.Stage):
 
 @dataclass
 class Talk:
-    """One user of the bot, and the conversation with the agents when there is one."""
+    """One user of the bot, and the user's conversation with agents, if there is one."""
 
     stage: Stage
     user_id: str
@@ -69,24 +69,24 @@ class Talk:
     # --- doing
 
     def types(self, text: str) -> None:
-        """The user says something; comes back when the platform has had its answer to the hook."""
+        """The user sends a message. Returns when the hook is answered."""
         kore = self.stage.clouds.kore
         self.stage.clouds.do(lambda: kore.say(kore.user(self.user_id), text))
         self.typed.append(text)
         until(lambda: self.stage.answers_to(text), f"until the hook of {text!r} is answered")
 
     def acknowledged(self, text: str) -> bool:
-        """Whether every hook that carried this text was answered with 200."""
+        """Whether every hook with this text was answered with 200."""
         return all(status == 200 for status, _ in self.stage.answers_to(text))
 
     def asks_for_an_agent(self) -> None:
-        """Says so, and waits for nothing but the hook's answer."""
+        """Ask for an agent, and wait until the platform is in agent mode."""
         self.types("talk to an agent")
         self.typed.clear()
         until(lambda: self.agent_mode, "until agent mode is on")
 
     def reaches_the_agents(self) -> None:
-        """A conversation stands on the agents' side, and the transcript is in it."""
+        """Wait until the agents have the conversation and its transcript."""
         self.conversation_id = until(self.found, "until a conversation reaches the agents")
         until(self.everything_from_the_user, "until the transcript arrives")
 
@@ -95,7 +95,7 @@ class Talk:
         self.reaches_the_agents()
 
     def talks(self) -> None:
-        """An agent has accepted, and the user knows."""
+        """Wait until an agent has accepted, and the user knows."""
         self.waits()
         self.accepted()
 
@@ -104,7 +104,7 @@ class Talk:
         self.hears(f"{agent} has joined")
 
     def agents(self, what: str, *args: Any, **more: Any) -> Any:
-        """An agent does something: a method of the emulated Salesforce's desk."""
+        """Call an agent's action in the emulated MIAW."""
         method = getattr(self.stage.clouds.salesforce, what)
         return self.stage.clouds.do(lambda: method(self.conversation_id, *args, **more))
 
@@ -134,19 +134,19 @@ class Talk:
         return str(self.conversation["status"])
 
     def shown(self) -> list[str]:
-        """What the user was shown by agents, in order."""
+        """Agents' messages that the user saw, in order."""
         return [one["text"] for one in self.user["messages"] if one["from"] == "agent"]
 
     def told(self) -> list[str]:
-        """What BotKit itself told the user, in order."""
+        """BotKit's own messages that the user saw, in order."""
         return [one["text"] for one in self.user["messages"] if one["from"] == "botkit"]
 
     def arrived(self) -> list[str]:
-        """What the agents got of what the user typed, in order; the transcript before it left out."""
+        """The user's messages that the agents received, in order, without the transcript."""
         return self.everything_from_the_user()[1:]
 
     def hears(self, part: str, *, seconds: float = DEADLINE_SECONDS) -> None:
-        """BotKit tells the user this."""
+        """Wait until BotKit has told the user this."""
         until(
             lambda: any(part in text for text in self.told()),
             f"until the user is told {part!r}",
@@ -154,7 +154,7 @@ class Talk:
         )
 
     def both_sides_have_everything(self, *, seconds: float = DEADLINE_SECONDS) -> None:
-        """Everything typed and said has arrived: each once, in order."""
+        """Wait until all messages of both sides have arrived, each once and in order."""
         until(
             lambda: len(self.arrived()) >= len(self.typed),
             "until all that was typed arrives",
@@ -167,7 +167,7 @@ class Talk:
         assert self.shown() == self.said
 
     def last_words_have_arrived(self) -> None:
-        """The newest message of each side has reached the other."""
+        """Wait until the newest message of each side has reached the other."""
         until(lambda: self.typed[-1] in self.arrived(), "until the last word arrives")
         until(lambda: self.said[-1] in self.shown(), "until the last word is shown")
 
@@ -175,7 +175,7 @@ class Talk:
         until(lambda: not self.agent_mode, "until the user is given back to the bot", seconds=seconds)
 
     def found(self) -> str:
-        """The conversation on the agents' side, once there is one."""
+        """The id of the user's conversation with agents; empty: there is none yet."""
         mine = self.stage.clouds.do(
             lambda: [
                 one.id
@@ -187,7 +187,7 @@ class Talk:
         return mine[0] if mine else ""
 
     def everything_from_the_user(self) -> list[str]:
-        """The transcript of the talk before the hand-off, and what was typed since."""
+        """The transcript, and the user's messages since."""
         return [entry["text"] for entry in self.conversation["transcript"] if entry["role"] == "EndUser"]
 
 

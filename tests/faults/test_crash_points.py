@@ -1,4 +1,4 @@
-"""A scripted hand-off with a crash at point k, for every k: whatever the moment, nothing is lost and nothing is out of order."""
+"""A scripted hand-off with a crash at point k, for every k: nothing is lost, and everything is in order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TOLD = ["looking", "send bye", "Jane joined", "Jane left", "Omar joined", "ended
 
 
 def play(lives: Lives) -> None:
-    """A hand-off from the first message to the one after it."""
+    """A hand-off, from the message before it to the message after it."""
     platform, desk = lives.platform, lives.desk
 
     def types(text: str) -> None:
@@ -51,7 +51,7 @@ def play(lives: Lives) -> None:
 
 
 def judge(lives: Lives) -> None:
-    """Everything once and in order; what was shown twice has been counted."""
+    """Everything arrived once and in order, or was counted as a possible duplicate."""
     platform, desk = lives.platform, lives.desk
     assert len(desk.opened) == 1
     assert desk.closed == desk.opened
@@ -72,7 +72,7 @@ def judge(lives: Lives) -> None:
 
 @pytest.fixture(scope="module")
 def points(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The points of a hand-off in which nothing goes wrong."""
+    """The points of a hand-off without a crash."""
     lives = Lives(tmp_path_factory.mktemp("unharmed") / "botkit.db")
     play(lives)
     judge(lives)

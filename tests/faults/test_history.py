@@ -1,4 +1,4 @@
-"""Several people talk while the service is killed again and again; then the history of every conversation is checked."""
+"""Several users chat while the service is killed repeatedly. Then the history of each conversation is checked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_TYPED = 18
 
 
 def chatter(talk: Talk, stop: Event) -> set[str]:
-    """Type until told to stop; gives what was never acknowledged."""
+    """Send messages until stopped. Returns those that were never acknowledged."""
     unconfirmed: set[str] = set()
     while len(talk.typed) - len(unconfirmed) < MAX_TYPED and not stop.wait(0.1):
         number = len(talk.typed)
@@ -50,7 +50,7 @@ def test_nothing_is_lost_repeated_or_reordered_while_the_service_is_killed_again
         chats = [pool.submit(chatter, talk, stop) for talk in talks]
         try:
             for _ in range(kills):
-                # Everybody gets something through before the next kill.
+                # Every user gets a message through before the next kill.
                 least = [len(talk.arrived()) for talk in talks]
                 until(partial(all_are_heard, talks, least), "until everybody has been heard")
                 running.kill_and_restart()

@@ -1,6 +1,6 @@
-"""`kill -9` of the real service with users at every stage of a hand-off: after a restart each conversation goes on.
+"""`kill -9` of the real service with users at every stage of a hand-off: after a restart each conversation continues.
 
-One kill serves all: the users are brought to their places first, and each test looks at one of them afterwards.
+One kill serves all tests: each user is brought to a stage first, and each test checks one user afterwards.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PLACES = (
 
 @dataclass
 class Survivors:
-    """Everybody who was there when the process died, by place, and what was left of the process."""
+    """The users by stage at the kill, and the state of the process after it."""
 
     talks: Mapping[str, Talk]
     orphans: list[int]
@@ -133,7 +133,7 @@ def _bind(port: int) -> bool:
 
 
 def _can_lock(path: Path) -> bool:
-    """Whether the kernel has given the store free; the last thread of a killed process may take a moment."""
+    """Whether the kernel has released the store's lock; the last thread of a killed process may take a moment."""
     lock = StoreLock(path)
     try:
         lock.acquire(lock_timeout_seconds=3)
@@ -201,8 +201,8 @@ def test_an_end_that_was_under_way_is_finished_and_told_once(survivors: Survivor
 
 
 def test_what_may_have_been_shown_twice_was_counted(survivors: Survivors) -> None:
-    # Two users had something under way when the process died: those of the lanes that Kore refused. Where a cut connection leaves
-    # an answer open once more after the restart, that counts as well.
+    # Two users had a message in flight at the kill: those whose lanes Kore refused. A connection that breaks after the restart
+    # may leave one more answer open, which counts too.
     assert 2 <= survivors.possible_duplicates <= 4
 
 
@@ -214,7 +214,7 @@ def test_a_worker_that_is_killed_alone_takes_the_whole_service_with_it(
     talk.talks()
     for pid in running.workers():
         os.kill(pid, signal.SIGKILL)
-    # A supervisor (systemd, Kubernetes) sees the end and starts it again; half a service would not be seen.
+    # A supervisor (systemd, Kubernetes) restarts a service that ends; it would not notice half a service.
     until(lambda: running.process.poll() is not None, "until the service has ended")
     talk.agent_says("said meanwhile")
     running.start()

@@ -1,7 +1,7 @@
-"""`kill -9` of the real service with users at every stage of a hand-off to Live Chat, whose sessions die when nobody polls.
+"""`kill -9` of the real service with users at every stage of a hand-off to Live Chat, whose sessions time out without polls.
 
-Who is polled for again in time goes on; whose session has ended meanwhile is told, and is the bot's again. As in `test_kill.py`,
-a kill serves all who were there.
+A session that is polled again in time continues. The user of a session that ended meanwhile is told so and given back to the
+bot. As in `test_kill.py`, one kill serves all tests.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ IN_TIME = (
 """Where users are when the process dies."""
 
 Talks = Mapping[str, LiveChatTalk]
-pytestmark = pytest.mark.timeout(180)  # The first test has the three starts of the service in it.
+pytestmark = pytest.mark.timeout(180)  # The fixture starts the service three times.
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def _come_back_too_late(
     active.types("never taken")
     ending.types(END_WORD)
     ending.hears(CLOSED)
-    ending.is_the_bots_again()  # Which comes after the commit of what was told: without that, it is told again.
+    ending.is_the_bots_again()  # It comes after the commit of the message; without the commit, the message would be sent again.
     service.kill()
     live_chat_recovers(stage)
     live_chat_forgets(stage, active, waiting, ending)

@@ -1,4 +1,4 @@
-"""Kore's callbacks fail: hooks are acknowledged all the same, and what agents say arrives in order when it is back."""
+"""Kore's callbacks fail: hooks are still acknowledged, and agents' messages arrive in order after its recovery."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_an_outage_in_the_middle_loses_nothing_and_keeps_the_order(
         ((status, ms),) = stage.answers_to(f"typed meanwhile {number}")
         assert status == 200
         assert ms < ACKNOWLEDGED_WITHIN_MS
-    # One lane's trouble is not the other's: the agent hears the user all the time.
+    # Lanes are independent: the agent receives the user's messages meanwhile.
     until(lambda: len(talk.arrived()) == 3, "until the agent has it all")
     assert talk.shown() == []
     stage.kore_recovers()
@@ -107,7 +107,7 @@ def test_a_call_that_kore_refuses_for_good_does_not_hold_up_what_comes_after(
     kit()
     talk = stage.new_user()
     core = stage.clouds.kore.core
-    # What the emulated platform does itself when nobody answers for the message: it goes on without.
+    # The emulated platform continues by itself when no call answers the message.
     monkeypatch.setattr(core, "settings", replace(core.settings, follow_up_timeout=timedelta(seconds=0.2)))
     stage.kore_fails(status=status, path="sendBotMessage", count=1)
     talk.types("hi")

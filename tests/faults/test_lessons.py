@@ -1,4 +1,4 @@
-"""What went wrong in other people's hand-offs, one test each."""
+"""Defects known from other hand-off implementations, one test each."""
 
 from __future__ import annotations
 
@@ -90,9 +90,7 @@ def test_typing_on_either_side_never_reaches_the_bot(stage: Stage, kit: Kit) -> 
 def test_a_hand_off_whose_token_runs_out_comes_to_an_end_by_itself(
     stage: Stage, kit: Kit, receive: str
 ) -> None:
-    stage.salesforce_behaves(
-        guest_token_minutes=0.05
-    )  # However far it has come by then: the end is the same.
+    stage.salesforce_behaves(guest_token_minutes=0.05)  # The result is the same at every stage.
     running = kit(receive=receive)
     talk = stage.new_user()
     talk.types("talk to an agent")
@@ -197,7 +195,7 @@ def test_a_token_that_our_clock_calls_expired_is_used_as_long_as_salesforce_take
 
 
 def test_before_a_token_runs_out_the_agents_side_is_ended(stage: Stage, kit: Kit) -> None:
-    # Far longer than it takes to get an agent, on a busy machine too.
+    # Much longer than a hand-off takes, also on a busy machine.
     stage.salesforce_behaves(guest_token_minutes=0.16)
     kit()
     talk = stage.new_user()

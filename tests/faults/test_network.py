@@ -1,4 +1,4 @@
-"""The network between BotKit and Salesforce: resets, single bytes, answers cut off, connections that are only half there."""
+"""The network between BotKit and Salesforce: resets, single bytes, truncated answers, half-open connections."""
 
 from __future__ import annotations
 

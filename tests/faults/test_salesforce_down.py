@@ -1,4 +1,4 @@
-"""Salesforce refuses, is silent, fails or forgets to answer: hooks are acknowledged, nothing is lost, order stays."""
+"""Salesforce refuses, hangs, fails or does not answer: hooks are acknowledged, nothing is lost, and order is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store is full, locked, broken or somebody else's: hooks get 500, nothing is half done, and it recovers."""
+"""The store is full, locked, broken or in use by another service: hooks get 500, nothing is half done, and it recovers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Service = Callable[..., Process]
 
 @contextmanager
 def full_disk(running: Process, folder: Path) -> Iterator[None]:
-    """No file of the service may grow beyond what the store's log is now: write() fails as on a full disk."""
+    """Limit files of the service to the present size of the store's log: write() fails as on a full disk."""
     (worker,) = running.workers()
     size = (folder / "botkit.db-wal").stat().st_size
     _, most = resource.prlimit(worker, resource.RLIMIT_FSIZE)
@@ -89,7 +89,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Somebody else (a backup, a curious operator) holds the database."""
+    """Another process, such as a backup, locks the database."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield

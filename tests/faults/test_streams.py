@@ -1,4 +1,4 @@
-"""Streams that break, repeat, forget, stammer or fall silent: the list makes up for all of it."""
+"""Streams that break, repeat, skip, send partial events or fall silent: the list of entries makes up for it."""
 
 from __future__ import annotations
 
@@ -131,12 +131,12 @@ def test_streams_that_all_break_at_once_do_not_become_a_storm(stage: Stage, kit:
     stage.salesforce_fails("drop-streams")
 
     def knocks() -> list[float]:
-        """When Salesforce was knocked at in vain, in seconds since the streams broke."""
+        """The times of failed attempts, in seconds since the streams broke."""
         refused = stage.clouds.do(lambda: [one for one in stage.clouds.wire.entries if one.status == 503])
         return [one.at_ms / 1000 - first for one in refused if one.at_ms / 1000 > first]
 
     until(lambda: any(at > 1.2 for at in knocks()), "until it has gone on for a while")
-    # Alone, each of the twelve would knock ten times a second at these settings, on the stream and the list.
+    # Without a shared circuit breaker, each of the twelve would try ten times a second at these settings, for stream and list.
     assert len([at for at in knocks() if at <= 1.2]) <= 50
     stage.salesforce_recovers()
     until(lambda: stage.clouds.do(salesforce.open_streams) >= 12, "until all are listened to again")

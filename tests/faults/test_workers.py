@@ -1,4 +1,4 @@
-"""Servers with several workers, and their workers killed: one store, one conversation, nothing lost, nothing twice."""
+"""Servers with several workers that are killed: one store, one conversation, nothing lost, nothing shown twice."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class House(Stage):
         return cast(Workers, self.service)
 
     def acknowledged(self, user_id: str) -> set[str]:
-        """The user's messages that the service has taken."""
+        """The user's messages that the service accepted."""
         return {
             str(json.loads(entry.request_body)["message"])
             for entry in self.wire("on_user_message", about=user_id)
@@ -203,7 +203,7 @@ def test_when_the_worker_that_holds_the_store_is_killed_another_goes_on_in_its_p
     case.gets("the last one")
     assert house.workers.leader() != killed
     typed = case.typed()
-    # What the killed worker was answering, the platform takes for failed and does not repeat: it was not acknowledged.
+    # The platform takes the killed worker's hooks for failed and does not repeat them: they were not acknowledged.
     assert typed == [*sorted(typed[:-1], key=lambda text: int(text.split()[1])), "the last one"]
     assert len(set(typed)) == len(typed)
     acknowledged = house.acknowledged(ada.id)

@@ -1,4 +1,4 @@
-"""The bot of the scenarios: the sample bot, and dialogs that hand over in all the ways a bot's author may try."""
+"""The bot of the scenarios: the sample bot, with dialogs for every way to hand over."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ CHAPTERS = (
 
 
 def write_bot(folder: Path, *, name: str = "Acme Assistant", bot_id: str | None = None) -> Path:
-    """Write the export into `folder`; another name and id make it another bot."""
+    """Write the export of a bot with this name and id into `folder`."""
     sample = load_export(sample_bot_folder())
     definition: dict[str, Any] = copy.deepcopy(dict(sample.definition))
     definition["_id"] = bot_id or definition["_id"]

@@ -1,4 +1,4 @@
-"""The stages scenarios play on. Building one costs half a second, so they are shared; every test brings its own users."""
+"""The stages of the scenarios. Building one takes half a second, so tests share them; each test has its own users."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Stages = Callable[..., Stage]
 
 @pytest.fixture(scope="session")
 def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
-    """Gives the stage of a name, built as the other arguments say when it is asked for the first time."""
+    """Returns the stage of a name; the first call builds it with the other arguments."""
     built: dict[str, Stage] = {}
     bot_folder = write_bot(tmp_path_factory.mktemp("bot"))
 
@@ -33,14 +33,14 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
 
 @pytest.fixture
 def logged() -> Iterator[list[Any]]:
-    """What the relay logged during the test."""
+    """The log entries of the test."""
     with structlog.testing.capture_logs() as lines:
         yield lines
 
 
 @pytest.fixture
 def stage(stages: Stages, logged: list[Any]) -> Iterator[Stage]:
-    """The usual stage: one bot, `receive: stream`. Nothing may fail on it."""
+    """The usual stage: one bot, `receive: stream`. Nothing may be logged as an error."""
     yield from _clean(stages("stream"), logged)
 
 
@@ -51,23 +51,23 @@ def either(request: pytest.FixtureRequest, stages: Stages, logged: list[Any]) ->
 
 
 LIVE_CHAT = {"agents": {"default": "legacy", "channels": {"facebook": "legacy"}}}
-"""Everybody is handed over to Live Chat."""
+"""Live Chat serves every channel."""
 
 
 @pytest.fixture(params=["stream", "poll", "live-chat"])
 def everywhere(request: pytest.FixtureRequest, stages: Stages, logged: list[Any]) -> Iterator[Stage]:
-    """Each agent system, and each way of receiving from it: the rules of the hand-off are the same."""
+    """Each agent system with each way of receiving: the rules of the hand-off are the same."""
     if request.param != "live-chat":
         yield from _clean(stages(request.param, receive=request.param), logged)
         return
     stage = stages("live-chat", bot=LIVE_CHAT)
-    stage.live_chat_behaves(queue_positions=False)  # MIAW's organisation does not number its queue either.
+    stage.live_chat_behaves(queue_positions=False)  # As MIAW's organisation does not number its queue.
     yield from _clean(stage, logged)
 
 
 @pytest.fixture
 def live_chat(stages: Stages, logged: list[Any]) -> Iterator[Stage]:
-    """A stage on which everybody is handed over to Live Chat. Nothing may fail on it."""
+    """A stage with Live Chat for every channel. Nothing may be logged as an error."""
     yield from _clean(stages("live-chat", bot=LIVE_CHAT), logged)
 
 

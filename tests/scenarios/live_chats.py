@@ -13,7 +13,7 @@ def api_calls(person: Person, sentence: str = "talk to an agent") -> LiveChatCas
 
 
 def is_helped(person: Person, sentence: str = "talk to an agent") -> LiveChatCase:
-    """An agent has accepted and knows of the talk before, and the user knows; nothing is on its way."""
+    """An agent has accepted and has the transcript, and the user knows; nothing is in flight."""
     case = api_calls(person, sentence)
     case.accepted_by(JANE)
     person.hears("Jane Doe has joined")

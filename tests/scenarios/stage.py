@@ -1,4 +1,4 @@
-"""The stage of the scenarios: `botkit.testing`'s, with the real service between the clouds, run from YAML files."""
+"""The stage of the scenarios: `botkit.testing`'s, with a service between the clouds that is configured by YAML files."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Stage(botkit.testing.stage.Stage):
         bot: Mapping[str, Any] | None = None,
         handlers: Callable[[BotKit], None] | None = None,
     ) -> Self:
-        """Both clouds, a configuration for them (changed as `server` and `bot` say), and the service that runs it."""
+        """Build both clouds, their configuration (with the changes `server` and `bot`), and the service."""
         with ExitStack() as when_failing:
             clouds = Clouds(bot_folder)
             when_failing.callback(clouds.close)
@@ -54,7 +54,7 @@ class Stage(botkit.testing.stage.Stage):
         return stage
 
     def restarts(self, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """The service stops in good order and starts again on what it has stored; `meanwhile` happens in between."""
+        """Close the service and start it again on its store; `meanwhile` is called in between."""
         self.service.close()
         meanwhile()
         self.service = Service(self.configuration)
@@ -84,7 +84,7 @@ class Person(botkit.testing.actors.Person):
     stage: Stage
 
     def talks_to_the_bot_again(self) -> None:
-        """Waits until the user is back, greets, and is greeted by the bot, and by it alone."""
+        """Wait until the user is back with the bot, greet, and expect the bot's greeting only."""
         self.is_with_the_bot()
         before = len(self.chat())
         self.says("hi")
