@@ -75,7 +75,7 @@ _METRICS = {metric.name: metric for metric in METRICS}
 class Telemetry:
     """The metrics of one kit, in a registry of its own, so that several kits can live in one process.
 
-    Implements `HookMetrics` of the middleware, `HandlerMetrics` of the handlers and `RelayMetrics` of the relay.
+    Implements `HookMetrics` of the hook endpoint, `HandlerMetrics` of the handlers and `RelayMetrics` of the relay.
     """
 
     def __init__(self) -> None:

@@ -18,6 +18,7 @@ from botkit.errors import LedgerClosed, NotConfigured
 from botkit.handlers.calls import as_changes
 from botkit.handlers.conversation import BotGateway, ConversationHandle, answer_webhook
 from botkit.handlers.dispatch import Dispatch
+from botkit.handlers.endpoint import HookEndpoint
 from botkit.handlers.reads import OpenTransport, PlatformReader
 from botkit.handlers.registry import Handler, Registry
 from botkit.handlers.running import ContextFactory, OnFailure, ignore_failure
@@ -150,8 +151,7 @@ class Service:
         self, wsgi_app: WSGIApplication, *, context_factory: ContextFactory = nullcontext
     ) -> BotKitMiddleware:
         """The middleware around a WSGI application, which gets every request that is not a hook."""
-        return BotKitMiddleware(
-            wsgi_app,
+        endpoint = HookEndpoint(
             parsers={bot_id: gateway.parser for bot_id, gateway in self._gateways.items()},
             dispatch=self._dispatch,
             submit=lambda input: self.store().submit(input),
@@ -161,6 +161,7 @@ class Service:
             monotonic=time.perf_counter,
             context_factory=context_factory,
         )
+        return BotKitMiddleware(wsgi_app, endpoint, monotonic=time.perf_counter)
 
     def check(self, handler: Handler) -> None:
         """Raises: NotConfigured if the handler is for a bot that the configuration does not name."""

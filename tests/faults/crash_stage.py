@@ -25,6 +25,7 @@ from unittest.mock import patch
 from botkit.agents import AgentSystem, Batch, Capabilities, File, Granted
 from botkit.config.settings import DeliverySettings, Settings
 from botkit.errors import Unreachable
+from botkit.handlers.endpoint import HookEndpoint
 from botkit.handoff.conversation import Access, Instant
 from botkit.handoff.decide import decide
 from botkit.handoff.effects import (
@@ -275,8 +276,7 @@ class Life:
 
         telemetry = Telemetry()
         self._relay = Relay(configured, self.ledger, metrics=telemetry, chance=lambda: 0.0, connect=connect)
-        self._middleware = BotKitMiddleware(
-            lambda environ, start_response: [],
+        endpoint = HookEndpoint(
             parsers={bot.id: HookParser(bot, insecure_http=False)},
             dispatch=no_handlers(),
             submit=self.ledger.submit,
@@ -284,6 +284,9 @@ class Life:
             metrics=telemetry,
             now=time.time,
             monotonic=time.monotonic,
+        )
+        self._middleware = BotKitMiddleware(
+            lambda environ, start_response: [], endpoint, monotonic=time.monotonic
         )
         writer = Store.writer
         with patch.object(Store, "writer", lambda store: _Writer(writer(store), points)):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from botkit.errors import LedgerError
+from botkit.handlers.endpoint import HookEndpoint
 from botkit.handoff.conversation import Conversation
 from botkit.hooks.bodies import MAX_BYTES, MAX_CONCURRENT
 from botkit.hooks.parser import HookParser
@@ -55,8 +56,7 @@ class Stage:
             Conversation(input.conversation_id), (), ()
         )
         parsers = {bot_id: HookParser(bot, insecure_http=False) for bot_id, bot in configured.bots.items()}
-        self.middleware = BotKitMiddleware(
-            self._wrapped,
+        endpoint = HookEndpoint(
             parsers=parsers,
             dispatch=no_handlers(),
             submit=self._submit,
@@ -66,6 +66,7 @@ class Stage:
             monotonic=lambda: 0.0,
             commit_seconds=0.01,
         )
+        self.middleware = BotKitMiddleware(self._wrapped, endpoint, monotonic=lambda: 0.0)
 
     def _submit(self, input: Input, /) -> Future[Committed]:
         self.inputs.append(input)

@@ -1,0 +1,210 @@
+"""The hook endpoint, independent of the web framework: authenticate, read, dispatch, commit and answer a hook.
+
+A hook is acknowledged only after the ledger has committed it. Later events never change the answer.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import nullcontext
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Protocol
+
+from botkit.errors import BotKitError, HookNotFound, HookRefused, HookUnauthorized, LedgerError
+from botkit.handlers.dispatch import Dispatch, DispatchResult, without_handlers
+from botkit.handlers.running import ContextFactory
+from botkit.handoff.conversation import Instant
+from botkit.hooks.parser import HookParser
+from botkit.hooks.paths import HookPath, HookPaths
+from botkit.ledger.interface import Committed, Input
+from botkit.observability.tracebacks import where
+
+log = logging.getLogger(__name__)
+
+COMMIT_SECONDS = 10.0
+"""Max time for a commit. The platform has given up long before."""
+
+Headers = tuple[tuple[str, str], ...]
+
+_ACKNOWLEDGED = ("supportsMessageAck", "true")
+_ACK = b'{"headers":{"supportsMessageAck":true}}'
+
+
+class Submit(Protocol):
+    """Hands an input to the ledger; see `ledger.interface.Ledger.submit`."""
+
+    def __call__(self, input: Input, /) -> Future[Committed]: ...
+
+
+class HookMetrics(Protocol):
+    """Counts hooks; implemented by `botkit.observability.metrics`."""
+
+    def hook(self, event: str, status: int, seconds: float) -> None:
+        """A hook was answered."""
+
+    def duplicate(self) -> None:
+        """A hook was a duplicate."""
+
+
+@dataclass(frozen=True, slots=True)
+class HookResponse:
+    """The answer to a hook."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+class HookEndpoint:
+    """Answers the hooks of one service. Thread-safe.
+
+    Args:
+        parsers: per bot id.
+        dispatch: calls the bots' own handlers.
+        submit: hands an input to the ledger, which is started if it has to be.
+        prefix: Kore's apiPrefix, ``""`` or ``"/like/this"``.
+        metrics: counts hooks.
+        now: seconds since the epoch.
+        monotonic: seconds for durations.
+        commit_seconds: max time for a commit.
+        context_factory: creates the context in which handlers are called, such as the application's.
+    """
+
+    def __init__(
+        self,
+        *,
+        parsers: Mapping[str, HookParser],
+        dispatch: Dispatch,
+        submit: Submit,
+        prefix: str,
+        metrics: HookMetrics,
+        now: Callable[[], float],
+        monotonic: Callable[[], float],
+        commit_seconds: float = COMMIT_SECONDS,
+        context_factory: ContextFactory = nullcontext,
+    ) -> None:
+        self.path_of = HookPaths(prefix).parse
+        self._parsers = parsers
+        self._dispatch = dispatch
+        self._submit = submit
+        self._metrics = metrics
+        self._now = now
+        self._monotonic = monotonic
+        self._commit_seconds = commit_seconds
+        self._context_factory = context_factory
+
+    def respond(
+        self,
+        path: HookPath,
+        *,
+        method: str,
+        token: str | None,
+        apikey: str | None,
+        read_body: Callable[[], bytes],
+    ) -> HookResponse:
+        """Answer a hook.
+
+        Args:
+            path: from `path_of`.
+            method: of the HTTP request.
+            token: the header ``token``, if there is one.
+            apikey: the header ``apikey``, if there is one.
+            read_body: reads the body; called once the caller is authenticated. May raise HookRefused.
+        """
+        if method != "POST":
+            return _refusal(_MethodNotAllowed(), ("Allow", "POST"))
+        began = self._monotonic()
+        status = 500
+        try:
+            result = self._accept(path, token, apikey, read_body)
+            status = result.status
+            return _ACK_RESPONSE if result.body is None else _response(status, result.body)
+        except HookRefused as refused:
+            status = refused.status
+            return _refusal(refused)
+        except BotKitError as error:
+            log.error("a hook was not accepted: %s %s", error.code, error)
+            return _refusal(HookRefused())
+        except Exception as error:  # noqa: BLE001 - the edge: any other error is logged and becomes the protocol's 500
+            log.error("a hook was not accepted: %s", where(error))
+            return _refusal(HookRefused())
+        finally:
+            self._metrics.hook(path.event, status, self._monotonic() - began)
+
+    def _accept(
+        self, path: HookPath, token: str | None, apikey: str | None, read_body: Callable[[], bytes]
+    ) -> DispatchResult:
+        """Authenticate, read, dispatch and commit a hook. Returns its answer."""
+        now = self._now()
+        parser = self._parsers.get(path.bot_id)
+        if parser is None:
+            self._check_unknown_bot(token, apikey, now)
+            raise HookNotFound("Bot not found")
+        parser.authentication.check(token=token, apikey=apikey, now=now)
+        hook = parser.read(path, read_body(), at=Instant(now))
+        chain = self._dispatch.matching(hook)
+        if chain is None:
+            result = without_handlers(hook)
+            committing = [self._submit(input) for input in result.inputs]
+        else:
+            # Submitted under the lock, so that the user's messages keep their order; the commit is awaited outside it.
+            with self._dispatch.lock(chain, hook):
+                result = self._dispatch.dispatch(chain, hook, self._context_factory)
+                committing = [self._submit(input) for input in result.inputs]
+        for future in committing:
+            self._await(future)
+        return result
+
+    def _await(self, committing: Future[Committed]) -> None:
+        try:
+            committed = committing.result(self._commit_seconds)
+        except FutureTimeout as error:
+            # Cancelling drops an input that is not being committed yet. One that is may still succeed; the platform's next
+            # attempt is then a duplicate.
+            committing.cancel()
+            raise LedgerError("the store took too long") from error
+        if committed.duplicate:
+            self._metrics.duplicate()
+
+    def _check_unknown_bot(self, token: str | None, apikey: str | None, now: float) -> None:
+        """Return if the caller may learn that a bot is unknown: only a caller authenticated for another bot may.
+
+        Raises:
+            HookUnauthorized: any other caller.
+        """
+        for parser in self._parsers.values():
+            try:
+                parser.authentication.check(token=token, apikey=apikey, now=now)
+            except HookUnauthorized:
+                continue
+            return
+        raise HookUnauthorized
+
+
+class _MethodNotAllowed(HookRefused):
+    """A request to a hook path that is no POST."""
+
+    status, wire_code, wire_message = 405, "METHOD_NOT_ALLOWED", "Use POST"
+
+
+def _response(status: int, body: bytes, *headers: tuple[str, str]) -> HookResponse:
+    if status == HTTPStatus.OK:  # A deferred webhook (202) is not acknowledged yet (3).
+        headers = (*headers, _ACKNOWLEDGED)
+    always = (("Content-Type", "application/json"), ("Content-Length", str(len(body))))
+    return HookResponse(status, (*always, *headers), body)
+
+
+_ACK_RESPONSE = _response(200, _ACK)
+
+
+def _refusal(refused: HookRefused, *headers: tuple[str, str]) -> HookResponse:
+    error = {"msg": refused.message, "code": refused.wire_code}
+    body = json.dumps({"errors": [error]}, separators=(",", ":")).encode()
+    if refused.status == HTTPStatus.UNAUTHORIZED:
+        headers = (*headers, ("response-error-description", body.decode()))
+    return _response(refused.status, body, *headers)
