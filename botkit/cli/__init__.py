@@ -65,7 +65,7 @@ def require(*packages: str) -> None:
         extras = ",".join(sorted({EXTRAS[package] for package in missing}))
         verb = "is" if len(missing) == 1 else "are"
         raise click.ClickException(
-            f"this command needs {' and '.join(missing)}, which {verb} not installed: pip install 'botkit[{extras}]'"
+            f"this command needs {', '.join(missing)}, which {verb} not installed: pip install 'botkit[{extras}]'"
         )
 
 

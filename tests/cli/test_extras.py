@@ -41,7 +41,7 @@ def test_all_missing_packages_are_named_at_once(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setitem(sys.modules, package, None)
     result = CliRunner().invoke(cli.main, ["demo"])
     assert result.exit_code == 1
-    assert "needs quickjs and rich and granian, which are not installed" in result.output
+    assert "needs quickjs, rich, granian, which are not installed" in result.output
     assert "pip install 'botkit[sandbox,serve]'" in result.output
 
 
@@ -55,7 +55,7 @@ def test_help_works_without_the_extras(command: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert f"botkit {command} [OPTIONS]" in done.stdout or "Usage:" in done.stdout
+    assert done.stdout.startswith("Usage:")
 
 
 def test_check_needs_no_extra(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
