@@ -80,10 +80,10 @@ class Talk:
         return all(status == 200 for status, _ in self.stage.answers_to(text))
 
     def asks_for_an_agent(self) -> None:
-        """Ask for an agent, and wait until the platform is in agent mode."""
+        """Ask for an agent, and wait until the platform has posted the transfer. A refused hand-off may be over by then."""
         self.types("talk to an agent")
         self.typed.clear()
-        until(lambda: self.agent_mode, "until agent mode is on")
+        until(self.transfers, "until the transfer is posted")
 
     def reaches_the_agents(self) -> None:
         """Wait until the agents have the conversation and its transcript."""
@@ -118,6 +118,11 @@ class Talk:
     def user(self) -> Any:
         kore = self.stage.clouds.kore
         return self.stage.clouds.do(lambda: kore.user_snapshot(kore.user(self.user_id)))
+
+    def transfers(self) -> bool:
+        """Whether the platform has posted a transfer of this user."""
+        hooks = self.stage.requests("on_agent_transfer", target="botkit")
+        return any(self.user_id in hook.request_body for hook in hooks)
 
     @property
     def agent_mode(self) -> bool:

@@ -23,11 +23,11 @@ from botkit.http.carriers import AioTransport, SyncTransport
 from botkit.testing.waiting import async_until
 
 
-class Peer:
+class Server:
     """A server that answers as told and remembers what it was asked."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
         self.connections: set[object] = set()
         self.release = asyncio.Event()
 
@@ -37,7 +37,7 @@ class Peer:
         return app
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        self.asked.append((request.method, request.raw_path, dict(request.headers), await request.read()))
+        self.requests.append((request.method, request.raw_path, dict(request.headers), await request.read()))
         self.connections.add(request.transport)
         match request.path:
             case "/redirect":
@@ -71,17 +71,17 @@ class Peer:
 
 
 @pytest.fixture
-async def peer() -> Peer:
-    return Peer()
+async def server() -> Server:
+    return Server()
 
 
 @pytest.fixture
-async def base(peer: Peer) -> AsyncIterator[str]:
-    server = TestServer(peer.application())
-    await server.start_server()
-    yield f"http://127.0.0.1:{server.port}"
-    peer.release.set()
-    await server.close()
+async def base(server: Server) -> AsyncIterator[str]:
+    socket_server = TestServer(server.application())
+    await socket_server.start_server()
+    yield f"http://127.0.0.1:{socket_server.port}"
+    server.release.set()
+    await socket_server.close()
 
 
 @pytest.fixture
@@ -90,19 +90,19 @@ async def carrier() -> AsyncIterator[AioTransport]:
         yield transport
 
 
-async def test_a_request_arrives_as_it_was_built(carrier: AioTransport, peer: Peer, base: str) -> None:
+async def test_a_request_arrives_as_it_was_built(carrier: AioTransport, server: Server, base: str) -> None:
     url = f"{base}/sendBotMessage/a%2Fb?x=%C3%A4"
     request = Request("pass", "POST", url, {"auth": "t", "Content-Type": "application/json"}, b'{"a":1}')
     response = await carrier.send(request)
-    method, path, headers, body = peer.asked[0]
+    method, path, headers, body = server.requests[0]
     assert (method, path, body) == ("POST", "/sendBotMessage/a%2Fb?x=%C3%A4", b'{"a":1}')
     assert (headers["auth"], headers["Content-Type"]) == ("t", "application/json")
     assert (response.status, response.body) == (200, b"fine")
 
 
-async def test_a_get_has_no_body(carrier: AioTransport, peer: Peer, base: str) -> None:
+async def test_a_get_has_no_body(carrier: AioTransport, server: Server, base: str) -> None:
     await carrier.send(Request("get", "GET", f"{base}/ok"))
-    _, _, headers, body = peer.asked[0]
+    _, _, headers, body = server.requests[0]
     assert body == b""
     assert "Content-Type" not in headers
     assert headers.get("Content-Length", "0") == "0"
@@ -114,31 +114,31 @@ async def test_every_status_is_a_response_and_headers_ignore_case(carrier: AioTr
     assert response.headers["retry-after"] == "3"
 
 
-async def test_redirects_are_not_followed(carrier: AioTransport, peer: Peer, base: str) -> None:
+async def test_redirects_are_not_followed(carrier: AioTransport, server: Server, base: str) -> None:
     response = await carrier.send(Request("get", "GET", f"{base}/redirect"))
     assert response.status == 302
-    assert len(peer.asked) == 1
+    assert len(server.requests) == 1
 
 
-async def test_calls_share_a_kept_connection(carrier: AioTransport, peer: Peer, base: str) -> None:
+async def test_calls_share_a_kept_connection(carrier: AioTransport, server: Server, base: str) -> None:
     for _ in range(3):
         await carrier.send(Request("get", "GET", f"{base}/ok"))
-    assert len(peer.connections) == 1
+    assert len(server.connections) == 1
 
 
-async def test_long_polls_share_a_kept_connection(carrier: AioTransport, peer: Peer, base: str) -> None:
+async def test_long_polls_share_a_kept_connection(carrier: AioTransport, server: Server, base: str) -> None:
     for _ in range(3):
         await carrier.send(Request("poll", "GET", f"{base}/ok", long_poll=True))
-    assert len(peer.connections) == 1
+    assert len(server.connections) == 1
 
 
-async def test_long_polls_do_not_count_among_the_calls_of_a_host(peer: Peer, base: str) -> None:
+async def test_long_polls_do_not_count_among_the_calls_of_a_host(server: Server, base: str) -> None:
     async with AioTransport(allowed_hosts=["127.0.0.1"], insecure_http=True, calls_per_host=1) as transport:
         poll = Request("poll", "GET", f"{base}/slow", long_poll=True)
         polls = [asyncio.create_task(transport.send(poll)) for _ in range(3)]
-        await async_until(lambda: len(peer.asked) == 3)
+        await async_until(lambda: len(server.requests) == 3)
         assert (await transport.send(Request("get", "GET", f"{base}/ok"))).body == b"fine"
-        peer.release.set()
+        server.release.set()
         assert [answer.status for answer in await asyncio.gather(*polls)] == [200] * 3
 
 
@@ -185,19 +185,19 @@ async def test_a_post_whose_kept_connection_has_died_is_sent_once_and_may_have_a
         assert methods == ["POST"] * 2
 
 
-async def test_the_calls_to_one_host_are_limited(peer: Peer, base: str) -> None:
+async def test_the_calls_to_one_host_are_limited(server: Server, base: str) -> None:
     async with AioTransport(allowed_hosts=None, insecure_http=True, calls_per_host=2) as carrier:
         calls = [
             asyncio.create_task(carrier.send(Request("get", "GET", f"{base}/slow", timeout_seconds=10)))
             for _ in range(5)
         ]
         async with asyncio.timeout(5):
-            while len(peer.asked) < 2:  # noqa: ASYNC110 - what the server has seen is all there is to look at
+            while len(server.requests) < 2:  # noqa: ASYNC110 - what the server has seen is all there is to look at
                 await asyncio.sleep(0.005)
-        assert len(peer.asked) == 2
-        peer.release.set()
+        assert len(server.requests) == 2
+        server.release.set()
         assert [(await call).status for call in calls] == [200] * 5
-        assert len(peer.connections) == 2
+        assert len(server.connections) == 2
 
 
 async def test_a_call_that_waits_too_long_for_its_turn_is_unreachable(base: str) -> None:
@@ -212,7 +212,7 @@ async def test_a_call_that_waits_too_long_for_its_turn_is_unreachable(base: str)
         assert (await carrier.send(Request("get", "GET", f"{base}/ok"))).status == 200
 
 
-async def test_small_packets_are_not_delayed(carrier: AioTransport, peer: Peer, base: str) -> None:
+async def test_small_packets_are_not_delayed(carrier: AioTransport, server: Server, base: str) -> None:
     await carrier.send(Request("get", "GET", f"{base}/ok"))
     assert carrier._calls is not None
     assert carrier._calls.connector is not None
@@ -222,14 +222,14 @@ async def test_small_packets_are_not_delayed(carrier: AioTransport, peer: Peer, 
     assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-async def test_a_host_that_is_not_allowed_is_not_called(peer: Peer, base: str) -> None:
+async def test_a_host_that_is_not_allowed_is_not_called(server: Server, base: str) -> None:
     async with AioTransport(allowed_hosts=["bots.kore.ai"], insecure_http=True) as transport:
         with pytest.raises(HostNotAllowed):
             await transport.send(Request("get", "GET", f"{base}/ok"))
         with pytest.raises(HostNotAllowed):
             async with transport.stream(Request("get", "GET", f"{base}/ok"), silence_seconds=1):
                 pass
-    assert peer.asked == []
+    assert server.requests == []
 
 
 async def test_a_refused_connection_is_unreachable(carrier: AioTransport) -> None:

@@ -664,7 +664,7 @@ async def test_nothing_is_given_up_before_the_newer_payload_was_tried(
     world.ledger.decided(conversation(), to_user("one"))
     await world.clock.advance(1800)
     monkeypatch.setattr(
-        CircuitBreaker, "may_try", lambda peer, now: False
+        CircuitBreaker, "may_try", lambda breaker, now: False
     )  # Others have found it to be down.
     writes(world)
     await world.clock.advance(400)
