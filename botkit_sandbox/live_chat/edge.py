@@ -14,7 +14,7 @@ from aiohttp import web
 
 from botkit_sandbox.live_chat.cloud import LiveChatCloud
 from botkit_sandbox.live_chat.faults import Fault, Kind
-from botkit_sandbox.salesforce.edge import Silence, hang_up, json_answer, readable
+from botkit_sandbox.salesforce.edge import Silence, cors_headers, hang_up, json_answer, readable
 from botkit_sandbox.salesforce.refusal import Refusal
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -67,24 +67,9 @@ class Edge:
 
     def _with_cors(self, request: web.Request, response: web.Response) -> web.Response:
         """Add the CORS headers for browser clients."""
-        origin = request.headers.get("Origin")
-        allowed = self._cloud.settings.cors_origins
-        if origin is None or (allowed and origin not in allowed):
-            return response
-        headers = response.headers
-        headers["Access-Control-Allow-Origin"] = origin
-        headers["Access-Control-Allow-Credentials"] = (
-            "true"  # a public client sends requests with credentials
-        )
-        headers["Vary"] = "Origin"
-        if request.method == "OPTIONS":
-            headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE, OPTIONS"
-            headers["Access-Control-Allow-Headers"] = request.headers.get(
-                "Access-Control-Request-Headers", "Content-Type"
-            )
-            headers["Access-Control-Max-Age"] = "600"
-            if request.headers.get("Access-Control-Request-Private-Network") == "true":
-                headers["Access-Control-Allow-Private-Network"] = "true"
+        if cors_headers(request, response, self._cloud.settings.cors_origins, allowed_headers="Content-Type"):
+            # A public client sends its requests with credentials.
+            response.headers["Access-Control-Allow-Credentials"] = "true"
         return response
 
     async def _before(self, request: web.Request, operation: str) -> web.Response | None:

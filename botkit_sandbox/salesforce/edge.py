@@ -90,22 +90,9 @@ class Edge:
 
     async def add_cors(self, request: web.Request, response: web.StreamResponse) -> None:
         """Add CORS headers for browser clients, preflight included. Runs before any header is sent."""
-        origin = request.headers.get("Origin")
         allowed = self._cloud.settings.cors_origins
-        if origin is None or (allowed and origin not in allowed):
-            return
-        headers = response.headers
-        headers["Access-Control-Allow-Origin"] = origin
-        headers["Vary"] = "Origin"
-        headers["Access-Control-Expose-Headers"] = "Retry-After, Content-Disposition"
-        if request.method == "OPTIONS":
-            headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE, OPTIONS"
-            headers["Access-Control-Allow-Headers"] = request.headers.get(
-                "Access-Control-Request-Headers", "Authorization, Content-Type"
-            )
-            headers["Access-Control-Max-Age"] = "600"
-            if request.headers.get("Access-Control-Request-Private-Network") == "true":
-                headers["Access-Control-Allow-Private-Network"] = "true"
+        if cors_headers(request, response, allowed, allowed_headers="Authorization, Content-Type"):
+            response.headers["Access-Control-Expose-Headers"] = "Retry-After, Content-Disposition"
 
     def error(self, request: web.Request, refusal: Refusal) -> web.Response:
         """The error body: Spring's on the event router, Salesforce's own elsewhere (6)."""
@@ -165,6 +152,37 @@ class Edge:
             request_body=readable(body),
             response_body=readable(response.body) if isinstance(response, web.Response) else "",
         )
+
+
+def cors_headers(
+    request: web.Request, response: web.StreamResponse, origins: tuple[str, ...], *, allowed_headers: str
+) -> bool:
+    """Add the CORS headers that both services share, if the request comes from a browser page of an allowed origin.
+
+    Args:
+        request: the request, maybe a preflight.
+        response: the answer to it.
+        origins: the allowed origins; empty for all.
+        allowed_headers: for a preflight that names no headers.
+
+    Returns:
+        Whether headers were added.
+    """
+    origin = request.headers.get("Origin")
+    if origin is None or (origins and origin not in origins):
+        return False
+    headers = response.headers
+    headers["Access-Control-Allow-Origin"] = origin
+    headers["Vary"] = "Origin"
+    if request.method == "OPTIONS":
+        headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE, OPTIONS"
+        headers["Access-Control-Allow-Headers"] = request.headers.get(
+            "Access-Control-Request-Headers", allowed_headers
+        )
+        headers["Access-Control-Max-Age"] = "600"
+        if request.headers.get("Access-Control-Request-Private-Network") == "true":
+            headers["Access-Control-Allow-Private-Network"] = "true"
+    return True
 
 
 def readable(body: object) -> str:
