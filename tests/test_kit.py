@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,38 +13,13 @@ from botkit.agents import DEFAULT_ATTRIBUTES
 from botkit.config.settings import Settings
 from botkit.errors import LedgerClosed, LedgerError, NotConfigured
 from botkit.kit import BotKit, create_app
-from botkit.ledger.interface import Committed, Ledger
+from botkit.ledger.interface import Ledger
 from botkit.observability.metrics import Telemetry
 from botkit.service.service import rules_for
+from botkit.testing.relay import RecordingRelay
 from tests.hooks.hook_payloads import BOT_ID, agent_transfer, as_body, settings, token, user_message
 
 FAR = 4_000_000_000.0
-
-
-class Relay:
-    """Records its calls; fails to start if a test says so."""
-
-    def __init__(self, settings: Settings, ledger: Ledger, telemetry: Telemetry) -> None:
-        self.ledger = ledger
-        self.committed: list[Committed] = []
-        self.running = False
-        self.closed_before_ledger: bool | None = None
-        self.broken = False
-
-    def on_commit(self, batch: Sequence[Committed], /) -> None:
-        self.committed.extend(batch)
-
-    def start(self) -> None:
-        if self.broken:
-            raise LedgerError("cannot start")
-        self.running = True
-
-    def ready(self) -> bool:
-        return self.running
-
-    def close(self) -> None:
-        self.running = False
-        self.closed_before_ledger = self.ledger.healthy()
 
 
 class Kits:
@@ -52,7 +27,7 @@ class Kits:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.relays: list[Relay] = []
+        self.relays: list[RecordingRelay] = []
         self.made: list[BotKit] = []
 
     def settings(self, name: str = "botkit", **more: Any) -> Settings:
@@ -63,8 +38,8 @@ class Kits:
         self.made.append(kit)
         return kit
 
-    def relay(self, settings: Settings, ledger: Ledger, telemetry: Telemetry) -> Relay:
-        relay = Relay(settings, ledger, telemetry)
+    def relay(self, settings: Settings, ledger: Ledger, telemetry: Telemetry) -> RecordingRelay:
+        relay = RecordingRelay(settings, ledger, telemetry)
         self.relays.append(relay)
         return relay
 
@@ -198,9 +173,9 @@ def test_a_closed_kit_accepts_no_hooks(kits: Kits) -> None:
 
 
 def test_a_relay_that_cannot_start_releases_the_store(kits: Kits, tmp_path: Path) -> None:
-    def broken(*args: Any) -> Relay:
+    def broken(*args: Any) -> RecordingRelay:
         relay = kits.relay(*args)
-        relay.broken = True
+        relay.broken = LedgerError("cannot start")
         return relay
 
     kit = BotKit(kits.settings(), relay_factory=broken)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from botkit.agents.miaw import MiawSettings
 from botkit.agents.registry import DEFAULT_TYPE
@@ -63,6 +64,28 @@ def made_up_settings(
         StoreSettings(),
         SecuritySettings(),
         MappingProxyType({bot_id: replace(bot, id=bot_id) for bot_id in ids}),
+    )
+
+
+def settings_of_one_bot(
+    bot_id: str, *, store: str = "", prefix: str = "", insecure_http: bool = False, **changes: Any
+) -> Settings:
+    """Made-up settings of one bot.
+
+    Args:
+        bot_id: the bot's id.
+        store: the store's URL; by default the default store.
+        prefix: the prefix of the server's paths.
+        insecure_http: whether http:// URLs are allowed.
+        **changes: sections of the `BotSettings`, in place of made-up ones.
+    """
+    made = made_up_settings(bots=[bot_id])
+    return replace(
+        made,
+        server=ServerSettings(prefix=prefix),
+        store=StoreSettings(store) if store else StoreSettings(),
+        security=SecuritySettings(insecure_http=insecure_http),
+        bots=MappingProxyType({bot_id: replace(made.bots[bot_id], **changes)}),
     )
 
 

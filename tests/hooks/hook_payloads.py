@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from types import MappingProxyType
 from typing import Any
 
 import jwt
@@ -13,11 +11,9 @@ from botkit.config.settings import (
     HandoffSettings,
     KoreSettings,
     Secret,
-    ServerSettings,
     Settings,
-    StoreSettings,
 )
-from botkit.testing.configuration import made_up_settings
+from botkit.testing.configuration import settings_of_one_bot
 from botkit.testing.payloads import Payloads, User
 
 BOT_ID = "st-0a1b2c3d-1111-5222-8333-444455556666"
@@ -81,13 +77,10 @@ def token(
 
 def settings(*, store: str = "sqlite:///unused.db", prefix: str = "", **kore: Any) -> Settings:
     """The settings of this bot; `kore` changes its `kore` section."""
-    plain = made_up_settings(bots=[BOT_ID], handoff=HandoffSettings(), keep_payloads=False)
-    bot = replace(
-        plain.bots[BOT_ID], kore=KoreSettings(CLIENT_ID, Secret(SECRET), callback_hosts=(HOST,), **kore)
-    )
-    return replace(
-        plain,
-        server=ServerSettings(prefix=prefix),
-        store=StoreSettings(store),
-        bots=MappingProxyType({BOT_ID: bot}),
+    return settings_of_one_bot(
+        BOT_ID,
+        store=store,
+        prefix=prefix,
+        kore=KoreSettings(CLIENT_ID, Secret(SECRET), callback_hosts=(HOST,), **kore),
+        handoff=HandoffSettings(),
     )

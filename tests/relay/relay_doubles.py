@@ -18,15 +18,11 @@ from msgspec import structs
 from botkit.agents import AgentSystem, Batch, Capabilities, File, Granted
 from botkit.config.settings import (
     AgentsSettings,
-    BotSettings,
     DeliverySettings,
     HandoffSettings,
     KoreSettings,
     Secret,
-    SecuritySettings,
-    ServerSettings,
     Settings,
-    StoreSettings,
     TranscriptSettings,
 )
 from botkit.errors import LedgerError
@@ -66,6 +62,7 @@ from botkit.ledger.interface import Committed, HookBody, Input, OutboxItem
 from botkit.relay.engine import Engine
 from botkit.relay.gateways import Gateways
 from botkit.testing.clock import ManualClock
+from botkit.testing.configuration import settings_of_one_bot
 
 BOT = "st-1"
 USER = ConversationId(BOT, "u-1")
@@ -435,15 +432,13 @@ class Counted:
 
 def settings(*, delivery: DeliverySettings | None = None, keep_payloads: bool = False) -> Settings:
     """One bot with one agent system."""
-    bot = BotSettings(
-        id=BOT,
-        name="Acme",
+    return settings_of_one_bot(
+        BOT,
         kore=KoreSettings("cs-1", Secret("s"), keep_payloads=keep_payloads),
         agents=AgentsSettings(default=SYSTEM, systems={}),
         handoff=HandoffSettings(transcript=TranscriptSettings(limit=50, timeout=timedelta(seconds=0.5))),
         delivery=delivery or DeliverySettings(),
     )
-    return Settings(ServerSettings(), StoreSettings(), SecuritySettings(), {BOT: bot})
 
 
 class World:

@@ -21,15 +21,11 @@ from botkit.agents.miaw import MiawSettings
 from botkit.config.settings import (
     AgentsSettings,
     AgentSystemSettings,
-    BotSettings,
     DeliverySettings,
     HandoffSettings,
     KoreSettings,
     Secret,
-    SecuritySettings,
-    ServerSettings,
     Settings,
-    StoreSettings,
 )
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.decide import decide
@@ -38,6 +34,7 @@ from botkit.ledger.interface import HookBody, Input
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.relay import Relay
 from botkit.service.service import rules_for
+from botkit.testing.configuration import settings_of_one_bot
 from botkit.testing.waiting import async_until
 from botkit_sandbox.salesforce import SalesforceCloud, SalesforceSandboxSettings, routes
 from botkit_sandbox.salesforce.faults import Fault
@@ -197,9 +194,10 @@ async def scene_for(folder: Path, receive: Literal["stream", "poll"], servers: l
         receive=receive,
         poll_interval=timedelta(milliseconds=50),
     )
-    bot = BotSettings(
-        id=BOT,
-        name="Acme Assistant",
+    settings = settings_of_one_bot(
+        BOT,
+        store=f"sqlite:///{folder / 'botkit.db'}",
+        insecure_http=True,
         kore=KoreSettings("cs-1", Secret("secret"), callback_hosts=("127.0.0.1",)),
         agents=AgentsSettings(
             "salesforce", {"salesforce": AgentSystemSettings("salesforce", "salesforce-miaw", miaw)}
@@ -208,12 +206,6 @@ async def scene_for(folder: Path, receive: Literal["stream", "poll"], servers: l
         delivery=DeliverySettings(
             first_retry=timedelta(milliseconds=20), slowest_retry=timedelta(milliseconds=200)
         ),
-    )
-    settings = Settings(
-        ServerSettings(),
-        StoreSettings(f"sqlite:///{folder / 'botkit.db'}"),
-        SecuritySettings(insecure_http=True),
-        {BOT: bot},
     )
     return Scene(settings, platform, cloud, str(kore.make_url("")).rstrip("/"))
 

@@ -19,21 +19,17 @@ from botkit.agents.live_chat.settings import LiveChatSettings, normalize_live_ag
 from botkit.config.settings import (
     AgentsSettings,
     AgentSystemSettings,
-    BotSettings,
     DeliverySettings,
     HandoffSettings,
     KoreSettings,
     Secret,
-    SecuritySettings,
-    ServerSettings,
-    Settings,
-    StoreSettings,
 )
 from botkit.handoff.decide import decide
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.relay import Relay
 from botkit.relay.engine import MAX_CONNECTING
 from botkit.service.service import rules_for
+from botkit.testing.configuration import settings_of_one_bot
 from botkit.testing.waiting import async_until
 from botkit_sandbox.live_chat import BUTTON_ID, DEPLOYMENT_ID, LiveChatCloud, LiveChatSandboxSettings, routes
 from botkit_sandbox.live_chat.faults import Fault
@@ -106,21 +102,16 @@ async def scene(tmp_path: Path) -> AsyncIterator[LiveChatScene]:
         BUTTON_ID,
         poll_margin=timedelta(seconds=2),
     )
-    bot = BotSettings(
-        id=BOT,
-        name="Acme Assistant",
+    settings = settings_of_one_bot(
+        BOT,
+        store=f"sqlite:///{tmp_path / 'botkit.db'}",
+        insecure_http=True,
         kore=KoreSettings("cs-1", Secret("secret"), callback_hosts=("127.0.0.1",)),
         agents=AgentsSettings("legacy", {"legacy": AgentSystemSettings("legacy", TYPE, live_chat)}),
         handoff=HandoffSettings(transfer_grace=timedelta(seconds=0.2)),
         delivery=DeliverySettings(
             first_retry=timedelta(milliseconds=20), slowest_retry=timedelta(milliseconds=200)
         ),
-    )
-    settings = Settings(
-        ServerSettings(),
-        StoreSettings(f"sqlite:///{tmp_path / 'botkit.db'}"),
-        SecuritySettings(insecure_http=True),
-        {BOT: bot},
     )
     scene = LiveChatScene(settings, platform, None, kore, desk=cloud)  # type: ignore[arg-type]
     await asyncio.to_thread(scene.start)
