@@ -22,9 +22,6 @@ class User:
     Attributes:
         id: the canonical name, which `BotKit.conversation` takes.
         names: every name that the payload has for the user; the first is `id`.
-        first_name: the user's.
-        last_name: the user's.
-        email: the user's.
         custom_data: the web SDK's custom data.
     """
 

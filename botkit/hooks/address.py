@@ -248,12 +248,12 @@ def check_urls(
     try:
         base = payload.base_url
         if base:
-            hosts.check(base, what="take a hook")
+            hosts.check(base, what="accept a hook")
         # What follows a whole path segment cannot change the host, so URLs that extend baseUrl need no check of their own.
         checked = f"{base}/" if base and base.count("/") > _SLASHES_OF_ORIGIN else None
         for url in payload.call_urls:
             if url and not (checked and url.startswith(checked)):
-                hosts.check(url, what="take a hook")
+                hosts.check(url, what="accept a hook")
     except HostNotAllowed as error:
         raise HookInvalid(f"Callback URL refused: {error.detail}; see kore.callback_hosts") from error
     if not needed_call or getattr(payload, member := CALL_URLS[needed_call].member):
