@@ -27,6 +27,7 @@ from botkit.handoff.effects import (
     TypingToUser,
 )
 from botkit.hooks.address import CALL_URLS, Address, missing_url
+from botkit.hooks.paths import DEFAULT_COMPONENT
 from botkit.http import Request
 from botkit.http.hosts import AllowedHosts
 from botkit.kore.bodies import (
@@ -85,12 +86,17 @@ class KoreRequests:
         """Forget the token that the platform refused; the next request gets a new one."""
         self._signer.forget()
 
-    def address(self, body: bytes, *, component_id: str = "default") -> Address:
+    def address(self, body: bytes, *, component_id: str = DEFAULT_COMPONENT) -> Address:
         """Read the URLs and the user from a payload."""
         return Address.parse(body, bot_id=self._bot_id, component_id=component_id)
 
     def request(
-        self, effect: PlatformEffect, body: bytes, *, component_id: str = "default", idempotency_key: str = ""
+        self,
+        effect: PlatformEffect,
+        body: bytes,
+        *,
+        component_id: str = DEFAULT_COMPONENT,
+        idempotency_key: str = "",
     ) -> Request:
         """The request that carries out an effect.
 
@@ -135,7 +141,7 @@ class KoreRequests:
         name: str,
         body: bytes,
         *,
-        component_id: str = "default",
+        component_id: str = DEFAULT_COMPONENT,
         changes: Changes = b"",
         idempotency_key: str = "",
     ) -> Request:
@@ -165,7 +171,7 @@ class KoreRequests:
         self,
         body: bytes,
         *,
-        component_id: str = "default",
+        component_id: str = DEFAULT_COMPONENT,
         limit: int,
         skip: int = 0,
         timeout_seconds: float | None = None,
@@ -180,12 +186,14 @@ class KoreRequests:
             query["channelType"] = channel
         return self._get("get_messages", address, query=urlencode(query), timeout_seconds=timeout_seconds)
 
-    def fetch_bot_variable(self, body: bytes, *, component_id: str = "default", language: str) -> Request:
+    def fetch_bot_variable(
+        self, body: bytes, *, component_id: str = DEFAULT_COMPONENT, language: str
+    ) -> Request:
         """Get the bot's variables in one language; read the answer with `reads.read_variables`."""
         address = self.address(body, component_id=component_id)
         return self._get("fetch_bot_variable", address, headers={"bot-language": language})
 
-    def get_dialog(self, body: bytes, *, component_id: str = "default") -> Request:
+    def get_dialog(self, body: bytes, *, component_id: str = DEFAULT_COMPONENT) -> Request:
         """Get the dialog that sent this payload; read the answer with `reads.read_dialog`."""
         return self._get("get_dialog", self.address(body, component_id=component_id))
 
