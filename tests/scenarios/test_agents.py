@@ -1,4 +1,4 @@
-"""Agents come, go, hand over to each other and leave; only some of that is the end."""
+"""Agents join, leave and transfer; only some of that ends the session."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ JANE_LEFT = "Jane Doe has left the conversation. Please stay, a colleague will b
 
 
 def _notices(told: list[str]) -> list[str]:
-    """What BotKit told after an agent was there: the looking and the instruction left out."""
+    """BotKit's messages after an agent joined, without the waiting message and the instruction."""
     return told[2:]
 
 
@@ -149,7 +149,7 @@ def test_an_agent_who_is_gone_for_good_without_a_word_is_the_end(
     stage = stages("short grace", bot={"handoff": {"transfer_grace": "100ms"}})
     ada = stage.person()
     case = ada.is_helped_by(JANE)
-    # The end of the session is never said, neither on the stream nor in the list; only the routing status tells (5).
+    # Neither stream nor list reports the end of the session; only the routing status does (5).
     stage.clouds.do(_vanish, stage, case.id)
     ada.hears("Your conversation with the agent has ended")
     ada.talks_to_the_bot_again()
@@ -267,7 +267,9 @@ def test_an_agent_who_accepted_may_take_all_the_time(stages: Stages) -> None:
     ada = stage.person()
     case = ada.is_helped_by(JANE)
     waiting.asks_for_an_agent()
-    waiting.hears("Sorry, no agent is available")  # Asked later, so Ada's second is over as well.
+    waiting.hears(
+        "Sorry, no agent is available"
+    )  # This comes later, so Ada's second session is over as well.
     case.told_by(JANE, "now I have read it all")
     ada.hears("now I have read it all")
     assert ada.user.agent_mode

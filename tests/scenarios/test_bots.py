@@ -27,7 +27,7 @@ BOTS = MappingProxyType({"Acme Assistant": "one", "Bolt Assistant": "two"})
 
 @pytest.fixture(scope="module")
 def two_bots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, Stage]]:
-    """Two bots, each on a platform and with an organisation of its own, behind one service."""
+    """Two bots, each with its own platform and organisation, in one service."""
     folder = tmp_path_factory.mktemp("two bots")
     clouds = []
     for name, who in BOTS.items():
@@ -127,7 +127,7 @@ def test_the_secret_of_one_bot_is_refused_for_another(two_bots: tuple[Stage, Sta
 
 @pytest.fixture(scope="session")
 def two_systems(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, Stage]]:
-    """One bot with a second organisation, for users from Facebook."""
+    """One bot with a second organisation for Facebook."""
     second = Clouds(write_bot(tmp_path_factory.mktemp("second")))
     known = second.sandbox.addresses()
     system = {
@@ -176,7 +176,7 @@ def test_other_channels_keep_the_default_system(two_systems: tuple[Stage, Stage]
 
 
 def _at(stage: Stage, user_id: str) -> str:
-    """The id of a user's conversation at another organisation's."""
+    """The id of a user's conversation in the second organisation."""
 
     def find() -> str | None:
         every = stage.clouds.salesforce.conversations.values()
@@ -261,7 +261,7 @@ def test_the_apikey_of_old_is_accepted_only_where_the_configuration_says_so(stag
 
 
 def _statuses(stage: Stage, user_id: str, *, more_than: int = 0) -> list[int | None]:
-    """How the hooks with this user's messages were answered, once there are more than so many."""
+    """Wait for more than `more_than` hooks with this user's messages. Returns their statuses."""
 
     def answered() -> list[int | None]:
         return [entry.status for entry in stage.wire("on_user_message", about=user_id, source="kore")]
@@ -271,7 +271,7 @@ def _statuses(stage: Stage, user_id: str, *, more_than: int = 0) -> list[int | N
 
 
 def test_the_configuration_of_a_stage_is_what_a_user_would_write(tmp_path: Path) -> None:
-    """The tests run on files, as users do; nothing is put into the service behind its back."""
+    """The tests configure the service by files, as users do, and in no other way."""
     clouds = Clouds(write_bot(tmp_path / "bot"))
     path = configured(tmp_path, clouds, receive="poll", server={}, bot={"handoff": {"accept_timeout": "1s"}})
     content = yaml.safe_load((tmp_path / "bots" / "acme.yaml").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Channels differ: what agents send in rich forms is readable everywhere, and what users send besides text arrives."""
+"""Channels: agents' rich messages are readable on every channel, and users' attachments arrive."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def _file(name: str) -> Attachment:
 
 
 def _whole(stage: Stage, case: Case) -> str:
-    """What was sent, before Salesforce made two messages of one that ends with an address (salesforce-miaw.md 3.1)."""
+    """The text as sent, before Salesforce split a message that ends with a web address (salesforce-miaw.md 3.1)."""
     entries = stage.wire("sendMessage", about=case.id, source="botkit")
     return str(json.loads(entries[-1].request_body)["message"]["staticContent"]["text"])
 

@@ -1,4 +1,4 @@
-"""`botkit demo --check`: whole hand-offs from the command line, judged line by line; a wrong line must make it fail."""
+"""`botkit demo --check`: whole hand-offs from the command line, compared line by line; a wrong line makes it fail."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from botkit_sandbox.rehearsal import Clouds, Line, Mismatch, Rehearsal
 from tests.scenarios.stage import JANE, Stage
 
 SECONDS = 150
-"""Far more than five plays take, for machines that are busy with much else."""
+"""Much longer than the plays take, for busy machines."""
 pytestmark = pytest.mark.timeout(SECONDS + 30)
 
 SABOTAGED = """

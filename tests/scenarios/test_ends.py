@@ -1,4 +1,4 @@
-"""Every way a hand-off ends, whoever ends it, in every phase; it ends once, and the bot has the user again."""
+"""Every way to end a hand-off, by each side and in every phase: it ends once, and the user is back with the bot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CLOSED = "Your conversation with the agent has ended. Thank you for contacting u
 
 
 def _ended_once(person: Person) -> None:
-    """The user was told once, the platform took them back once, and the bot answers."""
+    """The user was told once, agent mode ended once, and the bot answers."""
     person.hears(CLOSED)
     person.talks_to_the_bot_again()
     assert person.told(by="botkit").count(CLOSED) == 1
@@ -255,7 +255,7 @@ def test_five_hand_offs_one_after_the_other(stage: Stage) -> None:
 
 
 def test_the_sessions_token_expires(stages: Stages, logged: list[Any]) -> None:
-    # However far the hand-off has come by then: the end is the same.
+    # The end is the same at every stage of the hand-off.
     stage = stages("expiring")
     stage.salesforce_behaves(guest_token_minutes=1.2 / 60)
     ada = stage.person()

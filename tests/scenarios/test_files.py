@@ -1,4 +1,4 @@
-"""Files of users, from the platform to the agents, as files."""
+"""Users' files, from the platform to the agents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _file(name: str, content: bytes = PICTURE, kind: str = "image/png") -> Attac
 
 
 def _received(case: Case) -> list[tuple[str, str, bytes]]:
-    """(name, type, content) of the files the agents have of the user."""
+    """Name, type and content of the user's files at the agents."""
     lines = [line for line in case.transcript() if line["role"] == "EndUser" and line["kind"] == "attachment"]
     shown = [file for line in lines for file in line["attachments"]]
     ids = [file["url"].rpartition("/")[2] for file in shown]

@@ -1,4 +1,4 @@
-"""Handlers of the bot's own in front of the hand-off, over real sockets: what the user, the bot and the agent get of it."""
+"""The bot's handlers before the hand-off, over real sockets: the effects for user, bot and agent."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def seen(kind: str, value: Any) -> None:
 
 
 def register(kit: BotKit) -> None:
-    """The handlers of this stage: each message names what is to happen to it."""
+    """The handlers of this stage: each message names its treatment."""
 
     @kit.on_user_message
     def by_word(ctx: UserMessageContext) -> Verdict:
@@ -371,7 +371,7 @@ def test_what_a_job_says_waits_for_the_user_where_their_last_message_is_too_long
 
 
 def forgotten(stage: Stage, person: Person) -> None:
-    """The platform takes no answer any more to what it has told of this person."""
+    """Let the platform refuse answers to this person's earlier hooks."""
     core = stage.clouds.kore.core
     for hook in stage.wire("on_user_message", about=person.id, source="kore"):
         request_id = str(json.loads(hook.request_body)["requestId"])

@@ -1,4 +1,4 @@
-"""Handlers that misbehave: whatever they do, traffic flows and nothing is lost."""
+"""Handlers that misbehave: messages still flow, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECRET_WORDS = "my account number is 4711"
 
 
 class Behaviour:
-    """What the stage's handler does; each test chooses."""
+    """The behaviour of the stage's handler, chosen by each test."""
 
     def __init__(self) -> None:
         self.do: Any = lambda ctx: None
@@ -197,7 +197,7 @@ def test_a_handler_that_always_blocks_is_left_out_so_that_traffic_flows(stage: S
 
 
 def test_a_handler_that_is_not_thread_safe_loses_nothing(stage: Stage) -> None:
-    """Its mistakes are its own: messages whose handler broke go to the bot as they came."""
+    """A handler's error affects only its message, which goes to the bot unchanged."""
     inside: list[int] = []
 
     def not_thread_safe(ctx: UserMessageContext) -> Any:

@@ -1,4 +1,4 @@
-"""Live Chat from end to end: what is its own, beside the rules it shares with MIAW (those are tested `everywhere`)."""
+"""Live Chat from end to end: its own features. The rules it shares with MIAW are tested with the fixture `everywhere`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which test shows what: each status and message of Live Chat (docs/protocols/salesforce-live-chat.md, 5 and 7)."""
+"""The test of each status and message of Live Chat (docs/protocols/salesforce-live-chat.md, 5 and 7)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ ANSWERS = {
     "ReconnectSession": (_MOVES, "test_a_poll_that_meets_a_503_loses_and_repeats_nothing"),
     "SwitchServer": (_MESSAGES, "test_another_server_is_followed_before_the_chat_begins"),
     "Availability": (_CHAT, "test_nobody_online_is_told_at_once"),
-    # Nothing of BotKit asks for these two.
+    # BotKit does not request these two.
     "Settings": (_EMULATOR, "test_settings_tell_of_buttons"),
     "VisitorId": (_EMULATOR, "test_settings_and_visitor_ids_can_come_bare"),
 }

@@ -1,7 +1,6 @@
-"""Every message Live Chat's polls may bring, and what of it the user sees (docs/protocols/salesforce-live-chat.md, 7).
+"""Every message that polls of Live Chat may bring, and its effect for the user (docs/protocols/salesforce-live-chat.md, 7).
 
-What `test_live_chat.py` and the scenarios of all agent systems show is not shown again; `test_live_chat_coverage.py` says which
-test shows what.
+`test_live_chat.py` and the scenarios of all agent systems have the others; `test_live_chat_coverage.py` lists the test of each.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ PICTURE = Attachment("f-cat", "cat.png", "image", "image/png", b"\x89PNG" + byte
 
 
 def _brings(case: LiveChatCase, kind: str, message: Mapping[str, Any]) -> None:
-    """A message as it may come over the wire, whether an agent's console can cause it or not."""
+    """Send a message over the wire, also one that no console action causes."""
     case.clouds.do(case.clouds.live_chat.raw_message, case.id, kind, message)
 
 
@@ -37,7 +36,7 @@ def _came(case: LiveChatCase, kind: str) -> list[Mapping[str, Any]]:
 
 
 def _notices(person: Person) -> list[str]:
-    """What BotKit told after the looking, the instruction and the place in the queue."""
+    """BotKit's messages after the waiting message, the instruction and the queue position."""
     return [text for text in person.told(by="botkit")[2:] if text != FIRST_IN_LINE]
 
 

@@ -1,6 +1,6 @@
-"""A 503 in every state of a Live Chat, met by a poll, a post or the end: each side sees everything, once and in order.
+"""A 503 in every state of a Live Chat, on a poll, a post or the end: each side sees everything, once and in order.
 
-The server that held the session is gone, or says so (docs/protocols/salesforce-live-chat.md, 3.9).
+The server with the session is gone, or reports so (docs/protocols/salesforce-live-chat.md, 3.9).
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ PICTURE = Attachment("f-cat", "cat.png", "image", "image/png", b"\x89PNG" + byte
 
 @dataclass
 class Scene:
-    """A user, her chat, and what each side has to see in the end.
+    """A user, her chat, and the messages that each side must have in the end.
 
     Attributes:
-        typed: what the agent has to get of what the user typed.
-        held: what the user typed that nobody could be given yet.
-        said: what the user has to be shown of what agents said.
-        told: what BotKit has to tell the user.
-        taker: the agent who accepts the chat as soon as the trouble is over; empty: one is there.
-        speaker: the agent who talks then.
+        typed: the user's messages that the agent must receive.
+        held: the user's messages that no agent could receive yet.
+        said: agents' messages that the user must see.
+        told: BotKit's messages that the user must see.
+        taker: the agent who accepts the chat after the fault; empty: an agent is there already.
+        speaker: the agent who writes then.
         held_back: the fault that keeps the chat in its state until `released`.
     """
 
@@ -61,7 +61,7 @@ class Scene:
         self.ada.says("talk to an agent")
 
     def types(self, text: str) -> None:
-        """The user writes something, to the agent or for the one who will come."""
+        """The user sends a message, to the agent or before an agent joins."""
         self.ada.says(text)
         until(lambda: self._acknowledged(text), f"for the hook of {text!r} to be acknowledged")
         (self.held if self.taker and not self.typed else self.typed).append(text)
@@ -79,7 +79,7 @@ class Scene:
         self.ada.hears(notice)
 
     def accepted(self) -> None:
-        """The agent who is waited for takes the chat, and gets what was kept."""
+        """The awaited agent accepts the chat and receives the held messages."""
         agent, self.taker = self.taker, ""
         if FIRST_IN_LINE not in self.told:
             self.hears(FIRST_IN_LINE)
@@ -109,11 +109,11 @@ class Scene:
             self.stage.live_chat_goes_on_with(self.held_back)
 
     def moves(self) -> None:
-        """The server with the session is gone: everything is a 503 until ReconnectSession, and the poll hears of it first."""
+        """The server with the session is gone: every call gets a 503 until ReconnectSession; the poll is the first."""
         self.stage.live_chat_fails("pod-restart")
 
     def moves_and_agent_says(self, text: str) -> None:
-        """The same, and an agent speaks before we can have come to the next server."""
+        """The same, and an agent writes before the session has reconnected."""
         cloud = self.stage.clouds.live_chat
         chat_id = self.case.id
 
@@ -125,7 +125,7 @@ class Scene:
         self.said.append(text)
 
     def moves_at(self, operation: str) -> None:
-        """The next call of this kind hears of it first."""
+        """The next call of this kind is the first to get the 503."""
         whose = [case.id for case in self.ada.chats() if operation != UPLOAD]
         self.stage.live_chat_fails(
             "status", operation=operation, status=503, times=1, conversation_id="".join(whose)
@@ -134,7 +134,7 @@ class Scene:
     # --- what is seen in the end
 
     def proceed(self) -> None:
-        """The conversation goes on as if nothing had been, and both sides have everything."""
+        """The conversation continues, and both sides have everything."""
         if self.taker:
             self.accepted()
         self.types("and now?")
@@ -150,7 +150,7 @@ class Scene:
         assert self.ada.told(by="botkit") == self.told
 
     def ends(self) -> None:
-        """The user ends it: what nobody could be given is given back."""
+        """The user ends the chat: held messages are given back."""
         self.ada.says(END_WORD)
         if self.held:
             self.told.append("This did not reach the agent:\n" + "\n".join(self.held))
@@ -247,7 +247,7 @@ def _send_the_file(scene: Scene) -> None:
 
 @dataclass(frozen=True)
 class State:
-    """How one gets there, what is posted there first, and what the user does there."""
+    """A state: the way into it, the first post in it, and the user's action in it."""
 
     enter: Callable[[Scene], None]
     post: str = "ChatMessage"
@@ -282,7 +282,7 @@ def scene(live_chat: Stage, monkeypatch: pytest.MonkeyPatch) -> Scene:
         if session is not None:
             cloud.lose(session)
 
-    # A 503 of a fault is a server that is gone, not one that would have answered the next time.
+    # A 503 of a fault means a server that is gone, not one that answers the next call.
     monkeypatch.setattr(cloud, "note_503", means_it)
     return Scene(live_chat, live_chat.person())
 

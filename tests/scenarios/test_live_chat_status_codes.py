@@ -1,6 +1,6 @@
-"""Every status Live Chat may answer with, and what it does to a hand-off (docs/protocols/salesforce-live-chat.md, 5).
+"""Every status of Live Chat, and its effect on a hand-off (docs/protocols/salesforce-live-chat.md, 5).
 
-The 503 has a file of its own, `test_live_chat_moves.py`.
+`test_live_chat_moves.py` has the 503.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ REFUSALS = pytest.mark.parametrize("status", [400, 404, 405])
 
 @pytest.fixture
 def harsh(stages: Stages, logged: list[Any]) -> Stage:
-    """The stage of `live_chat`, for what an operator has to hear of as an error."""
+    """The stage `live_chat`, for faults that must be logged as errors."""
     return stages("live-chat", bot=LIVE_CHAT)
 
 
 def _talk_on(person: Person, case: LiveChatCase) -> None:
-    """Both are still heard, and what is said now is all there was since."""
+    """Both sides still receive messages, and nothing else arrived meanwhile."""
     person.says("are you there?")
     case.told_by(JANE, "still with you")
     case.gets("are you there?")
@@ -288,7 +288,7 @@ def test_nothing_is_sent_that_would_be_a_500_in_a_transfer(live_chat: Stage) -> 
     live_chat.live_chat_behaves(strict_before_established=True)
     ada = live_chat.person()
     case = is_helped(ada)
-    _talk_on(ada, case)  # nothing is under way to Jane any more
+    _talk_on(ada, case)  # nothing is in flight to Jane any more
     case.transferred_by(JANE)
     ada.hears("Jane Doe has left")
     ada.types()

@@ -1,4 +1,4 @@
-"""Both sides may say a thing twice; people see it once."""
+"""Both sides may repeat a message; people see it once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.scenarios.stage import END_WORD, JANE, Person, Stage
 
 
 def _again(stage: Stage, event: str, person: Person, **changes: Any) -> list[int | None]:
-    """Post the last hook of this event and person once more, freshly signed; the statuses of all that were posted."""
+    """Post the last hook of this event and person again, with a new signature. Returns all statuses."""
     last = stage.wire(event, about=person.id, source="kore")[-1]
     body = {**json.loads(last.request_body), **changes}
     parts = last.path.split("/")
@@ -116,7 +116,7 @@ def test_a_message_from_before_the_transfer_that_arrives_after_it_goes_to_the_ag
     ada = stage.person()
     earlier = stage.clouds.do(core.calls.issue, ada.id, "on_user_message", now_ms=core.now_ms())
     case = ada.is_helped_by(JANE)
-    # It says agent_transfer: false, as a platform that has timed the agent mode out would; but it is older than the transfer.
+    # It has agent_transfer: false, as if agent mode had timed out; but it is older than the transfer.
     _again(
         stage,
         "on_user_message",

@@ -1,4 +1,4 @@
-"""What a dialog's Script node says with `miawMetaInfo`: both scripts of Kore's page, merged and each alone."""
+"""A dialog's Script node sets `miawMetaInfo`: both scripts of Kore's page, merged and alone."""
 
 from __future__ import annotations
 

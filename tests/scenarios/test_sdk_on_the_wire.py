@@ -1,7 +1,7 @@
-"""Every call of Kore's SDK as handlers and background jobs make it, its bytes as the emulated platform saw them.
+"""Every call of Kore's SDK from handlers and background jobs, as bytes that the emulated platform received.
 
-`tests/kore/test_sdk_calls_on_the_wire.py` has the same for `KoreClient`. Each row says of which event the call is made, how, and
-what is changed in that event's payload; anything else of it goes back as it came.
+`tests/kore/test_sdk_calls_on_the_wire.py` has the same for `KoreClient`. Each row names the event, the call, and the
+changes to the event's payload; the rest of the payload is sent back unchanged.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ NEWEST: dict[str, str] = {}
 
 
 def register(kit: BotKit) -> None:
-    """One handler for everything: it does what the test wants, once, and otherwise says nothing."""
+    """One handler for every event: it does what the test wants, once, and otherwise returns None."""
 
     def obey(ctx: Any) -> Any:
         todo = TODO.pop((ctx.event, ctx.user.id), None) or TODO.pop((ctx.event, ""), None)
@@ -72,7 +72,7 @@ def stage(stages: Stages, logged: list[Any]) -> Iterator[Stage]:
 
 
 def cause(stage: Stage, ada: Person, hook: str, /, **what: Any) -> None:
-    """Have the platform post an event of this user's."""
+    """Have the platform post an event of this user."""
     clouds = stage.clouds
     match hook:
         case "on_user_message" if "connects" in what:
@@ -102,7 +102,7 @@ def cause(stage: Stage, ada: Person, hook: str, /, **what: Any) -> None:
 
 
 def hook_of(stage: Stage, ada: Person, event: str) -> tuple[WireEntry, dict[str, Any]]:
-    """The first hook of this kind that is about a user (changed variables are about nobody), and its payload."""
+    """The first hook of this event and user, and its payload. Changed variables have no user."""
     about = NEWEST[event] if event == "on_variable_update" else ada.id
     entry = until(lambda: stage.wire(event, about=about), f"for {event}")[0]
     payload: dict[str, Any] = json.loads(entry.request_body)
@@ -127,13 +127,13 @@ def component_of(hook: WireEntry) -> str:
 def check_posted(
     stage: Stage, call: WireEntry, verb: str, hook: WireEntry, changes: Mapping[str, Any]
 ) -> None:
-    """Method, path, headers and body of a call: the hook's own payload, completed as Kore's SDK does, and changed."""
+    """Method, path, headers and body of a call: the hook's payload, completed as Kore's SDK does, with the changes."""
     payload = json.loads(hook.request_body)
     assert (call.method, call.status) == ("POST", 200)
     assert call.path == f"/api/botsdk/stream/{stage.clouds.kore.bot_id}/{verb}/{payload['requestId']}"
     headers = {name.lower(): value for name, value in call.request_headers.items()}
     assert headers["content-type"] == "application/json"
-    assert headers["auth"].startswith("eyJ")  # Cut short on the wire; with a wrong one there would be a 401.
+    assert headers["auth"].startswith("eyJ")  # The wire log truncates it; a wrong one would cause a 401.
     assert headers["x-request-id"]
 
     completed = {"__payloadClass": "OnMessagePayload", "componentId": component_of(hook), "ackMessage": True}
@@ -147,7 +147,7 @@ def check_posted(
 
 @dataclass(frozen=True)
 class Row:
-    """One call: of which event's handler, the last part of its URL, how it is asked for, and what changes in the payload."""
+    """One call: its event, the last part of its URL, the code that requests it, and the changes to the payload."""
 
     call: str
     event: str
@@ -288,7 +288,7 @@ def test_a_call_outside_any_hook_posts_the_newest_payload(stage: Stage, row: Row
     hook, payload = hook_of(stage, ada, event)
     if (
         row.call == "send_alert_message"
-    ):  # An alert is passed on by default, after its handler: that call is not the row's.
+    ):  # By default an alert is passed on after its handler; that call is not the row's.
         until(
             lambda: stage.wire(row.verb, about=f"/{payload['requestId']}", source="botkit"), "for the alert"
         )
@@ -353,7 +353,7 @@ def test_a_deferred_webhook_is_answered_202_and_then_called_back(stage: Stage, r
 
 @dataclass(frozen=True)
 class Question:
-    """One call that asks: of which event's handler, how, and its request line behind the bot's base URL."""
+    """One reading call: its event, the code that requests it, and its path after the bot's base URL."""
 
     call: str
     event: str
@@ -445,7 +445,7 @@ def test_the_history_is_read_outside_any_hook(stage: Stage) -> None:
 
 @dataclass(frozen=True)
 class BaseEvent:
-    """One event of the platform's: how it comes about, what its handler sees of it, and what it causes by default."""
+    """One event of the platform: its cause, its handler's view of it, and its default effect."""
 
     name: str
     event: str

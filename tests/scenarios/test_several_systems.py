@@ -1,4 +1,4 @@
-"""Several agent systems of one bot: who is asked, and who is asked next."""
+"""Several agent systems of one bot: the selected system, and its fallbacks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BOTH = {
 
 @pytest.fixture
 def both(stages: Stages, logged: list[Any]) -> Iterator[Stage]:
-    """MIAW for everybody but facebook, and each of the two standing in for the other."""
+    """MIAW for every channel but facebook; each of the two systems is the other's fallback."""
     stage = stages("both", bot=BOTH)
     yield stage
     for agent in (JANE, OMAR, MEI):
@@ -41,7 +41,7 @@ def _on_miaw(person: Person) -> list[Case]:
 
 
 def _falls_to_live_chat(person: Person) -> LiveChatCase:
-    """Waits for the chat, takes it, and talks both ways."""
+    """Wait for the chat, accept it, and exchange messages."""
     case = until(person.chats, "for the hand-off to reach Live Chat")[-1]
     case.accepted_by(JANE)
     person.hears("Jane Doe has joined")

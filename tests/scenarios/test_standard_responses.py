@@ -1,4 +1,4 @@
-"""What BotKit itself says: in the user's language, in our words or the bot's own, or not at all."""
+"""BotKit's own messages: in the user's language, with default or configured texts, or switched off."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIKE_THE_PAGE = json.loads(
 
 
 def _greeted(stage: Stage, language: str) -> list[str]:
-    """What BotKit says to a user of this language, from the transfer to the end."""
+    """BotKit's messages to a user of this language, from the transfer to the end."""
     user = stage.person(language=language)
     case = user.asks_for_an_agent()
     case.accepted_by(JANE)

@@ -1,4 +1,4 @@
-"""The bot's talk, the hand-off, and messages both ways while an agent is there."""
+"""The conversation with the bot, the hand-off, and messages both ways with an agent."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_the_bot_is_silent_while_an_agent_is_there(stage: Stage) -> None:
     ada = stage.person()
     case = ada.is_helped_by(JANE)
     kore = stage.clouds.kore
-    # Such as a reminder the bot had planned before.
+    # Such as a reminder that the bot scheduled before.
     stage.clouds.do(
         kore.lanes.put,
         ada.id,

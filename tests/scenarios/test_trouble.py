@@ -1,4 +1,4 @@
-"""One side fails: hooks are acknowledged all the same and at once, order is kept, and nobody is left hanging."""
+"""One side fails: hooks are still acknowledged at once, order is kept, and every user is told."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SOON_GIVEN_UP = {"give_up_after": "1s", "first_retry": "100ms", "slowest_retry":
 
 
 def _answers(stage: Stage, person: Person, event: str = "on_user_message") -> list[tuple[Any, str]]:
-    """How the person's hooks were answered; all of them in time."""
+    """The statuses of the person's hooks; each was answered in time."""
     entries = stage.wire(event, about=person.id, source="kore")
     assert all(entry.duration_ms is not None and entry.duration_ms < AT_ONCE_MS for entry in entries)
     return [(entry.status, entry.response_body) for entry in entries]
@@ -228,7 +228,7 @@ def test_the_newest_request_id_is_the_one_that_is_extended(
 
 
 def _extending(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    """A stage where a requestId is extended five times a second, and not every four minutes."""
+    """A stage that extends a requestId five times a second instead of every four minutes."""
     usual = service.rules_for
     monkeypatch.setattr(service, "rules_for", lambda bot: replace(usual(bot), extend_every_seconds=0.2))
     return stages("extending")

@@ -53,7 +53,7 @@ def stage(stages: Stages, logged: list[Any]) -> Iterator[Stage]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer that nothing waits for is not waited with."""
+    """An answer that no deferred webhook waits for fails at once."""
     monkeypatch.setattr("botkit.handlers.conversation.ANSWER_SECONDS", 0.0)
 
 

@@ -1,4 +1,4 @@
-"""The agents' side of `KitTester`: a hand-off from its beginning to each of its ends, and timers by a clock that is moved."""
+"""The agents' steps of `KitTester`: a hand-off from its beginning to each end, and timers with a manual clock."""
 
 from __future__ import annotations
 

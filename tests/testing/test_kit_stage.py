@@ -1,4 +1,4 @@
-"""A user's own kit between the emulated clouds, over real sockets: what `botkit_sandbox` gives."""
+"""A user's own kit between the emulated clouds, over real sockets: the fixture `botkit_sandbox`."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ MADE_UP = {
 
 @pytest.fixture(scope="module")
 def posted(stage: KitStage) -> dict[str, dict[str, Any]]:
-    """One hook of each kind, as the emulated platform posts it."""
+    """One hook of each event, as the emulated platform posts it."""
     ada = stage.person()
     ada.types()
     ada.is_alerted("Look!")
@@ -122,7 +122,7 @@ def test_a_made_up_payload_has_the_members_of_the_emulated_platforms(
     assert set(there) - set(made_up) == set()
     for name in ("channel", "context"):
         missing = set(there.get(name, {})) - set(made_up.get(name, {}))
-        assert missing <= {"previousNodeName", "order"}  # What dialogs have left behind.
+        assert missing <= {"previousNodeName", "order"}  # Members that earlier dialogs set.
     assert {kind: type(there[kind]) for kind in there if kind in made_up} == {
         kind: type(made_up[kind]) for kind in there if kind in made_up
     }

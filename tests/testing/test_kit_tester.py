@@ -1,4 +1,4 @@
-"""`KitTester`: what goes where, step by step, for every hook and every way of answering."""
+"""`KitTester`: the result of a step, for every hook and every way to answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Made-up payloads are what the platform posts, and what the hook parser reads."""
+"""Made-up payloads have the shape of the platform's, and the hook parser reads them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ OF_A_USER = sorted(set(EVERY) - {"on_variable_update"})
 
 
 def read(event: str, payload: dict[str, Any]) -> Hook:
-    """What the hook parser makes of it."""
+    """The hook as the parser reads it."""
     found = HookPaths("").parse(payloads.path(event))
     assert found is not None
     parser = HookParser(made_up_settings().bots[BOT_ID], insecure_http=False)

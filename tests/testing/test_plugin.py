@@ -1,4 +1,4 @@
-"""The pytest plugin: its fixtures here, where nobody overrides them, and in the project that docs/testing.md builds."""
+"""The pytest plugin: its default fixtures, and its fixtures in the project of docs/testing.md."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def test_the_guides_project_passes_and_a_broken_handler_fails_as_itself(
     assert {"my_bot", "conftest", "test_hours", "test_conversation"} <= set(files)
     tests = sum(body.count("def test_") for body in files.values())
     pytester.makepyfile(**files, test_broken=BROKEN)
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # Other plugins take seconds, and warn.
+    monkeypatch.setenv(
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1"
+    )  # Other plugins take seconds to load, and emit warnings.
     result = pytester.runpytest_subprocess("-W", "error", "-p", "no:cacheprovider", "-p", "botkit")
     result.assert_outcomes(passed=tests, failed=1)
     failure = result.stdout.str().partition("Captured log call")[0]

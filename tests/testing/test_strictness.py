@@ -1,4 +1,4 @@
-"""What goes wrong in a handler goes wrong in the test, as itself; unless the test wants to see what production makes of it."""
+"""A handler's error fails the test with that error, unless the test wants production's behaviour."""
 
 from __future__ import annotations
 
