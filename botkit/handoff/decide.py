@@ -9,68 +9,37 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from botkit.handoff import agents_side, files, handlers, opening, outcomes, platform, webhooks
+from botkit.handoff import agents_side, events, files, handlers, opening, outcomes, platform, webhooks
 from botkit.handoff.conversation import Conversation, TimerName
 from botkit.handoff.decision import Decision, say, without
 from botkit.handoff.effects import DropLane
 from botkit.handoff.ending import give_back
-from botkit.handoff.events import (
-    AccessGranted,
-    AgentCustomEvent,
-    AgentJoined,
-    AgentLeft,
-    AgentSaid,
-    AgentSessionEnded,
-    AgentsLost,
-    AgentTyping,
-    CallsRequested,
-    Event,
-    FileArrived,
-    FileRefused,
-    FileRequested,
-    FromAgents,
-    FromClient,
-    FromPlatform,
-    HookAnswered,
-    HookDeferred,
-    HookHandled,
-    MessageAccepted,
-    MessageRefused,
-    PositionAdvanced,
-    QueueMoved,
-    RoutingFailed,
-    RoutingKnown,
-    SessionStarted,
-    TimerFired,
-    TransferStarted,
-    UserLost,
-)
 from botkit.handoff.rules import Rules
 
 __all__ = ["Decision", "decide"]
 
 
-def decide(rules: Rules, conversation: Conversation, event: Event) -> Decision:
+def decide(rules: Rules, conversation: Conversation, event: events.Event) -> Decision:
     """The decision for an event.
 
     An event of another than the conversation's current session (an old timer, a late reply) changes nothing. The exception is
     the session that ended last: messages from before its end still count (`_of_ended_session`).
     """
-    original = event.original if isinstance(event, HookHandled) else event
-    if isinstance(original, FromClient) and original.events_url:
+    original = event.original if isinstance(event, events.HookHandled) else event
+    if isinstance(original, events.FromClient) and original.events_url:
         conversation = _with_events_url(conversation, original.events_url)
     match event:
-        case FromPlatform():
+        case events.FromPlatform():
             return platform.decide_hook(rules, conversation, event)
-        case HookHandled():
+        case events.HookHandled():
             return handlers.handled(rules, conversation, event, decide)
-        case CallsRequested():
+        case events.CallsRequested():
             return handlers.requested(rules, conversation, event)
-        case HookDeferred():
+        case events.HookDeferred():
             return webhooks.deferred(conversation, event)
-        case HookAnswered():
+        case events.HookAnswered():
             return webhooks.answered(conversation, event)
-        case TimerFired(name=TimerName.WEBHOOK):
+        case events.TimerFired(name=TimerName.WEBHOOK):
             return webhooks.timed_out(conversation, event)
         case _:
             return _of_session(rules, conversation, event)
@@ -84,83 +53,83 @@ def _with_events_url(conversation: Conversation, events_url: str) -> Conversatio
     return replace(conversation, session=replace(session, events_url=events_url))
 
 
-def _of_session(rules: Rules, conversation: Conversation, event: Event) -> Decision:
+def _of_session(rules: Rules, conversation: Conversation, event: events.Event) -> Decision:
     session = conversation.session
     session_id = getattr(event, "session_id", None)
     if session is None or session_id != session.id:
         if session_id is not None and session_id == conversation.ended_session:
             return _of_ended_session(rules, conversation, event)
         return Decision(conversation)
-    if isinstance(event, FromAgents):
+    if isinstance(event, events.FromAgents):
         conversation = agents_side.advance(conversation, session, event)
         session = conversation.session
         assert session is not None  # noqa: S101 - advance keeps it
     match event:
-        case AgentSaid():
+        case events.AgentSaid():
             return agents_side.message(conversation, session, event)
-        case AgentTyping():
+        case events.AgentTyping():
             return agents_side.typing(conversation, session, event)
-        case AgentCustomEvent():
+        case events.AgentCustomEvent():
             return agents_side.custom_event(conversation, session, event)
-        case AgentJoined():
+        case events.AgentJoined():
             return agents_side.joined(rules, conversation, session, event)
-        case AgentLeft():
+        case events.AgentLeft():
             return agents_side.left(rules, conversation, session, event)
-        case TransferStarted():
+        case events.TransferStarted():
             return agents_side.transfer_started(rules, conversation, session, event.at)
-        case QueueMoved():
+        case events.QueueMoved():
             return agents_side.queue_moved(rules, conversation, session, event)
-        case FileRequested():
+        case events.FileRequested():
             return files.requested(rules, conversation, session, event)
-        case FileArrived():
+        case events.FileArrived():
             return files.arrived(rules, conversation, session, event)
-        case FileRefused():
+        case events.FileRefused():
             return files.refused(rules, conversation, session, event)
-        case RoutingFailed():
+        case events.RoutingFailed():
             return agents_side.routing_failed(rules, conversation, session, event)
-        case AgentSessionEnded():
+        case events.AgentSessionEnded():
             return agents_side.ended(rules, conversation, session, event.at)
-        case PositionAdvanced():
+        case events.PositionAdvanced():
             return Decision(conversation)
-        case AccessGranted():
+        case events.AccessGranted():
             return opening.access_granted(rules, conversation, session, event)
-        case SessionStarted():
+        case events.SessionStarted():
             return opening.session_started(conversation, session)
-        case MessageAccepted():
+        case events.MessageAccepted():
             return outcomes.message_accepted(conversation, session, event)
-        case MessageRefused():
+        case events.MessageRefused():
             return outcomes.message_refused(rules, conversation, session, event)
-        case RoutingKnown():
+        case events.RoutingKnown():
             return outcomes.routing_known(rules, conversation, session, event)
-        case AgentsLost():
+        case events.AgentsLost():
             return outcomes.agents_lost(rules, conversation, session, event)
-        case UserLost():
+        case events.UserLost():
             return outcomes.user_lost(rules, conversation, session, event)
-        case TimerFired():
+        case events.TimerFired():
             return outcomes.timer_fired(rules, conversation, session, event)
         case _:
             return Decision(conversation)
 
 
-def _of_ended_session(rules: Rules, conversation: Conversation, event: Event) -> Decision:
+def _of_ended_session(rules: Rules, conversation: Conversation, event: events.Event) -> Decision:
     """An event of the session that ended last.
 
     The agent's last message is shown late rather than never. The user's last messages are still being delivered, in order,
     before the end itself; the user is told of those that the agents' side refuses.
     """
     match event:
-        case AgentSaid():
+        case events.AgentSaid():
             return agents_side.show(conversation, event)
-        case MessageAccepted():
+        case events.MessageAccepted():
             return Decision(_without_pending(conversation, event.message_id))
-        case MessageRefused():
+        case events.MessageRefused():
             refused = [held for held in conversation.ended_pending if held.message_id == event.message_id]
             told = give_back(rules, conversation.ended_language, refused)
             return Decision(_without_pending(conversation, event.message_id), tuple(told))
-        case FileRefused():
+        case events.FileRefused():
             text = rules.responses.text("fileFailedMessage", conversation.ended_language)
             return Decision(_without_pending(conversation, event.message_id), tuple(say(text)))
-        case AgentsLost():
+        case events.AgentsLost():
             told = give_back(rules, conversation.ended_language, conversation.ended_pending)
             return Decision(replace(conversation, ended_pending=()), (DropLane(event.session_id), *told))
         case _:

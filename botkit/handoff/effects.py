@@ -102,9 +102,17 @@ class EventToUser(Record, frozen=True):
 
 
 # --- to the agents' side -----------------------------------------------------------------------------------------
-#
-# These include the access they need: they may be carried out when the session is already gone from the conversation's state
-# (the last messages and the end after the user's end word). Only `Access.credentials` counts; the position is outdated.
+
+
+class ToAgents(Record, frozen=True):
+    """An effect on an agent session. It includes the access it needs, as it may be carried out when the session is already gone
+    from the conversation's state (the last messages and the end after the user's end word). Only `Access.credentials` counts;
+    the position is outdated.
+    """
+
+    session_id: str
+    system: str
+    access: Access
 
 
 class OpenAccess(Record, frozen=True):
@@ -120,45 +128,33 @@ class OpenAccess(Record, frozen=True):
     """Given up sooner than other effects, because another agent system is in line."""
 
 
-class StartSession(Record, frozen=True):
+class StartSession(ToAgents, frozen=True):
     """Create the conversation on the agents' side, which starts the search for an agent → SessionStarted."""
 
-    session_id: str
-    system: str
-    access: Access
     attributes: tuple[tuple[str, str], ...]
     language: str
     give_up_seconds: float | None = None
 
 
-class SendToAgent(Record, frozen=True):
+class SendToAgent(ToAgents, frozen=True):
     """Send the agent a message of the user → MessageAccepted. Every attempt uses the same `message_id`."""
 
-    session_id: str
-    system: str
-    access: Access
     message_id: str
     text: str
 
 
-class TypingToAgent(Record, frozen=True):
+class TypingToAgent(ToAgents, frozen=True):
     """Show or hide the user's typing to the agent. Never retried."""
 
-    session_id: str
-    system: str
-    access: Access
     started: bool
 
 
-class SendFile(Record, frozen=True):
+class SendFile(ToAgents, frozen=True):
     """Send the agent a file that the user sent to the platform → MessageAccepted.
 
     `request` is that of the agent's FileRequested, where the system takes files only then.
     """
 
-    session_id: str
-    system: str
-    access: Access
     message_id: str
     name: str
     url: str
@@ -167,39 +163,25 @@ class SendFile(Record, frozen=True):
     _hidden = frozenset({"url", "request"})
 
 
-class SendCustomEvent(Record, frozen=True):
+class SendCustomEvent(ToAgents, frozen=True):
     """Pass an event of the user's client to the agent's console. Never retried."""
 
-    session_id: str
-    system: str
-    access: Access
     name: str
     data: str
 
 
-class IdleNotice(Record, frozen=True):
+class IdleNotice(ToAgents, frozen=True):
     """Tell the agents' side that the user was warned of being idle, or is active again. Never retried."""
 
-    session_id: str
-    system: str
-    access: Access
     warned: bool
 
 
-class AskRouting(Record, frozen=True):
+class AskRouting(ToAgents, frozen=True):
     """Ask whether another agent is being looked for → RoutingKnown."""
 
-    session_id: str
-    system: str
-    access: Access
 
-
-class EndSession(Record, frozen=True):
+class EndSession(ToAgents, frozen=True):
     """End and close the conversation on the agents' side. If it is closed already, the effect is done."""
-
-    session_id: str
-    system: str
-    access: Access
 
 
 # --- to ourselves ------------------------------------------------------------------------------------------------
