@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 from enum import Enum
+from pathlib import Path
 from typing import Any, Literal, NewType, get_args, get_origin
 
 import msgspec
@@ -56,6 +58,15 @@ def test_every_effect_survives_its_row(kind: Any) -> None:
 
 def test_every_outbound_effect_has_a_kind() -> None:
     assert set(codec.KINDS.values()) == set(get_args(OutboundEffect))
+
+
+def test_rows_of_the_former_version_are_read() -> None:
+    rows = json.loads(Path(__file__).with_name("stored_rows.json").read_text())
+    conversation = codec.conversation_from_json(json.dumps(rows["conversation"]).encode())
+    assert json.loads(codec.conversation_to_json(conversation)) == rows["conversation"]
+    for row in rows["effects"]:
+        effect = codec.effect_from_json(row["kind"], json.dumps(row["effect"]).encode())
+        assert json.loads(codec.effect_to_json(effect)[1]) == row["effect"]
 
 
 def test_an_effect_stored_under_its_former_kind_is_read() -> None:
