@@ -3,49 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from botkit.agents import AgentSystem
 from botkit.errors import AccessExpired, CallError, ConversationClosed, Unreachable
 from botkit.handoff.events import LossReason
-from botkit.http.retry import Backoff
-from botkit.relay.clock import Clock
-from botkit.relay.inbound.event_writer import AgentEventWriter
-from botkit.relay.outbound.circuit_breaker import CircuitBreaker
+from botkit.relay.inbound.receivers import Receiver
 
 _log = structlog.get_logger("botkit.relay")
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class PollReceiver:
+class PollReceiver(Receiver):
     """Reads one session's list every `poll_interval`."""
 
-    writer: AgentEventWriter
-    system: AgentSystem
     schedule: AsyncIOScheduler
-    clock: Clock
-    chance: Callable[[], float]
-    backoff: Backoff
-    breaker: CircuitBreaker
-    _failures: int = field(init=False, default=0)
-    _last_success: float = field(init=False)
     _not_before: float = field(init=False, default=0.0)
     _due: asyncio.Event = field(init=False, default_factory=asyncio.Event)
 
-    def __post_init__(self) -> None:
-        self._last_success = self.clock.now()
-
     async def run(self) -> None:
-        """Poll until the session is lost; any other end of the session cancels this task.
-
-        Raises:
-            LedgerClosed: the service is stopping.
-        """
+        """See `Receiver.run`."""
         interval = self.system.capabilities.poll_interval
         job_id = f"poll/{self.writer.session_id}"
         self.schedule.add_job(
@@ -101,5 +81,4 @@ class PollReceiver:
         return None
 
     def _if_past_deadline(self) -> str | None:
-        is_past = self.clock.now() - self._last_success > self.backoff.give_up_after
-        return LossReason.UNREACHABLE if is_past else None
+        return LossReason.UNREACHABLE if self._is_past_deadline() else None

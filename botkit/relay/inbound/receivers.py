@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import structlog
 
@@ -14,6 +14,7 @@ from botkit.errors import LedgerClosed
 from botkit.handoff.conversation import Access, Conversation, ConversationId, Phase
 from botkit.handoff.effects import EndSession
 from botkit.handoff.events import FromAgents
+from botkit.http.retry import Backoff
 from botkit.ledger.interface import Committed
 from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock
@@ -21,6 +22,7 @@ from botkit.relay.gateways import Gateways
 from botkit.relay.inbound.event_writer import AgentEventWriter
 from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import RelayMetrics
+from botkit.relay.outbound.circuit_breaker import CircuitBreaker
 
 _log = structlog.get_logger("botkit.relay")
 
@@ -29,11 +31,33 @@ STOP_SECONDS = 3.0
 """How long an end waits for the receiver to close its connection."""
 
 
-class Receiver(Protocol):
-    """Receives the events of one session until it is cancelled or the session is over."""
+@dataclass(slots=True, kw_only=True, eq=False)
+class Receiver(ABC):
+    """Receives the events of one session, by a stream or by polls."""
 
+    writer: AgentEventWriter
+    system: AgentSystem
+    clock: Clock
+    chance: Callable[[], float]
+    backoff: Backoff
+    breaker: CircuitBreaker
+    _failures: int = field(init=False, default=0)
+    _last_success: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._last_success = self.clock.now()
+
+    @abstractmethod
     async def run(self) -> None:
-        """Returns when nothing more can be received. Raises LedgerClosed if the service is stopping."""
+        """Receive until the session is lost or over; any other end of the session cancels this task.
+
+        Raises:
+            LedgerClosed: the service is stopping.
+        """
+
+    def _is_past_deadline(self) -> bool:
+        """Whether the agents' side has not answered for `delivery.give_up_after`."""
+        return self.clock.now() - self._last_success > self.backoff.give_up_after
 
 
 MakeReceiver = Callable[[AgentEventWriter, AgentSystem, str], Receiver]

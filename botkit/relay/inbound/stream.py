@@ -7,19 +7,17 @@ connection that looks healthy may have missed an event (docs/protocols/salesforc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
-from botkit.agents import AgentSystem, Batch
+from botkit.agents import Batch
 from botkit.errors import AccessExpired, CallError, ConversationClosed, Unreachable
 from botkit.handoff.events import FromAgents, LossReason
-from botkit.http.retry import Backoff
-from botkit.relay.clock import Clock
-from botkit.relay.inbound.event_writer import AgentEventWriter, any_end
+from botkit.relay.inbound.event_writer import any_end
+from botkit.relay.inbound.receivers import Receiver
 from botkit.relay.metrics import RelayMetrics
-from botkit.relay.outbound.circuit_breaker import CircuitBreaker
 
 _log = structlog.get_logger("botkit.relay")
 
@@ -31,39 +29,24 @@ _LAST_LIST_ATTEMPTS = 3
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class StreamReceiver:
+class StreamReceiver(Receiver):
     """Listens to one session's stream, and opens another whenever it breaks. `name` is the agent system's, for metrics."""
 
-    writer: AgentEventWriter
-    system: AgentSystem
     name: str
-    clock: Clock
-    chance: Callable[[], float]
-    backoff: Backoff
-    breaker: CircuitBreaker
     metrics: RelayMetrics
     connecting: asyncio.Semaphore
-    _failures: int = field(init=False, default=0)
-    _last_success: float = field(init=False)
     _is_connected: bool = field(init=False, default=False)
     _has_answered: bool = field(init=False, default=False)
     """The agents' side answered since the last connect: the stream, or the list in its place."""
     _next_list: float = field(init=False, default=0.0)
 
-    def __post_init__(self) -> None:
-        self._last_success = self.clock.now()
-
     async def run(self) -> None:
-        """Receive until the session is lost; any other end of the session cancels this task.
-
-        Raises:
-            LedgerClosed: the service is stopping.
-        """
+        """See `Receiver.run`."""
         while True:
             why = await self._until_broken()
             if self.writer.is_over:
                 return
-            if why is None and self.clock.now() - self._last_success > self.backoff.give_up_after:
+            if why is None and self._is_past_deadline():
                 why = LossReason.UNREACHABLE
             if why is not None:
                 await self.writer.report_lost(why)
