@@ -76,7 +76,7 @@ def sample_bot_folder() -> Path:
     Raises:
         ExportError: neither is there.
     """
-    package = Path(str(files("botkit")))
+    package = Path(str(files("botkit_sandbox")))
     for folder in (package / "sample_bot", package.parent / "sample_bot"):
         if (folder / "botDefinition.json").is_file():
             return folder

@@ -123,7 +123,7 @@ class Talk:
         else:
             await dialogs.start(self.core, self, user, dialog)
 
-    # --- what a running dialog does (dialogs.Voice) --------------------------------------------------------------
+    # --- what a running dialog does (dialogs.DialogEffects) --------------------------------------------------------------
 
     async def utter(self, user: User, text: str, *, dialog_id: str, node_id: str) -> None:
         """An utterance of the bot: posted as on_bot_message, and shown when BotKit sends it."""
