@@ -104,7 +104,7 @@ class Ledger(Protocol):
         It may read the store: never call it on the relay's loop.
         """
 
-    def newest_hook_at_hand(self, conversation_id: ConversationId) -> HookBody | None:
+    def cached_newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """The same if it is cached, else None. Any thread."""
 
     def sweep(self, before: Instant) -> int:

@@ -106,7 +106,7 @@ class SqliteLedger:
         try:
             store = self._store = Store(self.file)
             if not store.mark_started():
-                self.possible_duplicates = store.heads_to_users()
+                self.possible_duplicates = store.users_with_deliveries()
             self._remembered = Remembered(store.remembered())
             self.depth = store.depth()
             self._ids = itertools.count(store.last_id() + 1)
@@ -209,7 +209,7 @@ class SqliteLedger:
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """See `interface.Ledger.newest_hook`."""
-        cached = self.newest_hook_at_hand(conversation_id)
+        cached = self.cached_newest_hook(conversation_id)
         if cached is not None:
             return cached
         try:
@@ -217,8 +217,8 @@ class SqliteLedger:
         except SQLAlchemyError as error:
             raise LedgerError("a payload in the store could not be read") from error
 
-    def newest_hook_at_hand(self, conversation_id: ConversationId) -> HookBody | None:
-        """See `interface.Ledger.newest_hook_at_hand`."""
+    def cached_newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
+        """See `interface.Ledger.cached_newest_hook`."""
         self._memory()
         return self._payloads.get(conversation_id)
 

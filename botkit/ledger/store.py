@@ -54,7 +54,7 @@ SWEEP_ROWS = 500
 SWEEP_PAYLOADS = 50
 """Max rows of one step of a sweep. Hooks wait for it, so it takes a few milliseconds. Deleting a payload reads its many pages."""
 _UNDER_WAY = select(outbox.c.bot_id, outbox.c.user_id)
-HOOKS_AT_HAND_BYTES = 4 * 1024 * 1024
+MAX_HOOK_BYTES_AT_START = 4 * 1024 * 1024
 """Max bytes of hooks read at the start. After an outage of a target, gigabytes of them may wait."""
 _STOPPED = "stopped"
 _meta_insert = insert(meta)
@@ -145,7 +145,9 @@ class Store:
         with self._engine.connect() as connection:
             rows = connection.execute(select(*wanted).order_by(o.id)).all()
             sizes = itertools.accumulate(row.size for row in rows)
-            near = sum(1 for _ in itertools.takewhile(lambda so_far: so_far <= HOOKS_AT_HAND_BYTES, sizes))
+            near = sum(
+                1 for _ in itertools.takewhile(lambda so_far: so_far <= MAX_HOOK_BYTES_AT_START, sizes)
+            )
             last = rows[near - 1].id if near else 0
             bodies = select(o.id, o.body).where(o.id <= last, o.body.is_not(None))
             hooks = {row.id: row.body for row in connection.execute(bodies)}
@@ -168,7 +170,7 @@ class Store:
         with self._engine.connect() as connection:
             return int(connection.execute(select(func.max(outbox.c.id))).scalar() or 0)
 
-    def heads_to_users(self) -> int:
+    def users_with_deliveries(self) -> int:
         """The number of users with effects in the outbox: a dead process may just have carried one out for each."""
         with self._engine.connect() as connection:
             users = select(outbox.c.bot_id, outbox.c.user_id).where(outbox.c.lane == USER_LANE).distinct()

@@ -565,7 +565,7 @@ def test_a_start_reads_the_first_hooks_and_leaves_the_others_in_the_store(
     for word in ("one", "two", "three"):
         stage.submit(stage.inputs.says("u-ada", word, body=word.encode() * 100))
     stage.submit(stage.inputs.transfers("u-bob"))
-    monkeypatch.setattr("botkit.ledger.store.HOOKS_AT_HAND_BYTES", 600)
+    monkeypatch.setattr("botkit.ledger.store.MAX_HOOK_BYTES_AT_START", 600)
     items = stage.reopen().undelivered()
     assert [item.hook and len(item.hook.body) for item in items] == [300, 300, None, None, None]
     assert stage.ledger.hook_of(items[2].id) == HookBody(b"three" * 100)
@@ -586,6 +586,6 @@ def test_payloads_of_users_who_never_had_an_agent_are_not_kept(stage: Stage) -> 
 
 def test_a_cached_payload_needs_no_store(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada", body=b"transfer"))
-    assert stage.ledger.newest_hook_at_hand(ADA) == HookBody(b"transfer")
-    assert stage.reopen().newest_hook_at_hand(ADA) is None
+    assert stage.ledger.cached_newest_hook(ADA) == HookBody(b"transfer")
+    assert stage.reopen().cached_newest_hook(ADA) is None
     assert stage.ledger.newest_hook(ADA) == HookBody(b"transfer")

@@ -197,7 +197,7 @@ class FakeLedger:
         self.reads.append(conversation_id)
         return self.hooks.get(conversation_id)
 
-    def newest_hook_at_hand(self, conversation_id: ConversationId) -> HookBody | None:
+    def cached_newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         return self.hooks.get(conversation_id) if self.at_hand else None
 
     def sweep(self, before: Instant) -> int:

@@ -40,7 +40,7 @@ class Payloads:
 
     async def newest(self, conversation_id: ConversationId) -> HookBody | None:
         """The newest payload, which addresses the user."""
-        in_memory = self._ledger.newest_hook_at_hand(conversation_id)
+        in_memory = self._ledger.cached_newest_hook(conversation_id)
         return in_memory or await self._client.read(partial(self._ledger.newest_hook, conversation_id))
 
     def are_renewed(self, conversation_id: ConversationId) -> bool:
@@ -56,7 +56,7 @@ class Payloads:
 
     def has_newer_in_memory(self, conversation_id: ConversationId, *, than: int | None) -> bool:
         """Whether a payload with another hash is in memory."""
-        newest = self._ledger.newest_hook_at_hand(conversation_id)
+        newest = self._ledger.cached_newest_hook(conversation_id)
         return newest is not None and hash(newest) != than
 
     async def newer(self, conversation_id: ConversationId, *, than: int | None, until: Instant) -> bool:
