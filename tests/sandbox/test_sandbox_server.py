@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -187,3 +189,17 @@ def test_both_agent_systems_have_the_same_agents_and_stand_side_by_side_in_the_s
     assert state["addresses"]["live_agent_url"] == addresses["live_agent_url"]
     own = requests.get(f"{addresses['kore_url']}/sandbox/live-chat/state", timeout=5).json()
     assert own == state["live-chat"]
+
+
+def test_it_runs_without_botkit() -> None:
+    code = (
+        "import sys\n"
+        "sys.modules['botkit'] = None\n"
+        "from botkit_sandbox.server import running_sandbox\n"
+        "with running_sandbox() as addresses: print(addresses['bot_id'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("st-")
