@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections import deque
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from benchmarks.machine import SERVICE_CORE
+from botkit.testing.waiting import within
 
 BOT_ID = "st-11111111-2222-5333-8444-555555555555"
 CLIENT_ID = "cs-11111111-2222-5333-8444-555555555555"
@@ -149,14 +149,16 @@ def await_answer(url: str) -> None:
     Raises:
         RuntimeError: none answers in time.
     """
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.05)
-    raise RuntimeError(f"{url} does not answer")
+    if not within(_START_SECONDS, lambda: _answers(url)):
+        raise RuntimeError(f"{url} does not answer")
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except (urllib.error.URLError, ConnectionError):
+        return False
 
 
 def configure(folder: Path, system: Mapping[str, object] = _UNUSED_SYSTEM) -> Path:

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import requests
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from botkit.testing.serving import free_ports
+from botkit.testing.waiting import until
 
 START_SECONDS = 40.0
 STOP_SECONDS = 15.0
@@ -71,17 +71,15 @@ def running_demo(port: int | None = None) -> Iterator[str]:
 
 
 def _until_ready(process: subprocess.Popen[bytes], url: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
+    def ready() -> bool:
         if process.poll() is not None:
-            raise RuntimeError(f"botkit demo ended with exit code {process.returncode}; its words are above")
+            raise RuntimeError(f"botkit demo ended with exit code {process.returncode}; see its output above")
         try:
-            if requests.get(url, timeout=2).ok:
-                return
+            return requests.get(url, timeout=2).ok
         except requests.RequestException:
-            pass
-        time.sleep(0.1)
-    raise RuntimeError(f"{url} was not ready within {START_SECONDS:.0f} s")
+            return False
+
+    until(ready, f"for {url} to be ready", seconds=START_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
