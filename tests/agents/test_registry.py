@@ -1,4 +1,4 @@
-"""Which agent systems there are: BotKit's own, and those of other packages."""
+"""The registry of agent systems: BotKit's own, and those of other packages."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_package_brings_another() -> None:
     assert {"salesforce-miaw", "salesforce-live-chat", "desk"} < agent_systems.installed_types()
 
 
-def test_a_type_nobody_brings_is_none() -> None:
+def test_an_unknown_type_has_no_class() -> None:
     assert agent_systems.system_class("acme-desk") is None
     assert agent_systems.capabilities("acme-desk", {}) == Capabilities(attributes=DEFAULT_ATTRIBUTES)
 

@@ -1,4 +1,4 @@
-"""The folder every test of the configuration works in."""
+"""A folder with a valid configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A configuration in a folder of its own, which tests change one thing of at a time."""
+"""A valid configuration in its own folder; a test changes one thing in it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ agents:
 
 @dataclass
 class Folder:
-    """`botkit.yaml` and `bots/acme.yaml`, good as they are written, and what `load` says of them."""
+    """A valid `botkit.yaml` and `bots/acme.yaml`, and the problems that `load` reports in them."""
 
     path: Path
     environ: dict[str, str] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Folder:
         self.write(name, text)
 
     def change_bot(self, old: str, new: str) -> None:
-        """Put `new` where `old` stands in the good bot file."""
+        """Replace `old` by `new` in the valid bot file."""
         assert old in BOT
         self.bot(BOT.replace(old, new))
 
@@ -76,7 +76,7 @@ class Folder:
         return []
 
     def problem(self) -> str:
-        """The one problem there is."""
+        """The only problem."""
         problems = self.problems()
         assert len(problems) == 1, problems
         return problems[0]

@@ -35,7 +35,7 @@ def test_durations_are_read_as_people_write_them(written: str | float, seconds: 
 @pytest.mark.parametrize(
     "written", ["", "s", "2 s", "2d", "-2s", "1e3", "٣s", "999999h", -1, math.inf, math.nan, 1e300]
 )
-def test_what_is_no_duration_is_refused(written: str | float) -> None:
+def test_an_invalid_duration_is_refused(written: str | float) -> None:
     with pytest.raises(UnusableValue):
         parse_duration(written)
 
@@ -75,7 +75,7 @@ def test_callback_hosts_are_hosts_with_or_without_a_port(written: str, host: str
         "böts.kore.ai",
     ],
 )
-def test_a_callback_host_that_is_none_is_refused(written: str) -> None:
+def test_an_invalid_callback_host_is_refused(written: str) -> None:
     with pytest.raises(UnusableValue):
         parse_callback_host(written)
 

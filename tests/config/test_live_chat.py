@@ -1,4 +1,4 @@
-"""Live Chat beside MIAW: the design's own example, its endpoint, and what is said of its end."""
+"""Live Chat beside MIAW: an example with both, the endpoint, and the notice of its retirement."""
 
 from __future__ import annotations
 
@@ -85,14 +85,14 @@ EVERY_SETTING = """\
 
 @pytest.fixture
 def design(folder: Folder) -> Folder:
-    """The design's example of a configuration, word for word, with ids where it has dots."""
+    """A configuration with both agent systems."""
     folder.environ.update(KORE_CLIENT_ID="cs-1", KORE_CLIENT_SECRET="a secret of the usual length")
     folder.server(SERVER)
     folder.bot(BOT)
     return folder
 
 
-def test_the_designs_example_is_accepted_word_for_word(design: Folder) -> None:
+def test_a_configuration_with_both_systems_is_accepted(design: Folder) -> None:
     agents = design.load_bot().agents
     assert (agents.for_channel("facebook"), agents.for_channel("rtm")) == ("legacy", "salesforce")
     assert isinstance(agents.systems["salesforce"].settings, MiawSettings)
@@ -171,7 +171,9 @@ def test_overrides_may_be_buttons_agents_and_pairs_of_both(design: Folder) -> No
         ),
     ],
 )
-def test_what_salesforce_would_drop_without_a_word_is_told(design: Folder, settings: str, said: str) -> None:
+def test_records_that_salesforce_would_drop_silently_are_reported(
+    design: Folder, settings: str, said: str
+) -> None:
     design.bot(BOT.replace("handoff:", f"      {settings}\nhandoff:"))
     (problem,) = design.problems()
     assert said in problem
@@ -196,7 +198,7 @@ def test_what_salesforce_would_drop_without_a_word_is_told(design: Folder, setti
         ("channels: {facebook: legacy}", "channels: {facebook: legcay}", "did you mean legacy?"),
     ],
 )
-def test_mistakes_are_told_with_their_fix(design: Folder, old: str, new: str, said: str) -> None:
+def test_mistakes_are_reported_with_their_fix(design: Folder, old: str, new: str, said: str) -> None:
     design.bot(BOT.replace(old, new))
     assert any(said in problem for problem in design.problems()), design.problems()
 
@@ -245,7 +247,7 @@ def test_the_sandbox_is_an_endpoint_where_http_is_allowed() -> None:
     assert normalize_live_agent_url("127.0.0.1:8002", insecure_http=True) == "http://127.0.0.1:8002/chat/rest"
 
 
-def test_its_retirement_is_said_once_for_all_bots(design: Folder) -> None:
+def test_its_retirement_is_one_notice_for_all_bots(design: Folder) -> None:
     design.bot(BOT.replace("st-11111111", "st-22222222"), "bots/b.yaml")
     (said,) = notices(design.load())
     assert "14 February 2026" in said
@@ -253,5 +255,5 @@ def test_its_retirement_is_said_once_for_all_bots(design: Folder) -> None:
     assert "salesforce-miaw" in said
 
 
-def test_without_live_chat_there_is_nothing_to_say(folder: Folder) -> None:
+def test_without_live_chat_there_is_no_notice(folder: Folder) -> None:
     assert notices(folder.load()) == []

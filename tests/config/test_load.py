@@ -1,4 +1,4 @@
-"""From YAML files to settings: what is read, what is filled in, what has a default."""
+"""From YAML files to settings: values, filled-in values, defaults."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_every_optional_value_with_a_default_in_the_settings_shows_it_in_the_sch
         assert all("default" in schema.resolve(rule) for rule in shown.values())
 
 
-def test_everything_that_can_be_said_arrives_in_the_settings(folder: Folder) -> None:
+def test_every_key_arrives_in_the_settings(folder: Folder) -> None:
     folder.server(
         "version: 1\n"
         "server: {host: 0.0.0.0, port: 0, prefix: /kore/botkit, threads: 8}\n"
@@ -228,7 +228,7 @@ def test_two_dollars_keep_the_characters_as_they_are(folder: Folder, written: st
     assert folder.load_bot().name == meant
 
 
-def test_what_was_filled_in_is_not_filled_in_again(folder: Folder) -> None:
+def test_a_filled_in_value_is_not_filled_in_again(folder: Folder) -> None:
     folder.environ["A"] = "${B}"
     folder.change_bot("Acme Assistant", "${A}")
     assert folder.load_bot().name == "${B}"

@@ -1,4 +1,4 @@
-"""Whatever stands in the files, loading gives settings or problems, never another error."""
+"""With any content of the files, loading returns settings or problems, never another error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Agent systems of other packages: their part of a bot's file is checked like ours, with lines."""
+"""Agent systems of other packages: their settings are checked like ours, with line numbers."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class TypedDesk(AgentSystem):
 
 
 class BrokenDesk(AgentSystem):
-    """A system whose schema is none."""
+    """A system with an invalid schema."""
 
     schema: ClassVar[Mapping[str, Any]] = {"type": "text"}
 

@@ -1,4 +1,4 @@
-"""What `botkit check` says of a wrong configuration: file, line, path, what is wrong, how to fix it."""
+"""The problems that `botkit check` reports: file, line, path, what is wrong, how to fix it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from botkit.errors import ConfigurationError
 from tests.config.folder import BOT, BOT_ID, SERVER, Folder
 
 
-def test_everything_wrong_in_all_files_is_told_at_once_with_lines(folder: Folder) -> None:
+def test_every_problem_of_every_file_is_reported_at_once_with_its_line(folder: Folder) -> None:
     folder.server("version: 1\nserver:\n  prot: 8003\nbots: [bots/*.yaml]\n")
     folder.bot(
         BOT.replace("  client_id: cs-1\n", "")  # a missing field
@@ -142,7 +142,7 @@ def test_everything_wrong_in_all_files_is_told_at_once_with_lines(folder: Folder
         ),
     ],
 )
-def test_a_problem_in_a_bot_file_says_where_what_and_how(
+def test_a_problem_in_a_bot_file_has_place_reason_and_fix(
     folder: Folder, old: str, new: str, said: str
 ) -> None:
     said = said.replace("SALESFORCE", "agents.systems.salesforce")
@@ -185,7 +185,9 @@ def test_a_problem_in_a_bot_file_says_where_what_and_how(
         (SERVER + "security: true\n", "3: security: is true or false, not a mapping"),
     ],
 )
-def test_a_problem_in_the_server_file_says_where_what_and_how(folder: Folder, server: str, said: str) -> None:
+def test_a_problem_in_the_server_file_has_place_reason_and_fix(
+    folder: Folder, server: str, said: str
+) -> None:
     folder.server(server)
     problem = folder.problem()
     assert problem.startswith(f"botkit.yaml:{said}")
@@ -270,7 +272,7 @@ def test_a_file_that_is_not_yaml_for_us_says_why(folder: Folder, text: str | byt
         "client_secret:hunter2: x",
     ],
 )
-def test_broken_yaml_never_shows_what_may_be_a_secret(folder: Folder, line: str) -> None:
+def test_broken_yaml_never_shows_a_possible_secret(folder: Folder, line: str) -> None:
     folder.change_bot("client_secret: hunter2hunter2hunter2", line)
     assert folder.problems()
     assert "hunter2" not in "".join(folder.problems())
@@ -322,7 +324,7 @@ def test_a_place_that_is_no_variable_is_a_problem_that_teaches_the_forms(
     assert "hunter2" not in problem
 
 
-def test_nothing_is_done_with_a_value_of_which_a_part_is_missing(folder: Folder) -> None:
+def test_a_value_with_a_missing_part_is_not_used(folder: Folder) -> None:
     folder.server('version: 1\nbots: ["${NOT_SET}*.yaml"]\n')
     assert folder.problem().startswith("botkit.yaml:2: bots[0]: the variable NOT_SET is not set")
 
@@ -357,7 +359,7 @@ def test_the_error_itself_carries_no_other_error_with_values_in_it(folder: Folde
     assert error.value.__context__ is None
 
 
-def test_problems_are_one_line_each_whatever_is_in_them(folder: Folder) -> None:
+def test_every_problem_is_one_line(folder: Folder) -> None:
     folder.change_bot("Kore_Custom_Client", '"a\\nb\\u2028c\\e[31m"')
     problem = folder.problem()
     assert problem.isprintable()

@@ -1,4 +1,4 @@
-"""The schemas are good schemas, ship in the wheel, and the documentation lists exactly their keys."""
+"""The schemas are valid, ship in the wheel, and the documentation lists exactly their keys."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def nodes(node: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every value's description in a schema, with its place."""
+    """Every value's description in a schema, with its path."""
     for key, child in node.get("properties", {}).items():
         yield f"{path}/{key}", child
         yield from nodes(child, f"{path}/{key}")

@@ -1,4 +1,4 @@
-"""Standard responses as people paste them: Kore's shape, in YAML, in JSON, or in a file of its own."""
+"""Standard responses in Kore's shape: in YAML, in pasted JSON, or in their own file."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_responses_may_live_in_a_file_beside_the_bot_file(folder: Folder, name: 
     assert folder.load_bot().handoff.responses == MESSAGES
 
 
-def test_what_stands_in_the_bot_file_wins_over_the_file_message_by_message(folder: Folder) -> None:
+def test_the_bot_file_takes_precedence_over_the_responses_file(folder: Folder) -> None:
     folder.write("bots/r.json", json.dumps({"zh_cn": {"agentJoinedMessage": "a", "agentLeftMessage": "b"}}))
     folder.add_to_bot("handoff: {responses_file: r.json, responses: {zh-CN: {agentJoinedMessage: null}}}\n")
     assert folder.load_bot().handoff.responses == {
@@ -91,7 +91,7 @@ def test_a_character_escaped_as_a_pair_is_one_character(folder: Folder) -> None:
         ),
     ],
 )
-def test_what_is_no_message_is_a_problem(folder: Folder, responses: str, said: str) -> None:
+def test_an_invalid_message_is_a_problem(folder: Folder, responses: str, said: str) -> None:
     folder.add_to_bot(f"handoff:\n  responses: {responses}\n")
     assert any(
         problem.startswith(f"bots/acme.yaml:16: handoff.responses.{said}") for problem in folder.problems()

@@ -1,4 +1,4 @@
-"""Several agent systems of one bot: which channel, which dialog, who stands in; and every mistake with its line."""
+"""Several agent systems of one bot: channels, fallbacks, and every mistake with its line."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def two(folder: Folder) -> Folder:
 
 
 def _line(text: str) -> int:
-    """The line of the file at which a text of the good configuration stands."""
+    """The line of a text in the valid configuration."""
     return FIRST_LINE + TWO[: TWO.index(text)].count("\n")
 
 
@@ -89,7 +89,7 @@ def test_every_channel_of_kores_can_be_mapped(two: Folder, channel: str) -> None
         ),
     ],
 )
-def test_a_mistake_is_told_with_its_line_and_its_fix(
+def test_a_mistake_is_reported_with_its_line_and_fix(
     two: Folder, old: str, new: str, place: str, said: str
 ) -> None:
     two.bot(HEAD + TWO.replace(old, new))
@@ -98,20 +98,20 @@ def test_a_mistake_is_told_with_its_line_and_its_fix(
     assert said in problem
 
 
-def test_two_defaults_are_told_with_the_line_of_the_second(two: Folder) -> None:
+def test_two_defaults_are_reported_at_the_line_of_the_second(two: Folder) -> None:
     two.bot(HEAD + TWO.replace("default: salesforce", "default: salesforce\n  default: legacy"))
     (problem,) = two.problems()
     assert problem.startswith(f"bots/acme.yaml:{_line('default:') + 1}: agents.default: ")
     assert "twice" in problem or "already" in problem
 
 
-def test_no_default_among_several_is_told(two: Folder) -> None:
+def test_several_systems_without_a_default_are_reported(two: Folder) -> None:
     two.bot(HEAD + TWO.replace("  default: salesforce\n", ""))
     (problem,) = two.problems()
     assert "agents.default: is missing, and there are several systems" in problem
 
 
-def test_a_channel_the_platform_has_learnt_since_can_be_named(two: Folder) -> None:
+def test_a_channel_that_the_platform_added_can_be_named(two: Folder) -> None:
     two.bot(
         HEAD + TWO.replace("facebook: legacy", "carrierpigeon: legacy\n  other_channels: [carrierpigeon]")
     )

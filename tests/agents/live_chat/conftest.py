@@ -1,4 +1,4 @@
-"""One user's Live Chat, driven from both ends."""
+"""One user's Live Chat; the test plays both sides."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SETTINGS = LiveChatSettings(BASE, "00DA", "572A", "573B", poll_margin=timedelta(
 
 @dataclass
 class Talk:
-    """A chat as the relay has it: what is heard is taken at once, and the position moves with it."""
+    """A chat as the relay sees it: events are stored at once, and move the position."""
 
     server: LiveChat
     clock: SelfMovingClock
@@ -46,7 +46,7 @@ class Talk:
         self.task = asyncio.create_task(self._listen())
 
     async def begin(self) -> None:
-        """An agent has accepted, and we know it."""
+        """Open the chat and wait until an agent has joined."""
         await self.open()
         self.listen()
         self.server.accept()
@@ -78,7 +78,7 @@ class Talk:
         await self.system.send(SESSION, self.access, message_id=message_id, text=text)
 
     def restart(self) -> None:
-        """Another process goes on with what is in the ledger."""
+        """Go on in another process, with the stored access."""
         self.system = new_system(self.server, self.clock)
 
     @property

@@ -1,4 +1,4 @@
-"""A Live Chat service in a few lines, as a carrier: what the tests ask for goes no further than memory.
+"""A small Live Chat service as a transport, in memory.
 
 It keeps the rules a client can notice: messages have numbers from 0, a poll acknowledges, unacknowledged messages come
 again, a poll hangs until there is something, sequence numbers are checked, and a lost server is answered with 503 until the
@@ -31,7 +31,7 @@ def ok(body: object = None, status: int = 200) -> Response:
 
 @dataclass
 class LiveChat:
-    """One session's service."""
+    """The server of one session."""
 
     asked: list[Request] = field(default_factory=list)
     scripted: dict[str, deque[Answer]] = field(default_factory=lambda: defaultdict(deque))
@@ -52,13 +52,13 @@ class LiveChat:
     """Whether a poll with an old ack gets the messages again."""
     wrong_affinity: int = 503
     drop: Counter[str] = field(default_factory=Counter)
-    """Nouns whose next answers get lost."""
+    """Resources whose next answers get lost."""
     hold_seconds: float | None = None
     hanging: int = 0
     max_hanging: int = 0
     handed: int = -1
     meanwhile: Callable[[str], object] = lambda noun: None
-    """What happens while a request for this noun is under way."""
+    """Callbacks that run while a request for a resource is under way."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     # --- what the agents' side does ---
@@ -80,7 +80,7 @@ class LiveChat:
         self.tell("ChatEnded", reason="agent", attachedRecords=[])
 
     def lose(self) -> None:
-        """The chat's server goes away."""
+        """The chat's server disappears."""
         self.lost = True
         self.stir()
 

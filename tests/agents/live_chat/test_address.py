@@ -1,4 +1,4 @@
-"""Which hosts are Salesforce's."""
+"""The hosts that Salesforce may send us to."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Whatever breaks in whatever order: each agent's message is taken once and in order, and so is each of the user's.
+"""With any failures in any order, every message of an agent and of the user is stored once and in order.
 
-The listener here is a process with a ledger: it takes events one by one, knows their keys again, may die between any two of
-them, and goes on with the position of the last one it took.
+The listener is a process with a ledger: it stores events one by one, deduplicates them by key, may die between any two of
+them, and goes on with the position of the last stored one.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ async def _played(steps: list[Step]) -> None:
 
 
 def _without_repeats(arrived: list[str], sent: list[str]) -> list[str]:
-    """What arrived, where a message may have arrived twice in a row: a process forgets what the server answered."""
+    """The messages that arrived, without immediate repetitions: a new process does not know the server's last answer."""
     left = list(sent)
     kept: list[str] = []
     for text in arrived:

@@ -1,4 +1,4 @@
-"""Where in the new server's account our own knowledge ends."""
+"""Finding the new messages in the chat that a new server sends."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_an_account_with_a_greeting_we_never_got_is_laid_right() -> None:
     assert fresh(lines("welcome", "a", "b", "c"), "a", "b") == ["c"]
 
 
-def test_an_account_that_has_nothing_of_what_was_heard_is_all_new() -> None:
+def test_without_a_known_message_every_message_is_new() -> None:
     assert fresh(lines("x", "y"), "a", "b") == ["x", "y"]
 
 

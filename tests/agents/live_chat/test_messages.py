@@ -1,4 +1,4 @@
-"""Each message type of System/Messages, as events."""
+"""Each message type of System/Messages becomes events."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_reply_without_a_sequence_counts_on() -> None:
     assert reply.sequence == 7
 
 
-def test_what_was_read_already_is_not_read_again() -> None:
+def test_messages_that_were_read_are_not_read_again() -> None:
     events, position = read(
         ("ChatMessage", {"text": "old"}),
         ("ChatMessage", {"text": "new"}),
@@ -183,7 +183,7 @@ def test_a_place_in_the_queue_counts_the_user_in(before: int, place: int) -> Non
     assert (moved.place, moved.wait_seconds) == (place, 90)
 
 
-def test_a_wait_that_nobody_can_know_is_not_known() -> None:
+def test_an_unknown_wait_is_none() -> None:
     (moved,), _ = read(("QueueUpdate", {"position": 0, "estimatedWaitTime": -1}))
     assert isinstance(moved, QueueMoved)
     assert moved.wait_seconds is None
@@ -217,7 +217,7 @@ def test_an_acceptance_is_an_agent_who_joins() -> None:
     assert (events[0].subject, events[0].name) == ("005A", "Ada")
 
 
-def test_an_acceptance_that_is_told_twice_is_one() -> None:
+def test_a_repeated_acceptance_counts_once() -> None:
     events, _ = read(("ChatEstablished", ADA), position=with_ada())
     assert kinds(events) == [PositionAdvanced]
 
@@ -251,7 +251,7 @@ def test_a_new_agent_has_their_own_settings() -> None:
     assert after.idle is None
 
 
-def test_what_an_agent_says_is_said() -> None:
+def test_a_message_of_an_agent_is_an_event() -> None:
     events, _ = read(
         ("ChatMessage", {"text": "Tom &amp; Jerry", "name": "Ada", "agentId": "005A"}), position=with_ada()
     )
@@ -273,7 +273,7 @@ def test_every_message_of_a_batch_is_read() -> None:
 
 
 @pytest.mark.parametrize("kind", ["CustomEvent", "NewVisitorBreadcrumb", "SomethingNew", ""])
-def test_what_changes_nothing_is_noticed(kind: str) -> None:
+def test_a_message_without_effect_moves_the_position(kind: str) -> None:
     events, position = read((kind, {"name": "Ada"}))
     assert kinds(events) == [PositionAdvanced]
     assert position.ack == 0
@@ -303,7 +303,7 @@ def test_an_event_of_unreasonable_size_is_left_out() -> None:
     assert kinds(events) == [PositionAdvanced]
 
 
-def test_a_transfer_to_an_agent_is_told_in_the_order_that_makes_it_one() -> None:
+def test_a_transfer_to_an_agent_gives_its_events_in_order() -> None:
     events, position = read(("ChatTransferred", BOB), position=with_ada())
     assert kinds(events) == [TransferStarted, AgentLeft, AgentJoined]
     assert position.agents == (Present("005B", "Bob"),)
@@ -314,7 +314,7 @@ def test_an_acceptance_by_another_agent_is_a_transfer_that_was_missed() -> None:
     assert kinds(events) == [TransferStarted, AgentLeft, AgentJoined]
 
 
-def test_a_transfer_to_a_queue_is_told_when_it_begins_and_when_it_ends() -> None:
+def test_a_transfer_to_a_queue_has_a_beginning_and_an_end() -> None:
     events, position = read(("TransferToButtonInitiated", {}), position=with_ada())
     assert kinds(events) == [TransferStarted, AgentLeft]
     events, _ = read(("QueueUpdate", {"position": 1}), ("ChatTransferred", BOB), position=position)
@@ -373,7 +373,7 @@ def test_the_end_is_the_end(reason: str) -> None:
 FILE = {"type": "Requested", "uploadServletUrl": "https://d.x.salesforceliveagent.com/u", "fileToken": "t"}
 
 
-def test_a_file_that_is_asked_for_is_told_with_what_the_upload_needs() -> None:
+def test_a_file_request_carries_the_upload_address() -> None:
     (asked,), _ = read(("FileTransfer", FILE), position=with_ada())
     assert isinstance(asked, FileRequested)
     wanted = FileRequest.read(asked.request)
@@ -387,13 +387,13 @@ def test_a_request_that_is_taken_back_is_an_empty_one() -> None:
 
 
 @pytest.mark.parametrize(("outcome", "accepted"), [("Success", True), ("Failure", False)])
-def test_what_became_of_a_file_is_told(outcome: str, accepted: bool) -> None:
+def test_the_outcome_of_an_upload_is_an_event(outcome: str, accepted: bool) -> None:
     (arrived,), _ = read(("FileTransfer", {"type": outcome}), position=with_ada())
     assert isinstance(arrived, FileArrived)
     assert arrived.accepted is accepted
 
 
-def test_a_request_without_a_way_to_upload_is_none() -> None:
+def test_a_file_request_without_an_address_is_ignored() -> None:
     events, _ = read(("FileTransfer", {"type": "Requested", "fileToken": "t"}), position=with_ada())
     assert kinds(events) == [PositionAdvanced]
 
@@ -416,7 +416,7 @@ def account(*lines: tuple[str, str, str]) -> tuple[str, dict[str, Any]]:
     return "ChasitorSessionData", {"chatMessages": told}
 
 
-def test_an_account_shows_only_what_was_not_heard() -> None:
+def test_session_data_gives_only_new_messages() -> None:
     _, position = read(("ChatMessage", {"text": "one", "name": "Ada"}), position=with_ada())
     position = position.renewed("aff1", numbers_start_anew=True)
     events, position = read(
@@ -445,7 +445,7 @@ def test_an_account_tells_of_a_change_of_agents() -> None:
     assert kinds(events) == [PositionAdvanced]
 
 
-def test_an_account_does_not_tell_again_of_the_transfers_that_were_told() -> None:
+def test_session_data_does_not_repeat_known_transfers() -> None:
     _, position = read(("ChatTransferred", BOB), ("ChatTransferred", ADA), position=with_ada())
     again = account(("OperatorTransferred", "Bob", ""), ("OperatorTransferred", "Ada", ""))
     for era in (1, 2):
@@ -465,7 +465,7 @@ def test_an_account_tells_of_the_transfer_that_was_missed_alone_and_once() -> No
     assert kinds(events) == [PositionAdvanced]
 
 
-def test_a_takeover_after_a_queue_is_not_told_again() -> None:
+def test_a_takeover_after_a_queue_is_not_repeated() -> None:
     _, position = read(("TransferToButtonInitiated", {}), ("ChatEstablished", BOB), position=with_ada())
     _, position = read(("ChatTransferred", ADA), position=position)
     again = account(("OperatorTransferred", "Bob", ""), ("OperatorTransferred", "Ada", ""))

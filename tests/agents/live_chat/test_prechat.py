@@ -1,4 +1,4 @@
-"""A chat request: details, records, targets."""
+"""The chat request: details, records, targets."""
 
 from __future__ import annotations
 

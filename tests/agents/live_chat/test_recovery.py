@@ -1,4 +1,4 @@
-"""A 503 in every state of a chat: nothing is lost, nothing is shown twice, and the chat goes on."""
+"""A 503 in every state of a chat: no message is lost or shown twice, and the chat goes on."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ async def test_the_new_affinity_is_used_and_numbers_start_anew(talk: Talk, serve
     assert server.headers("ChasitorResyncState", "X-LIVEAGENT-SEQUENCE") == [None]
 
 
-async def test_what_an_agent_said_meanwhile_is_shown_once_and_in_order(talk: Talk, server: LiveChat) -> None:
+async def test_messages_during_a_reconnection_are_shown_once_and_in_order(
+    talk: Talk, server: LiveChat
+) -> None:
     await talk.begin()
     server.say("one")
     await talk.until(lambda: talk.said == ["one"])
@@ -164,9 +166,7 @@ async def test_a_503_to_typing_is_survived(talk: Talk, server: LiveChat) -> None
     assert server.posts[-2:] == [("ChasitorResyncState", {"organizationId": "00DA"}), ("ChasitorTyping", {})]
 
 
-async def test_a_503_to_the_end_is_survived_when_nobody_listens_any_more(
-    talk: Talk, server: LiveChat
-) -> None:
+async def test_a_503_to_the_end_is_survived_without_a_listener(talk: Talk, server: LiveChat) -> None:
     await talk.begin()
     await talk.stop()
     server.lost = True
@@ -337,7 +337,7 @@ async def test_a_send_with_an_old_position_does_not_mislead_the_listener(
     assert server.calls().count("ReconnectSession") == 2
 
 
-async def test_what_was_polled_on_the_way_back_is_not_asked_for_again(talk: Talk, server: LiveChat) -> None:
+async def test_a_reply_polled_while_reconnecting_is_not_requested_again(talk: Talk, server: LiveChat) -> None:
     server.repeats = False
     await talk.begin()
     server._record("Agent", "Ada", "still there?")

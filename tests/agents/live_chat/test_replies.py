@@ -1,4 +1,4 @@
-"""What Live Chat's statuses mean, before there is a chat and in one: each row of the table."""
+"""The meaning of Live Chat's statuses, before a chat and in one: each row of the table."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ JANE, OMAR, MEI = "Jane Doe", "Omar Haddad", "Mei Tanaka"
 
 @dataclass
 class Chat:
-    """One user's chat, driven from both ends; a broken poll is repeated at once, as the relay does after a while."""
+    """One user's chat; the test plays both sides. A failed poll is repeated at once, as the relay does later."""
 
     cloud: LiveChatCloud
     system: LiveChatSystem
@@ -148,7 +148,7 @@ MakeChat = Callable[..., Awaitable[Chat]]
 
 @pytest.fixture
 async def make_chat() -> AsyncIterator[MakeChat]:
-    """Starts an emulated service and a system on it: `await make_chat(strict_before_established=True)`."""
+    """Start an emulated service and a system connected to it: `await make_chat(strict_before_established=True)`."""
     opened: list[tuple[Chat, TestServer, AioTransport]] = []
 
     async def make(settings: dict[str, Any] | None = None, **switches: Any) -> Chat:
@@ -186,7 +186,7 @@ async def chat(make_chat: MakeChat) -> Chat:
 
 
 async def conversation(chat: Chat) -> None:
-    """Three messages each way, a move of the server between them, and the end by the user."""
+    """Three messages each way, a change of server between them, and the end by the user."""
     await chat.begin()
     for n in range(3):
         await chat.say(f"user {n}")
@@ -280,14 +280,14 @@ async def test_a_masked_text_is_what_the_agent_reads(make_chat: MakeChat) -> Non
     assert chat.read_by_agent == ["card [card]"]
 
 
-async def test_nobody_online_is_told_before_a_chat_begins(chat: Chat) -> None:
+async def test_without_an_agent_online_no_chat_begins(chat: Chat) -> None:
     for agent in (JANE, OMAR, MEI):
         chat.cloud.set_online(agent, False)
     with pytest.raises(AgentsUnavailable):
         await chat.open()
 
 
-async def test_a_request_that_fails_all_the_same_is_told(make_chat: MakeChat) -> None:
+async def test_a_failed_chat_request_is_reported(make_chat: MakeChat) -> None:
     chat = await make_chat({"availability_check": False})
     chat.inject("request-fail", times=1, reason="Blocked")
     await chat.open()
@@ -297,7 +297,7 @@ async def test_a_request_that_fails_all_the_same_is_told(make_chat: MakeChat) ->
     assert failed.reason == "Blocked"
 
 
-async def test_everybody_declining_is_told(chat: Chat) -> None:
+async def test_a_request_that_every_agent_declines_fails(chat: Chat) -> None:
     await chat.open()
     chat.listen()
     for _ in range(9):
@@ -357,7 +357,7 @@ async def test_the_agent_ends_it(chat: Chat) -> None:
     await chat.system.end(chat.id, chat.access)
 
 
-async def test_a_message_of_a_kind_nobody_has_seen_is_passed_over(chat: Chat) -> None:
+async def test_an_unknown_message_type_is_skipped(chat: Chat) -> None:
     await chat.begin()
     chat.cloud.raw_message(chat.chat_id, "BrandNew", {"x": 1})
     chat.cloud.agent_says(chat.chat_id, JANE, "hello")

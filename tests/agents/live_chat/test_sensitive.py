@@ -1,4 +1,4 @@
-"""Sensitive-data rules: what matches does not leave, whatever the pattern costs."""
+"""Sensitive-data rules: no match leaves unmasked, however expensive the pattern is."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ CARD = Rule("0GO1", "card", r"\b\d{4}[- ]?\d{4}[- ]?\d{4}[- ]?\d{4}\b", "[card]"
 CATASTROPHE = Rule("0GO2", "bad", r"(a+)+$", "*")
 
 
-def test_what_matches_is_replaced() -> None:
+def test_a_match_is_replaced() -> None:
     masked = apply("pay with 4111 1111 1111 1111 please", [CARD])
     assert masked.text == "pay with [card] please"
     assert masked.triggered == (CARD,)
 
 
-def test_what_does_not_match_stays() -> None:
+def test_text_without_a_match_stays() -> None:
     masked = apply("pay with cash", [CARD])
     assert masked.text == "pay with cash"
     assert masked.triggered == ()
@@ -70,7 +70,7 @@ def test_patterns_that_may_take_long_are_matched_elsewhere(pattern: str) -> None
 
 
 @pytest.mark.parametrize("pattern", ["(", "[", r"\p{Alpha}", "a" * 1_001])
-def test_a_pattern_that_is_none_masks_nothing_by_not_letting_anything_out(pattern: str) -> None:
+def test_with_an_invalid_pattern_no_text_leaves(pattern: str) -> None:
     rules = read_rules([{"id": "1", "pattern": pattern}])
     with pytest.raises(NotMaskable):
         apply("hello", rules)

@@ -1,4 +1,4 @@
-"""The numbers of what is sent."""
+"""Sequence numbers of requests."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_after_a_restart_the_first_guess_cannot_be_an_old_number() -> None:
 def test_a_checking_server_takes_every_message_exactly_once(
     steps: list[tuple[bool, str]], restarted: bool
 ) -> None:
-    """Each request is repeated until it has an answer, or given up after its first failure."""
+    """A request is repeated until it gets an answer, or given up after its first failure."""
     last, taken = 5 if restarted else 0, []
     sequence = Sequence() if restarted else begun()
 

@@ -1,4 +1,4 @@
-"""Live Chat as an agent system: opening, requesting, saying, ending."""
+"""Live Chat as an agent system: open, start, send, end, over a scripted server."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def test_opening_asks_for_availability_and_begins_a_session(talk: Talk, se
     assert granted.expires_at is None
 
 
-async def test_the_first_calls_carry_what_they_have_to(talk: Talk, server: LiveChat) -> None:
+async def test_the_first_calls_carry_the_required_headers_and_ids(talk: Talk, server: LiveChat) -> None:
     await talk.system.open(SESSION)
     availability, session = server.asked
     assert availability.url == (
@@ -96,7 +96,7 @@ async def test_the_first_calls_carry_what_they_have_to(talk: Talk, server: LiveC
     assert session.headers["X-LIVEAGENT-API-VERSION"] == "58"
 
 
-async def test_nobody_there_is_told_before_anything_begins(talk: Talk, server: LiveChat) -> None:
+async def test_without_an_available_agent_nothing_begins(talk: Talk, server: LiveChat) -> None:
     server.available = False  # isAvailable is left out
     with pytest.raises(AgentsUnavailable):
         await talk.system.open(SESSION)
@@ -234,7 +234,7 @@ async def test_a_request_that_another_process_has_made_is_done(
     assert [noun for noun, _ in server.posts] == ["ChasitorInit"]
 
 
-async def test_a_session_that_expired_before_the_request_is_told_so(talk: Talk, server: LiveChat) -> None:
+async def test_a_session_that_expired_before_the_request_is_reported(talk: Talk, server: LiveChat) -> None:
     server.script("ChasitorInit", Response(403))
     with pytest.raises(CallRefused, match="expired"):
         await talk.open()
@@ -289,7 +289,7 @@ async def test_the_first_batch_comes_while_the_first_poll_still_hangs(
     assert server.hanging == 1
 
 
-async def test_what_is_not_taken_is_not_acknowledged(talk: Talk, server: LiveChat) -> None:
+async def test_events_that_are_not_stored_are_not_acknowledged(talk: Talk, server: LiveChat) -> None:
     await talk.begin()
     await talk.stop()
     server.say("one")
@@ -339,7 +339,7 @@ async def test_a_403_on_a_poll_is_the_end(talk: Talk, server: LiveChat) -> None:
     assert await talk.system.routing(SESSION, talk.access) == "over"
 
 
-async def test_the_end_is_told_before_anything_is_refused(talk: Talk, server: LiveChat) -> None:
+async def test_the_end_is_reported_before_a_call_is_refused(talk: Talk, server: LiveChat) -> None:
     await talk.begin()
     server.say("bye")
     server.finish()
@@ -389,7 +389,7 @@ async def test_a_session_that_was_out_of_reach_for_longer_than_it_lives_is_over(
     await talk.until(lambda: isinstance(talk.broken, ConversationClosed))
 
 
-async def test_a_request_nobody_ever_answers_fails_after_a_while(
+async def test_a_chat_request_without_an_answer_fails_after_a_while(
     talk: Talk, server: LiveChat, clock: SelfMovingClock
 ) -> None:
     await talk.open()
@@ -461,7 +461,7 @@ async def test_asking_for_the_list_of_a_chat_that_was_forgotten_does_not_remembe
     assert not talk.system._chats
 
 
-async def test_a_switch_told_by_a_poll_is_followed(talk: Talk, server: LiveChat) -> None:
+async def test_a_server_switch_in_a_poll_is_followed(talk: Talk, server: LiveChat) -> None:
     await talk.begin()
     server.tell("SwitchServer", newUrl="https://d.la3-c3.salesforceliveagent.com/chat")
     server.say("here")
@@ -592,9 +592,7 @@ async def with_rules(talk: Talk, *rules: dict[str, str]) -> None:
     await talk.until(lambda: '"r"' in talk.access.position)
 
 
-async def test_what_the_organisation_does_not_want_to_read_does_not_leave(
-    talk: Talk, server: LiveChat
-) -> None:
+async def test_sensitive_data_does_not_leave(talk: Talk, server: LiveChat) -> None:
     await with_rules(talk, CARD)
     await talk.say("m1", "my card is 4111111111111111")
     assert server.user_said == ["my card is [card]"]
@@ -665,7 +663,7 @@ async def test_a_text_that_cannot_be_masked_is_withheld(server: LiveChat, clock:
 # --- the rest ------------------------------------------------------------------------------------------------------
 
 
-async def test_typing_is_shown_when_somebody_can_see_it(talk: Talk, server: LiveChat) -> None:
+async def test_typing_is_sent_once_an_agent_is_present(talk: Talk, server: LiveChat) -> None:
     await talk.open()
     await talk.system.typing(SESSION, talk.access, started=True)
     talk.listen()
@@ -707,7 +705,7 @@ async def test_custom_events_and_idle_warnings_are_sent(talk: Talk, server: Live
     ]
 
 
-async def test_routing_is_what_the_polls_have_told(talk: Talk, server: LiveChat) -> None:
+async def test_routing_is_answered_from_the_polls(talk: Talk, server: LiveChat) -> None:
     await talk.begin()
     assert await talk.system.routing(SESSION, talk.access) == "present"
     server.tell("AgentDisconnect")
@@ -778,7 +776,7 @@ async def test_ending_ends_the_chat_and_then_the_session(talk: Talk, server: Liv
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405])
-async def test_ending_what_is_over_is_done(talk: Talk, server: LiveChat, status: int) -> None:
+async def test_ending_a_chat_that_is_over_is_done(talk: Talk, server: LiveChat, status: int) -> None:
     await talk.begin()
     await talk.stop()
     server.script("ChatEnd", Response(status))
@@ -791,9 +789,7 @@ def sayings(batch: Batch) -> list[str]:
     return [event.content.text for event in batch.events if isinstance(event, AgentSaid)]
 
 
-async def test_what_an_agent_said_before_our_end_and_nobody_heard_comes_with_it(
-    talk: Talk, server: LiveChat
-) -> None:
+async def test_the_end_brings_the_agents_unread_messages(talk: Talk, server: LiveChat) -> None:
     await talk.begin()
     server.say("heard")
     await talk.until(lambda: talk.said == ["heard"])
@@ -893,7 +889,7 @@ async def test_a_session_out_of_reach_is_ended_later_for_as_long_as_it_may_live(
     await talk.system.end(SESSION, talk.access)
 
 
-async def test_a_chat_that_cannot_be_ended_has_ended_when_nobody_polled_it_for_so_long(
+async def test_a_chat_that_was_not_polled_for_long_counts_as_ended(
     talk: Talk, server: LiveChat, clock: SelfMovingClock
 ) -> None:
     await talk.begin()
@@ -957,7 +953,7 @@ async def test_a_file_goes_to_the_agent_who_asked_for_it(talk: Talk, server: Liv
     assert server.asked[-1].url.startswith(url + "?")
 
 
-async def test_a_file_that_arrived_without_an_answer_is_not_said_to_have_failed(
+async def test_a_file_whose_upload_got_no_answer_is_not_reported_as_failed(
     talk: Talk, server: LiveChat
 ) -> None:
     await talk.begin()
@@ -979,7 +975,7 @@ async def test_a_file_that_is_refused_at_once_is_refused(talk: Talk, server: Liv
         )
 
 
-async def test_a_file_that_nobody_asked_for_is_refused(talk: Talk) -> None:
+async def test_a_file_without_a_request_is_refused(talk: Talk) -> None:
     await talk.begin()
     with pytest.raises(CallRefused, match="no agent has asked"):
         await talk.system.send_file(

@@ -1,4 +1,4 @@
-"""A file for an agent who asked for one."""
+"""Uploading a file that an agent asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Live Chat under the real rules, ledger and relay, between the emulated service and a stand-in for the platform."""
+"""Live Chat with the real rules, ledger and relay, between the emulated service and a fake platform."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ TYPE = "salesforce-live-chat"
 
 @dataclass
 class LiveChatScene(Scene):
-    """One BotKit without its middleware, on Live Chat."""
+    """BotKit without its middleware, on Live Chat."""
 
     desk: LiveChatCloud | None = None
 
@@ -131,7 +131,7 @@ async def test_messages_go_both_ways_in_order(scene: LiveChatScene) -> None:
     assert scene.to_agent == [f"user {n}" for n in range(5)]
 
 
-async def test_what_is_typed_before_an_agent_accepts_is_held_and_delivered_in_order(
+async def test_messages_before_an_agent_accepts_are_held_and_delivered_in_order(
     scene: LiveChatScene,
 ) -> None:
     await scene.waiting()
@@ -142,7 +142,7 @@ async def test_what_is_typed_before_an_agent_accepts_is_held_and_delivered_in_or
     await async_until(lambda: scene.to_agent == ["one", "two"])
 
 
-async def test_a_transfer_is_told_once_and_is_not_the_end(scene: LiveChatScene) -> None:
+async def test_a_transfer_is_shown_once_and_is_not_the_end(scene: LiveChatScene) -> None:
     await scene.talking()
     before = len(scene.platform.shown)
     scene.agents.transfer(scene.view["id"], JANE, to=OMAR)
@@ -169,7 +169,7 @@ async def test_the_agent_ends_it_and_the_user_is_back_with_the_bot(scene: LiveCh
     assert scene.agent_words() == ["agent says bye"]
 
 
-async def test_nobody_online_is_told_and_the_user_is_back_with_the_bot(scene: LiveChatScene) -> None:
+async def test_without_an_agent_online_the_user_is_back_with_the_bot(scene: LiveChatScene) -> None:
     for agent in list(scene.agents.agents.values()):
         scene.agents.set_online(agent.id, False)
     await scene.transfer()

@@ -1,4 +1,4 @@
-"""What an agent wrote, as text."""
+"""An agent's message as text."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_link_that_says_its_address_is_just_text() -> None:
     assert content.links == ()
 
 
-def test_a_link_to_what_is_no_web_address_is_its_words() -> None:
+def test_a_link_that_is_not_a_web_address_becomes_its_text() -> None:
     content = read_words("<a href='javascript:alert(1)'>click</a>")
     assert content.text == "click"
     assert content.links == ()

@@ -1,4 +1,4 @@
-"""Every shape of a message, as content."""
+"""Every shape of a message becomes content."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_a_message_type_not_seen_yet_shows_its_words() -> None:
         {"messageType": "X", "id": "m", "references": [{"name": "secret"}]},
     ],
 )
-def test_what_says_nothing_is_empty(message: dict[str, object]) -> None:
+def test_a_message_without_words_is_empty(message: dict[str, object]) -> None:
     assert read_content(message) == Content()
 
 

@@ -1,4 +1,4 @@
-"""The calls about a conversation, field by field."""
+"""The requests about a conversation, field by field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entries as the hand-off's events."""
+"""Conversation entries become events of the hand-off."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def test_a_routing_result_may_estimate_the_wait() -> None:
 
 
 @pytest.mark.parametrize(("wait", "requested"), [(-1, True), (0, True), (None, True), (90, False)])
-def test_an_estimate_that_is_none_is_not_told(wait: object, requested: object) -> None:
+def test_a_missing_estimate_is_not_reported(wait: object, requested: object) -> None:
     assert isinstance(routed(wait, requested), PositionAdvanced)
 
 
@@ -240,7 +240,7 @@ def test_typing_in_the_list_is_over() -> None:
 
 
 @pytest.mark.parametrize("kind", ["ProgressIndicator", "StreamingToken"])
-def test_what_only_passes_gives_no_event(kind: str) -> None:
+def test_entries_without_effect_give_no_event(kind: str) -> None:
     assert read(entry(kind, {"timestamp": 1}, role="Agent")) == ()
 
 
@@ -299,7 +299,7 @@ def test_an_envelope_names_the_conversation_and_holds_the_entry() -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"0", b"[]", b"{", b"null", b'{"conversationEntry":7}', b"\xff\xfe", b"[" * 100_000]
 )
-def test_an_envelope_that_is_none_is_empty(data: bytes) -> None:
+def test_an_invalid_envelope_is_empty(data: bytes) -> None:
     assert read_envelope(data) == ("", {})
 
 
@@ -323,5 +323,5 @@ def test_a_place_in_the_queue_counts_the_user_in() -> None:
 
 
 @pytest.mark.parametrize("position", [0, -1, None, "next"])
-def test_a_place_that_is_none_is_noticed(position: object) -> None:
+def test_an_invalid_place_only_moves_the_position(position: object) -> None:
     assert isinstance(only(entry("QueuePosition", {"position": position})), PositionAdvanced)

@@ -1,4 +1,4 @@
-"""The event-stream parser: by rule, against the standard read literally, and against httpx-sse where that is right."""
+"""The event-stream parser: by example, against a literal reading of the standard, and against httpx-sse."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ _STREAMS = st.lists(_PIECES, max_size=40).map(b"".join) | st.binary(max_size=60)
 
 
 def by_the_standard(body: bytes) -> list[tuple[str, str, str]]:
-    """The standard's parsing and interpretation, word for word, over a whole body."""
+    """A literal implementation of the standard, over a whole body."""
     text = body.decode(errors="replace")
     text = text.removeprefix("\ufeff")
     lines = re.split("\r\n|\n|\r", text)[:-1]  # what is not ended by a line end is discarded

@@ -1,4 +1,4 @@
-"""The list of entries: pages, order, overlap."""
+"""Reading the list of entries: pages, order, overlap."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T0 = 1_700_000_000_000
 
 
 class Listed:
-    """Answers pages as the API does: from a timestamp on, oldest first, at most 50."""
+    """Returns pages as the API does: from a timestamp on, oldest first, at most 50 entries."""
 
     def __init__(self, entries: Sequence[tuple[str, int]]) -> None:
         self.entries = list(entries)
@@ -89,7 +89,7 @@ async def test_reading_starts_a_little_before_the_high_water() -> None:
     assert names(events) == ["late", "new"]
 
 
-async def test_what_is_settled_is_not_offered_again() -> None:
+async def test_durable_events_are_not_returned_again() -> None:
     listed = Listed([("a", T0), ("b", T0)])
     first, settled = await listed.read()
     assert names(first) == ["a", "b"]
@@ -100,7 +100,7 @@ async def test_what_is_settled_is_not_offered_again() -> None:
     assert names(third) == []
 
 
-async def test_what_did_not_become_durable_is_offered_again() -> None:
+async def test_events_that_did_not_become_durable_are_returned_again() -> None:
     listed = Listed([("a", T0), ("b", T0 + 5)])
     _, settled = await listed.read()
     again, _ = await listed.read(since_ms=T0, settled=settled)

@@ -1,4 +1,4 @@
-"""22 messages a minute."""
+"""The rate limit of 22 messages a minute."""
 
 from __future__ import annotations
 

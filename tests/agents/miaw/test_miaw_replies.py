@@ -1,4 +1,4 @@
-"""What Salesforce's statuses mean, before a conversation exists, in one, and on the stream."""
+"""The meaning of Salesforce's statuses: before a conversation, in one, and on the stream."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_the_code_is_kept_under_any_of_its_names_and_the_message_is_not(body: by
     assert "Ada" not in str(error)
 
 
-def test_setting_up_wrongly_says_what_to_check() -> None:
+def test_a_refused_setup_names_the_setting_to_check() -> None:
     assert "developer_name" in str(raised(check_setup, 400))
     assert "published" in str(raised(check_setup, 403))
     assert "organization_base_url" in str(raised(check_setup, 404))

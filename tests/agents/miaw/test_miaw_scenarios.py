@@ -48,7 +48,7 @@ DEADLINE = 5.0
 
 @dataclass
 class Chat:
-    """One user's conversation with the agents, driven from both ends."""
+    """One user's conversation; the test plays the user and the agents."""
 
     cloud: SalesforceCloud
     system: MiawSystem
@@ -111,7 +111,7 @@ class Chat:
 
 
 class Scene:
-    """The cloud, its address, and systems that talk to it."""
+    """The emulated cloud, its address, and systems connected to it."""
 
     def __init__(self, cloud: SalesforceCloud, url: str, transport: AioTransport) -> None:
         self.cloud = cloud
@@ -146,7 +146,7 @@ async def scene() -> AsyncIterator[Scene]:
 
 @pytest.fixture
 async def chat(scene: Scene) -> Chat:
-    """A conversation that is listened to and in which Jane is present."""
+    """A conversation with a listener and the agent Jane."""
     chat = scene.chat()
     await chat.open(_firstName="Ada")
     await chat.listen()
@@ -231,7 +231,7 @@ async def test_a_supervisor_is_not_taken_for_an_agent(chat: Chat) -> None:
     assert chat.of(AgentLeft) == []
 
 
-async def test_typing_is_told_and_is_no_part_of_the_list(chat: Chat) -> None:
+async def test_typing_comes_from_the_stream_and_is_not_in_the_list(chat: Chat) -> None:
     chat.cloud.agent_typing(chat.id, "Jane Doe", started=True)
     chat.cloud.agent_typing(chat.id, "Jane Doe", started=False)
     await chat.until(lambda: len(chat.of(AgentTyping)) == 2)
@@ -248,7 +248,7 @@ async def test_the_routing_status_tells_a_transfer_from_the_end(chat: Chat) -> N
     assert await chat.system.routing(chat.id, chat.access) == "over"
 
 
-async def test_a_failed_transfer_is_told(chat: Chat) -> None:
+async def test_a_failed_transfer_is_an_event(chat: Chat) -> None:
     chat.cloud.transfer(chat.id, "Jane Doe", fail=True)
     await chat.until(lambda: chat.of(RoutingFailed))
     (failed,) = chat.of(RoutingFailed)
@@ -317,7 +317,7 @@ async def test_a_stream_from_the_beginning_repeats_everything_under_the_same_key
     assert [event.key for event in chat.heard] == before
 
 
-async def test_what_the_stream_lost_is_in_the_list(chat: Chat) -> None:
+async def test_the_list_has_the_entries_that_the_stream_lost(chat: Chat) -> None:
     chat.cloud.inject(Fault(kind="lose-event", times=1))
     chat.cloud.agent_says(chat.id, "Jane Doe", "lost")
     chat.cloud.agent_says(chat.id, "Jane Doe", "kept")
@@ -345,7 +345,7 @@ async def test_half_an_event_is_not_heard(chat: Chat) -> None:
     assert chat.texts() == []
 
 
-async def test_an_expired_token_is_told_by_every_call(chat: Chat) -> None:
+async def test_every_call_reports_an_expired_token(chat: Chat) -> None:
     chat.cloud.expire_tokens(chat.id)
     with pytest.raises(AccessExpired):
         await chat.says("hello")

@@ -1,4 +1,4 @@
-"""MIAW as an agent system, over a carrier that answers as told."""
+"""MIAW as an agent system, over a scripted transport."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TOKEN = jwt.encode({"exp": 1_700_003_600}, "s" * 64, algorithm="HS256")
 
 @dataclass
 class Scripted:
-    """A carrier that gives its answers in turn and remembers what was asked."""
+    """A transport with scripted answers that records the requests."""
 
     answers: deque[Response | CallError] = field(default_factory=deque)
     asked: list[Request] = field(default_factory=list)
@@ -387,7 +387,7 @@ async def test_ending_ends_the_session_and_then_closes_the_conversation(
 
 
 @pytest.mark.parametrize(("first", "second"), [(403, 403), (404, 404), (403, 204), (400, 204), (204, 410)])
-async def test_what_is_over_already_counts_as_ended(
+async def test_a_conversation_that_is_over_counts_as_ended(
     system: MiawSystem, carrier: Scripted, first: int, second: int
 ) -> None:
     carrier.answers.extend([Response(first), Response(second)])
