@@ -42,7 +42,7 @@ class AgentSystems:
             _, node = locate(root, (*_SYSTEMS, key.value, "type"))
             if isinstance(node, Filled) and node.broken:
                 continue
-            kind = (node.value if isinstance(node, ScalarNode) else "") or registry.DEFAULT_TYPE
+            kind = node.value if isinstance(node, ScalarNode) else "" if node else registry.DEFAULT_TYPE
             found._types[key.value] = kind
             try:
                 system = registry.system_class(kind)

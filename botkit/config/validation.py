@@ -104,6 +104,9 @@ class Checked:
 
     def try_parse(self, parse: Callable[[str], object], *path: str | int) -> None:
         """Report the problem of a text that cannot be parsed, or of each such text of a list."""
+        line, _ = locate(self.root, (*self.prefix, *path))
+        if self.problems.told(self.file, line, dotted((*self.prefix, *path))):
+            return
         for index in range(len(self.items(*path))):
             self.try_parse(parse, *path, index)
         text = self.text(*path)

@@ -138,6 +138,8 @@ class _Loader(yaml.SafeLoader):
         self._count = 0
         self._sizes: dict[str, int] = {}
         """Nodes of each anchor that is complete, with all aliases expanded."""
+        self._keys: list[dict[str, Node]] = []
+        """The keys so far of each mapping that is being composed."""
 
     def scan_to_next_token(self) -> None:
         super().scan_to_next_token()
@@ -163,7 +165,7 @@ class _Loader(yaml.SafeLoader):
                     line_of(event), "a key that is not a text", "write key: value", dotted(self._path)
                 )
             self._grow(1, event)
-            return self.compose_scalar_node(None)
+            return self._key()
         outer, before = self._path, self._count
         if parent is not None:
             self._path = (*outer, index.value if isinstance(index, Node) else index)
@@ -192,16 +194,22 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def compose_mapping_node(self, anchor: Any) -> MappingNode:
+        self._keys.append({})
         node: MappingNode = super().compose_mapping_node(anchor)
-        first: dict[str, tuple[Node, Node]] = {}
-        for key, value in node.value:
-            if key.value in first:
-                what = f"stands here twice, first in line {line_of(first[key.value][0])}"
-                path = dotted((*self._path, key.value))
-                self._problems.add(self._file, line_of(key), path, what, "remove one of the two")
-            first.setdefault(key.value, (key, value))
-        node.value = list(first.values())
+        first = self._keys.pop()
+        node.value = [(key, value) for key, value in node.value if first[key.value] is key]
         return node
+
+    def _key(self) -> Node:
+        key = self.compose_scalar_node(None)
+        first = self._keys[-1].setdefault(key.value, key)
+        if first is not key:
+            what, path = (
+                f"stands here twice, first in line {line_of(first)}",
+                dotted((*self._path, key.value)),
+            )
+            self._problems.add(self._file, line_of(key), path, what, "remove one of the two")
+        return key
 
     def _next(self) -> Event:
         event: Event = self.peek_event()  # type: ignore[no-untyped-call]

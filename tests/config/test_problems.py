@@ -194,6 +194,19 @@ def test_a_problem_in_the_server_file_has_place_reason_and_fix(
     assert "hunter2" not in problem
 
 
+def test_an_empty_type_is_not_the_default_type(folder: Folder) -> None:
+    folder.change_bot("      organization_id: ", "      type:\n      organization_id: ")
+    assert folder.problem().startswith("bots/acme.yaml:12: agents.systems.salesforce.type: is empty")
+
+
+def test_a_repeated_key_is_reported_although_the_file_breaks_off_below_it(folder: Folder) -> None:
+    folder.change_bot("[bots.kore.ai]", "[x]\n  client_id: twice\n  timeout: a: b")
+    assert [problem.partition(";")[0] for problem in folder.problems()] == [
+        "bots/acme.yaml:9: kore.client_id: stands here twice, first in line 6",
+        "bots/acme.yaml:10: (file): is not YAML: mapping values are not allowed here",
+    ]
+
+
 def test_with_several_systems_a_default_is_needed(folder: Folder) -> None:
     system = BOT.split("    salesforce:\n")[1]
     folder.add_to_bot(f"    second:\n{system}")
