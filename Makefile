@@ -45,8 +45,8 @@ demo: $(RUN)       ## both emulated clouds, BotKit between them and the demo pag
 test: $(DEVELOP)   ## the whole test suite
 	@$(BIN)/python -m pytest $(PARALLEL)
 
-test-lowest: $(LOWEST)/.ready ## the same with the lowest allowed dependencies (types are checked by `make test` alone)
-	@$(LOWEST)/bin/python -m pytest $(PARALLEL) --ignore tests/typing
+test-lowest: $(LOWEST)/.ready ## the same with the lowest allowed dependencies (types and imports are checked by `make test` alone)
+	@$(LOWEST)/bin/python -m pytest $(PARALLEL) --ignore tests/typing --ignore tests/test_imports.py
 
 search: $(DEVELOP) ## thousands of new examples for each property test
 	@$(BIN)/python -m pytest -n $(RUNNERS) --timeout 900 --hypothesis-profile=search $$(grep -rl '@given\|RuleBasedStateMachine' tests --include='test_*.py')
