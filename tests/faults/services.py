@@ -154,7 +154,14 @@ class Process:
         return children_of(self.process.pid)
 
     def metric(self, name: str) -> float:
-        return metric(requests.get(f"{self.url}/metrics", timeout=5).text, name)
+        # The worker of a killed service may still accept a connection, and reset it as it ends.
+        return metric(until(self._metrics, "until the metrics can be read", seconds=START_SECONDS), name)
+
+    def _metrics(self) -> str | None:
+        try:
+            return requests.get(f"{self.url}/metrics", timeout=5).text
+        except requests.ConnectionError:
+            return None
 
     def _said(self, offset: int) -> re.Match[str] | None:
         return re.search(r"listens on http://127\.0\.0\.1:(\d+)", self._log.read_text()[offset:])
