@@ -1,4 +1,4 @@
-"""Shared by both Salesforce agent systems: organization ids, record ids, loopback addresses, status codes, forms with files."""
+"""Code that both Salesforce agent systems share: ids, loopback addresses, status codes, forms with files."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import hashlib
 import ipaddress
 import re
 from collections.abc import Sequence
+from typing import TypedDict
 
 from urllib3.fields import RequestField
 from urllib3.filepost import encode_multipart_formdata
 
 from botkit.agents.api import File
 from botkit.errors import BadReply, RateLimited, ServerTrouble, UnusableValue
+from botkit.handoff.conversation import Instant
 from botkit.http import Response
 from botkit.http.retry import retry_after
 
@@ -22,6 +24,14 @@ _WHERE = "copy “Salesforce.com Organization ID” from Setup → Company Infor
 _MAX_FILE_NAME = 200
 _NOT_IN_A_NAME = re.compile(r'[\x00-\x1f\x7f"\\/]')
 _MIME_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}")
+
+
+class Origin(TypedDict):
+    """The members that every event of agents has."""
+
+    key: str
+    at: Instant
+    session_id: str
 
 
 def parse_organization_id(value: str) -> str:
@@ -41,7 +51,7 @@ def parse_organization_id(value: str) -> str:
 
 
 def checksum(first_fifteen: str) -> str:
-    """The last three of 18 characters. Each stands for five others: which of them are upper-case letters, as one of 32."""
+    """The last three of 18 characters. Each encodes, in five bits, which characters of its block of five are upper-case."""
     blocks = (first_fifteen[start : start + 5] for start in (0, 5, 10))
     return "".join(
         _CHECKSUM[sum(1 << place for place, character in enumerate(block) if "A" <= character <= "Z")]

@@ -178,12 +178,7 @@ class FileRequest(msgspec.Struct, frozen=True, array_like=True):
 
 
 def upload_request(
-    settings: LiveChatSettings,
-    credentials: Credentials,
-    wanted: FileRequest,
-    *,
-    base: str,
-    file: File,
+    settings: LiveChatSettings, credentials: Credentials, wanted: FileRequest, *, base: str, file: File
 ) -> Request:
     """Upload one file (2.21).
 

@@ -1,7 +1,7 @@
 """Converts the replies of System/Messages to events (docs/protocols/salesforce-live-chat.md, 7).
 
-Reading is a pure step: a position and a reply in, events and the next position out. Of several events of one message only
-the last one completes the message. So after a crash between them it is read again, and the keys tell which were stored.
+Reading is a pure function from a position and a reply to events and the next position. If a message has several events, only the
+last one moves the position past it. So after a crash between them the message is read again, and the keys prevent duplicates.
 """
 
 from __future__ import annotations
@@ -27,7 +27,16 @@ from botkit.agents.live_chat.position import (
 from botkit.agents.live_chat.reading import Reading
 from botkit.agents.live_chat.wording import read_words
 from botkit.handoff.conversation import Instant
-from botkit.handoff.events import Content, FromAgents, Option
+from botkit.handoff.events import (
+    AgentCustomEvent,
+    AgentTyping,
+    Content,
+    FileArrived,
+    FileRequested,
+    FromAgents,
+    Option,
+    QueueMoved,
+)
 from botkit.http.lenient_json import Members, items, members, text, whole
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
@@ -53,7 +62,7 @@ class Reply:
 
 
 def read_reply(body: Members, *, era: int, ack: int) -> Reply:
-    """Read the body of a 200. Without a sequence, the count goes on from `ack`; 0 is a sequence (13.3)."""
+    """Read the body of a 200. Without a sequence, counting continues from `ack`; 0 is a sequence (13.3)."""
     found = tuple(
         (text(item.get("type")), members(item.get("message"))) for item in items(body.get("messages"))
     )
@@ -71,12 +80,15 @@ def read_events(
 ) -> tuple[tuple[FromAgents, ...], Position]:
     """The events of a reply, and the position once all of them are stored.
 
-    A message's key is its place in its era: the reply's sequence is the number of its last message (3.2). A reply of an earlier
-    era (it arrived while the chat was reconnected) adds its knowledge and moves no numbers.
+    A message's key is its number in its era: the reply's sequence is the number of its last message (3.2). A reply of an earlier
+    era, which arrived while the chat was reconnected, changes the chat's state but not its message numbers.
     """
     current = reply.era == position.era
-    # Rules apply from the first event of a reply on: its effects are on their way before the last event is stored.
-    position = _with_rules(position, *(message for _, message in reply.messages))
+    # Rules apply from the first event of a reply on: its effects are delivered before the last event is stored.
+    # They come with ChatRequestSuccess, or in a message of their own (7).
+    for _, message in reply.messages:
+        if rules := read_rules(message.get("sensitiveDataRules")):
+            position = replace(position, rules=rules)
     events: list[FromAgents] = []
     first = reply.sequence - len(reply.messages) + 1
     # After a reconnection the two arrive in the wrong order (7, 13.5): with both in one reply, typing has stopped.
@@ -103,19 +115,20 @@ _NOT_A_NAME = re.compile(r"[^A-Za-z0-9_]")
 
 
 def _request_success(reading: Reading, message: Members) -> None:
-    """The chat is queued, not accepted. The message tells how long the session outlives the last poll (3.6)."""
+    """The chat is queued, not accepted. The message states how long the session outlives the last poll (3.6)."""
     lives = whole(message.get("connectionTimeout")) / 1_000
     position = replace(reading.position, requested=True)
     reading.position = replace(position, lives=lives) if lives > 0 else position
     place, wait = max(0, whole(message.get("queuePosition"))), _wait(message)
     if place or wait is not None:
-        # It counts the user in. 0 means nothing: queues without positions always send it (7).
-        reading.queue_moved(place, wait)
+        # The position includes the user. 0 means nothing: queues without positions always send it (7).
+        reading.add(QueueMoved(**reading.origin(), place=place, wait_seconds=wait))
 
 
 def _queue_update(reading: Reading, message: Members) -> None:
     """The number of users ahead: 0 for the next one (7)."""
-    reading.queue_moved(max(0, whole(message.get("position"))) + 1, _wait(message))
+    place = max(0, whole(message.get("position"))) + 1
+    reading.add(QueueMoved(**reading.origin(), place=place, wait_seconds=_wait(message)))
 
 
 def _wait(message: Members) -> int | None:
@@ -123,21 +136,13 @@ def _wait(message: Members) -> int | None:
     return whole(seconds) if seconds == 0 or whole(seconds) > 0 else None  # -1: unknown (8)
 
 
-def _with_rules(position: Position, *told: Members) -> Position:
-    """The position with the newest rules; they come with the acceptance of the request, or as their own message (7)."""
-    for message in told:
-        if rules := read_rules(message.get("sensitiveDataRules")):
-            position = replace(position, rules=rules)
-    return position
-
-
 def _request_fail(reading: Reading, message: Members) -> None:
-    """No agent: at once, after all have declined, or even in the middle of a chat. Always the end."""
+    """No agent: immediately, after all have declined, or even in the middle of a chat. It always ends the chat."""
     reading.failed(_NOT_A_NAME.sub("", text(message.get("reason")))[:40] or "Unknown")
 
 
 def _taken_over(reading: Reading, message: Members) -> None:
-    """An agent accepted, or took over from another one, who has left: the user is told both, once."""
+    """An agent accepted the chat, or took it over from an agent that has left. The user is told about both changes once."""
     _settings(reading, message)
     _replaced(reading, _agent(message))
 
@@ -154,7 +159,7 @@ def _replaced(reading: Reading, agent: Present) -> None:
 
 
 def _same(host: Present, agent: Present) -> bool:
-    """Whether both are one person. Some messages have a name only, so the name has to do."""
+    """Whether both are the same person. Some messages have only a name; then the name decides."""
     nameless = host.subject == host.name or agent.subject == agent.name
     return host.subject == agent.subject or (nameless and host.name == agent.name)
 
@@ -167,7 +172,7 @@ def _transfer_to_button(reading: Reading, _: Members) -> None:
 
 
 def _disconnected(reading: Reading, message: Members) -> None:
-    """The agent's connection was lost. The chat goes on: this agent may come back, or another one takes over."""
+    """The agent's connection was lost. The chat continues: this agent may return, or another one takes over."""
     host = reading.host
     if host is None:
         return
@@ -182,7 +187,7 @@ def _message(reading: Reading, message: Members) -> None:
     _return(reading, subject=subject, name=name)
     if reading.position.era > 0 and reading.host is None and (subject or name):
         _accepted_unheard(reading, Present(subject or name, name))
-    # Before an agent has accepted it can only be the button's greeting (7).
+    # Before an agent has accepted, a message can only be the button's greeting (7).
     reading.said(read_words(text(message.get("text"))), name, automated=not reading.position.agents)
 
 
@@ -194,7 +199,7 @@ def _return(reading: Reading, *, subject: str, name: str) -> None:
 
 
 def _accepted_unheard(reading: Reading, agent: Present) -> None:
-    """An agent writes whose acceptance was lost with a server: they have joined."""
+    """An agent writes, but the message about their acceptance was lost with a server: they have joined."""
     if all(agent.name != guest.name for guest in reading.position.agents):
         reading.position = replace(reading.position, accepted=reading.position.accepted + 1)
         reading.joined(agent)
@@ -213,47 +218,36 @@ def _conference_left(reading: Reading, message: Members) -> None:
             return
 
 
-def _ended(reading: Reading, _: Members) -> None:
-    reading.ended()
-
-
 def _file_transfer(reading: Reading, message: Members) -> None:
-    """An agent asks for one file, or withdraws the request; or the outcome of an upload (2.21)."""
+    """An agent asks for one file or withdraws the request, or the server reports the outcome of an upload (2.21)."""
     match text(message.get("type")):
         case "Requested":
             url, token = text(message.get("uploadServletUrl")), text(message.get("fileToken"))
             if url and token:
-                reading.file_requested(FileRequest(url, token).written())
+                reading.add(FileRequested(**reading.origin(), request=FileRequest(url, token).written()))
         case "Canceled":
-            reading.file_requested("")
+            reading.add(FileRequested(**reading.origin(), request=""))
         case "Success" | "Failure" as outcome:
-            reading.file_arrived(accepted=outcome == "Success")
-
-
-def _typing(reading: Reading, _: Members) -> None:
-    reading.typing(started=True)
-
-
-def _not_typing(reading: Reading, _: Members) -> None:
-    reading.typing(started=False)
+            reading.add(FileArrived(**reading.origin(), accepted=outcome == "Success"))
 
 
 def _custom_event(reading: Reading, message: Members) -> None:
     """Both members are texts; the second holds structures as JSON (2.8)."""
     kind, data = text(message.get("type")), text(message.get("data"))
     if kind and len(data) <= _MAX_CUSTOM_EVENT:
-        reading.custom(kind[:_MAX_CUSTOM_EVENT_NAME], data)
+        name = kind[:_MAX_CUSTOM_EVENT_NAME]
+        reading.add(AgentCustomEvent(**reading.origin(), name=name, data=data))
 
 
 def _rich(reading: Reading, message: Members) -> None:
-    """A bot's menu or buttons. The API does not promise them, but they are shown if they come (7)."""
+    """A bot's menu or buttons. They are undocumented, but shown if they arrive (7)."""
     titles = tuple(Option(title) for item in items(message.get("items")) if (title := text(item.get("text"))))
     if titles or text(message.get("text")):
         reading.said(Content(text(message.get("text")), titles), text(message.get("name")), automated=True)
 
 
 def _session_data(reading: Reading, message: Members) -> None:
-    """The first message after a reconnection: only it has what was said meanwhile."""
+    """The first message after a reconnection: the only source of the messages in between."""
     lines = read_session_data(message)
     position = reading.position
     transfers = [line.number for line in lines if line.kind == TRANSFERRED]
@@ -266,7 +260,7 @@ def _session_data(reading: Reading, message: Members) -> None:
         elif line.kind == AGENT and line.text:
             _return(reading, subject="", name=line.name)
             if reading.host is None and line.name:
-                # the acceptance was lost with the old server
+                # The message about their acceptance was lost with the old server.
                 reading.joined(Present(line.name, line.name))
             reading.said(read_words(line.text), line.name)
     if reading.host is not None:
@@ -275,7 +269,7 @@ def _session_data(reading: Reading, message: Members) -> None:
 
 
 def _settings(reading: Reading, message: Members) -> None:
-    """Idle times belong to the agent, and change with the agent. The guide spells them in two ways."""
+    """Read the idle times, which change with the agent. The guide spells the member in two ways."""
     idle = members(message.get("chasitorIdleTimeout")) or members(message.get("chasitorIdletimeout"))
     enforced = idle.get("isEnabled") is True and 0 < whole(idle.get("timeout")) <= _MAX_IDLE_SECONDS
     reading.position = replace(
@@ -293,29 +287,25 @@ def _guest(message: Members) -> str:
     return f"conference:{text(message.get('userId')) or text(message.get('agentId')) or text(message.get('name'))}"
 
 
-def _nothing(_: Reading, __: Members) -> None:
-    """Only the position changes."""
-
-
 _READERS: Mapping[str, Callable[[Reading, Members], None]] = {
     "ChatRequestSuccess": _request_success,
     "ChatRequestFail": _request_fail,
     "QueueUpdate": _queue_update,
     "ChatEstablished": _taken_over,
     "ChatMessage": _message,
-    "AgentTyping": _typing,
-    "AgentNotTyping": _not_typing,
+    "AgentTyping": lambda reading, _: reading.add(AgentTyping(**reading.origin(), started=True)),
+    "AgentNotTyping": lambda reading, _: reading.add(AgentTyping(**reading.origin(), started=False)),
     "ChatTransferred": _taken_over,
     "TransferToButtonInitiated": _transfer_to_button,
     "AgentDisconnect": _disconnected,
     "AgentJoinedConference": _conference_joined,
     "AgentLeftConference": _conference_left,
-    "ChatEnded": _ended,
+    "ChatEnded": lambda reading, _: reading.ended(),
     "CustomEvent": _custom_event,
-    "NewVisitorBreadcrumb": _nothing,
+    "NewVisitorBreadcrumb": lambda _, __: None,  # only the position changes
     "FileTransfer": _file_transfer,
     "ChasitorSessionData": _session_data,
-    "SensitiveDataRules": _nothing,
+    "SensitiveDataRules": lambda _, __: None,  # only the position changes
     "RichMessage": _rich,
-    "SwitchServer": _nothing,
+    "SwitchServer": lambda _, __: None,  # only the position changes
 }

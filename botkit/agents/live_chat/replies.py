@@ -19,12 +19,7 @@ from collections.abc import Sequence
 
 from botkit.agents.live_chat.calls import Credentials
 from botkit.agents.salesforce import raise_if_retryable, short_id
-from botkit.errors import (
-    BadReply,
-    CallRefused,
-    ConversationClosed,
-    ServerTrouble,
-)
+from botkit.errors import BadReply, CallRefused, ConversationClosed, ServerTrouble
 from botkit.http import Response
 from botkit.http.lenient_json import Members, items, members, text, try_decoded, whole
 from botkit.http.retry import retry_after

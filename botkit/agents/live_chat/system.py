@@ -299,13 +299,7 @@ class LiveChatSystem(AgentSystem):
         wanted = FileRequest.read(request)
         if wanted is None:
             raise CallRefused("upload a file", detail="no agent has asked for one")
-        upload = upload_request(
-            self.settings,
-            chat.credentials,
-            wanted,
-            base=chat.session.base,
-            file=file,
-        )
+        upload = upload_request(self.settings, chat.credentials, wanted, base=chat.session.base, file=file)
         try:
             check_setup(upload.what, await self._transport.send(upload), now=self._clock())
         except CallRefused:

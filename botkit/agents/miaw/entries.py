@@ -1,7 +1,7 @@
 """Converts conversation entries, from the list or the stream, to events (docs/protocols/salesforce-miaw.md, 4.4 and 5).
 
-An entry has the same keys from either source, so that the ledger stores it once. Frequent entries that change nothing (progress,
-streamed tokens) give no event; typing gives one only on the stream, where it is new.
+An entry gives the same keys from either source, so the ledger stores it once. Frequent entries without effect (progress, streamed
+tokens) give no event. Typing gives an event only from the stream, where it is current.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from botkit.agents.miaw.contents import read_content
+from botkit.agents.salesforce import Origin
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import (
     AgentJoined,
@@ -28,13 +29,7 @@ from botkit.handoff.events import (
 )
 from botkit.http.lenient_json import Members, items, members, text, try_decoded, whole
 
-_PASSING = frozenset(
-    {
-        "ProgressIndicator",
-        "StreamingToken",
-        "TransferProgress",
-    }
-)
+_IGNORED = frozenset({"ProgressIndicator", "StreamingToken", "TransferProgress"})
 
 _TYPING = {"TypingStartedIndicator": True, "TypingStoppedIndicator": False}
 _TYPING_SECONDS = 8.0
@@ -59,7 +54,7 @@ def timestamp_ms(entry: Members) -> int:
 
 
 def read_entry(entry: Members, *, session_id: str, at: Instant, position: str = "") -> tuple[FromAgents, ...]:
-    """The events of one entry: usually one; none for a frequent one without effect; several if several participants changed.
+    """The events of one entry: usually one; none for an ignored one; several if several participants changed.
 
     Args:
         entry: as in the list, or an envelope's `conversationEntry`.
@@ -69,133 +64,87 @@ def read_entry(entry: Members, *, session_id: str, at: Instant, position: str = 
     """
     payload = members(entry.get("entryPayload"))
     kind = text(entry.get("entryType")) or text(payload.get("entryType"))
-    if kind in _PASSING:
+    if kind in _IGNORED:
         return ()
     if kind in _TYPING:
-        return _typing(entry, session_id=session_id, at=at, started=_TYPING[kind]) if position else ()
+        # Typing moves no position; an end user's is an echo of ours.
+        if not position or _role(entry.get("sender")) not in _PRESENCE_ROLES:
+            return ()
+        origin: Origin = {"key": "", "at": at, "session_id": session_id}
+        return (AgentTyping(**origin, started=_TYPING[kind], holds_seconds=_TYPING_SECONDS),)
     key = f"{session_id}/{_identifier(entry, payload)}"
-    reading = _Reading(session_id, at, key)
-    events = reading.events(kind, entry, payload)
-    # The last event of an entry carries both: a crash between two events must not skip the second one.
+    events = _events(kind, entry, payload, {"key": key, "at": at, "session_id": session_id})
+    # The last event of an entry carries both positions: after a crash between two events, the second one is read again.
     return (*events[:-1], replace(events[-1], position=position, high_water_ms=timestamp_ms(entry)))
 
 
-def _typing(entry: Members, *, session_id: str, at: Instant, started: bool) -> tuple[FromAgents, ...]:
-    """Typing moves no position; an end user's is an echo of ours."""
-    if text(members(entry.get("sender")).get("role")) not in _PRESENCE_ROLES:
-        return ()
-    return (
-        AgentTyping(key="", at=at, session_id=session_id, started=started, holds_seconds=_TYPING_SECONDS),
-    )
+def _events(kind: str, entry: Members, payload: Members, origin: Origin) -> list[FromAgents]:
+    """At least one event; `PositionAdvanced` if the entry has no effect."""
+    match kind:
+        case "Message":
+            return [_message(entry, payload, origin)]
+        case "ParticipantChanged":
+            changes = items(payload.get("entries"))
+            if len(changes) == 1:
+                return [_participant(changes[0], origin)]
+            numbered = [
+                _participant(change, {**origin, "key": f"{origin['key']}/{n}"})
+                for n, change in enumerate(changes)
+            ]
+            return numbered or [PositionAdvanced(**origin)]
+        case "RoutingResult":
+            return [_routing(payload, origin)]
+        case "QueuePosition" if (place := whole(payload.get("position"))) > 0:
+            return [QueueMoved(**origin, place=place)]  # the position includes the user (4.4): 1 is next
+        case "SessionStatusChanged" if text(payload.get("sessionStatus")) == "Ended":
+            # The status alone decides: sessionEndedByRole is unreliable (pitfall 9). Inactive is not ended.
+            return [AgentSessionEnded(**origin)]
+        case "CloseConversation":
+            return [AgentSessionEnded(**origin)]
+        case _:
+            return [PositionAdvanced(**origin)]
 
 
-class _Reading:
-    """Reads one entry."""
+def _message(entry: Members, payload: Members, origin: Origin) -> FromAgents:
+    role = _role(entry.get("sender"))
+    if role not in _SPEAKING_ROLES:
+        return PositionAdvanced(**origin)
+    content = read_content(members(payload.get("abstractMessage")))
+    if content == Content():
+        return PositionAdvanced(**origin)
+    automated = role == "System" or bool(text(payload.get("messageReason")))
+    name = "" if automated else text(entry.get("senderDisplayName"))
+    return AgentSaid(**origin, content=content, agent_name=name, automated=automated)
 
-    __slots__ = ("_at", "_key", "_session_id")
 
-    def __init__(self, session_id: str, at: Instant, key: str) -> None:
-        self._session_id = session_id
-        self._at = at
-        self._key = key
+def _participant(change: Members, origin: Origin) -> FromAgents:
+    participant = members(change.get("participant"))
+    subject, name = text(participant.get("subject")), text(change.get("displayName"))
+    operation = text(change.get("operation")).lower()
+    if _role(participant) in _PRESENCE_ROLES and operation == "add":
+        return AgentJoined(**origin, subject=subject, name=name)
+    if _role(participant) in _PRESENCE_ROLES and operation == "remove":
+        return AgentLeft(**origin, subject=subject, name=name)
+    return PositionAdvanced(**origin)
 
-    def events(self, kind: str, entry: Members, payload: Members) -> list[FromAgents]:
-        """At least one event; `PositionAdvanced` if the entry changes nothing for us."""
-        match kind:
-            case "Message":
-                return [self._message(entry, payload)]
-            case "ParticipantChanged":
-                return self._participants(payload)
-            case "RoutingResult":
-                return [self._routing(payload)]
-            case "QueuePosition" if whole(payload.get("position")) > 0:
-                # Counts the user in (4.4): 1 is next.
-                return [
-                    QueueMoved(
-                        key=self._key,
-                        at=self._at,
-                        session_id=self._session_id,
-                        place=whole(payload.get("position")),
-                    )
-                ]
-            case "SessionStatusChanged" if text(payload.get("sessionStatus")) == "Ended":
-                # The status alone decides: sessionEndedByRole is unreliable (pitfall 9). Inactive is not ended.
-                return [AgentSessionEnded(key=self._key, at=self._at, session_id=self._session_id)]
-            case "CloseConversation":
-                return [AgentSessionEnded(key=self._key, at=self._at, session_id=self._session_id)]
-            case _:
-                return [self._noticed()]
 
-    def _noticed(self, key: str = "") -> FromAgents:
-        return PositionAdvanced(key=key or self._key, at=self._at, session_id=self._session_id)
+def _routing(payload: Members, origin: Origin) -> FromAgents:
+    kind, failure = text(payload.get("routingType")), text(payload.get("failureType"))
+    if failure not in ("", "None"):
+        return RoutingFailed(**origin, reason=failure, transfer=kind in ("Transfer", "Conference"))
+    if kind == "Transfer":
+        return TransferStarted(**origin)
+    if (wait := _wait(members(payload.get("estimatedWaitTime")))) > 0:
+        return QueueMoved(**origin, place=0, wait_seconds=wait)
+    return PositionAdvanced(**origin)
 
-    def _message(self, entry: Members, payload: Members) -> FromAgents:
-        role = text(members(entry.get("sender")).get("role"))
-        if role not in _SPEAKING_ROLES:
-            return self._noticed()
-        content = read_content(members(payload.get("abstractMessage")))
-        if content == Content():
-            return self._noticed()
-        automated = role == "System" or bool(text(payload.get("messageReason")))
-        return AgentSaid(
-            key=self._key,
-            at=self._at,
-            session_id=self._session_id,
-            content=content,
-            agent_name="" if automated else text(entry.get("senderDisplayName")),
-            automated=automated,
-        )
 
-    def _participants(self, payload: Members) -> list[FromAgents]:
-        changes = items(payload.get("entries"))
-        if len(changes) == 1:
-            return [self._participant(changes[0], self._key)]
-        numbered = [self._participant(change, f"{self._key}/{n}") for n, change in enumerate(changes)]
-        return numbered or [self._noticed()]
-
-    def _participant(self, change: Members, key: str) -> FromAgents:
-        participant = members(change.get("participant"))
-        subject = text(participant.get("subject"))
-        name = text(change.get("displayName"))
-        if text(participant.get("role")) not in _PRESENCE_ROLES:
-            return self._noticed(key)
-        match text(change.get("operation")).lower():
-            case "add":
-                return AgentJoined(
-                    key=key, at=self._at, session_id=self._session_id, subject=subject, name=name
-                )
-            case "remove":
-                return AgentLeft(
-                    key=key, at=self._at, session_id=self._session_id, subject=subject, name=name
-                )
-            case _:
-                return self._noticed(key)
-
-    def _routing(self, payload: Members) -> FromAgents:
-        kind, failure = text(payload.get("routingType")), text(payload.get("failureType"))
-        if failure not in ("", "None"):
-            return RoutingFailed(
-                key=self._key,
-                at=self._at,
-                session_id=self._session_id,
-                reason=failure,
-                transfer=kind in ("Transfer", "Conference"),
-            )
-        if kind == "Transfer":
-            return TransferStarted(key=self._key, at=self._at, session_id=self._session_id)
-        if (wait := _wait(members(payload.get("estimatedWaitTime")))) > 0:
-            return QueueMoved(
-                key=self._key, at=self._at, session_id=self._session_id, place=0, wait_seconds=wait
-            )
-        return self._noticed()
+def _role(participant: object) -> str:
+    return text(members(participant).get("role"))
 
 
 def _wait(estimate: Members) -> int:
-    return (
-        whole(estimate.get("estimatedWaitTimeInSeconds"))
-        if estimate.get("isEWTRequested") is not False
-        else 0
-    )
+    return 0 if estimate.get("isEWTRequested") is False else whole(estimate.get("estimatedWaitTimeInSeconds"))
 
 
 def _identifier(entry: Members, payload: Members) -> str:
