@@ -1,7 +1,7 @@
-"""One chat as this process knows it, shared by its listener and its senders; and the sequence numbers of what is sent.
+"""The state of one chat in this process, shared by its listener and its senders, and the sequence numbers of its requests.
 
-`position` has everything that must outlive the process; the ledger stores it with every event. The rest makes things exact
-while the process lives. Sections are those of docs/protocols/salesforce-live-chat.md.
+`position` has everything that must outlive the process; the ledger stores it with every event. The other attributes only make
+delivery more exact while the process runs. Sections are those of docs/protocols/salesforce-live-chat.md.
 """
 
 from __future__ import annotations
@@ -30,14 +30,6 @@ class Link(Enum):
     """There is a new affinity; the session's data and ResyncState follow."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Doubt:
-    """A message without an answer: the server may have it."""
-
-    key: str
-    digest: str
-
-
 class Chat:
     """The state of one chat.
 
@@ -48,10 +40,10 @@ class Chat:
         sequence: the numbers of our requests.
         posting: held while a request is sent; one at a time.
         reconnecting: held while the chat is reconnected.
-        listening: a listener takes the replies of polls, and comes back when one fails.
+        listening: a listener polls, and returns after a failed poll.
         poll: the poll that is under way.
         requested: this process sent the chat request, and the server accepted it.
-        asked: the time of the chat request, as far as this process knows it (monotonic seconds).
+        asked: the time of the chat request, or when this process first saw the chat (monotonic seconds).
         heard: the time of the server's last answer to a poll (monotonic seconds).
         sent: the time of the last message (monotonic seconds).
         trouble: the error of the last poll.
@@ -86,7 +78,7 @@ class Chat:
         self._renewed = False
         self._complete = False
         self._said: Counter[str] = Counter()
-        self._doubt: _Doubt | None = None
+        self._doubt: tuple[str, str] | None = None  # key and digest of a message without an answer
         self._delivered = ""
 
     @property
@@ -106,7 +98,7 @@ class Chat:
 
     @property
     def answered(self) -> bool:
-        """Whether the chat request got an answer, or anything else that only an accepted request brings."""
+        """Whether the chat request was answered, directly or by an event that follows only an accepted request."""
         position = self.position
         return position.requested or position.over or bool(position.agents or position.said)
 
@@ -116,17 +108,16 @@ class Chat:
         return self._attached or self._complete
 
     def attach(self, stored: Position) -> None:
-        """A listener starts, and the ledger has everything up to `stored`.
+        """A listener starts. The ledger has all events up to `stored`.
 
-        Only a listener's position is reliable: an effect carries the position at the time of its decision.
+        Only a listener's position is reliable: an effect has the position of the time when it was decided.
         """
         if self.position.era > stored.era:
             self.position = stored.led_by(self.position)
         elif not self._attached and self._renewed:
             # An old effect reconnected the chat before the number of eras was known.
             era = stored.era + 1
-            here = _in_era(self.position, era)
-            self.position = stored.led_by(here)
+            self.position = msgspec.structs.replace(stored.led_by(self.position), era=era)
             self.unread = [replace(reply, era=era) for reply in self.unread]
         else:
             self.position = stored
@@ -147,20 +138,16 @@ class Chat:
         if numbers_start_anew:
             self.sequence.begin()
 
-    def move(self, base: str) -> None:
-        """Another server answers for the chat (2.19)."""
-        self.position = msgspec.structs.replace(self.position, base=base)
-
     async def interrupt_poll(self) -> None:
-        """Cancel the poll that is under way: its server is gone, or nobody waits for it any more."""
+        """Cancel the poll that is under way: its server is gone, or its result is not needed any more."""
         if (poll := self.poll) is not None:
             poll.cancel()
             await asyncio.wait({poll})
 
-    # --- the user's messages, to know after a reconnection which of them the server has ---
+    # --- the user's messages: after a reconnection, they show which of them the server has ---
 
     def begins(self) -> None:
-        """This process requests the chat, so it knows every message that is sent."""
+        """This process requests the chat, so it knows every message of the user."""
         self._complete = True
         self.sequence.begin()
 
@@ -171,34 +158,28 @@ class Chat:
 
     def doubts(self, key: str, text: str) -> None:
         """Whether the server has this message is unknown."""
-        self._doubt = _Doubt(key, digest(text))
+        self._doubt = (key, digest(text))
 
     def told(self, lines: Lines[Line]) -> None:
         """The server sent the whole chat: it has the request, and perhaps the message in doubt."""
         if self.requested:
-            # If the old server took the answer to the request with it, nothing else would tell.
+            # The answer to the request may be lost with the old server; then nothing else shows that it was accepted.
             self.position = msgspec.structs.replace(self.position, requested=True)
-        doubt = self._doubt
-        if doubt is None or not self._complete:
+        if self._doubt is None or not self._complete:
             return
-        told = sum(line.kind == CHASITOR and digest(line.text) == doubt.digest for line in lines)
-        if told > self._said[doubt.digest]:
-            self._delivered = doubt.key
+        key, doubtful = self._doubt
+        told = sum(line.kind == CHASITOR and digest(line.text) == doubtful for line in lines)
+        if told > self._said[doubtful]:
+            self._delivered = key
 
     def was_delivered(self, key: str) -> bool:
         """Whether the chat that the server sent contains this message."""
         return bool(key) and self._delivered == key
 
 
-def _in_era(position: Position, era: int) -> Position:
-    return type(position)(
-        affinity=position.affinity, base=position.base, era=era, ack=position.ack, offset=position.offset
-    )
-
-
 FAR_AHEAD = 1_000_000
-"""The first guess after a restart, when the last number is unknown. Too low a guess could make a new message look like an old
-one and be dropped. Too high a guess is refused with the right number, or accepted by a server that does not check."""
+"""The first guess after a restart, when the last number is unknown. If it were too low, the server could drop a new message as a
+duplicate. If it is too high, the server refuses it and states the right number, or accepts it because it does not check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +216,7 @@ class Sequence:
         if self._open is None or self._open.key != key:
             last = self._last
             if self._open is not None:
-                # Whether the other request was accepted is unknown. If it was not, the server will say so.
+                # It is unknown whether the other request was accepted. If not, the server refuses this number.
                 last = self._open.number
             self._open = _Open(key, FAR_AHEAD if last is None else last + 1)
         return self._open.number
@@ -260,7 +241,7 @@ class Sequence:
         if self._open is None:
             return False
         if actual is None:
-            self._off = True  # the header is optional in practice (1): better without it than stuck
+            self._off = True  # the header is optional in practice (1); with it, no request would be accepted
             self._open = None
             return False
         if self._open.unsure and actual >= self._open.number:

@@ -5,7 +5,7 @@ Sections are those of docs/protocols/salesforce-live-chat.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -22,7 +22,7 @@ _log = structlog.get_logger("botkit.agents")
 
 _MAX_POLLS = 3
 _EARLY_POLL_SECONDS = 5.0
-"""A session without a chat request may have nothing to tell, not even its data."""
+"""A session without a chat request may send nothing, not even its data."""
 
 
 class Connection:
@@ -33,15 +33,26 @@ class Connection:
         transport: carries them.
         margin_seconds: how much longer to wait for a poll than the server says (3.5).
         clock: epoch seconds.
+        monotonic: seconds that never go back.
+        sleep: waits for some seconds.
     """
 
     def __init__(
-        self, calls: LiveChatCalls, transport: Transport, *, margin_seconds: float, clock: Callable[[], float]
+        self,
+        calls: LiveChatCalls,
+        transport: Transport,
+        *,
+        margin_seconds: float,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+        sleep: Callable[[float], Awaitable[object]],
     ) -> None:
-        self._calls = calls
-        self._transport = transport
+        self.calls = calls
+        self.transport = transport
+        self.clock = clock
+        self.monotonic = monotonic
+        self.sleep = sleep
         self._margin = margin_seconds
-        self._clock = clock
 
     async def call(self, request: Request) -> Response:
         """Send a request of a chat.
@@ -52,24 +63,24 @@ class Connection:
             OutOfSync: another poll is under way, or the sequence number is not the next one.
             CallError: anything else.
         """
-        return check(request.what, await self._transport.send(request), now=self._clock())
+        return check(request.what, await self.transport.send(request), now=self.clock())
 
     async def poll(self, chat: Chat, *, seconds: float | None = None) -> Reply | None:
-        """One poll of System/Messages, a request that hangs until there is something to tell (3).
+        """One long poll of System/Messages (3), from the chat's position on.
 
         Args:
-            chat: the chat; the poll asks for what follows its position.
-            seconds: the longest wait; by default the time the server asks for.
+            chat: the chat.
+            seconds: the longest wait; by default the time that the server states.
 
         Returns:
-            None if there was nothing for as long as the server holds a poll.
+            None if no message arrived while the server held the poll.
 
         Raises:
             CallError: as of `call`.
         """
         era, ack = chat.position.era, chat.position.ack
         wait = chat.credentials.poll_seconds + self._margin if seconds is None else seconds
-        request = self._calls.messages(chat.session, ack=ack, seconds=wait)
+        request = self.calls.messages(chat.session, ack=ack, seconds=wait)
         response = await self.call(request)
         if response.status == 204:
             return None
@@ -83,11 +94,11 @@ class Connection:
 
         Args:
             chat: the chat.
-            lost: the affinity that was answered with a 503. If it is no longer the chat's, somebody else reconnected it.
+            lost: the affinity that was answered with a 503. If the chat has another one by now, it is reconnected already.
 
         Raises:
             ConversationClosed: the session is over.
-            CallError: it did not work now; the next attempt goes on from there.
+            CallError: the reconnection failed; the next attempt continues it.
         """
         async with chat.reconnecting:
             if lost and chat.link is Link.UP and chat.session.affinity == lost:
@@ -100,13 +111,13 @@ class Connection:
             await self._resume(chat)
 
     async def _reconnect(self, chat: Chat) -> bool:
-        request = self._calls.reconnect(chat.session, offset=chat.position.offset)
-        response = await self._transport.send(request)
+        request = self.calls.reconnect(chat.session, offset=chat.position.offset)
+        response = await self.transport.send(request)
         if response.status == 405:
-            # "There was no 503" (2.11): the server answers for this chat after all.
+            # "There was no 503" (2.11): the server still has this chat.
             chat.link = Link.UP
             return False
-        check(request.what, response, now=self._clock())
+        check(request.what, response, now=self.clock())
         message = message_of(response, "ReconnectSession")
         affinity = text(message.get("affinityToken"))
         if not affinity:
@@ -119,22 +130,22 @@ class Connection:
         try:
             if not any(reply.era == chat.position.era for reply in chat.unread):
                 await self._poll_session_data(chat)
-            await self.call(self._calls.resync(chat.session))
+            await self.call(self.calls.resync(chat.session))
         except AffinityLost:
             chat.link = Link.LOST
             raise
         except ConversationClosed:
             if not chat.unread:
                 raise
-            # The session's data is there: it tells how the chat ended, and the messages before.
+            # The session's data has arrived: it has the last messages and the end of the chat.
         except CallRefused as refusal:
-            # Only a courtesy to the new server; if it refuses the chat as well, the next call says so.
+            # The call is optional. If the new server refuses the chat itself, the next call shows it.
             _log.warning("resync_refused", session=chat.session_id, code=refusal.code, status=refusal.status)
         chat.link = Link.UP
         _log.info("chat_reconnected", session=chat.session_id, era=chat.position.era)
 
     async def _poll_session_data(self, chat: Chat) -> None:
-        """The first message after a reconnection is the session's data. It is kept for the listener."""
+        """Poll for the first message after a reconnection, the session's data, and queue it for the listener."""
         early = not chat.position.requested and not chat.requested
         for _ in range(_MAX_POLLS):
             try:

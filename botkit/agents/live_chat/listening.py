@@ -1,16 +1,17 @@
 """Listens to one chat: polls, yields events, and acknowledges them with the next poll once the caller has stored them.
 
-So the server forgets only what is in the ledger. The caller repeats polls that fail; two failures are handled here, because
-the protocol says how: a lost server (503), and another poll that is still under way (409). Sections are those of
+So the server discards only messages that are in the ledger. The caller repeats failed polls. Two failures are handled here,
+as the protocol prescribes: a lost server (503), and another poll that is still under way (409). Sections are those of
 docs/protocols/salesforce-live-chat.md (polls: 3).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 
 import structlog
+from msgspec.structs import replace
 
 from botkit.agents.api import Batch
 from botkit.agents.live_chat.chat import Chat, Link
@@ -25,15 +26,15 @@ from botkit.http.lenient_json import text
 
 _log = structlog.get_logger("botkit.agents")
 
-STANDS_SECONDS = 0.2
-"""A poll that hangs for so long has reached a server: the connection stands. Until then it holds one of the relay's few slots
-for new connections, and after a restart thousands of chats wait for a slot while their sessions age (3.6)."""
-CLASH_SECONDS = 1.5
-"""The wait after a 409: we have given up the other poll, and the server has not (3.7)."""
+CONNECTED_AFTER_SECONDS = 0.2
+"""A poll without an answer for this time has reached a server: the chat is connected. Until then it occupies one of the relay's
+few slots for new connections. After a restart, thousands of chats wait for a slot while their sessions age (3.6)."""
+CONFLICT_SECONDS = 1.5
+"""The wait after a 409: the server still holds a poll that we have cancelled (3.7)."""
 QUICK_SECONDS = 1.0
 SLOWEST_SECONDS = 10.0
-"""After a poll that returns sooner than `QUICK_SECONDS` without a message, waits grow up to `SLOWEST_SECONDS`."""
-_MAX_CLASHES = 30
+"""Backoff: after empty polls that return sooner than `QUICK_SECONDS`, waits grow up to `SLOWEST_SECONDS`."""
+_MAX_CONFLICTS = 30
 _MAX_LOSSES = 2
 
 
@@ -43,28 +44,15 @@ class Listener:
     Args:
         connection: polls and reconnects.
         answer_within: seconds after which a chat request without any answer counts as failed (13.10).
-        clock: epoch seconds.
-        monotonic: seconds that never go back.
-        sleep: waits for some seconds.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        *,
-        answer_within: float,
-        clock: Callable[[], float],
-        monotonic: Callable[[], float],
-        sleep: Callable[[float], Awaitable[object]],
-    ) -> None:
+    def __init__(self, connection: Connection, *, answer_within: float) -> None:
         self._connection = connection
         self._answer_within = answer_within
-        self._clock = clock
-        self._monotonic = monotonic
-        self._sleep = sleep
+        self._monotonic = connection.monotonic
 
     async def listen(self, chat: Chat) -> AsyncGenerator[Batch, None]:
-        """Batches of events, empty ones as signs of life, until the chat is over or a poll fails.
+        """Yield batches of events, empty ones as keep-alives, until the chat is over or a poll fails.
 
         Raises:
             ConversationClosed: the chat is over, was out of reach for longer than the session lives, or was never answered.
@@ -86,10 +74,11 @@ class Listener:
                 raise
             if self._overdue(chat):
                 chat.over = True
-                yield Batch((self._nobody_answers(chat),))
+                _log.warning("chat_request_unanswered", session=chat.session_id)
+                yield Batch((self._unanswered(chat),))
                 detail = "the chat request was not answered"
             elif self._monotonic() - chat.heard > chat.position.lives:
-                # If polling stops, the session ends (3.6): there is nothing left to come back to.
+                # A session that is not polled for this time has ended on the server (3.6).
                 detail = "out of reach for longer than the session lives"
             else:
                 raise
@@ -98,8 +87,8 @@ class Listener:
     async def _batches(self, chat: Chat) -> AsyncGenerator[Batch, None]:
         if chat.over:
             raise ConversationClosed("poll for messages", detail="the chat has ended")
-        standing = False
-        clashes = losses = idle = 0
+        connected = False
+        conflicts = losses = idle = 0
         asked = 0.0
         while True:
             if self._overdue(chat):
@@ -111,18 +100,19 @@ class Listener:
             else:
                 affinity = chat.session.affinity
                 asked = self._monotonic()
-                poll = await self._start(chat)
+                await chat.interrupt_poll()  # of a listener that was just cancelled: one poll at a time (3.7)
+                poll = chat.poll = asyncio.create_task(self._connection.poll(chat))
                 try:
-                    if not standing:
-                        await asyncio.wait({poll}, timeout=STANDS_SECONDS)
+                    if not connected:
+                        await asyncio.wait({poll}, timeout=CONNECTED_AFTER_SECONDS)
                         if not poll.done():
-                            standing, chat.trouble = True, None
+                            connected, chat.trouble = True, None
                             yield Batch(())
                     await asyncio.wait({poll}, timeout=self._left(chat))
                 finally:
                     await _discard(chat, poll)
                 if poll.cancelled():
-                    continue  # A sender met a 503 and reconnects the chat; or the wait was over.
+                    continue  # a sender got a 503 and reconnects the chat, or the request is overdue
                 try:
                     reply = poll.result()
                 except AffinityLost:
@@ -132,24 +122,24 @@ class Listener:
                     await self._connection.restore(chat, lost=affinity)
                     continue
                 except OutOfSync:
-                    clashes += 1
-                    if clashes > _MAX_CLASHES:
+                    conflicts += 1
+                    if conflicts > _MAX_CONFLICTS:
                         raise
-                    await self._sleep(CLASH_SECONDS)
+                    await self._connection.sleep(CONFLICT_SECONDS)
                     continue
-                clashes = losses = 0
+                conflicts = losses = 0
             chat.heard, chat.trouble = self._monotonic(), None
-            standing = True
+            connected = True
             before = chat.position
             if reply is None:
                 yield Batch(())
             else:
                 events, position = read_events(
-                    chat.position, reply, session_id=chat.session_id, at=Instant(self._clock())
+                    chat.position, reply, session_id=chat.session_id, at=Instant(self._connection.clock())
                 )
                 yield Batch(events)
                 del events
-                # The caller came back for more: it has stored them.
+                # The caller has asked for the next batch, so it has stored these events.
                 chat.taken(position)
                 if chat.unread and chat.unread[0] is reply:
                     del chat.unread[0]
@@ -157,16 +147,11 @@ class Listener:
                 del reply
             if chat.over:
                 raise ConversationClosed("poll for messages", detail="the chat has ended")
-            # A server (or a proxy) that answers at once with nothing must not be polled a thousand times a second.
+            # A server or proxy that returns empty answers immediately must not be polled a thousand times a second.
             empty = chat.position == before and self._monotonic() - asked < QUICK_SECONDS
             idle = idle + 1 if empty else 0
             if idle > 1:
-                await self._sleep(min(CLASH_SECONDS * 2 ** min(idle - 2, 4), SLOWEST_SECONDS))
-
-    async def _start(self, chat: Chat) -> asyncio.Task[Reply | None]:
-        await chat.interrupt_poll()  # of a listener that was cancelled a moment ago: one poll at a time (3.7)
-        chat.poll = asyncio.create_task(self._connection.poll(chat))
-        return chat.poll
+                await self._connection.sleep(min(CONFLICT_SECONDS * 2 ** min(idle - 2, 4), SLOWEST_SECONDS))
 
     def _left(self, chat: Chat) -> float | None:
         """Seconds until a chat request without an answer counts as failed; None if there was an answer."""
@@ -175,21 +160,20 @@ class Listener:
     def _overdue(self, chat: Chat) -> bool:
         return self._left(chat) == 0.0
 
-    def _nobody_answers(self, chat: Chat) -> RoutingFailed:
-        _log.warning("chat_request_unanswered", session=chat.session_id)
+    def _unanswered(self, chat: Chat) -> RoutingFailed:
         return RoutingFailed(
             key=f"{chat.session_id}/unanswered",
-            at=Instant(self._clock()),
+            at=Instant(self._connection.clock()),
             session_id=chat.session_id,
             reason="Unanswered",
         )
 
 
 def _follow(chat: Chat, reply: Reply) -> None:
-    """Move to the server that a SwitchServer names, if it is Salesforce's (13.10)."""
+    """Move to the server that a SwitchServer names, if it is Salesforce's (2.19, 13.10)."""
     message = reply.first("SwitchServer")
     if message is not None and (base := switched(chat.session.base, text(message.get("newUrl")))):
-        chat.move(base)
+        chat.position = replace(chat.position, base=base)
 
 
 async def _discard(chat: Chat, poll: asyncio.Task[Reply | None]) -> None:

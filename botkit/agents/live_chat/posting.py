@@ -1,4 +1,4 @@
-"""Sends to one chat: one request after the other, each with its number, held while the chat reconnects; and ends it.
+"""Sends requests to one chat, in order, each with its sequence number; waits while the chat reconnects; ends the chat.
 
 Sections are those of docs/protocols/salesforce-live-chat.md (3.8, 3.9; the end: 2.2, 2.9).
 """
@@ -6,12 +6,12 @@ Sections are those of docs/protocols/salesforce-live-chat.md (3.8, 3.9; the end:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import structlog
 
 from botkit.agents.api import Batch
-from botkit.agents.live_chat.calls import LiveChatCalls, Session
+from botkit.agents.live_chat.calls import Session
 from botkit.agents.live_chat.chat import Chat, Link
 from botkit.agents.live_chat.connection import Connection
 from botkit.agents.live_chat.messages import read_events
@@ -19,19 +19,19 @@ from botkit.agents.live_chat.replies import AffinityLost, OutOfSync, check
 from botkit.errors import CallError, ConversationClosed, ServerTrouble
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import FromAgents
-from botkit.http import Request, Transport
+from botkit.http import Request
 
 _log = structlog.get_logger("botkit.agents")
 
 SPACING_SECONDS = 0.015
-"""Messages in quicker succession were answered 200 and lost (9)."""
+"""The pause between two messages. Messages in quicker succession were answered 200 and lost (9)."""
 HELD_SECONDS = 45.0
-"""The longest wait of a request for the chat's reconnection. After that it fails, and is tried again later."""
+"""The longest wait of a request for the chat's reconnection. Then the request fails and is retried later."""
 LAST_POLL_SECONDS = 5.0
-"""The longest wait for the server's ChatEnded. Some servers never send it (3.12); they are not asked again."""
+"""The longest wait for the server's ChatEnded. Some servers never send it (3.12), so there is no second wait."""
 _MAX_ATTEMPTS = 4
-_LOOKS = 20
-_LOOK_SECONDS = 0.1
+_MAX_CHECKS = 20
+_CHECK_SECONDS = 0.1
 
 Build = Callable[[Session, int | None], Request]
 """Builds the request for the chat's present server, with its sequence number."""
@@ -41,33 +41,17 @@ class Poster:
     """Sends requests of one deployment's chats.
 
     Args:
-        calls: builds the requests that end a chat.
-        transport: carries the requests.
-        connection: polls and reconnects.
-        clock: epoch seconds.
-        monotonic: seconds that never go back.
-        sleep: waits for some seconds.
+        connection: sends, polls and reconnects.
     """
 
-    def __init__(
-        self,
-        calls: LiveChatCalls,
-        transport: Transport,
-        connection: Connection,
-        *,
-        clock: Callable[[], float],
-        monotonic: Callable[[], float],
-        sleep: Callable[[float], Awaitable[object]],
-    ) -> None:
-        self._calls = calls
-        self._transport = transport
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._clock = clock
-        self._monotonic = monotonic
-        self._sleep = sleep
+        self._calls = connection.calls
+        self._monotonic = connection.monotonic
+        self._sleep = connection.sleep
 
     async def post(self, chat: Chat, key: str, build: Build) -> None:
-        """Send one request; `key` is the same for every attempt at it.
+        """Send one request. `key` is its idempotency key, the same on every attempt.
 
         Raises:
             CallError: it was not accepted, or the outcome is unknown.
@@ -76,7 +60,7 @@ class Poster:
             await self._post(chat, key, build)
 
     async def request_chat(self, chat: Chat, build: Build) -> None:
-        """Send the chat request, the first request of all. A request that was sent before counts as done."""
+        """Send the chat request, which comes before any other. A request that was sent before counts as done."""
         async with chat.posting:
             if not chat.requested:
                 chat.begins()
@@ -85,7 +69,7 @@ class Poster:
                 chat.asked = self._monotonic()
 
     async def say(self, chat: Chat, message_id: str, text: str, build: Build) -> None:
-        """Send a message of the user, a little after the one before."""
+        """Send a message of the user, `SPACING_SECONDS` or more after the previous one."""
         async with chat.posting:
             wait = chat.sent + SPACING_SECONDS - self._monotonic()
             if wait > 0:
@@ -103,11 +87,10 @@ class Poster:
     async def end(self, chat: Chat) -> Batch:
         """End the chat, then the session. A chat that has ended, or never began, counts as done.
 
-        Nobody listens any more by then. The agents' last messages come with one more poll, together with the server's
-        ChatEnded.
+        The listener has stopped by then. One more poll gets the agents' last messages and the server's ChatEnded.
 
         Raises:
-            CallError: the chat may still live, and has to be ended later.
+            CallError: the chat may still be alive and must be ended later.
         """
         last_words = Batch(())
         if chat.under_way and not chat.over and await self._end_chat(chat):
@@ -127,12 +110,12 @@ class Poster:
             session = chat.session
             request = build(session, chat.sequence.number(key))
             try:
-                response = await self._transport.send(request)
+                response = await self._connection.transport.send(request)
                 if once and 400 <= response.status < 500 and b"already" in response.body[:2_000].lower():
                     return
-                check(request.what, response, now=self._clock())
+                check(request.what, response, now=self._connection.clock())
             except AffinityLost:
-                # The lost server did not read it: send it again to the new one.
+                # The lost server did not read the request: send it to the new one.
                 await self._restore(chat, lost=session.affinity)
             except ConversationClosed:
                 await self._await_end(chat)
@@ -146,39 +129,37 @@ class Poster:
             else:
                 chat.sequence.accepted()
                 return
-        raise ServerTrouble("send to the chat", detail="the chat's server does not come to rest")
+        raise ServerTrouble("send to the chat", detail="the chat's server kept changing")
 
     async def _await_listener(self, chat: Chat) -> None:
         """After a restart, wait for the listener.
 
-        An effect may carry an outdated affinity, and a wrong affinity may get the answer of a session that is over (3.10).
-        A chat that has ended here has no listener any more, so the wait is limited.
+        An effect may carry an outdated affinity, and a wrong affinity may get the answer of a session that is over (3.10). The
+        wait is limited, because a chat that has ended has no listener.
         """
-        for _ in range(_LOOKS):
+        for _ in range(_MAX_CHECKS):
             if chat.known:
                 return
-            await self._sleep(_LOOK_SECONDS)
+            await self._sleep(_CHECK_SECONDS)
 
     async def _await_end(self, chat: Chat) -> None:
-        """Let the listener report the end first: it brings the last messages, which a refused post would cut off."""
-        for _ in range(_LOOKS):
+        """Let the listener report the end first: it has the last messages, which the error of a refused post would hide."""
+        for _ in range(_MAX_CHECKS):
             if chat.over or not chat.listening:
                 return
-            await self._sleep(_LOOK_SECONDS)
+            await self._sleep(_CHECK_SECONDS)
 
     async def _restore(self, chat: Chat, *, lost: str = "") -> None:
         try:
             async with asyncio.timeout(HELD_SECONDS):
                 await self._connection.restore(chat, lost=lost)
         except TimeoutError:
-            raise ServerTrouble(
-                "reconnect the session", detail="it takes too long; tried again later"
-            ) from None
+            raise ServerTrouble("reconnect the session", detail="it took too long; retried later") from None
 
     # --- ending ---
 
     async def _end_chat(self, chat: Chat) -> bool:
-        """Whether the chat is over now."""
+        """End the chat. Returns whether it is over now."""
         try:
             await self.post(
                 chat, "end", lambda session, number: self._calls.end(session, "client", sequence=number)
@@ -199,7 +180,7 @@ class Poster:
                 raise
             _log.debug("end_not_told", session=chat.session_id, code=error.code, status=error.status)
         events: list[FromAgents] = []
-        position, at = chat.position, Instant(self._clock())
+        position, at = chat.position, Instant(self._connection.clock())
         for reply in chat.unread:
             found, position = read_events(position, reply, session_id=chat.session_id, at=at)
             events += found
@@ -219,11 +200,11 @@ class Poster:
         try:
             await self._connection.call(self._calls.delete(chat.session))
         except CallError as error:
-            # A session that is gone cannot be ended; a session whose chat has ended, or that nobody polls, ends by itself.
+            # A session that is gone cannot be ended. A session ends by itself after its chat, or when it is not polled.
             if not chat.under_way and error.status is None and self._may_live(chat, error):
                 raise
             _log.debug("session_not_deleted", session=chat.session_id, code=error.code, status=error.status)
 
     def _may_live(self, chat: Chat, error: CallError) -> bool:
-        """Whether a chat that could not be ended now may still live later: a session ends when it is not polled (3.6)."""
+        """Whether a chat that could not be ended may still be alive: a session ends when it is not polled (3.6)."""
         return error.retryable and self._monotonic() - chat.heard <= chat.position.lives

@@ -1,7 +1,8 @@
 """Live Chat as an agent system of BotKit: implements `botkit.agents.AgentSystem` with the parts of this package.
 
-The API consists of long polls, and a session dies when nobody polls it. `Access` holds what must outlive the process; the rest
-of a chat is in memory (`chat.Chat`). Sections are those of docs/protocols/salesforce-live-chat.md.
+Messages arrive by long polls, and a session ends when it is not polled. `Access` holds everything that must outlive the process;
+other state is in memory (`chat.Chat`). The API has no delivery receipts: the next poll's `ack` says which messages were read.
+Sections are those of docs/protocols/salesforce-live-chat.md.
 """
 
 from __future__ import annotations
@@ -99,18 +100,15 @@ class LiveChatSystem(AgentSystem):
         self._masker = masker or IsolatedMasker()
         self._calls = LiveChatCalls(self.settings)
         connection = Connection(
-            self._calls, transport, margin_seconds=self.settings.poll_margin.total_seconds(), clock=clock
-        )
-        self._poster = Poster(
-            self._calls, transport, connection, clock=clock, monotonic=monotonic, sleep=sleep
-        )
-        self._listener = Listener(
-            connection,
-            answer_within=self.settings.answer_within.total_seconds(),
+            self._calls,
+            transport,
+            margin_seconds=self.settings.poll_margin.total_seconds(),
             clock=clock,
             monotonic=monotonic,
             sleep=sleep,
         )
+        self._poster = Poster(connection)
+        self._listener = Listener(connection, answer_within=self.settings.answer_within.total_seconds())
         self._chats: OrderedDict[str, Chat] = OrderedDict()
 
     @classmethod
@@ -119,10 +117,7 @@ class LiveChatSystem(AgentSystem):
         return {
             "live_agent_url": partial(normalize_live_agent_url, insecure_http=insecure_http),
             "organization_id": parse_organization_id,
-            "deployment_id": str.strip,
-            "button_id": str.strip,
-            "agent_id": str.strip,
-            "button_overrides": str.strip,
+            **dict.fromkeys(("deployment_id", "button_id", "agent_id", "button_overrides"), str.strip),
         }
 
     @classmethod
@@ -137,7 +132,7 @@ class LiveChatSystem(AgentSystem):
 
     @classmethod
     def notice(cls, used_by: Sequence[str]) -> str:
-        """Salesforce has retired Live Chat; what replaces it."""
+        """Salesforce has retired Live Chat; the replacement."""
         return (
             "Salesforce retired Live Chat (salesforce-live-chat) on 14 February 2026; "
             f"it is used by {', '.join(used_by)}. "
@@ -147,7 +142,7 @@ class LiveChatSystem(AgentSystem):
 
     @classmethod
     def capabilities_for(cls, settings: LiveChatSettings) -> Capabilities:
-        """The deployment's limits. Text before an agent has accepted makes the service fail (5), so the rules hold it."""
+        """The deployment's limits. The service fails on text before an agent has accepted (5), so BotKit holds it back."""
         return Capabilities(
             max_text=settings.max_text,
             takes_text_before_agent=False,
@@ -157,7 +152,7 @@ class LiveChatSystem(AgentSystem):
         )
 
     async def open(self, session_id: str) -> Granted:
-        """Begin a session if an agent is available. It lives only shortly until the chat is requested (2.1).
+        """Begin a session if an agent is available. It expires soon unless the chat is requested (2.1).
 
         Raises:
             AgentsUnavailable: no agent is available for this chat.
@@ -221,11 +216,8 @@ class LiveChatSystem(AgentSystem):
                 lambda session, number: self._calls.typing(session, started=started, sequence=number),
             )
 
-    async def acknowledge(self, session_id: str, access: Access, *, entry_ids: Sequence[str]) -> None:
-        """The API knows no receipts; the next poll's `ack` says what was read."""
-
     async def routing(self, session_id: str, access: Access) -> Literal["searching", "present", "over"]:
-        """The state from the polls so far; the API has no call for it. A live chat without an agent waits for one."""
+        """The state according to the polls so far; the API has no call for it. A chat without an agent is searching."""
         chat = self._chat(session_id, access)
         if chat.over:
             return "over"
@@ -248,10 +240,10 @@ class LiveChatSystem(AgentSystem):
                 yield batch
 
     async def fetch(self, session_id: str, access: Access) -> Batch:
-        """Nothing: the API has no list of events, and its polls miss none.
+        """An empty batch: the API has no list of events, and its polls miss none.
 
         Raises:
-            CallError: that of the last poll, so that the result does not look like a sign of life.
+            CallError: the error of the last poll, because an empty batch would look like a success.
         """
         chat = self._chats.get(session_id)
         if chat is not None and chat.trouble is not None:
@@ -287,8 +279,8 @@ class LiveChatSystem(AgentSystem):
     ) -> None:
         """Upload the file that an agent asked for (2.21).
 
-        A request is valid for one file. If an attempt got no answer and the next one is refused, the first attempt must have
-        arrived; otherwise the agents' side reports it (FileTransfer).
+        A request is valid for one file. If an attempt got no answer and the next one is refused, the first attempt counts as
+        delivered. If it was not, Salesforce reports that (FileTransfer).
 
         Raises:
             HostNotAllowed: the address is not Salesforce's.
@@ -313,7 +305,7 @@ class LiveChatSystem(AgentSystem):
     # --- inside ---
 
     async def _availability(self) -> tuple[bool | None, str]:
-        """Whether an agent is available (None: not known, which is no refusal (8)), and the base URL to go on with."""
+        """Whether an agent is available (None: unknown, which does not stop the chat (8)), and the base URL from now on."""
         base = self.settings.live_agent_url
         try:
             response, base = await self._following(self._calls.availability, base)
@@ -332,12 +324,12 @@ class LiveChatSystem(AgentSystem):
                 return response, base
             new_base = switched(base, new_url)
             if new_base is None:
-                raise BadReply(request.what, detail="sent to a host that is not Salesforce's")
+                raise BadReply(request.what, detail="SwitchServer names a host that is not Salesforce's")
             base = new_base
-        raise BadReply(request.what, detail="sent from one server to the next without end")
+        raise BadReply(request.what, detail="too many redirections by SwitchServer")
 
     async def _masked(self, chat: Chat, access: Access, text: str, *, what: str) -> Masked:
-        # An event's rules are in the ledger, and so in `access`, before the listener comes back for more.
+        # An event's rules are in the ledger, and so in `access`, before the listener asks for the next batch.
         known = (*chat.position.rules, *_position(access, chat.credentials).rules)
         if not known:
             return Masked(text)

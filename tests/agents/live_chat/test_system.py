@@ -281,7 +281,7 @@ async def test_an_empty_poll_is_a_sign_of_life_and_repeated_with_the_same_ack(
 async def test_the_first_batch_comes_while_the_first_poll_still_hangs(
     talk: Talk, server: LiveChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botkit.agents.live_chat.listening.STANDS_SECONDS", 0.01)
+    monkeypatch.setattr("botkit.agents.live_chat.listening.CONNECTED_AFTER_SECONDS", 0.01)
     await talk.open()
     server.log.clear()
     talk.listen()

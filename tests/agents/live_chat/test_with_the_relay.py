@@ -13,7 +13,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from botkit.agents import DEFAULT_ATTRIBUTES, Capabilities
-from botkit.agents.live_chat.listening import STANDS_SECONDS
+from botkit.agents.live_chat.listening import CONNECTED_AFTER_SECONDS
 from botkit.agents.live_chat.position import DEFAULT_CONNECTION_TIMEOUT_SECONDS
 from botkit.agents.live_chat.settings import LiveChatSettings, normalize_live_agent_url
 from botkit.config.settings import (
@@ -204,4 +204,4 @@ async def test_a_restart_that_comes_too_late_tells_the_user(scene: LiveChatScene
 
 
 def test_after_a_restart_ten_thousand_chats_are_polled_again_in_a_third_of_their_sessions_life() -> None:
-    assert 10_000 / MAX_CONNECTING * STANDS_SECONDS < DEFAULT_CONNECTION_TIMEOUT_SECONDS / 3
+    assert 10_000 / MAX_CONNECTING * CONNECTED_AFTER_SECONDS < DEFAULT_CONNECTION_TIMEOUT_SECONDS / 3
