@@ -1,6 +1,6 @@
-"""The plug-in API of agent systems: a third party imports from this module alone.
+"""The plug-in API of agent systems: third parties import from this module only.
 
-`AgentSystem` is the class to derive from; everything else here is what its methods take, return and raise.
+Derive from `AgentSystem`. The other names are the types that its methods accept, return and raise.
 """
 
 from botkit.agents.api import DEFAULT_ATTRIBUTES, AgentSystem, Batch, File, Granted, Section

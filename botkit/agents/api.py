@@ -1,4 +1,4 @@
-"""The interface between BotKit and an agent system; a third party implements the same one.
+"""The interface between BotKit and an agent system; third parties implement the same one.
 
 A bot's file names a system by its `type`. An entry point of the group ``botkit.agent_systems`` maps that type to a subclass of
 `AgentSystem`, and BotKit creates one instance per bot and system as ``Class(name, settings, transport)``.
@@ -42,13 +42,13 @@ DEFAULT_ATTRIBUTES: Mapping[str, str] = MappingProxyType(
         "Case_Id": "case_id",
     }
 )
-"""Routing attribute → fact, for systems whose `Capabilities` name none. The names with an underscore are Salesforce's own;
-every system gets the same ones, so that a bot can change its agent system and keep its dialogs."""
+"""Routing attribute → fact, for systems whose `Capabilities` name none. The names with an underscore are Salesforce's own; all
+systems share them, so that a bot can change its agent system without changing its dialogs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The result of `open`: the access to store, and when it expires (None: not known)."""
+    """The result of `open`: the access to store, and its expiry (None if unknown)."""
 
     access: Access
     expires_at: Instant | None
@@ -56,10 +56,10 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events in the order they happened on the agents' side. Each carries the position to go on from.
+    """Events in the order they happened on the agents' side. Each has the position after it.
 
-    The key of an `AgentSaid` is ``<session id>/<entry id>``: `acknowledge` is called with the part after the slash once
-    the user has seen it. Keys of other events only have to stay the same each time the same event is reported.
+    The key of an `AgentSaid` is ``<session id>/<entry id>``: once the user has seen it, `acknowledge` is called with the part
+    after the slash. The key of any other event is only a deduplication key: the same whenever the same event is reported.
     """
 
     events: Sequence[FromAgents]
@@ -67,7 +67,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A user's file, as the platform stores it."""
+    """A user's file, downloaded from the platform."""
 
     name: str
     mime_type: str
@@ -75,10 +75,10 @@ class File:
 
 
 class Section(Protocol):
-    """One system's part of a bot's file, while it is checked. Paths start at the system: ``("entities", "Case")``."""
+    """One system's section of a bot's file, for `AgentSystem.check`. Paths start at the system: ``("entities", "Case")``."""
 
     def at(self, *path: str | int) -> object:
-        """The value at a path; None where there is none, or where a `${NAME}` in it could not be filled."""
+        """The value at a path; None if there is none, or if a `${NAME}` in it could not be filled."""
 
     def text(self, *path: str | int) -> str | None:
         """The text at a path, if there is one."""
@@ -93,25 +93,25 @@ class Section(Protocol):
         """
 
     def suggest(self, word: str, known: Iterable[str]) -> str:
-        """A fix for a word that is not one of the known ones: the most similar one, or all of them."""
+        """A fix for an unknown word: the most similar known one, or all of them."""
 
     def shown(self, path: Sequence[str | int]) -> str:
-        """The value at a path in quotes and a space; empty where it came from the environment or a file."""
+        """The value at a path in quotes, and a space; empty if it came from the environment or a file."""
 
 
 class AgentSystem(ABC):
     """One configured agent system of one bot.
 
-    An instance holds nothing that a new process could not do without: `Access` carries all that a session needs.
+    An instance may hold only state that a new process can rebuild: `Access` has everything that a session needs.
 
-    Class attributes and class methods describe the type, and are asked before anything is connected:
+    Class attributes and class methods describe the type; BotKit uses them before it connects:
 
     Attributes:
-        schema: the JSON Schema (2020-12) of the system's part of a bot's file, without `type`. It may refer to
+        schema: the JSON Schema (2020-12) of the system's section of a bot's file, without `type`. It may refer to
             ``#/$defs/duration`` and use BotKit's keywords (see `botkit.config.schema`). None: any keys are accepted.
-        settings_type: a dataclass or msgspec Struct that the checked section is converted to; durations arrive as
+        settings_type: the dataclass or msgspec Struct that the checked section is converted to; durations become
             `timedelta`. None: the settings are the section itself, a mapping.
-        capabilities: what the system can do; `capabilities_for` sets it.
+        capabilities: limits and abilities of the system; `capabilities_for` sets it.
         settings: the settings of this instance; a subclass annotates it with its own type.
     """
 
@@ -135,13 +135,13 @@ class AgentSystem(ABC):
         self.settings = settings
         self.capabilities = self.capabilities_for(settings)
 
-    # --- the type: its settings, and what it can do under them ---
+    # --- the type: its settings and capabilities ---
 
     @classmethod
     def parsers(cls, *, insecure_http: bool) -> Mapping[str, Callable[[str], object]]:
         """Setting → a function that checks and normalises its text (or each text of its list).
 
-        The function raises `botkit.errors.UnusableValue` for a text that cannot be used, which becomes a problem at its line.
+        The function raises `botkit.errors.UnusableValue` for an unusable text; `botkit check` reports it with its line.
 
         Args:
             insecure_http: whether ``security.insecure_http`` accepts ``http://`` addresses.
@@ -150,16 +150,16 @@ class AgentSystem(ABC):
 
     @classmethod
     def check(cls, section: Section) -> None:
-        """Report problems that neither the schema nor a parser can see, such as names that refer to each other."""
+        """Report problems that neither the schema nor a parser can find, such as a reference to an unknown name."""
 
     @classmethod
     def capabilities_for(cls, settings: Any) -> Capabilities:
-        """What the system can do under these settings."""
+        """The capabilities under these settings."""
         return cls.capabilities
 
     @classmethod
     def summary(cls, settings: Any) -> str:
-        """A few words about the settings for `botkit check`, without any secret: ``at https://desk.example``."""
+        """A short description of the settings for `botkit check`, without secrets: ``at https://desk.example``."""
         return ""
 
     @classmethod
@@ -177,7 +177,7 @@ class AgentSystem(ABC):
     async def start(
         self, session_id: str, access: Access, *, attributes: Sequence[tuple[str, str]], language: str
     ) -> None:
-        """Create the conversation, which starts the search for an agent. A conversation we created before counts as done."""
+        """Create the conversation, which starts the search for an agent. If an earlier attempt created it, this does nothing."""
 
     @abstractmethod
     async def send(self, session_id: str, access: Access, *, message_id: str, text: str) -> None:
@@ -185,11 +185,11 @@ class AgentSystem(ABC):
 
     @abstractmethod
     async def fetch(self, session_id: str, access: Access) -> Batch:
-        """List the events since `access.high_water_ms`. A small overlap is fine: events have keys."""
+        """List the events since `access.high_water_ms`. Events may repeat; their keys deduplicate them."""
 
     @abstractmethod
     async def end(self, session_id: str, access: Access) -> Batch | None:
-        """End and close the conversation. A conversation that is closed, or no longer ours, counts as done.
+        """End and close the conversation. Does nothing for a conversation that is closed or no longer ours.
 
         Returns:
             The agents' last messages, if the system delivers them only with the end.
@@ -197,13 +197,13 @@ class AgentSystem(ABC):
 
     @abstractmethod
     async def routing(self, session_id: str, access: Access) -> Literal["searching", "present", "over"]:
-        """After an agent left: is another one being looked for, is one present, or is the conversation over?"""
+        """The state after an agent left: the system searches for another one, one is present, or the conversation is over."""
 
     def listen(self, session_id: str, access: Access) -> AsyncIterator[Batch]:
-        """Events from `access.position` on, until the connection breaks (raises) or the server ends it (returns).
+        """Yield events from `access.position` on, until the connection fails (raises) or the server ends it (returns).
 
-        Needed with ``receive="stream"``. The first batch is yielded as soon as the connection stands, even if it is empty:
-        from then on the list can be reconciled without a gap. A keep-alive yields an empty batch as well.
+        Required with ``receive="stream"``. Yield a batch as soon as the connection is established, even an empty one: from then
+        on the list can be reconciled without a gap. Yield an empty batch for each keep-alive as well.
         """
         raise NotImplementedError(f"{type(self).__name__} has no stream to listen to")
 
@@ -216,21 +216,21 @@ class AgentSystem(ABC):
         """Send delivery receipts: the user has seen these entries. Best effort."""
 
     async def custom_event(self, session_id: str, access: Access, *, name: str, data: str) -> None:
-        """Pass on an event of the user's client; `data` is JSON text. Tried once."""
+        """Forward an event of the user's client; `data` is JSON text. Tried once."""
 
     async def idle_notice(self, session_id: str, access: Access, *, warned: bool) -> None:
-        """Report that the user was warned of being idle, or is back. Tried once."""
+        """Report that an idle user was warned, or is active again. Tried once."""
 
     async def send_file(
         self, session_id: str, access: Access, *, message_id: str, file: File, request: str
     ) -> None:
-        """Give the agent a file. Needed where `Capabilities.files` is not ``none``.
+        """Give the agent a file. Required unless `Capabilities.files` is ``none``.
 
         Args:
             session_id: the session.
             access: its access.
-            message_id: the same on every attempt.
+            message_id: the idempotency key, the same on every attempt.
             file: the file.
-            request: that of the agent's `FileRequested`; empty where none was needed.
+            request: of the agent's `FileRequested`; empty if none was needed.
         """
         raise CallRefused("send a file", detail="the agent system takes none")

@@ -1,4 +1,4 @@
-"""The agent systems of this installation: BotKit's own, and those that packages announce as entry points.
+"""The agent systems of this installation: BotKit's own, and those that other packages register as entry points.
 
 An entry point of the group ``botkit.agent_systems`` has a `type` of bots' files as its name and a subclass of `AgentSystem`
 as its value.
@@ -24,11 +24,11 @@ OWN: Mapping[str, str] = MappingProxyType(
 """BotKit's own systems; entry points cannot replace them."""
 
 DEFAULT_TYPE = "salesforce-miaw"
-"""The type of a system whose part of a bot's file names none."""
+"""The type of a system whose section of a bot's file names none."""
 
 
 def installed_types() -> frozenset[str]:
-    """The types of agent systems that can be used."""
+    """The types of agent systems that are installed."""
     return frozenset(_entries())
 
 
@@ -37,7 +37,7 @@ def system_class(kind: str) -> type[AgentSystem] | None:
 
     Raises:
         TypeError: the entry point names something that is not an agent system.
-        Exception: whatever importing its package raises.
+        Exception: importing its package failed.
     """
     entry = _entries().get(kind)
     if entry is None:
@@ -49,7 +49,7 @@ def system_class(kind: str) -> type[AgentSystem] | None:
 
 
 def capabilities(kind: str, settings: object) -> Capabilities:
-    """What a system of this type can do under these settings.
+    """The capabilities of a system of this type under these settings.
 
     Raises:
         TypeError: the capabilities promise a method that the class does not have.
@@ -66,5 +66,5 @@ def capabilities(kind: str, settings: object) -> Capabilities:
 
 
 def _entries() -> dict[str, EntryPoint]:
-    announced = {entry.name: entry for entry in entry_points(group=GROUP)}
-    return announced | {kind: EntryPoint(kind, value, GROUP) for kind, value in OWN.items()}
+    registered = {entry.name: entry for entry in entry_points(group=GROUP)}
+    return registered | {kind: EntryPoint(kind, value, GROUP) for kind, value in OWN.items()}

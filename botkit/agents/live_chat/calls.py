@@ -17,7 +17,7 @@ from botkit.http import Request
 from botkit.http.lenient_json import encoded
 
 NO_AFFINITY = "null"
-"""The literal text that SessionId and ReconnectSession need (1)."""
+"""The literal affinity that SessionId and ReconnectSession need (1)."""
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -72,7 +72,7 @@ class LiveChatCalls:
     # --- receiving ---
 
     def messages(self, session: Session, *, ack: int, seconds: float) -> Request:
-        """2.4. `seconds` limits the wait for an answer."""
+        """2.4. `seconds` is the time limit."""
         url = f"{session.base}/System/Messages?ack={ack}"
         request = self._get("poll for messages", url, _keys(session))
         return replace(request, timeout_seconds=seconds, long_poll=True)
@@ -173,7 +173,7 @@ class FileRequest(msgspec.Struct, frozen=True, array_like=True):
             return None
 
     def written(self) -> str:
-        """The text that travels through the rules, which do not read it."""
+        """The request as opaque text for `FileRequested`."""
         return msgspec.json.encode(self).decode()
 
 

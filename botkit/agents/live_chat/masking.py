@@ -1,10 +1,10 @@
-"""Sensitive-data rules: masks what the organisation does not want to read, before it leaves BotKit.
+"""Sensitive-data rules: masks texts of the user by the organisation's patterns before they leave BotKit.
 
-The client has to apply the rules (docs/protocols/salesforce-live-chat.md, 7, ChatRequestSuccess) and report the ones it applied
-(2.20). Their patterns are regular expressions of other people, and matching one may never end, while BotKit has one loop for
-all conversations. A pattern without unbounded repetition, without repeated groups and with few choices costs time in
-proportion to the text, and is matched here. Every other pattern is matched in a process of its own with a time limit: Python
-cannot interrupt a regular expression otherwise. A text that cannot be masked does not leave at all.
+The client must apply the rules (docs/protocols/salesforce-live-chat.md, 7, ChatRequestSuccess) and report which ones it applied
+(2.20). The patterns are untrusted regular expressions, and matching may never end, while one loop serves all conversations. A
+pattern without unbounded repetition, without repeated groups and with few choices takes time in proportion to the text: it is
+matched here. Any other pattern is matched in a separate process with a time limit, because Python cannot interrupt a regular
+expression. A text that cannot be masked is not sent at all.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ from botkit.http.lenient_json import items, text
 MAX_RULES = 50
 MAX_PATTERN = 1_000
 _MAX_CHOICES = 512
-"""The ways to match at one place; with texts of 10,000 characters at most a tenth of a second."""
+"""The ways to match at one place. With a text of 10,000 characters, that takes at most a tenth of a second."""
+
+
+_INVALID = "("
 
 
 class Rule(msgspec.Struct, frozen=True, array_like=True):
@@ -37,7 +40,7 @@ class Rule(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """A text that may leave, and the rules that changed it."""
+    """A text that may be sent, and the rules that changed it."""
 
     text: str = field(repr=False)
     triggered: tuple[Rule, ...] = ()
@@ -52,9 +55,9 @@ Masker = Callable[[str, Sequence[Rule]], Awaitable[Masked]]
 
 
 def read_rules(value: object) -> tuple[Rule, ...]:
-    """The rules of `sensitiveDataRules`; an action other than Replace removes what matches.
+    """The rules of `sensitiveDataRules`. An action other than Replace removes the match.
 
-    A rule beyond the limits gets an impossible pattern: no text may leave unmasked because of an odd rule.
+    A rule beyond the limits gets an invalid pattern, which stops every text: no text is sent unmasked because of an odd rule.
     """
     rules = []
     for item in items(value)[: MAX_RULES + 1]:
@@ -66,16 +69,13 @@ def read_rules(value: object) -> tuple[Rule, ...]:
             Rule(
                 text(item.get("id"))[:18],
                 text(item.get("name"))[:80],
-                pattern if len(pattern) <= MAX_PATTERN else _IMPOSSIBLE,
+                pattern if len(pattern) <= MAX_PATTERN else _INVALID,
                 text(item.get("replacement"))[:200] if replaces else "",
             )
         )
     if len(rules) > MAX_RULES:
-        rules[MAX_RULES] = Rule("", "too many rules", _IMPOSSIBLE, "")
+        rules[MAX_RULES] = Rule("", "too many rules", _INVALID, "")
     return tuple(rules)
-
-
-_IMPOSSIBLE = "("
 
 
 def needs_isolation(pattern: str) -> bool:
@@ -106,7 +106,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
         NotMaskable: it is invalid, or uses a feature that Python does not have.
     """
     try:
-        # In JavaScript, letters and digits are ASCII, and named groups lack the P.
+        # In JavaScript, \w and \d are ASCII, and a named group is (?<name>…).
         return re.compile(_NAMED_GROUP.sub(r"(?P<", pattern), re.ASCII)
     except (re.error, RecursionError, OverflowError) as error:
         raise NotMaskable("a pattern is not a regular expression that can be used") from error
@@ -136,7 +136,7 @@ def _literally(replacement: str) -> Callable[[re.Match[str]], str]:
 
 
 TIMEOUT_SECONDS = 2.0
-"""The time limit of the other process. Starting one costs about 30 ms."""
+"""The time limit of the separate process. Starting it takes about 30 ms."""
 _AT_ONCE = 2
 
 _PROGRAM = """
@@ -153,10 +153,10 @@ sys.stdout.write(json.dumps([said, triggered]))
 
 
 class IsolatedMasker:
-    """Applies rules: in this process if that is harmless, otherwise in another one.
+    """Applies rules: in this process if no pattern can take long, otherwise in a separate one.
 
     Args:
-        timeout_seconds: the time limit of the other process.
+        timeout_seconds: the time limit of the separate process.
     """
 
     def __init__(self, timeout_seconds: float = TIMEOUT_SECONDS) -> None:

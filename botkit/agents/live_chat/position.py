@@ -1,12 +1,12 @@
-"""How far a chat has been read: the part of a chat that outlives the process.
+"""The position of a chat: the state that outlives the process.
 
-It travels in `Access.position` as compact JSON with every event, so the ledger stores it together with the event's effects.
-Sensitive-data rules are part of it, because nothing may leave unmasked after a restart either.
+Every event carries it in `Access.position` as compact JSON, so the ledger stores it together with the event's effects. It
+includes the sensitive-data rules, because a text must be masked after a restart as well.
 
-After a 503 the new server sends the whole chat once more (ChasitorSessionData), without the numbers its messages had before
-(docs/protocols/salesforce-live-chat.md, 3.9 and 7). `unseen` finds by content which messages of it are new: it lays the last
-messages we read over the list, at every place, and takes the longest run of equal ones; among equals the place that fits the
-count of read messages, then the earliest: better shown twice than lost. Without a match, every message is new.
+After a 503, the new server sends the whole chat again (ChasitorSessionData), but without the earlier message numbers
+(docs/protocols/salesforce-live-chat.md, 3.9 and 7). `unseen` finds the new messages by content: it compares the last messages we
+read with the list at every place, and takes the longest run of equal messages. Between equal runs, the place that fits the count
+of read messages wins, then the earliest: a message is rather shown twice than lost. Without a match, every message is new.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DEFAULT_CONNECTION_TIMEOUT_SECONDS = 150.0
 
 
 class Present(msgspec.Struct, frozen=True, array_like=True):
-    """An agent in the chat. A `guest` joined by conference, and does not leave by a transfer."""
+    """An agent in the chat. A `guest` joined by conference; a transfer does not remove them."""
 
     subject: str
     name: str = ""
@@ -44,7 +44,7 @@ class Idle(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Position(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How far a chat has been read.
+    """How far a chat has been read, and its state then.
 
     Attributes:
         affinity: the token of the chat's server; another one after each reconnection. Empty: the first one.
@@ -55,8 +55,8 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
         requested: the chat request got an answer.
         lives: how many seconds the session outlives the last poll.
         agents: the agents in the chat.
-        accepted: how often an agent took the chat, the first time included.
-        away: the agent whose connection was lost, and who may come back without an announcement.
+        accepted: how often an agent accepted the chat or took it over.
+        away: the agent whose connection was lost; they may return unannounced.
         idle: the idle times, if they are enforced.
         rules: the sensitive-data rules.
         said: the number of messages of agents that were read.
@@ -82,7 +82,7 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @classmethod
     def read(cls, text: str) -> Self | None:
-        """A position written by `written`; None for anything else, such as an empty one."""
+        """A position written by `written`; None for any other text, such as an empty one."""
         try:
             return msgspec.json.decode(text, type=cls) if text else None
         except (msgspec.DecodeError, UnicodeError):
@@ -98,19 +98,19 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
         return msgspec.structs.replace(self, said=self.said + 1, sayings=kept)
 
     def renewed(self, affinity: str, *, numbers_start_anew: bool) -> Self:
-        """The position after a reconnection: with everything learned, and a new count of messages."""
+        """The position after a reconnection: the same state with a new count of messages."""
         ack = -1 if numbers_start_anew else self.ack
         return msgspec.structs.replace(self, affinity=affinity, era=self.era + 1, ack=ack)
 
     def led_by(self, other: Self) -> Self:
-        """This position's knowledge, with the connection of `other`, which was reconnected later."""
+        """This position's state with the connection of `other`, which was reconnected later."""
         return msgspec.structs.replace(
             self, affinity=other.affinity, base=other.base, era=other.era, ack=other.ack, offset=other.offset
         )
 
 
 def digest(text: str) -> str:
-    """Identifies a message. Blanks and letter case do not count: they may differ between two reports of it."""
+    """Identifies a message by its text, without letter case and spacing, which may differ between two reports of it."""
     plain = " ".join(text.split()).casefold()
     return hashlib.blake2b(plain.encode(errors="replace"), digest_size=_DIGEST_CHARACTERS // 2).hexdigest()
 
@@ -122,7 +122,7 @@ TRANSFERRED = "OperatorTransferred"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the chat as the new server sends it; `number` is its place in the list."""
+    """One line of the chat, as the new server sends it; `number` is its place in the list."""
 
     number: int
     kind: str

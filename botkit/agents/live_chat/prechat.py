@@ -1,7 +1,7 @@
 """Builds a chat request: the user's details for the agent, and the records to find or to create.
 
-Details carry the attributes under their labels; entities name the labels that fill their fields. A label without a detail would
-drop the record silently (13.11), so a field whose attribute is missing this time is left out. Sections are those of
+Details hold the attributes under their labels, and entities name the labels that fill their fields. Salesforce silently drops a
+record with a label that no detail has (13.11), so a field without a value in this chat is left out. Sections are those of
 docs/protocols/salesforce-live-chat.md (2.3 and 4).
 """
 
@@ -105,7 +105,7 @@ def _entities(settings: LiveChatSettings, attributes: Mapping[str, str]) -> list
 def _entity(
     settings: LiveChatSettings, name: str, known: Mapping[str, Mapping[str, EntityField]]
 ) -> dict[str, object]:
-    """One entity, with the fields that have a value this time; `known` has those of every entity."""
+    """One entity, with the fields that have a value in this chat; `known` has those of every entity."""
     entity = settings.entities[name]
     sent: dict[str, object] = {
         "entityName": name,

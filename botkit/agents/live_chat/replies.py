@@ -1,9 +1,9 @@
-"""Reads Live Chat's responses: status codes as `botkit.errors`, and the answers before there is a chat.
+"""Reads Live Chat's responses: status codes as `botkit.errors`, and the answers before the chat exists.
 
 Sections are those of docs/protocols/salesforce-live-chat.md; status codes are in 5:
 
-status    beginning (Visitor, SessionId)                  in a chat
-2xx       success: guides promise 202, servers say 200    success
+status    before a chat (Visitor, SessionId)              in a chat
+2xx       success: documented as 202, in practice 200     success
 403       refused                                         ConversationClosed: ended, expired, or not polled in time
 409       refused                                         OutOfSync: a second poll, or an unexpected sequence number
 503       retryable                                       AffinityLost: the chat's server is gone; reconnect
@@ -48,7 +48,7 @@ class OutOfSync(ServerTrouble):
 
 
 def check_setup(what: str, response: Response, *, now: float) -> Response:
-    """Return the response if it is a success; for calls before there is a chat."""
+    """Return the response if it is a success; for calls before the chat exists."""
     if 200 <= response.status < 300:
         return response
     raise_if_retryable(what, response, now=now, redirected=_REDIRECTED)
@@ -87,7 +87,7 @@ def message_of(response: Response, kind: str) -> Members:
 
 
 def read_availability(response: Response, targets: Sequence[str]) -> bool | None:
-    """Whether one of the targets is available; None: not known. A missing `isAvailable` is false (2.15)."""
+    """Whether one of the targets is available; None if unknown. A missing `isAvailable` is false (2.15)."""
     results = {
         short_id(text(result.get("id"))): result.get("isAvailable") is True
         for result in items(message_of(response, "Availability").get("results"))
@@ -100,7 +100,7 @@ def read_session(response: Response, *, base: str) -> Credentials:
     """The session's keys.
 
     Raises:
-        BadReply: a part that a chat needs is missing.
+        BadReply: the key or the affinity token is missing.
     """
     body = members(try_decoded(response.body))
     key, affinity = text(body.get("key")), text(body.get("affinityToken"))

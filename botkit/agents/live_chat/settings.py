@@ -1,8 +1,7 @@
 """The settings of a Live Chat deployment: their types, their schema, and the rules for records and addresses.
 
-SwitchServer and FileTransfer name URLs that we then call with the user's session. We follow them to Salesforce's own hosts
-only, and from a loopback address (a demo) to loopback addresses only. Sections are those of
-docs/protocols/salesforce-live-chat.md.
+SwitchServer and FileTransfer name URLs that we then call with the user's session. Only Salesforce's own hosts are called, and
+from a loopback address (a demo) only loopback addresses. Sections are those of docs/protocols/salesforce-live-chat.md.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from botkit.errors import UnusableValue
 SCHEMA: dict[str, Any] = json.loads(Path(__file__).with_name("schema.json").read_text(encoding="utf-8"))
 
 DEFAULT_API_VERSION = 58
-"""The version the protocol document suggests (6). Any version from 47 on knows the estimated wait."""
+"""The version that the protocol page suggests (6). Versions from 47 on have the estimated wait."""
 
 OLDEST_API_VERSION = 37
 """The first version with ReconnectSession (2.11); with an older one a chat that loses its server is lost."""
@@ -70,27 +69,18 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class LiveChatSettings:
-    """One Live Chat deployment (`type: salesforce-live-chat`).
+    """One Live Chat deployment (`type: salesforce-live-chat`). `schema.json` describes each setting.
 
     Attributes:
-        live_agent_url: normalised by `addresses.normalize_live_agent_url`: ``https://d.la1-c1.salesforceliveagent.com/chat/rest``.
+        live_agent_url: normalised by `normalize_live_agent_url`: ``https://d.la1-c1.salesforceliveagent.com/chat/rest``.
         organization_id: ``00D…``, of 15 or 18 characters, like every id here.
-        deployment_id: ``572…``.
-        button_id: ``573…``.
-        api_version: of every request.
         agent_id: ``005…``, to ask for one agent; with `do_fallback` the button's agents are asked next.
-        do_fallback: see `agent_id`.
-        button_overrides: tried in turn instead of button and agent: button ids, agent ids, ``agent_button`` pairs (2.3).
-        labels: attribute → label of its pre-chat detail; by default the attribute's own name.
+        button_overrides: button ids, agent ids, ``agent_button`` pairs (2.3).
+        labels: attribute → label of its pre-chat detail.
         transcript_fields: attribute → API names of fields of LiveChatTranscript.
-        hidden: attributes that the agent does not see.
         entities: API name (``Contact``, ``Case``, ``My_Thing__c``) → the record to find or to create (section 4).
-        queue_updates: ask for the place in the queue.
-        availability_check: ask before a chat whether an agent is there; if that cannot be found out, go on.
-        answer_within: a chat request that is neither queued nor refused for so long counts as failed.
-        poll_margin: how much longer to wait for a poll than the server says.
-        timeout: of every other call.
-        max_text: the longest message, in UTF-16 code units; Salesforce documents no limit (9).
+        availability_check: ask before a chat whether an agent is available; if that is unknown, continue.
+        max_text: in UTF-16 code units; Salesforce documents no limit (9).
     """
 
     live_agent_url: str
@@ -120,7 +110,7 @@ class LiveChatSettings:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """The buttons and agents whose availability decides whether anyone can be asked (2.15)."""
+        """The buttons and agents whose availability is checked before a chat (2.15)."""
         if self.button_overrides:
             parts = (part for override in self.button_overrides for part in override.split("_"))
             return tuple(dict.fromkeys(short_id(part) for part in parts if part))
@@ -132,8 +122,8 @@ class LiveChatSettings:
 def check_records(section: Section) -> None:
     """Report records that Salesforce would neither find nor create, and an agent that is never asked.
 
-    Salesforce ignores such a mapping silently: names are case-sensitive, and a label that no pre-chat detail has leaves the
-    record out (4, 13.11). So everything that can be checked here is.
+    Salesforce ignores such a mapping silently: names are case-sensitive, and a label without a pre-chat detail drops the record
+    (4, 13.11).
     """
     entities = section.mapping("entities")
     for name in entities:
@@ -175,7 +165,7 @@ _DISCREDITED = re.compile(r"[\\#\s\x00-\x20\x7f-\uffff]")
 
 
 def normalize_live_agent_url(value: str, *, insecure_http: bool = False) -> str:
-    """The base URL of every request, without a slash at its end, from any spelling people paste (1).
+    """The base URL of every request, without a slash at its end (1).
 
     Setup → Chat Settings shows the endpoint as `https://<pod>.salesforceliveagent.com/chat/rest/`, or with enhanced domains
     as `https://<domain>.my.salesforce-scrt.com/chat/rest/`.
@@ -193,7 +183,7 @@ def normalize_live_agent_url(value: str, *, insecure_http: bool = False) -> str:
     url = split_url(text if "://" in text else f"https://{text.removeprefix('//')}")
     if url is None:
         raise UnusableValue("is not a URL", _FIX)
-    host = (url.hostname or "").lower()
+    host = url.hostname or ""
     if url.query or url.path.rstrip("/").lower() not in _PATHS:
         raise UnusableValue("has a path that is not /chat/rest", _FIX)
     if is_loopback(host):
@@ -219,7 +209,7 @@ def is_salesforce(host: str) -> bool:
 
 
 def split_url(text: str) -> SplitResult | None:
-    """A URL that every parser reads in the same way; else None."""
+    """The parts of a URL that all parsers read in the same way; None for any other text."""
     if len(text) > 2_000 or _DISCREDITED.search(text) is not None:
         return None
     try:
@@ -233,7 +223,7 @@ def split_url(text: str) -> SplitResult | None:
 
 
 def switched(base: str, new_url: str) -> str | None:
-    """The base URL after a SwitchServer to `new_url`, which ends with ``/chat``; None for a host we must not follow to (2.19)."""
+    """The base URL after a SwitchServer to `new_url`, which ends with ``/chat``; None if its host must not be called (2.19)."""
     url = split_url(new_url)
     if url is None or url.query or url.path.rstrip("/") not in _PATHS or not _follows(base, url):
         return None
@@ -241,16 +231,13 @@ def switched(base: str, new_url: str) -> str | None:
 
 
 def may_upload_to(base: str, url: str) -> bool:
-    """Whether a file may be sent there (2.21)."""
+    """Whether a file may be sent to this URL (2.21)."""
     parsed = split_url(url)
     return parsed is not None and _follows(base, parsed)
 
 
 def _follows(base: str, url: SplitResult) -> bool:
-    if is_loopback(_host(urlsplit(base))):
-        return is_loopback(_host(url))
-    return url.scheme == "https" and url.port in (None, 443) and is_salesforce(_host(url))
-
-
-def _host(url: SplitResult) -> str:
-    return (url.hostname or "").lower()
+    host = url.hostname or ""
+    if is_loopback(urlsplit(base).hostname or ""):
+        return is_loopback(host)
+    return url.scheme == "https" and url.port in (None, 443) and is_salesforce(host)

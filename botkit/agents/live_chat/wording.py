@@ -21,12 +21,12 @@ _TAG = re.compile(
     r"(?:\s[^<>]*)?/?>",
     re.IGNORECASE,
 )
-_LONGEST = 100_000
+_MAX_TEXT = 100_000
 
 
 def read_words(text: str) -> Content:
     """The text and links of a ChatMessage (docs/protocols/salesforce-live-chat.md, 7)."""
-    text = text[:_LONGEST]
+    text = text[:_MAX_TEXT]
     if "<" not in text:
         return Content(html.unescape(text))
     links: list[Link] = []

@@ -23,10 +23,10 @@ from botkit.http import Request, Response
 from botkit.http.lenient_json import encoded, members, text, try_decoded, whole
 
 ENTRIES_PER_PAGE = 50
-"""The largest page of entries (2.4)."""
+"""The maximum (2.4)."""
 
 FILE_SECONDS = 30.0
-"""The time limit of a file, which takes longer than a call."""
+"""The time limit of an upload."""
 
 ENTRY_TYPES = "Message,ParticipantChanged,RoutingResult,SessionStatusChanged"
 
@@ -43,7 +43,7 @@ class MiawCalls:
     def create(
         self, token: str, conversation_id: str, *, attributes: Mapping[str, str], language: str
     ) -> Request:
-        """2.1. Values are strings, and keys are spelled as in the deployment: a wrong key is dropped silently."""
+        """2.1. Keys must be spelled as in the deployment: Salesforce silently drops a wrong key."""
         body: dict[str, object] = {
             "conversationId": conversation_id,
             "esDeveloperName": self._settings.developer_name,
@@ -69,7 +69,7 @@ class MiawCalls:
             conversation_id: the conversation.
             message_id: a UUID; the same on every attempt.
             text: the user's message.
-            new_session: routing attributes and language, if this message has to open a new messaging session (after a 417).
+            new_session: routing attributes and language, to open a new messaging session with this message (after a 417).
         """
         body: dict[str, object] = {
             "message": {
@@ -136,7 +136,7 @@ class MiawCalls:
         return self._bare("close the conversation", "DELETE", url, token)
 
     def entries(self, token: str, conversation_id: str, *, since_ms: int) -> Request:
-        """2.4: one page, oldest first, from `since_ms` (inclusive; 0 for all) on."""
+        """2.4: one page, oldest first. `since_ms` is inclusive; 0 lists all."""
         query = f"limit={ENTRIES_PER_PAGE}&direction=FromStart&entryTypeFilter={ENTRY_TYPES}"
         if since_ms > 0:
             query += f"&startTimestamp={since_ms}"
@@ -173,7 +173,7 @@ _WITH_A_REGION = {"en": "en_US", "nl": "nl_NL", "zh": "zh_CN"}
 
 
 def locale(language: str) -> str:
-    """A language as Salesforce spells it: ``pt-br`` → ``pt_BR``, ``zh_cn`` → ``zh_CN``, ``en`` → ``en_US``, ``de`` → ``de``."""
+    """A language in Salesforce's spelling: ``pt-br`` → ``pt_BR``, ``zh_cn`` → ``zh_CN``, ``en`` → ``en_US``, ``de`` → ``de``."""
     base, _, region = language.strip().replace("-", "_").partition("_")
     if not base.isalpha() or not base.isascii():
         return ""
@@ -188,8 +188,8 @@ _HEADER_VALUE = re.compile(r"[!-~]+")
 class Token:
     """A guest's token.
 
-    `lifetime_seconds` is None if the token does not tell its lifetime. `last_event_id` is the position of the subject's event
-    stream when the token was issued (4.5).
+    `lifetime_seconds` is None if it is unknown. `last_event_id` is the position of the subject's event stream when the token was
+    issued (4.5).
     """
 
     access_token: str = field(repr=False)
@@ -200,7 +200,7 @@ class Token:
 def guest_token_request(settings: MiawSettings) -> Request:
     """Request a token for a new guest: a new subject, so one per conversation (1.6)."""
     body: dict[str, object] = {
-        # The call accepts 18 characters, but the event stream needs a token for 15 (1.1, 4.1).
+        # The call accepts an id of 18 characters, but the event stream needs a token for one of 15 (1.1, 4.1).
         "orgId": settings.organization_id_15,
         "esDeveloperName": settings.developer_name,
         "capabilitiesVersion": "1",
@@ -220,7 +220,7 @@ def read_token(response: Response, *, now: float) -> Token:
     """Read the answer to `guest_token_request`.
 
     Args:
-        now: our clock, in epoch seconds, for an answer without Salesforce's time.
+        now: epoch seconds by our clock, for an answer without Salesforce's time.
 
     Raises:
         BadReply: it has no usable token.
@@ -247,10 +247,10 @@ def _date(response: Response) -> float | None:
 
 
 def _lifetime(token: str, *, issued: float) -> float | None:
-    """`exp` of the JWT, counted from `iat` or else from `issued`, so that our own clock may be wrong.
+    """`exp` of the JWT minus `iat`, or minus `issued` without it, so the result does not depend on our own clock.
 
-    A fresh token that seems to have expired only shows that the clocks disagree: then it is valid until a call is refused. The
-    signature is not checked; only Salesforce relies on it (1.6).
+    If a fresh token seems to have expired, the clocks disagree: its lifetime is unknown. The signature is not checked; only
+    Salesforce relies on it (1.6).
     """
     parts = token.split(".")
     if len(parts) != 3:

@@ -1,7 +1,7 @@
 """Converts every shape of an abstractMessage to `Content` (docs/protocols/salesforce-miaw.md, 3.6).
 
-A form or a picker that no other channel can show becomes text. So does an unknown format: its words in their order. Only a
-message without words and links is empty.
+Forms and pickers, which other channels cannot show, become text. So does an unknown format: its texts in their order. Only a
+message without texts and links is empty.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from botkit.handoff.events import Content, Link, Option
 from botkit.http.lenient_json import Members, items, members, text
 
-_DEEPEST = 8
+_MAX_DEPTH = 8
 
 
 def read_content(message: Members) -> Content:
@@ -33,7 +33,7 @@ def _static(content: Members) -> Content:
         case "RichLink":
             item = members(content.get("linkItem"))
             links = _links([_title_link(item)])
-            return Content(_words(text(content.get("text")), _subtitle(item)), links=links)
+            return Content(_words(text(content.get("text")), _subtitle(item.get("titleItem"))), links=links)
         case "Attachments" | "ExternalAttachments":
             files = items(content.get("attachments")) or items(content.get("externalAttachments"))
             return Content(text(content.get("text")), links=_links(_file(file) for file in files))
@@ -58,7 +58,7 @@ def _static(content: Members) -> Content:
 def _choices(choices: Members) -> Content:
     message = choices.get("message")
     heading = _words(
-        text(choices.get("text")), _title(choices.get("title")), _title(message), _subtitle_of(message)
+        text(choices.get("text")), _title(choices.get("title")), _title(message), _subtitle(message)
     )
     match text(choices.get("formatType")):
         case "Carousel":
@@ -80,7 +80,7 @@ def _carousel(choices: Members, heading: str) -> Content:
     links: list[Link] = []
     for card in items(choices.get("items")):
         title = card.get("titleItem")
-        cards.append(_words(_title(title), _subtitle_of(title), sep=": "))
+        cards.append(_words(_title(title), _subtitle(title), sep=": "))
         for item in items(card.get("interactionItems")):
             if text(item.get("url")):
                 links.append(_title_link(item))
@@ -90,14 +90,14 @@ def _carousel(choices: Members, heading: str) -> Content:
 
 
 def _form(form: Members) -> Content:
-    """A form cannot be filled in: the user sees its title and questions, and answers in words."""
+    """A form cannot be filled in on other channels: the user sees its title and questions, and answers with text."""
     questions = []
     for section in items(form.get("sections")):
         question = members(section.get("input"))
         offered = [_title(item.get("titleItem")) for item in items(question.get("optionItems"))]
         label = text(question.get("label")) or _title(question.get("titleItem"))
         questions.append(f"{label} ({', '.join(offered)})" if label and any(offered) else label)
-    message = _words(_title(form.get("message")), _subtitle_of(form.get("message")))
+    message = _words(_title(form.get("message")), _subtitle(form.get("message")))
     title = _title(form.get("formTitle"))
     said = _words(
         title, message if message != title else "", *(f"- {question}" for question in questions if question)
@@ -121,16 +121,12 @@ def _title_link(item: Members) -> Link:
 
 
 def _title(value: object) -> str:
-    """The title of a title item; a plain string counts as well."""
+    """The title of a title item, which may also be a plain string."""
     return value if isinstance(value, str) else text(members(value).get("title"))
 
 
-def _subtitle(item: Members) -> str:
-    return _subtitle_of(item.get("titleItem"))
-
-
-def _subtitle_of(value: object) -> str:
-    return text(members(value).get("subTitle")) if isinstance(value, dict) else ""
+def _subtitle(value: object) -> str:
+    return text(members(value).get("subTitle"))
 
 
 def _options(found: list[Members]) -> tuple[Option, ...]:
@@ -149,7 +145,7 @@ def _words(*parts: str, sep: str = "\n") -> str:
 def _anything(value: Members) -> Content:
     """An unknown format: its texts and web addresses."""
     texts, links = [], []
-    for name, found in _strings(value, _DEEPEST):
+    for name, found in _strings(value, _MAX_DEPTH):
         if name.lower().endswith("url"):
             links.append(Link("", found))
         else:

@@ -1,7 +1,7 @@
 """Parses the event-stream format of the WHATWG HTML standard (9.2.6), chunk by chunk.
 
-The available libraries mishandle streams that begin with a byte order mark or break off in the middle of an event. An event
-without its final blank line is never returned.
+Other libraries mishandle a stream that begins with a byte order mark or ends in the middle of an event. This parser never returns
+an event without its final blank line.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 MAX_EVENT_BYTES = 1_000_000
-"""A larger event (or a single longer line) is skipped; the list of entries still has it."""
+"""A larger event (or a longer line) is skipped; the list of entries still has it."""
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -27,7 +27,7 @@ class EventStream:
     """Parses one connection's bytes. `last_event_id` may start with that of an earlier connection.
 
     Attributes:
-        last_event_id: the Last-Event-Id to go on from here.
+        last_event_id: the Last-Event-Id for a reconnection.
         retry_ms: the reconnection time that the server asked for, if any.
         oversized: the number of events skipped for their size.
     """
@@ -57,7 +57,7 @@ class EventStream:
         self._data: list[bytes] = []
         self._data_bytes = 0
         self._too_big = False
-        # The unfinished line, in pieces that are joined once: a long line in small chunks costs linear time.
+        # The unfinished line, in pieces that are joined once, so a long line in small chunks takes linear time.
         self._partial: list[bytes] = []
         self._partial_bytes = 0
         self._skipping_line = False
@@ -72,7 +72,7 @@ class EventStream:
     def feed(self, chunk: bytes) -> list[ServerEvent]:
         """Add the next bytes; return the events they complete."""
         if self._after_cr and chunk:
-            # A CR ended the last line at once; the LF that may follow belongs to it.
+            # The last chunk ended with CR, which ended its line; an LF after it belongs to the same line end.
             self._after_cr = False
             if chunk[0] == 0x0A:
                 chunk = chunk[1:]

@@ -1,11 +1,11 @@
 """Reads the list of entries page by page. A stream may miss entries; the list does not.
 
-There is no cursor, so pages follow each other by timestamp, and the identifier distinguishes entries of the same millisecond.
-Reading starts a little before the high-water mark, for entries that were recorded late. Sections are those of
-docs/protocols/salesforce-miaw.md (2.4, 4.5).
+The API has no cursor: a page begins at a timestamp, and identifiers distinguish entries of the same millisecond. Reading starts a
+little before the high-water mark, for entries that were recorded late. Sections are those of docs/protocols/salesforce-miaw.md
+(2.4, 4.5).
 
-The caller must pass the high-water mark of *lists*, and only once all events of a list are durable: the stream may have missed an
-entry before one that it brought.
+The caller must pass the high-water mark of *lists*, once all events of a list are durable. An entry of the stream does not move
+it, because the stream may have missed earlier ones.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from botkit.http.lenient_json import Members, items, members, text, try_decoded
 
 OVERLAP_MS = 5_000
 
-_PAGES_AT_MOST = 100
-"""A safety limit. The next reading starts where this one ended, and gets the rest."""
+_MAX_PAGES = 100
+"""A safety limit. The next reading continues from there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Settled:
     """Events of the last reading that need not be returned again.
 
     Once the high-water mark has reached `high_water_ms`, all events of that reading (`keys`) are durable. A reading that does not
-    move the mark has no such proof: its events (`offered`) count from the second time on.
+    move the mark lacks this proof: its events (`offered`) count once they were returned twice.
     """
 
     high_water_ms: int
@@ -55,7 +55,7 @@ async def read_history(
         session_id: the agent session.
         since_ms: the high-water mark of the lists so far.
         at: now.
-        settled: the result of the last reading, if known: events that the overlap repeats are left out.
+        settled: of the last reading, if known; it leaves out events that the overlap repeats.
 
     Raises:
         BadReply: a page is not a list of entries.
@@ -79,14 +79,14 @@ async def read_history(
 
 async def _entries(page: Callable[[int], Awaitable[Response]], from_ms: int) -> list[Members]:
     seen: dict[str, Members] = {}
-    for _ in range(_PAGES_AT_MOST):
+    for _ in range(_MAX_PAGES):
         found = _read_page(await page(from_ms))
         fresh = {identity: entry for entry in found if (identity := _identity(entry)) not in seen}
         seen |= fresh
         newest = max((timestamp_ms(entry) for entry in found), default=0)
         if len(found) < ENTRIES_PER_PAGE or newest < from_ms or (not fresh and newest > from_ms):
             break
-        # a whole page within one millisecond must not be requested forever
+        # A full page within one millisecond must not be requested forever.
         from_ms = newest if newest > from_ms else from_ms + 1
     return sorted(seen.values(), key=timestamp_ms)
 

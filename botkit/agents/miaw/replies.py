@@ -2,7 +2,7 @@
 
 A status has another meaning before a conversation exists than in it:
 
-    status    setting up (token, create)                      in a conversation
+    status    before (token, create)                          in a conversation
     401       refused: wrong organisation                     AccessExpired
     403/404   refused: deployment, host                       ConversationClosed: not ours any more, or over
     410       refused                                         ConversationClosed
@@ -70,8 +70,8 @@ def check(what: str, response: Response, *, now: float) -> Response:
 def check_stream(what: str, response: Response, *, now: float) -> NoReturn:
     """Raise for an answer that is not an event stream.
 
-    The stream belongs to the token, not to the conversation: 403 and 404 come from the router, say nothing about the
-    conversation, and are retried. The list of entries tells when the conversation is over.
+    The stream belongs to the token, not to the conversation: 403 and 404 come from the router, do not mean that the conversation
+    is over, and are retried. The list of entries shows the end of the conversation.
     """
     status, detail = response.status, _detail(response)
     if status == 401 or says_expired(response.body):

@@ -31,12 +31,12 @@ class MiawSettings:
 
     @property
     def organization_id_15(self) -> str:
-        """The form that the event stream's X-Org-Id needs."""
+        """The 15 characters that the event stream's X-Org-Id needs."""
         return self.organization_id[:15]
 
 
 _MY_DOMAIN = re.compile(
-    # The My Domain name, then the partition of sandboxes, developer and other special organisations.
+    # The My Domain name, then the partition, which sandboxes, developer editions and similar organisations have.
     r"(?P<domain>[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z]{2,20})?)"
     r"\.my\.salesforce(?:-scrt|-srct)?\.com"
 )

@@ -46,8 +46,8 @@ WINDOW_SECONDS = 60.0
 class Pace:
     """A rate limit with a sliding window over the messages of one conversation.
 
-    It only tells how long to wait; the retry policy decides about waiting. A conversation's messages go out one after the other
-    (its lane), so nothing is sent between `wait` and `count`.
+    It only computes the wait; the retry policy waits. A conversation's messages are sent in sequence by its lane, so nothing is
+    sent between `wait` and `count`.
 
     Args:
         clock: seconds that never go back.
@@ -74,10 +74,10 @@ class Pace:
 
 
 SILENCE_SECONDS = 90.0
-"""The ping interval is not documented; Salesforce's own sample gives up a silent stream after 90 s (4.2)."""
+"""The ping interval is undocumented; Salesforce's own sample closes a silent stream after 90 s (4.2)."""
 
 MAX_TEXT = 10_000
-"""Not documented; the protocol page assumes this value (6)."""
+"""Undocumented; the protocol page assumes this value (6)."""
 
 MAX_FILE_BYTES = 5 * 1024 * 1024
 """The largest limit of a channel (3.3, 6)."""
@@ -85,13 +85,13 @@ MAX_FILE_BYTES = 5 * 1024 * 1024
 _REMEMBERED_SESSIONS = 20_000
 
 _MAY_BE_REPEATED = (400, 409)
-"""Likely statuses for a message id that was used before: a sister API sends them (3.1)."""
+"""Likely statuses for a repeated message id: a related API sends them (3.1)."""
 
 _RETRIED_FOR_MS = 600_000
-"""The longest age of a message's first attempt: well over the time after which sending is given up."""
+"""The maximum age of a message's first attempt: well over the time after which sending is given up."""
 
 _ROUTING: Mapping[str, Literal["searching", "present", "over"]] = {
-    # 2.3: after an agent has left, NEEDS_ROUTING means that no agent is being looked for.
+    # 2.3: after an agent has left, NEEDS_ROUTING means that there is no search for another one.
     "INITIAL": "searching",
     "TRANSFER": "searching",
     "ROUTED": "present",
@@ -107,7 +107,7 @@ class _Credentials(msgspec.Struct, frozen=True, rename="camel"):
 
 @dataclass(slots=True)
 class _Memory:
-    """One session's state in this process; a new process can do without it."""
+    """One session's state in this process; a new process does not need it."""
 
     pace: Pace
     new_session: tuple[bytes, str] | None = field(default=None, repr=False)
@@ -162,7 +162,7 @@ class MiawSystem(AgentSystem):
 
     @classmethod
     def summary(cls, settings: MiawSettings) -> str:
-        """Where the deployment is, and how it is listened to."""
+        """The deployment's address, and how events are received."""
         return f"at {settings.organization_base_url}, {settings.receive}"
 
     @classmethod
@@ -177,7 +177,7 @@ class MiawSystem(AgentSystem):
         )
 
     async def open(self, session_id: str) -> Granted:
-        """Get a guest token. A second token for the same session is another guest; the first one is unused then."""
+        """Get a guest token. A second token for the same session is another guest; the first one then remains unused."""
         request = guest_token_request(self.settings)
         response = await self._transport.send(request)
         now = self._clock()
@@ -197,7 +197,7 @@ class MiawSystem(AgentSystem):
         request = self._calls.create(token, session_id, attributes=wanted, language=language)
         response = await self._transport.send(request)
         if response.status == 409:
-            # The conversation exists: an earlier attempt of ours whose answer was lost, if our token may read it.
+            # The conversation exists. If our token may read it, an earlier attempt created it, and its answer was lost.
             await self._in_conversation(self._calls.status(token, session_id))
             return
         if response.status == 401:
@@ -207,8 +207,8 @@ class MiawSystem(AgentSystem):
     async def send(self, session_id: str, access: Access, *, message_id: str, text: str) -> None:
         """Deliver a message of the user, at most 22 a minute.
 
-        A 417 means that the messaging session is over and the deployment wants pre-chat for a new one (3.1): the message
-        is sent once more with it, as long as this process still has the attributes of the session's beginning.
+        A 417 means that the messaging session is over and the deployment requires pre-chat for a new one (3.1): the message is
+        sent once more with it, if this process still has the attributes of the session's start.
 
         Raises:
             RateLimited: without a status if our own rate limit holds the message back; nothing was sent.
@@ -237,7 +237,7 @@ class MiawSystem(AgentSystem):
         """Give the agent a file (3.3).
 
         Raises:
-            CallRefused: the channel takes no files, none of this kind (415) or none so large (413).
+            CallRefused: the channel accepts no files, or not this type (415) or size (413).
             RateLimited: without a status if our own rate limit holds the file back; nothing was sent.
         """
         file_id = _derived_id("file", session_id, message_id)
@@ -259,7 +259,7 @@ class MiawSystem(AgentSystem):
             await self._in_conversation(self._calls.acknowledge(_token(access), session_id, acks=acks))
 
     async def routing(self, session_id: str, access: Access) -> Literal["searching", "present", "over"]:
-        """Ask the routing status. An unknown status counts as searching, so that no user is dropped for it."""
+        """Ask for the routing status. An unknown status counts as searching, so it ends no conversation."""
         try:
             response = await self._in_conversation(self._calls.status(_token(access), session_id))
         except ConversationClosed:
@@ -275,13 +275,13 @@ class MiawSystem(AgentSystem):
             try:
                 await self._in_conversation(request)
             except (ConversationClosed, CallRefused):
-                # Nothing is left to end, or it is no longer ours. After a refused end of the session the conversation
-                # can still be closed; a refused close would be refused again.
+                # It has ended already, or is no longer ours. After a refused end of the session the conversation can still
+                # be closed; a refused close would be refused again.
                 continue
         self._memories.pop(session_id, None)
 
     async def listen(self, session_id: str, access: Access) -> AsyncGenerator[Batch, None]:
-        """Events of the stream from `access.position` on, in one batch per chunk; empty ones for keep-alives."""
+        """Yield the stream's events from `access.position` on, one batch per chunk; an empty one for a keep-alive."""
         request = self._calls.stream(_token(access), last_event_id=access.position)
         async with self._transport.stream(request, silence_seconds=SILENCE_SECONDS) as stream:
             kind = stream.headers.get("Content-Type", "text/event-stream")
@@ -292,10 +292,10 @@ class MiawSystem(AgentSystem):
             parser = EventStream(access.position)
             async for chunk in stream.chunks():
                 if parser.between_lines and chunk[:1] in (b"{", b"J") and says_expired(chunk):
-                    # The gateway's own message in a running stream (1.6); no line of an event begins like this.
+                    # A message of the gateway within the stream (1.6); no line of an event begins like this.
                     raise AccessExpired(request.what, detail="the token expired while the stream was open")
                 arrived = parser.feed(chunk)
-                # Most streams are silent for hours, and must not keep their last chunk in memory meanwhile.
+                # Most streams are silent for hours and must not hold their last chunk in memory.
                 del chunk
                 if arrived or parser.between_lines:
                     batch = Batch(self._from_stream(session_id, arrived))
@@ -318,7 +318,7 @@ class MiawSystem(AgentSystem):
     async def _deliver(self, session_id: str, access: Access, message_id: str, request: Request) -> None:
         """Send a message once.
 
-        The answer to a repeated message id is not documented (3.1): a refusal counts as done if the list has the entry.
+        The answer to a repeated message id is undocumented (3.1): a refusal counts as success if the list has the entry.
         """
         pace = self._memory(session_id).pace
         if (wait := pace.wait()) > 0:
@@ -356,7 +356,7 @@ class MiawSystem(AgentSystem):
             if event.type == "ping":
                 continue
             conversation_id, entry = read_envelope(event.data)
-            # A stream carries every conversation of the token's subject (4.5). Ours has only one; filter anyway.
+            # A stream has all conversations of the token's subject (4.5). Ours has only one; filter anyway.
             if entry and conversation_id.lower() == session_id:
                 events.extend(read_entry(entry, session_id=session_id, at=at, position=event.id))
         return tuple(events)
