@@ -121,8 +121,7 @@ class Calls:
         """
         return self._request(
             ApiCall(
-                "send_feedback_message",
-                as_changes({"feedbackData": {"name": name, "score": score, **data}}),
+                "send_feedback_message", as_changes({"feedbackData": {"name": name, "score": score, **data}})
             )
         )
 

@@ -17,15 +17,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from botkit.handoff import idle
-from botkit.handoff.conversation import (
-    Access,
-    Agent,
-    AgentSession,
-    Conversation,
-    Instant,
-    Phase,
-    TimerName,
-)
+from botkit.handoff.conversation import Access, Agent, AgentSession, Conversation, Instant, Phase, TimerName
 from botkit.handoff.decision import Decision, arm, cancel, hand_to_agent, keep, stop_typing, tell
 from botkit.handoff.effects import CountMetric, Effect, EventToUser, SendToUser, TypingToUser
 from botkit.handoff.ending import end

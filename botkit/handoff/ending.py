@@ -9,14 +9,7 @@ from msgspec.structs import replace
 
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Instant, Phase
 from botkit.handoff.decision import Decision, say, stop_typing, tell
-from botkit.handoff.effects import (
-    CancelTimer,
-    ClearAgentSession,
-    CountMetric,
-    DropLane,
-    Effect,
-    EndSession,
-)
+from botkit.handoff.effects import CancelTimer, ClearAgentSession, CountMetric, DropLane, Effect, EndSession
 from botkit.handoff.rules import Rules
 from botkit.handoff.text import cut
 

@@ -80,12 +80,7 @@ def user_message(rules: Rules, conversation: Conversation, event: UserMessage) -
     if event.agent_transfer is False and not _flag_lags(session, event):
         # The platform timed the agent mode out (5.8): the user belongs to the bot again.
         ended = end(
-            rules,
-            conversation,
-            session,
-            event.at,
-            why="platform_timeout",
-            words="conversationClosedMessage",
+            rules, conversation, session, event.at, why="platform_timeout", words="conversationClosedMessage"
         )
         return replace(ended, effects=(*ended.effects, PassToBot()))
     if event.agent_transfer and not session.flagged:

@@ -74,10 +74,7 @@ class Authentication:
             raise HookUnauthorized
         try:
             claims = jwt.decode(
-                token,
-                self._kore.client_secret.reveal(),
-                algorithms=[self._kore.algorithm],
-                options=_OPTIONS,
+                token, self._kore.client_secret.reveal(), algorithms=[self._kore.algorithm], options=_OPTIONS
             )
             expires = float(claims["exp"])
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:

@@ -123,10 +123,7 @@ def _user_message(arrival: Arrival) -> PlatformHookEvent:
 def _bot_message(arrival: Arrival) -> PlatformHookEvent:
     payload = arrival.payload
     return BotMessage(
-        key=arrival.key,
-        at=arrival.at,
-        text=payload.message or None,
-        agent_transfer=payload.agent_transfer,
+        key=arrival.key, at=arrival.at, text=payload.message or None, agent_transfer=payload.agent_transfer
     )
 
 

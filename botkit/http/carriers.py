@@ -47,11 +47,7 @@ class AioTransport:
     """
 
     def __init__(
-        self,
-        *,
-        allowed_hosts: Iterable[str] | None,
-        insecure_http: bool = False,
-        calls_per_host: int = 128,
+        self, *, allowed_hosts: Iterable[str] | None, insecure_http: bool = False, calls_per_host: int = 128
     ) -> None:
         self._hosts = AllowedHosts(allowed_hosts, insecure_http=insecure_http)
         self._calls_per_host = calls_per_host

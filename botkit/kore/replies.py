@@ -16,10 +16,7 @@ _NOT_AUTHORIZED = {
     403: "check client id, client secret, the clock and the app's scopes",
     407: "a proxy asks for a login; if there is no proxy, check client id, client secret and the clock",
 }
-_HINTS = {
-    404: "the requestId is not known any more",
-    410: "the requestId is not known any more",
-}
+_HINTS = {404: "the requestId is not known any more", 410: "the requestId is not known any more"}
 
 
 def check_reply(what: str, response: Response, *, now: float) -> Response:

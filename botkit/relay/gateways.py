@@ -62,10 +62,7 @@ class KorePlatform:
     async def transcript(self, hook: HookBody, *, limit: int, session_id: str) -> tuple[TranscriptLine, ...]:
         """See `Platform.transcript`."""
         request = self._requests.get_messages(
-            hook.body,
-            component_id=hook.component_id,
-            limit=limit,
-            timeout_seconds=self._transcript_seconds,
+            hook.body, component_id=hook.component_id, limit=limit, timeout_seconds=self._transcript_seconds
         )
         return read_transcript((await self._send(request)).body, session_id=session_id)
 

@@ -176,10 +176,7 @@ class Performer:
 
     def _accepted(self, item: OutboxItem, effect: SendToAgent | SendFile) -> Event:
         return MessageAccepted(
-            key=key_of(item),
-            at=self.clock.now(),
-            session_id=effect.session_id,
-            message_id=effect.message_id,
+            key=key_of(item), at=self.clock.now(), session_id=effect.session_id, message_id=effect.message_id
         )
 
     async def _open(self, item: OutboxItem, effect: OpenAccess, system: AgentSystem) -> Event:
