@@ -193,7 +193,7 @@ class BodyIncomplete(HookRefused):
 
 
 class TooManyBodies(HookRefused):
-    """So many request bodies are pending that no thread is left for one more (503).
+    """Too many request bodies are pending: no thread is left for another (503).
 
     Look for clients that hold connections open; raise `server.threads` if the load is genuine.
     """
@@ -318,14 +318,14 @@ class CallRefused(CallError):
 class AccessExpired(CallError):
     """The access token is not accepted any more (401).
 
-    A guest's token cannot be renewed: raise its lifetime on the messaging channel.
+    The token of an anonymous user cannot be renewed: raise its lifetime on the messaging channel.
     """
 
     code = "BK-4005"
 
 
 class ConversationClosed(CallError):
-    """The conversation is over on the agents' side, or belongs to somebody else (403, 404, 410).
+    """The conversation is over on the agents' side, or belongs to another user (403, 404, 410).
 
     Nothing to do: the user is told and given back to the bot.
     """

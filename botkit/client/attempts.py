@@ -1,4 +1,4 @@
-"""Repeated calls: a failed call is sent again if that may help and does no harm."""
+"""Retries: a failed call is sent again if that may succeed and causes no duplicate."""
 
 from __future__ import annotations
 
@@ -11,20 +11,15 @@ from botkit.http.retry import Backoff
 from botkit.kore import check_reply
 
 _BACKOFF = Backoff(first=0.25, slowest=10.0)
-"""Also the longest wait: if a server asks for more, the caller gets the error, which says how long."""
+"""`slowest` is also the longest wait: if a server asks for more, the caller gets the error with its `retry_after`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
     """Sends requests, several times if needed. `build` makes the request for each attempt, so each is signed anew.
 
-    Args:
-        send: sends one request.
-        sign_anew: called when the platform refused a signature.
-        max_attempts: for one call.
-        clock: epoch seconds.
-        sleep: waits.
-        chance: jitter, drawn from [0, 1).
+    `sign_anew` is called when the platform refused a signature. `clock` returns epoch seconds; `chance` draws the jitter from
+    [0, 1).
     """
 
     send: Callable[[Request], Response]
@@ -39,7 +34,7 @@ class Attempts:
         return self._made(build, lambda error: error.retryable)
 
     def post(self, build: Callable[[], Request]) -> Response:
-        """Make a call that has effects: it is repeated only if it certainly did not arrive."""
+        """Make a call that has effects: it is repeated only if it cannot have arrived."""
         return self._made(
             build, lambda error: isinstance(error, Unreachable) and not error.possible_duplicate
         )

@@ -34,8 +34,8 @@ class KoreClient:
     """The client of one bot. Use it in one thread; as a context manager it closes its connections.
 
     Every call takes the payload that it answers: a hook's, as BotKit's handlers get it, or one that you stored. Calls that read
-    are repeated after every error that may pass. Calls that post are repeated only if they certainly did not arrive, because
-    the platform shows a message twice if it gets it twice.
+    are repeated after every retryable error. Calls that post are repeated only if they cannot have arrived, because the
+    platform shows a message twice if it gets it twice.
 
     Args:
         client_id: of the app on the XO platform, ``cs-…``.
@@ -82,7 +82,7 @@ class KoreClient:
         sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        # First, because the repr of a client needs them, also if the rest fails.
+        # First, because the repr needs them even if a later check fails.
         self.bot_id, self.base_url = bot_id, base_url
         # From here on, no frame in a traceback holds the secret as plain text.
         client_secret = client_secret if isinstance(client_secret, Secret) else Secret(client_secret)

@@ -15,7 +15,9 @@ from botkit.config.agent_systems import notices
 from botkit.errors import BotKitError, NothingToAnswer
 from botkit.flask.mounted import Mounted, mounted_in
 
-commands = AppGroup("botkit", help="BotKit in this application: what is mounted, and talking to its users.")
+commands = AppGroup(
+    "botkit", help="The kits that are mounted in this application, and messages to their users."
+)
 
 
 @commands.command("bots")
@@ -51,7 +53,7 @@ def send(bot_id: str, user_id: str, text: str) -> None:
 @commands.command("respond")
 @click.argument("request_id")
 @click.argument("context", default="{}")
-@click.option("--bot", "bot_id", help="Needed only where two bots have the same request id waiting.")
+@click.option("--bot", "bot_id", help="Needed only if two bots have a deferred webhook with this request id.")
 def respond(request_id: str, context: str, bot_id: str | None) -> None:
     """Answer a deferred webhook, with changes to its CONTEXT as JSON."""
     try:

@@ -14,7 +14,7 @@ EXTENSION = "botkit"
 
 
 class Kit(Protocol):
-    """The part of a `BotKit` that is needed here."""
+    """The part of a `BotKit` that this package needs."""
 
     @property
     def handlers(self) -> tuple[Handler, ...]:

@@ -27,7 +27,7 @@ MetaTags = Mapping[str, Iterable[Mapping[str, str]]]
 
 
 class Calls:
-    """The sending half of the SDK. Subclasses decide what happens to an `ApiCall`, and know the user's channel."""
+    """The sending calls of the SDK. Subclasses carry out an `ApiCall`, and know the user's channel."""
 
     __slots__ = ()
 
@@ -54,7 +54,7 @@ class Calls:
             meta_info: `metaInfo` to send along.
 
         Raises:
-            CallRefused: the message has no JSON.
+            CallRefused: the message cannot be written as JSON.
         """
         return self._send("send_user_message", message, channels, meta_tags, meta_info)
 
@@ -96,7 +96,7 @@ class Calls:
     def clear_agent_session(self) -> Sent:
         """Give the user back to the bot (clearAgentSession).
 
-        A hand-off of BotKit that is under way is ended: the agents and the user are told.
+        A hand-off of BotKit in progress is ended: the agents and the user are told.
         """
         return self._request(ApiCall("clear_agent_session"))
 
@@ -119,11 +119,8 @@ class Calls:
             score: the answer.
             **data: anything else of `feedbackData`, spelled as the platform does: ``botLanguage="en"``.
         """
-        return self._request(
-            ApiCall(
-                "send_feedback_message", as_changes({"feedbackData": {"name": name, "score": score, **data}})
-            )
-        )
+        changes = as_changes({"feedbackData": {"name": name, "score": score, **data}})
+        return self._request(ApiCall("send_feedback_message", changes))
 
     def send_bot_event(
         self,
@@ -172,7 +169,7 @@ def message_members(
     meta_tags: MetaTags | None = None,
     meta_info: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The members of a payload that carry a message (4.3); none where the payload is sent as it came.
+    """The members of a payload that carry a message (4.3); none if the payload is sent unchanged.
 
     Args:
         message: the message; None for the payload's own.
@@ -182,7 +179,7 @@ def message_members(
         meta_info: such as ``{"setBotLanguage": "de"}``.
 
     Raises:
-        CallRefused: the message has no JSON.
+        CallRefused: the message cannot be written as JSON.
     """
     chosen = channels.get(channel_type, message) if channels else message
     members: dict[str, Any] = {}
@@ -201,14 +198,16 @@ def as_changes(members: Mapping[str, Any]) -> str:
     """Members as JSON text; empty for no members.
 
     Raises:
-        CallRefused: a value has no JSON, or the text is over `MAX_MESSAGE_BYTES`.
+        CallRefused: a value cannot be written as JSON, or the text is over `MAX_MESSAGE_BYTES`.
     """
     if not members:
         return ""
     try:
         written = encoded(members)
     except (TypeError, ValueError, RecursionError) as error:
-        raise CallRefused("write a message", detail=f"it is no JSON ({type(error).__name__})") from None
+        raise CallRefused(
+            "write a message", detail=f"it cannot be written as JSON ({type(error).__name__})"
+        ) from None
     if len(written) > MAX_MESSAGE_BYTES:
         raise CallRefused("write a message", detail=f"it is over {MAX_MESSAGE_BYTES // 1024} KB of JSON")
     return written.decode()
@@ -220,11 +219,11 @@ def _message_members(message: Message, channel_type: str, *, is_for_channel: boo
             # An override in the payload would be shown instead of the message.
             return {"message": message, "overrideMessagePayload": None}
         case Template() if is_for_channel:
-            # The caller chose it for this channel, so it is sent as it is; by default a template is the web channel's.
+            # The caller chose it for this channel, so it is sent unchanged; by default a template is the web channel's.
             return {"message": message.text, "overrideMessagePayload": message.as_override()}
         case Template():
             return message.for_channel(channel_type).as_changes()
         case Mapping():
             return {"overrideMessagePayload": override(message)}
         case _:
-            raise CallRefused("write a message", detail=f"a {type(message).__name__} is no message")
+            raise CallRefused("write a message", detail=f"a {type(message).__name__} is not a message")

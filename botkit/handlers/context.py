@@ -59,7 +59,7 @@ class Context(Calls, Reads):
 
     @property
     def message(self) -> str:
-        """The text; empty where there is none, such as when the user opened the chat or sent a file alone."""
+        """The text; empty if there is none, such as when the user opened the chat or sent only a file."""
         return self._hook.payload.message or ""
 
     @property
@@ -133,11 +133,11 @@ class Context(Calls, Reads):
         return self._gateway.conversation(input.conversation_id.user_id, input.hook)
 
     def next(self) -> Next:
-        """Return this to go on, even if a call has answered the hook."""
+        """Return this to continue with the next handler, even if a call has answered the hook."""
         return Next()
 
     def stop(self) -> Stop:
-        """Return this to finish the hook: nothing more happens."""
+        """Return this to finish the hook: no other handler is called, and the default does not happen."""
         return Stop()
 
     def fetch_bot_variables(self, *languages: str) -> dict[str, tuple[BotVariable, ...]]:
@@ -150,7 +150,7 @@ class Context(Calls, Reads):
 
     @property
     def aio(self) -> AsyncReads:
-        """The same reads for coroutines: ``await ctx.aio.get_messages()``."""
+        """The reads for coroutines: ``await ctx.aio.get_messages()``."""
         return AsyncReads(self)
 
     def _request(self, api_call: ApiCall) -> Sent:
@@ -163,7 +163,7 @@ class Context(Calls, Reads):
                 api_call.call,
                 detail=f"a handler may request {MAX_CALLS} calls with one hook; ctx.conversation makes any number",
             )
-        # Checked now, while the handler can still react: a call refused later would leave the platform without an answer.
+        # Checked now, while the handler can still react: a call that is refused later would leave the hook unanswered.
         self._gateway.reader.check(api_call, self._hook.body, self.component_id)
         self._api_calls.append(api_call)
         return Sent()

@@ -1,4 +1,4 @@
-"""Per hook event: the context that its handlers get, and the decorator that registers them (``@kit.on_user_message`` …)."""
+"""For each hook event, the context of its handlers and the decorator that registers them (``@kit.on_user_message`` …)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
     "VariableUpdateContext",
     "WebhookContext",
 ]
-"""The part that `botkit.handlers` offers."""
+"""The names that `botkit.handlers` re-exports."""
 
 MAX_DEFERRAL = timedelta(hours=24)
 
@@ -59,10 +59,10 @@ class UserMessageContext(_HandOffContext):
     """on_user_message: on its way to the bot, or to the agent."""
 
     def next(self, message: str | None = None) -> Next:
-        """Go on, optionally with another text: ``return ctx.next(message=ctx.message.lower())``.
+        """Continue, optionally with another text: ``return ctx.next(message=ctx.message.lower())``.
 
         Raises:
-            CallRefused: the text has no JSON, or is too long.
+            CallRefused: the text cannot be written as JSON, or is too long.
         """
         return _with_message(message)
 
@@ -76,10 +76,10 @@ class BotMessageContext(_HandOffContext):
     """on_bot_message: on its way to the user."""
 
     def next(self, message: str | None = None) -> Next:
-        """Go on, optionally with another text.
+        """Continue, optionally with another text.
 
         Raises:
-            CallRefused: the text has no JSON, or is too long.
+            CallRefused: the text cannot be written as JSON, or is too long.
         """
         return _with_message(message)
 
@@ -94,12 +94,12 @@ class AgentTransferContext(_HandOffContext):
         pre_chat: Mapping[str, object] | None = None,
         end_word: str | None = None,
     ) -> Next:
-        """Go on with the hand-off, with these choices: see `start_agent_session`."""
+        """Continue with the hand-off, with these choices: see `start_agent_session`."""
         return Next(choice=_choice(agent_system, pre_chat, end_word))
 
 
 class WebhookContext(Context):
-    """on_webhook: a dialog waits at a webhook node for its new context."""
+    """on_webhook: a dialog waits at a webhook node for a changed context."""
 
     @property
     def component_name(self) -> str:
@@ -107,7 +107,7 @@ class WebhookContext(Context):
         return self._hook.payload.dialog_component_name or ""
 
     def respond(self, context: Mapping[str, Any] | None = None, *, replace: bool = False) -> Answer:
-        """Return this: the dialog goes on with a changed context.
+        """Return this to continue the dialog with a changed context.
 
         Args:
             context: changes to the context, merged at every depth: ``{"session": {"BotUserSession": {"order": …}}}``
@@ -115,7 +115,7 @@ class WebhookContext(Context):
             replace: whether `context` replaces the whole context.
 
         Raises:
-            CallRefused: the changes have no JSON.
+            CallRefused: the changes cannot be written as JSON.
         """
         changes = changed_context(self.body, as_changes(context or {}), replace=replace)
         return Answer(changed(self.body, members_to_change(changes)))
@@ -127,7 +127,7 @@ class WebhookContext(Context):
 
         Args:
             within: the time limit of the answer, up to a day.
-            otherwise: changes to the context with which the dialog goes on after that.
+            otherwise: changes to the context, for a dialog that gets no answer in time.
 
         Raises:
             CallRefused: this webhook cannot be answered later, or an argument is invalid.
@@ -153,7 +153,7 @@ class PlatformEventContext(Context):
 
 
 class AlertContext(Context):
-    """on_alert: an alert task has a message for the user. By default it is passed on."""
+    """on_alert: an alert task has a message for the user. By default the user gets it."""
 
 
 class VariableUpdateContext(Context):
@@ -231,7 +231,7 @@ class HandlerOptions(TypedDict, total=False):
     bot: str | None
     """The only bot whose hooks the handler gets; by default all."""
     seconds: float | None
-    """The time limit, after which the hook goes on without the handler."""
+    """The time limit, after which the hook continues without the handler."""
 
 
 class HandlerDecorators:
@@ -329,7 +329,7 @@ class HandlerDecorators:
     def _register(
         self, event: str, argument: Any, /, *, bot: str | None = None, seconds: float | None = None
     ) -> Any:
-        """Register a function; without one, return a decorator. Of some events a text says for which detail it is."""
+        """Register a function; without one, return a decorator. For some events a text names the detail that it handles."""
         if seconds is not None and not seconds > 0:
             raise ValueError("seconds is a time limit: more than 0")
         detail = argument if isinstance(argument, str) and HOOK_EVENTS[event].detail is not None else None

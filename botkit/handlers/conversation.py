@@ -24,12 +24,12 @@ from botkit.ledger.interface import Committed, HookBody, Input
 
 COMMIT_SECONDS = 10.0
 ANSWER_SECONDS = 3.0
-"""An answer to a webhook that nothing waits for yet is retried for this long."""
+"""The time for which an answer to a webhook that is not deferred yet is retried."""
 _RETRY_SECONDS = 0.05
 
 
 class LedgerWriter(Protocol):
-    """The part of a ledger that is needed here."""
+    """The part of a ledger that this module needs."""
 
     def submit(self, input: Input, /) -> Future[Committed]:
         """See `ledger.interface.Ledger.submit`."""
@@ -40,13 +40,13 @@ class LedgerWriter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BotGateway:
-    """What handlers of one bot use of the service around them.
+    """The parts of the service that the handlers of one bot use.
 
     Attributes:
         bot_id: the bot.
         parser: its hook parser.
         reader: reads from the platform.
-        ledger: the ledger, started if it has to be.
+        ledger: returns the ledger, and starts it if needed.
         now: seconds since the epoch.
     """
 
@@ -57,18 +57,18 @@ class BotGateway:
     now: Callable[[], float]
 
     def conversation(self, user_id: str, hook: HookBody | None = None) -> ConversationHandle:
-        """A user of the bot. `hook` addresses them where no newer payload is kept."""
+        """A user of the bot. `hook` addresses them if no newer payload is stored."""
         return ConversationHandle(self, user_id, hook=hook)
 
 
 class ConversationHandle(Calls):
     """One user of one bot. May be kept, and used from any thread or coroutine.
 
-    Each call returns when the requested call is on disk. On an event loop it returns at once; await the result to wait for the
-    disk: ``await conversation.send("…")``.
+    Each method returns when the requested call is on disk. On an event loop it returns at once; await the result to wait for
+    the disk: ``await conversation.send("…")``.
 
     Raises:
-        UserNotReachable: no payload of this user is kept. Set `kore.keep_payloads`, or wait until they have written. A handle
+        UserNotReachable: no payload of this user is stored. Set `kore.keep_payloads`, or wait until they have written. A handle
             from a handler's context has the payload of its hook.
         LedgerError: the call could not be written.
     """
@@ -92,7 +92,7 @@ class ConversationHandle(Calls):
         return self._id.user_id
 
     def once(self, key: str) -> ConversationHandle:
-        """The same user, for one call with an idempotency key: ``.once("order-17").send("…")`` sends once, however often it runs.
+        """The same user, for a call with an idempotency key: ``.once("order-17").send("…")`` sends once, however often it runs.
 
         A key is remembered for some hours.
         """
@@ -119,21 +119,21 @@ class ConversationHandle(Calls):
 
     @property
     def aio(self) -> AsyncReads:
-        """The same for coroutines: ``await conversation.aio.get_messages()``."""
+        """The reads for coroutines: ``await conversation.aio.get_messages()``."""
         return AsyncReads(self._reads())
 
     def _reads(self) -> Reads:
         newest = self._newest_hook()
-        return self._gateway.reader.reads(newest.body, newest.component_id)
+        return Reads(self._gateway.reader, newest.body, newest.component_id)
 
     def _newest_hook(self) -> HookBody:
         newest, own = self._gateway.ledger().newest_hook(self._id), self._hook
-        # In a handler its own hook is not in the ledger yet, and the kept one may have expired.
+        # While a handler runs, its own hook is not in the ledger yet, and the stored one may have expired.
         if own is not None and (newest is None or self._request_number(own) > self._request_number(newest)):
             newest = own
         if newest is None:
             raise UserNotReachable(
-                "no payload of this user is kept: set kore.keep_payloads in the bot's file, or wait until they have written"
+                "no payload of this user is stored: set kore.keep_payloads in the bot's file, or wait until they have written"
             )
         return newest
 
@@ -154,7 +154,7 @@ class ConversationHandle(Calls):
         event = CallsRequested(
             key=f"asked/{self._key or uuid4()}", at=Instant(gateway.now()), api_calls=(api_call,)
         )
-        # The own hook goes along: a handler's thread can be quicker than its handler, whose hook is then not in the ledger yet.
+        # With the handle's own hook: a thread that a handler started may write before that handler's hook is in the ledger.
         input = Input(self._id, event, hook=newest if newest is self._hook else None)
         return sent(gateway.ledger().submit(input))
 
@@ -209,10 +209,10 @@ def answer_webhook(
     now: Callable[[], float],
     monotonic: Callable[[], float],
 ) -> Sent:
-    """Answer a deferred webhook, also a moment before the deferral itself is on disk.
+    """Answer a deferred webhook, even just before the deferral itself is on disk.
 
-    A handler that starts a job and then returns ``ctx.defer()`` may be slower than the job. So an answer that nothing waits
-    for yet is retried for `ANSWER_SECONDS` before it fails.
+    A handler that starts a job and then returns ``ctx.defer()`` may be slower than the job. So an answer without a deferred
+    webhook is retried for `ANSWER_SECONDS` before it fails.
 
     Args:
         ledger: stores the answer.
@@ -234,7 +234,7 @@ def answer_webhook(
 
 
 class _WebhookAnswer:
-    """One answer until it is on disk or has failed, which `done` says."""
+    """One answer. `done` completes when it is on disk or has failed."""
 
     def __init__(
         self,
@@ -253,7 +253,7 @@ class _WebhookAnswer:
         self._retry_until = monotonic() + ANSWER_SECONDS
 
     def submit(self) -> None:
-        """Hand the answer to the ledger; again and again while nothing waits for it yet."""
+        """Hand the answer to the ledger; retries while no webhook waits for it yet."""
         try:
             match self._candidates():
                 case [one]:

@@ -1,4 +1,4 @@
-"""Dispatching a hook to its handlers: the inputs for the ledger and the answer for the platform."""
+"""Dispatches a hook to its handlers; the result is the inputs for the ledger and the answer for the platform."""
 
 from __future__ import annotations
 
@@ -61,11 +61,8 @@ class Dispatch:
     """Dispatches the hooks of one service to its handlers. Thread-safe.
 
     Args:
-        registry: the handlers.
         gateways: per bot id.
-        metrics: counts handler calls.
         seconds: the time limit of handlers without their own; by default `HANDLER_SECONDS`, and `WEBHOOK_SECONDS` for webhooks.
-        on_failure: called with each handler that failed.
     """
 
     def __init__(
@@ -91,7 +88,7 @@ class Dispatch:
         return found if found.handlers else None
 
     def lock(self, chain: Chain, hook: Hook) -> AbstractContextManager[None]:
-        """Until this is left, no later hook of the same user is handled or committed. Webhooks are not locked."""
+        """A context manager that keeps later hooks of the user from being handled or committed. Webhooks are not locked."""
         if hook.kind.is_request:
             return nullcontext()
         return self._users.hold(hook.input.conversation_id, self._limit(chain, hook) + _GRACE_SECONDS)
@@ -105,7 +102,7 @@ class Dispatch:
         match outcome.verdict:
             case Defer(within, otherwise):
                 due = Instant(hook.event.at + within.total_seconds())
-                # The deferral first: it must be durable before any call that tells the user to wait.
+                # The deferral is first: it must be durable before any call that tells the user to wait.
                 return DispatchResult((_deferral(hook, due, otherwise), input), 202, _DEFERRED)
             case Answer(body):
                 return DispatchResult((input,), body=body)
@@ -117,7 +114,7 @@ class Dispatch:
 
 
 def _unchanged(hook: Hook) -> bytes | None:
-    """The payload as it came, where a dialog waits for it: the dialog goes on with the context in it (2.6)."""
+    """The unchanged payload, if a dialog waits for it: the dialog continues with its context (2.6)."""
     return hook.body if hook.kind.is_request else None
 
 
@@ -126,10 +123,8 @@ def _input(hook: Hook, outcome: Outcome) -> Input:
     if outcome.answered:
         kind = hook.kind
         if kind.skip and not any(api_call.call in kind.answers for api_call in api_calls):
-            api_calls = (
-                *api_calls,
-                ApiCall(kind.skip),
-            )  # The platform waits for an answer to each message (3).
+            # The platform waits for an answer to each message (3).
+            api_calls = (*api_calls, ApiCall(kind.skip))
     else:
         if isinstance(event, AgentTransfer) and outcome.choice != NO_CHOICE:
             event = event.chosen(outcome.choice)

@@ -35,10 +35,8 @@ _ACKNOWLEDGED = ("supportsMessageAck", "true")
 _ACK = b'{"headers":{"supportsMessageAck":true}}'
 
 
-class Submit(Protocol):
-    """Hands an input to the ledger; see `ledger.interface.Ledger.submit`."""
-
-    def __call__(self, input: Input, /) -> Future[Committed]: ...
+Submit = Callable[[Input], Future[Committed]]
+"""Hands an input to the ledger; see `ledger.interface.Ledger.submit`."""
 
 
 class HookMetrics(Protocol):
@@ -66,7 +64,7 @@ class HookEndpoint:
     Args:
         parsers: per bot id.
         dispatch: calls the bots' own handlers.
-        submit: hands an input to the ledger, which is started if it has to be.
+        submit: hands an input to the ledger, and starts it if needed.
         prefix: Kore's apiPrefix, ``""`` or ``"/like/this"``.
         metrics: counts hooks.
         now: seconds since the epoch.
@@ -164,15 +162,15 @@ class HookEndpoint:
         try:
             committed = committing.result(self._commit_seconds)
         except FutureTimeout as error:
-            # Cancelling drops an input that is not being committed yet. One that is may still succeed; the platform's next
-            # attempt is then a duplicate.
+            # Cancelling drops an input whose commit has not begun. A commit in progress may still succeed; then the platform's
+            # next attempt is a duplicate.
             committing.cancel()
             raise LedgerError("the store took too long") from error
         if committed.duplicate:
             self._metrics.duplicate()
 
     def _check_unknown_bot(self, token: str | None, apikey: str | None, now: float) -> None:
-        """Return if the caller may learn that a bot is unknown: only a caller authenticated for another bot may.
+        """Return if the caller is authenticated for any bot: only such a caller may learn that another bot is unknown.
 
         Raises:
             HookUnauthorized: any other caller.
@@ -187,7 +185,7 @@ class HookEndpoint:
 
 
 class _MethodNotAllowed(HookRefused):
-    """A request to a hook path that is no POST."""
+    """A request to a hook path with another method than POST."""
 
     status, wire_code, wire_message = 405, "METHOD_NOT_ALLOWED", "Use POST"
 

@@ -16,7 +16,7 @@ class KeyedLock:
     def hold(self, key: Hashable, max_seconds: float) -> _Turn:
         """A context manager: entering it waits for all earlier holders of the key, and later ones wait until it is left.
 
-        A holder is waited for at most about `max_seconds` after it entered: by then the time limit of its handlers has passed.
+        The wait for a holder ends about `max_seconds` after it entered: by then the time limit of its handlers has passed.
         """
         return _Turn(self, key, max_seconds)
 

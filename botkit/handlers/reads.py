@@ -1,4 +1,4 @@
-"""The calls of the SDK that read from the platform. They change nothing, so they are made at once."""
+"""The reading calls of the SDK. They change nothing, so they are made at once."""
 
 from __future__ import annotations
 
@@ -71,10 +71,6 @@ class PlatformReader:
             self._of_thread.transport = transport
         return check_reply(request.what, transport.send(request), now=self._now())
 
-    def reads(self, body: bytes, component_id: str) -> Reads:
-        """The reads, addressed by a payload."""
-        return Reads(self, body, component_id)
-
     def check(self, api_call: ApiCall, body: bytes, component_id: str) -> None:
         """Return if a call can be made with this payload. Nothing is sent.
 
@@ -85,7 +81,7 @@ class PlatformReader:
 
 
 class Reads:
-    """The reads, addressed by one payload. They block; `AsyncReads` is the same for coroutines."""
+    """The reads, addressed by one payload. They block; `AsyncReads` has them for coroutines."""
 
     def __init__(self, reader: PlatformReader, body: bytes, component_id: str) -> None:
         self._reader = reader
@@ -132,7 +128,7 @@ class Reads:
 
 
 class AsyncReads:
-    """`Reads` for coroutines: a thread does the blocking."""
+    """`Reads` for coroutines, run in a thread."""
 
     def __init__(self, reads: Reads) -> None:
         self._reads = reads

@@ -20,7 +20,7 @@ class Handler:
         bot: the only bot whose hooks it handles; None for all bots.
         detail: the only component name or event type that it handles; None for all.
         seconds: its own time limit; None for the usual one.
-        is_coroutine: whether calling it is known to return an awaitable. Other functions may return one too.
+        is_coroutine: whether it is known to return an awaitable. Other functions may return one too.
         name: its name in logs and metrics.
     """
 
@@ -46,7 +46,7 @@ class Chain:
 
     Attributes:
         handlers: in the order in which they are called.
-        has_details: whether some of them are for one component or one type of event only.
+        has_details: whether some of them handle only one component or one type of event.
         are_coroutines: whether all of them are.
         seconds: the longest of their own time limits.
         has_usual_limit: whether some of them have no time limit of their own.

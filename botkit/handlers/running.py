@@ -1,4 +1,4 @@
-"""Running the handler chain of a hook: in order, off the server's thread, within a time limit.
+"""Runs the handler chain of a hook: in order, outside the server's thread, within a time limit.
 
 A handler that fails never stops its hook: one that raises, returns an invalid result or exceeds the time limit counts as a
 handler that did nothing. Its requested calls are dropped; those of the handlers before it stay.
@@ -38,7 +38,7 @@ otherwise each hook would wait for the whole time limit and occupy a thread."""
 
 NO_CHOICE = Choice()
 
-_BLOCKED_LOOP = "a coroutine blocks the event loop that all of them share; run blocking calls in a thread"
+_BLOCKED_LOOP = "a coroutine blocks the event loop that all coroutines share; run blocking calls in a thread"
 
 HandlerOutcome = Literal["passed", "answered", "raised", "invalid_result", "timeout", "skipped"]
 
@@ -60,7 +60,7 @@ OnFailure = Callable[[Handler, BaseException], None]
 
 
 def ignore_failure(handler: Handler, error: BaseException) -> None:
-    """Do nothing: the log and the metrics have it anyway."""
+    """Do nothing: failures are logged and counted in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +83,9 @@ class Outcome:
 
 
 class Progress:
-    """How far the handlers of one hook are. Shared by the thread that runs them and the thread that waits for them.
+    """The progress of the handlers of one hook. Shared by the thread that runs them and the thread that waits for them.
 
-    Args:
-        outcome: the outcome before any handler.
+    `outcome` is the result so far.
     """
 
     __slots__ = ("_abandoned", "_current", "_done", "_lock", "begun", "outcome", "overdue")
@@ -101,19 +100,19 @@ class Progress:
         self.begun = False
         """Whether any handler has been called."""
         self.overdue: Handler | None = None
-        """The handler that was running when the hook went on."""
+        """The handler that was running when the time limit was reached."""
 
     # --- the thread that runs the handlers -------------------------------------------------------------------------
 
     def begin(self, handler: Handler) -> bool:
-        """Note that this handler is called now. Returns False if it must not be, because the hook has gone on."""
+        """Note that this handler is called now. Returns False if the hook was abandoned: then it must not be called."""
         with self._lock:
             if not self._abandoned:
                 self._current, self.begun = handler, True
             return not self._abandoned
 
     def complete(self, outcome: Outcome) -> bool:
-        """Store the outcome after a handler. Returns False if it is too late, because the hook has gone on."""
+        """Store the outcome after a handler. Returns False if the hook was abandoned before."""
         with self._lock:
             self._current = None
             if not self._abandoned:
@@ -131,20 +130,14 @@ class Progress:
         return self._done.acquire(timeout=seconds)
 
     def abandon(self) -> Handler | None:
-        """Go on with the outcome so far; later ones are ignored. Returns the handler that is still running, if any."""
+        """Keep the outcome so far and ignore later ones. Returns the handler that is still running, if any."""
         with self._lock:
             self._abandoned, self.overdue = True, self._current
             return self.overdue
 
 
 class Runner:
-    """Runs handler chains. Thread-safe.
-
-    Args:
-        gateways: per bot id.
-        metrics: counts handler calls.
-        on_failure: called with each handler that failed.
-    """
+    """Runs handler chains. Thread-safe. `gateways` are per bot id."""
 
     def __init__(
         self,
@@ -171,7 +164,7 @@ class Runner:
         if chain.are_coroutines and self._loop_is_blocked:
             self._skipped(hook, chain, _BLOCKED_LOOP)
         elif not self._start(progress, chain, seconds, context_factory):
-            self._skipped(hook, chain, "every thread is busy with a handler that has not returned")
+            self._skipped(hook, chain, "all threads are busy with handlers that have not returned")
         elif not progress.wait(seconds):
             late = progress.abandon()
             if chain.are_coroutines:
@@ -180,7 +173,7 @@ class Runner:
             if late is not None:
                 self._count_overdue(late, 1)
                 self._metrics.handled(hook.path.event, late.name, "timeout")
-                log.error("handler %s did not return within %g s; the hook goes on", late.name, seconds)
+                log.error("handler %s did not return within %g s; the hook continues", late.name, seconds)
                 self._on_failure(late, _late(late, seconds))
             elif not progress.begun:
                 self._skipped(
@@ -193,7 +186,7 @@ class Runner:
         return self._unanswered_pings >= MAX_OVERDUE
 
     def _ping_the_loop(self) -> None:
-        """Ping the event loop: one that is blocked answers late."""
+        """Ping the event loop; a blocked loop answers late."""
         self._count_pings(1)
         self._loop().call_soon_threadsafe(self._count_pings, -1)
 
@@ -210,7 +203,7 @@ class Runner:
     ) -> bool:
         """Start the handlers. Returns False if there is no thread for them."""
         if chain.are_coroutines:
-            # No thread in between: a second hand-over would cost a hook half as much again (measured).
+            # Without another thread: a second hand-over would add half to the cost of a hook (measured).
             loop = self._loop()
             loop.call_soon_threadsafe(self._begin, loop, progress, chain.handlers, context_factory)
             return True
@@ -226,7 +219,7 @@ class Runner:
         handlers: Sequence[Handler],
         context_factory: ContextFactory,
     ) -> None:
-        # Without a timer or a callback, which would cost each hook a turn of the loop: the waiting thread watches the time limit.
+        # Without a timer or a callback, which would cost another iteration of the loop: the waiting thread has the time limit.
         self._tasks[progress] = loop.create_task(self._on_the_loop(progress, handlers, context_factory))
 
     async def _on_the_loop(
@@ -238,7 +231,7 @@ class Runner:
             self._tasks.pop(progress, None)
 
     def _cancel(self, progress: Progress) -> None:
-        """Cancel the coroutine of a hook that has gone on without it."""
+        """Cancel the coroutine of an abandoned hook."""
         if (task := self._tasks.get(progress)) is not None:
             task.add_done_callback(lambda _: self._tasks.pop(progress, None))  # It may not have started.
             task.cancel()
@@ -254,7 +247,7 @@ class Runner:
                     if not await self._one(progress, handler, call):
                         return
         except BaseException as error:  # noqa: BLE001 - the context factory is the application's code, like a handler
-            log.error("the context of the handlers failed: %s; the hook goes on", where(error))
+            log.error("the context of the handlers failed: %s; the hook continues", where(error))
             self._on_failure(handlers[0], error)
         finally:
             progress.finish()
@@ -272,7 +265,7 @@ class Runner:
         try:
             outcome = await self._outcome(before, handler, call)
         except BaseException as error:  # noqa: BLE001 - handlers may also raise CancelledError or SystemExit: logged, counted,
-            # and the hook goes on. Signals for the process reach the main thread, which this is not.
+            # and the hook continues. Signals for the process reach the main thread, which this is not.
             outcome, failure = before, error
         if not progress.complete(outcome):
             if progress.overdue is handler:
@@ -309,7 +302,7 @@ class Runner:
                 return replace(before, verdict=returned, answered=True)
             case _:
                 raise InvalidHandlerResult(
-                    f"{handler.name} returned a {type(returned).__name__}, which is no verdict; return the result of a "
+                    f"{handler.name} returned a {type(returned).__name__}, which is not a verdict; return the result of a "
                     "method of ctx, or nothing"
                 )
 
@@ -344,7 +337,7 @@ class Runner:
                 reason = f"{failure.code} {failure}"
             case _:
                 kind, reason = "raised", where(failure)
-        log.error("handler %s failed: %s; the hook goes on", handler.name, reason)
+        log.error("handler %s failed: %s; the hook continues", handler.name, reason)
         self._metrics.handled(event, handler.name, kind)
 
     def _count_overdue(self, handler: Handler, change: int) -> None:

@@ -1,7 +1,7 @@
 """The threads that handlers run in: workers for functions, one event loop for coroutines.
 
-Not an executor of the standard library, for two reasons: an executor waits for every job when the interpreter exits, so a job
-that hangs would keep the process for ever; and handing over a job costs a hook a third more (queue, semaphore, condition).
+An executor of the standard library is no substitute: it waits for every job when the interpreter exits, so a job that hangs would
+keep the process alive; and its queue, semaphore and condition add a third to the cost of a hook.
 """
 
 from __future__ import annotations

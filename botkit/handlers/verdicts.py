@@ -14,7 +14,7 @@ from botkit.handoff.events import Choice
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """Go on with the next handler, then with the built-in hand-off. Both see the hook with these changes.
+    """Continue with the next handler, then with the built-in hand-off. Both see the hook with these changes.
 
     Attributes:
         message: the new text, for on_user_message and on_bot_message.
@@ -27,7 +27,7 @@ class Next:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Finish the hook: no other handler is called, and nothing happens by default."""
+    """Finish the hook: no other handler is called, and the default does not happen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Defer:
 
 
 class Sent:
-    """A requested call. In a handler it is made when the handler has returned; elsewhere it is on disk by now.
+    """A requested call. In a handler it is made when the handler has returned; elsewhere it is on disk already.
 
     A handler may return it. On an event loop, await it to wait until it is on disk.
     """

@@ -17,7 +17,7 @@ _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """The user (docs/protocols/kore-xo-botkit.md, 2.5). What the platform does not say is empty.
+    """The user (docs/protocols/kore-xo-botkit.md, 2.5). Fields that the payload lacks are empty.
 
     Attributes:
         id: the canonical name, which `BotKit.conversation` takes.
@@ -43,7 +43,7 @@ class Channel:
         user_id: the member `userId`.
         bot_event: ``ON_CONNECT_EVENT`` where the user has just opened the chat.
         attachments: the files of the message.
-        raw: the member `channel` as it came.
+        raw: the member `channel`, unchanged.
     """
 
     type: str

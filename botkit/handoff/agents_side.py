@@ -35,7 +35,7 @@ from botkit.handoff.opening import next_in_line
 from botkit.handoff.rules import Rules
 
 SETTLE_FOR = timedelta(seconds=2)
-"""The pause between the last agent's leaving and the question for the routing status."""
+"""The pause between the departure of the last agent and the query for the routing status."""
 _NOT_OF_A_LABEL = re.compile(r"[^A-Za-z0-9_.-]")
 _MAX_LABEL = 40
 
@@ -136,7 +136,7 @@ def left(rules: Rules, conversation: Conversation, session: AgentSession, event:
     session = replace(session, agents=rest, last_agent=event.name or session.last_agent)
     if rest:
         return keep(conversation, session)
-    # The user is the one who waits now: their idle time stops.
+    # Now the user waits for an agent, so their idle time stops.
     session, timers = cancel(session, *idle.TIMERS)
     session, hide = stop_typing(session)
     session = replace(session, phase=Phase.ABSENT, idle_warned=False)
@@ -191,7 +191,7 @@ def routing_failed(
 def queue_moved(
     rules: Rules, conversation: Conversation, session: AgentSession, event: QueueMoved
 ) -> Decision:
-    """Tell the user of a new place in the queue, once.
+    """Tell the user each new place in the queue once.
 
     The estimated wait is told when it is first known, if it exceeds a minute, and again only together with a new place.
     """

@@ -127,7 +127,7 @@ class AgentSession(Record, frozen=True):
     last_agent: str = ""
     """The name of the agent who was present last."""
     flagged: bool = False
-    """The platform has sent `agent_transfer: true` in this session: a later false is news, not a flag that lags."""
+    """The platform has sent `agent_transfer: true` in this session, so a later false is current, not delayed."""
     transferring: bool = False
     """The agents' side is looking for another agent, and the user was told."""
     accepted: bool = False
@@ -144,7 +144,7 @@ class AgentSession(Record, frozen=True):
     """The address at which the user's client takes events; empty if the platform has not stated it."""
     idle_warning_seconds: float = 0.0
     idle_timeout_seconds: float = 0.0
-    """How long the user may be silent after an agent's message; 0 where the agent system enforces that itself."""
+    """Max silence of the user after an agent's message; 0 where the agent system enforces that itself."""
     idle_warned: bool = False
     file_request: str = ""
     """The agent's open request for a file: the agent system's own reference."""
@@ -155,7 +155,7 @@ class AgentSession(Record, frozen=True):
 
 
 class DeferredHook(Record, frozen=True):
-    """A webhook whose answer is outstanding. At `due` it gets `otherwise`: changes to its context as JSON text."""
+    """A deferred webhook that has no answer yet. At `due` it gets `otherwise`: changes to its context as JSON text."""
 
     request_id: str
     due: Instant

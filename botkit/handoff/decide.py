@@ -22,12 +22,14 @@ __all__ = ["Decision", "decide"]
 def decide(rules: Rules, conversation: Conversation, event: events.Event) -> Decision:
     """The decision for an event.
 
-    An event of another than the conversation's current session (an old timer, a late reply) changes nothing. The exception is
-    the session that ended last: messages from before its end still count (`_of_ended_session`).
+    An event of any session but the current one (an old timer, a late reply) changes nothing. The exception is the session that
+    ended last: messages from before its end still count (`_of_ended_session`).
     """
     original = event.original if isinstance(event, events.HookHandled) else event
-    if isinstance(original, events.FromClient) and original.events_url:
-        conversation = _with_events_url(conversation, original.events_url)
+    session = conversation.session
+    if session is not None and isinstance(original, events.FromClient) and original.events_url:
+        # The current address of the user's client.
+        conversation = replace(conversation, session=replace(session, events_url=original.events_url))
     match event:
         case events.FromPlatform():
             return platform.decide_hook(rules, conversation, event)
@@ -43,14 +45,6 @@ def decide(rules: Rules, conversation: Conversation, event: events.Event) -> Dec
             return webhooks.timed_out(conversation, event)
         case _:
             return _of_session(rules, conversation, event)
-
-
-def _with_events_url(conversation: Conversation, events_url: str) -> Conversation:
-    """Remember the current address of the user's client."""
-    session = conversation.session
-    if session is None:
-        return conversation
-    return replace(conversation, session=replace(session, events_url=events_url))
 
 
 def _of_session(rules: Rules, conversation: Conversation, event: events.Event) -> Decision:

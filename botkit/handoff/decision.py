@@ -28,27 +28,10 @@ def keep(conversation: Conversation, session: AgentSession, *effects: Effect) ->
     return Decision(replace(conversation, session=session), effects)
 
 
-def tell(
-    rules: Rules,
-    session: AgentSession,
-    key: str,
-    *,
-    agent: str = "",
-    message: str = "",
-    position: str = "",
-    minutes: str = "",
-) -> list[Effect]:
-    """Send the user a standard response in their language; nothing if it is silenced."""
-    text = rules.responses.text(
-        key,
-        session.language,
-        agent=agent,
-        command=session.end_word or "",
-        message=message,
-        position=position,
-        minutes=minutes,
-    )
-    return say(text)
+def tell(rules: Rules, session: AgentSession, key: str, **placeholders: str) -> list[Effect]:
+    """Send the user a standard response in their language; nothing if it is silenced. See `Responses.text`."""
+    command = session.end_word or ""
+    return say(rules.responses.text(key, session.language, command=command, **placeholders))
 
 
 def say(text: str | None) -> list[Effect]:

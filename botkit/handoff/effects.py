@@ -62,7 +62,7 @@ class CallWithHook(Record, frozen=True):
 
 
 class CallUser(Record, frozen=True):
-    """The same outside any hook, with the conversation's newest payload, which addresses the user."""
+    """A call outside any hook, with the conversation's newest payload, which addresses the user."""
 
     call: str
     changes: str = ""
@@ -125,7 +125,7 @@ class OpenAccess(Record, frozen=True):
     system: str
     platform_session_id: str = ""
     give_up_seconds: float | None = None
-    """Given up sooner than other effects, because another agent system is in line."""
+    """An earlier deadline than that of other effects, because another agent system is in line."""
 
 
 class StartSession(ToAgents, frozen=True):
@@ -177,7 +177,7 @@ class IdleNotice(ToAgents, frozen=True):
 
 
 class AskRouting(ToAgents, frozen=True):
-    """Ask whether another agent is being looked for → RoutingKnown."""
+    """Ask the agents' side for the routing status → RoutingKnown."""
 
 
 class EndSession(ToAgents, frozen=True):

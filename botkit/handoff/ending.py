@@ -44,9 +44,9 @@ def end(
         words: the key of the standard response to the user.
         give_up_pending: drop the messages that the agents' side has not accepted, and tell the user so. Otherwise they are
             delivered first, in order, and the end after them.
-        access_is_good: whether the agents' side can still be told of the end; not with an expired token.
+        access_is_good: whether the agents' side can still be told of the end; False if the token has expired.
 
-    A session that is still opening is not started for its end: agents must not be offered the chat of a user who left.
+    A session that is still opening is never started: agents must not be offered the chat of a user who has left.
     """
     session, effects = stop_typing(session)
     effects += [CancelTimer(session.id, timer.name) for timer in session.timers]

@@ -17,8 +17,9 @@ Decide = Callable[[Rules, Conversation, Event], Decision]
 
 def handled(rules: Rules, conversation: Conversation, event: HookHandled, decide: Decide) -> Decision:
     """A hook that handlers have seen."""
-    # A handler that only asks for agents has answered nothing if agents are there: the user's message is for them.
-    redundant = conversation.session is not None and _only_opens_session(event)
+    # A handler that only opens an agent session has answered nothing if there is one: the user's message goes to the agents.
+    opens_only = bool(event.api_calls) and all(call.transfer is not None for call in event.api_calls)
+    redundant = opens_only and conversation.session is not None
     conversation, effects = _carry_out(rules, conversation, event.api_calls, event.at, CallWithHook)
     if not event.proceed and not redundant:
         return Decision(conversation, effects)
@@ -29,10 +30,6 @@ def handled(rules: Rules, conversation: Conversation, event: HookHandled, decide
 def requested(rules: Rules, conversation: Conversation, event: CallsRequested) -> Decision:
     """Calls outside any hook."""
     return Decision(*_carry_out(rules, conversation, event.api_calls, event.at, CallUser))
-
-
-def _only_opens_session(event: HookHandled) -> bool:
-    return bool(event.api_calls) and all(call.transfer is not None for call in event.api_calls)
 
 
 def _carry_out(

@@ -19,8 +19,7 @@ TIMERS = (TimerName.IDLE_WARNING, TimerName.IDLE_END)
 
 def with_rule(session: AgentSession, rule: IdleRule | None) -> AgentSession:
     """The session under an agent's idle rule; the next agent may bring another."""
-    if rule is None:
-        return replace(session, idle_warning_seconds=0.0, idle_timeout_seconds=0.0)
+    rule = rule or IdleRule(0.0, 0.0)
     return replace(
         session, idle_warning_seconds=rule.warning_seconds, idle_timeout_seconds=rule.timeout_seconds
     )

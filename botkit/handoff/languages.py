@@ -76,7 +76,7 @@ def closest(wanted: str, available: Collection[str]) -> list[str]:
         return []
     exact_names = {_forms(name)[0]: name for name in sorted(available) if _forms(name)}
     found = [exact_names[form] for form in forms if form in exact_names]
-    if not _names_region(wanted):
+    if not _parse(wanted)[2]:
         found += [
             name for name in sorted(available) if name not in found and broadest(wanted) in _forms(name)
         ]
@@ -113,10 +113,6 @@ def _chinese_forms(script: str, region: str) -> tuple[str, ...]:
     exact = "-".join(part for part in ("zh", *named) if part)
     broader = ("zh-tw", "zh-hant") if written == "hant" else ("zh-cn", "zh-hans", "zh")
     return tuple(dict.fromkeys([exact, *broader]))
-
-
-def _names_region(tag: str) -> bool:
-    return bool(_parse(tag)[2])
 
 
 def _parse(tag: str) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""Rules for opening an agent session: from the Agent Transfer node to the search for an agent, and for falling back."""
+"""Rules for opening an agent session, and for the fallback to another agent system."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from botkit.handoff.effects import (
     OpenAccess,
     StartSession,
 )
-from botkit.handoff.events import AccessGranted, AgentTransfer, Choice, UserProfile
+from botkit.handoff.events import AccessGranted, AgentTransfer, Choice
 from botkit.handoff.languages import negotiate
 from botkit.handoff.rules import Rules
 from botkit.handoff.text import split
@@ -39,15 +39,19 @@ def agent_transfer(rules: Rules, conversation: Conversation, event: AgentTransfe
     """on_agent_transfer: open an agent session, unless there is one already (a repeated hook)."""
     if conversation.session is not None:
         return Decision(conversation)
-    first, *others = (_offer(rules, event, system) for system in _line(rules, event))
-    end_word = (_choice_for(rules, event, first.system).end_word or rules.end_chat_command or "").strip()
+    choices = {system: _choice_for(rules, event, system) for system in _line(rules, event)}
+    first, *others = (
+        Alternative(name, routing_attributes(event.profile, choice.pre_chat, rules.attributes_of(name)))
+        for name, choice in choices.items()
+    )
+    end_word = (choices[first.system].end_word or rules.end_chat_command or "").strip()
     session = AgentSession(
         id=event.session_id,
         system=first.system,
         phase=Phase.OPENING,
         opened_at=event.at,
         language=event.profile.language,
-        user_name=_full_name(event.profile),
+        user_name=f"{event.profile.first_name} {event.profile.last_name}".strip(),
         end_word=end_word or None,
         attributes=first.attributes,
         alternatives=tuple(others),
@@ -65,7 +69,7 @@ def agent_transfer(rules: Rules, conversation: Conversation, event: AgentTransfe
 def access_granted(
     rules: Rules, conversation: Conversation, session: AgentSession, event: AccessGranted
 ) -> Decision:
-    """Create the conversation on the agents' side; then send the talk so far, then the messages typed meanwhile."""
+    """Create the conversation on the agents' side; then send the transcript, then the messages typed meanwhile."""
     if session.access is not None:
         return Decision(conversation)
     typed = session.held
@@ -80,7 +84,7 @@ def access_granted(
     # Without the attributes from here on: otherwise every commit of every session would write them again.
     session = replace(session, access=event.access, held=(), attributes=())
     limit = rules.capabilities(session.system).max_text
-    story = render(
+    transcript = render(
         before_handoff(rules.responses, session, typed, event.transcript),
         language=negotiate(session.language, WORDS, fallback=rules.default_language),
         user_name=session.user_name,
@@ -89,7 +93,7 @@ def access_granted(
     )
     told = tuple(
         HeldMessage(message_id(session.id, "transcript", index), piece, typed=False)
-        for index, piece in enumerate(split(story, limit) if story else ())
+        for index, piece in enumerate(split(transcript, limit) if transcript else ())
     )
     session, sends = hand_to_agent(rules, session, (*told, *typed))
     if event.expires_at is None:
@@ -180,11 +184,6 @@ def _line(rules: Rules, event: AgentTransfer) -> list[str]:
     return list(dict.fromkeys([chosen or rules.system_for(event.profile.channel), *rules.fallback]))
 
 
-def _offer(rules: Rules, event: AgentTransfer, system: str) -> Alternative:
-    pre_chat = _choice_for(rules, event, system).pre_chat
-    return Alternative(system, routing_attributes(event.profile, pre_chat, rules.attributes_of(system)))
-
-
 def _choice_for(rules: Rules, event: AgentTransfer, system: str) -> Choice:
     """Attributes and end word for this system: the handler's choice over the dialog's meta infos, in the system's order."""
     by_name = dict(event.meta_infos)
@@ -193,7 +192,3 @@ def _choice_for(rules: Rules, event: AgentTransfer, system: str) -> Choice:
         if name in by_name:
             chosen = chosen.then(Choice(None, by_name[name].pre_chat, by_name[name].end_word))
     return chosen.then(event.choice)
-
-
-def _full_name(profile: UserProfile) -> str:
-    return f"{profile.first_name} {profile.last_name}".strip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from msgspec.structs import replace
 
 from botkit.handoff import agents_side, files, idle
@@ -42,7 +44,7 @@ def message_accepted(conversation: Conversation, session: AgentSession, event: M
 def message_refused(
     rules: Rules, conversation: Conversation, session: AgentSession, event: MessageRefused
 ) -> Decision:
-    """The agents' side refuses this one message; the session goes on (docs/protocols/salesforce-miaw.md, 3.1)."""
+    """The agents' side refuses this one message; the session continues (docs/protocols/salesforce-miaw.md, 3.1)."""
     refused = [held for held in session.in_flight if held.message_id == event.message_id]
     rest = without(session.in_flight, event.message_id)
     return keep(conversation, replace(session, in_flight=rest), *give_back(rules, session.language, refused))
@@ -97,27 +99,12 @@ def timer_fired(
     if Timer(event.name, event.due) not in session.timers:
         return Decision(conversation)
     rest = replace(session, timers=tuple(timer for timer in session.timers if timer.name != event.name))
+    give_up = partial(end, rules, conversation, rest, event.at, give_up_pending=True)
     match event.name:
         case TimerName.ACCEPT:
-            return end(
-                rules,
-                conversation,
-                rest,
-                event.at,
-                why="nobody_accepted",
-                words="noAgentAvailableMessage",
-                give_up_pending=True,
-            )
+            return give_up(why="nobody_accepted", words="noAgentAvailableMessage")
         case TimerName.EXPIRY:
-            return end(
-                rules,
-                conversation,
-                rest,
-                event.at,
-                why=LossReason.EXPIRED,
-                words="sessionExpiredMessage",
-                give_up_pending=True,
-            )
+            return give_up(why=LossReason.EXPIRED, words="sessionExpiredMessage")
         case TimerName.EXTEND:
             rest, again = arm(rest, TimerName.EXTEND, event.at + rules.extend_every_seconds)
             return keep(conversation, rest, ExtendRequest(), again)

@@ -42,7 +42,7 @@ STALE_FLAG_SECONDS = 60.0
 
 MAX_KEPT_CHARACTERS = 200_000
 MAX_KEPT_MESSAGES = 1_000
-"""Max messages of a user kept for an agents' side that does not accept them, or for the next agent system."""
+"""Max messages of a user kept while the agents' side does not accept them, or for the next agent system."""
 
 _TO_BOT: tuple[Effect, ...] = (PassToBot(),)
 _TO_USER: tuple[Effect, ...] = (PassToUser(),)

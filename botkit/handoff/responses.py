@@ -52,7 +52,7 @@ class Responses:
             key: one of `KEYS`.
             language: the user's language, in any spelling.
             agent: replaces ``{agent}``; if empty, the word for a nameless agent does.
-            command: replaces ``{command}``, the word that ends the talk with the agent. It is inserted bare, so that it can
+            command: replaces ``{command}``, the word that ends the chat with the agent. It is inserted bare, so that it can
                 be copied. If empty, a text with ``{command}`` is None.
             message: replaces ``{message}``.
             position: replaces ``{position}``, the place in the queue.
@@ -66,20 +66,15 @@ class Responses:
             return None
         name = " ".join(agent.split())
 
+        plain = {"command": command, "position": position, "minutes": minutes}
+
         def fill(placeholder: re.Match[str]) -> str:
-            match placeholder.group(1):
-                case "command":
-                    return command
-                case "position":
-                    return position
-                case "minutes":
-                    return minutes
-                case "agent" if not name:
-                    return _nameless(found_in, template[: placeholder.start()])
-                case "agent":
-                    return _isolated(name, placeholder)
-                case _:
-                    return _isolated(message, placeholder)
+            kind = placeholder.group(1)
+            if kind == "agent" and not name:
+                return _nameless(found_in, template[: placeholder.start()])
+            return (
+                plain[kind] if kind in plain else _isolated(name if kind == "agent" else message, placeholder)
+            )
 
         return _PLACEHOLDER.sub(fill, template)
 

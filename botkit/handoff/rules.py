@@ -13,7 +13,7 @@ from botkit.handoff.responses import Responses
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What one agent system can do, and how it wants to be used.
+    """The abilities and limits of one agent system, and how to receive from it.
 
     Attributes:
         receive: ``stream`` runs `listen`, which `fetch` reconciles; ``poll`` calls `fetch` alone, every `poll_interval`.
@@ -22,7 +22,7 @@ class Capabilities:
         takes_text_before_agent: False holds the user's messages until an agent has accepted.
         files: whether the system takes a user's files as files: never, one after each request of an agent, or always.
         max_file_bytes: the largest file that `send_file` gets.
-        meta_infos: the dialog's objects that speak to this system; the first one wins.
+        meta_infos: the names of the dialog's objects that this system reads; the first one present wins.
         attributes: routing attribute → one of `botkit.handoff.attributes.FACTS`, for bots that configure none.
     """
 

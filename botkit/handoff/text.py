@@ -1,7 +1,7 @@
 """Length of texts as the platforms count it, and cutting between graphemes.
 
-Lengths are UTF-16 code units, the smallest unit that the platforms (JavaScript, Java) count in: a text that fits by it fits
-by any other count. Cuts fall between graphemes, the characters that a reader perceives: an emoji with its skin tone, a letter
+Lengths are UTF-16 code units, the smallest unit that the platforms (JavaScript, Java) count in: a text that fits in these units
+fits in any other. Cuts fall between graphemes, the characters that a reader perceives: an emoji with its skin tone, a letter
 with its accents, a flag. Only a grapheme longer than the limit is itself cut.
 """
 

@@ -1,4 +1,4 @@
-"""The transcript: the talk before the hand-off, as one message that the agent reads first.
+"""The transcript: the conversation before the hand-off, as one message that the agent reads first.
 
 It is one message, because Salesforce accepts only 22 messages a minute from a user (docs/protocols/salesforce-miaw.md, 9.17)
 and because live text must not land between its lines. Its speakers cannot be forged: a line begins with a speaker's name only
@@ -61,27 +61,27 @@ def _is(line: TranscriptLine, speaker: str, texts: set[str | None]) -> bool:
 def _end_without(
     lines: tuple[TranscriptLine, ...], own: set[str | None], typed: tuple[HeldMessage, ...]
 ) -> int:
-    """The end of the talk without BotKit's own messages and those that are delivered live."""
+    """The number of lines up to the hand-off, without BotKit's own messages and those that are delivered live."""
     live = Counter(held.text.strip() for held in typed)
-    end_of_story = len(lines)
-    while end_of_story:
-        line = lines[end_of_story - 1]
+    end = len(lines)
+    while end:
+        line = lines[end - 1]
         text = line.text.strip()
         if line.speaker == "user" and live[text] > 0:
             live[text] -= 1
         elif line.speaker != "bot" or text not in own:
             break
-        end_of_story -= 1
-    return end_of_story
+        end -= 1
+    return end
 
 
 def render(
     lines: Sequence[TranscriptLine], *, language: str, user_name: str, bot_name: str, limit: int
 ) -> str:
-    """A heading and the talk, oldest first, each message as ``Name: text``.
+    """A heading and the messages, oldest first, each as ``Name: text``.
 
     Args:
-        lines: the talk, oldest first; blank ones are left out.
+        lines: the messages, oldest first; blank ones are left out.
         language: of the heading and of the words for speakers without a name.
         user_name: may be empty.
         bot_name: may be empty.

@@ -1,10 +1,10 @@
-"""Where a hook can be answered: its request id, the URLs of the calls, the user and the channel.
+"""The address of a hook's payload: its request id, the URLs of the calls, the user and the channel.
 
-The platform gives full URLs, to be used as they are (docs/protocols/kore-xo-botkit.md, 4.2). A missing one is derived from
+The platform gives full URLs, which are used unchanged (docs/protocols/kore-xo-botkit.md, 4.2). A missing one is derived from
 `baseUrl` and `requestId` (2.3), and these from a URL that is present. Parsing reads the top level only: `channel` and `context`
 stay bytes until they are needed, and the URLs of less frequent calls are read when such a call is made.
 
-Any sender of a hook names the URLs that are called with the bot's signature. So `check_urls` compares their hosts with the
+The sender of a hook names the URLs that BotKit calls with the bot's signature. So `check_urls` compares their hosts with the
 configured ones before a hook is accepted; the carriers of the calls check again.
 """
 
@@ -89,7 +89,7 @@ CALL_URLS: Final[Mapping[str, CallUrl]] = {
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """How one payload can be answered."""
+    """The address of one payload: everything that a call to answer it needs."""
 
     bot_id: str
     component_id: str
@@ -157,7 +157,7 @@ class Address:
 
     @property
     def user_id(self) -> str:
-        """The user as getMessages wants it: `channel.channelInfos.from`, else `channel.from` (2.4), else the context's."""
+        """The user's id for getMessages: `channel.channelInfos.from`, else `channel.from` (2.4), else the context's."""
         channel, infos = self._channel, self._channel.infos
         for value in (infos.from_, channel.from_, infos.user_id, channel.user_id):
             if value not in (None, ""):
@@ -173,7 +173,7 @@ class Address:
 
     @property
     def payload_class(self) -> str:
-        """The name that Kore's SDK gives this kind of payload, whichever event it is of."""
+        """The name of this kind of payload in Kore's SDK, for any event."""
         rest = self._details
         if rest.dialog_component_name and self.is_transfer:
             return "OnHookPayload"
@@ -186,10 +186,10 @@ class Address:
         return "OnVariableUpdate" if rest.data else "OnMessagePayload"
 
     def missing_members(self, payload_class: str = "") -> bytes:
-        """The members that a payload sent on needs and this one lacks (4.3): JSON members, each followed by a comma.
+        """The members that the platform requires and this payload lacks (4.3): JSON members, each followed by a comma.
 
         Args:
-            payload_class: as the property says; empty where it can only be a message or a transfer, which is cheaper to tell.
+            payload_class: the property of this name; empty for a message or a transfer, which are told apart at less cost.
         """
         payload = self._envelope
         members = b""
@@ -225,31 +225,30 @@ def missing_url(call: str) -> str:
     if source is None or source.verb:
         return "the payload has neither the URL nor a baseUrl and requestId"
     hint = f", which comes with {source.comes_with}" if source.comes_with else ""
-    return f"the payload has no {_camel_case(source.member)}{hint}: answer one that has it"
+    return f"the payload has no {_camel_case(source.member)}{hint}: use a payload that has it"
 
 
 def check_urls(
     payload: Payload, body: bytes, *, needed_call: str, bot_id: str, component_id: str, hosts: AllowedHosts
 ) -> None:
-    """Return if the payload may and can be answered.
+    """Return if the payload names only allowed hosts and can be answered.
 
     Args:
         payload: the payload of a hook.
-        body: the same, as it came.
+        body: its bytes.
         needed_call: the call that must be possible; empty for none.
-        bot_id: the bot of the hook's path.
-        component_id: the component of the hook's path.
+        bot_id: the bot of the hook's path, like `component_id`.
         hosts: the hosts that may be called.
 
     Raises:
-        HookInvalid: a URL names a host that is not configured, or that of the needed call is neither given nor derivable.
+        HookInvalid: a URL names a host that is not configured, or the URL of the needed call is neither given nor derivable.
         HookNotJson: the payload cannot be read.
     """
     try:
         base = payload.base_url
         if base:
             hosts.check(base, what="accept a hook")
-        # What follows a whole path segment cannot change the host, so URLs that extend baseUrl need no check of their own.
+        # Text after a whole path segment cannot change the host, so URLs that extend baseUrl need no check of their own.
         checked = f"{base}/" if base and base.count("/") > _SLASHES_OF_ORIGIN else None
         for url in payload.call_urls:
             if url and not (checked and url.startswith(checked)):

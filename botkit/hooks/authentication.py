@@ -39,8 +39,8 @@ passed in."""
 class Authentication:
     """Checks the callers of one bot.
 
-    A token contains only the bot and a whole second, so many hooks have the same one: a verified token is remembered until it
-    expires.
+    A token contains only the bot and a whole second, so many hooks have the same token. A verified token is remembered until
+    it expires.
     """
 
     def __init__(self, kore: KoreSettings) -> None:

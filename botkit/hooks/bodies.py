@@ -1,7 +1,7 @@
-"""Reading the body of a hook: bounded in size, number and time.
+"""Reads the body of a hook, with limits on size, number and time.
 
 Reading blocks a thread of the server until the body has arrived, and WSGI has no deadline for that. So the number of threads
-that read at once is limited, which keeps the others free for complete requests and health checks. The server can ask how long
+that read at once is limited, which leaves the others for complete requests and health checks. The server can ask how long
 the slowest read has taken, to close stalled connections (`botkit.cli.stalled`).
 """
 
@@ -79,7 +79,7 @@ def _length(environ: WSGIEnvironment) -> int | None:
         if size > MAX_BYTES:
             raise HookTooLarge
         return size
-    # Without a length and an end, reading could wait for ever (PEP 3333).
+    # Without a length or an end mark, reading could block for ever (PEP 3333).
     return None if environ.get("wsgi.input_terminated") else 0
 
 

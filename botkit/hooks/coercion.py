@@ -1,4 +1,4 @@
-"""Filling a typed struct from plain JSON of slightly other types: convertible values are converted, others left out."""
+"""Fills a typed struct from JSON with slightly different types: convertible values are converted, others are left out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from botkit.http.lenient_json import encoded
 S = TypeVar("S", bound=msgspec.Struct)
 
 Url = NewType("Url", str)
-"""A text that nothing but a text becomes: a number is no address."""
+"""A text; other values are not converted to it, because a number is no address."""
 
 _BOOLEANS = {"true": True, "false": False}
 

@@ -1,4 +1,4 @@
-"""The hook events of the XO platform: one declaration each, and how a payload becomes an event of the hand-off.
+"""The hook events of the XO platform: one declaration each, and the conversion of payloads to events of the hand-off.
 
 To add a hook event, declare it in `HOOK_EVENTS`, at the end of this module. Parser, middleware, handlers and metrics read that
 table; none of them lists events itself. Source: docs/protocols/kore-xo-botkit.md, 2.6 and 3.
@@ -37,7 +37,7 @@ MAX_ATTACHMENTS = 20
 MAX_CUSTOM_EVENT = 20_000
 MAX_CUSTOM_EVENT_NAME = 100
 _MAX_INT64 = 2**63 - 1
-"""Numbers travel between processes in 64 bits. The platform's have 13 digits."""
+"""Processes exchange numbers in 64 bits. The platform's have 13 digits."""
 _CONNECT = "ON_CONNECT_EVENT"
 _TYPING = {"TYPING_STARTED": True, "TYPING_STOPPED": False}
 
@@ -50,7 +50,7 @@ class Arrival:
         path: the bot, the component and the event's name.
         body: the payload's bytes.
         payload: the same, parsed.
-        user_id: the canonical name of the user; empty if the payload names nobody.
+        user_id: the canonical name of the user; empty if the payload names none.
         at: when it arrived.
         new_id: draws a UUID 4, for the session of a transfer.
     """
@@ -106,7 +106,7 @@ def _user_message(arrival: Arrival) -> PlatformHookEvent:
     connect = _is_connect(payload)
     files = _files(payload)
     text = None if connect or not (payload.message or "").strip() else payload.message
-    # The platform repeats a message with another body around it (a context that went on), so only the message is in the key.
+    # The platform may repeat a message in a changed body (a newer context), so only the message is in the key.
     content = "\x1f".join([payload.message or "", *(f"{name}\x1e{url}" for name, url in files)])
     return UserMessage(
         key=arrival.key_of(content.encode()),
@@ -128,7 +128,7 @@ def _bot_message(arrival: Arrival) -> PlatformHookEvent:
 
 
 def agent_transfer(arrival: Arrival) -> AgentTransfer:
-    """A hand-off of this user, with everything the payload says for it. A handler may begin one with other hooks too."""
+    """A hand-off of this user, with all its data in the payload. A handler may begin one with any other hook too."""
     payload, session = arrival.payload, arrival.payload.bot_user_session
     return AgentTransfer(
         key=arrival.key,
@@ -176,10 +176,6 @@ def _client_event(arrival: Arrival) -> PlatformHookEvent:
 
 def _event_type(payload: Payload) -> str | None:
     return payload.event.event_type if payload.event is not None else None
-
-
-def _component_name(payload: Payload) -> str | None:
-    return payload.dialog_component_name
 
 
 def _is_connect(payload: Payload) -> bool:
@@ -244,7 +240,7 @@ def _meta_infos(**found: DialogMetaInfo | None) -> tuple[tuple[str, MetaInfo], .
 
 
 def _pre_chat(info: Any) -> tuple[tuple[str, str], ...]:
-    """`preChatInfo`, also where a script made a string of it. Names stay exactly as they are."""
+    """`preChatInfo`, as an object or as JSON text. Names are not changed."""
     if isinstance(info, str):
         try:
             info = json.loads(info)
@@ -254,11 +250,8 @@ def _pre_chat(info: Any) -> tuple[tuple[str, str], ...]:
 
 
 def _word(value: Any) -> str | None:
-    return (
-        (as_text(value).strip() or None)
-        if isinstance(value, str | int | float) and not isinstance(value, bool)
-        else None
-    )
+    is_word = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return (as_text(value).strip() or None) if is_word else None
 
 
 # --- the declarations -----------------------------------------------------------------------------------------------
@@ -266,12 +259,12 @@ def _word(value: Any) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookEvent:
-    """One hook event: everything that sets it apart from the others.
+    """The declaration of one hook event.
 
     Attributes:
         name: the last segment of its path.
-        to_event: reads its payload as an event of the hand-off.
-        needed_call: the call without whose URL it is refused, because it could not be answered; empty for none.
+        to_event: converts its payload to an event of the hand-off.
+        needed_call: the call that must be possible to answer it, otherwise it is refused; empty for none.
         keeps_payload: its payload is kept, so that the user can be written to later.
         answers: the calls that answer it; after one of them nothing happens by default (3: exactly one answer per message).
         skip: the call that answers it where a handler stops without another answer; empty for none.
@@ -322,7 +315,7 @@ HOOK_EVENTS: Final[Mapping[str, HookEvent]] = {
             keeps_payload=True,
             answers=frozenset({"start_agent_session", "clear_agent_session"}),
         ),
-        HookEvent(name="on_webhook", detail=_component_name, is_request=True),
+        HookEvent(name="on_webhook", detail=lambda payload: payload.dialog_component_name, is_request=True),
         HookEvent(name="on_event", to_event=_platform_event, detail=_event_type),
         HookEvent(name="on_alert", to_event=_alert, answers=frozenset({"send_alert_message"})),
         HookEvent(name="on_variable_update"),
@@ -333,5 +326,5 @@ HOOK_EVENTS: Final[Mapping[str, HookEvent]] = {
 
 
 def hook_event(name: str) -> HookEvent:
-    """The declaration of this name; of an unknown name, one without particulars."""
+    """The declaration of this name; a default one for an unknown name."""
     return HOOK_EVENTS.get(name) or HookEvent(name=name)

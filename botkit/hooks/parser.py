@@ -1,4 +1,4 @@
-"""The hook parser of a bot: the bytes of a hook in, an input for the ledger out. It knows neither WSGI nor the ledger."""
+"""The hook parser of a bot: turns the bytes of a hook into an input for the ledger. Independent of WSGI and of the store."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TOO_LARGE_REQUEST_ID = 10**MAX_REQUEST_ID
 
 
 def new_uuid4() -> str:
-    """A lower-case UUID 4, the form Salesforce wants."""
+    """A lower-case UUID 4, the form that Salesforce requires."""
     return str(uuid4())
 
 
@@ -104,7 +104,7 @@ class HookParser:
         if not users:
             if isinstance(event, AgentTransfer):
                 raise HookInvalid("The payload names no user (context.session.UserContext._id, channel.from)")
-            # Without a user there is no known order to anything else, so the hook gets a lane of its own.
+            # Without a user, the hook's order relative to others is unknown, so it gets a lane of its own.
             user_id = f"request:{payload.request_id or ''}"
         input = Input(
             conversation_id=ConversationId(path.bot_id, user_id),
@@ -133,7 +133,7 @@ class HookParser:
             HookInvalid: the payload names no user.
         """
         if not hook.users:
-            raise HookInvalid("The payload names no user, so there is nobody to hand over")
+            raise HookInvalid("The payload names no user to hand over")
         return agent_transfer(self._arrival(hook, hook.body, hook.payload)).chosen(choice)
 
     def _arrival(self, hook: Hook, body: bytes, payload: Payload) -> Arrival:

@@ -1,8 +1,8 @@
-"""The payload of a hook: one family of structs, read once where the hook enters.
+"""The payload of a hook: one family of structs, parsed once, when the hook arrives.
 
 Sources: docs/protocols/kore-xo-botkit.md, 2.3 to 2.5 and 6. `parse` decodes straight into these structs and skips every other
 member, because a context may be a megabyte. Where a member has an unexpected type, the same structs are filled from plain
-JSON (`botkit.hooks.coercion`). Only these members are read; the raw body is what is passed on, so nothing is lost.
+JSON (`botkit.hooks.coercion`). Only these members are read; the raw body is passed on, so no other member is lost.
 """
 
 from __future__ import annotations
@@ -257,7 +257,7 @@ def parse(body: bytes) -> Payload:
         HookNotJson: not UTF-8, not JSON, not an object, or nested too deeply.
     """
     try:
-        body.decode()  # msgspec skips strings unchecked, and what is not UTF-8 must not go back to the platform.
+        body.decode()  # msgspec does not check skipped strings, and invalid UTF-8 must not be sent back to the platform.
         return read(Payload, body)
     except lenient_json.NestedTooDeeply as error:
         raise HookNotJson("JSON nested too deeply") from error

@@ -1,4 +1,4 @@
-"""The user of a payload: every name they go by, and their profile.
+"""The user of a payload: all their names, and their profile.
 
 Payloads name the user in several places (docs/protocols/kore-xo-botkit.md, 2.4 and 2.5), and the two channel shapes do not
 always agree. So all names are kept, the most reliable first.
@@ -17,7 +17,7 @@ _CONTEXT, _USER, _CHANNEL = Context(), UserContext(), Channel()
 
 
 def names(payload: Payload) -> tuple[str, ...]:
-    """Every name of the user, canonical first, without repetition; empty if the payload names nobody."""
+    """Every name of the user, canonical first, without repetition; empty if the payload names none."""
     channel = payload.channel or _CHANNEL
     infos = channel.infos
     session = payload.session
@@ -41,7 +41,7 @@ def names(payload: Payload) -> tuple[str, ...]:
 
 
 def profile(payload: Payload, user_id: str) -> UserProfile:
-    """What the agent can be told about the user."""
+    """The user's profile, for the agent."""
     context = payload.context or _CONTEXT
     user = payload.session.user_context or _USER
     message = payload.last_message

@@ -100,7 +100,7 @@ class AioTransport:
             raise _translated(request.what, error) from None
 
     def stream(self, request: Request, *, silence_seconds: float) -> AbstractAsyncContextManager[Stream]:
-        """Open a response that keeps coming; leaving the context closes its connection, which is never reused.
+        """Open an event stream; leaving the context closes its connection, which is never reused.
 
         Raises:
             HostNotAllowed: the URL may not be called.
@@ -156,9 +156,9 @@ def _session(connector: aiohttp.TCPConnector, buffer_bytes: int) -> aiohttp.Clie
 
 
 class _AioStream(AbstractAsyncContextManager[Stream]):
-    """An aiohttp response that keeps coming, and its own iterator, which keeps no chunk.
+    """An aiohttp response that is read while it arrives. It is its own iterator, and keeps no chunk.
 
-    A class, because thousands are open and a generator frame would stay in memory for each.
+    A class, because thousands are open, and each generator would keep a frame in memory.
     """
 
     __slots__ = ("_opening", "_response", "_what", "headers", "status")
@@ -230,7 +230,7 @@ class SyncTransport:
     def __init__(self, *, allowed_hosts: Iterable[str] | None, insecure_http: bool = False) -> None:
         self._hosts = AllowedHosts(allowed_hosts, insecure_http=insecure_http)
         self._session = requests.Session()
-        # Otherwise a .netrc entry for the host would replace our Authorization header.
+        # Otherwise a .netrc entry for the host would replace the Authorization header.
         self._session.trust_env = False
         self._session.headers.clear()
         self._session.headers["User-Agent"] = _USER_AGENT
@@ -314,7 +314,7 @@ def _too_long(what: str, status: int, max_bytes: int) -> CallError:
 
 
 def _translated(what: str, error: Exception) -> CallError:
-    """A library's error as one of ours, with a text of our own, because a library's text may quote the URL."""
+    """A library's error as one of BotKit's, without the library's text, which may quote the URL."""
     match error:
         case CallError():
             return error
@@ -354,7 +354,7 @@ def _translated(what: str, error: Exception) -> CallError:
 
 
 def _not_connected(what: str, error: requests.ConnectionError) -> CallError:
-    """Tells a connection that never existed, so that nothing was sent, from one that broke."""
+    """The error of a connection that was never made, so that nothing was sent, or of one that broke."""
     inner = error.args[0] if error.args else None
     match getattr(inner, "reason", inner):
         case urllib3.exceptions.NameResolutionError():

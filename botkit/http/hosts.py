@@ -1,7 +1,7 @@
-"""Which hosts BotKit may call: one strict parser of a URL's origin, for hooks, requests and carriers.
+"""The hosts that BotKit may call: one strict parser of a URL's origin, for hooks, requests and carriers.
 
-A hook's payload names the URLs that BotKit answers to, and an attacker who can post a hook could name any. So only configured
-hosts are called. Everything that two URL parsers could read differently (userinfo, backslashes, fragments, blanks,
+A hook's payload names the URLs that BotKit calls, and an attacker who can post a hook could name any. So only configured hosts
+are called. Everything that two URL parsers could read differently (userinfo, backslashes, fragments, blanks,
 percent-encoded or non-ASCII hosts) is refused, not repaired.
 """
 
@@ -27,7 +27,7 @@ class AllowedHosts:
     """The hosts that may be called.
 
     Args:
-        hosts: ``host`` or ``host:port``; a bare host stands for the scheme's default port, and for any port when
+        hosts: ``host`` or ``host:port``; a bare host means the scheme's default port, or any port when
             `insecure_http` is on. None allows every host (the other rules still hold).
         insecure_http: allow ``http://``, for loopback demos and tests.
     """
@@ -49,7 +49,7 @@ class AllowedHosts:
         match = _URL.fullmatch(url) if len(url) <= _MAX_URL else None
         if match is None:
             raise HostNotAllowed(what, detail="not a plain http(s) URL")
-        # The hot path: hooks are answered to very few origins.
+        # The hot path: hooks name very few origins.
         if (origin := match["origin"]) in self._known:
             return
         self._check_origin(match["scheme"].lower(), _canonical(match["host"]), match["port"], what)

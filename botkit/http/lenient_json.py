@@ -1,7 +1,7 @@
 """Reads and writes JSON leniently: broken characters are repaired, and a member of a wrong type counts as absent.
 
-JavaScript may cut a string between the two halves of an emoji and escape the remaining half. Such JSON is valid, but no UTF-8
-text can hold it, and strict parsers refuse the whole document. Here the half becomes a replacement character.
+JavaScript may cut a string inside a surrogate pair (an emoji) and escape the remaining half. Such JSON is valid, but UTF-8 cannot
+encode it, and strict parsers refuse the whole document. Here the half becomes a replacement character.
 
 The APIs differ from their documents in many places, and new members keep appearing, so responses are read member by member.
 """

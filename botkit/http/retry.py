@@ -1,4 +1,4 @@
-"""When to try a call again: exponential backoff with full jitter, and the Retry-After header (RFC 9110, 10.2.3)."""
+"""The wait before a retry: exponential backoff with full jitter, and the Retry-After header (RFC 9110, 10.2.3)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 MAX_RETRY_AFTER_SECONDS = 3_600.0
-"""Longer waits are cut to this: calls are given up long before."""
+"""Longer waits are cut to this, because calls are given up long before."""
 
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
 _MAX_DOUBLINGS = 30
@@ -38,7 +38,7 @@ class Backoff:
     def next_attempt_in(
         self, failures: int, *, chance: float, retry_after: float | None, since: float, now: float
     ) -> float | None:
-        """The wait before the next attempt of a call that is wanted since `since`; None to give it up.
+        """The wait before the next attempt of a call that was first made at `since`; None to give it up.
 
         A server's Retry-After is obeyed, but never past the deadline: the last attempt is made then.
         """

@@ -19,10 +19,10 @@ class Request:
     Attributes:
         what: names the call in logs and errors ("send message"); never holds a secret.
         headers: not in the repr, because they hold secrets. Neither are the URL and the body.
-        max_bytes: the size at which a response is refused (errors.CallRefused); 0 for the carrier's own limit, which counts as
-            trouble of the server.
-        long_poll: the server holds the response back until an event. Thousands hang at once, so they do not count among the
-            calls of a host.
+        max_bytes: a longer response is refused (errors.CallRefused). 0: the carrier's own limit, with a retryable error
+            (errors.BadReply).
+        long_poll: the server responds only at an event. Thousands are open at once, so they do not count towards the limit
+            of calls to a host.
     """
 
     what: str
@@ -45,7 +45,7 @@ class Response:
 
 
 class Stream(Protocol):
-    """A response that keeps coming, such as an event stream."""
+    """A response that is read while it arrives, such as an event stream."""
 
     status: int
     headers: Mapping[str, str]

@@ -13,7 +13,7 @@ from botkit.hooks.address import Address
 from botkit.http.lenient_json import decoded, encoded, repaired
 
 Members = dict[str, msgspec.Raw]
-"""The members of a JSON object; each value is still the bytes it came as."""
+"""The members of a JSON object, each value as its original bytes."""
 
 Changes = Mapping[str, object] | bytes
 """Top-level members to change in a payload: values, or the bytes of a JSON object."""
@@ -57,7 +57,7 @@ def members_of(payload: bytes) -> Members:
 
 
 def members_to_change(changes: Changes) -> Members:
-    """Encode each change once.
+    """Encode each change.
 
     Raises:
         ValueError: the bytes are not a JSON object, or JSON cannot represent a value.
@@ -73,8 +73,7 @@ def members_to_change(changes: Changes) -> Members:
 def changed(body: bytes, changes: Members) -> bytes:
     """Apply `changes` to a JSON object; the other members keep their place and their bytes.
 
-    A new message removes what described the old one: the platform would show an override that stayed, not the new message
-    (4.3).
+    A new message removes the old one's override, which the platform would show instead of the new message (4.3).
     """
     if not changes:
         return body
@@ -87,12 +86,6 @@ def changed(body: bytes, changes: Members) -> bytes:
 
 def completed(name: str, changes: Members, *, address: Address, now: float) -> Members:
     """Check a call's changes, and complete them as Kore's SDK does in some calls (4.2).
-
-    Args:
-        name: the call.
-        changes: the changes that the caller asks for.
-        address: the payload's address.
-        now: epoch seconds.
 
     Raises:
         MessageTooLong: a bot does not accept a message of this length.

@@ -13,7 +13,7 @@ from botkit.http.lenient_json import items, try_decoded
 from botkit.kore.replies import answer_object
 
 Record = dict[str, object]
-"""One message as the platform keeps it."""
+"""One message as the platform stores it."""
 
 _SENDERS: dict[object, Literal["user", "bot"]] = {"incoming": "user", "outgoing": "bot"}
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -27,9 +27,9 @@ class HistoryMessage:
 
     Attributes:
         id: the platform's id, ``ms-…``.
-        sender: the user or the bot. The platform keeps agents' messages as the bot's.
-        text: its words; those of a template are taken out of it, files are named in brackets.
-        at: when, in UTC; None if the record has no time.
+        sender: the user or the bot. The platform stores agents' messages as the bot's.
+        text: its text; of a template, all its texts; files are named in brackets.
+        at: its time in UTC; None if the record has none.
         session_id: Kore's conversation session.
         channel: Kore's name of the channel.
         language: the conversation's language at that moment.
@@ -166,7 +166,7 @@ def _text(value: object) -> str:
 
 
 def _text_of(record: dict[str, object]) -> str:
-    """The words of a record: its text, or its template's words, then the names of its files."""
+    """The text of a record: its own, or its template's texts, then the names of its files."""
     parts = [part for component in items(record.get("components")) for part in _component(component)]
     parts += _attachments(record.get("attachments"))
     for channel in items(record.get("channels")):
@@ -193,7 +193,7 @@ def _attachments(value: object) -> list[str]:
 
 
 def unwrapped(text: str) -> str:
-    """The words of a template that is stored as JSON text; any other text is returned unchanged."""
+    """The texts of a template that is stored as JSON text; any other text is returned unchanged."""
     stripped = text.strip()
     if not stripped.startswith(("{", "[")):
         return text

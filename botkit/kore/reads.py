@@ -1,4 +1,4 @@
-"""What the platform tells about a bot: its variables and its dialogs (docs/protocols/kore-xo-botkit.md, 4.2)."""
+"""A bot's variables and dialogs, read from the platform (docs/protocols/kore-xo-botkit.md, 4.2)."""
 
 from __future__ import annotations
 
@@ -49,11 +49,7 @@ class Dialog:
 
 
 def read_variables(body: bytes, *, language: str = "") -> tuple[BotVariable, ...]:
-    """Read the answer to `KoreRequests.fetch_bot_variable`, in the platform's order.
-
-    Args:
-        body: the answer.
-        language: the requested language; the error names it.
+    """Read the answer to `KoreRequests.fetch_bot_variable`, in the platform's order. Errors name `language`.
 
     Raises:
         BadReply: the answer reports an error, or is not a list of variables.

@@ -1,8 +1,8 @@
-"""How an agent's messages and events look on Kore's channels (docs/protocols/kore-xo-botkit.md, 2.6, 4.2, 4.3).
+"""An agent's messages and events as Kore's channels show them (docs/protocols/kore-xo-botkit.md, 2.6, 4.2, 4.3).
 
 The web channel shows templates, other channels plain text. `message` always carries the plain text, so that history and
-transcripts stay readable; a template goes into `overrideMessagePayload`. An override stays in a payload that is used again,
-so it is set to null when there is none.
+transcripts stay readable; a template goes into `overrideMessagePayload`. A payload that is used again
+keeps its override, so a message without a template sets it to null.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from botkit.templates import shapes
 from botkit.templates.template import TEMPLATE_CHANNELS, Rendering, override
 
 _MAX_BUTTONS = 3
-"""More options than this are shown as quick replies, which wrap; buttons are stacked."""
+"""Max options shown as buttons, which are stacked; more are shown as quick replies, which wrap."""
 
 _WEB = ("https://", "http://")
 """Only these schemes become links; a `javascript:` address is shown as text."""
@@ -70,7 +70,7 @@ def _is_web_image(link: Link) -> bool:
 
 
 def client_typing(*, started: bool) -> Mapping[str, object]:
-    """The members of a sendBotEvent payload that say: an agent started to type, or stopped."""
+    """The members of a sendBotEvent payload for an agent that started or stopped typing."""
     return {"preDefinedEvent": {"type": "TYPING_STARTED" if started else "TYPING_STOPPED"}}
 
 

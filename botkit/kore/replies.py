@@ -58,7 +58,7 @@ def answer_object(body: bytes, *, what: str) -> dict[str, object]:
     """The answer as a JSON object without ``errors``.
 
     Raises:
-        BadReply: it is anything else. The platform's own words are left out, because they may quote people.
+        BadReply: it is anything else. The platform's own text is left out, because it may quote a user.
     """
     try:
         answer = decoded(body)
@@ -76,7 +76,7 @@ def _joined(*parts: str) -> str:
 
 
 def _error_code(body: bytes) -> str:
-    """`errors[0].code` (3). The message next to it is left out, because it may quote what people wrote."""
+    """`errors[0].code` (3). The message next to it is left out, because it may quote a user."""
     answer = try_decoded(body) if body.startswith(b"{") else None
     errors = answer.get("errors") if isinstance(answer, dict) else None
     first = errors[0] if isinstance(errors, list) and errors else None

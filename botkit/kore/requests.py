@@ -43,11 +43,11 @@ from botkit.kore.rendering import client_event, client_typing, message_body
 from botkit.kore.signing import Signer
 
 MAX_MESSAGES = 100
-"""The most records that one getMessages returns (4.5)."""
+"""Max records that one getMessages returns (4.5)."""
 
 _DOWNLOAD_SECONDS = 30.0
 _CLIENT_EVENT_SECONDS = 3.0
-"""The timeout of an event to the user's client, which is of no use later."""
+"""The timeout of an event to the user's client, which is useless later."""
 
 _READS = ("fetch_bot_variable", "get_dialog")
 SDK_CALLS = tuple(name for name in CALL_URLS if name not in _READS)
@@ -100,22 +100,16 @@ class KoreRequests:
     ) -> Request:
         """The request that carries out an effect.
 
-        Args:
-            effect: the effect.
-            body: the payload of the hook that the effect answers, or the conversation's newest payload, which addresses the
-                user.
-            component_id: the component to which the platform addressed that hook.
-            idempotency_key: see the class.
+        `body` is the payload of the hook that the effect answers, or the conversation's newest payload, which addresses the user;
+        `component_id` is the component to which the platform addressed that hook.
         """
         match effect:
-            case PassToBot():
+            case PassToBot() | PassToUser():
+                to_bot = isinstance(effect, PassToBot)
                 address = self.address(body, component_id=component_id)
+                url = address.url("send_bot_message" if to_bot else "send_user_message")
                 passed = splice(body, address.missing_members())
-                return self._post("pass to bot", address.url("send_bot_message"), passed, idempotency_key)
-            case PassToUser():
-                address = self.address(body, component_id=component_id)
-                passed = splice(body, address.missing_members())
-                return self._post("pass to user", address.url("send_user_message"), passed, idempotency_key)
+                return self._post("pass to bot" if to_bot else "pass to user", url, passed, idempotency_key)
             case SendToUser(content, agent_name):
                 address = self.address(body, component_id=component_id)
                 message = message_body(
@@ -268,7 +262,7 @@ def _call_of(
     effect: SkipUserMessage | ClearAgentSession | ExtendRequest | CallWithHook | CallUser | AnswerWebhook,
     body: bytes,
 ) -> tuple[str, bytes]:
-    """The SDK call that carries out an effect, with the changes to the payload."""
+    """The SDK call that carries out an effect, and the changes to the payload."""
     match effect:
         case SkipUserMessage():
             return "skip_user_message", b""

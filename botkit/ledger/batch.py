@@ -179,8 +179,8 @@ class Batch:
             self._staged.put(target, None)
         if input.hook is None or not (after.open or stored is not None or addressed or input.keep_payload):
             return
-        # Also after the end: messages to the user may wait for a payload that can be answered. The payload of a bot message is
-        # excluded: the platform expects one reply to it (skip or show), so it is no address for later messages.
+        # Also after the end: messages to the user may wait for a payload that the platform still accepts. A bot message's payload
+        # is excluded: the platform expects one reply to it (skip or show), so it cannot address later messages.
         if stored is None or _brings_an_address(input.event):
             self.payloads[target] = (input.hook, at)
 
@@ -240,7 +240,7 @@ def in_order(queued: Sequence[tuple[Input, T]]) -> Sequence[tuple[Input, T]]:
 
     Two messages of a user may arrive on two connections, whose threads reach the ledger in either order. The platform numbers
     its requests by the millisecond (docs/protocols/kore-xo-botkit.md, 2.3), so messages that meet in one commit are reordered.
-    They swap places among themselves only. Committed messages stay: nothing waits for a message that may never come.
+    They swap places among themselves only. Committed messages keep their place: nothing waits for a message that may never come.
     """
     highest: dict[ConversationId, int] = {}
     late: set[ConversationId] = set()
@@ -269,6 +269,6 @@ def _reordered(queued: Sequence[tuple[Input, T]], late: set[ConversationId]) -> 
 
 
 def _number(event: Event | None) -> int | None:
-    """The platform's number of a user's message, also of one that handlers have changed."""
+    """The platform's number of a user's message, whether or not handlers have seen it."""
     original = event.original if type(event) is HookHandled else event
     return original.request_number if type(original) is UserMessage else None

@@ -1,4 +1,4 @@
-"""The interface of a ledger: inputs go in, committed consequences come out."""
+"""The interface of a ledger: it takes inputs and returns their committed consequences."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Ledger(Protocol):
         """
 
     def cached_newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
-        """The same if it is cached, else None. Any thread."""
+        """The newest payload if it is cached, else None. Any thread."""
 
     def sweep(self, before: Instant) -> int:
         """Delete inbox keys, ended conversations and payloads older than this; the number of rows deleted."""

@@ -43,7 +43,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (bot_id, user_id)
         )""",
     ),
-    # 2: the session that a key of the agents' side belongs to. The key is kept as long as the session lives.
+    # 2: the session that a key of the agents' side belongs to. The key is kept while the session lives.
     (
         "ALTER TABLE inbox ADD COLUMN session TEXT",
         "ALTER TABLE conversations ADD COLUMN session TEXT",

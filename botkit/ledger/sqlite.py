@@ -1,4 +1,4 @@
-"""The ledger on SQLite: one thread decides and commits; inputs that arrive meanwhile share the next commit."""
+"""The ledger on SQLite: one thread decides and commits. Inputs that arrive during a commit share the next one."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from botkit.observability.tracebacks import where
 log = logging.getLogger(__name__)
 
 MAX_QUEUED = 20_000
-"""Max inputs that wait for a commit. More wait only if the disk hangs; refusing is then better than growing."""
+"""Max inputs that wait for a commit; more are refused. It is reached only if the disk hangs."""
 MAX_UNDELIVERED = 100_000
-"""Max effects in the outbox. More wait only if a target is down for long. The relay holds them in memory, hooks' bodies included,
-so further hooks are refused: not acknowledged and not lost, as the platform knows."""
+"""Max effects in the outbox; then hooks are refused, because the relay holds the effects in memory. It is reached only if a
+target is down for long. A refused hook is not acknowledged, so the platform knows that it failed."""
 MAX_IN_BATCH = 256
 _PROBE_SECONDS = 1.0
 _MAX_WHILE_SWEEPING = 2_000
@@ -41,7 +41,7 @@ _INPUTS_FAULT = (
     ValueError,
     OverflowError,
 )
-"""Errors of a value that SQLite cannot store; all other errors of sqlite3 are the store's."""
+"""Errors of an input whose values SQLite cannot store; all other errors of sqlite3 are the store's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class SqliteLedger:
     Args:
         url: ``sqlite:///path``.
         decide: the rules; called in the ledger's thread only, one input after the other.
-        lock_timeout_seconds: how long to wait for a process that is just releasing the file.
+        lock_timeout_seconds: max wait for a process that is just releasing the file.
     """
 
     def __init__(self, url: str, decide: Decide, *, lock_timeout_seconds: float = 5.0) -> None:
@@ -80,7 +80,7 @@ class SqliteLedger:
         self._payloads = PayloadCache()
         self._queue: SimpleQueue[_Queued | _Sweep | _Stop] = SimpleQueue()
         self._gate = threading.Lock()
-        """Held while something is queued, so that nothing is queued behind `_Stop`."""
+        """Held while an item is queued, so that none is queued behind `_Stop`."""
         self._accepting = False
         self._committing = True
         self._listener_works = True
@@ -154,7 +154,7 @@ class SqliteLedger:
             if not self._accepting:
                 future.set_exception(self._closed("the service is stopping; send it again later"))
             elif self._queue.qsize() > MAX_QUEUED:
-                future.set_exception(LedgerError("the store does not keep up; look at its disk"))
+                future.set_exception(LedgerError("the store does not keep up; check its disk"))
             elif input.hook is not None and self.depth >= MAX_UNDELIVERED:
                 future.set_exception(LedgerError("the outbox is full; the log names the target"))
             else:
@@ -273,7 +273,7 @@ class SqliteLedger:
         try:
             self._commit_together(wanted)
         except _INPUTS_FAULT as error:
-            # One of the inputs cannot be stored (half a character, a number beyond SQLite's) and must not fail the others.
+            # One input cannot be stored (half a surrogate pair, a number too large for SQLite) and must not fail the others.
             self._roll_back()
             log.error("a commit of %d inputs cannot be written: %s", len(wanted), where(error))
             for one in wanted:
@@ -297,7 +297,7 @@ class SqliteLedger:
             for (input, future), key in zip(wanted, keys, strict=True):
                 try:
                     committed = batch.decide(input, key, seen=key in seen)
-                except Exception as error:  # noqa: BLE001 - a mistake in the rules: this input alone fails
+                except Exception as error:  # noqa: BLE001 - a defect in the rules: only this input fails
                     log.error("the rules failed on a %s: %s", type(input.event).__name__, where(error))
                     failed.append((future, error))
                     continue
@@ -316,8 +316,8 @@ class SqliteLedger:
         self._committing = True
         for future, committed in done:
             future.set_result(committed)
-        for future, mistake in failed:
-            future.set_exception(mistake)
+        for future, defect in failed:
+            future.set_exception(defect)
         if news:
             self._notify(news)
 
@@ -327,7 +327,7 @@ class SqliteLedger:
         log.error("the store did not commit %d inputs: %s", len(futures), error)
         self._roll_back()
         for future in futures:
-            future.set_exception(_because("the store did not commit; look at its disk", error))
+            future.set_exception(_because("the store did not commit; check its disk", error))
 
     def _roll_back(self) -> None:
         try:
@@ -340,7 +340,7 @@ class SqliteLedger:
     def _notify(self, news: list[Committed]) -> None:
         try:
             self._on_commit(news)
-        except Exception as error:  # noqa: BLE001 - the inputs are durable: a listener's mistake must not stop the hooks
+        except Exception as error:  # noqa: BLE001 - the inputs are durable: a defect in the listener must not stop the hooks
             self._listener_works = False
             log.critical("the listener failed; the effects wait for a restart: %s", where(error))
 

@@ -52,7 +52,7 @@ _PRAGMAS = (
 )
 SWEEP_ROWS = 500
 SWEEP_PAYLOADS = 50
-"""Max rows of one step of a sweep. Hooks wait for it, so it takes a few milliseconds. Deleting a payload reads its many pages."""
+"""Max rows of one step of a sweep, which takes a few milliseconds because hooks wait for it. A payload has many pages."""
 _UNDER_WAY = select(outbox.c.bot_id, outbox.c.user_id)
 MAX_HOOK_BYTES_AT_START = 4 * 1024 * 1024
 """Max bytes of hooks read at the start. After an outage of a target, gigabytes of them may wait."""
@@ -78,9 +78,7 @@ def file_of(url: str) -> Path:
     if backend != "sqlite":
         raise LedgerError(f"a store of type {backend} is not supported; use sqlite:///path/to/botkit.db")
     if not parsed.database or parsed.database == ":memory:":
-        raise LedgerError(
-            "a store in memory would forget what was acknowledged; use sqlite:///path/to/botkit.db"
-        )
+        raise LedgerError("a store in memory would lose acknowledged hooks; use sqlite:///path/to/botkit.db")
     return Path(parsed.database)
 
 
@@ -171,7 +169,7 @@ class Store:
             return int(connection.execute(select(func.max(outbox.c.id))).scalar() or 0)
 
     def users_with_deliveries(self) -> int:
-        """The number of users with effects in the outbox: a dead process may just have carried one out for each."""
+        """The number of users with effects in the outbox: the process that died may just have delivered one to each."""
         with self._engine.connect() as connection:
             users = select(outbox.c.bot_id, outbox.c.user_id).where(outbox.c.lane == USER_LANE).distinct()
             return int(connection.execute(select(func.count()).select_from(users.subquery())).scalar() or 0)
@@ -226,7 +224,7 @@ class Store:
 
 def _old_keys(before: Instant) -> Select[tuple[str]]:
     """Some old keys of events that cannot arrive again."""
-    # Events of the agents' side can be listed, and so arrive again, as long as the session lives or is closing.
+    # Events of the agents' side can arrive again while their session lives or is closing, because they are listed.
     listed = exists().where(conversations.c.session == inbox.c.session)
     closing = exists().where(outbox.c.lane == "agent:" + inbox.c.session, outbox.c.lane != USER_LANE)
     return select(inbox.c.key).where(inbox.c.at < before, ~listed, ~closing).limit(SWEEP_ROWS)

@@ -122,7 +122,7 @@ class Telemetry:
         self._duplicates.inc()
 
     def possible_duplicates(self, count: int) -> None:
-        """Deliveries are repeated that may have succeeded: a process died, or an answer was lost."""
+        """This number of deliveries is repeated although they may have succeeded: a process died, or an answer was lost."""
         self._possible_duplicates.inc(count)
 
     def handled(self, event: str, handler: str, outcome: str) -> None:

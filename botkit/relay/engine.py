@@ -1,4 +1,4 @@
-"""The relay's parts on its loop, and what each commit makes them do."""
+"""`Engine`: the parts of the relay on its loop. It passes each commit to them."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from botkit.relay.outbound.lanes import Lanes
 from botkit.relay.outbound.payloads import Payloads
 from botkit.relay.outbound.perform import Performer
 from botkit.relay.outbound.retry_policy import backoff_of
-from botkit.relay.timers import Sweeper, Timers, new_schedule
+from botkit.relay.timers import SWEEP_EVERY, Timers, new_schedule, sweep
 
 _log = structlog.get_logger("botkit.relay")
 
 MAX_CONNECTING = 64
-"""Max streams being opened at the same time: after a restart every conversation needs one."""
+"""Max streams being opened at the same time; after a restart, every conversation needs one."""
 
 
 class Engine:
@@ -93,7 +93,9 @@ class Engine:
         self.lanes = Lanes(self._delivery)
         self._resumed_up_to = 0
         self.schedule.start()
-        Sweeper(ledger, clock).start(self.schedule)
+        self.schedule.add_job(
+            sweep, "interval", seconds=SWEEP_EVERY.total_seconds(), id="sweep", args=(ledger, clock)
+        )
 
     def resume(self) -> None:
         """Resume the work of an earlier process: its undelivered effects, open conversations and timers."""

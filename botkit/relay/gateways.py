@@ -23,7 +23,7 @@ _UNKNOWN_TYPE = "application/octet-stream"
 
 
 class Platform(Protocol):
-    """The XO platform as one bot sees it. Raises subclasses of `botkit.errors.CallError` only."""
+    """The XO platform for one bot. Raises subclasses of `botkit.errors.CallError` only."""
 
     async def send(self, effect: PlatformEffect, hook: HookBody, *, idempotency_key: str) -> None:
         """Carry out an effect once.
@@ -31,7 +31,7 @@ class Platform(Protocol):
         Args:
             effect: the effect.
             hook: the hook that it answers, or the conversation's newest payload, which addresses the user.
-            idempotency_key: names the effect, not the attempt: it is the same each time.
+            idempotency_key: the same for every attempt of an effect.
         """
 
     async def transcript(self, hook: HookBody, *, limit: int, session_id: str) -> tuple[TranscriptLine, ...]:
@@ -48,7 +48,7 @@ class KorePlatform:
         self._requests = KoreRequests(bot.kore, bot_id=bot.id, insecure_http=insecure_http, clock=clock.now)
         self._transport = transport
         self._clock = clock
-        # Half of the time for all attempts, so that a call that hangs fails before that time is over.
+        # Half of the time limit of all attempts, so that after a call that hangs there is time for another.
         self._transcript_seconds = bot.handoff.transcript.timeout.total_seconds() / 2
 
     async def send(self, effect: PlatformEffect, hook: HookBody, *, idempotency_key: str) -> None:

@@ -1,4 +1,4 @@
-"""Uses the ledger from the loop: submits inputs and awaits their commit, reads in a thread, and retries both.
+"""The ledger for code on the loop: submits inputs and awaits their commit, reads in a thread, and retries both.
 
 The ledger commits many inputs at once in its own thread. Waking the loop for each input would cost more than the commit (a write
 to its self-pipe each time), so finished futures are collected and the loop is woken once for all of them.
@@ -40,11 +40,10 @@ class LedgerClient:
     async def submit(self, input: Input) -> Committed | None:
         """Have the input decided and committed; returns when it is durable.
 
-        While the ledger cannot commit (a full disk, a locked file), the input is submitted again: trouble in the store loses no
-        event.
+        While the ledger cannot commit (a full disk, a locked file), the input is submitted again, so no event is lost.
 
         Returns:
-            What was committed, or None if the rules failed on this input. They would fail again, so the failure is logged and
+            The consequences, or None if the rules failed on this input. They would fail again, so the failure is logged and
             the caller continues without it.
 
         Raises:
@@ -70,7 +69,7 @@ class LedgerClient:
             return None
 
     async def read(self, read: Callable[[], T]) -> T:
-        """Read the store in a thread; while the store is in trouble, read again.
+        """Read the store in a thread; retries while the store fails.
 
         Raises:
             LedgerClosed: the service is stopping.

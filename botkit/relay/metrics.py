@@ -1,4 +1,4 @@
-"""What the relay counts."""
+"""`RelayMetrics`: the metrics that the relay writes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RelayMetrics(Protocol):
         """An attempt failed and will be repeated."""
 
     def possible_duplicates(self, count: int) -> None:
-        """So many deliveries to users are repeated although an earlier attempt may have succeeded."""
+        """The number of deliveries to users that are repeated although an earlier attempt may have succeeded."""
 
     def receivers_open(self, count: int) -> None:
         """The number of agent sessions with a receiver."""

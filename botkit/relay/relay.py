@@ -27,8 +27,7 @@ _log = structlog.get_logger("botkit.relay")
 
 _WIND_DOWN_SECONDS = 5.0
 MAX_HOLD_SECONDS = 0.05
-"""How long a commit waits at most for the relay to accept the previous one. A relay that hangs slows hooks down; it never stops
-them."""
+"""Max wait of a commit for the relay to accept the previous one. So a relay that hangs slows hooks down, but never stops them."""
 
 
 class Relay:
@@ -40,9 +39,9 @@ class Relay:
         settings: every bot.
         ledger: decides and stores the inputs.
         metrics: counts effects and receivers; by default a `Telemetry` of its own.
-        clock: the time; for tests.
-        chance: draws from [0, 1), for jitter; for tests.
-        connect: opens the gateways; for tests. By default the XO platform and the configured agent systems, over aiohttp.
+        clock: by default the machine's; tests pass their own, like the next two.
+        chance: draws the jitter from [0, 1).
+        connect: opens the gateways; by default the XO platform and the configured agent systems, over aiohttp.
     """
 
     def __init__(
@@ -85,7 +84,7 @@ class Relay:
             if not self._closing and self._loop is not None and self._engine is not None:
                 self._loop.call_soon_threadsafe(self._accept, self._engine, batch, held)
                 return
-            if not self._closing:  # Else it is in the ledger, and the next start resumes it.
+            if not self._closing:  # Otherwise the next start resumes it from the ledger.
                 self._early.append(batch)
         if held:
             self._accepting.release()

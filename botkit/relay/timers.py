@@ -29,14 +29,14 @@ _log = structlog.get_logger("botkit.relay")
 
 SWEEP_EVERY: Final = timedelta(minutes=10)
 KEEP: Final = timedelta(hours=6)
-"""How long the ledger keeps inbox keys and ended conversations. A hook or an entry is repeated within minutes, and at thousands
-of messages a second every hour is millions of rows."""
+"""The age at which inbox keys and ended conversations are deleted. A hook or an entry is repeated within minutes, and thousands
+of messages a second are millions of rows an hour."""
 _LATEST: Final = 100_000_000_000.0
-"""In the year 5138. A timer that an agent system asks for later is set to this, because a calendar has an end."""
+"""The latest time of a timer (year 5138): `datetime` cannot represent every number that an agent system may ask for."""
 
 
 def new_schedule() -> AsyncIOScheduler:
-    """A scheduler for the running loop, not started yet. A late job still runs, once, and never beside itself."""
+    """A scheduler for the running loop, not started yet. A late job still runs, once, and never in parallel with itself."""
     # APScheduler warns if it skips a poll because the last one is still running, which is intended here.
     logger = logging.getLogger("botkit.relay.schedule")
     logger.setLevel(logging.ERROR)
@@ -69,12 +69,7 @@ class Timers:
     ) -> None:
         """Set a timer of a session; arming the same name again moves it.
 
-        Args:
-            conversation_id: the session's conversation.
-            session_id: the session.
-            name: the timer's name in the session's state.
-            due: when the timer is due according to the state; a time in the past is due at once.
-            at: when to fire, if not at `due`.
+        It fires at `at`, by default at `due`, its time in the session's state. A time in the past fires at once.
         """
         self._schedule.add_job(
             self._fire,
@@ -128,26 +123,15 @@ class Timers:
             _log.debug("timer_left_to_next_start")
 
 
-class Sweeper:
-    """Deletes old rows from the ledger, regularly."""
-
-    def __init__(self, ledger: Ledger, clock: Clock) -> None:
-        self._ledger = ledger
-        self._clock = clock
-
-    def start(self, schedule: AsyncIOScheduler) -> None:
-        """Sweep every `SWEEP_EVERY`."""
-        schedule.add_job(self.sweep, "interval", seconds=SWEEP_EVERY.total_seconds(), id="sweep")
-
-    async def sweep(self) -> None:
-        """Sweep once, off the loop."""
-        before = Instant(self._clock.now() - KEEP.total_seconds())
-        try:
-            rows = await asyncio.to_thread(self._ledger.sweep, before)
-        except LedgerError as error:
-            _log.warning("sweep_failed", code=error.code)
-        else:
-            _log.debug("swept", rows=rows)
+async def sweep(ledger: Ledger, clock: Clock) -> None:
+    """Delete old rows from the ledger, in a thread. The engine schedules it every `SWEEP_EVERY`."""
+    before = Instant(clock.now() - KEEP.total_seconds())
+    try:
+        rows = await asyncio.to_thread(ledger.sweep, before)
+    except LedgerError as error:
+        _log.warning("sweep_failed", code=error.code)
+    else:
+        _log.debug("swept", rows=rows)
 
 
 def _job_id(session_id: str, name: str) -> str:

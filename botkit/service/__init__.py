@@ -1,1 +1,1 @@
-"""One configuration at work, and the part this process has in the store."""
+"""A running configuration, and this process' role in its store: leader or follower."""

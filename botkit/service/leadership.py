@@ -1,4 +1,4 @@
-"""This process' part in a store: its leader, with the ledger and the relay, or a follower of the leader; and failover."""
+"""This process' role in a store: its leader, with the ledger and the relay, or a follower of the leader; and failover."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from botkit.observability.tracebacks import where
 log = logging.getLogger(__name__)
 
 LOCK_TIMEOUT_SECONDS = 5.0
-"""How long to wait for a leader that is just starting or stopping."""
+"""Max wait for a leader that is just starting or stopping."""
 MAX_WAITING = 10_000
 """Max inputs that wait for the next leader; further ones are refused."""
 _RETRY_SECONDS = 0.05
@@ -49,7 +49,7 @@ RelayFactory = Callable[[Settings, Ledger, Telemetry], RunningRelay]
 
 
 class Leadership:
-    """One process' part in a store: leader or follower. Thread-safe.
+    """One process' role in a store: leader or follower. Thread-safe.
 
     Args:
         settings: the configuration; the same in all processes that share the store.
@@ -114,7 +114,7 @@ class Leadership:
             _fail(future, LedgerClosed("the kit has been closed"))
 
     def _join(self) -> None:
-        """Try once. Raises: LedgerBusy, or OSError if there is no leader to follow at present."""
+        """Try once. Raises: LedgerBusy, or OSError if no leader listens at present."""
         try:
             leading: _Leading | None = _Leading(
                 self._settings,
@@ -137,7 +137,7 @@ class Leadership:
             )
         with self._lock:
             if follower is not None and not follower.alive:
-                raise ConnectionError("the leader was gone at once")
+                raise ConnectionError("the leader disconnected at once")
             self._leading, self._follower = leading, follower
             left = self._left
             waiting, self._waiting = self._waiting, []
@@ -149,7 +149,7 @@ class Leadership:
     def _leader_lost(self, lost: Follower) -> None:
         with self._lock:
             if self._follower is not lost:
-                return  # Not this process' connection any more.
+                return  # An earlier connection.
             self._follower = None
         threading.Thread(target=self._fail_over, name="botkit-failover", daemon=True).start()
 
@@ -164,7 +164,7 @@ class Leadership:
             except LedgerError as error:
                 log.error("the store could not be taken over: %s %s", error.code, error)
                 pause = _TROUBLE_SECONDS
-            except Exception as error:  # noqa: BLE001 - hooks wait for a leader: any error is logged, and tried again
+            except Exception as error:  # noqa: BLE001 - hooks wait for a leader: any error is logged, and the attempt repeated
                 log.error("the store could not be taken over: %s", where(error))
                 pause = _TROUBLE_SECONDS
             else:
@@ -204,7 +204,7 @@ class Leadership:
 
     @property
     def counts(self) -> Counts:
-        """The metrics of all processes: the leader's own, or the leader's behind the connection."""
+        """The metrics of all processes, which the leader keeps."""
         follower = self._follower
         return self._telemetry if follower is None else follower
 
@@ -288,7 +288,7 @@ class _Leading:
                 if listens:
                     self._server.start()
             except BaseException:
-                self.relay.close()  # Otherwise it would deliver what the next leader delivers as well.
+                self.relay.close()  # Otherwise it and the next leader would both deliver.
                 raise
         except BaseException:
             self.ledger.close()
@@ -306,7 +306,7 @@ class _Leading:
 def fingerprint(settings: Settings) -> str:
     """A digest of the settings that all processes sharing a store must have in common: the bots, secrets included."""
     mark = hashlib.sha256()
-    # Without the names of the bots' files: processes may start in different folders.
+    # The names of the bots' files are left out: processes may start in different folders.
     _add(mark, {bot_id: replace(bot, file=None) for bot_id, bot in settings.bots.items()})
     _add(mark, settings.security)
     return mark.hexdigest()
@@ -342,7 +342,7 @@ def _socket_beside(store: Path) -> Path:
 
 def _busy() -> LedgerBusy:
     return LedgerBusy(
-        "another process holds the store and accepts no other: it does not share (`botkit serve` does not), is just starting, "
+        "another process holds the store and accepts no follower: it does not share (`botkit serve` does not), is just starting, "
         "or hangs"
     )
 

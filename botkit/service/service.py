@@ -1,4 +1,4 @@
-"""`Service`: one configuration at work, with hook parsers and handlers, the ledger and the relay."""
+"""`Service`: a running configuration, with its hook parsers, handlers, ledger and relay."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Environment:
     Args:
         now: seconds since the epoch.
         open_transport: opens the carrier of the handlers' reads from the platform.
-        on_failure: called with each handler that failed, beside the log and the metrics.
+        on_failure: called with each handler that failed, in addition to the log and the metrics.
     """
 
     now: Callable[[], float] = time.time
@@ -287,7 +287,7 @@ class _Running:
 
 
 class _Counts:
-    """Counts hooks and handlers (`HookMetrics`, `HandlerMetrics`): in the metrics of all processes, once the service runs."""
+    """Implements `HookMetrics` and `HandlerMetrics`; once the service runs, it counts in the metrics of all processes."""
 
     def __init__(self, service: Service) -> None:
         self._service = service

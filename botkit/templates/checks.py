@@ -1,4 +1,4 @@
-"""The limits of a template: those that Kore documents, and generous ones of our own where it has none."""
+"""The limits of templates: those that Kore documents, and generous ones of BotKit's where Kore has none."""
 
 from __future__ import annotations
 

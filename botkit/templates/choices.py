@@ -101,7 +101,7 @@ def button_template(text: str, buttons: Sequence[Button | str], *, agent_name: s
 def quick_replies_template(
     text: str, replies: Sequence[QuickReply | str], *, agent_name: str = ""
 ) -> Template:
-    """A text with choices that wrap, and disappear after a click: the form for more than three.
+    """A text with choices that wrap, and disappear after a click; suits more than three choices.
 
     Args:
         text: at most 640 characters.

@@ -52,7 +52,7 @@ class Template:
             text. ``"default"`` stands for all other channels that show no templates.
 
     Raises:
-        TemplateInvalid: the content has no JSON, or its JSON is over 100,000 bytes.
+        TemplateInvalid: the content cannot be written as JSON, or is over 100,000 bytes.
     """
 
     text: str
@@ -109,7 +109,7 @@ def live_agent_template(text: str, *, agent_name: str = "") -> Template:
 
 
 def override(content: Mapping[str, object]) -> dict[str, object]:
-    """`overrideMessagePayload` with a template, which it contains as JSON text (docs/protocols/kore-xo-botkit.md, 4.3)."""
+    """`overrideMessagePayload` that contains a template as JSON text (docs/protocols/kore-xo-botkit.md, 4.3)."""
     return {"isTemplate": True, "body": _json(content)}
 
 

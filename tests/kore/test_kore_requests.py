@@ -273,7 +273,7 @@ def test_a_url_whose_path_is_known_is_derived(name: str, verb: str) -> None:
     ],
 )
 def test_a_url_whose_path_is_not_known_has_to_be_given(name: str, missing: str) -> None:
-    with pytest.raises(CallRefused, match=f"no {missing}.*answer one that has it"):
+    with pytest.raises(CallRefused, match=f"no {missing}.*use a payload that has it"):
         requests().call(name, hook())
 
 

@@ -6,7 +6,7 @@ from botkit.errors import LedgerError
 from botkit.handoff.conversation import Instant, Timer
 from botkit.handoff.effects import ArmTimer, CancelTimer
 from botkit.handoff.events import TimerFired
-from botkit.relay.timers import KEEP, Sweeper
+from botkit.relay.timers import KEEP, sweep
 from botkit.testing.clock import settle
 from botkit.testing.waiting import async_until
 from tests.relay.relay_doubles import SESSION, START, World, conversation
@@ -104,13 +104,13 @@ async def test_a_timer_armed_again_while_its_last_firing_waits_for_the_store_sti
 
 
 async def test_a_sweep_deletes_rows_that_are_too_old(world: World) -> None:
-    await Sweeper(world.ledger, world.clock).sweep()
+    await sweep(world.ledger, world.clock)
     assert world.ledger.swept == [START - KEEP.total_seconds()]
 
 
 async def test_a_sweep_that_fails_is_left_to_the_next_one(world: World) -> None:
     world.ledger.failures.append(LedgerError("busy"))
-    await Sweeper(world.ledger, world.clock).sweep()
+    await sweep(world.ledger, world.clock)
     assert len(world.ledger.swept) == 1
 
 

@@ -364,7 +364,7 @@ def test_an_oversized_input_is_refused_and_the_leader_stays(house: House) -> Non
     follower.start()
     store = store_of(follower)
     api_calls = tuple(ApiCall("send_user_message", "x" * 1024 * 1024) for _ in range(17))
-    with pytest.raises(LedgerError, match="too much for one commit"):
+    with pytest.raises(LedgerError, match="too large for one commit"):
         store.submit(Input(USER, CallsRequested(key="a", at=Instant(1.0), api_calls=api_calls))).result(10)
     assert not commit(follower, said("hi", "1")).duplicate
     assert store_of(follower) is store

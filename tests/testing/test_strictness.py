@@ -93,7 +93,7 @@ def test_several_failures_are_one_with_notes(kit: BotKit, tester: KitTester) -> 
         tester.user_says()
     assert caught.value.__notes__ == [
         "and then: InvalidHandlerResult: "
-        + "test_several_failures_are_one_with_notes.<locals>.rubbish returned a int, which is no verdict; "
+        + "test_several_failures_are_one_with_notes.<locals>.rubbish returned a int, which is not a verdict; "
         + "return the result of a method of ctx, or nothing"
     ]
 

@@ -1,7 +1,7 @@
 """Everything that can happen to a conversation, as data, split by source.
 
-`hooks` has what the XO platform says, `handlers` what the bot's own handlers request, `agents` what the agents' side says,
-`outcomes` what follows from our own effects. To add an event, define it in its module, add it to the union at that module's
+`hooks`: from the XO platform. `handlers`: from the bot's own handlers. `agents`: from the agents' side. `outcomes`: the results
+of our own effects, and timers. To add an event, define it in its module, add it to the union at that module's
 end, and give it a rule: an event of a hook in `handoff/platform.py`, any other in `handoff/decide.py`.
 """
 

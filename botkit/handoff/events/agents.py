@@ -1,4 +1,4 @@
-"""Events of the agents' side: what agents say and do, and what becomes of the routing."""
+"""Events of the agents' side: messages and actions of agents, and results of the routing."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class AgentTyping(FromAgents, frozen=True, kw_only=True):
 
 
 class AgentCustomEvent(FromAgents, frozen=True, kw_only=True):
-    """An event of the agents' side for the user's client. `data` is JSON text, or any other."""
+    """An event of the agents' side for the user's client. `data` is any text, usually JSON."""
 
     name: str
     data: str

@@ -1,4 +1,4 @@
-"""`BaseEvent`: what every event carries."""
+"""`BaseEvent`: the fields of every event."""
 
 from __future__ import annotations
 

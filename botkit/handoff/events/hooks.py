@@ -49,7 +49,7 @@ class BotMessage(FromPlatform, frozen=True, kw_only=True):
 
 
 class UserProfile(Record, frozen=True):
-    """What the platform knows of the user and of the talk so far; any field may be empty."""
+    """The platform's facts about the user and the conversation so far; any field may be empty."""
 
     user_id: str = ""
     first_name: str = ""
@@ -92,8 +92,8 @@ class AgentTransfer(FromClient, frozen=True, kw_only=True):
     Args:
         session_id: the id of the new agent session, drawn when the hook was parsed; a lower-case UUID 4.
         agent_system: the agent system the dialog asks for by name.
-        meta_infos: the dialog's objects for agent systems, by their names in the payload. Which of them a system reads, and
-            which wins, says the system (`capabilities.meta_infos`).
+        meta_infos: the dialog's objects for agent systems, by their names in the payload. The system's
+            `capabilities.meta_infos` names those it reads, the strongest first.
         node_name: the name of the Agent Transfer node; a node named like an agent system chooses that system.
     """
 

@@ -17,7 +17,7 @@ class TranscriptLine(Record, frozen=True):
 
 
 class AccessGranted(BaseEvent, frozen=True, kw_only=True):
-    """OpenAccess succeeded: credentials, their expiry (None: unknown), and the talk so far."""
+    """OpenAccess succeeded: credentials, their expiry (None: unknown), and the conversation so far."""
 
     session_id: str
     access: Access
@@ -39,14 +39,14 @@ class MessageAccepted(BaseEvent, frozen=True, kw_only=True):
 
 
 class MessageRefused(BaseEvent, frozen=True, kw_only=True):
-    """The agents' side refused this one message for good. The session goes on without it."""
+    """The agents' side refused this one message for good. The session continues without it."""
 
     session_id: str
     message_id: str
 
 
 class FileRefused(BaseEvent, frozen=True, kw_only=True):
-    """SendFile was refused for good, or the file could not be fetched. The session goes on without it.
+    """SendFile was refused for good, or the file could not be fetched. The session continues without it.
 
     `spent`: the agent's request for the file is used up; another file needs another request.
     """
@@ -57,7 +57,7 @@ class FileRefused(BaseEvent, frozen=True, kw_only=True):
 
 
 class RoutingKnown(BaseEvent, frozen=True, kw_only=True):
-    """AskRouting was answered. `searching`: another agent is being looked for; `over`: nobody is."""
+    """AskRouting was answered. `searching`: another agent is being looked for; `present`: one is there; `over`: neither."""
 
     session_id: str
     status: Literal["searching", "present", "over"]
@@ -81,7 +81,7 @@ class AgentsLost(BaseEvent, frozen=True, kw_only=True):
 
 
 class UserLost(BaseEvent, frozen=True, kw_only=True):
-    """The platform was unreachable for so long that a message to the user was given up."""
+    """A message to the user was given up, because the platform was unreachable until its deadline."""
 
     session_id: str
 

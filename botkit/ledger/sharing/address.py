@@ -18,7 +18,7 @@ _open: WeakSet[socket.socket] = WeakSet()
 
 
 def _close_in_child() -> None:
-    """A forked child would keep connections open after its parent is gone, and hide that from the peers."""
+    """A forked child would keep connections open after its parent is gone, so the other side would not notice."""
     for one in list(_open):
         one.close()
 
@@ -43,7 +43,7 @@ def listen(path: Path) -> socket.socket:
         path.unlink(missing_ok=True)
         with _short(path) as name:
             listener.bind(name)
-        path.chmod(0o600)  # Before it listens: nobody can connect earlier.
+        path.chmod(0o600)  # Before it listens, so no other user can connect.
         listener.listen(64)
     except OSError as error:
         listener.close()
@@ -54,11 +54,7 @@ def listen(path: Path) -> socket.socket:
 
 
 def connect(path: Path, *, seconds: float) -> socket.socket:
-    """Connect to the leader.
-
-    Raises:
-        OSError: no leader listens at present.
-    """
+    """Connect to the leader. Raises: OSError if no leader listens at present."""
     connection = not_for_children(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
     try:
         connection.settimeout(seconds)

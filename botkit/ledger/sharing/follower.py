@@ -21,7 +21,7 @@ from botkit.ledger.sharing import address, messages
 log = logging.getLogger(__name__)
 
 _REPLY_SECONDS = 10.0
-"""How long a follower waits for the leader's reply to a read."""
+"""The time limit of the leader's reply to a read."""
 _Read = Callable[[Any], Any]
 """Takes the result out of the leader's reply."""
 
@@ -80,7 +80,7 @@ class Follower:
         return text
 
     def hook(self, event: str, status: int, seconds: float) -> None:
-        """Count an answered hook in the leader's metrics, like the two below. If the leader is gone, the count is lost."""
+        """Count an answered hook in the leader's metrics. Counts are lost if the leader is gone."""
         self._count(messages.CountHook(event, status, seconds))
 
     def duplicate(self) -> None:
@@ -88,7 +88,7 @@ class Follower:
         self._count(messages.CountDuplicate())
 
     def handled(self, event: str, handler: str, outcome: str) -> None:
-        """Count a handler that was called, or left out."""
+        """Count a handler that was called or skipped."""
         self._count(messages.CountHandler(event, handler, outcome))
 
     def _count(self, message: messages.Count) -> None:
@@ -117,7 +117,7 @@ class Follower:
         if len(frame) > messages.MAX_BYTES:
             # The leader would disconnect, and so would the next one.
             future.set_exception(
-                LedgerError("this is too much for one commit: let handlers send less at once")
+                LedgerError("the input is too large for one commit: let handlers send less at once")
             )
             return future
         sent = True

@@ -56,11 +56,7 @@ class Leader:
         self._listener: socket.socket | None = None
 
     def start(self) -> None:
-        """Start listening.
-
-        Raises:
-            LedgerError: the socket cannot be created.
-        """
+        """Start listening. Raises: LedgerError if the socket cannot be created."""
         self._listener = address.listen(self._path)
         threading.Thread(
             target=self._accept, args=(self._listener,), name="botkit-leader", daemon=True
@@ -90,7 +86,7 @@ class Leader:
             with self._lock:
                 full = len(self._followers) >= MAX_FOLLOWERS
             if full:
-                log.error("a process was refused: %d share this store already", MAX_FOLLOWERS)
+                log.error("a process was refused: %d processes share this store already", MAX_FOLLOWERS)
                 connection.close()
                 continue
             follower = _FollowerConnection(

@@ -84,7 +84,7 @@ class CountDuplicate(msgspec.Struct, tag=True, frozen=True):
 
 
 class CountHandler(msgspec.Struct, tag=True, frozen=True):
-    """A follower called a handler, or left it out."""
+    """A follower called or skipped a handler."""
 
     event: str
     handler: str
@@ -167,7 +167,7 @@ def send(connection: socket.socket, message: bytes) -> None:
 
 
 def limit_sending(connection: socket.socket) -> None:
-    """Limit sending to `SEND_SECONDS`, so that a peer that stops reading blocks nobody. Receiving is not limited."""
+    """Limit sending to `SEND_SECONDS`, so that a peer that stops reading blocks no other. Receiving is not limited."""
     connection.settimeout(None)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
 

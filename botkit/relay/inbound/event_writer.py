@@ -1,8 +1,8 @@
 """Writes one agent session's events into the ledger: in order, each once, without gaps.
 
 Streams are hints, lists are truth. Events of every source (stream, poll, the last list before the end) pass through one
-`AgentEventWriter`. It remembers how far the list has been read. Only lists move that mark: an event that the stream brought early
-must not hide an older one that the stream missed.
+`AgentEventWriter`. It remembers how far the list has been read. Only lists move that mark: otherwise an event that arrived early
+on the stream could hide an older one that the stream missed.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from botkit.relay.ledger_client import LedgerClient
 _log = structlog.get_logger("botkit.relay")
 
 _LOOK_BACK_MS = 300_000
-"""How far before the last committed position the first list after a start begins, so that it has the events which a stream missed
-just before the process died."""
+"""The overlap of the first list after a start with the events already committed: a stream may have missed some just before the
+process died."""
 LAST_MESSAGES_SECONDS = 0.3
-"""How long an end waits for the organisation's last messages: an automated goodbye is recorded just after the end
+"""The wait for the organisation's last messages at an end: an automated goodbye is recorded just after the end
 (docs/protocols/salesforce-miaw.md, 5)."""
 LAST_LIST_SECONDS = 3.0
 _REMEMBERED_KEYS = 32
@@ -50,6 +50,9 @@ class AgentEventWriter:
     Attributes:
         access: the session's access, with the position of the last event.
         is_over: an event has ended the session, or replaced it. Its receiver may be cancelled later.
+
+    All methods raise:
+        LedgerClosed: the service is stopping.
     """
 
     conversation_id: ConversationId
@@ -68,11 +71,7 @@ class AgentEventWriter:
         self._listed_ms = max(0, self.access.high_water_ms - _LOOK_BACK_MS)
 
     async def write(self, events: Sequence[FromAgents]) -> None:
-        """Submit events in order; returns when all are durable.
-
-        Raises:
-            LedgerClosed: the service is stopping.
-        """
+        """Submit events in order; returns when all are durable."""
         async with self._lock:
             await self._write(events)
 
@@ -81,7 +80,6 @@ class AgentEventWriter:
 
         Raises:
             CallError: the list could not be read. `streamed` has still been written if the session is over.
-            LedgerClosed: the service is stopping.
         """
         async with self._lock:
             try:
@@ -94,22 +92,14 @@ class AgentEventWriter:
                 self._listed_ms = max(self._listed_ms, event.high_water_ms)
 
     async def reconcile_if_possible(self, system: AgentSystem) -> None:
-        """The last `reconcile` before an end; a list that cannot be read does not delay the end.
-
-        Raises:
-            LedgerClosed: the service is stopping.
-        """
+        """The last `reconcile` before an end; a list that cannot be read does not delay the end."""
         try:
             await self.reconcile(system)
         except CallError as error:
             _log.info("last_list_missing", session=self.session_id, code=error.code, status=error.status)
 
     async def write_last_list(self, system: AgentSystem) -> None:
-        """Read the list once, within seconds, and write the agents' messages.
-
-        Raises:
-            LedgerClosed: the service is stopping.
-        """
+        """Read the list once, within `LAST_LIST_SECONDS`, and write the agents' messages."""
         try:
             async with asyncio.timeout(LAST_LIST_SECONDS):
                 listed = await self._fetch(system)
@@ -120,19 +110,11 @@ class AgentEventWriter:
         await self.write_messages(listed)
 
     async def write_messages(self, events: Sequence[FromAgents]) -> None:
-        """Write the agents' messages among these events; after the end of a session, nothing else matters.
-
-        Raises:
-            LedgerClosed: the service is stopping.
-        """
+        """Write the agents' messages among these events; after the end of a session, other events are irrelevant."""
         await self.write([event for event in events if isinstance(event, AgentSaid)])
 
     async def report_lost(self, why: str) -> None:
-        """Tell the rules that this session cannot be received any more.
-
-        Raises:
-            LedgerClosed: the service is stopping.
-        """
+        """Tell the rules that this session cannot be received any more."""
         _log.warning("agents_lost", session=self.session_id, why=why)
         lost = AgentsLost(
             key=f"lost/{self.session_id}", at=self.clock.now(), session_id=self.session_id, why=why
@@ -187,7 +169,7 @@ def any_end(events: Sequence[FromAgents]) -> bool:
 
 
 def _merged(listed: Sequence[FromAgents], streamed: Sequence[FromAgents]) -> list[FromAgents]:
-    """Both in the list's order; events that only the stream has (typing, entries newer than the list) come last."""
+    """All events in the list's order; those that only the stream has (typing, entries newer than the list) come last."""
     if not streamed:
         return list(listed)
     known = {event.key for event in listed}
@@ -203,7 +185,7 @@ def _merged(listed: Sequence[FromAgents], streamed: Sequence[FromAgents]) -> lis
 
 
 def _ends_last(events: list[FromAgents]) -> list[FromAgents]:
-    """Messages after the end are moved before it: once the session has ended, nothing of it is shown."""
+    """Messages after the end are moved before it: after the end they would not be shown."""
     first = next((n for n, event in enumerate(events) if isinstance(event, AgentSessionEnded)), None)
     if first is None:
         return events

@@ -1,4 +1,4 @@
-"""A receiver that polls: one APScheduler interval job per session, and never two polls of one session at once."""
+"""A receiver that polls: one APScheduler interval job per session, and never two polls of a session at once."""
 
 from __future__ import annotations
 

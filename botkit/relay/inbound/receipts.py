@@ -1,4 +1,4 @@
-"""Delivery receipts: tells the agents' side which messages were shown to the user. Best effort, several entries at a time."""
+"""Delivery receipts tell the agents' side which messages were shown to the user. Best effort, several entries in one call."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _log = structlog.get_logger("botkit.relay")
 
 GATHER_SECONDS = 1.0
 _MAX_PROMISED = 10_000
-"""Max messages on their way to users that have a receipt; more (while the platform is down) get none, to save memory."""
+"""Max undelivered messages that will get a receipt; more (while the platform is down) get none, to save memory."""
 
 
 @dataclass(frozen=True, slots=True)

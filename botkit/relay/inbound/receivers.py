@@ -1,4 +1,4 @@
-"""The receivers: one for each agent session that is open."""
+"""The receivers: one for each open agent session."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _log = structlog.get_logger("botkit.relay")
 
 RESTART_SECONDS = 5.0
 STOP_SECONDS = 3.0
-"""How long an end waits for the receiver to close its connection."""
+"""Max wait of an end until the receiver has closed its connection."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -61,7 +61,7 @@ class Receiver(ABC):
 
 
 MakeReceiver = Callable[[AgentEventWriter, AgentSystem, str], Receiver]
-"""Makes the receiver for a system of this name: a stream or polls."""
+"""Makes the receiver for the system of this name: `StreamReceiver` or `PollReceiver`."""
 
 
 @dataclass(slots=True, eq=False)
@@ -83,7 +83,7 @@ class Receivers:
     on_committed: Callable[[FromAgents, Committed], None]
     _open: dict[ConversationId, _Open] = field(init=False, default_factory=dict)
     _stopping: dict[str, asyncio.Task[None]] = field(init=False, default_factory=dict)
-    """Receivers that were told to stop and still close their connections, by session."""
+    """Cancelled receivers that are still closing their connections, by session."""
     _closing: bool = field(init=False, default=False)
 
     def __len__(self) -> int:
@@ -116,9 +116,9 @@ class Receivers:
             await opened.writer.reconcile_if_possible(opened.system)
 
     async def end(self, conversation_id: ConversationId, end: EndSession, system: AgentSystem) -> None:
-        """End a session whose receiver was stopped: a message must not go to a connection that is being closed.
+        """End a session once its receiver has stopped: a message must not go to a connection that is being closed.
 
-        Messages that an agent sent just before, and that no stream or poll has brought, are in the list or come with the end.
+        Messages that an agent sent just before, and that no stream or poll delivered, are in the list or in the reply to the end.
         """
         writer = self._writer(conversation_id, end.session_id, end.access)
         if (stopping := self._stopping.get(end.session_id)) is not None:

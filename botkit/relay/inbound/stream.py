@@ -1,6 +1,6 @@
 """A receiver on an event stream: the stream gives latency, the list gives certainty.
 
-The list is read after every connect, at least every minute, and before an end is believed: streams drop at any time, and a
+The list is read after every connect, at least every minute, and before an end is accepted: streams drop at any time, and a
 connection that looks healthy may have missed an event (docs/protocols/salesforce-miaw.md, 4.5).
 """
 
@@ -30,7 +30,7 @@ _LAST_LIST_ATTEMPTS = 3
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class StreamReceiver(Receiver):
-    """Listens to one session's stream, and opens another whenever it breaks. `name` is the agent system's, for metrics."""
+    """Listens to one session's stream, and reconnects when it breaks. `name` is the agent system's, for metrics."""
 
     name: str
     metrics: RelayMetrics
@@ -105,7 +105,7 @@ class StreamReceiver(Receiver):
                     await self._reconcile(events)
                 elif events:
                     await self.writer.write(events)
-                del batch, events  # Else they stay in memory for as long as the stream is silent.
+                del batch, events  # Otherwise they stay in memory while the stream is silent.
         finally:
             if isinstance(batches, AsyncGenerator):
                 await batches.aclose()

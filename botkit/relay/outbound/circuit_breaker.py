@@ -11,7 +11,7 @@ from botkit.http.retry import Backoff
 
 FAILURES_UNTIL_OPEN = 3
 _MAX_PAUSE = 2.0
-"""Seconds. Short, because every lane's recovery waits for it; one attempt every two seconds overloads no remote."""
+"""Seconds. Short, because every lane waits for it once the remote is back; one attempt in two seconds overloads no remote."""
 
 
 class CircuitBreaker:

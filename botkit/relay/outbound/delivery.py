@@ -43,12 +43,12 @@ _log = structlog.get_logger("botkit.relay")
 
 _NEEDS_PAYLOAD = (*ADDRESSED_BY_PAYLOAD, *get_args(HintEffect))
 _PAYLOAD_SECONDS = 3600.0
-"""How long an effect for the user waits for their next message, if nothing can be shown before."""
+"""Max wait of an effect for the user's next message, where nothing can be shown before."""
 MAX_PARKED = 1_000
 """Max parked job messages across all users; more are refused at once. Parked messages count as undelivered, and must not keep
 the store from accepting hooks or from being swept."""
 _MAX_READING = 16
-"""Attempts in progress whose hook was too large to keep in memory."""
+"""Max attempts in progress whose hook is read from the store, because it was not kept in memory."""
 
 
 @dataclass(slots=True)
@@ -60,13 +60,13 @@ class _DeliveryState:
     attempted: bool = False
     """At least one attempt reached a remote, or might have."""
     payload: int = 0
-    """Hash of the payload that addressed the last attempt. Not the payload: thousands may wait, each for an hour."""
+    """Hash of the payload that addressed the last attempt. Not the payload itself: thousands of items may wait for an hour."""
     rejected_payload: int | None = None
     """Hash of the payload that was refused together with the effect; either may be the reason."""
     next_delay: float | None = 0.0
     """Seconds until the next attempt; None: wait for a newer payload."""
     possible_duplicate: bool = False
-    """An attempt may have succeeded without a response; counted once."""
+    """An attempt may have succeeded although no response arrived; counted once per item."""
     done: bool = False
 
 
@@ -140,7 +140,7 @@ class Delivery:
     async def _run(self, item: OutboxItem, state: _DeliveryState, *, may_park: bool) -> None:
         breaker = self.breaker_of(item)
         while not state.done:
-            # An item that the open breaker held back until its deadline is still tried once: the remote may be back.
+            # An item that the open breaker has held back until its deadline is still tried once: the remote may be back.
             if breaker.may_try(self.clock.now()) or (not state.attempted and self._is_past_deadline(item)):
                 await self._try(item, state, breaker)
             else:
@@ -190,9 +190,8 @@ class Delivery:
                 state.attempted = True
                 if not isinstance(error, Unreachable):
                     breaker.reached()
-                elif not isinstance(
-                    item.effect, SendFile
-                ):  # A file calls two remotes: which one failed is not known.
+                elif not isinstance(item.effect, SendFile):
+                    # A file calls two remotes: which one failed is not known.
                     breaker.unreachable(self.clock.now())
             await self._after_failure(item, state, error)
             return
@@ -217,7 +216,7 @@ class Delivery:
         except asyncio.CancelledError:
             await asyncio.wait({attempt})
             if not attempt.cancelled():
-                attempt.exception()  # Retrieved, because no other code will.
+                attempt.exception()  # Retrieved here; otherwise asyncio logs it.
             raise
 
     async def _after_failure(self, item: OutboxItem, state: _DeliveryState, error: CallError) -> None:
@@ -267,10 +266,8 @@ class Delivery:
         return delay
 
     def _since(self, item: OutboxItem) -> Instant:
-        """The start of the retry deadline: time in which no attempt was possible does not count.
-
-        Before this process started there was no attempt, and while an effect waited for the user's next payload, none could
-        succeed.
+        """The start of the retry deadline. Time without a possible attempt does not count: before this process started, and
+        while the effect waited for the user's next payload.
         """
         since = max(item.created_at, self._started)
         if isinstance(item.effect, AgentEffect):

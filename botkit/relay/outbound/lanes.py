@@ -24,15 +24,15 @@ from botkit.relay.outbound.retry_policy import is_job_message
 _log = structlog.get_logger("botkit.relay")
 
 MAX_HELD_BYTES = 16 * 1024 * 1024
-"""Max bytes of hooks in memory for items in lanes. The ledger keeps the hooks of the rest until their turn comes: gigabytes may
-wait while a remote is down."""
+"""Max bytes of hooks in memory for items in lanes. The other items read their hooks from the ledger when their turn comes:
+gigabytes may wait while a remote is down."""
 _EXTEND_LANE = "extend"
 _PARKED_LANE = "parked"
 LaneKey = tuple[ConversationId, str]
 
 
 class ParkItem(Exception):
-    """The item may have to wait for a long time, and the items after it must not wait for it."""
+    """The item may have to wait for long; the items after it must not wait with it."""
 
 
 class Deliverer(Protocol):
@@ -78,7 +78,7 @@ class Lanes:
     def put(self, item: OutboxItem) -> None:
         """Add an item to the end of its lane."""
         if self._closing:
-            return  # It is in the ledger, and the next start resumes it.
+            return  # The next start resumes it from the ledger.
         hook = item.hook
         if hook is not None:
             if self._held + len(hook.body) > MAX_HELD_BYTES:
@@ -101,8 +101,8 @@ class Lanes:
     def drop(self, conversation_id: ConversationId, session_id: str) -> None:
         """Drop the items in this agent session's lane, except its end; the ledger has dropped them already.
 
-        An attempt in progress is cancelled too. Only the creation of the conversation is seen through to its response: an end
-        that overtook it would find nothing to end, and an agent would wait in an abandoned chat.
+        An attempt in progress is cancelled too. Only the creation of the conversation is completed: an end that overtook
+        it would find no conversation, and an agent would wait in an abandoned chat.
         """
         lane = self._lanes.get((conversation_id, agent_lane(session_id)))
         if lane is None:
@@ -196,5 +196,5 @@ class Lanes:
 
 
 def is_seen_through(effect: OutboundEffect) -> bool:
-    """Whether an attempt of this effect is never cancelled half-way (see `Lanes.drop`)."""
+    """Whether a started attempt of this effect is never cancelled (see `Lanes.drop`)."""
     return isinstance(effect, StartSession)

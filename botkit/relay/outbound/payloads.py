@@ -1,4 +1,4 @@
-"""The payloads of effects: the hook of their own, or the conversation's newest. Nothing here blocks the loop.
+"""The payloads of effects: the hook that caused an effect, or the conversation's newest. No method blocks the loop.
 
 The platform's requestId expires minutes after its hook unless it is extended. After that, only the user's next message brings a
 new one (docs/protocols/kore-xo-botkit.md, 4.6), so effects for the user can wait for it here.
@@ -30,7 +30,7 @@ class Payloads:
         self._clock = clock
         self._keeping = keeping
         self.awaited: dict[ConversationId, set[asyncio.Future[None]]] = {}
-        """Conversations in which an effect waits for a newer payload: nearly always none."""
+        """The waiting effects of each conversation that needs a newer payload; usually empty."""
         self._renewed: OrderedDict[ConversationId, tuple[int, Instant]] = OrderedDict()
         """The hash and arrival time of recent payloads for which an effect had waited."""
 

@@ -61,12 +61,12 @@ TRANSCRIPT_ATTEMPTS = 5
 TRANSCRIPT_RETRY_SECONDS = 0.5
 _MAX_FILES = 4
 _FILE_TURN_SECONDS = 15.0
-"""How long a file waits for other files. The user's next messages wait behind it, so after that the attempt counts as failed."""
+"""Max wait of a file for other files. Then the attempt counts as failed, because the user's next messages wait behind it."""
 
 Reconcile = Callable[[ConversationId, str], Awaitable[None]]
-"""Reads the list of an agent session once more, so that the last messages are not lost; does nothing if it cannot."""
+"""Reads the list of an agent session once more, so that the last messages are not lost; a failure is ignored."""
 End = Callable[[ConversationId, EndSession, AgentSystem], Awaitable[None]]
-"""Ends a session that no receiver listens to any more, and writes down its last messages."""
+"""Ends a session whose receiver has stopped, and writes its last messages into the ledger."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -86,7 +86,7 @@ class Performer:
         """Carry out the item's effect once.
 
         Args:
-            item: the effect, and whose it is.
+            item: the effect and its conversation.
             hook: for an effect on the platform: the hook that it answers, or the newest payload, which addresses the user.
 
         Returns:
@@ -134,7 +134,7 @@ class Performer:
         """The event that reports an effect which failed for good, or None if the rules do not need it.
 
         Args:
-            item: the effect, and whose it is.
+            item: the effect and its conversation.
             error: the last attempt's error; None for an unexpected one.
         """
         effect, key = item.effect, key_of(item)
@@ -148,7 +148,7 @@ class Performer:
                     key=key, at=self.clock.now(), session_id=session_id, message_id=effect.message_id
                 )
             case SendFile(session_id):
-                # Never the end of the session: if it is over, its receiver finds out, and so does the next message.
+                # Never reported as a lost session: if it is over, its receiver or the next message finds out.
                 # A refusal by the agents' side may have used up the agent's request for a file.
                 spent = error is not None and not error.retryable and not isinstance(error, FileUnavailable)
                 return FileRefused(
@@ -252,8 +252,8 @@ class FileCarrier:
     """Carries users' files from the platform to the agents' side: few at a time, because each is held in memory.
 
     Args:
-        max_files: the files in progress.
-        turn_seconds: how long a file waits for its turn.
+        max_files: max files in progress.
+        turn_seconds: max wait of a file for others.
     """
 
     def __init__(self, *, max_files: int = _MAX_FILES, turn_seconds: float = _FILE_TURN_SECONDS) -> None:
@@ -306,7 +306,7 @@ def _loss_reason(error: CallError | None) -> str:
     """Why the agents' side is lost."""
     match error:
         case ConversationClosed() | NewSessionRequired():
-            # A new messaging session would be another hand-off: the one that the user knows of is over.
+            # A new messaging session would be another hand-off; this one is over.
             return LossReason.CLOSED
         case AccessExpired():
             return LossReason.EXPIRED
@@ -316,13 +316,13 @@ def _loss_reason(error: CallError | None) -> str:
 
 
 def key_of(item: OutboxItem) -> str:
-    """The deduplication key of the result's event: an effect has one result, whatever the number of attempts."""
+    """The deduplication key of the result's event: an effect has one result, however many attempts it took."""
     return f"effect/{idempotency_key(item)}"
 
 
 def idempotency_key(item: OutboxItem) -> str:
-    """Names one effect for good: the same for every attempt and after a restart, and never that of another effect.
+    """The idempotency key of an effect: the same for every attempt and after a restart, and unique.
 
-    The outbox id alone is not enough: a store may restart its numbers once its outbox was empty.
+    The outbox id alone is not unique: a store may restart its numbers once its outbox was empty.
     """
     return f"{item.id}-{item.created_at!r}"

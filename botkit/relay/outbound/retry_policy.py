@@ -1,4 +1,4 @@
-"""The retry policy: how long each kind of effect is tried, which failures may pass, and how loudly they are logged.
+"""The retry policy: the deadline of each kind of effect, which failures are temporary, and at which level they are logged.
 
 Most effects are tried until the bot's `delivery.give_up_after`, with the bot's backoff (`botkit.http.retry`). The exceptions
 are here.
@@ -31,15 +31,15 @@ from botkit.handoff.effects import (
 from botkit.http.retry import Backoff
 
 _END_SECONDS = 24 * 3600.0
-"""How long the end of a session is tried. Until then an agent may have an abandoned chat open; nothing else waits for it."""
+"""The deadline of the end of a session. Long, because an agent would keep an abandoned chat, and no other effect waits for it."""
 _EXTENSION_SECONDS = 50.0
-"""How late an extension may be: it is due every four of a requestId's five minutes (docs/protocols/kore-xo-botkit.md, 4.6)."""
+"""The deadline of an extension, which is due every four of a requestId's five minutes (docs/protocols/kore-xo-botkit.md, 4.6)."""
 _FILE_SECONDS = 60.0
-"""How long a file is tried: the user's next messages wait behind it."""
+"""The deadline of a file. Short, because the user's next messages wait behind it."""
 
 _TRIED_ONCE = (TypingToAgent, TypingToUser, SendCustomEvent, EventToUser, IdleNotice)
 _SHOWS_USER = "send_user_message"
-"""Of the calls that a bot's own code makes, the one that shows something to the user."""
+"""The call of a bot's own code that shows a message to the user."""
 
 
 def backoff_of(delivery: DeliverySettings) -> Backoff:
@@ -52,7 +52,7 @@ def backoff_of(delivery: DeliverySettings) -> Backoff:
 
 
 def retry_policy(effect: OutboundEffect, usual: Backoff) -> Backoff:
-    """The usual backoff, with the time after which this effect is given up."""
+    """The usual backoff with the deadline of this effect."""
     seconds = usual.give_up_after
     match effect:
         case ExtendRequest():
@@ -74,10 +74,9 @@ def tried_once(effect: OutboundEffect) -> bool:
 
 
 def is_job_message(effect: OutboundEffect) -> bool:
-    """Whether the effect is a message to the user from one of the bot's jobs, which no hook asked for.
+    """Whether the effect is a message to the user from one of the bot's jobs.
 
-    It belongs to no conversation with an agent or the bot, and the platform may refuse it for its content: nothing else waits
-    for it.
+    No hook caused it, and the platform may refuse it for its content, so no other effect waits for it.
     """
     return isinstance(effect, CallUser) and effect.call == _SHOWS_USER
 
@@ -85,8 +84,8 @@ def is_job_message(effect: OutboundEffect) -> bool:
 def payload_may_be_stale(effect: OutboundEffect, error: CallError | None) -> bool:
     """Whether the effect may have failed because the payload's requestId expired, so that a newer payload may work.
 
-    See docs/protocols/kore-xo-botkit.md, 4.6. If the newer one fails too, the effect itself is at fault, and the session goes on
-    without it.
+    See docs/protocols/kore-xo-botkit.md, 4.6. If the newer one fails too, the effect itself is at fault, and the session
+    continues without it.
     """
     for_user = isinstance(effect, SendToUser | ClearAgentSession) or is_job_message(effect)
     return for_user and isinstance(error, CallRefused) and error.status is not None
@@ -101,7 +100,7 @@ def may_be_shown_twice(effect: OutboundEffect, error: CallError) -> bool:
 
 
 def log_level(effect: OutboundEffect, error: CallError) -> str:
-    """The level at which a failure for good is logged."""
+    """The log level of a permanent failure."""
     if tried_once(effect):
         return "info"
     match effect:
