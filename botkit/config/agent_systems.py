@@ -1,4 +1,4 @@
-"""Asks the agent system named by `type` to check its part of a bot's file, and builds its settings."""
+"""Lets the agent system named by `type` check its section of a bot's file, and builds its settings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 from botkit.agents import registry
 from botkit.agents.api import AgentSystem
 from botkit.config.filling import Filled
-from botkit.config.problems import listed, nearest
+from botkit.config.problems import listed, suggestion
 from botkit.config.schema import Schema, SchemaNode, schema_for
 from botkit.config.settings import AgentSystemSettings, Settings
 from botkit.config.validation import Checked, complain_of_type, typed
@@ -28,9 +28,9 @@ class AgentSystems:
     """The agent systems that one bot's file names."""
 
     classes: dict[str, type[AgentSystem]] = field(default_factory=dict)
-    """Name → class, of the systems whose type is installed and can be used."""
+    """Name → class, of the systems whose type is installed and usable."""
     _broken: dict[str, str] = field(default_factory=dict)
-    """Type → why its package cannot be used."""
+    """Type → the reason why its package is unusable."""
     _types: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -66,7 +66,7 @@ class AgentSystems:
         return schema_for(fragments)
 
     def check(self, checked: Checked, *, insecure_http: bool) -> dict[str, AgentSystemSettings]:
-        """Report what is wrong beyond the schema. Returns the settings of the systems without problems."""
+        """Report problems that the schema cannot find. Returns the settings of the systems without problems."""
         built: dict[str, AgentSystemSettings] = {}
         for name in checked.mapping(*_SYSTEMS):
             section = checked.under(*_SYSTEMS, name)
@@ -96,13 +96,9 @@ class AgentSystems:
             what = f"{shown}cannot be used: {self._broken[kind]}"
             section.complain(("type",), what, "reinstall or correct the package that provides it")
             return
-        known = registry.installed_types()
-        meant = nearest(kind, known) if shown else None
-        fix = (
-            f"did you mean {meant}?"
-            if meant
-            else f"write {listed(sorted(known))}, or install the package that provides it"
-        )
+        known = sorted(registry.installed_types())
+        otherwise = f"write {listed(known)}, or install the package that provides it"
+        fix = suggestion(kind if shown else None, known, otherwise)
         section.complain(("type",), f"{shown}is not an agent system that is installed", fix)
 
 
@@ -112,13 +108,12 @@ def notices(settings: Settings) -> list[str]:
     for bot in settings.bots.values():
         for system in bot.agents.systems.values():
             used.setdefault(system.type, []).append(f"{bot.name}: {system.name}")
-    asked = ((registry.system_class(kind), names) for kind, names in used.items())
-    said = (system.notice(names) for system, names in asked if system is not None)
-    return [notice for notice in said if notice]
+    classes = ((registry.system_class(kind), names) for kind, names in used.items())
+    return [notice for system, names in classes if system is not None and (notice := system.notice(names))]
 
 
 def summary(system: AgentSystemSettings) -> str:
-    """A few words about a system's settings, without any secret."""
+    """A short description of a system's settings, without secrets."""
     kind = registry.system_class(system.type)
     return "" if kind is None else kind.summary(system.settings)
 

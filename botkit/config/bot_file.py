@@ -1,6 +1,6 @@
-"""One bot's file, from YAML to `BotSettings`: its schema, and the rules beyond a schema.
+"""One bot's file, from YAML to `BotSettings`: its schema, and the rules that a schema cannot express.
 
-A rule looks only at values that are present and well formed, so that all rules can speak in one run.
+A rule reads only values that are present and well formed, so one run reports the problems of all rules.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from yaml.nodes import Node
 
 from botkit.config.agent_systems import AgentSystems
 from botkit.config.filling import Filling
-from botkit.config.problems import Problems, listed, nearest
+from botkit.config.problems import Problems, listed, nearest, suggestion
 from botkit.config.schema import responses_schema
 from botkit.config.settings import (
     AgentsSettings,
@@ -37,7 +37,7 @@ PLACEHOLDERS = ("agent", "command", "message", "minutes", "position")
 
 @dataclass(frozen=True, slots=True)
 class BotFile:
-    """A bot's file that was read and checked. Settings can be made of it if there was no problem."""
+    """A bot's file that was read and checked."""
 
     checked: Checked
     systems: Mapping[str, AgentSystemSettings]
@@ -48,7 +48,7 @@ class BotFile:
         return self.checked.text("bot", "id")
 
     def settings(self) -> BotSettings:
-        """The typed settings. Only to be called if the file has no problem."""
+        """The typed settings. The file must have no problem."""
         value: Any = self.checked.settings()
         kore, agents, handoff = value["kore"], value["agents"], value.get("handoff", {})
         hosts = dict.fromkeys(map(parse_callback_host, kore["callback_hosts"]))
@@ -67,9 +67,9 @@ class BotFile:
         )
 
     def _responses(self) -> Mapping[str, Mapping[str, str | None]]:
-        """The messages of the responses file, overridden by those of the bot's own YAML, message by message.
+        """The messages of the responses file, each overridden by the message of the bot's own YAML.
 
-        A language keeps the spelling of its first occurrence; zh_tw in one file and zh-TW in the other are one language.
+        zh_tw in one file and zh-TW in the other are one language; the first spelling is used.
         """
         merged: dict[str, dict[str, str | None]] = {}
         spelling: dict[str, str] = {}
@@ -85,7 +85,7 @@ class BotFile:
 def read_bot_file(
     file: Path, *, environ: Mapping[str, str], problems: Problems, insecure_http: bool
 ) -> BotFile | None:
-    """Read and check one bot's file; what is wrong goes to `problems`. None if it cannot be read at all."""
+    """Read and check one bot's file; add to `problems`. None if it cannot be read at all."""
     root = read_filled(file, environ=environ, problems=problems)
     if root is None:
         return None
@@ -101,7 +101,7 @@ def read_bot_file(
 
 
 def read_filled(file: Path, *, environ: Mapping[str, str], problems: Problems) -> Node | None:
-    """The tree of a YAML file with the values from the environment and from files."""
+    """The tree of a YAML file, with values from the environment and from files filled in."""
     root = read_yaml(file, problems)
     return None if root is None else Filling(file, environ, problems).fill(root)
 
@@ -125,8 +125,10 @@ def _responses_file(checked: Checked, environ: Mapping[str, str]) -> Checked | N
 
 
 def _check_responses(responses: Checked) -> None:
-    """A language in two spellings, such as zh_tw and zh-TW, and words in braces that would be shown to users as they are."""
+    """Report a language in two spellings, such as zh_tw and zh-TW, and unknown placeholders, which users would see."""
     first: dict[str, str] = {}
+    known = listed(f"{{{name}}}" for name in PLACEHOLDERS)
+    otherwise = f"write {known}, or {{ … }} with spaces to show braces"
     for language in responses.mapping():
         other = first.setdefault(_folded(language), language)
         if other != language:
@@ -134,19 +136,11 @@ def _check_responses(responses: Checked) -> None:
                 (language,), f"is the same language as {other}", "put the messages under one of them"
             )
         for key in responses.mapping(language):
-            _check_placeholders(responses, language, key)
-
-
-def _check_placeholders(responses: Checked, language: str, key: str) -> None:
-    for word in re.findall(r"\{([A-Za-z_]+)\}", responses.text(language, key) or ""):
-        if word in PLACEHOLDERS:
-            continue
-        meant = nearest(word, PLACEHOLDERS)
-        known = listed(f"{{{name}}}" for name in PLACEHOLDERS)
-        fix = (
-            f"did you mean {{{meant}}}?" if meant else f"write {known}, or {{ … }} with spaces to show braces"
-        )
-        responses.complain((language, key), f"{{{word}}} is no placeholder", fix)
+            for word in re.findall(r"\{([A-Za-z_]+)\}", responses.text(language, key) or ""):
+                if word not in PLACEHOLDERS:
+                    meant = nearest(word, PLACEHOLDERS)
+                    fix = f"did you mean {{{meant}}}?" if meant else otherwise
+                    responses.complain((language, key), f"{{{word}}} is not a placeholder", fix)
 
 
 def _folded(language: str) -> str:
@@ -154,18 +148,16 @@ def _folded(language: str) -> str:
 
 
 def _check_system_names(checked: Checked) -> None:
-    """Names under `agents` must be keys of `agents.systems`; a fallback names each system once."""
+    """Report names under `agents` that are not keys of `agents.systems`, and a system that `fallback` names twice."""
     systems = list(checked.mapping("agents", "systems"))
     fallback = checked.items("agents", "fallback")
     for index, name in enumerate(fallback):
         if isinstance(name, str) and name in fallback[:index]:
-            checked.complain(
-                ("agents", "fallback", index), f"{name} stands here twice", "remove one of the two"
-            )
+            checked.complain(("agents", "fallback", index), f"{name} appears twice", "remove one of the two")
     if not systems:
         return
     if checked.at("agents", "default") is None and len(systems) > 1:
-        # The schema has reported a default of a wrong type, and this says nothing then.
+        # If default has a wrong type, the schema has reported it, and `complain` ignores this problem.
         fix = f"add default: with one of {listed(systems)}"
         checked.complain(("agents", "default"), "is missing, and there are several systems", fix)
     places: list[tuple[str | int, ...]] = [
@@ -177,21 +169,18 @@ def _check_system_names(checked: Checked) -> None:
         name = checked.text(*place)
         if name and name not in systems:
             shown = checked.shown(place)
-            meant = nearest(name, systems) if shown else None
-            fix = (
-                f"did you mean {meant}?" if meant else f"write {listed(systems)}, or add it to agents.systems"
-            )
+            otherwise = f"write {listed(systems)}, or add it to agents.systems"
+            fix = suggestion(name if shown else None, systems, otherwise)
             checked.complain(place, f"{shown}is not one of agents.systems", fix)
 
 
 def _check_channels(checked: Checked) -> None:
-    """A channel that the platform never names would have no effect."""
+    """Report channels that the platform does not have: they would have no effect."""
     others = checked.items("agents", "other_channels")
     for channel in checked.mapping("agents", "channels"):
         if channel in KORE_CHANNELS or channel in others:
             continue
-        meant = nearest(channel, KORE_CHANNELS)
-        fix = f"did you mean {meant}?" if meant else f"write one of {listed(KORE_CHANNELS)}"
+        fix = suggestion(channel, KORE_CHANNELS, f"write one of {listed(KORE_CHANNELS)}")
         fix += "; if the platform really sends this name, add it to agents.other_channels"
         checked.complain(("agents", "channels", channel), "is not a channel of Kore's", fix)
 

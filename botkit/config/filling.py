@@ -1,7 +1,7 @@
 """Fills `${NAME}`, `${NAME:-default}` and `${file:/path}` in scalars from the environment and from files.
 
-`$${` stands for a literal `${`. As in a shell, `:-` takes its default also for an empty variable. A value that was filled in
-is never shown in a message, and never filled again.
+`$${` means a literal `${`. As in a shell, the default after `:-` also replaces an empty variable. A filled-in value is never
+shown in a message, and never filled again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(:-(.*))?", re.DOTALL)
 
 
 class Filled(ScalarNode):
-    """A scalar with a value from the environment or a file. `broken`: it could not be filled, and the problem is reported."""
+    """A scalar with a value from the environment or a file. `broken`: it could not be filled; the problem is reported."""
 
     broken: bool = False
 

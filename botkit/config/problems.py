@@ -19,7 +19,7 @@ WHOLE_FILE = "(file)"
 
 @dataclass(slots=True)
 class Problems:
-    """The problems found so far, in that order."""
+    """The problems found so far, in the order found."""
 
     found: list[Problem] = field(default_factory=list)
 
@@ -30,7 +30,7 @@ class Problems:
             self.found.append(problem)
 
     def told(self, file: Path, line: int, path: str) -> bool:
-        """Whether a problem is reported at this place already."""
+        """Whether a problem is reported at this place."""
         return any((p.file, p.line, p.path) == (str(file), line, path) for p in self.found)
 
     def any_under(self, file: Path, path: str) -> bool:
@@ -47,7 +47,7 @@ class Problems:
 
 
 def dotted(path: Iterable[str | int]) -> str:
-    """A YAML path as people write it: ``agents.systems.support``, ``kore.callback_hosts[0]``."""
+    """A YAML path as text: ``agents.systems.support``, ``kore.callback_hosts[0]``."""
     text = ""
     for step in path:
         if isinstance(step, int):
@@ -58,7 +58,7 @@ def dotted(path: Iterable[str | int]) -> str:
 
 
 def shown_key(key: str) -> str:
-    """A key for messages, cut at the first odd character: the rest may be a value (``secret:hunter2``)."""
+    """A key for messages, cut at the first unusual character: the rest may be a value (``secret:hunter2``)."""
     start = re.match(r"[\w.@ -]{0,60}", key)
     shown = start.group() if start else ""
     return shown if shown == key and key else f"{shown}…"
@@ -69,6 +69,12 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     by_folded = {known_word.casefold(): known_word for known_word in known}
     matches = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
     return by_folded[matches[0]] if matches else None
+
+
+def suggestion(word: str | None, known: Iterable[str], otherwise: str) -> str:
+    """The fix for an unknown word: the most similar known one, else `otherwise`. None: the word must not be hinted at."""
+    meant = nearest(word, known) if word is not None else None
+    return f"did you mean {meant}?" if meant else otherwise
 
 
 def one_line(text: str) -> str:

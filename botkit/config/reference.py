@@ -29,7 +29,7 @@ _HEAD = "| Key | Value | Default | Meaning |\n|---|---|---|---|"
 
 
 def composed_schema() -> str:
-    """The text of `schemas/bot.schema.json` with the present fragments of BotKit's own agent systems."""
+    """The text of `schemas/bot.schema.json` with the current fragments of BotKit's own agent systems."""
     root: dict[str, Any] = json.loads(schema_text("bot"))
     definitions = definitions_of(_fragments())
     kinds = {kind: {"$ref": f"#/$defs/{kind}"} for kind in registry.OWN}
@@ -37,7 +37,7 @@ def composed_schema() -> str:
         key: value for key, value in root["$defs"]["system"].items() if key not in ("if", "then", "else")
     }
     first, *others = sorted(registry.OWN, key=lambda kind: kind != registry.DEFAULT_TYPE)
-    known = ", ".join([f"{first}, which it is when left out", *others])
+    known = ", ".join([f"{first} (the default)", *others])
     system["properties"]["type"] |= {
         "description": f"{known}, or a type that an installed package provides.",
         "default": first,
@@ -45,7 +45,9 @@ def composed_schema() -> str:
     system["$comment"] = "Generated, like the types it refers to: python -m botkit.config.reference"
     for kind, reference in reversed(kinds.items()):
         choice = {"if": {"properties": {"type": {"const": kind}}}, "then": reference}
-        system.update(choice if "if" not in system else {**choice, "else": _choice_of(system)})
+        if "if" in system:
+            choice["else"] = {key: system[key] for key in ("if", "then", "else") if key in system}
+        system |= choice
     own = {name for name in root["$defs"] if name.partition(".")[0] in kinds}
     kept = {name: node for name, node in root["$defs"].items() if name not in own | {"system"}}
     root["$defs"] = {**kept, "system": system, **definitions}
@@ -53,7 +55,7 @@ def composed_schema() -> str:
 
 
 def tables() -> str:
-    """Markdown: one table for each kind of section."""
+    """Markdown: one table for each type of section."""
     message = responses_schema().start["additionalProperties"]
     parts = [
         ("`botkit.yaml`", _rows(server_schema(), server_schema().start, "")),
@@ -78,10 +80,6 @@ def with_tables(text: str) -> str:
 def _fragments() -> dict[str, SchemaNode]:
     classes = {kind: registry.system_class(kind) for kind in registry.OWN}
     return {kind: found.schema for kind, found in classes.items() if found is not None and found.schema}
-
-
-def _choice_of(system: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: system[key] for key in ("if", "then", "else") if key in system}
 
 
 def _rows(schema: Schema, node: SchemaNode, prefix: str) -> Iterator[str]:

@@ -1,11 +1,11 @@
 """The JSON Schemas of both files, and their composition from the fragments of agent systems.
 
-`schemas/bot.schema.json` holds everything for editors. To check a file, each of its `agents.systems` gets the fragment of its
-own type instead, so that systems of other packages are checked in the same way.
+`schemas/bot.schema.json` is complete, for editors. To check a file, each of its `agents.systems` gets the fragment of its own
+type instead, so systems of other packages are checked in the same way.
 
-BotKit adds keywords to the standard ones: `minDuration` and `maxDuration` bound a duration, `isDuration` (in
-``#/$defs/duration``) makes it a `timedelta` in typed settings, and `asWritten` keeps ids that look like numbers
-(573000000000001) texts. `patternErrorMessage`, which YAML editors know, says how to write a value; `writeOnly` marks secrets.
+BotKit adds keywords to the standard ones: `minDuration` and `maxDuration` bound a duration; `isDuration` (in
+``#/$defs/duration``) makes it a `timedelta` in typed settings; `asWritten` reads an id that looks like a number
+(573000000000001) as text. `patternErrorMessage`, which YAML editors know, says how to write a value; `writeOnly` marks secrets.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -40,13 +40,13 @@ def schema_text(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A schema document, and the part of it that a file starts with."""
+    """A schema document, and the node in it that describes a whole file."""
 
     root: SchemaNode
     start: SchemaNode
 
     def resolve(self, node: SchemaNode) -> SchemaNode:
-        """The node with the target of its `$ref` merged under it (its own words win)."""
+        """The node merged with the target of its `$ref`; the node's own keywords win."""
         if "$ref" not in node:
             return node
         target: SchemaNode = self.root["$defs"][node["$ref"].removeprefix("#/$defs/")]
@@ -63,7 +63,7 @@ class Schema:
         return [self.resolve(child) for child in found if isinstance(child, Mapping)]
 
     def errors(self, value: Plain) -> Iterator[ValidationError]:
-        """Every finding of the schema in a value."""
+        """Every violation of the schema in a value."""
         node = {**self.start, "$defs": self.root.get("$defs", {})}
         yield from _Validator(node).iter_errors(value)
 
@@ -122,11 +122,11 @@ def definitions_of(fragments: Mapping[str, SchemaNode]) -> dict[str, SchemaNode]
     return definitions
 
 
-_TYPE: SchemaNode = {"title": "Type", "description": "Which kind of agent system this is.", "type": "string"}
+_TYPE: SchemaNode = {"title": "Type", "description": "The type of the agent system.", "type": "string"}
 
 
 def _renamed(node: Any, kind: str, own: Mapping[str, Any]) -> Any:
-    """A part of a fragment whose references to the fragment's own `$defs` lead to their place in the whole."""
+    """A node of a fragment, with references to the fragment's own `$defs` changed to their place in the whole schema."""
     if isinstance(node, list):
         return [_renamed(item, kind, own) for item in node]
     if not isinstance(node, Mapping):
@@ -137,7 +137,7 @@ def _renamed(node: Any, kind: str, own: Mapping[str, Any]) -> Any:
 
 
 def types_of(nodes: Sequence[SchemaNode]) -> frozenset[str]:
-    """The JSON types that are accepted; empty when any is."""
+    """The accepted JSON types; empty if any type is accepted."""
     found: set[str] = set()
     for node in nodes:
         declared = node.get("type", [])
@@ -153,7 +153,7 @@ def _bound(
     try:
         duration = parse_duration(instance)
     except UnusableValue as unusable:
-        if not isinstance(instance, str):  # a text that is no duration fails its pattern as well
+        if not isinstance(instance, str):  # a text that is not a duration violates its pattern as well
             yield ValidationError(unusable.what)
         return
     limit = parse_duration(bound)
@@ -161,17 +161,5 @@ def _bound(
         yield ValidationError("out of bounds")
 
 
-def _min_duration(
-    validator: Validator, bound: str, instance: object, schema: SchemaNode
-) -> Iterator[ValidationError]:
-    yield from _bound(validator, bound, instance, schema, lower=True)
-
-
-def _max_duration(
-    validator: Validator, bound: str, instance: object, schema: SchemaNode
-) -> Iterator[ValidationError]:
-    yield from _bound(validator, bound, instance, schema, lower=False)
-
-
-_OUR_WORDS = {"minDuration": _min_duration, "maxDuration": _max_duration}
-_Validator: Any = extend(Draft202012Validator, _OUR_WORDS)  # type: ignore[no-untyped-call]
+_KEYWORDS = {"minDuration": partial(_bound, lower=True), "maxDuration": partial(_bound, lower=False)}
+_Validator: Any = extend(Draft202012Validator, _KEYWORDS)  # type: ignore[no-untyped-call]

@@ -48,7 +48,7 @@ class ServerSettings:
 class StoreSettings:
     """An SQLAlchemy URL; a relative SQLite path is already resolved against the working directory.
 
-    It may hold a password, so the repr leaves it out.
+    It may hold a password, so the repr omits it.
     """
 
     url: str = field(default="sqlite:///var/botkit.db", repr=False)
@@ -56,6 +56,8 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class SecuritySettings:
+    """`insecure_http` allows ``http://`` URLs, for demos and tests on one machine."""
+
     insecure_http: bool = False
 
 
@@ -75,15 +77,15 @@ class KoreSettings:
     accept_apikey: bool = False
     timeout: timedelta = timedelta(seconds=10)
     keep_payloads: bool = False
-    """Keep the newest payload of every user, not only of those with an agent, so that background jobs can write to them."""
+    """Store the newest payload of every user, not only of users with an agent, so that background jobs can write to them."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgentSystemSettings:
     """One entry of `agents.systems`.
 
-    `settings` has the type that the system's class declares; for a class without one it is the system's part of the YAML as
-    a mapping. It may hold secrets, so the repr leaves it out.
+    `settings` has the type that the system's class declares; if it declares none, it is the system's section of the YAML as a
+    mapping. It may hold secrets, so the repr omits it.
     """
 
     name: str
@@ -93,10 +95,10 @@ class AgentSystemSettings:
 
 @dataclass(frozen=True, slots=True)
 class AgentsSettings:
-    """The bot's agent systems, and which of them gets a hand-off.
+    """The bot's agent systems, and the choice between them.
 
-    `fallback` lists the systems to try next, in this order, when one does not take the hand-off. `fallback_after` limits the
-    attempts at a system that does not answer while another one is left.
+    `fallback` lists the systems to try next, in this order, when one does not accept a hand-off. `fallback_after` limits the time
+    that a system which does not answer is retried while another one is left.
     """
 
     default: str
@@ -106,13 +108,13 @@ class AgentsSettings:
     fallback_after: timedelta = timedelta(seconds=15)
 
     def for_channel(self, channel: str) -> str:
-        """The name of the agent system for a channel, as Kore spells it."""
+        """The name of the agent system for a channel in Kore's spelling."""
         return self.channels.get(channel, self.default)
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptSettings:
-    """`limit` is the number of messages asked for; 0 sends no transcript."""
+    """`limit` is the number of messages to request; 0 sends no transcript."""
 
     limit: int = 50
     timeout: timedelta = timedelta(seconds=8)
@@ -120,9 +122,9 @@ class TranscriptSettings:
 
 @dataclass(frozen=True, slots=True)
 class HandoffSettings:
-    """Settings of the hand-off. `responses` has overrides only: language → key → text, or None to say nothing.
+    """Settings of the hand-off. `responses` has overrides only: language → key → text, or None to send no message.
 
-    `attributes` maps a routing attribute to a fact of `handoff.attributes.FACTS`; None takes the agent system's own mapping.
+    `attributes` maps a routing attribute to a fact of `handoff.attributes.FACTS`; None means the agent system's own mapping.
     """
 
     end_chat_command: str | None = None
@@ -158,7 +160,7 @@ class BotSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything, from one `botkit.yaml` and the bot files it names. `bots` is keyed by bot id."""
+    """The whole configuration: one `botkit.yaml` and the bot files it names. `bots` maps bot ids to bots."""
 
     server: ServerSettings
     store: StoreSettings

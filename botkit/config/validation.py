@@ -1,4 +1,4 @@
-"""Validates a tree against its schema, and explains each finding in words a person can act on."""
+"""Validates a tree against its schema, and turns each violation into a problem with a fix."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jsonschema import ValidationError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from botkit.config.filling import Filled
-from botkit.config.problems import Problems, dotted, listed, nearest, one_line
+from botkit.config.problems import Problems, dotted, listed, nearest, one_line, suggestion
 from botkit.config.schema import Schema, SchemaNode, types_of
 from botkit.config.settings import Secret
 from botkit.config.values import parse_duration
@@ -37,9 +37,9 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A file that was read, filled and validated: its tree, its values, and the place to report problems.
+    """A file that was read, filled and validated: its tree, its values, and its problems.
 
-    `prefix` makes it a view of one part of the file: every path then starts there. It implements `botkit.agents.Section`.
+    `prefix` makes it a view of one section: every path then starts there. It implements `botkit.agents.Section`.
     """
 
     file: Path
@@ -50,11 +50,11 @@ class Checked:
     prefix: _Path = ()
 
     def under(self, *prefix: str | int) -> Checked:
-        """The part of the file at a path."""
+        """The view of a section of the file."""
         return replace(self, prefix=(*self.prefix, *prefix))
 
     def complain(self, path: Sequence[str | int], what: str, fix: str) -> None:
-        """Report a problem at a path, unless one is reported there already: the first is the one that helps."""
+        """Report a problem at a path, unless one is reported there already: the first one is the cause."""
         here = (*self.prefix, *path)
         line, node = locate(self.root, here)
         broken = isinstance(node, Filled) and node.broken
@@ -62,7 +62,7 @@ class Checked:
             self.problems.add(self.file, line, dotted(here), what, fix)
 
     def at(self, *path: str | int) -> Plain:
-        """The value at a path; None where there is none, or where it could not be filled."""
+        """The value at a path; None if there is none, or if it could not be filled."""
         here = (*self.prefix, *path)
         _, node = locate(self.root, here)
         if node is None or (isinstance(node, Filled) and node.broken):
@@ -97,10 +97,9 @@ class Checked:
         return f"“{text[:57]}…” " if len(text) > 60 else f"“{text}” "
 
     def suggest(self, word: str, known: Iterable[str]) -> str:
-        """A fix for a word that is not one of the known ones: the most similar one, or all of them."""
+        """A fix for an unknown word: the most similar known one, or all of them."""
         words = list(known)
-        meant = nearest(word, words)
-        return f"did you mean {meant}?" if meant else f"write one of {listed(words)}"
+        return suggestion(word, words, f"write one of {listed(words)}")
 
     def try_parse(self, parse: Callable[[str], object], *path: str | int) -> None:
         """Report the problem of a text that cannot be parsed, or of each such text of a list."""
@@ -120,11 +119,11 @@ class Checked:
             self.complain(path, f"{shown}{unusable.what}", fix)
 
     def has_problems(self) -> bool:
-        """Whether a problem is reported at this part of the file, or anywhere below it."""
+        """Whether a problem is reported in this section."""
         return self.problems.any_under(self.file, dotted(self.prefix))
 
     def settings(self, *path: str | int) -> Any:
-        """The values at a path ready for typed settings: durations as `timedelta`. Only without problems there."""
+        """The values at a path, ready for typed settings: durations as `timedelta`. They must have no problem."""
         rules = [self.schema.start]
         for step in (*self.prefix, *path):
             rules = self.schema.children(rules, step)
@@ -135,7 +134,7 @@ class Checked:
 
 
 def check(file: Path, root: Node, schema: Schema, problems: Problems) -> Checked:
-    """Validate a filled tree; every finding becomes a problem."""
+    """Validate a filled tree; every violation becomes a problem."""
     value = _plain(root, [schema.start], schema)
     checked = Checked(file, root, value, problems, schema)
     for error in schema.errors(value):
@@ -153,7 +152,7 @@ def typed(values: Any, kind: type[T]) -> T:
 
 
 def complain_of_type(checked: Checked, error: msgspec.ValidationError) -> None:
-    """Report values that fit the schema and not the type of the settings. The message never quotes a value."""
+    """Report values that match the schema but not the type of the settings. The message never quotes a value."""
     said, _, place = str(error).partition(" - at `$")
     path: list[str | int] = []
     for name, index in re.findall(r"\.([\w-]+)|\[(\d+)\]", place.partition("[...]")[0]):
@@ -178,7 +177,7 @@ def _plain(node: Node, wanted: Sequence[SchemaNode], schema: Schema) -> Plain:
     text: str = node.value
     types = types_of(wanted)
     if isinstance(node, Filled):
-        # A value from outside has no quotes: it is a text, unless the schema does not accept one here.
+        # A filled-in value has no quotes: it is a text, unless the schema does not accept one here.
         return text if not types or "string" in types else core_value(text)
     as_written = any(rule.get("asWritten") for rule in wanted)
     value = core_value(text) if _is_plain(node) and not as_written else text
@@ -199,7 +198,7 @@ def _ready(value: Plain, rules: Sequence[SchemaNode], schema: Schema) -> Any:
 
 
 def _is_plain(node: Node) -> bool:
-    """Whether a scalar stands there without quotes."""
+    """Whether a node is a scalar without quotes."""
     return isinstance(node, ScalarNode) and node.style is None
 
 
@@ -226,39 +225,29 @@ def _explain(checked: Checked, error: ValidationError, schema: Schema) -> None:
 
 
 def _missing(checked: Checked, path: _Path, rule: SchemaNode) -> None:
-    example = json.dumps(rule["examples"][0], ensure_ascii=False) if rule.get("examples") else "…"
-    if rule.get("type") == "object":
-        example = "…"
-    checked.complain(
-        path,
-        "is missing",
-        f"add {path[-1]}: {example}{f' ({title})' if (title := rule.get('title')) else ''}",
-    )
+    example = (_example(rule) if rule.get("type") != "object" else "") or "…"
+    title = f" ({rule['title']})" if rule.get("title") else ""
+    checked.complain(path, "is missing", f"add {path[-1]}: {example}{title}")
 
 
 def _unknown(checked: Checked, path: _Path, known: list[str]) -> None:
-    meant = nearest(str(path[-1]), known)
-    fix = "remove it" if not known else f"remove it; here can stand {listed(known)}"
-    fix = f"did you mean {meant}?" if meant else fix
-    # Reported even if the value has a problem as well: it is the key that is wrong.
+    fix = suggestion(
+        str(path[-1]), known, f"remove it; known here: {listed(known)}" if known else "remove it"
+    )
+    # Reported even if the value has a problem as well: the key is wrong.
     checked.problems.add(checked.file, locate(checked.root, path)[0], dotted(path), "is not known here", fix)
 
 
 def _wrong_type(checked: Checked, path: _Path, value: object, wanted: list[str]) -> None:
     kinds = listed(_KINDS[name] for name in wanted if name != "null" or len(wanted) == 1)
     _, node = locate(checked.root, path)
+    what, fix = f"is {_kind(value)}, not {kinds}", f"write {kinds}"
     if value is None:
         what, fix = "is empty", f"write {kinds}, or remove the line"
-    elif "string" in wanted and isinstance(node, ScalarNode):
-        what, fix = f"is {_kind(value)}, not {kinds}", "put it in quotes"
-    else:
-        quoted = (
-            node is not None
-            and not _is_plain(node)
-            and not isinstance(node, Filled | MappingNode | SequenceNode)
-        )
-        what = f"is {_kind(value)}, not {kinds}"
-        fix = f"write {kinds}{' without quotes' if quoted else ''}"
+    elif isinstance(node, ScalarNode) and "string" in wanted:
+        fix = "put it in quotes"
+    elif isinstance(node, ScalarNode) and not isinstance(node, Filled) and not _is_plain(node):
+        fix += " without quotes"
     checked.complain(path, what, fix)
 
 
@@ -286,7 +275,7 @@ def _not_like(checked: Checked, path: _Path, error: ValidationError, rule: Schem
     """Patterns, lengths and bounds; also of keys, whose error is reported at their mapping."""
     if "propertyNames" in error.schema_path:
         path = (*path, str(error.instance))
-        checked.complain(path, "is not a name that can stand here", _how_to_write(rule))
+        checked.complain(path, "is not a name allowed here", _how_to_write(rule))
         return
     shown = _shown(checked, path, rule)
     bound = error.validator_value
@@ -315,11 +304,14 @@ def _how_to_write(rule: SchemaNode) -> str:
 
 
 def _how_to_fill(rule: SchemaNode) -> str:
-    types = types_of([rule])
-    if "null" in types:
-        return "write a text, or null to say nothing"
-    example = json.dumps(rule["examples"][0], ensure_ascii=False) if rule.get("examples") else ""
-    return f"write something{f', for example {example}' if example else ''}"
+    if "null" in types_of([rule]):
+        return "write a text, or null to send no message"
+    example = _example(rule)
+    return f"write something, for example {example}" if example else "write something"
+
+
+def _example(rule: SchemaNode) -> str:
+    return json.dumps(rule["examples"][0], ensure_ascii=False) if rule.get("examples") else ""
 
 
 def _shown(checked: Checked, path: _Path, rule: SchemaNode) -> str:

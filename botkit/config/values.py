@@ -1,4 +1,4 @@
-"""Values as people write them: durations, callback hosts, and the store's URL."""
+"""Parses durations, callback hosts and the store's URL."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ KORE_CHANNELS = (
     "mattermost", "msteams", "rcs", "ringcentral", "rtm", "skype", "skypeforbusiness", "slack", "smartassist", "sms", "spark",
     "telegram", "twiliovoice", "twitter", "wfacebook", "whatsapp", "yammer",
 )  # fmt: skip
-"""Channel names as the XO platform spells them in `channel.type` (docs/protocols/kore-xo-botkit.md, 2.4): those of Kore's page
-on the conversation history, and WhatsApp's. The platform may add others."""
+"""Channel names in the XO platform's spelling of `channel.type` (docs/protocols/kore-xo-botkit.md, 2.4): those of Kore's page on
+the conversation history, and WhatsApp's. The platform may add others."""
 
 MAX_DURATION = timedelta(days=365)
 
@@ -43,7 +43,7 @@ def parse_duration(value: str | float) -> timedelta:
     else:
         seconds = float(value)
     if not 0 <= seconds <= MAX_DURATION.total_seconds():
-        raise UnusableValue("is not a duration BotKit can wait for", how)
+        raise UnusableValue("is not a duration between 0 and 365 days", how)
     return timedelta(seconds=seconds)
 
 
@@ -57,7 +57,7 @@ def parse_callback_host(value: str) -> str:
     if "/" in text or "@" in text:
         raise UnusableValue("is a URL, not a host", _fix_of_url(text), discreet_fix=_HOST_FIX)
     if "*" in text:
-        raise UnusableValue("is a pattern, not a host", "name every host of its own, such as bots.kore.ai")
+        raise UnusableValue("is a pattern, not a host", "list every host by its name, such as bots.kore.ai")
     try:
         parts = urlsplit(f"//{text}")
         host, port = parts.hostname or "", parts.port
@@ -70,10 +70,10 @@ def parse_callback_host(value: str) -> str:
 
 
 def check_store_url(url: str) -> None:
-    """Check that a store can exist at this URL.
+    """Check the URL of the store.
 
     Raises:
-        UnusableValue: it cannot.
+        UnusableValue: no store can exist there.
     """
     file = store_file(url)
     if url.startswith("postgresql"):

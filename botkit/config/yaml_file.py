@@ -1,10 +1,10 @@
-"""Reads a YAML (or JSON) file into PyYAML's own node tree, within bounds, with the line of every problem.
+"""Reads a YAML (or JSON) file into PyYAML's own node tree, within limits, with the line of every problem.
 
-PyYAML composes the nodes and their line numbers. This module adds what PyYAML does not check: tags, duplicate keys, depth,
-the size after alias expansion, and halves of surrogate pairs. No object is ever constructed from a tag.
+PyYAML composes the nodes and their line numbers. This module adds checks of tags, duplicate keys, depth, the size after alias
+expansion, and halves of surrogate pairs. No object is ever constructed from a tag.
 
-Plain scalars follow YAML 1.2's core schema, as editors read them: ``no`` and ``off`` are texts, so the Norwegian `no:` stays
-a language, and only ``true`` and ``false`` are booleans.
+Unquoted scalars follow YAML 1.2's core schema, as in editors: ``no`` and ``off`` are texts, so `no:` is the language Norwegian,
+and only ``true`` and ``false`` are booleans.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_NODES = 20_000
 """Counted with every alias expanded, so that a few lines cannot become a billion values."""
 
 Plain = str | int | float | bool | None | dict[str, "Plain"] | list["Plain"]
-"""The values of JSON, which a tree becomes for validation."""
+"""JSON values; a tree is converted to them for validation."""
 
 _PLAIN_TAGS = {None, "!", *(f"tag:yaml.org,2002:{name}" for name in ("str", "map", "seq"))}
 _NULL = re.compile(r"|~|null|Null|NULL")
@@ -54,7 +54,7 @@ def core_value(text: str) -> str | int | float | bool | None:
 def locate(root: Node, path: Sequence[str | int]) -> tuple[int, Node | None]:
     """The line of the last step of `path` that exists, and the node there if the whole path exists.
 
-    The line of a value in a mapping is its key's.
+    The line of a value in a mapping is that of its key.
     """
     node, line = root, line_of(root)
     for step in path:
@@ -77,7 +77,7 @@ def line_of(place: Node | Event) -> int:
 
 
 def read_yaml(file: Path, problems: Problems) -> Node | None:
-    """The tree of one file; None after reporting why there is none."""
+    """The tree of one file; None if it cannot be read, which is reported."""
     try:
         return _compose(file, _read_text(file), problems)
     except _Stop as stop:
@@ -86,7 +86,7 @@ def read_yaml(file: Path, problems: Problems) -> Node | None:
 
 
 class _Stop(Exception):
-    """The rest of the file cannot be understood."""
+    """The rest of the file cannot be read."""
 
     def __init__(self, line: int, what: str, fix: str, path: str = WHOLE_FILE) -> None:
         self.line, self.what, self.fix, self.path = line, what, fix, path
@@ -127,7 +127,7 @@ def _compose(file: Path, text: str, problems: Problems) -> Node:
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's composer with our bounds. It accepts tabs between the tokens of pasted JSON, as YAML and JSON both do."""
+    """PyYAML's composer with our limits. It accepts tabs between the tokens of pasted JSON, as YAML and JSON both do."""
 
     anchors: dict[str, Node]
 
@@ -137,9 +137,9 @@ class _Loader(yaml.SafeLoader):
         self._path: tuple[str | int, ...] = ()
         self._count = 0
         self._sizes: dict[str, int] = {}
-        """Nodes of each anchor that is complete, with all aliases expanded."""
+        """Anchor → the number of its nodes, with all aliases expanded."""
         self._keys: list[dict[str, Node]] = []
-        """The keys so far of each mapping that is being composed."""
+        """The keys so far of each open mapping."""
 
     def scan_to_next_token(self) -> None:
         super().scan_to_next_token()
@@ -154,7 +154,7 @@ class _Loader(yaml.SafeLoader):
         assert node is not None  # noqa: S101 (`check_node` said so)
         if self.check_node():
             line = line_of(self._next())
-            raise _Stop(line, "a second document begins here", "keep one document; remove the ---")
+            raise _Stop(line, "a second document begins here", "use one document; remove the ---")
         return node
 
     def compose_node(self, parent: Node | None, index: Any) -> Node:
@@ -204,10 +204,7 @@ class _Loader(yaml.SafeLoader):
         key = self.compose_scalar_node(None)
         first = self._keys[-1].setdefault(key.value, key)
         if first is not key:
-            what, path = (
-                f"stands here twice, first in line {line_of(first)}",
-                dotted((*self._path, key.value)),
-            )
+            what, path = f"appears twice, first in line {line_of(first)}", dotted((*self._path, key.value))
             self._problems.add(self._file, line_of(key), path, what, "remove one of the two")
         return key
 
@@ -239,7 +236,7 @@ class _Loader(yaml.SafeLoader):
             raise _Stop(line_of(event), f"more than {MAX_NODES:,} values", "shorten the file", path)
 
     def _joined(self, node: ScalarNode) -> str:
-        """The text, with the two halves of ``\\uD83D\\uDE00``, as JSON writes some characters, joined."""
+        """The text with surrogate pairs joined: JSON writes some characters as two escapes, such as ``\\uD83D\\uDE00``."""
         text: str = node.value
         if not re.search("[\ud800-\udfff]", text):
             return text
@@ -251,7 +248,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _syntax(error: yaml.MarkedYAMLError, text: str) -> _Stop:
-    """The parser's complaint without its quotations from the file, which may be part of a secret."""
+    """The parser's message without its quotations from the file, which may be part of a secret."""
     mark, context = error.problem_mark or error.context_mark, error.context or ""
     problem = re.sub(r"'([^']*)'", _unquoted, error.problem or "cannot be parsed")
     line = mark.line + 1 if mark else 1
@@ -262,7 +259,7 @@ def _syntax(error: yaml.MarkedYAMLError, text: str) -> _Stop:
     elif "flow" in context:
         fix = 'close every bracket, and put "${…}" in quotes inside {…} and […]'
     elif _pasted_flush_left(text, line):
-        fix = "indent pasted JSON deeper than the key it stands under"
+        fix = "indent pasted JSON deeper than its key"
     elif "mapping values" in problem or "':'" in problem:
         fix = "write key: value with a space, and put texts that contain ': ' in quotes"
     elif "cannot start any token" in problem:
@@ -273,10 +270,10 @@ def _syntax(error: yaml.MarkedYAMLError, text: str) -> _Stop:
 
 
 def _unquoted(quoted: re.Match[str]) -> str:
-    """Single characters and the parser's own names (`<block end>`) stay; anything longer may be the file's content."""
+    """Show single characters and the parser's own names (`<block end>`); anything longer may be the file's content."""
     return quoted.group() if len(quoted[1]) <= 2 or quoted[1].startswith("<") else "…"
 
 
 def _pasted_flush_left(text: str, line: int) -> bool:
-    """Whether JSON begins at the left margin, below a key, in the line of a complaint or the one above."""
+    """Whether JSON begins at the left margin, below a key, in this line or the one above."""
     return any(above.startswith("{") for above in text.splitlines()[max(1, line - 2) : line])

@@ -77,7 +77,7 @@ def test_every_problem_of_every_file_is_reported_at_once_with_its_line(folder: F
         (
             "[bots.kore.ai]",
             "[x]\n  client_id: twice",
-            "9: kore.client_id: stands here twice, first in line 6",
+            "9: kore.client_id: appears twice, first in line 6",
         ),
         (
             BOT_ID,
@@ -138,7 +138,7 @@ def test_every_problem_of_every_file_is_reported_at_once_with_its_line(folder: F
         (
             "    salesforce:",
             "    sales force:",
-            "11: agents.systems.sales force: is not a name that can stand here",
+            "11: agents.systems.sales force: is not a name allowed here",
         ),
     ],
 )
@@ -202,7 +202,7 @@ def test_an_empty_type_is_not_the_default_type(folder: Folder) -> None:
 def test_a_repeated_key_is_reported_although_the_file_breaks_off_below_it(folder: Folder) -> None:
     folder.change_bot("[bots.kore.ai]", "[x]\n  client_id: twice\n  timeout: a: b")
     assert [problem.partition(";")[0] for problem in folder.problems()] == [
-        "bots/acme.yaml:9: kore.client_id: stands here twice, first in line 6",
+        "bots/acme.yaml:9: kore.client_id: appears twice, first in line 6",
         "bots/acme.yaml:10: (file): is not YAML: mapping values are not allowed here",
     ]
 

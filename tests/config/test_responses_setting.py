@@ -67,20 +67,20 @@ def test_a_character_escaped_as_a_pair_is_one_character(folder: Folder) -> None:
         ),
         (
             "{agentJoinedMessage: x}",
-            "agentJoinedMessage: is not a name that can stand here; put messages under a language code",
+            "agentJoinedMessage: is not a name allowed here; put messages under a language code",
         ),
         ("{en: {agentJoinedMessage: 5}}", "en.agentJoinedMessage: is a number, not a text; put it in quotes"),
         (
             '{en: {agentJoinedMessage: ""}}',
-            "en.agentJoinedMessage: is empty; write a text, or null to say nothing",
+            "en.agentJoinedMessage: is empty; write a text, or null to send no message",
         ),
         (
             "{en: {agentJoinedMessage: 'Hello {agnet}'}}",
-            "en.agentJoinedMessage: {agnet} is no placeholder; did you mean {agent}?",
+            "en.agentJoinedMessage: {agnet} is not a placeholder; did you mean {agent}?",
         ),
         (
             "{en: {agentJoinedMessage: '{name} is here'}}",
-            "en.agentJoinedMessage: {name} is no placeholder; write {agent}, {command}, {message}, {minutes} "
+            "en.agentJoinedMessage: {name} is not a placeholder; write {agent}, {command}, {message}, {minutes} "
             "or {position}, or { … } with",
         ),
         ("{zh_tw: {}, zh-TW: {}}", "zh-TW: is the same language as zh_tw"),

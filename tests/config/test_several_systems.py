@@ -80,7 +80,7 @@ def test_every_channel_of_kores_can_be_mapped(two: Folder, channel: str) -> None
         ("default: salesforce", "default: saleforce", "agents.default", "did you mean salesforce?"),
         ("default: salesforce", "default: [salesforce, legacy]", "agents.default", "is a list, not a text"),
         ("[salesforce, legacy]", "[salesforce, legcay]", "agents.fallback[1]", "did you mean legacy?"),
-        ("[salesforce, legacy]", "[legacy, salesforce, legacy]", "agents.fallback[2]", "stands here twice"),
+        ("[salesforce, legacy]", "[legacy, salesforce, legacy]", "agents.fallback[2]", "appears twice"),
         (
             "fallback_after: 15s",
             "fallback_after: soon",
