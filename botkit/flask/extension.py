@@ -12,11 +12,7 @@ from botkit.service.service import Service
 
 
 def mount(app: Flask, kit: Kit, service: Service) -> None:
-    """Mount a kit with a service of its own.
-
-    Raises:
-        NotConfigured: another kit with the same prefix is mounted.
-    """
+    """Mount a kit with a service of its own. Raises: NotConfigured if another kit with the same prefix is mounted."""
     kits = mounted_in(app)
     prefix = service.settings.server.prefix
     if any(mounted.service.settings.server.prefix == prefix for mounted in kits):

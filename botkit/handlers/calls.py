@@ -146,19 +146,15 @@ class Calls:
         meta_tags: MetaTags | None,
         meta_info: Mapping[str, Any] | None,
     ) -> Sent:
+        differs_by_channel = bool(channels) or isinstance(message, Template)
         members = message_members(
             message,
-            channel_type=self._channel_type() if differs_by_channel(message, channels) else "",
+            channel_type=self._channel_type() if differs_by_channel else "",
             channels=channels,
             meta_tags=meta_tags,
             meta_info=meta_info,
         )
         return self._request(ApiCall(call, as_changes(members)))
-
-
-def differs_by_channel(message: Message | None, channels: Mapping[str, Message] | None) -> bool:
-    """Whether the message depends on the user's channel."""
-    return bool(channels) or isinstance(message, Template)
 
 
 def message_members(

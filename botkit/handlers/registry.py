@@ -82,11 +82,7 @@ class Registry:
         self._chains: dict[tuple[str, str], Chain] = {}
 
     def add(self, handler: Handler) -> None:
-        """Append a handler.
-
-        Raises:
-            ValueError: it is not callable, or there are too many handlers.
-        """
+        """Append a handler. Raises: ValueError if it is not callable, or there are too many handlers."""
         if not callable(handler.function):
             raise ValueError(f"a handler is a function, not a {type(handler.function).__name__}")
         if len(self.all) == MAX_HANDLERS:

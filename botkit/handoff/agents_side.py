@@ -16,21 +16,11 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from botkit.handoff import idle
+from botkit.handoff import events, idle
 from botkit.handoff.conversation import Access, Agent, AgentSession, Conversation, Instant, Phase, TimerName
 from botkit.handoff.decision import Decision, arm, cancel, hand_to_agent, keep, stop_typing, tell
 from botkit.handoff.effects import CountMetric, Effect, EventToUser, SendToUser, TypingToUser
 from botkit.handoff.ending import end
-from botkit.handoff.events import (
-    AgentCustomEvent,
-    AgentJoined,
-    AgentLeft,
-    AgentSaid,
-    AgentTyping,
-    FromAgents,
-    QueueMoved,
-    RoutingFailed,
-)
 from botkit.handoff.opening import next_in_line
 from botkit.handoff.rules import Rules
 
@@ -40,7 +30,7 @@ _NOT_OF_A_LABEL = re.compile(r"[^A-Za-z0-9_.-]")
 _MAX_LABEL = 40
 
 
-def advance(conversation: Conversation, session: AgentSession, event: FromAgents) -> Conversation:
+def advance(conversation: Conversation, session: AgentSession, event: events.FromAgents) -> Conversation:
     """Advance the position up to which the agents' side has been read."""
     access = session.access
     if access is None:
@@ -56,7 +46,7 @@ def advance(conversation: Conversation, session: AgentSession, event: FromAgents
 # --- messages and signals ----------------------------------------------------------------------------------------
 
 
-def message(conversation: Conversation, session: AgentSession, event: AgentSaid) -> Decision:
+def message(conversation: Conversation, session: AgentSession, event: events.AgentSaid) -> Decision:
     """Show an agent's message, and start the user's idle time if the agent system wants that."""
     shown = show(conversation, event)
     if not shown.effects:
@@ -66,7 +56,7 @@ def message(conversation: Conversation, session: AgentSession, event: AgentSaid)
     return keep(conversation, session, *hide, *shown.effects, *timers) if hide or timers else shown
 
 
-def show(conversation: Conversation, event: AgentSaid) -> Decision:
+def show(conversation: Conversation, event: events.AgentSaid) -> Decision:
     """Show the user a message of the agents' side, unless it is empty."""
     content = event.content
     if not (content.text or content.options or content.links):
@@ -76,7 +66,7 @@ def show(conversation: Conversation, event: AgentSaid) -> Decision:
     )
 
 
-def typing(conversation: Conversation, session: AgentSession, event: AgentTyping) -> Decision:
+def typing(conversation: Conversation, session: AgentSession, event: events.AgentTyping) -> Decision:
     """Show an agent's typing. Agent systems repeat it every few seconds; half of the repetitions are dropped."""
     if not event.started:
         session, hide = stop_typing(session)
@@ -96,7 +86,9 @@ def typing_expired(conversation: Conversation, session: AgentSession) -> Decisio
     return keep(conversation, session, TypingToUser(session.events_url, started=False))
 
 
-def custom_event(conversation: Conversation, session: AgentSession, event: AgentCustomEvent) -> Decision:
+def custom_event(
+    conversation: Conversation, session: AgentSession, event: events.AgentCustomEvent
+) -> Decision:
     """Pass an organisation's own event to the user's client, which may understand it."""
     if not session.events_url:
         return Decision(conversation)
@@ -106,7 +98,9 @@ def custom_event(conversation: Conversation, session: AgentSession, event: Agent
 # --- agents come and go ------------------------------------------------------------------------------------------
 
 
-def joined(rules: Rules, conversation: Conversation, session: AgentSession, event: AgentJoined) -> Decision:
+def joined(
+    rules: Rules, conversation: Conversation, session: AgentSession, event: events.AgentJoined
+) -> Decision:
     """An agent is present: the first, the next after a transfer, or one more in a conference."""
     if any(agent.subject == event.subject for agent in session.agents):
         return Decision(conversation)
@@ -128,7 +122,9 @@ def joined(rules: Rules, conversation: Conversation, session: AgentSession, even
     return keep(conversation, session, *timers, *welcome, *sends, CountMetric("agent_joined"))
 
 
-def left(rules: Rules, conversation: Conversation, session: AgentSession, event: AgentLeft) -> Decision:
+def left(
+    rules: Rules, conversation: Conversation, session: AgentSession, event: events.AgentLeft
+) -> Decision:
     """An agent left. If another stays, nothing changes for the user."""
     rest = tuple(agent for agent in session.agents if agent.subject != event.subject)
     if len(rest) == len(session.agents):
@@ -166,7 +162,7 @@ def searching(rules: Rules, conversation: Conversation, session: AgentSession, a
 
 
 def routing_failed(
-    rules: Rules, conversation: Conversation, session: AgentSession, event: RoutingFailed
+    rules: Rules, conversation: Conversation, session: AgentSession, event: events.RoutingFailed
 ) -> Decision:
     """No agent was found. After a failed transfer the old agent usually stays: ask for the status before ending."""
     reason = CountMetric("routing_failed", _NOT_OF_A_LABEL.sub("", event.reason)[:_MAX_LABEL] or "Unknown")
@@ -189,7 +185,7 @@ def routing_failed(
 
 
 def queue_moved(
-    rules: Rules, conversation: Conversation, session: AgentSession, event: QueueMoved
+    rules: Rules, conversation: Conversation, session: AgentSession, event: events.QueueMoved
 ) -> Decision:
     """Tell the user each new place in the queue once.
 

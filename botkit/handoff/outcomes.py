@@ -6,33 +6,26 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from botkit.handoff import agents_side, files, idle
+from botkit.handoff import agents_side, events, files, idle
 from botkit.handoff.conversation import AgentSession, Conversation, Phase, Timer, TimerName
 from botkit.handoff.decision import Decision, arm, keep, without
 from botkit.handoff.effects import AskRouting, ExtendRequest
 from botkit.handoff.ending import EndMessage, end, give_back
-from botkit.handoff.events import (
-    AgentsLost,
-    LossReason,
-    MessageAccepted,
-    MessageRefused,
-    RoutingKnown,
-    TimerFired,
-    UserLost,
-)
 from botkit.handoff.opening import next_in_line
 from botkit.handoff.rules import Rules
 
 _LOSS_WORDS: dict[str, EndMessage] = {
-    LossReason.CLOSED: "conversationClosedMessage",
-    LossReason.EXPIRED: "sessionExpiredMessage",
-    LossReason.UNREACHABLE: "handoffFailedMessage",
-    LossReason.UNAVAILABLE: "noAgentAvailableMessage",
-    LossReason.REFUSED: "handoffFailedMessage",
+    events.LossReason.CLOSED: "conversationClosedMessage",
+    events.LossReason.EXPIRED: "sessionExpiredMessage",
+    events.LossReason.UNREACHABLE: "handoffFailedMessage",
+    events.LossReason.UNAVAILABLE: "noAgentAvailableMessage",
+    events.LossReason.REFUSED: "handoffFailedMessage",
 }
 
 
-def message_accepted(conversation: Conversation, session: AgentSession, event: MessageAccepted) -> Decision:
+def message_accepted(
+    conversation: Conversation, session: AgentSession, event: events.MessageAccepted
+) -> Decision:
     """The agents' side has a message. While another agent system is in line, the message is kept for it."""
     accepted = tuple(held for held in session.in_flight if held.message_id == event.message_id and held.typed)
     taken = (*session.taken, *accepted) if session.alternatives else ()
@@ -42,7 +35,7 @@ def message_accepted(conversation: Conversation, session: AgentSession, event: M
 
 
 def message_refused(
-    rules: Rules, conversation: Conversation, session: AgentSession, event: MessageRefused
+    rules: Rules, conversation: Conversation, session: AgentSession, event: events.MessageRefused
 ) -> Decision:
     """The agents' side refuses this one message; the session continues (docs/protocols/salesforce-miaw.md, 3.1)."""
     refused = [held for held in session.in_flight if held.message_id == event.message_id]
@@ -51,7 +44,7 @@ def message_refused(
 
 
 def routing_known(
-    rules: Rules, conversation: Conversation, session: AgentSession, event: RoutingKnown
+    rules: Rules, conversation: Conversation, session: AgentSession, event: events.RoutingKnown
 ) -> Decision:
     """The routing status of an absent agent. `over` ends the session when it is reported twice, a grace period apart."""
     if session.phase is not Phase.ABSENT:
@@ -66,15 +59,15 @@ def routing_known(
 
 
 def agents_lost(
-    rules: Rules, conversation: Conversation, session: AgentSession, event: AgentsLost
+    rules: Rules, conversation: Conversation, session: AgentSession, event: events.AgentsLost
 ) -> Decision:
     """The agents' side closed or refused the session, or was unreachable for too long: try the next system, or end."""
-    good = event.why != LossReason.EXPIRED
+    good = event.why != events.LossReason.EXPIRED
     if moved := next_in_line(rules, conversation, session, event.at, access_is_good=good):
         return moved
     words = _LOSS_WORDS.get(event.why, "handoffFailedMessage")
-    if event.why == LossReason.CLOSED and not session.accepted:
-        words = _LOSS_WORDS[LossReason.REFUSED]  # No conversation with an agent could have ended.
+    if event.why == events.LossReason.CLOSED and not session.accepted:
+        words = _LOSS_WORDS[events.LossReason.REFUSED]  # No conversation with an agent could have ended.
     return end(
         rules,
         conversation,
@@ -87,13 +80,15 @@ def agents_lost(
     )
 
 
-def user_lost(rules: Rules, conversation: Conversation, session: AgentSession, event: UserLost) -> Decision:
+def user_lost(
+    rules: Rules, conversation: Conversation, session: AgentSession, event: events.UserLost
+) -> Decision:
     """The platform was unreachable for too long: end the session, as the agent's messages would reach no user."""
     return end(rules, conversation, session, event.at, why="user_lost", words="conversationClosedMessage")
 
 
 def timer_fired(
-    rules: Rules, conversation: Conversation, session: AgentSession, event: TimerFired
+    rules: Rules, conversation: Conversation, session: AgentSession, event: events.TimerFired
 ) -> Decision:
     """A timer fired. It counts only if the state still has it with this due time."""
     if Timer(event.name, event.due) not in session.timers:
@@ -104,7 +99,7 @@ def timer_fired(
         case TimerName.ACCEPT:
             return give_up(why="nobody_accepted", words="noAgentAvailableMessage")
         case TimerName.EXPIRY:
-            return give_up(why=LossReason.EXPIRED, words="sessionExpiredMessage")
+            return give_up(why=events.LossReason.EXPIRED, words="sessionExpiredMessage")
         case TimerName.EXTEND:
             rest, again = arm(rest, TimerName.EXTEND, event.at + rules.extend_every_seconds)
             return keep(conversation, rest, ExtendRequest(), again)
@@ -121,7 +116,7 @@ def timer_fired(
 
 
 def _ask_routing(
-    conversation: Conversation, session: AgentSession, rest: AgentSession, event: TimerFired
+    conversation: Conversation, session: AgentSession, rest: AgentSession, event: events.TimerFired
 ) -> Decision:
     """Ask for the routing status. A grace timer stays in the state: it tells the second answer from the first."""
     if rest.access is None:

@@ -4,33 +4,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from botkit.handoff import files, idle, opening
+from botkit.handoff import effects, events, files, idle, opening
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Phase
 from botkit.handoff.decision import Decision, hand_to_agent, keep, message_id, say
-from botkit.handoff.effects import (
-    CallWithHook,
-    ClearAgentSession,
-    CountMetric,
-    Effect,
-    PassToBot,
-    PassToUser,
-    SendCustomEvent,
-    SkipUserMessage,
-    TypingToAgent,
-)
 from botkit.handoff.ending import end, give_back
-from botkit.handoff.events import (
-    AgentTransfer,
-    Alert,
-    Attachment,
-    BotMessage,
-    OtherHook,
-    PlatformHookEvent,
-    PlatformSessionClosed,
-    UserCustomEvent,
-    UserMessage,
-    UserTyping,
-)
 from botkit.handoff.rules import Rules
 from botkit.handoff.text import split
 
@@ -44,33 +21,33 @@ MAX_KEPT_CHARACTERS = 200_000
 MAX_KEPT_MESSAGES = 1_000
 """Max messages of a user kept while the agents' side does not accept them, or for the next agent system."""
 
-_TO_BOT: tuple[Effect, ...] = (PassToBot(),)
-_TO_USER: tuple[Effect, ...] = (PassToUser(),)
-_SKIP: tuple[Effect, ...] = (SkipUserMessage(),)
+_TO_BOT: tuple[effects.Effect, ...] = (effects.PassToBot(),)
+_TO_USER: tuple[effects.Effect, ...] = (effects.PassToUser(),)
+_SKIP: tuple[effects.Effect, ...] = (effects.SkipUserMessage(),)
 
 
-def decide_hook(rules: Rules, conversation: Conversation, event: PlatformHookEvent) -> Decision:
+def decide_hook(rules: Rules, conversation: Conversation, event: events.PlatformHookEvent) -> Decision:
     """The rule of each hook's event."""
     match event:
-        case UserMessage():
+        case events.UserMessage():
             return user_message(rules, conversation, event)
-        case BotMessage():
+        case events.BotMessage():
             return bot_message(conversation)
-        case AgentTransfer():
+        case events.AgentTransfer():
             return opening.agent_transfer(rules, conversation, event)
-        case PlatformSessionClosed():
+        case events.PlatformSessionClosed():
             return session_closed(rules, conversation, event)
-        case UserTyping():
+        case events.UserTyping():
             return user_typing(conversation, event)
-        case UserCustomEvent():
+        case events.UserCustomEvent():
             return user_custom_event(conversation, event)
-        case Alert():
+        case events.Alert():
             return alert(conversation)
-        case OtherHook():
+        case events.OtherHook():
             return Decision(conversation)
 
 
-def user_message(rules: Rules, conversation: Conversation, event: UserMessage) -> Decision:
+def user_message(rules: Rules, conversation: Conversation, event: events.UserMessage) -> Decision:
     """on_user_message: to the agent while an agent session lives, to the bot otherwise."""
     session = conversation.session
     if session is None:
@@ -82,7 +59,7 @@ def user_message(rules: Rules, conversation: Conversation, event: UserMessage) -
         ended = end(
             rules, conversation, session, event.at, why="platform_timeout", words="conversationClosedMessage"
         )
-        return replace(ended, effects=(*ended.effects, PassToBot()))
+        return replace(ended, effects=(*ended.effects, effects.PassToBot()))
     if event.agent_transfer and not session.flagged:
         session = replace(session, flagged=True)
         conversation = replace(conversation, session=session)
@@ -116,10 +93,10 @@ def bot_message(conversation: Conversation) -> Decision:
 
 def alert(conversation: Conversation) -> Decision:
     """on_alert: to the user, with or without an agent session."""
-    return Decision(conversation, (CallWithHook("send_alert_message"),))
+    return Decision(conversation, (effects.CallWithHook("send_alert_message"),))
 
 
-def session_closed(rules: Rules, conversation: Conversation, event: PlatformSessionClosed) -> Decision:
+def session_closed(rules: Rules, conversation: Conversation, event: events.PlatformSessionClosed) -> Decision:
     """on_event sessionClosure: the user is gone, or the platform closed the session. It may repeat."""
     session = conversation.session
     if session is None:
@@ -127,39 +104,42 @@ def session_closed(rules: Rules, conversation: Conversation, event: PlatformSess
     return end(rules, conversation, session, event.at, why="platform", words="conversationClosedMessage")
 
 
-def user_custom_event(conversation: Conversation, event: UserCustomEvent) -> Decision:
+def user_custom_event(conversation: Conversation, event: events.UserCustomEvent) -> Decision:
     """on_client_event with a custom event: an agent's console may understand it."""
     session = conversation.session
     if session is None or session.access is None or session.phase is not Phase.ACTIVE:
         return Decision(conversation)
-    sent = SendCustomEvent(session.id, session.system, session.access, event.name, event.data)
+    sent = effects.SendCustomEvent(session.id, session.system, session.access, event.name, event.data)
     return Decision(conversation, (sent,))
 
 
-def user_typing(conversation: Conversation, event: UserTyping) -> Decision:
+def user_typing(conversation: Conversation, event: events.UserTyping) -> Decision:
     """on_client_event: a present agent sees the user typing."""
     session = conversation.session
     if session is None or session.access is None or session.phase is not Phase.ACTIVE:
         return Decision(conversation)
-    typing = TypingToAgent(session.id, session.system, session.access, event.started)
+    typing = effects.TypingToAgent(session.id, session.system, session.access, event.started)
     present, back = idle.user_is_back(session)
     return keep(conversation, present, *back, typing) if back else Decision(conversation, (typing,))
 
 
-def _lost_session(rules: Rules, conversation: Conversation, event: UserMessage) -> Decision:
+def _lost_session(rules: Rules, conversation: Conversation, event: events.UserMessage) -> Decision:
     """The platform reports an agent session that does not exist here (5.7): tell the user and give them back to the bot.
 
     Right after an end only the flag lags, and the user has been told already.
     """
     ended_at = conversation.ended_at
     if ended_at is not None and event.at - ended_at <= STALE_FLAG_SECONDS:
-        return Decision(conversation, (ClearAgentSession(), PassToBot()))
+        return Decision(conversation, (effects.ClearAgentSession(), effects.PassToBot()))
     text = rules.responses.text("conversationClosedMessage", rules.default_language)
     remembered = replace(conversation, ended_at=event.at)
-    return Decision(remembered, (*say(text), ClearAgentSession(), PassToBot(), CountMetric("lost_session")))
+    return Decision(
+        remembered,
+        (*say(text), effects.ClearAgentSession(), effects.PassToBot(), effects.CountMetric("lost_session")),
+    )
 
 
-def _flag_lags(session: AgentSession, event: UserMessage) -> bool:
+def _flag_lags(session: AgentSession, event: events.UserMessage) -> bool:
     """Whether `agent_transfer: false` is to be ignored: typed before the transfer, or too soon after it.
 
     requestIds of the platform are epoch milliseconds, so a message with a lower one was typed earlier. Once the platform has
@@ -181,7 +161,7 @@ def _too_much(session: AgentSession, messages: tuple[HeldMessage, ...]) -> bool:
     return bool(messages)
 
 
-def _is_end_word(session: AgentSession, event: UserMessage) -> bool:
+def _is_end_word(session: AgentSession, event: events.UserMessage) -> bool:
     return (
         session.end_word is not None
         and event.text is not None
@@ -189,7 +169,7 @@ def _is_end_word(session: AgentSession, event: UserMessage) -> bool:
     )
 
 
-def _as_text(words: str | None, attachments: tuple[Attachment, ...]) -> str:
+def _as_text(words: str | None, attachments: tuple[events.Attachment, ...]) -> str:
     """The user's text and, on a line each, the attached files."""
     lines = [files.named(attachment) for attachment in attachments]
     words = (words or "").strip()

@@ -98,11 +98,7 @@ class Address:
 
     @classmethod
     def parse(cls, body: bytes, *, bot_id: str, component_id: str) -> Self:
-        """Read the address from a hook's raw body.
-
-        Raises:
-            CallRefused: the body is not a JSON object.
-        """
+        """Read the address from a hook's raw body. Raises: CallRefused if the body is not a JSON object."""
         try:
             return cls(bot_id, component_id, read(_Envelope, body), body)
         except ValueError:

@@ -19,20 +19,14 @@ if TYPE_CHECKING:
 MAX_BYTES = 2 * 1024 * 1024
 """The platform's context alone may be 1 MB (docs/protocols/kore-xo-botkit.md, 2.7)."""
 MAX_CONCURRENT = 64
-"""A body follows its headers at once, so even a busy service reads only a few at any moment."""
+"""Max bodies that are read at the same time. A body follows its headers at once, so even a busy service reads only a few."""
 
 
 class Bodies:
-    """Reads the bodies of one application's hooks. Thread-safe.
+    """Reads the bodies of one application's hooks. Thread-safe. `monotonic` returns seconds for durations."""
 
-    Args:
-        monotonic: seconds for durations.
-        max_concurrent: max number of bodies that are read at the same time.
-    """
-
-    def __init__(self, *, monotonic: Callable[[], float], max_concurrent: int = MAX_CONCURRENT) -> None:
+    def __init__(self, *, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._max_concurrent = max_concurrent
         self._since: dict[int, float] = {}
 
     def read(self, environ: WSGIEnvironment) -> bytes:
@@ -47,7 +41,7 @@ class Bodies:
         if size == 0:
             return b""
         since, thread = self._since, get_ident()
-        if len(since) >= self._max_concurrent:
+        if len(since) >= MAX_CONCURRENT:
             raise TooManyBodies
         since[thread] = self._monotonic()
         try:
@@ -68,11 +62,7 @@ class Bodies:
 
 
 def _length(environ: WSGIEnvironment) -> int | None:
-    """The length of the body; None for a chunked one.
-
-    Raises:
-        HookTooLarge: it is over the limit, or no number.
-    """
+    """The length of the body; None for a chunked one. Raises: HookTooLarge if it is over the limit, or no number."""
     length = environ.get("CONTENT_LENGTH")
     if length:
         size = int(length) if length.isascii() and length.isdecimal() and len(length) < 20 else MAX_BYTES + 1

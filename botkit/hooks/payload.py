@@ -251,11 +251,7 @@ _SESSION, _BOT_USER_SESSION, _MESSAGE, _INFOS = Session(), BotUserSession(), Mes
 
 
 def parse(body: bytes) -> Payload:
-    """Read a hook's body.
-
-    Raises:
-        HookNotJson: not UTF-8, not JSON, not an object, or nested too deeply.
-    """
+    """Read a hook's body. Raises: HookNotJson if not UTF-8, not JSON, not an object, or nested too deeply."""
     try:
         body.decode()  # msgspec does not check skipped strings, and invalid UTF-8 must not be sent back to the platform.
         return read(Payload, body)

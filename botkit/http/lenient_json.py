@@ -22,11 +22,7 @@ class NestedTooDeeply(ValueError):
 
 
 def decoded(data: bytes | str) -> object:
-    """JSON to values.
-
-    Raises:
-        ValueError: it is not JSON, or nested too deeply.
-    """
+    """JSON to values. Raises: ValueError if it is not JSON, or nested too deeply."""
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeError):

@@ -45,11 +45,7 @@ def splice(body: bytes, members: bytes) -> bytes:
 
 
 def members_of(payload: bytes) -> Members:
-    """Split a JSON object into its top-level members.
-
-    Raises:
-        ValueError: it is not a JSON object.
-    """
+    """Split a JSON object into its top-level members. Raises: ValueError if it is not a JSON object."""
     try:
         return _decode(payload)
     except (msgspec.DecodeError, UnicodeError):
@@ -57,11 +53,7 @@ def members_of(payload: bytes) -> Members:
 
 
 def members_to_change(changes: Changes) -> Members:
-    """Encode each change.
-
-    Raises:
-        ValueError: the bytes are not a JSON object, or JSON cannot represent a value.
-    """
+    """Encode each change. Raises: ValueError if the bytes are not a JSON object, or JSON cannot represent a value."""
     if isinstance(changes, bytes):
         return members_of(changes) if changes else {}
     try:

@@ -97,11 +97,7 @@ def read_records(body: bytes) -> list[Record]:
 
 
 def read_page(body: bytes) -> MessagePage:
-    """Read one page from the answer to `KoreRequests.get_messages`.
-
-    Raises:
-        BadReply: the answer is not a list of messages.
-    """
+    """Read one page from the answer to `KoreRequests.get_messages`. Raises: BadReply if the answer is not a list of messages."""
     answer = answer_object(body, what=_WHAT)
     records = _listed(answer)
     total = answer.get("total")

@@ -72,11 +72,7 @@ def read_variables(body: bytes, *, language: str = "") -> tuple[BotVariable, ...
 
 
 def read_dialog(body: bytes) -> Dialog:
-    """Read the answer to `KoreRequests.get_dialog`.
-
-    Raises:
-        BadReply: the answer reports an error, or is not a dialog.
-    """
+    """Read the answer to `KoreRequests.get_dialog`. Raises: BadReply if the answer reports an error, or is not a dialog."""
     what = "get dialog"
     answer = answer_object(body, what=what)
     dialog_id = answer.get("_id")

@@ -8,24 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import assert_never
 from urllib.parse import urlencode
 
 from botkit.config.settings import KoreSettings
 from botkit.errors import CallRefused
-from botkit.handoff.effects import (
-    AnswerWebhook,
-    CallUser,
-    CallWithHook,
-    ClearAgentSession,
-    EventToUser,
-    ExtendRequest,
-    PassToBot,
-    PassToUser,
-    PlatformEffect,
-    SendToUser,
-    SkipUserMessage,
-    TypingToUser,
-)
+from botkit.handoff import effects
 from botkit.hooks.address import CALL_URLS, Address, missing_url
 from botkit.hooks.paths import DEFAULT_COMPONENT
 from botkit.http import Request
@@ -92,7 +80,7 @@ class KoreRequests:
 
     def request(
         self,
-        effect: PlatformEffect,
+        effect: effects.PlatformEffect,
         body: bytes,
         *,
         component_id: str = DEFAULT_COMPONENT,
@@ -104,13 +92,13 @@ class KoreRequests:
         `component_id` is the component to which the platform addressed that hook.
         """
         match effect:
-            case PassToBot() | PassToUser():
-                to_bot = isinstance(effect, PassToBot)
+            case effects.PassToBot() | effects.PassToUser():
+                to_bot = isinstance(effect, effects.PassToBot)
                 address = self.address(body, component_id=component_id)
                 url = address.url("send_bot_message" if to_bot else "send_user_message")
                 passed = splice(body, address.missing_members())
                 return self._post("pass to bot" if to_bot else "pass to user", url, passed, idempotency_key)
-            case SendToUser(content, agent_name):
+            case effects.SendToUser(content, agent_name):
                 address = self.address(body, component_id=component_id)
                 message = message_body(
                     splice(body, address.missing_members()),
@@ -119,15 +107,26 @@ class KoreRequests:
                     channel_type=address.channel_type,
                 )
                 return self._post("send to user", address.url("send_user_message"), message, idempotency_key)
-            case TypingToUser(url, started):
+            case effects.TypingToUser(url, started):
                 return self._client_event(
                     url, client_typing(started=started), body, component_id, idempotency_key
                 )
-            case EventToUser(url, name, data):
+            case effects.EventToUser(url, name, data):
                 return self._client_event(url, client_event(name, data), body, component_id, idempotency_key)
-        name, changes = _call_of(effect, body)
+            case effects.SkipUserMessage():
+                call, changes = "skip_user_message", b""
+            case effects.ClearAgentSession():
+                call, changes = "clear_agent_session", b""
+            case effects.ExtendRequest():
+                call, changes = "extend_request_id", b""
+            case effects.CallWithHook() | effects.CallUser():
+                call, changes = effect.call, effect.changes.encode()
+            case effects.AnswerWebhook(context, instead):
+                call, changes = "respond_to_hook", changed_context(body, context, replace=instead)
+            case _:
+                assert_never(effect)
         return self.call(
-            name, body, component_id=component_id, changes=changes, idempotency_key=idempotency_key
+            call, body, component_id=component_id, changes=changes, idempotency_key=idempotency_key
         )
 
     def call(
@@ -256,24 +255,6 @@ class KoreRequests:
             raise CallRefused(what, detail="the payload has neither the URL nor a baseUrl and requestId")
         self._hosts.check(url, what=what)
         return url
-
-
-def _call_of(
-    effect: SkipUserMessage | ClearAgentSession | ExtendRequest | CallWithHook | CallUser | AnswerWebhook,
-    body: bytes,
-) -> tuple[str, bytes]:
-    """The SDK call that carries out an effect, and the changes to the payload."""
-    match effect:
-        case SkipUserMessage():
-            return "skip_user_message", b""
-        case ClearAgentSession():
-            return "clear_agent_session", b""
-        case ExtendRequest():
-            return "extend_request_id", b""
-        case CallWithHook(name, changes) | CallUser(name, changes):
-            return name, changes.encode()
-        case AnswerWebhook(context, instead):
-            return "respond_to_hook", changed_context(body, context, replace=instead)
 
 
 def _url(name: str, address: Address) -> str:

@@ -122,9 +122,9 @@ class Batch:
         for name in self._dropped:
             grown -= execute(statements.DROP_LANE, (name,)).rowcount
         if self._keys:
-            statements.insert_inbox(connection, list(self._keys.values()))
+            statements.insert(connection, statements.INBOX, list(self._keys.values()))
         if self._outbox:
-            statements.insert_outbox(connection, [row for _, row in self._outbox.values()])
+            statements.insert(connection, statements.OUTBOX, [row for _, row in self._outbox.values()])
         if self._completed:
             grown -= statements.delete_outbox(connection, self._completed)
         for conversation_id, stored in self._staged.changes.items():

@@ -59,11 +59,7 @@ def effect_to_json(effect: OutboundEffect) -> tuple[str, bytes]:
 
 
 def effect_from_json(kind: str, data: bytes) -> OutboundEffect:
-    """The inverse.
-
-    Raises:
-        LedgerError: the row is damaged, or of another version.
-    """
+    """The inverse. Raises: LedgerError if the row is damaged, or of another version."""
     try:
         effect: OutboundEffect = _effect_decoder(_FORMER_KINDS.get(kind, kind)).decode(data)
     except (KeyError, msgspec.MsgspecError) as error:

@@ -29,21 +29,17 @@ UPSERT_PAYLOAD = (
 DROP_LANE = "DELETE FROM outbox WHERE lane = ? AND lane != 'user' AND kind != 'EndSession'"
 """The second condition is that of the index, so that SQLite uses it."""
 
-_INBOX = ("INSERT INTO inbox (key, at, session) VALUES ", "(?, ?, ?)")
-_OUTBOX = (
+INBOX = ("INSERT INTO inbox (key, at, session) VALUES ", "(?, ?, ?)")
+OUTBOX = (
     "INSERT INTO outbox (id, bot_id, user_id, lane, kind, effect, created_at, component_id, body) VALUES ",
     "(?, ?, ?, ?, ?, ?, ?, ?, ?)",
 )
 
 
-def insert_inbox(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Store the keys of inputs; the caller has made sure that they are new."""
-    _insert(connection, *_INBOX, rows)
-
-
-def insert_outbox(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Store effects."""
-    _insert(connection, *_OUTBOX, rows)
+def insert(connection: sqlite3.Connection, table: tuple[str, str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Store rows that are new, in `INBOX` or `OUTBOX`."""
+    for part in _parts(rows):
+        connection.execute(_with_rows(*table, len(part)), [value for one in part for value in one])
 
 
 def delete_outbox(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
@@ -69,11 +65,6 @@ def probe(connection: sqlite3.Connection) -> None:
         "INSERT INTO meta (name, value) VALUES ('probe', '1') "
         "ON CONFLICT (name) DO UPDATE SET value = CAST(1 - value AS TEXT)"
     )
-
-
-def _insert(connection: sqlite3.Connection, head: str, row: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    for part in _parts(rows):
-        connection.execute(_with_rows(head, row, len(part)), [value for one in part for value in one])
 
 
 def _parts(items: Sequence[Any]) -> list[Sequence[Any]]:

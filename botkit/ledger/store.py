@@ -63,11 +63,7 @@ _STOPPED_IS = _meta_insert.on_conflict_do_update(["name"], set_={"value": _meta_
 
 
 def file_of(url: str) -> Path:
-    """The file of an SQLite URL.
-
-    Raises:
-        LedgerError: the URL names no SQLite file.
-    """
+    """The file of an SQLite URL. Raises: LedgerError if the URL names no SQLite file."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:

@@ -14,10 +14,10 @@ _NOISY_LOGGERS = ("apscheduler", "aiohttp.access")
 """They log every job or request at INFO."""
 
 
-def set_up_logging(*, json: bool, level: int = logging.INFO, stream: TextIO | None = None) -> None:
+def set_up_logging(*, json: bool, stream: TextIO | None = None) -> None:
     """Send the log lines of BotKit and its libraries through structlog, as JSON or for a console.
 
-    At the default level no line contains a message text, a token or a secret: an error is logged by its type, code and place
+    No line contains a message text, a token or a secret: an error is logged by its type, code and place
     (`where`), not by its text.
     """
     shared: list[structlog.typing.Processor] = [
@@ -57,9 +57,9 @@ def set_up_logging(*, json: bool, level: int = logging.INFO, stream: TextIO | No
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
+    root.setLevel(logging.INFO)
     for name in _NOISY_LOGGERS:
-        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _place_instead_of_traceback(

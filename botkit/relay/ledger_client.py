@@ -69,11 +69,7 @@ class LedgerClient:
             return None
 
     async def read(self, read: Callable[[], T]) -> T:
-        """Read the store in a thread; retries while the store fails.
-
-        Raises:
-            LedgerClosed: the service is stopping.
-        """
+        """Read the store in a thread; retries while the store fails. Raises: LedgerClosed if the service is stopping."""
         failures = 0
         while True:
             try:

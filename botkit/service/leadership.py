@@ -8,9 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from botkit.config.settings import Secret, Settings
 from botkit.errors import LeaderLost, LedgerBusy, LedgerClosed, LedgerError
@@ -305,35 +307,24 @@ class _Leading:
 
 def fingerprint(settings: Settings) -> str:
     """A digest of the settings that all processes sharing a store must have in common: the bots, secrets included."""
-    mark = hashlib.sha256()
     # The names of the bots' files are left out: processes may start in different folders.
-    _add(mark, {bot_id: replace(bot, file=None) for bot_id, bot in settings.bots.items()})
-    _add(mark, settings.security)
-    return mark.hexdigest()
+    bots = {bot_id: replace(bot, file=None) for bot_id, bot in settings.bots.items()}
+    return hashlib.sha256(_encode((bots, settings.security))).hexdigest()
 
 
-def _add(mark: hashlib._Hash, value: object) -> None:
-    mark.update(type(value).__name__.encode())
+def _plain(value: object) -> object:
+    """A value that msgspec does not know, for the fingerprint."""
     match value:
         case Secret():
-            mark.update(hashlib.sha256(value.reveal().encode()).digest())
+            return hashlib.sha256(value.reveal().encode()).digest()
         case Mapping():
-            for name in sorted(value, key=str):
-                _add(mark, name)
-                _add(mark, value[name])
-        case list() | tuple():
-            for one in value:
-                _add(mark, one)
-        case set() | frozenset():  # Their order differs between processes.
-            for one in sorted(value, key=repr):
-                _add(mark, one)
-        case _ if is_dataclass(value):
-            for field in fields(value):
-                _add(mark, field.name)
-                _add(mark, getattr(value, field.name))
+            return dict(value)
         case _:
-            mark.update(repr(value).encode())
-    mark.update(b"\0")
+            return repr(value)
+
+
+# In a fixed order: that of sets differs between processes.
+_encode = msgspec.msgpack.Encoder(enc_hook=_plain, order="deterministic").encode
 
 
 def _socket_beside(store: Path) -> Path:

@@ -226,11 +226,7 @@ class Service:
         return self._counts().exposition()
 
     def store(self) -> Leadership:
-        """The store; starts the service if it does not run yet.
-
-        Raises:
-            LedgerError: the store cannot be used.
-        """
+        """The store; starts the service if it does not run yet. Raises: LedgerError if the store cannot be used."""
         running = self._running
         if running is None or running.pid != os.getpid():
             self.start()

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from botkit.handlers.endpoint import HookEndpoint
-from botkit.hooks.bodies import MAX_CONCURRENT, Bodies
+from botkit.hooks.bodies import Bodies
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -23,20 +23,14 @@ class BotKitMiddleware:
         wrapped: the application that gets every other request.
         endpoint: answers hooks.
         monotonic: seconds for durations.
-        max_concurrent_bodies: max number of bodies that are read at the same time.
     """
 
     def __init__(
-        self,
-        wrapped: WSGIApplication,
-        endpoint: HookEndpoint,
-        *,
-        monotonic: Callable[[], float],
-        max_concurrent_bodies: int = MAX_CONCURRENT,
+        self, wrapped: WSGIApplication, endpoint: HookEndpoint, *, monotonic: Callable[[], float]
     ) -> None:
         self._wrapped = wrapped
         self._endpoint = endpoint
-        self.bodies = Bodies(monotonic=monotonic, max_concurrent=max_concurrent_bodies)
+        self.bodies = Bodies(monotonic=monotonic)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = self._endpoint.path_of(environ.get("PATH_INFO", ""))

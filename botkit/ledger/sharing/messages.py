@@ -130,11 +130,7 @@ def submit_message(number: int, input: Input) -> Submit:
 
 
 def input_of(message: Submit) -> Input:
-    """The input in a message.
-
-    Raises:
-        LedgerError: its event cannot be read, or may not be submitted by a follower.
-    """
+    """The input in a message. Raises: LedgerError if its event cannot be read, or may not be submitted by a follower."""
     return Input(
         conversation_id=message.conversation_id,
         event=event_from_bytes(message.event),

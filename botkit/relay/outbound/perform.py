@@ -22,33 +22,8 @@ from botkit.errors import (
     NewSessionRequired,
     Unreachable,
 )
+from botkit.handoff import effects, events
 from botkit.handoff.conversation import ConversationId
-from botkit.handoff.effects import (
-    AskRouting,
-    EndSession,
-    IdleNotice,
-    OpenAccess,
-    PlatformEffect,
-    SendCustomEvent,
-    SendFile,
-    SendToAgent,
-    SendToUser,
-    StartSession,
-    TypingToAgent,
-)
-from botkit.handoff.events import (
-    AccessGranted,
-    AgentsLost,
-    Event,
-    FileRefused,
-    LossReason,
-    MessageAccepted,
-    MessageRefused,
-    RoutingKnown,
-    SessionStarted,
-    TranscriptLine,
-    UserLost,
-)
 from botkit.ledger.interface import HookBody, Ledger, OutboxItem
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways, Platform
@@ -65,7 +40,7 @@ _FILE_TURN_SECONDS = 15.0
 
 Reconcile = Callable[[ConversationId, str], Awaitable[None]]
 """Reads the list of an agent session once more, so that the last messages are not lost; a failure is ignored."""
-End = Callable[[ConversationId, EndSession, AgentSystem], Awaitable[None]]
+End = Callable[[ConversationId, effects.EndSession, AgentSystem], Awaitable[None]]
 """Ends a session whose receiver has stopped, and writes its last messages into the ledger."""
 
 
@@ -82,7 +57,7 @@ class Performer:
     end: End
     _files: FileCarrier = field(init=False, default_factory=lambda: FileCarrier())
 
-    async def perform(self, item: OutboxItem, hook: HookBody | None) -> Event | None:
+    async def perform(self, item: OutboxItem, hook: HookBody | None) -> events.Event | None:
         """Carry out the item's effect once.
 
         Args:
@@ -93,7 +68,7 @@ class Performer:
             The event that reports the result, or None if the rules do not need it.
         """
         effect = item.effect
-        if isinstance(effect, PlatformEffect):
+        if isinstance(effect, effects.PlatformEffect):
             if hook is None:
                 raise CallRefused(
                     "address the user", detail="no payload of this conversation is kept any more"
@@ -102,35 +77,35 @@ class Performer:
             return None
         system = self._system(item, effect.system)
         match effect:
-            case OpenAccess():
+            case effects.OpenAccess():
                 return await self._open(item, effect, system)
-            case StartSession(session_id, _, access):
+            case effects.StartSession(session_id, _, access):
                 await system.start(session_id, access, attributes=effect.attributes, language=effect.language)
-                return SessionStarted(key=key_of(item), at=self.clock.now(), session_id=session_id)
-            case SendToAgent(session_id, _, access):
+                return events.SessionStarted(key=key_of(item), at=self.clock.now(), session_id=session_id)
+            case effects.SendToAgent(session_id, _, access):
                 await system.send(session_id, access, message_id=effect.message_id, text=effect.text)
                 return self._accepted(item, effect)
-            case SendFile():
+            case effects.SendFile():
                 await self._files.carry(effect, self._platform(item), system)
                 return self._accepted(item, effect)
-            case TypingToAgent(session_id, _, access):
+            case effects.TypingToAgent(session_id, _, access):
                 await system.typing(session_id, access, started=effect.started)
-            case SendCustomEvent(session_id, _, access):
+            case effects.SendCustomEvent(session_id, _, access):
                 await system.custom_event(session_id, access, name=effect.name, data=effect.data)
-            case IdleNotice(session_id, _, access):
+            case effects.IdleNotice(session_id, _, access):
                 await system.idle_notice(session_id, access, warned=effect.warned)
-            case AskRouting(session_id, _, access):
+            case effects.AskRouting(session_id, _, access):
                 status = await system.routing(session_id, access)
                 if status == "over":
                     await self.reconcile(item.conversation_id, session_id)
-                return RoutingKnown(
+                return events.RoutingKnown(
                     key=key_of(item), at=self.clock.now(), session_id=session_id, status=status
                 )
-            case EndSession():
+            case effects.EndSession():
                 await self.end(item.conversation_id, effect, system)
         return None
 
-    async def failure_event(self, item: OutboxItem, error: CallError | None) -> Event | None:
+    async def failure_event(self, item: OutboxItem, error: CallError | None) -> events.Event | None:
         """The event that reports an effect which failed for good, or None if the rules do not need it.
 
         Args:
@@ -139,19 +114,19 @@ class Performer:
         """
         effect, key = item.effect, key_of(item)
         match effect:
-            case SendToAgent(session_id) if isinstance(error, MessageWithheld) or (
+            case effects.SendToAgent(session_id) if isinstance(error, MessageWithheld) or (
                 isinstance(error, CallRefused) and error.status is not None
             ):
                 # A 400 for one text does not affect the session (docs/protocols/salesforce-miaw.md, 3.1). Without a status,
                 # nothing was sent.
-                return MessageRefused(
+                return events.MessageRefused(
                     key=key, at=self.clock.now(), session_id=session_id, message_id=effect.message_id
                 )
-            case SendFile(session_id):
+            case effects.SendFile(session_id):
                 # Never reported as a lost session: if it is over, its receiver or the next message finds out.
                 # A refusal by the agents' side may have used up the agent's request for a file.
                 spent = error is not None and not error.retryable and not isinstance(error, FileUnavailable)
-                return FileRefused(
+                return events.FileRefused(
                     key=key,
                     at=self.clock.now(),
                     session_id=session_id,
@@ -159,34 +134,34 @@ class Performer:
                     spent=spent,
                 )
             case (
-                OpenAccess(session_id)
-                | StartSession(session_id)
-                | SendToAgent(session_id)
-                | AskRouting(session_id)
+                effects.OpenAccess(session_id)
+                | effects.StartSession(session_id)
+                | effects.SendToAgent(session_id)
+                | effects.AskRouting(session_id)
             ):
                 why = _loss_reason(error)
-                if why == LossReason.CLOSED:
+                if why == events.LossReason.CLOSED:
                     await self.reconcile(item.conversation_id, session_id)
-                return AgentsLost(key=key, at=self.clock.now(), session_id=session_id, why=why)
-            case SendToUser() if not payload_may_be_stale(effect, error):
+                return events.AgentsLost(key=key, at=self.clock.now(), session_id=session_id, why=why)
+            case effects.SendToUser() if not payload_may_be_stale(effect, error):
                 conversation = self.ledger.conversation(item.conversation_id)
                 if conversation is not None and conversation.session is not None:
-                    return UserLost(key=key, at=self.clock.now(), session_id=conversation.session.id)
+                    return events.UserLost(key=key, at=self.clock.now(), session_id=conversation.session.id)
         return None
 
-    def _accepted(self, item: OutboxItem, effect: SendToAgent | SendFile) -> Event:
-        return MessageAccepted(
+    def _accepted(self, item: OutboxItem, effect: effects.SendToAgent | effects.SendFile) -> events.Event:
+        return events.MessageAccepted(
             key=key_of(item), at=self.clock.now(), session_id=effect.session_id, message_id=effect.message_id
         )
 
-    async def _open(self, item: OutboxItem, effect: OpenAccess, system: AgentSystem) -> Event:
+    async def _open(self, item: OutboxItem, effect: effects.OpenAccess, system: AgentSystem) -> events.Event:
         transcript = asyncio.ensure_future(self._transcript(item, effect))
         try:
             granted = await self._access(system, effect)
             lines = await transcript
         finally:
             transcript.cancel()
-        return AccessGranted(
+        return events.AccessGranted(
             key=key_of(item),
             at=self.clock.now(),
             session_id=effect.session_id,
@@ -195,7 +170,7 @@ class Performer:
             transcript=lines,
         )
 
-    async def _access(self, system: AgentSystem, effect: OpenAccess) -> Granted:
+    async def _access(self, system: AgentSystem, effect: effects.OpenAccess) -> Granted:
         try:
             async with asyncio.timeout(effect.give_up_seconds):
                 return await system.open(effect.session_id)
@@ -204,7 +179,9 @@ class Performer:
                 "open access", detail="no answer before the next agent system is tried"
             ) from None
 
-    async def _transcript(self, item: OutboxItem, effect: OpenAccess) -> tuple[TranscriptLine, ...]:
+    async def _transcript(
+        self, item: OutboxItem, effect: effects.OpenAccess
+    ) -> tuple[events.TranscriptLine, ...]:
         """The conversation so far, or nothing: an agent without a transcript is better than no agent."""
         settings = self.bots[item.conversation_id.bot_id].handoff.transcript
         if settings.limit <= 0:
@@ -221,7 +198,7 @@ class Performer:
 
     async def _read_transcript(
         self, item: OutboxItem, *, limit: int, session_id: str
-    ) -> tuple[TranscriptLine, ...]:
+    ) -> tuple[events.TranscriptLine, ...]:
         """Try a few times; the caller limits the time."""
         newest = await self.payloads.newest(item.conversation_id)
         if newest is None:
@@ -260,7 +237,7 @@ class FileCarrier:
         self._turns = asyncio.Semaphore(max_files)
         self._turn_seconds = turn_seconds
 
-    async def carry(self, effect: SendFile, platform: Platform, system: AgentSystem) -> None:
+    async def carry(self, effect: effects.SendFile, platform: Platform, system: AgentSystem) -> None:
         """Make one attempt to carry a file.
 
         Raises:
@@ -293,7 +270,7 @@ class FileCarrier:
             self._turns.release()
 
 
-async def _download(effect: SendFile, platform: Platform, *, max_bytes: int) -> File:
+async def _download(effect: effects.SendFile, platform: Platform, *, max_bytes: int) -> File:
     try:
         return await platform.file(effect.name, effect.url, max_bytes=max_bytes)
     except CallError as error:
@@ -307,12 +284,14 @@ def _loss_reason(error: CallError | None) -> str:
     match error:
         case ConversationClosed() | NewSessionRequired():
             # A new messaging session would be another hand-off; this one is over.
-            return LossReason.CLOSED
+            return events.LossReason.CLOSED
         case AccessExpired():
-            return LossReason.EXPIRED
+            return events.LossReason.EXPIRED
         case AgentsUnavailable():
-            return LossReason.UNAVAILABLE
-    return LossReason.UNREACHABLE if error is not None and error.retryable else LossReason.REFUSED
+            return events.LossReason.UNAVAILABLE
+    return (
+        events.LossReason.UNREACHABLE if error is not None and error.retryable else events.LossReason.REFUSED
+    )
 
 
 def key_of(item: OutboxItem) -> str:

@@ -10,24 +10,7 @@ from dataclasses import replace
 
 from botkit.config.settings import DeliverySettings
 from botkit.errors import AgentsUnavailable, CallError, CallRefused, Unreachable
-from botkit.handoff.effects import (
-    CallUser,
-    CallWithHook,
-    ClearAgentSession,
-    EndSession,
-    EventToUser,
-    ExtendRequest,
-    IdleNotice,
-    OpenAccess,
-    OutboundEffect,
-    PassToUser,
-    SendCustomEvent,
-    SendFile,
-    SendToUser,
-    StartSession,
-    TypingToAgent,
-    TypingToUser,
-)
+from botkit.handoff import effects
 from botkit.http.retry import Backoff
 
 _END_SECONDS = 24 * 3600.0
@@ -37,7 +20,13 @@ _EXTENSION_SECONDS = 50.0
 _FILE_SECONDS = 60.0
 """The deadline of a file. Short, because the user's next messages wait behind it."""
 
-_TRIED_ONCE = (TypingToAgent, TypingToUser, SendCustomEvent, EventToUser, IdleNotice)
+_TRIED_ONCE = (
+    effects.TypingToAgent,
+    effects.TypingToUser,
+    effects.SendCustomEvent,
+    effects.EventToUser,
+    effects.IdleNotice,
+)
 _SHOWS_USER = "send_user_message"
 """The call of a bot's own code that shows a message to the user."""
 
@@ -51,62 +40,62 @@ def backoff_of(delivery: DeliverySettings) -> Backoff:
     )
 
 
-def retry_policy(effect: OutboundEffect, usual: Backoff) -> Backoff:
+def retry_policy(effect: effects.OutboundEffect, usual: Backoff) -> Backoff:
     """The usual backoff with the deadline of this effect."""
     seconds = usual.give_up_after
     match effect:
-        case ExtendRequest():
+        case effects.ExtendRequest():
             seconds = min(seconds, _EXTENSION_SECONDS)
-        case SendFile():
+        case effects.SendFile():
             seconds = min(seconds, _FILE_SECONDS)
-        case EndSession():
+        case effects.EndSession():
             seconds = max(seconds, _END_SECONDS)
-        case OpenAccess() | StartSession() if effect.give_up_seconds is not None:
+        case effects.OpenAccess() | effects.StartSession() if effect.give_up_seconds is not None:
             seconds = min(seconds, effect.give_up_seconds)
         case _:
             return usual
     return replace(usual, give_up_after=seconds)
 
 
-def tried_once(effect: OutboundEffect) -> bool:
+def tried_once(effect: effects.OutboundEffect) -> bool:
     """Whether the effect is obsolete within seconds, so that a late delivery is worse than none."""
     return isinstance(effect, _TRIED_ONCE)
 
 
-def is_job_message(effect: OutboundEffect) -> bool:
+def is_job_message(effect: effects.OutboundEffect) -> bool:
     """Whether the effect is a message to the user from one of the bot's jobs.
 
     No hook caused it, and the platform may refuse it for its content, so no other effect waits for it.
     """
-    return isinstance(effect, CallUser) and effect.call == _SHOWS_USER
+    return isinstance(effect, effects.CallUser) and effect.call == _SHOWS_USER
 
 
-def payload_may_be_stale(effect: OutboundEffect, error: CallError | None) -> bool:
+def payload_may_be_stale(effect: effects.OutboundEffect, error: CallError | None) -> bool:
     """Whether the effect may have failed because the payload's requestId expired, so that a newer payload may work.
 
     See docs/protocols/kore-xo-botkit.md, 4.6. If the newer one fails too, the effect itself is at fault, and the session
     continues without it.
     """
-    for_user = isinstance(effect, SendToUser | ClearAgentSession) or is_job_message(effect)
+    for_user = isinstance(effect, effects.SendToUser | effects.ClearAgentSession) or is_job_message(effect)
     return for_user and isinstance(error, CallRefused) and error.status is not None
 
 
-def may_be_shown_twice(effect: OutboundEffect, error: CallError) -> bool:
+def may_be_shown_twice(effect: effects.OutboundEffect, error: CallError) -> bool:
     """Whether a repeated attempt may show the user a message twice."""
-    shown = isinstance(effect, SendToUser | PassToUser) or (
-        isinstance(effect, CallWithHook | CallUser) and effect.call == _SHOWS_USER
+    shown = isinstance(effect, effects.SendToUser | effects.PassToUser) or (
+        isinstance(effect, effects.CallWithHook | effects.CallUser) and effect.call == _SHOWS_USER
     )
     return shown and isinstance(error, Unreachable) and error.possible_duplicate
 
 
-def log_level(effect: OutboundEffect, error: CallError) -> str:
+def log_level(effect: effects.OutboundEffect, error: CallError) -> str:
     """The log level of a permanent failure."""
     if tried_once(effect):
         return "info"
     match effect:
-        case ExtendRequest() | SendFile():
+        case effects.ExtendRequest() | effects.SendFile():
             return "warning"
-        case OpenAccess() | StartSession() if effect.give_up_seconds is not None:
+        case effects.OpenAccess() | effects.StartSession() if effect.give_up_seconds is not None:
             return "warning"  # The next agent system is tried.
         case _:
             return "warning" if isinstance(error, AgentsUnavailable) else "error"
