@@ -9,25 +9,14 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
+from botkit.handoff import effects
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
-from botkit.handoff.effects import (
-    ADDRESSED_BY_PAYLOAD,
-    CARRIES_HOOK,
-    ArmTimer,
-    CancelTimer,
-    CountMetric,
-    DropLane,
-    Effect,
-    EndSession,
-    agent_lane,
-    lane,
-)
 from botkit.handoff.events import AgentTransfer, Event, FromAgents, HookDeferred, HookHandled, UserMessage
 from botkit.ledger import codec, statements
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, OutboxItem
 from botkit.ledger.memory import MAX_NAMES, Remembered, Staged, Stored
 
-_LOCAL = (ArmTimer, CancelTimer, DropLane, CountMetric)
+_LOCAL = (effects.ArmTimer, effects.CancelTimer, effects.DropLane, effects.CountMetric)
 _NO_NAMES: frozenset[str] = frozenset()
 
 
@@ -71,26 +60,26 @@ class Batch:
             self._complete(input)
             return Committed(conversation=before, items=(), local_effects=(), refused=decision.refused)
         items: dict[int, OutboxItem] = {}
-        local_effects: list[Effect] = []
+        local_effects: list[effects.Effect] = []
         dropped: list[str] = []
         addressed = False
         for effect in decision.effects:
             if isinstance(effect, _LOCAL):
                 local_effects.append(effect)
-                if isinstance(effect, DropLane):
-                    dropped.append(agent_lane(effect.session_id))
+                if isinstance(effect, effects.DropLane):
+                    dropped.append(effects.agent_lane(effect.session_id))
                     items = {
                         one.id: one for one in items.values() if not _drops(dropped[-1], one.lane, one.effect)
                     }
                 continue
-            addressed = addressed or isinstance(effect, ADDRESSED_BY_PAYLOAD)
+            addressed = addressed or isinstance(effect, effects.ADDRESSED_BY_PAYLOAD)
             item = OutboxItem(
                 id=next(self._ids),
                 conversation_id=target,
-                lane=lane(effect),
+                lane=effects.lane(effect),
                 effect=effect,
                 created_at=event.at,
-                hook=input.hook if isinstance(effect, CARRIES_HOOK) else None,
+                hook=input.hook if isinstance(effect, effects.CARRIES_HOOK) else None,
             )
             items[item.id] = item
         rows = {item.id: (item, _outbox_row(item)) for item in items.values()}
@@ -190,8 +179,8 @@ def _brings_an_address(event: Event | None) -> bool:
     return isinstance(original, UserMessage | AgentTransfer | HookDeferred)
 
 
-def _drops(name: str, item_lane: str, effect: Effect) -> bool:
-    return item_lane == name and not isinstance(effect, EndSession)
+def _drops(name: str, item_lane: str, effect: effects.Effect) -> bool:
+    return item_lane == name and not isinstance(effect, effects.EndSession)
 
 
 def _with_names(names: frozenset[str], target: ConversationId, input: Input) -> frozenset[str]:

@@ -13,21 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    Row,
-    Select,
-    create_engine,
-    delete,
-    event,
-    exists,
-    func,
-    make_url,
-    select,
-    tuple_,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -53,7 +39,7 @@ _PRAGMAS = (
 SWEEP_ROWS = 500
 SWEEP_PAYLOADS = 50
 """Max rows of one step of a sweep, which takes a few milliseconds because hooks wait for it. A payload has many pages."""
-_UNDER_WAY = select(outbox.c.bot_id, outbox.c.user_id)
+_UNDER_WAY = sa.select(outbox.c.bot_id, outbox.c.user_id)
 MAX_HOOK_BYTES_AT_START = 4 * 1024 * 1024
 """Max bytes of hooks read at the start. After an outage of a target, gigabytes of them may wait."""
 _STOPPED = "stopped"
@@ -65,7 +51,7 @@ _STOPPED_IS = _meta_insert.on_conflict_do_update(["name"], set_={"value": _meta_
 def file_of(url: str) -> Path:
     """The file of an SQLite URL. Raises: LedgerError if the URL names no SQLite file."""
     try:
-        parsed = make_url(url)
+        parsed = sa.make_url(url)
     except ArgumentError as error:
         raise LedgerError("store.url is no database URL; use sqlite:///path/to/botkit.db") from error
     backend = parsed.get_backend_name()
@@ -113,7 +99,7 @@ class Store:
     def mark_started(self) -> bool:
         """Record that a process runs; whether the former one shut down cleanly."""
         with self._engine.begin() as connection:
-            mark = connection.execute(select(meta.c.value).where(meta.c.name == _STOPPED)).scalar()
+            mark = connection.execute(sa.select(meta.c.value).where(meta.c.name == _STOPPED)).scalar()
             connection.execute(_STOPPED_IS, {"name": _STOPPED, "value": "no"})
         return mark != "no"
 
@@ -125,7 +111,7 @@ class Store:
     def remembered(self) -> list[Stored]:
         """Every stored conversation."""
         with self._engine.connect() as connection:
-            rows = connection.execute(select(conversations.c.state, conversations.c.names))
+            rows = connection.execute(sa.select(conversations.c.state, conversations.c.names))
             return [
                 Stored(codec.conversation_from_json(state), codec.names_from_json(names))
                 for state, names in rows
@@ -134,22 +120,22 @@ class Store:
     def undelivered(self) -> list[OutboxItem]:
         """Every effect that is not done, oldest first, with the first few megabytes of hooks."""
         o = outbox.c
-        wanted: list[ColumnElement[Any]] = [column for column in o if column is not o.body]
-        wanted.append(func.coalesce(func.length(o.body), 0).label("size"))
+        wanted: list[sa.ColumnElement[Any]] = [column for column in o if column is not o.body]
+        wanted.append(sa.func.coalesce(sa.func.length(o.body), 0).label("size"))
         with self._engine.connect() as connection:
-            rows = connection.execute(select(*wanted).order_by(o.id)).all()
+            rows = connection.execute(sa.select(*wanted).order_by(o.id)).all()
             sizes = itertools.accumulate(row.size for row in rows)
             near = sum(
                 1 for _ in itertools.takewhile(lambda so_far: so_far <= MAX_HOOK_BYTES_AT_START, sizes)
             )
             last = rows[near - 1].id if near else 0
-            bodies = select(o.id, o.body).where(o.id <= last, o.body.is_not(None))
+            bodies = sa.select(o.id, o.body).where(o.id <= last, o.body.is_not(None))
             hooks = {row.id: row.body for row in connection.execute(bodies)}
         return [_item(row, hooks.get(row.id)) for row in rows]
 
     def hook_of(self, item_id: int) -> HookBody | None:
         """The hook of an effect in the outbox."""
-        wanted = select(outbox.c.body, outbox.c.component_id).where(outbox.c.id == item_id)
+        wanted = sa.select(outbox.c.body, outbox.c.component_id).where(outbox.c.id == item_id)
         with self._engine.connect() as connection:
             row = connection.execute(wanted).first()
         return HookBody(row.body, row.component_id) if row is not None and row.body is not None else None
@@ -157,18 +143,20 @@ class Store:
     def depth(self) -> int:
         """The number of effects in the outbox."""
         with self._engine.connect() as connection:
-            return int(connection.execute(select(func.count()).select_from(outbox)).scalar() or 0)
+            return int(connection.execute(sa.select(sa.func.count()).select_from(outbox)).scalar() or 0)
 
     def last_id(self) -> int:
         """The highest id in the outbox, 0 if it is empty."""
         with self._engine.connect() as connection:
-            return int(connection.execute(select(func.max(outbox.c.id))).scalar() or 0)
+            return int(connection.execute(sa.select(sa.func.max(outbox.c.id))).scalar() or 0)
 
     def users_with_deliveries(self) -> int:
         """The number of users with effects in the outbox: the process that died may just have delivered one to each."""
         with self._engine.connect() as connection:
-            users = select(outbox.c.bot_id, outbox.c.user_id).where(outbox.c.lane == USER_LANE).distinct()
-            return int(connection.execute(select(func.count()).select_from(users.subquery())).scalar() or 0)
+            users = sa.select(outbox.c.bot_id, outbox.c.user_id).where(outbox.c.lane == USER_LANE).distinct()
+            return int(
+                connection.execute(sa.select(sa.func.count()).select_from(users.subquery())).scalar() or 0
+            )
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """The stored payload of a conversation."""
@@ -176,14 +164,16 @@ class Store:
             payloads.c.user_id == conversation_id.user_id
         )
         with self._engine.connect() as connection:
-            row = connection.execute(select(payloads.c.body, payloads.c.component_id).where(wanted)).first()
+            row = connection.execute(
+                sa.select(payloads.c.body, payloads.c.component_id).where(wanted)
+            ).first()
         return HookBody(row.body, row.component_id) if row is not None else None
 
     def ended_before(self, before: Instant) -> list[ConversationId]:
         """Some conversations that ended before this and have no effects in the outbox."""
         c = conversations.c
-        idle = tuple_(c.bot_id, c.user_id).not_in(_UNDER_WAY)
-        old = select(c.bot_id, c.user_id).where(c.live.is_(False), c.ended_at < before, idle)
+        idle = sa.tuple_(c.bot_id, c.user_id).not_in(_UNDER_WAY)
+        old = sa.select(c.bot_id, c.user_id).where(c.live.is_(False), c.ended_at < before, idle)
         with self._engine.connect() as connection:
             return [ConversationId(*row) for row in connection.execute(old.limit(SWEEP_ROWS))]
 
@@ -194,36 +184,36 @@ class Store:
         """
         c, p = conversations.c, payloads.c
         keys = _old_keys(before)
-        live = exists().where((c.bot_id == p.bot_id) & (c.user_id == p.user_id) & c.live)
-        idle = tuple_(p.bot_id, p.user_id).not_in(_UNDER_WAY)
-        whose = select(p.bot_id, p.user_id).where(p.at < before, ~live, idle).limit(SWEEP_PAYLOADS)
+        live = sa.exists().where((c.bot_id == p.bot_id) & (c.user_id == p.user_id) & c.live)
+        idle = sa.tuple_(p.bot_id, p.user_id).not_in(_UNDER_WAY)
+        whose = sa.select(p.bot_id, p.user_id).where(p.at < before, ~live, idle).limit(SWEEP_PAYLOADS)
         with self._engine.begin() as connection:
-            gone = connection.execute(delete(inbox).where(inbox.c.key.in_(keys))).rowcount
+            gone = connection.execute(sa.delete(inbox).where(inbox.c.key.in_(keys))).rowcount
             if ended:
                 named = [(one.bot_id, one.user_id) for one in ended]
-                over = delete(conversations).where(tuple_(c.bot_id, c.user_id).in_(named))
+                over = sa.delete(conversations).where(sa.tuple_(c.bot_id, c.user_id).in_(named))
                 gone += connection.execute(over).rowcount
             gone += connection.execute(
-                delete(payloads).where(tuple_(p.bot_id, p.user_id).in_(whose))
+                sa.delete(payloads).where(sa.tuple_(p.bot_id, p.user_id).in_(whose))
             ).rowcount
         return gone
 
     def forget_keys(self, before: Instant) -> int:
         """Delete only some keys older than this; the number of rows deleted."""
         with self._engine.begin() as connection:
-            return connection.execute(delete(inbox).where(inbox.c.key.in_(_old_keys(before)))).rowcount
+            return connection.execute(sa.delete(inbox).where(inbox.c.key.in_(_old_keys(before)))).rowcount
 
     def close(self) -> None:
         """Close the file."""
         self._engine.dispose()
 
 
-def _old_keys(before: Instant) -> Select[tuple[str]]:
+def _old_keys(before: Instant) -> sa.Select[tuple[str]]:
     """Some old keys of events that cannot arrive again."""
     # Events of the agents' side can arrive again while their session lives or is closing, because they are listed.
-    listed = exists().where(conversations.c.session == inbox.c.session)
-    closing = exists().where(outbox.c.lane == "agent:" + inbox.c.session, outbox.c.lane != USER_LANE)
-    return select(inbox.c.key).where(inbox.c.at < before, ~listed, ~closing).limit(SWEEP_ROWS)
+    listed = sa.exists().where(conversations.c.session == inbox.c.session)
+    closing = sa.exists().where(outbox.c.lane == "agent:" + inbox.c.session, outbox.c.lane != USER_LANE)
+    return sa.select(inbox.c.key).where(inbox.c.at < before, ~listed, ~closing).limit(SWEEP_ROWS)
 
 
 def _for_this_user_only(path: Path) -> None:
@@ -244,17 +234,17 @@ def _for_this_user_only(path: Path) -> None:
             log.warning("the store %s belongs to another user, and others may read it: chmod 600", file)
 
 
-def _engine(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
+def _engine(path: Path) -> sa.Engine:
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
 
-    @event.listens_for(engine, "connect")
+    @sa.event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
         # sqlite3 would begin transactions implicitly, but not before CREATE TABLE: a migration must be one transaction.
         connection.isolation_level = None
         _prepare(connection)
 
-    @event.listens_for(engine, "begin")
-    def _on_begin(connection: Connection) -> None:
+    @sa.event.listens_for(engine, "begin")
+    def _on_begin(connection: sa.Connection) -> None:
         connection.exec_driver_sql("BEGIN")
 
     return engine
@@ -265,7 +255,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
         connection.execute(pragma)
 
 
-def _item(row: Row[Any], body: bytes | None) -> OutboxItem:
+def _item(row: sa.Row[Any], body: bytes | None) -> OutboxItem:
     return OutboxItem(
         id=row.id,
         conversation_id=ConversationId(row.bot_id, row.user_id),

@@ -9,19 +9,9 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from botkit import errors
 from botkit.agents import AgentSystem, File, Granted
 from botkit.config.settings import BotSettings
-from botkit.errors import (
-    AccessExpired,
-    AgentsUnavailable,
-    CallError,
-    CallRefused,
-    ConversationClosed,
-    FileUnavailable,
-    MessageWithheld,
-    NewSessionRequired,
-    Unreachable,
-)
 from botkit.handoff import effects, events
 from botkit.handoff.conversation import ConversationId
 from botkit.ledger.interface import HookBody, Ledger, OutboxItem
@@ -70,7 +60,7 @@ class Performer:
         effect = item.effect
         if isinstance(effect, effects.PlatformEffect):
             if hook is None:
-                raise CallRefused(
+                raise errors.CallRefused(
                     "address the user", detail="no payload of this conversation is kept any more"
                 )
             await self._platform(item).send(effect, hook, idempotency_key=f"botkit-{idempotency_key(item)}")
@@ -105,7 +95,7 @@ class Performer:
                 await self.end(item.conversation_id, effect, system)
         return None
 
-    async def failure_event(self, item: OutboxItem, error: CallError | None) -> events.Event | None:
+    async def failure_event(self, item: OutboxItem, error: errors.CallError | None) -> events.Event | None:
         """The event that reports an effect which failed for good, or None if the rules do not need it.
 
         Args:
@@ -114,8 +104,8 @@ class Performer:
         """
         effect, key = item.effect, key_of(item)
         match effect:
-            case effects.SendToAgent(session_id) if isinstance(error, MessageWithheld) or (
-                isinstance(error, CallRefused) and error.status is not None
+            case effects.SendToAgent(session_id) if isinstance(error, errors.MessageWithheld) or (
+                isinstance(error, errors.CallRefused) and error.status is not None
             ):
                 # A 400 for one text does not affect the session (docs/protocols/salesforce-miaw.md, 3.1). Without a status,
                 # nothing was sent.
@@ -125,7 +115,11 @@ class Performer:
             case effects.SendFile(session_id):
                 # Never reported as a lost session: if it is over, its receiver or the next message finds out.
                 # A refusal by the agents' side may have used up the agent's request for a file.
-                spent = error is not None and not error.retryable and not isinstance(error, FileUnavailable)
+                spent = (
+                    error is not None
+                    and not error.retryable
+                    and not isinstance(error, errors.FileUnavailable)
+                )
                 return events.FileRefused(
                     key=key,
                     at=self.clock.now(),
@@ -175,7 +169,7 @@ class Performer:
             async with asyncio.timeout(effect.give_up_seconds):
                 return await system.open(effect.session_id)
         except TimeoutError:
-            raise Unreachable(
+            raise errors.Unreachable(
                 "open access", detail="no answer before the next agent system is tried"
             ) from None
 
@@ -191,8 +185,8 @@ class Performer:
                 return await self._read_transcript(
                     item, limit=settings.limit, session_id=effect.platform_session_id
                 )
-        except (CallError, TimeoutError) as error:
-            code = error.code if isinstance(error, CallError) else "timeout"
+        except (errors.CallError, TimeoutError) as error:
+            code = error.code if isinstance(error, errors.CallError) else "timeout"
             _log.warning("transcript_missing", outbox_id=item.id, session=effect.session_id, code=code)
             return ()
 
@@ -202,11 +196,13 @@ class Performer:
         """Try a few times; the caller limits the time."""
         newest = await self.payloads.newest(item.conversation_id)
         if newest is None:
-            raise CallRefused("get messages", detail="no payload of this conversation is kept any more")
+            raise errors.CallRefused(
+                "get messages", detail="no payload of this conversation is kept any more"
+            )
         for attempt in range(1, TRANSCRIPT_ATTEMPTS + 1):
             try:
                 return await self._platform(item).transcript(newest, limit=limit, session_id=session_id)
-            except CallError as error:
+            except errors.CallError as error:
                 if not error.retryable or attempt == TRANSCRIPT_ATTEMPTS:
                     raise
                 await self.clock.sleep(max(TRANSCRIPT_RETRY_SECONDS, error.retry_after or 0.0))
@@ -215,13 +211,15 @@ class Performer:
     def _platform(self, item: OutboxItem) -> Platform:
         platform = self.gateways.platform(item.conversation_id.bot_id)
         if platform is None:
-            raise CallRefused("find the bot", detail="the configuration does not name it any more")
+            raise errors.CallRefused("find the bot", detail="the configuration does not name it any more")
         return platform
 
     def _system(self, item: OutboxItem, name: str) -> AgentSystem:
         system = self.gateways.system(item.conversation_id.bot_id, name)
         if system is None:
-            raise CallRefused("find the agent system", detail="the configuration does not name it any more")
+            raise errors.CallRefused(
+                "find the agent system", detail="the configuration does not name it any more"
+            )
         return system
 
 
@@ -246,7 +244,7 @@ class FileCarrier:
             CallError: the attempt failed, and a later one may succeed.
         """
         if system.capabilities.files == "none":
-            raise CallRefused("send a file", detail="the agent system takes none")
+            raise errors.CallRefused("send a file", detail="the agent system takes none")
         async with self._turn():
             file = await _download(effect, platform, max_bytes=system.capabilities.max_file_bytes)
             await system.send_file(
@@ -263,7 +261,7 @@ class FileCarrier:
             async with asyncio.timeout(self._turn_seconds):
                 await self._turns.acquire()
         except TimeoutError:
-            raise Unreachable("send a file", detail="too many other files are in progress") from None
+            raise errors.Unreachable("send a file", detail="too many other files are in progress") from None
         try:
             yield
         finally:
@@ -273,21 +271,21 @@ class FileCarrier:
 async def _download(effect: effects.SendFile, platform: Platform, *, max_bytes: int) -> File:
     try:
         return await platform.file(effect.name, effect.url, max_bytes=max_bytes)
-    except CallError as error:
+    except errors.CallError as error:
         if error.retryable:
             raise
-        raise FileUnavailable(error.what, status=error.status, detail=error.detail) from error
+        raise errors.FileUnavailable(error.what, status=error.status, detail=error.detail) from error
 
 
-def _loss_reason(error: CallError | None) -> str:
+def _loss_reason(error: errors.CallError | None) -> str:
     """Why the agents' side is lost."""
     match error:
-        case ConversationClosed() | NewSessionRequired():
+        case errors.ConversationClosed() | errors.NewSessionRequired():
             # A new messaging session would be another hand-off; this one is over.
             return events.LossReason.CLOSED
-        case AccessExpired():
+        case errors.AccessExpired():
             return events.LossReason.EXPIRED
-        case AgentsUnavailable():
+        case errors.AgentsUnavailable():
             return events.LossReason.UNAVAILABLE
     return (
         events.LossReason.UNREACHABLE if error is not None and error.retryable else events.LossReason.REFUSED
