@@ -18,7 +18,6 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from botkit.errors import CallRefused, HookInvalid, HookNotJson, HostNotAllowed
-from botkit.hooks.coercion import Url
 from botkit.hooks.payload import AllCallUrls, CallUrls, Channel, Context, Payload, S, read
 from botkit.http import lenient_json
 from botkit.http.hosts import AllowedHosts
@@ -45,9 +44,9 @@ _ENVELOPE_FIELDS = frozenset(_Envelope.__struct_fields__)
 class _Details(AllCallUrls, frozen=True):
     """The members that passing a message on does not need."""
 
-    get_bot_variable_url: Url | None = None
-    send_feedback_message_url: Url | None = None
-    get_dialog_url: Url | None = None
+    get_bot_variable_url: str | None = None
+    send_feedback_message_url: str | None = None
+    get_dialog_url: str | None = None
     dialog_component_name: Any = None
     event: Any = None
     data: Any = None

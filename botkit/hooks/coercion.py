@@ -1,10 +1,10 @@
-"""Fills a typed struct from JSON with slightly different types: convertible values are converted, others are left out."""
+"""Filling a typed struct from plain JSON of slightly other types: convertible values are converted, others left out."""
 
 from __future__ import annotations
 
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, NewType, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
@@ -12,9 +12,6 @@ from botkit.handoff.attributes import as_text
 from botkit.http.lenient_json import encoded
 
 S = TypeVar("S", bound=msgspec.Struct)
-
-Url = NewType("Url", str)
-"""A text; other values are not converted to it, because a number is no address."""
 
 _BOOLEANS = {"true": True, "false": False}
 
@@ -65,8 +62,6 @@ def _coerce_to(wanted: Any, value: Any) -> Any:
         return value if isinstance(value, bool) else _BOOLEANS.get(value) if isinstance(value, str) else None
     if isinstance(value, bool):
         return None
-    if wanted is Url:
-        return value if isinstance(value, str) else None
     if wanted is str:
         return as_text(value) if isinstance(value, str | int | float) else None
     if wanted is int:

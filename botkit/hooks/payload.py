@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from botkit.errors import HookNotJson
-from botkit.hooks.coercion import Url, coerce
+from botkit.hooks.coercion import coerce
 from botkit.http import lenient_json
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -179,21 +179,21 @@ class PreDefinedEvent(Struct, frozen=True):
 class CallUrls(Struct, frozen=True):
     """The URLs that passing a message on may need (4.2)."""
 
-    base_url: Url | None = None
-    send_user_message_url: Url | None = None
-    send_bot_message_url: Url | None = None
-    skip_user_message_url: Url | None = None
-    callback_url: Url | None = None
+    base_url: str | None = None
+    send_user_message_url: str | None = None
+    send_bot_message_url: str | None = None
+    skip_user_message_url: str | None = None
+    callback_url: str | None = None
 
 
 class AllCallUrls(CallUrls, frozen=True):
     """The URLs of less frequent calls too."""
 
-    skip_bot_message_url: Url | None = None
-    send_alert_message_url: Url | None = None
-    clear_conversation_session_url: Url | None = None
-    reset_bot_url: Url | None = None
-    send_bot_event_url: Url | None = None
+    skip_bot_message_url: str | None = None
+    send_alert_message_url: str | None = None
+    clear_conversation_session_url: str | None = None
+    reset_bot_url: str | None = None
+    send_bot_event_url: str | None = None
 
     @property
     def call_urls(self) -> tuple[str | None, ...]:

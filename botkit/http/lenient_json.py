@@ -26,7 +26,7 @@ def decoded(data: bytes | str) -> object:
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeError):
-        return msgspec.json.decode(repaired(data))
+        return json.loads(repaired(data))  # msgspec refuses a number too large for a float (1e999).
     except RecursionError:
         raise NestedTooDeeply from None
 
@@ -69,14 +69,14 @@ def items(value: object) -> list[Members]:
 
 
 def repaired(data: bytes | str) -> bytes:
-    """The same JSON in clean UTF-8; numbers may be spelled differently. Slow: for the rare broken document only.
+    """The same JSON in clean UTF-8; numbers may be spelled differently (1e999 as Infinity). Slow: for broken documents only.
 
     Raises:
         ValueError: it is not JSON, or nested too deeply.
     """
     text = data.decode(errors="replace") if isinstance(data, bytes) else data
     try:
-        written = json.dumps(json.loads(text), ensure_ascii=False)
+        written = json.dumps(json.loads(text, parse_constant=_refuse), ensure_ascii=False)
     except RecursionError:
         raise NestedTooDeeply from None
     return _without_halves(written).encode()
@@ -88,6 +88,11 @@ def encoded(value: object) -> bytes:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:
         return _without_halves(json.dumps(value, ensure_ascii=False)).encode()
+
+
+def _refuse(constant: str) -> None:
+    """NaN and Infinity are Python's, not JSON's."""
+    raise ValueError(constant)
 
 
 def _without_halves(text: str) -> str:

@@ -82,7 +82,7 @@ def test_nothing_is_derived_from_nothing() -> None:
 
 def test_members_of_the_wrong_type_count_as_missing() -> None:
     odd = address(
-        {"requestId": "r1", "baseUrl": 7.5, "sendUserMessageUrl": ["x"], "channel": "rtm", "context": []}
+        {"requestId": "r1", "baseUrl": True, "sendUserMessageUrl": ["x"], "channel": "rtm", "context": []}
     )
     assert odd.url("send_user_message") == ""
     assert odd.channel_type == ""

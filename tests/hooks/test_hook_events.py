@@ -377,6 +377,12 @@ def test_a_url_of_another_host_is_refused_by_name(field: str) -> None:
         read(user_message(**{field: "https://evil.example/api/botsdk/stream/x/1"}))
 
 
+@pytest.mark.parametrize("number", [5, 7.5])
+def test_a_number_for_a_url_is_refused(number: float) -> None:
+    with pytest.raises(HookInvalid, match=r"not a plain http\(s\) URL"):
+        read(user_message(sendUserMessageUrl=number))
+
+
 @pytest.mark.parametrize(
     "base",
     [

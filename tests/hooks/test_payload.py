@@ -98,6 +98,12 @@ def test_a_field_of_an_unexpected_type_does_not_affect_the_others() -> None:
     assert read.message == "hello"
 
 
+@pytest.mark.parametrize("odd", ['"message":5', '"message":"half an emoji \\ud83d"', '"message":1e999'])
+def test_a_number_too_large_for_a_float_does_not_refuse_the_hook(odd: str) -> None:
+    read = parse(f'{{"requestId":"r1",{odd},"context":{{"intent":1e999}},"other":1e999}}'.encode())
+    assert read.request_id == "r1"
+
+
 def test_half_an_emoji_is_replaced_and_a_whole_one_kept() -> None:
     read = parse(rb'{"message": "a\ud83d b\ud83d\ude00 c\\ud83d", "requestId": "1"}')
     assert read.message == "a� b😀 c\\ud83d"

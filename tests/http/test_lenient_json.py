@@ -48,6 +48,10 @@ def test_half_a_surrogate_pair_can_be_sent() -> None:
     assert json.loads(encoded({"a": "x\ud83dy"})) == {"a": "x\ufffdy"}
 
 
+def test_a_number_too_large_for_a_float_is_infinite() -> None:
+    assert decoded('{"a":1e999,"b":"x\\ud83d"}') == {"a": float("inf"), "b": "x\ufffd"}
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"{", b"<html>", b"\xff", b"[" * 100_000, b"NaN", b'{"a":"\\ud83d"', b'[NaN, "\\ud83d"]']
 )
