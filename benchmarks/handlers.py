@@ -25,7 +25,7 @@ _WARM_UP_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turns:
+class TurnPlan:
     """The number of pairs of turns (even), and the length of a turn."""
 
     pairs: int
@@ -40,7 +40,7 @@ class Turn:
     cpu_us: float
 
 
-def compare(turns: Turns, *, base: str, other: str) -> dict[str, Any]:
+def compare(turns: TurnPlan, *, base: str, other: str) -> dict[str, Any]:
     """Measure `other` against `base`, both names in `applications`. Returns the result of `compared`."""
     with ExitStack() as stack:
         loader = stack.enter_context(pinned(LOAD_CORE, "benchmarks.load"))

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks import hooks
 from benchmarks.conversations import LIVE_CHAT, POLL, STREAM, Plan, run_bridge, run_service
-from benchmarks.handlers import Turns, compare
+from benchmarks.handlers import TurnPlan, compare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class Size:
 
     hook_seconds: float
     floor_seconds: float
-    handler: Turns
+    handler: TurnPlan
     stream: Plan
     poll: Plan
     bridge: Plan
@@ -28,7 +28,7 @@ class Size:
 NORMAL = Size(
     hook_seconds=10.0,
     floor_seconds=3.0,
-    handler=Turns(pairs=12, seconds=1.0),
+    handler=TurnPlan(pairs=12, seconds=1.0),
     stream=Plan(conversations=1000, messages=1000, per_second=50, idle_seconds=45),
     poll=Plan(conversations=1000, messages=500, per_second=50, idle_seconds=15),
     bridge=Plan(conversations=1000, messages=500, per_second=50, idle_seconds=15),
@@ -40,7 +40,7 @@ NORMAL = Size(
 QUICK = Size(
     hook_seconds=3.0,
     floor_seconds=1.0,
-    handler=Turns(pairs=4, seconds=0.5),
+    handler=TurnPlan(pairs=4, seconds=0.5),
     stream=Plan(conversations=200, messages=200, per_second=50, idle_seconds=3, settle_seconds=1),
     poll=Plan(conversations=200, messages=100, per_second=50, idle_seconds=3, settle_seconds=1),
     bridge=Plan(conversations=200, messages=100, per_second=50, idle_seconds=3, settle_seconds=1),

@@ -48,7 +48,7 @@ def _line(text: str) -> int:
     return FIRST_LINE + TWO[: TWO.index(text)].count("\n")
 
 
-def test_the_order_and_the_patience_are_as_written(two: Folder) -> None:
+def test_the_order_and_the_time_limit_are_as_written(two: Folder) -> None:
     agents = two.load_bot().agents
     assert agents.fallback == ("salesforce", "legacy")
     assert agents.fallback_after == timedelta(seconds=15)

@@ -125,7 +125,7 @@ def raise_errors(kit: BotKit) -> None:
     on_everything(kit, raises_slowly)
 
 
-def return_rubbish(kit: BotKit) -> None:
+def return_an_invalid_result(kit: BotKit) -> None:
     """Handlers that request a call and return an invalid result."""
 
     def returns(ctx: Context) -> Any:
@@ -136,9 +136,9 @@ def return_rubbish(kit: BotKit) -> None:
 
 
 KINDS: dict[str, Callable[[BotKit], None]] = {
-    kind.__name__: kind for kind in (nothing, pass_on, answer, raise_errors, return_rubbish)
+    kind.__name__: kind for kind in (nothing, pass_on, answer, raise_errors, return_an_invalid_result)
 }
-WITHOUT_ANSWER = ("pass_on", "raise_errors", "return_rubbish")
+WITHOUT_ANSWER = ("pass_on", "raise_errors", "return_an_invalid_result")
 
 
 @pytest.fixture(scope="module")

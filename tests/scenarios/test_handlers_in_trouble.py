@@ -102,10 +102,10 @@ def test_a_handler_that_raises_is_passed_over_counted_and_logged_without_what_pe
     assert SECRET_WORDS not in caplog.text
 
 
-@pytest.mark.parametrize("rubbish", [17, "a text", ["list"], {"message": "x"}, object(), True, nullcontext()])
-def test_a_handler_that_returns_an_invalid_result_is_passed_over(stage: Stage, rubbish: Any) -> None:
+@pytest.mark.parametrize("invalid", [17, "a text", ["list"], {"message": "x"}, object(), True, nullcontext()])
+def test_a_handler_that_returns_an_invalid_result_is_passed_over(stage: Stage, invalid: Any) -> None:
     ada = stage.person()
-    BEHAVIOUR.do = lambda ctx: rubbish
+    BEHAVIOUR.do = lambda ctx: invalid
     with one_more(stage, "invalid_result"):
         ada.says("hi")
         ada.hears("Acme Assistant")

@@ -44,10 +44,10 @@ def test_so_it_is_with_a_coroutine(kit: BotKit, tester: KitTester) -> None:
 
 def test_a_handler_that_returns_an_invalid_result_fails_the_test(kit: BotKit, tester: KitTester) -> None:
     @kit.on_user_message
-    def rubbish(ctx: UserMessageContext) -> Any:
+    def wrong(ctx: UserMessageContext) -> Any:
         return ["9 to 5"]
 
-    with pytest.raises(InvalidHandlerResult, match="rubbish returned a list"):
+    with pytest.raises(InvalidHandlerResult, match="wrong returned a list"):
         tester.user_says()
 
 
@@ -86,14 +86,14 @@ def test_several_failures_are_one_with_notes(kit: BotKit, tester: KitTester) -> 
     raising(kit)
 
     @kit.on_user_message
-    def rubbish(ctx: UserMessageContext) -> Any:
+    def wrong(ctx: UserMessageContext) -> Any:
         return 1
 
     with pytest.raises(LookupError) as caught:
         tester.user_says()
     assert caught.value.__notes__ == [
         "and then: InvalidHandlerResult: "
-        + "test_several_failures_are_one_with_notes.<locals>.rubbish returned a int, which is not a verdict; "
+        + "test_several_failures_are_one_with_notes.<locals>.wrong returned a int, which is not a verdict; "
         + "return the result of a method of ctx, or nothing"
     ]
 

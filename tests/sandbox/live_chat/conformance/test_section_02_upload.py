@@ -12,12 +12,12 @@ import pytest
 from tests.sandbox.live_chat.conformance.conftest import MakeService, Service
 from tests.sandbox.live_chat.visitor import ORGANIZATION, Visitor
 
-Asked = tuple[Visitor, dict[str, Any]]
+UploadRequest = tuple[Visitor, dict[str, Any]]
 """A visitor who was asked for a file, and the message that asks."""
 
 
 @pytest.fixture
-async def asked(service: Service) -> Asked:
+async def upload_request(service: Service) -> UploadRequest:
     """A visitor who was asked for a file, and what the message said."""
     visitor = await service.chatting()
     await service.act(visitor, "request-file")
@@ -25,13 +25,13 @@ async def asked(service: Service) -> Asked:
 
 
 def address(visitor: Visitor, message: Mapping[str, Any], **query: str) -> str:
-    asked = {
+    request_parameters = {
         "orgId": ORGANIZATION,
         "chatKey": visitor.id,
         "fileToken": message["fileToken"],
         "encoding": "UTF-8",
     }
-    return f"{message['uploadServletUrl']}?{urlencode(asked | query)}"
+    return f"{message['uploadServletUrl']}?{urlencode(request_parameters | query)}"
 
 
 async def upload(
@@ -51,17 +51,19 @@ async def upload(
         return response.status
 
 
-async def test_the_request_opens_the_upload_on_the_same_host(service: Service, asked: Asked) -> None:
+async def test_the_request_opens_the_upload_on_the_same_host(
+    service: Service, upload_request: UploadRequest
+) -> None:
     """2.21 and 7, FileTransfer: type, uploadServletUrl, cdmServletUrl, fileToken; 14: servlet on the same host."""
-    _, message = asked
+    _, message = upload_request
     assert set(message) == {"type", "uploadServletUrl", "cdmServletUrl", "fileToken"}
     assert message["type"] == "Requested"
     assert message["uploadServletUrl"].startswith(service.base_url)
 
 
-async def test_the_file_arrives_and_success_is_told(service: Service, asked: Asked) -> None:
+async def test_the_file_arrives_and_success_is_told(service: Service, upload_request: UploadRequest) -> None:
     """2.21: the part named file, with a filename field and a Referer as one client sends them; 200 is success."""
-    visitor, message = asked
+    visitor, message = upload_request
     assert await upload(service, visitor, message) == 200
     assert await visitor.until("FileTransfer") == {"type": "Success"}
     line = (await service.view(visitor))["transcript"][-1]
@@ -71,9 +73,9 @@ async def test_the_file_arrives_and_success_is_told(service: Service, asked: Ask
         assert (response.content_type, await response.read()) == ("application/pdf", b"%PDF")
 
 
-async def test_one_request_takes_one_file(service: Service, asked: Asked) -> None:
+async def test_one_request_takes_one_file(service: Service, upload_request: UploadRequest) -> None:
     """2.21: one file per agent request; 14: one-shot token."""
-    visitor, message = asked
+    visitor, message = upload_request
     assert await upload(service, visitor, message) == 200
     assert await upload(service, visitor, message) == 403
 
@@ -83,28 +85,32 @@ async def test_one_request_takes_one_file(service: Service, asked: Asked) -> Non
     [{"fileToken": "guess"}, {"chatKey": "nobody"}, {"orgId": "00DXX0000000000"}, {"fileToken": "ü"}],
     ids=str,
 )
-async def test_a_wrong_key_opens_nothing(service: Service, asked: Asked, query: dict[str, Any]) -> None:
+async def test_a_wrong_key_opens_nothing(
+    service: Service, upload_request: UploadRequest, query: dict[str, Any]
+) -> None:
     """2.21: only an agent's request allows an upload."""
-    visitor, message = asked
+    visitor, message = upload_request
     assert await upload(service, visitor, message, **query) == 403
     assert await upload(service, visitor, message) == 200
 
 
-async def test_the_whole_session_key_is_taken_as_chat_key_too(service: Service, asked: Asked) -> None:
+async def test_the_whole_session_key_is_taken_as_chat_key_too(
+    service: Service, upload_request: UploadRequest
+) -> None:
     """2.21: chatKey is the part of the key before the first !."""
-    visitor, message = asked
+    visitor, message = upload_request
     assert await upload(service, visitor, message, chatKey=visitor.key) == 200
 
 
-async def test_a_form_without_the_part_file_is_a_400(service: Service, asked: Asked) -> None:
+async def test_a_form_without_the_part_file_is_a_400(service: Service, upload_request: UploadRequest) -> None:
     """2.21: the multipart part is named file."""
-    visitor, message = asked
+    visitor, message = upload_request
     assert await upload(service, visitor, message, field="attachment") == 400
 
 
-async def test_what_is_no_form_is_a_400(service: Service, asked: Asked) -> None:
+async def test_what_is_no_form_is_a_400(service: Service, upload_request: UploadRequest) -> None:
     """2.21: POST multipart."""
-    visitor, message = asked
+    visitor, message = upload_request
     async with service.http.post(address(visitor, message), data=b"raw") as response:
         assert response.status == 400
 
@@ -119,17 +125,17 @@ async def test_a_file_can_be_too_large(make_service: MakeService) -> None:
     assert await visitor.until("FileTransfer") == {"type": "Failure"}
 
 
-async def test_a_request_can_be_taken_back(service: Service, asked: Asked) -> None:
+async def test_a_request_can_be_taken_back(service: Service, upload_request: UploadRequest) -> None:
     """7, FileTransfer: Canceled."""
-    visitor, message = asked
+    visitor, message = upload_request
     await service.act(visitor, "cancel-file")
     assert await visitor.until("FileTransfer") == {"type": "Canceled"}
     assert await upload(service, visitor, message) == 403
 
 
-async def test_after_the_chat_nothing_is_taken(service: Service, asked: Asked) -> None:
+async def test_after_the_chat_nothing_is_taken(service: Service, upload_request: UploadRequest) -> None:
     """2.21 and 3.10."""
-    visitor, message = asked
+    visitor, message = upload_request
     await service.act(visitor, "end")
     assert await upload(service, visitor, message) == 403
 
