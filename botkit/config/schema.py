@@ -22,7 +22,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
-from botkit.config.values import parse_duration
+from botkit.config.values import UNUSABLE_DURATION, parse_duration
 from botkit.config.yaml_file import Plain
 from botkit.errors import UnusableValue
 
@@ -153,7 +153,8 @@ def _bound(
     try:
         duration = parse_duration(instance)
     except UnusableValue as unusable:
-        if not isinstance(instance, str):  # a text that is not a duration violates its pattern as well
+        # A text that is not a duration violates its pattern as well; one longer than any duration only its bound.
+        if not isinstance(instance, str) or (unusable.what == UNUSABLE_DURATION and not lower):
             yield ValidationError(unusable.what)
         return
     limit = parse_duration(bound)

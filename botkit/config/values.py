@@ -19,6 +19,7 @@ KORE_CHANNELS = (
 the conversation history, and WhatsApp's. The platform may add others."""
 
 MAX_DURATION = timedelta(days=365)
+UNUSABLE_DURATION = "is not a duration between 0 and 365 days"
 
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -43,7 +44,7 @@ def parse_duration(value: str | float) -> timedelta:
     else:
         seconds = float(value)
     if not 0 <= seconds <= MAX_DURATION.total_seconds():
-        raise UnusableValue("is not a duration between 0 and 365 days", how)
+        raise UnusableValue(UNUSABLE_DURATION, how)
     return timedelta(seconds=seconds)
 
 

@@ -71,6 +71,11 @@ def test_every_problem_of_every_file_is_reported_at_once_with_its_line(folder: F
             "9: kore.timeout: “soon” is not a valid duration; write 250ms, 2s",
         ),
         ("[bots.kore.ai]", "[x]\n  timeout: 1h", "9: kore.timeout: “1h” is too large; write at most 2m"),
+        (
+            "[bots.kore.ai]",
+            "[x]\n  timeout: 99999h",
+            "9: kore.timeout: “99999h” is too large; write at most 2m",
+        ),
         ("[bots.kore.ai]", "[x]\n  timeout: 0", "9: kore.timeout: “0” is too small; write at least 100ms"),
         ("[bots.kore.ai]", "[x]\n  timeout: .inf", "9: kore.timeout: “.inf” is not a valid duration"),
         ("[bots.kore.ai]", "[x]\n  timeout: -1", "9: kore.timeout: "),
