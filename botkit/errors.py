@@ -42,7 +42,7 @@
          └─ KitTesterMisused          BK-5009  a test asked its `KitTester` for something impossible
 
 The sandbox has errors of its own, BK-7000 to BK-7999, in `botkit_sandbox`. `docs/reference/errors.md` lists all of them;
-`make tables` writes it from the docstrings: the first paragraph says when an error occurs, the second what to do about it.
+`make tables` writes it from the docstrings: the first paragraph says when an error occurs, the second how to fix it.
 
 No message, argument or repr carries a secret or the text of a chat message.
 """
@@ -361,7 +361,7 @@ class HostNotAllowed(CallError):
 
 
 class NotAuthorized(CallError):
-    """The platform does not accept our signature (401, 403, 407); BotKit signs anew and retries.
+    """The platform does not accept our signature (401, 403, 407); BotKit signs again and retries.
 
     Check client id, client secret and clock.
     """

@@ -96,8 +96,8 @@ class BotKit(HandlerDecorators):
 
         Args:
             app: the application.
-            config: a `botkit.yaml`, for a kit without a configuration of its own; by default the one that
-                ``app.config["BOTKIT_CONFIG"]`` names.
+            config: a `botkit.yaml`, for a kit without a configuration of its own; by default
+                ``app.config["BOTKIT_CONFIG"]``.
 
         Raises:
             ConfigurationError: lists every problem of the files.

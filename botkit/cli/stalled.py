@@ -21,7 +21,7 @@ from dataclasses import dataclass
 log = logging.getLogger(__name__)
 
 BODY_SECONDS = 15.0
-"""Time limit of a body. It is longer than a hook may wait for its commit (`middleware.COMMIT_SECONDS`)."""
+"""Time limit of a body. It is longer than a hook may wait for its commit (`endpoint.COMMIT_SECONDS`)."""
 HURRIED_SECONDS = 2.0
 """The time limit while a quarter of the allowed bodies are pending."""
 _LOOK_SECONDS = 0.5

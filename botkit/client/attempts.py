@@ -16,7 +16,7 @@ _BACKOFF = Backoff(first=0.25, slowest=10.0)
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """Sends requests, several times if needed. `build` makes the request for each attempt, so each is signed anew.
+    """Sends requests, several times if needed. `build` makes the request for each attempt, so each gets its own signature.
 
     `sign_anew` is called when the platform refused a signature. `clock` returns epoch seconds; `chance` draws the jitter from
     [0, 1).

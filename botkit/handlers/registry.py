@@ -86,13 +86,15 @@ class Registry:
         if not callable(handler.function):
             raise ValueError(f"a handler is a function, not a {type(handler.function).__name__}")
         if len(self.all) == MAX_HANDLERS:
-            raise ValueError(f"more than {MAX_HANDLERS} handlers: are they registered anew with every call?")
+            raise ValueError(f"more than {MAX_HANDLERS} handlers: are they registered again with every call?")
         self.all = (*self.all, handler)
         self._chains = {}
 
     def matching(self, bot_id: str, event: str) -> Chain:
         """The chain for a bot's hooks of this name, before their details are compared."""
-        chains = self._chains  # `add` replaces this dictionary, so a chain computed meanwhile is not kept.
+        chains = (
+            self._chains
+        )  # `add` replaces this dictionary, so a chain computed during an `add` is not kept.
         chain = chains.get((bot_id, event))
         if chain is None:
             chain = Chain.of(

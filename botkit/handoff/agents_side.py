@@ -1,4 +1,4 @@
-"""Rules for what the agents' side reports.
+"""Rules for the events of the agents' side.
 
 An agent who leaves does not end the session: it may be a transfer. Three signals decide (docs/protocols/salesforce-miaw.md, 5):
 the session's own end, a routing result, and, if neither comes, the routing status, which is read after a moment and once more

@@ -1,4 +1,4 @@
-"""Routing attributes: what the agent learns about the user, from the platform's facts and the dialog's `preChatInfo`.
+"""Routing attributes: facts about the user for the agent, from the platform and the dialog's `preChatInfo`.
 
 Agent systems compare names letter by letter and may drop unknown ones silently, and they refuse a value that is too long
 (docs/protocols/salesforce-miaw.md, 2.1 and 6). So names stay untouched, and long values are cut.

@@ -69,7 +69,7 @@ def agent_transfer(rules: Rules, conversation: Conversation, event: AgentTransfe
 def access_granted(
     rules: Rules, conversation: Conversation, session: AgentSession, event: AccessGranted
 ) -> Decision:
-    """Create the conversation on the agents' side; then send the transcript, then the messages typed meanwhile."""
+    """Create the conversation on the agents' side; then send the transcript, then the messages typed since the transfer."""
     if session.access is not None:
         return Decision(conversation)
     typed = session.held
@@ -119,9 +119,9 @@ def next_in_line(
     *,
     access_is_good: bool = True,
 ) -> Decision | None:
-    """Move the hand-off to the next agent system. None if no other is in line, as always once an agent was present.
+    """Move the hand-off to the next agent system. None if there is none, as always once an agent was present.
 
-    The user notices only the time it takes. All their messages move along, accepted or not, as no agent has read them.
+    The user is not told. All their messages move along, accepted or not, as no agent has read them.
     """
     if not session.alternatives:
         return None
@@ -148,14 +148,14 @@ def next_in_line(
     )
     session = replace(session, held=_again(rules, session, typed))
     session, opening = _open(rules, session, at)
-    # The EXTEND timer starts anew and may have been due: extend the requestId now.
+    # The EXTEND timer starts again and may have been due soon: extend the requestId now.
     return keep(
         conversation, session, *leaving, *opening, ExtendRequest(), CountMetric("fell_back", session.system)
     )
 
 
 def _again(rules: Rules, session: AgentSession, messages: tuple[HeldMessage, ...]) -> tuple[HeldMessage, ...]:
-    """The user's messages, split anew to this agent system's limit."""
+    """The user's messages, split again at this agent system's limit."""
     limit = rules.capabilities(session.system).max_text
     return tuple(
         HeldMessage(message_id(session.id, "again", held.message_id, index), piece)

@@ -12,10 +12,10 @@ from botkit.handoff.rules import Rules
 from botkit.handoff.text import split
 
 FLAG_LAG_SECONDS = 3.0
-"""Within this time after a transfer, `agent_transfer: false` may come from a platform that lags behind its own hook."""
+"""Within this time after a transfer, `agent_transfer: false` may be an outdated flag."""
 
 STALE_FLAG_SECONDS = 60.0
-"""Within this time after an end, `agent_transfer: true` means that the platform lags, not that a session was lost."""
+"""Within this time after an end, `agent_transfer: true` is an outdated flag, not the sign of a lost session."""
 
 MAX_KEPT_CHARACTERS = 200_000
 MAX_KEPT_MESSAGES = 1_000
@@ -126,7 +126,7 @@ def user_typing(conversation: Conversation, event: events.UserTyping) -> Decisio
 def _lost_session(rules: Rules, conversation: Conversation, event: events.UserMessage) -> Decision:
     """The platform reports an agent session that does not exist here (5.7): tell the user and give them back to the bot.
 
-    Right after an end only the flag lags, and the user has been told already.
+    Right after an end the flag is only outdated, and the user has been told already.
     """
     ended_at = conversation.ended_at
     if ended_at is not None and event.at - ended_at <= STALE_FLAG_SECONDS:

@@ -13,7 +13,7 @@ import msgspec
 
 # Frozen records cannot form reference cycles, so the garbage collector need not track them.
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """Immutable data. Fields named in `_hidden` stay out of the repr: they hold credentials or what people wrote."""
+    """Immutable data. Fields named in `_hidden` stay out of the repr: they hold credentials or texts of users."""
 
     _hidden: ClassVar[frozenset[str]] = frozenset()
 

@@ -1,4 +1,4 @@
-"""One bot's rules as plain values: its messages, its agent systems and what they can do, its time limits."""
+"""One bot's rules as plain values: its messages, its agent systems and their capabilities, its time limits."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def _grapheme_border(text: str, start: int, end: int) -> int:
 def _is_border(text: str, index: int, start: int) -> bool:
     """Whether a grapheme border lies at `index`, given that one lies at `start`.
 
-    The rules are those of Unicode UAX #29, slightly more cautious: they join what it joins, and a little more.
+    The rules join everything that Unicode UAX #29 joins, and a little more.
     """
     if index <= start or index >= len(text):
         return True

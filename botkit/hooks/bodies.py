@@ -69,7 +69,7 @@ def _length(environ: WSGIEnvironment) -> int | None:
         if size > MAX_BYTES:
             raise HookTooLarge
         return size
-    # Without a length or an end mark, reading could block for ever (PEP 3333).
+    # Without a length or an end mark, reading could block forever (PEP 3333).
     return None if environ.get("wsgi.input_terminated") else 0
 
 

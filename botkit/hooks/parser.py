@@ -127,7 +127,7 @@ class HookParser:
         return replace(hook, body=body, payload=payload, input=input)
 
     def transfer(self, hook: Hook, choice: Choice) -> AgentTransfer:
-        """The hand-off that this hook could begin: what its payload says, under a handler's choice.
+        """The hand-off that this hook could begin: from its payload, with a handler's choice applied.
 
         Raises:
             HookInvalid: the payload names no user.

@@ -119,7 +119,7 @@ def changed_context(body: bytes, changes: str, *, replace: bool = False) -> byte
     """Change a payload's ``context``, the part of a webhook's answer that matters to the dialog (2.6).
 
     Changes are merged: objects member by member, at every depth; any other value replaces the old one. So a handler names
-    only what it changes, and the rest of the context keeps its bytes.
+    only its changes, and the rest of the context keeps its bytes.
 
     Args:
         body: the webhook's payload.

@@ -135,7 +135,7 @@ class Batch:
 
     def _complete(self, input: Input) -> None:
         for item_id in input.completes:
-            # An effect is carried out after its commit, so it is never completed in its own batch; allowing it costs nothing.
+            # In practice an effect is never completed in its own batch, as it is carried out after its commit.
             if self._outbox.pop(item_id, None) is None:
                 self._completed.append(item_id)
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -50,6 +50,7 @@ class RunningRelay(Protocol):
 RelayFactory = Callable[[Settings, Ledger, Telemetry], RunningRelay]
 
 
+@dataclass(kw_only=True, eq=False)
 class Leadership:
     """One process' role in a store: leader or follower. Thread-safe.
 
@@ -61,26 +62,20 @@ class Leadership:
         share: accept followers, and follow if another process is the leader. Otherwise a second process is refused.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        decide: Decide,
-        relay_factory: RelayFactory,
-        telemetry: Telemetry,
-        share: bool,
-    ) -> None:
-        self._settings = settings
-        self._decide = decide
-        self._relay_factory = relay_factory
-        self._telemetry = telemetry
-        self._share = share
-        self._fingerprint = fingerprint(settings)
-        self._lock = threading.Lock()
-        self._leading: _Leading | None = None
-        self._follower: Follower | None = None
-        self._waiting: list[tuple[Input, Future[Committed]]] = []
-        self._left = False
+    settings: Settings
+    decide: Decide
+    relay_factory: RelayFactory
+    telemetry: Telemetry
+    share: bool
+    fingerprint: str = field(init=False)
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+    _leading: _Leading | None = field(init=False, default=None)
+    _follower: Follower | None = field(init=False, default=None)
+    _waiting: list[tuple[Input, Future[Committed]]] = field(init=False, default_factory=list)
+    _left: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        self.fingerprint = fingerprint(self.settings)
 
     # --- joining, leaving, failover --------------------------------------------------------------------------------
 
@@ -102,7 +97,7 @@ class Leadership:
             time.sleep(_RETRY_SECONDS)
 
     def leave(self) -> None:
-        """Finish what is in progress, and leave the rest in the store for the next leader."""
+        """Finish the deliveries in progress, and leave the others in the store for the next leader."""
         with self._lock:
             self._left = True
             leading, self._leading = self._leading, None
@@ -118,23 +113,15 @@ class Leadership:
     def _join(self) -> None:
         """Try once. Raises: LedgerBusy, or OSError if no leader listens at present."""
         try:
-            leading: _Leading | None = _Leading(
-                self._settings,
-                self._decide,
-                self._relay_factory,
-                self._telemetry,
-                self._fingerprint,
-                listens=self._share,
-                lock_timeout_seconds=0.0 if self._share else LOCK_TIMEOUT_SECONDS,
-            )
+            leading: _Leading | None = _Leading(self)
             follower = None
         except LedgerBusy:
-            if not self._share:
+            if not self.share:
                 raise
             leading = None
             follower = Follower(
-                _socket_beside(file_of(self._settings.store.url)),
-                fingerprint=self._fingerprint,
+                _socket_beside(file_of(self.settings.store.url)),
+                fingerprint=self.fingerprint,
                 lost=self._leader_lost,
             )
         with self._lock:
@@ -208,7 +195,7 @@ class Leadership:
     def counts(self) -> Counts:
         """The metrics of all processes, which the leader keeps."""
         follower = self._follower
-        return self._telemetry if follower is None else follower
+        return self.telemetry if follower is None else follower
 
     @property
     def outbox_depth(self) -> int:
@@ -266,28 +253,27 @@ class Leadership:
 class _Leading:
     """The leader's ledger, relay and socket."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        decide: Decide,
-        relay_factory: RelayFactory,
-        telemetry: Telemetry,
-        mark: str,
-        *,
-        listens: bool,
-        lock_timeout_seconds: float,
-    ) -> None:
+    def __init__(self, leadership: Leadership) -> None:
         """Raises: LedgerBusy if another process holds the store; LedgerError if it cannot be used."""
-        self.ledger = SqliteLedger(settings.store.url, decide, lock_timeout_seconds=lock_timeout_seconds)
+        settings, telemetry = leadership.settings, leadership.telemetry
+        self.ledger = SqliteLedger(
+            settings.store.url,
+            leadership.decide,
+            # A process that can follow looks for the leader at once.
+            lock_timeout_seconds=0.0 if leadership.share else LOCK_TIMEOUT_SECONDS,
+        )
         self._server = Leader(
-            _socket_beside(self.ledger.file), self.ledger, fingerprint=mark, counts=telemetry
+            _socket_beside(self.ledger.file),
+            self.ledger,
+            fingerprint=leadership.fingerprint,
+            counts=telemetry,
         )
         self.ledger.start(lambda batch: self.relay.on_commit(batch))
         try:
-            self.relay = relay_factory(settings, self.ledger, telemetry)
+            self.relay = leadership.relay_factory(settings, self.ledger, telemetry)
             self.relay.start()
             try:
-                if listens:
+                if leadership.share:
                     self._server.start()
             except BaseException:
                 self.relay.close()  # Otherwise it and the next leader would both deliver.

@@ -185,7 +185,7 @@ class Service:
                 return
             # Threads do not survive a fork: a service that was started in the parent is started again here.
             leadership = Leadership(
-                self.settings,
+                settings=self.settings,
                 decide=self._decide,
                 relay_factory=self._relay_factory,
                 telemetry=self.telemetry,

@@ -53,7 +53,7 @@ def test_registering_handlers_with_every_call_is_an_error() -> None:
     registry = Registry()
     for _ in range(MAX_HANDLERS):
         registry.add(Handler(nothing, "on_alert"))
-    with pytest.raises(ValueError, match="registered anew"):
+    with pytest.raises(ValueError, match="registered again"):
         registry.add(Handler(nothing, "on_alert"))
 
 

@@ -6,7 +6,6 @@ import hmac
 import logging
 import socket
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -47,10 +46,10 @@ class Leader:
     """
 
     def __init__(self, path: Path, ledger: Ledger, *, fingerprint: str, counts: Counts) -> None:
+        self.ledger = ledger
+        self.fingerprint = fingerprint
+        self.counts = counts
         self._path = path
-        self._ledger = ledger
-        self._fingerprint = fingerprint
-        self._counts = counts
         self._lock = threading.Lock()
         self._followers: set[_FollowerConnection] = set()
         self._listener: socket.socket | None = None
@@ -89,18 +88,12 @@ class Leader:
                 log.error("a process was refused: %d processes share this store already", MAX_FOLLOWERS)
                 connection.close()
                 continue
-            follower = _FollowerConnection(
-                address.not_for_children(connection),
-                self._ledger,
-                self._counts,
-                self._fingerprint,
-                self._disconnected,
-            )
+            follower = _FollowerConnection(self, address.not_for_children(connection))
             with self._lock:
                 self._followers.add(follower)
             follower.start()
 
-    def _disconnected(self, follower: _FollowerConnection) -> None:
+    def disconnected(self, follower: _FollowerConnection) -> None:
         with self._lock:
             self._followers.discard(follower)
 
@@ -108,19 +101,9 @@ class Leader:
 class _FollowerConnection:
     """One follower's connection, with a thread that reads and one that writes: a slow reader never blocks the ledger."""
 
-    def __init__(
-        self,
-        connection: socket.socket,
-        ledger: Ledger,
-        counts: Counts,
-        fingerprint: str,
-        disconnected: Callable[[_FollowerConnection], None],
-    ) -> None:
+    def __init__(self, leader: Leader, connection: socket.socket) -> None:
+        self._leader = leader
         self._connection = connection
-        self._ledger = ledger
-        self._counts = counts
-        self._fingerprint = fingerprint
-        self._disconnected = disconnected
         self._replies: SimpleQueue[messages.FromLeader | None] = SimpleQueue()
 
     def start(self) -> None:
@@ -143,13 +126,13 @@ class _FollowerConnection:
             log.error("a process that shares the store sent an unknown message: %s", type(error).__name__)
         finally:
             self.close()
-            self._disconnected(self)
+            self._leader.disconnected(self)
 
     def _is_welcome(self) -> bool:
         frame = messages.receive(self._connection)
         match messages.from_follower(frame) if frame is not None else None:
             case messages.Hello(messages.VERSION, fingerprint) if hmac.compare_digest(
-                fingerprint, self._fingerprint
+                fingerprint, self._leader.fingerprint
             ):
                 return True
             case messages.Hello():
@@ -162,7 +145,7 @@ class _FollowerConnection:
         match message:
             case messages.Submit(number):
                 try:
-                    committing = self._ledger.submit(messages.input_of(message))
+                    committing = self._leader.ledger.submit(messages.input_of(message))
                 except LedgerError as error:
                     self._replies.put(messages.failed(number, error))
                     return
@@ -170,17 +153,17 @@ class _FollowerConnection:
             case messages.ReadNewestHook(number, conversation_id):
                 self._replies.put(self._newest_hook(number, conversation_id))
             case messages.CountHook(event, status, seconds):
-                self._counts.hook(event, status, seconds)
+                self._leader.counts.hook(event, status, seconds)
             case messages.CountDuplicate():
-                self._counts.duplicate()
+                self._leader.counts.duplicate()
             case messages.CountHandler(event, handler, outcome):
-                self._counts.handled(event, handler, outcome)
+                self._leader.counts.handled(event, handler, outcome)
             case messages.ReadMetrics(number):
-                self._replies.put(messages.Metrics(number, self._counts.exposition()))
+                self._replies.put(messages.Metrics(number, self._leader.counts.exposition()))
 
     def _newest_hook(self, number: int, conversation_id: ConversationId) -> messages.FromLeader:
         try:
-            return messages.NewestHook(number, self._ledger.newest_hook(conversation_id))
+            return messages.NewestHook(number, self._leader.ledger.newest_hook(conversation_id))
         except LedgerError as error:
             return messages.failed(number, error)
 

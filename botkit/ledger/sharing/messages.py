@@ -141,7 +141,7 @@ def input_of(message: Submit) -> Input:
 
 
 def failed(number: int, error: BaseException) -> Failed:
-    """The message for an error. Only the texts of ledger errors are sent; others may hold what people wrote."""
+    """The message for an error. Only the texts of ledger errors are sent; others may quote a user."""
     known = isinstance(error, LedgerError)
     return Failed(number, type(error).__name__ if known else "", str(error) if known else "")
 

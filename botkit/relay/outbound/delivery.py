@@ -120,7 +120,7 @@ class Delivery:
         return state is not None and self._waits_for_user(state)
 
     def close(self) -> None:
-        """Make no more attempts; the next start tries again what failed."""
+        """Make no more attempts; the next start retries failed items."""
         self._closing = True
         for task in self._waiting:
             task.cancel()
@@ -220,7 +220,7 @@ class Delivery:
             raise
 
     async def _after_failure(self, item: OutboxItem, state: _DeliveryState, error: CallError) -> None:
-        """Decide what follows: another attempt, the wait for a newer payload, or giving up."""
+        """Decide between another attempt, the wait for a newer payload, and giving up."""
         state.failures += 1
         if state.rejected_payload is None and self._may_wait_for_user(item, error):
             state.rejected_payload, state.next_delay = state.payload, None
