@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-
-from botkit.hooks.events import HOOK_EVENTS
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 MAX_HANDOFF_SERIES = 100
@@ -76,9 +74,13 @@ class Telemetry:
     """The metrics of one kit, in a registry of its own, so that several kits can live in one process.
 
     Implements `HookMetrics` of the hook endpoint, `HandlerMetrics` of the handlers and `RelayMetrics` of the relay.
+
+    Args:
+        hook_events: the known names of hook events; all other names share the label ``other``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hook_events: Container[str] = frozenset()) -> None:
+        self._hook_events = hook_events
         self.registry = CollectorRegistry()
         self._hooks = self._counter("botkit_hooks_total")
         self._ack = self._histogram("botkit_ack_seconds", _ACK_SECONDS)
@@ -110,9 +112,9 @@ class Telemetry:
         """A hook was answered. Unknown names share one label, so that callers cannot create series."""
         child = self._hook_children.get((event, status))
         if child is None:
-            label = event if event in HOOK_EVENTS else "other"
+            label = event if event in self._hook_events else "other"
             child = self._hooks.labels(label, str(status))
-            if event in HOOK_EVENTS:
+            if event in self._hook_events:
                 self._hook_children[event, status] = child
         child.inc()
         self._ack.observe(seconds)

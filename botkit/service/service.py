@@ -29,6 +29,7 @@ from botkit.handoff.decision import Decision
 from botkit.handoff.events import Event
 from botkit.handoff.responses import Responses
 from botkit.handoff.rules import Rules
+from botkit.hooks.events import HOOK_EVENTS
 from botkit.hooks.parser import HookParser
 from botkit.http.carriers import SyncTransport
 from botkit.ledger.interface import Ledger
@@ -109,7 +110,7 @@ class Service:
     ) -> None:
         """Raises: NotConfigured if a handler is for a bot that the configuration does not name."""
         self.settings = settings
-        self.telemetry = Telemetry()
+        self.telemetry = Telemetry(HOOK_EVENTS)
         self._relay_factory = relay_factory or _relay
         self._share = share
         environment = environment or Environment()

@@ -4,11 +4,12 @@ from botkit.observability.metrics import METRICS, Telemetry
 
 
 def test_unknown_events_share_a_label() -> None:
-    telemetry = Telemetry()
+    telemetry = Telemetry({"on_user_message"})
     for name in ("on_x", "on_y", "on_user_message"):
         telemetry.hook(name, 200, 0.001)
     text = telemetry.exposition().decode()
     assert 'event="other",status="200"} 2.0' in text
+    assert 'event="on_user_message",status="200"} 1.0' in text
     assert "on_x" not in text
 
 
