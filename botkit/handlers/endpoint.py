@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
 
@@ -58,6 +58,7 @@ class HookResponse:
     body: bytes
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class HookEndpoint:
     """Answers the hooks of one service. Thread-safe.
 
@@ -73,28 +74,19 @@ class HookEndpoint:
         context_factory: creates the context in which handlers are called, such as the application's.
     """
 
-    def __init__(
-        self,
-        *,
-        parsers: Mapping[str, HookParser],
-        dispatch: Dispatch,
-        submit: Submit,
-        prefix: str,
-        metrics: HookMetrics,
-        now: Callable[[], float],
-        monotonic: Callable[[], float],
-        commit_seconds: float = COMMIT_SECONDS,
-        context_factory: ContextFactory = nullcontext,
-    ) -> None:
-        self.path_of = HookPaths(prefix).parse
-        self._parsers = parsers
-        self._dispatch = dispatch
-        self._submit = submit
-        self._metrics = metrics
-        self._now = now
-        self._monotonic = monotonic
-        self._commit_seconds = commit_seconds
-        self._context_factory = context_factory
+    parsers: Mapping[str, HookParser]
+    dispatch: Dispatch
+    submit: Submit
+    prefix: str
+    metrics: HookMetrics
+    now: Callable[[], float]
+    monotonic: Callable[[], float]
+    commit_seconds: float = COMMIT_SECONDS
+    context_factory: ContextFactory = nullcontext
+    path_of: Callable[[str], HookPath | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.path_of = HookPaths(self.prefix).parse
 
     def respond(
         self,
@@ -116,7 +108,7 @@ class HookEndpoint:
         """
         if method != "POST":
             return _refusal(_MethodNotAllowed(), ("Allow", "POST"))
-        began = self._monotonic()
+        began = self.monotonic()
         status = 500
         try:
             result = self._accept(path, token, apikey, read_body)
@@ -132,42 +124,42 @@ class HookEndpoint:
             log.error("a hook was not accepted: %s", where(error))
             return _refusal(HookRefused())
         finally:
-            self._metrics.hook(path.event, status, self._monotonic() - began)
+            self.metrics.hook(path.event, status, self.monotonic() - began)
 
     def _accept(
         self, path: HookPath, token: str | None, apikey: str | None, read_body: Callable[[], bytes]
     ) -> DispatchResult:
         """Authenticate, read, dispatch and commit a hook. Returns its answer."""
-        now = self._now()
-        parser = self._parsers.get(path.bot_id)
+        now = self.now()
+        parser = self.parsers.get(path.bot_id)
         if parser is None:
             self._check_unknown_bot(token, apikey, now)
             raise HookNotFound("Bot not found")
         parser.authentication.check(token=token, apikey=apikey, now=now)
         hook = parser.read(path, read_body(), at=Instant(now))
-        chain = self._dispatch.matching(hook)
+        chain = self.dispatch.matching(hook)
         if chain is None:
             result = without_handlers(hook)
-            committing = [self._submit(input) for input in result.inputs]
+            committing = [self.submit(input) for input in result.inputs]
         else:
             # Submitted under the lock, so that the user's messages keep their order; the commit is awaited outside it.
-            with self._dispatch.lock(chain, hook):
-                result = self._dispatch.dispatch(chain, hook, self._context_factory)
-                committing = [self._submit(input) for input in result.inputs]
+            with self.dispatch.lock(chain, hook):
+                result = self.dispatch.dispatch(chain, hook, self.context_factory)
+                committing = [self.submit(input) for input in result.inputs]
         for future in committing:
             self._await(future)
         return result
 
     def _await(self, committing: Future[Committed]) -> None:
         try:
-            committed = committing.result(self._commit_seconds)
+            committed = committing.result(self.commit_seconds)
         except FutureTimeout as error:
             # Cancelling drops an input whose commit has not begun. A commit in progress may still succeed; then the platform's
             # next attempt is a duplicate.
             committing.cancel()
             raise LedgerError("the store took too long") from error
         if committed.duplicate:
-            self._metrics.duplicate()
+            self.metrics.duplicate()
 
     def _check_unknown_bot(self, token: str | None, apikey: str | None, now: float) -> None:
         """Return if the caller is authenticated for any bot: only such a caller may learn that another bot is unknown.
@@ -175,7 +167,7 @@ class HookEndpoint:
         Raises:
             HookUnauthorized: any other caller.
         """
-        for parser in self._parsers.values():
+        for parser in self.parsers.values():
             try:
                 parser.authentication.check(token=token, apikey=apikey, now=now)
             except HookUnauthorized:
