@@ -6,13 +6,13 @@ import hashlib
 import ipaddress
 import re
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import NoReturn, TypedDict
 
 from urllib3.fields import RequestField
 from urllib3.filepost import encode_multipart_formdata
 
 from botkit.agents.api import File
-from botkit.errors import BadReply, RateLimited, ServerTrouble, UnusableValue
+from botkit.errors import BadReply, CallRefused, RateLimited, ServerTrouble, UnusableValue
 from botkit.handoff.conversation import Instant
 from botkit.http import Response
 from botkit.http.retry import retry_after
@@ -74,10 +74,10 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def raise_if_retryable(
-    what: str, response: Response, *, now: float, redirected: str, detail: str = ""
-) -> None:
-    """Raise for a status after which the call may be repeated.
+def refuse(
+    what: str, response: Response, *, now: float, redirected: str, detail: str = "", hint: str = ""
+) -> NoReturn:
+    """Raise for a status with the same meaning in every call.
 
     Args:
         what: names the call.
@@ -85,11 +85,13 @@ def raise_if_retryable(
         now: epoch seconds, for a Retry-After that is a date.
         redirected: the detail of a redirect: which setting to check.
         detail: the detail of any other status.
+        hint: added to the detail of a refusal: how to fix it.
 
     Raises:
         RateLimited: 429.
         ServerTrouble: 5xx and 408.
         BadReply: 3xx: a proxy or a login page answered.
+        CallRefused: any other status.
     """
     status, wait = response.status, retry_after(response.headers, now=now)
     if status == 429:
@@ -98,6 +100,7 @@ def raise_if_retryable(
         raise ServerTrouble(what, status=status, retry_after=wait, detail=detail)
     if 300 <= status < 400:
         raise BadReply(what, status=status, detail=redirected)
+    raise CallRefused(what, status=status, detail=": ".join(part for part in (detail, hint) if part))
 
 
 def form_with_file(

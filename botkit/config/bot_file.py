@@ -43,10 +43,6 @@ class BotFile:
     systems: Mapping[str, AgentSystemSettings]
     responses: Checked | None
 
-    def bot_id(self) -> str | None:
-        """The bot's id, if it has one."""
-        return self.checked.text("bot", "id")
-
     def settings(self) -> BotSettings:
         """The typed settings. The file must have no problem."""
         value: Any = self.checked.settings()

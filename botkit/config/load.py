@@ -78,7 +78,7 @@ def _bot_files(server: Checked) -> Sequence[Path]:
 def _check_ids(bots: Sequence[BotFile], problems: Problems) -> None:
     first: dict[str, str] = {}
     for bot in bots:
-        bot_id = bot.bot_id()
+        bot_id = bot.checked.text("bot", "id")
         if not bot_id:
             continue
         file = bot.checked.file

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 from urllib.parse import quote, urlencode
@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from botkit.agents.api import File
+from botkit.agents.live_chat.masking import Rule
 from botkit.agents.live_chat.settings import LiveChatSettings, may_upload_to
 from botkit.agents.salesforce import form_with_file, short_id
 from botkit.errors import CallRefused, HostNotAllowed
@@ -40,6 +41,52 @@ class Session:
     key: str = field(repr=False)
     affinity: str = field(repr=False)
     base: str
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A numbered request: its name for errors, and the noun and body of the API (``/Chasitor/<noun>``)."""
+
+    what: str
+    noun: str
+    body: Mapping[str, object] = field(repr=False)
+
+
+def init(body: Mapping[str, object]) -> Post:
+    """2.3. The body is `prechat.chat_request`'s."""
+    return Post("request a chat", "ChasitorInit", body)
+
+
+def message(text: str) -> Post:
+    """2.5."""
+    return Post("send a message", "ChatMessage", {"text": text})
+
+
+def typing(*, started: bool) -> Post:
+    """2.6."""
+    return Post("show typing", "ChasitorTyping" if started else "ChasitorNotTyping", {})
+
+
+def custom_event(kind: str, data: str) -> Post:
+    """2.8."""
+    return Post("send a custom event", "CustomEvent", {"type": kind, "data": data})
+
+
+def end_by_client() -> Post:
+    """2.9."""
+    return Post("end the chat", "ChatEnd", {"reason": "client"})
+
+
+def idle_warning(*, triggered: bool) -> Post:
+    """2.10."""
+    body = {"idleTimeoutWarningEvent": "triggered" if triggered else "cleared"}
+    return Post("report an idle warning", "ChasitorIdleTimeoutWarningEvent", body)
+
+
+def rules_triggered(rules: Sequence[Rule]) -> Post:
+    """2.20."""
+    body = {"rules": [{"id": rule.id, "name": rule.name} for rule in rules]}
+    return Post("report masking", "SensitiveDataRuleTriggered", body)
 
 
 class LiveChatCalls:
@@ -86,46 +133,17 @@ class LiveChatCalls:
     def resync(self, session: Session) -> Request:
         """2.13: the last step of a reconnection, without a sequence."""
         body = {"organizationId": short_id(self._settings.organization_id)}
-        return self._post("resume the session", session, "Chasitor/ChasitorResyncState", body, None)
+        return self.post(session, Post("resume the session", "ChasitorResyncState", body), sequence=None)
 
-    # --- sending; `sequence` None leaves the number out ---
+    # --- sending ---
 
-    def init(self, session: Session, body: Mapping[str, object], *, sequence: int | None) -> Request:
-        """2.3. The body is `prechat.chat_request`'s."""
-        return self._post("request a chat", session, "Chasitor/ChasitorInit", body, sequence)
-
-    def message(self, session: Session, text: str, *, sequence: int | None) -> Request:
-        """2.5."""
-        return self._post("send a message", session, "Chasitor/ChatMessage", {"text": text}, sequence)
-
-    def typing(self, session: Session, *, started: bool, sequence: int | None) -> Request:
-        """2.6."""
-        noun = "ChasitorTyping" if started else "ChasitorNotTyping"
-        return self._post("show typing", session, f"Chasitor/{noun}", {}, sequence)
-
-    def custom_event(self, session: Session, kind: str, data: str, *, sequence: int | None) -> Request:
-        """2.8."""
-        return self._post(
-            "send a custom event", session, "Chasitor/CustomEvent", {"type": kind, "data": data}, sequence
-        )
-
-    def idle_warning(self, session: Session, *, triggered: bool, sequence: int | None) -> Request:
-        """2.10."""
-        body = {"idleTimeoutWarningEvent": "triggered" if triggered else "cleared"}
-        return self._post(
-            "report an idle warning", session, "Chasitor/ChasitorIdleTimeoutWarningEvent", body, sequence
-        )
-
-    def rules_triggered(
-        self, session: Session, rules: list[tuple[str, str]], *, sequence: int | None
-    ) -> Request:
-        """2.20. `rules`: pairs of id and name."""
-        body = {"rules": [{"id": rule_id, "name": name} for rule_id, name in rules]}
-        return self._post("report masking", session, "Chasitor/SensitiveDataRuleTriggered", body, sequence)
-
-    def end(self, session: Session, reason: str, *, sequence: int | None) -> Request:
-        """2.9."""
-        return self._post("end the chat", session, "Chasitor/ChatEnd", {"reason": reason}, sequence)
+    def post(self, session: Session, post: Post, *, sequence: int | None) -> Request:
+        """A numbered request of the user's side; without a number if `sequence` is None."""
+        headers = {**self._headers, **_keys(session), "Content-Type": "application/json"}
+        if sequence is not None:
+            headers["X-LIVEAGENT-SEQUENCE"] = str(sequence)
+        url = f"{session.base}/Chasitor/{post.noun}"
+        return Request(post.what, "POST", url, headers, encoded(post.body), self._timeout)
 
     def delete(self, session: Session) -> Request:
         """2.2. The key may hold slashes, so it is quoted."""
@@ -139,14 +157,6 @@ class LiveChatCalls:
 
     def _get(self, what: str, url: str, headers: Mapping[str, str]) -> Request:
         return Request(what, "GET", url, {**self._headers, **headers}, timeout_seconds=self._timeout)
-
-    def _post(
-        self, what: str, session: Session, noun: str, body: Mapping[str, object], sequence: int | None
-    ) -> Request:
-        headers = {**self._headers, **_keys(session), "Content-Type": "application/json"}
-        if sequence is not None:
-            headers["X-LIVEAGENT-SEQUENCE"] = str(sequence)
-        return Request(what, "POST", f"{session.base}/{noun}", headers, encoded(body), self._timeout)
 
 
 def _keys(session: Session) -> dict[str, str]:

@@ -6,12 +6,12 @@ Sections are those of docs/protocols/salesforce-live-chat.md (3.8, 3.9; the end:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import structlog
 
 from botkit.agents.api import Batch
-from botkit.agents.live_chat.calls import Session
+from botkit.agents.live_chat.calls import Post, end_by_client, init, message
 from botkit.agents.live_chat.chat import Chat, Link
 from botkit.agents.live_chat.connection import Connection
 from botkit.agents.live_chat.messages import read_events
@@ -19,7 +19,6 @@ from botkit.agents.live_chat.replies import AffinityLost, OutOfSync, check
 from botkit.errors import CallError, ConversationClosed, ServerTrouble
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import FromAgents
-from botkit.http import Request
 
 _log = structlog.get_logger("botkit.agents")
 
@@ -33,49 +32,41 @@ _MAX_ATTEMPTS = 4
 _MAX_CHECKS = 20
 _CHECK_SECONDS = 0.1
 
-Build = Callable[[Session, int | None], Request]
-"""Builds the request for the chat's present server, with its sequence number."""
-
 
 class Poster:
-    """Sends requests of one deployment's chats.
-
-    Args:
-        connection: sends, polls and reconnects.
-    """
+    """Sends requests of one deployment's chats."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._calls = connection.calls
         self._monotonic = connection.monotonic
         self._sleep = connection.sleep
 
-    async def post(self, chat: Chat, key: str, build: Build) -> None:
+    async def post(self, chat: Chat, key: str, post: Post) -> None:
         """Send one request. `key` is its idempotency key, the same on every attempt.
 
         Raises:
             CallError: it was not accepted, or the outcome is unknown.
         """
         async with chat.posting:
-            await self._post(chat, key, build)
+            await self._post(chat, key, post)
 
-    async def request_chat(self, chat: Chat, build: Build) -> None:
+    async def request_chat(self, chat: Chat, body: Mapping[str, object]) -> None:
         """Send the chat request, which comes before any other. A request that was sent before counts as done."""
         async with chat.posting:
             if not chat.requested:
                 chat.begins()
-                await self._post(chat, "init", build, once=True)
+                await self._post(chat, "init", init(body), once=True)
                 chat.requested = True
                 chat.asked = self._monotonic()
 
-    async def say(self, chat: Chat, message_id: str, text: str, build: Build) -> None:
+    async def say(self, chat: Chat, message_id: str, text: str) -> None:
         """Send a message of the user, `SPACING_SECONDS` or more after the previous one."""
         async with chat.posting:
             wait = chat.sent + SPACING_SECONDS - self._monotonic()
             if wait > 0:
                 await self._sleep(wait)
             try:
-                await self._post(chat, message_id, build)
+                await self._post(chat, message_id, message(text))
             except CallError as error:
                 if error.retryable:
                     chat.doubts(message_id, text)
@@ -100,7 +91,7 @@ class Poster:
 
     # --- sending ---
 
-    async def _post(self, chat: Chat, key: str, build: Build, *, once: bool = False) -> None:
+    async def _post(self, chat: Chat, key: str, post: Post, *, once: bool = False) -> None:
         await self._await_listener(chat)
         for _ in range(_MAX_ATTEMPTS):
             if chat.link is not Link.UP:
@@ -108,7 +99,7 @@ class Poster:
             if chat.was_delivered(key):
                 return
             session = chat.session
-            request = build(session, chat.sequence.number(key))
+            request = self._connection.calls.post(session, post, sequence=chat.sequence.number(key))
             try:
                 response = await self._connection.transport.send(request)
                 if once and 400 <= response.status < 500 and b"already" in response.body[:2_000].lower():
@@ -161,9 +152,7 @@ class Poster:
     async def _end_chat(self, chat: Chat) -> bool:
         """End the chat. Returns whether it is over now."""
         try:
-            await self.post(
-                chat, "end", lambda session, number: self._calls.end(session, "client", sequence=number)
-            )
+            await self.post(chat, "end", end_by_client())
         except CallError as error:
             if self._may_live(chat, error):
                 raise
@@ -198,7 +187,7 @@ class Poster:
 
     async def _end_session(self, chat: Chat) -> None:
         try:
-            await self._connection.call(self._calls.delete(chat.session))
+            await self._connection.call(self._connection.calls.delete(chat.session))
         except CallError as error:
             # A session that is gone cannot be ended. A session ends by itself after its chat, or when it is not polled.
             if not chat.under_way and error.status is None and self._may_live(chat, error):

@@ -18,8 +18,8 @@ import re
 from collections.abc import Sequence
 
 from botkit.agents.live_chat.calls import Credentials
-from botkit.agents.salesforce import raise_if_retryable, short_id
-from botkit.errors import BadReply, CallRefused, ConversationClosed, ServerTrouble
+from botkit.agents.salesforce import refuse, short_id
+from botkit.errors import BadReply, ConversationClosed, ServerTrouble
 from botkit.http import Response
 from botkit.http.lenient_json import Members, items, members, text, try_decoded, whole
 from botkit.http.retry import retry_after
@@ -51,8 +51,7 @@ def check_setup(what: str, response: Response, *, now: float) -> Response:
     """Return the response if it is a success; for calls before the chat exists."""
     if 200 <= response.status < 300:
         return response
-    raise_if_retryable(what, response, now=now, redirected=_REDIRECTED)
-    raise CallRefused(what, status=response.status, detail=_HINTS.get(response.status, ""))
+    refuse(what, response, now=now, redirected=_REDIRECTED, hint=_HINTS.get(response.status, ""))
 
 
 def check(what: str, response: Response, *, now: float) -> Response:
@@ -69,8 +68,7 @@ def check(what: str, response: Response, *, now: float) -> Response:
         raise error
     if status == 503:
         raise AffinityLost(what, status=status, retry_after=retry_after(response.headers, now=now))
-    raise_if_retryable(what, response, now=now, redirected=_REDIRECTED)
-    raise CallRefused(what, status=status)
+    refuse(what, response, now=now, redirected=_REDIRECTED)
 
 
 _POLL_SECONDS = 40

@@ -24,6 +24,10 @@ from botkit.agents.live_chat.calls import (
     Credentials,
     FileRequest,
     LiveChatCalls,
+    custom_event,
+    idle_warning,
+    rules_triggered,
+    typing,
     upload_request,
 )
 from botkit.agents.live_chat.chat import Chat
@@ -66,16 +70,10 @@ class LiveChatSystem(AgentSystem):
     """One Live Chat deployment (`type: salesforce-live-chat`).
 
     Args:
-        name: the system's name in the bot's YAML.
-        settings: a `LiveChatSettings`.
-        transport: carries the requests.
         clock: epoch seconds.
         monotonic: seconds that never go back.
         sleep: waits for some seconds.
         masker: applies sensitive-data rules.
-
-    Raises:
-        TypeError: `settings` is of another agent system.
     """
 
     schema = SCHEMA
@@ -179,9 +177,7 @@ class LiveChatSystem(AgentSystem):
             self.settings, chat_id=chat.credentials.id, attributes=attributes, language=language
         )
         try:
-            await self._poster.request_chat(
-                chat, lambda session, number: self._calls.init(session, body, sequence=number)
-            )
+            await self._poster.request_chat(chat, body)
         except ConversationClosed as closed:
             raise CallRefused(
                 closed.what, status=closed.status, detail="the session expired before the chat was requested"
@@ -197,12 +193,7 @@ class LiveChatSystem(AgentSystem):
         chat = self._chat(session_id, access)
         masked = await self._masked(chat, access, text, what="send a message")
         if masked.text.strip() or not masked.triggered:
-            await self._poster.say(
-                chat,
-                message_id,
-                masked.text,
-                lambda session, number: self._calls.message(session, masked.text, sequence=number),
-            )
+            await self._poster.say(chat, message_id, masked.text)
         if masked.triggered:
             await self._report_masking(chat, message_id, masked)
 
@@ -210,11 +201,7 @@ class LiveChatSystem(AgentSystem):
         """Show the user's typing to the agent, once an agent is present."""
         chat = self._chat(session_id, access)
         if chat.position.agents:
-            await self._poster.post(
-                chat,
-                f"typing/{started}",
-                lambda session, number: self._calls.typing(session, started=started, sequence=number),
-            )
+            await self._poster.post(chat, f"typing/{started}", typing(started=started))
 
     async def routing(self, session_id: str, access: Access) -> Literal["searching", "present", "over"]:
         """The state according to the polls so far; the API has no call for it. A chat without an agent is searching."""
@@ -257,22 +244,14 @@ class LiveChatSystem(AgentSystem):
         chat = self._chat(session_id, access)
         key = f"custom/{name}/{digest(data)}"
         masked = await self._masked(chat, access, data, what="send a custom event")
-        await self._poster.post(
-            chat,
-            key,
-            lambda session, number: self._calls.custom_event(session, name, masked.text, sequence=number),
-        )
+        await self._poster.post(chat, key, custom_event(name, masked.text))
         if masked.triggered:
             await self._report_masking(chat, key, masked)
 
     async def idle_notice(self, session_id: str, access: Access, *, warned: bool) -> None:
         """Record in the chat that the user was warned of being idle, or is back (2.10)."""
         chat = self._chat(session_id, access)
-        await self._poster.post(
-            chat,
-            f"idle/{warned}",
-            lambda session, number: self._calls.idle_warning(session, triggered=warned, sequence=number),
-        )
+        await self._poster.post(chat, f"idle/{warned}", idle_warning(triggered=warned))
 
     async def send_file(
         self, session_id: str, access: Access, *, message_id: str, file: File, request: str
@@ -343,13 +322,8 @@ class LiveChatSystem(AgentSystem):
 
     async def _report_masking(self, chat: Chat, message_id: str, masked: Masked) -> None:
         """Report which rules were applied (2.20). The text is masked either way."""
-        rules = [(rule.id, rule.name) for rule in masked.triggered]
         try:
-            await self._poster.post(
-                chat,
-                f"{message_id}/rules",
-                lambda session, number: self._calls.rules_triggered(session, rules, sequence=number),
-            )
+            await self._poster.post(chat, f"{message_id}/rules", rules_triggered(masked.triggered))
         except CallError as error:
             _log.info("masking_not_reported", session=chat.session_id, code=error.code, status=error.status)
 

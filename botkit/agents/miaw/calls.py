@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlencode
 
-import msgspec
-
 from botkit.agents.api import File
 from botkit.agents.miaw.settings import MiawSettings
 from botkit.agents.salesforce import form_with_file
@@ -44,14 +42,12 @@ class MiawCalls:
         self, token: str, conversation_id: str, *, attributes: Mapping[str, str], language: str
     ) -> Request:
         """2.1. Keys must be spelled as in the deployment: Salesforce silently drops a wrong key."""
-        body: dict[str, object] = {
+        body = {
             "conversationId": conversation_id,
             "esDeveloperName": self._settings.developer_name,
-            "routingAttributes": attributes,
+            **_routing(attributes, language),
         }
-        if language := locale(language):
-            body["language"] = language
-        return self._json("create the conversation", "POST", self._base, token, body)
+        return self._post("create the conversation", self._base, token, body)
 
     def send(
         self,
@@ -80,12 +76,8 @@ class MiawCalls:
             "esDeveloperName": self._settings.developer_name,
         }
         if new_session is not None:
-            attributes, language = new_session
-            body["isNewMessagingSession"] = True
-            body["routingAttributes"] = attributes
-            if language := locale(language):
-                body["language"] = language
-        return self._json("send a message", "POST", f"{self._base}/{conversation_id}/message", token, body)
+            body |= {"isNewMessagingSession": True, **_routing(*new_session)}
+        return self._post("send a message", f"{self._base}/{conversation_id}/message", token, body)
 
     def send_file(
         self, token: str, conversation_id: str, *, message_id: str, file_id: str, file: File
@@ -97,18 +89,14 @@ class MiawCalls:
         }
         parts = [("messageEntry", "application/json", encoded(entry))]
         content_type, body = form_with_file("fileData", file, parts=parts)
-        headers = {
-            "Accept": "application/json",
-            "Authorization": f"Bearer {token}",
-            "Content-Type": content_type,
-        }
+        headers = {**_headers(token), "Content-Type": content_type}
         url = f"{self._base}/{conversation_id}/file"
         return Request("send a file", "POST", url, headers, body, max(self._timeout_seconds, FILE_SECONDS))
 
     def typing(self, token: str, conversation_id: str, *, entry_id: str, started: bool) -> Request:
         """3.4."""
         body = {"entryType": f"Typing{'Started' if started else 'Stopped'}Indicator", "id": entry_id}
-        return self._json("show typing", "POST", f"{self._base}/{conversation_id}/entry", token, body)
+        return self._post("show typing", f"{self._base}/{conversation_id}/entry", token, body)
 
     def acknowledge(self, token: str, conversation_id: str, *, acks: Sequence[tuple[str, str]]) -> Request:
         """3.5. `acks`: pairs of the receipt's own id and the entry it is for."""
@@ -119,7 +107,7 @@ class MiawCalls:
             ]
         }
         url = f"{self._base}/{conversation_id}/acknowledge-entries"
-        return self._json("acknowledge entries", "POST", url, token, body)
+        return self._post("acknowledge entries", url, token, body)
 
     def status(self, token: str, conversation_id: str) -> Request:
         """2.3."""
@@ -145,8 +133,7 @@ class MiawCalls:
     def stream(self, token: str, *, last_event_id: str) -> Request:
         """4.1. The organisation id must be the 15-character one, else 400 (pitfall 1)."""
         headers = {
-            "Accept": "text/event-stream",
-            "Authorization": f"Bearer {token}",
+            **_headers(token, "text/event-stream"),
             "Cache-Control": "no-cache",
             "X-Org-Id": self._settings.organization_id_15,
         }
@@ -155,17 +142,21 @@ class MiawCalls:
         url = f"{self._settings.organization_base_url}/eventrouter/v1/sse"
         return Request("open the event stream", "GET", url, headers, timeout_seconds=self._timeout_seconds)
 
-    def _json(self, what: str, method: str, url: str, token: str, body: object) -> Request:
-        headers = {
-            "Accept": "application/json",
-            "Authorization": f"Bearer {token}",
-            "Content-Type": "application/json",
-        }
-        return Request(what, method, url, headers, encoded(body), self._timeout_seconds)
+    def _post(self, what: str, url: str, token: str, body: object) -> Request:
+        headers = {**_headers(token), "Content-Type": "application/json"}
+        return Request(what, "POST", url, headers, encoded(body), self._timeout_seconds)
 
     def _bare(self, what: str, method: str, url: str, token: str) -> Request:
-        headers = {"Accept": "application/json", "Authorization": f"Bearer {token}"}
-        return Request(what, method, url, headers, timeout_seconds=self._timeout_seconds)
+        return Request(what, method, url, _headers(token), timeout_seconds=self._timeout_seconds)
+
+
+def _routing(attributes: Mapping[str, str], language: str) -> dict[str, object]:
+    spelled = locale(language)
+    return {"routingAttributes": attributes, **({"language": spelled} if spelled else {})}
+
+
+def _headers(token: str, accept: str = "application/json") -> dict[str, str]:
+    return {"Accept": accept, "Authorization": f"Bearer {token}"}
 
 
 _WITH_A_REGION = {"en": "en_US", "nl": "nl_NL", "zh": "zh_CN"}
@@ -206,14 +197,10 @@ def guest_token_request(settings: MiawSettings) -> Request:
         "capabilitiesVersion": "1",
         "platform": settings.platform,
     }
-    return Request(
-        what="get a guest token",
-        method="POST",
-        url=f"{settings.organization_base_url}/iamessage/api/v2/authorization/unauthenticated/access-token",
-        headers={"Content-Type": "application/json", "Accept": "application/json"},
-        body=msgspec.json.encode(body),
-        timeout_seconds=settings.timeout.total_seconds(),
-    )
+    url = f"{settings.organization_base_url}/iamessage/api/v2/authorization/unauthenticated/access-token"
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    timeout = settings.timeout.total_seconds()
+    return Request("get a guest token", "POST", url, headers, encoded(body), timeout)
 
 
 def read_token(response: Response, *, now: float) -> Token:

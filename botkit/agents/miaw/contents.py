@@ -126,7 +126,7 @@ def _title(value: object) -> str:
 
 
 def _subtitle(value: object) -> str:
-    return text(members(value).get("subTitle"))
+    return text(value.get("subTitle")) if isinstance(value, dict) else ""
 
 
 def _options(found: list[Members]) -> tuple[Option, ...]:

@@ -17,11 +17,10 @@ from __future__ import annotations
 import re
 from typing import NoReturn
 
-from botkit.agents.salesforce import raise_if_retryable
+from botkit.agents.salesforce import refuse
 from botkit.errors import (
     AccessExpired,
     BadReply,
-    CallRefused,
     ConversationClosed,
     NewSessionRequired,
     ServerTrouble,
@@ -46,10 +45,8 @@ def check_setup(what: str, response: Response, *, now: float) -> Response:
     """Return the response if it is a success; for calls before the conversation exists."""
     if 200 <= response.status < 300:
         return response
-    raise_if_retryable(what, response, now=now, detail=_detail(response), redirected=_REDIRECTED)
-    raise CallRefused(
-        what, status=response.status, detail=_detail(response, _SETUP_HINTS.get(response.status, ""))
-    )
+    hint = _SETUP_HINTS.get(response.status, "")
+    refuse(what, response, now=now, redirected=_REDIRECTED, detail=_detail(response), hint=hint)
 
 
 def check(what: str, response: Response, *, now: float) -> Response:
@@ -63,8 +60,7 @@ def check(what: str, response: Response, *, now: float) -> Response:
         raise ConversationClosed(what, status=status, detail=detail)
     if status == 417:
         raise NewSessionRequired(what, status=status, detail=detail)
-    raise_if_retryable(what, response, now=now, detail=_detail(response), redirected=_REDIRECTED)
-    raise CallRefused(what, status=status, detail=detail)
+    refuse(what, response, now=now, redirected=_REDIRECTED, detail=detail)
 
 
 def check_stream(what: str, response: Response, *, now: float) -> NoReturn:
@@ -78,10 +74,9 @@ def check_stream(what: str, response: Response, *, now: float) -> NoReturn:
         raise AccessExpired(what, status=status, detail=detail)
     if status in (403, 404):
         raise ServerTrouble(what, status=status, detail=detail)
-    raise_if_retryable(what, response, now=now, detail=_detail(response), redirected=_REDIRECTED)
     if status < 300:
         raise BadReply(what, status=status, detail="the answer is not an event stream")
-    raise CallRefused(what, status=status, detail=detail)
+    refuse(what, response, now=now, redirected=_REDIRECTED, detail=detail)
 
 
 def says_expired(body: bytes) -> bool:
@@ -89,9 +84,8 @@ def says_expired(body: bytes) -> bool:
     return b"jwt is expired" in body[:4_096].lower()
 
 
-def _detail(response: Response, hint: str = "") -> str:
+def _detail(response: Response) -> str:
     """The error code under either of its names (6), or the gateway's `error`; never the message, which may quote the user."""
     body = members(try_decoded(response.body)) if response.body[:1] == b"{" else {}
     code = text(body.get("errorCode")) or text(body.get("code")) or text(body.get("error"))
-    code = code if _CODE.fullmatch(code) else ""
-    return ": ".join(part for part in (code, hint) if part)
+    return code if _CODE.fullmatch(code) else ""

@@ -119,15 +119,9 @@ class MiawSystem(AgentSystem):
     """One MIAW deployment (`type: salesforce-miaw`).
 
     Args:
-        name: the system's name in the bot's YAML.
-        settings: a `MiawSettings`.
-        transport: carries the requests.
         clock: epoch seconds.
         monotonic: seconds that never go back.
         new_id: draws a UUID.
-
-    Raises:
-        TypeError: `settings` is of another agent system.
     """
 
     schema = SCHEMA
