@@ -142,26 +142,30 @@ def _request_fail(reading: Reading, message: Members) -> None:
 
 
 def _taken_over(reading: Reading, message: Members) -> None:
-    """An agent accepted the chat, or took it over from an agent that has left. The user is told about both changes once."""
-    _settings(reading, message)
-    _replaced(reading, _agent(message))
+    """An agent accepted the chat, or took it over from an agent that has left. The user is told about both changes once.
+
+    Idle times belong to the agent. The guide spells the member in two ways.
+    """
+    times = members(message.get("chasitorIdleTimeout")) or members(message.get("chasitorIdletimeout"))
+    enforced = times.get("isEnabled") is True and 0 < whole(times.get("timeout")) <= _MAX_IDLE_SECONDS
+    idle = Idle(whole(times.get("warningTime")), whole(times.get("timeout"))) if enforced else None
+    reading.position = replace(reading.position, idle=idle)
+    name = text(message.get("name"))
+    subject = text(message.get("userId")) or text(message.get("agentId")) or name or "agent"
+    _replaced(reading, Present(subject, name))
 
 
 def _replaced(reading: Reading, agent: Present) -> None:
     host = reading.host
     if host is not None:
-        if _same(host, agent):
+        # Some messages have only a name; then the name identifies the agent.
+        name_only = host.subject == host.name or agent.subject == agent.name
+        if host.subject == agent.subject or (name_only and host.name == agent.name):
             return
         reading.transfer_started()
         reading.left(host)
     reading.position = replace(reading.position, accepted=reading.position.accepted + 1)
     reading.joined(agent)
-
-
-def _same(host: Present, agent: Present) -> bool:
-    """Whether both are the same person. Some messages have only a name; then the name decides."""
-    nameless = host.subject == host.name or agent.subject == agent.name
-    return host.subject == agent.subject or (nameless and host.name == agent.name)
 
 
 def _transfer_to_button(reading: Reading, _: Members) -> None:
@@ -185,8 +189,11 @@ def _disconnected(reading: Reading, message: Members) -> None:
 def _message(reading: Reading, message: Members) -> None:
     name, subject = text(message.get("name")), text(message.get("agentId"))
     _return(reading, subject=subject, name=name)
-    if reading.position.era > 0 and reading.host is None and (subject or name):
-        _accepted_unheard(reading, Present(subject or name, name))
+    is_guest = any(agent.name == name for agent in reading.position.agents)
+    if reading.position.era > 0 and reading.host is None and (subject or name) and not is_guest:
+        # The message about their acceptance was lost with a server.
+        reading.position = replace(reading.position, accepted=reading.position.accepted + 1)
+        reading.joined(Present(subject or name, name))
     # Before an agent has accepted, a message can only be the button's greeting (7).
     reading.said(read_words(text(message.get("text"))), name, automated=not reading.position.agents)
 
@@ -196,13 +203,6 @@ def _return(reading: Reading, *, subject: str, name: str) -> None:
     away = reading.position.away
     if away is not None and reading.host is None and (subject == away.subject or name == away.name):
         reading.joined(away)
-
-
-def _accepted_unheard(reading: Reading, agent: Present) -> None:
-    """An agent writes, but the message about their acceptance was lost with a server: they have joined."""
-    if all(agent.name != guest.name for guest in reading.position.agents):
-        reading.position = replace(reading.position, accepted=reading.position.accepted + 1)
-        reading.joined(agent)
 
 
 def _conference_joined(reading: Reading, message: Members) -> None:
@@ -266,21 +266,6 @@ def _session_data(reading: Reading, message: Members) -> None:
     if reading.host is not None:
         accepted = max(reading.position.accepted, 1 + len(transfers))
         reading.position = replace(reading.position, accepted=accepted)
-
-
-def _settings(reading: Reading, message: Members) -> None:
-    """Read the idle times, which change with the agent. The guide spells the member in two ways."""
-    idle = members(message.get("chasitorIdleTimeout")) or members(message.get("chasitorIdletimeout"))
-    enforced = idle.get("isEnabled") is True and 0 < whole(idle.get("timeout")) <= _MAX_IDLE_SECONDS
-    reading.position = replace(
-        reading.position,
-        idle=Idle(whole(idle.get("warningTime")), whole(idle.get("timeout"))) if enforced else None,
-    )
-
-
-def _agent(message: Members) -> Present:
-    name = text(message.get("name"))
-    return Present(text(message.get("userId")) or text(message.get("agentId")) or name or "agent", name)
 
 
 def _guest(message: Members) -> str:

@@ -92,8 +92,7 @@ async def _entries(page: Callable[[int], Awaitable[Response]], from_ms: int) -> 
 
 
 def _read_page(response: Response) -> list[Members]:
-    answer = try_decoded(response.body)
-    listed = members(answer).get("conversationEntries")
+    listed = members(try_decoded(response.body)).get("conversationEntries")
     if not isinstance(listed, list):
         raise BadReply("list entries", status=response.status, detail="no conversationEntries in the answer")
     return items(listed)
