@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 from jsonschema import ValidationError
@@ -70,8 +70,7 @@ class Checked:
         value: Any = self.value
         for step in here:
             value = value[step]
-        plain: Plain = value
-        return plain
+        return cast("Plain", value)
 
     def text(self, *path: str | int) -> str | None:
         """The text at a path, if there is one."""
@@ -122,15 +121,12 @@ class Checked:
         """Whether a problem is reported in this section."""
         return self.problems.any_under(self.file, dotted(self.prefix))
 
-    def settings(self, *path: str | int) -> Any:
-        """The values at a path, ready for typed settings: durations as `timedelta`. They must have no problem."""
+    def settings(self) -> Any:
+        """The section's values, ready for typed settings: durations as `timedelta`. They must have no problem."""
         rules = [self.schema.start]
-        for step in (*self.prefix, *path):
+        for step in self.prefix:
             rules = self.schema.children(rules, step)
-        value: Any = self.value
-        for step in (*self.prefix, *path):
-            value = value.get(step, {})
-        return _ready(value, rules, self.schema)
+        return _ready(self.at(), rules, self.schema)
 
 
 def check(file: Path, root: Node, schema: Schema, problems: Problems) -> Checked:

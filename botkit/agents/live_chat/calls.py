@@ -22,7 +22,7 @@ NO_AFFINITY = "null"
 
 
 class Credentials(msgspec.Struct, frozen=True):
-    """The result of SessionId, which `Access.credentials` stores."""
+    """The result of SessionId, stored in `Access.credentials`."""
 
     key: str
     id: str
@@ -53,38 +53,38 @@ class Post:
 
 
 def init(body: Mapping[str, object]) -> Post:
-    """2.3. The body is `prechat.chat_request`'s."""
+    """Request a chat (2.3). The body is `prechat.chat_request`'s."""
     return Post("request a chat", "ChasitorInit", body)
 
 
 def message(text: str) -> Post:
-    """2.5."""
+    """Send a message (2.5)."""
     return Post("send a message", "ChatMessage", {"text": text})
 
 
 def typing(*, started: bool) -> Post:
-    """2.6."""
+    """Show typing, or its end (2.6)."""
     return Post("show typing", "ChasitorTyping" if started else "ChasitorNotTyping", {})
 
 
 def custom_event(kind: str, data: str) -> Post:
-    """2.8."""
+    """Send a custom event (2.8)."""
     return Post("send a custom event", "CustomEvent", {"type": kind, "data": data})
 
 
 def end_by_client() -> Post:
-    """2.9."""
+    """End the chat (2.9)."""
     return Post("end the chat", "ChatEnd", {"reason": "client"})
 
 
 def idle_warning(*, triggered: bool) -> Post:
-    """2.10."""
+    """Report an idle warning, or its end (2.10)."""
     body = {"idleTimeoutWarningEvent": "triggered" if triggered else "cleared"}
     return Post("report an idle warning", "ChasitorIdleTimeoutWarningEvent", body)
 
 
 def rules_triggered(rules: Sequence[Rule]) -> Post:
-    """2.20."""
+    """Report the sensitive-data rules that were applied (2.20)."""
     body = {"rules": [{"id": rule.id, "name": rule.name} for rule in rules]}
     return Post("report masking", "SensitiveDataRuleTriggered", body)
 
@@ -97,10 +97,10 @@ class LiveChatCalls:
         self._timeout = settings.timeout.total_seconds()
         self._version = str(settings.api_version)
 
-    # --- before there is a chat ---
+    # --- before the chat exists ---
 
     def availability(self, base: str) -> Request:
-        """2.15. Ids in brackets, as IBM and the vendor's pages write them."""
+        """Ask for availability (2.15). Ids are in brackets, as on IBM's and the vendor's pages."""
         settings = self._settings
         query = urlencode(
             {
@@ -113,25 +113,25 @@ class LiveChatCalls:
         return self._get("ask for availability", f"{base}/Visitor/Availability?{query}", {})
 
     def session_id(self, base: str) -> Request:
-        """2.1."""
+        """Begin a session (2.1)."""
         return self._get("begin a session", f"{base}/System/SessionId", {"X-LIVEAGENT-AFFINITY": NO_AFFINITY})
 
     # --- receiving ---
 
     def messages(self, session: Session, *, ack: int, seconds: float) -> Request:
-        """2.4. `seconds` is the time limit."""
+        """Poll for messages (2.4). `seconds` is the time limit."""
         url = f"{session.base}/System/Messages?ack={ack}"
         request = self._get("poll for messages", url, _keys(session))
         return replace(request, timeout_seconds=seconds, long_poll=True)
 
     def reconnect(self, session: Session, *, offset: int) -> Request:
-        """2.11. Only after a 503."""
+        """Reconnect the session; only after a 503 (2.11)."""
         headers = {**_keys(session), "X-LIVEAGENT-AFFINITY": NO_AFFINITY}
         url = f"{session.base}/System/ReconnectSession?ReconnectSession.offset={offset}"
         return self._get("reconnect the session", url, headers)
 
     def resync(self, session: Session) -> Request:
-        """2.13: the last step of a reconnection, without a sequence."""
+        """Resume the session: the last step of a reconnection, without a sequence number (2.13)."""
         body = {"organizationId": short_id(self._settings.organization_id)}
         return self.post(session, Post("resume the session", "ChasitorResyncState", body), sequence=None)
 
@@ -146,7 +146,7 @@ class LiveChatCalls:
         return Request(post.what, "POST", url, headers, encoded(post.body), self._timeout)
 
     def delete(self, session: Session) -> Request:
-        """2.2. The key may hold slashes, so it is quoted."""
+        """End the session (2.2). The key may hold slashes, so it is quoted."""
         url = f"{session.base}/System/SessionId/{quote(session.key, safe='')}"
         headers = {**self._headers, **_keys(session)}
         return Request("end the session", "DELETE", url, headers, timeout_seconds=self._timeout)

@@ -26,7 +26,7 @@ DEFAULT_API_VERSION = 58
 """The version that the protocol page suggests (6). Versions from 47 on have the estimated wait."""
 
 OLDEST_API_VERSION = 37
-"""The first version with ReconnectSession (2.11); with an older one a chat that loses its server is lost."""
+"""The first version with ReconnectSession (2.11). With an older one, a chat ends when its server is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class LiveChatSettings:
     Attributes:
         live_agent_url: normalised by `normalize_live_agent_url`: ``https://d.la1-c1.salesforceliveagent.com/chat/rest``.
         organization_id: ``00D…``, of 15 or 18 characters, like every id here.
-        agent_id: ``005…``, to ask for one agent; with `do_fallback` the button's agents are asked next.
+        agent_id: ``005…``, to request one agent; with `do_fallback` the button's agents are next.
         button_overrides: button ids, agent ids, ``agent_button`` pairs (2.3).
         labels: attribute → label of its pre-chat detail.
         transcript_fields: attribute → API names of fields of LiveChatTranscript.

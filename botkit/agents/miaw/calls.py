@@ -41,7 +41,7 @@ class MiawCalls:
     def create(
         self, token: str, conversation_id: str, *, attributes: Mapping[str, str], language: str
     ) -> Request:
-        """2.1. Keys must be spelled as in the deployment: Salesforce silently drops a wrong key."""
+        """Create the conversation (2.1). Keys must be spelled as in the deployment: Salesforce silently drops a wrong key."""
         body = {
             "conversationId": conversation_id,
             "esDeveloperName": self._settings.developer_name,
@@ -58,7 +58,7 @@ class MiawCalls:
         text: str,
         new_session: tuple[Mapping[str, str], str] | None = None,
     ) -> Request:
-        """3.1.
+        """Send a message (3.1).
 
         Args:
             token: the guest's access token.
@@ -82,7 +82,7 @@ class MiawCalls:
     def send_file(
         self, token: str, conversation_id: str, *, message_id: str, file_id: str, file: File
     ) -> Request:
-        """3.3: the message as JSON, and the file beside it."""
+        """Send a file with its message as JSON (3.3)."""
         entry = {
             "esDeveloperName": self._settings.developer_name,
             "message": {"id": message_id, "fileId": file_id},
@@ -94,12 +94,12 @@ class MiawCalls:
         return Request("send a file", "POST", url, headers, body, max(self._timeout_seconds, FILE_SECONDS))
 
     def typing(self, token: str, conversation_id: str, *, entry_id: str, started: bool) -> Request:
-        """3.4."""
+        """Show typing, or its end (3.4)."""
         body = {"entryType": f"Typing{'Started' if started else 'Stopped'}Indicator", "id": entry_id}
         return self._post("show typing", f"{self._base}/{conversation_id}/entry", token, body)
 
     def acknowledge(self, token: str, conversation_id: str, *, acks: Sequence[tuple[str, str]]) -> Request:
-        """3.5. `acks`: pairs of the receipt's own id and the entry it is for."""
+        """Send receipts (3.5). `acks`: pairs of the receipt's own id and the entry it is for."""
         body = {
             "acks": [
                 {"id": ack_id, "entryType": "Delivery", "conversationEntryId": entry_id}
@@ -110,28 +110,28 @@ class MiawCalls:
         return self._post("acknowledge entries", url, token, body)
 
     def status(self, token: str, conversation_id: str) -> Request:
-        """2.3."""
+        """Get the routing status (2.3)."""
         return self._bare("ask the routing status", "GET", f"{self._base}/{conversation_id}", token)
 
     def end_session(self, token: str, conversation_id: str) -> Request:
-        """2.5: the messaging session ends, the conversation stays open."""
+        """End the messaging session; the conversation stays open (2.5)."""
         url = f"{self._base}/{conversation_id}/session?{self._deployment}"
         return self._bare("end the session", "DELETE", url, token)
 
     def close(self, token: str, conversation_id: str) -> Request:
-        """2.5: the conversation closes for good."""
+        """Close the conversation for good (2.5)."""
         url = f"{self._base}/{conversation_id}?{self._deployment}"
         return self._bare("close the conversation", "DELETE", url, token)
 
     def entries(self, token: str, conversation_id: str, *, since_ms: int) -> Request:
-        """2.4: one page, oldest first. `since_ms` is inclusive; 0 lists all."""
+        """Get one page of entries, oldest first (2.4). `since_ms` is inclusive; 0 lists all."""
         query = f"limit={ENTRIES_PER_PAGE}&direction=FromStart&entryTypeFilter={ENTRY_TYPES}"
         if since_ms > 0:
             query += f"&startTimestamp={since_ms}"
         return self._bare("list entries", "GET", f"{self._base}/{conversation_id}/entries?{query}", token)
 
     def stream(self, token: str, *, last_event_id: str) -> Request:
-        """4.1. The organisation id must be the 15-character one, else 400 (pitfall 1)."""
+        """Open the event stream (4.1). Any organisation id but the 15-character one gives 400 (pitfall 1)."""
         headers = {
             **_headers(token, "text/event-stream"),
             "Cache-Control": "no-cache",
