@@ -29,7 +29,7 @@ class Problems:
         if problem not in self.found:
             self.found.append(problem)
 
-    def told(self, file: Path, line: int, path: str) -> bool:
+    def has_one_at(self, file: Path, line: int, path: str) -> bool:
         """Whether a problem is reported at this place."""
         return any((p.file, p.line, p.path) == (str(file), line, path) for p in self.found)
 

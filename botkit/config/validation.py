@@ -58,7 +58,7 @@ class Checked:
         here = (*self.prefix, *path)
         line, node = locate(self.root, here)
         broken = isinstance(node, Filled) and node.broken
-        if not broken and not self.problems.told(self.file, line, dotted(here)):
+        if not broken and not self.problems.has_one_at(self.file, line, dotted(here)):
             self.problems.add(self.file, line, dotted(here), what, fix)
 
     def at(self, *path: str | int) -> Plain:
@@ -103,7 +103,7 @@ class Checked:
     def try_parse(self, parse: Callable[[str], object], *path: str | int) -> None:
         """Report the problem of a text that cannot be parsed, or of each such text of a list."""
         line, _ = locate(self.root, (*self.prefix, *path))
-        if self.problems.told(self.file, line, dotted((*self.prefix, *path))):
+        if self.problems.has_one_at(self.file, line, dotted((*self.prefix, *path))):
             return
         for index in range(len(self.items(*path))):
             self.try_parse(parse, *path, index)

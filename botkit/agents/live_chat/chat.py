@@ -52,7 +52,7 @@ class Chat:
     """
 
     __slots__ = (
-        "_attached", "_complete", "_delivered", "_doubt", "_renewed", "_said", "asked", "credentials", "heard", "link",
+        "_accepted", "_attached", "_complete", "_delivered", "_renewed", "_unanswered", "asked", "credentials", "heard", "link",
         "listening", "over", "poll", "position", "posting", "reconnecting", "requested", "sent", "sequence", "session_id",
         "trouble", "unread", "upload_in_doubt",
     )  # fmt: skip
@@ -77,8 +77,8 @@ class Chat:
         self._attached = False
         self._renewed = False
         self._complete = False
-        self._said: Counter[str] = Counter()
-        self._doubt: tuple[str, str] | None = None  # key and digest of a message without an answer
+        self._accepted: Counter[str] = Counter()
+        self._unanswered: tuple[str, str] | None = None  # key and digest of a message without an answer
         self._delivered = ""
 
     @property
@@ -94,13 +94,13 @@ class Chat:
     def under_way(self) -> bool:
         """Whether the server is known to have accepted the chat request."""
         position = self.position
-        return self.requested or position.requested or bool(position.agents or position.said)
+        return self.requested or position.requested or bool(position.agents or position.messages_read)
 
     @property
     def answered(self) -> bool:
         """Whether the chat request was answered, directly or by an event that follows only an accepted request."""
         position = self.position
-        return position.requested or position.over or bool(position.agents or position.said)
+        return position.requested or position.over or bool(position.agents or position.messages_read)
 
     @property
     def known(self) -> bool:
@@ -113,21 +113,21 @@ class Chat:
         Only a listener's position is reliable: an effect has the position of the time when it was decided.
         """
         if self.position.era > stored.era:
-            self.position = stored.led_by(self.position)
+            self.position = stored.with_connection_of(self.position)
         elif not self._attached and self._renewed:
             # An old effect reconnected the chat before the number of eras was known.
             era = stored.era + 1
-            self.position = msgspec.structs.replace(stored.led_by(self.position), era=era)
+            self.position = msgspec.structs.replace(stored.with_connection_of(self.position), era=era)
             self.unread = [replace(reply, era=era) for reply in self.unread]
         else:
             self.position = stored
         self._attached = True
         self.over = self.over or stored.over
 
-    def taken(self, position: Position) -> None:
+    def stored(self, position: Position) -> None:
         """The events up to this position are in the ledger."""
         here = self.position
-        self.position = position if position.era == here.era else position.led_by(here)
+        self.position = position if position.era == here.era else position.with_connection_of(here)
         self.over = self.over or position.over
 
     def renew(self, affinity: str, *, numbers_start_anew: bool) -> None:
@@ -146,30 +146,30 @@ class Chat:
 
     # --- the user's messages: after a reconnection, they show which of them the server has ---
 
-    def begins(self) -> None:
+    def begin(self) -> None:
         """This process requests the chat, so it knows every message of the user."""
         self._complete = True
         self.sequence.begin()
 
     def accepted(self, text: str) -> None:
         """The server has this message of the user."""
-        self._said[digest(text)] += 1
-        self._doubt = None
+        self._accepted[digest(text)] += 1
+        self._unanswered = None
 
-    def doubts(self, key: str, text: str) -> None:
+    def unanswered(self, key: str, text: str) -> None:
         """Whether the server has this message is unknown."""
-        self._doubt = (key, digest(text))
+        self._unanswered = (key, digest(text))
 
-    def told(self, lines: Lines[Line]) -> None:
+    def history_arrived(self, lines: Lines[Line]) -> None:
         """The server sent the whole chat: it has the request, and perhaps the message in doubt."""
         if self.requested:
             # The answer to the request may be lost with the old server; then nothing else shows that it was accepted.
             self.position = msgspec.structs.replace(self.position, requested=True)
-        if self._doubt is None or not self._complete:
+        if self._unanswered is None or not self._complete:
             return
-        key, doubtful = self._doubt
-        told = sum(line.kind == CHASITOR and digest(line.text) == doubtful for line in lines)
-        if told > self._said[doubtful]:
+        key, unsure = self._unanswered
+        count = sum(line.kind == CHASITOR and digest(line.text) == unsure for line in lines)
+        if count > self._accepted[unsure]:
             self._delivered = key
 
     def was_delivered(self, key: str) -> bool:

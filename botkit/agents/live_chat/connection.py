@@ -157,5 +157,5 @@ class Connection:
             if reply is not None:
                 chat.unread.append(reply)
                 if (data := reply.first("ChasitorSessionData")) is not None:
-                    chat.told(read_session_data(data))
+                    chat.history_arrived(read_session_data(data))
                 return

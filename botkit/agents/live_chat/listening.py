@@ -77,7 +77,7 @@ class Listener:
                 _log.warning("chat_request_unanswered", session=chat.session_id)
                 yield Batch((self._unanswered(chat),))
                 detail = "the chat request was not answered"
-            elif self._monotonic() - chat.heard > chat.position.lives:
+            elif self._monotonic() - chat.heard > chat.position.session_seconds:
                 # A session that is not polled for this time has ended on the server (3.6).
                 detail = "out of reach for longer than the session lives"
             else:
@@ -140,7 +140,7 @@ class Listener:
                 yield Batch(events)
                 del events
                 # The caller has asked for the next batch, so it has stored these events.
-                chat.taken(position)
+                chat.stored(position)
                 if chat.unread and chat.unread[0] is reply:
                     del chat.unread[0]
                 _follow(chat, reply)

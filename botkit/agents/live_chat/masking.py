@@ -115,7 +115,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
 _NAMED_GROUP = re.compile(r"(?<!\\)\(\?<(?![=!])")
 
 
-def apply(said: str, rules: Sequence[Rule]) -> Masked:
+def apply(message: str, rules: Sequence[Rule]) -> Masked:
     """Apply rules in their order, in this process.
 
     Raises:
@@ -123,11 +123,11 @@ def apply(said: str, rules: Sequence[Rule]) -> Masked:
     """
     triggered = []
     for rule in rules:
-        changed, times = compiled(rule.pattern).subn(_literally(rule.replacement), said)
-        if times and changed != said:
+        changed, times = compiled(rule.pattern).subn(_literally(rule.replacement), message)
+        if times and changed != message:
             triggered.append(rule)
-            said = changed
-    return Masked(said, tuple(triggered))
+            message = changed
+    return Masked(message, tuple(triggered))
 
 
 def _literally(replacement: str) -> Callable[[re.Match[str]], str]:
@@ -141,14 +141,14 @@ _AT_ONCE = 2
 
 _PROGRAM = """
 import json, re, sys
-said, rules = json.loads(sys.stdin.buffer.read())
+message, rules = json.loads(sys.stdin.buffer.read())
 triggered = []
 for number, (pattern, by) in enumerate(rules):
-    changed, times = re.compile(pattern, re.ASCII).subn(lambda _: by, said)
-    if times and changed != said:
+    changed, times = re.compile(pattern, re.ASCII).subn(lambda _: by, message)
+    if times and changed != message:
         triggered.append(number)
-        said = changed
-sys.stdout.write(json.dumps([said, triggered]))
+        message = changed
+sys.stdout.write(json.dumps([message, triggered]))
 """
 
 
@@ -163,17 +163,17 @@ class IsolatedMasker:
         self._timeout = timeout_seconds
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
-    async def __call__(self, said: str, rules: Sequence[Rule]) -> Masked:
+    async def __call__(self, message: str, rules: Sequence[Rule]) -> Masked:
         """Apply the rules in their order.
 
         Raises:
             NotMaskable: a pattern cannot be used, or took too long.
         """
         if not any(needs_isolation(rule.pattern) for rule in rules):
-            return apply(said, rules)
+            return apply(message, rules)
         patterns = [(compiled(rule.pattern).pattern, rule.replacement) for rule in rules]
         async with self._slots:
-            answer = await self._run(msgspec.json.encode((said, patterns)))
+            answer = await self._run(msgspec.json.encode((message, patterns)))
         try:
             changed, numbers = msgspec.json.decode(answer, type=tuple[str, list[int]])
             return Masked(changed, tuple(rules[number] for number in numbers))

@@ -118,7 +118,7 @@ def _request_success(reading: Reading, message: Members) -> None:
     """The chat is queued, not accepted. The message states how long the session outlives the last poll (3.6)."""
     lives = whole(message.get("connectionTimeout")) / 1_000
     position = replace(reading.position, requested=True)
-    reading.position = replace(position, lives=lives) if lives > 0 else position
+    reading.position = replace(position, session_seconds=lives) if lives > 0 else position
     place, wait = max(0, whole(message.get("queuePosition"))), _wait(message)
     if place or wait is not None:
         # The position includes the user. 0 means nothing: queues without positions always send it (7).
@@ -195,7 +195,7 @@ def _message(reading: Reading, message: Members) -> None:
         reading.position = replace(reading.position, accepted=reading.position.accepted + 1)
         reading.joined(Present(subject or name, name))
     # Before an agent has accepted, a message can only be the button's greeting (7).
-    reading.said(read_words(text(message.get("text"))), name, automated=not reading.position.agents)
+    reading.message(read_words(text(message.get("text"))), name, automated=not reading.position.agents)
 
 
 def _return(reading: Reading, *, subject: str, name: str) -> None:
@@ -243,7 +243,7 @@ def _rich(reading: Reading, message: Members) -> None:
     """A bot's menu or buttons. They are undocumented, but shown if they arrive (7)."""
     titles = tuple(Option(title) for item in items(message.get("items")) if (title := text(item.get("text"))))
     if titles or text(message.get("text")):
-        reading.said(Content(text(message.get("text")), titles), text(message.get("name")), automated=True)
+        reading.message(Content(text(message.get("text")), titles), text(message.get("name")), automated=True)
 
 
 def _session_data(reading: Reading, message: Members) -> None:
@@ -251,18 +251,18 @@ def _session_data(reading: Reading, message: Members) -> None:
     lines = read_session_data(message)
     position = reading.position
     transfers = [line.number for line in lines if line.kind == TRANSFERRED]
-    told = transfers[: max(0, position.accepted - 1)]
-    for line in unseen(lines, sayings=position.sayings, said=position.said):
+    known = transfers[: max(0, position.accepted - 1)]
+    for line in unseen(lines, read=position.digests, count=position.messages_read):
         reading.begin_part(f"s{line.number}")
         if line.kind == TRANSFERRED and line.name:
-            if line.number not in told:
+            if line.number not in known:
                 _replaced(reading, Present(line.name, line.name))
         elif line.kind == AGENT and line.text:
             _return(reading, subject="", name=line.name)
             if reading.host is None and line.name:
                 # The message about their acceptance was lost with the old server.
                 reading.joined(Present(line.name, line.name))
-            reading.said(read_words(line.text), line.name)
+            reading.message(read_words(line.text), line.name)
     if reading.host is not None:
         accepted = max(reading.position.accepted, 1 + len(transfers))
         reading.position = replace(reading.position, accepted=accepted)

@@ -22,7 +22,7 @@ from botkit.agents.live_chat.masking import Rule
 from botkit.agents.live_chat.wording import read_words
 from botkit.http.lenient_json import Members, items, text
 
-REMEMBERED_SAYINGS = 8
+REMEMBERED_MESSAGES = 8
 _DIGEST_CHARACTERS = 8
 DEFAULT_CONNECTION_TIMEOUT_SECONDS = 150.0
 """The value in three captured ChatRequestSuccess messages (3.6)."""
@@ -53,14 +53,14 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
         ack: the last message read in this era; -1 for none.
         offset: opaque; ReconnectSession needs it.
         requested: the chat request got an answer.
-        lives: how many seconds the session outlives the last poll.
+        session_seconds: how long the session outlives the last poll.
         agents: the agents in the chat.
         accepted: how often an agent accepted the chat or took it over.
         away: the agent whose connection was lost; they may return unannounced.
         idle: the idle times, if they are enforced.
         rules: the sensitive-data rules.
-        said: the number of messages of agents that were read.
-        sayings: digests of the newest ones.
+        messages_read: the number of messages of agents that were read.
+        digests: digests of the newest ones.
         over: the chat has ended.
     """
 
@@ -70,13 +70,13 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
     ack: int = msgspec.field(name="k", default=-1)
     offset: int = msgspec.field(name="o", default=0)
     requested: bool = msgspec.field(name="q", default=False)
-    lives: float = msgspec.field(name="l", default=DEFAULT_CONNECTION_TIMEOUT_SECONDS)
+    session_seconds: float = msgspec.field(name="l", default=DEFAULT_CONNECTION_TIMEOUT_SECONDS)
     agents: tuple[Present, ...] = msgspec.field(name="p", default=())
     away: Present | None = msgspec.field(name="w", default=None)
     idle: Idle | None = msgspec.field(name="i", default=None)
     rules: tuple[Rule, ...] = msgspec.field(name="r", default=())
-    said: int = msgspec.field(name="n", default=0)
-    sayings: tuple[str, ...] = msgspec.field(name="d", default=())
+    messages_read: int = msgspec.field(name="n", default=0)
+    digests: tuple[str, ...] = msgspec.field(name="d", default=())
     over: bool = msgspec.field(name="z", default=False)
     accepted: int = msgspec.field(name="c", default=0)
 
@@ -92,17 +92,17 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
         """The text for `Access.position`."""
         return msgspec.json.encode(self).decode()
 
-    def heard(self, text: str) -> Self:
+    def with_message(self, text: str) -> Self:
         """The position after one more message of an agent."""
-        kept = (*self.sayings, digest(text))[-REMEMBERED_SAYINGS:]
-        return msgspec.structs.replace(self, said=self.said + 1, sayings=kept)
+        digests = (*self.digests, digest(text))[-REMEMBERED_MESSAGES:]
+        return msgspec.structs.replace(self, messages_read=self.messages_read + 1, digests=digests)
 
     def renewed(self, affinity: str, *, numbers_start_anew: bool) -> Self:
         """The position after a reconnection: the same state with a new count of messages."""
         ack = -1 if numbers_start_anew else self.ack
         return msgspec.structs.replace(self, affinity=affinity, era=self.era + 1, ack=ack)
 
-    def led_by(self, other: Self) -> Self:
+    def with_connection_of(self, other: Self) -> Self:
         """This position's state with the connection of `other`, which was reconnected later."""
         return msgspec.structs.replace(
             self, affinity=other.affinity, base=other.base, era=other.era, ack=other.ack, offset=other.offset
@@ -144,30 +144,23 @@ def read_session_data(message: Members) -> tuple[Line, ...]:
     )
 
 
-def unseen(lines: Sequence[Line], *, sayings: Sequence[str], said: int) -> tuple[Line, ...]:
+def unseen(lines: Sequence[Line], *, read: Sequence[str], count: int) -> tuple[Line, ...]:
     """The lines after the last one that was read.
 
     Args:
         lines: the chat as the server sent it.
-        sayings: digests of the newest messages of agents that were read, oldest first.
-        said: the number of messages that were read.
+        read: digests of the newest messages of agents that were read, oldest first.
+        count: the number of messages that were read.
     """
     spoken = [line for line in lines if line.kind == AGENT]
     digests = [digest(read_words(line.text).text) for line in spoken]
-    read = _read(digests, sayings, said)
-    if read == 0:
-        return tuple(lines)
-    last = spoken[read - 1].number
-    return tuple(line for line in lines if line.number > last)
-
-
-def _read(told: Sequence[str], sayings: Sequence[str], said: int) -> int:
-    """How many of these messages were read."""
     best = (0, False, 0)
-    for boundary in range(1, len(told) + 1):
+    for end in range(1, len(digests) + 1):
         run = 0
-        while run < min(boundary, len(sayings)) and told[boundary - 1 - run] == sayings[-1 - run]:
+        while run < min(end, len(read)) and digests[end - 1 - run] == read[-1 - run]:
             run += 1
         if run:
-            best = max(best, (run, boundary == said, -boundary))
-    return -best[2]
+            best = max(best, (run, end == count, -end))
+    found = -best[2]
+    last = spoken[found - 1].number if found else -1
+    return tuple(line for line in lines if line.number > last)

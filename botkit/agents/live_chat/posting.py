@@ -54,7 +54,7 @@ class Poster:
         """Send the chat request, which comes before any other. A request that was sent before counts as done."""
         async with chat.posting:
             if not chat.requested:
-                chat.begins()
+                chat.begin()
                 await self._post(chat, "init", init(body), once=True)
                 chat.requested = True
                 chat.asked = self._monotonic()
@@ -69,7 +69,7 @@ class Poster:
                 await self._post(chat, message_id, message(text))
             except CallError as error:
                 if error.retryable:
-                    chat.doubts(message_id, text)
+                    chat.unanswered(message_id, text)
                 raise
             finally:
                 chat.sent = self._monotonic()
@@ -196,4 +196,4 @@ class Poster:
 
     def _may_live(self, chat: Chat, error: CallError) -> bool:
         """Whether a chat that could not be ended may still be alive: a session ends when it is not polled (3.6)."""
-        return error.retryable and self._monotonic() - chat.heard <= chat.position.lives
+        return error.retryable and self._monotonic() - chat.heard <= chat.position.session_seconds

@@ -70,9 +70,9 @@ class Reading:
         """Add an event, with the present position."""
         self._events.append(replace(event, position=self.position.written()))
 
-    def said(self, content: Content, name: str, *, automated: bool = False) -> None:
+    def message(self, content: Content, name: str, *, automated: bool = False) -> None:
         """Add a message for the user."""
-        self.position = self.position.heard(content.text)
+        self.position = self.position.with_message(content.text)
         self.add(AgentSaid(**self.origin(), content=content, agent_name=name, automated=automated))
 
     def joined(self, agent: Present) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botkit.agents.live_chat.position import REMEMBERED_SAYINGS, Position, read_session_data, unseen
+from botkit.agents.live_chat.position import REMEMBERED_MESSAGES, Position, read_session_data, unseen
 
 
 def lines(*said: str) -> list[dict[str, object]]:
@@ -18,8 +18,10 @@ def lines(*said: str) -> list[dict[str, object]]:
 def fresh(told: list[dict[str, object]], *heard: str) -> list[str]:
     position = Position()
     for text in heard:
-        position = position.heard(text)
-    found = unseen(read_session_data({"chatMessages": told}), sayings=position.sayings, said=position.said)
+        position = position.with_message(text)
+    found = unseen(
+        read_session_data({"chatMessages": told}), read=position.digests, count=position.messages_read
+    )
     return [line.text for line in found]
 
 
@@ -82,6 +84,6 @@ def test_a_cut_account_never_loses(said: list[int], data: st.DataObject) -> None
 def test_as_much_is_remembered_as_a_position_can_afford() -> None:
     position = Position()
     for n in range(100):
-        position = position.heard(f"word {n}")
-    assert len(position.sayings) == REMEMBERED_SAYINGS
+        position = position.with_message(f"word {n}")
+    assert len(position.digests) == REMEMBERED_MESSAGES
     assert len(position.written()) < 200

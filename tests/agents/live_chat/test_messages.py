@@ -140,7 +140,7 @@ def test_an_accepted_request_is_noticed_and_says_how_long_the_session_lives() ->
     events, position = read(("ChatRequestSuccess", {"connectionTimeout": 90_000, "queuePosition": 0}))
     assert kinds(events) == [PositionAdvanced]
     assert position.requested
-    assert position.lives == 90.0
+    assert position.session_seconds == 90.0
 
 
 def test_the_rules_for_sensitive_data_are_kept() -> None:
@@ -423,7 +423,7 @@ def test_session_data_gives_only_new_messages() -> None:
         account(("Agent", "Ada", "one"), ("Chasitor", "", "ok"), ("Agent", "Ada", "two")), position=position
     )
     assert [event.content.text for event in events if isinstance(event, AgentSaid)] == ["two"]
-    assert position.said == 2
+    assert position.messages_read == 2
 
 
 def test_an_account_that_is_read_again_gives_the_same_keys() -> None:
