@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from botkit.handoff import events, idle
 from botkit.handoff.conversation import Access, Agent, AgentSession, Conversation, Instant, Phase, TimerName
-from botkit.handoff.decision import Decision, arm, cancel, hand_to_agent, keep, stop_typing, tell
+from botkit.handoff.decision import Decision, arm, cancel, hand_to_agent, stop_typing, tell, with_session
 from botkit.handoff.effects import CountMetric, Effect, EventToUser, SendToUser, TypingToUser
 from botkit.handoff.ending import end
 from botkit.handoff.opening import next_in_line
@@ -53,7 +53,7 @@ def message(conversation: Conversation, session: AgentSession, event: events.Age
         return shown
     session, hide = stop_typing(session)
     session, timers = (session, []) if event.automated else idle.wait_for_user(session, event.at)
-    return keep(conversation, session, *hide, *shown.effects, *timers) if hide or timers else shown
+    return with_session(conversation, session, *hide, *shown.effects, *timers) if hide or timers else shown
 
 
 def show(conversation: Conversation, event: events.AgentSaid) -> Decision:
@@ -70,7 +70,7 @@ def typing(conversation: Conversation, session: AgentSession, event: events.Agen
     """Show an agent's typing. Agent systems repeat it every few seconds; half of the repetitions are dropped."""
     if not event.started:
         session, hide = stop_typing(session)
-        return keep(conversation, session, *hide) if hide else Decision(conversation)
+        return with_session(conversation, session, *hide) if hide else Decision(conversation)
     if not session.events_url or session.phase is not Phase.ACTIVE:
         return Decision(conversation)
     name = TimerName.AGENT_TYPING
@@ -78,12 +78,12 @@ def typing(conversation: Conversation, session: AgentSession, event: events.Agen
     if shown_until - event.at > event.holds_seconds / 2:
         return Decision(conversation)
     session, timer = arm(session, name, event.at + event.holds_seconds)
-    return keep(conversation, session, timer, TypingToUser(session.events_url, started=True))
+    return with_session(conversation, session, timer, TypingToUser(session.events_url, started=True))
 
 
 def typing_expired(conversation: Conversation, session: AgentSession) -> Decision:
     """The agents' side has not repeated the typing: hide it."""
-    return keep(conversation, session, TypingToUser(session.events_url, started=False))
+    return with_session(conversation, session, TypingToUser(session.events_url, started=False))
 
 
 def custom_event(
@@ -119,7 +119,7 @@ def joined(
     session = idle.with_rule(session, event.idle)
     session, sends = hand_to_agent(rules, session, ())
     welcome = tell(rules, session, "agentJoinedMessage", agent=event.name)
-    return keep(conversation, session, *timers, *welcome, *sends, CountMetric("agent_joined"))
+    return with_session(conversation, session, *timers, *welcome, *sends, CountMetric("agent_joined"))
 
 
 def left(
@@ -131,7 +131,7 @@ def left(
         return Decision(conversation)
     session = replace(session, agents=rest, last_agent=event.name or session.last_agent)
     if rest:
-        return keep(conversation, session)
+        return with_session(conversation, session)
     # Now the user waits for an agent, so their idle time stops.
     session, timers = cancel(session, *idle.TIMERS)
     session, hide = stop_typing(session)
@@ -140,7 +140,7 @@ def left(
         moved = _transferred(rules, conversation, session, event.at)
         return replace(moved, effects=(*timers, *hide, *moved.effects))
     session, settle = arm(session, TimerName.SETTLE, event.at + SETTLE_FOR.total_seconds())
-    return keep(conversation, session, *timers, *hide, settle)
+    return with_session(conversation, session, *timers, *hide, settle)
 
 
 def transfer_started(
@@ -151,7 +151,7 @@ def transfer_started(
         return Decision(conversation)
     if session.phase is Phase.ABSENT:
         return _transferred(rules, conversation, session, at)
-    return keep(conversation, replace(session, transferring=True))
+    return with_session(conversation, replace(session, transferring=True))
 
 
 def searching(rules: Rules, conversation: Conversation, session: AgentSession, at: Instant) -> Decision:
@@ -169,9 +169,9 @@ def routing_failed(
     if event.transfer:
         session = replace(session, transferring=False)
         if session.agents:
-            return keep(conversation, session, reason)
+            return with_session(conversation, session, reason)
         session, settle = arm(session, TimerName.SETTLE, event.at + SETTLE_FOR.total_seconds())
-        return keep(conversation, session, settle, reason)
+        return with_session(conversation, session, settle, reason)
     decision = next_in_line(rules, conversation, session, event.at) or end(
         rules,
         conversation,
@@ -202,7 +202,11 @@ def queue_moved(
     if minutes not in (0, session.wait_minutes) and (moved if session.wait_minutes else minutes > 1):
         told += tell(rules, session, "estimatedWaitMessage", minutes=str(minutes))
         session = replace(session, wait_minutes=minutes)
-    return Decision(conversation) if session == conversation.session else keep(conversation, session, *told)
+    return (
+        Decision(conversation)
+        if session == conversation.session
+        else with_session(conversation, session, *told)
+    )
 
 
 def ended(rules: Rules, conversation: Conversation, session: AgentSession, at: Instant) -> Decision:
@@ -217,4 +221,4 @@ def _transferred(rules: Rules, conversation: Conversation, session: AgentSession
     session = replace(session, transferring=True)
     session, accept = arm(session, TimerName.ACCEPT, at + rules.accept_timeout_seconds)
     told: list[Effect] = tell(rules, session, "agentLeftMessage", agent=session.last_agent)
-    return keep(conversation, session, *timers, *told, accept, CountMetric("transferred"))
+    return with_session(conversation, session, *timers, *told, accept, CountMetric("transferred"))

@@ -23,7 +23,7 @@ class Decision(Record, frozen=True):
     """Why the rules refuse the input; its sender is told. A refused input leaves no trace."""
 
 
-def keep(conversation: Conversation, session: AgentSession, *effects: Effect) -> Decision:
+def with_session(conversation: Conversation, session: AgentSession, *effects: Effect) -> Decision:
     """Continue with the session in this state."""
     return Decision(replace(conversation, session=session), effects)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage
-from botkit.handoff.decision import Decision, keep, message_id, tell, without
+from botkit.handoff.decision import Decision, message_id, tell, with_session, without
 from botkit.handoff.effects import Effect, SendFile
 from botkit.handoff.events import Attachment, FileArrived, FileRefused, FileRequested, UserMessage
 from botkit.handoff.rules import Rules
@@ -20,15 +20,15 @@ def requested(
 ) -> Decision:
     """Ask the user for the file. A withdrawn request is silent."""
     session = replace(session, file_request=event.request, file_upload="")
-    return keep(conversation, session, *(_ask(rules, session) if event.request else ()))
+    return with_session(conversation, session, *(_ask(rules, session) if event.request else ()))
 
 
 def arrived(rules: Rules, conversation: Conversation, session: AgentSession, event: FileArrived) -> Decision:
     """Tell the user of a file that was not accepted. An accepted one counts as delivered, even if its reply was lost."""
     if not event.accepted:
-        return keep(conversation, session, *tell(rules, session, "fileFailedMessage"))
+        return with_session(conversation, session, *tell(rules, session, "fileFailedMessage"))
     rest = without(session.in_flight, session.file_upload)
-    return keep(conversation, replace(delivered(session, session.file_upload), in_flight=rest))
+    return with_session(conversation, replace(delivered(session, session.file_upload), in_flight=rest))
 
 
 def refused(rules: Rules, conversation: Conversation, session: AgentSession, event: FileRefused) -> Decision:
@@ -40,7 +40,7 @@ def refused(rules: Rules, conversation: Conversation, session: AgentSession, eve
     if event.message_id == session.file_upload:
         session = replace(session, file_upload="", file_request="" if event.spent else session.file_request)
         told += _ask(rules, session) if session.file_request else []
-    return keep(conversation, replace(session, in_flight=rest), *told)
+    return with_session(conversation, replace(session, in_flight=rest), *told)
 
 
 def delivered(session: AgentSession, message_id: str) -> AgentSession:

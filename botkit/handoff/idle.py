@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from botkit.handoff.conversation import AgentSession, Conversation, Instant, TimerName
-from botkit.handoff.decision import Decision, arm, cancel, keep, tell
+from botkit.handoff.decision import Decision, arm, cancel, tell, with_session
 from botkit.handoff.effects import Effect, IdleNotice
 from botkit.handoff.ending import end
 from botkit.handoff.events import IdleRule
@@ -50,7 +50,7 @@ def warn(rules: Rules, conversation: Conversation, session: AgentSession) -> Dec
     effects = tell(rules, session, "idleWarningMessage")
     if session.access is not None:
         effects.append(IdleNotice(session.id, session.system, session.access, warned=True))
-    return keep(conversation, replace(session, idle_warned=True), *effects)
+    return with_session(conversation, replace(session, idle_warned=True), *effects)
 
 
 def give_up(rules: Rules, conversation: Conversation, session: AgentSession, at: Instant) -> Decision:

@@ -14,7 +14,7 @@ from botkit.handoff.conversation import (
     Phase,
     TimerName,
 )
-from botkit.handoff.decision import Decision, arm, hand_to_agent, keep, message_id, tell
+from botkit.handoff.decision import Decision, arm, hand_to_agent, message_id, tell, with_session
 from botkit.handoff.effects import (
     CancelTimer,
     CountMetric,
@@ -63,7 +63,9 @@ def agent_transfer(rules: Rules, conversation: Conversation, event: AgentTransfe
     if session.end_word:
         effects += tell(rules, session, "endChatFromUserInstruction")
     session, opening = _open(rules, session, event.at)
-    return keep(conversation, session, *effects, *opening, CountMetric("handoff_opened", session.system))
+    return with_session(
+        conversation, session, *effects, *opening, CountMetric("handoff_opened", session.system)
+    )
 
 
 def access_granted(
@@ -97,18 +99,18 @@ def access_granted(
     )
     session, sends = hand_to_agent(rules, session, (*told, *typed))
     if event.expires_at is None:
-        return keep(conversation, session, start, *sends)
+        return with_session(conversation, session, start, *sends)
     # A little before the token expires, so that the agents' side can still be told of the end.
     margin = min(EXPIRY_MARGIN_SECONDS, max(0.0, event.expires_at - event.at) / 4)
     session, expiry = arm(session, TimerName.EXPIRY, event.expires_at - margin)
-    return keep(conversation, session, start, *sends, expiry)
+    return with_session(conversation, session, start, *sends, expiry)
 
 
 def session_started(conversation: Conversation, session: AgentSession) -> Decision:
     """The search for an agent runs."""
     if session.phase is not Phase.OPENING:
         return Decision(conversation)
-    return keep(conversation, replace(session, phase=Phase.WAITING))
+    return with_session(conversation, replace(session, phase=Phase.WAITING))
 
 
 def next_in_line(
@@ -149,7 +151,7 @@ def next_in_line(
     session = replace(session, held=_again(rules, session, typed))
     session, opening = _open(rules, session, at)
     # The EXTEND timer starts again and may have been due soon: extend the requestId now.
-    return keep(
+    return with_session(
         conversation, session, *leaving, *opening, ExtendRequest(), CountMetric("fell_back", session.system)
     )
 

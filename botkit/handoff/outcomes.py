@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from botkit.handoff import agents_side, events, files, idle
 from botkit.handoff.conversation import AgentSession, Conversation, Phase, Timer, TimerName
-from botkit.handoff.decision import Decision, arm, keep, without
+from botkit.handoff.decision import Decision, arm, with_session, without
 from botkit.handoff.effects import AskRouting, ExtendRequest
 from botkit.handoff.ending import EndMessage, end, give_back
 from botkit.handoff.opening import next_in_line
@@ -31,7 +31,7 @@ def message_accepted(
     taken = (*session.taken, *accepted) if session.alternatives else ()
     session = files.delivered(session, event.message_id)
     rest = without(session.in_flight, event.message_id)
-    return keep(conversation, replace(session, in_flight=rest, taken=taken))
+    return with_session(conversation, replace(session, in_flight=rest, taken=taken))
 
 
 def message_refused(
@@ -40,7 +40,9 @@ def message_refused(
     """The agents' side refuses this one message; the session continues (docs/protocols/salesforce-miaw.md, 3.1)."""
     refused = [held for held in session.in_flight if held.message_id == event.message_id]
     rest = without(session.in_flight, event.message_id)
-    return keep(conversation, replace(session, in_flight=rest), *give_back(rules, session.language, refused))
+    return with_session(
+        conversation, replace(session, in_flight=rest), *give_back(rules, session.language, refused)
+    )
 
 
 def routing_known(
@@ -55,7 +57,7 @@ def routing_known(
         return agents_side.ended(rules, conversation, session, event.at)
     name = TimerName.GRACE if event.status == "over" else TimerName.SETTLE
     session, again = arm(session, name, event.at + rules.transfer_grace_seconds)
-    return keep(conversation, session, again)
+    return with_session(conversation, session, again)
 
 
 def agents_lost(
@@ -102,7 +104,7 @@ def timer_fired(
             return give_up(why=events.LossReason.EXPIRED, words="sessionExpiredMessage")
         case TimerName.EXTEND:
             rest, again = arm(rest, TimerName.EXTEND, event.at + rules.extend_every_seconds)
-            return keep(conversation, rest, ExtendRequest(), again)
+            return with_session(conversation, rest, ExtendRequest(), again)
         case TimerName.IDLE_WARNING:
             return idle.warn(rules, conversation, rest)
         case TimerName.IDLE_END:
@@ -112,7 +114,7 @@ def timer_fired(
         case TimerName.SETTLE | TimerName.GRACE:
             return _ask_routing(conversation, session, rest, event)
         case _:
-            return keep(conversation, rest)
+            return with_session(conversation, rest)
 
 
 def _ask_routing(
@@ -120,6 +122,6 @@ def _ask_routing(
 ) -> Decision:
     """Ask for the routing status. A grace timer stays in the state: it tells the second answer from the first."""
     if rest.access is None:
-        return keep(conversation, rest)
+        return with_session(conversation, rest)
     kept = session if event.name == TimerName.GRACE else rest
-    return keep(conversation, kept, AskRouting(rest.id, rest.system, rest.access))
+    return with_session(conversation, kept, AskRouting(rest.id, rest.system, rest.access))

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from botkit.handoff import effects, events, files, idle, opening
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Phase
-from botkit.handoff.decision import Decision, hand_to_agent, keep, message_id, say
+from botkit.handoff.decision import Decision, hand_to_agent, message_id, say, with_session
 from botkit.handoff.ending import end, give_back
 from botkit.handoff.rules import Rules
 from botkit.handoff.text import split
@@ -78,12 +78,12 @@ def user_message(rules: Rules, conversation: Conversation, event: events.UserMes
     )
     if _too_much(session, messages):
         everything = HeldMessage("", _as_text(event.text, event.attachments))
-        return keep(conversation, session, *back, *give_back(rules, session.language, [everything]))
+        return with_session(conversation, session, *back, *give_back(rules, session.language, [everything]))
     session, sends = hand_to_agent(rules, session, messages)
     session, uploads = files.send(rules, session, event, as_files)
     if session == conversation.session and not (back or uploads or sends):
         return Decision(conversation)
-    return keep(conversation, session, *back, *sends, *uploads)
+    return with_session(conversation, session, *back, *sends, *uploads)
 
 
 def bot_message(conversation: Conversation) -> Decision:
@@ -120,7 +120,7 @@ def user_typing(conversation: Conversation, event: events.UserTyping) -> Decisio
         return Decision(conversation)
     typing = effects.TypingToAgent(session.id, session.system, session.access, event.started)
     present, back = idle.user_is_back(session)
-    return keep(conversation, present, *back, typing) if back else Decision(conversation, (typing,))
+    return with_session(conversation, present, *back, typing) if back else Decision(conversation, (typing,))
 
 
 def _lost_session(rules: Rules, conversation: Conversation, event: events.UserMessage) -> Decision:

@@ -86,7 +86,7 @@ async def _post(cloud: KoreCloud, request: web.Request) -> web.Response:
         return refusal(429, "Too much is waiting for this user", "TOO_MANY_REQUESTS", retry_after=1)
     if answer is not None:
         return answer
-    _keep_tags(user, body)
+    _store_tags(user, body)
     if request.match_info["action"] not in _BESIDE:
         call.follow(request.match_info["action"], body)
     return web.json_response({"status": "success"})
@@ -240,8 +240,8 @@ _BESIDE = frozenset({"extendcallid", "sendFeedbackMessage", "sendBotEvent", "ser
 """Calls that are not the follow-up for which the platform waits."""
 
 
-def _keep_tags(user: User, body: Mapping[str, Any]) -> None:
-    """Keep the metaTags of a send call (2.3); message tags belong to one message and are not kept."""
+def _store_tags(user: User, body: Mapping[str, Any]) -> None:
+    """Store the metaTags of a send call (2.3); message tags belong to one message and are not stored."""
     tags = body.get("metaTags")
     if isinstance(tags, Mapping):
         for kind in ("userMetaTags", "sessionMetaTags"):

@@ -98,7 +98,7 @@ class Core:
 
     def add_user_message(self, user: User, text: str, attachments: tuple[Attachment, ...]) -> ChatMessage:
         """Add a message of the user to the chat and the history."""
-        return self._keep(
+        return self._record_message(
             user,
             direction="incoming",
             message=ChatMessage(
@@ -115,7 +115,7 @@ class Core:
     def show(self, user: User, speaker: Speaker, what: Rendered) -> ChatMessage:
         """Show the user a message of the bot, of BotKit or of an agent."""
         names = {"bot": self.bot.name, "agent": what.agent_name}
-        return self._keep(
+        return self._record_message(
             user,
             direction="outgoing",
             message=ChatMessage(
@@ -160,7 +160,7 @@ class Core:
         if not user.session.closed and self.now_ms() - user.last_activity_ms >= self.inactivity_ms:
             self.end_session(user)
 
-    def _keep(
+    def _record_message(
         self, user: User, *, direction: Literal["incoming", "outgoing"], message: ChatMessage, raw: str
     ) -> ChatMessage:
         user.last_activity_ms = message.at_ms

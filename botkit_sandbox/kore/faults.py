@@ -63,16 +63,16 @@ class Faults:
 
     def for_callback(self, path: str) -> list[Fault]:
         """The faults of this call by BotKit. Each counts as having happened once more."""
-        return self._taken([rule for rule in self.rules if rule.on_callbacks and rule.path in path])
+        return self._use([rule for rule in self.rules if rule.on_callbacks and rule.path in path])
 
     def for_hook(self, path: str) -> list[Fault]:
         """The faults of this hook. Each counts as having happened once more."""
-        return self._taken([rule for rule in self.rules if rule.on_hooks and rule.path in path])
+        return self._use([rule for rule in self.rules if rule.on_hooks and rule.path in path])
 
     def as_json(self) -> list[dict[str, Any]]:
         return [asdict(rule) for rule in self.rules]
 
-    def _taken(self, matching: list[Fault]) -> list[Fault]:
+    def _use(self, matching: list[Fault]) -> list[Fault]:
         for rule in matching:
             if rule.count is not None:
                 rule.count -= 1

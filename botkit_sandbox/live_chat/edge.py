@@ -61,7 +61,7 @@ class Edge:
             if "Allow" in refusal.headers:
                 response.headers["Allow"] = refusal.headers["Allow"]
         self._record(request, response, operation, started, body)
-        if cloud.faults and self._taken("drop-response", request, operation):
+        if cloud.faults and self._fault("drop-response", request, operation):
             hang_up(request)
         return self._with_cors(request, response)
 
@@ -73,15 +73,15 @@ class Edge:
         return response
 
     async def _before(self, request: web.Request, operation: str) -> web.Response | None:
-        if delay := self._taken("delay", request, operation):
+        if delay := self._fault("delay", request, operation):
             await asyncio.sleep(delay.delay_ms / 1000)
-        if self._taken("refuse", request, operation):
+        if self._fault("refuse", request, operation):
             hang_up(request)
             return web.Response(status=503)
-        if self._taken("silence", request, operation):
-            await self._silence.keep(request)
+        if self._fault("silence", request, operation):
+            await self._silence.hold(request)
             return web.Response(status=503)
-        if fault := self._taken("status", request, operation):
+        if fault := self._fault("status", request, operation):
             if fault.status == 503:
                 self._cloud.note_503(request.headers.get(KEY))
             reason = _REASONS.get(fault.status, "Error")
@@ -94,7 +94,7 @@ class Edge:
             return json_answer({"code": status, "message": message}, status=status)
         return web.Response(text=message, status=status)
 
-    def _taken(self, kind: Kind, request: web.Request, operation: str) -> Fault | None:
+    def _fault(self, kind: Kind, request: web.Request, operation: str) -> Fault | None:
         session_id = request.headers.get(KEY, "").partition("!")[0].partition("%21")[0]
         line = f"{request.method} {request.path}"
         return self._cloud.faults.use(kind, line=line, operation=operation, conversation_id=session_id)

@@ -120,7 +120,7 @@ class LiveChatApi:
             f"{BASE}/Visitor/Settings": {"GET": ("Settings", self._settings)},
             f"{BASE}/Visitor/VisitorId": {"GET": ("VisitorId", self._visitor_id)},
             f"{BASE}/Visitor/Breadcrumb": {"POST": ("Breadcrumb", self._breadcrumb)},
-            f"{SERVLET}/upload": {"POST": ("upload", self._uploads.take)},
+            f"{SERVLET}/upload": {"POST": ("upload", self._uploads.receive)},
             f"{SERVLET}/file": {"GET": ("file", self._uploads.show)},
         }
         for noun in self._cloud.actions():

@@ -27,7 +27,7 @@ class Uploads:
     def __init__(self, cloud: LiveChatCloud) -> None:
         self._cloud = cloud
 
-    async def take(self, request: web.Request) -> web.Response:
+    async def receive(self, request: web.Request) -> web.Response:
         """POST multipart; the part is named ``file``.
 
         Raises:

@@ -106,12 +106,12 @@ class Conversing(Access, Routing):
         conversation.user_typing = started
         self.publish_change("userTyping", conversation, started=started)
 
-    def attributes(self, given: Mapping[str, Any] | None) -> tuple[dict[str, str], tuple[str, ...]]:
+    def attributes(self, attributes: Mapping[str, Any] | None) -> tuple[dict[str, str], tuple[str, ...]]:
         """The attributes that a client may set, as strings, and the names that are ignored. Raises: Refusal 400."""
         settings = self.settings
         kept: dict[str, str] = {}
         ignored: list[str] = []
-        for name, value in (given or {}).items():
+        for name, value in (attributes or {}).items():
             if settings.string_attributes_only and not isinstance(value, str):
                 raise Refusal(400, f"routingAttributes.{name} must be a string")
             if settings.attribute_max_length is not None and len(str(value)) > settings.attribute_max_length:

@@ -43,7 +43,7 @@ class Silence:
         """Release the requests, since the sandbox stops."""
         self._stopping.set()
 
-    async def keep(self, request: web.Request) -> None:
+    async def hold(self, request: web.Request) -> None:
         """Answer nothing until the client gives up, the fault is cleared or the sandbox stops; then hang up."""
         cleared = self._faults.cleared
         while not (self._stopping.is_set() or is_gone(request) or self._faults.cleared != cleared):
@@ -128,7 +128,7 @@ class Edge:
             hang_up(request)
             return web.Response(status=503)
         if operation != STREAM and faults.use("silence", line=line, operation=operation):
-            await self._silence.keep(request)
+            await self._silence.hold(request)
             return web.Response(status=503)
         if fault := faults.use("status", line=line, operation=operation):
             why = CODES.get(fault.status, "FAULT").replace("_", " ").capitalize()

@@ -33,7 +33,7 @@ class Messaging(Conversing):
         if self.settings.text_max_length is not None and len(words) > self.settings.text_max_length:
             raise Refusal(400, f"The text is longer than {self.settings.text_max_length} characters")
         conversation = self.owned(claims, conversation_id)
-        if (repeated := _taken(conversation, message.id)) is not None:
+        if (repeated := _accepted(conversation, message.id)) is not None:
             return repeated
         self._admit(conversation, request)
         sender, name = self._speaker(conversation, claims)
@@ -81,7 +81,7 @@ class Messaging(Conversing):
         if name.rpartition(".")[2].lower() not in self.settings.file_types:
             raise Refusal(415, "Files of this type are not allowed")
         conversation = self.owned(claims, conversation_id)
-        if (repeated := _taken(conversation, message.id)) is not None:
+        if (repeated := _accepted(conversation, message.id)) is not None:
             return repeated
         self._admit(conversation, request)
         said = self.store_file(conversation, name=name, mime_type=mime_type, data=data, caption=message.text)
@@ -189,7 +189,7 @@ class Messaging(Conversing):
             self.end_session(conversation, by="EndUser", remove_agents=True)
 
 
-def _taken(conversation: Conversation, message_id: str) -> dict[str, Any] | None:
+def _accepted(conversation: Conversation, message_id: str) -> dict[str, Any] | None:
     at_ms = conversation.accepted_messages.get(message_id)
     return None if at_ms is None else _answer(message_id, at_ms)
 

@@ -19,7 +19,7 @@ class Service:
         self.back = back
         self.seen: list[int] = []
 
-    async def take(self, request: web.Request) -> web.Response:
+    async def receive(self, request: web.Request) -> web.Response:
         self.seen.append(json.loads(await request.read())["requestId"])
         self.back(b"", b"")
         await asyncio.sleep(0.01)
@@ -30,7 +30,7 @@ class Service:
 async def service() -> AsyncIterator[tuple[Service, int]]:
     one = Service(Relayed())
     app = web.Application()
-    app.router.add_post("/hook", one.take)
+    app.router.add_post("/hook", one.receive)
     server = TestServer(app)
     await server.start_server()
     assert server.port is not None

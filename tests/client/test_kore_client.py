@@ -67,7 +67,7 @@ def make(waits: list[float]) -> Iterator[Make]:
     made: list[KoreClient] = []
 
     def client(**settings: Any) -> KoreClient:
-        given: dict[str, Any] = {
+        defaults: dict[str, Any] = {
             "client_id": "cs-1",
             "client_secret": SECRET,
             "bot_id": BOT,
@@ -76,7 +76,7 @@ def make(waits: list[float]) -> Iterator[Make]:
             "sleep": waits.append,
             "chance": lambda: 0.5,
         }
-        made.append(KoreClient(**given | settings))
+        made.append(KoreClient(**defaults | settings))
         return made[-1]
 
     yield client
@@ -429,15 +429,15 @@ def test_a_setting_that_cannot_be_used_is_named(make: Make, settings: dict[str, 
         make(**settings)
 
 
-@pytest.mark.parametrize("given", ["", "https://bots.kore.ai", "https://bots.kore.ai/", BASE, BASE + "/"])
-def test_a_base_url_is_completed(make: Make, given: str) -> None:
-    assert make(base_url=given).base_url == BASE
+@pytest.mark.parametrize("base_url", ["", "https://bots.kore.ai", "https://bots.kore.ai/", BASE, BASE + "/"])
+def test_a_base_url_is_completed(make: Make, base_url: str) -> None:
+    assert make(base_url=base_url).base_url == BASE
 
 
-@pytest.mark.parametrize("given", ["https://evil.example", "http://bots.kore.ai", "bots.kore.ai"])
-def test_a_base_url_elsewhere_is_refused_at_once(make: Make, given: str) -> None:
+@pytest.mark.parametrize("base_url", ["https://evil.example", "http://bots.kore.ai", "bots.kore.ai"])
+def test_a_base_url_elsewhere_is_refused_at_once(make: Make, base_url: str) -> None:
     with pytest.raises(HostNotAllowed):
-        make(base_url=given)
+        make(base_url=base_url)
 
 
 def test_the_secret_shows_nowhere(http: responses.RequestsMock, make: Make) -> None:

@@ -57,8 +57,8 @@ def test_the_defaults_the_schemas_show_are_those_the_settings_have(folder: Folde
     assert folder.load() == plain
 
 
-def _with_defaults(schema: Schema, node: Mapping[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    filled = dict(given)
+def _with_defaults(schema: Schema, node: Mapping[str, Any], written: dict[str, Any]) -> dict[str, Any]:
+    filled = dict(written)
     for key, child in node["properties"].items():
         rule = schema.resolve(child)
         if "default" in rule:

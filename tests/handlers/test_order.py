@@ -29,8 +29,8 @@ class Stage:
         self.app = Flask(__name__)
         self.kit.init_app(self.app)
 
-    def _relay(self, *given: Any) -> RecordingRelay:
-        self.relays.append(RecordingRelay(*given))
+    def _relay(self, *arguments: Any) -> RecordingRelay:
+        self.relays.append(RecordingRelay(*arguments))
         return self.relays[-1]
 
     def post(self, text: str, number: int) -> int:

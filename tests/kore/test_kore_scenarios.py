@@ -36,7 +36,7 @@ class PassThrough:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def take(self, request: web.Request) -> web.Response:
+    async def receive(self, request: web.Request) -> web.Response:
         event, component = request.match_info["event"], request.match_info.get("component", "default")
         body = await request.read()
         self.hooks.append((event, component, body))
@@ -77,8 +77,8 @@ async def botkit(request: pytest.FixtureRequest) -> AsyncIterator[PassThrough]:
     async with AioTransport(allowed_hosts=["127.0.0.1"], insecure_http=True) as carrier:
         kit = PassThrough(cloud, carrier, requests)
         app = web.Application(client_max_size=4 * 1024 * 1024)
-        app.router.add_post("/sdk/bots/{bot}/{event}", kit.take)
-        app.router.add_post("/sdk/bots/{bot}/components/{component}/{event}", kit.take)
+        app.router.add_post("/sdk/bots/{bot}/{event}", kit.receive)
+        app.router.add_post("/sdk/bots/{bot}/components/{component}/{event}", kit.receive)
         hooks = TestServer(app)
         await hooks.start_server()
         cloud.subscribe(f"http://127.0.0.1:{hooks.port}", ["onMessage", "onAgentTransfer"])

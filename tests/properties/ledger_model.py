@@ -56,30 +56,30 @@ class Model:
     def live(self) -> list[Conversation]:
         return [one for one in self.conversations.values() if one.session is not None]
 
-    def whose(self, given: Input) -> ConversationId:
+    def whose(self, input: Input) -> ConversationId:
         """A live conversation under any of the names; but two user ids of the platform are two people."""
-        if self.state(given.conversation_id).session is not None:
-            return given.conversation_id
-        for name in (given.conversation_id.user_id, *given.aliases):
+        if self.state(input.conversation_id).session is not None:
+            return input.conversation_id
+        for name in (input.conversation_id.user_id, *input.aliases):
             for one in self.live():
-                both = {one.id.user_id, given.conversation_id.user_id}
+                both = {one.id.user_id, input.conversation_id.user_id}
                 if name in self.names[one.id] and not all(user.startswith("u-") for user in both):
                     return one.id
-        return given.conversation_id
+        return input.conversation_id
 
-    def take(self, given: Input, settled: Iterable[Row]) -> bool:
+    def apply(self, input: Input, settled: Iterable[Row]) -> bool:
         """Apply an input; False if it was known."""
         for row in settled:
             if row in self.outbox:
                 self.outbox.remove(row)
-        event = given.event
+        event = input.event
         assert event is not None
-        key = (given.conversation_id, event.key)
+        key = (input.conversation_id, event.key)
         if event.key and key in self.keys:
             return False
         if event.key:
             self.keys.add(key)
-        where = self.whose(given)
+        where = self.whose(input)
         was_live = self.state(where).session is not None
         decision = decide(RULES, self.state(where), event)
         after = decision.conversation
@@ -91,14 +91,14 @@ class Model:
                     row for row in self.outbox if row.lane != gone or isinstance(row.effect, EndSession)
                 ]
             elif not isinstance(effect, INNER):
-                hook = given.hook if isinstance(effect, CARRY_HOOK) else None
+                hook = input.hook if isinstance(effect, CARRY_HOOK) else None
                 self.outbox.append(Row(where, lane(effect), effect, hook))
-        if after.session is not None and given.hook is not None:
+        if after.session is not None and input.hook is not None:
             names = self.names.setdefault(where, set())
-            names.update({where.user_id, given.conversation_id.user_id, *given.aliases})
+            names.update({where.user_id, input.conversation_id.user_id, *input.aliases})
         if (was_live or after.session is not None) and isinstance(event, UserMessage | AgentTransfer):
-            assert given.hook is not None
-            self.newest[where] = given.hook
+            assert input.hook is not None
+            self.newest[where] = input.hook
         return True
 
 

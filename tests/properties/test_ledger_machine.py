@@ -189,20 +189,20 @@ class Ledgers(RuleBasedStateMachine):
 
     # --- giving them to both
 
-    def submit(self, given: Input, settled: Sequence[Row] = ()) -> None:
-        committed = self.ledger.submit(given).result(10)
-        self.same(given, committed, settled)
+    def submit(self, input: Input, settled: Sequence[Row] = ()) -> None:
+        committed = self.ledger.submit(input).result(10)
+        self.same(input, committed, settled)
 
-    def same(self, given: Input, committed: Committed, settled: Sequence[Row]) -> None:
-        if given.event is None:
+    def same(self, input: Input, committed: Committed, settled: Sequence[Row]) -> None:
+        if input.event is None:
             for row in settled:
                 self.model.outbox.remove(row)
             return
-        where = self.model.whose(given)
-        fresh = self.model.take(given, settled)
+        where = self.model.whose(input)
+        fresh = self.model.apply(input, settled)
         assert committed.duplicate is not fresh
         if fresh:
-            self.said.append(given)
+            self.said.append(input)
             self.decided.append(self.model.state(where))
             assert committed.conversation == self.model.state(where)
 
@@ -220,17 +220,17 @@ class Ledgers(RuleBasedStateMachine):
         kinds=st.lists(st.sampled_from(["user", "transfer", "end word"]), min_size=2, max_size=6), who=PEOPLE
     )
     def several_come_at_once(self, kinds: list[str], who: str) -> None:
-        given = [self.hook(kind, who, by_phone=False) for kind in kinds]
-        given += given[:2]
-        futures = [self.ledger.submit(one) for one in given]
-        for one, future in zip(given, futures, strict=True):
+        input = [self.hook(kind, who, by_phone=False) for kind in kinds]
+        input += input[:2]
+        futures = [self.ledger.submit(one) for one in input]
+        for one, future in zip(input, futures, strict=True):
             self.same(one, future.result(10), ())
 
     @precondition(lambda self: self.said)
     @rule(which=st.integers(min_value=0))
     def an_earlier_input_comes_again(self, which: int) -> None:
-        given = self.said[which % len(self.said)]
-        self.submit(Input(given.conversation_id, given.event, given.hook, given.aliases))
+        input = self.said[which % len(self.said)]
+        self.submit(Input(input.conversation_id, input.event, input.hook, input.aliases))
 
     @precondition(lambda self: self.model.live())
     @rule(
@@ -248,8 +248,8 @@ class Ledgers(RuleBasedStateMachine):
         row = next(row for row in self.model.outbox if (row.conversation_id, row.lane) == chosen)
         item = next(item for item in self.ledger.undelivered() if (item.conversation_id, item.lane) == chosen)
         assert item.effect == row.effect
-        given = Input(row.conversation_id, self.result(row, good=good), completes=(item.id,))
-        self.submit(given, [row])
+        input = Input(row.conversation_id, self.result(row, good=good), completes=(item.id,))
+        self.submit(input, [row])
 
     @precondition(lambda self: any(one.session.timers for one in self.model.live() if one.session))
     @rule(which=st.integers(0))
@@ -271,25 +271,25 @@ class Ledgers(RuleBasedStateMachine):
 
     @rule(who=PEOPLE, kind=st.sampled_from(["user", "transfer", "end word"]))
     def a_commit_fails_and_the_platform_tries_again(self, who: str, kind: str) -> None:
-        given = self.hook(kind, who, by_phone=False)
+        input = self.hook(kind, who, by_phone=False)
         Writer.fails = "before"
         with pytest.raises(LedgerError):
-            self.ledger.submit(given).result(10)
+            self.ledger.submit(input).result(10)
         assert not self.ledger.healthy()
-        self.submit(given)
+        self.submit(input)
         assert self.ledger.healthy()
 
     @rule(who=PEOPLE, kind=st.sampled_from(["user", "transfer", "end word"]), again=st.booleans())
     def it_dies_before_or_after_a_commit_that_nobody_heard_of(self, who: str, kind: str, again: bool) -> None:
-        given = self.hook(kind, who, by_phone=False)
+        input = self.hook(kind, who, by_phone=False)
         Writer.fails = "after" if again else "before"
         with pytest.raises(LedgerError):
-            self.ledger.submit(given).result(10)
+            self.ledger.submit(input).result(10)
         self.crash()
         if again:
-            self.model.take(given, ())
-            self.said.append(given)
-        self.submit(given)
+            self.model.apply(input, ())
+            self.said.append(input)
+        self.submit(input)
 
     @rule()
     def crash(self) -> None:

@@ -56,11 +56,11 @@ class Platform:
 
     def app(self) -> web.Application:
         app = web.Application()
-        app.router.add_post("/api/botsdk/stream/{bot}/{call}/{request_id}", self._take)
+        app.router.add_post("/api/botsdk/stream/{bot}/{call}/{request_id}", self._receive)
         app.router.add_get("/api/botsdk/stream/{bot}/getMessages", self._messages)
         return app
 
-    async def _take(self, request: web.Request) -> web.Response:
+    async def _receive(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.calls.append((request.match_info["call"], body, request.headers["x-request-id"]))
         if self.trouble:

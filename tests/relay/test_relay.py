@@ -42,9 +42,9 @@ class LockedLedger(FakeLedger):
         super().__init__()
         self._one = threading.RLock()
 
-    def _commit(self, given: Input, future: object) -> None:
+    def _commit(self, input: Input, future: object) -> None:
         with self._one:
-            super()._commit(given, future)  # type: ignore[arg-type]
+            super()._commit(input, future)  # type: ignore[arg-type]
 
 
 @dataclass

@@ -171,11 +171,11 @@ async def test_a_session_that_lacks_a_part_is_a_clear_error(
         await talk.system.open(SESSION)
 
 
-@pytest.mark.parametrize(("given", "seconds"), [("30", 30), (40, 40), (None, 40), (10**9, 300)])
+@pytest.mark.parametrize(("poll_timeout", "seconds"), [("30", 30), (40, 40), (None, 40), (10**9, 300)])
 async def test_the_poll_time_is_read_as_number_and_as_text(
-    talk: Talk, server: LiveChat, given: object, seconds: int
+    talk: Talk, server: LiveChat, poll_timeout: object, seconds: int
 ) -> None:
-    server.script("SessionId", ok({"key": KEY, "clientPollTimeout": given, "affinityToken": "a"}))
+    server.script("SessionId", ok({"key": KEY, "clientPollTimeout": poll_timeout, "affinityToken": "a"}))
     granted = await talk.system.open(SESSION)
     assert json.loads(granted.access.credentials)["poll_seconds"] == seconds
 

@@ -41,12 +41,12 @@ def entry(
     }
 
 
-def read(given: dict[str, object]) -> tuple[FromAgents, ...]:
-    return read_entry(given, session_id=SESSION, at=AT, position="9")
+def read(raw_entry: dict[str, object]) -> tuple[FromAgents, ...]:
+    return read_entry(raw_entry, session_id=SESSION, at=AT, position="9")
 
 
-def only(given: dict[str, object]) -> FromAgents:
-    (event,) = read(given)
+def only(raw_entry: dict[str, object]) -> FromAgents:
+    (event,) = read(raw_entry)
     return event
 
 
@@ -268,14 +268,14 @@ def test_a_payload_that_cannot_be_read_is_noticed(payload: object) -> None:
 
 
 def test_the_kind_may_stand_in_the_payload_only() -> None:
-    given = entry("Message", said(), role="Agent")
-    del given["entryType"]
-    assert isinstance(only(given), AgentSaid)
+    raw_entry = entry("Message", said(), role="Agent")
+    del raw_entry["entryType"]
+    assert isinstance(only(raw_entry), AgentSaid)
 
 
 def test_an_entry_without_an_identifier_has_the_payloads_id() -> None:
-    given = entry("Message", said() | {"id": "p1"}, role="Agent", identifier=None)
-    assert only(given).key == f"{SESSION}/p1"
+    raw_entry = entry("Message", said() | {"id": "p1"}, role="Agent", identifier=None)
+    assert only(raw_entry).key == f"{SESSION}/p1"
 
 
 def test_an_entry_without_any_id_has_the_same_key_from_stream_and_list() -> None:

@@ -66,7 +66,7 @@ class StubBotKit:
             {k: v for k, v in claims.items() if v is not None}, secret or self.client_secret, algorithm
         )
 
-    async def take(self, request: web.Request) -> web.Response:
+    async def receive(self, request: web.Request) -> web.Response:
         hook = Hook(
             event=request.match_info["event"],
             component_id=request.match_info.get("component"),

@@ -60,7 +60,7 @@ class Listener:
                 pending += chunk.replace(b"\r\n", b"\n")
                 *frames, pending = pending.split(b"\n\n")
                 for frame in frames:
-                    self._take(frame.decode())
+                    self._receive(frame.decode())
                 async with self.changed:
                     self.changed.notify_all()
             self.ended = "end"
@@ -69,7 +69,7 @@ class Listener:
         async with self.changed:
             self.changed.notify_all()
 
-    def _take(self, frame: str) -> None:
+    def _receive(self, frame: str) -> None:
         fields = dict(line.lstrip("\ufeff").split(":", 1) for line in frame.split("\n"))
         if fields["event"] == "ping":
             self.pings += 1
