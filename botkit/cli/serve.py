@@ -67,7 +67,7 @@ _MAX_FILES = 65_536
 def serve(config: Path, host: str | None, port: int | None, log_format: str) -> None:
     """Take the XO platform's hooks and carry conversations to the agents.
 
-    Set the Callback URL of the bot's JWT app to the printed address. Ctrl-C or SIGTERM stops the service in good order: new
+    Set the Callback URL of the bot's JWT app to the printed address. Ctrl-C or SIGTERM stops the service gracefully: new
     hooks are refused, running calls are finished, and everything else waits in the store for the next start.
 
     Errors in the configuration end it at once; `botkit check` prints them too. It needs the extra "serve".

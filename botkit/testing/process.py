@@ -169,7 +169,7 @@ class ServiceProcess:
             )
 
     def stop(self) -> None:
-        """Stop the service in good order; kill it if it has not stopped within 10 s."""
+        """Stop the service gracefully; kill it after 10 s."""
         if self._process is None:
             return
         self._process.terminate()

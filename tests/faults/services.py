@@ -52,7 +52,7 @@ def configuration(
 
 
 class InProcess:
-    """A kit behind a WSGI server in this process. `restart` closes it in good order."""
+    """A kit behind a WSGI server in this process. `restart` closes it gracefully."""
 
     def __init__(self, configuration: Path, stage: Stage) -> None:
         self._configuration = configuration

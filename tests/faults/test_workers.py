@@ -135,7 +135,10 @@ class House(Stage):
     def stock_is_asked_for(self, person: Any) -> str:
         """Returns the requestId of the deferred webhook."""
         person.says("stock please")
-        return str(person.hears("looking: ").text.removeprefix("looking: "))
+        request_id = str(person.hears("looking: ").text.removeprefix("looking: "))
+        # The debt is committed before the answer 202 is on its way; a kill in between would lose the answer only.
+        until(lambda: [one for one in self.wire("on_webhook", about=person.id) if one.status == 202], "for the 202")
+        return request_id
 
 
 @pytest.fixture(scope="module", params=[gunicorn, granian], ids=["gunicorn", "granian"])
