@@ -137,7 +137,10 @@ class House(Stage):
         person.says("stock please")
         request_id = str(person.hears("looking: ").text.removeprefix("looking: "))
         # The debt is committed before the answer 202 is on its way; a kill in between would lose the answer only.
-        until(lambda: [one for one in self.wire("on_webhook", about=person.id) if one.status == 202], "for the 202")
+        until(
+            lambda: [one for one in self.wire("on_webhook", about=person.id) if one.status == 202],
+            "for the 202",
+        )
         return request_id
 
 
