@@ -28,7 +28,7 @@ def offers(ctx: AlertContext) -> Verdict:
 
 @kit.on_user_message
 def remember(ctx: UserMessageContext) -> Verdict:
-    """Start a job for a user who wants news of a parcel. The user's id is enough to write to them later."""
+    """Start a job for a user with a parcel on its way. The user's id is enough to write to them later."""
     if "tell me when" in ctx.message.lower() and not ctx.agent_transfer:
         Timer(DELIVERY_SECONDS, delivered, [ctx.bot_id, ctx.user.id]).start()
         return ctx.send_user_message("I will.")

@@ -1,4 +1,4 @@
-"""Whoever follows a citation of the protocol pages finds the section.
+"""Every citation of the protocol pages leads to an existing section.
 
 Code cites them in comments and docstrings: `docs/protocols/salesforce-miaw.md, 4.5`, and, in a module whose docstring (or whose
 package's docstring) names the page, just `(4.5)`. A number such as 9.6 is a heading, or item 6 of the list in section 9.
