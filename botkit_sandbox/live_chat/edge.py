@@ -14,7 +14,7 @@ from aiohttp import web
 
 from botkit_sandbox.live_chat.cloud import LiveChatCloud
 from botkit_sandbox.live_chat.faults import Fault, Kind
-from botkit_sandbox.salesforce.edge import Silence, cors_headers, hang_up, json_answer, readable
+from botkit_sandbox.salesforce.edge import Silence, cors_headers, hang_up, json_answer, record_exchange
 from botkit_sandbox.salesforce.refusal import Refusal
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -60,7 +60,9 @@ class Edge:
             response = self._refused(refusal.status, refusal.reason)
             if "Allow" in refusal.headers:
                 response.headers["Allow"] = refusal.headers["Allow"]
-        self._record(request, response, operation, started, body)
+        record_exchange(
+            self._cloud.wire, request, response, operation=operation, started=started, body=body, hide=_public
+        )
         if cloud.faults and self._fault("drop-response", request, operation):
             hang_up(request)
         return self._with_cors(request, response)
@@ -98,24 +100,6 @@ class Edge:
         session_id = request.headers.get(KEY, "").partition("!")[0].partition("%21")[0]
         line = f"{request.method} {request.path}"
         return self._cloud.faults.use(kind, line=line, operation=operation, conversation_id=session_id)
-
-    def _record(
-        self, request: web.Request, response: web.Response, operation: str, started: float, body: bytes
-    ) -> None:
-        if self._cloud.wire is None:
-            return
-        self._cloud.wire.record(
-            source="botkit",
-            target="salesforce",
-            label=operation,
-            method=request.method,
-            path=_public(request.path_qs),
-            status=response.status,
-            duration_ms=round((time.perf_counter() - started) * 1000, 2),
-            request_headers={name: _public(value) for name, value in request.headers.items()},
-            request_body=_public(readable(body)),
-            response_body=_public(readable(response.body)),
-        )
 
 
 def _public(text: str) -> str:

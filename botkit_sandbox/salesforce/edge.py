@@ -16,6 +16,7 @@ from aiohttp import web
 from botkit_sandbox.faults import F, Faults
 from botkit_sandbox.salesforce.cloud import SalesforceCloud
 from botkit_sandbox.salesforce.refusal import CODES, Refusal
+from botkit_sandbox.wire import Wire
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 STREAM = "eventStream"
@@ -83,7 +84,9 @@ class Edge:
         except web.HTTPException as refusal:
             response = self._http_error(request, refusal)
         if operation != STREAM or response.status != 200:
-            self._record(request, response, operation, started, body)
+            record_exchange(
+                self._cloud.wire, request, response, operation=operation, started=started, body=body
+            )
         if cloud.faults and cloud.faults.use("drop-response", line=_line(request), operation=operation):
             hang_up(request)
         return response
@@ -135,23 +138,42 @@ class Edge:
             raise Refusal(fault.status, f"{why} (fault switch)", retry_after=fault.retry_after)
         return None
 
-    def _record(
-        self, request: web.Request, response: web.StreamResponse, operation: str, started: float, body: bytes
-    ) -> None:
-        if self._cloud.wire is None:
-            return
-        self._cloud.wire.record(
-            source="botkit",
-            target="salesforce",
-            label=operation,
-            method=request.method,
-            path=request.path_qs,
-            status=response.status,
-            duration_ms=round((time.perf_counter() - started) * 1000, 2),
-            request_headers=dict(request.headers),
-            request_body=readable(body),
-            response_body=readable(response.body) if isinstance(response, web.Response) else "",
-        )
+
+def record_exchange(
+    wire: Wire | None,
+    request: web.Request,
+    response: web.StreamResponse,
+    *,
+    operation: str,
+    started: float,
+    body: bytes,
+    hide: Callable[[str], str] = str,
+) -> None:
+    """Record an answered request, if exchanges are recorded.
+
+    Args:
+        wire: the record; None where exchanges are not recorded.
+        request: the request.
+        response: its answer; a stream has no body to record.
+        operation: names the call.
+        started: `time.perf_counter()` when the request arrived.
+        body: the request's body.
+        hide: removes secrets from a path, a header's value or a body.
+    """
+    if wire is None:
+        return
+    wire.record(
+        source="botkit",
+        target="salesforce",
+        label=operation,
+        method=request.method,
+        path=hide(request.path_qs),
+        status=response.status,
+        duration_ms=round((time.perf_counter() - started) * 1000, 2),
+        request_headers={name: hide(value) for name, value in request.headers.items()},
+        request_body=hide(readable(body)),
+        response_body=hide(readable(response.body)) if isinstance(response, web.Response) else "",
+    )
 
 
 def cors_headers(
