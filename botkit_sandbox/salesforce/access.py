@@ -110,6 +110,9 @@ class Access(CloudCore):
         self.check_developer_name(request.es_developer_name)
         if not request.capabilities_version:
             raise Refusal(400, "capabilitiesVersion must not be empty")
+        if not self.settings.published and self.settings.unpublished_reply == "token-400":
+            name = request.es_developer_name
+            raise Refusal(400, f"The embedded service deployment {name} isn't published", code="SETUP_ERROR")
 
     def _check_rate(self, times_ms: deque[int]) -> None:
         limit = self.settings.tokens_per_minute

@@ -135,7 +135,12 @@ class Edge:
             return web.Response(status=503)
         if fault := faults.use("status", line=line, operation=operation):
             why = CODES.get(fault.status, "FAULT").replace("_", " ").capitalize()
-            raise Refusal(fault.status, f"{why} (fault switch)", retry_after=fault.retry_after)
+            raise Refusal(
+                fault.status,
+                fault.message or f"{why} (fault switch)",
+                retry_after=fault.retry_after,
+                code=fault.code,
+            )
         return None
 
 

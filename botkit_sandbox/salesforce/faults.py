@@ -1,7 +1,8 @@
 """The faults that can be switched on, for a number of times or until they are cleared.
 
 Faults of requests (not of an event stream that is open already); `path` and `operation` narrow them down:
-    status         answer with `status` (and Retry-After, if `retry_after` is given) instead of handling the request
+    status         answer with `status` (and Retry-After, if `retry_after` is given) instead of handling the request;
+                   `message` and `code` are the text and the error code of its body
     delay          wait `delay_ms` first
     refuse         close the connection without an answer
     silence        read the request and never answer; open streams send nothing either, not even a ping
@@ -48,6 +49,8 @@ class Fault(ScopedFault, kw_only=True, forbid_unknown_fields=True, omit_defaults
 
     kind: Kind
     status: int = 503
+    message: str = ""
+    code: str = ""
     retry_after: float | None = None
     delay_ms: int = 1_000
     how: Literal["abort", "end"] = "abort"

@@ -27,18 +27,19 @@ CODES = {
 
 
 class Refusal(Exception):
-    """A refused API call. It is answered with an error body in the style of the host (6)."""
+    """A refused API call. It is answered with an error body in the style of the host (6).
 
-    def __init__(self, status: int, message: str, *, retry_after: float | None = None) -> None:
+    `code` stands beside the message in iamessage bodies; by default it is the name of the status.
+    """
+
+    def __init__(
+        self, status: int, message: str, *, retry_after: float | None = None, code: str = ""
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.retry_after = retry_after
-
-    @property
-    def code(self) -> str:
-        """The name of the status, which iamessage bodies carry beside the message."""
-        return CODES.get(self.status, f"HTTP_{self.status}")
+        self.code = code or CODES.get(status, f"HTTP_{status}")
 
 
 class NotPossible(Exception):

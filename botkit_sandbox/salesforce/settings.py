@@ -41,6 +41,7 @@ class SalesforceSandboxSettings:
     tokens_per_minute: int | None = None
     # deployment
     published: bool = True
+    unpublished_reply: Literal["token-400", "create-403"] = "token-400"
     display_context: Literal["Conversation", "Session"] = "Conversation"
     known_attributes: tuple[str, ...] | None = None
     attribute_max_length: int | None = 255
@@ -126,7 +127,13 @@ SWITCHES = (
     Switch(
         "tokens_per_minute", "Token requests, and renewals, a minute; real: 200; none: no limit", "A", "6"
     ),
-    Switch("published", "The deployment is published; off: create answers 403", "C", "2.1"),
+    Switch("published", "The deployment is published; off: see `unpublished_reply`", "B", "6"),
+    Switch(
+        "unpublished_reply",
+        "An unpublished deployment: the token call answers 400 with the code SETUP_ERROR, or create answers 403",
+        "B",
+        "6",
+    ),
     Switch("display_context", "`Session`: 417 for a message after an ended session", "A", "3.1"),
     Switch(
         "known_attributes",

@@ -95,12 +95,6 @@ async def test_attributes_that_are_not_on_the_deployment_are_silently_ignored(
     assert conversation.attributes == {"_email": "a@x.io", "Order_Number": "1"}
 
 
-async def test_an_unpublished_deployment_is_a_403(make_salesforce: MakeSalesforce) -> None:
-    client = await (await make_salesforce(published=False)).client().sign_in()
-    status, _ = await client.create()
-    assert status == 403
-
-
 async def test_the_body_of_create_can_be_empty_by_switch(make_salesforce: MakeSalesforce) -> None:
     client = await (await make_salesforce(create_reply="empty")).client().sign_in()
     assert await client.create() == (201, None)
