@@ -1,17 +1,23 @@
-"""The bot as the dialog engine runs it: typed and decoded, from a valid export."""
+"""The bot as the dialog engine runs it: typed and decoded, from any export that `export.load_export` reads.
+
+An id that is missing or occurs twice is replaced, and a part of another type than expected counts as absent.
+"""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import unquote
 
+from botkit_sandbox.kore.decoding import decoded
 from botkit_sandbox.kore.export import BotExport
-from botkit_sandbox.kore.inspection import is_training
+from botkit_sandbox.kore.inspection import NESTED_NODES, is_training, objects
 from botkit_sandbox.kore.understanding import Pattern, Utterance, normalised
+
+INACTIVE_MS = 900_000
+INACTIVE_AT_MOST_MS = 10 * 365 * 24 * 3600 * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,11 @@ class Dialog:
     def start(self) -> Node:
         return next(iter(self.nodes.values()))
 
+    @property
+    def empty(self) -> bool:
+        """Whether the export has the name of this dialog, and none of its nodes."""
+        return not any(isinstance(node, dict) for node in self.raw.get("nodes") or ())
+
 
 @dataclass(frozen=True, slots=True)
 class Bot:
@@ -90,100 +101,139 @@ class Bot:
 
 
 def bot_of(export: BotExport) -> Bot:
-    """Read an export in which `export.check` found no problem."""
+    """Read an export."""
     definition = export.definition
-    components = {c.id: c for c in map(_component, _objects(definition, "dialogComponents"))}
-    dialogs = {d.id: d for d in (_dialog(raw, components) for raw in _objects(definition, "dialogs"))}
-    by_reference = {str(c.raw.get("refId")): c.dialog_id for c in components.values()}
-    utterances = [
-        Utterance(
-            dialog_id=components[str(sentence["taskId"])].dialog_id,
-            language=str(sentence.get("language", "en")),
-            words=normalised(str(sentence.get("sentence", ""))),
-        )
-        for sentence in _objects(definition, "sentences")
-        if is_training(sentence)
-    ]
-    utterances += [Utterance(dialog_id=d.id, language="", words=normalised(d.name)) for d in dialogs.values()]
+    components = {c.id: c for c in map(_component, _identified(definition, "dialogComponents", "dc"))}
+    raw_dialogs = _identified(definition, "dialogs", "dg")
+    dialogs = {d.id: d for d in (_dialog(raw, components, export.languages) for raw in raw_dialogs)}
     return Bot(
         id=export.bot_id,
         name=export.name,
-        default_language=str(definition.get("defaultLanguage", "en")),
-        languages=frozenset(map(str, definition.get("supportedLanguages") or ["en"])),
+        default_language=export.languages[0],
+        languages=frozenset(export.languages),
         dialogs=dialogs,
-        utterances=tuple(u for u in utterances if u.words and u.dialog_id in dialogs),
-        patterns=tuple(p for p in _patterns(definition, by_reference) if p.dialog_id in dialogs),
-        variables=tuple(
-            v for v in export.config.get("envVariables", []) if isinstance(v, dict) and "key" in v
-        ),
-        inactive_ms=int(definition.get("sessionInactiveTime") or 900_000),
+        utterances=tuple(u for u in _utterances(definition, components, dialogs) if u.words),
+        patterns=tuple(p for p in _patterns(definition, components) if p.dialog_id in dialogs),
+        variables=tuple(v for v in objects(export.config.get("envVariables")) if "key" in v),
+        inactive_ms=_milliseconds(definition.get("sessionInactiveTime")),
     )
 
 
-def _objects(owner: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    value = owner.get(key)
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+def _identified(definition: Mapping[str, Any], key: str, prefix: str) -> Iterator[Mapping[str, Any]]:
+    """The objects of a list, each with an id of its own. The first of several with one id keeps it."""
+    seen: set[str] = set()
+    for number, raw in enumerate(objects(definition.get(key))):
+        own = raw.get("_id")
+        if not isinstance(own, str) or not own or own in seen:
+            raw = {**raw, "_id": f"{prefix}-{uuid.uuid5(_NAMESPACE, f'{key}/{number}/{own}')}"}
+        seen.add(raw["_id"])
+        yield raw
+
+
+def _utterances(
+    definition: Mapping[str, Any], components: Mapping[str, Component], dialogs: Mapping[str, Dialog]
+) -> Iterator[Utterance]:
+    for sentence in filter(is_training, objects(definition.get("sentences"))):
+        component = components.get(str(sentence.get("taskId")))
+        if component is not None and component.dialog_id in dialogs:
+            yield Utterance(
+                dialog_id=component.dialog_id,
+                language=_text(sentence.get("language")) or "en",
+                words=normalised(_text(sentence.get("sentence"))),
+            )
+    for dialog in dialogs.values():
+        yield Utterance(dialog_id=dialog.id, language="", words=normalised(dialog.name))
 
 
 def _component(raw: Mapping[str, Any]) -> Component:
     return Component(
         id=str(raw["_id"]),
-        kind=str(raw.get("type", "")),
-        name=str(raw.get("name", "")),
+        kind=_text(raw.get("type")),
+        name=_text(raw.get("name")),
         prompts=tuple(_prompts(raw, "message")),
         error_prompts=tuple(_prompts(raw, "errorMessage")),
-        script=unquote(str(raw.get("script", ""))),
-        entity_type=str(raw.get("entityType", "")),
-        dialog_id=str(raw.get("dialogId", "")),
+        script=decoded(_text(raw.get("script"))),
+        entity_type=_text(raw.get("entityType")),
+        dialog_id=_text(raw.get("dialogId")),
         raw=raw,
     )
 
 
 def _prompts(raw: Mapping[str, Any], key: str) -> Iterator[Prompt]:
-    for message in _objects(raw, key):
-        locale = message.get("localeData")
-        for language, entry in (locale if isinstance(locale, dict) else {}).items():
-            if isinstance(entry, dict) and isinstance(entry.get("text"), str):
-                text = unquote(entry["text"])
+    for message in objects(raw.get(key)):
+        for language, entry in _entries(message.get("localeData")):
+            if isinstance(entry.get("text"), str):
+                text = decoded(entry["text"])
                 yield Prompt(
-                    channel=str(message.get("channel", "default")),
-                    language=str(language),
+                    channel=_text(message.get("channel")) or "default",
+                    language=language,
                     text=text,
                     scripted=entry.get("type", "basic") != "basic" and "print(" in text,
                 )
 
 
-def _dialog(raw: Mapping[str, Any], components: Mapping[str, Component]) -> Dialog:
-    names = [entry.get("name") for entry in raw.get("localeData", {}).values() if isinstance(entry, dict)]
-    nodes = [_node(node, components) for node in _objects(raw, "nodes")]
+def _dialog(raw: Mapping[str, Any], components: Mapping[str, Component], languages: Sequence[str]) -> Dialog:
+    named = dict(_entries(raw.get("localeData")))
+    entries = [*(named[language] for language in languages if language in named), *named.values(), raw]
+    names = [_text(entry.get("name")) for entry in entries]
+    nodes = [_node(node, components) for node in objects(raw.get("nodes"))]
+    nodes.sort(key=lambda node: node.id != "intent0")  # a dialog starts there, also if it stands elsewhere
     return Dialog(
         id=str(raw["_id"]),
-        name=str(next(filter(None, names), raw.get("lname", ""))),
-        nodes={node.id: node for node in nodes},
+        name=next(filter(None, names), _text(raw.get("lname")) or str(raw["_id"])),
+        nodes=_first_by_id(nodes) or {"intent0": _START},
         raw=raw,
     )
 
 
-def _node(raw: Mapping[str, Any], components: Mapping[str, Component]) -> Node:
+def _node(raw: Mapping[str, Any], components: Mapping[str, Component], depth: int = 1) -> Node:
+    inner = objects(raw.get("nodes")) if depth <= NESTED_NODES else []
+    kind = _text(raw.get("type"))
     return Node(
         id=str(raw.get("nodeId")),
-        kind=str(raw.get("type")),
+        kind=kind,
         component=components.get(str(raw.get("componentId"))),
-        transitions=tuple(_objects(raw, "transitions")),
-        parts=tuple(_node(part, components) for part in _objects(raw, "nodes")),
-        calls_dialog=bool(raw.get("flowTaskId"))
-        or (raw.get("type") == "intent" and raw.get("nodeId") != "intent0"),
+        transitions=tuple(objects(raw.get("transitions"))),
+        parts=tuple(_node(part, components, depth + 1) for part in inner),
+        calls_dialog=bool(raw.get("flowTaskId")) or (kind == "intent" and raw.get("nodeId") != "intent0"),
     )
 
 
-def _patterns(definition: Mapping[str, Any], by_reference: Mapping[str, str]) -> Iterator[Pattern]:
-    for raw in _objects(definition, "patterns"):
+def _first_by_id(nodes: Iterable[Node]) -> dict[str, Node]:
+    found: dict[str, Node] = {}
+    for node in nodes:
+        found.setdefault(node.id, node)
+    return found
+
+
+def _patterns(definition: Mapping[str, Any], components: Mapping[str, Component]) -> Iterator[Pattern]:
+    by_reference = {str(c.raw.get("refId")): c.dialog_id for c in components.values()}
+    for raw in objects(definition.get("patterns")):
         dialog_id = by_reference.get(str(raw.get("refId")), "")
-        for language, entry in raw.get("localeData", {}).items():
-            for item in _objects(entry, "patterns") if isinstance(entry, dict) else []:
-                yield Pattern.written(dialog_id, str(language), str(item.get("value", "")))
+        for language, entry in _entries(raw.get("localeData")):
+            for item in objects(entry.get("patterns")):
+                yield Pattern.written(dialog_id, language, _text(item.get("value")))
 
 
+def _entries(locale: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The languages of a `localeData` with the object of each."""
+    for language, entry in (locale if isinstance(locale, dict) else {}).items():
+        if isinstance(entry, dict):
+            yield language, entry
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _milliseconds(value: object) -> int:
+    if isinstance(value, int | float) and 0 < value < INACTIVE_AT_MOST_MS:
+        return int(value)
+    return INACTIVE_MS
+
+
+_START = Node(id="intent0", kind="intent", component=None, transitions=(), parts=(), calls_dialog=False)
+"""What a dialog without nodes has."""
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "tried.sandbox.botkit.example")
 
 

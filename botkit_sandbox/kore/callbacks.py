@@ -297,7 +297,9 @@ async def _get_dialog(cloud: KoreCloud, request: web.Request) -> web.Response:
     if dialog is None:
         return refusal(404, "This request belongs to no dialog", "NOT_FOUND")
     components = [node.component.raw for node in dialog.nodes.values() if node.component is not None]
-    return web.json_response({"_id": dialog.id, "nodes": dialog.raw["nodes"], "components": components})
+    return web.json_response(
+        {"_id": dialog.id, "nodes": dialog.raw.get("nodes", []), "components": components}
+    )
 
 
 def _number(request: web.Request, name: str, otherwise: int) -> int:

@@ -1,73 +1,99 @@
-"""A bot export on disk: found, read, and refused with advice if the platform could not run it.
+"""A bot export: read, and refused only if it is none at all.
 
-docs/protocols/kore-xo-botkit.md, 7, describes the format. `inspection.py` checks the definition.
+docs/protocols/kore-xo-botkit.md, 7, describes the format. `archive.py` finds the files, `inspection.py` what is unusual in them.
+Numbers in parentheses are sections of that page.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import re
+import uuid
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from botkit_sandbox.errors import ExportError
+from botkit_sandbox.kore.archive import Found, found_in
+from botkit_sandbox.kore.findings import Finding, Kind
 from botkit_sandbox.kore.inspection import inspect_config, inspect_definition
+from botkit_sandbox.kore.single_dialog import bot_of_single_dialog, is_single_dialog
 
-_WRAPPERS = ("botDefinition", "appDefinition", "app", "bot")
-_DEFINITION_FILES = ("botDefinition.json", "appDefinition.json")
+_WRAPPERS = ("botDefinition", "appDefinition", "app", "bot", "definition", "data")
+_WRAPPED_AT_MOST = 3
+_ROUTED = re.compile(r"st-[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "exports.sandbox.botkit.example")
 
 
 @dataclass(frozen=True, slots=True)
 class BotExport:
-    """The two JSON files of an export, unchanged."""
+    """The two JSON objects of an export, unchanged, and what was unusual when they were read."""
 
     definition: Mapping[str, Any]
     config: Mapping[str, Any]
+    warnings: tuple[Finding, ...] = ()
 
     @property
     def bot_id(self) -> str:
-        return str(self.definition["_id"])
+        """The bot's id, or one derived from it if BotKit's routes would refuse it (2.1)."""
+        own = str(self.definition.get("_id") or "")
+        if _ROUTED.fullmatch(own.lower()):
+            return own.lower()
+        return f"st-{uuid.uuid5(_NAMESPACE, own or self.name)}"
 
     @property
     def name(self) -> str:
-        names = self.definition["localeData"]
-        return str(names[self.definition.get("defaultLanguage", "en")]["name"])
+        return next(self._names(), "Bot")
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages of the bot, its default language first."""
+        listed = self.definition.get("supportedLanguages")
+        own = [one for one in listed if isinstance(one, str) and one] if isinstance(listed, list) else []
+        default = self.definition.get("defaultLanguage")
+        first = default if isinstance(default, str) and default else (own[0] if own else "en")
+        return tuple(dict.fromkeys([first, *own]))
+
+    def _names(self) -> Iterator[str]:
+        locale = self.definition.get("localeData")
+        named = locale if isinstance(locale, dict) else {}
+        entries = [named.get(self.languages[0]), *named.values(), self.config, self.definition]
+        for entry in entries:
+            name = entry.get("name") if isinstance(entry, dict) else None
+            if isinstance(name, str) and name.strip():
+                yield name
 
 
 def check(export: BotExport | Mapping[str, Any]) -> list[str]:
-    """Every problem of an export, one sentence each; an empty list means that it can be imported and run.
+    """Every problem of an export, one sentence each; an empty list means that the platform can import and run it.
+
+    The sandbox runs an export with problems as well, see `load_export`.
 
     Args:
         export: a whole export, or the content of botDefinition.json alone.
     """
     if isinstance(export, BotExport):
-        return [*inspect_definition(export.definition), *inspect_config(export.config)]
-    return inspect_definition(_unwrapped(export))
+        found = [*inspect_definition(export.definition), *inspect_config(export.config)]
+    else:
+        found = inspect_definition(unwrapped(export))
+    return [str(finding) for finding in found]
 
 
-def load_export(folder: Path) -> BotExport:
-    """Read the export in `folder`.
+def load_export(path: Path) -> BotExport:
+    """Read the export at `path`: a folder, a zip file, or the JSON file itself.
 
     Raises:
-        ExportError: a file is missing, is not JSON, or the bot has problems.
+        ExportError: there is no export: no such file, no JSON, or neither dialogs nor components in it.
     """
-    present = [folder / name for name in _DEFINITION_FILES if (folder / name).is_file()]
-    if not present:
-        wanted = " or ".join(_DEFINITION_FILES)
-        raise ExportError(
-            str(folder), [f"there is no {wanted}; unzip the export of the XO builder into this folder"]
-        )
-    definition = _unwrapped(_read_object(present[0]))
-    config_file = folder / "config.json"
-    if not config_file.is_file():
-        raise ExportError(str(folder), ["there is no config.json; export the bot with its settings"])
-    export = BotExport(definition=definition, config=_read_object(config_file))
-    problems = check(export)
-    if problems:
-        raise ExportError(str(folder), problems)
-    return export
+    found = found_in(path)
+    definition = unwrapped(found.definition)
+    if is_single_dialog(definition):
+        definition = bot_of_single_dialog(definition)
+    if not any(isinstance(definition.get(key), list) for key in ("dialogs", "dialogComponents")):
+        reason = "it holds neither dialogs nor dialogComponents, so it is not an export of a Kore.ai bot"
+        raise ExportError(found.name, [f"{reason}; export the bot in the XO builder"])
+    return BotExport(definition, found.config or {}, tuple(_warnings(found, definition)))
 
 
 def sample_bot_folder() -> Path:
@@ -85,22 +111,22 @@ def sample_bot_folder() -> Path:
     )
 
 
-def _read_object(file: Path) -> Mapping[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ExportError(
-            str(file), [f"it cannot be read as JSON ({error}); export the bot again"]
-        ) from error
-    if not isinstance(content, dict):
-        raise ExportError(str(file), ["it holds no JSON object; export the bot again"])
+def unwrapped(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The definition itself. Some exports wrap it in one more object."""
+    for _ in range(_WRAPPED_AT_MOST):
+        if "dialogs" in content or "dialogComponents" in content:
+            break
+        inner = next((content[name] for name in _WRAPPERS if isinstance(content.get(name), dict)), None)
+        if inner is None:
+            break
+        content = inner
     return content
 
 
-def _unwrapped(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Some exports wrap the definition in one more object."""
-    for wrapper in _WRAPPERS:
-        inner = content.get(wrapper)
-        if isinstance(inner, dict) and "dialogs" in inner:
-            return inner
-    return content
+def _warnings(found: Found, definition: Mapping[str, Any]) -> Iterator[Finding]:
+    yield from inspect_definition(definition)
+    if found.config is None:
+        text = f"there is no readable config.json beside {found.name}; export the bot with its settings"
+        yield Finding(Kind.CONFIG, "config.json", text)
+    else:
+        yield from inspect_config(found.config)

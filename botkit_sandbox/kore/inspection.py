@@ -1,52 +1,42 @@
 """The checks of a bot definition, see docs/protocols/kore-xo-botkit.md, 7.5.
 
-They work on raw JSON, so that an invalid export yields explanations and not exceptions.
+They work on raw JSON, so that an unusual export yields explanations and not exceptions. Real exports have findings: the sample
+bot must not have any.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote
 
+from botkit_sandbox.kore.decoding import decoded, is_encoded
+from botkit_sandbox.kore.findings import Finding, Kind
 from botkit_sandbox.kore.script import syntax_error
 
 _UUID5 = r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
-_ENCODED = re.compile(r"(?:[A-Za-z0-9\-_.!~*'()]|%[0-9A-Fa-f]{2})*")
-_CREDENTIALS = (
-    re.compile(
-        r"(?i)\b(?:password|passwd|client_?secret|api_?key|access_?token|secret)\b[\"']?\s*[:=]\s*[\"'][^\"'{$\s]{6,}"
-    ),
-    re.compile(r"(?i)\bbearer\s+[A-Za-z0-9._\-]{16,}"),
-    re.compile(r"\beyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}\."),
-    re.compile(r"://[^/\s:@]+:[^/\s:@]+@"),
-    re.compile(r"\bAKIA[0-9A-Z]{16}\b"),
-    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+_CREDENTIALS = re.compile(
+    r"(?i:\b(?:password|passwd|client_?secret|api_?key|access_?token|secret)\b[\"']?\s*[:=]\s*[\"'][^\"'{$\s]{6,})"
+    r"|(?i:\bbearer\s+[A-Za-z0-9._\-]{16,})"
+    r"|\beyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}\."
+    r"|://[^/\s:@]+:[^/\s:@]+@"
+    r"|\bAKIA[0-9A-Z]{16}\b"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
 )
+_SECRET_NAME = re.compile(r"(?i)secret|password|passwd|token|api_?key")
+NESTED_NODES = 8
+"""How deep nodes may stand in nodes. The builder writes one level."""
 
 
-def inspect_definition(definition: Mapping[str, Any]) -> list[str]:
-    """Every problem of a bot definition, one sentence each with its fix."""
-    return list(_problems(definition))
+def inspect_definition(definition: Mapping[str, Any]) -> list[Finding]:
+    """Every finding of a bot definition, one sentence each with its fix."""
+    return list(_findings(definition))
 
 
-def inspect_config(config: Mapping[str, Any]) -> list[str]:
-    """Every problem of config.json."""
-    problems = []
-    if not isinstance(config.get("name"), str) or not config["name"]:
-        problems.append('config.json has no "name"; give it the name of the bot')
-    variables = config.get("envVariables", [])
-    if not isinstance(variables, list):
-        return [*problems, 'config.json: "envVariables" is not a list; use [] for none']
-    for variable in variables:
-        if not isinstance(variable, dict) or not isinstance(variable.get("key"), str):
-            problems.append('config.json: an entry of "envVariables" has no "key"; name it or remove it')
-        elif variable.get("value") and re.search(r"(?i)secret|password|token|apikey", variable["key"]):
-            problems.append(
-                f"config.json: variable {variable['key']} looks like a credential and has a value; empty it"
-            )
-    return problems
+def inspect_config(config: Mapping[str, Any]) -> list[Finding]:
+    """Every finding of config.json."""
+    return list(_config(config))
 
 
 def is_training(sentence: Mapping[str, Any]) -> bool:
@@ -54,7 +44,31 @@ def is_training(sentence: Mapping[str, Any]) -> bool:
     return str(sentence.get("type", "DialogIntent")) == "DialogIntent"
 
 
-def _problems(definition: Mapping[str, Any]) -> Iterator[str]:
+def objects(value: object) -> list[Mapping[str, Any]]:
+    """The JSON objects of a list; nothing of any other value."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _config(config: Mapping[str, Any]) -> Iterator[Finding]:
+    where = "config.json"
+    if not isinstance(config.get("name"), str) or not config["name"]:
+        yield Finding(Kind.CONFIG, where, f'{where} has no "name"; give it the name of the bot')
+    variables = config.get("envVariables", [])
+    if not isinstance(variables, list):
+        yield Finding(Kind.CONFIG, where, f'{where}: "envVariables" is not a list; use [] for none')
+        return
+    for variable in variables:
+        if not isinstance(variable, dict) or not isinstance(variable.get("key"), str):
+            text = f'{where}: an entry of "envVariables" has no "key"; name it or remove it'
+            yield Finding(Kind.CONFIG, where, text)
+        elif variable.get("value") and _SECRET_NAME.search(variable["key"]):
+            place = f"{where}: variable {variable['key']}"
+            yield Finding(
+                Kind.CREDENTIAL, place, f"{place} looks like a credential and has a value; empty it"
+            )
+
+
+def _findings(definition: Mapping[str, Any]) -> Iterator[Finding]:
     yield from _identity(definition)
     components = _by_id(definition, "dialogComponents")
     dialogs = _by_id(definition, "dialogs")
@@ -67,17 +81,26 @@ def _problems(definition: Mapping[str, Any]) -> Iterator[str]:
     yield from _training(definition, components)
 
 
-def _identity(definition: Mapping[str, Any]) -> Iterator[str]:
+def _identity(definition: Mapping[str, Any]) -> Iterator[Finding]:
     bot_id = definition.get("_id")
     if not isinstance(bot_id, str) or not re.fullmatch(f"st-{_UUID5}", bot_id):
-        yield (
-            f"the bot's _id is {bot_id!r}; it must be st- and a UUID of version 5, or BotKit's routes will not take it"
-        )
+        text = f"the bot's _id is {bot_id!r}; it must be st- and a UUID of version 5, or BotKit's routes will not take it"
+        yield Finding(Kind.BOT_ID, "_id", text)
+    for text in _name_problems(definition):
+        yield Finding(Kind.NAME, "localeData", text)
+    for key in ("dialogs", "dialogComponents", "sentences"):
+        if not isinstance(definition.get(key), list):
+            text = f'"{key}" is missing or not a list; export the bot with its tasks and NLP data'
+            yield Finding(Kind.PART, key, text)
+
+
+def _name_problems(definition: Mapping[str, Any]) -> Iterator[str]:
     locale = definition.get("localeData")
     if not isinstance(locale, dict):
         yield "the bot has no localeData; it carries the bot's name"
         return
-    languages = definition.get("supportedLanguages") or ["en"]
+    listed = definition.get("supportedLanguages")
+    languages = [str(language) for language in listed] if isinstance(listed, list) and listed else ["en"]
     default = definition.get("defaultLanguage", "en")
     if default not in languages:
         yield f"defaultLanguage {default} is not one of supportedLanguages; add it there"
@@ -85,30 +108,26 @@ def _identity(definition: Mapping[str, Any]) -> Iterator[str]:
         entry = locale.get(language)
         if not isinstance(entry, dict) or not entry.get("name"):
             yield f"localeData.{language}.name is missing; every supported language needs the bot's name"
-    for key in ("dialogs", "dialogComponents", "sentences"):
-        if not isinstance(definition.get(key), list):
-            yield f'"{key}" is missing or not a list; export the bot with its tasks and NLP data'
 
 
 def _by_id(definition: Mapping[str, Any], key: str) -> dict[str, Mapping[str, Any]]:
-    return {str(item.get("_id")): item for item in _objects(definition.get(key))}
+    return {str(item.get("_id")): item for item in objects(definition.get(key))}
 
 
-def _objects(value: object) -> list[Mapping[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _ids(key: str, prefix: str, definition: Mapping[str, Any]) -> Iterator[str]:
+def _ids(key: str, prefix: str, definition: Mapping[str, Any]) -> Iterator[Finding]:
     seen: set[str] = set()
-    for item in _objects(definition.get(key)):
+    for item in objects(definition.get(key)):
         identifier = str(item.get("_id"))
         if not re.fullmatch(f"{prefix}-{_UUID5}", identifier):
-            yield f"{key}: _id {identifier!r} is not {prefix}- and a UUID of version 5; make it one"
+            text = f"{key}: _id {identifier!r} is not {prefix}- and a UUID of version 5; make it one"
+            yield Finding(Kind.IDENTIFIER, f"{key} {identifier}", text)
         if identifier in seen:
-            yield f"{key}: _id {identifier} occurs twice; every item needs its own"
+            text = f"{key}: _id {identifier} occurs twice; every item needs its own"
+            yield Finding(Kind.IDENTIFIER, f"{key} {identifier}", text)
         seen.add(identifier)
         if not item.get("refId"):
-            yield f"{key}: {identifier} has no refId; the platform matches imports by it"
+            text = f"{key}: {identifier} has no refId; the platform matches imports by it"
+            yield Finding(Kind.IDENTIFIER, f"{key} {identifier}", text)
 
 
 def _dialog(
@@ -117,56 +136,67 @@ def _dialog(
     *,
     dialogs: Mapping[str, Mapping[str, Any]],
     components: Mapping[str, Mapping[str, Any]],
-) -> Iterator[str]:
-    name = dialog.get("lname") or dialog_id
-    nodes = _objects(dialog.get("nodes"))
+) -> Iterator[Finding]:
+    where = f"dialog {dialog.get('lname') or dialog_id}"
+    nodes = objects(dialog.get("nodes"))
     if not nodes:
-        yield f"dialog {name}: it has no nodes; it needs at least its intent"
+        yield Finding(Kind.EMPTY, where, f"{where}: it has no nodes; it needs at least its intent")
         return
     if nodes[0].get("nodeId") != "intent0" or nodes[0].get("type") != "intent":
-        yield f"dialog {name}: the first node must be its intent, with nodeId intent0"
+        text = f"{where}: the first node must be its intent, with nodeId intent0"
+        yield Finding(Kind.FIRST_NODE, where, text)
     ids = [str(node.get("nodeId")) for node in nodes]
-    for duplicate in sorted({i for i in ids if ids.count(i) > 1}):
-        yield f"dialog {name}: nodeId {duplicate} occurs twice; every node needs its own"
+    for duplicate in sorted(node_id for node_id, count in Counter(ids).items() if count > 1):
+        text = f"{where}: nodeId {duplicate} occurs twice; every node needs its own"
+        yield Finding(Kind.IDENTIFIER, where, text)
     for node in nodes:
         yield from _node(
-            f"dialog {name}, node {node.get('nodeId')}", node, ids, dialog_id, dialogs, components
+            f"{where}, node {node.get('nodeId')}", node, frozenset(ids), dialog_id, dialogs, components
         )
 
 
 def _node(
     where: str,
     node: Mapping[str, Any],
-    ids: list[str],
+    ids: frozenset[str],
     dialog_id: str,
     dialogs: Mapping[str, Mapping[str, Any]],
     components: Mapping[str, Mapping[str, Any]],
-) -> Iterator[str]:
-    inner = _objects(node.get("nodes"))  # a botAction wraps nodes of its own
+    depth: int = 1,
+) -> Iterator[Finding]:
+    inner = objects(node.get("nodes")) if depth <= NESTED_NODES else []  # a botAction wraps nodes of its own
     component = components.get(str(node.get("componentId")))
     if component is None:
         if not inner:
-            yield f"{where}: componentId {node.get('componentId')} is not among dialogComponents; add the component"
+            text = f"{where}: componentId {node.get('componentId')} is not among dialogComponents; add the component"
+            yield Finding(Kind.COMPONENT, where, text)
     else:
         if component.get("type") != node.get("type"):
-            yield f"{where}: it is a {node.get('type')} but its component is a {component.get('type')}; make them equal"
+            text = f"{where}: it is a {node.get('type')} but its component is a {component.get('type')}; make them equal"
+            yield Finding(Kind.COMPONENT, where, text)
         if node.get("type") == "intent":
             owner = str(component.get("dialogId"))
             if node.get("nodeId") == "intent0" and owner != dialog_id:
-                yield f"{where}: its component's dialogId is {owner}; it must be the dialog itself, {dialog_id}"
+                text = (
+                    f"{where}: its component's dialogId is {owner}; it must be the dialog itself, {dialog_id}"
+                )
+                yield Finding(Kind.SUBDIALOG, where, text)
             elif owner not in dialogs:
-                yield f"{where}: its component calls dialog {owner}, which is not in the export; add that dialog"
+                text = f"{where}: its component calls dialog {owner}, which is not in the export; add that dialog"
+                yield Finding(Kind.SUBDIALOG, where, text)
     for target in _targets(node.get("transitions")):
         if target not in ids:
-            yield f'{where}: a transition leads to {target}, which is no node of this dialog; use a nodeId or "end"'
-    inner_ids = [*ids, *(str(part.get("nodeId")) for part in inner)]
+            text = f'{where}: a transition leads to {target}, which is no node of this dialog; use a nodeId or "end"'
+            yield Finding(Kind.TRANSITION, where, text)
+    inner_ids = ids.union(str(part.get("nodeId")) for part in inner)
     for part in inner:
-        yield from _node(f"{where}/{part.get('nodeId')}", part, inner_ids, dialog_id, dialogs, components)
+        place = f"{where}/{part.get('nodeId')}"
+        yield from _node(place, part, inner_ids, dialog_id, dialogs, components, depth + 1)
 
 
 def _targets(transitions: object) -> Iterator[str]:
     """The targets of transitions. The platform accepts an empty default, which has no target yet."""
-    for transition in _objects(transitions):
+    for transition in objects(transitions):
         for key in ("default", "then"):
             target = transition.get(key)
             if isinstance(target, str) and target not in ("", "end"):
@@ -175,32 +205,38 @@ def _targets(transitions: object) -> Iterator[str]:
 
 def _component(
     component_id: str, component: Mapping[str, Any], *, dialogs: Mapping[str, Mapping[str, Any]]
-) -> Iterator[str]:
+) -> Iterator[Finding]:
     where = f"component {component.get('name') or component_id}"
     kind = component.get("type")
     if kind == "intent" and component.get("dialogId") not in dialogs:
-        yield f"{where}: dialogId {component.get('dialogId')} is not in the export; add that dialog"
+        text = f"{where}: dialogId {component.get('dialogId')} is not in the export; add that dialog"
+        yield Finding(Kind.SUBDIALOG, where, text)
     if kind == "script":
         yield from _script(where, component.get("script"))
-    for prompt in [*_objects(component.get("message")), *_objects(component.get("errorMessage"))]:
+    for prompt in [*objects(component.get("message")), *objects(component.get("errorMessage"))]:
         for language, text in _prompt_texts(prompt):
-            if not _ENCODED.fullmatch(text):
-                yield f"{where}: its {language} text is not URL-encoded; encode it as encodeURIComponent does"
-    for text in _strings(component):
-        if any(pattern.search(unquote(text)) for pattern in _CREDENTIALS):
-            yield f"{where}: it seems to hold a credential; move it to an empty environment variable"
+            if not is_encoded(text):
+                told = (
+                    f"{where}: its {language} text is not URL-encoded; encode it as encodeURIComponent does"
+                )
+                yield Finding(Kind.ENCODING, where, told)
+    if any(_CREDENTIALS.search(decoded(text)) for text in _strings(component)):
+        told = f"{where}: it seems to hold a credential; move it to an empty environment variable"
+        yield Finding(Kind.CREDENTIAL, where, told)
 
 
-def _script(where: str, script: object) -> Iterator[str]:
+def _script(where: str, script: object) -> Iterator[Finding]:
     if not isinstance(script, str):
-        yield f'{where}: it has no "script"; a script component carries URL-encoded JavaScript'
+        text = f'{where}: it has no "script"; a script component carries URL-encoded JavaScript'
+        yield Finding(Kind.SCRIPT, where, text)
         return
-    if not _ENCODED.fullmatch(script):
-        yield f"{where}: its script is not URL-encoded; encode it as encodeURIComponent does"
-        return
-    wrong = syntax_error(unquote(script))
+    if not is_encoded(script):
+        text = f"{where}: its script is not URL-encoded; encode it as encodeURIComponent does"
+        yield Finding(Kind.ENCODING, where, text)
+    wrong = syntax_error(decoded(script))
     if wrong:
-        yield f"{where}: its script is not JavaScript ({wrong}); correct it in the builder"
+        text = f"{where}: its script is not JavaScript ({wrong}); correct it in the builder"
+        yield Finding(Kind.SCRIPT, where, text)
 
 
 def _prompt_texts(prompt: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -210,26 +246,34 @@ def _prompt_texts(prompt: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield str(language), entry["text"]
 
 
-def _strings(value: object) -> Iterable[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _strings(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item)
+def _strings(value: object) -> Iterator[str]:
+    """Every text in a JSON value. An explicit stack: an export may nest deeper than Python recurses."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, dict):
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
 
 
-def _training(definition: Mapping[str, Any], components: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    for sentence in filter(is_training, _objects(definition.get("sentences"))):
+def _training(
+    definition: Mapping[str, Any], components: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Finding]:
+    for sentence in filter(is_training, objects(definition.get("sentences"))):
         where = f"sentence {sentence.get('sentence')!r}"
         component = components.get(str(sentence.get("taskId")))
         if component is None or component.get("type") != "intent":
-            yield f"{where}: taskId {sentence.get('taskId')} is not an intent component; point it at one"
+            text = f"{where}: taskId {sentence.get('taskId')} is not an intent component; point it at one"
+            yield Finding(Kind.TRAINING, where, text)
         if not re.fullmatch(r"[0-9a-f]{24}", str(sentence.get("_id"))):
-            yield f"{where}: _id {sentence.get('_id')!r} is not 24 hexadecimal digits; make it so"
+            text = f"{where}: _id {sentence.get('_id')!r} is not 24 hexadecimal digits; make it so"
+            yield Finding(Kind.IDENTIFIER, where, text)
     references = {str(component.get("refId")) for component in components.values()}
-    for pattern in _objects(definition.get("patterns")):
+    for pattern in objects(definition.get("patterns")):
         if str(pattern.get("refId")) not in references:
-            yield f"pattern for {pattern.get('taskName')}: refId {pattern.get('refId')} is no component's; correct it"
+            where = f"pattern for {pattern.get('taskName')}"
+            text = f"{where}: refId {pattern.get('refId')} is no component's; correct it"
+            yield Finding(Kind.TRAINING, where, text)

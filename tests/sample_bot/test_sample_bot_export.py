@@ -17,6 +17,7 @@ import pytest
 
 from botkit_sandbox.errors import ExportError
 from botkit_sandbox.kore import BotExport, check, load_export, sample_bot_folder
+from botkit_sandbox.kore.findings import Kind
 
 FOLDER = sample_bot_folder()
 ROOT = Path(__file__).resolve().parents[2]
@@ -174,10 +175,10 @@ def test_an_empty_folder_says_what_belongs_there(tmp_path: Path) -> None:
         load_export(tmp_path)
 
 
-def test_a_folder_without_config_is_refused(tmp_path: Path, definition: Definition) -> None:
+def test_a_folder_without_config_is_loaded_with_a_warning(tmp_path: Path, definition: Definition) -> None:
     (tmp_path / "botDefinition.json").write_text(json.dumps(definition))
-    with pytest.raises(ExportError, match=r"no config\.json"):
-        load_export(tmp_path)
+    warnings = load_export(tmp_path).warnings
+    assert ["no readable config.json" in warning.text for warning in warnings] == [True]
 
 
 def test_a_file_that_is_no_json_is_refused(tmp_path: Path) -> None:
@@ -186,14 +187,16 @@ def test_a_file_that_is_no_json_is_refused(tmp_path: Path) -> None:
         load_export(tmp_path)
 
 
-def test_an_unsound_export_is_refused_with_all_its_problems(tmp_path: Path, definition: Definition) -> None:
+def test_an_unsound_export_is_loaded_with_all_its_problems_as_warnings(
+    tmp_path: Path, definition: Definition
+) -> None:
     definition["_id"] = "st-1"
     definition["sentences"][0]["_id"] = "1"
     (tmp_path / "botDefinition.json").write_text(json.dumps(definition))
     (tmp_path / "config.json").write_text('{"name": "Acme Assistant"}')
-    with pytest.raises(ExportError) as refused:
-        load_export(tmp_path)
-    assert len(refused.value.problems) == 2
+    export = load_export(tmp_path)
+    assert [warning.kind for warning in export.warnings] == [Kind.BOT_ID, Kind.IDENTIFIER]
+    assert BOTKIT_PATH.fullmatch(export.bot_id)
 
 
 def test_a_credential_in_config_is_found(definition: Definition) -> None:
