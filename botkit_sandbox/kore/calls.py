@@ -51,6 +51,7 @@ class CallBook:
 
     lifetime_ms: int
     _calls: dict[str, Call] = field(default_factory=dict)
+    _newest: dict[str, str] = field(default_factory=dict)
     _last_number: int = 0
 
     def issue(
@@ -85,6 +86,10 @@ class CallBook:
         self._calls[call.id] = call
         return call
 
+    def name(self, call: Call, request_id: str) -> None:
+        """Let a request id that lasts longer than a message stand for its newest call."""
+        self._newest[request_id] = call.id
+
     def find(self, request_id: str, *, now_ms: int) -> Call:
         """The call with this request id.
 
@@ -92,7 +97,7 @@ class CallBook:
             UnknownCall: there is none.
             ExpiredCall: the request id has expired.
         """
-        call = self._calls.get(request_id)
+        call = self._calls.get(self._newest.get(request_id, request_id))
         if call is None:
             raise UnknownCall(f"requestId {request_id[:64]} is not known")
         if now_ms >= call.expires_ms:

@@ -21,10 +21,11 @@ from botkit_sandbox.kore.export import BotExport
 from botkit_sandbox.kore.faults import Fault
 from botkit_sandbox.kore.hooks import HookSender
 from botkit_sandbox.kore.lanes import Lanes
-from botkit_sandbox.kore.payloads import variable_hook
+from botkit_sandbox.kore.payloads import ClientMessage, variable_hook
 from botkit_sandbox.kore.settings import KoreSandboxSettings, SubscriptionName
 from botkit_sandbox.kore.talk import Talk
 from botkit_sandbox.kore.users import Attachment, User, address_on
+from botkit_sandbox.switches import changed
 from botkit_sandbox.wire import Wire
 
 FILES_KEPT = 200
@@ -108,9 +109,13 @@ class KoreCloud:
 
     # --- settings of the bot -------------------------------------------------------------------------------------
 
-    def subscribe(self, host: str, events: Sequence[SubscriptionName]) -> None:
+    def subscribe(
+        self, host: str, events: Sequence[SubscriptionName], *, unmasked_for_agents: bool = False
+    ) -> None:
         """Register a BotKit, as the builder's screen or PUT sdkSubscription does (1)."""
-        self.core.subscription = Subscription(host=host.rstrip("/"), events=frozenset(events))
+        self.core.subscription = Subscription(
+            host=host.rstrip("/"), events=frozenset(events), unmasked_for_agents=unmasked_for_agents
+        )
         self.core.publish("subscription", host=host, events=sorted(events))
         self.variables_changed("sdk_subscription")
 
@@ -124,6 +129,15 @@ class KoreCloud:
                 await self.hooks.post("on_variable_update", body)
 
             self.lanes.run_now(post)
+
+    def configure(self, changes: Mapping[str, Any]) -> None:
+        """Set switches by name while running; durations in ISO 8601, such as ``PT5S``.
+
+        Raises:
+            ValueError: a name is not a switch, or a value is not allowed for it.
+        """
+        self.core.settings = changed(self.core.settings, changes)
+        self.core.publish("switches", switches=dict(changes))
 
     def set_faults(self, rules: Sequence[Fault]) -> None:
         """Switch on exactly these faults."""
@@ -165,14 +179,19 @@ class KoreCloud:
         """A user by id. Raises UserUnknown."""
         return self.core.user(identifier)
 
-    def say(self, user: User, text: str, attachments: Sequence[Attachment] = ()) -> None:
+    def say(
+        self, user: User, text: str, attachments: Sequence[Attachment] = (), *, payload: str = ""
+    ) -> None:
         """The user sends a message. It is processed in the background, in order.
+
+        Args:
+            payload: what is behind a choice that the user clicks, such as a button; `text` is its label.
 
         Raises:
             LaneFull: too many actions of this user are waiting.
         """
         files = tuple(attachments)
-        self.lanes.put(user.id, lambda: self.talk.user_says(user, text, files))
+        self.lanes.put(user.id, lambda: self.talk.user_says(user, text, files, payload=payload))
         self.files.update({file.id: file for file in files})
         while len(self.files) > FILES_KEPT:
             del self.files[next(iter(self.files))]
@@ -180,6 +199,14 @@ class KoreCloud:
     def connect(self, user: User) -> None:
         """The user's client connects (ON_CONNECT_EVENT)."""
         self.lanes.put(user.id, lambda: self.talk.connects(user))
+
+    def client_message(self, user: User, kind: ClientMessage, *, agent_transfer: bool | None = None) -> None:
+        """The user's client sends a message of its own; `agent_transfer` is the flag of the hook, by default the current one."""
+        self.lanes.put(user.id, lambda: self.talk.client_message(user, kind, agent_transfer=agent_transfer))
+
+    def retry(self, user: User) -> None:
+        """The user's client sends their last message again: the same clientMessageId, but a new hook."""
+        self.lanes.put(user.id, lambda: self.talk.client_retries(user))
 
     def typing(self, user: User, *, started: bool) -> None:
         """The user starts or stops typing. The event does not wait for messages."""

@@ -3,7 +3,11 @@
     GET    /sandbox/kore/state                {bot, botkit, users: [...], faults: [...]}
     POST   /sandbox/kore/users                {name?, email?, language?, channel?}  → the user (201)
     GET    /sandbox/kore/users/{id}           the user with the chat
-    POST   /sandbox/kore/users/{id}/say       {text?, attachments?: [{fileName, contentType?, base64?}]}
+    POST   /sandbox/kore/users/{id}/say       {text?, payload?, attachments?: [{fileName, contentType?, base64?}]}; with
+                                              `payload`, the user clicks a choice whose label is `text`
+    POST   /sandbox/kore/users/{id}/client    {kind: control | refresh | welcome, agentTransfer?}  the client sends a
+                                              message of its own
+    POST   /sandbox/kore/users/{id}/retry     the client sends the user's last message again
     POST   /sandbox/kore/users/{id}/typing    {started}
     POST   /sandbox/kore/users/{id}/read      {messageId}
     POST   /sandbox/kore/users/{id}/event     {…}  a custom event of the client (customEvent)
@@ -17,12 +21,14 @@
     POST   /sandbox/kore/users/{id}/happens   {eventType, …}  an event of the platform (on_event), such as endFAQ
     POST   /sandbox/kore/variables            {eventType?, variable?}  the bot's variables change (on_variable_update)
     PUT    /sandbox/kore/subscription         {url, events?}  the URL of BotKit, without a token
+    GET    /sandbox/kore/switches             every switch with its value (docs/sandbox-kore.md)
+    PUT    /sandbox/kore/switches             {name: value, …}: changes these switches
     GET    /sandbox/kore/faults               {faults: [...]}
     PUT    /sandbox/kore/faults               one fault, a list of them, or {faults: [...]}; replaces all
     DELETE /sandbox/kore/faults               clears all faults
 
 Every action of a user is answered at once with 202 and processed in the background, in order per user. Changes are published
-on the bus, topic ``kore``: `kind` is user, message, agentMode, session, typing, feedback, subscription or faults.
+on the bus, topic ``kore``: `kind` is user, message, agentMode, session, typing, feedback, subscription, switches or faults.
 Errors are ``{"error": "…"}`` with 400, 404, 409 or 429.
 """
 
@@ -34,12 +40,14 @@ import mimetypes
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from botkit_sandbox.errors import FaultInvalid, LaneFull, TooManyUsers, UserUnknown, UserWithAgent
 from botkit_sandbox.kore.cloud import KoreCloud
 from botkit_sandbox.kore.doorway import json_object
 from botkit_sandbox.kore.faults import fault_of
+from botkit_sandbox.kore.payloads import CLIENT_TEXTS
 from botkit_sandbox.kore.settings import SUBSCRIPTIONS
 from botkit_sandbox.kore.users import Attachment, User
 
@@ -80,7 +88,16 @@ def control_routes(cloud: KoreCloud) -> list[web.RouteDef]:
         text = _text(body, "text", limit=TEXT_LIMIT)
         if not text and not files:
             raise ValueError("say needs text or attachments")
-        cloud.say(user, text, files)
+        cloud.say(user, text, files, payload=_text(body, "payload", limit=TEXT_LIMIT))
+
+    def client(user: User, body: Mapping[str, Any]) -> None:
+        kind = next((one for one in CLIENT_TEXTS if one == body.get("kind")), None)
+        flag = body.get("agentTransfer")
+        if kind is None:
+            raise ValueError(f"kind is one of {', '.join(CLIENT_TEXTS)}")
+        if flag is not None and not isinstance(flag, bool):
+            raise ValueError("agentTransfer is true or false")
+        cloud.client_message(user, kind, agent_transfer=flag)
 
     def close(user: User, body: Mapping[str, Any]) -> None:
         cloud.close_conversation(user, repeat=body.get("repeat") is True)
@@ -120,6 +137,11 @@ def control_routes(cloud: KoreCloud) -> list[web.RouteDef]:
         cloud.subscribe(_text(body, "url", limit=2000), events)
         return web.json_response(cloud.snapshot()["botkit"])
 
+    async def switches(request: web.Request) -> web.Response:
+        if request.method == "PUT":
+            cloud.configure(await _body(request))
+        return web.json_response(msgspec.to_builtins(cloud.core.settings))
+
     async def faults(request: web.Request) -> web.Response:
         if request.method == "DELETE":
             cloud.set_faults([])
@@ -144,6 +166,8 @@ def control_routes(cloud: KoreCloud) -> list[web.RouteDef]:
             _with_json_errors(act(lambda u, b: cloud.read(u, _text(b, "messageId", limit=200)))),
         ),
         web.post(f"{users}/{{id}}/event", _with_json_errors(act(cloud.custom_event))),
+        web.post(f"{users}/{{id}}/client", _with_json_errors(act(client))),
+        web.post(f"{users}/{{id}}/retry", _with_json_errors(act(lambda u, b: cloud.retry(u)))),
         web.post(f"{users}/{{id}}/connect", _with_json_errors(act(lambda u, b: cloud.connect(u)))),
         web.post(f"{users}/{{id}}/close", _with_json_errors(act(close))),
         web.post(f"{users}/{{id}}/timeout", _with_json_errors(act(lambda u, b: cloud.time_out(u)))),
@@ -156,6 +180,8 @@ def control_routes(cloud: KoreCloud) -> list[web.RouteDef]:
         web.post(f"{users}/{{id}}/happens", _with_json_errors(act(happen))),
         web.post("/sandbox/kore/variables", _with_json_errors(variables)),
         web.put("/sandbox/kore/subscription", _with_json_errors(subscription)),
+        web.get("/sandbox/kore/switches", _with_json_errors(switches)),
+        web.put("/sandbox/kore/switches", _with_json_errors(switches)),
         web.get("/sandbox/kore/faults", _with_json_errors(faults)),
         web.put("/sandbox/kore/faults", _with_json_errors(faults)),
         web.delete("/sandbox/kore/faults", _with_json_errors(faults)),

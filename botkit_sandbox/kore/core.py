@@ -15,7 +15,8 @@ from botkit_sandbox.kore.bot import Bot
 from botkit_sandbox.kore.calls import CallBook
 from botkit_sandbox.kore.credentials import JwtApp
 from botkit_sandbox.kore.faults import Faults
-from botkit_sandbox.kore.history import record
+from botkit_sandbox.kore.history import Direction, record
+from botkit_sandbox.kore.masking import masked
 from botkit_sandbox.kore.settings import KoreSandboxSettings, SubscriptionName
 from botkit_sandbox.kore.templates import Rendered
 from botkit_sandbox.kore.users import Attachment, ChatMessage, Session, Speaker, User
@@ -28,6 +29,8 @@ class Subscription:
 
     host: str
     events: frozenset[SubscriptionName]
+    unmasked_for_agents: bool = False
+    """PIIMaskingDisabledForAgentTransfer."""
 
 
 @dataclass(slots=True)
@@ -96,8 +99,10 @@ class Core:
     def attachment_url(self) -> str:
         return f"{self.base_url}/api/attachment/file"
 
-    def add_user_message(self, user: User, text: str, attachments: tuple[Attachment, ...]) -> ChatMessage:
-        """Add a message of the user to the chat and the history."""
+    def add_user_message(
+        self, user: User, text: str, attachments: tuple[Attachment, ...], payload: str = ""
+    ) -> ChatMessage:
+        """Add a message of the user to the chat and the history; `payload` is what is behind a clicked choice."""
         return self._record_message(
             user,
             direction="incoming",
@@ -108,9 +113,28 @@ class Core:
                 name=user.name or None,
                 text=text,
                 attachments=attachments,
+                payload=payload,
+                client_id=self._next_client_id(user),
             ),
-            raw=text,
+            raw=payload or text,
+            label=text if payload and self.settings.label_in_history else "",
         )
+
+    def _next_client_id(self, user: User) -> int | None:
+        """Of the web client only: the milliseconds of its clock."""
+        if user.channel != "rtm":
+            return None
+        ids = (message.client_id for message in reversed(user.messages) if message.client_id)
+        return max(self.now_ms(), 1 + next(ids, 0))
+
+    def record_control_message(self, user: User, text: str) -> None:
+        """Add a control message of the client to the history; nobody sees it (4.5)."""
+        self._record(user, f"ms-{self.new_id()}", self.now_ms(), direction="ctrlmsg", raw=text)
+
+    def as_masked(self, user: User, text: str) -> str:
+        """A text as hooks and the history have it."""
+        lifted = user.agent_mode and self.subscription.unmasked_for_agents
+        return masked(text) if self.settings.mask_personal_data and not lifted else text
 
     def show(self, user: User, speaker: Speaker, what: Rendered) -> ChatMessage:
         """Show the user a message of the bot, of BotKit or of an agent."""
@@ -161,25 +185,53 @@ class Core:
             self.end_session(user)
 
     def _record_message(
-        self, user: User, *, direction: Literal["incoming", "outgoing"], message: ChatMessage, raw: str
+        self,
+        user: User,
+        *,
+        direction: Literal["incoming", "outgoing"],
+        message: ChatMessage,
+        raw: str,
+        label: str = "",
     ) -> ChatMessage:
         user.last_activity_ms = message.at_ms
         user.messages.append(message)
+        self._record(
+            user,
+            message.id,
+            message.at_ms,
+            direction=direction,
+            raw=raw,
+            label=label,
+            attachments=message.attachments,
+        )
+        self.publish("message", user, message=message.as_json())
+        return message
+
+    def _record(
+        self,
+        user: User,
+        message_id: str,
+        at_ms: int,
+        *,
+        direction: Direction,
+        raw: str,
+        label: str = "",
+        attachments: tuple[Attachment, ...] = (),
+    ) -> None:
         user.history.append(
             record(
                 user,
                 bot_id=self.bot.id,
-                message_id=message.id,
+                message_id=message_id,
                 component_id=f"cp-{self.new_id()}",
-                at_ms=message.at_ms,
+                at_ms=at_ms,
                 direction=direction,
-                text=raw,
-                attachments=message.attachments,
+                text=self.as_masked(user, raw) if direction == "incoming" else raw,
+                label=label,
+                attachments=attachments,
                 attachment_url=self.attachment_url(),
             )
         )
-        self.publish("message", user, message=message.as_json())
-        return message
 
 
 def _ms(seconds: float) -> int:

@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from botkit_sandbox.kore.users import Attachment, User
+
+Direction: TypeAlias = Literal["incoming", "outgoing", "ctrlmsg"]
+"""`type` of a record: of the user, of the bot, or a control message of the client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,13 @@ def record(
     message_id: str,
     component_id: str,
     at_ms: int,
-    direction: Literal["incoming", "outgoing"],
+    direction: Direction,
     text: str,
+    label: str = "",
     attachments: tuple[Attachment, ...] = (),
     attachment_url: str = "",
 ) -> dict[str, Any]:
-    """One record as the platform stores it."""
+    """One record as the platform stores it; `label` is that of a clicked choice, whose payload is `text`."""
     data: dict[str, Any] = {"text": text}
     kind = "text"
     if attachments:
@@ -51,7 +55,7 @@ def record(
     return {
         "_id": message_id,
         "type": direction,
-        "status": "received" if direction == "incoming" else "sent",
+        "status": "sent" if direction == "outgoing" else "received",
         "channels": [{"type": user.channel, "channelUId": user.address}],
         "chnl": user.channel,
         "components": [{"_id": component_id, "cT": kind, "data": data, "thumbnails": []}],
@@ -66,9 +70,14 @@ def record(
         "accountId": "sandbox",
         "isBB": 1,
         "isD": 1,
-        "ms": 1,
+        "ms": 4 if direction == "ctrlmsg" else 1,
         "sT": 1,
-        "tags": {"messageTags": [], "userTags": [], "sessionTags": []},
+        "tags": {
+            "messageTags": [],
+            "userTags": [],
+            "sessionTags": [],
+            **({"altText": [{"name": "label", "value": label}]} if label else {}),
+        },
         "resourceid": "messagestore",
         "traceId": message_id.removeprefix("ms-"),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from botkit_sandbox.kore.calls import Call
 from botkit_sandbox.kore.core import Core
@@ -11,6 +11,14 @@ from botkit_sandbox.kore.history import iso
 from botkit_sandbox.kore.users import Attachment, ChatMessage, User
 
 HISTORY_IN_CONTEXT = 50
+
+ClientMessage: TypeAlias = Literal["control", "refresh", "welcome"]
+"""A message of the client itself (2.6)."""
+CLIENT_TEXTS: Mapping[ClientMessage, str] = {
+    "control": "sending a ctrl message to CS",
+    "refresh": "refreshCS",
+    "welcome": "",
+}
 
 
 def message_hook(
@@ -21,6 +29,7 @@ def message_hook(
     text: str | None,
     attachments: tuple[Attachment, ...] = (),
     bot_event: str | None = None,
+    message: ChatMessage | None = None,
 ) -> dict[str, Any]:
     """on_user_message and on_bot_message: flat channel; `message` is absent where there is no text (2.3)."""
     channel = flat_channel(core, user, attachments=attachments)
@@ -28,13 +37,37 @@ def message_hook(
         channel["botEvent"] = bot_event
     body = _common(core, user, call) | {"channel": channel, "agent_transfer": user.agent_mode}
     if text is not None:
+        text = core.as_masked(user, text) if message is not None else text
         body |= {"message": text, "originalMessage": text}
-        body["messageObject"] = {
-            "clientMessageId": int(call.id),
-            "message": {"body": text},
-            "channel": user.channel,
-        }
+        body["messageObject"] = {"message": {"body": text}, "channel": user.channel}
+        if message is None:
+            body["messageObject"]["clientMessageId"] = int(call.id)
+        elif message.client_id is not None:
+            body["messageObject"] |= {
+                "clientMessageId": message.client_id,
+                "message": _body(core, user, message),
+            }
     return body
+
+
+def client_message_hook(core: Core, user: User, call: Call, kind: ClientMessage) -> dict[str, Any]:
+    """on_user_message for a message of the client itself (2.6)."""
+    body = message_hook(core, user, call, text=CLIENT_TEXTS[kind])
+    del body["messageObject"]
+    channel, handle = body["channel"], {"handleId": user.session.id, "userId": user.id}
+    if kind == "control":
+        channel |= {"requestId": f"ms-{core.new_id()}", "requestContext": {"isRuntime": True, "isBB": True}}
+    elif kind == "refresh":
+        body["metaInfo"] = {"nlMeta": {"isRefresh": True}}
+    else:
+        handle["type"] = "welcome"
+    channel |= {"body": CLIENT_TEXTS[kind], "handle": handle}
+    return body
+
+
+def session_request_id(user: User) -> str:
+    """The one requestId of a session, in the form of voice channels."""
+    return f"tcbr-{user.session.id}"
 
 
 def agent_transfer_hook(core: Core, user: User, call: Call) -> dict[str, Any]:
@@ -121,7 +154,7 @@ def flat_channel(core: Core, user: User, *, attachments: tuple[Attachment, ...] 
 def nested_channel(core: Core, user: User) -> dict[str, Any]:
     """The channel of component hooks (2.4)."""
     last = _last_message(user)
-    text = last.text if last else ""
+    text = last.sent if last else ""
     return {
         "_id": f"dc-{user.session.id}",
         "channelInfos": {
@@ -193,7 +226,9 @@ def note_history(core: Core, user: User, **entry: str) -> None:
 
 def _common(core: Core, user: User, call: Call) -> dict[str, Any]:
     return {
-        "requestId": _request_id(core, call.id),
+        "requestId": session_request_id(user)
+        if core.settings.request_id_lasts == "session"
+        else _request_id(core, call.id),
         "botId": core.bot.id,
         "taskId": call.dialog_id,
         "nodeId": call.node_id,
@@ -250,11 +285,10 @@ def _user_context(user: User) -> dict[str, Any]:
 
 
 def _bot_user_session(core: Core, user: User) -> dict[str, Any]:
-    last = _last_message(user)
-    at_ms = last.at_ms if last else user.session.opened_ms
-    message: dict[str, Any] = {"body": last.text if last else ""}
-    if last and last.attachments:
-        message["attachments"] = _announced(core, last.attachments)
+    last = _last_message(user, before=core.settings.last_message == "previous")
+    newest = _last_message(user)
+    at_ms = newest.at_ms if newest else user.session.opened_ms
+    message = _body(core, user, last) if last else {"body": ""}
     return {
         "conversationSessionId": user.session.id,
         "isReturningUser": user.returning,
@@ -263,7 +297,7 @@ def _bot_user_session(core: Core, user: User) -> dict[str, Any]:
         "lastMessage": {
             "channel": user.channel,
             "messagePayload": {
-                "clientMessageId": at_ms,
+                **({"clientMessageId": last.client_id} if last and last.client_id else {}),
                 "message": message,
                 "resourceid": "/bot.message",
                 "botInfo": {"chatBot": core.bot.name, "taskBotId": core.bot.id},
@@ -290,10 +324,24 @@ def _announced(core: Core, attachments: tuple[Attachment, ...]) -> list[dict[str
     ]
 
 
+def _body(core: Core, user: User, message: ChatMessage) -> dict[str, Any]:
+    """A message as the web client sends it: with the label of a clicked choice as `renderMsg` (2.3)."""
+    body: dict[str, Any] = {"body": core.as_masked(user, message.sent)}
+    if message.payload:
+        body["renderMsg"] = message.text
+    if message.attachments:
+        body["attachments"] = _announced(core, message.attachments)
+    return body
+
+
 def _last_text(user: User) -> str:
     last = _last_message(user)
-    return last.text if last else ""
+    return last.sent if last else ""
 
 
-def _last_message(user: User) -> ChatMessage | None:
-    return next((m for m in reversed(user.messages) if m.speaker == "user"), None)
+def _last_message(user: User, *, before: bool = False) -> ChatMessage | None:
+    """The user's newest message, or the one `before` it."""
+    messages = (message for message in reversed(user.messages) if message.speaker == "user")
+    if before:
+        next(messages, None)
+    return next(messages, None)

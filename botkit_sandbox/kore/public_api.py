@@ -82,7 +82,7 @@ async def _subscribe(cloud: KoreCloud, request: web.Request) -> web.Response:
         return refusal(400, f"subscribedFor takes {', '.join(SUBSCRIPTIONS)}", "INVALID_ARGUMENTS")
     if "onAgentTransfer" not in events:
         return refusal(400, "subscribedFor must contain onAgentTransfer", "INVALID_ARGUMENTS")
-    cloud.subscribe(host, events)
+    cloud.subscribe(host, events, unmasked_for_agents=body.get("PIIMaskingDisabledForAgentTransfer") is True)
     return web.json_response(
         {
             "streamId": cloud.bot_id,

@@ -31,6 +31,14 @@ class KoreSandboxSettings:
     """The header that authenticates a hook."""
     request_id: Literal["number", "text"] = "number"
     """The type of requestId in a hook's body; in URLs it is always text."""
+    request_id_lasts: Literal["message", "session"] = "message"
+    """A fresh requestId in the body of every hook, or one for all hooks of a session, as voice channels do with a call."""
+    last_message: Literal["current", "previous"] = "current"
+    """The message in BotUserSession.lastMessage: the one of the hook, or the one before it."""
+    label_in_history: bool = True
+    """A clicked choice is stored with its label beside its payload."""
+    mask_personal_data: bool = False
+    """E-mail addresses and long numbers of users become tokens between ``#*#``, until the subscription lifts that for agents."""
     hook_timeout: timedelta = timedelta(seconds=15)
     """Time limit of the answer to a hook."""
     follow_up_timeout: timedelta = timedelta(seconds=30)

@@ -18,9 +18,10 @@ from botkit_sandbox.kore.bot import Component, Dialog, webhook_dialog
 from botkit_sandbox.kore.calls import Call, FollowUp
 from botkit_sandbox.kore.core import Core
 from botkit_sandbox.kore.hooks import Answer, HookSender
+from botkit_sandbox.kore.payloads import CLIENT_TEXTS, ClientMessage
 from botkit_sandbox.kore.templates import rendered
 from botkit_sandbox.kore.understanding import recognised_dialog
-from botkit_sandbox.kore.users import Attachment, User
+from botkit_sandbox.kore.users import Attachment, ChatMessage, User
 
 NOT_UNDERSTOOD = "Sorry, I did not understand that. Could you say it in other words?"
 
@@ -35,12 +36,40 @@ class Talk:
 
     # --- from the user -------------------------------------------------------------------------------------------
 
-    async def user_says(self, user: User, text: str, attachments: tuple[Attachment, ...]) -> None:
+    async def user_says(
+        self, user: User, text: str, attachments: tuple[Attachment, ...], *, payload: str = ""
+    ) -> None:
         """A message of the user: shown, recorded, posted as a hook, and given to the bot if BotKit says so."""
         self._open_session(user)
-        self.core.add_user_message(user, text, attachments)
+        message = self.core.add_user_message(user, text, attachments, payload)
+        await self._said(user, message)
+
+    async def client_retries(self, user: User) -> None:
+        """The client sends the user's last message again, as it does when it saw no acknowledgement."""
+        message = next((one for one in reversed(user.messages) if one.speaker == "user"), None)
+        if message is not None:
+            await self._said(user, message)
+
+    async def client_message(
+        self, user: User, kind: ClientMessage, *, agent_transfer: bool | None = None
+    ) -> None:
+        """A message of the client itself (2.6): the bot does not answer it."""
+        self._open_session(user)
+        if kind == "control":
+            self.core.record_control_message(user, CLIENT_TEXTS[kind])
+        if self.core.is_subscribed("onMessage"):
+            flag = user.agent_mode if agent_transfer is None else agent_transfer
+            call = self._issue(user, "on_user_message", text=CLIENT_TEXTS[kind], waits=not flag)
+            body = payloads.client_message_hook(self.core, user, call, kind) | {"agent_transfer": flag}
+            answer = await self.hooks.post("on_user_message", body)
+            await self._follow_up(call, answer)
+
+    async def _said(self, user: User, message: ChatMessage) -> None:
+        text, attachments = message.sent, message.attachments
         # An attachment alone has no text at all (4.4).
-        await self._from_user(user, text if text or not attachments else None, attachments=attachments)
+        await self._from_user(
+            user, text if text or not attachments else None, attachments=attachments, message=message
+        )
 
     async def connects(self, user: User) -> None:
         """The user's client connects: on_user_message with botEvent and no text (2.6)."""
@@ -63,6 +92,7 @@ class Talk:
         *,
         attachments: tuple[Attachment, ...] = (),
         bot_event: str | None = None,
+        message: ChatMessage | None = None,
     ) -> None:
         if not self.core.is_subscribed("onMessage"):
             if not user.agent_mode:
@@ -71,7 +101,7 @@ class Talk:
         in_agent_mode = user.agent_mode
         call = self._issue(user, "on_user_message", text=text, waits=not in_agent_mode)
         body = payloads.message_hook(
-            self.core, user, call, text=text, attachments=attachments, bot_event=bot_event
+            self.core, user, call, text=text, attachments=attachments, bot_event=bot_event, message=message
         )
         answer = await self.hooks.post("on_user_message", body)
         if in_agent_mode:
@@ -104,6 +134,8 @@ class Talk:
 
     async def to_bot(self, user: User, text: str | None, *, intent: str | None = None) -> None:
         """Let the bot answer."""
+        if text and text in CLIENT_TEXTS.values():
+            return
         if not text and intent is None:
             user.stalled = user.stalled or self.core.settings.empty_message_stalls
             return
@@ -250,7 +282,7 @@ class Talk:
         node_id: str = "",
         waits: bool = False,
     ) -> Call:
-        return self.core.calls.issue(
+        call = self.core.calls.issue(
             user.id,
             event,
             now_ms=self.core.now_ms(),
@@ -259,6 +291,9 @@ class Talk:
             node_id=node_id,
             waits=waits,
         )
+        if self.core.settings.request_id_lasts == "session":
+            self.core.calls.name(call, payloads.session_request_id(user))
+        return call
 
     async def _follow_up(self, call: Call, answer: Answer) -> FollowUp | None:
         """BotKit's call for a hook, or None if there was none in time. It may come before the answer to the hook."""

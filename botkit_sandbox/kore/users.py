@@ -48,6 +48,15 @@ class ChatMessage:
     name: str | None = None
     template: Mapping[str, Any] | None = None
     attachments: tuple[Attachment, ...] = ()
+    payload: str = ""
+    """Of a clicked choice, whose label is `text`: what the client sends instead of the label."""
+    client_id: int | None = None
+    """`clientMessageId` of the web client; a retry repeats it (2.3)."""
+
+    @property
+    def sent(self) -> str:
+        """What the client sends as the message."""
+        return self.payload or self.text
 
     def as_json(self) -> dict[str, Any]:
         """As the control API shows it."""

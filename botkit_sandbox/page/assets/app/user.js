@@ -33,7 +33,8 @@ let stopTyping = () => {};
 let turn = Promise.resolve(); // a file takes longer to read than a word: one message after the other
 
 /** Send a message as the chosen user; the first message creates the first user. */
-async function say(text, files = []) {
+/** Sends what was written, or the label of a clicked choice with the payload behind it. */
+async function say(text, files = [], payload = "") {
   if (!text.trim() && !files.length) return;
   const input = byId("say");
   const written = input.value;
@@ -42,7 +43,7 @@ async function say(text, files = []) {
   input.focus();
   const user = current?.id;
   const said = turn.then(async () => {
-    const content = { text, attachments: await attachments(files) };
+    const content = { text, payload: payload === text ? "" : payload, attachments: await attachments(files) };
     return kore(user ?? current?.id ?? (await newUser(nextPerson())), "say", content);
   });
   turn = said.catch(() => {}); // it is told below; what was written after it goes out all the same
@@ -184,7 +185,7 @@ function chatBubble(message, before, bot) {
       joined: before?.from === message.from && (before?.name ?? null) === (message.name ?? null),
       ...shape,
     },
-    (choice) => say(choice.payload ?? choice.title),
+    (choice) => say(choice.title, [], choice.payload),
   );
 }
 
