@@ -82,6 +82,7 @@ class SalesforceCloud(Desk):
             "createdAt_ms": conversation.created_ms,
             "assignedTo": conversation.assigned.id if conversation.assigned else None,
             "agents": list(conversation.present),
+            "chatbot": conversation.chatbot,
             "attributes": conversation.attributes,
             "ignoredAttributes": list(conversation.ignored_attributes),
             "language": conversation.language,

@@ -12,7 +12,8 @@
            conference   {agent, to}                      drop         {agent}
            end          {agent}                          idle         {}
            system-end   {}                               route-failure {failureType?}
-           supervise    {name, present}                  bot          {text | progress | tokens}
+           supervise    {name, present}                  bot          {text | progress | tokens | join: name | typing |
+                                                                       handOver: agent or "queue" | leave: true}
            emit         {event, entryType, payload, listed?}
     GET    /sandbox/salesforce/faults                    PUT  one fault, or {"faults": […]} instead of all
     DELETE /sandbox/salesforce/faults                    all, or ?kind=
@@ -50,6 +51,7 @@ from botkit_sandbox.console import (
     done,
 )
 from botkit_sandbox.salesforce import content as shapes
+from botkit_sandbox.salesforce.chatbots import NAME
 from botkit_sandbox.salesforce.cloud import SalesforceCloud
 from botkit_sandbox.salesforce.content import Message
 from botkit_sandbox.salesforce.faults import Fault
@@ -71,10 +73,14 @@ class _Supervise(msgspec.Struct, forbid_unknown_fields=True):
     present: bool = True
 
 
-class _Bot(msgspec.Struct, forbid_unknown_fields=True):
+class _Bot(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+    join: str | None = None
+    typing: bool | None = None
     text: str | None = None
     progress: str | None = None
     tokens: list[str] | None = None
+    hand_over: str | None = None
+    leave: bool = False
 
 
 class _Emit(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
@@ -168,13 +174,21 @@ class AgentRoutes:
         return done()
 
     async def bot(self, request: web.Request) -> web.Response:
-        body = await body_of(request, _Bot)
+        body, conversation = await body_of(request, _Bot), conversation_id(request)
+        if body.join is not None:
+            self._cloud.bot_joins(conversation, name=body.join or NAME)
+        if body.typing is not None:
+            self._cloud.bot_types(conversation, started=body.typing)
         if body.progress is not None:
-            self._cloud.bot_works(conversation_id(request), body.progress)
+            self._cloud.bot_works(conversation, body.progress)
         if body.tokens is not None:
-            self._cloud.bot_streams(conversation_id(request), body.tokens)
+            self._cloud.bot_streams(conversation, body.tokens)
         if body.text is not None:
-            self._cloud.bot_says(conversation_id(request), body.text)
+            self._cloud.bot_says(conversation, body.text)
+        if body.hand_over is not None:
+            self._cloud.bot_hands_over(conversation, to=body.hand_over)
+        elif body.leave:
+            self._cloud.bot_leaves(conversation)
         return done()
 
     async def emit(self, request: web.Request) -> web.Response:

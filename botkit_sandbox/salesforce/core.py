@@ -137,10 +137,10 @@ class CloudCore:
         conversation.last_ms = max(at, conversation.last_ms)
         identifier = identifier or self.new_uuid()
         full_payload = {"entryType": entry_type, "id": identifier, **payload}
-        entry = Entry(identifier, entry_type, full_payload, sender, name, now, at, listed)
+        entry = Entry(identifier, entry_type, full_payload, sender, name, now, at, listed, tuple(related))
         if listed:
             conversation.entries.append(entry)
-        self._put_on_stream(conversation, event, entry, related)
+        self._put_on_stream(conversation, event, entry)
         if self.bus is not None and (item := transcript_item(entry)) is not None:
             self.publish_change("message", conversation, item=item)
         return entry
@@ -155,7 +155,7 @@ class CloudCore:
         identifier: str = "",
         reason: str | None = None,
     ) -> Entry:
-        """Record a message of any sender. The payload repeats the id."""
+        """Record a message of any sender. The payload repeats the id; the session is the related record (4.3)."""
         identifier = identifier or self.new_uuid()
         return self.emit(
             conversation,
@@ -165,11 +165,10 @@ class CloudCore:
             sender=sender,
             name=name,
             identifier=identifier,
+            related=[conversation.session.id] if self.settings.related_records == "messages" else (),
         )
 
-    def _put_on_stream(
-        self, conversation: Conversation, event: str, entry: Entry, related: Sequence[str]
-    ) -> None:
+    def _put_on_stream(self, conversation: Conversation, event: str, entry: Entry) -> None:
         self.last_event_id = event_id = next(self._event_ids)
         if self.faults and self.faults.use("lose-event", conversation_id=conversation.id):
             return
@@ -187,7 +186,7 @@ class CloudCore:
                 "contextParamMap": {},
                 "visibilityStrategy": self.settings.visibility_strategy,
                 "transcriptedTimestamp": entry.transcripted_ms,
-                "relatedRecords": list(related),
+                "relatedRecords": entry.related,
                 "clientTimestamp": entry.client_ms,
                 "clientDuration": 0,
             },

@@ -5,19 +5,18 @@ See docs/protocols/salesforce-miaw.md, 5.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from botkit_sandbox.salesforce import content, payloads
-from botkit_sandbox.salesforce.messaging import Messaging
+from botkit_sandbox.salesforce.chatbots import Chatbots
 from botkit_sandbox.salesforce.refusal import NotPossible
-from botkit_sandbox.salesforce.routing import SYSTEM_NAME
-from botkit_sandbox.salesforce.state import SYSTEM, Agent, Conversation, Entry, Sender
+from botkit_sandbox.salesforce.state import Agent, Conversation, Entry, Sender
 
 QUEUE = "queue"
 
 
-class Desk(Messaging):
+class Desk(Chatbots):
     """An agent is given by id or name. Every method raises NotKnown, or NotPossible in a wrong state."""
 
     def accept(self, conversation_id: str, agent: str) -> None:
@@ -61,18 +60,9 @@ class Desk(Messaging):
         return self.say(conversation, said, sender=speaker.sender, name=speaker.name)
 
     def agent_typing(self, conversation_id: str, agent: str, *, started: bool) -> None:
-        """Show that the agent types. The event is on the stream only, never in the list of entries."""
+        """Show that the agent types."""
         conversation, writer = self._engaged(conversation_id, agent)
-        state = "Started" if started else "Stopped"
-        self.emit(
-            conversation,
-            f"CONVERSATION_TYPING_{state.upper()}_INDICATOR",
-            f"Typing{state}Indicator",
-            {"timestamp": self.clock()},
-            sender=writer.sender,
-            name=writer.name,
-            listed=False,
-        )
+        self.typing(conversation, writer.sender, writer.name, started=started)
         self.publish_change("typing", conversation, agent=writer.id, started=started)
 
     def agent_reads(self, conversation_id: str, agent: str) -> list[str]:
@@ -100,6 +90,7 @@ class Desk(Messaging):
         if target is not None and (not target.online or target.id in conversation.present):
             raise NotPossible(f"{target.name} is offline, or in the conversation already")
         self.routing_result(conversation, "Transfer", agent=target)
+        self.transferred(conversation, giver)
         for present in list(conversation.present.values()):
             self.remove(conversation, present)
         self.publish_change("transfer", conversation, agent=giver.id, to=to)
@@ -119,7 +110,7 @@ class Desk(Messaging):
 
     def supervise(self, conversation_id: str, name: str, *, present: bool) -> None:
         """A supervisor joins or leaves. Clients must not take a supervisor for an agent."""
-        conversation = self._open(conversation_id)
+        conversation = self.open_conversation(conversation_id)
         supervisor = Sender("Supervisor", "agent", f"{self.org_id}-supervisor", "supervisor")
         self.emit(
             conversation,
@@ -161,7 +152,7 @@ class Desk(Messaging):
 
     def idle(self, conversation_id: str) -> None:
         """Make the session Inactive, as after a long silence of the customer. It is not closed."""
-        conversation = self._open(conversation_id)
+        conversation = self.open_conversation(conversation_id)
         if conversation.session.status != "Active":
             raise NotPossible("only an active session can become inactive")
         self.set_status(conversation, "Inactive")
@@ -170,14 +161,14 @@ class Desk(Messaging):
 
     def system_end(self, conversation_id: str) -> None:
         """End the session as Salesforce does about a day after it became inactive."""
-        conversation = self._open(conversation_id)
+        conversation = self.open_conversation(conversation_id)
         self.end_session(conversation, by="System", remove_agents=True)
 
     def route_failure(
         self, conversation_id: str, *, failure_type: str = "RoutingError", transfer: bool = False
     ) -> None:
         """Let routing fail with SubmissionError, RoutingError or Unknown. During a transfer the agent stays."""
-        conversation = self._open(conversation_id)
+        conversation = self.open_conversation(conversation_id)
         self.routing_result(
             conversation,
             "Transfer" if transfer or conversation.transferring else "Initial",
@@ -186,70 +177,16 @@ class Desk(Messaging):
         )
         self.publish_change("routingFailed", conversation, failureType=failure_type)
 
-    def bot_says(self, conversation_id: str, text: str, *, name: str = "Agentforce") -> Entry:
-        """Send a message of an AI agent on Salesforce's side."""
-        bot = Sender("Chatbot", "chatbot", f"{self.org_id}-bot", "bot")
-        return self.say(self._open(conversation_id), content.text(text), sender=bot, name=name)
-
-    def bot_works(self, conversation_id: str, text: str) -> None:
-        """Send a progress message of an AI agent."""
-        self.raw_event(
-            conversation_id,
-            "CONVERSATION_PROGRESS_INDICATOR",
-            "ProgressIndicator",
-            payloads.progress(text, at_ms=self.clock()),
-        )
-
-    def bot_streams(self, conversation_id: str, pieces: Sequence[str]) -> Entry:
-        """Send an AI agent's answer as a stream of tokens, and then as a message."""
-        message_id = self.new_uuid()
-        for payload in payloads.streaming_tokens(pieces, target_message_id=message_id):
-            self.raw_event(conversation_id, "CONVERSATION_STREAMING_TOKEN", "StreamingToken", payload)
-        bot = Sender("Chatbot", "chatbot", f"{self.org_id}-bot", "bot")
-        conversation = self._open(conversation_id)
-        words = content.text("".join(pieces))
-        return self.say(conversation, words, sender=bot, name="Agentforce", identifier=message_id)
-
-    def raw_event(
-        self,
-        conversation_id: str,
-        event: str,
-        entry_type: str,
-        payload: Mapping[str, Any],
-        *,
-        sender: Sender = SYSTEM,
-        name: str = SYSTEM_NAME,
-        listed: bool = False,
-    ) -> Entry:
-        """Emit any event, for example an unknown one: clients must ignore events that they do not know."""
-        if not event.isprintable():
-            raise NotPossible("the name of an event is one line")
-        return self.emit(
-            self.conversation(conversation_id),
-            event,
-            entry_type,
-            payload,
-            sender=sender,
-            name=name,
-            listed=listed,
-        )
-
     # --- inside ------------------------------------------------------------------------------------------------
 
-    def _open(self, conversation_id: str) -> Conversation:
-        conversation = self.conversation(conversation_id)
-        if not conversation.live:
-            raise NotPossible(f"the session is over ({conversation.stage})")
-        return conversation
-
     def _waiting(self, conversation_id: str) -> Conversation:
-        conversation = self._open(conversation_id)
+        conversation = self.open_conversation(conversation_id)
         if conversation.stage not in ("waiting", "assigned"):
             raise NotPossible(f"the conversation does not wait for an agent ({conversation.stage})")
         return conversation
 
     def _engaged(self, conversation_id: str, agent: str) -> tuple[Conversation, Agent]:
-        conversation, who = self._open(conversation_id), self.agent(agent)
+        conversation, who = self.open_conversation(conversation_id), self.agent(agent)
         if who.id not in conversation.present:
             raise NotPossible(f"{who.name} is not in the conversation ({conversation.stage})")
         return conversation, who

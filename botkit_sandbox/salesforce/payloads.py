@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from botkit_sandbox.salesforce.state import Agent, Conversation, Sender, Session
+from botkit_sandbox.salesforce.state import Agent, Conversation, OwnerType, Sender, Session
 
 Payload = dict[str, Any]
 RoutingType = Literal["Initial", "Transfer", "Conference"]
+WorkType = Literal["Assigned", "Accepted", "Cancelled", "Closed", "Declined", "TransferError", "Transferred"]
 
 
 def message(abstract_message: Payload, *, reason: str | None = None) -> Payload:
@@ -55,14 +56,32 @@ def routing_result(
     }
 
 
-def work_result(session: Session, *, work_type: str, work_id: str, agent: Agent | None) -> Payload:
-    """The state of a work item pushed to an agent: Assigned, Accepted, Declined and so on."""
+def work_result(
+    conversation: Conversation, *, work_type: WorkType, work_id: str, queue_id: str, agent: Agent
+) -> Payload:
+    """The state of a work item that was pushed to an agent."""
     return {
+        "conversationId": conversation.id,
+        "workId": work_id,
+        "workTargetId": conversation.session.id,
         "workType": work_type,
-        "workItemId": work_id,
-        "recordId": session.id,
-        "pendingServiceRoutingId": session.pending_routing_id,
-        "workOwnerId": agent.id if agent else None,
+        "routingType": "Transfer" if conversation.transferring else "Initial",
+        "queueId": queue_id,
+        "agentSessionId": agent.id,
+        "agentGroupIds": [],
+        "botId": None,
+        "errorMessages": [],
+    }
+
+
+def session_owner(session: Session, *, previous: OwnerType, owner: OwnerType, owner_id: str) -> Payload:
+    """The messaging session has another owner: a queue, an agent or a chatbot."""
+    return {
+        "sessionId": session.id,
+        "sessionStatus": session.status,
+        "prevOwnerType": previous,
+        "newOwnerType": owner,
+        "newOwnerId": owner_id,
     }
 
 

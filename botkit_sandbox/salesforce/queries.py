@@ -91,6 +91,7 @@ def _entry(entry: Entry, *, as_string: bool) -> dict[str, Any]:
         "entryPayload": msgspec.json.encode(entry.payload).decode() if as_string else entry.payload,
         "sender": entry.sender.as_json(),
         "senderDisplayName": entry.sender_name,
+        "relatedRecords": entry.related,
         "clientTimestamp": entry.client_ms,
         "transcriptedTimestamp": entry.transcripted_ms,
     }

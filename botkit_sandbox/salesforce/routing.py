@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from botkit_sandbox.salesforce import content, payloads
 from botkit_sandbox.salesforce.core import CloudCore
-from botkit_sandbox.salesforce.state import ROUTER, SYSTEM, Agent, Conversation, Session
+from botkit_sandbox.salesforce.state import ROUTER, SYSTEM, Agent, Conversation, OwnerType, Sender, Session
 
 ROUTER_NAME = "Omni-Channel"
 SYSTEM_NAME = "System"
@@ -28,10 +28,62 @@ class Routing(CloudCore):
         )
         conversation.routing_status = self.settings.waiting_status
         self._release(conversation)
+        conversation.owner_type = "Queue"
+        if self.settings.conversation_updates:
+            self.emit(
+                conversation,
+                "CONVERSATION_UPDATED",
+                "ConversationUpdated",
+                {"conversationIdentifier": conversation.id},
+                name=SYSTEM_NAME,
+                listed="ConversationUpdated" in self.settings.listed_entry_types,
+            )
         self.routing_result(conversation, "Initial")
+        if self.settings.chatbot:
+            self.admit_chatbot(conversation, self.settings.chatbot)
+            self.automated(conversation, self.settings.initial_response)
+            return
         self.set_status(conversation, "Waiting")
         self.automated(conversation, self.settings.initial_response)
         self.assign(conversation)
+
+    def admit_chatbot(self, conversation: Conversation, name: str) -> None:
+        """A chatbot takes the session and joins the conversation."""
+        conversation.chatbot = name
+        conversation.routing_status = "ROUTED"
+        self.queue.pop(conversation.id, None)
+        self._unassign(conversation)
+        self.change_owner(conversation, "Bot", self.chatbot_sender.subject)
+        if conversation.session.status != "Active":
+            self.set_status(conversation, "Active")
+        self._announce_chatbot(conversation, name, joined=True)
+        self.publish_change("accepted", conversation, agent="")
+
+    def remove_chatbot(self, conversation: Conversation) -> None:
+        """The chatbot leaves the conversation, if there is one."""
+        if conversation.chatbot:
+            name, conversation.chatbot = conversation.chatbot, ""
+            self._announce_chatbot(conversation, name, joined=False)
+
+    @property
+    def chatbot_sender(self) -> Sender:
+        """The participant that a chatbot is, whatever its name."""
+        return Sender("Chatbot", "chatbot", f"{self.org_id}-bot", "bot")
+
+    def change_owner(self, conversation: Conversation, owner: OwnerType, owner_id: str) -> None:
+        """SessionOwnerChanged, unless the session stays in the queue."""
+        previous, conversation.owner_type = conversation.owner_type, owner
+        if self.settings.owner_changes and not previous == owner == "Queue":
+            self.emit(
+                conversation,
+                "CONVERSATION_SESSION_OWNER_CHANGED",
+                "SessionOwnerChanged",
+                payloads.session_owner(
+                    conversation.session, previous=previous, owner=owner, owner_id=owner_id
+                ),
+                name=SYSTEM_NAME,
+                listed="SessionOwnerChanged" in self.settings.listed_entry_types,
+            )
 
     def reroute_inactive(self, conversation: Conversation) -> None:
         """Put an inactive session back into the queue, since the user wrote again."""
@@ -40,11 +92,13 @@ class Routing(CloudCore):
         self.set_status(conversation, "Waiting")
         self._remove_everybody(conversation)
         self._release(conversation)
+        self.change_owner(conversation, "Queue", self.queue_id)
         self.assign(conversation)
 
     def end_session(self, conversation: Conversation, *, by: str, remove_agents: bool = False) -> None:
         """End the session; the conversation stays open. `by` is a role, which is unreliable in the real service too."""
         participant_first = self.settings.end_order == "participant-first"
+        workers, offered_to = list(conversation.present.values()), conversation.assigned
         if remove_agents and participant_first:
             self._remove_everybody(conversation)
         conversation.session.ended_ms = self.clock()
@@ -53,6 +107,10 @@ class Routing(CloudCore):
         self.set_status(conversation, "Ended", ended_by=self.settings.ended_by_role or by)
         if remove_agents and not participant_first:
             self._remove_everybody(conversation)
+        for worker in workers:
+            self._work(conversation, "Closed", worker)
+        if offered_to is not None:
+            self._work(conversation, "Cancelled", offered_to)
         self._release(conversation)
         self.publish_change("ended", conversation, by=by)
         self.assign_waiting()
@@ -67,7 +125,7 @@ class Routing(CloudCore):
             self._unassign(conversation)
             conversation.assigned = agent
             agent.load += 1
-            self._work(conversation, "Assigned", agent)
+            self._assigned(conversation, agent)
             self.publish_change("assigned", conversation)
         if self.settings.queue_position:
             self._say_position(conversation)
@@ -89,16 +147,18 @@ class Routing(CloudCore):
         conversation.assigned = None
         self.queue.pop(conversation.id, None)
         conversation.present[agent.id] = agent
+        self._work(conversation, "Accepted", agent)
         conversation.transferring = False
         conversation.declined.clear()
         conversation.routing_status = "ROUTED"
-        self._work(conversation, "Accepted", agent)
+        self.change_owner(conversation, "Agent", agent.id)
         was_waiting = conversation.session.status != "Active"
         if was_waiting and self.settings.accept_order == "session-first":
             self.set_status(conversation, "Active")
         self.announce(conversation, agent, joined=True)
         if was_waiting and self.settings.accept_order == "participant-first":
             self.set_status(conversation, "Active")
+        self.remove_chatbot(conversation)
         self.automated(conversation, self.settings.agent_engaged_response)
         self.publish_change("accepted", conversation, agent=agent.id)
 
@@ -107,7 +167,7 @@ class Routing(CloudCore):
         self._unassign(conversation)
         conversation.assigned = agent
         agent.load += 1
-        self._work(conversation, "Assigned", agent)
+        self._assigned(conversation, agent)
 
     def search_again(
         self, conversation: Conversation, *, to: Agent | None = None, not_to: Agent | None = None
@@ -117,7 +177,13 @@ class Routing(CloudCore):
         conversation.routing_status = "TRANSFER"
         conversation.declined = {not_to.id} if not_to else set()
         self._unassign(conversation)
+        if to is None:
+            self.change_owner(conversation, "Queue", self.queue_id)
         self.assign(conversation, to=to)
+
+    def transferred(self, conversation: Conversation, giver: Agent) -> None:
+        """RoutingWorkResult: the agent's work went to somebody else."""
+        self._work(conversation, "Transferred", giver)
 
     def withdraw(self, conversation: Conversation, agent: Agent) -> None:
         """Withdraw a conversation from the agent to whom it was pushed."""
@@ -199,13 +265,23 @@ class Routing(CloudCore):
             name=ROUTER_NAME,
         )
 
-    def _work(self, conversation: Conversation, work_type: str, agent: Agent | None) -> None:
+    def _assigned(self, conversation: Conversation, agent: Agent) -> None:
+        conversation.work_ids.pop(agent.id, None)  # each offer is a work item of its own
+        self._work(conversation, "Assigned", agent)
+
+    def _work(self, conversation: Conversation, work_type: payloads.WorkType, agent: Agent) -> None:
+        if work_type not in self.settings.work_results:
+            return
         self.emit(
             conversation,
             "CONVERSATION_ROUTING_WORK_RESULT",
             "RoutingWorkResult",
             payloads.work_result(
-                conversation.session, work_type=work_type, work_id=self.record_ids.new("0Bz"), agent=agent
+                conversation,
+                work_type=work_type,
+                work_id=conversation.work_ids.setdefault(agent.id, self.record_ids.new("0Bz")),
+                queue_id=self.queue_id,
+                agent=agent,
             ),
             sender=ROUTER,
             name=ROUTER_NAME,
@@ -240,7 +316,16 @@ class Routing(CloudCore):
         ]
         return min(free, key=lambda agent: agent.load) if free else None
 
+    def _announce_chatbot(self, conversation: Conversation, name: str, *, joined: bool) -> None:
+        self.emit(
+            conversation,
+            "CONVERSATION_PARTICIPANT_CHANGED",
+            "ParticipantChanged",
+            payloads.participant("add" if joined else "remove", self.chatbot_sender, name),
+        )
+
     def _remove_everybody(self, conversation: Conversation) -> None:
+        self.remove_chatbot(conversation)
         for agent in list(conversation.present.values()):
             self.remove(conversation, agent)
 
@@ -248,6 +333,8 @@ class Routing(CloudCore):
         for agent in conversation.present.values():
             agent.load -= 1
         conversation.present.clear()
+        conversation.chatbot = ""
+        conversation.work_ids.clear()
         conversation.declined.clear()
         self.queue.pop(conversation.id, None)
         self._unassign(conversation)

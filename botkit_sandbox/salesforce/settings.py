@@ -48,10 +48,14 @@ class SalesforceSandboxSettings:
     string_attributes_only: bool = True
     unknown_properties: Literal["ignore", "refuse"] = "ignore"
     # conversations (2)
-    create_reply: Literal["json", "empty"] = "json"
+    create_reply: Literal["empty", "json"] = "empty"
     create_again: Literal[409, 200] = 409
     waiting_status: Literal["INITIAL", "NEEDS_ROUTING"] = "INITIAL"
     closed_readable: bool = False
+    related_records: Literal["messages", "none"] = "messages"
+    conversation_updates: bool = True
+    owner_changes: bool = True
+    work_results: tuple[str, ...] = ("Assigned", "Accepted", "Declined", "Transferred", "Closed", "Cancelled")
     conversation_starts_per_30_seconds: int | None = None
     max_open_conversations: int = 11_000
     # entries and list (2.2, 2.4)
@@ -84,6 +88,8 @@ class SalesforceSandboxSettings:
     replay_window: int = 5_000
     visibility_strategy: str = ""
     # lifecycle (5)
+    chatbot: str = ""
+    chatbot_leaves: Literal["before-agent", "after-agent"] = "before-agent"
     auto_assign: bool = True
     auto_accept: bool = False
     agent_capacity: int | None = None
@@ -149,12 +155,23 @@ SWITCHES = (
         "C",
         "6",
     ),
-    Switch("create_reply", "Body of create's 201: `json` or `empty`", "C", "2.1"),
+    Switch("create_reply", "Body of create's 201: `empty` or `json`", "B", "2.1"),
     Switch("create_again", "Status of a repeated create by the same subject", "C", "2.1"),
     Switch("waiting_status", "Routing status while the first agent is awaited", "C", "5"),
     Switch(
         "closed_readable", "Entries, status and transcript of a closed conversation; off: 403", "C", "11.1"
     ),
+    Switch(
+        "related_records",
+        "`relatedRecords` of `messages` (on the stream and in the list) is the MessagingSession's id (0Mw…), or `none` has any",
+        "B",
+        "4.3",
+    ),
+    Switch(
+        "conversation_updates", "A new session comes with a ConversationUpdated event", "B, when: C", "4.4"
+    ),
+    Switch("owner_changes", "SessionOwnerChanged events", "B", "4.4"),
+    Switch("work_results", "Types of RoutingWorkResult that occur", "A, which: C", "4.4"),
     Switch(
         "conversation_starts_per_30_seconds",
         "Conversations a subject may start in 30 s; real: 3 per page or app",
@@ -200,6 +217,8 @@ SWITCHES = (
     ),
     Switch("replay_window", "Events of a subject kept for replay", "C", "4.5"),
     Switch("visibility_strategy", "Value of `visibilityStrategy`", "C", "4.3"),
+    Switch("chatbot", "Name of a chatbot that answers first and hands over later; empty: none", "A", "5"),
+    Switch("chatbot_leaves", "When a chatbot leaves that hands over to agents", "C", "5"),
     Switch("auto_assign", "Work is pushed to the least busy agent; off: it lies in the queue", "A", "5"),
     Switch("auto_accept", "Agents accept at once, for load tests", "sandbox only", "5"),
     Switch("agent_capacity", "Conversations an agent holds at once; none: no limit", "sandbox only", "5"),

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from botkit_sandbox.salesforce.eventlog import EventLog
 
+OwnerType = Literal["Queue", "Agent", "Bot"]
 Stage = Literal["waiting", "assigned", "active", "inactive", "ended", "closed"]
 KEPT_ENTRIES = 5_000
 KEPT_MESSAGE_IDS = 5_000
@@ -52,6 +53,8 @@ class Entry:
     client_ms: int
     transcripted_ms: int
     listed: bool
+    related: tuple[str, ...] = ()
+    """Ids of the records that the entry is about (4.3)."""
 
 
 @dataclass(slots=True)
@@ -118,6 +121,12 @@ class Conversation:
     transferring: bool = False
     assigned: Agent | None = None
     present: dict[str, Agent] = field(default_factory=dict)
+    chatbot: str = ""
+    """The name of the chatbot that takes part in the conversation."""
+    owner_type: OwnerType = "Queue"
+    """What owns the newest session."""
+    work_ids: dict[str, str] = field(default_factory=dict)
+    """The work item of each agent to whom the newest session was pushed."""
     declined: set[str] = field(default_factory=set)
     receipts: dict[str, str] = field(default_factory=dict)
     user_typing: bool = False
@@ -150,7 +159,7 @@ class Conversation:
             return "ended"
         if self.session.status == "Inactive":
             return "inactive"
-        if self.session.status == "Active" and self.present:
+        if self.session.status == "Active" and (self.present or self.chatbot):
             return "active"
         return "assigned" if self.assigned is not None else "waiting"
 

@@ -423,7 +423,7 @@ async def test_an_unpublished_deployment_is_refused(scene: Scene) -> None:
     [
         {"last_event_id_as_number": True},
         {"entries_payload": "string"},
-        {"create_reply": "empty"},
+        {"create_reply": "json"},
         {"acknowledge_status": 204},
         {"error_key": "code"},
         {"ping_counts": True},

@@ -296,14 +296,15 @@ async def test_the_wire_keeps_calls_and_events_and_no_token(make_salesforce: Mak
     salesforce = await make_salesforce(wire=wire)
     client = await salesforce.opened()
     async with client.listening() as stream:
-        await stream.count(3)
-        await client.say("hello")
         await stream.count(4)
+        await client.say("hello")
+        await stream.count(5)
     labels = [(entry.source, entry.target, entry.label, entry.status) for entry in wire.entries]
     assert labels == [
         ("botkit", "salesforce", "unauthenticatedToken", 200),
         ("botkit", "salesforce", "createConversation", 201),
         ("botkit", "salesforce", "eventStream opened", 200),
+        ("salesforce", "botkit", "CONVERSATION_UPDATED", None),
         ("salesforce", "botkit", "CONVERSATION_ROUTING_RESULT", None),
         ("salesforce", "botkit", "CONVERSATION_SESSION_STATUS_CHANGED", None),
         ("salesforce", "botkit", "CONVERSATION_ROUTING_WORK_RESULT", None),

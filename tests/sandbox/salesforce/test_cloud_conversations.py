@@ -10,11 +10,6 @@ import pytest
 from tests.sandbox.salesforce.conftest import Client, MakeSalesforce, Salesforce
 
 
-async def test_create_answers_201_with_the_id(salesforce: Salesforce) -> None:
-    client = await salesforce.client().sign_in()
-    assert await client.create() == (201, {"conversationId": client.conversation_id})
-
-
 @pytest.mark.parametrize(
     "conversation_id",
     [
@@ -95,9 +90,14 @@ async def test_attributes_that_are_not_on_the_deployment_are_silently_ignored(
     assert conversation.attributes == {"_email": "a@x.io", "Order_Number": "1"}
 
 
-async def test_the_body_of_create_can_be_empty_by_switch(make_salesforce: MakeSalesforce) -> None:
-    client = await (await make_salesforce(create_reply="empty")).client().sign_in()
+async def test_the_answer_to_create_has_no_body(salesforce: Salesforce) -> None:
+    client = await salesforce.client().sign_in()
     assert await client.create() == (201, None)
+
+
+async def test_the_answer_to_create_can_have_a_body_by_switch(make_salesforce: MakeSalesforce) -> None:
+    client = await (await make_salesforce(create_reply="json")).client().sign_in()
+    assert await client.create() == (201, {"conversationId": client.conversation_id})
 
 
 async def test_unknown_properties_are_ignored_or_refused_by_switch(make_salesforce: MakeSalesforce) -> None:

@@ -39,8 +39,8 @@ async def test_closing_says_so_on_the_stream_and_ends_the_session(salesforce: Sa
     async with client.listening() as stream:
         await client.call("DELETE", client.path + client.deletes)
         await stream.until(lambda self: "CLOSE_CONVERSATION" in self.names)
-    assert stream.names[-2:] == ["SESSION_STATUS_CHANGED", "CLOSE_CONVERSATION"]
-    assert stream.events[-2].payload["sessionEndedByRole"] == "EndUser"
+    assert stream.names[-3:] == ["SESSION_STATUS_CHANGED", "ROUTING_WORK_RESULT", "CLOSE_CONVERSATION"]
+    assert stream.events[-3].payload["sessionEndedByRole"] == "EndUser"
     assert stream.events[-1].payload["conversationIdentifier"] == client.conversation_id
 
 

@@ -209,8 +209,8 @@ async def test_lines_can_end_in_cr_lf(salesforce: Salesforce) -> None:
     client = await salesforce.opened()
     salesforce.cloud.inject(Fault(kind="crlf"))
     async with client.listening() as stream:
-        await stream.count(3)
-    assert bytes(stream.raw).count(b"\r\n") == bytes(stream.raw).count(b"\n") == 12
+        await stream.count(4)
+    assert bytes(stream.raw).count(b"\r\n") == bytes(stream.raw).count(b"\n") == 16
 
 
 async def test_a_byte_order_mark_can_come_first(salesforce: Salesforce) -> None:

@@ -57,9 +57,14 @@ async def test_a_new_conversation_is_routed_waits_and_is_assigned_without_any_me
     client = await salesforce.client().sign_in()
     async with client.listening() as stream:
         await client.create()
-        await stream.count(3)
-    assert told(stream) == ["routing:Initial:None", "session:New>Waiting", "work:Assigned"]
-    routing = stream.events[0].payload
+        await stream.count(4)
+    assert told(stream) == [
+        "ConversationUpdated",
+        "routing:Initial:None",
+        "session:New>Waiting",
+        "work:Assigned",
+    ]
+    routing = stream.events[1].payload
     assert routing["recordId"].startswith("0Mw")
     assert routing["estimatedWaitTime"] == {"estimatedWaitTimeInSeconds": 60, "isEWTRequested": True}
     assert routing["routingConfigurationDetails"]["routingConfigurationType"] == "QueueRoutingType"
@@ -80,36 +85,38 @@ async def test_the_automated_responses_and_the_queue_position_come_when_switched
     salesforce.cloud.agent_ends(client.conversation_id, "Jane Doe")
     async with client.listening() as stream:
         await stream.until(lambda self: "Bye" in self.texts())
-    assert told(stream) == [
+    assert told(stream)[1:] == [
         "routing:Initial:None",
         "session:New>Waiting",
         "says:Welcome",
         "work:Assigned",
         "QueuePosition",
         "work:Accepted",
+        "SessionOwnerChanged",
         "session:Waiting>Active",
         "add:Jane Doe",
         "says:Here we are",
         "remove:Jane Doe",
         "session:Active>Ended",
+        "work:Closed",
         "says:Bye",
     ]
-    assert stream.events[2].payload["messageReason"] == "AutomatedResponse"
-    assert stream.events[4].payload["position"] == 1
+    assert stream.events[3].payload["messageReason"] == "AutomatedResponse"
+    assert stream.events[5].payload["position"] == 1
 
 
 @pytest.mark.parametrize(
     ("order", "expected"),
     [
-        ("session-first", ["work:Accepted", "session:Waiting>Active", "add:Jane Doe"]),
-        ("participant-first", ["work:Accepted", "add:Jane Doe", "session:Waiting>Active"]),
+        ("session-first", ["session:Waiting>Active", "add:Jane Doe"]),
+        ("participant-first", ["add:Jane Doe", "session:Waiting>Active"]),
     ],
 )
 async def test_an_agent_accepts(make_salesforce: MakeSalesforce, order: str, expected: list[str]) -> None:
     salesforce = await make_salesforce(accept_order=order)
     client = await salesforce.opened()
-    got = await after(client, lambda: salesforce.cloud.accept(client.conversation_id, "Jane Doe"), 3)
-    assert got == expected
+    got = await after(client, lambda: salesforce.cloud.accept(client.conversation_id, "Jane Doe"), 4)
+    assert got == ["work:Accepted", "SessionOwnerChanged", *expected]
 
 
 async def test_an_agent_declines_and_the_next_one_is_asked(salesforce: Salesforce) -> None:
@@ -170,9 +177,9 @@ async def test_an_agent_talks_and_types(salesforce: Salesforce) -> None:
         cloud.agent_says(client.conversation_id, "Jane Doe", "hello")
 
     async with client.listening() as stream:
-        await stream.count(6)
+        await stream.count(8)
         talk()
-        await stream.count(9)
+        await stream.count(11)
     assert stream.names[-3:] == ["TYPING_STARTED_INDICATOR", "TYPING_STOPPED_INDICATOR", "MESSAGE"]
     started, _, message = stream.events[-3:]
     assert isinstance(started.payload["timestamp"], int)
@@ -191,12 +198,14 @@ async def test_a_transfer_to_an_agent_takes_one_away_and_brings_the_other_when_t
         cloud.transfer(client.conversation_id, "Jane Doe", to="Omar Haddad")
         cloud.accept(client.conversation_id, "Omar Haddad")
 
-    got = await after(client, transfer, 5)
+    got = await after(client, transfer, 7)
     assert got == [
         "routing:Transfer:None",
+        "work:Transferred",
         "remove:Jane Doe",
         "work:Assigned",
         "work:Accepted",
+        "SessionOwnerChanged",
         "add:Omar Haddad",
     ]
     assert [agent.load for agent in cloud.agents.values()] == [0, 1, 0]
@@ -204,8 +213,14 @@ async def test_a_transfer_to_an_agent_takes_one_away_and_brings_the_other_when_t
 
 async def test_a_transfer_to_the_queue_is_offered_to_another_agent(salesforce: Salesforce) -> None:
     client, cloud = await salesforce.accepted(), salesforce.cloud
-    got = await after(client, lambda: cloud.transfer(client.conversation_id, "Jane Doe", to="queue"), 3)
-    assert got == ["routing:Transfer:None", "remove:Jane Doe", "work:Assigned"]
+    got = await after(client, lambda: cloud.transfer(client.conversation_id, "Jane Doe", to="queue"), 5)
+    assert got == [
+        "routing:Transfer:None",
+        "work:Transferred",
+        "remove:Jane Doe",
+        "SessionOwnerChanged",
+        "work:Assigned",
+    ]
     assert assigned(client).name != "Jane Doe"
 
 
@@ -238,10 +253,10 @@ async def test_a_conference_adds_a_second_agent_and_losing_one_changes_nothing_e
 async def test_a_supervisor_comes_and_goes_with_their_own_role(salesforce: Salesforce) -> None:
     client, cloud = await salesforce.accepted(), salesforce.cloud
     async with client.listening() as stream:
-        await stream.count(6)
+        await stream.count(8)
         cloud.supervise(client.conversation_id, "Boss", present=True)
         cloud.supervise(client.conversation_id, "Boss", present=False)
-        await stream.count(8)
+        await stream.count(10)
     participants = [event.payload["entries"][0]["participant"]["role"] for event in stream.events[-2:]]
     assert participants == ["Supervisor", "Supervisor"]
     assert stream.names[-2:] == ["PARTICIPANT_CHANGED", "PARTICIPANT_CHANGED"]
@@ -252,8 +267,8 @@ async def test_an_agent_who_logs_off_is_removed_and_the_conversation_routed_agai
     salesforce: Salesforce,
 ) -> None:
     client, cloud = await salesforce.accepted(), salesforce.cloud
-    got = await after(client, lambda: cloud.set_online("Jane Doe", False), 2)
-    assert got == ["remove:Jane Doe", "work:Assigned"]
+    got = await after(client, lambda: cloud.set_online("Jane Doe", False), 3)
+    assert got == ["remove:Jane Doe", "SessionOwnerChanged", "work:Assigned"]
     assert cloud.conversation(client.conversation_id).routing_status == "TRANSFER"
 
 
@@ -269,8 +284,8 @@ async def test_an_agent_ends_without_a_close_event_and_the_conversation_stays_op
 ) -> None:
     salesforce = await make_salesforce(end_order=order)
     client, cloud = await salesforce.accepted(), salesforce.cloud
-    got = await after(client, lambda: cloud.agent_ends(client.conversation_id, "Jane Doe"), 2)
-    assert got == expected
+    got = await after(client, lambda: cloud.agent_ends(client.conversation_id, "Jane Doe"), 3)
+    assert got == [*expected, "work:Closed"]
     _, body = await client.call("GET", "/conversation/list")
     assert body["openConversationsFound"] == 1
     assert await client.call("GET", client.path) == (
@@ -299,14 +314,15 @@ async def test_an_inactive_session_is_not_closed_and_goes_back_to_the_queue_when
     assert got == ["session:Active>Inactive"]
     assert cloud.conversation(client.conversation_id).stage == "inactive"
     async with client.listening() as stream:
-        await stream.count(7)
+        await stream.count(9)
         assert (await client.say("back again"))[0] == 202
-        await stream.count(12)
-    assert told(stream, 7) == [
+        await stream.count(15)
+    assert told(stream, 9) == [
         "says:back again",
         "routing:Initial:None",
         "session:Inactive>Waiting",
         "remove:Jane Doe",
+        "SessionOwnerChanged",
         "work:Assigned",
     ]
 
@@ -341,7 +357,7 @@ async def test_receipts_name_the_message_inside_and_outside_the_payload(
     async with client.listening() as stream:
         _, body = await client.say("hello")
         cloud.agent_reads(client.conversation_id, "Jane Doe")
-        await stream.count(9)
+        await stream.count(11)
     message_id = body["conversationEntries"][0]["id"]
     assert stream.names[-2:] == ["DELIVERY_ACKNOWLEDGEMENT", "READ_ACKNOWLEDGEMENT"]
     for event in stream.events[-2:]:
@@ -355,7 +371,7 @@ async def test_an_ai_agent_shows_progress_streams_tokens_and_speaks(salesforce: 
     async with client.listening() as stream:
         cloud.bot_works(client.conversation_id, "Looking")
         entry = cloud.bot_streams(client.conversation_id, ["Hel", "lo"])
-        await stream.count(7)
+        await stream.count(8)
     assert stream.names[-4:] == ["PROGRESS_INDICATOR", "STREAMING_TOKEN", "STREAMING_TOKEN", "MESSAGE"]
     tokens = [event.payload["streamingToken"] for event in stream.events[-3:-1]]
     assert [token["sequenceNumber"] for token in tokens] == [1, 2]
