@@ -11,7 +11,8 @@ SandboxError
 ├── UserUnknown           BK-7006
 ├── LaneFull              BK-7007
 ├── TooManyUsers          BK-7008
-└── UserWithAgent         BK-7010
+├── UserWithAgent         BK-7010
+└── DialogUnknown         BK-7011
 """
 
 from __future__ import annotations
@@ -128,3 +129,12 @@ class UserWithAgent(SandboxError):
     """
 
     code = "BK-7010"
+
+
+class DialogUnknown(SandboxError):
+    """No dialog of the bot has this name.
+
+    Name one of the bot's dialogs, or its id.
+    """
+
+    code = "BK-7011"

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,9 +35,13 @@ class Sandbox:
         host: an address of this machine. Other than loopback needs `allow_remote`, since the control API has no password.
         botkit_url: the target of all hooks; by default the port after Salesforce's (with port 0: none until a
             subscription is made through the emulated API).
-        bot_folder: an exported bot; without it, the sample bot.
+        bot_folder: an exported bot, as a folder or a zip file; without it, the sample bot. If no dialog hands over to an agent,
+            the bot gets one that does: "Talk to an agent".
+        transfers: names of dialogs that get an Agent Transfer node at their end.
 
     Raises:
+        ExportError: `bot_folder` is no export.
+        DialogUnknown: the bot has no dialog of a name in `transfers`.
         SandboxCannotListen: `host` is not loopback and `allow_remote` is not given.
     """
 
@@ -48,6 +52,7 @@ class Sandbox:
         host: str = "127.0.0.1",
         botkit_url: str | None = None,
         bot_folder: Path | None = None,
+        transfers: Sequence[str] = (),
         allow_remote: bool = False,
     ) -> None:
         if not allow_remote and not is_loopback(host):
@@ -70,7 +75,11 @@ class Sandbox:
             bot=kore.load_export(bot_folder or kore.sample_bot_folder()),
             botkit_url=botkit_url or (f"http://{_in_url(_reachable(host))}:{port + 2}" if port else ""),
             events=SUBSCRIPTIONS,
+            suggest=bot_folder is not None,
         )
+        for dialog in transfers:
+            self.kore.add_transfer(dialog)
+        self.kore.offer_agents()
 
     async def start(self) -> None:
         """Listen.
@@ -166,7 +175,7 @@ class SandboxThread:
     Use the objects of `sandbox` on that loop only, through `do`.
 
     Raises:
-        SandboxCannotListen: a port is taken.
+        SandboxError: a port is taken, or the bot cannot be used; see `Sandbox`.
     """
 
     def __init__(
@@ -176,8 +185,11 @@ class SandboxThread:
         host: str = "127.0.0.1",
         botkit_url: str | None = None,
         bot_folder: Path | None = None,
+        transfers: Sequence[str] = (),
     ) -> None:
-        self.sandbox = Sandbox(port, host=host, botkit_url=botkit_url, bot_folder=bot_folder)
+        self.sandbox = Sandbox(
+            port, host=host, botkit_url=botkit_url, bot_folder=bot_folder, transfers=transfers
+        )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="sandbox", daemon=True)
         self._thread.start()
@@ -214,7 +226,12 @@ class SandboxThread:
 
 @contextmanager
 def running_sandbox(
-    port: int = 0, *, host: str = "127.0.0.1", botkit_url: str | None = None, bot_folder: Path | None = None
+    port: int = 0,
+    *,
+    host: str = "127.0.0.1",
+    botkit_url: str | None = None,
+    bot_folder: Path | None = None,
+    transfers: Sequence[str] = (),
 ) -> Iterator[Mapping[str, str]]:
     """A `SandboxThread` as a context manager.
 
@@ -222,9 +239,11 @@ def running_sandbox(
         Its addresses, see `Sandbox.addresses`.
 
     Raises:
-        SandboxCannotListen: a port is taken.
+        SandboxError: as `SandboxThread`.
     """
-    running = SandboxThread(port, host=host, botkit_url=botkit_url, bot_folder=bot_folder)
+    running = SandboxThread(
+        port, host=host, botkit_url=botkit_url, bot_folder=bot_folder, transfers=transfers
+    )
     try:
         yield running.sandbox.addresses()
     finally:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import signal
 import sys
+from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 
 import click
 
 from botkit.cli import require
-from botkit.cli.sandbox import printed_errors
+from botkit.cli.sandbox import bot_options, describe, printed_errors
+
+if TYPE_CHECKING:
+    from botkit_sandbox.kore.about import About
 
 
 @click.command()
@@ -25,7 +30,8 @@ from botkit.cli.sandbox import printed_errors
     is_flag=True,
     help="Play scripted hand-offs without a browser, print both sides' transcripts and judge them.",
 )
-def demo(port: int, check: bool) -> None:
+@bot_options
+def demo(port: int, check: bool, bot_folder: Path | None, transfers: tuple[str, ...]) -> None:
     """Run both emulated clouds, BotKit between them, and the page that shows all three.
 
     Open the printed address, say "talk to an agent" on the left, accept on the right, and watch the wire in between.
@@ -33,22 +39,31 @@ def demo(port: int, check: bool) -> None:
 
     With --check nobody has to type: users and agents play six hand-offs, two of them with a kill -9 of the service and one
     with MIAW down. Exits with 0 only if every line of every transcript is right.
+
+    \b
+    Your own bot      botkit demo --bot EXPORT
+    with an agent     botkit demo --bot EXPORT --transfer "Order status"
     """
     require("botkit_sandbox", "quickjs", "rich", "granian")
     from botkit.cli.demo_check import check_all, on_stage
 
+    if check and (bot_folder or transfers):
+        raise click.UsageError(
+            "--check plays the sample bot; leave out --bot and --transfer, or leave out --check"
+        )
     with printed_errors():
         if check:
             sys.exit(0 if check_all(port) else 1)
-        with on_stage(port, receive="stream"):
-            _announce(port)
+        with on_stage(port, receive="stream", bot_folder=bot_folder, transfers=transfers) as stage:
+            describe(stage.about)
+            _announce(port, stage.about)
             _wait_for_a_signal()
             click.echo("Stopped.")
 
 
-def _announce(port: int) -> None:
+def _announce(port: int, about: About) -> None:
     page = click.style("The demo page:", bold=True)
-    words = click.style("talk to an agent", bold=True)
+    words = click.style(about.asking, bold=True)
     click.echo(f"\n  {page}  http://127.0.0.1:{port}/")
     click.echo(f"  Salesforce:     http://127.0.0.1:{port + 1}/")
     click.echo(f"  BotKit:         http://127.0.0.1:{port + 2}/healthz")

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from botkit.testing.process import ServiceProcess, write_configuration
+from botkit_sandbox.kore.about import About
 from botkit_sandbox.rehearsal import LIVE_CHAT, MIAW, Clouds, Desk, Line, Mismatch, Rehearsal
-from botkit_sandbox.server import running_sandbox
+from botkit_sandbox.server import SandboxThread
+
+NAME_LIMIT = 100
+LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
+"""The form of `handoff.default_language`; the export of a bot may have another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +55,49 @@ def check_all(port: int) -> bool:
     return all(verdicts)
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The running service, and the bot of the sandbox beside it."""
+
+    service: ServiceProcess
+    about: About
+
+
 @contextmanager
-def on_stage(port: int, *, receive: str) -> Iterator[ServiceProcess]:
-    """The sandbox in this process on `port` and the next, and the service in a process of its own on the one after."""
-    with TemporaryDirectory(prefix="botkit-demo-") as folder, running_sandbox(port=port) as addresses:
-        configuration = write_configuration(Path(folder), addresses, port=port + 2, receive=receive)
-        with ServiceProcess(configuration, port=port + 2) as service:
-            yield service
+def on_stage(
+    port: int, *, receive: str, bot_folder: Path | None = None, transfers: Sequence[str] = ()
+) -> Iterator[Stage]:
+    """The sandbox in this process on `port` and the next, and the service in a process of its own on the one after.
+
+    Args:
+        port: of Kore XO and the page.
+        receive: how MIAW's events are received.
+        bot_folder: an exported bot; by default the sample bot. The service is configured for it.
+        transfers: dialogs of it that get an Agent Transfer node.
+    """
+    with TemporaryDirectory(prefix="botkit-demo-") as folder, ExitStack() as stack:
+        clouds = SandboxThread(port, bot_folder=bot_folder, transfers=transfers)
+        stack.callback(clouds.close)
+        about = clouds.sandbox.kore.about
+        configuration = write_configuration(
+            Path(folder), clouds.sandbox.addresses(), port=port + 2, receive=receive, bot=_settings(about)
+        )
+        yield Stage(stack.enter_context(ServiceProcess(configuration, port=port + 2)), about)
+
+
+def _settings(about: About) -> dict[str, Any]:
+    """The part of the bot's configuration that follows from its export."""
+    language = about.bot.default_language
+    handoff = {"handoff": {"default_language": language}} if LANGUAGE.fullmatch(language) else {}
+    return {"bot": {"name": about.bot.name[:NAME_LIMIT]}, **handoff}
 
 
 def _played(console: Console, port: int, play: Play) -> bool:
-    with on_stage(port, receive=play.receive) as service:
+    with on_stage(port, receive=play.receive) as stage:
         clouds = Clouds(f"http://127.0.0.1:{port}")
         if play.miaw_down:
             clouds.break_miaw()
-        between = service.kill_and_restart if play.killed else None
+        between = stage.service.kill_and_restart if play.killed else None
         rehearsal = Rehearsal(clouds, between=between, desk=play.desk, channel=play.channel)
         wrong = ""
         try:

@@ -6,18 +6,20 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from botkit.cli import require
 
 if TYPE_CHECKING:
+    from botkit_sandbox.kore.about import About
     from botkit_sandbox.server import Sandbox
 
+Command = Callable[..., Any]
 SHOWN = {
     "page_url": "Page",
     "kore_url": "Kore XO",
@@ -32,6 +34,29 @@ SHOWN = {
     "deployment_id": "Deployment id",
     "button_id": "Button id",
 }
+DIALOGS_NAMED = 5
+
+
+def bot_options(command: Command) -> Command:
+    """Add `--bot` and `--transfer` to a command."""
+    for option in (
+        click.option(
+            "--transfer",
+            "transfers",
+            metavar="DIALOG",
+            multiple=True,
+            help="Let this dialog of the bot end at an agent. Can be given several times.",
+        ),
+        click.option(
+            "--bot",
+            "bot_folder",
+            metavar="PATH",
+            type=click.Path(exists=True, path_type=Path),
+            help="An exported bot: its folder, or the zip file of the XO builder.  [default: the sample bot]",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 @click.command()
@@ -51,16 +76,16 @@ SHOWN = {
 @click.option(
     "--botkit", "botkit_url", metavar="URL", help="Where hooks go.  [default: the port after Salesforce's]"
 )
-@click.option(
-    "--bot",
-    "bot_folder",
-    metavar="DIR",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="An exported bot: botDefinition.json and config.json.  [default: the sample bot]",
-)
+@bot_options
 @click.option("--json", "as_json", is_flag=True, help="Print addresses, ids and secrets as one line of JSON.")
 def sandbox(
-    port: int, host: str, allow_remote: bool, botkit_url: str | None, bot_folder: Path | None, as_json: bool
+    port: int,
+    host: str,
+    allow_remote: bool,
+    botkit_url: str | None,
+    bot_folder: Path | None,
+    transfers: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Emulate Kore's XO platform and Salesforce on this machine.
 
@@ -72,7 +97,12 @@ def sandbox(
 
     with printed_errors():
         clouds = Sandbox(
-            port, host=host, allow_remote=allow_remote, botkit_url=botkit_url, bot_folder=bot_folder
+            port,
+            host=host,
+            allow_remote=allow_remote,
+            botkit_url=botkit_url,
+            bot_folder=bot_folder,
+            transfers=transfers,
         )
         asyncio.run(_serve(clouds, as_json=as_json))
 
@@ -104,6 +134,7 @@ async def _serve(clouds: Sandbox, *, as_json: bool) -> None:
 
 def _announce(clouds: Sandbox, *, as_json: bool) -> None:
     addresses = clouds.addresses()
+    describe(clouds.kore.about, err=as_json)
     if as_json:
         click.echo(json.dumps(dict(addresses)))
     else:
@@ -114,3 +145,25 @@ def _announce(clouds: Sandbox, *, as_json: bool) -> None:
                 click.echo(f"  {title:<{width}}  {addresses[name]}")
         click.echo("\n  Open the page, or point a client at the addresses. Ctrl-C stops it all.\n")
     sys.stdout.flush()
+
+
+def describe(about: About, *, err: bool = False) -> None:
+    """Print which dialogs of the bot hand over, and one line per kind of warning. Prints nothing if there are none."""
+    if not about.warnings:
+        return
+    bot = about.bot
+    count = len(bot.dialogs)
+    click.echo(f"\n  {click.style(bot.name, bold=True)}: {count} dialog{'s' * (count != 1)}", err=err)
+    if about.handing_over:
+        named = ", ".join(about.handing_over[:DIALOGS_NAMED])
+        more = f" and {len(about.handing_over) - DIALOGS_NAMED} more" * (
+            len(about.handing_over) > DIALOGS_NAMED
+        )
+        click.echo(f"  Hands over to an agent in: {named}{more}", err=err)
+    click.echo("\n  Warnings about this export:", err=err)
+    width = max(len(row.kind.value[0]) for row in about.warnings)
+    for row in about.warnings:
+        what, then = row.kind.value
+        count_and_what = f"{row.count:>5} × {what:<{width}}"
+        click.echo(f"  {click.style(count_and_what, fg='yellow')}  {then}", err=err)
+    click.echo("  The page and GET /sandbox/kore/state name the places.", err=err)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -26,7 +25,7 @@ from botkit.testing.harness import raised_by_test
 from botkit.testing.process import write_configuration
 from botkit.testing.serving import Server, nothing_here
 from botkit.testing.stage import Stage
-from botkit_sandbox.kore import sample_bot_folder
+from botkit_sandbox.kore import load_export, sample_bot_folder
 from botkit_sandbox.kore.script import require_engine
 
 
@@ -90,11 +89,14 @@ def on_stage(kit: BotKit, *, bot_folder: Path | None = None) -> Iterator[KitStag
 
 
 def _renamed(exported: Path, folder: Path, bot_id: str) -> Path:
-    """Copy the exported bot under another id: the id in the kit's configuration and handlers."""
-    shutil.copytree(exported, folder)
-    file = folder / "botDefinition.json"
-    definition = json.loads(file.read_text(encoding="utf-8"))
-    file.write_text(json.dumps({**definition, "_id": bot_id}), encoding="utf-8")
+    """Write the exported bot under another id: the id in the kit's configuration and handlers."""
+    export = load_export(exported)
+    folder.mkdir()
+    for name, content in (
+        ("botDefinition.json", {**export.definition, "_id": bot_id}),
+        ("config.json", dict(export.config)),
+    ):
+        (folder / name).write_text(json.dumps(content), encoding="utf-8")
     return folder
 
 

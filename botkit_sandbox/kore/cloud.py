@@ -14,7 +14,8 @@ from typing import Any
 
 from botkit_sandbox.bus import Bus
 from botkit_sandbox.errors import TooManyUsers, UserWithAgent
-from botkit_sandbox.kore.bot import bot_of
+from botkit_sandbox.kore.about import about
+from botkit_sandbox.kore.bot import Bot, bot_of
 from botkit_sandbox.kore.core import Core, Subscription
 from botkit_sandbox.kore.credentials import JwtApp
 from botkit_sandbox.kore.export import BotExport
@@ -24,6 +25,7 @@ from botkit_sandbox.kore.lanes import Lanes
 from botkit_sandbox.kore.payloads import ClientMessage, variable_hook
 from botkit_sandbox.kore.settings import KoreSandboxSettings, SubscriptionName
 from botkit_sandbox.kore.talk import Talk
+from botkit_sandbox.kore.transfers import with_agent_dialog, with_transfer
 from botkit_sandbox.kore.users import Attachment, User, address_on
 from botkit_sandbox.switches import changed
 from botkit_sandbox.wire import Wire
@@ -42,6 +44,7 @@ class KoreCloud:
         base_url: the URL of this platform, such as ``http://127.0.0.1:8001``; can be set after binding a port.
         botkit_url: the BotKit's Callback URL, with its apiPrefix if it has one; empty for none.
         events: the events to which the BotKit is subscribed.
+        suggest: whether the page suggests sentences of this bot, instead of those of the sample bot.
         clock: seconds since 1970.
         randomness: the source of ids.
     """
@@ -55,6 +58,7 @@ class KoreCloud:
         base_url: str = "",
         botkit_url: str = "",
         events: Sequence[SubscriptionName] = DEFAULT_EVENTS,
+        suggest: bool = False,
         settings: KoreSandboxSettings | None = None,
         clock: Callable[[], float] = time.time,
         randomness: random.Random | None = None,
@@ -73,6 +77,8 @@ class KoreCloud:
             base_url=base_url,
             subscription=Subscription(host=botkit_url.rstrip("/"), events=frozenset(events)),
         )
+        self.about = about(bot, self.core.bot)
+        self._suggest = suggest
         self.hooks = HookSender(self.core)
         self.talk = Talk(self.core, self.hooks)
         self.lanes = Lanes(capacity=settings.inputs_waiting)
@@ -106,6 +112,25 @@ class KoreCloud:
         """Cancel running work and close connections."""
         await self.lanes.close()
         await self.hooks.close()
+
+    # --- the bot ---------------------------------------------------------------------------------------------------
+
+    def add_transfer(self, dialog: str) -> None:
+        """Let a dialog, by name or id, end at an agent. Users who are in it already go on in the former one.
+
+        Raises:
+            DialogUnknown: there is no such dialog.
+        """
+        self._change_bot(with_transfer(self.core.bot, dialog))
+
+    def offer_agents(self) -> None:
+        """Add a dialog "Talk to an agent" to a bot that has no transfer at all."""
+        self._change_bot(with_agent_dialog(self.core.bot))
+
+    def _change_bot(self, bot: Bot) -> None:
+        self.core.bot = bot
+        self.about = about(self.export, bot)
+        self.core.publish("bot", bot=self.about.as_json())
 
     # --- settings of the bot -------------------------------------------------------------------------------------
 
@@ -283,7 +308,8 @@ class KoreCloud:
         for user in core.users.values():
             core.reset_when_idle(user)
         return {
-            "bot": {"id": core.bot.id, "name": core.bot.name},
+            "bot": self.about.as_json(),
+            **({"suggestions": list(self.about.suggestions)} if self._suggest else {}),
             "botkit": {"url": core.subscription.host, "events": sorted(core.subscription.events)},
             "users": [self.user_snapshot(user) for user in core.users.values()],
             "faults": core.faults.as_json(),

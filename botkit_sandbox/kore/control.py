@@ -20,6 +20,7 @@
                                               once it is answered, the bot says `then`, {{context.…}} filled in
     POST   /sandbox/kore/users/{id}/happens   {eventType, …}  an event of the platform (on_event), such as endFAQ
     POST   /sandbox/kore/variables            {eventType?, variable?}  the bot's variables change (on_variable_update)
+    POST   /sandbox/kore/transfers            {dialog}  this dialog, by name or id, ends at an agent from now on; answers the bot
     PUT    /sandbox/kore/subscription         {url, events?}  the URL of BotKit, without a token
     GET    /sandbox/kore/switches             every switch with its value (docs/sandbox-kore.md)
     PUT    /sandbox/kore/switches             {name: value, …}: changes these switches
@@ -28,7 +29,7 @@
     DELETE /sandbox/kore/faults               clears all faults
 
 Every action of a user is answered at once with 202 and processed in the background, in order per user. Changes are published
-on the bus, topic ``kore``: `kind` is user, message, agentMode, session, typing, feedback, subscription, switches or faults.
+on the bus, topic ``kore``: `kind` is bot, user, message, agentMode, session, typing, feedback, subscription, switches or faults.
 Errors are ``{"error": "…"}`` with 400, 404, 409 or 429.
 """
 
@@ -43,7 +44,14 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from botkit_sandbox.errors import FaultInvalid, LaneFull, TooManyUsers, UserUnknown, UserWithAgent
+from botkit_sandbox.errors import (
+    DialogUnknown,
+    FaultInvalid,
+    LaneFull,
+    TooManyUsers,
+    UserUnknown,
+    UserWithAgent,
+)
 from botkit_sandbox.kore.cloud import KoreCloud
 from botkit_sandbox.kore.doorway import json_object
 from botkit_sandbox.kore.faults import fault_of
@@ -129,6 +137,10 @@ def control_routes(cloud: KoreCloud) -> list[web.RouteDef]:
         cloud.variables_changed(_text(body, "eventType", limit=NAME_LIMIT) or "variable_update", variable)
         return web.json_response({"ok": True}, status=202)
 
+    async def transfers(request: web.Request) -> web.Response:
+        cloud.add_transfer(_required(await _body(request), "dialog", limit=NAME_LIMIT))
+        return web.json_response(cloud.about.as_json())
+
     async def subscription(request: web.Request) -> web.Response:
         body = await _body(request)
         events = body.get("events", list(SUBSCRIPTIONS))
@@ -179,6 +191,7 @@ def control_routes(cloud: KoreCloud) -> list[web.RouteDef]:
         web.post(f"{users}/{{id}}/webhook", _with_json_errors(act(reach_webhook))),
         web.post(f"{users}/{{id}}/happens", _with_json_errors(act(happen))),
         web.post("/sandbox/kore/variables", _with_json_errors(variables)),
+        web.post("/sandbox/kore/transfers", _with_json_errors(transfers)),
         web.put("/sandbox/kore/subscription", _with_json_errors(subscription)),
         web.get("/sandbox/kore/switches", _with_json_errors(switches)),
         web.put("/sandbox/kore/switches", _with_json_errors(switches)),
@@ -194,7 +207,7 @@ def _with_json_errors(inner: Handler) -> Handler:
     async def handle(request: web.Request) -> web.Response:
         try:
             return await inner(request)
-        except UserUnknown as error:
+        except (UserUnknown, DialogUnknown) as error:
             return web.json_response({"error": str(error)}, status=404)
         except UserWithAgent as error:
             return web.json_response({"error": str(error)}, status=409)

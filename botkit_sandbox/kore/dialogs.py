@@ -103,6 +103,8 @@ async def _step(core: Core, voice: DialogEffects, user: User, dialog: Dialog, no
             note_history(core, user, dialogState="transferredToAgent")
             await voice.transfer(user, component, dialog_id=dialog.id, node_id=node.id)
             return False
+        case "intent" if node.calls_dialog and component.dialog_id not in core.bot.dialogs:
+            core.note(user, f"Intent node {component.name} calls no dialog of this export; it is skipped.")
         case "intent" if node.calls_dialog and component.dialog_id != dialog.id:
             # A sub-dialog runs to its end in place. Simplification: the calling dialog does not continue afterwards.
             await start(core, voice, user, core.bot.dialogs[component.dialog_id])

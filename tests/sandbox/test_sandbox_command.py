@@ -11,8 +11,11 @@ from pathlib import Path
 
 import requests
 
+from botkit_sandbox.kore.findings import Kind
+from tests.sandbox.kore.exports import Bot
+
 COMMAND = [sys.executable, "-m", "botkit", "sandbox"]
-OPTIONS = ("--port", "--host", "--json", "--botkit", "--bot", "--allow-remote")
+OPTIONS = ("--port", "--host", "--json", "--botkit", "--bot", "--transfer", "--allow-remote")
 
 
 def test_json_is_one_line_and_the_clouds_answer_until_a_signal() -> None:
@@ -27,6 +30,24 @@ def test_json_is_one_line_and_the_clouds_answer_until_a_signal() -> None:
         rest, _ = process.communicate(timeout=10)
     assert rest == ""
     assert process.returncode == 0
+
+
+def test_warnings_about_an_export_are_a_short_table_that_no_secret_is_in(tmp_path: Path) -> None:
+    bot = Bot("Pizza").variable("apiToken", "hunter2000")
+    bot.dialog("Order").entity("Size", "Which size?").service("Stock")
+    command = [*COMMAND, "--port", "0", "--json", "--bot", str(bot.write(tmp_path, zipped=True))]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        assert json.loads(process.stdout.readline())["bot_id"] == bot.definition["_id"]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        told = process.communicate(timeout=10)[1]
+    assert "Hands over to an agent in: Talk to an agent" in told
+    for kind in (Kind.TRANSFER, Kind.CREDENTIAL, Kind.STAND_IN, Kind.ENCODING):
+        assert f"1 × {kind.value[0]}" in told
+    assert "hunter2000" not in told
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,119 @@
+"""What people are told about the bot: its dialogs, which of them hand over, and what is unusual in its export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from botkit_sandbox.kore.bot import Bot
+from botkit_sandbox.kore.export import BotExport
+from botkit_sandbox.kore.findings import Finding, Kind, Row, rows
+from botkit_sandbox.kore.inspection import is_training, objects
+from botkit_sandbox.kore.transfers import AGENT_DIALOG, is_added, transfers
+
+SUGGESTIONS = 3
+PLAYED = frozenset(
+    {
+        "intent",
+        "message",
+        "script",
+        "entity",
+        "dialogAct",
+        "logic",
+        "botAction",
+        "SDKWebHook",
+        "agentTransfer",
+    }
+)
+"""The types of nodes that the dialog engine plays as the platform does."""
+STAND_INS = frozenset({"service", "form"})
+"""The types of nodes that the sandbox answers itself, since what they need is outside of the export."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The bot in words. `warnings` are one row per kind."""
+
+    bot: Bot
+    warnings: tuple[Row, ...]
+    suggestions: tuple[str, ...]
+
+    @property
+    def handing_over(self) -> tuple[str, ...]:
+        """The names of the dialogs that hand over to an agent."""
+        return tuple(dialog.name for dialog in self.bot.dialogs.values() if transfers(dialog))
+
+    @property
+    def asking(self) -> str:
+        """Words that lead to an agent: the name of a dialog."""
+        return next(iter(self.handing_over), AGENT_DIALOG).lower()
+
+    def as_json(self) -> dict[str, Any]:
+        """For the page and the control API."""
+        return {
+            "id": self.bot.id,
+            "name": self.bot.name,
+            "languages": [
+                self.bot.default_language,
+                *sorted(self.bot.languages - {self.bot.default_language}),
+            ],
+            "dialogs": [
+                {"id": one.id, "name": one.name, "transfers": transfers(one), "nodes": len(one.nodes)}
+                for one in self.bot.dialogs.values()
+            ],
+            "warnings": [row.as_json() for row in self.warnings],
+        }
+
+
+def about(export: BotExport, bot: Bot) -> About:
+    """Describe the bot that is made of an export, perhaps with transfers that were added since."""
+    return About(
+        bot=bot,
+        warnings=rows([*export.warnings, *_findings(bot)]),
+        suggestions=tuple(_suggestions(export, bot)),
+    )
+
+
+def _findings(bot: Bot) -> Iterator[Finding]:
+    own = [dialog for dialog in bot.dialogs.values() if not is_added(dialog)]
+    if not any(map(transfers, own)):
+        text = "no dialog has an Agent Transfer node; add one in the builder, or let the sandbox add one"
+        yield Finding(Kind.TRANSFER, "dialogs", text)
+    for dialog in own:
+        for node in dialog.nodes.values():
+            for one in (node, *node.parts):
+                if one.kind not in PLAYED:
+                    kind = Kind.STAND_IN if one.kind in STAND_INS else Kind.NOT_PLAYED
+                    place = (
+                        f"dialog {dialog.name}, {one.kind} {one.component.name if one.component else one.id}"
+                    )
+                    yield Finding(kind, place, f"{place}: the sandbox does not run it as the platform does")
+
+
+def _suggestions(export: BotExport, bot: Bot) -> Iterator[str]:
+    """Sentences that start a dialog: two of other dialogs, and one that leads to an agent."""
+    playable = [dialog for dialog in bot.dialogs.values() if not dialog.empty]
+    agents = [dialog for dialog in playable if transfers(dialog)]
+    others = [dialog for dialog in playable if not transfers(dialog)]
+    chosen = [*others[: SUGGESTIONS - len(agents[:1])], *agents[:1]]
+    sentences = _sentences(export, bot)
+    for dialog in chosen:
+        yield sentences.get(dialog.id, dialog.name)
+
+
+def _sentences(export: BotExport, bot: Bot) -> dict[str, str]:
+    """The first training sentence of each dialog in the bot's own language."""
+    owners = {
+        node.component.id: dialog.id
+        for dialog in bot.dialogs.values()
+        for node in (dialog.start,)
+        if node.component is not None
+    }
+    found: dict[str, str] = {}
+    for sentence in filter(is_training, objects(export.definition.get("sentences"))):
+        owner = owners.get(str(sentence.get("taskId")))
+        text = sentence.get("sentence")
+        if owner and isinstance(text, str) and text and sentence.get("language") == bot.default_language:
+            found.setdefault(owner, text)
+    return found
