@@ -36,6 +36,7 @@ from botkit.handoff.events import (
     PositionAdvanced,
     QueueMoved,
     RoutingFailed,
+    StatusReported,
     TransferStarted,
 )
 from botkit.handoff.rules import Capabilities
@@ -79,6 +80,7 @@ __all__ = [
     "RoutingFailed",
     "Section",
     "ServerTrouble",
+    "StatusReported",
     "Stream",
     "TransferStarted",
     "Transport",

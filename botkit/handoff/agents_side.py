@@ -2,7 +2,7 @@
 
 An agent who leaves does not end the session: it may be a transfer. Three signals decide (docs/protocols/salesforce-miaw.md, 5):
 the session's own end, a routing result, and, if neither comes, the routing status, which is read after a moment and once more
-after the grace period.
+after the grace period (`doubtful_ends.py`).
 
 Typing and custom events go to the user's client at its `sendBotEventUrl` (docs/protocols/kore-xo-botkit.md, 4.2); without that
 address they are dropped.
@@ -11,13 +11,21 @@ address they are dropped.
 from __future__ import annotations
 
 import math
-import re
 from datetime import timedelta
 
 from msgspec.structs import replace
 
 from botkit.handoff import events, idle
-from botkit.handoff.conversation import Access, Agent, AgentSession, Conversation, Instant, Phase, TimerName
+from botkit.handoff.conversation import (
+    Access,
+    Agent,
+    AgentSession,
+    Conversation,
+    Doubt,
+    Instant,
+    Phase,
+    TimerName,
+)
 from botkit.handoff.decision import Decision, arm, cancel, hand_to_agent, stop_typing, tell, with_session
 from botkit.handoff.effects import CountMetric, Effect, EventToUser, SendToUser, TypingToUser
 from botkit.handoff.ending import end
@@ -26,8 +34,11 @@ from botkit.handoff.rules import Rules
 
 SETTLE_FOR = timedelta(seconds=2)
 """The pause between the departure of the last agent and the query for the routing status."""
-_NOT_OF_A_LABEL = re.compile(r"[^A-Za-z0-9_.-]")
-_MAX_LABEL = 40
+REASON_BEFORE = timedelta(seconds=5)
+"""Automated words this shortly before the end of a session without agents may be the organisation's reason for the end."""
+_REMEMBERED_TEXT = 200
+GREETING_WITHIN = timedelta(seconds=30)
+"""Automated words this soon after the start of a session that was routed are a greeting."""
 
 
 def advance(conversation: Conversation, session: AgentSession, event: events.FromAgents) -> Conversation:
@@ -51,9 +62,37 @@ def message(conversation: Conversation, session: AgentSession, event: events.Age
     shown = show(conversation, event)
     if not shown.effects:
         return shown
+    if event.automated and not session.accepted:
+        return _organization_wrote(conversation, session, event, shown)
     session, hide = stop_typing(session)
-    session, timers = (session, []) if event.automated else idle.wait_for_user(session, event.at)
-    return with_session(conversation, session, *hide, *shown.effects, *timers) if hide or timers else shown
+    timers: list[Effect] = []
+    if not event.automated:
+        session, waits = idle.wait_for_user(session, event.at)
+        session, checks = _check_again(session, event.at)
+        timers = [*waits, *checks]
+    if session == conversation.session:
+        return shown
+    return with_session(conversation, session, *hide, *shown.effects, *timers)
+
+
+def _organization_wrote(
+    conversation: Conversation, session: AgentSession, event: events.AgentSaid, shown: Decision
+) -> Decision:
+    """An automated message before any agent: a greeting, or the reason why there is no agent.
+
+    A message of ours that arrives after the end of the session opens it once more, and the organisation repeats itself.
+    """
+    words = event.content.text[:_REMEMBERED_TEXT]
+    soon = event.at - session.automated_at <= REASON_BEFORE.total_seconds()
+    repeated = soon and words == session.automated_text
+    session = replace(
+        session,
+        automated_at=event.at,
+        automated_text=words,
+        reason_given=bool(session.doubt) or session.reason_given,
+    )
+    effects = [] if repeated else [*shown.effects, CountMetric("organization_wrote")]
+    return with_session(conversation, session, *effects)
 
 
 def show(conversation: Conversation, event: events.AgentSaid) -> Decision:
@@ -95,6 +134,18 @@ def custom_event(
     return Decision(conversation, (EventToUser(session.events_url, event.name, event.data),))
 
 
+def _check_again(session: AgentSession, at: Instant) -> tuple[AgentSession, list[Effect]]:
+    """An agent writes while it is being checked whether the session has ended: check again from the start.
+
+    The message may also be an older one that arrived late, so it does not settle the matter.
+    """
+    if not any(timer.name in (TimerName.SETTLE, TimerName.GRACE) for timer in session.timers):
+        return session, []
+    session, effects = cancel(session, TimerName.GRACE)
+    session, settle = arm(session, TimerName.SETTLE, at + SETTLE_FOR.total_seconds())
+    return session, [*effects, settle]
+
+
 # --- agents come and go ------------------------------------------------------------------------------------------
 
 
@@ -111,6 +162,8 @@ def joined(
         phase=Phase.ACTIVE,
         agents=(*session.agents, Agent(event.subject, event.name)),
         last_agent=event.name,
+        inactive=False,
+        doubt="",
         transferring=False,
         accepted=True,
         alternatives=(),
@@ -139,6 +192,8 @@ def left(
     if session.transferring:
         moved = _transferred(rules, conversation, session, event.at)
         return replace(moved, effects=(*timers, *hide, *moved.effects))
+    if session.inactive:
+        return with_session(conversation, session, *timers, *hide)
     session, settle = arm(session, TimerName.SETTLE, event.at + SETTLE_FOR.total_seconds())
     return with_session(conversation, session, *timers, *hide, settle)
 
@@ -161,29 +216,6 @@ def searching(rules: Rules, conversation: Conversation, session: AgentSession, a
     return _transferred(rules, conversation, session, at)
 
 
-def routing_failed(
-    rules: Rules, conversation: Conversation, session: AgentSession, event: events.RoutingFailed
-) -> Decision:
-    """No agent was found. After a failed transfer the old agent usually stays: ask for the status before ending."""
-    reason = CountMetric("routing_failed", _NOT_OF_A_LABEL.sub("", event.reason)[:_MAX_LABEL] or "Unknown")
-    if event.transfer:
-        session = replace(session, transferring=False)
-        if session.agents:
-            return with_session(conversation, session, reason)
-        session, settle = arm(session, TimerName.SETTLE, event.at + SETTLE_FOR.total_seconds())
-        return with_session(conversation, session, settle, reason)
-    decision = next_in_line(rules, conversation, session, event.at) or end(
-        rules,
-        conversation,
-        session,
-        event.at,
-        why="routing_failed",
-        words="noAgentAvailableMessage",
-        give_up_pending=True,
-    )
-    return replace(decision, effects=(*decision.effects, reason))
-
-
 def queue_moved(
     rules: Rules, conversation: Conversation, session: AgentSession, event: events.QueueMoved
 ) -> Decision:
@@ -194,6 +226,10 @@ def queue_moved(
     if session.phase is Phase.ACTIVE:
         return Decision(conversation)
     told: list[Effect] = []
+    session = replace(session, queued=True)
+    if session.doubt == Doubt.UNROUTED:
+        session, told = cancel(session, TimerName.SETTLE, TimerName.GRACE)
+        session = replace(session, doubt="")
     moved = event.place > 0 and event.place != session.queue_position
     if moved:
         told += tell(rules, session, "queuePositionMessage", position=str(event.place))
@@ -210,15 +246,45 @@ def queue_moved(
 
 
 def ended(rules: Rules, conversation: Conversation, session: AgentSession, at: Instant) -> Decision:
-    """The agents' side ended the session."""
+    """The agents' side ended the session. Without any agent so far, this is another way to say that there is none."""
+    if not session.accepted:
+        session = replace(session, reason_given=session.reason_given or gave_reason(session, at))
+        return unrouted(rules, conversation, session, at, why="ended_unanswered")
     return end(
         rules, conversation, session, at, why="agent", words="conversationClosedMessage", give_up_pending=True
     )
 
 
+def unrouted(
+    rules: Rules,
+    conversation: Conversation,
+    session: AgentSession,
+    at: Instant,
+    *,
+    why: str = "routing_failed",
+) -> Decision:
+    """No agent was found: try the next agent system, or end. If the organisation has said why, its words are enough."""
+    return next_in_line(rules, conversation, session, at) or end(
+        rules,
+        conversation,
+        session,
+        at,
+        why=why,
+        words=None if session.reason_given else "noAgentAvailableMessage",
+        give_up_pending=True,
+    )
+
+
+def gave_reason(session: AgentSession, at: Instant) -> bool:
+    """Whether the organisation's last words are the reason for an end at this time, and not a greeting."""
+    if not 0 <= at - session.automated_at <= REASON_BEFORE.total_seconds():
+        return False
+    return not session.queued or session.automated_at - session.opened_at > GREETING_WITHIN.total_seconds()
+
+
 def _transferred(rules: Rules, conversation: Conversation, session: AgentSession, at: Instant) -> Decision:
     session, timers = cancel(session, TimerName.SETTLE, TimerName.GRACE)
-    session = replace(session, transferring=True)
+    session = replace(session, transferring=True, inactive=False, doubt="")
     session, accept = arm(session, TimerName.ACCEPT, at + rules.accept_timeout_seconds)
     told: list[Effect] = tell(rules, session, "agentLeftMessage", agent=session.last_agent)
     return with_session(conversation, session, *timers, *told, accept, CountMetric("transferred"))

@@ -38,6 +38,15 @@ class Phase(StrEnum):
     """The agents left; it is not known yet whether this is a transfer or the end."""
 
 
+class Doubt(StrEnum):
+    """An end that the agents' side has stated and that the routing status has to confirm (`handoff/doubtful_ends.py`)."""
+
+    ENDED = "ended"
+    """The session was ended by neither an agent nor the user."""
+    UNROUTED = "unrouted"
+    """Routing failed."""
+
+
 class Agent(Record, frozen=True):
     """A person (or AI agent) on the agents' side."""
 
@@ -152,6 +161,18 @@ class AgentSession(Record, frozen=True):
     """The message id of the file in delivery for that request."""
     opening_request: int | None = None
     """requestId of the transfer hook if it is a number (the platform's are epoch milliseconds)."""
+    inactive: bool = False
+    """The agents' side has set the session aside because the user is silent. It goes on when the user writes."""
+    doubt: str = ""
+    """One of `Doubt`, until the routing status has settled it; empty for none."""
+    queued: bool = False
+    """Routing has succeeded: the session waits, or waited, for an agent."""
+    automated_at: float = 0.0
+    """When the organisation itself wrote last, before an agent was present."""
+    automated_text: str = ""
+    """The beginning of what it wrote then."""
+    reason_given: bool = False
+    """The organisation has told the user why there is no agent."""
 
 
 class DeferredHook(Record, frozen=True):

@@ -2,14 +2,25 @@
 
 No I/O, no clock, no randomness. The rules are grouped by the source of the event: `platform.py` (hooks of the XO platform),
 `handlers.py` and `webhooks.py` (the bot's own handlers), `opening.py` (a new agent session), `agents_side.py`, `files.py` and
-`idle.py` (a session with agents), `outcomes.py` (our own effects, timers), `ending.py` (every end of a session).
+`idle.py` (a session with agents), `doubtful_ends.py` (an end that may not be one), `outcomes.py` (our own effects, timers),
+`ending.py` (every end of a session).
 """
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
-from botkit.handoff import agents_side, events, files, handlers, opening, outcomes, platform, webhooks
+from botkit.handoff import (
+    agents_side,
+    doubtful_ends,
+    events,
+    files,
+    handlers,
+    opening,
+    outcomes,
+    platform,
+    webhooks,
+)
 from botkit.handoff.conversation import Conversation, TimerName
 from botkit.handoff.decision import Decision, say, without
 from botkit.handoff.effects import DropLane
@@ -80,9 +91,11 @@ def _of_session(rules: Rules, conversation: Conversation, event: events.Event) -
         case events.FileRefused():
             return files.refused(rules, conversation, session, event)
         case events.RoutingFailed():
-            return agents_side.routing_failed(rules, conversation, session, event)
+            return doubtful_ends.routing_failed(rules, conversation, session, event)
         case events.AgentSessionEnded():
-            return agents_side.ended(rules, conversation, session, event.at)
+            return doubtful_ends.session_ended(rules, conversation, session, event)
+        case events.StatusReported():
+            return doubtful_ends.status_reported(rules, conversation, session, event)
         case events.PositionAdvanced():
             return Decision(conversation)
         case events.AccessGranted():
@@ -90,11 +103,11 @@ def _of_session(rules: Rules, conversation: Conversation, event: events.Event) -
         case events.SessionStarted():
             return opening.session_started(conversation, session)
         case events.MessageAccepted():
-            return outcomes.message_accepted(conversation, session, event)
+            return outcomes.message_accepted(rules, conversation, session, event)
         case events.MessageRefused():
             return outcomes.message_refused(rules, conversation, session, event)
         case events.RoutingKnown():
-            return outcomes.routing_known(rules, conversation, session, event)
+            return doubtful_ends.routing_known(rules, conversation, session, event)
         case events.AgentsLost():
             return outcomes.agents_lost(rules, conversation, session, event)
         case events.UserLost():

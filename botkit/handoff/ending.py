@@ -33,7 +33,7 @@ def end(
     at: Instant,
     *,
     why: str,
-    words: EndMessage,
+    words: EndMessage | None,
     give_up_pending: bool = False,
     access_is_good: bool = True,
 ) -> Decision:
@@ -41,7 +41,7 @@ def end(
 
     Args:
         why: the label of the metric (``agent``, ``user``, ``platform``, ``nobody_accepted``, …).
-        words: the key of the standard response to the user.
+        words: the key of the standard response to the user; None if the user has been told.
         give_up_pending: drop the messages that the agents' side has not accepted, and tell the user so. Otherwise they are
             delivered first, in order, and the end after them.
         access_is_good: whether the agents' side can still be told of the end; False if the token has expired.
@@ -56,7 +56,7 @@ def end(
     if give_up_pending:
         effects.append(DropLane(session.id))
     effects += give_back(rules, session.language, lost)
-    effects += tell(rules, session, words)
+    effects += tell(rules, session, words) if words is not None else []
     effects.append(ClearAgentSession())
     if session.access is not None and access_is_good:
         effects.append(EndSession(session.id, session.system, session.access))

@@ -24,14 +24,20 @@ _LOSS_WORDS: dict[str, EndMessage] = {
 
 
 def message_accepted(
-    conversation: Conversation, session: AgentSession, event: events.MessageAccepted
+    rules: Rules, conversation: Conversation, session: AgentSession, event: events.MessageAccepted
 ) -> Decision:
-    """The agents' side has a message. While another agent system is in line, the message is kept for it."""
+    """The agents' side has a message. While another agent system is in line, the message is kept for it.
+
+    A message continues an inactive session; if its agent was removed, another one has to accept it in time.
+    """
     accepted = tuple(held for held in session.in_flight if held.message_id == event.message_id and held.typed)
     taken = (*session.taken, *accepted) if session.alternatives else ()
     session = files.delivered(session, event.message_id)
-    rest = without(session.in_flight, event.message_id)
-    return with_session(conversation, replace(session, in_flight=rest, taken=taken))
+    session = replace(session, in_flight=without(session.in_flight, event.message_id), taken=taken)
+    if session.inactive and session.phase is Phase.ABSENT and not _is_armed(session, TimerName.ACCEPT):
+        session, accept = arm(session, TimerName.ACCEPT, event.at + rules.accept_timeout_seconds)
+        return with_session(conversation, session, accept)
+    return with_session(conversation, session)
 
 
 def message_refused(
@@ -43,21 +49,6 @@ def message_refused(
     return with_session(
         conversation, replace(session, in_flight=rest), *give_back(rules, session.language, refused)
     )
-
-
-def routing_known(
-    rules: Rules, conversation: Conversation, session: AgentSession, event: events.RoutingKnown
-) -> Decision:
-    """The routing status of an absent agent. `over` ends the session when it is reported twice, a grace period apart."""
-    if session.phase is not Phase.ABSENT:
-        return Decision(conversation)
-    if event.status == "searching":
-        return agents_side.searching(rules, conversation, session, event.at)
-    if event.status == "over" and any(timer.name == TimerName.GRACE for timer in session.timers):
-        return agents_side.ended(rules, conversation, session, event.at)
-    name = TimerName.GRACE if event.status == "over" else TimerName.SETTLE
-    session, again = arm(session, name, event.at + rules.transfer_grace_seconds)
-    return with_session(conversation, session, again)
 
 
 def agents_lost(
@@ -125,3 +116,7 @@ def _ask_routing(
         return with_session(conversation, rest)
     kept = session if event.name == TimerName.GRACE else rest
     return with_session(conversation, kept, AskRouting(rest.id, rest.system, rest.access))
+
+
+def _is_armed(session: AgentSession, name: str) -> bool:
+    return any(timer.name == name for timer in session.timers)

@@ -139,9 +139,21 @@ class Case(_Console):
         """The conversation goes idle."""
         self._do("idle")
 
+    def resumed_by(self, agent: str) -> None:
+        """An agent goes on with the conversation that went idle."""
+        self._do("resume", agent)
+
     def ended_by_the_system(self) -> None:
         """Salesforce ends the conversation."""
         self._do("system_end")
+
+    def ended_by_a_supervisor(self) -> None:
+        """A supervisor ends the conversation, by its status."""
+        self._do("supervisor_ends")
+
+    def fails_to_be_routed(self, *, says: str = "", again: bool = False) -> None:
+        """Routing fails; the organisation may say why, and may route again."""
+        self._do("route_failure", says=says, again=again)
 
     # --- seeing
 

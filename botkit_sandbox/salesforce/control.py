@@ -11,9 +11,10 @@
            transfer     {agent, to: agent or "queue", fail?}
            conference   {agent, to}                      drop         {agent}
            end          {agent}                          idle         {}
-           system-end   {}                               route-failure {failureType?}
+           system-end   {}                               route-failure {failureType?, says?, again?}
            supervise    {name, present}                  bot          {text | progress | tokens | join: name | typing |
                                                                        handOver: agent or "queue" | leave: true}
+           resume       {agent}                          supervisor-end {}
            emit         {event, entryType, payload, listed?}
     GET    /sandbox/salesforce/faults                    PUT  one fault, or {"faults": […]} instead of all
     DELETE /sandbox/salesforce/faults                    all, or ?kind=
@@ -66,6 +67,8 @@ def control_routes(cloud: SalesforceCloud) -> list[web.RouteDef]:
 
 class _RouteFailure(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     failure_type: Literal["SubmissionError", "RoutingError", "Unknown", "Cancelled"] = "RoutingError"
+    says: str = ""
+    again: bool = False
 
 
 class _Supervise(msgspec.Struct, forbid_unknown_fields=True):
@@ -109,7 +112,9 @@ class AgentRoutes:
             "drop": by_agent(self._cloud.drop),
             "end": by_agent(self._cloud.agent_ends),
             "idle": self.idle,
+            "resume": by_agent(self._cloud.resume),
             "system-end": self.system_end,
+            "supervisor-end": self.supervisor_end,
             "route-failure": self.route_failure,
             "supervise": self.supervise,
             "bot": self.bot,
@@ -163,9 +168,15 @@ class AgentRoutes:
         self._cloud.system_end(conversation_id(request))
         return done()
 
+    async def supervisor_end(self, request: web.Request) -> web.Response:
+        self._cloud.supervisor_ends(conversation_id(request))
+        return done()
+
     async def route_failure(self, request: web.Request) -> web.Response:
         body = await body_of(request, _RouteFailure)
-        self._cloud.route_failure(conversation_id(request), failure_type=body.failure_type)
+        self._cloud.route_failure(
+            conversation_id(request), failure_type=body.failure_type, says=body.says, again=body.again
+        )
         return done()
 
     async def supervise(self, request: web.Request) -> web.Response:

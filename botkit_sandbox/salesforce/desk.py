@@ -119,6 +119,16 @@ class Desk(Chatbots):
             payloads.participant("add" if present else "remove", supervisor, name),
         )
 
+    def supervisor_ends(self, conversation_id: str) -> None:
+        """A supervisor ends the session, by its status. The agents go on all the same, unless the switch says otherwise."""
+        conversation = self.open_conversation(conversation_id)
+        if self.settings.supervisor_end_is_final:
+            self.end_session(conversation, by="Supervisor", remove_agents=True)
+            return
+        status = conversation.session.status
+        self.set_status(conversation, "Ended", ended_by="Supervisor")
+        conversation.session.status = status
+
     def drop(self, conversation_id: str, agent: str) -> None:
         """Remove an agent who leaves a conference or loses the connection. After the last one, routing starts again."""
         conversation, leaver = self._engaged(conversation_id, agent)
@@ -155,9 +165,29 @@ class Desk(Chatbots):
         conversation = self.open_conversation(conversation_id)
         if conversation.session.status != "Active":
             raise NotPossible("only an active session can become inactive")
+        removal = self.settings.inactive_removes_agent
+        if removal == "before":
+            self.remove_everybody(conversation)
         self.set_status(conversation, "Inactive")
+        if removal == "after":
+            self.remove_everybody(conversation)
+        if removal != "no":
+            conversation.routing_status = "NEEDS_ROUTING"
         self.automated(conversation, self.settings.inactive_response)
         self.publish_change("idle", conversation)
+
+    def resume(self, conversation_id: str, agent: str) -> None:
+        """An agent goes on with an inactive session before the customer writes."""
+        conversation, who = self.open_conversation(conversation_id), self.agent(agent)
+        if conversation.session.status != "Inactive":
+            raise NotPossible("only an inactive session can be resumed")
+        conversation.routing_status = "ROUTED"
+        self.set_status(conversation, "Active")
+        if who.id not in conversation.present:
+            conversation.present[who.id] = who
+            who.load += 1
+            self.announce(conversation, who, joined=True)
+        self.publish_change("accepted", conversation, agent=who.id)
 
     def system_end(self, conversation_id: str) -> None:
         """End the session as Salesforce does about a day after it became inactive."""
@@ -165,9 +195,23 @@ class Desk(Chatbots):
         self.end_session(conversation, by="System", remove_agents=True)
 
     def route_failure(
-        self, conversation_id: str, *, failure_type: str = "RoutingError", transfer: bool = False
+        self,
+        conversation_id: str,
+        *,
+        failure_type: str = "RoutingError",
+        transfer: bool = False,
+        says: str = "",
+        again: bool = False,
     ) -> None:
-        """Let routing fail with SubmissionError, RoutingError or Unknown. During a transfer the agent stays."""
+        """Let routing fail with SubmissionError, RoutingError or Unknown. During a transfer the agent stays.
+
+        Args:
+            conversation_id: the conversation.
+            failure_type: the kind of failure.
+            transfer: whether a transfer fails.
+            says: the organisation's own words about it, as an automated response.
+            again: whether the organisation routes once more, successfully.
+        """
         conversation = self.open_conversation(conversation_id)
         self.routing_result(
             conversation,
@@ -175,7 +219,10 @@ class Desk(Chatbots):
             failure_type=failure_type,
             failure_reason=f"The work could not be routed ({failure_type})",
         )
+        self.automated(conversation, says)
         self.publish_change("routingFailed", conversation, failureType=failure_type)
+        if again:
+            self.routing_result(conversation, "Initial")
 
     # --- inside ------------------------------------------------------------------------------------------------
 

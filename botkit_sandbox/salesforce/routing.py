@@ -38,6 +38,10 @@ class Routing(CloudCore):
                 name=SYSTEM_NAME,
                 listed="ConversationUpdated" in self.settings.listed_entry_types,
             )
+        if self.settings.closed_response:
+            self.automated(conversation, self.settings.closed_response)
+            self.end_session(conversation, by="System")
+            return
         self.routing_result(conversation, "Initial")
         if self.settings.chatbot:
             self.admit_chatbot(conversation, self.settings.chatbot)
@@ -90,7 +94,7 @@ class Routing(CloudCore):
         conversation.routing_status = self.settings.waiting_status
         self.routing_result(conversation, "Initial")
         self.set_status(conversation, "Waiting")
-        self._remove_everybody(conversation)
+        self.remove_everybody(conversation)
         self._release(conversation)
         self.change_owner(conversation, "Queue", self.queue_id)
         self.assign(conversation)
@@ -100,13 +104,13 @@ class Routing(CloudCore):
         participant_first = self.settings.end_order == "participant-first"
         workers, offered_to = list(conversation.present.values()), conversation.assigned
         if remove_agents and participant_first:
-            self._remove_everybody(conversation)
+            self.remove_everybody(conversation)
         conversation.session.ended_ms = self.clock()
         conversation.routing_status = "NEEDS_ROUTING"
         conversation.transferring = False
         self.set_status(conversation, "Ended", ended_by=self.settings.ended_by_role or by)
         if remove_agents and not participant_first:
-            self._remove_everybody(conversation)
+            self.remove_everybody(conversation)
         for worker in workers:
             self._work(conversation, "Closed", worker)
         if offered_to is not None:
@@ -324,7 +328,8 @@ class Routing(CloudCore):
             payloads.participant("add" if joined else "remove", self.chatbot_sender, name),
         )
 
-    def _remove_everybody(self, conversation: Conversation) -> None:
+    def remove_everybody(self, conversation: Conversation) -> None:
+        """Remove all agents from the conversation, and a chatbot."""
         self.remove_chatbot(conversation)
         for agent in list(conversation.present.values()):
             self.remove(conversation, agent)

@@ -103,6 +103,9 @@ class SalesforceSandboxSettings:
     agent_engaged_response: str = ""
     agent_end_response: str = ""
     inactive_response: str = ""
+    closed_response: str = ""
+    inactive_removes_agent: Literal["no", "before", "after"] = "no"
+    supervisor_end_is_final: bool = False
     # errors (6)
     error_key: Literal["errorCode", "code"] = "errorCode"
     event_router_errors: Literal["json", "text"] = "json"
@@ -236,6 +239,24 @@ SWITCHES = (
     Switch("agent_engaged_response", "Automated response when an agent joined; empty: none", "A", "5"),
     Switch("agent_end_response", "Automated response when an agent ended; empty: none", "A", "5"),
     Switch("inactive_response", "Automated response when the session became inactive; empty: none", "A", "5"),
+    Switch(
+        "closed_response",
+        "The routing flow finds nobody: it says this and ends the session; empty: it routes",
+        "B",
+        "5",
+    ),
+    Switch(
+        "inactive_removes_agent",
+        "An inactive session loses its agent `before` or `after` its status is reported; `no`: the agent stays",
+        "C",
+        "5",
+    ),
+    Switch(
+        "supervisor_end_is_final",
+        "A supervisor's end is one; off: the status says Ended, and the agents go on",
+        "C",
+        "5",
+    ),
     Switch("error_key", "Name of the error code in bodies: `errorCode` or `code`", "C", "6"),
     Switch("event_router_errors", "Errors of the event router: Spring's `json`, or plain `text`", "B", "6"),
     Switch("retry_after_seconds", "Retry-After of rate limits' 429; none: no header", "C", "6"),

@@ -32,6 +32,7 @@ from botkit.handoff.events import (
     MetaInfo,
     PlatformSessionClosed,
     RoutingFailed,
+    StatusReported,
     TransferStarted,
     UserLost,
 )
@@ -174,11 +175,26 @@ class Handoffs(RuleBasedStateMachine):
         assert self.live
 
     @precondition(lambda self: self.live)
-    @rule(transfer=st.booleans())
-    def routing_fails(self, transfer: bool) -> None:
-        self.step(self.story.from_agents(RoutingFailed, reason="RoutingError", transfer=transfer))
-        self.ended += not transfer
-        assert self.live is transfer
+    @rule(transfer=st.booleans(), final=st.booleans())
+    def routing_fails(self, transfer: bool, final: bool) -> None:
+        goes_on = transfer or (not final and self.story.session.access is not None)
+        self.step(
+            self.story.from_agents(RoutingFailed, reason="RoutingError", transfer=transfer, final=final)
+        )
+        self.ended += not goes_on
+        assert self.live is goes_on
+
+    @precondition(lambda self: self.live)
+    @rule(status=st.sampled_from(["waiting", "active", "inactive"]))
+    def status_is_reported(self, status: str) -> None:
+        self.step(self.story.from_agents(StatusReported, status=status))
+        assert self.live
+
+    @precondition(lambda self: self.live and self.story.session.access is not None)
+    @rule()
+    def somebody_else_ends(self) -> None:
+        self.step(self.story.from_agents(AgentSessionEnded, certain=False))
+        assert {"settle", "grace"} & set(self.story.timers())
 
     @precondition(lambda self: self.live)
     @rule(status=st.sampled_from(["searching", "present", "over"]))

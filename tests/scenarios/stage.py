@@ -103,6 +103,7 @@ def configured(
             "fallback": [],
             "systems": {"salesforce": {"poll_interval": "100ms"}},
         },
+        "handoff": {"transfer_grace": "300ms"},
         "delivery": {"first_retry": "20ms", "slowest_retry": "100ms"},
     }
     addresses = clouds.sandbox.addresses()

@@ -210,8 +210,10 @@ def test_salesforce_ends_it_by_itself(either: Stage) -> None:
 
 def test_salesforce_ends_it_before_anybody_accepted(either: Stage) -> None:
     ada = either.person()
-    ada.asks_for_an_agent().ended_by_the_system()
-    ada.hears("has ended")
+    case = ada.asks_for_an_agent()
+    until(case.from_user, "for the talk before: a later message would open a new session")
+    case.ended_by_the_system()
+    ada.hears("Sorry, no agent is available at the moment")
     ada.talks_to_the_bot_again()
 
 

@@ -25,6 +25,7 @@ from botkit.handoff.events import (
     PositionAdvanced,
     QueueMoved,
     RoutingFailed,
+    StatusReported,
     TransferStarted,
 )
 from botkit.http.lenient_json import Members, items, members, text, try_decoded, whole
@@ -37,6 +38,12 @@ _TYPING_SECONDS = 8.0
 
 _PRESENCE_ROLES = frozenset({"Agent", "Chatbot"})
 """The roles that count as present: people and AI agents. A Supervisor only listens (5); System and Router are software."""
+
+_ENDING_ROLES = frozenset({"agent", "enduser"})
+"""An end by one of these is believed at once; a session that a Supervisor or the system has ended may go on (5)."""
+
+_BEFORE_WAITING, _BEFORE_ACTIVE = frozenset({"new", "consent"}), frozenset({"new", "consent", "waiting"})
+"""The statuses after which a session ordinarily waits or becomes active: such an entry is no news."""
 
 _SPEAKING_ROLES = frozenset({"Agent", "Chatbot", "System", "Supervisor", ""})
 """The roles whose messages are shown. An EndUser's messages are echoes of ours (pitfall 4)."""
@@ -96,13 +103,31 @@ def _events(kind: str, entry: Members, payload: Members, origin: Origin) -> list
             return [_routing(payload, origin)]
         case "QueuePosition" if (place := whole(payload.get("position"))) > 0:
             return [QueueMoved(**origin, place=place)]  # the position includes the user (4.4): 1 is next
-        case "SessionStatusChanged" if text(payload.get("sessionStatus")) == "Ended":
-            # The status alone decides: sessionEndedByRole is unreliable (pitfall 9). Inactive is not ended.
-            return [AgentSessionEnded(**origin)]
+        case "SessionStatusChanged":
+            return [_status(payload, origin)]
         case "CloseConversation":
             return [AgentSessionEnded(**origin)]
         case _:
             return [PositionAdvanced(**origin)]
+
+
+def _status(payload: Members, origin: Origin) -> FromAgents:
+    """A change of the session's status. Who ended it is stated unreliably (pitfall 9), so most ends are only claims (5)."""
+    before = text(payload.get("sessionStatusPrev")).casefold()
+    match text(payload.get("sessionStatus")).casefold():
+        case "ended":
+            by = text(payload.get("sessionEndedByRole")).casefold()
+            return AgentSessionEnded(**origin, certain=by in _ENDING_ROLES)
+        case "error":
+            return AgentSessionEnded(**origin, certain=False)
+        case "inactive":
+            return StatusReported(**origin, status="inactive")
+        case "waiting" if before not in _BEFORE_WAITING:
+            return StatusReported(**origin, status="waiting")
+        case "active" if before not in _BEFORE_ACTIVE:
+            return StatusReported(**origin, status="active")
+        case _:
+            return PositionAdvanced(**origin)
 
 
 def _message(entry: Members, payload: Members, origin: Origin) -> FromAgents:
@@ -131,11 +156,15 @@ def _participant(change: Members, origin: Origin) -> FromAgents:
 def _routing(payload: Members, origin: Origin) -> FromAgents:
     kind, failure = text(payload.get("routingType")), text(payload.get("failureType"))
     if failure not in ("", "None"):
-        return RoutingFailed(**origin, reason=failure, transfer=kind in ("Transfer", "Conference"))
+        return RoutingFailed(
+            **origin, reason=failure, transfer=kind in ("Transfer", "Conference"), final=False
+        )
     if kind == "Transfer":
         return TransferStarted(**origin)
     if (wait := _wait(members(payload.get("estimatedWaitTime")))) > 0:
         return QueueMoved(**origin, place=0, wait_seconds=wait)
+    if kind == "Initial":
+        return StatusReported(**origin, status="waiting")  # perhaps after a failed attempt
     return PositionAdvanced(**origin)
 
 

@@ -24,6 +24,7 @@ from botkit.handoff.events.agents import Option as Option
 from botkit.handoff.events.agents import PositionAdvanced as PositionAdvanced
 from botkit.handoff.events.agents import QueueMoved as QueueMoved
 from botkit.handoff.events.agents import RoutingFailed as RoutingFailed
+from botkit.handoff.events.agents import StatusReported as StatusReported
 from botkit.handoff.events.agents import TransferStarted as TransferStarted
 from botkit.handoff.events.base import BaseEvent as BaseEvent
 from botkit.handoff.events.handlers import ApiCall as ApiCall

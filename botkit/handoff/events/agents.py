@@ -112,14 +112,32 @@ class FileArrived(FromAgents, frozen=True, kw_only=True):
 
 
 class RoutingFailed(FromAgents, frozen=True, kw_only=True):
-    """The agents' side could not route. During a transfer the agent usually stays."""
+    """The agents' side could not route. During a transfer the agent usually stays.
+
+    `final`: False where the agents' side may still find an agent; then `AgentSystem.routing` is asked first.
+    """
 
     reason: str
     transfer: bool = False
+    final: bool = True
 
 
 class AgentSessionEnded(FromAgents, frozen=True, kw_only=True):
-    """The agents' side ended the session, or closed the conversation."""
+    """The agents' side ended the session, or closed the conversation.
+
+    `certain`: False where agents may go on all the same; then `AgentSystem.routing` is asked first.
+    """
+
+    certain: bool = True
+
+
+class StatusReported(FromAgents, frozen=True, kw_only=True):
+    """The agents' side states that the session waits for an agent, is active, or was set aside because the user is silent.
+
+    Needed only where it contradicts what was reported before.
+    """
+
+    status: Literal["waiting", "active", "inactive"]
 
 
 class PositionAdvanced(FromAgents, frozen=True, kw_only=True):
@@ -143,6 +161,7 @@ AgentSideEvent = (
     | FileArrived
     | RoutingFailed
     | AgentSessionEnded
+    | StatusReported
     | PositionAdvanced
 )
 """Every event that an agent system reports."""

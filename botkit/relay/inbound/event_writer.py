@@ -151,6 +151,8 @@ class AgentEventWriter:
             if event.key:
                 self._recent = (*self._recent[1 - _REMEMBERED_KEYS :], event.key)
             self._advance(event)
+            if isinstance(event, AgentSaid) and event.automated:
+                _log.info("organization_wrote", session=self.session_id, characters=len(event.content.text))
             if committed is not None:
                 session = committed.conversation.session
                 self.is_over = session is None or session.id != self.session_id

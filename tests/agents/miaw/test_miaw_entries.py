@@ -19,6 +19,7 @@ from botkit.handoff.events import (
     PositionAdvanced,
     QueueMoved,
     RoutingFailed,
+    StatusReported,
     TransferStarted,
 )
 
@@ -162,9 +163,15 @@ def routing(kind: str, failure: object = "None") -> FromAgents:
     return only(entry("RoutingResult", {"routingType": kind, "failureType": failure, "errorMessages": []}))
 
 
-@pytest.mark.parametrize("kind", ["Initial", "Conference", "Unheard"])
+@pytest.mark.parametrize("kind", ["Conference", "Unheard"])
 def test_routing_that_worked_is_noticed(kind: str) -> None:
     assert isinstance(routing(kind), PositionAdvanced)
+
+
+def test_a_first_routing_that_worked_says_that_the_session_waits() -> None:
+    event = routing("Initial")
+    assert isinstance(event, StatusReported)
+    assert event.status == "waiting"
 
 
 @pytest.mark.parametrize("failure", ["None", None, ""])
@@ -179,13 +186,30 @@ def test_routing_that_failed_says_how_and_whether_an_agent_is_there(
 ) -> None:
     event = routing(kind, failure)
     assert isinstance(event, RoutingFailed)
-    assert (event.reason, event.transfer) == (failure, transfer)
+    assert (event.reason, event.transfer, event.final) == (failure, transfer, False)
 
 
-@pytest.mark.parametrize("role", ["Agent", "EndUser", "System", "Chatbot", None])
-def test_an_ended_session_is_over_whoever_ended_it(role: str | None) -> None:
-    event = only(entry("SessionStatusChanged", {"sessionStatus": "Ended", "sessionEndedByRole": role}))
+@pytest.mark.parametrize("status", ["Ended", "ENDED", "ended"])
+@pytest.mark.parametrize(
+    ("role", "certain"),
+    [
+        ("Agent", True),
+        ("EndUser", True),
+        ("ENDUSER", True),
+        ("System", False),
+        ("Chatbot", False),
+        ("Supervisor", False),
+        ("", False),
+        (None, False),
+        (7, False),
+    ],
+)
+def test_an_end_is_certain_only_by_an_agents_or_the_users_doing(
+    status: str, role: object, certain: bool
+) -> None:
+    event = only(entry("SessionStatusChanged", {"sessionStatus": status, "sessionEndedByRole": role}))
     assert isinstance(event, AgentSessionEnded)
+    assert event.certain is certain
 
 
 def routed(wait: object, requested: object = True) -> FromAgents:
@@ -205,14 +229,39 @@ def test_a_routing_result_may_estimate_the_wait() -> None:
 
 @pytest.mark.parametrize(("wait", "requested"), [(-1, True), (0, True), (None, True), (90, False)])
 def test_a_missing_estimate_is_not_reported(wait: object, requested: object) -> None:
-    assert isinstance(routed(wait, requested), PositionAdvanced)
+    assert isinstance(routed(wait, requested), StatusReported)
 
 
 @pytest.mark.parametrize(
-    "status", ["New", "Waiting", "Active", "Inactive", "Paused", "Consent", "Error", None]
+    ("status", "before"),
+    [
+        ("New", None),
+        ("Paused", "Active"),
+        ("Consent", "New"),
+        (None, None),
+        ("Waiting", "New"),
+        ("Active", "Waiting"),
+    ],
 )
-def test_every_other_status_is_not_the_end(status: str | None) -> None:
-    assert isinstance(only(entry("SessionStatusChanged", {"sessionStatus": status})), PositionAdvanced)
+def test_a_status_that_is_no_news_changes_nothing(status: str | None, before: str | None) -> None:
+    event = only(entry("SessionStatusChanged", {"sessionStatus": status, "sessionStatusPrev": before}))
+    assert isinstance(event, PositionAdvanced)
+
+
+@pytest.mark.parametrize(
+    ("status", "before"),
+    [("Inactive", "Active"), ("Waiting", "Inactive"), ("Active", "Ended"), ("Waiting", None)],
+)
+def test_a_status_that_may_be_news_is_reported(status: str, before: str | None) -> None:
+    event = only(entry("SessionStatusChanged", {"sessionStatus": status, "sessionStatusPrev": before}))
+    assert isinstance(event, StatusReported)
+    assert event.status == status.lower()
+
+
+def test_a_session_in_error_may_be_over() -> None:
+    event = only(entry("SessionStatusChanged", {"sessionStatus": "Error"}))
+    assert isinstance(event, AgentSessionEnded)
+    assert not event.certain
 
 
 def test_a_closed_conversation_is_over() -> None:

@@ -38,7 +38,10 @@ function miaw(agent, talking) {
     talking && ["The agent's browser crashes", "drop", "drop", { agent }],
     talking && failing(agent),
     !talking && ["Routing fails", "route-failure", "route-failure", { failureType: "RoutingError" }],
+    !talking && ["Routing fails, then works", "route-failure-again", "route-failure", { again: true }],
+    !talking && ["Nobody is there, says the organisation", "route-failure-says", "route-failure", { says: "Our team is away until Monday." }],
     ["The system ends the session", "system-end", "system-end"],
+    ["A supervisor “ends” the session", "supervisor-end", "supervisor-end"],
   ];
 }
 

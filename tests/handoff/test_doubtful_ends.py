@@ -1,0 +1,193 @@
+"""An end that the agents' side states is believed, checked, or no end at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from botkit.handoff.conversation import Phase
+from botkit.handoff.effects import AskRouting
+from botkit.handoff.events import (
+    AgentSaid,
+    AgentSessionEnded,
+    Content,
+    QueueMoved,
+    RoutingFailed,
+    StatusReported,
+    TransferStarted,
+)
+from tests.handoff.story import Story
+
+NOBODY = "Sorry, no agent is available"
+
+
+def _waiting() -> Story:
+    return Story().transfer().granted().started()
+
+
+def _automated(story: Story, text: str) -> Story:
+    return story.from_agents(AgentSaid, content=Content(text=text), automated=True)
+
+
+def _confirmed(story: Story, status: str = "over") -> Story:
+    """The routing status says the same twice."""
+    story.timer("settle").routing(status)
+    return story.timer("grace").routing(status)
+
+
+def test_a_doubtful_end_is_asked_twice_and_then_believed() -> None:
+    story = Story().with_agent().from_agents(AgentSessionEnded, certain=False)
+    assert story.told == []
+    assert story.timer("settle").of(AskRouting)
+    story.routing("over")
+    assert story.told == []
+    assert story.timer("grace").of(AskRouting)
+    story.routing("over")
+    assert story.conversation.session is None
+    assert "ended" in story.told[0]
+
+
+@pytest.mark.parametrize("first", ["present", "searching"])
+def test_a_doubtful_end_that_the_status_denies_changes_nothing(first: str) -> None:
+    story = Story().with_agent()
+    before = story.session
+    story.from_agents(AgentSessionEnded, certain=False).timer("settle").routing(first)
+    assert story.told == []
+    assert story.session.phase is Phase.ACTIVE
+    assert (story.session.doubt, story.session.timers) == ("", before.timers)
+
+
+def test_an_agent_who_writes_while_the_end_is_checked_starts_the_check_again() -> None:
+    story = Story().with_agent().from_agents(AgentSessionEnded, certain=False).timer("settle").routing("over")
+    story.said("I am still here")
+    assert "grace" not in story.timers()
+    assert "settle" in story.timers()
+
+
+def test_an_agent_who_joins_settles_the_doubt() -> None:
+    story = Story().with_agent().from_agents(AgentSessionEnded, certain=False).joined("Omar", "005B")
+    assert story.session.doubt == ""
+    assert "settle" not in story.timers()
+
+
+def test_an_end_by_a_supervisor_during_a_transfer_is_the_transfer() -> None:
+    story = Story().with_agent().from_agents(AgentSessionEnded, certain=False).from_agents(TransferStarted)
+    story.left()
+    assert "left the conversation" in story.told[0]
+    assert (story.session.doubt, "settle" in story.timers()) == ("", False)
+
+
+def test_a_second_doubtful_end_does_not_start_the_check_again() -> None:
+    story = Story().with_agent().from_agents(AgentSessionEnded, certain=False).timer("settle").routing("over")
+    due = story.timers()["grace"]
+    story.from_agents(AgentSessionEnded, certain=False)
+    assert story.timers()["grace"] == due
+    assert "settle" not in story.timers()
+
+
+@pytest.mark.parametrize("status", ["over", "searching"])
+def test_a_failed_routing_is_told_when_nothing_came_of_it(status: str) -> None:
+    story = _waiting().from_agents(RoutingFailed, reason="RoutingError", final=False)
+    assert story.told == []
+    _confirmed(story, status)
+    assert story.conversation.session is None
+    assert NOBODY in story.told[0]
+
+
+def test_a_final_failure_is_told_at_once() -> None:
+    story = _waiting().from_agents(RoutingFailed, reason="Unavailable")
+    assert NOBODY in story.told[0]
+
+
+@pytest.mark.parametrize("sign", ["status", "queue", "agent", "asked"])
+def test_a_failed_routing_that_works_after_all_is_not_told(sign: str) -> None:
+    story = _waiting().from_agents(RoutingFailed, reason="RoutingError", final=False)
+    match sign:
+        case "status":
+            story.from_agents(StatusReported, status="waiting")
+        case "queue":
+            story.from_agents(QueueMoved, place=0, wait_seconds=60)
+        case "agent":
+            story.joined()
+        case "asked":
+            story.timer("settle").routing("present")
+    assert story.session.doubt == ""
+    assert not {"settle", "grace"} & set(story.timers())
+
+
+def test_a_session_that_ended_without_an_agent_says_that_there_is_none() -> None:
+    story = _waiting().from_agents(AgentSessionEnded)
+    assert NOBODY in story.told[0]
+
+
+def test_the_organisations_own_reason_is_not_repeated_in_other_words() -> None:
+    story = _waiting().from_agents(RoutingFailed, reason="RoutingError", final=False)
+    assert _automated(story, "We are away until Monday.").told == ["We are away until Monday."]
+    _confirmed(story)
+    assert story.conversation.session is None
+    assert story.told == []
+
+
+def test_a_greeting_is_not_taken_for_the_reason_of_a_failure() -> None:
+    story = _automated(_waiting(), "Somebody will be with you soon.")
+    story.from_agents(RoutingFailed, reason="RoutingError", final=False)
+    _confirmed(story)
+    assert NOBODY in story.told[0]
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(1.0, 0), (60.0, 1)])
+@pytest.mark.parametrize("certain", [True, False])
+def test_words_just_before_an_end_without_routing_are_its_reason(
+    seconds: float, told: int, certain: bool
+) -> None:
+    story = _automated(_waiting(), "We are closed.")
+    story.now += seconds
+    story.from_agents(AgentSessionEnded, certain=certain)
+    if not certain:
+        _confirmed(story)
+    assert story.conversation.session is None
+    assert len(story.told) == told
+
+
+@pytest.mark.parametrize(("waited", "told"), [(1.0, 1), (300.0, 0)])
+def test_words_before_the_end_of_a_queued_session_are_its_reason_unless_they_are_a_greeting(
+    waited: float, told: int
+) -> None:
+    story = _waiting().from_agents(StatusReported, status="waiting")
+    story.now += waited
+    _automated(story, "Thank you for your patience.").from_agents(AgentSessionEnded)
+    assert len(story.told) == told
+
+
+def test_an_inactive_session_does_not_end_when_its_agent_is_removed() -> None:
+    story = Story().with_agent().from_agents(StatusReported, status="inactive").left()
+    assert story.session.phase is Phase.ABSENT
+    assert "settle" not in story.timers()
+    assert story.told == []
+
+
+def test_an_agent_removed_just_before_the_session_turns_inactive_is_not_the_end() -> None:
+    story = Story().with_agent().left().timer("settle").routing("over")
+    story.from_agents(StatusReported, status="inactive")
+    assert not {"settle", "grace"} & set(story.timers())
+    assert story.routing("over").conversation.session is not None
+
+
+def test_the_user_who_writes_into_an_inactive_session_gets_another_agent_in_time_or_is_told() -> None:
+    story = Story().with_agent().from_agents(StatusReported, status="inactive").left().user("hello?")
+    story.took(story.session.in_flight[-1].message_id)
+    assert "accept" in story.timers()
+    story.from_agents(StatusReported, status="waiting")
+    assert "left the conversation" in story.told[0]
+    assert NOBODY in story.timer("accept").told[-1]
+
+
+def test_an_inactive_session_that_turns_active_asks_who_is_there() -> None:
+    story = Story().with_agent().from_agents(StatusReported, status="inactive").left()
+    story.from_agents(StatusReported, status="active")
+    assert "settle" in story.timers()
+
+
+def test_the_end_of_an_inactive_session_is_an_end() -> None:
+    story = Story().with_agent().from_agents(StatusReported, status="inactive").left()
+    _confirmed(story.from_agents(AgentSessionEnded, certain=False))
+    assert story.conversation.session is None
