@@ -152,13 +152,18 @@ class BotKit(HandlerDecorators):
 
     # --- outside a hook --------------------------------------------------------------------------------------------
 
-    def conversation(self, bot_id: str, user_id: str) -> ConversationHandle:
+    def conversation(self, bot_id: str, user_id: str, *, channel: str = "") -> ConversationHandle:
         """A user of a bot, to write to from anywhere: ``kit.conversation("st-…", "u-…").send("It has arrived.")``.
+
+        Args:
+            bot_id: the bot.
+            user_id: `ctx.user.id`.
+            channel: `ctx.channel.type`; by default the channel where the user is with an agent, else where they wrote last.
 
         Raises:
             NotConfigured: the configuration has no such bot.
         """
-        return self._service().conversation(bot_id, user_id)
+        return self._service().conversation(bot_id, user_id, channel=channel)
 
     def respond_to_hook(
         self,

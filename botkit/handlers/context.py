@@ -130,7 +130,8 @@ class Context(Calls, Reads):
     def conversation(self) -> ConversationHandle:
         """A handle to write to this user later, from anywhere."""
         input = self._hook.input
-        return self._gateway.conversation(input.conversation_id.user_id, input.hook)
+        whose = input.conversation_id
+        return self._gateway.conversation(whose.user_id, channel=whose.channel, hook=input.hook)
 
     def next(self) -> Next:
         """Return this to continue with the next handler, even if a call has answered the hook."""

@@ -19,6 +19,7 @@ from botkit.handoff import webhooks
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.events import ApiCall, CallsRequested, HookAnswered
 from botkit.hooks.address import Address
+from botkit.hooks.identity import canonical_channel
 from botkit.hooks.parser import HookParser
 from botkit.ledger.interface import Committed, HookBody, Input
 
@@ -36,6 +37,9 @@ class LedgerWriter(Protocol):
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """See `ledger.interface.Ledger.newest_hook`."""
+
+    def newest_hook_of(self, bot_id: str, user_id: str) -> tuple[ConversationId, HookBody] | None:
+        """See `ledger.interface.Ledger.newest_hook_of`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +60,15 @@ class BotGateway:
     ledger: Callable[[], LedgerWriter]
     now: Callable[[], float]
 
-    def conversation(self, user_id: str, hook: HookBody | None = None) -> ConversationHandle:
-        """A user of the bot. `hook` addresses them if no newer payload is stored."""
-        return ConversationHandle(self, user_id, hook=hook)
+    def conversation(
+        self, user_id: str, *, channel: str = "", hook: HookBody | None = None
+    ) -> ConversationHandle:
+        """A user of the bot on a channel. `hook` addresses them if no newer payload is stored."""
+        return ConversationHandle(self, user_id, channel=channel, hook=hook)
 
 
 class ConversationHandle(Calls):
-    """One user of one bot. May be kept, and used from any thread or coroutine.
+    """One user of one bot, on one channel or on whichever they use. May be kept, and used from any thread or coroutine.
 
     Each method returns when the requested call is on disk. On an event loop it returns at once; await the result to wait for
     the disk: ``await conversation.send("…")``.
@@ -74,9 +80,15 @@ class ConversationHandle(Calls):
     """
 
     def __init__(
-        self, gateway: BotGateway, user_id: str, *, hook: HookBody | None = None, key: str = ""
+        self,
+        gateway: BotGateway,
+        user_id: str,
+        *,
+        channel: str = "",
+        hook: HookBody | None = None,
+        key: str = "",
     ) -> None:
-        self._id = ConversationId(gateway.bot_id, user_id)
+        self._id = ConversationId(gateway.bot_id, user_id, canonical_channel(channel))
         self._gateway = gateway
         self._hook = hook
         self._key = key
@@ -91,12 +103,17 @@ class ConversationHandle(Calls):
         """The canonical name of the user: `ctx.user.id`."""
         return self._id.user_id
 
+    @property
+    def channel(self) -> str:
+        """The channel in lower case; empty for the one where the user is with an agent, or wrote last."""
+        return self._id.channel
+
     def once(self, key: str) -> ConversationHandle:
         """The same user, for a call with an idempotency key: ``.once("order-17").send("…")`` sends once, however often it runs.
 
-        A key is remembered for some hours.
+        A key is remembered for some hours, for each channel apart if the conversation is that of a channel.
         """
-        return ConversationHandle(self._gateway, self.user_id, hook=self._hook, key=key)
+        return ConversationHandle(self._gateway, self.user_id, channel=self.channel, hook=self._hook, key=key)
 
     def send(
         self,
@@ -123,19 +140,30 @@ class ConversationHandle(Calls):
         return AsyncReads(self._reads())
 
     def _reads(self) -> Reads:
-        newest = self._newest_hook()
+        _, newest = self._newest()
         return Reads(self._gateway.reader, newest.body, newest.component_id)
 
-    def _newest_hook(self) -> HookBody:
-        newest, own = self._gateway.ledger().newest_hook(self._id), self._hook
+    def _newest(self) -> tuple[ConversationId, HookBody]:
+        """The conversation to write to, and the payload that addresses it."""
+        found, own = self._stored(), self._hook
         # While a handler runs, its own hook is not in the ledger yet, and the stored one may have expired.
-        if own is not None and (newest is None or self._request_number(own) > self._request_number(newest)):
-            newest = own
-        if newest is None:
+        if own is not None and (found is None or self._request_number(own) > self._request_number(found[1])):
+            return self._id, own
+        if found is None:
+            where = f" on the channel {self.channel}" if self.channel else ""
             raise UserNotReachable(
-                "no payload of this user is stored: set kore.keep_payloads in the bot's file, or wait until they have written"
+                f"no payload of this user{where} is stored: set kore.keep_payloads in the bot's file, or wait until they have "
+                "written"
             )
-        return newest
+        return found
+
+    def _stored(self) -> tuple[ConversationId, HookBody] | None:
+        ledger = self._gateway.ledger()
+        if self.channel and (hook := ledger.newest_hook(self._id)) is not None:
+            return self._id, hook
+        found = ledger.newest_hook_of(self.bot_id, self.user_id)
+        # A conversation whose channel is not known has any channel.
+        return found if found is not None and (not self.channel or not found[0].channel) else None
 
     def _request_number(self, hook: HookBody) -> int:
         """The platform numbers its requests by time (docs/protocols/kore-xo-botkit.md, 2.3)."""
@@ -146,17 +174,22 @@ class ConversationHandle(Calls):
         return Address.parse(hook.body, bot_id=self.bot_id, component_id=hook.component_id)
 
     def _channel_type(self) -> str:
-        return self._address(self._newest_hook()).channel_type
+        return self._address(self._newest()[1]).channel_type
 
     def _request(self, api_call: ApiCall) -> Sent:
-        gateway, newest = self._gateway, self._newest_hook()
+        gateway = self._gateway
+        conversation_id, newest = self._newest()
         gateway.reader.check(api_call, newest.body, newest.component_id)
         event = CallsRequested(
-            key=f"asked/{self._key or uuid4()}", at=Instant(gateway.now()), api_calls=(api_call,)
+            key=f"asked/{self._once_key or uuid4()}", at=Instant(gateway.now()), api_calls=(api_call,)
         )
         # With the handle's own hook: a thread that a handler started may write before that handler's hook is in the ledger.
-        input = Input(self._id, event, hook=newest if newest is self._hook else None)
+        input = Input(conversation_id, event, hook=newest if newest is self._hook else None)
         return sent(gateway.ledger().submit(input))
+
+    @property
+    def _once_key(self) -> str:
+        return f"{self.channel}/{self._key}" if self._key and self.channel else self._key
 
 
 def sent(committing: Future[Committed]) -> Sent:

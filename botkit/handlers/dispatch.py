@@ -22,7 +22,7 @@ from botkit.handlers.running import (
 )
 from botkit.handlers.verdicts import Answer, Defer
 from botkit.handoff import webhooks
-from botkit.handoff.conversation import Instant
+from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.events import AgentTransfer, ApiCall, HookDeferred, HookHandled
 from botkit.hooks.parser import Hook
 from botkit.ledger.interface import HookBody, Input
@@ -91,7 +91,9 @@ class Dispatch:
         """A context manager that keeps later hooks of the user from being handled or committed. Webhooks are not locked."""
         if hook.kind.is_request:
             return nullcontext()
-        return self._users.hold(hook.input.conversation_id, self._limit(chain, hook) + _GRACE_SECONDS)
+        # For all channels together: a hook may name none.
+        whose = ConversationId(hook.path.bot_id, hook.input.conversation_id.user_id)
+        return self._users.hold(whose, self._limit(chain, hook) + _GRACE_SECONDS)
 
     def dispatch(self, chain: Chain, hook: Hook, context_factory: ContextFactory) -> DispatchResult:
         """Run the handlers of a hook."""

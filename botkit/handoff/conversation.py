@@ -1,4 +1,4 @@
-"""The state of one user's conversation with one bot.
+"""The state of one user's conversation with one bot on one channel.
 
 A conversation without an agent session belongs to the bot and is usually not stored. The ledger stores the state as JSON
 (`ledger/codec.py`).
@@ -16,13 +16,19 @@ Instant = NewType("Instant", float)
 
 
 class ConversationId(Record, frozen=True, order=True):
-    """One user of one bot. `user_id` is the canonical one of the platform's names for the user."""
+    """One user of one bot on one channel. The platform's agent mode belongs to these three (hooks/identity.py).
+
+    `user_id` is the canonical one of the platform's names for the user, `channel` the platform's name of the channel in lower
+    case; empty if it is not known.
+    """
 
     bot_id: str
     user_id: str
+    channel: str = ""
 
     def __str__(self) -> str:
-        return f"{self.bot_id}/{self.user_id}"
+        named = f"{self.bot_id}/{self.user_id}"
+        return f"{named}/{self.channel}" if self.channel else named
 
 
 class Phase(StrEnum):
@@ -145,6 +151,9 @@ class AgentSession(Record, frozen=True):
     alternatives: tuple[Alternative, ...] = ()
     """The agent systems to try next if this one does not take the hand-off, in order."""
     platform_session_id: str = ""
+    """The platform's session in which the user writes; empty if not known."""
+    session_aliases: tuple[str, ...] = ()
+    """Other ids under which hooks name that session."""
     queue_position: int = 0
     """The position the user was told last."""
     wait_minutes: int = 0
@@ -186,7 +195,7 @@ class DeferredHook(Record, frozen=True):
 
 
 class Conversation(Record, frozen=True):
-    """One user of one bot, with a current or a recent agent session.
+    """One user of one bot on one channel, with a current or a recent agent session.
 
     A deferred webhook is a conversation of its own (`handoff/webhooks.py`), so its answer does not queue behind messages.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from botkit.handoff import platform_session
 from botkit.handoff.attributes import routing_attributes
 from botkit.handoff.conversation import (
     AgentSession,
@@ -17,6 +18,7 @@ from botkit.handoff.conversation import (
 from botkit.handoff.decision import Decision, arm, hand_to_agent, message_id, tell, with_session
 from botkit.handoff.effects import (
     CancelTimer,
+    ClearAgentSession,
     CountMetric,
     DropLane,
     Effect,
@@ -25,6 +27,7 @@ from botkit.handoff.effects import (
     OpenAccess,
     StartSession,
 )
+from botkit.handoff.ending import end
 from botkit.handoff.events import AccessGranted, AgentTransfer, Choice
 from botkit.handoff.languages import negotiate
 from botkit.handoff.rules import Rules
@@ -36,9 +39,15 @@ EXPIRY_MARGIN_SECONDS = 30.0
 
 
 def agent_transfer(rules: Rules, conversation: Conversation, event: AgentTransfer) -> Decision:
-    """on_agent_transfer: open an agent session, unless there is one already (a repeated hook)."""
-    if conversation.session is not None:
-        return Decision(conversation)
+    """on_agent_transfer: open an agent session, unless there is one already (a repeated hook).
+
+    An agent session of an older session of the platform ends first: the platform has closed that one.
+    """
+    ended: tuple[Effect, ...] = ()
+    if (former := conversation.session) is not None:
+        if not is_outdated(former, event):
+            return Decision(conversation)
+        conversation, ended = _end_former(rules, conversation, former, event.at)
     choices = {system: _choice_for(rules, event, system) for system in _line(rules, event)}
     first, *others = (
         Alternative(name, routing_attributes(event.profile, choice.pre_chat, rules.attributes_of(name)))
@@ -56,6 +65,7 @@ def agent_transfer(rules: Rules, conversation: Conversation, event: AgentTransfe
         attributes=first.attributes,
         alternatives=tuple(others),
         platform_session_id=event.profile.session_id,
+        session_aliases=tuple(one for one in event.sessions if one != event.profile.session_id),
         opening_request=event.request_number,
         events_url=event.events_url,
     )
@@ -64,8 +74,26 @@ def agent_transfer(rules: Rules, conversation: Conversation, event: AgentTransfe
         effects += tell(rules, session, "endChatFromUserInstruction")
     session, opening = _open(rules, session, event.at)
     return with_session(
-        conversation, session, *effects, *opening, CountMetric("handoff_opened", session.system)
+        conversation, session, *ended, *effects, *opening, CountMetric("handoff_opened", session.system)
     )
+
+
+def is_outdated(session: AgentSession, transfer: AgentTransfer) -> bool:
+    """Whether this transfer is from a newer session of the platform than the agent session."""
+    newer = (
+        transfer.request_number is None
+        or session.opening_request is None
+        or transfer.request_number > session.opening_request
+    )
+    return newer and platform_session.is_another(session, transfer.sessions)
+
+
+def _end_former(
+    rules: Rules, conversation: Conversation, former: AgentSession, at: Instant
+) -> tuple[Conversation, tuple[Effect, ...]]:
+    """End the agent session of a session that the platform has closed. The new one keeps the platform's agent mode."""
+    ended = end(rules, conversation, former, at, why="platform_timeout", words="conversationClosedMessage")
+    return ended.conversation, tuple(one for one in ended.effects if not isinstance(one, ClearAgentSession))
 
 
 def access_granted(

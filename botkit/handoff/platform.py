@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from botkit.handoff import effects, events, files, idle, opening
+from botkit.handoff import effects, events, files, idle, opening, platform_session
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Phase
 from botkit.handoff.decision import Decision, hand_to_agent, message_id, say, with_session
 from botkit.handoff.ending import end, give_back
@@ -60,8 +60,11 @@ def user_message(rules: Rules, conversation: Conversation, event: events.UserMes
             rules, conversation, session, event.at, why="platform_timeout", words="conversationClosedMessage"
         )
         return replace(ended, effects=(*ended.effects, effects.PassToBot()))
+    current = platform_session.renewed(session, event.sessions)
     if event.agent_transfer and not session.flagged:
-        session = replace(session, flagged=True)
+        current = replace(current, flagged=True)
+    if current is not session:
+        session = current
         conversation = replace(conversation, session=session)
     if _is_end_word(session, event):
         return end(rules, conversation, session, event.at, why="user", words="conversationClosedMessage")
@@ -97,9 +100,12 @@ def alert(conversation: Conversation) -> Decision:
 
 
 def session_closed(rules: Rules, conversation: Conversation, event: events.PlatformSessionClosed) -> Decision:
-    """on_event sessionClosure: the user is gone, or the platform closed the session. It may repeat."""
+    """on_event sessionClosure: the user is gone, or the platform closed the session. It may repeat.
+
+    The closure of another session comes late, or is about another channel: the agent session goes on.
+    """
     session = conversation.session
-    if session is None:
+    if session is None or platform_session.is_another(session, event.sessions):
         return Decision(conversation)
     return end(rules, conversation, session, event.at, why="platform", words="conversationClosedMessage")
 

@@ -51,6 +51,7 @@ class Arrival:
         body: the payload's bytes.
         payload: the same, parsed.
         user_id: the canonical name of the user; empty if the payload names none.
+        sessions: every id of the platform's session.
         at: when it arrived.
         new_id: draws a UUID 4, for the session of a transfer.
     """
@@ -59,6 +60,7 @@ class Arrival:
     body: bytes
     payload: Payload
     user_id: str
+    sessions: tuple[str, ...]
     at: Instant
     new_id: Callable[[], str]
 
@@ -98,7 +100,7 @@ class Arrival:
 
 
 def _other(arrival: Arrival) -> PlatformHookEvent:
-    return OtherHook(key=arrival.key, at=arrival.at, name=arrival.path.event)
+    return OtherHook(key=arrival.key, at=arrival.at, sessions=arrival.sessions, name=arrival.path.event)
 
 
 def _user_message(arrival: Arrival) -> PlatformHookEvent:
@@ -111,6 +113,7 @@ def _user_message(arrival: Arrival) -> PlatformHookEvent:
     return UserMessage(
         key=arrival.key_of(content.encode()),
         at=arrival.at,
+        sessions=arrival.sessions,
         text=text,
         agent_transfer=payload.agent_transfer,
         attachments=tuple(Attachment(name, url) for name, url in files),
@@ -123,7 +126,11 @@ def _user_message(arrival: Arrival) -> PlatformHookEvent:
 def _bot_message(arrival: Arrival) -> PlatformHookEvent:
     payload = arrival.payload
     return BotMessage(
-        key=arrival.key, at=arrival.at, text=payload.message or None, agent_transfer=payload.agent_transfer
+        key=arrival.key,
+        at=arrival.at,
+        sessions=arrival.sessions,
+        text=payload.message or None,
+        agent_transfer=payload.agent_transfer,
     )
 
 
@@ -133,6 +140,7 @@ def agent_transfer(arrival: Arrival) -> AgentTransfer:
     return AgentTransfer(
         key=arrival.key,
         at=arrival.at,
+        sessions=arrival.sessions,
         session_id=arrival.new_id(),
         profile=user.profile(payload, arrival.user_id),
         agent_system=_word(session.miaw_meta_info.agent_system)
@@ -150,15 +158,20 @@ def agent_transfer(arrival: Arrival) -> AgentTransfer:
 def _platform_event(arrival: Arrival) -> PlatformHookEvent:
     event_type = _event_type(arrival.payload)
     if event_type == "sessionClosure":
-        return PlatformSessionClosed(key=arrival.key, at=arrival.at)
+        return PlatformSessionClosed(key=arrival.key, at=arrival.at, sessions=arrival.sessions)
     name = arrival.path.event
-    return OtherHook(key=arrival.key, at=arrival.at, name=f"{name}:{event_type[:64]}" if event_type else name)
+    return OtherHook(
+        key=arrival.key,
+        at=arrival.at,
+        sessions=arrival.sessions,
+        name=f"{name}:{event_type[:64]}" if event_type else name,
+    )
 
 
 def _alert(arrival: Arrival) -> PlatformHookEvent:
     if not arrival.payload.send_alert_message_url:
         return _other(arrival)
-    return Alert(key=arrival.key, at=arrival.at)
+    return Alert(key=arrival.key, at=arrival.at, sessions=arrival.sessions)
 
 
 def _client_event(arrival: Arrival) -> PlatformHookEvent:
@@ -166,12 +179,16 @@ def _client_event(arrival: Arrival) -> PlatformHookEvent:
     events_url = payload.send_bot_event_url or ""
     if payload.pre_defined_event is not None and payload.pre_defined_event.type in _TYPING:
         started = _TYPING[payload.pre_defined_event.type]
-        return UserTyping(key=arrival.key, at=arrival.at, started=started, events_url=events_url)
+        return UserTyping(
+            key=arrival.key, at=arrival.at, sessions=arrival.sessions, started=started, events_url=events_url
+        )
     custom = _custom_event(payload)
     if custom is None:
         return _other(arrival)
     name, data = custom
-    return UserCustomEvent(key=arrival.key, at=arrival.at, name=name, data=data, events_url=events_url)
+    return UserCustomEvent(
+        key=arrival.key, at=arrival.at, sessions=arrival.sessions, name=name, data=data, events_url=events_url
+    )
 
 
 def _event_type(payload: Payload) -> str | None:

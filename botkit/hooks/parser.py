@@ -15,9 +15,9 @@ from botkit.handoff.events import AgentTransfer, Attachment, Choice, PlatformHoo
 from botkit.hooks.address import check_urls
 from botkit.hooks.authentication import Authentication
 from botkit.hooks.events import Arrival, HookEvent, agent_transfer, hook_event
+from botkit.hooks.identity import identity, session_ids
 from botkit.hooks.paths import HookPath
 from botkit.hooks.payload import Payload, parse
-from botkit.hooks.user import names
 from botkit.http.hosts import AllowedHosts
 from botkit.ledger.interface import HookBody, Input
 
@@ -98,16 +98,16 @@ class HookParser:
             component_id=path.component_id,
             hosts=self._hosts,
         )
-        users = names(payload)
+        users, channel, sessions = identity(payload)
         user_id = users[0] if users else ""
-        event = kind.to_event(Arrival(path, body, payload, user_id, at, self._new_id))
+        event = kind.to_event(Arrival(path, body, payload, user_id, sessions, at, self._new_id))
         if not users:
             if isinstance(event, AgentTransfer):
                 raise HookInvalid("The payload names no user (context.session.UserContext._id, channel.from)")
             # Without a user, the hook's order relative to others is unknown, so it gets a lane of its own.
             user_id = f"request:{payload.request_id or ''}"
         input = Input(
-            conversation_id=ConversationId(path.bot_id, user_id),
+            conversation_id=ConversationId(path.bot_id, user_id, channel),
             event=event,
             hook=HookBody(body, path.component_id),
             aliases=users[1:],
@@ -138,7 +138,7 @@ class HookParser:
 
     def _arrival(self, hook: Hook, body: bytes, payload: Payload) -> Arrival:
         user_id = hook.users[0] if hook.users else ""
-        return Arrival(hook.path, body, payload, user_id, hook.event.at, self._new_id)
+        return Arrival(hook.path, body, payload, user_id, session_ids(payload), hook.event.at, self._new_id)
 
 
 def _check_ids(payload: Payload, path: HookPath) -> None:

@@ -44,6 +44,7 @@ class Infos(Struct, frozen=True):
     type: str | None = None
     user_id: str | int | None = None
     handle: Handle | None = None
+    session_id: str | int | None = None
     bot_event: str | None = None
     bot_language: str | None = None
     attachments: list[File] | None = None
@@ -103,6 +104,7 @@ class MessagePayload(Struct, frozen=True):
 
 
 class LastMessage(Struct, frozen=True):
+    channel: str | None = None
     message_payload: MessagePayload | None = None
 
 
@@ -115,8 +117,15 @@ class DialogMetaInfo(Struct, frozen=True):
     case_id: Anything = None
 
 
+class SessionChannel(Struct, frozen=True):
+    """An entry of `BotUserSession.channels`."""
+
+    type: str | None = None
+
+
 class BotUserSession(Struct, frozen=True):
     conversation_session_id: str | int | None = None
+    channels: list[SessionChannel] | None = None
     last_message: LastMessage | None = None
     miaw_meta_info: DialogMetaInfo | None = None
     live_chat_meta_info: DialogMetaInfo | None = None
@@ -170,6 +179,8 @@ class PlatformEvent(Struct, frozen=True):
     """`event` of on_event. Kore's own page spells the field ``event Type`` in one place (2.6)."""
 
     event_type: str | None = None
+    session_id: str | int | None = None
+    conversation_session_id: str | int | None = None
 
 
 class PreDefinedEvent(Struct, frozen=True):

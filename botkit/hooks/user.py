@@ -1,43 +1,14 @@
-"""The user of a payload: all their names, and their profile.
-
-Payloads name the user in several places (docs/protocols/kore-xo-botkit.md, 2.4 and 2.5), and the two channel shapes do not
-always agree. So all names are kept, the most reliable first.
-"""
+"""The user's profile and language, read from a payload (docs/protocols/kore-xo-botkit.md, 2.5)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from botkit.handoff.events import UserProfile
+from botkit.hooks.identity import channel_name
 from botkit.hooks.payload import Channel, Context, Payload, UserContext
 
-MAX_NAME = 256
-
 _CONTEXT, _USER, _CHANNEL = Context(), UserContext(), Channel()
-
-
-def names(payload: Payload) -> tuple[str, ...]:
-    """Every name of the user, canonical first, without repetition; empty if the payload names none."""
-    channel = payload.channel or _CHANNEL
-    infos = channel.infos
-    session = payload.session
-    found: list[str] = []
-    for value in (
-        (session.user_context or _USER).id,
-        session.opts.user_id if session.opts is not None else None,
-        infos.from_,
-        channel.from_,
-        infos.user_id,
-        channel.user_id,
-        infos.handle.user_id if infos.handle is not None else None,
-        channel.handle.user_id if channel.handle is not None else None,
-    ):
-        if value is None or value == "":
-            continue
-        name = value if isinstance(value, str) else str(value)
-        if name not in found and len(name) <= MAX_NAME:
-            found.append(name)
-    return tuple(found)
 
 
 def profile(payload: Payload, user_id: str) -> UserProfile:
@@ -72,7 +43,7 @@ def profile(payload: Payload, user_id: str) -> UserProfile:
             *_texts(custom, "emailId"),
         ),
         bot_name=context.bot or "",
-        channel=payload.channel_type,
+        channel=payload.channel_type or channel_name(payload),
         language=language(payload),
         last_intent=context.intent or "",
         session_id=str(payload.bot_user_session.conversation_session_id or ""),

@@ -7,14 +7,39 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from botkit.handoff import effects
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
-from botkit.handoff.events import AgentTransfer, Event, FromAgents, HookDeferred, HookHandled, UserMessage
+from botkit.handoff.decision import Decision
+from botkit.handoff.events import (
+    AgentTransfer,
+    CallsRequested,
+    Event,
+    FromAgents,
+    FromPlatform,
+    HookDeferred,
+    HookHandled,
+    PlatformSessionClosed,
+    UserMessage,
+)
 from botkit.ledger import codec, statements
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, OutboxItem
 from botkit.ledger.memory import MAX_NAMES, Remembered, Staged, Stored
+
+
+@dataclass(slots=True)
+class _Prepared:
+    """A decision with its effects as rows, before it changes the batch."""
+
+    target: ConversationId
+    conversation: Conversation
+    rows: dict[int, tuple[OutboxItem, tuple[Any, ...]]] = field(default_factory=dict)
+    local_effects: list[effects.Effect] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    addressed: bool = False
+
 
 _LOCAL = (effects.ArmTimer, effects.CancelTimer, effects.DropLane, effects.CountMetric)
 _NO_NAMES: frozenset[str] = frozenset()
@@ -34,66 +59,85 @@ class Batch:
         self._completed: list[int] = []
         self._dropped: list[str] = []
 
-    def decide(self, input: Input, key: str, *, seen: bool) -> Committed:
+    def decide(self, input: Input, key: str, *, seen: bool) -> tuple[Committed, ...]:
         """Decide on one input. An exception of the rules leaves the batch unchanged.
 
         Args:
             input: the input.
             key: its deduplication key, unique over all conversations; empty if it has none.
             seen: whether the key was committed before this batch.
+
+        Returns:
+            The consequences; for a closure that names no channel, those of every conversation of the user.
         """
         event = input.event
+        wanted = input.conversation_id
         if event is None:
             self._complete(input)
-            stored = self._staged.get(input.conversation_id)
-            conversation = stored.conversation if stored is not None else Conversation(input.conversation_id)
-            return Committed(conversation=conversation, items=(), local_effects=())
-        target = self._staged.resolve(input.conversation_id, input.aliases)
-        stored = self._staged.get(target)
-        before = stored.conversation if stored is not None else Conversation(target)
+            return (Committed(conversation=self._conversation(wanted), items=(), local_effects=()),)
+        targets: tuple[ConversationId, ...] = (wanted,)
+        original = _original(event)
+        if isinstance(original, FromPlatform):
+            targets = self._staged.resolve(wanted, input.aliases, original.sessions)
+        elif isinstance(original, CallsRequested):
+            targets = self._staged.resolve(wanted, input.aliases)
+        before = self._conversation(targets[0])
         if seen or key in self._keys:
             self._complete(input)
-            return Committed(conversation=before, items=(), local_effects=(), duplicate=True)
-
-        decision = self._decide(before, event)
-        if decision.refused:
+            return (Committed(conversation=before, items=(), local_effects=(), duplicate=True),)
+        decisions = [self._decide(before, event)]
+        if len(targets) > 1 and _ends_all(event):
+            decisions += [self._decide(self._conversation(one), original) for one in targets[1:]]
+        if decisions[0].refused:
             self._complete(input)
-            return Committed(conversation=before, items=(), local_effects=(), refused=decision.refused)
+            return (Committed(conversation=before, items=(), local_effects=(), refused=decisions[0].refused),)
+        prepared = [
+            self._prepare(input, target, decision, event.at)
+            for target, decision in zip(targets, decisions, strict=False)
+        ]
+        self._complete(input)
+        if key:
+            self._keys[key] = (key, event.at, event.session_id if isinstance(event, FromAgents) else None)
+        return tuple(self._stage(input, one, event.at) for one in prepared)
+
+    def _conversation(self, conversation_id: ConversationId) -> Conversation:
+        stored = self._staged.get(conversation_id)
+        return stored.conversation if stored is not None else Conversation(conversation_id)
+
+    def _prepare(self, input: Input, target: ConversationId, decision: Decision, at: Instant) -> _Prepared:
+        """The effects of a decision as rows. It changes nothing, as an effect may turn out not to be encodable."""
         items: dict[int, OutboxItem] = {}
-        local_effects: list[effects.Effect] = []
-        dropped: list[str] = []
-        addressed = False
+        prepared = _Prepared(target, decision.conversation)
         for effect in decision.effects:
             if isinstance(effect, _LOCAL):
-                local_effects.append(effect)
+                prepared.local_effects.append(effect)
                 if isinstance(effect, effects.DropLane):
-                    dropped.append(effects.agent_lane(effect.session_id))
-                    items = {
-                        one.id: one for one in items.values() if not _drops(dropped[-1], one.lane, one.effect)
-                    }
+                    lane = effects.agent_lane(effect.session_id)
+                    prepared.dropped.append(lane)
+                    items = {one.id: one for one in items.values() if not _drops(lane, one.lane, one.effect)}
                 continue
-            addressed = addressed or isinstance(effect, effects.ADDRESSED_BY_PAYLOAD)
+            prepared.addressed = prepared.addressed or isinstance(effect, effects.ADDRESSED_BY_PAYLOAD)
             item = OutboxItem(
                 id=next(self._ids),
                 conversation_id=target,
                 lane=effects.lane(effect),
                 effect=effect,
-                created_at=event.at,
+                created_at=at,
                 hook=input.hook if isinstance(effect, effects.CARRIES_HOOK) else None,
             )
             items[item.id] = item
-        rows = {item.id: (item, _outbox_row(item)) for item in items.values()}
-        self._complete(input)
-        if key:
-            self._keys[key] = (key, event.at, event.session_id if isinstance(event, FromAgents) else None)
-        for name in dropped:
+        prepared.rows = {item.id: (item, _outbox_row(item)) for item in items.values()}
+        return prepared
+
+    def _stage(self, input: Input, prepared: _Prepared, at: Instant) -> Committed:
+        for name in prepared.dropped:
             self._drop(name)
-        self._outbox.update(rows)
-        self._remember(input, target, stored, decision.conversation, event.at, addressed=addressed)
+        self._outbox.update(prepared.rows)
+        self._remember(input, prepared, at)
         return Committed(
-            conversation=decision.conversation,
-            items=tuple(items.values()),
-            local_effects=tuple(local_effects),
+            conversation=prepared.conversation,
+            items=tuple(item for item, _ in prepared.rows.values()),
+            local_effects=tuple(prepared.local_effects),
         )
 
     def write(self, connection: sqlite3.Connection) -> int:
@@ -118,13 +162,13 @@ class Batch:
             grown -= statements.delete_outbox(connection, self._completed)
         for conversation_id, stored in self._staged.changes.items():
             if stored is None:
-                execute(statements.DELETE_CONVERSATION, (conversation_id.bot_id, conversation_id.user_id))
+                execute(statements.DELETE_CONVERSATION, _key(conversation_id))
             else:
                 execute(statements.UPSERT_CONVERSATION, _conversation_row(stored))
         for conversation_id, (hook, at) in self.payloads.items():
             execute(
                 statements.UPSERT_PAYLOAD,
-                (conversation_id.bot_id, conversation_id.user_id, hook.component_id, hook.body, at),
+                (*_key(conversation_id), hook.component_id, hook.body, at),
             )
         execute("COMMIT")
         return grown
@@ -146,16 +190,9 @@ class Batch:
             if _drops(name, item.lane, item.effect):
                 del self._outbox[item_id]
 
-    def _remember(
-        self,
-        input: Input,
-        target: ConversationId,
-        stored: Stored | None,
-        after: Conversation,
-        at: Instant,
-        *,
-        addressed: bool,
-    ) -> None:
+    def _remember(self, input: Input, prepared: _Prepared, at: Instant) -> None:
+        target, after = prepared.target, prepared.conversation
+        stored = self._staged.get(target)
         before = stored.conversation if stored is not None else None
         live = after.session is not None
         if after.open or after.ended_session is not None or after.ended_at is not None:
@@ -166,12 +203,26 @@ class Batch:
                 self._staged.put(target, Stored(after, names))
         elif stored is not None:
             self._staged.put(target, None)
-        if input.hook is None or not (after.open or stored is not None or addressed or input.keep_payload):
+        if input.hook is None or not (
+            after.open or stored is not None or prepared.addressed or input.keep_payload
+        ):
             return
         # Also after the end: messages to the user may wait for a payload that the platform still accepts. A bot message's payload
         # is excluded: the platform expects one reply to it (skip or show), so it cannot address later messages.
         if stored is None or _brings_an_address(input.event):
             self.payloads[target] = (input.hook, at)
+
+
+def _original(event: Event) -> Event:
+    """The event itself, also of a hook that handlers have seen."""
+    return event.original if isinstance(event, HookHandled) else event
+
+
+def _ends_all(event: Event) -> bool:
+    """Whether the input is about every conversation that it may mean: a closure, unless a handler has answered it."""
+    if isinstance(event, HookHandled):
+        return event.proceed and isinstance(event.original, PlatformSessionClosed)
+    return isinstance(event, PlatformSessionClosed)
 
 
 def _brings_an_address(event: Event | None) -> bool:
@@ -190,13 +241,16 @@ def _with_names(names: frozenset[str], target: ConversationId, input: Input) -> 
     return names | new
 
 
+def _key(conversation_id: ConversationId) -> tuple[str, str, str]:
+    return conversation_id.bot_id, conversation_id.user_id, conversation_id.channel
+
+
 def _outbox_row(item: OutboxItem) -> tuple[Any, ...]:
     kind, effect = codec.effect_to_json(item.effect)
     hook = item.hook
     return (
         item.id,
-        item.conversation_id.bot_id,
-        item.conversation_id.user_id,
+        *_key(item.conversation_id),
         item.lane,
         kind,
         effect,
@@ -209,8 +263,7 @@ def _outbox_row(item: OutboxItem) -> tuple[Any, ...]:
 def _conversation_row(stored: Stored) -> tuple[Any, ...]:
     conversation = stored.conversation
     return (
-        conversation.id.bot_id,
-        conversation.id.user_id,
+        *_key(conversation.id),
         codec.conversation_to_json(conversation),
         codec.names_to_json(stored.names),
         conversation.open,

@@ -26,7 +26,7 @@ class Input:
     """An event on its way into the ledger.
 
     Args:
-        conversation_id: the bot, and the most reliable of the user's names.
+        conversation_id: the bot, the most reliable of the user's names, and the channel, empty if it is not known.
         aliases: the platform's other names for the user in this hook. A conversation with a live agent session is found by
             any of them.
         event: the event; None if the input only completes effects.
@@ -102,6 +102,12 @@ class Ledger(Protocol):
         """The newest payload of a conversation with a current or recent agent session.
 
         It may read the store: never call it on the relay's loop.
+        """
+
+    def newest_hook_of(self, bot_id: str, user_id: str) -> tuple[ConversationId, HookBody] | None:
+        """The conversation of a user to write to, and its newest payload: the one with an agent session, else the newest.
+
+        It may read the store, like `newest_hook`.
         """
 
     def cached_newest_hook(self, conversation_id: ConversationId) -> HookBody | None:

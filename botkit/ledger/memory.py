@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
 
 from botkit.handoff.conversation import Conversation, ConversationId
+from botkit.handoff.platform_session import is_another
 from botkit.ledger.interface import HookBody
 
 MAX_NAMES = 32
@@ -39,15 +40,20 @@ class Remembered:
 
     def __init__(self, stored: Iterable[Stored] = ()) -> None:
         self._by_id: dict[ConversationId, Stored] = {}
-        self._by_name: dict[tuple[str, str], ConversationId] = {}
+        self._by_name: dict[tuple[str, str], tuple[ConversationId, ...]] = {}
         for one in stored:
             self.put(one.conversation.id, one)
 
     def get(self, conversation_id: ConversationId) -> Stored | None:
         return self._by_id.get(conversation_id)
 
-    def named(self, bot_id: str, name: str) -> ConversationId | None:
-        return self._by_name.get((bot_id, name))
+    def named(self, bot_id: str, name: str) -> tuple[ConversationId, ...]:
+        """The live conversations of the user with this name: one for each channel."""
+        return self._by_name.get((bot_id, name), ())
+
+    def live_of(self, bot_id: str, name: str) -> ConversationId | None:
+        """The live conversation of the user with this name; of several, the one opened last."""
+        return max(self.named(bot_id, name), key=lambda one: _opened_at(self._by_id[one]), default=None)
 
     @property
     def anyone_live(self) -> bool:
@@ -62,14 +68,17 @@ class Remembered:
         bot_id = conversation_id.bot_id
         if before is not None:
             for name in before.names:
-                if self._by_name.get((bot_id, name)) == conversation_id:
-                    del self._by_name[bot_id, name]
+                left = tuple(one for one in self.named(bot_id, name) if one != conversation_id)
+                if left:
+                    self._by_name[bot_id, name] = left
+                else:
+                    self._by_name.pop((bot_id, name), None)
         if stored is None:
             return
         self._by_id[conversation_id] = stored
         if stored.conversation.session is not None:
             for name in stored.names:
-                self._by_name[bot_id, name] = conversation_id
+                self._by_name[bot_id, name] = (*self.named(bot_id, name), conversation_id)
 
 
 class Staged:
@@ -78,7 +87,7 @@ class Staged:
     def __init__(self, remembered: Remembered) -> None:
         self._remembered = remembered
         self.changes: dict[ConversationId, Stored | None] = {}
-        self._names: dict[tuple[str, str], ConversationId] = {}
+        self._names: dict[tuple[str, str], tuple[ConversationId, ...]] = {}
 
     def get(self, conversation_id: ConversationId) -> Stored | None:
         if conversation_id in self.changes:
@@ -89,33 +98,71 @@ class Staged:
         self.changes[conversation_id] = stored
         if stored is not None and stored.conversation.session is not None:
             for name in stored.names:
-                self._names[conversation_id.bot_id, name] = conversation_id
+                staged = self._names.get((conversation_id.bot_id, name), ())
+                if conversation_id not in staged:
+                    self._names[conversation_id.bot_id, name] = (*staged, conversation_id)
 
-    def resolve(self, wanted: ConversationId, names: Iterable[str]) -> ConversationId:
-        """The conversation of a user: the wanted one, or a live one under any of the user's names if it is not live."""
+    def resolve(
+        self, wanted: ConversationId, names: Iterable[str] = (), sessions: Sequence[str] = ()
+    ) -> tuple[ConversationId, ...]:
+        """The conversations that a hook may mean, the most likely first. It is one, unless the hook names no channel.
+
+        Args:
+            wanted: the bot, the canonical name of the user, and the channel.
+            names: the other names of the user.
+            sessions: every id of the platform's session.
+
+        A live conversation on the same channel is found by any name of the user. One whose channel is not known (a store of an
+        earlier version) has any channel. A hook without a channel means the live conversation of its session, else any.
+        """
         if not self._names and not self._remembered.anyone_live:
-            return wanted
-        own = self.get(wanted)
-        if own is not None and own.conversation.session is not None:
-            return wanted
-        for name in (wanted.user_id, *names):
-            found = self._live(wanted.bot_id, name)
-            if found is not None and not _two_people(wanted.user_id, found.user_id):
-                return found
-        return wanted
+            return (wanted,)
+        if wanted.channel and self._is_live(wanted):
+            return (wanted,)
+        live = self._live(wanted, names)
+        if wanted.channel:
+            same = [one for one in live if one.channel == wanted.channel]
+            return (*(same or [one for one in live if not one.channel])[:1], wanted)[:1]
+        of_session = [one for one in live if self._is_of_session(one, sessions)] if sessions else []
+        found = sorted(of_session or live, key=lambda one: -_opened_at(self.get(one)))
+        return tuple(found) or (wanted,)
 
     def apply(self) -> None:
         """The commit is durable: update the memory."""
         for conversation_id, stored in self.changes.items():
             self._remembered.put(conversation_id, stored)
 
-    def _live(self, bot_id: str, name: str) -> ConversationId | None:
-        for found in (self._names.get((bot_id, name)), self._remembered.named(bot_id, name)):
-            if found is not None:
-                stored = self.get(found)
-                if stored is not None and stored.conversation.session is not None and name in stored.names:
-                    return found
-        return None
+    def _live(self, wanted: ConversationId, names: Iterable[str]) -> list[ConversationId]:
+        """The live conversations under any name of the user, those under the most reliable name first."""
+        bot_id = wanted.bot_id
+        found: list[ConversationId] = []
+        for name in (wanted.user_id, *names):
+            for one in (*self._names.get((bot_id, name), ()), *self._remembered.named(bot_id, name)):
+                if (
+                    one not in found
+                    and self._is_live(one, name)
+                    and not _two_people(wanted.user_id, one.user_id)
+                ):
+                    found.append(one)
+        return found
+
+    def _is_live(self, conversation_id: ConversationId, name: str = "") -> bool:
+        stored = self.get(conversation_id)
+        return (
+            stored is not None
+            and stored.conversation.session is not None
+            and (not name or name in stored.names)
+        )
+
+    def _is_of_session(self, conversation_id: ConversationId, sessions: Sequence[str]) -> bool:
+        stored = self.get(conversation_id)
+        session = stored.conversation.session if stored is not None else None
+        return session is not None and not is_another(session, sessions)
+
+
+def _opened_at(stored: Stored | None) -> float:
+    session = stored.conversation.session if stored is not None else None
+    return session.opened_at if session is not None else 0.0
 
 
 def _two_people(one: str, other: str) -> bool:

@@ -38,6 +38,7 @@ outbox = Table(
     Column("created_at", Float, nullable=False),
     Column("component_id", Text),
     Column("body", LargeBinary),
+    Column("channel", Text, nullable=False, server_default=""),
 )
 Index("outbox_agent_lane", outbox.c.lane, sqlite_where=outbox.c.lane != "user")
 
@@ -46,6 +47,7 @@ conversations = Table(
     metadata,
     Column("bot_id", Text, primary_key=True),
     Column("user_id", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
     Column("state", LargeBinary, nullable=False),
     Column("names", LargeBinary, nullable=False),
     Column("live", Boolean, nullable=False),
@@ -60,6 +62,7 @@ payloads = Table(
     metadata,
     Column("bot_id", Text, primary_key=True),
     Column("user_id", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
     Column("component_id", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("at", Float, nullable=False),

@@ -217,6 +217,16 @@ class SqliteLedger:
         except SQLAlchemyError as error:
             raise LedgerError("a payload in the store could not be read") from error
 
+    def newest_hook_of(self, bot_id: str, user_id: str) -> tuple[ConversationId, HookBody] | None:
+        """See `interface.Ledger.newest_hook_of`."""
+        live = self._memory().live_of(bot_id, user_id)
+        if live is not None and (hook := self.newest_hook(live)) is not None:
+            return live, hook
+        try:
+            return self._opened().newest_hook_of(bot_id, user_id)
+        except SQLAlchemyError as error:
+            raise LedgerError("a payload in the store could not be read") from error
+
     def cached_newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """See `interface.Ledger.cached_newest_hook`."""
         self._memory()
@@ -296,14 +306,14 @@ class SqliteLedger:
             seen = statements.seen(self._writer, [key for key in keys if key])
             for (input, future), key in zip(wanted, keys, strict=True):
                 try:
-                    committed = batch.decide(input, key, seen=key in seen)
+                    consequences = batch.decide(input, key, seen=key in seen)
                 except Exception as error:  # noqa: BLE001 - a defect in the rules: only this input fails
                     log.error("the rules failed on a %s: %s", type(input.event).__name__, where(error))
                     failed.append((future, error))
                     continue
-                done.append((future, committed))
-                if input.event is not None and not committed.duplicate:
-                    news.append(committed)
+                done.append((future, consequences[0]))
+                if input.event is not None and not consequences[0].duplicate:
+                    news += consequences
             self.depth += batch.write(self._writer)
         except _INPUTS_FAULT:
             raise

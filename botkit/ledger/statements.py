@@ -17,22 +17,24 @@ ROWS_A_STATEMENT = 64
 BEGIN = "BEGIN IMMEDIATE"
 
 UPSERT_CONVERSATION = (
-    "INSERT INTO conversations (bot_id, user_id, state, names, live, ended_at, session) VALUES (?, ?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (bot_id, user_id) DO UPDATE SET state = excluded.state, names = excluded.names, "
+    "INSERT INTO conversations (bot_id, user_id, channel, state, names, live, ended_at, session) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (bot_id, user_id, channel) DO UPDATE SET state = excluded.state, names = excluded.names, "
     "live = excluded.live, ended_at = excluded.ended_at, session = excluded.session"
 )
-DELETE_CONVERSATION = "DELETE FROM conversations WHERE bot_id = ? AND user_id = ?"
+DELETE_CONVERSATION = "DELETE FROM conversations WHERE bot_id = ? AND user_id = ? AND channel = ?"
 UPSERT_PAYLOAD = (
-    "INSERT INTO payloads (bot_id, user_id, component_id, body, at) VALUES (?, ?, ?, ?, ?) "
-    "ON CONFLICT (bot_id, user_id) DO UPDATE SET component_id = excluded.component_id, body = excluded.body, at = excluded.at"
+    "INSERT INTO payloads (bot_id, user_id, channel, component_id, body, at) VALUES (?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (bot_id, user_id, channel) DO UPDATE SET component_id = excluded.component_id, body = excluded.body, "
+    "at = excluded.at"
 )
 DROP_LANE = "DELETE FROM outbox WHERE lane = ? AND lane != 'user' AND kind != 'EndSession'"
 """The second condition is that of the index, so that SQLite uses it."""
 
 INBOX = ("INSERT INTO inbox (key, at, session) VALUES ", "(?, ?, ?)")
 OUTBOX = (
-    "INSERT INTO outbox (id, bot_id, user_id, lane, kind, effect, created_at, component_id, body) VALUES ",
-    "(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO outbox (id, bot_id, user_id, channel, lane, kind, effect, created_at, component_id, body) VALUES ",
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 )
 
 

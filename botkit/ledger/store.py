@@ -39,7 +39,7 @@ _PRAGMAS = (
 SWEEP_ROWS = 500
 SWEEP_PAYLOADS = 50
 """Max rows of one step of a sweep, which takes a few milliseconds because hooks wait for it. A payload has many pages."""
-_UNDER_WAY = sa.select(outbox.c.bot_id, outbox.c.user_id)
+_UNDER_WAY = sa.select(outbox.c.bot_id, outbox.c.user_id, outbox.c.channel)
 MAX_HOOK_BYTES_AT_START = 4 * 1024 * 1024
 """Max bytes of hooks read at the start. After an outage of a target, gigabytes of them may wait."""
 _STOPPED = "stopped"
@@ -153,15 +153,22 @@ class Store:
     def users_with_deliveries(self) -> int:
         """The number of users with effects in the outbox: the process that died may just have delivered one to each."""
         with self._engine.connect() as connection:
-            users = sa.select(outbox.c.bot_id, outbox.c.user_id).where(outbox.c.lane == USER_LANE).distinct()
+            users = (
+                sa.select(outbox.c.bot_id, outbox.c.user_id, outbox.c.channel)
+                .where(outbox.c.lane == USER_LANE)
+                .distinct()
+            )
             return int(
                 connection.execute(sa.select(sa.func.count()).select_from(users.subquery())).scalar() or 0
             )
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """The stored payload of a conversation."""
-        wanted = (payloads.c.bot_id == conversation_id.bot_id) & (
-            payloads.c.user_id == conversation_id.user_id
+        p = payloads.c
+        wanted = sa.and_(
+            p.bot_id == conversation_id.bot_id,
+            p.user_id == conversation_id.user_id,
+            p.channel == conversation_id.channel,
         )
         with self._engine.connect() as connection:
             row = connection.execute(
@@ -169,11 +176,26 @@ class Store:
             ).first()
         return HookBody(row.body, row.component_id) if row is not None else None
 
+    def newest_hook_of(self, bot_id: str, user_id: str) -> tuple[ConversationId, HookBody] | None:
+        """The newest payload of a user on any channel, and its conversation."""
+        p = payloads.c
+        newest = (
+            sa.select(p.channel, p.body, p.component_id)
+            .where(p.bot_id == bot_id, p.user_id == user_id)
+            .order_by(p.at.desc())
+            .limit(1)
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(newest).first()
+        if row is None:
+            return None
+        return ConversationId(bot_id, user_id, row.channel), HookBody(row.body, row.component_id)
+
     def ended_before(self, before: Instant) -> list[ConversationId]:
         """Some conversations that ended before this and have no effects in the outbox."""
         c = conversations.c
-        idle = sa.tuple_(c.bot_id, c.user_id).not_in(_UNDER_WAY)
-        old = sa.select(c.bot_id, c.user_id).where(c.live.is_(False), c.ended_at < before, idle)
+        idle = sa.tuple_(c.bot_id, c.user_id, c.channel).not_in(_UNDER_WAY)
+        old = sa.select(c.bot_id, c.user_id, c.channel).where(c.live.is_(False), c.ended_at < before, idle)
         with self._engine.connect() as connection:
             return [ConversationId(*row) for row in connection.execute(old.limit(SWEEP_ROWS))]
 
@@ -184,17 +206,19 @@ class Store:
         """
         c, p = conversations.c, payloads.c
         keys = _old_keys(before)
-        live = sa.exists().where((c.bot_id == p.bot_id) & (c.user_id == p.user_id) & c.live)
-        idle = sa.tuple_(p.bot_id, p.user_id).not_in(_UNDER_WAY)
-        whose = sa.select(p.bot_id, p.user_id).where(p.at < before, ~live, idle).limit(SWEEP_PAYLOADS)
+        live = sa.exists().where(c.bot_id == p.bot_id, c.user_id == p.user_id, c.channel == p.channel, c.live)
+        idle = sa.tuple_(p.bot_id, p.user_id, p.channel).not_in(_UNDER_WAY)
+        whose = (
+            sa.select(p.bot_id, p.user_id, p.channel).where(p.at < before, ~live, idle).limit(SWEEP_PAYLOADS)
+        )
         with self._engine.begin() as connection:
             gone = connection.execute(sa.delete(inbox).where(inbox.c.key.in_(keys))).rowcount
             if ended:
-                named = [(one.bot_id, one.user_id) for one in ended]
-                over = sa.delete(conversations).where(sa.tuple_(c.bot_id, c.user_id).in_(named))
+                named = [(one.bot_id, one.user_id, one.channel) for one in ended]
+                over = sa.delete(conversations).where(sa.tuple_(c.bot_id, c.user_id, c.channel).in_(named))
                 gone += connection.execute(over).rowcount
             gone += connection.execute(
-                sa.delete(payloads).where(sa.tuple_(p.bot_id, p.user_id).in_(whose))
+                sa.delete(payloads).where(sa.tuple_(p.bot_id, p.user_id, p.channel).in_(whose))
             ).rowcount
         return gone
 
@@ -258,7 +282,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
 def _item(row: sa.Row[Any], body: bytes | None) -> OutboxItem:
     return OutboxItem(
         id=row.id,
-        conversation_id=ConversationId(row.bot_id, row.user_id),
+        conversation_id=ConversationId(row.bot_id, row.user_id, row.channel),
         lane=row.lane,
         effect=codec.effect_from_json(row.kind, row.effect),
         created_at=Instant(row.created_at),

@@ -183,6 +183,15 @@ class Leadership:
             return follower.newest_hook(conversation_id)
         raise LeaderLost("no process holds the store at present; try again in a moment")
 
+    def newest_hook_of(self, bot_id: str, user_id: str) -> tuple[ConversationId, HookBody] | None:
+        """See `ledger.interface.Ledger.newest_hook_of`."""
+        leading, follower = self._leading, self._follower
+        if leading is not None:
+            return leading.ledger.newest_hook_of(bot_id, user_id)
+        if follower is not None:
+            return follower.newest_hook_of(bot_id, user_id)
+        raise LeaderLost("no process holds the store at present; try again in a moment")
+
     def ready(self) -> dict[str, bool]:
         """Whether inputs are committed, and effects carried out."""
         leading, follower = self._leading, self._follower

@@ -236,9 +236,9 @@ class Service:
                 raise LedgerClosed("the kit has been closed")
         return running.leadership
 
-    def conversation(self, bot_id: str, user_id: str) -> ConversationHandle:
+    def conversation(self, bot_id: str, user_id: str, *, channel: str = "") -> ConversationHandle:
         """See `BotKit.conversation`."""
-        return self._gateways[self._known(bot_id)].conversation(user_id)
+        return self._gateways[self._known(bot_id)].conversation(user_id, channel=channel)
 
     def respond_to_hook(
         self, request_id: str, context: Mapping[str, Any], *, replace: bool, bot_id: str | None

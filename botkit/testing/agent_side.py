@@ -35,10 +35,12 @@ class Whose(TypedDict, total=False):
     Attributes:
         user: a user, or the user's id.
         bot: the bot's id.
+        channel: the channel, by Kore's name.
     """
 
     user: User | str
     bot: str
+    channel: str
 
 
 class AgentSide:

@@ -21,7 +21,7 @@ from botkit.errors import KitTesterMisused
 from botkit.flask.mounted import mounted_in
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.hooks import payload
-from botkit.hooks.user import names
+from botkit.hooks.identity import canonical_channel, identity
 from botkit.http.lenient_json import encoded
 from botkit.kit import BotKit
 from botkit.testing import fakes
@@ -107,7 +107,8 @@ class KitTester(AgentSide):
         self._with_agent: set[ConversationId] = set()
         self._of_request: dict[str, ConversationId] = {}
         self._others: list[KitTester] = []
-        self._now = ConversationId(self._bot_id, self._payloads[self._bot_id].user.id)
+        made = self._payloads[self._bot_id]
+        self._now = ConversationId(self._bot_id, made.user.id, canonical_channel(made.channel))
 
     def __call__(self, kit: BotKit, **options: Unpack[Options]) -> KitTester:
         """A tester of another kit, closed together with this one. Options as for `KitTester`."""
@@ -319,18 +320,21 @@ class KitTester(AgentSide):
         if agent_transfer is not None:
             return agent_transfer
         made = self._make(parts)
-        return ConversationId(made.bot, user_named(parts.get("user", made.user)).id) in self._with_agent
+        user, channel = parts.get("user", made.user), parts.get("channel", made.channel)
+        return ConversationId(made.bot, user_named(user).id, canonical_channel(channel)) in self._with_agent
 
     def _someone(self, whose: Whose) -> ConversationId:
         if not whose:
             return self._now
         made = self._make({"bot": whose.get("bot", self._now.bot_id)})
-        return ConversationId(made.bot, user_named(whose.get("user", self._now.user_id)).id)
+        user, channel = whose.get("user", self._now.user_id), whose.get("channel", self._now.channel)
+        return ConversationId(made.bot, user_named(user).id, canonical_channel(channel))
 
     def _whose(self, body: Mapping[str, Any]) -> ConversationId:
         """The conversation of a payload, found as the hook parser finds it."""
-        found = names(payload.parse(encoded(body)))
-        return ConversationId(str(body.get("botId", self._bot_id)), found[0] if found else self._now.user_id)
+        users, channel, _ = identity(payload.parse(encoded(body)))
+        user_id = users[0] if users else self._now.user_id
+        return ConversationId(str(body.get("botId", self._bot_id)), user_id, channel)
 
     def _hook(self, event: str, body: Mapping[str, Any], component: str = COMPONENT_ID) -> StepResult:
         __tracebackhide__ = True

@@ -28,6 +28,9 @@ class Ledger:
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         return self.kept
 
+    def newest_hook_of(self, bot_id: str, user_id: str) -> tuple[ConversationId, HookBody] | None:
+        return (ConversationId(bot_id, user_id, "rtm"), self.kept) if self.kept is not None else None
+
 
 def hook(number: Any) -> HookBody:
     return HookBody(as_body(user_message("hi", request_id=number)))

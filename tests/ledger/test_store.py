@@ -129,7 +129,9 @@ def test_a_step_of_a_sweep_is_bounded(tmp_path: Path) -> None:
     writer = store.writer()
     writer.execute("BEGIN")
     for number in range(SWEEP_PAYLOADS + 7):
-        writer.execute("INSERT INTO payloads VALUES ('bot', ?, 'default', x'7b7d', 1.0)", (f"u-{number}",))
+        writer.execute(
+            "INSERT INTO payloads VALUES ('bot', ?, 'rtm', 'default', x'7b7d', 1.0)", (f"u-{number}",)
+        )
     for number in range(SWEEP_ROWS + 5):
         writer.execute("INSERT INTO inbox (key, at) VALUES (?, 1.0)", (f"key-{number}",))
     writer.execute("COMMIT")

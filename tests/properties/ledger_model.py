@@ -21,7 +21,7 @@ from botkit.handoff.effects import (
     SkipUserMessage,
     lane,
 )
-from botkit.handoff.events import AgentTransfer, UserMessage
+from botkit.handoff.events import AgentTransfer, FromPlatform, PlatformSessionClosed, UserMessage
 from botkit.ledger.interface import HookBody, Input
 from tests.handoff.story import rules
 
@@ -56,16 +56,36 @@ class Model:
     def live(self) -> list[Conversation]:
         return [one for one in self.conversations.values() if one.session is not None]
 
-    def whose(self, input: Input) -> ConversationId:
-        """A live conversation under any of the names; but two user ids of the platform are two people."""
-        if self.state(input.conversation_id).session is not None:
-            return input.conversation_id
-        for name in (input.conversation_id.user_id, *input.aliases):
-            for one in self.live():
-                both = {one.id.user_id, input.conversation_id.user_id}
-                if name in self.names[one.id] and not all(user.startswith("u-") for user in both):
-                    return one.id
-        return input.conversation_id
+    def whose(self, input: Input) -> list[ConversationId]:
+        """The conversations that an input is about: several for a closure that names no channel.
+
+        A live one on this channel under any of the names; but two user ids of the platform are two people.
+        """
+        wanted, event = input.conversation_id, input.event
+        if input.hook is None or not isinstance(event, FromPlatform):
+            return [wanted]
+        live = [one for one in self.live() if self.is_of(one.id, input)]
+        if wanted.channel:
+            exact = [one.id for one in live if one.id == wanted]
+            same = [one.id for one in live if one.id.channel == wanted.channel]
+            unknown = [one.id for one in live if not one.id.channel]
+            return [*exact, *(same or unknown), wanted][:1]
+        of_session = [one for one in live if self.is_of_session(one, event.sessions)]
+        newest_first = sorted(of_session or live, key=opened_at, reverse=True)
+        found = [one.id for one in newest_first] or [wanted]
+        return found if isinstance(event, PlatformSessionClosed) else found[:1]
+
+    def is_of(self, conversation_id: ConversationId, input: Input) -> bool:
+        """Whether a live conversation is of the user of an input."""
+        user_id = input.conversation_id.user_id
+        if conversation_id.user_id != user_id and conversation_id.user_id[:2] == user_id[:2] == "u-":
+            return False
+        return bool(self.names[conversation_id] & {user_id, *input.aliases})
+
+    def is_of_session(self, conversation: Conversation, sessions: tuple[str, ...]) -> bool:
+        session = conversation.session
+        assert session is not None
+        return bool(sessions) and session.platform_session_id in ("", *sessions)
 
     def apply(self, input: Input, settled: Iterable[Row]) -> bool:
         """Apply an input; False if it was known."""
@@ -79,7 +99,13 @@ class Model:
             return False
         if event.key:
             self.keys.add(key)
-        where = self.whose(input)
+        for where in self.whose(input):
+            self.decide(where, input)
+        return True
+
+    def decide(self, where: ConversationId, input: Input) -> None:
+        event = input.event
+        assert event is not None
         was_live = self.state(where).session is not None
         decision = decide(RULES, self.state(where), event)
         after = decision.conversation
@@ -99,7 +125,11 @@ class Model:
         if (was_live or after.session is not None) and isinstance(event, UserMessage | AgentTransfer):
             assert input.hook is not None
             self.newest[where] = input.hook
-        return True
+
+
+def opened_at(conversation: Conversation) -> float:
+    assert conversation.session is not None
+    return conversation.session.opened_at
 
 
 class Writer:

@@ -62,11 +62,13 @@ from botkit.ledger.store import Store
 from tests.properties.ledger_model import RULES, Model, Row, Writer
 
 BOT = "st-1"
+CHANNELS = st.sampled_from(["rtm", "rtm", "whatsapp", ""])
+SESSIONS = st.sampled_from(["", "first", "second"])
 PEOPLE = st.sampled_from(["ada", "bob", "eve"])
 
 
 class Ledgers(RuleBasedStateMachine):
-    """A few people with a few names each. The relay is played by the rules that carry out heads of lanes."""
+    """A few people with a few names, channels and sessions each. Rules that carry out heads of lanes play the relay."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,9 +111,9 @@ class Ledgers(RuleBasedStateMachine):
         number = next(self.numbers)
         return {"key": f"k{number}", "at": Instant(self.clock)}
 
-    def hook(self, kind: str, who: str, *, by_phone: bool) -> Input:
-        """A hook under the platform's user id, or under the channel's address alone."""
-        at = self.happening()
+    def hook(self, kind: str, who: str, *, by_phone: bool, channel: str = "rtm", session: str = "") -> Input:
+        """A hook under the platform's user id, or under the channel's address alone. It may name no channel or no session."""
+        at = {**self.happening(), "sessions": (session,) if session else ()}
         event: Event
         match kind:
             case "user":
@@ -127,7 +129,7 @@ class Ledgers(RuleBasedStateMachine):
                 event = AgentTransfer(
                     **at,
                     session_id=session_id,
-                    profile=UserProfile(user_id=who, first_name=who, language="en"),
+                    profile=UserProfile(user_id=who, first_name=who, language="en", session_id=session),
                     meta_infos=(("miawMetaInfo", MetaInfo(end_word="bye")),),
                 )
             case "closed":
@@ -136,7 +138,10 @@ class Ledgers(RuleBasedStateMachine):
                 event = UserTyping(**at, started=True)
         names = (f"+{who}",) if by_phone else (f"u-{who}", f"+{who}")
         return Input(
-            ConversationId(BOT, names[0]), event, hook=HookBody(f"{at['key']}".encode()), aliases=names[1:]
+            ConversationId(BOT, names[0], channel),
+            event,
+            hook=HookBody(f"{at['key']}".encode()),
+            aliases=names[1:],
         )
 
     def from_agents(self, kind: str, conversation: Conversation) -> Input:
@@ -203,8 +208,8 @@ class Ledgers(RuleBasedStateMachine):
         assert committed.duplicate is not fresh
         if fresh:
             self.said.append(input)
-            self.decided.append(self.model.state(where))
-            assert committed.conversation == self.model.state(where)
+            self.decided += map(self.model.state, where)
+            assert committed.conversation == self.model.state(where[0])
 
     @rule(
         kind=st.sampled_from(
@@ -212,9 +217,11 @@ class Ledgers(RuleBasedStateMachine):
         ),
         who=PEOPLE,
         by_phone=st.booleans(),
+        channel=CHANNELS,
+        session=SESSIONS,
     )
-    def a_hook_comes(self, kind: str, who: str, by_phone: bool) -> None:
-        self.submit(self.hook(kind, who, by_phone=by_phone))
+    def a_hook_comes(self, kind: str, who: str, by_phone: bool, channel: str, session: str) -> None:
+        self.submit(self.hook(kind, who, by_phone=by_phone, channel=channel, session=session))
 
     @rule(
         kinds=st.lists(st.sampled_from(["user", "transfer", "end word"]), min_size=2, max_size=6), who=PEOPLE

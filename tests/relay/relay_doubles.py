@@ -197,6 +197,9 @@ class FakeLedger:
         self.reads.append(conversation_id)
         return self.hooks.get(conversation_id)
 
+    def newest_hook_of(self, bot_id: str, user_id: str) -> tuple[ConversationId, HookBody] | None:
+        raise AssertionError("the relay knows the conversations of its effects")
+
     def cached_newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         return self.hooks.get(conversation_id) if self.at_hand else None
 

@@ -48,7 +48,7 @@ def on_stage(botkit_sandbox: KitStage) -> None:
 
 def refused(kit_tester: KitTester, kit: BotKit) -> None:
     kit_tester.user_says("hi", chanel="sms")  # type: ignore[call-arg]
-    kit_tester.agent_joins("Jane", channel="sms")  # type: ignore[call-arg]
+    kit_tester.agent_joins("Jane", chanel="sms")  # type: ignore[call-arg]
     kit_tester(kit, setting=None)  # type: ignore[call-arg]
     kit_tester.passes("10m")  # type: ignore[arg-type]
     payloads.event(17)  # type: ignore[arg-type]

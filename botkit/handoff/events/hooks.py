@@ -9,7 +9,12 @@ from botkit.handoff.record import Record
 
 
 class FromPlatform(BaseEvent, frozen=True, kw_only=True):
-    """An event that a hook of the platform is parsed to; `handoff/platform.py` has its rule."""
+    """An event that a hook of the platform is parsed to; `handoff/platform.py` has its rule.
+
+    `sessions` has every id by which the hook names the platform's session, the most reliable first; empty if it names none.
+    """
+
+    sessions: tuple[str, ...] = ()
 
 
 class FromClient(FromPlatform, frozen=True, kw_only=True):
@@ -111,7 +116,7 @@ class AgentTransfer(FromClient, frozen=True, kw_only=True):
 
 
 class PlatformSessionClosed(FromPlatform, frozen=True, kw_only=True):
-    """on_event with eventType `sessionClosure`; may repeat."""
+    """on_event with eventType `sessionClosure`; may repeat, and may come late. `sessions` is the closed one."""
 
 
 class UserTyping(FromClient, frozen=True, kw_only=True):

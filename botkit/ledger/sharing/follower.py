@@ -73,6 +73,14 @@ class Follower:
         hook: HookBody | None = _in_time(self._request(request, lambda reply: reply.hook))
         return hook
 
+    def newest_hook_of(self, bot_id: str, user_id: str) -> tuple[ConversationId, HookBody] | None:
+        """See `interface.Ledger.newest_hook_of`. Raises: LedgerError if the leader does not reply."""
+        request = messages.ReadNewestHookOf(next(self._numbers), bot_id, user_id)
+        found: messages.NewestHook = _in_time(self._request(request, lambda reply: reply))
+        if found.conversation_id is None or found.hook is None:
+            return None
+        return found.conversation_id, found.hook
+
     def exposition(self) -> bytes:
         """The metrics of all processes, in Prometheus' format. Raises: LedgerError if the leader does not reply."""
         request = messages.ReadMetrics(next(self._numbers))

@@ -152,6 +152,8 @@ class _FollowerConnection:
                 committing.add_done_callback(lambda done: self._replies.put(_result(number, done)))
             case messages.ReadNewestHook(number, conversation_id):
                 self._replies.put(self._newest_hook(number, conversation_id))
+            case messages.ReadNewestHookOf(number, bot_id, user_id):
+                self._replies.put(self._newest_hook_of(number, bot_id, user_id))
             case messages.CountHook(event, status, seconds):
                 self._leader.counts.hook(event, status, seconds)
             case messages.CountDuplicate():
@@ -166,6 +168,14 @@ class _FollowerConnection:
             return messages.NewestHook(number, self._leader.ledger.newest_hook(conversation_id))
         except LedgerError as error:
             return messages.failed(number, error)
+
+    def _newest_hook_of(self, number: int, bot_id: str, user_id: str) -> messages.FromLeader:
+        try:
+            found = self._leader.ledger.newest_hook_of(bot_id, user_id)
+        except LedgerError as error:
+            return messages.failed(number, error)
+        conversation_id, hook = found or (None, None)
+        return messages.NewestHook(number, hook, conversation_id)
 
     def _write(self) -> None:
         try:

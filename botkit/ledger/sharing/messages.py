@@ -13,7 +13,7 @@ from botkit.handoff.conversation import ConversationId
 from botkit.ledger.codec import encode_event, event_from_bytes
 from botkit.ledger.interface import HookBody, Input
 
-VERSION = 2
+VERSION = 3
 MAX_BYTES = 16 * 1024 * 1024
 """Limit of a frame. A hook has at most 2 MB, and travels twice if a handler has changed it."""
 SEND_SECONDS = 10
@@ -64,11 +64,20 @@ class ReadNewestHook(msgspec.Struct, tag=True, frozen=True):
     conversation_id: ConversationId
 
 
+class ReadNewestHookOf(msgspec.Struct, tag=True, frozen=True):
+    """Asks for the conversation of a user to write to, and its newest payload."""
+
+    id: int
+    bot_id: str
+    user_id: str
+
+
 class NewestHook(msgspec.Struct, tag=True, frozen=True):
-    """The newest payload, or None."""
+    """The newest payload with its conversation, or None."""
 
     id: int
     hook: HookBody | None
+    conversation_id: ConversationId | None = None
 
 
 class CountHook(msgspec.Struct, tag=True, frozen=True):
@@ -105,7 +114,7 @@ class Metrics(msgspec.Struct, tag=True, frozen=True):
 
 
 Count = CountHook | CountDuplicate | CountHandler
-Request = Submit | ReadNewestHook | ReadMetrics
+Request = Submit | ReadNewestHook | ReadNewestHookOf | ReadMetrics
 Reply = Done | Failed | NewestHook | Metrics
 FromFollower = Hello | Request | Count
 FromLeader = Welcome | Reply
