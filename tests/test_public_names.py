@@ -82,7 +82,7 @@ CLASSES = {
     sdk.AlertContext: CONTEXT,
     sdk.VariableUpdateContext: f"{CONTEXT} event_type data",
     sdk.ClientEventContext: f"{CONTEXT} pre_defined_event custom_event",
-    sdk.ConversationHandle: f"bot_id user_id once send get_messages aio {SAYS}",
+    sdk.ConversationHandle: f"bot_id user_id channel once send get_messages aio {SAYS}",
     sdk.Sent: "result",
     KitTester: """
         close
