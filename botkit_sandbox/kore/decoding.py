@@ -7,6 +7,7 @@ platform were never encoded, and may hold a percent sign.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _ENCODED = re.compile(r"(?:[A-Za-z0-9\-_.!~*'()]|%[0-9A-Fa-f]{2})*")
@@ -31,7 +32,18 @@ def decoded(text: str) -> str:
 
 
 def _characters(escapes: re.Match[str]) -> str:
-    try:
-        return bytes.fromhex(escapes[0].replace("%", "")).decode()
-    except UnicodeDecodeError:
-        return escapes[0]
+    encoded = escapes[0]
+    text = bytes.fromhex(encoded.replace("%", "")).decode(errors="surrogateescape")
+    return "".join(_with_escapes(text, encoded)) if _SURROGATE.search(text) else text
+
+
+def _with_escapes(text: str, encoded: str) -> Iterator[str]:
+    """The characters of `text`; a byte that is not UTF-8 as the escape that it was."""
+    position = 0
+    for character in text:
+        if _SURROGATE.match(character):
+            yield encoded[3 * position : 3 * position + 3]
+            position += 1
+        else:
+            yield character
+            position += len(character.encode())
