@@ -13,6 +13,7 @@ from botkit_sandbox.kore.inspection import is_training, objects
 from botkit_sandbox.kore.transfers import AGENT_DIALOG, is_added, transfers
 
 SUGGESTIONS = 3
+SHORT = 30
 PLAYED = frozenset(
     {
         "intent",
@@ -92,28 +93,28 @@ def _findings(bot: Bot) -> Iterator[Finding]:
 
 
 def _suggestions(export: BotExport, bot: Bot) -> Iterator[str]:
-    """Sentences that start a dialog: two of other dialogs, and one that leads to an agent."""
-    playable = [dialog for dialog in bot.dialogs.values() if not dialog.empty]
-    agents = [dialog for dialog in playable if transfers(dialog)]
-    others = [dialog for dialog in playable if not transfers(dialog)]
-    chosen = [*others[: SUGGESTIONS - len(agents[:1])], *agents[:1]]
-    sentences = _sentences(export, bot)
-    for dialog in chosen:
+    """Sentences that start a dialog: two of trained dialogs, and one that leads to an agent."""
+    sentences = _short_sentences(export, bot)
+    shown = [one for one in bot.dialogs.values() if not one.empty and one.raw.get("isHidden") is not True]
+    shown.sort(key=lambda dialog: dialog.id not in sentences)
+    agents = [dialog for dialog in shown if transfers(dialog)][:1]
+    others = [dialog for dialog in shown if not transfers(dialog)][: SUGGESTIONS - len(agents)]
+    for dialog in (*others, *agents):
         yield sentences.get(dialog.id, dialog.name)
 
 
-def _sentences(export: BotExport, bot: Bot) -> dict[str, str]:
-    """The first training sentence of each dialog in the bot's own language."""
-    owners = {
-        node.component.id: dialog.id
-        for dialog in bot.dialogs.values()
-        for node in (dialog.start,)
-        if node.component is not None
-    }
+def _short_sentences(export: BotExport, bot: Bot) -> dict[str, str]:
+    """The first short training sentence of each dialog in the bot's default language."""
+    starts = {d.start.component.id: d.id for d in bot.dialogs.values() if d.start.component is not None}
     found: dict[str, str] = {}
     for sentence in filter(is_training, objects(export.definition.get("sentences"))):
-        owner = owners.get(str(sentence.get("taskId")))
+        owner = starts.get(str(sentence.get("taskId")))
         text = sentence.get("sentence")
-        if owner and isinstance(text, str) and text and sentence.get("language") == bot.default_language:
+        if (
+            owner
+            and isinstance(text, str)
+            and 0 < len(text) <= SHORT
+            and sentence.get("language") == bot.default_language
+        ):
             found.setdefault(owner, text)
     return found

@@ -387,7 +387,7 @@ class Bot:
         if config:
             files["config.json"] = json.dumps(self.config)
         if zipped:
-            path = folder / f"{self.name}.zip"
+            path = folder / "export.zip"
             with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
                 for name, text in files.items():
                     archive.writestr(name, text)

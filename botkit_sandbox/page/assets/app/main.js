@@ -1,5 +1,6 @@
 // The demo page: the user on the left, the agent on the right, the wire between them.
 
+import { startBot } from "./bot.js";
 import { startDesk } from "./desk.js";
 import { byId, h } from "./dom.js";
 import { startFaults } from "./faults.js";
@@ -10,6 +11,7 @@ import { showAll, showOne, startWire } from "./wire.js";
 const CONNECTION = { live: "Live", lost: "Sandbox not reachable, trying again" };
 const ADDRESSES = { kore_url: "Kore XO", botkit_url: "BotKit", salesforce_url: "Salesforce" };
 
+startBot();
 startUser();
 startWire();
 startDesk();

@@ -1,0 +1,54 @@
+// The sheet about the bot: its dialogs, which of them hand over to an agent, and the warnings about its export.
+
+import { byId, h, refresh } from "./dom.js";
+import { reading, refreshing } from "./store.js";
+import { post, trying } from "./talk.js";
+
+export function startBot() {
+  const sheet = byId("bot-sheet");
+  byId("about-bot").addEventListener("click", () => sheet.showModal());
+  byId("bot-close").addEventListener("click", () => sheet.close());
+  reading(({ kore: { bot } }) => {
+    const warnings = bot.warnings ?? [];
+    const count = warnings.reduce((sum, { count }) => sum + count, 0);
+    byId("bot-warnings-count").hidden = !count;
+    byId("bot-warnings-count").textContent = String(count);
+    byId("about-bot").title = count ? `${count} warnings about the export of ${bot.name}` : `The dialogs of ${bot.name}`;
+    byId("bot-sheet-title").textContent = bot.name;
+    byId("bot-about").textContent = about(bot);
+    refresh(byId("bot-warnings"), warnings, () => warnings.map(warning));
+    refresh(byId("bot-dialogs"), bot.dialogs ?? [], () => (bot.dialogs ?? []).map(dialog));
+  });
+}
+
+function about({ id, dialogs = [], languages = [] }) {
+  const many = dialogs.length === 1 ? "1 dialog" : `${dialogs.length} dialogs`;
+  return [many, languages.join(", "), id].filter(Boolean).join(" · ");
+}
+
+function warning({ count, what, then, places }) {
+  const rest = count > places.length ? ", …" : "";
+  return h(
+    "li",
+    { "data-testid": "bot-warning" },
+    h("span", {}, h("b", {}, `${count} × ${what}`), `: ${then}`),
+    h("small", { dir: "auto" }, places.join(", ") + rest),
+  );
+}
+
+function dialog({ id, name, transfers, nodes }) {
+  const size = h("small", {}, nodes === 1 ? "1 node" : `${nodes} nodes`);
+  return h(
+    "li",
+    { "data-testid": "bot-dialog" },
+    h("span", { dir: "auto" }, name),
+    size,
+    transfers
+      ? h("span", { class: "pill agent" }, "Hands over")
+      : h("button", { type: "button", class: "button small", "data-testid": `hand-over-${name}`, title: "The dialog ends at an agent from now on", onclick: () => handOver(id) }, "Let it hand over"),
+  );
+}
+
+async function handOver(id) {
+  if (await trying(post("kore/transfers", { dialog: id }))) await refreshing.kore();
+}
