@@ -90,14 +90,14 @@ class LiveChatSandboxSettings:
     ack_ahead: Literal["clamp", "refuse"] = "clamp"
     check_sequence: bool = True
     sequence_required: bool = False
-    sequence_slack: Count = 0
+    sequence_slack: Count = 1
     same_sequence: Literal["duplicate", "refuse"] = "duplicate"
     poll_after_client_end: Literal["deliver", "hang"] = "deliver"
     # recovery (2.11 to 2.13, 3.9)
     reconnect_without_503: Literal[405, 403, 200] = 405
     reconnect_by_post: bool = True
     reset_sequence_said: bool = True
-    token_beside_message: bool = True
+    token_beside_message: bool = False
     reconnect_sequence: Literal["fresh", "continue"] = "fresh"
     carry_pending: bool = True
     carry_chat_messages: bool = False

@@ -238,7 +238,7 @@ async def test_a_conversation_from_beginning_to_end(chat: Chat) -> None:
         {"replay": "everything"},
         {"replay": "nothing"},
         {"without_ack": "refuse"},
-        {"token_beside_message": False},
+        {"token_beside_message": True},
         {"reconnect_by_post": False},
         {"carry_chat_messages": True},
         {"strict_prechat": True},

@@ -316,10 +316,10 @@ async def test_the_word_of_the_reset_can_be_missing(make_service: MakeService) -
 
 
 @pytest.mark.parametrize("beside", [True, False])
-async def test_the_new_token_stands_beside_the_message_too_unless_switched_off(
+async def test_the_new_token_stands_beside_the_message_too_by_switch(
     make_service: MakeService, beside: bool
 ) -> None:
-    """2.11: a public client looks for it there."""
+    """2.11: a public client looks for it there; the vendor's answer has it in the message only."""
     service = await make_service(token_beside_message=beside)
     visitor = await service.chatting()
     await service.inject("pod-restart")

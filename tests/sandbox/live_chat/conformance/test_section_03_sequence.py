@@ -43,7 +43,7 @@ async def test_an_answer_that_was_lost_is_repaired_by_the_same_number(service: S
     assert await service.read(visitor) == ["once"]
 
 
-@pytest.mark.parametrize("number", [1, 4, 498, -1, 0])
+@pytest.mark.parametrize("number", [1, 5, 498, -1, 0])
 async def test_any_other_number_is_a_409_that_echoes_it_and_names_the_last_one_taken(
     service: Service, number: int
 ) -> None:
@@ -87,9 +87,15 @@ async def test_numbers_can_be_left_unchecked(make_service: MakeService) -> None:
     assert await service.read(visitor) == ["99", "3"]
 
 
-async def test_a_repair_that_comes_one_too_high_works_with_slack(make_service: MakeService) -> None:
+async def test_a_repair_that_comes_one_too_high_works(service: Service) -> None:
     """3.8: as the code of IBM's client counts on after a 409."""
-    service = await make_service(sequence_slack=1)
     visitor = await service.requested()
     assert (await visitor.post("ChatMessage", {"text": "x"}, sequence=4)).status == 409
     assert (await visitor.post("ChatMessage", {"text": "x"}, sequence=3)).status == 200
+
+
+async def test_numbers_can_be_required_to_be_contiguous(make_service: MakeService) -> None:
+    """3.8: add one for each new request."""
+    visitor = await (await make_service(sequence_slack=0)).requested()
+    assert (await visitor.post("ChatMessage", {"text": "x"}, sequence=3)).status == 409
+    assert (await visitor.post("ChatMessage", {"text": "x"}, sequence=2)).status == 200
