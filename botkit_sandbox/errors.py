@@ -12,7 +12,8 @@ SandboxError
 ├── LaneFull              BK-7007
 ├── TooManyUsers          BK-7008
 ├── UserWithAgent         BK-7010
-└── DialogUnknown         BK-7011
+├── DialogUnknown         BK-7011
+└── KeysetInvalid         BK-7012
 """
 
 from __future__ import annotations
@@ -138,3 +139,12 @@ class DialogUnknown(SandboxError):
     """
 
     code = "BK-7011"
+
+
+class KeysetInvalid(SandboxError):
+    """A file of `--keyset` is not a JSON web key set with the name of its issuer.
+
+    It looks like ``{"issuer": "https://shop.example", "keys": [{"kty": "RSA", "kid": "…", "n": "…", "e": "AQAB"}]}``.
+    """
+
+    code = "BK-7012"

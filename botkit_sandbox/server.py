@@ -38,6 +38,7 @@ class Sandbox:
         bot_folder: an exported bot, as a folder or a zip file; without it, the sample bot. If no dialog hands over to an agent,
             the bot gets one that does: "Talk to an agent".
         transfers: names of dialogs that get an Agent Transfer node at their end.
+        keysets: of verified users of the emulated Salesforce.
 
     Raises:
         ExportError: `bot_folder` is no export.
@@ -54,6 +55,7 @@ class Sandbox:
         bot_folder: Path | None = None,
         transfers: Sequence[str] = (),
         allow_remote: bool = False,
+        keysets: tuple[salesforce.Keyset, ...] = (),
     ) -> None:
         if not allow_remote and not is_loopback(host):
             raise SandboxCannotListen(
@@ -66,7 +68,9 @@ class Sandbox:
         self._runners: list[web.AppRunner] = []
         self.bus = Bus()
         self.wire = Wire(self.bus)
-        self.salesforce = salesforce.SalesforceCloud(wire=self.wire, bus=self.bus)
+        self.salesforce = salesforce.SalesforceCloud(
+            wire=self.wire, bus=self.bus, settings=salesforce.SalesforceSandboxSettings(keysets=keysets)
+        )
         # One organisation: MIAW and Live Chat share their agents and the capacity of each agent.
         self.live_chat = live_chat.LiveChatCloud(wire=self.wire, bus=self.bus, organisation=self.salesforce)
         self.kore = kore.KoreCloud(

@@ -77,6 +77,14 @@ def bot_options(command: Command) -> Command:
     "--botkit", "botkit_url", metavar="URL", help="Where hooks go.  [default: the port after Salesforce's]"
 )
 @bot_options
+@click.option(
+    "--keyset",
+    "keyset_files",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A JSON web key set with its `issuer`: Salesforce verifies the users whom it signs. May be given several times.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print addresses, ids and secrets as one line of JSON.")
 def sandbox(
     port: int,
@@ -85,6 +93,7 @@ def sandbox(
     botkit_url: str | None,
     bot_folder: Path | None,
     transfers: tuple[str, ...],
+    keyset_files: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Emulate Kore's XO platform and Salesforce on this machine.
@@ -93,6 +102,7 @@ def sandbox(
     chat, an agent's console and the wire between the clouds. Everything is kept in memory only. Ctrl-C stops it.
     """
     require("botkit_sandbox", "quickjs")
+    from botkit_sandbox.salesforce import read_keyset
     from botkit_sandbox.server import Sandbox
 
     with printed_errors():
@@ -103,6 +113,7 @@ def sandbox(
             botkit_url=botkit_url,
             bot_folder=bot_folder,
             transfers=transfers,
+            keysets=tuple(map(read_keyset, keyset_files)),
         )
         asyncio.run(_serve(clouds, as_json=as_json))
 

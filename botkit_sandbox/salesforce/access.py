@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from botkit_sandbox.salesforce import tokens
+from botkit_sandbox.salesforce import prechat, tokens
 from botkit_sandbox.salesforce.bodies import TokenRequest
 from botkit_sandbox.salesforce.core import CloudCore
 from botkit_sandbox.salesforce.ids import short_id
@@ -18,12 +18,6 @@ from botkit_sandbox.salesforce.state import EndUser
 from botkit_sandbox.salesforce.tokens import Claims, IdentityRefused, verify_identity
 
 KEPT_END_USERS = 50_000
-_STANDARD_FIELDS = (
-    ("_firstName", "Text", 40),
-    ("_lastName", "Text", 80),
-    ("_email", "Email", 80),
-    ("_subject", "Text", 255),
-)
 
 
 class Access(CloudCore):
@@ -105,11 +99,12 @@ class Access(CloudCore):
 
     def _check_deployment(self, request: TokenRequest) -> None:
         self._check_rate(self.token_times_ms)
-        if short_id(request.org_id) != self.org_id or len(request.org_id) not in (15, 18):
-            raise Refusal(400, "orgId is not known here")
+        self.check_organization(request.org_id)
         self.check_developer_name(request.es_developer_name)
         if not request.capabilities_version:
             raise Refusal(400, "capabilitiesVersion must not be empty")
+        if self.settings.context_required and not request.context:
+            raise Refusal(400, "context must not be null")
         if not self.settings.published and self.settings.unpublished_reply == "token-400":
             name = request.es_developer_name
             raise Refusal(400, f"The embedded service deployment {name} isn't published", code="SETUP_ERROR")
@@ -120,6 +115,11 @@ class Access(CloudCore):
             raise Refusal(
                 429, "Too many access token requests", retry_after=self.settings.retry_after_seconds
             )
+
+    def check_organization(self, org_id: str) -> None:
+        """Raises: Refusal 400 for another organisation; ids of 15 and 18 characters are the same (1.1)."""
+        if short_id(org_id) != self.org_id or len(org_id) not in (15, 18):
+            raise Refusal(400, "orgId is not known here")
 
     def check_developer_name(self, developer_name: str) -> None:
         """Raises: Refusal 400 for a deployment that is unknown, or of type Web (1.7)."""
@@ -167,13 +167,25 @@ class Access(CloudCore):
                     "subject": user.subject,
                     "displayName": user.display_name,
                 },
-                "configuration": self._configuration(user),
+                "configuration": self.configuration(verified=user.verified),
             },
         }
 
-    def _configuration(self, user: EndUser) -> Mapping[str, Any]:
+    @property
+    def prechat_fields(self) -> tuple[prechat.PrechatField, ...]:
+        """The form of the deployment: its fields or the standard ones, and the other known attributes, hidden."""
         settings = self.settings
-        custom = [name for name in settings.known_attributes or () if not name.startswith("_")]
+        shown = settings.prechat_fields or prechat.STANDARD_FIELDS
+        named = {field.name for field in shown}
+        return shown + tuple(
+            prechat.PrechatField(name=name, hidden=True, max_length=settings.attribute_max_length or 255)
+            for name in settings.known_attributes or ()
+            if not name.startswith("_") and name not in named
+        )
+
+    def configuration(self, *, verified: bool) -> Mapping[str, Any]:
+        """What clients are told of the deployment, for verified users or for guests."""
+        settings = self.settings
         return {
             "timestamp": self.clock(),
             "embeddedServiceConfig": {
@@ -181,21 +193,10 @@ class Access(CloudCore):
                 "deploymentType": "api",
                 "embeddedServiceMessagingChannel": {
                     "channelAddressIdentifier": self.channel_id,
-                    "authMode": "Auth" if user.verified else "UnAuth",
+                    "authMode": "Auth" if verified else "UnAuth",
                 },
-                "forms": [
-                    {
-                        "formType": "PreChat",
-                        "displayContext": settings.display_context,
-                        "formFields": [
-                            _field(number, *field) for number, field in enumerate(_STANDARD_FIELDS)
-                        ],
-                        "hiddenFormFields": [
-                            _field(-1, name, "Text", settings.attribute_max_length or 255) for name in custom
-                        ],
-                    }
-                ],
-                "choiceListConfig": {"choiceList": [], "choiceListValueDependencies": []},
+                "forms": [prechat.form(self.prechat_fields, display_context=settings.display_context)],
+                "choiceListConfig": prechat.choice_lists(self.prechat_fields),
                 "attachments": {
                     "endUserToAgent": settings.files_enabled,
                     "maxFileSize": settings.max_file_mb,
@@ -204,15 +205,3 @@ class Access(CloudCore):
                 "termsAndConditions": {"isEnabled": False, "isRequired": False, "label": ""},
             },
         }
-
-
-def _field(order: int, name: str, kind: str, max_length: int) -> dict[str, Any]:
-    return {
-        "name": name,
-        "type": kind,
-        "order": order,
-        "required": False,
-        "maxLength": max_length,
-        "isHidden": order < 0,
-        "choiceListId": None,
-    }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from botkit_sandbox.salesforce import prechat
 from botkit_sandbox.salesforce.access import Access
 from botkit_sandbox.salesforce.bodies import NewConversation
 from botkit_sandbox.salesforce.ids import is_conversation_id
@@ -50,6 +51,7 @@ class Conversing(Access, Routing):
         if not settings.published:
             raise Refusal(403, "The deployment is not published")
         attributes, ignored = self.attributes(request.routing_attributes)
+        self.check_prechat(attributes)
         user = self.end_users[claims.subject]
         if (known := self.conversations.get(conversation_id)) is not None:
             if known.owner is user and settings.create_again == 200:
@@ -121,12 +123,18 @@ class Conversing(Access, Routing):
             allowed = settings.known_attributes is None or name in (
                 *_STANDARD_ATTRIBUTES,
                 *settings.known_attributes,
+                *(field.name for field in settings.prechat_fields),
             )
             if allowed:
                 kept[name] = str(value)
             else:
                 ignored.append(name)  # silently, as Salesforce ignores fields that the deployment lacks (2.1)
         return kept, tuple(ignored)
+
+    def check_prechat(self, attributes: Mapping[str, str]) -> None:
+        """Raises: Refusal 400 when a new session's values do not fit the form and that is checked."""
+        if self.settings.prechat_check == "strict":
+            prechat.check_values(self.prechat_fields, attributes)
 
     def _make_room(self) -> None:
         limit = self.settings.max_open_conversations

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -21,6 +22,7 @@ from botkit_sandbox.wire import Wire
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 STREAM = "eventStream"
 EVENT_ROUTER = "/eventrouter/"
+EMBEDDED_SERVICE = "/embeddedservice/"
 _REASONS = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -98,18 +100,20 @@ class Edge:
             response.headers["Access-Control-Expose-Headers"] = "Retry-After, Content-Disposition"
 
     def error(self, request: web.Request, refusal: Refusal) -> web.Response:
-        """The error body: Spring's on the event router, Salesforce's own elsewhere (6)."""
+        """The error body: Spring's on the event router, one text for web clients' calls, `message` and a code elsewhere (6)."""
         headers = {} if refusal.retry_after is None else {"Retry-After": f"{refusal.retry_after:g}"}
         if request.path.startswith(EVENT_ROUTER):
             if self._cloud.settings.event_router_errors == "text":
                 return web.Response(text=refusal.message, status=refusal.status, headers=headers)
-            body = {
+            body: dict[str, Any] = {
                 "timestamp": datetime.fromtimestamp(self._cloud.clock() / 1000, UTC).isoformat(),
                 "status": refusal.status,
                 "error": _REASONS.get(refusal.status, "Error"),
                 "path": request.path,
                 "message": refusal.message,
             }
+        elif request.path.startswith(EMBEDDED_SERVICE):
+            body = {"text": refusal.message}
         else:
             body = {"message": refusal.message, self._cloud.settings.error_key: refusal.code}
         # Written as Spring writes it: bridges search the raw text for '"status":401,"error":"Unauthorized","path":…' (1.6).

@@ -157,6 +157,8 @@ class Messaging(Conversing):
                 417,
                 "A new messaging session needs pre-chat: send isNewMessagingSession and routingAttributes",
             )
+        if settings.display_context == "Session":
+            self.check_prechat(attributes)
         conversation.attributes.update(attributes)
         conversation.language = request.language or conversation.language
         self.start_session(conversation)

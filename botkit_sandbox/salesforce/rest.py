@@ -19,6 +19,7 @@ from botkit_sandbox.salesforce.bodies import (
 )
 from botkit_sandbox.salesforce.cloud import SalesforceCloud
 from botkit_sandbox.salesforce.edge import STREAM, Edge, json_answer, json_body
+from botkit_sandbox.salesforce.embedded_service import embedded_service_routes
 from botkit_sandbox.salesforce.queries import conversation_list, entry_list
 from botkit_sandbox.salesforce.refusal import Refusal
 from botkit_sandbox.salesforce.stream import PATH as STREAM_PATH
@@ -73,6 +74,7 @@ def routes(cloud: SalesforceCloud) -> web.Application:
     add("GET", f"{one}/transcript", api.transcript, name="transcript")
     add("GET", "/iamessage/attachments/{file}", api.attachment, name="attachment")
     add("GET", STREAM_PATH, api.stream, name=STREAM)
+    app.add_routes(embedded_service_routes(cloud))
     return app
 
 

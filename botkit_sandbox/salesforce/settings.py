@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from botkit_sandbox.salesforce.prechat import PrechatField
 from botkit_sandbox.salesforce.tokens import Keyset
 
 # The form of 15 characters: clients copy the id into X-Org-Id, where 18 characters are refused (9.1).
@@ -38,11 +39,15 @@ class SalesforceSandboxSettings:
     verified_token_minutes: float = 60
     silent_downgrade: bool = True
     last_event_id_as_number: bool = False
+    context_required: bool = False
     tokens_per_minute: int | None = None
     # deployment
     published: bool = True
     unpublished_reply: Literal["token-400", "create-403"] = "token-400"
+    business_hours: Literal["none", "open", "closed"] = "none"
     display_context: Literal["Conversation", "Session"] = "Conversation"
+    prechat_fields: tuple[PrechatField, ...] = ()
+    prechat_check: Literal["none", "strict"] = "none"
     known_attributes: tuple[str, ...] | None = None
     attribute_max_length: int | None = 255
     string_attributes_only: bool = True
@@ -133,6 +138,7 @@ SWITCHES = (
         "1.2",
     ),
     Switch("last_event_id_as_number", "`lastEventId` of token answers is a number, as in v1", "B", "1.1"),
+    Switch("context_required", "A token request without `context` is a 400", "B", "1.1"),
     Switch(
         "tokens_per_minute", "Token requests, and renewals, a minute; real: 200; none: no limit", "A", "6"
     ),
@@ -143,7 +149,20 @@ SWITCHES = (
         "B",
         "6",
     ),
+    Switch("business_hours", "Business hours of the deployment; `none` has any: 204", "A", "2.7"),
     Switch("display_context", "`Session`: 417 for a message after an ended session", "A", "3.1"),
+    Switch(
+        "prechat_fields",
+        "Pre-chat form: a list of `{name, type, required, hidden, max_length, choices}`; none given: the four standard fields",
+        "A",
+        "1.1",
+    ),
+    Switch(
+        "prechat_check",
+        "`strict`: a new session without a required field, or with a value that does not fit its field, is a 400",
+        "C",
+        "2.1",
+    ),
     Switch(
         "known_attributes",
         "Custom routing attributes on the deployment; others are silently ignored; none given: all are kept",

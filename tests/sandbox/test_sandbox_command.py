@@ -13,9 +13,10 @@ import requests
 
 from botkit_sandbox.kore.findings import Kind
 from tests.sandbox.kore.exports import Bot
+from tests.sandbox.salesforce.test_cloud_tokens import VERIFIED, E, N, identity, number
 
 COMMAND = [sys.executable, "-m", "botkit", "sandbox"]
-OPTIONS = ("--port", "--host", "--json", "--botkit", "--bot", "--transfer", "--allow-remote")
+OPTIONS = ("--port", "--host", "--json", "--botkit", "--bot", "--transfer", "--allow-remote", "--keyset")
 
 
 def test_json_is_one_line_and_the_clouds_answer_until_a_signal() -> None:
@@ -73,6 +74,43 @@ def test_a_folder_that_is_no_export_is_explained(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert "botDefinition.json" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_keyset_verifies_the_users_of_its_issuer(tmp_path: Path) -> None:
+    key = {"kty": "RSA", "kid": "key-1", "n": number(N), "e": number(E)}
+    keyset = tmp_path / "Shop_Users.json"
+    keyset.write_text(json.dumps({"issuer": "https://idp.example", "keys": [key]}))
+    arguments = [*COMMAND, "--port", "0", "--json", "--keyset", str(keyset)]
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        addresses = json.loads(process.stdout.readline())
+        granted = requests.post(
+            f"{addresses['salesforce_url']}/iamessage/api/v2{VERIFIED}",
+            json={
+                "orgId": addresses["organization_id"],
+                "esDeveloperName": addresses["developer_name"],
+                "capabilitiesVersion": "1",
+                "platform": "Web",
+                "authorizationType": "JWT",
+                "customerIdentityToken": identity(),
+            },
+            timeout=5,
+        ).json()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=10)
+    assert granted["context"]["endUser"]["subject"] == "v2/iamessage/AUTH/Shop_Users/uid:ada"
+
+
+def test_a_file_that_is_no_keyset_is_explained(tmp_path: Path) -> None:
+    for content in ("[]", '{"issuer": "https://idp.example", "keys": []}', "{"):
+        file = tmp_path / "keys.json"
+        file.write_text(content)
+        ended = run("--port", "0", "--keyset", str(file))
+        assert ended.returncode == 1
+        assert ended.stderr.startswith("BK-7012: ")
+        assert "Traceback" not in ended.stderr
 
 
 def test_the_help_teaches_every_option() -> None:

@@ -234,6 +234,14 @@ async def test_with_the_downgrade_switched_off_a_bad_identity_token_is_a_401(
     assert status == 401
 
 
+async def test_a_token_request_without_context_can_be_refused(make_salesforce: MakeSalesforce) -> None:
+    client = (await make_salesforce(context_required=True)).client()
+    status, body = await client.call("POST", GUEST, client.token_request(), token=None)
+    assert (status, body["message"]) == (400, "context must not be null")
+    told = client.token_request(context={"appName": "botkit", "clientVersion": "1"})
+    assert (await client.call("POST", GUEST, told, token=None))[0] == 200
+
+
 async def test_the_authenticated_call_without_an_identity_is_a_400(salesforce: Salesforce) -> None:
     client = salesforce.client()
     status, _ = await client.call("POST", VERIFIED, client.token_request(), token=None)
