@@ -13,7 +13,8 @@ SandboxError
 ├── TooManyUsers          BK-7008
 ├── UserWithAgent         BK-7010
 ├── DialogUnknown         BK-7011
-└── KeysetInvalid         BK-7012
+├── KeysetInvalid         BK-7012
+└── StandInUnknown        BK-7013
 """
 
 from __future__ import annotations
@@ -148,3 +149,12 @@ class KeysetInvalid(SandboxError):
     """
 
     code = "BK-7012"
+
+
+class StandInUnknown(SandboxError):
+    """The bot has no service or form of this name.
+
+    `GET /sandbox/kore/stand-ins` lists them.
+    """
+
+    code = "BK-7013"

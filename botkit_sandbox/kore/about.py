@@ -9,7 +9,8 @@ from typing import Any
 from botkit_sandbox.kore.bot import Bot
 from botkit_sandbox.kore.export import BotExport
 from botkit_sandbox.kore.findings import Finding, Kind, Row, rows
-from botkit_sandbox.kore.inspection import is_training, objects
+from botkit_sandbox.kore.inspection import is_training
+from botkit_sandbox.kore.reading import objects
 from botkit_sandbox.kore.transfers import AGENT_DIALOG, is_added, transfers
 
 SUGGESTIONS = 3

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from botkit_sandbox.kore.bot_events import BotEvent, events_of, standard_not_understood
 from botkit_sandbox.kore.decoding import decoded
+from botkit_sandbox.kore.entities import Choice, choices_of
 from botkit_sandbox.kore.export import BotExport
-from botkit_sandbox.kore.inspection import NESTED_NODES, is_training, objects
+from botkit_sandbox.kore.inspection import NESTED_NODES, is_training
+from botkit_sandbox.kore.knowledge import Known, knowledge_of
+from botkit_sandbox.kore.node_options import PLAIN, NodeOptions, options_of
+from botkit_sandbox.kore.prompts import Prompt, prompts_of
+from botkit_sandbox.kore.reading import entries, in_language, objects, text_of
 from botkit_sandbox.kore.understanding import Pattern, Utterance, normalised
 
 INACTIVE_MS = 900_000
@@ -21,18 +27,12 @@ INACTIVE_AT_MOST_MS = 10 * 365 * 24 * 3600 * 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
-    """One wording of a message. A `scripted` one is JavaScript that prints the message."""
-
-    channel: str
-    language: str
-    text: str
-    scripted: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Component:
-    """The component of a node. `raw` is the object of the export, for getDialog."""
+    """The component of a node. `raw` is the object of the export, for getDialog.
+
+    `choices` is the list of values of an entity, by language; `pattern` its regular expression; `many` whether it holds a list.
+    A component that `shows_options` has its prompt rendered with its choices.
+    """
 
     id: str
     kind: str
@@ -43,11 +43,16 @@ class Component:
     entity_type: str
     dialog_id: str
     raw: Mapping[str, Any]
+    choices: Mapping[str, tuple[Choice, ...]] = field(default_factory=dict)
+    pattern: str = ""
+    many: bool = False
+    shows_options: bool = False
+    after_prompts: tuple[Prompt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node in the graph of a dialog; `parts` are the nodes inside a botAction."""
+    """A node in the graph of a dialog; `parts` are the nodes inside a botAction, the first one first."""
 
     id: str
     kind: str
@@ -55,6 +60,7 @@ class Node:
     transitions: tuple[Mapping[str, Any], ...]
     parts: tuple[Node, ...]
     calls_dialog: bool
+    options: NodeOptions = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +95,22 @@ class Bot:
     patterns: tuple[Pattern, ...]
     variables: tuple[Mapping[str, Any], ...]
     inactive_ms: int
+    events: Mapping[str, BotEvent] = field(default_factory=dict)
+    knowledge: tuple[Known, ...] = ()
+    not_understood: tuple[Prompt, ...] = ()
+    content: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    functions: str = ""
 
     @property
     def environment(self) -> dict[str, str]:
         return {str(item["key"]): str(item.get("value", "")) for item in self.variables}
+
+    def content_in(self, language: str) -> dict[str, str]:
+        """The content variables, each in this language if it has it."""
+        values = {
+            key: in_language(held, language, self.default_language) for key, held in self.content.items()
+        }
+        return {key: value for key, value in values.items() if value is not None}
 
     def dialog_named(self, name: str) -> Dialog | None:
         """A dialog by its name, as an external NLP engine would name it in nlMeta.intent."""
@@ -106,6 +124,7 @@ def bot_of(export: BotExport) -> Bot:
     components = {c.id: c for c in map(_component, _identified(definition, "dialogComponents", "dc"))}
     raw_dialogs = _identified(definition, "dialogs", "dg")
     dialogs = {d.id: d for d in (_dialog(raw, components, export.languages) for raw in raw_dialogs)}
+    references = {text_of(dialog.raw.get("refId")): dialog.id for dialog in dialogs.values()}
     return Bot(
         id=export.bot_id,
         name=export.name,
@@ -116,7 +135,21 @@ def bot_of(export: BotExport) -> Bot:
         patterns=tuple(p for p in _patterns(definition, components) if p.dialog_id in dialogs),
         variables=tuple(v for v in objects(export.config.get("envVariables")) if "key" in v),
         inactive_ms=_milliseconds(definition.get("sessionInactiveTime")),
+        events=events_of(definition, {**references, **{id_: id_ for id_ in dialogs}}),
+        knowledge=knowledge_of(definition),
+        not_understood=standard_not_understood(definition),
+        content=_content(definition),
     )
+
+
+def _content(definition: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """The content variables by key, with the value in each language."""
+    return {
+        text_of(variable.get("key")): {
+            language: text_of(entry.get("value")) for language, entry in entries(variable.get("localeData"))
+        }
+        for variable in objects(definition.get("contentVariables"))
+    }
 
 
 def _identified(definition: Mapping[str, Any], key: str, prefix: str) -> Iterator[Mapping[str, Any]]:
@@ -138,8 +171,8 @@ def _utterances(
         if component is not None and component.dialog_id in dialogs:
             yield Utterance(
                 dialog_id=component.dialog_id,
-                language=_text(sentence.get("language")) or "en",
-                words=normalised(_text(sentence.get("sentence"))),
+                language=text_of(sentence.get("language")) or "en",
+                words=normalised(text_of(sentence.get("sentence"))),
             )
     for dialog in dialogs.values():
         yield Utterance(dialog_id=dialog.id, language="", words=normalised(dialog.name))
@@ -148,54 +181,52 @@ def _utterances(
 def _component(raw: Mapping[str, Any]) -> Component:
     return Component(
         id=str(raw["_id"]),
-        kind=_text(raw.get("type")),
-        name=_text(raw.get("name")),
-        prompts=tuple(_prompts(raw, "message")),
-        error_prompts=tuple(_prompts(raw, "errorMessage")),
-        script=decoded(_text(raw.get("script"))),
-        entity_type=_text(raw.get("entityType")),
-        dialog_id=_text(raw.get("dialogId")),
+        kind=text_of(raw.get("type")),
+        name=text_of(raw.get("name")),
+        prompts=tuple(prompts_of(raw.get("message"))),
+        error_prompts=tuple(prompts_of(raw.get("errorMessage"))),
+        script=decoded(text_of(raw.get("script"))),
+        entity_type=text_of(raw.get("entityType")),
+        dialog_id=text_of(raw.get("dialogId")),
         raw=raw,
+        choices=choices_of(raw),
+        pattern=text_of(raw.get("regexPattern")),
+        many=raw.get("isArray") is True,
+        shows_options=raw.get("applyDefaultTemplate") is True,
+        after_prompts=tuple(prompts_of(raw.get("submitMessage"))),
     )
 
 
-def _prompts(raw: Mapping[str, Any], key: str) -> Iterator[Prompt]:
-    for message in objects(raw.get(key)):
-        for language, entry in _entries(message.get("localeData")):
-            if isinstance(entry.get("text"), str):
-                text = decoded(entry["text"])
-                yield Prompt(
-                    channel=_text(message.get("channel")) or "default",
-                    language=language,
-                    text=text,
-                    scripted=entry.get("type", "basic") != "basic" and "print(" in text,
-                )
-
-
 def _dialog(raw: Mapping[str, Any], components: Mapping[str, Component], languages: Sequence[str]) -> Dialog:
-    named = dict(_entries(raw.get("localeData")))
-    entries = [*(named[language] for language in languages if language in named), *named.values(), raw]
-    names = [_text(entry.get("name")) for entry in entries]
+    named = dict(entries(raw.get("localeData")))
+    held = [*(named[language] for language in languages if language in named), *named.values(), raw]
+    names = [text_of(entry.get("name")) for entry in held]
     nodes = [_node(node, components) for node in objects(raw.get("nodes"))]
     nodes.sort(key=lambda node: node.id != "intent0")  # a dialog starts there, also if it stands elsewhere
     return Dialog(
         id=str(raw["_id"]),
-        name=next(filter(None, names), _text(raw.get("lname")) or str(raw["_id"])),
+        name=next(filter(None, names), text_of(raw.get("lname")) or str(raw["_id"])),
         nodes=_first_by_id(nodes) or {"intent0": _START},
         raw=raw,
     )
 
 
 def _node(raw: Mapping[str, Any], components: Mapping[str, Component], depth: int = 1) -> Node:
-    inner = objects(raw.get("nodes")) if depth <= NESTED_NODES else []
-    kind = _text(raw.get("type"))
+    component = components.get(str(raw.get("componentId")))
+    kind = text_of(raw.get("type"))
+    inner: list[Mapping[str, Any]] = []
+    if depth <= NESTED_NODES:
+        # The component has the graph inside, with its transitions; the node only lists it, in any order (7.3).
+        graph = objects(component.raw.get("nodes")) if component is not None else []
+        inner = sorted(graph or objects(raw.get("nodes")), key=lambda part: part.get("level") != "root")
     return Node(
         id=str(raw.get("nodeId")),
         kind=kind,
-        component=components.get(str(raw.get("componentId"))),
+        component=component,
         transitions=tuple(objects(raw.get("transitions"))),
         parts=tuple(_node(part, components, depth + 1) for part in inner),
         calls_dialog=bool(raw.get("flowTaskId")) or (kind == "intent" and raw.get("nodeId") != "intent0"),
+        options=options_of(raw),
     )
 
 
@@ -210,20 +241,9 @@ def _patterns(definition: Mapping[str, Any], components: Mapping[str, Component]
     by_reference = {str(c.raw.get("refId")): c.dialog_id for c in components.values()}
     for raw in objects(definition.get("patterns")):
         dialog_id = by_reference.get(str(raw.get("refId")), "")
-        for language, entry in _entries(raw.get("localeData")):
+        for language, entry in entries(raw.get("localeData")):
             for item in objects(entry.get("patterns")):
-                yield Pattern.written(dialog_id, language, _text(item.get("value")))
-
-
-def _entries(locale: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The languages of a `localeData` with the object of each."""
-    for language, entry in (locale if isinstance(locale, dict) else {}).items():
-        if isinstance(entry, dict):
-            yield language, entry
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+                yield Pattern.written(dialog_id, language, text_of(item.get("value")))
 
 
 def _milliseconds(value: object) -> int:

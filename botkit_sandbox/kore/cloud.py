@@ -24,6 +24,7 @@ from botkit_sandbox.kore.hooks import HookSender
 from botkit_sandbox.kore.lanes import Lanes
 from botkit_sandbox.kore.payloads import ClientMessage, variable_hook
 from botkit_sandbox.kore.settings import KoreSandboxSettings, SubscriptionName
+from botkit_sandbox.kore.stand_ins import stand_ins_of
 from botkit_sandbox.kore.talk import Talk
 from botkit_sandbox.kore.transfers import with_agent_dialog, with_transfer
 from botkit_sandbox.kore.users import Attachment, User, address_on
@@ -76,6 +77,7 @@ class KoreCloud:
             new_id=lambda: str(uuid.UUID(int=dice.getrandbits(128), version=4)),
             base_url=base_url,
             subscription=Subscription(host=botkit_url.rstrip("/"), events=frozenset(events)),
+            stand_ins=stand_ins_of(bot.definition),
         )
         self.about = about(bot, self.core.bot)
         self._suggest = suggest

@@ -18,6 +18,7 @@ from botkit_sandbox.kore.faults import Faults
 from botkit_sandbox.kore.history import Direction, record
 from botkit_sandbox.kore.masking import masked
 from botkit_sandbox.kore.settings import KoreSandboxSettings, SubscriptionName
+from botkit_sandbox.kore.stand_ins import StandIns
 from botkit_sandbox.kore.templates import Rendered
 from botkit_sandbox.kore.users import Attachment, ChatMessage, Session, Speaker, User
 from botkit_sandbox.wire import Wire
@@ -49,6 +50,10 @@ class Core:
     faults: Faults = field(default_factory=Faults)
     users: dict[str, User] = field(default_factory=dict)
     feedback: list[Mapping[str, Any]] = field(default_factory=list)
+    stand_ins: StandIns = field(default_factory=lambda: StandIns({}))
+    shared_variables: dict[str, dict[str, Any]] = field(
+        default_factory=lambda: {"EnterpriseContext": {}, "BotContext": {}}
+    )
     calls: CallBook = field(init=False)
     _by_address: dict[str, str] = field(default_factory=dict)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from botkit_sandbox.kore.decoding import decoded, is_encoded
 from botkit_sandbox.kore.findings import Finding, Kind
+from botkit_sandbox.kore.reading import objects
 from botkit_sandbox.kore.script import syntax_error
 
 _UUID5 = r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -42,11 +43,6 @@ def inspect_config(config: Mapping[str, Any]) -> list[Finding]:
 def is_training(sentence: Mapping[str, Any]) -> bool:
     """Whether an entry of `sentences` trains a dialog; other kinds train features that the sandbox lacks."""
     return str(sentence.get("type", "DialogIntent")) == "DialogIntent"
-
-
-def objects(value: object) -> list[Mapping[str, Any]]:
-    """The JSON objects of a list; nothing of any other value."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _config(config: Mapping[str, Any]) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from botkit_sandbox.kore.history import iso
 from botkit_sandbox.kore.users import Attachment, ChatMessage, User
 
 HISTORY_IN_CONTEXT = 50
+TAGS_IN_CONTEXT = 20
 
 ClientMessage: TypeAlias = Literal["control", "refresh", "welcome"]
 """A message of the client itself (2.6)."""
@@ -182,8 +183,7 @@ def context_of(core: Core, user: User) -> dict[str, Any]:
             "currentLanguage": user.language,
             "suggestedLanguages": [user.language],
             "session": {
-                "EnterpriseContext": {},
-                "BotContext": {},
+                **core.shared_variables,
                 "UserContext": _user_context(user),
                 "UserSession": user.variables,
                 "BotUserSession": {**user.session.variables, **_bot_user_session(core, user)},
@@ -193,9 +193,10 @@ def context_of(core: Core, user: User) -> dict[str, Any]:
     )
     for key in ("entities", "userInputs"):
         context.setdefault(key, {})
-    for key in ("history", "dialog_tone", "message_tone", "historicTags"):
+    for key in ("history", "historicTags"):
         context.setdefault(key, [])
     context.setdefault("currentTags", {"tags": []})
+    context["message_tone"], context["dialog_tone"] = user.message_tones, user.session.tones
     return context
 
 
@@ -212,9 +213,18 @@ def begin_dialog(core: Core, user: User, *, dialog_id: str, name: str) -> None:
         "entities": {},
         "userInputs": {"originalInput": {"sentence": text, "timestamp": core.now_ms()}},
         "history": history[-HISTORY_IN_CONTEXT:],
+        "currentTags": {"tags": [name]},
         "historicTags": tags,
     }
     note_history(core, user, dialogState="started")
+
+
+def end_dialog(user: User) -> None:
+    """Move the tags of the dialog to the historic ones."""
+    current = user.context.get("currentTags")
+    if isinstance(current, Mapping) and current.get("tags"):
+        user.context["historicTags"] = [*user.context.get("historicTags", []), current][-TAGS_IN_CONTEXT:]
+        user.context["currentTags"] = {"tags": []}
 
 
 def note_history(core: Core, user: User, **entry: str) -> None:
@@ -239,7 +249,7 @@ def _common(core: Core, user: User, call: Call) -> dict[str, Any]:
         "metaTags": {
             "userMetaTags": user.tags.get("userMetaTags", []),
             "sessionMetaTags": user.tags.get("sessionMetaTags", []),
-            "messageMetaTags": [],
+            "messageMetaTags": user.tags.get("messageMetaTags", []),
         },
         **_urls(core, call.id),
     }

@@ -1,48 +1,62 @@
-"""Script nodes: the JavaScript of a dialog is executed, with only its context and a time limit.
+"""Scripts of dialogs: their JavaScript is executed, with only its context and a time limit.
 
 QuickJS has no file system, network or timers, so the three limits below bound what a script can do.
 
-Numbers in parentheses are sections of docs/protocols/kore-xo-botkit.md.
+Numbers in parentheses are sections of docs/protocols/kore-xo-botkit.md. `javascript/globals.js` has the objects that scripts
+find.
 """
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botkit_sandbox.errors import ScriptEngineMissing, ScriptError
+from botkit_sandbox.kore.node_options import TAG_LEVELS, Tag
+
+if TYPE_CHECKING:
+    import quickjs
 
 TIME_LIMIT_SECONDS = 1.0
 MEMORY_LIMIT_BYTES = 32 * 1024 * 1024
 STACK_LIMIT_BYTES = 256 * 1024
 CONTEXT_LIMIT_BYTES = 1024 * 1024  # the platform's own limit (2.5)
+_SHOWN_AT_MOST = 50_000
 
-# The globals of a script in the XO builder beside `context`. Session objects have put/get/delete (KD/sessvars);
-# agentUtils.setMetaInfo is documented for sister integrations (6.4); where it stores the value is inferred.
-_PRELUDE = """
-var context = JSON.parse(__context), env = JSON.parse(__environment), content = {}, __log = [], __printed = [];
-(function (global) {
-  var session = context.session = context.session || {};
-  ["EnterpriseContext", "BotContext", "UserContext", "UserSession", "BotUserSession"].forEach(function (name) {
-    var held = session[name] = session[name] || {};
-    var methods = {
-      put: function (key, value) { session[name][key] = value; },
-      get: function (key) { return session[name][key]; },
-      delete: function (key) { delete session[name][key]; }
-    };
-    Object.keys(methods).forEach(function (method) {
-      Object.defineProperty(held, method, {value: methods[method], enumerable: false, configurable: true});
-    });
-    global[name] = held;
-  });
-  global.agentUtils = {setMetaInfo: function (key, value) { session.BotUserSession[key] = value; }};
-  global.print = function (text) { __printed.push(String(text)); };
-  global.koreDebugger = {log: function (line) { if (__log.length < 100) __log.push(String(line).slice(0, 1000)); }};
-})(globalThis);
-"""
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a script finds beside its context: env, content, the bot's own functions, and the session's id."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    content: Mapping[str, str] = field(default_factory=dict)
+    functions: str = ""
+    session_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptResult:
+    """The result of a script. `unplayed` names the functions that the emulator lacks and the script called."""
+
+    context: dict[str, Any]
+    log: tuple[str, ...]
+    printed: str
+    tags: tuple[Tag, ...] = ()
+    unplayed: tuple[str, ...] = ()
+    closes_session: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The value of an expression as text, or the reason why it has none."""
+
+    text: str
+    error: str | None = None
 
 
 def require_engine() -> None:
@@ -54,16 +68,9 @@ def require_engine() -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptResult:
-    """The result of a script."""
-
-    context: dict[str, Any]
-    log: tuple[str, ...]
-    printed: str
-
-
-def run_script(source: str, *, context: Mapping[str, Any], environment: Mapping[str, str]) -> ScriptResult:
+def run_script(
+    source: str, *, context: Mapping[str, Any], around: Surroundings = Surroundings()
+) -> ScriptResult:
     """Execute a Script node. Blocks for at most about a second; call it on a worker thread.
 
     Raises:
@@ -71,28 +78,86 @@ def run_script(source: str, *, context: Mapping[str, Any], environment: Mapping[
     """
     import quickjs
 
-    engine = quickjs.Context()
-    engine.set_memory_limit(MEMORY_LIMIT_BYTES)
-    engine.set_max_stack_size(STACK_LIMIT_BYTES)
-    engine.set_time_limit(TIME_LIMIT_SECONDS)
     try:
-        engine.set("__context", json.dumps(context))
-        engine.set("__environment", json.dumps(environment))
-        engine.eval(_PRELUDE)
-        engine.eval(source)
+        engine = _engine(context, around)
+        # In a function, so that a script may end itself with `return`.
+        engine.eval(f"(function () {{{source}\n}}).call(globalThis);")
         changed = str(engine.eval("JSON.stringify(context)"))
-        log = str(engine.eval("JSON.stringify(__log)"))
-        printed = str(engine.eval("__printed.join('')"))
+        output = json.loads(str(engine.eval("JSON.stringify(__output)")))
     except (quickjs.JSException, quickjs.StackOverflow) as error:
         raise ScriptError(str(error).partition("\n")[0]) from error
     finally:
-        del engine  # now: in a traceback it could reach another thread, and QuickJS crashes there
+        engine = None  # now: in a traceback it could reach another thread, and QuickJS crashes there
     if len(changed.encode()) > CONTEXT_LIMIT_BYTES:
         raise ScriptError("the context grew over 1024 KB")
     left = json.loads(changed) if changed.startswith("{") else None
     if left is None:
         raise ScriptError("the script replaced `context` by a value that is not an object")
-    return ScriptResult(context=left, log=tuple(json.loads(log)), printed=printed)
+    return ScriptResult(
+        context=left,
+        log=tuple(output["log"]),
+        printed="".join(output["printed"]),
+        tags=tuple(Tag(level, name, value) for level, name, value in output["tags"] if level in TAG_LEVELS),
+        unplayed=tuple(output["notes"]),
+        closes_session=bool(output["closes"]),
+    )
+
+
+def evaluate(
+    expressions: Sequence[str], *, context: Mapping[str, Any], around: Surroundings = Surroundings()
+) -> list[Evaluation]:
+    """The values of the expressions of placeholders, each on its own. Blocks as `run_script` does.
+
+    Raises:
+        ScriptError: together they exceeded a limit.
+    """
+    import quickjs
+
+    try:
+        engine = _engine(context, around)
+        engine.set("__expressions", json.dumps(list(expressions)))
+        found = json.loads(str(engine.eval(_EVALUATE)))
+    except (quickjs.JSException, quickjs.StackOverflow) as error:
+        raise ScriptError(str(error).partition("\n")[0]) from error
+    finally:
+        engine = None  # as above
+    return [Evaluation(str(text)[:_SHOWN_AT_MOST], error) for text, error in found]
+
+
+# Objects and lists are shown as JSON, what is absent as nothing.
+_EVALUATE = """
+JSON.stringify(JSON.parse(__expressions).map(function (expression) {
+  try {
+    var value = (0, eval)("(" + expression + "\\n)");
+    if (value === undefined || value === null) return ["", null];
+    return [typeof value === "object" ? JSON.stringify(value) : String(value), null];
+  } catch (error) {
+    return ["", String(error)];
+  }
+}));
+"""
+
+
+def _engine(context: Mapping[str, Any], around: Surroundings) -> quickjs.Context:
+    import quickjs
+
+    engine = quickjs.Context()
+    engine.set_memory_limit(MEMORY_LIMIT_BYTES)
+    engine.set_max_stack_size(STACK_LIMIT_BYTES)
+    engine.set_time_limit(TIME_LIMIT_SECONDS)
+    environment = {"context": context, "env": around.environment, "content": around.content}
+    engine.set("__input", json.dumps({**environment, "sessionId": around.session_id}))
+    engine.eval(_globals())
+    if around.functions:
+        engine.eval(around.functions)
+    return engine
+
+
+@functools.cache
+def _globals() -> str:
+    folder = files("botkit_sandbox.kore") / "javascript"
+    names = ("lodash.js", "moment.js", "globals.js")
+    return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
 
 
 def syntax_error(source: str) -> str | None:

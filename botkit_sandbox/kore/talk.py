@@ -13,17 +13,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from botkit_sandbox.kore import dialogs, payloads
+from botkit_sandbox.kore import bot_events, dialogs, payloads, replying
 from botkit_sandbox.kore.bot import Component, Dialog, webhook_dialog
 from botkit_sandbox.kore.calls import Call, FollowUp
 from botkit_sandbox.kore.core import Core
 from botkit_sandbox.kore.hooks import Answer, HookSender
 from botkit_sandbox.kore.payloads import CLIENT_TEXTS, ClientMessage
 from botkit_sandbox.kore.templates import rendered
+<<<<<<< HEAD
 from botkit_sandbox.kore.understanding import recognised_dialog
 from botkit_sandbox.kore.users import Attachment, ChatMessage, User
-
-NOT_UNDERSTOOD = "Sorry, I did not understand that. Could you say it in other words?"
+=======
+from botkit_sandbox.kore.tones import averaged, tones_of
+from botkit_sandbox.kore.users import Attachment, User
+>>>>>>> d14e688 (The dialog engine plays the nodes and conditions of real exports)
 
 
 @dataclass(slots=True)
@@ -41,6 +44,7 @@ class Talk:
     ) -> None:
         """A message of the user: shown, recorded, posted as a hook, and given to the bot if BotKit says so."""
         self._open_session(user)
+<<<<<<< HEAD
         message = self.core.add_user_message(user, text, attachments, payload)
         await self._said(user, message)
 
@@ -66,6 +70,12 @@ class Talk:
 
     async def _said(self, user: User, message: ChatMessage) -> None:
         text, attachments = message.sent, message.attachments
+=======
+        self.core.add_user_message(user, text, attachments)
+        user.tags.pop("messageMetaTags", None)
+        user.message_tones = tones_of(text)
+        user.session.tones = averaged(user.session.tones, user.message_tones)
+>>>>>>> d14e688 (The dialog engine plays the nodes and conditions of real exports)
         # An attachment alone has no text at all (4.4).
         await self._from_user(
             user, text if text or not attachments else None, attachments=attachments, message=message
@@ -96,7 +106,7 @@ class Talk:
     ) -> None:
         if not self.core.is_subscribed("onMessage"):
             if not user.agent_mode:
-                await self.to_bot(user, text)
+                await self.to_bot(user, text, bot_event=bot_event)
             return
         in_agent_mode = user.agent_mode
         call = self._issue(user, "on_user_message", text=text, waits=not in_agent_mode)
@@ -109,7 +119,7 @@ class Talk:
         follow_up = await self._follow_up(call, answer)
         if follow_up is None:
             if not answer.acknowledged and self.core.settings.when_hook_fails == "bypass":
-                await self.to_bot(user, text)
+                await self.to_bot(user, text, bot_event=bot_event)
         elif follow_up.action == "sendBotMessage":
             await self.to_bot_as_sent(user, follow_up.body)
 
@@ -126,36 +136,34 @@ class Talk:
             nl_meta = meta.get("nlMeta")
             intent = nl_meta.get("intent") if isinstance(nl_meta, Mapping) else None
         text = body.get("message")
+        channel = body.get("channel")
+        bot_event = channel.get("botEvent") if isinstance(channel, Mapping) else None
         await self.to_bot(
             user,
             text if isinstance(text, str) else None,
             intent=intent if isinstance(intent, str) else None,
+            bot_event=bot_event if isinstance(bot_event, str) else None,
         )
 
+<<<<<<< HEAD
     async def to_bot(self, user: User, text: str | None, *, intent: str | None = None) -> None:
         """Let the bot answer."""
         if text and text in CLIENT_TEXTS.values():
             return
+=======
+    async def to_bot(
+        self, user: User, text: str | None, *, intent: str | None = None, bot_event: str | None = None
+    ) -> None:
+        """Let the bot answer a text, or the client's connection."""
+>>>>>>> d14e688 (The dialog engine plays the nodes and conditions of real exports)
         if not text and intent is None:
-            user.stalled = user.stalled or self.core.settings.empty_message_stalls
-            return
-        if user.stalled:
-            return
-        named = self.core.bot.dialog_named(intent) if intent else None
-        meant = recognised_dialog(self.core.bot, text or "", user.language)
-        dialog = named or (self.core.bot.dialogs[meant] if meant else None)
-        if user.run is not None and named is None:
-            # A dialog that waits for a value takes every text, except one that clearly asks for another dialog.
-            if dialog is None or dialog.id == user.run.dialog.id:
-                await dialogs.resume(self.core, self, user, user.run, text or "")
-                return
-            user.run = None
-        if dialog is None:
-            await self.utter(user, NOT_UNDERSTOOD, dialog_id="", node_id="")
-        else:
-            await dialogs.start(self.core, self, user, dialog)
+            connects = bot_event == bot_events.ON_CONNECT and not user.stalled
+            if not (connects and await replying.connected(self.core, self, user)):
+                user.stalled = user.stalled or self.core.settings.empty_message_stalls
+        elif not user.stalled:
+            await replying.reply(self.core, self, user, text or "", intent=intent)
 
-    # --- what a running dialog does (dialogs.DialogEffects) --------------------------------------------------------------
+    # --- what a running dialog does (nodes.DialogEffects) --------------------------------------------------------------
 
     async def utter(self, user: User, text: str, *, dialog_id: str, node_id: str) -> None:
         """An utterance of the bot: posted as on_bot_message, and shown when BotKit sends it."""
@@ -174,7 +182,10 @@ class Talk:
 
     async def transfer(self, user: User, component: Component, *, dialog_id: str, node_id: str) -> None:
         """An Agent Transfer node: agent mode is switched on, unless BotKit refuses the hook (3)."""
-        if user.agent_mode or not self.core.is_subscribed("onAgentTransfer"):
+        if user.agent_mode:
+            return
+        if not self.core.is_subscribed("onAgentTransfer"):
+            self.core.note(user, f"[Agent Transfer node {component.name}: no BotKit is subscribed to it]")
             return
         call = self._issue(user, "on_agent_transfer", dialog_id=dialog_id, node_id=node_id)
         body = payloads.agent_transfer_hook(self.core, user, call)
@@ -224,6 +235,10 @@ class Talk:
             }
             body = payloads.event_hook(self.core, user, call, event=event)
             await self.hooks.post("on_event", body)
+
+    async def failed(self, user: User, dialog: Dialog) -> None:
+        """A dialog failed (7.9, TASK_FAILURE_EVENT)."""
+        await replying.fire(self.core, self, user, bot_events.TASK_FAILURE, unless=dialog.id)
 
     async def reaches_webhook(self, user: User, name: str, then: str) -> None:
         """Run a dialog that consists of a Webhook node of this name and the text `then`."""

@@ -58,24 +58,39 @@ def normalised(text: str) -> tuple[str, ...]:
     return tuple(re.findall(r"[\w]+", folded))
 
 
+def exactly_recognised_dialog(bot: TrainingData, text: str, language: str) -> str | None:
+    """The id of the dialog of which `text` is a training sentence or the name, or None."""
+    words = normalised(text)
+    known, _ = _taught(bot, language)
+    return next((utterance.dialog_id for utterance in known if words and utterance.words == words), None)
+
+
 def recognised_dialog(bot: TrainingData, text: str, language: str) -> str | None:
     """The id of the dialog that `text` selects, or None if the bot does not understand."""
     words = normalised(text)
     if not words:
         return None
-    taught = any(u.language == language for u in bot.utterances)
-    known = [u for u in bot.utterances if not taught or u.language in ("", language)]
-    for utterance in known:
-        if utterance.words == words:
-            return utterance.dialog_id
+    exact = exactly_recognised_dialog(bot, text, language)
+    if exact is not None:
+        return exact
+    known, taught = _taught(bot, language)
     for pattern in bot.patterns:
         if (not taught or pattern.language == language) and pattern.matches(words):
             return pattern.dialog_id
-    return _closest(known, words)
+    return closest(known, words)
 
 
-def _closest(known: Iterable[Utterance], words: tuple[str, ...]) -> str | None:
+def _taught(bot: TrainingData, language: str) -> tuple[list[Utterance], bool]:
+    """The sentences of a language, or all if the bot has none in it; and whether it has."""
+    taught = any(u.language == language for u in bot.utterances)
+    return [u for u in bot.utterances if not taught or u.language in ("", language)], taught
+
+
+def closest(known: Iterable[Utterance], words: tuple[str, ...]) -> str | None:
+    """The id whose sentences share most words with these, if they share enough, and with no other id as many."""
     said = set(words)
+    if not said:
+        return None
     best: dict[str, float] = {}
     for utterance in known:
         trained = set(utterance.words)

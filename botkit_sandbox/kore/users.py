@@ -6,12 +6,14 @@ Numbers in parentheses are sections of docs/protocols/kore-xo-botkit.md.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from botkit_sandbox.kore.bot import Dialog
+from botkit_sandbox.kore.bot import Dialog, Node
+from botkit_sandbox.kore.node_options import Tag
 
+TAGS_AT_MOST = 50
 Speaker = Literal["user", "bot", "botkit", "agent", "system"]
 
 # The form of `from` on channels that do not use the platform's user id.
@@ -79,15 +81,31 @@ class Session:
     opened_ms: int
     variables: dict[str, Any] = field(default_factory=dict)
     closed: bool = False
+    welcomed: bool = False
+    tones: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Run:
-    """A dialog that waits for the user at an entity node."""
+    """A dialog in progress at one of its nodes.
+
+    Attributes:
+        tries: how often the user's answer to this node had no value.
+        answered: the nodes whose value the user gave; a dialog that comes back to one asks again.
+        caller: the dialog that called this one and goes on after it.
+        context: the context of a dialog that waits for the end of one that it called.
+    """
 
     dialog: Dialog
     node_id: str
     tries: int = 0
+    answered: set[str] = field(default_factory=set)
+    caller: Run | None = None
+    context: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def node(self) -> Node:
+        return self.dialog.nodes[self.node_id]
 
 
 @dataclass(slots=True)
@@ -113,6 +131,14 @@ class User:
     context: dict[str, Any] = field(default_factory=dict)
     variables: dict[str, Any] = field(default_factory=dict)
     tags: dict[str, list[Any]] = field(default_factory=dict)
+    message_tones: list[dict[str, Any]] = field(default_factory=list)
+
+    def add_tags(self, tags: Iterable[Tag]) -> None:
+        """Add custom meta tags; a name that is tagged again gets the new value."""
+        for tag in tags:
+            kind = f"{tag.level}MetaTags"
+            others = [one for one in self.tags.get(kind, []) if one.get("name") != tag.name]
+            self.tags[kind] = [*others, {"name": tag.name, "value": tag.value}][-TAGS_AT_MOST:]
 
     @property
     def first_name(self) -> str:

@@ -14,7 +14,7 @@ import pytest
 from botkit_sandbox.errors import ScriptError
 from botkit_sandbox.kore import BotExport
 from botkit_sandbox.kore.bot import bot_of
-from botkit_sandbox.kore.script import run_script
+from botkit_sandbox.kore.script import Surroundings, run_script
 from botkit_sandbox.kore.understanding import Pattern, Utterance, normalised, recognised_dialog
 from tests.sandbox.kore.platform_double import SAMPLE, Hook, Platform, Start
 
@@ -189,7 +189,7 @@ async def test_a_webhook_node_takes_the_changed_context_from_the_answer(start: S
     await platform.says(user, "7")
     (hook,) = platform.botkit.of("on_webhook")
     assert hook.body["dialogComponentName"] == "LookUpOrder"
-    assert hook.body["context"]["entities"] == {"OrderNumber": "7"}
+    assert hook.body["context"]["entities"] == {"OrderNumber": 7}
     assert hook.component_id
     assert platform.chat(user)[-1][1] == "Your order 7 is lost."
 
@@ -275,7 +275,9 @@ async def test_transitions_in_a_circle_are_stopped(start: Start) -> None:
 
 
 def run(source: str, **context: Any) -> dict[str, Any]:
-    return run_script(source, context={"session": {}, **context}, environment={"REGION": "eu"}).context
+    return run_script(
+        source, context={"session": {}, **context}, around=Surroundings(environment={"REGION": "eu"})
+    ).context
 
 
 def test_a_script_changes_its_context() -> None:
@@ -319,13 +321,11 @@ def test_a_script_cannot_reach_out_or_grow_without_end(source: str) -> None:
 
 
 def test_the_log_of_a_script_is_kept_and_bounded() -> None:
-    ran = run_script(
-        "for (var i = 0; i < 500; i++) koreDebugger.log('x'.repeat(5000));", context={}, environment={}
-    )
+    ran = run_script("for (var i = 0; i < 500; i++) koreDebugger.log('x'.repeat(5000));", context={})
     assert len(ran.log) == 100
     assert max(map(len, ran.log)) == 1000
 
 
 def test_a_script_message_prints_its_text() -> None:
-    ran = run_script("print(JSON.stringify({a: 1}));", context={}, environment={})
+    ran = run_script("print(JSON.stringify({a: 1}));", context={})
     assert json.loads(ran.printed) == {"a": 1}

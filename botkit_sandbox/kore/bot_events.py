@@ -1,0 +1,74 @@
+"""Event handlers of a bot: what it does when a user connects, writes first, is not understood, or a task fails.
+
+docs/protocols/kore-xo-botkit.md, 7.9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botkit_sandbox.kore.decoding import decoded
+from botkit_sandbox.kore.prompts import Prompt, prompts_of
+from botkit_sandbox.kore.reading import objects, text_of
+
+ON_CONNECT = "ON_CONNECT_EVENT"
+WELCOME = "WELCOME_MESSAGE_EVENT"
+NOT_UNDERSTOOD = "INTENT_UNIDENTIFIED"
+TASK_FAILURE = "TASK_FAILURE_EVENT"
+
+
+@dataclass(frozen=True, slots=True)
+class BotEvent:
+    """An enabled event handler: it starts a dialog, runs a script, or shows a message.
+
+    `answers_first_message` are the kinds of first messages that the bot answers instead of its welcome: greetings, faq, task.
+    """
+
+    dialog_id: str
+    script: str
+    prompts: tuple[Prompt, ...]
+    answers_first_message: frozenset[str]
+
+
+def events_of(definition: Mapping[str, Any], dialogs: Mapping[str, str]) -> dict[str, BotEvent]:
+    """The enabled event handlers of an export, by name.
+
+    Args:
+        definition: the bot definition.
+        dialogs: the id of each dialog by every name that a reference to it may use.
+    """
+    raw = definition.get("botEvents")
+    found: dict[str, BotEvent] = {}
+    for name, event in (raw if isinstance(raw, dict) else {}).items():
+        if isinstance(event, dict) and event.get("enabled"):
+            action = text_of(event.get("action"))
+            first = event.get("manageFirstMessage")
+            found[name] = BotEvent(
+                dialog_id=dialogs.get(text_of(event.get("task")), "") if "ialog" in action else "",
+                script=decoded(text_of(event.get("script"))) if "cript" in action else "",
+                prompts=tuple(prompts_of(event.get("msg"))) if "sg" in action or "essage" in action else (),
+                answers_first_message=frozenset(
+                    kind
+                    for kind, what in (first if isinstance(first, dict) else {}).items()
+                    if what == "respondToUserInput"
+                ),
+            )
+    return found
+
+
+def standard_not_understood(definition: Mapping[str, Any]) -> tuple[Prompt, ...]:
+    """The bot's own standard response to a message that it does not understand."""
+    found = []
+    for response in objects(definition.get("koraResponses")):
+        if "couldn't understand" not in text_of(response.get("Key")):
+            continue
+        for override in objects(response.get("channelUXMaps")):
+            wording = override.get("botUXMap")
+            text = decoded(text_of(wording.get("uXMap"))) if isinstance(wording, dict) else ""
+            if text:
+                channel = text_of(override.get("channel")) or "default"
+                language = text_of(response.get("language")) or "en"
+                found.append(Prompt(channel, language, text, scripted="print(" in text))
+    return tuple(found)
