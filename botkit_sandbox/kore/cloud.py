@@ -24,7 +24,7 @@ from botkit_sandbox.kore.hooks import HookSender
 from botkit_sandbox.kore.lanes import Lanes
 from botkit_sandbox.kore.payloads import ClientMessage, variable_hook
 from botkit_sandbox.kore.settings import KoreSandboxSettings, SubscriptionName
-from botkit_sandbox.kore.stand_ins import stand_ins_of
+from botkit_sandbox.kore.stand_ins import StandIn, stand_ins_of
 from botkit_sandbox.kore.talk import Talk
 from botkit_sandbox.kore.transfers import with_agent_dialog, with_transfer
 from botkit_sandbox.kore.users import Attachment, User, address_on
@@ -165,6 +165,18 @@ class KoreCloud:
         """
         self.core.settings = changed(self.core.settings, changes)
         self.core.publish("switches", switches=dict(changes))
+
+    def answer_in_place_of(self, name: str, answer: Mapping[str, Any] | None) -> StandIn:
+        """Answer in place of a service or a form; None goes back to the answer of the export.
+
+        Raises:
+            StandInUnknown: the bot has none of this name.
+            ValueError: the answer is not valid.
+        """
+        stand_ins = self.core.stand_ins
+        stand_in = stand_ins.reset(name) if answer is None else stand_ins.give(name, answer)
+        self.core.publish("standIns", standIn=stand_in.as_json())
+        return stand_in
 
     def set_faults(self, rules: Sequence[Fault]) -> None:
         """Switch on exactly these faults."""

@@ -24,12 +24,16 @@
     PUT    /sandbox/kore/subscription         {url, events?}  the URL of BotKit, without a token
     GET    /sandbox/kore/switches             every switch with its value (docs/sandbox-kore.md)
     PUT    /sandbox/kore/switches             {name: value, …}: changes these switches
+    GET    /sandbox/kore/stand-ins            {standIns: [{name, kind, answer, origin}]}
+    PUT    /sandbox/kore/stand-ins/{name}     {statusCode?, body?, headers?} of a service, or the values of a form
+    DELETE /sandbox/kore/stand-ins/{name}     back to the answer of the export
     GET    /sandbox/kore/faults               {faults: [...]}
     PUT    /sandbox/kore/faults               one fault, a list of them, or {faults: [...]}; replaces all
     DELETE /sandbox/kore/faults               clears all faults
 
 Every action of a user is answered at once with 202 and processed in the background, in order per user. Changes are published
-on the bus, topic ``kore``: `kind` is bot, user, message, agentMode, session, typing, feedback, subscription, switches or faults.
+on the bus, topic ``kore``: `kind` is bot, user, message, agentMode, session, typing, feedback, subscription, standIns,
+switches or faults.
 Errors are ``{"error": "…"}`` with 400, 404, 409 or 429.
 """
 
@@ -48,6 +52,7 @@ from botkit_sandbox.errors import (
     DialogUnknown,
     FaultInvalid,
     LaneFull,
+    StandInUnknown,
     TooManyUsers,
     UserUnknown,
     UserWithAgent,
@@ -154,6 +159,14 @@ def control_routes(cloud: KoreCloud) -> list[web.RouteDef]:
             cloud.configure(await _body(request))
         return web.json_response(msgspec.to_builtins(cloud.core.settings))
 
+    async def stand_ins(_: web.Request) -> web.Response:
+        return web.json_response({"standIns": [one.as_json() for one in cloud.core.stand_ins.all()]})
+
+    async def stand_in(request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        answer = await _body(request) if request.method == "PUT" else None
+        return web.json_response(cloud.answer_in_place_of(name, answer).as_json())
+
     async def faults(request: web.Request) -> web.Response:
         if request.method == "DELETE":
             cloud.set_faults([])
@@ -195,6 +208,9 @@ def control_routes(cloud: KoreCloud) -> list[web.RouteDef]:
         web.put("/sandbox/kore/subscription", _with_json_errors(subscription)),
         web.get("/sandbox/kore/switches", _with_json_errors(switches)),
         web.put("/sandbox/kore/switches", _with_json_errors(switches)),
+        web.get("/sandbox/kore/stand-ins", _with_json_errors(stand_ins)),
+        web.put("/sandbox/kore/stand-ins/{name:.+}", _with_json_errors(stand_in)),
+        web.delete("/sandbox/kore/stand-ins/{name:.+}", _with_json_errors(stand_in)),
         web.get("/sandbox/kore/faults", _with_json_errors(faults)),
         web.put("/sandbox/kore/faults", _with_json_errors(faults)),
         web.delete("/sandbox/kore/faults", _with_json_errors(faults)),
@@ -207,7 +223,7 @@ def _with_json_errors(inner: Handler) -> Handler:
     async def handle(request: web.Request) -> web.Response:
         try:
             return await inner(request)
-        except (UserUnknown, DialogUnknown) as error:
+        except (UserUnknown, DialogUnknown, StandInUnknown) as error:
             return web.json_response({"error": str(error)}, status=404)
         except UserWithAgent as error:
             return web.json_response({"error": str(error)}, status=409)

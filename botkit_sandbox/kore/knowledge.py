@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from botkit_sandbox.kore.decoding import decoded
 from botkit_sandbox.kore.prompts import Prompt
 from botkit_sandbox.kore.reading import objects, text_of
 from botkit_sandbox.kore.understanding import Utterance, closest, normalised
@@ -104,7 +105,7 @@ def _plain(spoken: Iterable[str]) -> Iterator[str]:
 
 def _answers(raw: object, language: str) -> Iterator[Prompt]:
     for answer in objects(raw):
-        if text := text_of(answer.get("text")):
+        if text := decoded(text_of(answer.get("text"))):
             scripted = answer.get("type", "basic") != "basic" and "print(" in text
             yield Prompt(text_of(answer.get("channel")) or "default", language, text, scripted)
 

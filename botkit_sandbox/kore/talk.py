@@ -20,13 +20,8 @@ from botkit_sandbox.kore.core import Core
 from botkit_sandbox.kore.hooks import Answer, HookSender
 from botkit_sandbox.kore.payloads import CLIENT_TEXTS, ClientMessage
 from botkit_sandbox.kore.templates import rendered
-<<<<<<< HEAD
-from botkit_sandbox.kore.understanding import recognised_dialog
-from botkit_sandbox.kore.users import Attachment, ChatMessage, User
-=======
 from botkit_sandbox.kore.tones import averaged, tones_of
-from botkit_sandbox.kore.users import Attachment, User
->>>>>>> d14e688 (The dialog engine plays the nodes and conditions of real exports)
+from botkit_sandbox.kore.users import Attachment, ChatMessage, User
 
 
 @dataclass(slots=True)
@@ -44,8 +39,10 @@ class Talk:
     ) -> None:
         """A message of the user: shown, recorded, posted as a hook, and given to the bot if BotKit says so."""
         self._open_session(user)
-<<<<<<< HEAD
         message = self.core.add_user_message(user, text, attachments, payload)
+        user.tags.pop("messageMetaTags", None)
+        user.message_tones = tones_of(text)
+        user.session.tones = averaged(user.session.tones, user.message_tones)
         await self._said(user, message)
 
     async def client_retries(self, user: User) -> None:
@@ -70,12 +67,6 @@ class Talk:
 
     async def _said(self, user: User, message: ChatMessage) -> None:
         text, attachments = message.sent, message.attachments
-=======
-        self.core.add_user_message(user, text, attachments)
-        user.tags.pop("messageMetaTags", None)
-        user.message_tones = tones_of(text)
-        user.session.tones = averaged(user.session.tones, user.message_tones)
->>>>>>> d14e688 (The dialog engine plays the nodes and conditions of real exports)
         # An attachment alone has no text at all (4.4).
         await self._from_user(
             user, text if text or not attachments else None, attachments=attachments, message=message
@@ -145,17 +136,12 @@ class Talk:
             bot_event=bot_event if isinstance(bot_event, str) else None,
         )
 
-<<<<<<< HEAD
-    async def to_bot(self, user: User, text: str | None, *, intent: str | None = None) -> None:
-        """Let the bot answer."""
-        if text and text in CLIENT_TEXTS.values():
-            return
-=======
     async def to_bot(
         self, user: User, text: str | None, *, intent: str | None = None, bot_event: str | None = None
     ) -> None:
         """Let the bot answer a text, or the client's connection."""
->>>>>>> d14e688 (The dialog engine plays the nodes and conditions of real exports)
+        if text and text in CLIENT_TEXTS.values():
+            return
         if not text and intent is None:
             connects = bot_event == bot_events.ON_CONNECT and not user.stalled
             if not (connects and await replying.connected(self.core, self, user)):
