@@ -78,6 +78,8 @@ class KoreSettings:
     timeout: timedelta = timedelta(seconds=10)
     keep_payloads: bool = False
     """Store the newest payload of every user, not only of users with an agent, so that background jobs can write to them."""
+    file_message: str | None = None
+    """The words that the bot gets for a file alone, with ``{name}`` and ``{url}``; None: the message stays empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ class HandoffSettings:
     """
 
     end_chat_command: str | None = None
+    platform_closing_messages: tuple[str, ...] = ()
     default_language: str = "en"
     responses: Mapping[str, Mapping[str, str | None]] = field(default_factory=lambda: MappingProxyType({}))
     attributes: Mapping[str, str] | None = None

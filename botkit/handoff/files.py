@@ -6,11 +6,13 @@ open until a file arrived or was refused; a file lost on the way does not use it
 
 from __future__ import annotations
 
+import json
+
 from msgspec.structs import replace
 
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage
 from botkit.handoff.decision import Decision, message_id, tell, with_session, without
-from botkit.handoff.effects import Effect, SendFile
+from botkit.handoff.effects import CallWithHook, Effect, SendFile
 from botkit.handoff.events import Attachment, FileArrived, FileRefused, FileRequested, UserMessage
 from botkit.handoff.rules import Rules
 
@@ -77,6 +79,17 @@ def send(
     ]
     upload = ids[0] if rules.capabilities(session.system).files == "on_request" else ""
     return replace(session, file_upload=upload, in_flight=(*session.in_flight, *in_flight)), sends
+
+
+def to_bot(rules: Rules, event: UserMessage) -> tuple[Effect, ...]:
+    """Files alone as words for the bot, if that is configured: an empty message stalls dialogs. Empty otherwise."""
+    if rules.file_message is None or event.text is not None or not event.attachments:
+        return ()
+    words = "\n".join(
+        rules.file_message.replace("{url}", file.url).replace("{name}", file.name)
+        for file in event.attachments
+    )
+    return (CallWithHook("send_bot_message", json.dumps({"message": words})),)
 
 
 def named(file: Attachment) -> str:

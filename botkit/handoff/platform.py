@@ -9,7 +9,7 @@ from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage,
 from botkit.handoff.decision import Decision, hand_to_agent, message_id, say, with_session
 from botkit.handoff.ending import end, give_back
 from botkit.handoff.rules import Rules
-from botkit.handoff.text import split
+from botkit.handoff.text import as_compared, split
 
 FLAG_LAG_SECONDS = 3.0
 """Within this time after a transfer, `agent_transfer: false` may be an outdated flag."""
@@ -32,7 +32,7 @@ def decide_hook(rules: Rules, conversation: Conversation, event: events.Platform
         case events.UserMessage():
             return user_message(rules, conversation, event)
         case events.BotMessage():
-            return bot_message(conversation)
+            return bot_message(rules, conversation, event)
         case events.AgentTransfer():
             return opening.agent_transfer(rules, conversation, event)
         case events.PlatformSessionClosed():
@@ -53,7 +53,7 @@ def user_message(rules: Rules, conversation: Conversation, event: events.UserMes
     if session is None:
         if event.agent_transfer:
             return _lost_session(rules, conversation, event)
-        return Decision(conversation, _TO_BOT)
+        return Decision(conversation, files.to_bot(rules, event) or _TO_BOT)
     if event.agent_transfer is False and not _flag_lags(session, event):
         # The platform timed the agent mode out (5.8): the user belongs to the bot again.
         ended = end(
@@ -89,9 +89,19 @@ def user_message(rules: Rules, conversation: Conversation, event: events.UserMes
     return with_session(conversation, session, *back, *sends, *uploads)
 
 
-def bot_message(conversation: Conversation) -> Decision:
-    """on_bot_message: to the user; skipped while an agent session lives."""
-    return Decision(conversation, _TO_USER if conversation.session is None else _SKIP)
+def bot_message(rules: Rules, conversation: Conversation, event: events.BotMessage) -> Decision:
+    """on_bot_message: to the user; skipped while an agent session lives.
+
+    The platform announces the end of an inactive session in an ordinary message of the bot (4.6). Then the agent session ends,
+    and the message tells the user.
+    """
+    session = conversation.session
+    if session is None:
+        return Decision(conversation, _TO_USER)
+    if not _closes(rules, session, event):
+        return Decision(conversation, _SKIP)
+    ended = end(rules, conversation, session, event.at, why="platform_closed", words=None)
+    return replace(ended, effects=(*_TO_USER, *ended.effects))
 
 
 def alert(conversation: Conversation) -> Decision:
@@ -158,6 +168,19 @@ def _flag_lags(session: AgentSession, event: events.UserMessage) -> bool:
     )
     known = session.flagged or session.accepted
     return overtaken or (not known and event.at - session.opened_at < FLAG_LAG_SECONDS)
+
+
+def _closes(rules: Rules, session: AgentSession, event: events.BotMessage) -> bool:
+    """Whether a message of the bot says that the platform's session is over: by its words, or by its flag.
+
+    A false flag counts only after the platform has sent `true`, as for messages of the user. Before that, and for an older
+    request, the message belongs to the dialog that has led to the transfer.
+    """
+    if event.text is not None and as_compared(event.text) in rules.platform_closing_messages:
+        return True
+    number, opening = event.request_number, session.opening_request
+    older = number is not None and opening is not None and number < opening
+    return event.agent_transfer is False and session.flagged and not older
 
 
 def _too_much(session: AgentSession, messages: tuple[HeldMessage, ...]) -> bool:

@@ -47,6 +47,8 @@ class Rules:
         systems: the agent systems by name.
         attributes: the bot's own routing attributes → facts; None takes those of each system's `Capabilities`.
         fallback: the systems to try, in this order, when the first one is out of reach or refuses.
+        platform_closing_messages: the bot's messages that announce the end of the platform's session (`text.as_compared`).
+        file_message: a file alone as a message to the bot, with ``{name}`` and ``{url}``; None passes it on without words.
     """
 
     bot_name: str
@@ -57,6 +59,8 @@ class Rules:
     fallback: tuple[str, ...] = ()
     fallback_after_seconds: float = 15.0
     end_chat_command: str | None = None
+    platform_closing_messages: frozenset[str] = frozenset()
+    file_message: str | None = None
     default_language: str = "en"
     accept_timeout_seconds: float = 600.0
     transfer_grace_seconds: float = 10.0

@@ -165,3 +165,8 @@ def _is_one_syllable(before: str, after: str) -> bool:
     return leading and (
         "\u1100" <= after <= "\u115f" or "\ua960" <= after <= "\ua97c" or "\uac00" <= after <= "\ud7a3"
     )
+
+
+def as_compared(text: str) -> str:
+    """A text without what does not distinguish it from an equal one: case, spacing, and punctuation at its end."""
+    return " ".join(text.casefold().split()).rstrip(".!?… ")

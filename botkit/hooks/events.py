@@ -131,6 +131,7 @@ def _bot_message(arrival: Arrival) -> PlatformHookEvent:
         sessions=arrival.sessions,
         text=payload.message or None,
         agent_transfer=payload.agent_transfer,
+        request_number=arrival.request_number,
     )
 
 

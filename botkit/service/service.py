@@ -29,6 +29,7 @@ from botkit.handoff.decision import Decision
 from botkit.handoff.events import Event
 from botkit.handoff.responses import Responses
 from botkit.handoff.rules import Rules
+from botkit.handoff.text import as_compared
 from botkit.hooks.events import HOOK_EVENTS
 from botkit.hooks.parser import HookParser
 from botkit.http.carriers import SyncTransport
@@ -77,6 +78,8 @@ def rules_for(bot: BotSettings) -> Rules:
         fallback=bot.agents.fallback,
         fallback_after_seconds=bot.agents.fallback_after.total_seconds(),
         end_chat_command=handoff.end_chat_command,
+        platform_closing_messages=frozenset(map(as_compared, handoff.platform_closing_messages)),
+        file_message=bot.kore.file_message,
         default_language=handoff.default_language,
         accept_timeout_seconds=handoff.accept_timeout.total_seconds(),
         transfer_grace_seconds=handoff.transfer_grace.total_seconds(),

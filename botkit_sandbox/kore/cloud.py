@@ -265,9 +265,19 @@ class KoreCloud:
         """The user closes the conversation: sessionClosure, once or twice."""
         self.lanes.put(user.id, lambda: self.talk.closed(user, times=2 if repeat else 1))
 
-    def time_out(self, user: User) -> None:
-        """Reset session and agent mode as after the bot's inactivity duration, without a hook (4.6)."""
+    def time_out(self, user: User, says: str = "", *, agent_transfer: bool | None = None) -> None:
+        """Reset session and agent mode as after the bot's inactivity duration, without a hook (4.6).
+
+        Args:
+            user: the user.
+            says: the bot's closing words, an ordinary message of the bot; empty for none.
+            agent_transfer: the flag of their hook, by default the current one, which is false.
+        """
         self.core.end_session(user)
+        if says:
+            self.lanes.put(
+                user.id, lambda: self.talk.closing_words(user, says, agent_transfer=agent_transfer)
+            )
 
     def switch_channel(self, user: User, channel: str) -> None:
         """The user goes on on another channel, as people do who leave the website and write from their phone.

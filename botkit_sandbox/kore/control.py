@@ -14,7 +14,8 @@
     PUT    /sandbox/kore/users/{id}/channel   {channel}  the user goes on on another channel; 409 while an agent has them
     POST   /sandbox/kore/users/{id}/connect   the client connects (ON_CONNECT_EVENT)
     POST   /sandbox/kore/users/{id}/close     {repeat?}  the session closes (sessionClosure)
-    POST   /sandbox/kore/users/{id}/timeout   session and agent mode are reset, as after 15 silent minutes
+    POST   /sandbox/kore/users/{id}/timeout   {says?, agentTransfer?}  session and agent mode are reset, as after 15 silent
+                                              minutes; the bot says `says`, with this flag in the hook
     POST   /sandbox/kore/users/{id}/alert     {text}  the bot alerts the user
     POST   /sandbox/kore/users/{id}/webhook   {component, then?}  a dialog reaches a Webhook node of this name (on_webhook);
                                               once it is answered, the bot says `then`, {{context.…}} filled in
@@ -115,6 +116,12 @@ def control_routes(cloud: KoreCloud) -> list[web.RouteDef]:
     def close(user: User, body: Mapping[str, Any]) -> None:
         cloud.close_conversation(user, repeat=body.get("repeat") is True)
 
+    def time_out(user: User, body: Mapping[str, Any]) -> None:
+        flag = body.get("agentTransfer")
+        if flag is not None and not isinstance(flag, bool):
+            raise ValueError("agentTransfer is true or false")
+        cloud.time_out(user, _text(body, "says", limit=TEXT_LIMIT), agent_transfer=flag)
+
     async def channel(request: web.Request) -> web.Response:
         body = await json_object(request)
         name = body.get("channel") if body is not None else None
@@ -195,7 +202,7 @@ def control_routes(cloud: KoreCloud) -> list[web.RouteDef]:
         web.post(f"{users}/{{id}}/retry", _with_json_errors(act(lambda u, b: cloud.retry(u)))),
         web.post(f"{users}/{{id}}/connect", _with_json_errors(act(lambda u, b: cloud.connect(u)))),
         web.post(f"{users}/{{id}}/close", _with_json_errors(act(close))),
-        web.post(f"{users}/{{id}}/timeout", _with_json_errors(act(lambda u, b: cloud.time_out(u)))),
+        web.post(f"{users}/{{id}}/timeout", _with_json_errors(act(time_out))),
         web.post(
             f"{users}/{{id}}/alert",
             _with_json_errors(act(lambda u, b: cloud.alert(u, _text(b, "text", limit=TEXT_LIMIT)))),

@@ -151,7 +151,19 @@ class Talk:
 
     # --- what a running dialog does (nodes.DialogEffects) --------------------------------------------------------------
 
-    async def utter(self, user: User, text: str, *, dialog_id: str, node_id: str) -> None:
+    async def closing_words(self, user: User, text: str, *, agent_transfer: bool | None) -> None:
+        """The bot says that the session is over (4.6)."""
+        await self.utter(user, text, dialog_id="", node_id="", agent_transfer=agent_transfer)
+
+    async def utter(
+        self,
+        user: User,
+        text: str,
+        *,
+        dialog_id: str,
+        node_id: str,
+        agent_transfer: bool | None = None,
+    ) -> None:
         """An utterance of the bot: posted as on_bot_message, and shown when BotKit sends it."""
         if not self.core.is_subscribed("onMessage"):
             self.core.show(user, "bot", rendered(text))
@@ -159,9 +171,10 @@ class Talk:
         call = self._issue(
             user, "on_bot_message", text=text, dialog_id=dialog_id, node_id=node_id, waits=True
         )
-        answer = await self.hooks.post(
-            "on_bot_message", payloads.message_hook(self.core, user, call, text=text)
-        )
+        body = payloads.message_hook(self.core, user, call, text=text)
+        if agent_transfer is not None:
+            body["agent_transfer"] = agent_transfer
+        answer = await self.hooks.post("on_bot_message", body)
         follow_up = await self._follow_up(call, answer)
         if follow_up is None and not answer.acknowledged and self.core.settings.when_hook_fails == "bypass":
             self.core.show(user, "bot", rendered(text))

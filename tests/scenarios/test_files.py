@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from botkit.testing.waiting import until
 from botkit_sandbox.kore.users import Attachment
+from tests.scenarios.conftest import Stages
 from tests.scenarios.stage import JANE, Case, Stage
 
 FAILED = "The file could not be delivered to the agent."
@@ -90,3 +93,21 @@ def test_a_file_on_a_host_that_may_not_be_called_is_not_fetched(
     ada.is_helped_by(JANE)
     ada.says("", _file("cat.png"))
     ada.hears(FAILED)
+
+
+def test_a_file_alone_reaches_the_bot_as_words_where_that_is_configured(stages: Stages) -> None:
+    stage = stages("file words", bot={"kore": {"file_message": "[file: {name} {url}]"}})
+    stage.kore_behaves(empty_message_stalls=True)
+    ada = stage.person()
+    ada.says("", _file("bill.pdf"))
+    until(lambda: stage.wire("sendBotMessage", about="[file: bill.pdf http"), "for the file's words")
+    ada.says("hi")
+    ada.hears("I am the Acme Assistant")
+    stage.kore_behaves(empty_message_stalls=False)
+
+
+def test_a_file_alone_reaches_the_bot_unchanged_by_default(stage: Stage) -> None:
+    ada = stage.person()
+    ada.says("", _file("bill.pdf"))
+    until(lambda: stage.wire("sendBotMessage", about=ada.id), "for the file to be passed on")
+    assert "message" not in json.loads(stage.wire("sendBotMessage", about=ada.id)[0].request_body)

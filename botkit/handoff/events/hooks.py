@@ -51,6 +51,7 @@ class BotMessage(FromPlatform, frozen=True, kw_only=True):
 
     text: str | None
     agent_transfer: bool | None = None
+    request_number: int | None = None
 
 
 class UserProfile(Record, frozen=True):

@@ -145,6 +145,7 @@ function renderLine(bot) {
       ["The user opens the chat anew", "chat-connect", () => trying(kore(id, "connect"))],
       ["The user closes the chat", "chat-close", () => trying(kore(id, "close"))],
       ["Fifteen silent minutes pass", "chat-timeout", () => trying(kore(id, "timeout"))],
+      ["… and the bot says so", "chat-timeout-says", () => trying(kore(id, "timeout", { says: "Your session has ended because of inactivity." }))],
     ]),
   ]);
 }
