@@ -210,7 +210,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "location": _location,
     "country": _country,
     "airport": _airport,
-    "email": _found(r"[^@\s]+@[^@\s]+\.[^@\s]+"),
+    "email": _found(r"[^@\s<>(),;]+@[\w-]+(?:\.[\w-]+)+"),
     "phone_number": _phone,
     "zipcode": _found(r"\b[A-Z]?\d[\dA-Z]*(?:[ -]\d[\dA-Z]+)?\b"),
     "url": _found(r"(?:https?://|www\.)\S+"),
