@@ -149,7 +149,7 @@ def streaming_tokens(texts: Sequence[str], *, target_message_id: str) -> list[Pa
     return [
         {
             "streamingToken": {
-                "tokenType": "Text",
+                "tokenType": "MessageStreamingToken",
                 "sequenceNumber": number,
                 "targetMessageIdentifier": target_message_id,
                 "token": {"formatType": "Text", "text": text},

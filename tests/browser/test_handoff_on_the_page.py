@@ -180,3 +180,21 @@ def test_a_page_opened_anew_shows_everything_again(demo: DemoPage) -> None:
     expect(demo.in_chat("talk to an agent")).to_be_visible()
     expect(demo("session").filter(has_text="Sophie Wilson")).to_be_visible()
     expect(demo.on_wire("on_agent_transfer").last).to_be_attached()
+
+
+def test_a_chatbot_of_salesforce_answers_first_and_hands_over_to_an_agent(demo: DemoPage) -> None:
+    demo.new_user("Ida Rhodes")
+    demo.ask_for_an_agent()
+    demo("desk-more").click()
+    demo("desk-bot-joins").click()
+    expect(demo("desk-chatbot")).to_have_text("Astro")
+    expect(demo.in_chat(re.compile("Astro has joined"))).to_be_visible()
+    demo("desk-more").click()
+    demo("desk-bot-asks").click()
+    expect(demo.in_chat("What is it about?")).to_have_count(1)
+    demo("desk-more").click()
+    demo("desk-bot-hands-over").click()
+    expect(demo.in_chat(re.compile("Astro has left"))).to_be_visible()
+    expect(demo("desk-chatbot")).to_have_count(0)
+    agent = demo.accept()
+    expect(demo.in_chat(re.compile(rf"{agent} has joined"))).to_be_visible()

@@ -67,10 +67,10 @@ function openSession(place, conversation) {
 const act = (conversation, operation, body) => trying(desk(conversation, operation, body));
 
 function refreshHead(conversation) {
-  const { id, system, status, agents = [], queuePosition, fileRequested, lost } = conversation;
+  const { id, system, status, agents = [], chatbot, queuePosition, fileRequested, lost } = conversation;
   const talking = isTalking(conversation, state.agent);
   const mine = agents.includes(state.agent);
-  const facts = [id, status, agents, queuePosition, fileRequested, lost, state.agent, customerName(conversation)];
+  const facts = [id, status, agents, chatbot, queuePosition, fileRequested, lost, state.agent, customerName(conversation)];
   refresh(byId("desk-head"), facts, () => [
     h(
       "div",
@@ -80,6 +80,7 @@ function refreshHead(conversation) {
       statusPill(status),
       lost ? h("span", { class: "pill waiting", "data-testid": "desk-lost" }, "Reconnecting") : null,
       agents.length > 1 || (agents.length && !mine) ? h("span", { class: "pill agent" }, agents.map(agentName).join(", ")) : null,
+      chatbot ? h("span", { class: "pill bot", "data-testid": "desk-chatbot" }, chatbot) : null,
       status === "waiting" && queuePosition ? h("span", { class: "pill" }, `No. ${queuePosition} in the queue`) : null,
     ),
     isOpen(conversation)

@@ -26,14 +26,17 @@ export function queues(conversation, state) {
 /** Events of a session that no button of the real console causes: `[words, name, operation, body]`. */
 export function rarely(conversation, agent) {
   const talking = isTalking(conversation, agent);
-  const about = conversation.system === "live-chat" ? liveChat(conversation, agent, talking) : miaw(agent, talking);
+  const about = conversation.system === "live-chat" ? liveChat(conversation, agent, talking) : miaw(conversation, agent, talking);
   return about.filter(Boolean);
 }
 
 const failing = (agent) => ["A transfer that fails", "transfer-fails", "transfer", { agent, to: "queue", fail: true }];
 
-function miaw(agent, talking) {
+function miaw({ agents, chatbot }, agent, talking) {
   return [
+    !chatbot && !agents.length && ["A chatbot answers first", "bot-joins", "bot", { join: "Astro" }],
+    chatbot && ["The chatbot asks what it is about", "bot-asks", "bot", { text: "What is it about?" }],
+    chatbot && ["The chatbot hands over to the queue", "bot-hands-over", "bot", { handOver: "queue" }],
     talking && ["The customer goes silent (idle)", "idle", "idle"],
     talking && ["The agent's browser crashes", "drop", "drop", { agent }],
     talking && failing(agent),
