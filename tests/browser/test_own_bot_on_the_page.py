@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,23 @@ def test_a_dialog_is_given_a_transfer_on_the_page(demo: DemoPage) -> None:
     expect(demo("bot-dialog").filter(has_text="Order")).to_contain_text("Hands over")
     demo.page.keyboard.press("Escape")
     expect(demo("bot-sheet")).to_be_hidden()
+
+
+def test_the_answer_in_place_of_a_service_is_given_on_the_page(demo: DemoPage) -> None:
+    demo("about-bot").click()
+    expect(demo("stand-in")).to_have_count(1)
+    expect(demo("stand-in")).to_contain_text("Empty success")
+    demo("stand-in").locator("summary").click()
+    demo("stand-in-answer-Stock").fill("not JSON")
+    demo("stand-in-save-Stock").click()
+    expect(demo("notices")).to_contain_text("The answer of Stock is not JSON")
+    demo("stand-in-answer-Stock").fill('{"statusCode": 503, "body": {"left": 3}}')
+    demo("stand-in-save-Stock").click()
+    expect(demo("stand-in")).to_contain_text("Your answer")
+    demo("stand-in").locator("summary").click()
+    expect(demo("stand-in-answer-Stock")).to_have_value(re.compile('"left": 3'))
+    demo("stand-in-reset-Stock").click()
+    expect(demo("stand-in")).to_contain_text("Empty success")
 
 
 def test_the_page_suggests_sentences_of_this_bot(demo: DemoPage) -> None:

@@ -1,12 +1,16 @@
-// The sheet about the bot: its dialogs, which of them hand over to an agent, and the warnings about its export.
+// The sheet about the bot: its dialogs, which of them hand over to an agent, stand-ins, and the warnings about its export.
 
 import { byId, h, refresh } from "./dom.js";
+import { showStandIns } from "./stand-ins.js";
 import { reading, refreshing } from "./store.js";
 import { post, trying } from "./talk.js";
 
 export function startBot() {
   const sheet = byId("bot-sheet");
-  byId("about-bot").addEventListener("click", () => sheet.showModal());
+  byId("about-bot").addEventListener("click", () => {
+    sheet.showModal();
+    showStandIns();
+  });
   byId("bot-close").addEventListener("click", () => sheet.close());
   reading(({ kore: { bot } }) => {
     const warnings = bot.warnings ?? [];
