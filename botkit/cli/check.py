@@ -38,7 +38,8 @@ def check(config: str) -> None:
     \b
       config/bots/acme.yaml:13: kore.client_secret: the variable KORE_CLIENT_SECRET is not set; set it, or …
 
-    Nothing is sent anywhere, and no secret is printed. Exits with 0 without problems, with 1 otherwise.
+    Nothing is sent anywhere, and no secret is printed. Exits with 0 without problems, with 1 otherwise; warnings and notices
+    are no problems.
     """
     try:
         settings = load(config)
@@ -63,6 +64,7 @@ def summary(config: str, settings: Settings) -> list[str]:
     if settings.security.insecure_http:
         lines.append("  careful  security.insecure_http is on: for demos and tests on one machine only")
     lines += [f"  notice   {notice}" for notice in notices(settings)]
+    lines += [f"  warning  {warning}" for warning in settings.warnings]
     for bot in settings.bots.values():
         lines.append(f"  bot      {bot.name} ({bot.id})")
         lines += [f"           {_system(bot, system)}" for system in bot.agents.systems.values()]

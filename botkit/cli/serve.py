@@ -95,6 +95,8 @@ def run(
     settings = load(config)
     address = host or settings.server.host
     free = _reserve(address, settings.server.port if port is None else port)
+    for warning in settings.warnings:
+        click.echo(f"warning: {warning}", err=True)
     for notice in notices(settings):
         click.echo(f"notice: {notice}", err=True)
     _server(address, free, settings.server.threads).serve(

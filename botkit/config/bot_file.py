@@ -30,6 +30,10 @@ from botkit.config.validation import Checked, check, typed
 from botkit.config.values import KORE_CHANNELS, parse_callback_host, parse_duration
 from botkit.config.yaml_file import Plain, read_yaml
 from botkit.errors import UnusableValue
+from botkit.handoff.end_words import plain
+
+OPT_OUT_KEYWORDS = frozenset({"stop", "stopall", "unsubscribe", "cancel", "end", "quit"})
+"""Salesforce's default keywords with which a user of a text channel refuses further messages."""
 
 PLACEHOLDERS = ("agent", "command", "message", "minutes", "position")
 """The placeholders of standard responses; `handoff/responses.py` fills them."""
@@ -48,14 +52,19 @@ class BotFile:
         value: Any = self.checked.settings()
         kore, agents, handoff = value["kore"], value["agents"], value.get("handoff", {})
         hosts = dict.fromkeys(map(parse_callback_host, kore["callback_hosts"]))
-        command = handoff.get("end_chat_command")
+        command, words = handoff.get("end_chat_command"), handoff.get("end_chat_words", {})
         named: dict[str, Any] = {"default": next(iter(self.systems)), **agents, "systems": {}}
         return BotSettings(
             **value["bot"],
             kore=typed({**kore, "callback_hosts": list(hosts)}, KoreSettings),
             agents=replace(typed(named, AgentsSettings), systems=MappingProxyType(dict(self.systems))),
             handoff=typed(
-                {**handoff, "end_chat_command": command and command.strip(), "responses": self._responses()},
+                {
+                    **handoff,
+                    "end_chat_command": command and command.strip(),
+                    "end_chat_words": words if isinstance(words, dict) else {"": words},
+                    "responses": self._responses(),
+                },
                 HandoffSettings,
             ),
             delivery=typed(value.get("delivery", {}), DeliverySettings),
@@ -92,6 +101,7 @@ def read_bot_file(
     _check_system_names(checked)
     _check_channels(checked)
     _check_retries(checked)
+    _check_end_words(checked.under("handoff"))
     _check_responses(checked.under("handoff", "responses"))
     return BotFile(checked, built, _responses_file(checked, environ))
 
@@ -179,6 +189,20 @@ def _check_channels(checked: Checked) -> None:
         fix = suggestion(channel, KORE_CHANNELS, f"write one of {listed(KORE_CHANNELS)}")
         fix += "; if the platform really sends this name, add it to agents.other_channels"
         checked.complain(("agents", "channels", channel), "is not a channel of Kore's", fix)
+
+
+def _check_end_words(handoff: Checked) -> None:
+    """Warn of words that Salesforce takes for an opt-out on some channels: the user would get no message any more."""
+    places: list[tuple[str | int, ...]] = [("end_chat_command",)]
+    lists = (
+        ["end_chat_words"],
+        *(["end_chat_words", language] for language in handoff.mapping("end_chat_words")),
+    )
+    places += [(*path, index) for path in lists for index in range(len(handoff.items(*path)))]
+    for place in places:
+        if plain(handoff.text(*place) or "") in OPT_OUT_KEYWORDS:
+            what = f"{handoff.shown(place)}is an opt-out keyword of Salesforce's on some channels"
+            handoff.warn(place, what, "choose another word, such as endagentchat")
 
 
 def _check_retries(checked: Checked) -> None:

@@ -16,7 +16,7 @@ from botkit.config.settings import SecuritySettings, ServerSettings, Settings, S
 from botkit.config.validation import Checked, check, typed
 from botkit.config.values import absolute_store_url, check_store_url
 from botkit.config.yaml_file import locate
-from botkit.errors import UnusableValue
+from botkit.errors import Problem, UnusableValue
 
 
 def load(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None) -> Settings:
@@ -42,7 +42,7 @@ def load(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = No
     _check_ids(bots, problems)
     problems.raise_if_any()
     assert server is not None  # noqa: S101 (a file that could not be read is a problem)
-    return _settings(server, bots)
+    return _settings(server, bots, tuple(problems.warnings))
 
 
 def _read_server_file(file: Path, environ: Mapping[str, str], problems: Problems) -> Checked | None:
@@ -89,11 +89,12 @@ def _check_ids(bots: Sequence[BotFile], problems: Problems) -> None:
         first.setdefault(bot_id, f"{file}:{line}")
 
 
-def _settings(server: Checked, bots: Sequence[BotFile]) -> Settings:
+def _settings(server: Checked, bots: Sequence[BotFile], warnings: tuple[Problem, ...]) -> Settings:
     value: Any = server.settings()
     return Settings(
         server=typed(value.get("server", {}), ServerSettings),
         store=StoreSettings(absolute_store_url(value.get("store", {}).get("url", StoreSettings().url))),
         security=typed(value.get("security", {}), SecuritySettings),
         bots=MappingProxyType({bot.id: bot for bot in (file.settings() for file in bots)}),
+        warnings=warnings,
     )

@@ -22,6 +22,8 @@ class Problems:
     """The problems found so far, in the order found."""
 
     found: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    """What works, but should be changed."""
 
     def add(self, file: Path, line: int, path: str, what: str, fix: str) -> None:
         """Add a problem, once."""

@@ -119,7 +119,13 @@ def _value(schema: Schema, rule: SchemaNode) -> str:
         of = rule.get("additionalProperties")
         facts = schema.resolve(of).get("enum") if isinstance(of, dict) else None
         return "mapping to " + ", ".join(f"`{fact}`" for fact in facts) if facts else "mapping"
-    kinds = {"string": "text", "array": "list", "boolean": "`true`, `false`", "null": "`null`"}
+    kinds = {
+        "string": "text",
+        "array": "list",
+        "boolean": "`true`, `false`",
+        "null": "`null`",
+        "object": "mapping",
+    }
     return " or ".join(kinds[name] for name in sorted(types, reverse=True))
 
 

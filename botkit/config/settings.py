@@ -9,6 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+from botkit.errors import Problem
+
 
 class Secret:
     """A text that never appears in a log, a traceback, a repr or an error."""
@@ -116,21 +118,27 @@ class AgentsSettings:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptSettings:
-    """`limit` is the number of messages to request; 0 sends no transcript."""
+    """`limit` is the number of messages to request; 0 sends no transcript.
+
+    `other_channels` is how far back the user's sessions on other channels are included; 0 includes this session only.
+    """
 
     limit: int = 50
     timeout: timedelta = timedelta(seconds=8)
+    other_channels: timedelta = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class HandoffSettings:
     """Settings of the hand-off. `responses` has overrides only: language → key → text, or None to send no message.
 
-    `attributes` maps a routing attribute to a fact of `handoff.attributes.FACTS`; None means the agent system's own mapping.
+    `end_chat_words` maps a language to words; "" is for every language. `attributes` maps a routing attribute to a fact of
+    `handoff.attributes.FACTS`; None means the agent system's own mapping.
     """
 
     end_chat_command: str | None = None
     platform_closing_messages: tuple[str, ...] = ()
+    end_chat_words: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     default_language: str = "en"
     responses: Mapping[str, Mapping[str, str | None]] = field(default_factory=lambda: MappingProxyType({}))
     attributes: Mapping[str, str] | None = None
@@ -163,9 +171,13 @@ class BotSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The whole configuration: one `botkit.yaml` and the bot files it names. `bots` maps bot ids to bots."""
+    """The whole configuration: one `botkit.yaml` and the bot files it names. `bots` maps bot ids to bots.
+
+    `warnings` are what `botkit check` and every start advise to change, although it works.
+    """
 
     server: ServerSettings
     store: StoreSettings
     security: SecuritySettings
     bots: Mapping[str, BotSettings]
+    warnings: tuple[Problem, ...] = ()

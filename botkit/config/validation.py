@@ -19,7 +19,7 @@ from botkit.config.schema import Schema, SchemaNode, types_of
 from botkit.config.settings import Secret
 from botkit.config.values import parse_duration
 from botkit.config.yaml_file import Plain, core_value, locate
-from botkit.errors import UnusableValue
+from botkit.errors import Problem, UnusableValue
 
 T = TypeVar("T")
 _Path = tuple[str | int, ...]
@@ -60,6 +60,14 @@ class Checked:
         broken = isinstance(node, Filled) and node.broken
         if not broken and not self.problems.has_one_at(self.file, line, dotted(here)):
             self.problems.add(self.file, line, dotted(here), what, fix)
+
+    def warn(self, path: Sequence[str | int], what: str, fix: str) -> None:
+        """Advise to change a value that works."""
+        here = (*self.prefix, *path)
+        line, _ = locate(self.root, here)
+        self.problems.warnings.append(
+            Problem(str(self.file), line, dotted(here), one_line(what), one_line(fix))
+        )
 
     def at(self, *path: str | int) -> Plain:
         """The value at a path; None if there is none, or if it could not be filled."""

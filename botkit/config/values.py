@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from botkit.errors import UnusableValue
 
 KORE_CHANNELS = (
-    "alexa", "email", "facebook", "googleactions", "hangoutchat", "ivr", "ivrVoice", "jabber", "kore", "line", "liveperson",
-    "mattermost", "msteams", "rcs", "ringcentral", "rtm", "skype", "skypeforbusiness", "slack", "smartassist", "sms", "spark",
-    "telegram", "twiliovoice", "twitter", "wfacebook", "whatsapp", "yammer",
+    "alexa", "audiocodes", "email", "facebook", "googleactions", "hangoutchat", "ivr", "ivrVoice", "jabber", "kore",
+    "line", "liveperson", "mattermost", "msteams", "rcs", "ringcentral", "rtm", "skype", "skypeforbusiness", "slack",
+    "smartassist", "sms", "spark", "telegram", "twiliovoice", "twitter", "wfacebook", "whatsapp", "yammer",
 )  # fmt: skip
 """Channel names in the XO platform's spelling of `channel.type` (docs/protocols/kore-xo-botkit.md, 2.4): those of Kore's page on
 the conversation history, and WhatsApp's. The platform may add others."""

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from botkit.handoff.events import UserProfile
+from botkit.handoff.masking import readable
 from botkit.handoff.text import cut
 
 FACTS: tuple[str, ...] = (
@@ -50,7 +51,7 @@ def routing_attributes(
     attributes = {name: _fact(profile, fact) for name, fact in mapping.items()}
     attributes = {name: value for name, value in attributes.items() if value}
     attributes.update(pre_chat)
-    return tuple((name, cut(value, max_value)) for name, value in attributes.items())
+    return tuple((name, cut(readable(value), max_value)) for name, value in attributes.items())
 
 
 def _fact(profile: UserProfile, fact: str) -> str:

@@ -30,6 +30,7 @@ from botkit.handoff.effects import (
 from botkit.handoff.ending import end
 from botkit.handoff.events import AccessGranted, AgentTransfer, Choice
 from botkit.handoff.languages import negotiate
+from botkit.handoff.masking import readable
 from botkit.handoff.rules import Rules
 from botkit.handoff.text import split
 from botkit.handoff.transcript import before_handoff, render
@@ -60,7 +61,7 @@ def agent_transfer(rules: Rules, conversation: Conversation, event: AgentTransfe
         phase=Phase.OPENING,
         opened_at=event.at,
         language=event.profile.language,
-        user_name=f"{event.profile.first_name} {event.profile.last_name}".strip(),
+        user_name=readable(f"{event.profile.first_name} {event.profile.last_name}".strip()),
         end_word=end_word or None,
         attributes=first.attributes,
         alternatives=tuple(others),

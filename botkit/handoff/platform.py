@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from botkit.handoff import effects, events, files, idle, opening, platform_session
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Phase
 from botkit.handoff.decision import Decision, hand_to_agent, message_id, say, with_session
+from botkit.handoff.end_words import is_end_word
 from botkit.handoff.ending import end, give_back
 from botkit.handoff.rules import Rules
 from botkit.handoff.text import as_compared, split
@@ -54,6 +55,10 @@ def user_message(rules: Rules, conversation: Conversation, event: events.UserMes
         if event.agent_transfer:
             return _lost_session(rules, conversation, event)
         return Decision(conversation, files.to_bot(rules, event) or _TO_BOT)
+    if event.of_client or event.connect:
+        # Nobody's words, and its flag may be outdated. While the bot is in charge for the platform, it waits for one call.
+        skip = effects.CallWithHook("skip_bot_message")
+        return Decision(conversation, (skip,) if event.agent_transfer is False else ())
     if event.agent_transfer is False and not _flag_lags(session, event):
         # The platform timed the agent mode out (5.8): the user belongs to the bot again.
         ended = end(
@@ -66,11 +71,8 @@ def user_message(rules: Rules, conversation: Conversation, event: events.UserMes
     if current is not session:
         session = current
         conversation = replace(conversation, session=session)
-    if _is_end_word(session, event):
+    if is_end_word(rules, session, event):
         return end(rules, conversation, session, event.at, why="user", words="conversationClosedMessage")
-    if event.connect:
-        # A page reload; an agent need not see it (9.7).
-        return Decision(conversation)
     session, back = idle.user_is_back(session)
     as_files = files.as_files(rules, session, event)
     text = _as_text(event.text, event.attachments[len(as_files) :])
@@ -188,14 +190,6 @@ def _too_much(session: AgentSession, messages: tuple[HeldMessage, ...]) -> bool:
     if len(kept) <= MAX_KEPT_MESSAGES and sum(len(one.text) for one in kept) <= MAX_KEPT_CHARACTERS:
         return False
     return bool(messages)
-
-
-def _is_end_word(session: AgentSession, event: events.UserMessage) -> bool:
-    return (
-        session.end_word is not None
-        and event.text is not None
-        and event.text.strip().casefold() == session.end_word.casefold()
-    )
 
 
 def _as_text(words: str | None, attachments: tuple[events.Attachment, ...]) -> str:

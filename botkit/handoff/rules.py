@@ -46,6 +46,7 @@ class Rules:
         system_for: names the agent system of a channel.
         systems: the agent systems by name.
         attributes: the bot's own routing attributes → facts; None takes those of each system's `Capabilities`.
+        end_chat_words: further words that end a hand-off, by language; "" is for every language.
         fallback: the systems to try, in this order, when the first one is out of reach or refuses.
         platform_closing_messages: the bot's messages that announce the end of the platform's session (`text.as_compared`).
         file_message: a file alone as a message to the bot, with ``{name}`` and ``{url}``; None passes it on without words.
@@ -61,6 +62,7 @@ class Rules:
     end_chat_command: str | None = None
     platform_closing_messages: frozenset[str] = frozenset()
     file_message: str | None = None
+    end_chat_words: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     default_language: str = "en"
     accept_timeout_seconds: float = 600.0
     transfer_grace_seconds: float = 10.0

@@ -169,4 +169,8 @@ def _is_one_syllable(before: str, after: str) -> bool:
 
 def as_compared(text: str) -> str:
     """A text without what does not distinguish it from an equal one: case, spacing, and punctuation at its end."""
-    return " ".join(text.casefold().split()).rstrip(".!?… ")
+    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    bare = folded
+    while bare and (bare[-1] == " " or unicodedata.category(bare[-1]).startswith("P")):
+        bare = bare[:-1]
+    return bare or folded

@@ -12,6 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
+from botkit.handoff.channels import heading
 from botkit.handoff.conversation import AgentSession, HeldMessage
 from botkit.handoff.ending import END_MESSAGES
 from botkit.handoff.events import TranscriptLine
@@ -45,24 +46,25 @@ def before_handoff(
         looking,
         responses.text("endChatFromUserInstruction", session.language, command=session.end_word or ""),
     }
+    live = Counter(held.text.strip() for held in typed)
     endings = {responses.text(key, session.language) for key in END_MESSAGES}
     for index in reversed(range(len(lines))):
         if _is(lines[index], "bot", endings):
             break
         if _is(lines[index], "bot", {looking}):
-            return lines[:index]
-    return lines[: _end_without(lines, own, typed)]
+            # A quick user's message may be stored before it.
+            after = Counter(line.text.strip() for line in lines[index:] if line.speaker == "user")
+            return lines[: _end_without(lines[:index], own, live - after)]
+    return lines[: _end_without(lines, own, live)]
 
 
 def _is(line: TranscriptLine, speaker: str, texts: set[str | None]) -> bool:
     return line.speaker == speaker and any(text and line.text.strip() == text.strip() for text in texts)
 
 
-def _end_without(
-    lines: tuple[TranscriptLine, ...], own: set[str | None], typed: tuple[HeldMessage, ...]
-) -> int:
+def _end_without(lines: tuple[TranscriptLine, ...], own: set[str | None], live: Counter[str]) -> int:
     """The number of lines up to the hand-off, without BotKit's own messages and those that are delivered live."""
-    live = Counter(held.text.strip() for held in typed)
+    live = live.copy()
     end = len(lines)
     while end:
         line = lines[end - 1]
@@ -78,7 +80,7 @@ def _end_without(
 def render(
     lines: Sequence[TranscriptLine], *, language: str, user_name: str, bot_name: str, limit: int
 ) -> str:
-    """A heading and the messages, oldest first, each as ``Name: text``.
+    """A heading and the messages, oldest first, each as ``Name: text``; if they span channels, each part has a heading.
 
     Args:
         lines: the messages, oldest first; blank ones are left out.
@@ -93,19 +95,37 @@ def render(
     """
     words = WORDS[negotiate(language, WORDS, fallback=LAST_RESORT)]
     speakers = _speakers(user_name, bot_name, words["user"], words["assistant"])
-    told = [f"{speakers[line.speaker]}: {_indented(line.text)}" for line in lines if line.text.strip()]
+    lines = [line for line in lines if line.text.strip()]
+    told = [f"{speakers[line.speaker]}: {_indented(line.text)}" for line in lines]
     if not told:
         return ""
-    whole = "\n".join([words["heading"], *told])
+    headings = _headings(lines, language)
+    whole = "\n".join([words["heading"], *_under(headings, told)])
     if length(whole) <= limit:
         return whole
-    longest_beginning = _beginning(words, len(told))
-    kept = _newest(told, limit - length(longest_beginning))
+    kept = _newest(told, headings, limit - length(_beginning(words, len(told))))
     if kept:
-        return "\n".join([_beginning(words, len(told) - len(kept)), *kept])
-    beginning = _beginning(words, len(told) - 1)
-    newest = f"{beginning}\n{told[-1]}"
+        beginning = _beginning(words, len(told) - kept)
+        return "\n".join([beginning, *_under(headings[-kept:], told[-kept:])])
+    newest = "\n".join([_beginning(words, len(told) - 1), *_under(headings[-1:], told[-1:])])
     return cut(newest, limit - 1) + _ELLIPSIS if limit > 0 else ""
+
+
+def _headings(lines: Sequence[TranscriptLine], language: str) -> list[str]:
+    """The heading of the part that each line belongs to; empty ones where all lines are of one channel."""
+    if len({line.channel for line in lines}) == 1:
+        return [""] * len(lines)
+    return [heading(line.channel, language) if line.channel else "" for line in lines]
+
+
+def _under(headings: Sequence[str], told: Sequence[str]) -> list[str]:
+    """The messages, with its heading before each part."""
+    parts: list[str] = []
+    before = ""
+    for over, message in zip(headings, told, strict=True):
+        parts += [over, message] if over and over != before else [message]
+        before = over
+    return parts
 
 
 def _beginning(words: dict[str, str], left_out: int) -> str:
@@ -114,15 +134,15 @@ def _beginning(words: dict[str, str], left_out: int) -> str:
     return f"{words['heading']}\n{words['omitted'].replace('{count}', str(left_out))}"
 
 
-def _newest(told: Sequence[str], room: int) -> list[str]:
-    """The newest messages that fit into `room`, each on a line of its own."""
-    kept: list[str] = []
-    for message in reversed(told):
-        room -= 1 + length(message)
+def _newest(told: Sequence[str], headings: Sequence[str], room: int) -> int:
+    """The number of newest messages that fit into `room` with their headings, each on a line of its own."""
+    kept, after = 0, ""
+    for over, message in zip(reversed(headings), reversed(told), strict=True):
+        room -= 1 + length(message) + (1 + length(over) if over and over != after else 0)
         if room < 0:
             break
-        kept.append(message)
-    return kept[::-1]
+        kept, after = kept + 1, over
+    return kept
 
 
 def _indented(text: str) -> str:

@@ -29,7 +29,7 @@ from botkit.handoff.events import (
     UserMessage,
     UserTyping,
 )
-from botkit.hooks import user
+from botkit.hooks import message, user
 from botkit.hooks.paths import HookPath
 from botkit.hooks.payload import DialogMetaInfo, File, HistoryEntry, Payload
 
@@ -38,7 +38,6 @@ MAX_CUSTOM_EVENT = 20_000
 MAX_CUSTOM_EVENT_NAME = 100
 _MAX_INT64 = 2**63 - 1
 """Processes exchange numbers in 64 bits. The platform's have 13 digits."""
-_CONNECT = "ON_CONNECT_EVENT"
 _TYPING = {"TYPING_STARTED": True, "TYPING_STOPPED": False}
 
 
@@ -66,17 +65,36 @@ class Arrival:
 
     @property
     def key(self) -> str:
-        """The deduplication key, where a repeated delivery has the same body."""
-        return self.key_of(self.body)
+        """The deduplication key, where a repeated delivery has the same body.
 
-    def key_of(self, content: bytes) -> str:
-        """The deduplication key of this hook with this content: the requestId first (it grows with time), then a digest.
-
-        One requestId comes with several hooks (a user's message and the bot's answers to it), hence the digest. Without a
-        requestId there is no deduplication: two equal messages may both be meant.
+        One requestId comes with several hooks (a user's message and the bot's answers to it), so the body is a part of the key.
+        Without a requestId there is no deduplication: two equal hooks may both be meant.
         """
+        return self._key(self.payload.request_id, self.body)
+
+    def message_key(self, content: bytes) -> str:
+        """The deduplication key of a user's message with this content. These identify a message:
+
+        1. The client's own id. A client's retry repeats it under a new requestId, and one requestId may last for a whole call.
+        2. Without one, the requestId and the times of the user's input: on channels that have neither a client id nor a
+           requestId for each message, the same words said again differ in them.
+        3. A requestId that is no number is not the platform's number of a message but, for example, that of a call. Then only
+           a hook that is the same in every byte is a repetition.
+
+        Otherwise the platform may repeat a message in a changed body (a newer context), so only its content is in the key.
+        """
+        if client_id := message.client_id(self.payload):
+            return self._key(client_id, content)
         request_id = self.payload.request_id
-        if request_id is None or request_id == "":
+        if request_id and not str(request_id).isdecimal():
+            return self._key(request_id, self.body)
+        if marks := message.marks(self.payload):
+            content += b"\x1f" + marks.encode()
+        return self._key(request_id, content)
+
+    def _key(self, id: str | int | None, content: bytes) -> str:
+        """The id first, as it grows with time, then a digest."""
+        if id is None or id == "":
             return ""
         path = self.path
         component = "" if path.event == "on_user_message" else path.component_id
@@ -84,7 +102,7 @@ class Arrival:
             "\x1f".join((path.bot_id, path.event, component, self.user_id)).encode() + b"\x1f" + content,
             digest_size=16,
         )
-        return f"{str(request_id)[:64]}.{digest.hexdigest()}"
+        return f"{str(id)[:64]}.{digest.hexdigest()}"
 
     @property
     def request_number(self) -> int | None:
@@ -105,16 +123,17 @@ def _other(arrival: Arrival) -> PlatformHookEvent:
 
 def _user_message(arrival: Arrival) -> PlatformHookEvent:
     payload = arrival.payload
-    connect = _is_connect(payload)
+    connect = message.is_connect(payload)
     files = _files(payload)
-    text = None if connect or not (payload.message or "").strip() else payload.message
-    # The platform may repeat a message in a changed body (a newer context), so only the message is in the key.
+    words = None if connect else message.text(payload)
     content = "\x1f".join([payload.message or "", *(f"{name}\x1e{url}" for name, url in files)])
     return UserMessage(
-        key=arrival.key_of(content.encode()),
+        key=arrival.message_key(content.encode()),
         at=arrival.at,
         sessions=arrival.sessions,
-        text=text,
+        text=words,
+        payload=(payload.message or "") if words and words != payload.message else "",
+        of_client=message.is_of_client(payload),
         agent_transfer=payload.agent_transfer,
         attachments=tuple(Attachment(name, url) for name, url in files),
         connect=connect,
@@ -196,11 +215,6 @@ def _event_type(payload: Payload) -> str | None:
     return payload.event.event_type if payload.event is not None else None
 
 
-def _is_connect(payload: Payload) -> bool:
-    channel = payload.channel
-    return channel is not None and _CONNECT in (channel.bot_event, channel.infos.bot_event)
-
-
 def _files(payload: Payload) -> list[tuple[str, str]]:
     """The files that came with a message (4.4), as (name, URL). A file without a URL is left out."""
     channel = payload.channel
@@ -208,8 +222,8 @@ def _files(payload: Payload) -> list[tuple[str, str]]:
     if channel is not None:
         found = channel.attachments or channel.infos.attachments
     if not found and not payload.message:
-        message = payload.last_message.message
-        found = message.attachments if message is not None else None
+        last = payload.last_message.message
+        found = last.attachments if last is not None else None
     files = [(file.file_name or "file", _url(file)) for file in (found or ())[:MAX_ATTACHMENTS]]
     return [(name, url) for name, url in files if url]
 

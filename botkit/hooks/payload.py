@@ -26,8 +26,28 @@ class Struct(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """Fields are the platform's own, in camel case; every one may be missing or null."""
 
 
-class Handle(Struct, frozen=True):
+class Native(Struct, frozen=True):
+    """A click as the channel itself reports it: WhatsApp, Messenger, Slack, Twilio (2.3). `botkit.hooks.choices` reads it."""
+
+    interactive: Anything = None
+    button: Anything = None
+    postback: Anything = None
+    quick_reply: Anything = msgspec.field(default=None, name="quick_reply")
+    actions: Anything = None
+    button_text: Anything = msgspec.field(default=None, name="ButtonText")
+    button_payload: Anything = msgspec.field(default=None, name="ButtonPayload")
+    list_title: Anything = msgspec.field(default=None, name="ListTitle")
+    list_id: Anything = msgspec.field(default=None, name="ListId")
+
+
+class Handle(Native, frozen=True):
     user_id: str | int | None = None
+    type: str | None = None
+    request_id: str | int | None = None
+
+
+class RequestContext(Struct, frozen=True):
+    is_runtime: bool | None = None
 
 
 class File(Struct, frozen=True):
@@ -35,6 +55,10 @@ class File(Struct, frozen=True):
     file_url: str | None = None
     url: Anything = None
     file_id: str | None = None
+
+
+class BotInfo(Struct, frozen=True):
+    custom_data: Anything = None
 
 
 class Infos(Struct, frozen=True):
@@ -48,12 +72,16 @@ class Infos(Struct, frozen=True):
     bot_event: str | None = None
     bot_language: str | None = None
     attachments: list[File] | None = None
+    bot_info: BotInfo | None = None
 
 
 class Channel(Infos, frozen=True):
     """`channel`: flat on messages, nested under `channelInfos` on transfers (2.4)."""
 
     channel_infos: Infos | None = None
+    request_id: str | int | None = None
+    request_context: RequestContext | None = None
+    user_input_time: str | int | None = msgspec.field(default=None, name="__userInputTime")
 
     @property
     def infos(self) -> Infos:
@@ -85,22 +113,42 @@ class Sender(Struct, frozen=True):
     user_info: UserInfo | None = None
 
 
-class Body(Struct, frozen=True):
-    """`lastMessage.messagePayload.message`."""
+class NlMeta(Struct, frozen=True):
+    is_refresh: bool | None = None
 
+
+class Body(Struct, frozen=True):
+    """`message` of what the client sent: `lastMessage.messagePayload.message` and `messageObject.message`."""
+
+    body: Anything = None
+    render_msg: Anything = None
+    """The label of a clicked choice; `body` is the payload behind it."""
+    nl_meta: NlMeta | None = None
     attachments: list[File] | None = None
     custom_data: Anything = None
 
 
-class BotInfo(Struct, frozen=True):
-    custom_data: Anything = None
+class MessagePayload(Native, frozen=True):
+    """What the client sent, as it sent it."""
 
-
-class MessagePayload(Struct, frozen=True):
+    client_message_id: str | int | None = None
     meta: Meta | None = None
     from_: Sender | str | None = msgspec.field(default=None, name="from")
     message: Body | None = None
     bot_info: BotInfo | None = None
+
+
+class MessageObject(Native, frozen=True):
+    """`messageObject`: not documented; where seen, what the client sent (2.3)."""
+
+    client_message_id: str | int | None = None
+    message: Body | str | None = None
+
+
+class HookMetaInfo(Struct, frozen=True):
+    """`metaInfo` of a hook."""
+
+    nl_meta: NlMeta | None = None
 
 
 class LastMessage(Struct, frozen=True):
@@ -126,6 +174,7 @@ class SessionChannel(Struct, frozen=True):
 class BotUserSession(Struct, frozen=True):
     conversation_session_id: str | int | None = None
     channels: list[SessionChannel] | None = None
+    last_user_message_time: str | int | None = None
     last_message: LastMessage | None = None
     miaw_meta_info: DialogMetaInfo | None = None
     live_chat_meta_info: DialogMetaInfo | None = None
@@ -137,6 +186,7 @@ class ProfileInfo(Struct, frozen=True):
 
 
 class Identity(Struct, frozen=True):
+    val: str | None = None
     profile_info: ProfileInfo | None = None
 
 
@@ -228,6 +278,8 @@ class Payload(AllCallUrls, frozen=True):
     request_id: str | int | None = None
     bot_id: str | None = None
     message: str | None = None
+    message_object: MessageObject | None = None
+    meta_info: HookMetaInfo | None = None
     agent_transfer: bool | None = msgspec.field(default=None, name="agent_transfer")
     channel: Channel | None = None
     context: Context | None = None

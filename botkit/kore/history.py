@@ -1,4 +1,4 @@
-"""A conversation's history from getMessages (docs/protocols/kore-xo-botkit.md, 4.5): as a transcript, or page by page."""
+"""A conversation's history from getMessages (docs/protocols/kore-xo-botkit.md, 4.5): its records, and page by page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from botkit.errors import BadReply
-from botkit.handoff.events import TranscriptLine
+from botkit.handoff.masking import readable
 from botkit.http.lenient_json import items, try_decoded
 from botkit.kore.replies import answer_object
 
@@ -16,7 +16,6 @@ Record = dict[str, object]
 """One message as the platform stores it."""
 
 _SENDERS: dict[object, Literal["user", "bot"]] = {"incoming": "user", "outgoing": "bot"}
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _MAX_TEMPLATE_DEPTH = 6
 _WHAT = "get messages"
 
@@ -28,7 +27,7 @@ class HistoryMessage:
     Attributes:
         id: the platform's id, ``ms-…``.
         sender: the user or the bot. The platform stores agents' messages as the bot's.
-        text: its text; of a template, all its texts; files are named in brackets.
+        text: its text; of a template, all its texts; of a clicked choice, its label; files are named in brackets.
         at: its time in UTC; None if the record has none.
         session_id: Kore's conversation session.
         channel: Kore's name of the channel.
@@ -63,30 +62,6 @@ class MessagePage:
     records: int
 
 
-def read_transcript(body: bytes, *, session_id: str = "") -> tuple[TranscriptLine, ...]:
-    """The messages of one session, oldest first; unreadable records are left out.
-
-    Args:
-        body: the answer to `KoreRequests.get_messages`.
-        session_id: the session to keep. If it is empty or unknown: the session of the newest incoming record, because the
-            user's newest message belongs to the session that is handed over.
-
-    Raises:
-        BadReply: the answer is not a list of messages.
-    """
-    # The sort is stable: records of one millisecond keep the platform's order, reversed.
-    records = read_records(body)[::-1]
-    records.sort(key=lambda record: _time(record) or _LONG_AGO)
-    session = _session(records, session_id)
-    return tuple(
-        TranscriptLine(sender, text)
-        for record in records
-        if record.get("sessionId", "") == session
-        and (sender := _sender(record))
-        and (text := _text_of(record))
-    )
-
-
 def read_records(body: bytes) -> list[Record]:
     """The records of an answer, unchanged; the platform lists the newest first.
 
@@ -105,7 +80,7 @@ def read_page(body: bytes) -> MessagePage:
         messages=tuple(
             _message(record, sender)
             for record in records
-            if isinstance(record, dict) and (sender := _sender(record))
+            if isinstance(record, dict) and (sender := sender_of(record))
         ),
         total=total if isinstance(total, int) else len(records),
         more_available=answer.get("moreAvailable") is True,
@@ -120,15 +95,8 @@ def _listed(answer: Record) -> Sequence[object]:
     return records
 
 
-def _session(oldest_first: list[Record], wanted: str) -> object:
-    if wanted and any(record.get("sessionId") == wanted for record in oldest_first):
-        return wanted
-    newest_first = oldest_first[::-1]
-    incoming = [record for record in newest_first if record.get("type") == "incoming"]
-    return next((record.get("sessionId", "") for record in incoming or newest_first), "")
-
-
-def _sender(record: Record) -> Literal["user", "bot"] | None:
+def sender_of(record: Record) -> Literal["user", "bot"] | None:
+    """Who sent a record; None for those of neither, such as a client's control messages."""
     kind = record.get("type")
     return _SENDERS.get(kind) if isinstance(kind, str) else None
 
@@ -137,8 +105,8 @@ def _message(record: Record, sender: Literal["user", "bot"]) -> HistoryMessage:
     return HistoryMessage(
         id=_text(record.get("_id")),
         sender=sender,
-        text=_text_of(record),
-        at=_time(record),
+        text=text_of(record),
+        at=time_of(record),
         session_id=_text(record.get("sessionId")),
         channel=_text(record.get("chnl")),
         language=_text(record.get("lang")),
@@ -146,7 +114,8 @@ def _message(record: Record, sender: Literal["user", "bot"]) -> HistoryMessage:
     )
 
 
-def _time(record: Record) -> datetime | None:
+def time_of(record: Record) -> datetime | None:
+    """The time of a record."""
     milliseconds = record.get("timestampValue")
     try:
         if isinstance(milliseconds, int | float) and not isinstance(milliseconds, bool):
@@ -161,14 +130,34 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _text_of(record: dict[str, object]) -> str:
-    """The text of a record: its own, or its template's texts, then the names of its files."""
+def text_of(record: dict[str, object]) -> str:
+    """The text of a record: what the user saw of it, or its template's texts; then the names of its files."""
     parts = [part for component in items(record.get("components")) for part in _component(component)]
+    if record.get("type") == "incoming" and (clicked := label_of(record)):
+        parts = [clicked, *(part for part in parts if part != stored_text(record).strip())]
     parts += _attachments(record.get("attachments"))
     for channel in items(record.get("channels")):
         parts += _attachments(channel.get("attachments"))
     # The platform lists an attachment in several places.
-    return "\n".join(dict.fromkeys(part for part in parts if part))
+    return readable("\n".join(dict.fromkeys(part for part in parts if part)))
+
+
+def label_of(record: Record) -> str:
+    """The label of a clicked choice, which is stored as the alternative text of its payload; empty if there is none."""
+    tags = record.get("tags")
+    for tag in items(tags.get("altText")) if isinstance(tags, dict) else ():
+        if isinstance(value := tag.get("value"), str) and value.strip():
+            return value.strip()
+    return ""
+
+
+def stored_text(record: Record) -> str:
+    """The text of a record's first component as it is stored."""
+    for component in items(record.get("components")):
+        data = component.get("data")
+        if isinstance(data, dict) and isinstance(text := data.get("text"), str):
+            return text
+    return ""
 
 
 def _component(component: dict[str, object]) -> Iterator[str]:

@@ -167,15 +167,19 @@ class KoreRequests:
         component_id: str = DEFAULT_COMPONENT,
         limit: int,
         skip: int = 0,
+        all_channels: bool = False,
         timeout_seconds: float | None = None,
     ) -> Request:
         """Get the conversation's history, newest first; `botkit.kore.history` reads the answer.
+
+        With `all_channels`, the request names no channel. Whether the platform then answers with the messages of every channel
+        is not documented; its SDK asks in this way (4.2).
 
         The request has no body: the platform answers a GET with a body with 400 (4.2).
         """
         address = self.address(body, component_id=component_id)
         query = {"skip": skip, "limit": min(limit, MAX_MESSAGES), "userId": address.user_id}
-        if channel := address.channel_type:
+        if not all_channels and (channel := address.channel_type):
             query["channelType"] = channel
         return self._get("get_messages", address, query=urlencode(query), timeout_seconds=timeout_seconds)
 

@@ -10,15 +10,17 @@ from typing import Protocol
 from botkit.agents import AgentSystem, File
 from botkit.agents.registry import installed_types, system_class
 from botkit.config.settings import BotSettings, Settings
-from botkit.errors import ConfigurationError, NotAuthorized, Problem
+from botkit.errors import CallError, ConfigurationError, NotAuthorized, Problem
 from botkit.handoff.effects import PlatformEffect
 from botkit.handoff.events import TranscriptLine
 from botkit.http import Request, Response, Transport
 from botkit.http.carriers import AioTransport
-from botkit.kore import KoreRequests, check_reply, read_transcript
+from botkit.kore import KoreRequests, check_reply, has_channel, read_transcript
 from botkit.ledger.interface import HookBody
 from botkit.relay.clock import Clock, SystemClock
 
+_DEFAULT_CHANNEL = "rtm"
+"""The channel of the messages in an answer to a request that names none, if that is not every channel."""
 _UNKNOWN_TYPE = "application/octet-stream"
 
 
@@ -48,6 +50,7 @@ class KorePlatform:
         self._requests = KoreRequests(bot.kore, bot_id=bot.id, insecure_http=insecure_http, clock=clock.now)
         self._transport = transport
         self._clock = clock
+        self._other_channels = bot.handoff.transcript.other_channels
         # Half of the time limit of all attempts, so that after a call that hangs there is time for another.
         self._transcript_seconds = bot.handoff.transcript.timeout.total_seconds() / 2
 
@@ -61,10 +64,35 @@ class KorePlatform:
 
     async def transcript(self, hook: HookBody, *, limit: int, session_id: str) -> tuple[TranscriptLine, ...]:
         """See `Platform.transcript`."""
-        request = self._requests.get_messages(
-            hook.body, component_id=hook.component_id, limit=limit, timeout_seconds=self._transcript_seconds
+        if not self._other_channels:
+            return read_transcript(await self._messages(hook, limit=limit), session_id=session_id)
+        pages = [await self._messages_of_all_channels(hook, limit=limit)]
+        channel = self._requests.address(hook.body, component_id=hook.component_id).channel_type
+        of_its_own_choice = channel not in ("", _DEFAULT_CHANNEL) and not has_channel(pages[0], channel)
+        if of_its_own_choice or not pages[0]:
+            pages.insert(0, await self._messages(hook, limit=limit))
+        return read_transcript(
+            *filter(None, pages), session_id=session_id, other_channels=self._other_channels
         )
-        return read_transcript((await self._send(request)).body, session_id=session_id)
+
+    async def _messages(self, hook: HookBody, *, limit: int, all_channels: bool = False) -> bytes:
+        request = self._requests.get_messages(
+            hook.body,
+            component_id=hook.component_id,
+            limit=limit,
+            all_channels=all_channels,
+            timeout_seconds=self._transcript_seconds,
+        )
+        return (await self._send(request)).body
+
+    async def _messages_of_all_channels(self, hook: HookBody, *, limit: int) -> bytes:
+        """What the user said on any channel; nothing if the platform refuses to tell it without the name of a channel."""
+        try:
+            return await self._messages(hook, limit=limit, all_channels=True)
+        except CallError as error:
+            if error.retryable:
+                raise
+            return b""
 
     async def file(self, name: str, url: str, *, max_bytes: int) -> File:
         """See `Platform.file`."""

@@ -80,6 +80,7 @@ def rules_for(bot: BotSettings) -> Rules:
         end_chat_command=handoff.end_chat_command,
         platform_closing_messages=frozenset(map(as_compared, handoff.platform_closing_messages)),
         file_message=bot.kore.file_message,
+        end_chat_words=handoff.end_chat_words,
         default_language=handoff.default_language,
         accept_timeout_seconds=handoff.accept_timeout.total_seconds(),
         transfer_grace_seconds=handoff.transfer_grace.total_seconds(),

@@ -68,6 +68,7 @@ def context_of(
     intent: str,
     session: Mapping[str, Any],
     node: str = "",
+    client_message_id: int | None = None,
 ) -> dict[str, Any]:
     """The context of a user's dialog.
 
@@ -80,6 +81,7 @@ def context_of(
         intent: the dialog's name.
         session: members of `BotUserSession`, such as ``miawMetaInfo``.
         node: the name of the Agent Transfer node that was reached.
+        client_message_id: the client's id of the last message; None for none.
     """
     history: list[dict[str, Any]] = [
         {"originalSentence": text, "timestamp": _WHEN_MS},
@@ -110,7 +112,14 @@ def context_of(
             "UserContext": _user_context(user),
             "UserSession": {},
             "BotUserSession": {
-                **_bot_user_session(user, bot_id=bot_id, bot_name=bot_name, channel=channel, text=text),
+                **_bot_user_session(
+                    user,
+                    bot_id=bot_id,
+                    bot_name=bot_name,
+                    channel=channel,
+                    text=text,
+                    client_message_id=client_message_id,
+                ),
                 **session,
             },
             "opts": {"userId": user.id, "streamId": bot_id},
@@ -193,7 +202,9 @@ def _user_context(user: User) -> dict[str, Any]:
     }
 
 
-def _bot_user_session(user: User, *, bot_id: str, bot_name: str, channel: str, text: str) -> dict[str, Any]:
+def _bot_user_session(
+    user: User, *, bot_id: str, bot_name: str, channel: str, text: str, client_message_id: int | None
+) -> dict[str, Any]:
     return {
         "conversationSessionId": SESSION_ID,
         "isReturningUser": True,
@@ -202,7 +213,7 @@ def _bot_user_session(user: User, *, bot_id: str, bot_name: str, channel: str, t
         "lastMessage": {
             "channel": channel,
             "messagePayload": {
-                "clientMessageId": _WHEN_MS,
+                **({} if client_message_id is None else {"clientMessageId": client_message_id}),
                 "message": {"body": text},
                 "resourceid": "/bot.message",
                 "botInfo": {"chatBot": bot_name, "taskBotId": bot_id},

@@ -256,7 +256,14 @@ class Payloads:
         )
         intent = parts.get("intent", "Welcome")
         context = payload_parts.context_of(
-            user, **about, text=text, intent=intent, session=parts.get("session", {}), node=node
+            user,
+            **about,
+            text=text,
+            intent=intent,
+            session=parts.get("session", {}),
+            node=node,
+            # Each message has its own, as a client counts milliseconds.
+            client_message_id=made["requestId"] if isinstance(made["requestId"], int) else None,
         )
         return made | {
             "taskId": payload_parts.TASK_ID,

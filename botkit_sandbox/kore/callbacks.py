@@ -260,7 +260,8 @@ async def _get_messages(cloud: KoreCloud, request: web.Request) -> web.Response:
         query = Query(
             skip=_number(request, "skip", 0),
             limit=min(_number(request, "limit", 20), HISTORY_LIMIT),
-            channel=request.query.get("channelType"),
+            channel=request.query.get("channelType")
+            or ("rtm" if cloud.core.settings.history_without_channel == "rtm" else None),
         )
     except UserUnknown:
         return refusal(400, "userId is missing or unknown", "INVALID_ARGUMENTS")

@@ -37,6 +37,8 @@ class KoreSandboxSettings:
     """The message in BotUserSession.lastMessage: the one of the hook, or the one before it."""
     label_in_history: bool = True
     """A clicked choice is stored with its label beside its payload."""
+    history_without_channel: Literal["all", "rtm"] = "all"
+    """The messages in an answer to a getMessages that names no channel: of all channels, or of the web only."""
     mask_personal_data: bool = False
     """E-mail addresses and long numbers of users become tokens between ``#*#``, until the subscription lifts that for agents."""
     hook_timeout: timedelta = timedelta(seconds=15)

@@ -211,7 +211,7 @@ def test_the_end_word_ends_the_session_on_both_sides(typed: str) -> None:
     assert story.conversation.session is None
 
 
-@pytest.mark.parametrize("typed", ["please endagentchat", "endagentchat.", "end agent chat"])
+@pytest.mark.parametrize("typed", ["please endagentchat", "end agent chat", "endagentchat or not", "//", "."])
 def test_only_the_exact_end_word_ends(typed: str) -> None:
     story = Story().with_agent(meta=MetaInfo(end_word="endagentchat")).user(typed, agent_transfer=True)
     assert story.sent == [typed]

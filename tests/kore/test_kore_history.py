@@ -9,7 +9,8 @@ import pytest
 
 from botkit.errors import BadReply
 from botkit.handoff.events import TranscriptLine
-from botkit.kore.history import read_transcript, unwrapped
+from botkit.kore.history import unwrapped
+from botkit.kore.transcript import read_transcript
 
 
 def record(

@@ -83,6 +83,26 @@ class Person(botkit.testing.actors.Person):
 
     stage: Stage
 
+    def clicks(self, label: str, payload: str) -> None:
+        """Clicks a choice with this label, behind which is this payload."""
+        self._do("say", label, payload=payload)
+
+    def client_sends(self, kind: str, *, agent_transfer: bool | None = None) -> None:
+        """The client sends a message of its own; `agent_transfer` is the flag of its hook, by default the current one."""
+        self._do("client_message", kind, agent_transfer=agent_transfer)
+
+    def client_retries(self) -> None:
+        """The client sends the last message again."""
+        self._do("retry")
+
+    def writes_from(self, channel: str) -> None:
+        """Goes on on another channel."""
+        self._do("switch_channel", channel)
+
+    def is_settled(self) -> None:
+        """Waits until the platform has posted everything that the user and the client did."""
+        until(lambda: not self.clouds.do(self.clouds.kore.lanes.busy, self.id), "for the platform")
+
     def talks_to_the_bot_again(self) -> None:
         """Wait until the user is back with the bot, greet, and expect the bot's greeting only."""
         self.is_with_the_bot()

@@ -31,8 +31,21 @@ def test_the_end_word_ends_it_on_both_sides(everywhere: Stage) -> None:
     assert case.typed() == []
 
 
-@pytest.mark.parametrize("spelled", ["EndAgentChat", "  endagentchat ", "ENDAGENTCHAT\n", "\tendagentchat"])
-def test_the_end_word_counts_in_any_case_and_with_blanks_around_it(stage: Stage, spelled: str) -> None:
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        "EndAgentChat",
+        "  endagentchat ",
+        "ENDAGENTCHAT\n",
+        "\tendagentchat",
+        "/endagentchat",
+        "endagentchat.",
+        "/EndAgentChat !",
+    ],
+)
+def test_the_end_word_counts_in_any_case_with_a_slash_and_with_punctuation_behind_it(
+    stage: Stage, spelled: str
+) -> None:
     ada = stage.person()
     case = ada.is_helped_by(JANE)
     ada.says(spelled)
@@ -40,13 +53,52 @@ def test_the_end_word_counts_in_any_case_and_with_blanks_around_it(stage: Stage,
     _ended_once(ada)
 
 
-@pytest.mark.parametrize("said", ["please endagentchat", "endagentchat!", "end agent chat", "endagentchats"])
+@pytest.mark.parametrize(
+    "said", ["please endagentchat", "endagentchat or not?", "end agent chat", "endagentchats"]
+)
 def test_a_sentence_with_the_end_word_in_it_goes_to_the_agent(stage: Stage, said: str) -> None:
     ada = stage.person()
     case = ada.is_helped_by(JANE)
     ada.says(said)
     case.gets(said)
     assert ada.user.agent_mode
+
+
+@pytest.mark.parametrize(
+    ("language", "word"), [("en", "Bye, agent!"), ("de-AT", "tschüss"), ("de", "/fin."), ("fr", "bye, agent")]
+)
+def test_further_words_end_it_in_the_users_language(stages: Stages, language: str, word: str) -> None:
+    words = {"en": ["bye, agent"], "de": ["Tschüss", "fin"]}
+    stage = stages("end words", bot={"handoff": {"end_chat_words": words}})
+    ada = stage.person(language=language)
+    case = ada.is_helped_by(JANE)
+    ada.says(word)
+    case.is_over()
+    ada.talks_to_the_bot_again()
+    stage.everybody_leaves()
+
+
+def test_words_of_another_language_are_words_for_the_agent(stages: Stages) -> None:
+    words = {"en": ["bye, agent"], "de": ["Tschüss", "fin"]}
+    stage = stages("end words", bot={"handoff": {"end_chat_words": words}})
+    ada = stage.person(language="en")
+    case = ada.is_helped_by(JANE)
+    ada.says("fin")
+    case.gets("fin")
+    ada.says("Bye, agent? Not yet")
+    case.gets("Bye, agent? Not yet")
+    assert ada.user.agent_mode
+    stage.everybody_leaves()
+
+
+def test_a_plain_list_of_words_is_for_every_language(stages: Stages) -> None:
+    stage = stages("end words for all", bot={"handoff": {"end_chat_words": ["leave chat"]}})
+    ada = stage.person(language="ja")
+    case = ada.is_helped_by(JANE)
+    ada.says("Leave chat.")
+    case.is_over()
+    ada.talks_to_the_bot_again()
+    stage.everybody_leaves()
 
 
 def test_the_end_word_works_before_anybody_accepted(either: Stage) -> None:

@@ -34,15 +34,19 @@ class Attachment(Record, frozen=True):
 
 
 class UserMessage(FromClient, frozen=True, kw_only=True):
-    """on_user_message. `text` is None for a connect event or an attachment alone.
+    """on_user_message.
 
-    `agent_transfer` is None where the payload does not say.
+    `text` is what the user saw or wrote: of a clicked choice, its label. It is None for a connect event or an attachment alone.
+    `payload` is what the platform has as the message instead; empty if it is the same. `of_client` marks messages that the
+    client's software sent, and nobody wrote. `agent_transfer` is None where the payload does not say.
     """
 
     text: str | None
     agent_transfer: bool | None
     attachments: tuple[Attachment, ...] = ()
     connect: bool = False
+    payload: str = ""
+    of_client: bool = False
     request_number: int | None = None
 
 

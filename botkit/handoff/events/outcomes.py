@@ -10,10 +10,11 @@ from botkit.handoff.record import Record
 
 
 class TranscriptLine(Record, frozen=True):
-    """One message of the conversation so far; a transcript lists the oldest first."""
+    """One message of the conversation so far; a transcript lists the oldest first. `channel` is Kore's name of it."""
 
     speaker: Literal["user", "bot"]
     text: str
+    channel: str = ""
 
 
 class AccessGranted(BaseEvent, frozen=True, kw_only=True):
