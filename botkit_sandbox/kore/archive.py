@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import lzma
+import re
 import struct
 import zipfile
 import zlib
@@ -25,6 +26,8 @@ DEEPEST = 5
 LISTED = 5
 _OTHER_JSON = ("config", "package", "tabledefinition", "tsconfig")
 """JSON files beside exports, none of which is one."""
+_CONFLICT = re.compile(rb"^<{7} ", re.MULTILINE)
+"""Exports that people keep in git were seen with the marks of a merge in them."""
 _UNREADABLE = (
     OSError,
     ValueError,
@@ -120,12 +123,13 @@ def _is_config(name: str, folder: PurePosixPath) -> bool:
 
 def _object(archive: _Folder | _Zip, name: str) -> Mapping[str, Any]:
     place = f"{archive.name}/{name}"
+    body = b""
     try:
-        content = _parsed(archive.read(name))
+        body = archive.read(name)
+        content = _parsed(body)
     except _UNREADABLE as error:
-        raise ExportError(
-            place, [f"it cannot be read as JSON ({_reason(error)}); export the bot again"]
-        ) from error
+        advice = "resolve the merge conflicts in it" if _CONFLICT.search(body) else "export the bot again"
+        raise ExportError(place, [f"it cannot be read as JSON ({_reason(error)}); {advice}"]) from error
     if not isinstance(content, dict):
         raise ExportError(place, ["it holds no JSON object; export the bot again"])
     return content

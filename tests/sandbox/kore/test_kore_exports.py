@@ -208,6 +208,10 @@ NO_EXPORTS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "nothing": (lambda p: p / "absent", "there is no such folder or file"),
     "an empty folder": (lambda p: p, "no botDefinition.json or appDefinition.json"),
     "no JSON": (lambda p: _written(p, "botDefinition.json", "{"), "cannot be read as JSON"),
+    "a merge that was not finished": (
+        lambda p: _written(p, "botDefinition.json", '{\n<<<<<<< HEAD\n"_id": 1\n=======\n>>>>>>> abc\n}'),
+        "resolve the merge conflicts",
+    ),
     "an empty file": (lambda p: _written(p, "botDefinition.json", ""), "cannot be read as JSON"),
     "no object": (lambda p: _written(p, "botDefinition.json", "[1]"), "holds no JSON object"),
     "another vendor's bot": (
