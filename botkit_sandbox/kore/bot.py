@@ -79,7 +79,7 @@ class Dialog:
     @property
     def empty(self) -> bool:
         """Whether the export has the name of this dialog, and none of its nodes."""
-        return not any(isinstance(node, dict) for node in self.raw.get("nodes") or ())
+        return not objects(self.raw.get("nodes"))
 
 
 @dataclass(frozen=True, slots=True)

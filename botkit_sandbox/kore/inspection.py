@@ -204,7 +204,7 @@ def _component(
 ) -> Iterator[Finding]:
     where = f"component {component.get('name') or component_id}"
     kind = component.get("type")
-    if kind == "intent" and component.get("dialogId") not in dialogs:
+    if kind == "intent" and str(component.get("dialogId")) not in dialogs:
         text = f"{where}: dialogId {component.get('dialogId')} is not in the export; add that dialog"
         yield Finding(Kind.SUBDIALOG, where, text)
     if kind == "script":
