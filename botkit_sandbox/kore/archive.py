@@ -24,6 +24,7 @@ FILE_LIMIT_BYTES = 100 * 1024 * 1024
 FILES_SEEN = 20_000
 DEEPEST = 5
 LISTED = 5
+SCRIPTS_READ = 10
 _OTHER_JSON = ("config", "package", "tabledefinition", "tsconfig")
 """JSON files beside exports, none of which is one."""
 _CONFLICT = re.compile(rb"^<{7} ", re.MULTILINE)
@@ -46,11 +47,18 @@ _UNREADABLE = (
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was read. `config` is None if there is no config.json, or none that is a JSON object."""
+    """What was read.
+
+    Attributes:
+        name: of the file with the definition.
+        config: None if there is no config.json, or none that is a JSON object.
+        scripts: the JavaScript files beside the definition, by name.
+    """
 
     name: str
     definition: Mapping[str, Any]
     config: Mapping[str, Any] | None
+    scripts: Mapping[str, str]
 
 
 def found_in(path: Path) -> Found:
@@ -106,19 +114,21 @@ def _read(archive: _Folder | _Zip, name: str) -> Found:
     definition = _object(archive, name)
     folder = PurePosixPath(name).parent
     depth = len(folder.parts) + 1
-    beside = next((one for one in archive.names(depth) if _is_config(one, folder) and one != name), None)
-    config: Mapping[str, Any] | None = None
-    if beside is not None:
-        try:
-            config = _object(archive, beside)
-        except ExportError:
-            config = None
-    return Found(f"{archive.name}/{name}", definition, config)
+    beside = [one for one in archive.names(depth) if PurePosixPath(one).parent == folder and one != name]
+    return Found(f"{archive.name}/{name}", definition, _config(archive, beside), _scripts(archive, beside))
 
 
-def _is_config(name: str, folder: PurePosixPath) -> bool:
-    path = PurePosixPath(name)
-    return path.parent == folder and path.name.lower() == "config.json"
+def _config(archive: _Folder | _Zip, names: Sequence[str]) -> Mapping[str, Any] | None:
+    name = next((one for one in names if PurePosixPath(one).name.lower() == "config.json"), None)
+    try:
+        return None if name is None else _object(archive, name)
+    except ExportError:
+        return None
+
+
+def _scripts(archive: _Folder | _Zip, names: Sequence[str]) -> dict[str, str]:
+    files = [name for name in names if name.lower().endswith(".js")][:SCRIPTS_READ]
+    return {PurePosixPath(name).name: archive.read(name).decode(errors="replace") for name in files}
 
 
 def _object(archive: _Folder | _Zip, name: str) -> Mapping[str, Any]:

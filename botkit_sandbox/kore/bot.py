@@ -139,6 +139,7 @@ def bot_of(export: BotExport) -> Bot:
         knowledge=knowledge_of(definition),
         not_understood=standard_not_understood(definition),
         content=_content(definition),
+        functions=export.functions,
     )
 
 

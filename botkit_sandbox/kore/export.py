@@ -18,21 +18,30 @@ from botkit_sandbox.errors import ExportError
 from botkit_sandbox.kore.archive import Found, found_in
 from botkit_sandbox.kore.findings import Finding, Kind
 from botkit_sandbox.kore.inspection import inspect_config, inspect_definition
+from botkit_sandbox.kore.script import syntax_error
 from botkit_sandbox.kore.single_dialog import bot_of_single_dialog, is_single_dialog
 
 _WRAPPERS = ("botDefinition", "appDefinition", "app", "bot", "definition", "data")
 _WRAPPED_AT_MOST = 3
 _ROUTED = re.compile(r"st-[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_OF_A_PROGRAM = re.compile(
+    r"\brequire\s*\(|\bmodule\.exports\b|\b(?:window|document)\.|^\s*(?:import|export)\s", re.MULTILINE
+)
+FUNCTIONS_LIMIT = 500_000
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "exports.sandbox.botkit.example")
 
 
 @dataclass(frozen=True, slots=True)
 class BotExport:
-    """The two JSON objects of an export, unchanged, and what was unusual when they were read."""
+    """The two JSON objects of an export, unchanged, and what was unusual when they were read.
+
+    `functions` is JavaScript: what every script of the bot can call (7.1).
+    """
 
     definition: Mapping[str, Any]
     config: Mapping[str, Any]
     warnings: tuple[Finding, ...] = ()
+    functions: str = ""
 
     @property
     def bot_id(self) -> str:
@@ -93,7 +102,10 @@ def load_export(path: Path) -> BotExport:
     if not any(isinstance(definition.get(key), list) for key in ("dialogs", "dialogComponents")):
         reason = "it holds neither dialogs nor dialogComponents, so it is not an export of a Kore.ai bot"
         raise ExportError(found.name, [f"{reason}; export the bot in the XO builder"])
-    return BotExport(definition, found.config or {}, tuple(_warnings(found, definition)))
+    functions = {name: text for name, text in found.scripts.items() if not _no_functions(text)}
+    return BotExport(
+        definition, found.config or {}, tuple(_warnings(found, definition)), "\n".join(functions.values())
+    )
 
 
 def sample_bot_folder() -> Path:
@@ -130,3 +142,19 @@ def _warnings(found: Found, definition: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(Kind.CONFIG, "config.json", text)
     else:
         yield from inspect_config(found.config)
+    for name, text in found.scripts.items():
+        reason = _no_functions(text)
+        if reason:
+            yield Finding(
+                Kind.FUNCTIONS, name, f"{name}: {reason}; keep only the bot's functions beside the export"
+            )
+
+
+def _no_functions(text: str) -> str | None:
+    """The reason why a JavaScript file beside an export is not the bot's file of functions."""
+    if len(text) > FUNCTIONS_LIMIT:
+        return f"it has over {FUNCTIONS_LIMIT // 1000} KB, the most that the platform imports"
+    if _OF_A_PROGRAM.search(text):
+        return "it is part of a program for a browser or Node"
+    wrong = syntax_error(text)
+    return None if wrong is None else f"it is not JavaScript ({wrong})"

@@ -26,6 +26,7 @@ class Kind(Enum):
     TRANSITION = ("transition to a node that is not there", "the dialog ends there")
     FIRST_NODE = ("dialog that does not begin with its intent", "begins with its first node")
     SCRIPT = ("script that is missing or not JavaScript", "the chat tells the error when it is reached")
+    FUNCTIONS = ("JavaScript file that holds no functions for scripts", "ignored")
     TRAINING = ("training of no dialog", "ignored")
     IDENTIFIER = ("id missing, twice, or of an unusual form", "the sandbox gives an id where it needs one")
     ENCODING = ("text that is not URL-encoded", "used as it stands")

@@ -367,6 +367,7 @@ class Bot:
         config: bool = True,
         wrapper: str = "",
         zipped: bool = False,
+        functions: str = "",
         definition: Mapping[str, Any] | None = None,
     ) -> Path:
         """Write the export into `folder`.
@@ -375,6 +376,7 @@ class Bot:
             config: whether there is a config.json.
             wrapper: a key around the definition, such as appDefinition.
             zipped: write one zip file, as the builder gives it, instead of its files.
+            functions: JavaScript functions of the bot, in a file of their own.
             definition: what to write instead of this bot's own, such as a damaged one.
 
         Returns:
@@ -386,6 +388,8 @@ class Bot:
         files = {file: json.dumps({wrapper: content} if wrapper else content)}
         if config:
             files["config.json"] = json.dumps(self.config)
+        if functions:
+            files["functions.js"] = functions
         if zipped:
             path = folder / "export.zip"
             with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

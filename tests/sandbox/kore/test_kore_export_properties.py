@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from botkit_sandbox.errors import ExportError
-from botkit_sandbox.kore import check, load_export
+from botkit_sandbox.kore import KoreCloud, check, load_export
 from botkit_sandbox.kore.about import about
 from botkit_sandbox.kore.bot import bot_of
 from botkit_sandbox.kore.decoding import decoded, is_encoded
@@ -88,7 +88,9 @@ def _usable(content: bytes, config: bytes | None = None, name: str = "botDefinit
     assert any(map(transfers, with_agent_dialog(bot).dialogs.values()))
     for identifier in bot.dialogs:
         assert transfers(with_transfer(bot, identifier).dialogs[identifier])
-    assert bot.environment is not None
+    cloud = KoreCloud(wire=None, bus=None, bot=export)
+    cloud.offer_agents()
+    json.dumps(cloud.snapshot()).encode()
 
 
 @UNHURRIED

@@ -17,6 +17,7 @@ from botkit_sandbox.kore.bot import Bot as LoadedBot
 from botkit_sandbox.kore.bot import bot_of
 from botkit_sandbox.kore.findings import Kind
 from tests.sandbox.kore.exports import DEFAULT_ERROR, Bot, single_dialog
+from tests.sandbox.kore.platform_double import Start
 
 ROUTED = r"st-[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
@@ -246,3 +247,31 @@ def test_the_strict_check_still_finds_what_the_platform_would_refuse() -> None:
     problems = check(pizza().definition)
     assert problems
     assert all("is not URL-encoded" in problem for problem in problems), problems
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+async def test_scripts_call_the_functions_of_the_bot(zipped: bool, start: Start, tmp_path: Path) -> None:
+    bot = Bot("Sums")
+    bot.dialog("Sum").script("context.sum = twice(21);").message("It is {{context.sum}}.")
+    path = bot.write(tmp_path, zipped=zipped, functions="function twice(n) { return 2 * n; }")
+    platform = await start(bot=load_export(path))
+    user = platform.cloud.add_user()
+    await platform.says(user, "sum")
+    assert ("bot", "It is 42.") in platform.chat(user)
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("var http = require('http');", "part of a program"),
+        ("document.title = 'x';", "part of a program"),
+        ("function f( {", "is not JavaScript"),
+        ("// " + "x" * 500_000, "over 500 KB"),
+    ],
+)
+def test_another_javascript_file_beside_an_export_is_ignored(
+    script: str, reason: str, tmp_path: Path
+) -> None:
+    export = load_export(pizza().write(tmp_path, functions=script))
+    assert export.functions == ""
+    assert [one.text for one in export.warnings if one.kind is Kind.FUNCTIONS and reason in one.text]
