@@ -25,6 +25,7 @@ PLAYED = frozenset(
         "logic",
         "botAction",
         "SDKWebHook",
+        "webhook",
         "agentTransfer",
     }
 )

@@ -79,7 +79,7 @@ class Dialog:
     @property
     def empty(self) -> bool:
         """Whether the export has the name of this dialog, and none of its nodes."""
-        return not objects(self.raw.get("nodes"))
+        return all(node is _START for node in self.nodes.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ async def start(core: Core, voice: DialogEffects, user: User, dialog: Dialog) ->
     """Run a dialog from its intent node until it ends or waits for the user."""
     stage = Stage(core, voice, user)
     begin_dialog(core, user, dialog_id=dialog.id, name=dialog.name)
-    if dialog.start.component is None:
+    if dialog.empty:
         stage.note(f"[dialog {dialog.name} has no nodes in this export]")
     await _go(stage, Run(dialog, dialog.start.id), dialog.start)
 

@@ -67,8 +67,7 @@ def with_agent_dialog(bot: Bot) -> Bot:
         return bot
     identifier = _AGENT_DIALOG_ID
     empty = Dialog(id=identifier, name=AGENT_DIALOG, nodes={}, raw={})
-    nodes = dict(_handing_over(empty))
-    dialog = replace(empty, nodes=nodes, raw={"nodes": [{"nodeId": one} for one in nodes]})
+    dialog = replace(empty, nodes=dict(_handing_over(empty)))
     said = tuple(Utterance(dialog_id=identifier, language="", words=normalised(text)) for text in _ASKING)
     return replace(bot, dialogs={**bot.dialogs, identifier: dialog}, utterances=(*bot.utterances, *said))
 

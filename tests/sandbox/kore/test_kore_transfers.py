@@ -11,7 +11,7 @@ from botkit_sandbox.errors import DialogUnknown
 from botkit_sandbox.kore import load_export
 from botkit_sandbox.kore.about import about
 from botkit_sandbox.kore.bot import bot_of
-from botkit_sandbox.kore.transfers import AGENT_DIALOG, transfers, with_agent_dialog, with_transfer
+from botkit_sandbox.kore.transfers import AGENT_DIALOG, with_agent_dialog, with_transfer
 from tests.sandbox.kore.exports import Bot, on_act, on_context
 from tests.sandbox.kore.platform_double import Platform, Start
 
@@ -107,7 +107,7 @@ def test_suggestions_are_sentences_of_the_bot_the_last_one_leads_to_an_agent(tmp
     assert told.asking == AGENT_DIALOG.lower()
 
 
-async def test_a_dialog_of_which_the_export_has_no_node_does_nothing_bad(
+async def test_a_dialog_of_which_the_export_has_no_node_says_so_and_can_still_hand_over(
     start: Start, tmp_path: Path
 ) -> None:
     bot = Bot("Names only")
@@ -117,7 +117,9 @@ async def test_a_dialog_of_which_the_export_has_no_node_does_nothing_bad(
     platform = await start(bot=load_export(bot.write(tmp_path, definition=definition)))
     user = platform.cloud.add_user()
     await platform.says(user, "ask me")
+    told = [text for who, text in platform.chat(user) if who == "system"]
+    assert told == ["[dialog Ask has no nodes in this export]"]
     platform.cloud.add_transfer("Ask")
     await platform.says(user, "ask me")
     assert user.agent_mode
-    assert any(map(transfers, platform.cloud.core.bot.dialogs.values()))
+    assert [text for who, text in platform.chat(user) if who == "system"] == told
