@@ -16,6 +16,7 @@ from aiohttp import web
 
 from botkit_sandbox.faults import F, Faults
 from botkit_sandbox.salesforce.cloud import SalesforceCloud
+from botkit_sandbox.salesforce.held_stream import KIND
 from botkit_sandbox.salesforce.refusal import CODES, Refusal
 from botkit_sandbox.wire import Wire
 
@@ -56,6 +57,15 @@ class Silence:
                 continue
         hang_up(request)
 
+    async def hold_while(self, request: web.Request, is_held: Callable[[], bool]) -> bool:
+        """Wait while a proxy holds an answer back. Returns False if the client gave up or the sandbox stops."""
+        while is_held() and not (self._stopping.is_set() or is_gone(request)):
+            try:
+                await asyncio.wait_for(self._stopping.wait(), 0.1)
+            except TimeoutError:
+                continue
+        return not (self._stopping.is_set() or is_gone(request))
+
 
 class Edge:
     """The middleware of every request."""
@@ -92,6 +102,15 @@ class Edge:
         if cloud.faults and cloud.faults.use("drop-response", line=_line(request), operation=operation):
             hang_up(request)
         return response
+
+    async def headers_pass(self, request: web.Request) -> bool:
+        """Wait while a proxy holds even the headers of a stream. Returns False if the client gave up."""
+
+        def is_held() -> bool:
+            fault = self._cloud.faults.find(KIND) if self._cloud.faults else None
+            return fault is not None and fault.held == "headers"
+
+        return await self._silence.hold_while(request, is_held)
 
     async def add_cors(self, request: web.Request, response: web.StreamResponse) -> None:
         """Add CORS headers for browser clients, preflight included. Runs before any header is sent."""

@@ -15,6 +15,8 @@ Faults of events, one event at a time, on any stream:
 Faults of streams while the fault is on:
     crlf           CR LF line ends
     bom            a byte order mark first (streams opened from now on)
+    hold-stream    a proxy holds the stream back; ``held`` says what: all ``events`` (the default), also the ``headers`` of
+                   streams opened from now on, a ``buffer`` of 8 KB at a time, or the ``last`` event until the next one
 Faults that happen at once and are not kept:
     drop-streams   break every open stream; with ``how: "end"``, end it properly
     expire-tokens  let every token issued so far expire
@@ -39,6 +41,7 @@ Kind = Literal[
     "delay-event",
     "crlf",
     "bom",
+    "hold-stream",
     "drop-streams",
     "expire-tokens",
 ]
@@ -54,3 +57,4 @@ class Fault(ScopedFault, kw_only=True, forbid_unknown_fields=True, omit_defaults
     retry_after: float | None = None
     delay_ms: int = 1_000
     how: Literal["abort", "end"] = "abort"
+    held: Literal["events", "headers", "buffer", "last"] = "events"

@@ -44,7 +44,7 @@ def routes(cloud: SalesforceCloud) -> web.Application:
         cloud.drop_streams(how="end")
 
     app.on_shutdown.append(stop)
-    api = _Api(cloud)
+    api = _Api(cloud, edge)
     one = BASE + "/conversation/{conversation}"
     add = app.router.add_route
     add(
@@ -81,8 +81,9 @@ def routes(cloud: SalesforceCloud) -> web.Application:
 class _Api:
     """One method per operation: read the request, ask the cloud, answer."""
 
-    def __init__(self, cloud: SalesforceCloud) -> None:
+    def __init__(self, cloud: SalesforceCloud, edge: Edge) -> None:
         self._cloud = cloud
+        self._edge = edge
 
     # --- tokens ------------------------------------------------------------------------------------------------
 
@@ -205,6 +206,8 @@ class _Api:
                 "X-Accel-Buffering": "no",
             }
         )
+        if not await self._edge.headers_pass(request):
+            return response
         await response.prepare(request)
         self._record_stream(request, "eventStream opened")
         log = cloud.end_users[claims.subject].log

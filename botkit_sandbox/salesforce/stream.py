@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from botkit_sandbox.salesforce.eventlog import Frame
+from botkit_sandbox.salesforce.held_stream import HeldStream
 from botkit_sandbox.salesforce.tokens import Claims
 
 if TYPE_CHECKING:
@@ -61,8 +62,9 @@ class EventStream:
         self._stopped = how
         self.wake()
 
-    async def run(self, response: web.StreamResponse) -> None:
+    async def run(self, prepared: web.StreamResponse) -> None:
         """Write until the client disconnects, the token expires or the stream is stopped."""
+        response = HeldStream(self._request, prepared, self._cloud.faults)
         cloud, log = self._cloud, self._log
         log.readers.add(self)
         self._arm_ping()
@@ -85,8 +87,9 @@ class EventStream:
         if self._stopped == "abort" and self._request.transport is not None:
             self._request.transport.abort()
 
-    async def _write_due(self, response: web.StreamResponse) -> None:
+    async def _write_due(self, response: HeldStream) -> None:
         cloud = self._cloud
+        await response.release()
         if cloud.settings.expiry_ends_stream and cloud.dead(self._claims):
             self._stopped = "end"
             return
@@ -111,7 +114,7 @@ class EventStream:
             self._pings += 1
             await response.write(self._framed(b"event:ping\ndata:%d\n\n" % data))
 
-    async def _write_with_faults(self, response: web.StreamResponse, frame: Frame) -> None:
+    async def _write_with_faults(self, response: HeldStream, frame: Frame) -> None:
         faults = self._cloud.faults
         if delay := faults.use("delay-event"):
             await asyncio.sleep(delay.delay_ms / 1000)

@@ -263,3 +263,53 @@ async def test_shutting_down_ends_open_streams_and_waiting_requests_quickly(
             await waiting
         await stream.until(lambda self: self.ended)
     assert time.perf_counter() - started < 1
+
+
+# --- a proxy that holds streams back ----------------------------------------------------------------------------------
+
+
+async def test_a_held_stream_has_headers_and_no_event_until_the_proxy_lets_go(salesforce: Salesforce) -> None:
+    client = await salesforce.opened()
+    async with client.listening() as stream:
+        await stream.until(lambda self: self.events)
+        before = len(stream.raw)
+        salesforce.cloud.inject(Fault(kind="hold-stream"))
+        await client.say("held back")
+        assert "held back" in str(await client.entries())
+        assert len(stream.raw) == before
+        salesforce.cloud.faults.clear()
+        await stream.until(lambda self: self.texts() == ["held back"])
+
+
+async def test_a_proxy_may_hold_even_the_headers_back(salesforce: Salesforce) -> None:
+    client = await salesforce.opened()
+    salesforce.cloud.inject(Fault(kind="hold-stream", held="headers"))
+    connecting = asyncio.create_task(client.connect())
+    done, _ = await asyncio.wait({connecting}, timeout=0.3)
+    assert not done
+    salesforce.cloud.faults.clear()
+    response = await connecting
+    assert response.status == 200
+    response.close()
+
+
+async def test_a_proxy_may_pass_events_only_with_a_full_buffer(salesforce: Salesforce) -> None:
+    client = await salesforce.opened()
+    salesforce.cloud.inject(Fault(kind="hold-stream", held="buffer"))
+    async with client.listening() as stream:
+        await client.say("short")
+        await client.say("x" * 6_000)
+        assert stream.raw == b""
+        await client.say("y" * 6_000)
+        await stream.until(lambda self: len(self.raw) == 8_192)
+
+
+async def test_a_proxy_may_hold_each_event_until_the_next_one(salesforce: Salesforce) -> None:
+    client = await salesforce.opened()
+    salesforce.cloud.inject(Fault(kind="hold-stream", held="last"))
+    async with client.listening() as stream:
+        await client.say("one")
+        await client.say("two")
+        await stream.until(lambda self: self.texts() == ["one"])
+        await client.say("three")
+        await stream.until(lambda self: self.texts() == ["one", "two"])

@@ -26,6 +26,7 @@ const SALESFORCE = [
   { title: "Repeat an event", about: "The next event comes twice", fault: { kind: "repeat-event", times: 1 } },
   { title: "Lose an event", about: "The next event is in the list, but not on the stream", fault: { kind: "lose-event", times: 1 } },
   { title: "Unpublished", about: "The deployment isn't published: no token", fault: { kind: "status", status: 400, operation: "unauthenticatedToken", code: "SETUP_ERROR", message: "The embedded service deployment isn't published" } },
+  { title: "Hold streams", about: "A proxy holds event streams back: their headers pass, their events do not", fault: { kind: "hold-stream" } },
   { title: "Expire tokens", about: "Every access token has expired now", fault: { kind: "expire-tokens" }, once: true },
 ];
 const LIVE_CHAT = [
