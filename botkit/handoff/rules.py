@@ -18,6 +18,7 @@ class Capabilities:
     Attributes:
         receive: ``stream`` runs `listen`, which `fetch` reconciles; ``poll`` calls `fetch` alone, every `poll_interval`.
         poll_interval: the pause between two polls of one conversation.
+        lists_events: whether `fetch` lists the events. Then a stream that may be held back by a proxy is checked by polls.
         max_text: the longest text the system takes, in UTF-16 code units.
         takes_text_before_agent: False holds the user's messages until an agent has accepted.
         files: whether the system takes a user's files as files: never, one after each request of an agent, or always.
@@ -28,6 +29,7 @@ class Capabilities:
 
     receive: Literal["stream", "poll"] = "stream"
     poll_interval: timedelta = timedelta(seconds=2)
+    lists_events: bool = True
     max_text: int = 10_000
     takes_text_before_agent: bool = True
     files: Literal["none", "on_request", "always"] = "none"

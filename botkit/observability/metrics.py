@@ -52,6 +52,12 @@ METRICS = (
         ("system",),
     ),
     Metric(
+        "botkit_streams_held",
+        "gauge",
+        "Agent sessions that are polled because a proxy holds their event streams back, by agent system.",
+        ("system",),
+    ),
+    Metric(
         "botkit_handoff_total",
         "counter",
         "Hand-off events (opened, ended, lost …), by reason.",
@@ -90,6 +96,7 @@ class Telemetry:
         self._retries = self._counter("botkit_effect_retries_total")
         self._receivers = self._gauge("botkit_receivers")
         self._reconnects = self._counter("botkit_reconnects_total")
+        self._streams_held = self._gauge("botkit_streams_held")
         self._handoff = self._counter("botkit_handoff_total")
         self._possible_duplicates = self._counter("botkit_possible_duplicates_total")
         self._handoff_series: set[tuple[str, str]] = set()
@@ -156,6 +163,10 @@ class Telemetry:
         """A receiver lost its stream."""
         self._reconnects.labels(system).inc()
 
+    def streams_held(self, system: str, change: int) -> None:
+        """More or fewer agent sessions are polled because their streams are held back."""
+        self._streams_held.labels(system).inc(change)
+
     def noted(self, what: str, why: str) -> None:
         """An event of a hand-off happened."""
         if (what, why) not in self._handoff_series:
@@ -171,7 +182,8 @@ class Telemetry:
         return Counter(name, metric.help, metric.labels, registry=self.registry)
 
     def _gauge(self, name: str) -> Gauge:
-        return Gauge(name, _METRICS[name].help, registry=self.registry)
+        metric = _METRICS[name]
+        return Gauge(name, metric.help, metric.labels, registry=self.registry)
 
     def _histogram(self, name: str, buckets: tuple[float, ...]) -> Histogram:
         return Histogram(name, _METRICS[name].help, buckets=buckets, registry=self.registry)

@@ -20,6 +20,7 @@ from botkit.relay.inbound.poll import PollReceiver
 from botkit.relay.inbound.receipts import Receipts
 from botkit.relay.inbound.receivers import Receiver, Receivers
 from botkit.relay.inbound.stream import StreamReceiver
+from botkit.relay.inbound.stream_path import StreamPaths
 from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import RelayMetrics
 from botkit.relay.outbound.circuit_breaker import CircuitBreaker, CircuitBreakers
@@ -56,6 +57,7 @@ class Engine:
         self._backoffs = {bot_id: backoff_of(bot.delivery) for bot_id, bot in settings.bots.items()}
         self._breakers = CircuitBreakers()
         self._ledger_client = LedgerClient(ledger, clock)
+        self._paths = StreamPaths(metrics)
         self._connecting = asyncio.Semaphore(MAX_CONNECTING)
         self.schedule = new_schedule()
         self._timers = Timers(self.schedule, self._ledger_client, clock)
@@ -78,6 +80,7 @@ class Engine:
             clock=clock,
             reconcile=self._receivers.reconcile,
             end=self._receivers.end,
+            sent=self._receivers.sent,
         )
         self._delivery = Delivery(
             performer=performer,
@@ -174,6 +177,7 @@ class Engine:
             breaker=breaker,
             metrics=self._metrics,
             connecting=self._connecting,
+            path=self._paths.get(bot_id, name),
         )
 
     def _breaker_of(self, item: OutboxItem) -> CircuitBreaker:

@@ -28,5 +28,8 @@ class RelayMetrics(Protocol):
     def reconnected(self, system: str) -> None:
         """A receiver lost its stream and opens another."""
 
+    def streams_held(self, system: str, change: int) -> None:
+        """More (1) or fewer (-1) conversations are followed by polling because their streams are held back."""
+
     def noted(self, what: str, why: str) -> None:
         """The rules asked for a count (`effects.CountMetric`)."""

@@ -86,6 +86,7 @@ class StepwiseRelay:
             clock=clock,
             reconcile=_nothing,
             end=_end,
+            sent=lambda _conversation, _at: None,
         )
 
     # --- for the service -------------------------------------------------------------------------------------------

@@ -315,6 +315,7 @@ class FakeSystem(AgentSystem):
         self.closed_streams = 0
         self.routing_status: Literal["searching", "present", "over"] = "searching"
         self.gates: dict[str, asyncio.Event] = {}
+        self.holds_headers = False
 
     async def _call(self, what: str, argument: Any = None) -> None:
         self.calls.append(Call(what, argument=argument))
@@ -362,6 +363,8 @@ class FakeSystem(AgentSystem):
         self.connects.append(access)
         if self.connect_errors:
             raise self.connect_errors.popleft()
+        if self.holds_headers:
+            await asyncio.Event().wait()
         connection = Connection()
         self.connections.append(connection)
         try:
@@ -412,6 +415,7 @@ class Counted:
     open: int = 0
     duplicates: int = 0
     reconnects: int = 0
+    held: int = 0
     counts: list[tuple[str, str]] = field(default_factory=list)
 
     def effect_done(self, kind: str, outcome: str) -> None:
@@ -428,6 +432,9 @@ class Counted:
 
     def reconnected(self, system: str) -> None:
         self.reconnects += 1
+
+    def streams_held(self, system: str, change: int) -> None:
+        self.held += change
 
     def noted(self, what: str, why: str) -> None:
         self.counts.append((what, why))

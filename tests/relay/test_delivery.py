@@ -228,7 +228,7 @@ async def test_a_repetition_of_what_may_have_been_shown_is_counted(world: World)
     world.platform.answers.append(Unreachable("send", detail="refused"))
     world.platform.answers.append(Unreachable("send", detail="reset", possible_duplicate=True))
     world.ledger.decided(conversation(), to_user("perhaps twice"))
-    await async_until(lambda: world.clock.sleeping == 1)
+    await async_until(lambda: world.clock.sleeping == 2)  # the retry, and the watch over the stream
     await world.clock.advance(60)
     await async_until(lambda: not world.ledger.rows)
     assert world.metrics.duplicates == 1

@@ -88,7 +88,7 @@ async def test_after_a_start_the_request_id_is_extended_at_once(world: World) ->
 async def test_a_timer_is_not_lost_because_the_store_is_in_trouble(world: World) -> None:
     world.ledger.failures.append(LedgerError("disk full"))
     world.ledger.decided(conversation(), ArmTimer(SESSION, "accept", LONG_AGO))
-    await async_until(lambda: world.clock.sleeping == 1)
+    await async_until(lambda: world.clock.sleeping == 2)  # the retry, and the watch over the stream
     await world.clock.advance(1)
     assert len(fired(world)) == 1
 

@@ -143,6 +143,7 @@ class LiveChatSystem(AgentSystem):
         """The deployment's limits. The service fails on text before an agent has accepted (5), so BotKit holds it back."""
         return Capabilities(
             max_text=settings.max_text,
+            lists_events=False,
             takes_text_before_agent=False,
             files="on_request",
             max_file_bytes=MAX_FILE_BYTES,

@@ -75,8 +75,11 @@ class AgentEventWriter:
         async with self._lock:
             await self._write(events)
 
-    async def reconcile(self, system: AgentSystem, streamed: Sequence[FromAgents] = ()) -> None:
+    async def reconcile(self, system: AgentSystem, streamed: Sequence[FromAgents] = ()) -> bool:
         """Read the list from its last mark, and write it together with events of the stream.
+
+        Returns:
+            Whether the list had an event that is newer than all before it, and not among those of the stream.
 
         Raises:
             CallError: the list could not be read. `streamed` has still been written if the session is over.
@@ -87,9 +90,11 @@ class AgentEventWriter:
             except (AccessExpired, ConversationClosed):
                 await self._write(streamed)
                 raise
+            has_news = self._has_news(listed, streamed)
             await self._write(_ends_last(_merged(listed, streamed)))
             for event in listed:
                 self._listed_ms = max(self._listed_ms, event.high_water_ms)
+            return has_news
 
     async def reconcile_if_possible(self, system: AgentSystem) -> None:
         """The last `reconcile` before an end; a list that cannot be read does not delay the end."""
@@ -132,6 +137,15 @@ class AgentEventWriter:
     async def _fetch(self, system: AgentSystem) -> Sequence[FromAgents]:
         since = replace(self.access, high_water_ms=self._listed_ms)
         return (await system.fetch(self.session_id, since)).events
+
+    def _has_news(self, listed: Sequence[FromAgents], streamed: Sequence[FromAgents]) -> bool:
+        known = {*self._recent, *(event.key for event in streamed)}
+        return any(
+            event.high_water_ms > self.access.high_water_ms
+            and event.key not in known
+            and not isinstance(event, PositionAdvanced)
+            for event in listed
+        )
 
     async def _write(self, events: Iterable[FromAgents]) -> None:
         for event in events:

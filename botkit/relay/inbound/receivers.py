@@ -1,19 +1,22 @@
 """The receivers: one for each open agent session."""
 
+# ruff: noqa: B027 (a receiver that polls has no connection to look after)
+
 from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import structlog
 
 from botkit.agents import AgentSystem
-from botkit.errors import LedgerClosed
+from botkit.errors import AccessExpired, CallError, ConversationClosed, LedgerClosed, Unreachable
 from botkit.handoff.conversation import Access, Conversation, ConversationId, Phase
 from botkit.handoff.effects import EndSession
-from botkit.handoff.events import FromAgents
+from botkit.handoff.events import FromAgents, LossReason
 from botkit.http.retry import Backoff
 from botkit.ledger.interface import Committed
 from botkit.observability.tracebacks import where
@@ -27,13 +30,21 @@ from botkit.relay.outbound.circuit_breaker import CircuitBreaker
 _log = structlog.get_logger("botkit.relay")
 
 RESTART_SECONDS = 5.0
+WATCH_SECONDS = 1.0
+"""The interval between two looks after a stream."""
 STOP_SECONDS = 3.0
 """Max wait of an end until the receiver has closed its connection."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Receiver(ABC):
-    """Receives the events of one session, by a stream or by polls."""
+    """Receives the events of one session, by a stream or by polls.
+
+    Attributes:
+        watched: `watch` has to be called.
+    """
+
+    watched: ClassVar[bool] = False
 
     writer: AgentEventWriter
     system: AgentSystem
@@ -42,6 +53,9 @@ class Receiver(ABC):
     backoff: Backoff
     breaker: CircuitBreaker
     _failures: int = field(init=False, default=0)
+    _failed_polls: int = field(init=False, default=0)
+    _not_before: float = field(init=False, default=0.0)
+    """No poll before this time."""
     _last_success: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -54,6 +68,47 @@ class Receiver(ABC):
         Raises:
             LedgerClosed: the service is stopping.
         """
+
+    def watch(self) -> None:
+        """Look after the connection; called about every second."""
+
+    def sent(self, at: float) -> None:
+        """A message was sent to the agents at that time: a stream brings it back."""
+
+    async def _poll(self) -> str | None:
+        """Read the list once, unless it is too early. Returns why the session is lost, or None."""
+        now = self.clock.now()
+        if now < self._not_before:
+            return None
+        if not self.breaker.may_try(now):
+            return self._if_past_deadline()
+        try:
+            has_news = await self.writer.reconcile(self.system)
+        except AccessExpired:
+            return LossReason.EXPIRED
+        except ConversationClosed:
+            return LossReason.CLOSED
+        except CallError as error:
+            self._failed_polls += 1
+            wait = self.backoff.delay(self._failed_polls, chance=self.chance())
+            self._not_before = now + max(wait, error.retry_after or 0.0)
+            _log.info("poll_failed", session=self.writer.session_id, code=error.code, status=error.status)
+            if isinstance(error, Unreachable):
+                self.breaker.unreachable(self.clock.now())
+            else:
+                self.breaker.reached()
+            return self._if_past_deadline()
+        self.breaker.reached()
+        self._last_success = self.clock.now()
+        self._failed_polls = 0
+        self._listed(has_news=has_news)
+        return None
+
+    def _listed(self, *, has_news: bool) -> None:
+        """The list was read; see `AgentEventWriter.reconcile` for its news."""
+
+    def _if_past_deadline(self) -> str | None:
+        return LossReason.UNREACHABLE if self._is_past_deadline() else None
 
     def _is_past_deadline(self) -> bool:
         """Whether the agents' side has not answered for `delivery.give_up_after`."""
@@ -68,6 +123,7 @@ MakeReceiver = Callable[[AgentEventWriter, AgentSystem, str], Receiver]
 class _Open:
     writer: AgentEventWriter
     system: AgentSystem
+    receiver: Receiver
     task: asyncio.Task[None] | None = None
 
 
@@ -84,6 +140,7 @@ class Receivers:
     _open: dict[ConversationId, _Open] = field(init=False, default_factory=dict)
     _stopping: dict[str, asyncio.Task[None]] = field(init=False, default_factory=dict)
     """Cancelled receivers that are still closing their connections, by session."""
+    _watching: asyncio.Task[None] | None = field(init=False, default=None)
     _closing: bool = field(init=False, default=False)
 
     def __len__(self) -> int:
@@ -105,9 +162,18 @@ class Receivers:
             _log.error("agent_system_missing", bot=conversation.id.bot_id, system=session.system)
             return
         writer = self._writer(conversation.id, session.id, session.access)
-        opened = self._open[conversation.id] = _Open(writer, system)
-        self._start(opened, self.make(writer, system, session.system))
+        opened = _Open(writer, system, self.make(writer, system, session.system))
+        self._open[conversation.id] = opened
+        self._start(opened)
         self.metrics.receivers_open(len(self._open))
+        if self._watching is None and opened.receiver.watched:
+            self._watching = asyncio.create_task(self._watch())
+
+    def sent(self, conversation_id: ConversationId, at: float) -> None:
+        """A message of this conversation was sent to the agents at that time."""
+        opened = self._open.get(conversation_id)
+        if opened is not None:
+            opened.receiver.sent(at)
 
     async def reconcile(self, conversation_id: ConversationId, session_id: str) -> None:
         """Read the list of this session once more, if it has a receiver and the list can be read."""
@@ -131,6 +197,8 @@ class Receivers:
     async def close(self) -> None:
         """Stop all receivers."""
         self._closing = True
+        if self._watching is not None:
+            self._watching.cancel()
         tasks = {opened.task for opened in self._open.values() if opened.task is not None}
         self._open.clear()
         for task in tasks:
@@ -148,9 +216,17 @@ class Receivers:
             on_committed=self.on_committed,
         )
 
-    def _start(self, opened: _Open, receiver: Receiver) -> None:
-        opened.task = asyncio.create_task(receiver.run())
-        opened.task.add_done_callback(lambda task: self._ended(opened, receiver, task))
+    async def _watch(self) -> None:
+        """Let each receiver look after its connection, while there is one."""
+        while self._open:
+            await self.clock.sleep(WATCH_SECONDS)
+            for opened in list(self._open.values()):
+                opened.receiver.watch()
+        self._watching = None
+
+    def _start(self, opened: _Open) -> None:
+        opened.task = asyncio.create_task(opened.receiver.run())
+        opened.task.add_done_callback(lambda task: self._ended(opened, task))
 
     def _stop(self, conversation_id: ConversationId, opened: _Open) -> None:
         del self._open[conversation_id]
@@ -161,7 +237,7 @@ class Receivers:
             task.add_done_callback(lambda _: self._stopping.pop(session_id, None))
             task.cancel()
 
-    def _ended(self, opened: _Open, receiver: Receiver, task: asyncio.Task[None]) -> None:
+    def _ended(self, opened: _Open, task: asyncio.Task[None]) -> None:
         if task.cancelled():
             return
         error = task.exception()
@@ -170,8 +246,8 @@ class Receivers:
         # A defect, here or in a plug-in. No other receiver has this session, so the same one is restarted after a pause.
         _log.error("receiver_broken", session=opened.writer.session_id, error=where(error))
         loop = asyncio.get_running_loop()
-        loop.call_later(RESTART_SECONDS, self._restart, opened, receiver)
+        loop.call_later(RESTART_SECONDS, self._restart, opened)
 
-    def _restart(self, opened: _Open, receiver: Receiver) -> None:
+    def _restart(self, opened: _Open) -> None:
         if not self._closing and self._open.get(opened.writer.conversation_id) is opened:
-            self._start(opened, receiver)
+            self._start(opened)

@@ -1,7 +1,8 @@
 """A receiver on an event stream: the stream gives latency, the list gives certainty.
 
 The list is read after every connect, at least every minute, and before an end is accepted: streams drop at any time, and a
-connection that looks healthy may have missed an event (docs/protocols/salesforce-miaw.md, 4.5).
+connection that looks healthy may have missed an event (docs/protocols/salesforce-miaw.md, 4.5). It is polled beside a stream that
+a proxy may hold back, and instead of one that a proxy does hold back (4.6).
 """
 
 from __future__ import annotations
@@ -9,14 +10,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import structlog
 
 from botkit.agents import Batch
-from botkit.errors import AccessExpired, CallError, ConversationClosed, Unreachable
+from botkit.errors import AccessExpired, CallError, ConversationClosed, LedgerClosed, Unreachable
+from botkit.handoff.conversation import Instant
 from botkit.handoff.events import FromAgents, LossReason
+from botkit.observability.tracebacks import where
 from botkit.relay.inbound.event_writer import any_end
 from botkit.relay.inbound.receivers import Receiver
+from botkit.relay.inbound.stream_health import StreamHealth
+from botkit.relay.inbound.stream_path import StreamPath
 from botkit.relay.metrics import RelayMetrics
 
 _log = structlog.get_logger("botkit.relay")
@@ -25,6 +31,10 @@ RECONCILE_SECONDS = 60.0
 """Max age of the last list while the stream is up, plus or minus a third."""
 STABLE_SECONDS = 10.0
 """A connection that lasted this long resets the backoff."""
+HEADERS_SECONDS = 10.0
+"""Max wait for a stream's headers. The server sends them at once; some proxies never do."""
+SLOWEST_POLL_SECONDS = 6.0
+"""Beside a stream that is only quiet, polls that find nothing slow down to this interval: a message is found within 10 s."""
 _LAST_LIST_ATTEMPTS = 3
 
 
@@ -32,9 +42,20 @@ _LAST_LIST_ATTEMPTS = 3
 class StreamReceiver(Receiver):
     """Listens to one session's stream, and reconnects when it breaks. `name` is the agent system's, for metrics."""
 
+    watched: ClassVar[bool] = True
     name: str
     metrics: RelayMetrics
     connecting: asyncio.Semaphore
+    path: StreamPath
+    _health: StreamHealth = field(init=False, default_factory=StreamHealth)
+    _beside: asyncio.Task[None] | None = field(init=False, default=None)
+    """Polls the list while the stream is suspect."""
+    _leave: asyncio.Timeout | None = field(init=False, default=None)
+    """Ends the current connection when it is rescheduled."""
+    _connecting_at: float = field(init=False, default=0.0)
+    """Since when the headers of a stream are awaited; 0 if they are not."""
+    _lost: str | None = field(init=False, default=None)
+    """Why the session is lost, as the polls beside the stream found out."""
     _is_connected: bool = field(init=False, default=False)
     _has_answered: bool = field(init=False, default=False)
     """The agents' side answered since the last connect: the stream, or the list in its place."""
@@ -43,7 +64,11 @@ class StreamReceiver(Receiver):
     async def run(self) -> None:
         """See `Receiver.run`."""
         while True:
-            why = await self._until_broken()
+            why = None
+            if not self.path.may_open(self.clock.now()):
+                why = await self._poll_instead()
+            if why is None and not self.writer.is_over:
+                why = await self._until_broken()
             if self.writer.is_over:
                 return
             if why is None and self._is_past_deadline():
@@ -51,9 +76,26 @@ class StreamReceiver(Receiver):
             if why is not None:
                 await self.writer.report_lost(why)
                 return
+            if self.path.is_held:
+                continue  # Polling goes on without a pause.
             self._failures += 1
             self.metrics.reconnected(self.name)
             await self.clock.sleep(self._wait())
+
+    def watch(self) -> None:
+        """See `Receiver.watch`: poll the list beside a stream that may be held back."""
+        now = self.clock.now()
+        if self._leave is None:
+            return
+        if self._connecting_at and now - self._connecting_at >= HEADERS_SECONDS and self._has_list:
+            self._leave_stream()
+        elif self._beside is None and self._is_suspect(now):
+            self._beside = asyncio.create_task(self._poll_beside())
+            self._beside.add_done_callback(self._beside_ended)
+
+    def sent(self, at: float) -> None:
+        """See `Receiver.sent`."""
+        self._health.sent(at)
 
     def _wait(self) -> float:
         """The wait before the next connection.
@@ -62,8 +104,9 @@ class StreamReceiver(Receiver):
         after seconds, or let none through (docs/protocols/salesforce-miaw.md, 9.6).
         """
         wait = self.backoff.delay(self._failures, chance=self.chance())
-        poll_seconds = self.system.capabilities.poll_interval.total_seconds()
-        return min(wait, poll_seconds) if self._has_answered else wait
+        return min(wait, self._interval) if self._has_answered else wait
+
+    # --- one connection ---
 
     async def _until_broken(self) -> str | None:
         """Listen to one connection. Returns why the session is lost, or None if another connection may work."""
@@ -71,13 +114,23 @@ class StreamReceiver(Receiver):
         if not self.breaker.may_try(since):
             return None
         self._is_connected = self._has_answered = False
+        self._lost, self._connecting_at = None, 0.0
+        self._health.opening(since)
         try:
-            await self._listen()
+            async with asyncio.timeout(None) as leave:
+                self._leave = leave
+                await self._listen()
         except AccessExpired:
             return LossReason.EXPIRED
         except ConversationClosed:
             await self.writer.reconcile_if_possible(self.system)
             return LossReason.CLOSED
+        except TimeoutError:
+            if not leave.expired():
+                raise
+            if self._lost is not None or not self._connecting_at:
+                return self._lost
+            return await self._check_headers(since)
         except CallError as error:
             _log.info(
                 "stream_broken",
@@ -88,8 +141,12 @@ class StreamReceiver(Receiver):
             )
             if isinstance(error, Unreachable) and not self._is_connected:
                 self.breaker.unreachable(self.clock.now())
+        finally:
+            self._leave = None
+            if self._beside is not None:
+                self._beside.cancel()
         if not self._is_connected:
-            return await self._list_instead()
+            return await self._poll()
         if self.clock.now() - since >= STABLE_SECONDS:
             self._failures = 0
         return None
@@ -97,34 +154,61 @@ class StreamReceiver(Receiver):
     async def _listen(self) -> None:
         batches = self.system.listen(self.writer.session_id, self.writer.access)
         try:
-            await self._connect(batches)
+            if not await self._connect(batches):
+                return
             while not self.writer.is_over and (batch := await anext(batches, None)) is not None:
                 now = self._last_success = self.clock.now()
                 events = batch.events
+                why_held = self._verdict(now, events)
+                if not self._health.heard_at:
+                    self.path.passed(now, opened_at=self._health.opened_at)
+                self._health.heard(now)
                 if now >= self._next_list or any_end(events):
                     await self._reconcile(events)
                 elif events:
                     await self.writer.write(events)
                 del batch, events  # Otherwise they stay in memory while the stream is silent.
+                if why_held:
+                    self.path.held(now, opened_at=self._health.opened_at, why=why_held)
+                    return
         finally:
             if isinstance(batches, AsyncGenerator):
                 await batches.aclose()
 
-    async def _connect(self, batches: AsyncIterator[Batch]) -> None:
-        """Wait for the first batch of a new stream and reconcile it; few streams are opened at once."""
+    async def _connect(self, batches: AsyncIterator[Batch]) -> bool:
+        """Wait for the first batch of a new stream and reconcile it; few streams are opened at once.
+
+        Returns:
+            False if there is no stream to listen to.
+        """
         async with self.connecting:
+            if self.path.held_since > self._health.opened_at:
+                return False  # Another receiver found out while this one waited for its turn.
+            self._connecting_at = self.clock.now()
             first = await anext(batches, None)
-            if first is not None:
-                self._is_connected = self._has_answered = True
-                self._last_success = self.clock.now()
-                self.breaker.reached()
-                await self._reconcile(first.events)
+            self._connecting_at = 0.0
+            if first is None:
+                return False
+            self._is_connected = self._has_answered = True
+            self._last_success = self.clock.now()
+            self.breaker.reached()
+            await self._reconcile(first.events)
+            return True
+
+    async def _check_headers(self, opened_at: float) -> str | None:
+        """No headers came: a proxy holds them back if the list answers. Returns like `_until_broken`."""
+        self._has_answered = False
+        why = await self._poll()
+        if self._has_answered:
+            detail = f"no headers arrived within {HEADERS_SECONDS:g} s"
+            self.path.held(self.clock.now(), opened_at=opened_at, why=detail)
+        return why
 
     async def _reconcile(self, streamed: Sequence[FromAgents]) -> None:
         is_ending = any_end(streamed)
         for attempt in range(1, _LAST_LIST_ATTEMPTS + 1):
             try:
-                await self.writer.reconcile(self.system, streamed)
+                has_news = await self.writer.reconcile(self.system, streamed)
             except CallError as error:
                 if not error.retryable or not is_ending or attempt == _LAST_LIST_ATTEMPTS:
                     if isinstance(error, AccessExpired | ConversationClosed):
@@ -135,28 +219,81 @@ class StreamReceiver(Receiver):
                     return
                 await self.clock.sleep(self.backoff.delay(attempt, chance=self.chance()))
             else:
-                self._next_list = self.clock.now() + RECONCILE_SECONDS * (2 + 2 * self.chance()) / 3
+                now = self.clock.now()
+                if has_news:
+                    self._health.missed(now)
+                self._next_list = now + RECONCILE_SECONDS * (2 + 2 * self.chance()) / 3
                 return
-
-    async def _list_instead(self) -> str | None:
-        """Read the list because no stream could be opened (some proxies let none through). Returns like `_until_broken`."""
-        if not self.breaker.may_try(self.clock.now()):
-            return None
-        try:
-            await self.writer.reconcile(self.system)
-        except AccessExpired:
-            return LossReason.EXPIRED
-        except ConversationClosed:
-            return LossReason.CLOSED
-        except CallError as error:
-            self._log_missing_list(error)
-            if isinstance(error, Unreachable):
-                self.breaker.unreachable(self.clock.now())
-            return None
-        self._last_success = self.clock.now()
-        self._has_answered = True
-        self.breaker.reached()
-        return None
 
     def _log_missing_list(self, error: CallError) -> None:
         _log.info("list_missing", session=self.writer.session_id, code=error.code, status=error.status)
+
+    # --- polling beside a stream, and instead of one ---
+
+    @property
+    def _has_list(self) -> bool:
+        return self.system.capabilities.lists_events
+
+    @property
+    def _interval(self) -> float:
+        return self.system.capabilities.poll_interval.total_seconds()
+
+    def _is_suspect(self, now: float) -> bool:
+        return self._has_list and self._health.is_suspect(now, held_since=self.path.held_since)
+
+    def _verdict(self, now: Instant, arrived: Sequence[FromAgents] = ()) -> str:
+        """Why the stream is held; empty if that is not proved."""
+        if not self._has_list:
+            return ""
+        at_ms = arrived[-1].high_water_ms if arrived else 0
+        lateness = self.path.lateness(now, at_ms) if at_ms else 0.0
+        return self._health.verdict(now, held_since=self.path.held_since, lateness=lateness)
+
+    async def _poll_instead(self) -> str | None:
+        """Poll while streams are held back. Returns why the session is lost, or None if this one may open a stream now."""
+        with self.path.polling(is_held=True):
+            while True:
+                await self._pause(self._interval)
+                async with self.path.turns:
+                    why = await self._poll()
+                if why is not None or self.writer.is_over or self.path.may_open(self.clock.now()):
+                    return why
+
+    async def _poll_beside(self) -> None:
+        """Poll until bytes arrive on the stream, or leave it because it is held or the session is over."""
+        wait = self._interval
+        with self.path.polling(is_held=self.path.is_held):
+            await self._pause(wait * self.chance())
+            while self._is_suspect(now := self.clock.now()):
+                if why_held := self._verdict(now):
+                    self.path.held(now, opened_at=self._health.opened_at, why=why_held)
+                    self._leave_stream()
+                    return
+                async with self.path.turns:
+                    lost = await self._poll()
+                if lost is not None or self.writer.is_over:
+                    self._leave_stream(lost)
+                    return
+                await self._pause(wait)
+                wait = self._interval if self._health.missed_at else min(2 * wait, SLOWEST_POLL_SECONDS)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait about so long, or longer if very many conversations are polled."""
+        await self.clock.sleep(self.path.poll_seconds(seconds) * (0.75 + 0.5 * self.chance()))
+
+    def _listed(self, *, has_news: bool) -> None:
+        self._has_answered = True
+        if has_news:
+            self._health.missed(self.clock.now())
+
+    def _leave_stream(self, lost: str | None = None) -> None:
+        leave, self._leave, self._lost = self._leave, None, lost
+        if leave is not None:
+            leave.reschedule(asyncio.get_running_loop().time())
+
+    def _beside_ended(self, task: asyncio.Task[None]) -> None:
+        if self._beside is task:
+            self._beside = None
+        if task.cancelled() or (error := task.exception()) is None or isinstance(error, LedgerClosed):
+            return
+        _log.error("receiver_broken", session=self.writer.session_id, error=where(error))

@@ -33,6 +33,9 @@ Reconcile = Callable[[ConversationId, str], Awaitable[None]]
 End = Callable[[ConversationId, effects.EndSession, AgentSystem], Awaitable[None]]
 """Ends a session whose receiver has stopped, and writes its last messages into the ledger."""
 
+Sent = Callable[[ConversationId, float], None]
+"""Called after a message of the user was sent to the agents, with the time at which it was."""
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Performer:
@@ -45,6 +48,7 @@ class Performer:
     clock: Clock
     reconcile: Reconcile
     end: End
+    sent: Sent
     _files: FileCarrier = field(init=False, default_factory=lambda: FileCarrier())
 
     async def perform(self, item: OutboxItem, hook: HookBody | None) -> events.Event | None:
@@ -73,7 +77,9 @@ class Performer:
                 await system.start(session_id, access, attributes=effect.attributes, language=effect.language)
                 return events.SessionStarted(key=key_of(item), at=self.clock.now(), session_id=session_id)
             case effects.SendToAgent(session_id, _, access):
+                began = self.clock.now()
                 await system.send(session_id, access, message_id=effect.message_id, text=effect.text)
+                self.sent(item.conversation_id, began)
                 return self._accepted(item, effect)
             case effects.SendFile():
                 await self._files.carry(effect, self._platform(item), system)

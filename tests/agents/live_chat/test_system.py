@@ -53,6 +53,7 @@ def test_its_capabilities_are_known_before_anything_is_connected() -> None:
         max_file_bytes=25_000_000,
         attributes=DEFAULT_ATTRIBUTES,
         max_text=500,
+        lists_events=False,
         takes_text_before_agent=False,
         files="on_request",
         meta_infos=("liveChatMetaInfo", "miawMetaInfo"),

@@ -1,0 +1,84 @@
+"""Judges one open stream by what arrives on it: is it quiet, or does a proxy hold it back?
+
+A quiet stream and a held one look the same until a byte arrives (docs/protocols/salesforce-miaw.md, 4.6). So suspicion comes
+early and costs little: the list is polled beside the stream until bytes arrive. Proof is an event that the list has had for
+seconds and that the stream, silent meanwhile, has not brought.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FIRST_BYTES_SECONDS = 3.0
+"""A stream without a byte for this time after its opening is suspect."""
+ECHO_SECONDS = 4.0
+"""A stream that is silent for this time after a message to the agents is suspect: it brings the user's messages back (9.4)."""
+QUIET_SECONDS = 30.0
+"""A stream that is silent for this time is suspect: pings come more often, since Salesforce's Android SDK gives up then (4.2)."""
+MISSED_SECONDS = 5.0
+"""A silent stream is held if the list has had an event for this time that the stream has not brought."""
+REPLAY_SECONDS = 10.0
+"""A new stream repeats older events for this time; later, an event that is `MISSED_SECONDS` older than others is held back."""
+PROVED_AFTER_SECONDS = 35.0
+"""While streams are known to be held, one that has brought no byte for this time, not even a ping, is held too."""
+
+
+@dataclass(slots=True, eq=False)
+class StreamHealth:
+    """What was seen of one connection, in seconds since 1970; 0: not yet.
+
+    Attributes:
+        opened_at: the connection was attempted.
+        heard_at: the newest bytes arrived.
+        sent_at: the first message to the agents since those bytes was sent.
+        missed_at: the list had an event that the stream had not brought.
+    """
+
+    opened_at: float = 0.0
+    heard_at: float = 0.0
+    sent_at: float = 0.0
+    missed_at: float = 0.0
+
+    def opening(self, now: float) -> None:
+        """A connection is attempted."""
+        self.opened_at, self.heard_at, self.missed_at = now, 0.0, 0.0
+
+    def heard(self, now: float) -> None:
+        """Bytes arrived."""
+        self.heard_at, self.missed_at = now, 0.0
+
+    def sent(self, now: float) -> None:
+        """A message was sent to the agents; its echo is expected."""
+        if self.sent_at <= self.heard_at:
+            self.sent_at = now
+
+    def missed(self, now: float) -> None:
+        """The list had an event that the stream has not brought."""
+        self.missed_at = self.missed_at or now
+
+    def is_suspect(self, now: float, *, held_since: float) -> bool:
+        """Whether the stream may be held back.
+
+        Args:
+            now: the time.
+            held_since: when streams on this path turned out to be held; 0 if they are not.
+        """
+        if not self.opened_at:
+            return False
+        if not self.heard_at:
+            return now - self.opened_at >= FIRST_BYTES_SECONDS
+        return (
+            now - self.heard_at >= QUIET_SECONDS
+            or (self.sent_at > self.heard_at and now - self.sent_at >= ECHO_SECONDS)
+            or (held_since > self.heard_at and now - held_since >= FIRST_BYTES_SECONDS)
+        )
+
+    def verdict(self, now: float, *, held_since: float, lateness: float = 0.0) -> str:
+        """Why the stream is held; empty if that is not proved. `lateness` is that of an event that has just arrived."""
+        if lateness >= MISSED_SECONDS and now - self.opened_at >= REPLAY_SECONDS:
+            return f"an event arrived {lateness:.0f} s late"
+        if self.missed_at and now - self.missed_at >= MISSED_SECONDS:
+            return "the list has events that the stream has not brought"
+        if held_since and not self.heard_at and now - self.opened_at >= PROVED_AFTER_SECONDS:
+            return "no byte arrived, not even a ping"
+        return ""

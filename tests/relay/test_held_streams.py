@@ -1,0 +1,300 @@
+"""Streams that a proxy may hold back: when they are suspected, what proves it, and how the conversations go on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import structlog
+from msgspec import structs
+
+from botkit.errors import AccessExpired, Unreachable
+from botkit.handoff.conversation import Conversation, ConversationId
+from botkit.handoff.effects import SendToAgent
+from botkit.handoff.events import AgentSaid, AgentsLost
+from botkit.relay.inbound.stream_path import FIRST_PAUSE_SECONDS
+from botkit.testing.clock import settle
+from tests.relay.relay_doubles import (
+    ACCESS,
+    BOT,
+    SESSION,
+    SYSTEM,
+    FakeSystem,
+    World,
+    conversation,
+    ended,
+    said,
+)
+
+POLL_SECONDS = 2.0
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    world = World(system=FakeSystem(interval=POLL_SECONDS))
+    yield world
+    await world.close()
+
+
+async def listening(world: World) -> None:
+    """A conversation whose stream has shown that it works."""
+    world.ledger.decided(conversation())
+    await settle()
+    world.system.connections[-1].say()
+    await settle()
+
+
+def texts(world: World) -> list[str]:
+    return [event.content.text for event in world.ledger.events if isinstance(event, AgentSaid)]
+
+
+def numbered(number: int) -> Conversation:
+    """One of many conversations."""
+    session = conversation().session
+    assert session is not None
+    own = structs.replace(session, id=f"{SESSION[:-4]}{number:04}")
+    return structs.replace(conversation(), id=ConversationId(BOT, f"user-{number}"), session=own)
+
+
+async def held(world: World, seconds: float = 10.0) -> None:
+    """A conversation whose stream turns out to be held."""
+    world.ledger.decided(conversation())
+    await settle()
+    world.system.listed = [said("e1", "proof")]
+    await world.clock.advance(seconds)
+    assert world.metrics.held == 1
+
+
+# --- suspicion ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_message_that_only_the_list_has_is_found_within_ten_seconds(world: World) -> None:
+    world.ledger.decided(conversation())
+    await settle()
+    world.system.listed = [said("e1", "held back")]
+    await world.clock.advance(10)
+    assert texts(world) == ["held back"]
+
+
+async def test_headers_that_do_not_come_hold_up_no_message(world: World) -> None:
+    world.system.holds_headers = True
+    world.ledger.decided(conversation())
+    await settle()
+    world.system.listed = [said("e1", "held back")]
+    await world.clock.advance(9)
+    assert texts(world) == ["held back"]
+
+
+async def test_a_later_message_is_found_as_soon_although_the_stream_seems_only_quiet(world: World) -> None:
+    world.ledger.decided(conversation())
+    await world.clock.advance(60)
+    world.system.listed = [said("e1", "held back")]
+    await world.clock.advance(10)
+    assert texts(world) == ["held back"]
+
+
+async def test_a_stream_that_works_is_not_polled(world: World) -> None:
+    await listening(world)
+    for _ in range(3):
+        await world.clock.advance(15)
+        world.system.connections[-1].say()
+    assert len(world.system.fetches) == 1
+
+
+async def test_polling_beside_a_stream_ends_with_its_first_bytes(world: World) -> None:
+    world.ledger.decided(conversation())
+    await world.clock.advance(8)
+    world.system.connections[-1].say()
+    await world.clock.advance(5)
+    polls = len(world.system.fetches)
+    assert polls > 1
+    await world.clock.advance(10)
+    assert len(world.system.fetches) == polls
+    assert len(world.system.connects) == 1
+
+
+async def test_a_message_to_the_agents_without_an_echo_makes_the_stream_suspect(world: World) -> None:
+    await listening(world)
+    await world.clock.advance(1)
+    message = SendToAgent(SESSION, SYSTEM, ACCESS, message_id="m-1", text="are you there?")
+    world.ledger.decided(conversation(), message)
+    await settle()
+    world.system.listed = [said("e1", "yes")]
+    await world.clock.advance(10)
+    assert texts(world) == ["yes"]
+
+
+async def test_a_stream_that_falls_silent_is_suspect_before_it_is_given_up(world: World) -> None:
+    await listening(world)
+    world.system.listed = [said("e1", "nobody asked")]
+    await world.clock.advance(35)
+    assert texts(world) == ["nobody asked"]
+
+
+async def test_a_system_without_a_list_is_not_polled_beside_its_stream(world: World) -> None:
+    world.system.capabilities = replace(world.system.capabilities, lists_events=False)
+    world.system.holds_headers = True
+    world.ledger.decided(conversation())
+    await world.clock.advance(60)
+    assert len(world.system.connects) == 1
+    assert world.system.fetches == []
+
+
+# --- proof -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_held_stream_is_left_and_the_conversation_polled(world: World) -> None:
+    await held(world)
+    assert world.system.closed_streams == 1
+    world.system.listed.append(said("e2", "and now quickly"))
+    await world.clock.advance(POLL_SECONDS * 1.25)
+    assert texts(world) == ["proof", "and now quickly"]
+    assert len(world.system.connects) == 1
+
+
+async def test_headers_that_never_come_prove_it_if_the_list_answers(world: World) -> None:
+    world.system.holds_headers = True
+    world.ledger.decided(conversation())
+    await world.clock.advance(11)
+    assert world.metrics.held == 1
+
+
+async def test_headers_that_never_come_prove_nothing_while_nothing_else_answers(world: World) -> None:
+    world.system.holds_headers = True
+    world.system.fails("fetch", *[Unreachable("entries")] * 100)
+    world.ledger.decided(conversation())
+    await world.clock.advance(40)
+    assert world.metrics.held == 0
+
+
+async def test_an_event_that_the_list_has_first_proves_nothing_if_the_stream_brings_it(world: World) -> None:
+    world.ledger.decided(conversation())
+    await settle()
+    world.system.listed = [said("e1", "once")]
+    await world.clock.advance(6)
+    world.system.connections[-1].say(said("e1", "once"))
+    await world.clock.advance(20)
+    assert world.metrics.held == 0
+    assert texts(world) == ["once"]
+
+
+async def test_an_event_that_comes_late_proves_it(world: World) -> None:
+    await listening(world)
+    stream = world.system.connections[-1]
+    for at, late in ((20, 0), (40, 0), (60, 12)):
+        await world.clock.advance(20)
+        # The server's clock is an hour ahead of ours.
+        stream.say(said(f"e{at}", "hello", ms=round((world.clock.now() - late + 3600) * 1000)))
+        await settle()
+    await world.clock.advance(1)
+    assert world.metrics.held == 1
+    assert len(texts(world)) == 3
+
+
+async def test_what_a_new_stream_repeats_is_not_late(world: World) -> None:
+    await listening(world)
+    stream = world.system.connections[-1]
+    now = world.clock.now()
+    stream.say(said("e1", "new", ms=round(now * 1000)))
+    stream.say(said("e2", "old", ms=round((now - 300) * 1000)))
+    await world.clock.advance(1)
+    assert world.metrics.held == 0
+
+
+async def test_an_end_that_only_the_list_has_ends_the_session_once(world: World) -> None:
+    world.ledger.rule = lambda before, event: (
+        (before, ()) if isinstance(event, AgentSaid) else (structs.replace(before, session=None), ())
+    )
+    world.ledger.decided(conversation())
+    await settle()
+    world.system.listed = [said("e1", "goodbye"), ended("e2")]
+    await world.clock.advance(10)
+    assert [type(event).__name__ for event in world.ledger.events] == ["AgentSaid", "AgentSessionEnded"]
+    assert world.system.closed_streams == 1
+    await world.clock.advance(60)
+    assert len(world.system.connects) == 1
+
+
+async def test_access_that_expires_while_the_stream_is_held_loses_the_agents(world: World) -> None:
+    world.ledger.decided(conversation())
+    await world.clock.advance(2)
+    world.system.fails("fetch", *[AccessExpired("entries", status=401)] * 10)
+    await world.clock.advance(10)
+    assert [event.why for event in world.ledger.events if isinstance(event, AgentsLost)] == ["expired"]
+    assert world.system.closed_streams == 1
+
+
+# --- what one finds out, all know ----------------------------------------------------------------------------------
+
+
+async def test_while_streams_are_held_new_conversations_are_polled_at_once(world: World) -> None:
+    await held(world)
+    world.ledger.decided(numbered(7))
+    await world.clock.advance(POLL_SECONDS * 1.25)
+    assert len(world.system.connects) == 1
+    assert world.metrics.held == 2
+
+
+async def test_one_conversation_at_a_time_tries_the_stream_again_less_and_less_often(world: World) -> None:
+    await held(world)
+    for number in range(1, 20):
+        world.ledger.decided(numbered(number))
+    await world.clock.advance(FIRST_PAUSE_SECONDS)
+    assert len(world.system.connects) == 2
+    await world.clock.advance(1800)
+    assert 4 <= len(world.system.connects) <= 7
+    assert world.metrics.held >= 19
+
+
+async def test_when_one_stream_passes_all_are_opened_again(world: World) -> None:
+    await held(world)
+    for number in range(1, 5):
+        world.ledger.decided(numbered(number))
+    await world.clock.advance(FIRST_PAUSE_SECONDS)
+    world.system.connections[-1].say()
+    await world.clock.advance(POLL_SECONDS * 1.25)
+    assert world.metrics.held == 0
+    assert len(world.system.connects) == 2 + 4
+
+
+async def test_the_log_says_once_that_streams_are_held_and_once_that_they_pass(world: World) -> None:
+    lines: list[Any]
+    with structlog.testing.capture_logs() as lines:
+        await held(world)
+        for number in range(1, 20):
+            world.ledger.decided(numbered(number))
+        await world.clock.advance(FIRST_PAUSE_SECONDS)
+        world.system.connections[-1].say()
+        await world.clock.advance(5)
+    assert [(line["event"], line["log_level"]) for line in lines if line["event"] != "stream_broken"] == [
+        ("streams_held", "warning"),
+        ("streams_pass_again", "warning"),
+    ]
+
+
+async def test_headers_that_do_not_come_take_no_slot_of_others_and_open_no_breaker(world: World) -> None:
+    world.system.holds_headers = True
+    for number in range(500):
+        world.ledger.decided(numbered(number))
+    await settle()
+    world.system.listed = [said("e1", "everybody")]
+    await world.clock.advance(10)
+    # Only those that got a slot before the first one found out have tried their stream.
+    assert len(world.system.connects) <= 64
+    assert len(world.system.fetches) >= 500
+    await world.clock.advance(2)
+    assert world.metrics.held == 500
+    breaker = world.engine._breakers.get(BOT, SYSTEM, world.engine._backoff(BOT))
+    assert not breaker.is_open
+
+
+async def test_very_many_conversations_are_polled_less_often_instead_of_all_at_once(world: World) -> None:
+    await held(world)
+    for number in range(1, 2_000):
+        world.ledger.decided(numbered(number))
+    await world.clock.advance(10)
+    before = len(world.system.fetches)
+    await world.clock.advance(10)
+    assert 2_000 <= len(world.system.fetches) - before <= 3_000
