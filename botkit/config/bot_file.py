@@ -55,7 +55,7 @@ class BotFile:
         command, words = handoff.get("end_chat_command"), handoff.get("end_chat_words", {})
         named: dict[str, Any] = {"default": next(iter(self.systems)), **agents, "systems": {}}
         return BotSettings(
-            **value["bot"],
+            **{**value["bot"], "linked": tuple(value["bot"].get("linked", ()))},
             kore=typed({**kore, "callback_hosts": list(hosts)}, KoreSettings),
             agents=replace(typed(named, AgentsSettings), systems=MappingProxyType(dict(self.systems))),
             handoff=typed(

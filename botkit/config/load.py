@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from botkit.config.bot_file import BotFile, read_bot_file, read_filled
-from botkit.config.problems import Problems
+from botkit.config.problems import Problems, dotted
 from botkit.config.schema import server_schema
 from botkit.config.settings import SecuritySettings, ServerSettings, Settings, StoreSettings
 from botkit.config.validation import Checked, check, typed
@@ -87,6 +87,19 @@ def _check_ids(bots: Sequence[BotFile], problems: Problems) -> None:
             what, fix = f"the same id as in {first[bot_id]}", "remove one of the two files, or correct its id"
             problems.add(file, line, "bot.id", what, fix)
         first.setdefault(bot_id, f"{file}:{line}")
+    for bot in bots:
+        for index, linked in enumerate(bot.checked.items("bot", "linked")):
+            if not isinstance(linked, str):
+                continue
+            file, place = bot.checked.file, ("bot", "linked", index)
+            line, _ = locate(bot.checked.root, place)
+            if linked in first:
+                what, fix = (
+                    f"the same id as in {first[linked]}",
+                    "a bot is configured or linked once: remove one",
+                )
+                problems.add(file, line, dotted(place), what, fix)
+            first.setdefault(linked, f"{file}:{line}")
 
 
 def _settings(server: Checked, bots: Sequence[BotFile], warnings: tuple[Problem, ...]) -> Settings:

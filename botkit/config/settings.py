@@ -158,7 +158,7 @@ class DeliverySettings:
 
 @dataclass(frozen=True, slots=True)
 class BotSettings:
-    """One bot: one YAML file."""
+    """One bot: one YAML file. `linked` lists bots whose hooks are this bot's, such as the children of a universal bot."""
 
     id: str
     name: str
@@ -167,6 +167,7 @@ class BotSettings:
     handoff: HandoffSettings = HandoffSettings()
     delivery: DeliverySettings = DeliverySettings()
     file: Path | None = None
+    linked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

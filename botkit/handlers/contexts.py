@@ -14,7 +14,7 @@ from botkit.handlers.registry import Handler
 from botkit.handlers.verdicts import Answer, Defer, Next, Sent, Verdict, WebhookVerdict
 from botkit.handoff.attributes import as_text
 from botkit.handoff.events import ApiCall, Choice
-from botkit.hooks.events import HOOK_EVENTS
+from botkit.hooks.events import HOOK_EVENTS, event_type
 from botkit.kore.bodies import changed, changed_context, members_to_change
 
 __all__ = [
@@ -147,9 +147,8 @@ class PlatformEventContext(Context):
 
     @property
     def event_type(self) -> str:
-        """``endDialog``, ``endFAQ``, ``sessionClosure`` …"""
-        event = self._hook.payload.event
-        return (event.event_type if event is not None else None) or ""
+        """``endDialog``, ``endFAQ``, ``sessionClosure`` …; any spelling of a closure is the last."""
+        return event_type(self._hook.payload)
 
 
 class AlertContext(Context):

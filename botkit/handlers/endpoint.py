@@ -19,7 +19,7 @@ from botkit.errors import BotKitError, HookNotFound, HookRefused, HookUnauthoriz
 from botkit.handlers.dispatch import Dispatch, DispatchResult, without_handlers
 from botkit.handlers.running import ContextFactory
 from botkit.handoff.conversation import Instant
-from botkit.hooks.parser import HookParser
+from botkit.hooks.parser import HookParser, how_to_link
 from botkit.hooks.paths import HookPath, HookPaths
 from botkit.ledger.interface import Committed, Input
 from botkit.observability.tracebacks import where
@@ -63,7 +63,7 @@ class HookEndpoint:
     """Answers the hooks of one service. Thread-safe.
 
     Args:
-        parsers: per bot id.
+        parsers: per bot id, also of linked bots.
         dispatch: calls the bots' own handlers.
         submit: hands an input to the ledger, and starts it if needed.
         prefix: Kore's apiPrefix, ``""`` or ``"/like/this"``.
@@ -133,8 +133,7 @@ class HookEndpoint:
         now = self.now()
         parser = self.parsers.get(path.bot_id)
         if parser is None:
-            self._check_unknown_bot(token, apikey, now)
-            raise HookNotFound("Bot not found")
+            raise HookNotFound(self._unknown_bot(path.bot_id, token, apikey, now))
         parser.authentication.check(token=token, apikey=apikey, now=now)
         hook = parser.read(path, read_body(), at=Instant(now))
         chain = self.dispatch.matching(hook)
@@ -161,18 +160,18 @@ class HookEndpoint:
         if committed.duplicate:
             self.metrics.duplicate()
 
-    def _check_unknown_bot(self, token: str | None, apikey: str | None, now: float) -> None:
-        """Return if the caller is authenticated for any bot: only such a caller may learn that another bot is unknown.
+    def _unknown_bot(self, bot_id: str, token: str | None, apikey: str | None, now: float) -> str:
+        """The refusal of a bot that is not configured. Only a caller who is authenticated for some bot may learn that.
 
         Raises:
             HookUnauthorized: any other caller.
         """
-        for parser in self.parsers.values():
+        for parser in dict.fromkeys(self.parsers.values()):
             try:
                 parser.authentication.check(token=token, apikey=apikey, now=now)
             except HookUnauthorized:
                 continue
-            return
+            return f"Bot not found. The token is that of {parser.bot.name}. {how_to_link(parser.bot, bot_id)}"
         raise HookUnauthorized
 
 

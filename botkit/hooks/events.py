@@ -38,6 +38,20 @@ MAX_CUSTOM_EVENT = 20_000
 MAX_CUSTOM_EVENT_NAME = 100
 _MAX_INT64 = 2**63 - 1
 """Processes exchange numbers in 64 bits. The platform's have 13 digits."""
+SESSION_CLOSURE: Final = "sessionClosure"
+_CLOSURES: Final = frozenset(
+    {
+        "sessionclosure",
+        "sessionclosuresuccess",
+        "sessionclosed",
+        "onsessionclosure",
+        "onsessionclosed",
+        "conversationsessionclosure",
+        "conversationsessionclosed",
+        "closeconversationsession",
+    }
+)
+"""The closure of a session in any spelling, without signs and capitals (2.6). SESSION_CLOSURE_IGNORED is none."""
 _TYPING = {"TYPING_STARTED": True, "TYPING_STOPPED": False}
 
 
@@ -176,15 +190,15 @@ def agent_transfer(arrival: Arrival) -> AgentTransfer:
 
 
 def _platform_event(arrival: Arrival) -> PlatformHookEvent:
-    event_type = _event_type(arrival.payload)
-    if event_type == "sessionClosure":
+    kind = event_type(arrival.payload)
+    if kind == SESSION_CLOSURE:
         return PlatformSessionClosed(key=arrival.key, at=arrival.at, sessions=arrival.sessions)
     name = arrival.path.event
     return OtherHook(
         key=arrival.key,
         at=arrival.at,
         sessions=arrival.sessions,
-        name=f"{name}:{event_type[:64]}" if event_type else name,
+        name=f"{name}:{kind[:64]}" if kind else name,
     )
 
 
@@ -211,8 +225,14 @@ def _client_event(arrival: Arrival) -> PlatformHookEvent:
     )
 
 
-def _event_type(payload: Payload) -> str | None:
-    return payload.event.event_type if payload.event is not None else None
+def event_type(payload: Payload) -> str:
+    """The type of on_event, empty if it has none. Every spelling of a closure is ``sessionClosure``."""
+    named = payload.platform_event.named
+    return SESSION_CLOSURE if _letters(named) in _CLOSURES else named
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalpha, name[:64])).lower()
 
 
 def _files(payload: Payload) -> list[tuple[str, str]]:
@@ -348,7 +368,7 @@ HOOK_EVENTS: Final[Mapping[str, HookEvent]] = {
             answers=frozenset({"start_agent_session", "clear_agent_session"}),
         ),
         HookEvent(name="on_webhook", detail=lambda payload: payload.dialog_component_name, is_request=True),
-        HookEvent(name="on_event", to_event=_platform_event, detail=_event_type),
+        HookEvent(name="on_event", to_event=_platform_event, detail=event_type),
         HookEvent(name="on_alert", to_event=_alert, answers=frozenset({"send_alert_message"})),
         HookEvent(name="on_variable_update"),
         HookEvent(name="on_client_event", to_event=_client_event),

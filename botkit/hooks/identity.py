@@ -5,7 +5,7 @@ make a `ConversationId`. One user may be on two channels at once, and one sessio
 part of the id: it only tells the hooks of an older session from those of the current one (`AgentSession.platform_session_id`),
 and finds the conversation of a hook that names no channel.
 
-- **Bot**: that of the path. A linked bot (`bot.linked`) counts as the bot that links it.
+- **Bot**: that of the path. A linked bot (`bot.linked`) counts as the bot that links it (`botkit/hooks/parser.py`).
 - **User**: payloads name the user in several places, and the two channel shapes do not always agree (2.4, 2.5). So all names
   are kept, the most reliable first.
 - **Channel**: its type, in lower case. A hook that names no channel belongs to the user's conversation of the same session, or
@@ -79,9 +79,10 @@ def canonical_channel(name: str) -> str:
 
 def session_ids(payload: Payload) -> tuple[str, ...]:
     """Every id of the platform's session. An event that names its session is about that one, whatever the context says now."""
-    event = payload.event
-    if event is not None and (named := _distinct(event.conversation_session_id, event.session_id)):
-        return named
+    if payload.event is not None:
+        event = payload.platform_event
+        if named := _distinct(event.conversation_session_id, event.session_id):
+            return named
     channel = payload.channel or _CHANNEL
     return _distinct(
         payload.bot_user_session.conversation_session_id, channel.infos.session_id, channel.session_id

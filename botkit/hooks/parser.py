@@ -26,6 +26,15 @@ MAX_REQUEST_ID = 64
 _TOO_LARGE_REQUEST_ID = 10**MAX_REQUEST_ID
 
 
+MAX_SHOWN = 64
+
+
+def how_to_link(bot: BotSettings, bot_id: str) -> str:
+    """The advice for a hook of a bot that is not configured, for a caller who is authenticated as `bot`."""
+    where = bot.file.name if bot.file is not None else "its file"
+    return f"If {bot_id} is linked to {bot.name}, add to {where}, under bot: linked: [{bot_id}]"
+
+
 def new_uuid4() -> str:
     """A lower-case UUID 4, the form that Salesforce requires."""
     return str(uuid4())
@@ -71,12 +80,14 @@ class Hook:
 
 
 class HookParser:
-    """Reads the hooks of one bot."""
+    """Reads the hooks of one bot, and of the bots that are linked to it: they count as its own."""
 
     def __init__(
         self, bot: BotSettings, *, insecure_http: bool, new_id: Callable[[], str] = new_uuid4
     ) -> None:
+        self.bot = bot
         self.authentication = Authentication(bot.kore)
+        self._bot_ids = frozenset({bot.id, *bot.linked})
         self._hosts = AllowedHosts(bot.kore.callback_hosts, insecure_http=insecure_http)
         self._keeps_payloads = bot.kore.keep_payloads
         self._new_id = new_id
@@ -89,7 +100,9 @@ class HookParser:
             HookInvalid: it names a host that is not configured or another bot, or lacks a member that the event needs.
         """
         kind, payload = hook_event(path.event), parse(body)
-        _check_ids(payload, path)
+        self._check_ids(payload)
+        if path.bot_id != self.bot.id:
+            path = replace(path, bot_id=self.bot.id)
         check_urls(
             payload,
             body,
@@ -136,19 +149,19 @@ class HookParser:
             raise HookInvalid("The payload names no user to hand over")
         return agent_transfer(self._arrival(hook, hook.body, hook.payload)).chosen(choice)
 
+    def _check_ids(self, payload: Payload) -> None:
+        """Raises: HookInvalid if the payload is about other bots only, or its requestId is too long."""
+        named = payload.bot_ids
+        if named and self._bot_ids.isdisjoint(named):
+            raise HookInvalid(f"botId is not that of the path. {how_to_link(self.bot, named[0][:MAX_SHOWN])}")
+        request_id = payload.request_id
+        if isinstance(request_id, str):
+            too_long = len(request_id) > MAX_REQUEST_ID
+        else:
+            too_long = request_id is not None and abs(request_id) >= _TOO_LARGE_REQUEST_ID
+        if too_long:
+            raise HookInvalid(f"requestId is longer than {MAX_REQUEST_ID} characters")
+
     def _arrival(self, hook: Hook, body: bytes, payload: Payload) -> Arrival:
         user_id = hook.users[0] if hook.users else ""
         return Arrival(hook.path, body, payload, user_id, session_ids(payload), hook.event.at, self._new_id)
-
-
-def _check_ids(payload: Payload, path: HookPath) -> None:
-    """Raises: HookInvalid if the payload is about another bot than its path, or its requestId is too long."""
-    if payload.bot_id and payload.bot_id != path.bot_id:
-        raise HookInvalid("botId is not that of the path")
-    request_id = payload.request_id
-    if isinstance(request_id, str):
-        too_long = len(request_id) > MAX_REQUEST_ID
-    else:
-        too_long = request_id is not None and abs(request_id) >= _TOO_LARGE_REQUEST_ID
-    if too_long:
-        raise HookInvalid(f"requestId is longer than {MAX_REQUEST_ID} characters")

@@ -226,11 +226,24 @@ class Context(Struct, frozen=True):
 
 
 class PlatformEvent(Struct, frozen=True):
-    """`event` of on_event. Kore's own page spells the field ``event Type`` in one place (2.6)."""
+    """`event` of on_event. Its type stands under several names; Kore's own page has ``event Type`` in one place (2.6)."""
 
     event_type: str | None = None
+    spaced_type: str | None = msgspec.field(default=None, name="event Type")
+    event_name: str | None = None
+    name: str | None = None
+    type: str | None = None
+    val: str | None = None
     session_id: str | int | None = None
     conversation_session_id: str | int | None = None
+
+    @property
+    def named(self) -> str:
+        """The type of the event under any spelling of the field; empty if it has none."""
+        for name in (self.event_type, self.spaced_type, self.event_name, self.name, self.val, self.type):
+            if name:
+                return name
+        return ""
 
 
 class PreDefinedEvent(Struct, frozen=True):
@@ -276,14 +289,15 @@ class Payload(AllCallUrls, frozen=True):
     """The payload of any hook event."""
 
     request_id: str | int | None = None
-    bot_id: str | None = None
+    bot_id: Anything = None
+    """A list on some hooks of linked bots (2.9)."""
     message: str | None = None
     message_object: MessageObject | None = None
     meta_info: HookMetaInfo | None = None
     agent_transfer: bool | None = msgspec.field(default=None, name="agent_transfer")
     channel: Channel | None = None
     context: Context | None = None
-    event: PlatformEvent | None = None
+    event: PlatformEvent | str | None = None
     pre_defined_event: PreDefinedEvent | None = None
     custom_event: Anything = None
     dialog_component_name: str | None = None
@@ -305,12 +319,26 @@ class Payload(AllCallUrls, frozen=True):
         return (last and last.message_payload) or _MESSAGE
 
     @property
+    def platform_event(self) -> PlatformEvent:
+        """`event`, empty if it is missing."""
+        if isinstance(self.event, str):
+            return PlatformEvent(event_type=self.event)
+        return self.event or _EVENT
+
+    @property
+    def bot_ids(self) -> tuple[str, ...]:
+        """Every bot that `botId` names; empty if it is missing."""
+        named = self.bot_id if isinstance(self.bot_id, list) else [self.bot_id]
+        return tuple(one for one in named if isinstance(one, str) and one)
+
+    @property
     def channel_type(self) -> str:
         """Kore's name of the channel: ``rtm``, ``facebook`` …; empty if it is missing."""
         return self.channel.type_name if self.channel is not None else ""
 
 
 _SESSION, _BOT_USER_SESSION, _MESSAGE, _INFOS = Session(), BotUserSession(), MessagePayload(), Infos()
+_EVENT = PlatformEvent()
 
 
 def parse(body: bytes) -> Payload:

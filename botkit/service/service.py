@@ -157,7 +157,11 @@ class Service:
     ) -> BotKitMiddleware:
         """The middleware around a WSGI application, which gets every request that is not a hook."""
         endpoint = HookEndpoint(
-            parsers={bot_id: gateway.parser for bot_id, gateway in self._gateways.items()},
+            parsers={
+                bot_id: gateway.parser
+                for gateway in self._gateways.values()
+                for bot_id in (gateway.bot_id, *gateway.parser.bot.linked)
+            },
             dispatch=self._dispatch,
             submit=lambda input: self.store().submit(input),
             prefix=self.settings.server.prefix,
@@ -170,8 +174,8 @@ class Service:
 
     def check(self, handler: Handler) -> None:
         """Raises: NotConfigured if the handler is for a bot that the configuration does not name."""
-        if handler.bot is not None:
-            self._known(handler.bot)
+        if handler.bot is not None and (bot_id := self._known(handler.bot)) != handler.bot:
+            raise NotConfigured(f"{handler.bot} is linked to {bot_id}: register the handler for that one")
 
     def start(self) -> None:
         """Open the store and start the relay; has no effect while they run.
@@ -260,6 +264,9 @@ class Service:
         )
 
     def _known(self, bot_id: str) -> str:
+        for bot in self.settings.bots.values():
+            if bot_id in bot.linked:
+                return bot.id
         if bot_id not in self.settings.bots:
             known = ", ".join(self.settings.bots)
             raise NotConfigured(f"no bot {bot_id!r} in the configuration, which names {known}")

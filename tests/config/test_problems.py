@@ -381,3 +381,35 @@ def test_every_problem_is_one_line(folder: Folder) -> None:
     folder.change_bot("Kore_Custom_Client", '"a\\nb\\u2028c\\e[31m"')
     problem = folder.problem()
     assert problem.isprintable()
+
+
+LINKED = "st-22222222-2222-5222-8222-222222222222"
+
+
+def test_linked_bots_are_read(folder: Folder) -> None:
+    folder.change_bot("  name: Acme Assistant\n", f"  name: Acme Assistant\n  linked: [{LINKED}]\n")
+    assert folder.load_bot().linked == (LINKED,)
+
+
+def test_a_bot_that_is_linked_twice_is_reported(folder: Folder) -> None:
+    folder.change_bot(
+        "  name: Acme Assistant\n", f"  name: Acme Assistant\n  linked:\n    - {LINKED}\n    - {LINKED}\n"
+    )
+    assert folder.problem() == (
+        "bots/acme.yaml:7: bot.linked[1]: the same id as in bots/acme.yaml:6; "
+        "a bot is configured or linked once: remove one"
+    )
+
+
+def test_a_linked_bot_that_is_configured_too_is_reported(folder: Folder) -> None:
+    folder.change_bot("  name: Acme Assistant\n", f"  name: Acme Assistant\n  linked: [{LINKED}]\n")
+    folder.bot(BOT.replace(BOT_ID, LINKED), "bots/second.yaml")
+    assert folder.problem() == (
+        "bots/acme.yaml:5: bot.linked[0]: the same id as in bots/second.yaml:3; "
+        "a bot is configured or linked once: remove one"
+    )
+
+
+def test_a_linked_bot_has_the_form_of_a_bot_id(folder: Folder) -> None:
+    folder.change_bot("  name: Acme Assistant\n", "  name: Acme Assistant\n  linked: [st-1]\n")
+    assert folder.problem().startswith("bots/acme.yaml:5: bot.linked[0]: “st-1” is not a valid")

@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from threading import Barrier, Event, Thread
 from typing import Any
 
@@ -48,14 +49,15 @@ class Counted:
 class Stage:
     """The middleware around an application that echoes the path, with a ledger whose outcome the test chooses."""
 
-    def __init__(self, *, prefix: str = "", **kore: Any) -> None:
+    def __init__(self, *, prefix: str = "", linked: tuple[str, ...] = (), **kore: Any) -> None:
         configured = settings(prefix=prefix, **kore)
         self.inputs: list[Input] = []
         self.counted = Counted()
         self.outcome: Callable[[Input], Committed | Exception | None] = lambda input: Committed(
             Conversation(input.conversation_id), (), ()
         )
-        parsers = {bot_id: HookParser(bot, insecure_http=False) for bot_id, bot in configured.bots.items()}
+        parser = HookParser(replace(configured.bots[BOT_ID], linked=linked), insecure_http=False)
+        parsers = dict.fromkeys((BOT_ID, *linked), parser)
         endpoint = HookEndpoint(
             parsers=parsers,
             dispatch=no_handlers(),
@@ -232,7 +234,25 @@ def test_a_caller_without_a_valid_token_does_not_learn_which_bots_exist(stage: S
 def test_the_platform_learns_that_a_bot_is_not_configured(stage: Stage) -> None:
     answer = stage.call(as_body(user_message()), bot_id=OTHER_BOT_ID)
     assert answer[0].startswith("404 ")
-    assert code_of(answer) == ("Bot not found", "NOT_FOUND")
+    message, code = code_of(answer)
+    assert code == "NOT_FOUND"
+    assert message == (
+        f"Bot not found. The token is that of Acme Assistant. If {OTHER_BOT_ID} is linked to Acme Assistant, "
+        f"add to its file, under bot: linked: [{OTHER_BOT_ID}]"
+    )
+
+
+def test_whoever_is_not_the_platform_learns_nothing_of_the_configured_bots(stage: Stage) -> None:
+    for bot_id in (BOT_ID, OTHER_BOT_ID):
+        answer = stage.call(as_body(user_message()), bot_id=bot_id, auth=token(secret=SECRET[::-1]))
+        assert answer[0].startswith("401 ")
+        assert code_of(answer) == ("Invalid apikey", 4002)
+
+
+def test_hooks_of_a_linked_bot_are_accepted_with_the_keys_of_the_configured_one() -> None:
+    stage = Stage(linked=(OTHER_BOT_ID,))
+    assert stage.call(as_body(user_message()), bot_id=OTHER_BOT_ID)[0] == "200 OK"
+    assert stage.inputs[0].conversation_id.bot_id == BOT_ID
 
 
 def test_the_apikey_header_is_accepted_only_if_configured(stage: Stage) -> None:
@@ -330,7 +350,15 @@ def test_a_missing_url_gets_400(stage: Stage) -> None:
 def test_a_payload_about_another_bot_than_its_path_gets_400(stage: Stage) -> None:
     answer = stage.call(as_body(user_message(botId=OTHER_BOT_ID)))
     assert answer[0].startswith("400 ")
-    assert code_of(answer) == ("botId is not that of the path", "INVALID_ARGUMENTS")
+    message, code = code_of(answer)
+    assert code == "INVALID_ARGUMENTS"
+    assert message.startswith("botId is not that of the path. ")
+    assert f"under bot: linked: [{OTHER_BOT_ID}]" in message
+
+
+@pytest.mark.parametrize("named", [[BOT_ID], [OTHER_BOT_ID, BOT_ID], [], [7]])
+def test_a_payload_may_name_several_bots(stage: Stage, named: object) -> None:
+    assert stage.call(as_body(user_message(botId=named)))[0] == "200 OK"
 
 
 def test_a_payload_without_a_bot_id_is_accepted(stage: Stage) -> None:
