@@ -124,6 +124,13 @@ class TooManyUsers(SandboxError):
     code = "BK-7008"
 
 
+class AlreadyThere(SandboxError):
+    """The user is on that channel already.
+
+    Let them write there, or choose another channel.
+    """
+
+
 class UserWithAgent(SandboxError):
     """A user who is with an agent cannot change the channel.
 

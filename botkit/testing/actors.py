@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import dataclass, replace
+from typing import Any, Self, cast
 
 from botkit.testing.clouds import Clouds
 from botkit.testing.waiting import until
+from botkit_sandbox.kore.closures import Closure
 from botkit_sandbox.kore.users import Attachment, ChatMessage, User
 from botkit_sandbox.live_chat.state import Chat
 from botkit_sandbox.salesforce.state import Conversation
@@ -230,9 +231,22 @@ class Person:
         """Opens the chat."""
         self._do("connect")
 
-    def closes_the_window(self, *, repeat: bool = False) -> None:
-        """Ends the conversation; the platform reports it, with `repeat` twice."""
-        self._do("close_conversation", repeat=repeat)
+    def closes_the_window(self, *, repeat: bool = False, **closure: Any) -> None:
+        """Ends the conversation; the platform reports it, with `repeat` twice. `closure`: see the sandbox's `Closure`."""
+        self._do("close_conversation", repeat=repeat, closure=Closure(**closure))
+
+    def gets_a_new_session(self) -> None:
+        """The platform renews the session, and an agent keeps the user."""
+        self._do("renew_session")
+
+    def speaks_with_linked_bot(self, bot_id: str) -> None:
+        """From now on a linked bot posts the hooks; empty for the bot itself."""
+        self._do("act_as", bot_id)
+
+    def also_on(self, channel: str, *, same_session: bool = False) -> Self:
+        """The same user on another channel, beside this one."""
+        joined = self.clouds.do(self.clouds.kore.join_channel, self.user, channel, same_session=same_session)
+        return replace(self, user=joined)
 
     def reaches_webhook(self, name: str, then: str = "") -> None:
         """A dialog reaches a Webhook node; when it is answered, the bot says `then`, with ``{{context.…}}`` filled in."""

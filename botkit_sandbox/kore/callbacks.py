@@ -36,7 +36,7 @@ def routes(cloud: KoreCloud) -> web.Application:
             why = cloud.core.app.refusal_reason(request.headers.get("auth"), now=cloud.core.clock())
             if why is not None:
                 return unauthorized(why)
-            if request.match_info["bot_id"] != cloud.core.bot.id:
+            if not cloud.core.knows_bot(request.match_info["bot_id"]):
                 return refusal(404, "Bot not found", "NOT_FOUND")
             if limit.exceeded(cloud.core.clock()):
                 return refusal(429, "Rate limit exceeded", "TOO_MANY_REQUESTS", retry_after=1)
@@ -149,7 +149,7 @@ def _send_bot_message(
             return refusal(400, f"a word is over {settings.bot_word_limit} characters", "INVALID_ARGUMENTS")
     if call.event != "on_user_message" or call.followed is None or call.followed.done():
         # The platform does not wait for this call: it is a second one, or agent mode is on. It is not known to be refused.
-        cloud.lanes.put(user.id, lambda: cloud.talk.to_bot_as_sent(user, body))
+        cloud.lanes.put(user.key, lambda: cloud.talk.to_bot_as_sent(user, body))
     return None
 
 
@@ -186,7 +186,7 @@ def _clear_conversation(cloud: KoreCloud, user: User, call: Call, body: Mapping[
         return  # otherwise a BotKit that closes on sessionClosure would receive it for ever
     cloud.core.end_session(user)
     if cloud.core.settings.closing_repeats:
-        cloud.lanes.put(user.id, lambda: cloud.talk.closed(user))
+        cloud.lanes.put(user.key, lambda: cloud.talk.closed(user))
 
 
 def _send_feedback(cloud: KoreCloud, user: User, call: Call, body: Mapping[str, Any]) -> web.Response | None:

@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from botkit_sandbox.bus import Bus
-from botkit_sandbox.errors import TooManyUsers, UserWithAgent
+from botkit_sandbox.errors import AlreadyThere, TooManyUsers, UserWithAgent
 from botkit_sandbox.kore.about import about
 from botkit_sandbox.kore.bot import Bot, bot_of
+from botkit_sandbox.kore.closures import SESSION_CLOSURE, Closure
 from botkit_sandbox.kore.core import Core, Subscription
 from botkit_sandbox.kore.credentials import JwtApp
 from botkit_sandbox.kore.export import BotExport
@@ -194,21 +195,25 @@ class KoreCloud:
             TooManyUsers: the sandbox is full.
         """
         core = self.core
-        if len(core.users) >= core.settings.users_kept:
-            raise TooManyUsers(f"there are {len(core.users)} users already; start the sandbox again")
-        number = len(core.users) + 1
-        identity = user_id or f"u-{uuid.uuid5(uuid.UUID(core.new_id()), 'user')}"
-        user = User(
-            id=identity,
-            address=address_on(channel, identity, number),
-            name=name or f"Guest {number}",
+        return self._add(
+            id=user_id or f"u-{uuid.uuid5(uuid.UUID(core.new_id()), 'user')}",
+            name=name or f"Guest {len(core.users) + 1}",
             email=email,
             language=language or core.bot.default_language,
             channel=channel,
             session=core.new_session(),
-            messages=deque(maxlen=core.settings.messages_kept),
             history=deque(maxlen=core.settings.messages_kept),
+        )
+
+    def _add(self, **fields: Any) -> User:
+        core = self.core
+        if len(core.users) >= core.settings.users_kept:
+            raise TooManyUsers(f"there are {len(core.users)} users already; start the sandbox again")
+        user = User(
+            address=address_on(fields["channel"], fields["id"], len(core.users) + 1),
+            messages=deque(maxlen=core.settings.messages_kept),
             last_activity_ms=core.now_ms(),
+            **fields,
         )
         core.add(user)
         core.publish("user", user, added=self.user_snapshot(user))
@@ -230,22 +235,22 @@ class KoreCloud:
             LaneFull: too many actions of this user are waiting.
         """
         files = tuple(attachments)
-        self.lanes.put(user.id, lambda: self.talk.user_says(user, text, files, payload=payload))
+        self.lanes.put(user.key, lambda: self.talk.user_says(user, text, files, payload=payload))
         self.files.update({file.id: file for file in files})
         while len(self.files) > FILES_KEPT:
             del self.files[next(iter(self.files))]
 
     def connect(self, user: User) -> None:
         """The user's client connects (ON_CONNECT_EVENT)."""
-        self.lanes.put(user.id, lambda: self.talk.connects(user))
+        self.lanes.put(user.key, lambda: self.talk.connects(user))
 
     def client_message(self, user: User, kind: ClientMessage, *, agent_transfer: bool | None = None) -> None:
         """The user's client sends a message of its own; `agent_transfer` is the flag of the hook, by default the current one."""
-        self.lanes.put(user.id, lambda: self.talk.client_message(user, kind, agent_transfer=agent_transfer))
+        self.lanes.put(user.key, lambda: self.talk.client_message(user, kind, agent_transfer=agent_transfer))
 
     def retry(self, user: User) -> None:
         """The user's client sends their last message again: the same clientMessageId, but a new hook."""
-        self.lanes.put(user.id, lambda: self.talk.client_retries(user))
+        self.lanes.put(user.key, lambda: self.talk.client_retries(user))
 
     def typing(self, user: User, *, started: bool) -> None:
         """The user starts or stops typing. The event does not wait for messages."""
@@ -261,9 +266,31 @@ class KoreCloud:
         """The user's client sends a custom event."""
         self.lanes.run_now(lambda: self.talk.client_event(user, {}, event))
 
-    def close_conversation(self, user: User, *, repeat: bool = False) -> None:
+    def close_conversation(
+        self, user: User, *, repeat: bool = False, closure: Closure = SESSION_CLOSURE
+    ) -> None:
         """The user closes the conversation: sessionClosure, once or twice."""
-        self.lanes.put(user.id, lambda: self.talk.closed(user, times=2 if repeat else 1))
+        self.lanes.put(user.key, lambda: self.talk.closed(user, times=2 if repeat else 1, closure=closure))
+
+    def renew_session(self, user: User) -> None:
+        """The platform gives the user a new session without a word; an agent keeps them (2.8)."""
+
+        async def renew() -> None:
+            user.session = self.core.new_session()
+            self.core.publish("session", user, conversationSessionId=user.session.id, closed=False)
+
+        self.lanes.put(user.key, renew)
+
+    def act_as(self, user: User, linked_bot: str) -> None:
+        """From the next action on, a linked bot of this id speaks with the user; empty for the bot itself."""
+
+        async def act() -> None:
+            if linked_bot:
+                self.core.linked_bots.add(linked_bot)
+            user.linked_bot = linked_bot
+            self.core.publish("user", user, changed=user.summary())
+
+        self.lanes.put(user.key, act)
 
     def time_out(self, user: User, says: str = "", *, agent_transfer: bool | None = None) -> None:
         """Reset session and agent mode as after the bot's inactivity duration, without a hook (4.6).
@@ -278,6 +305,31 @@ class KoreCloud:
             self.lanes.put(
                 user.id, lambda: self.talk.closing_words(user, says, agent_transfer=agent_transfer)
             )
+
+    def join_channel(self, user: User, channel: str, *, same_session: bool = False) -> User:
+        """The user is on another channel too, and stays on the present one.
+
+        Both have the user's id, name, variables and history, but each its own chat, agent mode and, without `same_session`,
+        session of the platform.
+
+        Raises:
+            AlreadyThere: the user is on that channel already.
+            TooManyUsers: the sandbox is full.
+        """
+        core = self.core
+        if any(one.id == user.id and one.channel == channel for one in core.users.values()):
+            raise AlreadyThere(f"{user.name} is on {channel} already")
+        return self._add(
+            id=user.id,
+            key=f"{user.id}~{channel}",
+            name=user.name,
+            email=user.email,
+            language=user.language,
+            channel=channel,
+            session=user.session if same_session else core.new_session(),
+            history=user.history,
+            variables=user.variables,
+        )
 
     def switch_channel(self, user: User, channel: str) -> None:
         """The user goes on on another channel, as people do who leave the website and write from their phone.
@@ -304,25 +356,25 @@ class KoreCloud:
                 return
             core.end_session(user)
             user.channel = channel
-            user.address = address_on(channel, user.id, 1 + list(core.users).index(user.id))
+            user.address = address_on(channel, user.id, 1 + list(core.users).index(user.key))
             # The former address stays known, so that messages BotKit still sends there find the user.
             core.add(user)
             core.note(user, f"{user.name} writes from another channel now: {channel}.")
             core.publish("user", user, changed=user.summary())
 
-        self.lanes.put(user.id, switch)
+        self.lanes.put(user.key, switch)
 
     def reach_webhook(self, user: User, name: str, then: str = "") -> None:
         """Reach a Webhook node of this name in a dialog. Then the bot says `then`, with ``{{context.…}}`` filled in."""
-        self.lanes.put(user.id, lambda: self.talk.reaches_webhook(user, name, then))
+        self.lanes.put(user.key, lambda: self.talk.reaches_webhook(user, name, then))
 
     def platform_event(self, user: User, event: Mapping[str, Any]) -> None:
         """Post an event of the platform (on_event)."""
-        self.lanes.put(user.id, lambda: self.talk.event(user, event))
+        self.lanes.put(user.key, lambda: self.talk.event(user, event))
 
     def alert(self, user: User, text: str) -> None:
         """The bot alerts the user."""
-        self.lanes.put(user.id, lambda: self.talk.alert(user, text))
+        self.lanes.put(user.key, lambda: self.talk.alert(user, text))
 
     # --- state ---------------------------------------------------------------------------------------------------
 
@@ -342,4 +394,4 @@ class KoreCloud:
     def user_snapshot(self, user: User) -> dict[str, Any]:
         """One user with the whole chat."""
         messages: list[Mapping[str, Any]] = [message.as_json() for message in user.messages]
-        return {**user.summary(), "messages": messages, "busy": self.lanes.busy(user.id)}
+        return {**user.summary(), "messages": messages, "busy": self.lanes.busy(user.key)}

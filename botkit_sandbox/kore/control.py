@@ -12,10 +12,16 @@
     POST   /sandbox/kore/users/{id}/read      {messageId}
     POST   /sandbox/kore/users/{id}/event     {…}  a custom event of the client (customEvent)
     PUT    /sandbox/kore/users/{id}/channel   {channel}  the user goes on on another channel; 409 while an agent has them
+    POST   /sandbox/kore/users/{id}/channels  {channel, sameSession?}  the user is on this channel too  → the user there (201),
+                                              with an id of its own for this API
+    PUT    /sandbox/kore/users/{id}/bot       {botId}  a linked bot speaks with the user; empty: the bot itself
     POST   /sandbox/kore/users/{id}/connect   the client connects (ON_CONNECT_EVENT)
-    POST   /sandbox/kore/users/{id}/close     {repeat?}  the session closes (sessionClosure)
     POST   /sandbox/kore/users/{id}/timeout   {says?, agentTransfer?}  session and agent mode are reset, as after 15 silent
                                               minutes; the bot says `says`, with this flag in the hook
+    POST   /sandbox/kore/users/{id}/close     {repeat?, event?, session?, channel?, onlyEvent?}  the session closes
+                                              (sessionClosure): `event` of the hook in another spelling, an other session or
+                                              none (""), no channel (false), the hook alone without closing anything
+    POST   /sandbox/kore/users/{id}/renew     the platform gives the user a new session; an agent keeps them
     POST   /sandbox/kore/users/{id}/alert     {text}  the bot alerts the user
     POST   /sandbox/kore/users/{id}/webhook   {component, then?}  a dialog reaches a Webhook node of this name (on_webhook);
                                               once it is answered, the bot says `then`, {{context.…}} filled in
@@ -50,6 +56,7 @@ import msgspec
 from aiohttp import web
 
 from botkit_sandbox.errors import (
+    AlreadyThere,
     DialogUnknown,
     FaultInvalid,
     LaneFull,
@@ -58,6 +65,7 @@ from botkit_sandbox.errors import (
     UserUnknown,
     UserWithAgent,
 )
+from botkit_sandbox.kore.closures import SESSION_CLOSURE, Closure
 from botkit_sandbox.kore.cloud import KoreCloud
 from botkit_sandbox.kore.doorway import json_object
 from botkit_sandbox.kore.faults import fault_of
@@ -114,7 +122,20 @@ def control_routes(cloud: KoreCloud) -> list[web.RouteDef]:
         cloud.client_message(user, kind, agent_transfer=flag)
 
     def close(user: User, body: Mapping[str, Any]) -> None:
-        cloud.close_conversation(user, repeat=body.get("repeat") is True)
+        cloud.close_conversation(user, repeat=body.get("repeat") is True, closure=_closure(body))
+
+    def act_as(user: User, body: Mapping[str, Any]) -> None:
+        bot_id = _text(body, "botId", limit=NAME_LIMIT)
+        if bot_id and not bot_id.startswith("st-"):
+            raise ValueError("botId begins with st-")
+        cloud.act_as(user, bot_id)
+
+    async def join(request: web.Request) -> web.Response:
+        body = await _body(request)
+        user = cloud.user(request.match_info["id"])
+        name = _required(body, "channel", limit=CHANNEL_LIMIT)
+        joined = cloud.join_channel(user, name, same_session=body.get("sameSession") is True)
+        return web.json_response(cloud.user_snapshot(joined), status=201)
 
     def time_out(user: User, body: Mapping[str, Any]) -> None:
         flag = body.get("agentTransfer")
@@ -202,12 +223,15 @@ def control_routes(cloud: KoreCloud) -> list[web.RouteDef]:
         web.post(f"{users}/{{id}}/retry", _with_json_errors(act(lambda u, b: cloud.retry(u)))),
         web.post(f"{users}/{{id}}/connect", _with_json_errors(act(lambda u, b: cloud.connect(u)))),
         web.post(f"{users}/{{id}}/close", _with_json_errors(act(close))),
+        web.post(f"{users}/{{id}}/renew", _with_json_errors(act(lambda u, b: cloud.renew_session(u)))),
         web.post(f"{users}/{{id}}/timeout", _with_json_errors(act(time_out))),
         web.post(
             f"{users}/{{id}}/alert",
             _with_json_errors(act(lambda u, b: cloud.alert(u, _text(b, "text", limit=TEXT_LIMIT)))),
         ),
         web.put(f"{users}/{{id}}/channel", _with_json_errors(channel)),
+        web.post(f"{users}/{{id}}/channels", _with_json_errors(join)),
+        web.put(f"{users}/{{id}}/bot", _with_json_errors(act(act_as))),
         web.post(f"{users}/{{id}}/webhook", _with_json_errors(act(reach_webhook))),
         web.post(f"{users}/{{id}}/happens", _with_json_errors(act(happen))),
         web.post("/sandbox/kore/variables", _with_json_errors(variables)),
@@ -232,7 +256,7 @@ def _with_json_errors(inner: Handler) -> Handler:
             return await inner(request)
         except (UserUnknown, DialogUnknown, StandInUnknown) as error:
             return web.json_response({"error": str(error)}, status=404)
-        except UserWithAgent as error:
+        except (UserWithAgent, AlreadyThere) as error:
             return web.json_response({"error": str(error)}, status=409)
         except (LaneFull, TooManyUsers) as error:
             return web.json_response({"error": str(error)}, status=429)
@@ -253,6 +277,14 @@ async def _body(request: web.Request) -> Mapping[str, Any]:
     if body is None:
         raise ValueError("the body must be a JSON object")
     return body
+
+
+def _closure(body: Mapping[str, Any]) -> Closure:
+    event = body.get("event", SESSION_CLOSURE.event)
+    if not isinstance(event, str | Mapping):
+        raise ValueError("event must be an object or text")
+    session = _text(body, "session", limit=NAME_LIMIT) if "session" in body else None
+    return Closure(event, session, body.get("channel") is not False, body.get("onlyEvent") is True)
 
 
 def _text(body: Mapping[str, Any], name: str, *, limit: int) -> str:

@@ -49,6 +49,7 @@ class Core:
     subscription: Subscription
     faults: Faults = field(default_factory=Faults)
     users: dict[str, User] = field(default_factory=dict)
+    linked_bots: set[str] = field(default_factory=set)
     feedback: list[Mapping[str, Any]] = field(default_factory=list)
     stand_ins: StandIns = field(default_factory=lambda: StandIns({}))
     shared_variables: dict[str, dict[str, Any]] = field(
@@ -65,8 +66,15 @@ class Core:
 
     @property
     def stream_url(self) -> str:
-        """`baseUrl` of every payload."""
-        return f"{self.base_url}/api/botsdk/stream/{self.bot.id}"
+        """`baseUrl` of every payload, but those of linked bots."""
+        return self.stream_url_of(self.bot.id)
+
+    def stream_url_of(self, bot_id: str) -> str:
+        return f"{self.base_url}/api/botsdk/stream/{bot_id}"
+
+    def knows_bot(self, bot_id: str) -> bool:
+        """Whether this is the bot, or one that is linked to it."""
+        return bot_id == self.bot.id or bot_id in self.linked_bots
 
     @property
     def inactivity_ms(self) -> int:
@@ -77,8 +85,8 @@ class Core:
         return bool(self.subscription.host) and event in self.subscription.events
 
     def add(self, user: User) -> None:
-        self.users[user.id] = user
-        self._by_address[user.address] = user.id
+        self.users[user.key] = user
+        self._by_address[user.address] = user.key
 
     def user(self, identifier: str) -> User:
         """A user by the platform's id or by the id of the channel.
@@ -94,7 +102,7 @@ class Core:
     def publish(self, kind: str, user: User | None = None, **more: Any) -> None:
         """Publish a change on the bus."""
         if self.bus is not None:
-            who = {"userId": user.id} if user is not None else {}
+            who = {"userId": user.key} if user is not None else {}
             self.bus.publish("kore", {"kind": kind, **who, **more})
 
     def new_session(self) -> Session:

@@ -41,7 +41,8 @@ class HookSender:
 
     async def post(self, event: str, body: Mapping[str, Any], *, component_id: str | None = None) -> Answer:
         """Post a hook, or the same hook twice if that fault is on. Returns the last answer."""
-        path = f"/sdk/bots/{self.core.bot.id}"
+        # A linked bot posts under its own id; the call URLs of its hooks have it too.
+        path = f"/sdk/bots/{str(body.get('baseUrl', self.core.bot.id)).rpartition('/')[2]}"
         path += f"/components/{component_id}/{event}" if component_id else f"/{event}"
         faults = self.core.faults.for_hook(path)
         for fault in faults:

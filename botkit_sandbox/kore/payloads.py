@@ -75,8 +75,8 @@ def agent_transfer_hook(core: Core, user: User, call: Call) -> dict[str, Any]:
     """on_agent_transfer: nested channel, callbackUrl and getDialogUrl, but no agent_transfer."""
     return _common(core, user, call) | {
         "channel": nested_channel(core, user),
-        "callbackUrl": f"{core.stream_url}/serviceCallback/{call.id}",
-        "getDialogUrl": f"{core.stream_url}/getDialog/{call.id}",
+        "callbackUrl": f"{_base_url(core, user)}/serviceCallback/{call.id}",
+        "getDialogUrl": f"{_base_url(core, user)}/getDialog/{call.id}",
     }
 
 
@@ -109,14 +109,14 @@ def client_event_hook(
         "preDefinedEvent": dict(event),
         "customEvent": dict(custom),
         "agent_transfer": user.agent_mode,
-        "sendBotEventUrl": f"{core.stream_url}/sendBotEvent/{call.id}",
+        "sendBotEventUrl": f"{_base_url(core, user)}/sendBotEvent/{call.id}",
     }
 
 
 def alert_hook(core: Core, user: User, call: Call, *, text: str) -> dict[str, Any]:
     """on_alert: a notification that the bot sends."""
     body = message_hook(core, user, call, text=text)
-    return body | {"sendAlertMessageUrl": f"{core.stream_url}/sendAlertMessage/{call.id}"}
+    return body | {"sendAlertMessageUrl": f"{_base_url(core, user)}/sendAlertMessage/{call.id}"}
 
 
 def variable_hook(
@@ -132,7 +132,7 @@ def variable_hook(
             **({} if variable is None else {"variable": dict(variable)}),
         },
         "agent_transfer": False,
-        **_urls(core, request_id),
+        **_urls(core.stream_url, request_id),
     }
 
 
@@ -239,7 +239,7 @@ def _common(core: Core, user: User, call: Call) -> dict[str, Any]:
         "requestId": session_request_id(user)
         if core.settings.request_id_lasts == "session"
         else _request_id(core, call.id),
-        "botId": core.bot.id,
+        "botId": _bot_id(core, user),
         "taskId": call.dialog_id,
         "nodeId": call.node_id,
         "context": context_of(core, user),
@@ -251,16 +251,29 @@ def _common(core: Core, user: User, call: Call) -> dict[str, Any]:
             "sessionMetaTags": user.tags.get("sessionMetaTags", []),
             "messageMetaTags": user.tags.get("messageMetaTags", []),
         },
-        **_urls(core, call.id),
+        **_urls(_base_url(core, user), call.id),
     }
+
+
+def _bot_id(core: Core, user: User) -> str | list[str]:
+    """`botId` of the body (2.9)."""
+    linked = user.linked_bot if core.settings.linked_bot_in != "path" else ""
+    if core.settings.bot_id == "list":
+        return [core.bot.id, *([linked] if linked else [])]
+    return linked or core.bot.id
+
+
+def _base_url(core: Core, user: User) -> str:
+    """`baseUrl`, with the bot that the hook's path names."""
+    linked = user.linked_bot if core.settings.linked_bot_in != "body" else ""
+    return core.stream_url_of(linked or core.bot.id)
 
 
 def _request_id(core: Core, call_id: str) -> int | str:
     return int(call_id) if core.settings.request_id == "number" else call_id
 
 
-def _urls(core: Core, call_id: str) -> dict[str, str]:
-    base = core.stream_url
+def _urls(base: str, call_id: str) -> dict[str, str]:
     return {
         "baseUrl": base,
         "sendUserMessageUrl": f"{base}/sendUserMessage/{call_id}",

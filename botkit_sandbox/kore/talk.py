@@ -16,6 +16,7 @@ from typing import Any
 from botkit_sandbox.kore import bot_events, dialogs, payloads, replying
 from botkit_sandbox.kore.bot import Component, Dialog, webhook_dialog
 from botkit_sandbox.kore.calls import Call, FollowUp
+from botkit_sandbox.kore.closures import SESSION_CLOSURE, Closure, closure_hook
 from botkit_sandbox.kore.core import Core
 from botkit_sandbox.kore.hooks import Answer, HookSender
 from botkit_sandbox.kore.payloads import CLIENT_TEXTS, ClientMessage
@@ -247,14 +248,15 @@ class Talk:
 
     # --- the session ---------------------------------------------------------------------------------------------
 
-    async def closed(self, user: User, *, times: int = 1) -> None:
+    async def closed(self, user: User, *, times: int = 1, closure: Closure = SESSION_CLOSURE) -> None:
         """The session closes; sessionClosure may be posted more than once (2.6)."""
         for _ in range(times):
             if self.core.is_subscribed("onEvent"):
                 call = self._issue(user, "on_event")
-                body = payloads.event_hook(self.core, user, call, event={"eventType": "sessionClosure"})
+                body = closure_hook(self.core, user, call, closure)
                 await self.hooks.post("on_event", body)
-            self.core.end_session(user)
+            if not closure.only_event:
+                self.core.end_session(user)
 
     async def event(self, user: User, event: Mapping[str, Any]) -> None:
         """An event of the platform, such as the end of an FAQ (2.6)."""
@@ -297,7 +299,7 @@ class Talk:
         waits: bool = False,
     ) -> Call:
         call = self.core.calls.issue(
-            user.id,
+            user.key,
             event,
             now_ms=self.core.now_ms(),
             text=text,

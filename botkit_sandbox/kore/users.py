@@ -110,7 +110,10 @@ class Run:
 
 @dataclass(slots=True)
 class User:
-    """One user on one channel."""
+    """One user on one channel. A user who is on several channels at once has one of these for each, with the same `id`.
+
+    `key` names this one in the control API: the user's id for the first channel.
+    """
 
     id: str
     address: str
@@ -132,6 +135,12 @@ class User:
     variables: dict[str, Any] = field(default_factory=dict)
     tags: dict[str, list[Any]] = field(default_factory=dict)
     message_tones: list[dict[str, Any]] = field(default_factory=list)
+    key: str = ""
+    linked_bot: str = ""
+    """The linked bot that speaks with the user at present; empty for the bot itself."""
+
+    def __post_init__(self) -> None:
+        self.key = self.key or self.id
 
     def add_tags(self, tags: Iterable[Tag]) -> None:
         """Add custom meta tags; a name that is tagged again gets the new value."""
@@ -151,7 +160,8 @@ class User:
     def summary(self) -> dict[str, Any]:
         """As the control API shows it, without the messages."""
         return {
-            "id": self.id,
+            "id": self.key,
+            "userId": self.id,
             "name": self.name,
             "email": self.email,
             "language": self.language,
@@ -159,6 +169,7 @@ class User:
             "agentMode": self.agent_mode,
             "agentTyping": self.agent_typing,
             "conversationSessionId": self.session.id,
+            "linkedBot": self.linked_bot,
         }
 
 

@@ -76,6 +76,10 @@ class Stage(botkit.testing.stage.Stage):
         user = self._user(name=name, email=email, language=language, channel=channel)
         return self._comes(Person(self.clouds, user, self))
 
+    def joins(self, person: Person, channel: str, *, same_session: bool = False) -> Person:
+        """A user of the bot on another channel too."""
+        return self._comes(person.also_on(channel, same_session=same_session))
+
 
 @dataclass
 class Person(botkit.testing.actors.Person):
