@@ -13,7 +13,7 @@ from typing import Any
 
 from botkit_sandbox.kore.bot_events import BotEvent, events_of, standard_not_understood
 from botkit_sandbox.kore.decoding import decoded
-from botkit_sandbox.kore.entities import Choice, choices_of
+from botkit_sandbox.kore.entities import Choice, ListInContext, choices_of, list_in_context_of
 from botkit_sandbox.kore.export import BotExport
 from botkit_sandbox.kore.inspection import NESTED_NODES, is_training
 from botkit_sandbox.kore.knowledge import Known, knowledge_of
@@ -30,7 +30,8 @@ INACTIVE_AT_MOST_MS = 10 * 365 * 24 * 3600 * 1000
 class Component:
     """The component of a node. `raw` is the object of the export, for getDialog.
 
-    `choices` is the list of values of an entity, by language; `pattern` its regular expression; `many` whether it holds a list.
+    `choices` is the list of values of an entity, by language, and `listed` where the context has it instead; `pattern` is its
+    regular expression, `many` whether it holds a list.
     A component that `shows_options` has its prompt rendered with its choices.
     """
 
@@ -44,6 +45,7 @@ class Component:
     dialog_id: str
     raw: Mapping[str, Any]
     choices: Mapping[str, tuple[Choice, ...]] = field(default_factory=dict)
+    listed: ListInContext | None = None
     pattern: str = ""
     many: bool = False
     shows_options: bool = False
@@ -191,6 +193,7 @@ def _component(raw: Mapping[str, Any]) -> Component:
         dialog_id=text_of(raw.get("dialogId")),
         raw=raw,
         choices=choices_of(raw),
+        listed=list_in_context_of(raw),
         pattern=text_of(raw.get("regexPattern")),
         many=raw.get("isArray") is True,
         shows_options=raw.get("applyDefaultTemplate") is True,

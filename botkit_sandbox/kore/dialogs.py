@@ -11,7 +11,7 @@ from botkit_sandbox.kore import transitions
 from botkit_sandbox.kore.bot import Component, Dialog, Node
 from botkit_sandbox.kore.confirmation import confirmation
 from botkit_sandbox.kore.core import Core
-from botkit_sandbox.kore.nodes import DialogEffects, Stage, ask, perform, value_for
+from botkit_sandbox.kore.nodes import DialogEffects, Stage, ask, choices_for, perform, value_for
 from botkit_sandbox.kore.payloads import begin_dialog, end_dialog
 from botkit_sandbox.kore.understanding import recognised_dialog
 from botkit_sandbox.kore.users import Run, User
@@ -64,9 +64,11 @@ def expects(core: Core, voice: DialogEffects, user: User, run: Run, text: str) -
     component = run.node.component
     if run.node.kind == "dialogAct":
         return confirmation(text) is not None
-    listed = component is not None and bool(component.choices)
+    stage = Stage(core, voice, user)
     return (
-        listed and component is not None and value_for(Stage(core, voice, user), component, text) is not None
+        component is not None
+        and bool(choices_for(stage, component))
+        and value_for(stage, component, text) is not None
     )
 
 

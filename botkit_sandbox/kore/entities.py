@@ -29,6 +29,14 @@ class Choice:
     names: frozenset[tuple[str, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class ListInContext:
+    """A list of values that a script put into the context. `keys` are the keys of an item: title, value and synonyms by name."""
+
+    variable: str
+    keys: Mapping[str, str]
+
+
 def choices_of(component: Mapping[str, Any]) -> dict[str, tuple[Choice, ...]]:
     """The list of values of an entity, by language; empty for an entity of another type.
 
@@ -44,11 +52,32 @@ def choices_of(component: Mapping[str, Any]) -> dict[str, tuple[Choice, ...]]:
     return found
 
 
+def list_in_context_of(component: Mapping[str, Any]) -> ListInContext | None:
+    """Where a list of values stands in the context, if it is no list of the export."""
+    for _, entry in entries(component.get("localeData")):
+        allowed = entry.get("allowedValues")
+        if isinstance(allowed, dict) and (variable := text_of(allowed.get("variable"))):
+            keys = {text_of(allowed.get(f"{key}Key")): key for key in ("title", "value", "synonyms")}
+            return ListInContext(variable, keys)
+    return None
+
+
+def choices_in(listed: ListInContext, found: Any) -> tuple[Choice, ...]:
+    """The choices of a list in the context. An item is an object with the keys that the builder names, or a text."""
+    choices = []
+    for item in found if isinstance(found, list) else ():
+        if isinstance(item, Mapping):
+            choices.append(_choice({to: item[key] for key, to in listed.keys.items() if key in item}))
+        elif isinstance(item, str | int | float):
+            choices.append(_choice({"title": str(item)}))
+    return tuple(choice for choice in choices if choice.value)
+
+
 def _choice(item: Mapping[str, Any]) -> Choice:
     title = str(item.get("title") or item.get("value") or "")
     value = str(item.get("value") or title)
     held = item.get("synonyms")
-    synonyms = list(map(text_of, held)) if isinstance(held, list) else []
+    synonyms = list(map(text_of, held)) if isinstance(held, list) else [text_of(held)]
     # Some lists hold all synonyms of an item in one text.
     names = [title, value, *synonyms, *(name for one in synonyms for name in one.split(","))]
     return Choice(title.strip(), value, frozenset(filter(None, map(normalised, names))))

@@ -17,7 +17,7 @@ from botkit_sandbox.errors import ScriptError
 from botkit_sandbox.kore import transitions
 from botkit_sandbox.kore.bot import Component, Dialog, Node
 from botkit_sandbox.kore.core import Core
-from botkit_sandbox.kore.entities import entity_value
+from botkit_sandbox.kore.entities import Choice, choices_in, entity_value
 from botkit_sandbox.kore.payloads import context_of, note_history
 from botkit_sandbox.kore.placeholders import filled_in, filled_in_script
 from botkit_sandbox.kore.prompts import Prompt, chosen, with_buttons
@@ -163,19 +163,24 @@ async def ask(stage: Stage, run: Run, component: Component, prompts: Sequence[Pr
     if component.shows_options and component.kind == "dialogAct":
         options = _YES_NO
     elif component.shows_options:
-        choices = in_language(component.choices, stage.user.language, stage.core.bot.default_language)
-        options = [(choice.title, choice.title) for choice in choices or ()]
+        options = [(choice.title, choice.title) for choice in choices_for(stage, component)]
     await say(stage, run, prompts, options)
+
+
+def choices_for(stage: Stage, component: Component) -> Sequence[Choice]:
+    """The list of values of an entity for the user; empty for an entity of another type."""
+    if component.listed is not None:
+        return choices_in(component.listed, transitions.value_at(stage.context, component.listed.variable))
+    return in_language(component.choices, stage.user.language, stage.core.bot.default_language) or ()
 
 
 def value_for(stage: Stage, component: Component, text: str) -> Any:
     """The value of an entity in `text`, or None."""
-    language = in_language(component.choices, stage.user.language, stage.core.bot.default_language)
     return entity_value(
         component.entity_type,
         text,
         today=datetime.fromtimestamp(stage.core.clock(), UTC).date(),
-        choices=language or (),
+        choices=choices_for(stage, component),
         pattern=component.pattern,
         many=component.many,
     )
@@ -190,8 +195,8 @@ async def execute(stage: Stage, source: str) -> ScriptResult:
     ran = await asyncio.to_thread(run_script, source, context=stage.context, around=stage.surroundings)
     adopt(stage.core, stage.user, ran.context)
     stage.user.add_tags(ran.tags)
-    for name in ran.unplayed:
-        stage.note(f"[the emulator does not play {name}(); the script went on without it]")
+    for missed in ran.unplayed:
+        stage.note(f"[{missed}; the script goes on]")
     if ran.closes_session:
         await stage.voice.closed(stage.user)
     return ran

@@ -41,7 +41,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class ScriptResult:
-    """The result of a script. `unplayed` names the functions that the emulator lacks and the script called."""
+    """The result of a script. `unplayed` says what the script missed here, such as a function that the emulator lacks."""
 
     context: dict[str, Any]
     log: tuple[str, ...]
@@ -149,7 +149,11 @@ def _engine(context: Mapping[str, Any], around: Surroundings) -> quickjs.Context
     engine.set("__input", json.dumps({**environment, "sessionId": around.session_id}))
     engine.eval(_globals())
     if around.functions:
-        engine.eval(around.functions)
+        try:
+            engine.eval(around.functions)
+        except quickjs.JSException as error:
+            engine.set("__problem", f"the bot's file of functions failed: {str(error).partition(chr(10))[0]}")
+            engine.eval("__output.notes.push(__problem); undefined")
     return engine
 
 

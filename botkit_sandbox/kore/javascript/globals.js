@@ -37,8 +37,8 @@ var __output = {log: [], printed: [], notes: [], tags: [], closes: false};
         if (typeof key === "symbol" || key === "toJSON" || key === "then") return undefined;
         return standIn(name + "." + key);
       },
-      apply: function () { note(name); return standIn(name + "()"); },
-      construct: function () { note(name); return standIn("new " + name); }
+      apply: function () { note(name + "() is not played"); return standIn(name + "()"); },
+      construct: function () { note("new " + name + "() is not played"); return standIn("new " + name); }
     });
   }
 
@@ -57,7 +57,7 @@ var __output = {log: [], printed: [], notes: [], tags: [], closes: false};
     };
   }
 
-  function translate(text) { note("koreUtil.autoTranslate"); return text; }
+  function translate(text) { note("koreUtil.autoTranslate() is not played"); return text; }
 
   global.print = function (text) { __output.printed.push(String(text)); };
   global.koreDebugger = {

@@ -199,6 +199,26 @@ async def test_a_list_of_values_is_shown_and_asked_again(start: Start) -> None:
     assert [button["title"] for button in template["buttons"]] == ["Dark red", "Blue"]
 
 
+async def test_a_list_of_values_may_stand_in_the_context(start: Start) -> None:
+    bot = Bot("Listed")
+    dialog = bot.dialog("Buy").script(
+        "context.items = [{Id: 'Big TV', Value: 'tv', Syn: ['screen']}, 'Radio'];"
+    )
+    where = {"variable": "context.items", "titleKey": "Id", "valueKey": "Value", "synonymsKey": "Syn"}
+    dialog.entity("Item", "What?", kind="list_of_values", error="No such thing.", applyDefaultTemplate=True,
+                  localeData={"en": {"label": "Item", "allowedValues": where}})  # fmt: skip
+    dialog.message("{{context.entities.Item}}")
+    platform = await start(bot=export(bot))
+    user = platform.cloud.add_user()
+    await talked(platform, "buy", user=user)
+    assert [button["title"] for button in (user.messages[-1].template or {})["buttons"]] == [
+        "Big TV",
+        "Radio",
+    ]
+    assert said(await talked(platform, "a boat", "my screen", user=user))[-1] == "tv"
+    assert said(await talked(platform, "buy", "radio"))[-1] == "Radio"
+
+
 async def test_a_list_of_values_is_text_where_buttons_are_not_shown(start: Start) -> None:
     platform = await start(bot=export(colours()))
     user = platform.cloud.add_user(channel="sms")
@@ -590,3 +610,21 @@ async def test_a_function_that_the_sandbox_lacks_is_said_and_the_script_goes_on(
     told = await talked(await start(bot=export(bot)), "rule")
     assert said(told) == ["so "]
     assert "koreUtil.rrule" in notes(told)[0]
+
+
+async def test_scripts_call_the_functions_of_the_bot(start: Start) -> None:
+    bot = Bot("Functions")
+    bot.dialog("Add").script("context.sum = add(2, context.three);").message("{{context.sum}} {{add(1, 1)}}")
+    functions = "function add(a, b) { context.three = 3; return a + (b || context.three); }"
+    own = BotExport(definition=bot.definition, config=bot.config, functions=functions)
+    assert said(await talked(await start(bot=own), "add")) == ["5 2"]
+
+
+async def test_a_file_of_functions_that_fails_is_said_and_the_scripts_run(start: Start) -> None:
+    bot = Bot("Functions")
+    bot.dialog("Add").script("context.sum = 2;").message("{{context.sum}}")
+    functions = "function add(a) { return a; } var tenant = context.entities.Tenant.name;"
+    own = BotExport(definition=bot.definition, config=bot.config, functions=functions)
+    told = await talked(await start(bot=own), "add")
+    assert said(told) == ["2"]
+    assert notes(told)[0].startswith("[the bot's file of functions failed: TypeError")
