@@ -63,6 +63,8 @@ def status_reported(
             return Decision(conversation)
         session, timers = _settled(session)
         return with_session(conversation, replace(session, inactive=True), *timers)
+    if event.status == "searching":
+        return _sign_of_search(rules, conversation, session, event)
     if event.status == "waiting" and not session.queued:
         session = replace(session, queued=True)
     if not (session.inactive or session.doubt):
@@ -75,6 +77,20 @@ def status_reported(
         return _after(timers, searching(rules, conversation, session, event.at))
     session, settle = arm(session, TimerName.SETTLE, event.at + agents_side.SETTLE_FOR.total_seconds())
     return with_session(conversation, session, *timers, settle)
+
+
+def _sign_of_search(
+    rules: Rules, conversation: Conversation, session: AgentSession, event: events.StatusReported
+) -> Decision:
+    """An agent is looked for. Such a sign may come late, from before what the list of entries has told: then it says nothing."""
+    late = session.access is not None and event.high_water_ms < session.access.high_water_ms
+    absent = session.phase is Phase.ABSENT
+    if late or not (absent or session.doubt == Doubt.UNROUTED):
+        return Decision(conversation)
+    session, timers = _settled(session)
+    if not absent:
+        return with_session(conversation, session, *timers)
+    return _after(timers, searching(rules, conversation, session, event.at))
 
 
 def routing_known(

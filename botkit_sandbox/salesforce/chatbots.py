@@ -41,7 +41,7 @@ class Chatbots(Messaging):
         target = None if to == "queue" else self.agent(to)
         if target is not None and not target.online:
             raise NotPossible(f"{target.name} is offline")
-        self.routing_result(conversation, "Transfer", agent=target)
+        self.announce_transfer(conversation, to=target)
         if self.settings.chatbot_leaves == "before-agent":
             self.remove_chatbot(conversation)
         self.set_status(conversation, "Waiting")

@@ -89,8 +89,7 @@ class Desk(Chatbots):
             return
         if target is not None and (not target.online or target.id in conversation.present):
             raise NotPossible(f"{target.name} is offline, or in the conversation already")
-        self.routing_result(conversation, "Transfer", agent=target)
-        self.transferred(conversation, giver)
+        self.announce_transfer(conversation, to=target, giver=giver)
         for present in list(conversation.present.values()):
             self.remove(conversation, present)
         self.publish_change("transfer", conversation, agent=giver.id, to=to)

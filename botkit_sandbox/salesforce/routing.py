@@ -178,16 +178,22 @@ class Routing(CloudCore):
     ) -> None:
         """Look for another agent while the session goes on, after a transfer or a lost agent."""
         conversation.transferring = True
-        conversation.routing_status = "TRANSFER"
+        shown = self.settings.transfer_shown_by == "routing-result"
+        conversation.routing_status = "TRANSFER" if shown else "NEEDS_ROUTING"
         conversation.declined = {not_to.id} if not_to else set()
         self._unassign(conversation)
         if to is None:
             self.change_owner(conversation, "Queue", self.queue_id)
         self.assign(conversation, to=to)
 
-    def transferred(self, conversation: Conversation, giver: Agent) -> None:
-        """RoutingWorkResult: the agent's work went to somebody else."""
-        self._work(conversation, "Transferred", giver)
+    def announce_transfer(
+        self, conversation: Conversation, *, to: Agent | None, giver: Agent | None = None
+    ) -> None:
+        """RoutingResult and RoutingWorkResult: the work of `giver`, or a chatbot's, goes to somebody else."""
+        if self.settings.transfer_shown_by == "routing-result":
+            self.routing_result(conversation, "Transfer", agent=to)
+        if giver is not None:
+            self._work(conversation, "Transferred", giver)
 
     def withdraw(self, conversation: Conversation, agent: Agent) -> None:
         """Withdraw a conversation from the agent to whom it was pushed."""

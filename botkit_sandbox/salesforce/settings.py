@@ -95,6 +95,7 @@ class SalesforceSandboxSettings:
     # lifecycle (5)
     chatbot: str = ""
     chatbot_leaves: Literal["before-agent", "after-agent"] = "before-agent"
+    transfer_shown_by: Literal["routing-result", "work-result"] = "routing-result"
     auto_assign: bool = True
     auto_accept: bool = False
     agent_capacity: int | None = None
@@ -241,6 +242,12 @@ SWITCHES = (
     Switch("visibility_strategy", "Value of `visibilityStrategy`", "C", "4.3"),
     Switch("chatbot", "Name of a chatbot that answers first and hands over later; empty: none", "A", "5"),
     Switch("chatbot_leaves", "When a chatbot leaves that hands over to agents", "C", "5"),
+    Switch(
+        "transfer_shown_by",
+        "What tells of a transfer: a RoutingResult and the routing status, or work results and the new owner only",
+        "C",
+        "5",
+    ),
     Switch("auto_assign", "Work is pushed to the least busy agent; off: it lies in the queue", "A", "5"),
     Switch("auto_accept", "Agents accept at once, for load tests", "sandbox only", "5"),
     Switch("agent_capacity", "Conversations an agent holds at once; none: no limit", "sandbox only", "5"),

@@ -7,6 +7,7 @@ import pytest
 from botkit.handoff.conversation import Phase
 from botkit.handoff.effects import AskRouting
 from botkit.handoff.events import (
+    AgentLeft,
     AgentSaid,
     AgentSessionEnded,
     Content,
@@ -98,12 +99,14 @@ def test_a_final_failure_is_told_at_once() -> None:
     assert NOBODY in story.told[0]
 
 
-@pytest.mark.parametrize("sign", ["status", "queue", "agent", "asked"])
+@pytest.mark.parametrize("sign", ["status", "work", "queue", "agent", "asked"])
 def test_a_failed_routing_that_works_after_all_is_not_told(sign: str) -> None:
     story = _waiting().from_agents(RoutingFailed, reason="RoutingError", final=False)
     match sign:
         case "status":
             story.from_agents(StatusReported, status="waiting")
+        case "work":
+            story.from_agents(StatusReported, status="searching")
         case "queue":
             story.from_agents(QueueMoved, place=0, wait_seconds=60)
         case "agent":
@@ -112,6 +115,25 @@ def test_a_failed_routing_that_works_after_all_is_not_told(sign: str) -> None:
             story.timer("settle").routing("present")
     assert story.session.doubt == ""
     assert not {"settle", "grace"} & set(story.timers())
+
+
+def test_after_an_agent_left_a_sign_of_the_search_makes_it_a_transfer() -> None:
+    story = Story().with_agent().left().from_agents(StatusReported, status="searching")
+    assert "has left" in story.told[0]
+    assert not {"settle", "grace"} & set(story.timers())
+
+
+def test_a_sign_of_the_search_from_before_the_agent_left_comes_too_late_to_count() -> None:
+    story = Story().with_agent().from_agents(AgentLeft, subject="005A", name="Jane Doe", high_water_ms=200)
+    story.from_agents(StatusReported, status="searching", high_water_ms=100)
+    assert story.told == []
+    assert "settle" in story.timers()
+
+
+def test_while_an_agent_is_present_a_sign_of_the_search_changes_nothing() -> None:
+    story = Story().with_agent()
+    before = story.conversation
+    assert story.from_agents(StatusReported, status="searching").conversation == before
 
 
 def test_a_session_that_ended_without_an_agent_says_that_there_is_none() -> None:

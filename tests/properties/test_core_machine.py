@@ -185,7 +185,7 @@ class Handoffs(RuleBasedStateMachine):
         assert self.live is goes_on
 
     @precondition(lambda self: self.live)
-    @rule(status=st.sampled_from(["waiting", "active", "inactive"]))
+    @rule(status=st.sampled_from(["waiting", "active", "inactive", "searching"]))
     def status_is_reported(self, status: str) -> None:
         self.step(self.story.from_agents(StatusReported, status=status))
         assert self.live

@@ -160,6 +160,29 @@ def test_an_agent_who_is_gone_for_good_without_a_word_is_the_end(
     ]
 
 
+@pytest.mark.parametrize("to", [OMAR, "queue"])
+def test_a_transfer_that_only_work_results_tell_of_goes_on(
+    stages: Stages, logged: list[Any], monkeypatch: pytest.MonkeyPatch, to: str
+) -> None:
+    monkeypatch.setattr("botkit.handoff.agents_side.SETTLE_FOR", timedelta(milliseconds=50))
+    stage = stages("short grace", bot={"handoff": {"transfer_grace": "100ms"}})
+    stage.salesforce_behaves(transfer_shown_by="work-result")
+    ada = stage.person()
+    case = ada.is_helped_by(JANE)
+    case.transferred_by(JANE, to=to)
+    ada.hears("Jane Doe has left the conversation")
+    ada.says("are you there?")
+    case.gets("are you there?")
+    case.accepted_by(OMAR)
+    ada.hears("Omar Haddad has joined")
+    stage.salesforce_behaves(transfer_shown_by="routing-result")
+    assert _notices(ada.told(by="botkit")) == [
+        "Jane Doe has joined the conversation.",
+        JANE_LEFT,
+        "Omar Haddad has joined the conversation.",
+    ]
+
+
 def _vanish(stage: Stage, conversation_id: str) -> None:
     salesforce = stage.clouds.salesforce
     conversation = salesforce.conversation(conversation_id)

@@ -30,7 +30,15 @@ from botkit.handoff.events import (
 )
 from botkit.http.lenient_json import Members, items, members, text, try_decoded, whole
 
-_IGNORED = frozenset({"ProgressIndicator", "StreamingToken", "TransferProgress"})
+_IGNORED = frozenset({"ProgressIndicator", "StreamingToken", "TransferProgress", "ConversationUpdated"})
+
+_OF_ROUTING = frozenset({"RoutingWorkResult", "SessionOwnerChanged"})
+
+_SEARCHING_WORK = frozenset({"Assigned", "Transferred"})
+"""The work results that show, while no agent is present, that another one is being looked for (4.4)."""
+
+_TAKING_OWNERS = ("agent", "queue", "bot")
+"""Owners of a session that goes on (4.4); the names are not documented, so a part of one is enough."""
 
 _TYPING = {"TypingStartedIndicator": True, "TypingStoppedIndicator": False}
 _TYPING_SECONDS = 8.0
@@ -79,6 +87,8 @@ def read_entry(entry: Members, *, session_id: str, at: Instant, position: str = 
             return ()
         origin: Origin = {"key": "", "at": at, "session_id": session_id}
         return (AgentTyping(**origin, started=_TYPING[kind], holds_seconds=_TYPING_SECONDS),)
+    if kind in _OF_ROUTING and not _goes_on(kind, payload):
+        return ()
     key = f"{session_id}/{_identifier(entry, payload)}"
     events = _events(kind, entry, payload, {"key": key, "at": at, "session_id": session_id})
     # The last event of an entry carries both positions: after a crash between two events, the second one is read again.
@@ -103,12 +113,23 @@ def _events(kind: str, entry: Members, payload: Members, origin: Origin) -> list
             return [_routing(payload, origin)]
         case "QueuePosition" if (place := whole(payload.get("position"))) > 0:
             return [QueueMoved(**origin, place=place)]  # the position includes the user (4.4): 1 is next
+        case "RoutingWorkResult" | "SessionOwnerChanged":
+            return [StatusReported(**origin, status="searching")]
         case "SessionStatusChanged":
             return [_status(payload, origin)]
         case "CloseConversation":
             return [AgentSessionEnded(**origin)]
         case _:
             return [PositionAdvanced(**origin)]
+
+
+def _goes_on(kind: str, payload: Members) -> bool:
+    """Whether an entry of `_OF_ROUTING` shows that the session goes to another agent, queue or chatbot."""
+    if kind == "RoutingWorkResult":
+        return text(payload.get("workType")) in _SEARCHING_WORK
+    owner = text(payload.get("newOwnerType")).casefold()
+    ended = text(payload.get("sessionStatus")).casefold() == "ended"
+    return not ended and any(name in owner for name in _TAKING_OWNERS)
 
 
 def _status(payload: Members, origin: Origin) -> FromAgents:

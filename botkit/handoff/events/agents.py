@@ -134,10 +134,10 @@ class AgentSessionEnded(FromAgents, frozen=True, kw_only=True):
 class StatusReported(FromAgents, frozen=True, kw_only=True):
     """The agents' side states that the session waits for an agent, is active, or was set aside because the user is silent.
 
-    Needed only where it contradicts what was reported before.
+    Needed only where it contradicts what was reported before. `searching`: an agent is being looked for, unless one is present.
     """
 
-    status: Literal["waiting", "active", "inactive"]
+    status: Literal["waiting", "active", "inactive", "searching"]
 
 
 class PositionAdvanced(FromAgents, frozen=True, kw_only=True):

@@ -296,7 +296,6 @@ def test_entries_without_effect_give_no_event(kind: str) -> None:
 @pytest.mark.parametrize(
     "kind",
     [
-        "RoutingWorkResult",
         "DeliveryAcknowledgement",
         "ReadAcknowledgement",
         "QueuePosition",
@@ -308,6 +307,39 @@ def test_receipts_and_entry_types_not_seen_yet_are_noticed(kind: str) -> None:
     event = only(entry(kind, {"x": 1}))
     assert isinstance(event, PositionAdvanced)
     assert (event.key, event.position) == (f"{SESSION}/e1", "9")
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        ("RoutingWorkResult", {"workType": "Assigned"}),
+        ("RoutingWorkResult", {"workType": "Transferred"}),
+        ("SessionOwnerChanged", {"newOwnerType": "Agent", "sessionStatus": "Active"}),
+        ("SessionOwnerChanged", {"newOwnerType": "QUEUE"}),
+        ("SessionOwnerChanged", {"newOwnerType": "Bot"}),
+    ],
+)
+def test_work_and_owners_show_that_an_agent_is_looked_for(kind: str, payload: dict[str, str]) -> None:
+    event = only(entry(kind, payload))
+    assert isinstance(event, StatusReported)
+    assert (event.status, event.key, event.position) == ("searching", f"{SESSION}/e1", "9")
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        ("RoutingWorkResult", {"workType": "Accepted"}),
+        ("RoutingWorkResult", {"workType": "Closed"}),
+        ("RoutingWorkResult", {"workType": "Cancelled"}),
+        ("RoutingWorkResult", {}),
+        ("SessionOwnerChanged", {"newOwnerType": "Agent", "sessionStatus": "Ended"}),
+        ("SessionOwnerChanged", {"newOwnerType": "System"}),
+        ("SessionOwnerChanged", None),
+        ("ConversationUpdated", {}),
+    ],
+)
+def test_other_work_owners_and_updates_cost_nothing(kind: str, payload: dict[str, str]) -> None:
+    assert read(entry(kind, payload)) == ()
 
 
 @pytest.mark.parametrize("payload", [None, 7, "not json", "[]", "{", []])
