@@ -85,7 +85,7 @@ def refuse(
         now: epoch seconds, for a Retry-After that is a date.
         redirected: the detail of a redirect: which setting to check.
         detail: the detail of any other status.
-        hint: added to the detail of a refusal: how to fix it.
+        hint: the detail of a refusal: the reason and how to fix it; by default `detail`.
 
     Raises:
         RateLimited: 429.
@@ -100,7 +100,7 @@ def refuse(
         raise ServerTrouble(what, status=status, retry_after=wait, detail=detail)
     if 300 <= status < 400:
         raise BadReply(what, status=status, detail=redirected)
-    raise CallRefused(what, status=status, detail=": ".join(part for part in (detail, hint) if part))
+    raise CallRefused(what, status=status, detail=hint or detail)
 
 
 def form_with_file(

@@ -17,6 +17,9 @@ Members: TypeAlias = dict[str, object]
 """The members of a JSON object."""
 
 
+_MAX_WRAPPINGS = 3
+
+
 class NestedTooDeeply(ValueError):
     """The JSON is nested deeper than Python's recursion limit allows."""
 
@@ -40,9 +43,8 @@ def try_decoded(data: bytes | str) -> object:
 
 
 def members(value: object) -> Members:
-    """An object's members. An object encoded once more as a JSON string counts too: some Salesforce payloads are."""
-    if isinstance(value, str) and value.lstrip().startswith("{"):
-        value = try_decoded(value)
+    """An object's members. An object encoded once more as a JSON string, or twice, counts too: some Salesforce payloads are."""
+    value = _unwrapped(value)
     return value if isinstance(value, dict) else {}
 
 
@@ -64,8 +66,25 @@ def whole(value: object) -> int:
 
 
 def items(value: object) -> list[Members]:
-    """The objects of a list."""
+    """The objects of a list, which may be encoded once more as a JSON string."""
+    value = _unwrapped(value)
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def flag(value: object) -> bool | None:
+    """A boolean, also as text; None for anything else."""
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value.strip().lower())
+    return value if isinstance(value, bool) else None
+
+
+def _unwrapped(value: object) -> object:
+    """What a JSON string in a string stands for."""
+    for _ in range(_MAX_WRAPPINGS):
+        if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "[", '"'):
+            break
+        value = try_decoded(value)
+    return value
 
 
 def repaired(data: bytes | str) -> bytes:

@@ -26,6 +26,7 @@ from botkit_sandbox.salesforce.faults import Fault
 from botkit_sandbox.salesforce.ids import RecordIds, short_id
 from botkit_sandbox.salesforce.refusal import NotKnown
 from botkit_sandbox.salesforce.settings import SalesforceSandboxSettings
+from botkit_sandbox.salesforce.spelling import loosely
 from botkit_sandbox.salesforce.state import SYSTEM, Agent, Conversation, EndUser, Entry, FileStore, Sender
 from botkit_sandbox.salesforce.transcripts import transcript_item
 from botkit_sandbox.wire import Wire
@@ -172,6 +173,8 @@ class CloudCore:
         self.last_event_id = event_id = next(self._event_ids)
         if self.faults and self.faults.use("lose-event", conversation_id=conversation.id):
             return
+        loose = self.settings.entry_spelling == "loose"
+        payload = loosely(entry.payload) if loose else entry.payload
         envelope = {
             "channelPlatformKey": self.platform_key,
             "channelType": "embedded_messaging",
@@ -181,7 +184,7 @@ class CloudCore:
                 "senderDisplayName": entry.sender_name,
                 "identifier": entry.identifier,
                 "entryType": entry.entry_type,
-                "entryPayload": msgspec.json.encode(entry.payload).decode(),
+                "entryPayload": msgspec.json.encode(payload).decode(),
                 "sender": entry.sender.as_json(),
                 "contextParamMap": {},
                 "visibilityStrategy": self.settings.visibility_strategy,
@@ -191,7 +194,7 @@ class CloudCore:
                 "clientDuration": 0,
             },
         }
-        new = frame(event_id, event, msgspec.json.encode(envelope))
+        new = frame(event_id, event, msgspec.json.encode(loosely(envelope) if loose else envelope))
         conversation.owner.log.append(new, keep=self.settings.replay_window)
         if self.faults and self.faults.use("repeat-event", conversation_id=conversation.id):
             conversation.owner.log.append(new, keep=self.settings.replay_window)

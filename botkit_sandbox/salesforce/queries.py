@@ -12,6 +12,7 @@ import msgspec
 
 from botkit_sandbox.salesforce.refusal import Refusal
 from botkit_sandbox.salesforce.settings import SalesforceSandboxSettings
+from botkit_sandbox.salesforce.spelling import loosely
 from botkit_sandbox.salesforce.state import Conversation, Entry
 
 DEFAULT_PAGE = 20
@@ -54,7 +55,7 @@ def conversation_list(
 
 def entry_list(
     entries: Iterable[Entry], query: Mapping[str, str], settings: SalesforceSandboxSettings
-) -> dict[str, Any]:
+) -> dict[str, Any] | list[dict[str, Any]]:
     """Entries, newest first unless ``direction=FromStart``; timestamps are inclusive.
 
     Raises:
@@ -80,21 +81,25 @@ def entry_list(
     ]
     if direction == "FromEnd":
         found.reverse()
-    as_string = settings.entries_payload == "string"
-    return {"conversationEntries": [_entry(entry, as_string=as_string) for entry in found[:limit]]}
+    listed = [_entry(entry, settings) for entry in found[:limit]]
+    return listed if settings.entries_key == "list" else {settings.entries_key: listed}
 
 
-def _entry(entry: Entry, *, as_string: bool) -> dict[str, Any]:
-    return {
+def _entry(entry: Entry, settings: SalesforceSandboxSettings) -> dict[str, Any]:
+    payload = loosely(entry.payload) if settings.entry_spelling == "loose" else entry.payload
+    written = {
         "entryType": entry.entry_type,
         "identifier": entry.identifier,
-        "entryPayload": msgspec.json.encode(entry.payload).decode() if as_string else entry.payload,
+        "entryPayload": msgspec.json.encode(payload).decode()
+        if settings.entries_payload == "string"
+        else payload,
         "sender": entry.sender.as_json(),
         "senderDisplayName": entry.sender_name,
         "relatedRecords": entry.related,
         "clientTimestamp": entry.client_ms,
         "transcriptedTimestamp": entry.transcripted_ms,
     }
+    return loosely(written) if settings.entry_spelling == "loose" else written
 
 
 def _page(query: Mapping[str, str], settings: SalesforceSandboxSettings) -> int:

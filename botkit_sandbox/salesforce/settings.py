@@ -72,6 +72,8 @@ class SalesforceSandboxSettings:
         "SessionStatusChanged",
     )
     entries_payload: Literal["object", "string"] = "object"
+    entries_key: Literal["conversationEntries", "entries", "list"] = "conversationEntries"
+    entry_spelling: Literal["documented", "loose"] = "documented"
     distinct_timestamps: bool = True
     # sending (3)
     text_max_length: int | None = 10_000
@@ -206,6 +208,18 @@ SWITCHES = (
     Switch("listed_entry_types", "Entry types that `entries` knows", "C", "2.4"),
     Switch(
         "entries_payload", "`entryPayload` in `entries`: `object` or `string`", "A, types disagree", "2.4"
+    ),
+    Switch(
+        "entries_key",
+        "Where `entries` has its list: under this name, or the answer is the `list` itself",
+        "C",
+        "2.4",
+    ),
+    Switch(
+        "entry_spelling",
+        "Entries as documented; `loose`: enumerations in upper case, numbers as text",
+        "C",
+        "2.4",
     ),
     Switch(
         "distinct_timestamps",

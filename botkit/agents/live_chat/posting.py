@@ -15,7 +15,8 @@ from botkit.agents.live_chat.calls import Post, end_by_client, init, message
 from botkit.agents.live_chat.chat import Chat, Link
 from botkit.agents.live_chat.connection import Connection
 from botkit.agents.live_chat.messages import read_events
-from botkit.agents.live_chat.replies import AffinityLost, OutOfSync, check
+from botkit.agents.live_chat.prechat import quotable
+from botkit.agents.live_chat.replies import AffinityLost, OutOfSync, check, check_setup
 from botkit.errors import CallError, ConversationClosed, ServerTrouble
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import FromAgents
@@ -102,8 +103,12 @@ class Poster:
             request = self._connection.calls.post(session, post, sequence=chat.sequence.number(key))
             try:
                 response = await self._connection.transport.send(request)
-                if once and 400 <= response.status < 500 and b"already" in response.body[:2_000].lower():
-                    return
+                if once and 400 <= response.status < 500:
+                    if b"already" in response.body[:2_000].lower():
+                        return
+                    if response.status not in (403, 409):
+                        hide = quotable(post.body)
+                        check_setup(request.what, response, now=self._connection.clock(), hide=hide)
                 check(request.what, response, now=self._connection.clock())
             except AffinityLost:
                 # The lost server did not read the request: send it to the new one.

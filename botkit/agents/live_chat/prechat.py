@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from botkit.agents.live_chat.settings import EntityField, LiveChatSettings
 from botkit.agents.salesforce import short_id
+from botkit.http.lenient_json import items, text
 
 _NAMES = (("_firstName", "_lastName"), ("First Name", "Last Name"), ("FirstName", "LastName"))
 _MAX_NAME = 255
@@ -127,3 +128,11 @@ def _entity(
     if link is not None and known.get(link.entity):
         sent["linkToEntityName"], sent["linkToEntityField"] = link.entity, link.field
     return sent
+
+
+def quotable(request: Mapping[str, object]) -> list[str]:
+    """The user's own values in a chat request, which a refusal of it may quote."""
+    return [
+        text(request.get("visitorName")),
+        *(text(detail.get("value")) for detail in items(request.get("prechatDetails"))),
+    ]

@@ -15,26 +15,42 @@ other     refused
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from botkit.agents.live_chat.calls import Credentials
+from botkit.agents.refusals import advice, explained, reason
 from botkit.agents.salesforce import refuse, short_id
 from botkit.errors import BadReply, ConversationClosed, ServerTrouble
 from botkit.http import Response
-from botkit.http.lenient_json import Members, items, members, text, try_decoded, whole
+from botkit.http.lenient_json import Members, flag, items, members, text, try_decoded, whole
 from botkit.http.retry import retry_after
 
 _ACTUAL = re.compile(rb"Actual\W{0,3}(\d{1,9})\b", re.IGNORECASE)
 
 _REDIRECTED = "a redirect; is live_agent_url the Chat API Endpoint?"
 
-_HINTS = {
-    400: "check organization_id, deployment_id, button_id and api_version",
-    403: "check organization_id, deployment_id and button_id, and that the organisation still has Live Chat",
+_KNOWN = (
+    advice(
+        r"no such.*(deployment|button)|deployment.*(invalid|not found)", "check deployment_id and button_id"
+    ),
+    advice(r"organi[sz]ation|\borg\b", "check organization_id and live_agent_url"),
+    advice(r"X-LIVEAGENT-API-VERSION|api version", "check api_version"),
+    advice(r"pre-?chat|prechat", "check entities and details: a property that the guide requires is missing"),
+    advice(
+        r"session required", "the session expired before the chat was requested, or Live Chat was removed"
+    ),
+)
+"""What the service is known to state (5), each with its fix; the first match counts."""
+
+_UNSTATED = {
+    400: "no reason given; check organization_id, deployment_id, button_id and api_version",
+    403: "no reason given; check organization_id, deployment_id and button_id",
     404: "check live_agent_url; Salesforce retired Live Chat on 14 February 2026",
     405: "check live_agent_url",
     410: "Salesforce retired Live Chat on 14 February 2026",
 }
+_RETIRED = (404, 405, 410)
+"""Statuses whose usual texts say nothing."""
 
 
 class AffinityLost(ServerTrouble):
@@ -47,11 +63,17 @@ class OutOfSync(ServerTrouble):
     actual: int | None = None
 
 
-def check_setup(what: str, response: Response, *, now: float) -> Response:
-    """Return the response if it is a success; for calls before the chat exists."""
-    if 200 <= response.status < 300:
+def check_setup(what: str, response: Response, *, now: float, hide: Iterable[str] = ()) -> Response:
+    """Return the response if it is a success; for calls before the chat exists.
+
+    `hide`: values of the request that a refusal may quote.
+    """
+    status = response.status
+    if 200 <= status < 300:
         return response
-    refuse(what, response, now=now, redirected=_REDIRECTED, hint=_HINTS.get(response.status, ""))
+    stated = "" if status in _RETIRED else reason(response.body, hide=hide)
+    hint = explained(stated, _KNOWN, unstated=_UNSTATED.get(status, ""))
+    refuse(what, response, now=now, redirected=_REDIRECTED, detail=stated, hint=hint)
 
 
 def check(what: str, response: Response, *, now: float) -> Response:
@@ -87,7 +109,7 @@ def message_of(response: Response, kind: str) -> Members:
 def read_availability(response: Response, targets: Sequence[str]) -> bool | None:
     """Whether one of the targets is available; None if unknown. A missing `isAvailable` is false (2.15)."""
     results = {
-        short_id(text(result.get("id"))): result.get("isAvailable") is True
+        short_id(text(result.get("id"))): flag(result.get("isAvailable")) is True
         for result in items(message_of(response, "Availability").get("results"))
     }
     asked = [results[target] for target in targets if target in results]

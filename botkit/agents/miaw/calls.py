@@ -29,6 +29,10 @@ FILE_SECONDS = 30.0
 ENTRY_TYPES = "Message,ParticipantChanged,RoutingResult,SessionStatusChanged"
 
 
+_CONTEXT = {"appName": "BotKit", "clientVersion": "1.0.0"}
+"""The version is that of this client of the API, not of BotKit."""
+
+
 class MiawCalls:
     """Builds the requests of one deployment. Every method takes the guest's access token."""
 
@@ -196,6 +200,8 @@ def guest_token_request(settings: MiawSettings) -> Request:
         "esDeveloperName": settings.developer_name,
         "capabilitiesVersion": "1",
         "platform": settings.platform,
+        # Optional by the documentation, but some organisations refuse a token without it (1.1).
+        "context": _CONTEXT,
     }
     url = f"{settings.organization_base_url}/iamessage/api/v2/authorization/unauthenticated/access-token"
     headers = {"Content-Type": "application/json", "Accept": "application/json"}

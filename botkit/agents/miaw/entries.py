@@ -28,23 +28,23 @@ from botkit.handoff.events import (
     StatusReported,
     TransferStarted,
 )
-from botkit.http.lenient_json import Members, items, members, text, try_decoded, whole
+from botkit.http.lenient_json import Members, flag, items, members, text, try_decoded, whole
 
-_IGNORED = frozenset({"ProgressIndicator", "StreamingToken", "TransferProgress", "ConversationUpdated"})
+_IGNORED = frozenset({"progressindicator", "streamingtoken", "transferprogress", "conversationupdated"})
 
-_OF_ROUTING = frozenset({"RoutingWorkResult", "SessionOwnerChanged"})
+_OF_ROUTING = frozenset({"routingworkresult", "sessionownerchanged"})
 
-_SEARCHING_WORK = frozenset({"Assigned", "Transferred"})
+_SEARCHING_WORK = frozenset({"assigned", "transferred"})
 """The work results that show, while no agent is present, that another one is being looked for (4.4)."""
 
 _TAKING_OWNERS = ("agent", "queue", "bot")
 """Owners of a session that goes on (4.4); the names are not documented, so a part of one is enough."""
 
-_TYPING = {"TypingStartedIndicator": True, "TypingStoppedIndicator": False}
+_TYPING = {"typingstartedindicator": True, "typingstoppedindicator": False}
 _TYPING_SECONDS = 8.0
 """Salesforce's own client shows typing for 5 seconds (3.4); a little longer avoids flicker."""
 
-_PRESENCE_ROLES = frozenset({"Agent", "Chatbot"})
+_PRESENCE_ROLES = frozenset({"agent", "chatbot"})
 """The roles that count as present: people and AI agents. A Supervisor only listens (5); System and Router are software."""
 
 _ENDING_ROLES = frozenset({"agent", "enduser"})
@@ -53,7 +53,7 @@ _ENDING_ROLES = frozenset({"agent", "enduser"})
 _BEFORE_WAITING, _BEFORE_ACTIVE = frozenset({"new", "consent"}), frozenset({"new", "consent", "waiting"})
 """The statuses after which a session ordinarily waits or becomes active: such an entry is no news."""
 
-_SPEAKING_ROLES = frozenset({"Agent", "Chatbot", "System", "Supervisor", ""})
+_SPEAKING_ROLES = frozenset({"agent", "chatbot", "system", "supervisor", ""})
 """The roles whose messages are shown. An EndUser's messages are echoes of ours (pitfall 4)."""
 
 
@@ -78,7 +78,7 @@ def read_entry(entry: Members, *, session_id: str, at: Instant, position: str = 
         position: the stream's id of this entry; empty for the list's.
     """
     payload = members(entry.get("entryPayload"))
-    kind = text(entry.get("entryType")) or text(payload.get("entryType"))
+    kind = _word(entry.get("entryType")) or _word(payload.get("entryType"))
     if kind in _IGNORED:
         return ()
     if kind in _TYPING:
@@ -98,9 +98,9 @@ def read_entry(entry: Members, *, session_id: str, at: Instant, position: str = 
 def _events(kind: str, entry: Members, payload: Members, origin: Origin) -> list[FromAgents]:
     """At least one event; `PositionAdvanced` if the entry has no effect."""
     match kind:
-        case "Message":
+        case "message":
             return [_message(entry, payload, origin)]
-        case "ParticipantChanged":
+        case "participantchanged":
             changes = items(payload.get("entries"))
             if len(changes) == 1:
                 return [_participant(changes[0], origin)]
@@ -109,15 +109,15 @@ def _events(kind: str, entry: Members, payload: Members, origin: Origin) -> list
                 for n, change in enumerate(changes)
             ]
             return numbered or [PositionAdvanced(**origin)]
-        case "RoutingResult":
+        case "routingresult":
             return [_routing(payload, origin)]
-        case "QueuePosition" if (place := whole(payload.get("position"))) > 0:
+        case "queueposition" if (place := whole(payload.get("position"))) > 0:
             return [QueueMoved(**origin, place=place)]  # the position includes the user (4.4): 1 is next
-        case "RoutingWorkResult" | "SessionOwnerChanged":
+        case "routingworkresult" | "sessionownerchanged":
             return [StatusReported(**origin, status="searching")]
-        case "SessionStatusChanged":
+        case "sessionstatuschanged":
             return [_status(payload, origin)]
-        case "CloseConversation":
+        case "closeconversation":
             return [AgentSessionEnded(**origin)]
         case _:
             return [PositionAdvanced(**origin)]
@@ -125,19 +125,19 @@ def _events(kind: str, entry: Members, payload: Members, origin: Origin) -> list
 
 def _goes_on(kind: str, payload: Members) -> bool:
     """Whether an entry of `_OF_ROUTING` shows that the session goes to another agent, queue or chatbot."""
-    if kind == "RoutingWorkResult":
-        return text(payload.get("workType")) in _SEARCHING_WORK
-    owner = text(payload.get("newOwnerType")).casefold()
-    ended = text(payload.get("sessionStatus")).casefold() == "ended"
+    if kind == "routingworkresult":
+        return _word(payload.get("workType")) in _SEARCHING_WORK
+    owner = _word(payload.get("newOwnerType"))
+    ended = _word(payload.get("sessionStatus")) == "ended"
     return not ended and any(name in owner for name in _TAKING_OWNERS)
 
 
 def _status(payload: Members, origin: Origin) -> FromAgents:
     """A change of the session's status. Who ended it is stated unreliably (pitfall 9), so most ends are only claims (5)."""
-    before = text(payload.get("sessionStatusPrev")).casefold()
-    match text(payload.get("sessionStatus")).casefold():
+    before = _word(payload.get("sessionStatusPrev"))
+    match _word(payload.get("sessionStatus")):
         case "ended":
-            by = text(payload.get("sessionEndedByRole")).casefold()
+            by = _word(payload.get("sessionEndedByRole"))
             return AgentSessionEnded(**origin, certain=by in _ENDING_ROLES)
         case "error":
             return AgentSessionEnded(**origin, certain=False)
@@ -158,15 +158,16 @@ def _message(entry: Members, payload: Members, origin: Origin) -> FromAgents:
     content = read_content(members(payload.get("abstractMessage")))
     if content == Content():
         return PositionAdvanced(**origin)
-    automated = role == "System" or bool(text(payload.get("messageReason")))
+    automated = role == "system" or bool(text(payload.get("messageReason")))
     name = "" if automated else text(entry.get("senderDisplayName"))
     return AgentSaid(**origin, content=content, agent_name=name, automated=automated)
 
 
 def _participant(change: Members, origin: Origin) -> FromAgents:
     participant = members(change.get("participant"))
-    subject, name = text(participant.get("subject")), text(change.get("displayName"))
-    operation = text(change.get("operation")).lower()
+    name = text(change.get("displayName")) or text(participant.get("displayName"))
+    subject = text(participant.get("subject")) or text(participant.get("clientIdentifier")) or name
+    operation = _word(change.get("operation"))
     if _role(participant) in _PRESENCE_ROLES and operation == "add":
         return AgentJoined(**origin, subject=subject, name=name)
     if _role(participant) in _PRESENCE_ROLES and operation == "remove":
@@ -175,26 +176,35 @@ def _participant(change: Members, origin: Origin) -> FromAgents:
 
 
 def _routing(payload: Members, origin: Origin) -> FromAgents:
-    kind, failure = text(payload.get("routingType")), text(payload.get("failureType"))
-    if failure not in ("", "None"):
+    kind, failure = _word(payload.get("routingType")), text(payload.get("failureType"))
+    if failure.casefold() not in ("", "none"):
         return RoutingFailed(
-            **origin, reason=failure, transfer=kind in ("Transfer", "Conference"), final=False
+            **origin, reason=failure, transfer=kind in ("transfer", "conference"), final=False
         )
-    if kind == "Transfer":
+    if kind == "transfer":
         return TransferStarted(**origin)
     if (wait := _wait(members(payload.get("estimatedWaitTime")))) > 0:
         return QueueMoved(**origin, place=0, wait_seconds=wait)
-    if kind == "Initial":
+    if kind == "initial":
         return StatusReported(**origin, status="waiting")  # perhaps after a failed attempt
     return PositionAdvanced(**origin)
 
 
 def _role(participant: object) -> str:
-    return text(members(participant).get("role"))
+    return _word(members(participant).get("role"))
+
+
+def _word(value: object) -> str:
+    """An enumeration's value in one spelling: ``ParticipantChanged`` and ``PARTICIPANT_CHANGED`` are the same."""
+    return text(value).replace("_", "").casefold()
 
 
 def _wait(estimate: Members) -> int:
-    return 0 if estimate.get("isEWTRequested") is False else whole(estimate.get("estimatedWaitTimeInSeconds"))
+    return (
+        0
+        if flag(estimate.get("isEWTRequested")) is False
+        else whole(estimate.get("estimatedWaitTimeInSeconds"))
+    )
 
 
 def _identifier(entry: Members, payload: Members) -> str:

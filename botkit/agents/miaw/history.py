@@ -23,6 +23,9 @@ from botkit.http.lenient_json import Members, items, members, text, try_decoded
 
 OVERLAP_MS = 5_000
 
+_LISTS = ("conversationEntries", "entries", "conversationEntry")
+"""The first name is documented; an answer may also be the list itself."""
+
 _MAX_PAGES = 100
 """A safety limit. The next reading continues from there."""
 
@@ -92,8 +95,12 @@ async def _entries(page: Callable[[int], Awaitable[Response]], from_ms: int) -> 
 
 
 def _read_page(response: Response) -> list[Members]:
-    listed = members(try_decoded(response.body)).get("conversationEntries")
-    if not isinstance(listed, list):
+    if response.status == 204:
+        return []
+    answer = try_decoded(response.body)
+    found = [answer, *(members(answer).get(name) for name in _LISTS)]
+    listed = next((one for one in found if isinstance(one, list)), None)
+    if listed is None:
         raise BadReply("list entries", status=response.status, detail="no conversationEntries in the answer")
     return items(listed)
 

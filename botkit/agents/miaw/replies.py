@@ -15,8 +15,10 @@ A status has another meaning before a conversation exists than in it:
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NoReturn
 
+from botkit.agents.refusals import advice, explained, reason
 from botkit.agents.salesforce import refuse
 from botkit.errors import (
     AccessExpired,
@@ -32,21 +34,54 @@ _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 _REDIRECTED = "a redirect; is organization_base_url the scrt host?"
 
-_SETUP_HINTS = {
-    400: "check organization_id, and that developer_name is a deployment of type Custom Client",
-    401: "check organization_id and developer_name",
-    403: "check that the deployment is published and its channel active",
-    404: "check organization_base_url",
-    412: "the organisation's data or file storage is full",
+_KNOWN = (
+    advice(
+        r"isn.t published|not published|SETUP_ERROR", "publish the deployment, and again after every change"
+    ),
+    advice(
+        r"deploymentType|deployment type|type.{0,20}\bapi\b|custom client",
+        "developer_name has to name a deployment of type Custom Client",
+    ),
+    advice(
+        r"user verification|authMode|unauthenticated",
+        "switch User Verification off on the messaging channel, since BotKit's users are guests",
+    ),
+    advice(
+        r"routingAttributes.*(long|length|exceed|characters|max)|attribute.*(long|length|exceed)|10096",
+        "shorten the attribute, or raise the maximum length of the channel's parameter",
+    ),
+    advice(
+        r"esDeveloperName|developer name|deployment.*(not found|unknown|not known|does not exist|invalid)",
+        "developer_name is the API name of the Embedded Service deployment, not of the channel",
+    ),
+    advice(
+        r"\borg(anization|anisation)?(Id)?\b.*(not|un|in|match|wrong)|invalid org",
+        "organization_id and organization_base_url have to be those of one organisation",
+    ),
+    advice(r"storage", "the organisation's data or file storage is full"),
+    advice(r"channel.*(inactive|not active|deactivated)", "activate the messaging channel"),
+)
+"""What organisations are known to state (1.1, 1.7, 2.1, 6), each with its fix; the first match counts."""
+
+_UNSTATED = {
+    400: "no reason given; check organization_id and developer_name",
+    401: "no reason given; check organization_id and developer_name",
+    403: "no reason given; check that the deployment is published and its channel active",
+    404: "no reason given; check organization_base_url",
+    412: "no reason given; this status means that the organisation's data or file storage is full",
 }
 
 
-def check_setup(what: str, response: Response, *, now: float) -> Response:
-    """Return the response if it is a success; for calls before the conversation exists."""
+def check_setup(what: str, response: Response, *, now: float, hide: Iterable[str] = ()) -> Response:
+    """Return the response if it is a success; for calls before the conversation exists.
+
+    `hide`: values of the request that a refusal may quote.
+    """
     if 200 <= response.status < 300:
         return response
-    hint = _SETUP_HINTS.get(response.status, "")
-    refuse(what, response, now=now, redirected=_REDIRECTED, detail=_detail(response), hint=hint)
+    stated = reason(response.body, hide=hide)
+    hint = explained(stated, _KNOWN, unstated=_UNSTATED.get(response.status, ""))
+    refuse(what, response, now=now, redirected=_REDIRECTED, detail=stated, hint=hint)
 
 
 def check(what: str, response: Response, *, now: float) -> Response:

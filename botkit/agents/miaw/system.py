@@ -196,7 +196,7 @@ class MiawSystem(AgentSystem):
             return
         if response.status == 401:
             raise AccessExpired(request.what, status=401)
-        check_setup(request.what, response, now=self._clock())
+        check_setup(request.what, response, now=self._clock(), hide=wanted.values())
 
     async def send(self, session_id: str, access: Access, *, message_id: str, text: str) -> None:
         """Deliver a message of the user, at most 22 a minute.
@@ -351,7 +351,8 @@ class MiawSystem(AgentSystem):
                 continue
             conversation_id, entry = read_envelope(event.data)
             # A stream has all conversations of the token's subject (4.5). Ours has only one; filter anyway.
-            if entry and conversation_id.lower() == session_id:
+            # An envelope without the id can only be about it.
+            if entry and conversation_id.lower() in (session_id, ""):
                 events.extend(read_entry(entry, session_id=session_id, at=at, position=event.id))
         return tuple(events)
 

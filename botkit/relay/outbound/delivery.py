@@ -290,6 +290,7 @@ class Delivery:
             outcome=outcome,
             code=error.code,
             status=error.status,
+            detail=error.detail,
             bot=item.conversation_id.bot_id,
         )
         await self._complete(item, await self.performer.failure_event(item, error), outcome)

@@ -66,5 +66,22 @@ def test_retry_after_is_kept() -> None:
     assert raised(check, 429, retry_after="7").retry_after == 7.0
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "fix"),
+    [
+        (400, b"Bad Request: no such organization, deployment or button", "deployment_id and button_id"),
+        (400, b"Bad Request: X-LIVEAGENT-API-VERSION is required", "api_version"),
+        (404, b"Not Found", "14 February 2026"),
+        (400, b"", "no reason given"),
+    ],
+)
+def test_a_refused_setup_has_its_reason_and_the_advice_that_fits_it(
+    status: int, body: bytes, fix: str
+) -> None:
+    detail = raised(check_setup, status, body).detail
+    assert fix in detail
+    assert status == 404 or body.decode() in detail
+
+
 def test_no_error_quotes_the_answer() -> None:
     assert "secret" not in str(raised(check, 400, b"secret")) + repr(raised(check, 500, b"secret"))

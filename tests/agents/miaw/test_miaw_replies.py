@@ -92,8 +92,39 @@ def test_the_code_is_kept_under_any_of_its_names_and_the_message_is_not(body: by
     assert "Ada" not in str(error)
 
 
-def test_a_refused_setup_names_the_setting_to_check() -> None:
+def test_a_refused_setup_without_a_reason_names_the_setting_to_check() -> None:
     assert "developer_name" in str(raised(check_setup, 400))
     assert "published" in str(raised(check_setup, 403))
-    assert "organization_base_url" in str(raised(check_setup, 404))
+    assert "organization_base_url" in str(raised(check_setup, 404, b"<html>Not here</html>"))
     assert "storage" in str(raised(check_setup, 412))
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "code", "fix"),
+    [
+        (400, "The deployment Bots isn't published", "SETUP_ERROR", "publish the deployment"),
+        (403, "The deployment is not published", "FORBIDDEN", "publish the deployment"),
+        (
+            400,
+            "Set esDeveloperName to a deployment whose deploymentType is api",
+            "BAD_REQUEST",
+            "Custom Client",
+        ),
+        (400, "esDeveloperName is not known in this organization", "BAD_REQUEST", "API name of the Embedded"),
+        (400, "orgId is not known here", "BAD_REQUEST", "one organisation"),
+        (400, "OrgId in the header and token must match", "", "one organisation"),
+        (400, "routingAttributes.City is longer than 255 characters", "BAD_REQUEST", "maximum length"),
+        (412, "Data storage limit exceeded", "", "storage is full"),
+    ],
+)
+def test_a_stated_reason_is_kept_with_the_advice_that_fits_it(
+    status: int, message: str, code: str, fix: str
+) -> None:
+    body = f'{{"message": "{message}", "errorCode": "{code}"}}'.encode()
+    detail = raised(check_setup, status, body).detail
+    assert detail.startswith(f"{code}: {message}; " if code else f"{message}; ")
+    assert fix in detail
+
+
+def test_an_unknown_reason_is_kept_without_a_guess() -> None:
+    assert raised(check_setup, 400, b'{"message": "The moon is full"}').detail == "The moon is full"

@@ -34,6 +34,7 @@ def test_a_guest_token_is_asked_for_with_documented_fields_only() -> None:
         "esDeveloperName": "Kore_Custom_Client",
         "capabilitiesVersion": "1",
         "platform": "Web",
+        "context": {"appName": "BotKit", "clientVersion": "1.0.0"},
     }
     assert "Authorization" not in request.headers
 
