@@ -8,7 +8,8 @@ and finds the conversation of a hook that names no channel.
 - **Bot**: that of the path. A linked bot (`bot.linked`) counts as the bot that links it (`botkit/hooks/parser.py`).
 - **User**: payloads name the user in several places, and the two channel shapes do not always agree (2.4, 2.5). So all names
   are kept, the most reliable first.
-- **Channel**: its type, in lower case. A hook that names no channel belongs to the user's conversation of the same session, or
+- **Channel**: its type, in lower case. Should the hooks of one conversation spell it in two ways, the platform's agent mode
+  shows that they belong together. A hook that names no channel belongs to the user's conversation of the same session, or
   to the user's only one; the ledger finds it (`Staged.resolve` in `botkit/ledger/memory.py`).
 - **Session**: `conversationSessionId`, and the siblings that channels and events have.
 """

@@ -15,6 +15,7 @@ from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.decision import Decision
 from botkit.handoff.events import (
     AgentTransfer,
+    BotMessage,
     CallsRequested,
     Event,
     FromAgents,
@@ -78,7 +79,8 @@ class Batch:
         targets: tuple[ConversationId, ...] = (wanted,)
         original = _original(event)
         if isinstance(original, FromPlatform):
-            targets = self._staged.resolve(wanted, input.aliases, original.sessions)
+            flagged = isinstance(original, UserMessage | BotMessage) and original.agent_transfer is True
+            targets = self._staged.resolve(wanted, input.aliases, original.sessions, in_agent_mode=flagged)
         elif isinstance(original, CallsRequested):
             targets = self._staged.resolve(wanted, input.aliases)
         before = self._conversation(targets[0])

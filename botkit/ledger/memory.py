@@ -103,7 +103,12 @@ class Staged:
                     self._names[conversation_id.bot_id, name] = (*staged, conversation_id)
 
     def resolve(
-        self, wanted: ConversationId, names: Iterable[str] = (), sessions: Sequence[str] = ()
+        self,
+        wanted: ConversationId,
+        names: Iterable[str] = (),
+        sessions: Sequence[str] = (),
+        *,
+        in_agent_mode: bool = False,
     ) -> tuple[ConversationId, ...]:
         """The conversations that a hook may mean, the most likely first. It is one, unless the hook names no channel.
 
@@ -111,9 +116,12 @@ class Staged:
             wanted: the bot, the canonical name of the user, and the channel.
             names: the other names of the user.
             sessions: every id of the platform's session.
+            in_agent_mode: whether the platform says that an agent has the user there.
 
         A live conversation on the same channel is found by any name of the user. One whose channel is not known (a store of an
         earlier version) has any channel. A hook without a channel means the live conversation of its session, else any.
+        A user who is with an agent on a channel where no hand-off ever began is in the only live conversation, unless that is of
+        another session: hooks may spell one channel in two ways.
         """
         if not self._names and not self._remembered.anyone_live:
             return (wanted,)
@@ -121,8 +129,12 @@ class Staged:
             return (wanted,)
         live = self._live(wanted, names)
         if wanted.channel:
-            same = [one for one in live if one.channel == wanted.channel]
-            return (*(same or [one for one in live if not one.channel])[:1], wanted)[:1]
+            found = [one for one in live if one.channel == wanted.channel]
+            found = found or [one for one in live if not one.channel]
+            if not found and in_agent_mode and self.get(wanted) is None:
+                found = [one for one in live if self._is_of_session(one, sessions)]
+                found = found if len(found) == 1 else []
+            return (*found[:1], wanted)[:1]
         of_session = [one for one in live if self._is_of_session(one, sessions)] if sessions else []
         found = sorted(of_session or live, key=lambda one: -_opened_at(self.get(one)))
         return tuple(found) or (wanted,)

@@ -167,7 +167,7 @@ def nested_channel(core: Core, user: User) -> dict[str, Any]:
             "botInfo": {"chatBot": core.bot.name, "taskBotId": core.bot.id},
             "from": user.address,
             "userId": user.id,
-            "type": user.channel,
+            "type": user.channel if core.settings.channel_type == "same" else f"{user.channel}Channel",
         },
         "__v": 0,
     }

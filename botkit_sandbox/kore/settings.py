@@ -33,6 +33,8 @@ class KoreSandboxSettings:
     """The type of botId in a hook's body: a list has the bot, then the linked one."""
     linked_bot_in: Literal["both", "path", "body"] = "both"
     """Which part of a hook names the linked bot; the other names the bot itself."""
+    channel_type: Literal["same", "differs"] = "same"
+    """Whether transfers and webhooks write the channel's type as messages do, or in another way."""
     request_id: Literal["number", "text"] = "number"
     """The type of requestId in a hook's body; in URLs it is always text."""
     request_id_lasts: Literal["message", "session"] = "message"

@@ -168,6 +168,26 @@ def test_a_channel_that_was_not_known_at_the_transfer_is_any_channel(ada: TwoCha
     assert ada.says(WEB, "hello?").conversation.id == ANYWHERE
 
 
+def test_a_user_with_an_agent_on_a_channel_without_a_hand_off_is_in_the_only_live_one(
+    ada: TwoChannels,
+) -> None:
+    ada.transfers(WEB, "s-1")
+    assert effects(ada.says(WHATSAPP, "hello?", flag=True, session="s-1")) == []
+    assert ada.live() == {"rtm"}
+
+
+def test_but_not_if_that_is_of_another_session(ada: TwoChannels) -> None:
+    ada.transfers(WEB, "s-1")
+    assert "PassToBot" in effects(ada.says(WHATSAPP, "hello?", flag=True, session="s-2"))
+
+
+def test_nor_if_a_hand_off_on_that_channel_has_just_ended(ada: TwoChannels) -> None:
+    ada.transfers(WEB)
+    ada.transfers(WHATSAPP)
+    ada.closes(WHATSAPP)
+    assert "PassToBot" in effects(ada.says(WHATSAPP, "hello?", flag=True))
+
+
 def test_a_job_reaches_the_user_on_the_channel_of_the_agent_else_where_they_wrote_last(
     ada: TwoChannels,
 ) -> None:

@@ -63,13 +63,20 @@ def test_every_outbound_effect_has_a_kind() -> None:
 def test_rows_of_the_former_version_are_read() -> None:
     rows = json.loads(Path(__file__).with_name("stored_rows.json").read_text())
     conversation = codec.conversation_from_json(json.dumps(rows["conversation"]).encode())
-    stored = json.loads(codec.conversation_to_json(conversation))
-    assert stored["id"].pop("channel") == ""  # The migration of the store fills it in.
-    assert stored["session"].pop("session_aliases") == []
-    assert stored == rows["conversation"]
+    assert (
+        _former(json.loads(codec.conversation_to_json(conversation)), rows["conversation"])
+        == rows["conversation"]
+    )
     for row in rows["effects"]:
         effect = codec.effect_from_json(row["kind"], json.dumps(row["effect"]).encode())
-        assert json.loads(codec.effect_to_json(effect)[1]) == row["effect"]
+        assert _former(json.loads(codec.effect_to_json(effect)[1]), row["effect"]) == row["effect"]
+
+
+def _former(stored: Any, row: Any) -> Any:
+    """What is stored now, without the members that the former version did not have."""
+    if isinstance(stored, dict) and isinstance(row, dict):
+        return {name: _former(value, row[name]) for name, value in stored.items() if name in row}
+    return stored
 
 
 def test_an_effect_stored_under_its_former_kind_is_read() -> None:

@@ -69,7 +69,12 @@ class Model:
             exact = [one.id for one in live if one.id == wanted]
             same = [one.id for one in live if one.id.channel == wanted.channel]
             unknown = [one.id for one in live if not one.id.channel]
-            return [*exact, *(same or unknown), wanted][:1]
+            elsewhere: list[ConversationId] = []
+            if getattr(event, "agent_transfer", None) and wanted not in self.conversations:
+                sessions = event.sessions
+                elsewhere = [one.id for one in live if not sessions or self.is_of_session(one, sessions)]
+                elsewhere = elsewhere if len(elsewhere) == 1 else []
+            return [*exact, *(same or unknown or elsewhere), wanted][:1]
         of_session = [one for one in live if self.is_of_session(one, event.sessions)]
         newest_first = sorted(of_session or live, key=opened_at, reverse=True)
         found = [one.id for one in newest_first] or [wanted]

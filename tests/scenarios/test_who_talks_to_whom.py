@@ -117,6 +117,20 @@ def test_two_channels_in_one_session_are_two_conversations(stage: Stage) -> None
     stage.everybody_leaves()
 
 
+def test_a_channel_that_transfers_spell_otherwise_is_one_channel(stages: Stages) -> None:
+    stage = stages("spelling")
+    stage.kore_behaves(channel_type="differs")
+    ada = stage.person(channel="ivrVoice")
+    case = ada.is_helped_by(JANE)
+    ada.says("can you hear me?")
+    case.gets("can you hear me?")
+    ada.says(END_WORD)
+    case.is_over()
+    ada.is_with_the_bot()
+    stage.kore_behaves(channel_type="same")
+    stage.everybody_leaves()
+
+
 # --- closures
 
 
