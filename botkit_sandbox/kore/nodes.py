@@ -95,7 +95,8 @@ async def perform(stage: Stage, run: Run, node: Node) -> bool:
         case "script":
             return await _script(stage, run, component)
         case "entity":
-            if component.name not in stage.user.context.get("entities", {}) or node.id in run.answered:
+            asks = node.id in run.answered and stage.core.settings.revisited_entity == "ask"
+            if asks or component.name not in stage.user.context.get("entities", {}):
                 await ask(stage, run, component, component.prompts)
                 return _wait(stage, run)
         case "dialogAct":
@@ -151,7 +152,8 @@ async def worded(
         except ScriptError as error:
             stage.note(f"The message of node {where} could not be made: {error}")
             return None
-    text, problems = await filled_in(text, context=stage.context, around=stage.surroundings)
+    absent = "undefined" if stage.core.settings.absent_value == "undefined" else ""
+    text, problems = await filled_in(text, context=stage.context, around=stage.surroundings, absent=absent)
     for problem in problems:
         stage.note(f"In the message of node {where}, {problem}")
     return text if prompt.scripted else with_buttons(text, options, channel=user.channel)

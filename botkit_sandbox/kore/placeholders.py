@@ -24,9 +24,9 @@ _NAMES_OF_SCRIPTS = frozenset(
 
 
 async def filled_in(
-    text: str, *, context: Mapping[str, Any], around: Surroundings
+    text: str, *, context: Mapping[str, Any], around: Surroundings, absent: str = ""
 ) -> tuple[str, tuple[str, ...]]:
-    """`text` with the values of its placeholders, and one sentence for each expression that has none.
+    """`text` with the values of its placeholders, or `absent`, and one sentence for each expression that fails.
 
     A path is read directly. Everything else is executed, all placeholders of a text in one script engine.
     """
@@ -45,7 +45,7 @@ async def filled_in(
             values[expression] = value.text
             if value.error:
                 problems.append(f"{{{{{expression[:80]}}}}} has no value: {value.error}")
-    return _PLACEHOLDER.sub(lambda match: values[match[1].strip()], text), tuple(problems)
+    return _PLACEHOLDER.sub(lambda match: values[match[1].strip()] or absent, text), tuple(problems)
 
 
 def filled_in_script(source: str, *, context: Mapping[str, Any], around: Surroundings) -> str:

@@ -94,7 +94,7 @@ async def _welcomes(core: Core, voice: DialogEffects, user: User, meant: Dialog 
     if user.session.welcomed:
         return False
     user.session.welcomed = True
-    event = core.bot.events.get(bot_events.WELCOME)
+    event = core.bot.events.get(bot_events.WELCOME) if core.settings.welcomes else None
     kind = "task" if isinstance(meant, Dialog) else meant.kind if isinstance(meant, Known) else ""
     if event is None or kind in event.answers_first_message:
         return False

@@ -61,6 +61,12 @@ class KoreSandboxSettings:
     """Silence after which session and agent mode are reset; None: the duration in the bot's export (15 minutes)."""
     closing_repeats: bool = True
     """After BotKit's own clearConversationSession the platform still posts sessionClosure."""
+    welcomes: bool = True
+    """The bot's welcome answers the first message of a session, unless the client has connected before."""
+    revisited_entity: Literal["ask", "keep"] = "ask"
+    """A dialog that comes back to an Entity node asks again, or keeps the value and goes on."""
+    absent_value: Literal["nothing", "undefined"] = "nothing"
+    """What a placeholder without a value shows."""
     empty_message_stalls: bool = False
     """After a message without text, the bot does not answer until the session ends."""
     bot_message_limit: int = 3000

@@ -628,3 +628,32 @@ async def test_a_file_of_functions_that_fails_is_said_and_the_scripts_run(start:
     told = await talked(await start(bot=own), "add")
     assert said(told) == ["2"]
     assert notes(told)[0].startswith("[the bot's file of functions failed: TypeError")
+
+
+# --- switches --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_revisited_entity_may_keep_its_value(start: Start) -> None:
+    bot = Bot("Loop")
+    dialog = bot.dialog("Shop").entity(
+        "Item", "What?", then=[on_context("context.seen", True, "Bye"), "Added"]
+    )
+    dialog.message("Added.", name="Added").script("context.seen = true;", then="Item").message(
+        "Bye.", name="Bye"
+    )
+    platform = await start(bot=export(bot), revisited_entity="keep")
+    assert said(await talked(platform, "shop", "tea")) == ["What?", "Added.", "Bye."]
+
+
+async def test_a_placeholder_without_a_value_may_show_undefined(start: Start) -> None:
+    bot = Bot("Absent")
+    bot.dialog("Greet").message("Hi {{context.name}}, {{context.a || context.b}}!")
+    platform = await start(bot=export(bot), absent_value="undefined")
+    assert said(await talked(platform, "greet")) == ["Hi undefined, undefined!"]
+
+
+async def test_the_welcome_may_be_left_out(start: Start) -> None:
+    bot = Bot("Welcome").event("WELCOME_MESSAGE_EVENT", says="Welcome!")
+    bot.dialog("Order").message("Ordered.")
+    platform = await start(bot=export(bot), welcomes=False)
+    assert said(await talked(platform, "order")) == ["Ordered."]
