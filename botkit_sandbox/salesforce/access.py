@@ -202,6 +202,10 @@ class Access(CloudCore):
                     "maxFileSize": settings.max_file_mb,
                 },
                 "transcript": {"allowTranscriptDownload": settings.transcript_enabled},
+                "fallbackMessage": {
+                    "isFallbackMessageEnabled": bool(settings.fallback_message),
+                    "fallbackMessageContent": settings.fallback_message or None,
+                },
                 "termsAndConditions": {"isEnabled": False, "isRequired": False, "label": ""},
             },
         }

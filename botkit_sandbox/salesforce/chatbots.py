@@ -84,7 +84,7 @@ class Chatbots(Messaging):
     def bot_streams(self, conversation_id: str, pieces: Sequence[str]) -> Entry:
         """Send an AI agent's answer as a stream of tokens, and then as a message."""
         message_id = self.new_uuid()
-        for payload in payloads.streaming_tokens(pieces, target_message_id=message_id):
+        for payload in payloads.streaming_tokens(pieces, target_message_id=message_id, at_ms=self.clock()):
             self.raw_event(conversation_id, "CONVERSATION_STREAMING_TOKEN", "StreamingToken", payload)
         conversation = self.open_conversation(conversation_id)
         words = content.text("".join(pieces))

@@ -144,16 +144,24 @@ def progress(text: str, *, at_ms: int) -> Payload:
     }
 
 
-def streaming_tokens(texts: Sequence[str], *, target_message_id: str) -> list[Payload]:
-    """The parts of an AI agent's streamed answer, one payload each."""
-    return [
-        {
+def streaming_tokens(texts: Sequence[str], *, target_message_id: str, at_ms: int) -> list[Payload]:
+    """The parts of an AI agent's streamed answer, one payload each, and the verdict that the whole of it is valid."""
+
+    def token(number: int, kind: str, **more: Payload) -> Payload:
+        return {
             "streamingToken": {
-                "tokenType": "MessageStreamingToken",
+                "tokenType": kind,
                 "sequenceNumber": number,
+                "timestamp": at_ms,
                 "targetMessageIdentifier": target_message_id,
-                "token": {"formatType": "Text", "text": text},
+                "batchNumber": 0,
+                "turnId": target_message_id,
+                **more,
             }
         }
+
+    parts = [
+        token(number, "MessageStreamingToken", token={"formatType": "Text", "text": text})
         for number, text in enumerate(texts, start=1)
     ]
+    return [*parts, token(len(parts) + 1, "StreamingTokenValidation", result={"valid": True})]

@@ -48,6 +48,7 @@ class SalesforceSandboxSettings:
     display_context: Literal["Conversation", "Session"] = "Conversation"
     prechat_fields: tuple[PrechatField, ...] = ()
     prechat_check: Literal["none", "strict"] = "none"
+    fallback_message: str = ""
     known_attributes: tuple[str, ...] | None = None
     attribute_max_length: int | None = 255
     string_attributes_only: bool = True
@@ -165,6 +166,12 @@ SWITCHES = (
         "`strict`: a new session without a required field, or with a value that does not fit its field, is a 400",
         "C",
         "2.1",
+    ),
+    Switch(
+        "fallback_message",
+        "The organisation's words for when nobody is available, in token answers; empty: not enabled",
+        "A",
+        "1.1",
     ),
     Switch(
         "known_attributes",

@@ -371,10 +371,14 @@ async def test_an_ai_agent_shows_progress_streams_tokens_and_speaks(salesforce: 
     async with client.listening() as stream:
         cloud.bot_works(client.conversation_id, "Looking")
         entry = cloud.bot_streams(client.conversation_id, ["Hel", "lo"])
-        await stream.count(8)
-    assert stream.names[-4:] == ["PROGRESS_INDICATOR", "STREAMING_TOKEN", "STREAMING_TOKEN", "MESSAGE"]
-    tokens = [event.payload["streamingToken"] for event in stream.events[-3:-1]]
-    assert [token["sequenceNumber"] for token in tokens] == [1, 2]
+        await stream.count(9)
+    assert stream.names[-5:] == ["PROGRESS_INDICATOR", *["STREAMING_TOKEN"] * 3, "MESSAGE"]
+    *words, validation = tokens = [event.payload["streamingToken"] for event in stream.events[-4:-1]]
+    assert [token["sequenceNumber"] for token in tokens] == [1, 2, 3]
+    assert [token["token"]["text"] for token in words] == ["Hel", "lo"]
+    assert {token["tokenType"] for token in words} == {"MessageStreamingToken"}
+    assert (validation["tokenType"], validation["result"]) == ("StreamingTokenValidation", {"valid": True})
+    assert all(isinstance(token["timestamp"], int) and token["turnId"] for token in tokens)
     assert {token["targetMessageIdentifier"] for token in tokens} == {entry.identifier}
     assert stream.events[-1].entry["sender"]["role"] == "Chatbot"
     assert stream.texts() == ["Hello"]

@@ -49,6 +49,18 @@ async def test_the_token_answer_describes_every_field_of_the_form(make_salesforc
     assert [field["name"] for field in form["hiddenFormFields"]] == ["Order_Number"]
 
 
+async def test_the_organisations_words_for_nobody_are_in_the_token_answer(
+    make_salesforce: MakeSalesforce,
+) -> None:
+    silent = await (await make_salesforce()).client().sign_in()
+    assert configuration(silent)["fallbackMessage"]["isFallbackMessageEnabled"] is False
+    client = await (await make_salesforce(fallback_message="Back at nine")).client().sign_in()
+    assert configuration(client)["fallbackMessage"] == {
+        "isFallbackMessageEnabled": True,
+        "fallbackMessageContent": "Back at nine",
+    }
+
+
 async def test_a_choice_list_is_found_by_the_id_in_its_field(make_salesforce: MakeSalesforce) -> None:
     client = await (await make_salesforce(prechat_fields=FIELDS)).client().sign_in()
     (form,) = configuration(client)["forms"]
