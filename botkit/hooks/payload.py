@@ -7,6 +7,7 @@ JSON (`botkit.hooks.coercion`). Only these members are read; the raw body is pas
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 from typing import Any, TypeVar
 
@@ -370,6 +371,15 @@ def read(struct: type[S], json: bytes | msgspec.Raw) -> S:
     return coerce(struct, plain)
 
 
+_building = threading.Lock()
+
+
 @cache
 def _decoder(struct: type[msgspec.Struct]) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(struct)
+    # Threads that build decoders of the same structs at the same time crash the process (msgspec 0.22): one thread uses what
+    # another one has half built.
+    with _building:
+        return msgspec.json.Decoder(struct)
+
+
+_decoder(Payload)  # Now, so that the first hook need not wait for it.

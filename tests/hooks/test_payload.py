@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -149,3 +151,28 @@ _inner = st.dictionaries(
 @given(st.dictionaries(_names, _anything | _inner, max_size=6))
 def test_every_json_object_can_be_read(payload: dict[str, Any]) -> None:
     assert isinstance(parse(json.dumps(payload).encode("utf-8", "surrogatepass")), Payload)
+
+
+_FIRST_HOOKS_AT_ONCE = """
+import sys, threading
+sys.setswitchinterval(1e-6)
+from botkit.hooks.payload import parse
+
+start = threading.Barrier(16)
+
+def first_hook():
+    start.wait()
+    parse(b'{"channel": {"handle": {"userId": "1"}}, "context": {"session": {"BotUserSession": {}}}}')
+
+threads = [threading.Thread(target=first_hook) for _ in range(16)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_the_first_hooks_of_a_process_may_arrive_at_the_same_time() -> None:
+    # A crash of the interpreter shows only in a process of its own, and not every time.
+    for _ in range(4):
+        subprocess.run([sys.executable, "-c", _FIRST_HOOKS_AT_ONCE], check=True, timeout=60)
