@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Sequence
 
 from botkit.handoff.events import UserProfile
 from botkit.hooks.identity import channel_name
 from botkit.hooks.payload import Channel, Context, Payload, UserContext
+from botkit.http.lenient_json import Members, items, members
 
 _CONTEXT, _USER, _CHANNEL = Context(), UserContext(), Channel()
+_LANGUAGE_PARAMETERS = ("language", "lang", "locale", "userLanguage", "preferredLanguage")
+_ADDRESS = re.compile(r"[^\s/@]{1,64}@[^\s/@]{1,190}")
 
 
 def profile(payload: Payload, user_id: str) -> UserProfile:
@@ -20,17 +24,16 @@ def profile(payload: Payload, user_id: str) -> UserProfile:
     caller = (
         message.from_.user_info if message.from_ is not None and not isinstance(message.from_, str) else None
     )
-    custom = (
-        user.custom_data,
-        message.bot_info.custom_data if message.bot_info is not None else None,
-        message.message.custom_data if message.message is not None else None,
-    )
+    custom = _parameters(payload)
     first, last = user.first_name or "", user.last_name or ""
     if not first and not last:
         first = _first(caller.first_name if caller else None, *_texts(custom, "firstName"))
         last = _first(caller.last_name if caller else None, *_texts(custom, "lastName"))
     if not first and not last and teams is not None:
         first, _, last = (teams.name or "").strip().partition(" ")
+    address = _address(payload, user)
+    if not first and not last and payload.channel_type == "email":
+        first = address.partition("@")[0]
     return UserProfile(
         user_id=user_id,
         first_name=first,
@@ -41,6 +44,7 @@ def profile(payload: Payload, user_id: str) -> UserProfile:
             caller.email if caller is not None else None,
             *_texts(custom, "email"),
             *_texts(custom, "emailId"),
+            address,
         ),
         bot_name=context.bot or "",
         channel=payload.channel_type or channel_name(payload),
@@ -57,6 +61,7 @@ def language(payload: Payload) -> str:
     return _first(
         (payload.context or _CONTEXT).current_language,
         (payload.channel or _CHANNEL).language,
+        *(text for name in _LANGUAGE_PARAMETERS for text in _texts(_parameters(payload), name)),
         meta.locale if meta is not None else None,
     )
 
@@ -67,9 +72,35 @@ def _case_id(payload: Payload) -> str:
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
-def _texts(custom: tuple[Any, ...], key: str) -> list[str | None]:
-    """The texts under `key` in the web SDK's custom data objects."""
-    values = [data.get(key) for data in custom if isinstance(data, dict)]
+def _parameters(payload: Payload) -> list[Members]:
+    """The parameters that the client's page passed on: objects, lists of objects, or JSON text, in several places (2.5)."""
+    message, channel = payload.last_message, payload.channel or _CHANNEL
+    places = (
+        (payload.session.user_context or _USER).custom_data,
+        message.bot_info.custom_data if message.bot_info is not None else None,
+        message.message.custom_data if message.message is not None else None,
+        *(place.bot_info.custom_data for place in (channel.infos, channel) if place.bot_info is not None),
+    )
+    return [one for place in places for one in (items(place) or [members(place)])]
+
+
+def _address(payload: Payload, user: UserContext) -> str:
+    """The e-mail address by which the platform knows the user; empty if there is none."""
+    channel = payload.channel or _CHANNEL
+    known: list[object] = [identity.val for identity in user.identities or ()]
+    if payload.channel_type == "email":
+        known += [channel.infos.from_, channel.from_]
+    for value in known:
+        # Such as cs-…/john@example.com: the client's app before the address.
+        address = value.rpartition("/")[2] if isinstance(value, str) else ""
+        if _ADDRESS.fullmatch(address):
+            return address
+    return ""
+
+
+def _texts(custom: Sequence[Members], key: str) -> list[str | None]:
+    """The texts under `key` in the client's parameters."""
+    values = [parameters.get(key) for parameters in custom]
     return [value for value in values if isinstance(value, str)]
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +36,7 @@ from tests.hooks.hook_payloads import (
     user_message,
 )
 
+CASES = Path(__file__).parents[1] / "cases"
 FRESH = "0b0c9a8e-0000-4000-8000-000000000001"
 
 
@@ -298,6 +300,41 @@ def test_the_web_sdks_custom_data_fills_what_is_missing() -> None:
     }
     profile = transferred(payload).profile
     assert (profile.first_name, profile.email) == ("Ada", "a@example.com")
+
+
+def _hook(name: str, **changes: Any) -> dict[str, Any]:
+    """A hook in a shape seen in the field, for this bot."""
+    shape = json.loads((CASES / name).read_text())
+    urls = {key: value for key, value in user_message().items() if key.endswith("Url")}
+    return {**shape, "botId": BOT_ID, **urls, **changes}
+
+
+def test_the_address_of_an_email_user_is_in_their_identities() -> None:
+    profile = transferred(_hook("hook-user-message-email.json")).profile
+    assert (profile.email, profile.first_name, profile.channel) == ("john@example.com", "john", "email")
+
+
+def test_an_identity_without_an_address_is_none() -> None:
+    payload = agent_transfer()
+    payload["context"]["session"]["UserContext"] = {
+        "_id": USER,
+        "identities": [{"val": "kore/u-1", "type": "mapped"}, {"val": "cs-1/ada@example.com"}, {"val": 7}],
+    }
+    assert transferred(payload).profile.email == "ada@example.com"
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"channel": {"from": USER, "botInfo": {"customData": [{"callFlowId": "cf-0"}, {"language": "de"}]}}},
+        {"channel": {"channelInfos": {"from": USER, "botInfo": {"customData": {"lang": "de"}}}}},
+        {"context": {"session": {"UserContext": {"_id": USER, "customData": '{"locale": "de"}'}}}},
+    ],
+)
+def test_the_language_may_be_a_parameter_of_the_client(place: dict[str, Any]) -> None:
+    payload = agent_transfer() | place
+    payload["context"].pop("currentLanguage", None)
+    assert transferred(payload).profile.language == "de"
 
 
 # --- the other events ---------------------------------------------------------------------------------------------
