@@ -51,14 +51,14 @@ def decide_hook(rules: Rules, conversation: Conversation, event: events.Platform
 def user_message(rules: Rules, conversation: Conversation, event: events.UserMessage) -> Decision:
     """on_user_message: to the agent while an agent session lives, to the bot otherwise."""
     session = conversation.session
+    if event.retried or (session is not None and (event.of_client or event.connect)):
+        # Said already, or nobody's words, whose flag may be outdated. If the platform counts on the bot, it waits for one call.
+        skip = effects.CallWithHook("skip_bot_message")
+        return Decision(conversation, (skip,) if event.agent_transfer is False else ())
     if session is None:
         if event.agent_transfer:
             return _lost_session(rules, conversation, event)
         return Decision(conversation, files.to_bot(rules, event) or _TO_BOT)
-    if event.of_client or event.connect:
-        # Nobody's words, and its flag may be outdated. While the bot is in charge for the platform, it waits for one call.
-        skip = effects.CallWithHook("skip_bot_message")
-        return Decision(conversation, (skip,) if event.agent_transfer is False else ())
     if event.agent_transfer is False and not _flag_lags(session, event):
         # The platform timed the agent mode out (5.8): the user belongs to the bot again.
         ended = end(

@@ -86,7 +86,7 @@ class Arrival:
         """
         return self._key(self.payload.request_id, self.body)
 
-    def message_key(self, content: bytes) -> str:
+    def message_key(self, content: bytes, client_id: str) -> str:
         """The deduplication key of a user's message with this content. These identify a message:
 
         1. The client's own id. A client's retry repeats it under a new requestId, and one requestId may last for a whole call.
@@ -97,7 +97,7 @@ class Arrival:
 
         Otherwise the platform may repeat a message in a changed body (a newer context), so only its content is in the key.
         """
-        if client_id := message.client_id(self.payload):
+        if client_id:
             return self._key(client_id, content)
         request_id = self.payload.request_id
         if request_id and not str(request_id).isdecimal():
@@ -137,20 +137,20 @@ def _other(arrival: Arrival) -> PlatformHookEvent:
 
 def _user_message(arrival: Arrival) -> PlatformHookEvent:
     payload = arrival.payload
-    connect = message.is_connect(payload)
+    said = message.read(payload)
     files = _files(payload)
-    words = None if connect else message.text(payload)
     content = "\x1f".join([payload.message or "", *(f"{name}\x1e{url}" for name, url in files)])
     return UserMessage(
-        key=arrival.message_key(content.encode()),
+        key=arrival.message_key(content.encode(), said.client_id),
         at=arrival.at,
         sessions=arrival.sessions,
-        text=words,
-        payload=(payload.message or "") if words and words != payload.message else "",
-        of_client=message.is_of_client(payload),
+        text=said.text,
+        payload=(payload.message or "") if said.text and said.text != payload.message else "",
+        of_client=said.of_client,
+        request_id=str(payload.request_id or "")[:64] if said.client_id else "",
         agent_transfer=payload.agent_transfer,
         attachments=tuple(Attachment(name, url) for name, url in files),
-        connect=connect,
+        connect=said.connect,
         request_number=arrival.request_number,
         events_url=payload.send_bot_event_url or "",
     )

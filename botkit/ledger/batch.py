@@ -8,7 +8,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
+
+from msgspec.structs import replace
 
 from botkit.handoff import effects
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
@@ -60,13 +62,16 @@ class Batch:
         self._completed: list[int] = []
         self._dropped: list[str] = []
 
-    def decide(self, input: Input, key: str, *, seen: bool) -> tuple[Committed, ...]:
+    def decide(
+        self, input: Input, key: str, *, seen: bool, seen_with: str | None = None
+    ) -> tuple[Committed, ...]:
         """Decide on one input. An exception of the rules leaves the batch unchanged.
 
         Args:
             input: the input.
             key: its deduplication key, unique over all conversations; empty if it has none.
             seen: whether the key was committed before this batch.
+            seen_with: what the key was committed with: of a user's message, its requestId.
 
         Returns:
             The consequences; for a closure that names no channel, those of every conversation of the user.
@@ -86,6 +91,11 @@ class Batch:
         before = self._conversation(targets[0])
         if seen or key in self._keys:
             self._complete(input)
+            if _is_retried(original, seen_with if seen else self._keys[key][2]):
+                # Another request of the platform, which may wait for a call of its own.
+                retried = replace(original, retried=True)
+                decision = self._decide(before, retried)
+                return (self._stage(input, self._prepare(input, targets[0], decision, event.at), event.at),)
             return (Committed(conversation=before, items=(), local_effects=(), duplicate=True),)
         decisions = [self._decide(before, event)]
         if len(targets) > 1 and _ends_all(event):
@@ -99,7 +109,7 @@ class Batch:
         ]
         self._complete(input)
         if key:
-            self._keys[key] = (key, event.at, event.session_id if isinstance(event, FromAgents) else None)
+            self._keys[key] = (key, event.at, _committed_with(original))
         return tuple(self._stage(input, one, event.at) for one in prepared)
 
     def _conversation(self, conversation_id: ConversationId) -> Conversation:
@@ -218,6 +228,18 @@ class Batch:
 def _original(event: Event) -> Event:
     """The event itself, also of a hook that handlers have seen."""
     return event.original if isinstance(event, HookHandled) else event
+
+
+def _committed_with(event: Event) -> str | None:
+    """What the inbox keeps beside the key: the agent session, or the requestId of a message with an id of the client's."""
+    if isinstance(event, FromAgents):
+        return event.session_id
+    return (event.request_id or None) if isinstance(event, UserMessage) else None
+
+
+def _is_retried(event: Event, seen_with: str | None) -> TypeGuard[UserMessage]:
+    """Whether a known message comes with another requestId: the user's client has sent it again."""
+    return isinstance(event, UserMessage) and seen_with is not None and seen_with != event.request_id
 
 
 def _ends_all(event: Event) -> bool:

@@ -1,7 +1,7 @@
 """The tables of a ledger in SQLAlchemy Core. `migrations.py` creates them; a test compares the two.
 
 inbox          the deduplication key of every committed input. `session` is set for events of the agents' side, which can be
-               listed again while the session lives
+               listed again while the session lives; for a user's message with an id of the client's, it is the requestId
 outbox         every effect that is not yet done, in the order of the decisions
 conversations  conversations with a current (`live`) or recent agent session or deferred webhook
 payloads       the newest payload of such a conversation, which addresses the user

@@ -306,7 +306,7 @@ class SqliteLedger:
             seen = statements.seen(self._writer, [key for key in keys if key])
             for (input, future), key in zip(wanted, keys, strict=True):
                 try:
-                    consequences = batch.decide(input, key, seen=key in seen)
+                    consequences = batch.decide(input, key, seen=key in seen, seen_with=seen.get(key))
                 except Exception as error:  # noqa: BLE001 - a defect in the rules: only this input fails
                     log.error("the rules failed on a %s: %s", type(input.event).__name__, where(error))
                     failed.append((future, error))

@@ -52,12 +52,14 @@ def delete_outbox(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
     )
 
 
-def seen(connection: sqlite3.Connection, keys: Sequence[str]) -> set[str]:
-    """Those of the keys that were committed before."""
-    found: set[str] = set()
+def seen(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, str | None]:
+    """Those of the keys that were committed before, each with what `inbox.session` says of it."""
+    found: dict[str, str | None] = {}
     for part in _parts(keys):
-        rows = connection.execute(_with_marks("SELECT key FROM inbox WHERE key IN ", len(part)), part)
-        found.update(row[0] for row in rows)
+        rows = connection.execute(
+            _with_marks("SELECT key, session FROM inbox WHERE key IN ", len(part)), part
+        )
+        found.update(rows)
     return found
 
 

@@ -184,7 +184,7 @@ def context_of(core: Core, user: User) -> dict[str, Any]:
             "suggestedLanguages": [user.language],
             "session": {
                 **core.shared_variables,
-                "UserContext": _user_context(user),
+                "UserContext": _user_context(core, user),
                 "UserSession": user.variables,
                 "BotUserSession": {**user.session.variables, **_bot_user_session(core, user)},
                 "opts": {"userId": user.id, "streamId": core.bot.id},
@@ -287,16 +287,19 @@ def _urls(base: str, call_id: str) -> dict[str, str]:
     }
 
 
-def _user_context(user: User) -> dict[str, Any]:
+def _user_context(core: Core, user: User) -> dict[str, Any]:
     mapped = f"kore/{user.id}" if user.channel == "rtm" else f"{user.channel}/{user.address}"
     identities: list[dict[str, Any]] = [{"val": mapped, "type": "mapped"}]
-    if user.email:
+    if user.channel == "email":
+        # The address stands in the identity only, behind the client's app.
+        identities = [{"val": f"{core.app.client_id}/{user.address}", "type": "mapped"}]
+    elif user.email:
         identities.append({"val": user.email, "type": "email"})
     if user.channel == "msteams":
         identities.insert(0, {"type": "msteams", "profileInfo": {"name": user.name, "email": user.email}})
     return {
         "_id": user.id,
-        "emailId": user.email,
+        "emailId": user.email if user.channel != "email" else "",
         "firstName": user.first_name,
         "lastName": user.last_name,
         "orgId": "o-sandbox",

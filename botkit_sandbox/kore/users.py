@@ -25,6 +25,7 @@ _ADDRESS_FORMS = {
     "facebook": "61550{digits:011d}",
     "msteams": "29:1{digits:010d}",
     "slack": "U0{digits:08d}",
+    "email": "guest{digits}@example.com",
 }
 
 

@@ -6,6 +6,8 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
+
 from botkit.testing.waiting import until
 from tests.scenarios.stage import END_WORD, JANE, Person, Stage
 
@@ -152,6 +154,49 @@ def test_the_same_words_said_twice_are_two_messages(either: Stage) -> None:
     ada.hears("yes", times=2)
     until(lambda: len(case.typed()) == 2, "for both messages")
     assert case.typed() == ["hello?", "hello?"]
+
+
+def test_a_clients_retry_is_not_said_again(either: Stage) -> None:
+    ada = either.person()
+    case = ada.is_helped_by(JANE)
+    ada.says("did this arrive?")
+    case.gets("did this arrive?")
+    ada.client_retries()
+    ada.says("and this?")
+    case.gets("and this?")
+    assert case.typed() == ["did this arrive?", "and this?"]
+
+
+def test_a_clients_retry_to_the_bot_is_not_answered_again(stage: Stage) -> None:
+    ada = stage.person()
+    ada.says("who are you")
+    ada.hears("glad to help")
+    ada.client_retries()
+    ada.is_settled()
+    assert len([text for text in ada.told() if "glad to help" in text]) == 1
+
+
+@pytest.mark.parametrize("last_message", ["current", "previous"])
+@pytest.mark.parametrize("channel", ["rtm", "twiliovoice", "sms"])
+def test_a_call_with_one_request_id_loses_no_words(stage: Stage, channel: str, last_message: str) -> None:
+    stage.kore_behaves(request_id_lasts="session", last_message=last_message)
+    ada = stage.person(channel=channel)
+    case = ada.is_helped_by(JANE)
+    for text in ("yes", "yes", "no", "yes"):
+        ada.says(text)
+    until(lambda: len(case.typed()) == 4, lambda: f"for four words; there are {case.typed()}")
+    assert case.typed() == ["yes", "yes", "no", "yes"]
+
+
+def test_a_hook_that_is_repeated_in_such_a_call_is_said_once(stage: Stage) -> None:
+    stage.kore_behaves(request_id_lasts="session")
+    stage.kore_fails(duplicate_hooks=True)
+    ada = stage.person(channel="twiliovoice")
+    case = ada.is_helped_by(JANE)
+    for text in ("yes", "yes", "no"):
+        ada.says(text)
+    case.gets("no")
+    assert case.typed() == ["yes", "yes", "no"]
 
 
 def test_events_that_salesforce_repeats_are_shown_once(stage: Stage) -> None:

@@ -123,6 +123,16 @@ def test_masked_values_read_as_hidden_everywhere(stage: Stage) -> None:
     assert not any("#*#" in value for value in case.attributes().values())
 
 
+# --- who and in which language
+
+
+def test_the_address_of_an_email_user_reaches_the_agent(stage: Stage) -> None:
+    ada = stage.person(channel="email", email="")
+    case = ada.is_helped_by(JANE)
+    assert case.attributes()["_email"] == ada.user.address
+    assert "@" in ada.user.address
+
+
 # --- earlier channels
 
 

@@ -38,7 +38,9 @@ class UserMessage(FromClient, frozen=True, kw_only=True):
 
     `text` is what the user saw or wrote: of a clicked choice, its label. It is None for a connect event or an attachment alone.
     `payload` is what the platform has as the message instead; empty if it is the same. `of_client` marks messages that the
-    client's software sent, and nobody wrote. `agent_transfer` is None where the payload does not say.
+    client's software sent, and nobody wrote. `agent_transfer` is None where the payload does not say. `request_id` is the
+    platform's, where the client's own id identifies the message: if the client sends it again, it comes with another requestId
+    (`retried`).
     """
 
     text: str | None
@@ -47,6 +49,8 @@ class UserMessage(FromClient, frozen=True, kw_only=True):
     connect: bool = False
     payload: str = ""
     of_client: bool = False
+    request_id: str = ""
+    retried: bool = False
     request_number: int | None = None
 
 
