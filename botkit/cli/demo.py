@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from botkit.cli import require
-from botkit.cli.sandbox import bot_options, describe, printed_errors
+from botkit.cli.sandbox import bot_options, describe, printable, printed_errors
 
 if TYPE_CHECKING:
     from botkit_sandbox.kore.about import About
@@ -63,7 +63,7 @@ def demo(port: int, check: bool, bot_folder: Path | None, transfers: tuple[str, 
 
 def _announce(port: int, about: About) -> None:
     page = click.style("The demo page:", bold=True)
-    words = click.style(about.asking, bold=True)
+    words = click.style(printable(about.asking), bold=True)
     click.echo(f"\n  {page}  http://127.0.0.1:{port}/")
     click.echo(f"  Salesforce:     http://127.0.0.1:{port + 1}/")
     click.echo(f"  BotKit:         http://127.0.0.1:{port + 2}/healthz")

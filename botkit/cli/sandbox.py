@@ -35,6 +35,7 @@ SHOWN = {
     "button_id": "Button id",
 }
 DIALOGS_NAMED = 5
+NAME_SHOWN = 80
 
 
 def bot_options(command: Command) -> Command:
@@ -164,9 +165,10 @@ def describe(about: About, *, err: bool = False) -> None:
         return
     bot = about.bot
     count = len(bot.dialogs)
-    click.echo(f"\n  {click.style(bot.name, bold=True)}: {count} dialog{'s' * (count != 1)}", err=err)
+    name = click.style(printable(bot.name), bold=True)
+    click.echo(f"\n  {name}: {count} dialog{'s' * (count != 1)}", err=err)
     if about.handing_over:
-        named = ", ".join(about.handing_over[:DIALOGS_NAMED])
+        named = ", ".join(map(printable, about.handing_over[:DIALOGS_NAMED]))
         more = f" and {len(about.handing_over) - DIALOGS_NAMED} more" * (
             len(about.handing_over) > DIALOGS_NAMED
         )
@@ -178,3 +180,8 @@ def describe(about: About, *, err: bool = False) -> None:
         count_and_what = f"{row.count:>5} × {what:<{width}}"
         click.echo(f"  {click.style(count_and_what, fg='yellow')}  {then}", err=err)
     click.echo("  The page and GET /sandbox/kore/state name the places.", err=err)
+
+
+def printable(name: str) -> str:
+    """A name from an export, without what would control the terminal."""
+    return "".join(one if one.isprintable() else "?" for one in name[:NAME_SHOWN])

@@ -93,10 +93,11 @@ def _renamed(exported: Path, folder: Path, bot_id: str) -> Path:
     export = load_export(exported)
     folder.mkdir()
     for name, content in (
-        ("botDefinition.json", {**export.definition, "_id": bot_id}),
-        ("config.json", dict(export.config)),
+        ("botDefinition.json", json.dumps({**export.definition, "_id": bot_id})),
+        ("config.json", json.dumps(dict(export.config))),
+        ("functions.js", export.functions),
     ):
-        (folder / name).write_text(json.dumps(content), encoding="utf-8")
+        (folder / name).write_text(content, encoding="utf-8")
     return folder
 
 

@@ -34,7 +34,7 @@ def test_json_is_one_line_and_the_clouds_answer_until_a_signal() -> None:
 
 
 def test_warnings_about_an_export_are_a_short_table_that_no_secret_is_in(tmp_path: Path) -> None:
-    bot = Bot("Pizza").variable("apiToken", "hunter2000")
+    bot = Bot("Pizza \x1b[31m").variable("apiToken", "hunter2000")
     bot.dialog("Order").entity("Size", "Which size?").service("Stock")
     command = [*COMMAND, "--port", "0", "--json", "--bot", str(bot.write(tmp_path, zipped=True))]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -49,6 +49,7 @@ def test_warnings_about_an_export_are_a_short_table_that_no_secret_is_in(tmp_pat
     for kind in (Kind.TRANSFER, Kind.CREDENTIAL, Kind.STAND_IN, Kind.ENCODING):
         assert f"1 × {kind.value[0]}" in told
     assert "hunter2000" not in told
+    assert "Pizza ?[31m: 2 dialogs" in told
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from botkit_sandbox.errors import ExportError
-from botkit_sandbox.kore import check, load_export
+from botkit_sandbox.kore import archive, check, load_export
 from botkit_sandbox.kore.bot import Bot as LoadedBot
 from botkit_sandbox.kore.bot import bot_of
 from botkit_sandbox.kore.findings import Kind
@@ -275,3 +275,12 @@ def test_another_javascript_file_beside_an_export_is_ignored(
     export = load_export(pizza().write(tmp_path, functions=script))
     assert export.functions == ""
     assert [one.text for one in export.warnings if one.kind is Kind.FUNCTIONS and reason in one.text]
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_file_over_the_limit_is_not_read(
+    zipped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "FILE_LIMIT_BYTES", 1000)
+    with pytest.raises(ExportError, match="it has over"):
+        load_export(pizza().write(tmp_path, zipped=zipped))
