@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -79,7 +80,7 @@ def run_script(
     import quickjs
 
     try:
-        engine = _engine(context, around)
+        engine = _engine(context, around, source)
         # In a function, so that a script may end itself with `return`.
         engine.eval(f"(function () {{{source}\n}}).call(globalThis);")
         changed = str(engine.eval("JSON.stringify(context)"))
@@ -114,7 +115,7 @@ def evaluate(
     import quickjs
 
     try:
-        engine = _engine(context, around)
+        engine = _engine(context, around, "".join(expressions))
         engine.set("__expressions", json.dumps(list(expressions)))
         found = json.loads(str(engine.eval(_EVALUATE)))
     except (quickjs.JSException, quickjs.StackOverflow) as error:
@@ -138,7 +139,7 @@ JSON.stringify(JSON.parse(__expressions).map(function (expression) {
 """
 
 
-def _engine(context: Mapping[str, Any], around: Surroundings) -> quickjs.Context:
+def _engine(context: Mapping[str, Any], around: Surroundings, source: str) -> quickjs.Context:
     import quickjs
 
     engine = quickjs.Context()
@@ -147,7 +148,9 @@ def _engine(context: Mapping[str, Any], around: Surroundings) -> quickjs.Context
     engine.set_time_limit(TIME_LIMIT_SECONDS)
     environment = {"context": context, "env": around.environment, "content": around.content}
     engine.set("__input", json.dumps({**environment, "sessionId": around.session_id}))
-    engine.eval(_globals())
+    for file, mention in _FILES.items():
+        if mention.search(source) or mention.search(around.functions):
+            engine.eval(_read(file))
     if around.functions:
         try:
             engine.eval(around.functions)
@@ -157,11 +160,17 @@ def _engine(context: Mapping[str, Any], around: Surroundings) -> quickjs.Context
     return engine
 
 
+_FILES = {
+    "lodash.js": re.compile(r"(?<![\w$])_(?![\w$])"),
+    "moment.js": re.compile("moment"),
+    "globals.js": re.compile(""),
+}
+"""The files of `javascript/`, each with what a script contains that needs it: reading a library takes milliseconds."""
+
+
 @functools.cache
-def _globals() -> str:
-    folder = files("botkit_sandbox.kore") / "javascript"
-    names = ("lodash.js", "moment.js", "globals.js")
-    return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
+def _read(file: str) -> str:
+    return (files("botkit_sandbox.kore") / "javascript" / file).read_text(encoding="utf-8")
 
 
 def syntax_error(source: str) -> str | None:

@@ -1,5 +1,6 @@
 // The globals of a script in the XO builder: docs/protocols/kore-xo-botkit.md, 7.7.
 // `__input` is JSON: {context, env, content, sessionId}. `__output` is read back after the script.
+var __lodash, __moment;  // as lodash.js and moment.js leave them, where a script needs them
 var __output = {log: [], printed: [], notes: [], tags: [], closes: false};
 
 (function (global) {
@@ -83,6 +84,6 @@ var __output = {log: [], printed: [], notes: [], tags: [], closes: false};
     autoTranslate: translate,
     AutoTranslate: translate
   });
-  global._ = __lodash;
-  global.moment = __moment;
+  if (__lodash) global._ = __lodash;
+  if (__moment) global.moment = __moment;
 })(globalThis);

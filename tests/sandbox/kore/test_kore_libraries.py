@@ -148,3 +148,11 @@ def test_an_expression_has_the_limits_of_a_script() -> None:
 def test_an_unknown_function_of_lodash_is_an_error_that_names_it() -> None:
     with pytest.raises(ScriptError, match="not a function"):
         run_script("koreUtil._.transmogrify([1]);", context={})
+
+
+def test_a_library_is_there_under_another_name() -> None:
+    assert run_script("var l = koreUtil._\ncontext.a = l.first([7]);", context={}).context["a"] == 7
+    assert (
+        run_script("var time = koreUtil['moment']; context.a = time(0).year();", context={}).context["a"]
+        == 1970
+    )
