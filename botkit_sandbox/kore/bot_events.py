@@ -17,6 +17,7 @@ ON_CONNECT = "ON_CONNECT_EVENT"
 WELCOME = "WELCOME_MESSAGE_EVENT"
 NOT_UNDERSTOOD = "INTENT_UNIDENTIFIED"
 TASK_FAILURE = "TASK_FAILURE_EVENT"
+_KINDS = ("greetings", "faq", "task")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,8 @@ def events_of(definition: Mapping[str, Any], dialogs: Mapping[str, str]) -> dict
                 prompts=tuple(prompts_of(event.get("msg"))) if "sg" in action or "essage" in action else (),
                 answers_first_message=frozenset(
                     kind
-                    for kind, what in (first if isinstance(first, dict) else {}).items()
-                    if what == "respondToUserInput"
+                    for kind in _KINDS
+                    if not isinstance(first, dict) or first.get(kind) == "respondToUserInput"
                 ),
             )
     return found

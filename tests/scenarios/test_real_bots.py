@@ -16,6 +16,7 @@ from tests.scenarios.stage import JANE, Stage
 def shop() -> Bot:
     bot = Bot("Shop")
     bot.event("WELCOME_MESSAGE_EVENT", says="Welcome to the shop!")
+    bot.events["WELCOME_MESSAGE_EVENT"]["manageFirstMessage"] = {"task": "displayWelcomeMsg"}
     bot.event("INTENT_UNIDENTIFIED", says="Try other words, please.")
     bot.event("TASK_FAILURE_EVENT", says="I have to discard your task.")
     bot.dialog("Break").script("null.x")

@@ -654,6 +654,8 @@ async def test_a_placeholder_without_a_value_may_show_undefined(start: Start) ->
 
 async def test_the_welcome_may_be_left_out(start: Start) -> None:
     bot = Bot("Welcome").event("WELCOME_MESSAGE_EVENT", says="Welcome!")
+    bot.events["WELCOME_MESSAGE_EVENT"]["manageFirstMessage"] = {"task": "triggerWelcomeDialog"}
     bot.dialog("Order").message("Ordered.")
+    assert said(await talked(await start(bot=export(bot)), "order", "order")) == ["Welcome!", "Ordered."]
     platform = await start(bot=export(bot), welcomes=False)
     assert said(await talked(platform, "order")) == ["Ordered."]
