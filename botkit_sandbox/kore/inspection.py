@@ -18,13 +18,20 @@ from botkit_sandbox.kore.script import syntax_error
 
 _UUID5 = r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
 _CREDENTIALS = re.compile(
-    r"(?i:\b(?:password|passwd|client_?secret|api_?key|access_?token|secret)\b[\"']?\s*[:=]\s*[\"'][^\"'{$\s]{6,})"
+    r"(?i:\b(?:password|passwd|client[-_]?secret|(?:x-)?api[-_]?key|[\w-]*[-_]token|secret)\b[\"']?\s*[:=]\s*[\"'][^\"'{$\s]{6,})"
     r"|(?i:\bbearer\s+[A-Za-z0-9._\-]{16,})"
+    r"|(?i:\bauthorization[\"']?\s*[:=]\s*[\"']?basic\s+[A-Za-z0-9+/]{8,})"
+    r"|(?i:[?&](?:api[-_]?key|appid|access_?token|subscription-key|token)=[A-Za-z0-9._\-]{16,})"
     r"|\beyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}\."
     r"|://[^/\s:@]+:[^/\s:@]+@"
     r"|\bAKIA[0-9A-Z]{16}\b"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
 )
+_PLAIN_PARTS = frozenset(
+    {"dialogs", "dialogComponents", "sentences", "patterns", "smallTalk", "mlParams", "knowledgeTasks"}
+)
+"""Parts of a definition that are inspected elsewhere, or hold only what people say."""
+_SECRET_MEMBER = re.compile(r"(?i)password|client_?secret|api_?key|access_?token|refresh_?token|private_?key")
 _SECRET_NAME = re.compile(r"(?i)secret|password|passwd|token|api_?key")
 NESTED_NODES = 8
 """How deep nodes may stand in nodes. The builder writes one level."""
@@ -75,6 +82,9 @@ def _findings(definition: Mapping[str, Any]) -> Iterator[Finding]:
     for component_id, component in components.items():
         yield from _component(component_id, component, dialogs=dialogs)
     yield from _training(definition, components)
+    for part, value in definition.items():
+        if part not in _PLAIN_PARTS and _holds_credential(value):
+            yield _credential(part)
 
 
 def _identity(definition: Mapping[str, Any]) -> Iterator[Finding]:
@@ -216,9 +226,8 @@ def _component(
                     f"{where}: its {language} text is not URL-encoded; encode it as encodeURIComponent does"
                 )
                 yield Finding(Kind.ENCODING, where, told)
-    if any(_CREDENTIALS.search(decoded(text)) for text in _strings(component)):
-        told = f"{where}: it seems to hold a credential; move it to an empty environment variable"
-        yield Finding(Kind.CREDENTIAL, where, told)
+    if _holds_credential(component):
+        yield _credential(where)
 
 
 def _script(where: str, script: object) -> Iterator[Finding]:
@@ -242,17 +251,31 @@ def _prompt_texts(prompt: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield str(language), entry["text"]
 
 
-def _strings(value: object) -> Iterator[str]:
-    """Every text in a JSON value. An explicit stack: an export may nest deeper than Python recurses."""
+def _credential(where: str) -> Finding:
+    text = f"{where}: it seems to hold a credential; move it to an empty environment variable"
+    return Finding(Kind.CREDENTIAL, where, text)
+
+
+def _holds_credential(value: object) -> bool:
+    """Whether a text in a JSON value looks like a credential, or a member is named like one and has a value.
+
+    An explicit stack: an export may nest deeper than Python recurses.
+    """
     waiting = [value]
     while waiting:
         item = waiting.pop()
         if isinstance(item, str):
-            yield item
+            if _CREDENTIALS.search(decoded(item)):
+                return True
         elif isinstance(item, dict):
+            if any(
+                _SECRET_MEMBER.fullmatch(key) and isinstance(item[key], str) and item[key] for key in item
+            ):
+                return True
             waiting.extend(item.values())
         elif isinstance(item, list):
             waiting.extend(item)
+    return False
 
 
 def _training(

@@ -135,6 +135,18 @@ BREAKS: dict[str, tuple[Callable[[Definition], None], str]] = {
         ),
         "seems to hold a credential",
     ),
+    "basic authorisation": (
+        lambda d: _set(component(d, "entity"), headers={"value": '{"Authorization":"Basic QUxMT1dFRA=="}'}),
+        "seems to hold a credential",
+    ),
+    "key in an address": (
+        lambda d: _set(component(d, "entity"), endPoint={"path": "/w?q=x&appid=0123456789abcdef0123"}),
+        "seems to hold a credential",
+    ),
+    "secret of a login": (
+        lambda d: _set(d, idpConfigurations=[{"idpConfig": {"clientSecret": "s3cr3t"}}]),
+        "idpConfigurations: it seems to hold a credential",
+    ),
     "component id": (lambda d: _set(d["dialogComponents"][-1], _id="dc-1"), "a UUID of version 5"),
     "same component id": (
         lambda d: d["dialogComponents"].append(copy.deepcopy(d["dialogComponents"][0])),
