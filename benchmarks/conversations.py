@@ -31,17 +31,20 @@ class Plan:
 class Receiving:
     """A way to receive conversations: the desk, and the settings of the agent system.
 
-    `listening`: whether a request waits at the desk for each conversation.
+    `listening`: whether a request waits at the desk for each conversation. `cold`: nothing was opened before.
     """
 
     desk: str
     settings: Mapping[str, object] = field(default_factory=dict)
     listening: bool = True
+    cold: bool = False
 
 
 STREAM = Receiving("miaw", {"receive": "stream"})
 POLL = Receiving("miaw", {"receive": "poll", "poll_interval": "2s"}, listening=False)
 LIVE_CHAT = Receiving("live-chat")
+HELD = Receiving("held", {"receive": "stream", "poll_interval": "2s"}, listening=False, cold=True)
+"""Cold: the service has to find out first that streams are held."""
 
 
 def run_service(receiving: Receiving, plan: Plan) -> dict[str, Any]:
@@ -63,7 +66,13 @@ def run_service(receiving: Receiving, plan: Plan) -> dict[str, Any]:
                 clouds.ask(do="talk", messages=WARM_UP, per_second=100)
                 clouds.ask(do="end")
 
-            return _measure(process, clouds, plan, open_conversations=open_conversations, warm_up=warm_up)
+            return _measure(
+                process,
+                clouds,
+                plan,
+                open_conversations=open_conversations,
+                warm_up=(lambda: None) if receiving.cold else warm_up,
+            )
 
 
 def run_bridge(desk: str, plan: Plan) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from aiohttp import web
 from botkit_sandbox import live_chat, salesforce
 from botkit_sandbox.live_chat import LiveChatCloud, LiveChatSandboxSettings
 from botkit_sandbox.salesforce import SalesforceCloud, SalesforceSandboxSettings
+from botkit_sandbox.salesforce.faults import Fault
 
 
 class Desk(ABC):
@@ -78,6 +79,14 @@ class MiawDesk(Desk):
         return next(iter(self._cloud.conversations[conversation_id].present))
 
 
+class HeldDesk(MiawDesk):
+    """MIAW behind a proxy that holds every event stream back: their headers pass, their events do not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cloud.inject(Fault(kind="hold-stream"))
+
+
 class LiveChatDesk(Desk):
     """Live Chat: a listener is a long poll, which the desk holds for 29 s as Salesforce does."""
 
@@ -110,4 +119,8 @@ class LiveChatDesk(Desk):
         return next(iter(self._cloud.chat(conversation_id).present))
 
 
-DESKS: Mapping[str, type[MiawDesk] | type[LiveChatDesk]] = {"miaw": MiawDesk, "live-chat": LiveChatDesk}
+DESKS: Mapping[str, type[MiawDesk] | type[HeldDesk] | type[LiveChatDesk]] = {
+    "miaw": MiawDesk,
+    "held": HeldDesk,
+    "live-chat": LiveChatDesk,
+}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks import hooks
-from benchmarks.conversations import LIVE_CHAT, POLL, STREAM, Plan, run_bridge, run_service
+from benchmarks.conversations import HELD, LIVE_CHAT, POLL, STREAM, Plan, run_bridge, run_service
 from benchmarks.handlers import TurnPlan, compare
 
 
@@ -20,6 +20,7 @@ class Size:
     handler: TurnPlan
     stream: Plan
     poll: Plan
+    held: Plan
     bridge: Plan
     live_chat: Plan
     live_chat_bridge: Plan
@@ -31,6 +32,7 @@ NORMAL = Size(
     handler=TurnPlan(pairs=12, seconds=1.0),
     stream=Plan(conversations=1000, messages=1000, per_second=50, idle_seconds=45),
     poll=Plan(conversations=1000, messages=500, per_second=50, idle_seconds=15),
+    held=Plan(conversations=500, messages=500, per_second=50, idle_seconds=15),
     bridge=Plan(conversations=1000, messages=500, per_second=50, idle_seconds=15),
     # The desk holds a poll for 29 s: each conversation polls twice (or once) while idle.
     live_chat=Plan(conversations=1000, messages=1000, per_second=50, idle_seconds=58),
@@ -43,6 +45,7 @@ QUICK = Size(
     handler=TurnPlan(pairs=4, seconds=0.5),
     stream=Plan(conversations=200, messages=200, per_second=50, idle_seconds=3, settle_seconds=1),
     poll=Plan(conversations=200, messages=100, per_second=50, idle_seconds=3, settle_seconds=1),
+    held=Plan(conversations=200, messages=100, per_second=50, idle_seconds=3, settle_seconds=1),
     bridge=Plan(conversations=200, messages=100, per_second=50, idle_seconds=3, settle_seconds=1),
     live_chat=Plan(conversations=200, messages=200, per_second=50, idle_seconds=3, settle_seconds=1),
     live_chat_bridge=Plan(conversations=200, messages=100, per_second=50, idle_seconds=3, settle_seconds=1),
@@ -58,6 +61,7 @@ MEASUREMENTS: dict[str, Callable[[Size], dict[str, Any]]] = {
     "coroutine": lambda size: compare(size.handler, base="plain", other="coroutine"),
     "stream": lambda size: run_service(STREAM, size.stream),
     "poll": lambda size: run_service(POLL, size.poll),
+    "held": lambda size: run_service(HELD, size.held),
     "bridge": lambda size: run_bridge("miaw", size.bridge),
     "live-chat": lambda size: run_service(LIVE_CHAT, size.live_chat),
     "live-chat-bridge": lambda size: run_bridge("live-chat", size.live_chat_bridge),
