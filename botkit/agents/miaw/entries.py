@@ -7,6 +7,7 @@ tokens) give no event. Typing gives an event only from the stream, where it is c
 from __future__ import annotations
 
 import hashlib
+import re
 
 import msgspec
 from msgspec.structs import replace
@@ -31,6 +32,8 @@ from botkit.handoff.events import (
 from botkit.http.lenient_json import Members, flag, items, members, text, try_decoded, whole
 
 _IGNORED = frozenset({"progressindicator", "streamingtoken", "transferprogress", "conversationupdated"})
+
+_MESSAGING_SESSION = re.compile(r"0Mw[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?")
 
 _OF_ROUTING = frozenset({"routingworkresult", "sessionownerchanged"})
 
@@ -92,7 +95,13 @@ def read_entry(entry: Members, *, session_id: str, at: Instant, position: str = 
     key = f"{session_id}/{_identifier(entry, payload)}"
     events = _events(kind, entry, payload, {"key": key, "at": at, "session_id": session_id})
     # The last event of an entry carries both positions: after a crash between two events, the second one is read again.
-    return (*events[:-1], replace(events[-1], position=position, high_water_ms=timestamp_ms(entry)))
+    last = replace(
+        events[-1],
+        position=position,
+        high_water_ms=timestamp_ms(entry),
+        record=_session_record(kind, entry, payload),
+    )
+    return (*events[:-1], last)
 
 
 def _events(kind: str, entry: Members, payload: Members, origin: Origin) -> list[FromAgents]:
@@ -121,6 +130,21 @@ def _events(kind: str, entry: Members, payload: Members, origin: Origin) -> list
             return [AgentSessionEnded(**origin)]
         case _:
             return [PositionAdvanced(**origin)]
+
+
+def _session_record(kind: str, entry: Members, payload: Members) -> str:
+    """The id of the MessagingSession, which three types of entries name (4.3 and 4.4)."""
+    match kind:
+        case "message":
+            related = entry.get("relatedRecords")
+            found = text(related[0]) if isinstance(related, list) and related else ""
+        case "routingresult":
+            found = text(payload.get("recordId"))
+        case "sessionstatuschanged":
+            found = text(payload.get("sessionId"))
+        case _:
+            return ""
+    return found if _MESSAGING_SESSION.fullmatch(found) else ""
 
 
 def _goes_on(kind: str, payload: Members) -> bool:

@@ -11,12 +11,14 @@ from botkit.handoff.record import Record
 class FromAgents(BaseEvent, frozen=True, kw_only=True):
     """An event of the agents' side.
 
-    `position` and `high_water_ms` advance the session's `Access`; empty and 0 leave it unchanged.
+    `position` and `high_water_ms` advance the session's `Access`; empty and 0 leave it unchanged. `record` is the id under
+    which the agents' side files the session, such as a MessagingSession's, if the event names one; it is logged.
     """
 
     session_id: str
     position: str = ""
     high_water_ms: int = 0
+    record: str = ""
 
 
 class Option(Record, frozen=True):

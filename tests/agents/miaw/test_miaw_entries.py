@@ -342,6 +342,28 @@ def test_other_work_owners_and_updates_cost_nothing(kind: str, payload: dict[str
     assert read(entry(kind, payload)) == ()
 
 
+RECORD = "0MwSB0000000001"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        entry("Message", said(), role="EndUser", relatedRecords=[RECORD]),
+        entry("RoutingResult", {"routingType": "Initial", "failureType": "None", "recordId": RECORD}),
+        entry("SessionStatusChanged", {"sessionStatus": "Active", "sessionId": RECORD}),
+    ],
+)
+def test_the_messaging_session_is_named(raw: dict[str, object]) -> None:
+    assert only(raw).record == RECORD
+
+
+@pytest.mark.parametrize(
+    "related", [None, [], [7], ["500SB0000000001"], ["0Mw\nforged line"], "0MwSB0000000001"]
+)
+def test_related_records_that_are_no_messaging_session_are_not_named(related: object) -> None:
+    assert only(entry("Message", said(), role="Agent", relatedRecords=related)).record == ""
+
+
 @pytest.mark.parametrize("payload", [None, 7, "not json", "[]", "{", []])
 def test_a_payload_that_cannot_be_read_is_noticed(payload: object) -> None:
     for kind in ("Message", "ParticipantChanged", "RoutingResult", "SessionStatusChanged"):
