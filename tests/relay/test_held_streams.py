@@ -193,6 +193,19 @@ async def test_an_event_that_comes_late_proves_it(world: World) -> None:
     assert len(texts(world)) == 3
 
 
+async def test_an_event_that_the_stream_lost_once_does_not_prove_it(world: World) -> None:
+    await listening(world)
+    await world.clock.advance(85)
+    world.system.listed = [said("e1", "lost")]
+    stream = world.system.connections[-1]
+    for _ in range(4):
+        stream.say()
+        await world.clock.advance(15)
+    assert texts(world) == ["lost"]
+    assert world.metrics.held == 0
+    assert len(world.system.connects) == 1
+
+
 async def test_what_a_new_stream_repeats_is_not_late(world: World) -> None:
     await listening(world)
     stream = world.system.connections[-1]

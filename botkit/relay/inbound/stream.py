@@ -159,7 +159,7 @@ class StreamReceiver(Receiver):
             while not self.writer.is_over and (batch := await anext(batches, None)) is not None:
                 now = self._last_success = self.clock.now()
                 events = batch.events
-                why_held = self._verdict(now, events)
+                is_late = self._is_late(now, events)
                 if not self._health.heard_at:
                     self.path.passed(now, opened_at=self._health.opened_at)
                 self._health.heard(now)
@@ -168,8 +168,9 @@ class StreamReceiver(Receiver):
                 elif events:
                     await self.writer.write(events)
                 del batch, events  # Otherwise they stay in memory while the stream is silent.
-                if why_held:
-                    self.path.held(now, opened_at=self._health.opened_at, why=why_held)
+                if is_late:
+                    why = "an event arrived late"
+                    self.path.held(now, opened_at=self._health.opened_at, why=why)
                     return
         finally:
             if isinstance(batches, AsyncGenerator):
@@ -241,13 +242,11 @@ class StreamReceiver(Receiver):
     def _is_suspect(self, now: float) -> bool:
         return self._has_list and self._health.is_suspect(now, held_since=self.path.held_since)
 
-    def _verdict(self, now: Instant, arrived: Sequence[FromAgents] = ()) -> str:
-        """Why the stream is held; empty if that is not proved."""
-        if not self._has_list:
-            return ""
-        at_ms = arrived[-1].high_water_ms if arrived else 0
-        lateness = self.path.lateness(now, at_ms) if at_ms else 0.0
-        return self._health.verdict(now, held_since=self.path.held_since, lateness=lateness)
+    def _is_late(self, now: Instant, arrived: Sequence[FromAgents]) -> bool:
+        if not arrived or not arrived[-1].high_water_ms or not self._has_list:
+            return False
+        lateness = self.path.lateness(now, arrived[-1].high_water_ms)
+        return self._health.is_late(now, lateness=lateness)
 
     async def _poll_instead(self) -> str | None:
         """Poll while streams are held back. Returns why the session is lost, or None if this one may open a stream now."""
@@ -265,7 +264,7 @@ class StreamReceiver(Receiver):
         with self.path.polling(is_held=self.path.is_held):
             await self._pause(wait * self.chance())
             while self._is_suspect(now := self.clock.now()):
-                if why_held := self._verdict(now):
+                if why_held := self._health.verdict(now, held_since=self.path.held_since):
                     self.path.held(now, opened_at=self._health.opened_at, why=why_held)
                     self._leave_stream()
                     return

@@ -73,10 +73,12 @@ class StreamHealth:
             or (held_since > self.heard_at and now - held_since >= FIRST_BYTES_SECONDS)
         )
 
-    def verdict(self, now: float, *, held_since: float, lateness: float = 0.0) -> str:
-        """Why the stream is held; empty if that is not proved. `lateness` is that of an event that has just arrived."""
-        if lateness >= MISSED_SECONDS and now - self.opened_at >= REPLAY_SECONDS:
-            return f"an event arrived {lateness:.0f} s late"
+    def is_late(self, now: float, *, lateness: float) -> bool:
+        """Whether an event that has just arrived was held back."""
+        return lateness >= MISSED_SECONDS and now - self.opened_at >= REPLAY_SECONDS
+
+    def verdict(self, now: float, *, held_since: float) -> str:
+        """Why the silent stream is held; empty if that is not proved."""
         if self.missed_at and now - self.missed_at >= MISSED_SECONDS:
             return "the list has events that the stream has not brought"
         if held_since and not self.heard_at and now - self.opened_at >= PROVED_AFTER_SECONDS:
