@@ -117,11 +117,15 @@ def _samples(component: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         except ValueError:
             continue
         if isinstance(response, dict) and "body" in response and "statusCode" in response:
-            yield {"statusCode": response["statusCode"], "body": response["body"], "headers": {}}
+            status = response["statusCode"]
+            if isinstance(status, int) and 200 <= status < 300:
+                yield {"statusCode": status, "body": response["body"], "headers": {}}
         elif isinstance(response, dict) and isinstance(response.get("payload"), dict):
             payload = response["payload"]
             if "errors" not in payload:
                 yield {"statusCode": 200, "body": _table(component, payload), "headers": {}}
+        elif isinstance(response, dict | list) and response and "errors" not in response:
+            yield {"statusCode": 200, "body": response, "headers": {}}  # as the builder of 2019 stored it
 
 
 def _table(component: Mapping[str, Any], payload: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -343,6 +343,19 @@ async def test_the_sample_response_of_the_export_is_the_default_answer(start: St
     assert said(await talked(await start(bot=export(bot)), "track")) == ["Order A-1 (200)."]
 
 
+async def test_a_sample_of_the_old_builder_is_the_body_itself(start: Start) -> None:
+    bot = shop(sampleResponse=[{"response": json.dumps({"orders": [{"id": 5}]})}])
+    assert said(await talked(await start(bot=export(bot)), "track")) == ["Order 5 (200)."]
+
+
+@pytest.mark.parametrize(
+    "sample", ['{"errors": [{"msg": "no"}]}', '{"statusCode": 404, "body": "gone"}', "not JSON", ""]
+)
+async def test_a_sample_of_a_failure_is_no_answer(start: Start, sample: str) -> None:
+    bot = shop(sampleResponse=[{"response": sample}])
+    assert said(await talked(await start(bot=export(bot)), "track")) == ["Order  (200)."]
+
+
 async def test_a_query_of_a_data_table_finds_the_row_of_the_sample(start: Start) -> None:
     bot = Bot("Table")
     row = {"payload": {"Name": "Asha"}}
