@@ -95,13 +95,13 @@ def _findings(bot: Bot) -> Iterator[Finding]:
 
 
 def _suggestions(export: BotExport, bot: Bot) -> Iterator[str]:
-    """Sentences that start a dialog: two of trained dialogs, and one that leads to an agent."""
+    """Sentences that start a dialog: one that leads to an agent, and two of trained dialogs."""
     sentences = _short_sentences(export, bot)
     shown = [one for one in bot.dialogs.values() if not one.empty and one.raw.get("isHidden") is not True]
     shown.sort(key=lambda dialog: dialog.id not in sentences)
     agents = [dialog for dialog in shown if transfers(dialog)][:1]
     others = [dialog for dialog in shown if not transfers(dialog)][: SUGGESTIONS - len(agents)]
-    for dialog in (*others, *agents):
+    for dialog in (*agents, *others):
         yield sentences.get(dialog.id, dialog.name)
 
 

@@ -64,4 +64,4 @@ def test_the_answer_in_place_of_a_service_is_given_on_the_page(demo: DemoPage) -
 
 
 def test_the_page_suggests_sentences_of_this_bot(demo: DemoPage) -> None:
-    expect(demo("suggestion")).to_have_text(["I want a pizza", "Opening hours", "Talk to an agent"])
+    expect(demo("suggestion")).to_have_text(["Talk to an agent", "I want a pizza", "Opening hours"])

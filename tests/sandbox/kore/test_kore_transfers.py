@@ -99,11 +99,11 @@ async def test_a_bot_without_a_transfer_gets_a_dialog_for_it(sentence: str, bran
     assert user.agent_mode
 
 
-def test_suggestions_are_sentences_of_the_bot_the_last_one_leads_to_an_agent(tmp_path: Path) -> None:
+def test_suggestions_are_sentences_of_the_bot_the_first_one_leads_to_an_agent(tmp_path: Path) -> None:
     export = load_export(branching().write(tmp_path))
     bot = with_agent_dialog(bot_of(export))
     told = about(export, bot)
-    assert told.suggestions == ("ask me", "Other", AGENT_DIALOG)
+    assert told.suggestions == (AGENT_DIALOG, "ask me", "Other")
     assert told.asking == AGENT_DIALOG.lower()
 
 
