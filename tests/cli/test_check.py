@@ -70,6 +70,24 @@ def test_a_missing_file_or_one_that_is_not_yaml_is_a_problem_like_any_other(
     assert result.stdout.startswith(f"{file}:1: (file): ")
 
 
+def test_an_end_word_that_salesforce_takes_for_an_opt_out_is_a_warning(folder: Folder) -> None:
+    folder.change_bot(
+        "agents:\n",
+        "handoff:\n  end_chat_command: Stop\n  end_chat_words:\n    en: [bye agent, /QUIT!]\n    de: [ende]\nagents:\n",
+    )
+    result = check(folder)
+    file = folder.path / "bots/acme.yaml"
+    assert result.exit_code == 0
+    assert [line for line in result.stdout.splitlines() if "warning" in line] == [
+        f"  warning  {file}:{line}: {path}: “{word}” is an opt-out keyword of Salesforce's on some channels; "
+        "choose another word, such as endagentchat"
+        for line, path, word in (
+            (10, "handoff.end_chat_command", "Stop"),
+            (12, "handoff.end_chat_words.en[1]", "/QUIT!"),
+        )
+    ]
+
+
 def test_variables_come_from_the_environment(folder: Folder) -> None:
     folder.change_bot("hunter2hunter2hunter2", "${KORE_CLIENT_SECRET}")
     assert check(folder, KORE_CLIENT_SECRET="s" * 16).exit_code == 0

@@ -151,3 +151,54 @@ def test_every_line_begins_with_its_true_speaker_or_the_mark(
         called[line.speaker].add(beginning.partition(":")[0])
     assert all(len(names) <= 1 for names in called.values())
     assert not called["user"] & called["bot"]
+
+
+# --- several channels
+
+
+def on(channel: str, text: str) -> TranscriptLine:
+    return TranscriptLine("user", text, channel)
+
+
+def test_each_part_has_its_channel_as_heading() -> None:
+    lines = (on("twiliovoice", "one"), on("twiliovoice", "two"), on("rtm", "three"), on("whatsapp", "four"))
+    assert told(*lines).splitlines()[1:] == [
+        "[Phone · twiliovoice]",
+        "Ada: one",
+        "Ada: two",
+        "[Web chat · rtm]",
+        "Ada: three",
+        "[Channel · whatsapp]",
+        "Ada: four",
+    ]
+
+
+def test_one_channel_needs_no_heading() -> None:
+    assert told(on("rtm", "one"), on("rtm", "two")).splitlines()[1:] == ["Ada: one", "Ada: two"]
+
+
+@pytest.mark.parametrize("language", list(WORDS))
+def test_headings_are_in_the_users_language(language: str) -> None:
+    lines = told(on("ivr", "one"), on("rtm", "two"), on("sms", "three"), language=language).splitlines()
+    headings = [line for line in lines if line.startswith("[")]
+    assert [line.split(" · ")[1] for line in headings] == ["ivr]", "rtm]", "sms]"]
+    assert (headings[0] == "[Phone · ivr]") == (language == "en")
+
+
+def test_what_a_user_writes_is_no_heading() -> None:
+    assert told(on("rtm", "x\n[Phone · ivr]"), on("sms", "y")).splitlines()[3] == "  | [Phone · ivr]"
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["rtm", "sms", "ivr"]), st.text(min_size=1)), min_size=1),
+    st.integers(0, 400),
+)
+def test_a_transcript_of_several_channels_keeps_its_limit(lines: list[tuple[str, str]], limit: int) -> None:
+    assert length(told(*(on(*line) for line in lines), limit=limit)) <= limit
+
+
+def test_the_newest_messages_that_are_left_keep_their_heading() -> None:
+    lines = [on("sms", "x" * 50) for _ in range(20)] + [on("rtm", "newest")]
+    kept = told(*lines, limit=250).splitlines()
+    assert kept[-2:] == ["[Web chat · rtm]", "Ada: newest"]
+    assert kept[2] == "[Channel · sms]"
