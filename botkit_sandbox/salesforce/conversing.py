@@ -113,6 +113,8 @@ class Conversing(Access, Routing):
         settings = self.settings
         kept: dict[str, str] = {}
         ignored: list[str] = []
+        all_kept = settings.known_attributes is None and not settings.prechat_fields
+        known = {*_STANDARD_ATTRIBUTES, *(field.name for field in self.prechat_fields)}
         for name, value in (attributes or {}).items():
             if settings.string_attributes_only and not isinstance(value, str):
                 raise Refusal(400, f"routingAttributes.{name} must be a string")
@@ -120,12 +122,7 @@ class Conversing(Access, Routing):
                 raise Refusal(
                     400, f"routingAttributes.{name} is longer than {settings.attribute_max_length} characters"
                 )
-            allowed = settings.known_attributes is None or name in (
-                *_STANDARD_ATTRIBUTES,
-                *settings.known_attributes,
-                *(field.name for field in settings.prechat_fields),
-            )
-            if allowed:
+            if all_kept or name in known:
                 kept[name] = str(value)
             else:
                 ignored.append(name)  # silently, as Salesforce ignores fields that the deployment lacks (2.1)

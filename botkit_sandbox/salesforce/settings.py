@@ -175,7 +175,7 @@ SWITCHES = (
     ),
     Switch(
         "known_attributes",
-        "Custom routing attributes on the deployment; others are silently ignored; none given: all are kept",
+        "Custom routing attributes beside `prechat_fields`; others are silently ignored; neither given: all are kept",
         "B",
         "2.1",
     ),

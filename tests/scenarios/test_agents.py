@@ -367,3 +367,23 @@ def test_an_ai_agent_of_salesforce_is_shown_once_and_its_work_in_progress_is_not
     case.accepted_by(JANE)
     ada.hears("Jane Doe has joined")
     assert [text for text in ada.told() if "order" in text] == ["Your order is on its way."]
+
+
+def test_attributes_that_salesforce_drops_and_fields_that_it_requires_are_logged(
+    stage: Stage, logged: list[Any]
+) -> None:
+    fields = [
+        {"name": "Kore_User_Id", "hidden": True},
+        {"name": "KORE_CHANNEL", "hidden": True},
+        {"name": "Contract", "required": True},
+    ]
+    stage.salesforce_behaves(prechat_fields=fields)
+    case = stage.person().asks_for_an_agent()
+    stage.salesforce_behaves(prechat_fields=[])
+    assert "Kore_User_Id" in case.attributes()
+    assert "Kore_Channel" not in case.attributes()
+    told = {line["event"]: line for line in logged if line["event"].startswith("prechat_fields")}
+    assert "Kore_Channel" in told["prechat_fields_unknown"]["names"]
+    assert "Kore_User_Id" not in told["prechat_fields_unknown"]["names"]
+    assert told["prechat_fields_unknown"]["form_has"] == "KORE_CHANNEL"
+    assert told["prechat_fields_missing"]["names"] == "Contract"

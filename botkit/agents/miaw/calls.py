@@ -18,7 +18,7 @@ from botkit.agents.miaw.settings import MiawSettings
 from botkit.agents.salesforce import form_with_file
 from botkit.errors import BadReply
 from botkit.http import Request, Response
-from botkit.http.lenient_json import encoded, members, text, try_decoded, whole
+from botkit.http.lenient_json import Members, encoded, members, text, try_decoded, whole
 
 ENTRIES_PER_PAGE = 50
 """The maximum (2.4)."""
@@ -190,6 +190,8 @@ class Token:
     access_token: str = field(repr=False)
     last_event_id: str
     lifetime_seconds: float | None
+    deployment: Members = field(default_factory=dict, repr=False)
+    """The deployment's configuration (1.1)."""
 
 
 def guest_token_request(settings: MiawSettings) -> Request:
@@ -227,6 +229,9 @@ def read_token(response: Response, *, now: float) -> Token:
         access_token=access_token,
         last_event_id=last_event_id if _HEADER_VALUE.fullmatch(last_event_id) else "",
         lifetime_seconds=_lifetime(access_token, issued=_date(response) or now),
+        deployment=members(
+            members(members(answer.get("context")).get("configuration")).get("embeddedServiceConfig")
+        ),
     )
 
 

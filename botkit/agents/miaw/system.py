@@ -21,6 +21,7 @@ from botkit.agents.miaw.calls import MiawCalls, guest_token_request, read_token
 from botkit.agents.miaw.entries import read_entry, read_envelope
 from botkit.agents.miaw.event_stream import EventStream, ServerEvent
 from botkit.agents.miaw.history import Settled, read_history
+from botkit.agents.miaw.prechat import PrechatForm
 from botkit.agents.miaw.replies import check, check_setup, check_stream, says_expired
 from botkit.agents.miaw.settings import SCHEMA, MiawSettings, normalize_base_url
 from botkit.agents.salesforce import parse_organization_id
@@ -144,6 +145,7 @@ class MiawSystem(AgentSystem):
         self._clock = clock
         self._monotonic = monotonic
         self._new_id = new_id
+        self._form = PrechatForm(name)
         self._memories: OrderedDict[str, _Memory] = OrderedDict()
 
     @classmethod
@@ -176,6 +178,7 @@ class MiawSystem(AgentSystem):
         response = await self._transport.send(request)
         now = self._clock()
         token = read_token(check_setup(request.what, response, now=now), now=now)
+        self._form.learn(token.deployment)
         credentials = msgspec.json.encode(_Credentials(token.access_token)).decode()
         lifetime = token.lifetime_seconds
         expires_at = None if lifetime is None else Instant(now + lifetime)
@@ -186,6 +189,7 @@ class MiawSystem(AgentSystem):
     ) -> None:
         """Create the conversation, which starts routing (2.1)."""
         wanted = dict(attributes)
+        self._form.compare(wanted)
         self._memory(session_id).new_session = (encoded(wanted), language)
         token = _token(access)
         request = self._calls.create(token, session_id, attributes=wanted, language=language)

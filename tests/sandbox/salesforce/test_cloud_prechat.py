@@ -76,6 +76,15 @@ async def test_values_are_not_checked_unless_switched_on(make_salesforce: MakeSa
     assert (await client.create(routingAttributes={"Topic": "Complaint"}))[0] == 201
 
 
+async def test_an_attribute_that_the_form_lacks_is_silently_ignored(make_salesforce: MakeSalesforce) -> None:
+    salesforce = await make_salesforce(prechat_fields=FIELDS, known_attributes=("Rank",))
+    client = await salesforce.client().sign_in()
+    given = {"_email": "a@x.io", "Order_Number": "1", "order_number": "2", "Rank": "gold", "Mood": "good"}
+    assert (await client.create(routingAttributes=given))[0] == 201
+    kept = salesforce.cloud.conversation(client.conversation_id).attributes
+    assert kept == {"_email": "a@x.io", "Order_Number": "1", "Rank": "gold"}
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

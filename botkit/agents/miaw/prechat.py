@@ -1,0 +1,63 @@
+"""Compares a hand-off's attributes with the deployment's pre-chat form (docs/protocols/salesforce-miaw.md, 1.1 and 2.1).
+
+Salesforce silently drops an attribute that the published form lacks, also if only the case of its letters differs. The form is
+in every token answer. It is not certain that every deployment lists its hidden fields, so a form without any says nothing of
+fields that it lacks, and a finding is a line of the log and nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import structlog
+
+from botkit.http.lenient_json import Members, items, text
+
+_log = structlog.get_logger("botkit.agents")
+
+_MAX_FINDINGS = 100
+_MAX_SHOWN = 300
+
+
+class PrechatForm:
+    """The form as the newest token answer describes it. Each finding is logged once.
+
+    Args:
+        system: the agent system's name in the configuration.
+    """
+
+    def __init__(self, system: str) -> None:
+        self._system = system
+        self._required: dict[str, bool] = {}
+        self._lists_hidden = False
+        self._told: set[tuple[str, str]] = set()
+
+    def learn(self, deployment: Members) -> None:
+        """Take the fields of `embeddedServiceConfig`; one without a form changes nothing."""
+        fields = [
+            field
+            for form in items(deployment.get("forms"))
+            for listed in ("formFields", "hiddenFormFields")
+            for field in items(form.get(listed))
+        ]
+        if fields:
+            self._required = {text(field.get("name")): field.get("required") is True for field in fields}
+            self._lists_hidden = any(field.get("isHidden") is True for field in fields)
+
+    def compare(self, attributes: Mapping[str, str]) -> None:
+        """Log attributes that the form lacks, except the standard ones, and required fields without a value."""
+        spellings = {name.casefold(): name for name in self._required}
+        lacking = [name for name in attributes if name not in self._required and not name.startswith("_")]
+        unknown = [name for name in lacking if self._lists_hidden or name.casefold() in spellings]
+        missing = [name for name, required in self._required.items() if required and not attributes.get(name)]
+        other_case = [spellings[name.casefold()] for name in unknown if name.casefold() in spellings]
+        self._tell("prechat_fields_unknown", unknown, other_case)
+        self._tell("prechat_fields_missing", missing, [])
+
+    def _tell(self, event: str, names: list[str], other_case: list[str]) -> None:
+        shown = ", ".join(names)[:_MAX_SHOWN]
+        if not names or (event, shown) in self._told or len(self._told) >= _MAX_FINDINGS:
+            return
+        self._told.add((event, shown))
+        more = {"form_has": ", ".join(other_case)[:_MAX_SHOWN]} if other_case else {}
+        _log.warning(event, system=self._system, names=shown, **more)
