@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any, get_args
 
 import msgspec
@@ -21,6 +20,10 @@ _encode = msgspec.json.Encoder().encode
 _decode_conversation = msgspec.json.Decoder(Conversation).decode
 _decode_names = msgspec.json.Decoder(tuple[str, ...]).decode
 _decode_event = msgspec.msgpack.Decoder(SubmittedEvent).decode
+# Built now: threads that build decoders of the same structs at the same time crash the process (msgspec 0.22).
+_EFFECT_DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
+    kind: msgspec.json.Decoder(struct) for kind, struct in KINDS.items()
+}
 
 encode_event = msgspec.msgpack.Encoder().encode
 """A submitted event as MessagePack, tagged with its type."""
@@ -61,7 +64,7 @@ def effect_to_json(effect: OutboundEffect) -> tuple[str, bytes]:
 def effect_from_json(kind: str, data: bytes) -> OutboundEffect:
     """The inverse. Raises: LedgerError if the row is damaged, or of another version."""
     try:
-        effect: OutboundEffect = _effect_decoder(_FORMER_KINDS.get(kind, kind)).decode(data)
+        effect: OutboundEffect = _EFFECT_DECODERS[_FORMER_KINDS.get(kind, kind)].decode(data)
     except (KeyError, msgspec.MsgspecError) as error:
         raise LedgerError(
             f"a {kind} in the store cannot be read; was it written by another version?"
@@ -80,8 +83,3 @@ def event_from_bytes(data: bytes | msgspec.Raw) -> SubmittedEvent:
     except msgspec.MsgspecError as error:
         raise LedgerError("an input of another process cannot be read; is it of another version?") from error
     return event
-
-
-@cache
-def _effect_decoder(kind: str) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(KINDS[kind])
