@@ -37,6 +37,19 @@ def test_several_users_keep_their_own_conversations(demo: DemoPage) -> None:
     expect(demo.in_chat("I am the first")).to_be_visible()
 
 
+def test_one_user_writes_from_two_channels(demo: DemoPage) -> None:
+    demo.new_user("Ada Lovelace")
+    demo.user_says("from the web")
+    expect(demo.in_chat("from the web")).to_be_visible()
+    demo("user-also").select_option("whatsapp")
+    tab = demo.page.get_by_role("tab", name="Ada Lovelace WhatsApp")
+    expect(tab).to_have_attribute("aria-selected", "true")
+    expect(demo.in_chat("from the web")).to_have_count(0)
+    demo.user_says("from the phone")
+    expect(demo.in_chat("from the phone")).to_be_visible()
+    expect(demo("user-also").locator("option[value=whatsapp]")).to_have_count(0)
+
+
 def test_markup_that_people_write_stays_text(demo: DemoPage) -> None:
     demo.new_user("<b>Mallory</b>")
     demo.user_says("<img src=x onerror=alert(1)>")

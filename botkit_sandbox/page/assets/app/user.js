@@ -54,7 +54,11 @@ async function say(text, files = [], payload = "") {
 
 /** A new user opens the chat. Resolves to the id once the page has the user. */
 async function newUser(fields) {
-  const { id } = await post("kore/users", fields);
+  return chosen(await post("kore/users", fields));
+}
+
+/** Choose a user who has just come. Resolves to the id once the page has the user. */
+async function chosen({ id }) {
   await refreshing.kore();
   change({ user: id });
   return id;
@@ -135,15 +139,19 @@ function renderLine(bot) {
   const line = byId("chat-line");
   line.hidden = !current;
   if (!current) return;
-  const { id, channel, language, email, agentMode } = current;
+  const { id, userId, channel, language, email, agentMode } = current;
   const about = [LANGUAGES[language] ?? language, email].filter(Boolean).join(" · ");
-  refresh(line, [id, channel, about, agentMode, bot], () => [
+  const channels = users.filter((user) => user.userId === userId).length;
+  refresh(line, [id, channel, channels, about, agentMode, bot], () => [
     channelPicker(current),
+    secondChannelPicker(current),
     h("span", { class: "about", dir: "auto", title: about }, about),
     h("span", { class: `pill ${agentMode ? "agent" : "bot"}`, "data-testid": "chat-mode", dir: "auto" }, agentMode ? "With an agent" : `With ${bot}`),
     menu("More", "chat-more", [
       ["The user opens the chat anew", "chat-connect", () => trying(kore(id, "connect"))],
       ["The user closes the chat", "chat-close", () => trying(kore(id, "close"))],
+      ["A late end of another session comes", "chat-close-late", () => trying(kore(id, "close", { session: "an-earlier-session", onlyEvent: true }))],
+      ["The platform renews the session", "chat-renew", () => trying(kore(id, "renew"))],
       ["Fifteen silent minutes pass", "chat-timeout", () => trying(kore(id, "timeout"))],
       ["… and the bot says so", "chat-timeout-says", () => trying(kore(id, "timeout", { says: "Your session has ended because of inactivity." }))],
     ]),
@@ -163,6 +171,27 @@ function channelPicker({ id, name, channel, agentMode }) {
   );
   picker.addEventListener("change", async () => {
     if (!(await trying(put(`kore/users/${encodeURIComponent(id)}/channel`, { channel: picker.value })))) picker.value = channel;
+  });
+  return picker;
+}
+
+/** Another channel beside the present one: the same person, with an agent or the bot on each. */
+function secondChannelPicker({ id, userId, name }) {
+  const taken = new Set(users.filter((user) => user.userId === userId).map((user) => user.channel));
+  const free = Object.entries(CHANNELS).filter(([code]) => !taken.has(code));
+  const picker = h(
+    "select",
+    {
+      class: "field small channel", "aria-label": `Second channel of ${name}`, "data-testid": "user-also", disabled: !free.length,
+      title: "The same user writes from another channel too",
+    },
+    h("option", { value: "", selected: true }, "+ channel"),
+    free.map(([code, title]) => h("option", { value: code }, title)),
+  );
+  picker.addEventListener("change", async () => {
+    const joined = kore(id, "channels", { channel: picker.value }).then(chosen);
+    picker.value = "";
+    await trying(joined);
   });
   return picker;
 }
