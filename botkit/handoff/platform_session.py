@@ -22,6 +22,8 @@ def is_another(session: AgentSession, sessions: Sequence[str]) -> bool:
 
 def renewed(session: AgentSession, sessions: tuple[str, ...]) -> AgentSession:
     """The agent session after a message of the user from the session with these ids, which is the current one."""
+    if sessions == (session.platform_session_id,):
+        return session  # The usual case, at no cost.
     new = tuple(one for one in sessions if not _has(session, one))
     if not new:
         return session

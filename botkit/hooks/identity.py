@@ -16,6 +16,7 @@ and finds the conversation of a hook that names no channel.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from botkit.hooks.payload import Channel, Payload, UserContext
@@ -73,6 +74,7 @@ def channel_name(payload: Payload) -> str:
     return canonical_channel(name)
 
 
+@lru_cache(maxsize=256)
 def canonical_channel(name: str) -> str:
     """A channel's name as conversations have it."""
     return name.strip().lower()[:MAX_CHANNEL]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeGuard, TypeVar
 
 from msgspec.structs import replace
@@ -17,7 +17,6 @@ from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.decision import Decision
 from botkit.handoff.events import (
     AgentTransfer,
-    BotMessage,
     CallsRequested,
     Event,
     FromAgents,
@@ -37,11 +36,10 @@ class _Prepared:
     """A decision with its effects as rows, before it changes the batch."""
 
     target: ConversationId
-    conversation: Conversation
-    rows: dict[int, tuple[OutboxItem, tuple[Any, ...]]] = field(default_factory=dict)
-    local_effects: list[effects.Effect] = field(default_factory=list)
-    dropped: list[str] = field(default_factory=list)
-    addressed: bool = False
+    committed: Committed
+    rows: dict[int, tuple[OutboxItem, tuple[Any, ...]]]
+    dropped: list[str]
+    addressed: bool
 
 
 _LOCAL = (effects.ArmTimer, effects.CancelTimer, effects.DropLane, effects.CountMetric)
@@ -77,40 +75,45 @@ class Batch:
             The consequences; for a closure that names no channel, those of every conversation of the user.
         """
         event = input.event
-        wanted = input.conversation_id
         if event is None:
             self._complete(input)
-            return (Committed(conversation=self._conversation(wanted), items=(), local_effects=()),)
-        targets: tuple[ConversationId, ...] = (wanted,)
+            before = self._conversation(input.conversation_id)
+            return (Committed(conversation=before, items=(), local_effects=()),)
         original = _original(event)
-        if isinstance(original, FromPlatform):
-            flagged = isinstance(original, UserMessage | BotMessage) and original.agent_transfer is True
-            targets = self._staged.resolve(wanted, input.aliases, original.sessions, in_agent_mode=flagged)
-        elif isinstance(original, CallsRequested):
-            targets = self._staged.resolve(wanted, input.aliases)
-        before = self._conversation(targets[0])
+        target, *others = self._targets(input, original)
+        before = self._conversation(target)
         if seen or key in self._keys:
             self._complete(input)
             if _is_retried(original, seen_with if seen else self._keys[key][2]):
                 # Another request of the platform, which may wait for a call of its own.
                 retried = replace(original, retried=True)
                 decision = self._decide(before, retried)
-                return (self._stage(input, self._prepare(input, targets[0], decision, event.at), event.at),)
+                return (self._stage(input, self._prepare(input, target, decision, event.at), event.at),)
             return (Committed(conversation=before, items=(), local_effects=(), duplicate=True),)
-        decisions = [self._decide(before, event)]
-        if len(targets) > 1 and _ends_all(event):
-            decisions += [self._decide(self._conversation(one), original) for one in targets[1:]]
-        if decisions[0].refused:
+        decision = self._decide(before, event)
+        if decision.refused:
             self._complete(input)
-            return (Committed(conversation=before, items=(), local_effects=(), refused=decisions[0].refused),)
-        prepared = [
-            self._prepare(input, target, decision, event.at)
-            for target, decision in zip(targets, decisions, strict=False)
-        ]
+            return (Committed(conversation=before, items=(), local_effects=(), refused=decision.refused),)
+        prepared = [self._prepare(input, target, decision, event.at)]
+        if others and _ends_all(event):
+            for other in others:
+                ended = self._decide(self._conversation(other), original)
+                prepared.append(self._prepare(input, other, ended, event.at))
         self._complete(input)
         if key:
             self._keys[key] = (key, event.at, _committed_with(original))
-        return tuple(self._stage(input, one, event.at) for one in prepared)
+        return tuple([self._stage(input, one, event.at) for one in prepared])
+
+    def _targets(self, input: Input, original: Event) -> Sequence[ConversationId]:
+        """The conversations that an input may mean, the most likely first. The relay names its own."""
+        if isinstance(original, FromPlatform):
+            flagged = getattr(original, "agent_transfer", None) is True
+            return self._staged.resolve(
+                input.conversation_id, input.aliases, original.sessions, in_agent_mode=flagged
+            )
+        if isinstance(original, CallsRequested):
+            return self._staged.resolve(input.conversation_id, input.aliases)
+        return (input.conversation_id,)
 
     def _conversation(self, conversation_id: ConversationId) -> Conversation:
         stored = self._staged.get(conversation_id)
@@ -119,16 +122,19 @@ class Batch:
     def _prepare(self, input: Input, target: ConversationId, decision: Decision, at: Instant) -> _Prepared:
         """The effects of a decision as rows. It changes nothing, as an effect may turn out not to be encodable."""
         items: dict[int, OutboxItem] = {}
-        prepared = _Prepared(target, decision.conversation)
+        local_effects: list[effects.Effect] = []
+        dropped: list[str] = []
+        addressed = False
         for effect in decision.effects:
             if isinstance(effect, _LOCAL):
-                prepared.local_effects.append(effect)
+                local_effects.append(effect)
                 if isinstance(effect, effects.DropLane):
-                    lane = effects.agent_lane(effect.session_id)
-                    prepared.dropped.append(lane)
-                    items = {one.id: one for one in items.values() if not _drops(lane, one.lane, one.effect)}
+                    dropped.append(effects.agent_lane(effect.session_id))
+                    items = {
+                        one.id: one for one in items.values() if not _drops(dropped[-1], one.lane, one.effect)
+                    }
                 continue
-            prepared.addressed = prepared.addressed or isinstance(effect, effects.ADDRESSED_BY_PAYLOAD)
+            addressed = addressed or isinstance(effect, effects.ADDRESSED_BY_PAYLOAD)
             item = OutboxItem(
                 id=next(self._ids),
                 conversation_id=target,
@@ -138,19 +144,20 @@ class Batch:
                 hook=input.hook if isinstance(effect, effects.CARRIES_HOOK) else None,
             )
             items[item.id] = item
-        prepared.rows = {item.id: (item, _outbox_row(item)) for item in items.values()}
-        return prepared
+        rows = {item.id: (item, _outbox_row(item)) for item in items.values()}
+        committed = Committed(
+            conversation=decision.conversation,
+            items=tuple(items.values()),
+            local_effects=tuple(local_effects),
+        )
+        return _Prepared(target, committed, rows, dropped, addressed)
 
     def _stage(self, input: Input, prepared: _Prepared, at: Instant) -> Committed:
         for name in prepared.dropped:
             self._drop(name)
         self._outbox.update(prepared.rows)
         self._remember(input, prepared, at)
-        return Committed(
-            conversation=prepared.conversation,
-            items=tuple(item for item, _ in prepared.rows.values()),
-            local_effects=tuple(prepared.local_effects),
-        )
+        return prepared.committed
 
     def write(self, connection: sqlite3.Connection) -> int:
         """Write everything in one transaction; the caller rolls back if this raises.
@@ -203,7 +210,7 @@ class Batch:
                 del self._outbox[item_id]
 
     def _remember(self, input: Input, prepared: _Prepared, at: Instant) -> None:
-        target, after = prepared.target, prepared.conversation
+        target, after = prepared.target, prepared.committed.conversation
         stored = self._staged.get(target)
         before = stored.conversation if stored is not None else None
         live = after.session is not None

@@ -117,6 +117,17 @@ def test_a_follower_reads_the_newest_payload(house: House) -> None:
     assert store_of(follower).newest_hook(USER) == HookBody(b'{"message":"hi"}')
 
 
+def test_a_follower_learns_on_which_channel_a_user_is(house: House) -> None:
+    leader, follower = house.kit(), house.kit()
+    leader.start()
+    follower.start()
+    assert store_of(follower).newest_hook_of(BOT_ID, "u-1") is None
+    on_whatsapp = ConversationId(BOT_ID, "u-1", "whatsapp")
+    commit(leader, replace(said("hi", "1"), conversation_id=on_whatsapp))
+    for kit in (leader, follower):
+        assert store_of(kit).newest_hook_of(BOT_ID, "u-1") == (on_whatsapp, HookBody(b'{"message":"hi"}'))
+
+
 def test_when_the_leader_leaves_a_follower_takes_its_place_and_resumes_what_was_left(house: House) -> None:
     leader, follower, third = house.kit(), house.kit(), house.kit()
     for kit in (leader, follower, third):

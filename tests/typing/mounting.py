@@ -38,6 +38,7 @@ def run() -> None:
 
 def outside_a_hook() -> None:
     assert_type(kit.conversation("st-1", "u-1"), ConversationHandle)
+    assert_type(kit.conversation("st-1", "u-1", channel="whatsapp").channel, str)
     assert_type(kit.respond_to_hook("1501244156289", context={"order": "shipped"}), Sent)
     assert_type(kit.respond_to_hook("1501244156289", {}, replace=True, bot_id="st-1"), Sent)
 
