@@ -179,7 +179,7 @@ def describe(about: About, *, err: bool = False) -> None:
         what, then = row.kind.value
         count_and_what = f"{row.count:>5} × {what:<{width}}"
         click.echo(f"  {click.style(count_and_what, fg='yellow')}  {then}", err=err)
-    click.echo("  The page and GET /sandbox/kore/state name the places.", err=err)
+    click.echo("  GET /sandbox/kore/warnings names every place; the page shows the first ones.", err=err)
 
 
 def printable(name: str) -> str:

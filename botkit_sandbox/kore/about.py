@@ -36,11 +36,16 @@ STAND_INS = frozenset({"service", "form"})
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """The bot in words. `warnings` are one row per kind."""
+    """The bot in words."""
 
     bot: Bot
-    warnings: tuple[Row, ...]
+    findings: tuple[Finding, ...]
     suggestions: tuple[str, ...]
+
+    @property
+    def warnings(self) -> tuple[Row, ...]:
+        """The findings, one row per kind."""
+        return rows(self.findings)
 
     @property
     def handing_over(self) -> tuple[str, ...]:
@@ -73,7 +78,7 @@ def about(export: BotExport, bot: Bot) -> About:
     """Describe the bot that is made of an export, perhaps with transfers that were added since."""
     return About(
         bot=bot,
-        warnings=rows([*export.warnings, *_findings(bot)]),
+        findings=(*export.warnings, *_findings(bot)),
         suggestions=tuple(_suggestions(export, bot)),
     )
 

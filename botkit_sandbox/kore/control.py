@@ -27,6 +27,7 @@
                                               once it is answered, the bot says `then`, {{context.…}} filled in
     POST   /sandbox/kore/users/{id}/happens   {eventType, …}  an event of the platform (on_event), such as endFAQ
     POST   /sandbox/kore/variables            {eventType?, variable?}  the bot's variables change (on_variable_update)
+    GET    /sandbox/kore/warnings             {warnings: [{kind, place, text}]}  all that is unusual in the bot's export
     POST   /sandbox/kore/transfers            {dialog}  this dialog, by name or id, ends at an agent from now on; answers the bot
     PUT    /sandbox/kore/subscription         {url, events?}  the URL of BotKit, without a token
     GET    /sandbox/kore/switches             every switch with its value (docs/sandbox-kore.md)
@@ -170,6 +171,9 @@ def control_routes(cloud: KoreCloud) -> list[web.RouteDef]:
         cloud.variables_changed(_text(body, "eventType", limit=NAME_LIMIT) or "variable_update", variable)
         return web.json_response({"ok": True}, status=202)
 
+    async def warnings(_: web.Request) -> web.Response:
+        return web.json_response({"warnings": [one.as_json() for one in cloud.about.findings]})
+
     async def transfers(request: web.Request) -> web.Response:
         cloud.add_transfer(_required(await _body(request), "dialog", limit=NAME_LIMIT))
         return web.json_response(cloud.about.as_json())
@@ -235,6 +239,7 @@ def control_routes(cloud: KoreCloud) -> list[web.RouteDef]:
         web.post(f"{users}/{{id}}/webhook", _with_json_errors(act(reach_webhook))),
         web.post(f"{users}/{{id}}/happens", _with_json_errors(act(happen))),
         web.post("/sandbox/kore/variables", _with_json_errors(variables)),
+        web.get("/sandbox/kore/warnings", _with_json_errors(warnings)),
         web.post("/sandbox/kore/transfers", _with_json_errors(transfers)),
         web.put("/sandbox/kore/subscription", _with_json_errors(subscription)),
         web.get("/sandbox/kore/switches", _with_json_errors(switches)),

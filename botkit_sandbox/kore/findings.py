@@ -43,6 +43,10 @@ class Finding:
     def __str__(self) -> str:
         return self.text
 
+    def as_json(self) -> dict[str, str]:
+        """For the control API."""
+        return {"kind": self.kind.name.lower(), "place": self.place, "text": self.text}
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

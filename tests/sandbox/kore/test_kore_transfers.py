@@ -78,6 +78,16 @@ async def test_the_state_tells_dialogs_languages_and_warnings(branches: Platform
     assert [(row["kind"], row["count"]) for row in bot["warnings"]] == [("transfer", 1), ("transition", 1)]
 
 
+async def test_every_warning_is_told_with_its_place_and_its_fix(branches: Platform) -> None:
+    async with branches.http.get(f"{branches.url}/sandbox/kore/warnings") as response:
+        warnings = (await response.json())["warnings"]
+    assert [(one["kind"], one["text"].rpartition("; ")[2]) for one in warnings] == [
+        ("transition", 'use a nodeId or "end"'),
+        ("transfer", "add one in the builder, or let the sandbox add one"),
+    ]
+    assert warnings[0]["place"].startswith("dialog ask, node ")
+
+
 def test_a_transfer_that_is_there_already_is_not_added_twice(tmp_path: Path) -> None:
     bot = bot_of(load_export(branching().write(tmp_path)))
     once = with_transfer(bot, "Ask")
