@@ -11,7 +11,7 @@ from botkit_sandbox.kore import transitions
 from botkit_sandbox.kore.bot import Component, Dialog, Node
 from botkit_sandbox.kore.confirmation import confirmation
 from botkit_sandbox.kore.core import Core
-from botkit_sandbox.kore.nodes import DialogEffects, Stage, ask, choices_for, perform, value_for
+from botkit_sandbox.kore.nodes import DialogEffects, Stage, ask, choices_for, perform, set_entity, value_for
 from botkit_sandbox.kore.payloads import begin_dialog, end_dialog
 from botkit_sandbox.kore.understanding import recognised_dialog
 from botkit_sandbox.kore.users import Run, User
@@ -42,10 +42,10 @@ async def resume(core: Core, voice: DialogEffects, user: User, run: Run, text: s
     intent: str | None = None
     if node.kind == "entity":
         value = value_for(stage, component, text)
-        if value is None:
+        if value is None and not node.options.optional:
             await _ask_again(stage, run, component)
             return
-        user.context.setdefault("entities", {})[component.name] = value
+        await set_entity(stage, node, component, value)
     elif node.kind == "dialogAct":
         answer = confirmation(text)
         if answer is None and not any(transition.get("default") for transition in node.transitions):
@@ -154,10 +154,10 @@ def _back(stage: Stage, ended: Run, caller: Run) -> Run:
 
 
 async def _ask_again(stage: Stage, run: Run, component: Component) -> None:
-    """Repeat the question, or give up after the node's number of tries."""
+    """Repeat the question, or give up after as many retries as the node has."""
     run.tries += 1
     options = run.node.options
-    if run.tries < options.tries:
+    if run.tries <= options.retries:
         stage.user.run = run
         await ask(stage, run, component, component.error_prompts or component.prompts)
     elif options.afterwards in run.dialog.nodes:

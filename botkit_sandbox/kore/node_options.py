@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from botkit_sandbox.kore.prompts import Prompt, prompts_of
 from botkit_sandbox.kore.reading import objects, text_of
 
-TRIES = 3
+RETRIES = 5
+RETRIES_AT_MOST = 25
 TagLevel = Literal["user", "session", "message"]
 TAG_LEVELS: tuple[TagLevel, ...] = ("user", "session", "message")
 
@@ -28,14 +30,20 @@ class NodeOptions:
     """Options of a node.
 
     Attributes:
-        tries: how often a prompt is repeated before the node gives up.
+        retries: how often a prompt is repeated before the node gives up.
+        optional: whether the node asks once, and goes on without a value.
+        hidden: whether the node does not ask at all.
+        default: the wordings of the value of an entity that has none.
         afterwards: the node to go to then; empty for the end of the dialog.
         tags: added when the node is reached.
         returns: whether a called dialog returns to this node.
         assigned: entities of a called dialog, each with the expression of its value.
     """
 
-    tries: int = TRIES
+    retries: int = RETRIES
+    optional: bool = False
+    hidden: bool = False
+    default: tuple[Prompt, ...] = ()
     afterwards: str = ""
     tags: tuple[Tag, ...] = ()
     returns: bool = True
@@ -53,7 +61,10 @@ def options_of(node: Mapping[str, Any]) -> NodeOptions:
     retry = events.get("defaultMaxRetry") if isinstance(events, dict) else None
     retry = retry if isinstance(retry, dict) else {}
     return NodeOptions(
-        tries=_tries(retry.get("retry_limit")),
+        retries=_retries(retry.get("retry_limit")),
+        optional=options.get("promptOptions") == "optional",
+        hidden=options.get("promptOptions") == "hidden",
+        default=tuple(prompts_of([options.get("defaultValue")])),
         afterwards=text_of(retry.get("ref")) if retry.get("action") == "executeNode" else "",
         tags=tuple(_tags(options.get("customTags"))),
         returns=options.get("transitionMode") != "endCurrentTask",
@@ -61,9 +72,9 @@ def options_of(node: Mapping[str, Any]) -> NodeOptions:
     )
 
 
-def _tries(limit: object) -> int:
-    number = int(limit) if isinstance(limit, int | str) and str(limit).isdecimal() else TRIES
-    return min(max(number, 1), 25)
+def _retries(limit: object) -> int:
+    number = int(limit) if isinstance(limit, int | str) and str(limit).isdecimal() else RETRIES
+    return min(number, RETRIES_AT_MOST)
 
 
 def _tags(custom: object) -> Iterator[Tag]:

@@ -96,7 +96,10 @@ async def perform(stage: Stage, run: Run, node: Node) -> bool:
             return await _script(stage, run, component)
         case "entity":
             asks = node.id in run.answered and stage.core.settings.revisited_entity == "ask"
-            if asks or component.name not in stage.user.context.get("entities", {}):
+            asks = asks or component.name not in stage.user.context.get("entities", {})
+            if asks and node.options.hidden:
+                await set_entity(stage, node, component, None)
+            elif asks:
                 await ask(stage, run, component, component.prompts)
                 return _wait(stage, run)
         case "dialogAct":
@@ -186,6 +189,14 @@ def value_for(stage: Stage, component: Component, text: str) -> Any:
         pattern=component.pattern,
         many=component.many,
     )
+
+
+async def set_entity(stage: Stage, node: Node, component: Component, value: Any) -> None:
+    """Set the value of an entity, or the default of its node; without either the entity has no value."""
+    if value is None and node.options.default:
+        value = value_for(stage, component, await worded(stage, node.id, node.options.default) or "")
+    if value is not None:
+        stage.user.context.setdefault("entities", {})[component.name] = value
 
 
 async def execute(stage: Stage, source: str) -> ScriptResult:

@@ -228,13 +228,37 @@ async def test_a_list_of_values_is_text_where_buttons_are_not_shown(start: Start
 async def test_the_number_of_tries_and_the_node_afterwards_are_those_of_the_node(start: Start) -> None:
     bot = Bot("Tries")
     dialog = bot.dialog("Tries")
-    retry = {"retry_limit": "2", "action": "executeNode", "ref": ""}
+    retry = {"retry_limit": "1", "action": "executeNode", "ref": ""}
     dialog.entity("Age", "Your age?", kind="number", error="Digits, please.").message("Thanks.", then="end")
     dialog.message("Let us leave it.", name="Leave")
     retry["ref"] = dialog.node_id("Leave")
     dialog.nodes[0].more["nodeOptions"] = {"eventOptions": {"defaultMaxRetry": retry}}
     told = said(await talked(await start(bot=export(bot)), "tries", "old", "very old"))
     assert told == ["Your age?", "Digits, please.", "Let us leave it."]
+
+
+async def test_an_optional_entity_is_asked_once_and_may_have_a_default(start: Start) -> None:
+    bot = Bot("Optional")
+    dialog = (
+        bot.dialog("Book")
+        .entity("Guests", "How many guests?", kind="number")
+        .message("For {{context.entities.Guests}}.")
+    )
+    dialog.nodes[0].more["nodeOptions"] = {"promptOptions": "optional", "defaultValue": bot.prompt("2")}
+    platform = await start(bot=export(bot))
+    assert said(await talked(platform, "book", "some")) == ["How many guests?", "For 2."]
+    assert said(await talked(platform, "book", "5")) == ["How many guests?", "For 5."]
+
+
+async def test_a_hidden_entity_is_not_asked(start: Start) -> None:
+    bot = Bot("Hidden")
+    dialog = (
+        bot.dialog("Book")
+        .entity("Guests", "How many guests?", kind="number")
+        .message("For {{context.entities.Guests}}.")
+    )
+    dialog.nodes[0].more["nodeOptions"] = {"promptOptions": "hidden", "defaultValue": bot.prompt("2")}
+    assert said(await talked(await start(bot=export(bot)), "book")) == ["For 2."]
 
 
 async def test_a_dialog_that_comes_back_to_an_entity_asks_again(start: Start) -> None:
