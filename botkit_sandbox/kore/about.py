@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from botkit_sandbox.kore import bot_events
 from botkit_sandbox.kore.bot import Bot
 from botkit_sandbox.kore.export import BotExport
 from botkit_sandbox.kore.findings import Finding, Kind, Row, rows
@@ -88,6 +89,11 @@ def _findings(bot: Bot) -> Iterator[Finding]:
     if not any(map(transfers, own)):
         text = "no dialog has an Agent Transfer node; add one in the builder, or let the sandbox add one"
         yield Finding(Kind.TRANSFER, "dialogs", text)
+    for name in bot.events:
+        if name not in bot_events.PLAYED:
+            yield Finding(
+                Kind.EVENT, name, f"event handler {name}: this event does not happen in the sandbox"
+            )
     for dialog in own:
         for node in dialog.nodes.values():
             for one in (node, *node.parts):

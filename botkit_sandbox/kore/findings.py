@@ -20,6 +20,7 @@ class Kind(Enum):
     PART = ("part of the export missing", "the bot runs without it")
     EMPTY = ("dialog without nodes", "says so when it starts; export it with its tasks")
     NOT_PLAYED = ("node that the sandbox cannot play", "says so in the chat and goes on")
+    EVENT = ("event handler that the sandbox does not run", "never happens")
     STAND_IN = ("node that a stand-in answers", "says so in the chat and goes on")
     COMPONENT = ("node without its component, or with another's", "skipped")
     SUBDIALOG = ("intent node that calls no dialog of the export", "skipped")

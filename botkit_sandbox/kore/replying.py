@@ -44,9 +44,11 @@ async def reply(core: Core, voice: DialogEffects, user: User, text: str, *, inte
 
 async def connected(core: Core, voice: DialogEffects, user: User) -> bool:
     """The user's client has connected. Returns False if the bot has no event handler for that."""
+    own = bot_events.CHANNEL_WELCOMES.get(user.channel, "")
+    name = own if own in core.bot.events else bot_events.ON_CONNECT
     if user.run is not None or user.session.welcomed:
-        return bot_events.ON_CONNECT in core.bot.events
-    user.session.welcomed = await fire(core, voice, user, bot_events.ON_CONNECT)
+        return name in core.bot.events
+    user.session.welcomed = await fire(core, voice, user, name)
     return user.session.welcomed
 
 

@@ -492,6 +492,28 @@ async def test_a_first_message_is_welcomed_unless_the_bot_answers_it(start: Star
     assert said(await talked(platform, "good evening to you", "order")) == ["Welcome!", "Ordered."]
 
 
+async def test_a_channel_may_have_a_welcome_of_its_own(start: Start) -> None:
+    bot = (
+        Bot("Calls")
+        .event("ON_CONNECT_EVENT", says="Hello!")
+        .event("TELEPHONY_WELCOME_EVENT", says="You are on the line.")
+    )
+    bot.event("CONVERSATION_END", says="Never said.")
+    platform = await start(bot=export(bot))
+    web, phone = platform.cloud.add_user(), platform.cloud.add_user(channel="ivr")
+    for user in (web, phone):
+        platform.cloud.connect(user)
+        await platform.quiet(user)
+    assert [text for _, text in platform.chat(web) + platform.chat(phone)] == [
+        "Hello!",
+        "You are on the line.",
+    ]
+    _, state = await control(platform, "GET", "state")
+    assert [row["places"] for row in state["bot"]["warnings"] if row["kind"] == "event"] == [
+        ["CONVERSATION_END"]
+    ]
+
+
 async def test_a_user_who_was_welcomed_on_connecting_is_not_welcomed_again(start: Start) -> None:
     bot = Bot("Once").event("WELCOME_MESSAGE_EVENT", says="Welcome!").event("ON_CONNECT_EVENT", says="Hello!")
     bot.event("INTENT_UNIDENTIFIED", says="What?")
@@ -556,6 +578,9 @@ async def test_tags_of_scripts_and_nodes_reach_the_hooks(start: Start) -> None:
     }
     context = platform.botkit.of("on_bot_message")[0].body["context"]
     assert context["currentTags"] == {"tags": ["Tag"]}
+    await talked(platform, "hello", user=next(iter(platform.cloud.core.users.values())))
+    context = platform.botkit.of("on_user_message")[-1].body["context"]
+    assert (context["currentTags"], context["historicTags"]) == ({"tags": []}, [{"tags": ["Tag"]}])
 
 
 async def test_tones_of_the_message_and_of_the_session_reach_the_hooks(platform: Platform) -> None:
