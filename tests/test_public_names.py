@@ -23,8 +23,8 @@ MODULES = {
     "botkit.agents": """
         AgentSystem Batch Capabilities DEFAULT_ATTRIBUTES File Granted Section
         Access Content Instant Link Option Request Response Stream Transport
-        AgentCustomEvent AgentJoined AgentLeft AgentSaid AgentSessionEnded AgentTyping FileArrived FileRequested FromAgents
-        IdleRule PositionAdvanced QueueMoved RoutingFailed StatusReported TransferStarted
+        AgentCustomEvent AgentJoined AgentLeft AgentSaid AgentSessionEnded AgentTyping FileArrived FileLimits FileRequested
+        FromAgents IdleRule PositionAdvanced QueueMoved RoutingFailed StatusReported TransferStarted
         AccessExpired AgentsUnavailable BadReply CallError CallRefused ConversationClosed HostNotAllowed MessageWithheld
         RateLimited ServerTrouble Unreachable UnusableValue
     """,

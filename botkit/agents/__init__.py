@@ -18,7 +18,7 @@ from botkit.errors import (
     Unreachable,
     UnusableValue,
 )
-from botkit.handoff.conversation import Access, Instant
+from botkit.handoff.conversation import Access, FileLimits, Instant
 from botkit.handoff.events import (
     AgentCustomEvent,
     AgentJoined,
@@ -63,6 +63,7 @@ __all__ = [
     "ConversationClosed",
     "File",
     "FileArrived",
+    "FileLimits",
     "FileRequested",
     "FromAgents",
     "Granted",

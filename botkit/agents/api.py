@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol
 
 from botkit.errors import CallRefused
-from botkit.handoff.conversation import Access, Instant
+from botkit.handoff.conversation import Access, FileLimits, Instant
 from botkit.handoff.events import FromAgents
 from botkit.handoff.rules import Capabilities
 from botkit.http import Transport
@@ -48,10 +48,11 @@ systems share them, so that a bot can change its agent system without changing i
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The result of `open`: the access to store, and its expiry (None if unknown)."""
+    """The result of `open`: the access to store, its expiry (None if unknown), and the files that this user may send."""
 
     access: Access
     expires_at: Instant | None
+    file_limits: FileLimits | None = None
 
 
 @dataclass(frozen=True, slots=True)

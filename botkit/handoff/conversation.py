@@ -120,6 +120,16 @@ class Access(Record, frozen=True):
     _hidden = frozenset({"credentials"})
 
 
+class FileLimits(Record, frozen=True):
+    """The files that the agents' side takes from this user, as far as it states that."""
+
+    max_bytes: int = 0
+    """0 where it is not stated."""
+    types: tuple[str, ...] = ()
+    """Lower-case extensions without a dot; empty where they are not stated."""
+    allowed: bool = True
+
+
 class AgentSession(Record, frozen=True):
     """One hand-off, from the Agent Transfer node until either side ends it."""
 
@@ -170,6 +180,7 @@ class AgentSession(Record, frozen=True):
     """The message id of the file in delivery for that request."""
     opening_request: int | None = None
     """requestId of the transfer hook if it is a number (the platform's are epoch milliseconds)."""
+    file_limits: FileLimits | None = None
     inactive: bool = False
     """The agents' side has set the session aside because the user is silent. It goes on when the user writes."""
     doubt: str = ""

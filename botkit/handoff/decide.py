@@ -22,7 +22,7 @@ from botkit.handoff import (
     webhooks,
 )
 from botkit.handoff.conversation import Conversation, TimerName
-from botkit.handoff.decision import Decision, say, without
+from botkit.handoff.decision import Decision, without
 from botkit.handoff.effects import DropLane
 from botkit.handoff.ending import give_back
 from botkit.handoff.rules import Rules
@@ -134,8 +134,11 @@ def _of_ended_session(rules: Rules, conversation: Conversation, event: events.Ev
             told = give_back(rules, conversation.ended_language, refused)
             return Decision(_without_pending(conversation, event.message_id), tuple(told))
         case events.FileRefused():
-            text = rules.responses.text("fileFailedMessage", conversation.ended_language)
-            return Decision(_without_pending(conversation, event.message_id), tuple(say(text)))
+            lost = [held for held in conversation.ended_pending if held.message_id == event.message_id]
+            told = files.say_not_delivered(
+                rules, conversation.ended_language, [files.name_of(held) for held in lost], event.reason
+            )
+            return Decision(_without_pending(conversation, event.message_id), tuple(told))
         case events.AgentsLost():
             told = give_back(rules, conversation.ended_language, conversation.ended_pending)
             return Decision(replace(conversation, ended_pending=()), (DropLane(event.session_id), *told))

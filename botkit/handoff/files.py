@@ -7,14 +7,19 @@ open until a file arrived or was refused; a file lost on the way does not use it
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage
-from botkit.handoff.decision import Decision, message_id, tell, with_session, without
+from botkit.handoff.conversation import AgentSession, Conversation, FileLimits, HeldMessage
+from botkit.handoff.decision import Decision, message_id, say, tell, with_session, without
 from botkit.handoff.effects import CallWithHook, Effect, SendFile
 from botkit.handoff.events import Attachment, FileArrived, FileRefused, FileRequested, UserMessage
+from botkit.handoff.file_reasons import TOO_LARGE, TRANSFER, TYPE
 from botkit.handoff.rules import Rules
+from botkit.handoff.text import cut
+
+_MAX_NAMES = 500
 
 
 def requested(
@@ -28,7 +33,9 @@ def requested(
 def arrived(rules: Rules, conversation: Conversation, session: AgentSession, event: FileArrived) -> Decision:
     """Tell the user of a file that was not accepted. An accepted one counts as delivered, even if its reply was lost."""
     if not event.accepted:
-        return with_session(conversation, session, *tell(rules, session, "fileFailedMessage"))
+        sent = [held for held in session.in_flight if held.message_id == session.file_upload]
+        told = not_delivered(rules, session, [name_of(held) for held in sent], TRANSFER)
+        return with_session(conversation, session, *(told or tell(rules, session, "fileFailedMessage")))
     rest = without(session.in_flight, session.file_upload)
     return with_session(conversation, replace(delivered(session, session.file_upload), in_flight=rest))
 
@@ -38,7 +45,8 @@ def refused(rules: Rules, conversation: Conversation, session: AgentSession, eve
     rest = without(session.in_flight, event.message_id)
     if len(rest) == len(session.in_flight):
         return Decision(conversation)  # The agents' side has reported its arrival.
-    told = tell(rules, session, "fileFailedMessage")
+    names = [name_of(held) for held in session.in_flight if held.message_id == event.message_id]
+    told = not_delivered(rules, session, names, event.reason)
     if event.message_id == session.file_upload:
         session = replace(session, file_upload="", file_request="" if event.spent else session.file_request)
         told += _ask(rules, session) if session.file_request else []
@@ -54,7 +62,7 @@ def delivered(session: AgentSession, message_id: str) -> AgentSession:
 
 def as_files(rules: Rules, session: AgentSession, event: UserMessage) -> tuple[Attachment, ...]:
     """The attachments to send as files; the others go into the text, as names and addresses."""
-    if session.access is None:
+    if session.access is None or not _limits(session).allowed:
         return ()
     match rules.capabilities(session.system).files:
         case "always":
@@ -68,17 +76,73 @@ def as_files(rules: Rules, session: AgentSession, event: UserMessage) -> tuple[A
 def send(
     rules: Rules, session: AgentSession, event: UserMessage, files: tuple[Attachment, ...]
 ) -> tuple[AgentSession, list[Effect]]:
-    """Send the files, after the text that came with them."""
+    """Send the files, after the text that came with them. First the user is told which of them the agents' side will not take."""
     if session.access is None or not files:
         return session, []
-    ids = [message_id(session.id, "file", event.key or event.at, index) for index in range(len(files))]
-    in_flight = tuple(HeldMessage(one, named(file)) for one, file in zip(ids, files, strict=True))
+    refusals = [_refusal(rules, session, file) for file in files]
+    told: list[Effect] = []
+    for reason in (TOO_LARGE, TYPE):
+        names = [file.name for file, refusal in zip(files, refusals, strict=True) if refusal == reason]
+        told += not_delivered(rules, session, names, reason)
+    good = [
+        (message_id(session.id, "file", event.key or event.at, index), file)
+        for index, file in enumerate(files)
+        if not refusals[index]
+    ]
+    in_flight = tuple(HeldMessage(one, named(file)) for one, file in good)
     sends: list[Effect] = [
         SendFile(session.id, session.system, session.access, one, file.name, file.url, session.file_request)
-        for one, file in zip(ids, files, strict=True)
+        for one, file in good
     ]
-    upload = ids[0] if rules.capabilities(session.system).files == "on_request" else ""
-    return replace(session, file_upload=upload, in_flight=(*session.in_flight, *in_flight)), sends
+    upload = good[0][0] if good and rules.capabilities(session.system).files == "on_request" else ""
+    session = replace(session, file_upload=upload, in_flight=(*session.in_flight, *in_flight))
+    return session, [*told, *sends]
+
+
+def not_delivered(rules: Rules, session: AgentSession, names: Sequence[str], reason: str) -> list[Effect]:
+    """Tell the user which files did not reach the agents, and why."""
+    return say_not_delivered(rules, session.language, names, reason, _limit(rules, session))
+
+
+def say_not_delivered(
+    rules: Rules, language: str, names: Sequence[str], reason: str, max_bytes: int = 0
+) -> list[Effect]:
+    """As `not_delivered`, in this language. A bot's own `fileFailedMessage`, which names no file, wins over the built-in text."""
+    if not names:
+        return []
+    responses = rules.responses
+    new = responses.is_own("fileNotDeliveredMessage", language)
+    key = (
+        "fileNotDeliveredMessage"
+        if new or not responses.is_own("fileFailedMessage", language)
+        else "fileFailedMessage"
+    )
+    why = responses.file_reason(reason, language, megabytes=max_bytes / 1024 / 1024)
+    return say(responses.text(key, language, file=cut(", ".join(names), _MAX_NAMES), reason=why))
+
+
+def _refusal(rules: Rules, session: AgentSession, file: Attachment) -> str:
+    """Why the agents' side will refuse this file; empty if it may take it. What it does not state is left to its answer."""
+    if file.size > _limit(rules, session):
+        return TOO_LARGE
+    types = _limits(session).types
+    extension = file.name.rpartition(".")[2].casefold() if "." in file.name else ""
+    return TYPE if types and extension not in types else ""
+
+
+def _limits(session: AgentSession) -> FileLimits:
+    return session.file_limits or FileLimits()
+
+
+def _limit(rules: Rules, session: AgentSession) -> int:
+    most = rules.capabilities(session.system).max_file_bytes
+    stated = _limits(session).max_bytes
+    return min(most, stated) if stated else most
+
+
+def name_of(held: HeldMessage) -> str:
+    """The name in `named`; an address has no blanks."""
+    return held.text.rpartition(": ")[0]
 
 
 def to_bot(rules: Rules, event: UserMessage) -> tuple[Effect, ...]:

@@ -10,13 +10,14 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 
+from botkit.handoff.file_reasons import FILE_REASONS
 from botkit.handoff.languages import LAST_RESORT, broadest, closest
 from botkit.handoff.translations import MESSAGES, WORDS
 
 KEYS: tuple[str, ...] = tuple(MESSAGES[LAST_RESORT])
 """The keys of all standard responses."""
 
-_PLACEHOLDER = re.compile(r"\{(agent|command|message|minutes|position)\}")
+_PLACEHOLDER = re.compile(r"\{(agent|command|file|message|minutes|position|reason)\}")
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 _SENTENCE_ENDS = ".!?…¡¿"
 
@@ -45,6 +46,8 @@ class Responses:
         message: str = "",
         position: str = "",
         minutes: str = "",
+        file: str = "",
+        reason: str = "",
     ) -> str | None:
         """A standard response with its placeholders filled in, or None if it is silenced.
 
@@ -57,6 +60,8 @@ class Responses:
             message: replaces ``{message}``.
             position: replaces ``{position}``, the place in the queue.
             minutes: replaces ``{minutes}``, the estimated wait.
+            file: replaces ``{file}``, the names of files.
+            reason: replaces ``{reason}``, from `file_reason`.
 
         Raises:
             KeyError: there is no such message.
@@ -66,25 +71,41 @@ class Responses:
             return None
         name = " ".join(agent.split())
 
-        plain = {"command": command, "position": position, "minutes": minutes}
+        plain = {"command": command, "position": position, "minutes": minutes, "reason": reason}
+        isolated = {"agent": name, "file": file, "message": message}
 
         def fill(placeholder: re.Match[str]) -> str:
             kind = placeholder.group(1)
             if kind == "agent" and not name:
                 return _nameless(found_in, template[: placeholder.start()])
-            return (
-                plain[kind] if kind in plain else _isolated(name if kind == "agent" else message, placeholder)
-            )
+            return plain[kind] if kind in plain else _isolated(isolated[kind], placeholder)
 
         return _PLACEHOLDER.sub(fill, template)
+
+    def is_own(self, key: str, language: str) -> bool:
+        """Whether the text for a user of this language is the bot's, or silenced by it, and not built in."""
+        for tag in self._tags(language):
+            if any(key in self._overrides[name] for name in closest(tag, self._overrides)):
+                return True
+            if any(True for _ in closest(tag, MESSAGES)):
+                return False
+        return False
+
+    def file_reason(self, reason: str, language: str, *, megabytes: float) -> str:
+        """Why a file did not arrive (`file_reasons`), in the language of the built-in text."""
+        names = (name for tag in self._tags(language) for name in closest(tag, FILE_REASONS))
+        return FILE_REASONS[next(names, LAST_RESORT)][reason].replace("{size}", f"{megabytes:.3g}")
+
+    def _tags(self, language: str) -> tuple[str, ...]:
+        default = self._default_language
+        return (language, broadest(language), default, broadest(default), LAST_RESORT)
 
     def _candidates(self, key: str, language: str) -> Iterator[tuple[str, str | None]]:
         """The matching texts, each with its language, the best first.
 
         Within a language the bot's text precedes the built-in one; another region of a language precedes another language.
         """
-        default = self._default_language
-        for tag in (language, broadest(language), default, broadest(default), LAST_RESORT):
+        for tag in self._tags(language):
             for name in closest(tag, self._overrides):
                 if key in self._overrides[name]:
                     yield name, self._overrides[name][key]

@@ -28,6 +28,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "The virtual assistant is here for you again.",
         "fileRequestedMessage": "{agent} is asking for a file. Please send it here.",
         "fileFailedMessage": "The file could not be delivered to the agent.",
+        "fileNotDeliveredMessage": "Not delivered to the agent: {file} ({reason})",
     },
     "ko": {
         "lookingForAgentMessage": "연결 가능한 상담사를 찾고 있습니다. 잠시만 기다려 주세요.",
@@ -46,6 +47,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "idleClosedMessage": "답장이 없어 상담이 종료되었습니다. 챗봇이 다시 도와드리겠습니다.",
         "fileRequestedMessage": "{agent}님이 파일을 요청했습니다. 여기에 파일을 보내 주세요.",
         "fileFailedMessage": "파일을 상담사에게 전달하지 못했습니다.",
+        "fileNotDeliveredMessage": "상담사에게 전달하지 못한 파일: {file} ({reason})",
     },
     "es": {
         "lookingForAgentMessage": "Un momento, por favor. Estamos buscando un agente que pueda ayudarle.",
@@ -70,6 +72,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "El asistente virtual vuelve a estar a su disposición.",
         "fileRequestedMessage": "{agent} le pide un archivo. Por favor, envíelo aquí.",
         "fileFailedMessage": "No se ha podido entregar el archivo al agente.",
+        "fileNotDeliveredMessage": "No se ha entregado al agente: {file} ({reason})",
     },
     "fr": {
         "lookingForAgentMessage": "Un instant, s’il vous plaît. Nous cherchons un conseiller pour vous aider.",
@@ -94,6 +97,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "L’assistant virtuel est de nouveau à votre disposition.",
         "fileRequestedMessage": "{agent} vous demande un fichier. Merci de l’envoyer ici.",
         "fileFailedMessage": "Le fichier n’a pas pu être remis au conseiller.",
+        "fileNotDeliveredMessage": "Non remis au conseiller : {file} ({reason})",
     },
     "de": {
         "lookingForAgentMessage": "Einen Moment bitte, wir suchen jemanden aus unserem Team für Sie.",
@@ -117,6 +121,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "Der virtuelle Assistent ist wieder für Sie da.",
         "fileRequestedMessage": "{agent} bittet Sie um eine Datei. Bitte senden Sie sie hier.",
         "fileFailedMessage": "Die Datei konnte nicht an unser Team übermittelt werden.",
+        "fileNotDeliveredMessage": "Nicht an unser Team übermittelt: {file} ({reason})",
     },
     "ja": {
         "lookingForAgentMessage": "ただいま担当者におつなぎしています。少々お待ちください。",
@@ -139,6 +144,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "idleClosedMessage": "お返事がなかったため、担当者との会話を終了しました。引き続きバーチャルアシスタントがご案内します。",
         "fileRequestedMessage": "{agent}がファイルの送付をお願いしています。こちらにお送りください。",
         "fileFailedMessage": "ファイルを担当者に届けることができませんでした。",
+        "fileNotDeliveredMessage": "担当者に届かなかったファイル：{file}（{reason}）",
     },
     "pl": {
         "lookingForAgentMessage": "Prosimy o chwilę cierpliwości. Szukamy konsultanta, który będzie mógł pomóc.",
@@ -161,6 +167,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "Wirtualny asystent znów jest do Twojej dyspozycji.",
         "fileRequestedMessage": "{agent} prosi o plik. Prosimy przesłać go tutaj.",
         "fileFailedMessage": "Nie udało się dostarczyć pliku konsultantowi.",
+        "fileNotDeliveredMessage": "Nie dostarczono konsultantowi: {file} ({reason})",
     },
     "ar": {
         "lookingForAgentMessage": "لحظة من فضلك، نبحث لك عن موظف يمكنه مساعدتك.",
@@ -179,6 +186,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "المساعد الافتراضي في خدمتك من جديد.",
         "fileRequestedMessage": "طلب ملف من {agent}. يُرجى إرساله هنا.",
         "fileFailedMessage": "تعذّر تسليم الملف إلى ممثل الخدمة.",
+        "fileNotDeliveredMessage": "لم يصل إلى ممثل الخدمة: {file} ({reason})",
     },
     "tr": {
         "lookingForAgentMessage": "Bir dakika lütfen, size yardımcı olacak bir müşteri temsilcisi arıyoruz.",
@@ -200,6 +208,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "Sanal asistan yeniden hizmetinizde.",
         "fileRequestedMessage": "{agent} sizden bir dosya istiyor. Lütfen buraya gönderin.",
         "fileFailedMessage": "Dosya temsilciye iletilemedi.",
+        "fileNotDeliveredMessage": "Temsilciye iletilemedi: {file} ({reason})",
     },
     "it": {
         "lookingForAgentMessage": "Un momento, per cortesia: stiamo cercando un operatore che possa aiutarLa.",
@@ -223,6 +232,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "L’assistente virtuale è di nuovo a sua disposizione.",
         "fileRequestedMessage": "{agent} le chiede un file. Lo invii qui, per favore.",
         "fileFailedMessage": "Non è stato possibile consegnare il file all’operatore.",
+        "fileNotDeliveredMessage": "Non consegnato all’operatore: {file} ({reason})",
     },
     "pt": {
         "lookingForAgentMessage": "Um momento, por favor. Procuramos um agente para continuar o atendimento.",
@@ -245,6 +255,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "O assistente virtual está novamente à sua disposição.",
         "fileRequestedMessage": "{agent} pede um ficheiro (arquivo). Por favor, envie aqui.",
         "fileFailedMessage": "Não foi possível entregar o ficheiro (arquivo) ao agente.",
+        "fileNotDeliveredMessage": "Não foi entregue ao agente: {file} ({reason})",
     },
     "zh_cn": {
         "lookingForAgentMessage": "请稍候，正在为您联系人工客服。",
@@ -262,6 +273,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "idleClosedMessage": "由于没有收到您的回复,与客服的对话已结束。虚拟助手将继续为您服务。",
         "fileRequestedMessage": "{agent}请您提供一个文件,请在此发送。",
         "fileFailedMessage": "文件未能送达客服。",
+        "fileNotDeliveredMessage": "未能送达客服的文件：{file}（{reason}）",
     },
     "zh_tw": {
         "lookingForAgentMessage": "請稍候，正在為您聯繫真人客服。",
@@ -279,6 +291,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "idleClosedMessage": "由於沒有收到您的回覆,與客服人員的對話已結束。虛擬助理將繼續為您服務。",
         "fileRequestedMessage": "{agent}請您提供一個檔案,請在此傳送。",
         "fileFailedMessage": "檔案未能送達客服人員。",
+        "fileNotDeliveredMessage": "未能送達客服人員的檔案：{file}（{reason}）",
     },
     "ca": {
         "lookingForAgentMessage": "Un moment, si us plau. Busquem un agent que us pugui ajudar.",
@@ -301,6 +314,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "L’assistent virtual torna a estar a la vostra disposició.",
         "fileRequestedMessage": "{agent} us demana un fitxer. Envieu-lo aquí, si us plau.",
         "fileFailedMessage": "No s’ha pogut lliurar el fitxer a l’agent.",
+        "fileNotDeliveredMessage": "No s’ha lliurat a l’agent: {file} ({reason})",
     },
     "nl": {
         "lookingForAgentMessage": "Een ogenblik geduld alstublieft. We zoeken een medewerker die u kan helpen.",
@@ -323,6 +337,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "De virtuele assistent staat weer voor u klaar.",
         "fileRequestedMessage": "{agent} vraagt om een bestand. Stuur het hier, alstublieft.",
         "fileFailedMessage": "Het bestand kon niet bij de medewerker worden bezorgd.",
+        "fileNotDeliveredMessage": "Niet bij de medewerker bezorgd: {file} ({reason})",
     },
 }
 """Language → message key → text."""

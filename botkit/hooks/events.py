@@ -32,6 +32,8 @@ from botkit.handoff.events import (
 from botkit.hooks import message, user
 from botkit.hooks.paths import HookPath
 from botkit.hooks.payload import DialogMetaInfo, File, HistoryEntry, Payload
+from botkit.http.lenient_json import whole
+from botkit.http.links import openable
 
 MAX_ATTACHMENTS = 20
 MAX_CUSTOM_EVENT = 20_000
@@ -139,7 +141,7 @@ def _user_message(arrival: Arrival) -> PlatformHookEvent:
     payload = arrival.payload
     said = message.read(payload)
     files = _files(payload)
-    content = "\x1f".join([payload.message or "", *(f"{name}\x1e{url}" for name, url in files)])
+    content = "\x1f".join([payload.message or "", *(f"{file.name}\x1e{file.url}" for file in files)])
     return UserMessage(
         key=arrival.message_key(content.encode(), said.client_id),
         at=arrival.at,
@@ -149,7 +151,7 @@ def _user_message(arrival: Arrival) -> PlatformHookEvent:
         of_client=said.of_client,
         request_id=str(payload.request_id or "")[:64] if said.client_id else "",
         agent_transfer=payload.agent_transfer,
-        attachments=tuple(Attachment(name, url) for name, url in files),
+        attachments=files,
         connect=said.connect,
         request_number=arrival.request_number,
         events_url=payload.send_bot_event_url or "",
@@ -235,8 +237,8 @@ def _letters(name: str) -> str:
     return "".join(filter(str.isalpha, name[:64])).lower()
 
 
-def _files(payload: Payload) -> list[tuple[str, str]]:
-    """The files that came with a message (4.4), as (name, URL). A file without a URL is left out."""
+def _files(payload: Payload) -> tuple[Attachment, ...]:
+    """The files that came with a message (4.4), with addresses that open. A file without a URL is left out."""
     channel = payload.channel
     found: Sequence[File] | None = None
     if channel is not None:
@@ -244,8 +246,12 @@ def _files(payload: Payload) -> list[tuple[str, str]]:
     if not found and not payload.message:
         last = payload.last_message.message
         found = last.attachments if last is not None else None
-    files = [(file.file_name or "file", _url(file)) for file in (found or ())[:MAX_ATTACHMENTS]]
-    return [(name, url) for name, url in files if url]
+    base = payload.base_url or payload.send_user_message_url or ""
+    files = [
+        Attachment(file.file_name or "file", openable(_url(file), base), whole(file.size))
+        for file in (found or ())[:MAX_ATTACHMENTS]
+    ]
+    return tuple(file for file in files if file.url)
 
 
 def _url(file: File) -> str:

@@ -56,6 +56,7 @@ class File(Struct, frozen=True):
     file_url: str | None = None
     url: Anything = None
     file_id: str | None = None
+    size: Anything = None
 
 
 class BotInfo(Struct, frozen=True):

@@ -65,6 +65,15 @@ def whole(value: object) -> int:
     return int(str(value)) if digits else 0
 
 
+def number(value: object) -> float:
+    """A number that is not negative, or one in a string; else 0."""
+    try:
+        found = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else 0.0
+    except (ValueError, OverflowError):
+        return 0.0
+    return found if 0 <= found < 1e18 else 0.0
+
+
 def items(value: object) -> list[Members]:
     """The objects of a list, which may be encoded once more as a JSON string."""
     value = _unwrapped(value)

@@ -112,6 +112,16 @@ class Core:
     def attachment_url(self) -> str:
         return f"{self.base_url}/api/attachment/file"
 
+    def file_url(self, file: Attachment) -> str:
+        """The address of a user's file, as the switch `file_url` has it."""
+        url = f"{self.attachment_url()}/{file.id}"
+        match self.settings.file_url:
+            case "relative":
+                return url.removeprefix(self.base_url)
+            case "named":
+                return f"{url}?name={file.name}"
+        return url
+
     def add_user_message(
         self, user: User, text: str, attachments: tuple[Attachment, ...], payload: str = ""
     ) -> ChatMessage:

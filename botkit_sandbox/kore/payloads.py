@@ -343,8 +343,8 @@ def _announced(core: Core, attachments: tuple[Attachment, ...]) -> list[dict[str
             "fileName": a.name,
             "fileType": a.kind,
             "size": len(a.content),
-            "fileUrl": f"{core.attachment_url()}/{a.id}",
-            "url": {"fileUrl": f"{core.attachment_url()}/{a.id}"},
+            "fileUrl": core.file_url(a),
+            "url": {"fileUrl": core.file_url(a)},
         }
         for a in attachments
     ]

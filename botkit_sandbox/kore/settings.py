@@ -67,6 +67,8 @@ class KoreSandboxSettings:
     """A dialog that comes back to an Entity node asks again, or keeps the value and goes on."""
     absent_value: Literal["nothing", "undefined"] = "nothing"
     """What a placeholder without a value shows."""
+    file_url: Literal["absolute", "relative", "named"] = "absolute"
+    """Addresses of users' files: with or without the host, or with the file's name in them, unencoded."""
     empty_message_stalls: bool = False
     """After a message without text, the bot does not answer until the session ends."""
     bot_message_limit: int = 3000

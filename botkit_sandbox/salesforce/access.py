@@ -200,6 +200,7 @@ class Access(CloudCore):
                 "attachments": {
                     "endUserToAgent": settings.files_enabled,
                     "maxFileSize": settings.max_file_mb,
+                    **({"allowedFileTypes": list(settings.file_types)} if settings.file_types_stated else {}),
                 },
                 "transcript": {"allowTranscriptDownload": settings.transcript_enabled},
                 "fallbackMessage": {

@@ -103,7 +103,10 @@ class Messaging(Conversing):
         """Keep a file and return the message that shows it."""
         file_id = self.new_uuid()
         self.files.put(file_id, StoredFile(name, mime_type, data, conversation.owner.subject))
-        url = f"{self.base_url}/iamessage/attachments/{file_id}"
+        base = "" if self.settings.attachment_url == "relative" else self.base_url
+        url = f"{base}/iamessage/attachments/{file_id}"
+        if self.settings.attachment_url == "named":
+            url += f"?name={name}"
         return content.attachment(file_id=file_id, name=name, mime_type=mime_type, url=url, caption=caption)
 
     def acknowledge(self, claims: Claims, conversation_id: str, acks: list[Acknowledgement]) -> None:

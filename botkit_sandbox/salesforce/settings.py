@@ -85,6 +85,8 @@ class SalesforceSandboxSettings:
     files_enabled: bool = True
     max_file_mb: float = 5
     file_types: tuple[str, ...] = FILE_TYPES
+    file_types_stated: bool = False
+    attachment_url: Literal["absolute", "relative", "named"] = "absolute"
     attachment_needs_token: bool = False
     transcript_enabled: bool = True
     # event stream (4)
@@ -247,6 +249,15 @@ SWITCHES = (
     Switch("files_enabled", "Attachments are enabled on the channel; off: 400", "A, status C", "3.3"),
     Switch("max_file_mb", "Larger files are a 413", "A", "6"),
     Switch("file_types", "File name extensions; others are a 415", "A", "6"),
+    Switch(
+        "file_types_stated", "Token answers list the allowed types of files (`allowedFileTypes`)", "C", "1.1"
+    ),
+    Switch(
+        "attachment_url",
+        "Addresses of attachments: `absolute`, `relative` (without the host), or `named` (the file's name in it, unencoded)",
+        "C",
+        "3.6",
+    ),
     Switch("attachment_needs_token", "Fetching an attachment needs the owner's token", "C", "3.6"),
     Switch("transcript_enabled", "Transcript download; off: 403", "A, status C", "2.6"),
     Switch("last_event_id_required", "A stream without Last-Event-Id is a 400", "C", "4.1"),

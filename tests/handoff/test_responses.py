@@ -45,6 +45,7 @@ PLACEHOLDERS = {
     "queuePositionMessage": ["{position}"],
     "estimatedWaitMessage": ["{minutes}"],
     "fileRequestedMessage": ["{agent}"],
+    "fileNotDeliveredMessage": ["{file}", "{reason}"],
 }
 FSI, PDI = "\u2068", "\u2069"
 

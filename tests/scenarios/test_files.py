@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import urllib.request
 
 import pytest
 
@@ -11,7 +13,7 @@ from botkit_sandbox.kore.users import Attachment
 from tests.scenarios.conftest import Stages
 from tests.scenarios.stage import JANE, Case, Stage
 
-FAILED = "The file could not be delivered to the agent."
+FAILED = "Not delivered to the agent: "
 PICTURE = b"\x89PNG\r\n" + bytes(range(256)) * 40
 
 
@@ -111,3 +113,88 @@ def test_a_file_alone_reaches_the_bot_unchanged_by_default(stage: Stage) -> None
     ada.says("", _file("bill.pdf"))
     until(lambda: stage.wire("sendBotMessage", about=ada.id), "for the file to be passed on")
     assert "message" not in json.loads(stage.wire("sendBotMessage", about=ada.id)[0].request_body)
+
+
+REFUSED_TYPE = "Not delivered to the agent: virus.exe (files of this type are not accepted)"
+
+
+def test_of_ten_files_at_once_those_that_fail_are_named_with_the_reason_and_the_others_arrive(
+    either: Stage,
+) -> None:
+    either.salesforce_behaves(file_types_stated=True)
+    ada = either.person()
+    case = ada.is_helped_by(JANE)
+    good = [_file(f"page-{number}.png") for number in range(7)]
+    bad = [
+        _file("virus.exe", kind="application/octet-stream"),
+        _file("film.png", bytes(5 * 1024 * 1024 + 1)),
+        _file("film two.png", bytes(5 * 1024 * 1024 + 2)),
+    ]
+    ada.says("here they are", *good[:3], *bad, *good[3:])
+    until(lambda: len(_received(case)) == 7, "for the seven good files")
+    assert [name for name, _, _ in _received(case)] == [file.name for file in good]
+    ada.hears("Not delivered to the agent: film.png, film two.png (larger than 5 MB)")
+    ada.hears(REFUSED_TYPE)
+    uploads = either.wire("sendFile", about=case.id)
+    assert len(uploads) == 7  # What will fail was not even tried.
+
+
+def test_a_type_that_the_channel_did_not_state_is_named_after_the_attempt(stage: Stage) -> None:
+    ada = stage.person()
+    case = ada.is_helped_by(JANE)
+    ada.says("", _file("virus.exe", kind="application/octet-stream"), _file("cat.png"))
+    ada.hears(REFUSED_TYPE)
+    until(lambda: [name for name, _, _ in _received(case)] == ["cat.png"])
+
+
+def test_the_reason_is_in_the_users_language(stage: Stage) -> None:
+    stage.salesforce_behaves(file_types_stated=True)
+    ada = stage.person(language="de")
+    ada.is_helped_by(JANE)
+    ada.says("", _file("virus.exe", kind="application/octet-stream"))
+    ada.hears("Nicht an unser Team übermittelt: virus.exe (dieser Dateityp wird nicht angenommen)")
+
+
+def test_a_text_of_the_bots_own_for_files_that_fail_still_counts(stages: Stages) -> None:
+    stage = stages(
+        "own words", bot={"handoff": {"responses": {"en": {"fileFailedMessage": "No luck with {file}."}}}}
+    )
+    ada = stage.person()
+    ada.is_helped_by(JANE)
+    ada.says("", _file("virus.exe", kind="application/octet-stream"))
+    ada.hears("No luck with virus.exe.")
+    stage.everybody_leaves()
+
+
+def test_a_channel_without_files_gets_their_addresses(stage: Stage) -> None:
+    stage.salesforce_behaves(files_enabled=False)
+    ada = stage.person()
+    case = ada.is_helped_by(JANE)
+    ada.says("look", _file("cat.png"))
+    until(lambda: any("cat.png:" in text for text in case.typed()), lambda: f"for it in {case.typed()}")
+    assert not stage.wire("sendFile", about=case.id)
+
+
+@pytest.mark.parametrize("shape", ["relative", "named"])
+def test_a_file_whose_address_is_oddly_written_arrives(stage: Stage, shape: str) -> None:
+    stage.kore_behaves(file_url=shape)
+    ada = stage.person()
+    case = ada.is_helped_by(JANE)
+    ada.says("", _file("my bill (1) [ä].png"))
+    until(lambda: _received(case))
+    assert _received(case)[0][2] == PICTURE
+    stage.kore_behaves(file_url="absolute")
+
+
+@pytest.mark.parametrize("shape", ["relative", "named"])
+def test_the_address_of_an_agents_file_opens_when_it_is_clicked(either: Stage, shape: str) -> None:
+    either.salesforce_behaves(attachment_url=shape)
+    ada = either.person()
+    case = ada.is_helped_by(JANE)
+    case.file_sent_by(JANE, name="my bill (1) [ä].pdf", mime_type="application/pdf", data=b"%PDF")
+    heard = ada.hears("/iamessage/attachments/").text
+    address = next(word for word in heard.split() if "/iamessage/" in word)
+    assert address.startswith("http://")
+    assert re.fullmatch(r"[!#$%&*+,./0-9:;=?@A-Z_a-z~-]+", address)
+    with urllib.request.urlopen(address) as answer:
+        assert answer.read() == b"%PDF"

@@ -272,7 +272,7 @@ def test_a_file_that_is_too_large_is_said(live_chat: Stage) -> None:
     case.asked_for_a_file_by(JANE)
     ada.hears("Jane Doe is asking for a file")
     ada.says("", Attachment("f-big", "big.png", "image", "image/png", PICTURE))
-    ada.hears("The file could not be delivered to the agent.")
+    ada.hears("Not delivered to the agent: ")
     ada.says("sorry")
     case.gets("sorry")
 

@@ -10,6 +10,7 @@ import re
 from urllib.parse import urlsplit
 
 from botkit.handoff.events import Content, Link
+from botkit.http.links import openable
 
 _BREAK = re.compile(r"<\s*(?:br\s*/?|/p|/div|/li|/h[1-6]|/tr)\s*>", re.IGNORECASE)
 _LINK = re.compile(
@@ -32,7 +33,7 @@ def read_words(text: str) -> Content:
     links: list[Link] = []
 
     def link(match: re.Match[str]) -> str:
-        url, label = html.unescape(match["url"]).strip(), _plain(match["label"]).strip()
+        url, label = openable(html.unescape(match["url"])), _plain(match["label"]).strip()
         if not _is_web_address(url):
             return match["label"]
         if label and label.rstrip("/") != url.rstrip("/"):

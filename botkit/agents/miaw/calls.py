@@ -17,8 +17,9 @@ from botkit.agents.api import File
 from botkit.agents.miaw.settings import MiawSettings
 from botkit.agents.salesforce import form_with_file
 from botkit.errors import BadReply
+from botkit.handoff.conversation import FileLimits
 from botkit.http import Request, Response
-from botkit.http.lenient_json import Members, encoded, members, text, try_decoded, whole
+from botkit.http.lenient_json import Members, encoded, flag, members, number, text, try_decoded, whole
 
 ENTRIES_PER_PAGE = 50
 """The maximum (2.4)."""
@@ -192,6 +193,7 @@ class Token:
     lifetime_seconds: float | None
     deployment: Members = field(default_factory=dict, repr=False)
     """The deployment's configuration (1.1)."""
+    file_limits: FileLimits | None = None
 
 
 def guest_token_request(settings: MiawSettings) -> Request:
@@ -225,13 +227,26 @@ def read_token(response: Response, *, now: float) -> Token:
     if not _HEADER_VALUE.fullmatch(access_token):
         raise BadReply("get a guest token", status=response.status, detail="no accessToken in the answer")
     last_event_id = text(answer.get("lastEventId"))
+    configuration = members(members(answer.get("context")).get("configuration"))
+    deployment = members(configuration.get("embeddedServiceConfig"))
     return Token(
         access_token=access_token,
         last_event_id=last_event_id if _HEADER_VALUE.fullmatch(last_event_id) else "",
         lifetime_seconds=_lifetime(access_token, issued=_date(response) or now),
-        deployment=members(
-            members(members(answer.get("context")).get("configuration")).get("embeddedServiceConfig")
-        ),
+        deployment=deployment,
+        file_limits=_file_limits(deployment),
+    )
+
+
+def _file_limits(deployment: Members) -> FileLimits:
+    """The channel's limits of files, as far as the answer has them; the size is taken to be in megabytes (1.1)."""
+    found = members(deployment.get("attachments"))
+    types = found.get("allowedFileTypes")
+    listed = types.split(",") if isinstance(types, str) else types if isinstance(types, list) else []
+    return FileLimits(
+        max_bytes=int(number(found.get("maxFileSize")) * 1024 * 1024),
+        types=tuple(one for each in listed if (one := text(each).strip().lstrip(".").casefold())),
+        allowed=flag(found.get("endUserToAgent")) is not False,
     )
 
 

@@ -8,14 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from msgspec.structs import replace
+
 from botkit.handoff.events import Content, Link, Option
 from botkit.http.lenient_json import Members, items, members, text
+from botkit.http.links import openable
 
 _MAX_DEPTH = 8
 
 
 def read_content(message: Members) -> Content:
     """The content of an `abstractMessage`; empty when there is nothing to show."""
+    return with_openable_links(_read(message))
+
+
+def with_openable_links(content: Content, base_url: str = "") -> Content:
+    """The content with addresses that open when they are clicked; relative ones refer to `base_url`."""
+    if not content.links:
+        return content
+    return replace(
+        content, links=tuple(replace(link, url=openable(link.url, base_url)) for link in content.links)
+    )
+
+
+def _read(message: Members) -> Content:
     if static := members(message.get("staticContent")):
         return _static(static)
     if choices := members(message.get("choices")):

@@ -15,9 +15,11 @@ from functools import partial
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from botkit.agents.api import AgentSystem, Batch, File, Granted
 from botkit.agents.miaw.calls import MiawCalls, guest_token_request, read_token
+from botkit.agents.miaw.contents import with_openable_links
 from botkit.agents.miaw.entries import read_entry, read_envelope
 from botkit.agents.miaw.event_stream import EventStream, ServerEvent
 from botkit.agents.miaw.history import Settled, read_history
@@ -34,7 +36,7 @@ from botkit.errors import (
     RateLimited,
 )
 from botkit.handoff.conversation import Access, Instant
-from botkit.handoff.events import FromAgents
+from botkit.handoff.events import AgentSaid, FromAgents
 from botkit.handoff.rules import Capabilities
 from botkit.http import Request, Response, Transport
 from botkit.http.lenient_json import encoded, members, text, try_decoded
@@ -182,7 +184,7 @@ class MiawSystem(AgentSystem):
         credentials = msgspec.json.encode(_Credentials(token.access_token)).decode()
         lifetime = token.lifetime_seconds
         expires_at = None if lifetime is None else Instant(now + lifetime)
-        return Granted(Access(credentials, position=token.last_event_id), expires_at)
+        return Granted(Access(credentials, position=token.last_event_id), expires_at, token.file_limits)
 
     async def start(
         self, session_id: str, access: Access, *, attributes: Sequence[tuple[str, str]], language: str
@@ -311,7 +313,7 @@ class MiawSystem(AgentSystem):
             at=Instant(self._clock()),
             settled=memory.settled,
         )
-        return Batch(events)
+        return Batch(self._with_absolute_links(events))
 
     async def _deliver(self, session_id: str, access: Access, message_id: str, request: Request) -> None:
         """Send a message once.
@@ -358,7 +360,17 @@ class MiawSystem(AgentSystem):
             # An envelope without the id can only be about it.
             if entry and conversation_id.lower() in (session_id, ""):
                 events.extend(read_entry(entry, session_id=session_id, at=at, position=event.id))
-        return tuple(events)
+        return self._with_absolute_links(events)
+
+    def _with_absolute_links(self, events: Sequence[FromAgents]) -> tuple[FromAgents, ...]:
+        """Some organisations state the addresses of attachments without their host."""
+        base = self.settings.organization_base_url
+        return tuple(
+            replace(event, content=with_openable_links(event.content, base))
+            if isinstance(event, AgentSaid) and event.content.links
+            else event
+            for event in events
+        )
 
     async def _paced(self, pace: Pace, request: Request) -> None:
         """Send a message, and count it unless it failed with a retryable error or is sent again with pre-chat."""

@@ -27,10 +27,11 @@ class FromClient(FromPlatform, frozen=True, kw_only=True):
 
 
 class Attachment(Record, frozen=True):
-    """A file the user sent; `url` is the platform's."""
+    """A file the user sent; `url` is the platform's, `size` in bytes, 0 where it is not stated."""
 
     name: str
     url: str
+    size: int = 0
 
 
 class UserMessage(FromClient, frozen=True, kw_only=True):

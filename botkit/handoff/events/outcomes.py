@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from botkit.handoff.conversation import Access, Instant
+from botkit.handoff.conversation import Access, FileLimits, Instant
 from botkit.handoff.events.base import BaseEvent
+from botkit.handoff.file_reasons import TRANSFER
 from botkit.handoff.record import Record
 
 
@@ -24,6 +25,7 @@ class AccessGranted(BaseEvent, frozen=True, kw_only=True):
     access: Access
     expires_at: Instant | None
     transcript: tuple[TranscriptLine, ...] = ()
+    file_limits: FileLimits | None = None
 
 
 class SessionStarted(BaseEvent, frozen=True, kw_only=True):
@@ -49,12 +51,14 @@ class MessageRefused(BaseEvent, frozen=True, kw_only=True):
 class FileRefused(BaseEvent, frozen=True, kw_only=True):
     """SendFile was refused for good, or the file could not be fetched. The session continues without it.
 
-    `spent`: the agent's request for the file is used up; another file needs another request.
+    `spent`: the agent's request for the file is used up; another file needs another request. `reason`: one of
+    `file_reasons.FILE_REASONS`.
     """
 
     session_id: str
     message_id: str
     spent: bool = False
+    reason: str = TRANSFER
 
 
 class RoutingKnown(BaseEvent, frozen=True, kw_only=True):

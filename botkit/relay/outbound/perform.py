@@ -14,6 +14,7 @@ from botkit.agents import AgentSystem, File, Granted
 from botkit.config.settings import BotSettings
 from botkit.handoff import effects, events
 from botkit.handoff.conversation import ConversationId
+from botkit.handoff.file_reasons import TOO_LARGE, TRANSFER, TYPE
 from botkit.ledger.interface import HookBody, Ledger, OutboxItem
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways, Platform
@@ -132,6 +133,7 @@ class Performer:
                     session_id=session_id,
                     message_id=effect.message_id,
                     spent=spent,
+                    reason=_file_reason(error),
                 )
             case (
                 effects.OpenAccess(session_id)
@@ -168,6 +170,7 @@ class Performer:
             access=granted.access,
             expires_at=granted.expires_at,
             transcript=lines,
+            file_limits=granted.file_limits,
         )
 
     async def _access(self, system: AgentSystem, effect: effects.OpenAccess) -> Granted:
@@ -281,6 +284,17 @@ async def _download(effect: effects.SendFile, platform: Platform, *, max_bytes: 
         if error.retryable:
             raise
         raise errors.FileUnavailable(error.what, status=error.status, detail=error.detail) from error
+
+
+def _file_reason(error: errors.CallError | None) -> str:
+    """Why a file did not arrive: its size or type (docs/protocols/salesforce-miaw.md, 3.3), or anything else."""
+    if error is None or error.status is None:
+        return TRANSFER
+    # The platform's success, of which too much arrived.
+    too_long = isinstance(error, errors.FileUnavailable) and 200 <= error.status < 300
+    if too_long or error.status == 413:
+        return TOO_LARGE
+    return TYPE if error.status == 415 else TRANSFER
 
 
 def _loss_reason(error: errors.CallError | None) -> str:
