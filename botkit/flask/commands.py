@@ -44,10 +44,15 @@ def handlers() -> None:
 @click.argument("bot_id")
 @click.argument("user_id")
 @click.argument("text")
-def send(bot_id: str, user_id: str, text: str) -> None:
+@click.option(
+    "--channel",
+    default="",
+    help="By default the channel where the user is with an agent, else where they wrote last.",
+)
+def send(bot_id: str, user_id: str, text: str, channel: str) -> None:
     """Show TEXT to a user of a bot. It is on disk when this returns; the service delivers it."""
     with _errors_as_lines():
-        _of_bot(bot_id).service.conversation(bot_id, user_id).send(text)
+        _of_bot(bot_id).service.conversation(bot_id, user_id, channel=channel).send(text)
 
 
 @commands.command("respond")
@@ -82,7 +87,7 @@ def _mounted() -> list[Mounted]:
 
 def _of_bot(bot_id: str) -> Mounted:
     for mounted in _mounted():
-        if bot_id in mounted.service.settings.bots:
+        if any(bot_id in (bot.id, *bot.linked) for bot in mounted.service.settings.bots.values()):
             return mounted
     known = ", ".join(bot for mounted in _mounted() for bot in mounted.service.settings.bots)
     raise click.ClickException(f"no bot {bot_id} is configured here; there are {known}")

@@ -26,6 +26,8 @@ from botkit.observability.tracebacks import where
 
 log = logging.getLogger(__name__)
 
+MAX_LOGGED = 100
+"""Max unknown bots that the log names, each once."""
 COMMIT_SECONDS = 10.0
 """Max time for a commit. The platform has given up long before."""
 
@@ -84,6 +86,8 @@ class HookEndpoint:
     commit_seconds: float = COMMIT_SECONDS
     context_factory: ContextFactory = nullcontext
     path_of: Callable[[str], HookPath | None] = field(init=False)
+    _unknown_bots: set[str] = field(init=False, default_factory=set)
+    """Those that the log has named."""
 
     def __post_init__(self) -> None:
         self.path_of = HookPaths(self.prefix).parse
@@ -133,7 +137,11 @@ class HookEndpoint:
         now = self.now()
         parser = self.parsers.get(path.bot_id)
         if parser is None:
-            raise HookNotFound(self._unknown_bot(path.bot_id, token, apikey, now))
+            refused = HookNotFound(self._unknown_bot(path.bot_id, token, apikey, now))
+            if path.bot_id not in self._unknown_bots and len(self._unknown_bots) < MAX_LOGGED:
+                self._unknown_bots.add(path.bot_id)
+                log.warning("a hook of the bot %s was refused: %s", path.bot_id, refused.message)
+            raise refused
         parser.authentication.check(token=token, apikey=apikey, now=now)
         hook = parser.read(path, read_body(), at=Instant(now))
         chain = self.dispatch.matching(hook)

@@ -1,4 +1,4 @@
-"""``flask botkit respond`` finds the kit whose webhook waits."""
+"""``flask botkit respond`` finds the kit whose webhook waits; ``send`` reaches a user on a channel."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from flask import Flask
 
 from botkit import BotKit
 from botkit.handoff import webhooks
-from botkit.handoff.conversation import Instant
-from botkit.handoff.events import HookDeferred
+from botkit.handoff.conversation import ConversationId, Instant
+from botkit.handoff.events import HookDeferred, UserMessage
 from botkit.ledger.interface import HookBody, Input
 from botkit.testing.relay import RecordingRelay
-from tests.hooks.hook_payloads import BOT_ID, settings
+from tests.hooks.hook_payloads import BOT_ID, as_body, settings, user_message
 
 
 @pytest.fixture(autouse=True)
@@ -64,3 +64,25 @@ def test_respond_without_such_a_webhook_is_an_error_without_a_traceback(app: Fla
     assert answered.exit_code == 1
     assert "BK-" in answered.output
     assert "no such webhook waits" in answered.output
+
+
+@pytest.mark.parametrize(("options", "channel"), [([], "whatsapp"), (["--channel", "rtm"], "rtm")])
+def test_send_reaches_the_user_on_the_named_channel_or_where_they_wrote_last(
+    app: Flask, kits: list[BotKit], options: list[str], channel: str
+) -> None:
+    store = kits[0]._service().store()
+    for at, name in enumerate(("rtm", "whatsapp")):
+        said = UserMessage(key=name, at=Instant(float(at)), text="hi", agent_transfer=False)
+        where = ConversationId(BOT_ID, "u-1", name)
+        store.submit(Input(where, said, hook=HookBody(as_body(user_message())), keep_payload=True)).result(10)
+    sent = app.test_cli_runner().invoke(args=["botkit", "send", BOT_ID, "u-1", "It has arrived.", *options])
+    assert (sent.exit_code, sent.output) == (0, "")
+    assert store._leading is not None
+    found = store._leading.ledger.undelivered()[-1]
+    assert (type(found.effect).__name__, found.conversation_id.channel) == ("CallUser", channel)
+
+
+def test_send_without_a_payload_of_that_channel_is_an_error_without_a_traceback(app: Flask) -> None:
+    sent = app.test_cli_runner().invoke(args=["botkit", "send", BOT_ID, "u-1", "hi", "--channel", "sms"])
+    assert sent.exit_code == 1
+    assert "on the channel sms" in sent.output

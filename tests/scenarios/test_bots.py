@@ -277,5 +277,5 @@ def test_the_configuration_of_a_stage_is_what_a_user_would_write(tmp_path: Path)
     content = yaml.safe_load((tmp_path / "bots" / "acme.yaml").read_text(encoding="utf-8"))
     clouds.close()
     assert path.name == "botkit.yaml"
-    assert content["handoff"] == {"accept_timeout": "1s"}
+    assert content["handoff"]["accept_timeout"] == "1s"
     assert content["agents"]["systems"]["salesforce"]["receive"] == "poll"

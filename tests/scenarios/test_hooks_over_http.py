@@ -252,7 +252,9 @@ def test_a_refused_caller_does_not_learn_what_was_wrong_with_the_body(platform: 
 
 def test_an_unknown_bot_is_a_404_for_callers_with_a_valid_token(platform: Platform) -> None:
     answer = platform.sends(f"/sdk/bots/{OTHER_BOT}/on_user_message", body=hook())
-    assert answer.error() == (404, "Bot not found", "NOT_FOUND")
+    status, message, code = answer.error()
+    assert (status, code) == (404, "NOT_FOUND")
+    assert message.startswith("Bot not found. The token is that of ")
 
 
 def test_strangers_do_not_learn_which_bots_there_are(platform: Platform) -> None:

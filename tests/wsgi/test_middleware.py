@@ -242,6 +242,16 @@ def test_the_platform_learns_that_a_bot_is_not_configured(stage: Stage) -> None:
     )
 
 
+def test_an_unknown_bot_of_an_authenticated_caller_is_logged_once(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        stage.call(as_body(user_message()), bot_id=OTHER_BOT_ID)
+    stage.call(as_body(user_message()), bot_id=OTHER_BOT_ID.replace("7", "8"), auth=None)
+    (record,) = caplog.records
+    assert f"linked: [{OTHER_BOT_ID}]" in record.getMessage()
+
+
 def test_whoever_is_not_the_platform_learns_nothing_of_the_configured_bots(stage: Stage) -> None:
     for bot_id in (BOT_ID, OTHER_BOT_ID):
         answer = stage.call(as_body(user_message()), bot_id=bot_id, auth=token(secret=SECRET[::-1]))
