@@ -129,12 +129,14 @@ class HookParser:
         return Hook(kind, path, body, payload, users, input)
 
     def with_body(self, hook: Hook, body: bytes) -> Hook:
-        """The same hook with another body. It keeps its deduplication key."""
+        """The same hook with another body. It keeps what identifies it."""
         payload = parse(body)
-        event = hook.kind.to_event(self._arrival(hook, body, payload))
+        event = structs.replace(hook.kind.to_event(self._arrival(hook, body, payload)), key=hook.event.key)
+        if isinstance(event, UserMessage) and isinstance(hook.event, UserMessage):
+            event = structs.replace(event, request_id=hook.event.request_id)
         input = replace(
             hook.input,
-            event=structs.replace(event, key=hook.event.key),
+            event=event,
             hook=HookBody(body, hook.path.component_id),
         )
         return replace(hook, body=body, payload=payload, input=input)

@@ -26,6 +26,8 @@ _ADDRESS_FORMS = {
     "msteams": "29:1{digits:010d}",
     "slack": "U0{digits:08d}",
     "email": "guest{digits}@example.com",
+    "twiliovoice": "+1555{digits:07d}",
+    "audiocodes": "+1555{digits:07d}",
 }
 
 

@@ -183,6 +183,18 @@ def test_a_clients_retry_has_the_same_key_under_another_request_id() -> None:
     assert key(messageObject=raw) == key(context=context)
 
 
+def test_a_hook_that_a_handler_changes_keeps_what_identifies_it() -> None:
+    parser = HookParser(settings().bots[BOT_ID], insecure_http=False)
+    payload = user_message("yes", context=wire({"body": "yes"}, client_id=SENT_AT))
+    hook = parser.read(HookPath(BOT_ID, "on_user_message", "default"), as_body(payload), at=Instant(NOW))
+    changed = parser.with_body(hook, as_body({**payload, "message": "yes, please"})).event
+    assert isinstance(changed, UserMessage)
+    assert isinstance(hook.event, UserMessage)
+    assert changed.text == "yes, please"
+    assert (changed.key, changed.request_id) == (hook.event.key, hook.event.request_id)
+    assert changed.request_id == "1501244156289"
+
+
 def test_two_messages_of_a_client_under_one_request_id_have_two_keys() -> None:
     first, second = (wire({"body": "yes"}, client_id=SENT_AT + n) for n in (0, 1))
     assert key(context=first) != key(context=second)

@@ -2,6 +2,7 @@
 
 export const CHANNELS = {
   rtm: "Web", facebook: "Facebook", whatsapp: "WhatsApp", msteams: "Teams", slack: "Slack", sms: "SMS", email: "E-mail", ivr: "Webhook",
+  twiliovoice: "Phone",
 };
 export const LANGUAGES = {
   en: "English", ar: "العربية", ca: "Català", zh_cn: "简体中文", zh_tw: "繁體中文", nl: "Nederlands", fr: "Français", de: "Deutsch",
