@@ -114,7 +114,7 @@ def _lines(records: Iterable[Record]) -> Iterable[TranscriptLine]:
     for record in records:
         speaker = sender_of(record)
         stored = stored_text(record)
-        if speaker == "bot" and (offered := labels_in(try_decoded(stored))):
+        if speaker == "bot" and (offered := _choices(stored)):
             choices = offered  # The bot's last menu.
         if speaker is None or (speaker == "user" and _is_of_client(record, stored)):
             continue
@@ -123,6 +123,11 @@ def _lines(records: Iterable[Record]) -> Iterable[TranscriptLine]:
             text = choices.get(stored.strip(), text)
         if text:
             yield TranscriptLine(speaker, text, channel_of(record))
+
+
+def _choices(stored: str) -> dict[str, str]:
+    """The labels of the choices in a template that is stored as JSON text, by payload."""
+    return labels_in(try_decoded(stored)) if stored.lstrip().startswith(("{", "[")) else {}
 
 
 def _is_of_client(record: Record, stored: str) -> bool:
