@@ -48,11 +48,13 @@ systems share them, so that a bot can change its agent system without changing i
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The result of `open`: the access to store, its expiry (None if unknown), and the files that this user may send."""
+    """The result of `open`: the access to store, its expiry (None if unknown), the files that this user may send, and
+    the organisation's own words for a user whom no agent can help."""
 
     access: Access
     expires_at: Instant | None
     file_limits: FileLimits | None = None
+    nobody_message: str = ""
 
 
 @dataclass(frozen=True, slots=True)

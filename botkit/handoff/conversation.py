@@ -181,6 +181,8 @@ class AgentSession(Record, frozen=True):
     opening_request: int | None = None
     """requestId of the transfer hook if it is a number (the platform's are epoch milliseconds)."""
     file_limits: FileLimits | None = None
+    nobody_message: str = ""
+    """The organisation's own words for a user whom no agent can help; empty if it states none."""
     inactive: bool = False
     """The agents' side has set the session aside because the user is silent. It goes on when the user writes."""
     doubt: str = ""

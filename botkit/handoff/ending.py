@@ -56,7 +56,7 @@ def end(
     if give_up_pending:
         effects.append(DropLane(session.id))
     effects += give_back(rules, session.language, lost)
-    effects += tell(rules, session, words) if words is not None else []
+    effects += _last_words(rules, session, words)
     effects.append(ClearAgentSession())
     if session.access is not None and access_is_good:
         effects.append(EndSession(session.id, session.system, session.access))
@@ -70,6 +70,15 @@ def end(
         ended_pending=() if give_up_pending else tuple(held for held in session.in_flight if held.typed),
     )
     return Decision(ended, tuple(effects))
+
+
+def _last_words(rules: Rules, session: AgentSession, words: EndMessage | None) -> Sequence[Effect]:
+    """The organisation's own words where nobody is there precede the built-in ones, but not the bot's."""
+    if words is None:
+        return []
+    if words == "noAgentAvailableMessage" and not rules.responses.is_own(words, session.language):
+        return say(session.nobody_message) or tell(rules, session, words)
+    return tell(rules, session, words)
 
 
 def give_back(rules: Rules, language: str, messages: Iterable[HeldMessage]) -> Sequence[Effect]:

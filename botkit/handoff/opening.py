@@ -113,7 +113,14 @@ def access_granted(
         rules.fallback_after_seconds if session.alternatives else None,
     )
     # Without the attributes from here on: otherwise every commit of every session would write them again.
-    session = replace(session, access=event.access, held=(), attributes=(), file_limits=event.file_limits)
+    session = replace(
+        session,
+        access=event.access,
+        held=(),
+        attributes=(),
+        file_limits=event.file_limits,
+        nobody_message=event.nobody_message,
+    )
     limit = rules.capabilities(session.system).max_text
     transcript = render(
         before_handoff(rules.responses, session, typed, event.transcript),

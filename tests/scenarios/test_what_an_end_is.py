@@ -183,3 +183,14 @@ def test_an_inactive_session_that_salesforce_ends_in_the_end_is_over(stage: Stag
     case.ended_by_the_system()
     ada.hears(CLOSED)
     ada.talks_to_the_bot_again()
+
+
+def test_the_organisations_fallback_message_is_told_when_nobody_is_there(stage: Stage) -> None:
+    stage.salesforce_behaves(fallback_message="Write to help@acme.example instead.")
+    ada = stage.person()
+    case = ada.asks_for_an_agent()
+    until(case.from_user, "for the talk before: a later message would open a new session")
+    case.fails_to_be_routed()
+    ada.hears("Write to help@acme.example instead.")
+    ada.talks_to_the_bot_again()
+    assert not any(NOBODY in text for text in ada.told())

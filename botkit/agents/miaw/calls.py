@@ -34,6 +34,9 @@ _CONTEXT = {"appName": "BotKit", "clientVersion": "1.0.0"}
 """The version is that of this client of the API, not of BotKit."""
 
 
+_MAX_FALLBACK = 1_000
+
+
 class MiawCalls:
     """Builds the requests of one deployment. Every method takes the guest's access token."""
 
@@ -194,6 +197,8 @@ class Token:
     deployment: Members = field(default_factory=dict, repr=False)
     """The deployment's configuration (1.1)."""
     file_limits: FileLimits | None = None
+    nobody_message: str = ""
+    """`fallbackMessage`, if it is switched on (1.1)."""
 
 
 def guest_token_request(settings: MiawSettings) -> Request:
@@ -235,7 +240,14 @@ def read_token(response: Response, *, now: float) -> Token:
         lifetime_seconds=_lifetime(access_token, issued=_date(response) or now),
         deployment=deployment,
         file_limits=_file_limits(deployment),
+        nobody_message=_nobody_message(members(deployment.get("fallbackMessage"))),
     )
+
+
+def _nobody_message(fallback: Members) -> str:
+    if flag(fallback.get("isFallbackMessageEnabled")) is False:
+        return ""
+    return text(fallback.get("fallbackMessageContent")).strip()[:_MAX_FALLBACK]
 
 
 def _file_limits(deployment: Members) -> FileLimits:

@@ -184,7 +184,12 @@ class MiawSystem(AgentSystem):
         credentials = msgspec.json.encode(_Credentials(token.access_token)).decode()
         lifetime = token.lifetime_seconds
         expires_at = None if lifetime is None else Instant(now + lifetime)
-        return Granted(Access(credentials, position=token.last_event_id), expires_at, token.file_limits)
+        return Granted(
+            Access(credentials, position=token.last_event_id),
+            expires_at,
+            token.file_limits,
+            token.nobody_message,
+        )
 
     async def start(
         self, session_id: str, access: Access, *, attributes: Sequence[tuple[str, str]], language: str

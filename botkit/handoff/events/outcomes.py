@@ -26,6 +26,7 @@ class AccessGranted(BaseEvent, frozen=True, kw_only=True):
     expires_at: Instant | None
     transcript: tuple[TranscriptLine, ...] = ()
     file_limits: FileLimits | None = None
+    nobody_message: str = ""
 
 
 class SessionStarted(BaseEvent, frozen=True, kw_only=True):

@@ -171,6 +171,7 @@ class Performer:
             expires_at=granted.expires_at,
             transcript=lines,
             file_limits=granted.file_limits,
+            nobody_message=granted.nobody_message,
         )
 
     async def _access(self, system: AgentSystem, effect: effects.OpenAccess) -> Granted:
