@@ -29,6 +29,7 @@ from botkit.handoff.events import (
     UserMessage,
     UserTyping,
 )
+from botkit.handoff.record import Record
 from botkit.hooks import message, user
 from botkit.hooks.paths import HookPath
 from botkit.hooks.payload import DialogMetaInfo, File, HistoryEntry, Payload
@@ -57,8 +58,7 @@ _CLOSURES: Final = frozenset(
 _TYPING = {"TYPING_STARTED": True, "TYPING_STOPPED": False}
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Record, frozen=True):
     """One hook as it arrives.
 
     Attributes:
@@ -78,6 +78,8 @@ class Arrival:
     sessions: tuple[str, ...]
     at: Instant
     new_id: Callable[[], str]
+
+    _hidden = frozenset({"body", "payload"})
 
     @property
     def key(self) -> str:
@@ -102,7 +104,7 @@ class Arrival:
         if client_id:
             return self._key(client_id, content)
         request_id = self.payload.request_id
-        if request_id and not str(request_id).isdecimal():
+        if isinstance(request_id, str) and request_id and not request_id.isdecimal():
             return self._key(request_id, self.body)
         if marks := message.marks(self.payload):
             content += b"\x1f" + marks.encode()

@@ -95,7 +95,7 @@ def session_ids(payload: Payload) -> tuple[str, ...]:
 def _distinct(*values: str | int | None) -> tuple[str, ...]:
     found: list[str] = []
     for value in values:
-        if value is None or value == "":
+        if value is None or value == "" or value in found:
             continue
         name = value if isinstance(value, str) else str(value)
         if name not in found and len(name) <= MAX_NAME:

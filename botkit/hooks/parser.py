@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from uuid import uuid4
 
 from msgspec import structs
@@ -12,6 +12,7 @@ from botkit.config.settings import BotSettings
 from botkit.errors import HookInvalid
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.events import AgentTransfer, Attachment, Choice, PlatformHookEvent, UserMessage
+from botkit.handoff.record import Record
 from botkit.hooks.address import check_urls
 from botkit.hooks.authentication import Authentication
 from botkit.hooks.events import Arrival, HookEvent, agent_transfer, hook_event
@@ -40,8 +41,7 @@ def new_uuid4() -> str:
     return str(uuid4())
 
 
-@dataclass(frozen=True, slots=True)
-class Hook:
+class Hook(Record, frozen=True):
     """A hook that was read and may be accepted.
 
     Attributes:
@@ -55,10 +55,12 @@ class Hook:
 
     kind: HookEvent
     path: HookPath
-    body: bytes = field(repr=False)
-    payload: Payload = field(repr=False)
+    body: bytes
+    payload: Payload
     users: tuple[str, ...]
     input: Input
+
+    _hidden = frozenset({"body", "payload"})
 
     @property
     def event(self) -> PlatformHookEvent:
@@ -134,12 +136,8 @@ class HookParser:
         event = structs.replace(hook.kind.to_event(self._arrival(hook, body, payload)), key=hook.event.key)
         if isinstance(event, UserMessage) and isinstance(hook.event, UserMessage):
             event = structs.replace(event, request_id=hook.event.request_id)
-        input = replace(
-            hook.input,
-            event=event,
-            hook=HookBody(body, hook.path.component_id),
-        )
-        return replace(hook, body=body, payload=payload, input=input)
+        input = structs.replace(hook.input, event=event, hook=HookBody(body, hook.path.component_id))
+        return structs.replace(hook, body=body, payload=payload, input=input)
 
     def transfer(self, hook: Hook, choice: Choice) -> AgentTransfer:
         """The hand-off that this hook could begin: from its payload, with a handler's choice applied.

@@ -312,7 +312,10 @@ class Payload(AllCallUrls, frozen=True):
     @property
     def bot_user_session(self) -> BotUserSession:
         """`context.session.BotUserSession`, empty if it is missing."""
-        return self.session.bot_user_session or _BOT_USER_SESSION
+        context = self.context
+        if context is None or context.session is None:
+            return _BOT_USER_SESSION
+        return context.session.bot_user_session or _BOT_USER_SESSION
 
     @property
     def last_message(self) -> MessagePayload:

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.decide import Decision
 from botkit.handoff.effects import Effect, OutboundEffect
 from botkit.handoff.events import Event
+from botkit.handoff.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class HookBody:
+class HookBody(Record, frozen=True):
     """A hook's raw JSON body, with the component that the platform addressed it to."""
 
-    body: bytes = field(repr=False)
+    body: bytes
     component_id: str = "default"
 
+    _hidden = frozenset({"body"})
 
-@dataclass(frozen=True, slots=True)
-class Input:
+
+class Input(Record, frozen=True):
     """An event on its way into the ledger.
 
     Args:
@@ -39,14 +39,13 @@ class Input:
 
     conversation_id: ConversationId
     event: Event | None
-    hook: HookBody | None = field(default=None, repr=False)
+    hook: HookBody | None = None
     aliases: tuple[str, ...] = ()
     completes: tuple[int, ...] = ()
     keep_payload: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxItem:
+class OutboxItem(Record, frozen=True):
     """An effect in the outbox: stored and not yet done. Ids grow in the order in which effects were decided."""
 
     id: int
@@ -54,11 +53,10 @@ class OutboxItem:
     lane: str
     effect: OutboundEffect
     created_at: Instant
-    hook: HookBody | None = field(default=None, repr=False)
+    hook: HookBody | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(Record, frozen=True):
     """The durable consequences of one input."""
 
     conversation: Conversation

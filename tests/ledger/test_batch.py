@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.events import ApiCall, BotMessage, Event, HookHandled, UserMessage

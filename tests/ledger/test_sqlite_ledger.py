@@ -3,10 +3,10 @@ from __future__ import annotations
 import stat
 import threading
 from concurrent.futures import Future
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from botkit.errors import LedgerBusy, LedgerClosed, LedgerError
 from botkit.handoff.conversation import ConversationId, Instant

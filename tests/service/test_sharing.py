@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from botkit.config.settings import AgentSystemSettings, Secret, Settings
@@ -123,7 +124,7 @@ def test_a_follower_learns_on_which_channel_a_user_is(house: House) -> None:
     follower.start()
     assert store_of(follower).newest_hook_of(BOT_ID, "u-1") is None
     on_whatsapp = ConversationId(BOT_ID, "u-1", "whatsapp")
-    commit(leader, replace(said("hi", "1"), conversation_id=on_whatsapp))
+    commit(leader, msgspec.structs.replace(said("hi", "1"), conversation_id=on_whatsapp))
     for kit in (leader, follower):
         assert store_of(kit).newest_hook_of(BOT_ID, "u-1") == (on_whatsapp, HookBody(b'{"message":"hi"}'))
 
