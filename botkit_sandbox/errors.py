@@ -14,7 +14,8 @@ SandboxError
 ├── UserWithAgent         BK-7010
 ├── DialogUnknown         BK-7011
 ├── KeysetInvalid         BK-7012
-└── StandInUnknown        BK-7013
+├── StandInUnknown        BK-7013
+└── AlreadyThere          BK-7014
 """
 
 from __future__ import annotations
@@ -129,6 +130,8 @@ class AlreadyThere(SandboxError):
 
     Let them write there, or choose another channel.
     """
+
+    code = "BK-7014"
 
 
 class UserWithAgent(SandboxError):

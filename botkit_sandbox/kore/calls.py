@@ -112,3 +112,4 @@ class CallBook:
         limit = now_ms - _KEPT_AFTER_EXPIRY_MS
         for request_id in [i for i, call in self._calls.items() if call.expires_ms < limit]:
             del self._calls[request_id]
+        self._newest = {name: call for name, call in self._newest.items() if call in self._calls}

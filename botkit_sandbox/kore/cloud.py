@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from botkit_sandbox.bus import Bus
-from botkit_sandbox.errors import AlreadyThere, TooManyUsers, UserWithAgent
+from botkit_sandbox.errors import TooManyUsers, UserWithAgent
 from botkit_sandbox.kore.about import about
 from botkit_sandbox.kore.bot import Bot, bot_of
 from botkit_sandbox.kore.closures import SESSION_CLOSURE, Closure
@@ -303,7 +303,7 @@ class KoreCloud:
         self.core.end_session(user)
         if says:
             self.lanes.put(
-                user.id, lambda: self.talk.closing_words(user, says, agent_transfer=agent_transfer)
+                user.key, lambda: self.talk.closing_words(user, says, agent_transfer=agent_transfer)
             )
 
     def join_channel(self, user: User, channel: str, *, same_session: bool = False) -> User:
@@ -317,11 +317,10 @@ class KoreCloud:
             TooManyUsers: the sandbox is full.
         """
         core = self.core
-        if any(one.id == user.id and one.channel == channel for one in core.users.values()):
-            raise AlreadyThere(f"{user.name} is on {channel} already")
+        core.check_is_not_on(channel, user)
         return self._add(
             id=user.id,
-            key=f"{user.id}~{channel}",
+            key=f"{user.id}~{1 + len(core.users)}",
             name=user.name,
             email=user.email,
             language=user.language,
@@ -339,6 +338,7 @@ class KoreCloud:
 
         Raises:
             UserWithAgent: an agent has the user already.
+            AlreadyThere: the user writes from that channel too.
             LaneFull: too many actions of this user are waiting.
         """
         core = self.core
@@ -347,6 +347,8 @@ class KoreCloud:
         )
         if user.agent_mode:
             raise UserWithAgent(with_agent)
+        if user.channel != channel:
+            core.check_is_not_on(channel, user)
 
         async def switch() -> None:
             if user.channel == channel:

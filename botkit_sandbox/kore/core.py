@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from botkit_sandbox.bus import Bus
-from botkit_sandbox.errors import UserUnknown
+from botkit_sandbox.errors import AlreadyThere, UserUnknown
 from botkit_sandbox.kore.bot import Bot
 from botkit_sandbox.kore.calls import CallBook
 from botkit_sandbox.kore.credentials import JwtApp
@@ -98,6 +98,11 @@ class Core:
         if user is None:
             raise UserUnknown(f"there is no user {identifier[:80]}")
         return user
+
+    def check_is_not_on(self, channel: str, user: User) -> None:
+        """Raises: AlreadyThere, since the platform knows a user once on each channel."""
+        if any(one.id == user.id and one.channel == channel for one in self.users.values()):
+            raise AlreadyThere(f"{user.name} is on {channel} already")
 
     def publish(self, kind: str, user: User | None = None, **more: Any) -> None:
         """Publish a change on the bus."""

@@ -228,7 +228,9 @@ def adopt(core: Core, user: User, context: Mapping[str, Any]) -> None:
         user.session.variables = {k: v for k, v in variables.items() if k not in _BASE_SESSION}
     lasting = held.get("UserSession")
     if isinstance(lasting, Mapping):
-        user.variables = dict(lasting)
+        kept = dict(lasting)
+        user.variables.clear()  # the user on another channel has the same ones
+        user.variables.update(kept)
     for name in core.shared_variables:
         if isinstance(held.get(name), Mapping):
             core.shared_variables[name] = dict(held[name])

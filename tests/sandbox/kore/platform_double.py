@@ -151,7 +151,7 @@ class Platform:
 
     async def quiet(self, user: User) -> None:
         """Wait until every action of the user is processed. A script may use a whole second of processor time."""
-        await async_until(lambda: not self.cloud.lanes.busy(user.id), seconds=30)
+        await async_until(lambda: not self.cloud.lanes.busy(user.key), seconds=30)
 
     async def says(self, user: User, text: str) -> None:
         self.cloud.say(user, text)

@@ -601,6 +601,17 @@ async def test_variables_of_the_bot_are_shared_by_its_users(start: Start) -> Non
     assert said(await talked(platform, "get")) == ["tea!"]
 
 
+async def test_variables_of_a_user_are_the_same_on_every_channel(start: Start) -> None:
+    bot = Bot("Shared")
+    bot.dialog("Set").script("UserSession.put('tier', 'gold', 100);").message("Set.")
+    bot.dialog("Get").message('{{UserSession.get("tier")}}!')
+    platform = await start(bot=export(bot))
+    ada = platform.cloud.add_user()
+    phone = platform.cloud.join_channel(ada, "whatsapp")
+    await talked(platform, "set", user=ada)
+    assert said(await talked(platform, "get", user=phone)) == ["gold!"]
+
+
 # --- placeholders ----------------------------------------------------------------------------------------------------
 
 

@@ -55,6 +55,22 @@ async def test_a_channel_is_joined_once(stage: Stage) -> None:
     assert (await ask(stage, "POST", f"{ada.id}/channels"))[0] == 400
 
 
+async def test_nobody_goes_on_on_a_channel_where_they_are_already(stage: Stage) -> None:
+    ada = stage.cloud.add_user()
+    await ask(stage, "POST", f"{ada.id}/channels", channel="whatsapp")
+    status, refused = await ask(stage, "PUT", f"{ada.id}/channel", channel="whatsapp")
+    assert (status, ada.channel) == (409, "rtm"), refused
+    assert (await ask(stage, "PUT", f"{ada.id}/channel", channel="rtm"))[0] == 202
+
+
+async def test_the_closing_words_come_after_what_happened_on_the_same_channel(stage: Stage) -> None:
+    ada = stage.cloud.add_user()
+    _, there = await ask(stage, "POST", f"{ada.id}/channels", channel="whatsapp")
+    phone = stage.cloud.user(there["id"])
+    stage.cloud.time_out(phone, "Your session has ended.")
+    assert (stage.cloud.lanes.busy(ada.key), stage.cloud.lanes.busy(phone.key)) == (False, True)
+
+
 async def test_a_closure_names_the_channel_and_the_session(stage: Stage) -> None:
     ada = stage.cloud.add_user()
     session = ada.session.id
