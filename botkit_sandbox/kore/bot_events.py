@@ -52,12 +52,13 @@ def events_of(definition: Mapping[str, Any], dialogs: Mapping[str, str]) -> dict
     found: dict[str, BotEvent] = {}
     for name, event in (raw if isinstance(raw, dict) else {}).items():
         if isinstance(event, dict) and event.get("enabled"):
-            action = text_of(event.get("action"))
+            # Exports have triggerDialog and showMsg; how the third action is written is not known.
+            action = text_of(event.get("action")).casefold()
             first = event.get("manageFirstMessage")
             found[name] = BotEvent(
-                dialog_id=dialogs.get(text_of(event.get("task")), "") if "ialog" in action else "",
-                script=decoded(text_of(event.get("script"))) if "cript" in action else "",
-                prompts=tuple(prompts_of(event.get("msg"))) if "sg" in action or "essage" in action else (),
+                dialog_id=dialogs.get(text_of(event.get("task")), "") if "dialog" in action else "",
+                script=decoded(text_of(event.get("script"))) if "script" in action else "",
+                prompts=tuple(prompts_of(event.get("msg"))) if "msg" in action or "message" in action else (),
                 answers_first_message=frozenset(
                     kind
                     for kind in _KINDS

@@ -18,7 +18,7 @@ from botkit_sandbox.kore.script import syntax_error
 
 _UUID5 = r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
 _CREDENTIALS = re.compile(
-    r"(?i:\b(?:password|passwd|client[-_]?secret|(?:x-)?api[-_]?key|[\w-]*[-_]token|secret)\b[\"']?\s*[:=]\s*[\"'][^\"'{$\s]{6,})"
+    r"(?i:\b(?:password|passwd|client[-_]?secret|(?:x-)?api[-_]?key|[\w-]{0,40}[-_]token|secret)\b[\"']?\s*[:=]\s*[\"'][^\"'{$\s]{6,})"
     r"|(?i:\bbearer\s+[A-Za-z0-9._\-]{16,})"
     r"|(?i:\bauthorization[\"']?\s*[:=]\s*[\"']?basic\s+[A-Za-z0-9+/]{8,})"
     r"|(?i:[?&](?:api[-_]?key|appid|access_?token|subscription-key|token)=[A-Za-z0-9._\-]{16,})"

@@ -69,7 +69,7 @@ def value_at(context: Mapping[str, Any], path: str) -> Any:
             found = found[int(step)]
         elif isinstance(found, list):
             found = next(
-                (t["level"] for t in found if isinstance(t, dict) and t.get("tone_name") == step), None
+                (t.get("level") for t in found if isinstance(t, dict) and t.get("tone_name") == step), None
             )
         else:
             return None
@@ -180,7 +180,9 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "cnt": _contains,
     "contains": _contains,
     "dcnt": lambda found, wanted: not _contains(found, wanted),
-    "in": lambda found, wanted: any(_equal(found, item) for item in str(wanted).split(",")),
+    "in": lambda found, wanted: any(
+        _equal(found, item) for item in (wanted if isinstance(wanted, list) else str(wanted).split(","))
+    ),
     "sw": lambda found, wanted: found is not None and _plain(found).startswith(_plain(wanted)),
     "startswith": lambda found, wanted: found is not None and _plain(found).startswith(_plain(wanted)),
     "ew": lambda found, wanted: found is not None and _plain(found).endswith(_plain(wanted)),

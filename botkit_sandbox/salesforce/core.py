@@ -213,10 +213,7 @@ class CloudCore:
         self.bus.publish(BUS_TOPIC, about | data)
 
     def _faults_changed(self) -> None:
-        for user in self.end_users.values():
-            for reader in user.log.readers:
-                reader.wake()  # Its proxy may have let go.
         self.publish_change("faults", faults=[msgspec.to_builtins(fault) for fault in self.faults.all()])
-        for user in self.end_users.values():  # streams that a fault silenced may have events to write
+        for user in self.end_users.values():  # streams that a fault silenced or held may have events to write
             for reader in user.log.readers:
                 reader.wake()

@@ -5,6 +5,7 @@ See docs/protocols/salesforce-miaw.md, 1.1 and 2.1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -88,7 +89,7 @@ def _fits(field: PrechatField, value: str) -> bool:
             return bool(name and host)
         case "Number":
             try:
-                return float(value) == float(value)
+                return math.isfinite(float(value))
             except ValueError:
                 return False
         case "Phone":
