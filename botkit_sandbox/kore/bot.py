@@ -38,12 +38,12 @@ class Component:
     id: str
     kind: str
     name: str
-    prompts: tuple[Prompt, ...]
-    error_prompts: tuple[Prompt, ...]
-    script: str
-    entity_type: str
-    dialog_id: str
-    raw: Mapping[str, Any]
+    prompts: tuple[Prompt, ...] = ()
+    error_prompts: tuple[Prompt, ...] = ()
+    script: str = ""
+    entity_type: str = ""
+    dialog_id: str = ""
+    raw: Mapping[str, Any] = field(default_factory=dict)
     choices: Mapping[str, tuple[Choice, ...]] = field(default_factory=dict)
     listed: ListInContext | None = None
     pattern: str = ""
@@ -58,10 +58,10 @@ class Node:
 
     id: str
     kind: str
-    component: Component | None
-    transitions: tuple[Mapping[str, Any], ...]
-    parts: tuple[Node, ...]
-    calls_dialog: bool
+    component: Component | None = None
+    transitions: tuple[Mapping[str, Any], ...] = ()
+    parts: tuple[Node, ...] = ()
+    calls_dialog: bool = False
     options: NodeOptions = PLAIN
 
 
@@ -256,7 +256,7 @@ def _milliseconds(value: object) -> int:
     return INACTIVE_MS
 
 
-_START = Node(id="intent0", kind="intent", component=None, transitions=(), parts=(), calls_dialog=False)
+_START = Node(id="intent0", kind="intent")
 """What a dialog without nodes has."""
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "tried.sandbox.botkit.example")
 
@@ -282,23 +282,7 @@ def webhook_dialog(name: str, then: str, *, language: str) -> Dialog:
 
 
 def _webhook_node(kind: str, name: str, prompts: tuple[Prompt, ...], following: str) -> Node:
-    component = Component(
-        id=f"dc-{uuid.uuid5(_NAMESPACE, f'{kind}/{name}')}",
-        kind=kind,
-        name=name,
-        prompts=prompts,
-        error_prompts=(),
-        script="",
-        entity_type="",
-        dialog_id="",
-        raw=MappingProxyType({}),
-    )
+    own = f"dc-{uuid.uuid5(_NAMESPACE, f'{kind}/{name}')}"
+    component = Component(id=own, kind=kind, name=name, prompts=prompts)
     number = 1 if kind == "SDKWebHook" else 2
-    return Node(
-        id=f"{kind}{number}",
-        kind=kind,
-        component=component,
-        transitions=({"default": following},),
-        parts=(),
-        calls_dialog=False,
-    )
+    return Node(id=f"{kind}{number}", kind=kind, component=component, transitions=({"default": following},))

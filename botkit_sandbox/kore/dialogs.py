@@ -80,8 +80,7 @@ async def _go(stage: Stage, run: Run, node: Node | None) -> None:
         if user.resets != resets:
             return  # the session was closed or reset meanwhile: the dialog is dropped without a message
         if node is None:
-            end_dialog(user)
-            await stage.voice.ended(user, run.dialog)
+            await _end(stage, run)
             if run.caller is None:
                 return
             run = _back(stage, run, run.caller)
@@ -93,7 +92,7 @@ async def _go(stage: Stage, run: Run, node: Node | None) -> None:
             calls += 1
             if calls > CALLS_AT_ONCE:
                 await stage.voice.utter(user, TOO_MANY_CALLS, dialog_id=run.dialog.id, node_id=node.id)
-                await stage.voice.ended(user, run.dialog)
+                await _end(stage, run)
                 return
             run = await _call(stage, run, node, called)
             node = run.node
@@ -106,6 +105,12 @@ async def _go(stage: Stage, run: Run, node: Node | None) -> None:
     stage.note(
         f"Dialog {run.dialog.name} was stopped after {STEP_LIMIT} steps; its transitions run in a circle."
     )
+    await _end(stage, run)
+
+
+async def _end(stage: Stage, run: Run) -> None:
+    end_dialog(stage.user)
+    await stage.voice.ended(stage.user, run.dialog)
 
 
 def _called(stage: Stage, run: Run, node: Node) -> Dialog | None:
@@ -131,7 +136,7 @@ async def _call(stage: Stage, run: Run, node: Node, called: Dialog) -> Run:
     if caller is run:
         run.context = user.context
     else:
-        await stage.voice.ended(user, run.dialog)
+        await _end(stage, run)
     begin_dialog(stage.core, user, dialog_id=called.id, name=called.name)
     user.context["entities"].update({name: value for name, value in values.items() if value is not None})
     return Run(called, called.start.id, caller=caller)
@@ -164,5 +169,4 @@ async def _ask_again(stage: Stage, run: Run, component: Component) -> None:
         run.tries = 0
         await _go(stage, run, run.dialog.nodes[options.afterwards])
     else:
-        end_dialog(stage.user)
-        await stage.voice.ended(stage.user, run.dialog)
+        await _end(stage, run)

@@ -99,25 +99,9 @@ def _handing_over(dialog: Dialog) -> Iterator[tuple[str, Node]]:
 
 def _node(dialog: Dialog, identifier: str, kind: str, name: str, script: str, *, following: str) -> Node:
     own = f"dc-{uuid.uuid5(_NAMESPACE, f'{dialog.id}/{identifier}')}"
-    component = Component(
-        id=own,
-        kind=kind,
-        name=name,
-        prompts=(),
-        error_prompts=(),
-        script=script,
-        entity_type="",
-        dialog_id="",
-        raw={"_id": own, "name": name, "type": kind},
-    )
-    return Node(
-        id=identifier,
-        kind=kind,
-        component=component,
-        transitions=({"default": following},),
-        parts=(),
-        calls_dialog=False,
-    )
+    raw = {"_id": own, "name": name, "type": kind}
+    component = Component(id=own, kind=kind, name=name, script=script, raw=raw)
+    return Node(id=identifier, kind=kind, component=component, transitions=({"default": following},))
 
 
 def _advice(bot: Bot, name: str) -> str:
