@@ -53,7 +53,7 @@ class Remembered:
 
     def live_of(self, bot_id: str, name: str) -> ConversationId | None:
         """The live conversation of the user with this name; of several, the one opened last."""
-        return max(self.named(bot_id, name), key=lambda one: _opened_at(self._by_id[one]), default=None)
+        return max(self.named(bot_id, name), key=lambda one: _opened_at(self.get(one)), default=None)
 
     @property
     def anyone_live(self) -> bool:
@@ -64,21 +64,21 @@ class Remembered:
         return list(self._by_id.values())
 
     def put(self, conversation_id: ConversationId, stored: Stored | None) -> None:
-        before = self._by_id.pop(conversation_id, None)
-        bot_id = conversation_id.bot_id
-        if before is not None:
-            for name in before.names:
-                left = tuple(one for one in self.named(bot_id, name) if one != conversation_id)
-                if left:
-                    self._by_name[bot_id, name] = left
-                else:
-                    self._by_name.pop((bot_id, name), None)
+        before, bot_id = self._by_id.get(conversation_id), conversation_id.bot_id
+        # Replaced in one step: another thread that reads it meanwhile must not miss a live conversation.
         if stored is None:
-            return
-        self._by_id[conversation_id] = stored
-        if stored.conversation.session is not None:
-            for name in stored.names:
-                self._by_name[bot_id, name] = (*self.named(bot_id, name), conversation_id)
+            self._by_id.pop(conversation_id, None)
+        else:
+            self._by_id[conversation_id] = stored
+        found_by, former = _names_of_live(stored), _names_of_live(before)
+        for name in found_by - former:
+            self._by_name[bot_id, name] = (*self.named(bot_id, name), conversation_id)
+        for name in former - found_by:
+            left = tuple(one for one in self.named(bot_id, name) if one != conversation_id)
+            if left:
+                self._by_name[bot_id, name] = left
+            else:
+                self._by_name.pop((bot_id, name), None)
 
 
 class Staged:
@@ -170,6 +170,11 @@ class Staged:
         stored = self.get(conversation_id)
         session = stored.conversation.session if stored is not None else None
         return session is not None and not is_another(session, sessions)
+
+
+def _names_of_live(stored: Stored | None) -> frozenset[str]:
+    """The names that find a conversation: those of its user while an agent session lives."""
+    return stored.names if stored is not None and stored.conversation.session is not None else frozenset()
 
 
 def _opened_at(stored: Stored | None) -> float:
