@@ -14,6 +14,8 @@ from botkit.http.lenient_json import Members, items, members, text, try_decoded
 
 MAX_REASON = 200
 _READ = 20_000
+_SEARCHED = 1_000
+"""Max characters in which personal data are looked for: the time grows with their square."""
 _SHORTEST_HIDDEN = 3
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _UNPRINTABLE = re.compile(r"[^ -~\u00a1-\u024f\u2010-\u2027]+")
@@ -45,6 +47,7 @@ def reason(body: bytes, *, hide: Iterable[str] = ()) -> str:
     code, words = _stated(body[:_READ])
     for value in sorted({value for value in hide if len(value) >= _SHORTEST_HIDDEN}, key=len, reverse=True):
         words = words.replace(value, "…")
+    words = words[:_SEARCHED]
     words = " ".join(_UNPRINTABLE.sub(" ", _PERSONAL.sub("…", words)).split())
     if len(words) > MAX_REASON:
         words = words[: MAX_REASON - 1] + "…"

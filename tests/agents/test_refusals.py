@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -70,3 +71,9 @@ def test_the_first_advice_that_fits_is_given() -> None:
     assert explained("It IS not PUBLISHED", known) == "It IS not PUBLISHED; publish it"
     assert explained("What", known) == "What"
     assert explained("", known, unstated="check it") == "check it"
+
+
+def test_a_long_text_takes_no_time() -> None:
+    began = time.process_time()
+    assert len(reason(b"a/" * 10_000)) <= MAX_REASON
+    assert time.process_time() - began < 0.5  # 2 seconds if all of it is searched
