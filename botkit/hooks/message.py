@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from botkit.handoff.masking import readable
 from botkit.hooks.choices import MAX_LABEL, labels_in
+from botkit.hooks.identity import canonical_channel, channel_name
 from botkit.hooks.payload import Body, Channel, HookMetaInfo, Native, Payload
 
 CLIENT_TEXTS: Final = frozenset(
@@ -47,10 +48,9 @@ def read(payload: Payload) -> Message:
     words, sent, last = payload.message, payload.message_object, payload.last_message
     channel = payload.channel or _NO_CHANNEL
     handle = channel.handle or channel.infos.handle
+    sent_last = last.message if _is_of_channel(payload) else None
     # `BotUserSession.lastMessage` may still be the message before this one, so it counts only with the words of this one.
-    said = last.message
-    if said is not None and said.body != words:
-        said = None
+    said = sent_last if sent_last is not None and sent_last.body == words else None
     connect = channel.bot_event == _CONNECT or channel.infos.bot_event == _CONNECT
     of_client = (
         connect
@@ -58,8 +58,7 @@ def read(payload: Payload) -> Message:
         or (handle is not None and handle.type == "welcome")
         or _is_refresh(payload.meta_info)
         or _is_refresh(said)
-        # What the user's client itself has sent last is a message of the user all the same.
-        or (_is_control(channel) and (said is None or not words))
+        or (_is_control(channel) and _came_by_itself(words, sent_last))
     )
     client_id = "" if sent is None else _id(sent.client_message_id)
     if not client_id and said is not None:
@@ -110,6 +109,21 @@ def _is_refresh(part: Body | HookMetaInfo | None) -> bool:
     return part is not None and part.nl_meta is not None and bool(part.nl_meta.is_refresh)
 
 
+def _is_of_channel(payload: Payload) -> bool:
+    """Whether `BotUserSession.lastMessage` may be this message: one session may span channels, on which a user says the same."""
+    last = payload.bot_user_session.last_message
+    named = last.channel if last is not None else None
+    return not named or not payload.channel_type or canonical_channel(named) == channel_name(payload)
+
+
+def _came_by_itself(words: str | None, sent_last: Body | None) -> bool:
+    """Whether the user's client has sent something else last. Masked words differ from what it has sent, but are the user's."""
+    if not words:
+        return True
+    other = sent_last is not None and bool(sent_last.body) and sent_last.body != words
+    return other and readable(words) == words
+
+
 def _is_control(channel: Channel) -> bool:
     """Whether the platform made this message for its client: then it has a context and the id of a message."""
     made = channel.request_context is not None and channel.request_context.is_runtime
@@ -120,6 +134,6 @@ def _id(value: str | int | None) -> str:
     if not value:
         return ""
     text = str(value)
-    if len(text) > _MAX_ID or (text.lstrip("-").isdecimal() and int(text) < _YEAR_2001_MS):
+    if len(text) > _MAX_ID or (text.removeprefix("-").isdecimal() and int(text) < _YEAR_2001_MS):
         return ""
     return text

@@ -160,6 +160,18 @@ def test_words_of_users_are_not(payload: dict[str, Any]) -> None:
     assert not read(payload).of_client
 
 
+@pytest.mark.parametrize(
+    ("message", "context"),
+    [("hello", {}), ("hello", wire({})), ("my card is #*#card#*#", wire({"body": "my card is 4111"}))],
+    ids=["no last message", "an empty one", "masked"],
+)
+def test_words_that_only_look_like_a_control_message_are_the_users(
+    message: str, context: dict[str, Any]
+) -> None:
+    channel = {"from": USER, "requestId": "ms-1", "requestContext": {"isRuntime": True}}
+    assert not read(user_message(message, channel=channel, context=context)).of_client
+
+
 def test_what_the_users_client_has_just_sent_is_no_control_message() -> None:
     # Whatever the platform writes into the channel of a message.
     payload = case("hook-user-message-ctrl.json")
@@ -228,3 +240,18 @@ def test_of_a_call_only_a_hook_that_is_the_same_in_every_byte_is_a_repetition() 
     said, again = ({"from": USER, "handle": {"Confidence": n}} for n in ("0.9", "0.8"))
     assert key(request_id=call, channel=said) == key(request_id=call, channel=said) != ""
     assert key(request_id=call, channel=said) != key(request_id=call, channel=again)
+
+
+def test_the_last_message_on_another_channel_is_not_this_one() -> None:
+    def said(channel: str, request_id: int) -> str:
+        context = wire({"body": "yes"}, client_id=SENT_AT)
+        context["session"]["BotUserSession"]["lastMessage"]["channel"] = "rtm"
+        return key(context=context, channel={"from": USER, "type": channel}, request_id=request_id)
+
+    assert said("rtm", 1501244156289) == said("rtm", 1501244156290)
+    assert said("whatsapp", 1501244156291) != said("rtm", 1501244156289)
+
+
+@pytest.mark.parametrize("odd", ["--5", "-", "²", "1e13", " "])
+def test_an_odd_client_id_does_no_harm(odd: str) -> None:
+    assert key(context=wire({"body": "yes"}, client_id=odd))
