@@ -20,6 +20,8 @@ from botkit.handoff.rules import Rules
 from botkit.handoff.text import cut
 
 _MAX_NAMES = 500
+_SAME_TYPE = {"jpeg": "jpg", "tif": "tiff", "htm": "html"}
+"""Extensions of one type. A channel lists one of them, and may mean both."""
 
 
 def requested(
@@ -125,9 +127,9 @@ def _refusal(rules: Rules, session: AgentSession, file: Attachment) -> str:
     """Why the agents' side will refuse this file; empty if it may take it. What it does not state is left to its answer."""
     if file.size > _limit(rules, session):
         return TOO_LARGE
-    types = _limits(session).types
+    types = {_SAME_TYPE.get(one, one) for one in _limits(session).types}
     extension = file.name.rpartition(".")[2].casefold() if "." in file.name else ""
-    return TYPE if types and extension not in types else ""
+    return TYPE if types and _SAME_TYPE.get(extension, extension) not in types else ""
 
 
 def _limits(session: AgentSession) -> FileLimits:

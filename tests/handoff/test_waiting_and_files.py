@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from botkit.handoff.conversation import Instant
+from botkit.handoff.conversation import FileLimits, Instant
 from botkit.handoff.effects import IdleNotice, SendCustomEvent, SendFile
 from botkit.handoff.events import (
     AgentJoined,
@@ -292,3 +292,12 @@ def test_held_messages_are_quoted_back_at_the_end() -> None:
     )
     story.user("is anybody there?")
     assert "is anybody there?" in "".join(story.user("endagentchat").told)
+
+
+@pytest.mark.parametrize(("name", "sent"), [("a.jpg", 1), ("a.JPEG", 1), ("a.gif", 0), ("a", 0)])
+def test_both_extensions_of_a_type_are_taken_where_one_is_listed(name: str, sent: int) -> None:
+    story = Story(rules(systems={"salesforce": Capabilities(files="always")})).with_agent()
+    session = replace(story.session, file_limits=FileLimits(types=("pdf", "jpg")))
+    story.conversation = replace(story.conversation, session=session)
+    story.user(None, attachments=(Attachment(name, "https://files.example/a"),))
+    assert len(story.of(SendFile)) == sent

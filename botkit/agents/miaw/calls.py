@@ -255,9 +255,11 @@ def _file_limits(deployment: Members) -> FileLimits:
     found = members(deployment.get("attachments"))
     types = found.get("allowedFileTypes")
     listed = types.split(",") if isinstance(types, str) else types if isinstance(types, list) else []
+    extensions = tuple(one for each in listed if (one := text(each).strip().lstrip(".").casefold()))
     return FileLimits(
         max_bytes=int(number(found.get("maxFileSize")) * 1024 * 1024),
-        types=tuple(one for each in listed if (one := text(each).strip().lstrip(".").casefold())),
+        # Anything else, such as media types, is left to the answer to each file.
+        types=extensions if all(one.isalnum() for one in extensions) else (),
         allowed=flag(found.get("endUserToAgent")) is not False,
     )
 

@@ -89,3 +89,25 @@ def test_an_answer_without_a_token_is_a_bad_reply(body: bytes) -> None:
 
 def test_the_token_is_not_in_the_repr() -> None:
     assert TOKEN not in repr(read_token(answer(accessToken=TOKEN), now=NOW))
+
+
+@pytest.mark.parametrize(
+    ("stated", "types"),
+    [
+        (["pdf", ".JPG"], ("pdf", "jpg")),
+        ("pdf, jpg", ("pdf", "jpg")),
+        (["image/png", "pdf"], ()),
+        ("*", ()),
+        (7, ()),
+        (None, ()),
+    ],
+    ids=["list", "text", "media types", "any", "number", "none"],
+)
+def test_types_of_files_are_believed_where_they_are_extensions(
+    stated: object, types: tuple[str, ...]
+) -> None:
+    attachments = {"maxFileSize": 5, "allowedFileTypes": stated}
+    context = {"configuration": {"embeddedServiceConfig": {"attachments": attachments}}}
+    limits = read_token(answer(accessToken=TOKEN, context=context), now=NOW).file_limits
+    assert limits is not None
+    assert (limits.types, limits.max_bytes) == (types, 5 * 1024 * 1024)
