@@ -113,7 +113,7 @@ def render(
 
 def _headings(lines: Sequence[TranscriptLine], language: str) -> list[str]:
     """The heading of the part that each line belongs to; empty ones where all lines are of one channel."""
-    if len({line.channel for line in lines}) == 1:
+    if len({line.channel for line in lines if line.channel}) <= 1:
         return [""] * len(lines)
     return [heading(line.channel, language) if line.channel else "" for line in lines]
 

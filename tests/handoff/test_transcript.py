@@ -202,3 +202,7 @@ def test_the_newest_messages_that_are_left_keep_their_heading() -> None:
     kept = told(*lines, limit=250).splitlines()
     assert kept[-2:] == ["[Web chat · rtm]", "Ada: newest"]
     assert kept[2] == "[Channel · sms]"
+
+
+def test_a_line_without_a_channel_makes_no_second_one() -> None:
+    assert told(on("rtm", "one"), on("", "two")).splitlines()[1:] == ["Ada: one", "Ada: two"]
