@@ -54,7 +54,8 @@ def user_message(rules: Rules, conversation: Conversation, event: events.UserMes
     if event.retried or (session is not None and (event.of_client or event.connect)):
         # Said already, or nobody's words, whose flag may be outdated. If the platform counts on the bot, it waits for one call.
         skip = effects.CallWithHook("skip_bot_message")
-        return Decision(conversation, (skip,) if event.agent_transfer is False else ())
+        of_bot = event.agent_transfer is False or (session is None and event.agent_transfer is None)
+        return Decision(conversation, (skip,) if of_bot else ())
     if session is None:
         if event.agent_transfer:
             return _lost_session(rules, conversation, event)
@@ -175,14 +176,14 @@ def _flag_lags(session: AgentSession, event: events.UserMessage) -> bool:
 def _closes(rules: Rules, session: AgentSession, event: events.BotMessage) -> bool:
     """Whether a message of the bot says that the platform's session is over: by its words, or by its flag.
 
-    A false flag counts only after the platform has sent `true`, as for messages of the user. Before that, and for an older
-    request, the message belongs to the dialog that has led to the transfer.
+    A false flag counts only after the platform has sent `true`, as for messages of the user. Before that, and for the request of
+    the transfer or an older one, the message belongs to the dialog that has led to the transfer.
     """
     if event.text is not None and as_compared(event.text) in rules.platform_closing_messages:
         return True
     number, opening = event.request_number, session.opening_request
-    older = number is not None and opening is not None and number < opening
-    return event.agent_transfer is False and session.flagged and not older
+    of_dialog = number is not None and opening is not None and number <= opening
+    return event.agent_transfer is False and session.flagged and not of_dialog
 
 
 def _too_much(session: AgentSession, messages: tuple[HeldMessage, ...]) -> bool:

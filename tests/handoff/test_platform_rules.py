@@ -5,8 +5,22 @@ from __future__ import annotations
 import pytest
 
 from botkit.handoff.conversation import Instant, Phase
-from botkit.handoff.effects import ClearAgentSession, EndSession, OpenAccess, SendToAgent, TypingToAgent
-from botkit.handoff.events import Attachment, MetaInfo, PlatformSessionClosed, UserProfile, UserTyping
+from botkit.handoff.effects import (
+    CallWithHook,
+    ClearAgentSession,
+    EndSession,
+    OpenAccess,
+    SendToAgent,
+    TypingToAgent,
+)
+from botkit.handoff.events import (
+    Attachment,
+    BotMessage,
+    MetaInfo,
+    PlatformSessionClosed,
+    UserProfile,
+    UserTyping,
+)
 from tests.handoff.story import SECOND_SESSION, SESSION, Story, rules
 
 
@@ -264,3 +278,30 @@ def test_a_message_typed_before_the_transfer_and_overtaken_by_it_reaches_the_age
     story.now += 60
     assert story.user("wait", agent_transfer=False, request_number=1_999).sent == ["wait"]
     assert story.user("hi bot", agent_transfer=False, request_number=2_001).sent == []
+
+
+@pytest.mark.parametrize(
+    ("agent_transfer", "calls"), [(False, 1), (None, 1), (True, 0)], ids=["the bot", "not stated", "agents"]
+)
+def test_a_clients_retry_is_said_to_nobody_but_the_platform_gets_its_call(
+    agent_transfer: bool | None, calls: int
+) -> None:
+    story = Story().user("hi", agent_transfer=agent_transfer, retried=True)
+    assert [effect.call for effect in story.of(CallWithHook)] == ["skip_bot_message"] * calls
+    assert len(story.effects) == calls
+
+
+def test_a_clients_retry_during_a_hand_off_needs_no_call_unless_the_platform_counts_on_the_bot() -> None:
+    assert Story().with_agent().user("hi", retried=True).effects == ()
+    assert Story().with_agent().user("hi", agent_transfer=False, retried=True).kinds == ["CallWithHook"]
+
+
+@pytest.mark.parametrize(("number", "over"), [(1_999, False), (2_000, False), (2_001, True), (None, True)])
+def test_a_bots_message_of_the_dialog_that_led_to_the_transfer_closes_nothing(
+    number: int | None, over: bool
+) -> None:
+    story = Story().with_agent(request_number=2_000).user("hello", agent_transfer=True, request_number=2_010)
+    said = BotMessage(
+        key="b", at=Instant(story.now), text="One moment.", agent_transfer=False, request_number=number
+    )
+    assert (story.happens(said).conversation.session is None) == over
