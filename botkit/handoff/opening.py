@@ -183,6 +183,14 @@ def next_in_line(
         in_flight=(),
         taken=(),
         held=(),
+        # What the system before has said counts for that one only.
+        file_limits=None,
+        inactive=False,
+        doubt="",
+        queued=False,
+        automated_at=0.0,
+        automated_text="",
+        reason_given=False,
     )
     session = replace(session, held=_again(rules, session, typed))
     session, opening = _open(rules, session, at)

@@ -19,7 +19,17 @@ from botkit.handoff.effects import (
     SendToAgent,
     StartSession,
 )
-from botkit.handoff.events import AgentsLost, Attachment, LossReason, MetaInfo, RoutingFailed, UserProfile
+from botkit.handoff.events import (
+    AgentSaid,
+    AgentSessionEnded,
+    AgentsLost,
+    Attachment,
+    Content,
+    LossReason,
+    MetaInfo,
+    RoutingFailed,
+    UserProfile,
+)
 from botkit.handoff.rules import Capabilities
 from tests.handoff.story import LIVE_CHAT, SESSION, Story, rules
 
@@ -201,3 +211,14 @@ def test_the_deadline_is_short_only_while_another_system_is_in_line() -> None:
 def test_a_system_is_not_its_own_fallback() -> None:
     story = Story(rules(fallback=("salesforce", "legacy"))).transfer()
     assert [one.system for one in story.session.alternatives] == ["legacy"]
+
+
+def test_what_the_first_system_said_counts_for_it_alone() -> None:
+    story = story_with_fallback().transfer().granted().started()
+    story.from_agents(AgentSessionEnded, certain=False)
+    story.from_agents(AgentSaid, content=Content(text="We are closed."), automated=True)
+    story.timer("settle").routing("over").timer("grace").routing("over")
+    assert story.session.system == "legacy"
+    assert (story.session.doubt, story.session.reason_given, story.session.automated_text) == ("", False, "")
+    story.granted().started().from_agents(AgentSaid, content=Content(text="Please wait."), automated=True)
+    assert "no agent is available" in story.from_agents(RoutingFailed, reason="Unavailable").told[0]
