@@ -29,6 +29,7 @@ from botkit.handoff.conversation import (
 from botkit.handoff.decision import Decision, arm, cancel, hand_to_agent, stop_typing, tell, with_session
 from botkit.handoff.effects import CountMetric, Effect, EventToUser, SendToUser, TypingToUser
 from botkit.handoff.ending import end
+from botkit.handoff.events import Content
 from botkit.handoff.opening import next_in_line
 from botkit.handoff.rules import Rules
 
@@ -84,7 +85,8 @@ def _organization_wrote(
     """
     words = event.content.text[:_REMEMBERED_TEXT]
     soon = event.at - session.automated_at <= REASON_BEFORE.total_seconds()
-    repeated = soon and words == session.automated_text
+    # A longer one, or one with links or options, may differ in what is not remembered.
+    repeated = soon and words == session.automated_text and event.content == Content(text=words)
     session = replace(
         session,
         automated_at=event.at,

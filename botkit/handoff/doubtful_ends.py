@@ -100,8 +100,9 @@ def routing_known(
     absent = session.phase is Phase.ABSENT
     if not session.doubt and (not absent or session.inactive):
         return Decision(conversation)
-    # While the first agent is awaited, the status is the same before and after a failed routing.
-    over = event.status == "over" or (event.status == "searching" and session.doubt == Doubt.UNROUTED)
+    # While the first agent is awaited, the status is the same before and after a failed routing or an end.
+    no_news = session.doubt == Doubt.UNROUTED or (session.doubt and not session.accepted)
+    over = event.status == "over" or (event.status == "searching" and no_news)
     if over:
         if any(timer.name == TimerName.GRACE for timer in session.timers):
             give_up = unrouted if session.doubt == Doubt.UNROUTED else ended

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from botkit.handoff.conversation import Phase
-from botkit.handoff.effects import AskRouting
+from botkit.handoff.effects import AskRouting, SendToUser
 from botkit.handoff.events import (
     AgentLeft,
     AgentSaid,
     AgentSessionEnded,
     Content,
+    Link,
     QueueMoved,
     RoutingFailed,
     StatusReported,
@@ -213,3 +214,29 @@ def test_the_end_of_an_inactive_session_is_an_end() -> None:
     story = Story().with_agent().from_agents(StatusReported, status="inactive").left()
     _confirmed(story.from_agents(AgentSessionEnded, certain=False))
     assert story.conversation.session is None
+
+
+def test_a_session_that_ended_without_an_agent_is_not_waited_for_because_routing_is_at_its_start() -> None:
+    story = _waiting().from_agents(AgentSessionEnded, certain=False)
+    _confirmed(story, "searching")
+    assert NOBODY in story.told[0]
+
+
+def test_automated_words_that_are_repeated_at_once_are_shown_once() -> None:
+    story = _automated(_waiting(), "We are closed.")
+    assert _automated(story, "We are closed.").told == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (Content(links=(Link("a", "https://a"),)), Content(links=(Link("b", "https://b"),))),
+        (Content(text="x" * 300 + "a"), Content(text="x" * 300 + "b")),
+    ],
+    ids=["links alone", "long texts"],
+)
+def test_automated_messages_that_differ_are_both_shown(first: Content, second: Content) -> None:
+    story = _waiting()
+    for content in (first, second):
+        story.from_agents(AgentSaid, content=content, automated=True)
+        assert [effect.content for effect in story.of(SendToUser)] == [content]
