@@ -174,7 +174,7 @@ class BotSettings:
 class Settings:
     """The whole configuration: one `botkit.yaml` and the bot files it names. `bots` maps bot ids to bots.
 
-    `warnings` are what `botkit check` and every start advise to change, although it works.
+    `warnings` are what `botkit check` and `botkit serve` advise to change, although it works.
     """
 
     server: ServerSettings
