@@ -88,8 +88,9 @@ def on_stage(
 def _settings(about: About) -> dict[str, Any]:
     """The part of the bot's configuration that follows from its export."""
     language = about.bot.default_language
+    name = about.bot.name[:NAME_LIMIT].replace("${", "$${")  # a name is text: nothing in it is filled in
     handoff = {"handoff": {"default_language": language}} if LANGUAGE.fullmatch(language) else {}
-    return {"bot": {"name": about.bot.name[:NAME_LIMIT]}, **handoff}
+    return {"bot": {"name": name}, **handoff}
 
 
 def _played(console: Console, port: int, play: Play) -> bool:

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from botkit.cli.demo_check import on_stage
+from botkit.config.load import load
 from botkit.testing.serving import free_ports
 from botkit.testing.waiting import until
 from botkit_sandbox.kore.transfers import AGENT_DIALOG
@@ -93,6 +94,14 @@ def test_the_demo_runs_an_export_with_its_name_and_language(tmp_path: Path) -> N
         configured = (stage.service.configuration.parent / "bots" / "acme.yaml").read_text(encoding="utf-8")
     assert "name: Bäckerei" in configured
     assert "default_language: de" in configured
+
+
+def test_the_name_of_an_export_reads_no_variable_and_no_file(tmp_path: Path) -> None:
+    bot = Bot("Bakery ${HOME} ${file:/etc/hostname}")
+    bot.dialog("Opening hours").message("At six.")
+    with on_stage(free_ports(3), receive="stream", bot_folder=bot.write(tmp_path / "export")) as stage:
+        (configured,) = load(stage.service.configuration).bots.values()
+    assert configured.name == bot.name
 
 
 def _botkit(*arguments: str) -> subprocess.CompletedProcess[str]:
