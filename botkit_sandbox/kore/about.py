@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from botkit_sandbox.kore import bot_events
-from botkit_sandbox.kore.bot import Bot
+from botkit_sandbox.kore.bot import Bot, Dialog
 from botkit_sandbox.kore.export import BotExport
 from botkit_sandbox.kore.findings import Finding, Kind, Row, rows
 from botkit_sandbox.kore.inspection import is_training
@@ -88,7 +88,7 @@ def _findings(bot: Bot) -> Iterator[Finding]:
     own = [dialog for dialog in bot.dialogs.values() if not is_added(dialog)]
     if not any(map(transfers, own)):
         text = "no dialog has an Agent Transfer node; add one in the builder, or let the sandbox add one"
-        yield Finding(Kind.TRANSFER, "dialogs", text)
+        yield Finding(Kind.TRANSFER, "", text)
     for name in bot.events:
         if name not in bot_events.PLAYED:
             yield Finding(
@@ -108,12 +108,18 @@ def _findings(bot: Bot) -> Iterator[Finding]:
 def _suggestions(export: BotExport, bot: Bot) -> Iterator[str]:
     """Sentences that start a dialog: one that leads to an agent, and two of trained dialogs."""
     sentences = _short_sentences(export, bot)
-    shown = [one for one in bot.dialogs.values() if not one.empty and one.raw.get("isHidden") is not True]
-    shown.sort(key=lambda dialog: dialog.id not in sentences)
-    agents = [dialog for dialog in shown if transfers(dialog)][:1]
-    others = [dialog for dialog in shown if not transfers(dialog)][: SUGGESTIONS - len(agents)]
+    dialogs = [one for one in bot.dialogs.values() if not one.empty]
+    dialogs.sort(key=lambda dialog: (_is_hidden(dialog), dialog.id not in sentences))
+    agents = [dialog for dialog in dialogs if transfers(dialog)][:1]
+    others = [one for one in dialogs if not transfers(one) and not _is_hidden(one)]
+    others = others[: SUGGESTIONS - len(agents)]
     for dialog in (*agents, *others):
         yield sentences.get(dialog.id, dialog.name)
+
+
+def _is_hidden(dialog: Dialog) -> bool:
+    """Whether the builder hides the dialog from users, such as one that other dialogs call."""
+    return dialog.raw.get("isHidden") is True
 
 
 def _short_sentences(export: BotExport, bot: Bot) -> dict[str, str]:

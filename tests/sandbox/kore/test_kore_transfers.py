@@ -117,6 +117,16 @@ def test_suggestions_are_sentences_of_the_bot_the_first_one_leads_to_an_agent(tm
     assert told.asking == AGENT_DIALOG.lower()
 
 
+def test_a_hidden_dialog_is_suggested_only_if_no_other_one_leads_to_an_agent(tmp_path: Path) -> None:
+    made = branching()
+    made.dialog("Help").transfer()
+    definition: dict[str, Any] = made.definition
+    dialogs = {one["lname"]: one for one in definition["dialogs"]}
+    dialogs["help"]["isHidden"] = dialogs["other"]["isHidden"] = True
+    export = load_export(made.write(tmp_path, definition=definition))
+    assert about(export, bot_of(export)).suggestions == ("Help", "ask me")
+
+
 async def test_a_dialog_of_which_the_export_has_no_node_says_so_and_can_still_hand_over(
     start: Start, tmp_path: Path
 ) -> None:
