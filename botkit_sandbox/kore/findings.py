@@ -35,7 +35,9 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One unusual place. `text` is a sentence with a fix; it never quotes a value that may be secret."""
+    """One unusual place, or the whole bot, whose `place` is empty. `text` is a sentence with a fix; it never quotes a value that
+    may be secret.
+    """
 
     kind: Kind
     place: str
@@ -78,4 +80,4 @@ def _rows(findings: list[Finding]) -> Iterator[Row]:
     for kind in Kind:
         found = [finding.place for finding in findings if finding.kind is kind]
         if found:
-            yield Row(kind, len(found), tuple(dict.fromkeys(found))[:PLACES_SHOWN])
+            yield Row(kind, len(found), tuple(dict.fromkeys(filter(None, found)))[:PLACES_SHOWN])

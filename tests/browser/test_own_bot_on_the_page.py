@@ -28,8 +28,8 @@ def demo(open_page: OpenPage, tmp_path: Path) -> Iterator[DemoPage]:
         yield open_page(addresses["page_url"])
 
 
-def test_warnings_are_counted_and_listed_with_their_places(demo: DemoPage) -> None:
-    expect(demo("bot-warnings-count")).to_have_text("4")
+def test_kinds_of_warnings_are_counted_and_listed_with_their_places(demo: DemoPage) -> None:
+    expect(demo("bot-warnings-count")).to_have_text("3")
     demo("about-bot").click()
     expect(demo("bot-warning")).to_have_count(3)
     expect(demo("bot-sheet")).to_contain_text("2 × text that is not URL-encoded")

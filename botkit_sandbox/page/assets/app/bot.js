@@ -14,10 +14,9 @@ export function startBot() {
   byId("bot-close").addEventListener("click", () => sheet.close());
   reading(({ kore: { bot } }) => {
     const warnings = bot.warnings ?? [];
-    const count = warnings.reduce((sum, { count }) => sum + count, 0);
-    byId("bot-warnings-count").hidden = !count;
-    byId("bot-warnings-count").textContent = String(count);
-    byId("about-bot").title = count ? `${count} warnings about the export of ${bot.name}` : `The dialogs of ${bot.name}`;
+    byId("bot-warnings-count").hidden = !warnings.length;
+    byId("bot-warnings-count").textContent = String(warnings.length);
+    byId("about-bot").title = warnings.length ? `Dialogs of ${bot.name}, and warnings about its export` : `Dialogs of ${bot.name}`;
     byId("bot-sheet-title").textContent = bot.name;
     byId("bot-about").textContent = about(bot);
     refresh(byId("bot-warnings"), warnings, () => warnings.map(warning));
@@ -31,12 +30,12 @@ function about({ id, dialogs = [], languages = [] }) {
 }
 
 function warning({ count, what, then, places }) {
-  const rest = count > places.length ? ", …" : "";
+  const where = places.join(", ") + (count > places.length ? ", …" : "");
   return h(
     "li",
     { "data-testid": "bot-warning" },
-    h("span", {}, h("b", {}, `${count} × ${what}`), `: ${then}`),
-    h("small", { dir: "auto" }, places.join(", ") + rest),
+    h("span", {}, h("b", {}, places.length ? `${count} × ${what}` : what), `: ${then}`),
+    where ? h("small", { dir: "auto" }, where) : null,
   );
 }
 

@@ -29,11 +29,11 @@ export function startUser() {
   reading(render);
 }
 
+const ALSO = "also:"; // before the name of a channel that is added
 let stopTyping = () => {};
 let turn = Promise.resolve(); // a file takes longer to read than a word: one message after the other
 
-/** Send a message as the chosen user; the first message creates the first user. */
-/** Sends what was written, or the label of a clicked choice with the payload behind it. */
+/** Send a text as the chosen user, or the label of a clicked choice with its payload. The first message creates the first user. */
 async function say(text, files = [], payload = "") {
   if (!text.trim() && !files.length) return;
   const input = byId("say");
@@ -141,14 +141,15 @@ function renderLine(bot) {
   if (!current) return;
   const { id, userId, channel, language, email, agentMode } = current;
   const about = [LANGUAGES[language] ?? language, email].filter(Boolean).join(" · ");
-  const channels = users.filter((user) => user.userId === userId).length;
+  const channels = users.filter((user) => user.userId === userId).map((user) => user.channel);
   refresh(line, [id, channel, channels, about, agentMode, bot], () => [
     channelPicker(current),
-    secondChannelPicker(current),
     h("span", { class: "about", dir: "auto", title: about }, about),
     h("span", { class: `pill ${agentMode ? "agent" : "bot"}`, "data-testid": "chat-mode", dir: "auto" }, agentMode ? "With an agent" : `With ${bot}`),
     menu("More", "chat-more", [
       ["The user opens the chat anew", "chat-connect", () => trying(kore(id, "connect"))],
+      ["The client sends the last message again", "chat-retry", () => trying(kore(id, "retry"))],
+      ["The client sends a message of its own", "chat-control", () => trying(kore(id, "client", { kind: "control" }))],
       ["The user closes the chat", "chat-close", () => trying(kore(id, "close"))],
       ["A late end of another session comes", "chat-close-late", () => trying(kore(id, "close", { session: "an-earlier-session", onlyEvent: true }))],
       ["The platform renews the session", "chat-renew", () => trying(kore(id, "renew"))],
@@ -158,40 +159,27 @@ function renderLine(bot) {
   ]);
 }
 
-/** The channel of the user. BotKit's configuration maps channels to agent systems. */
-function channelPicker({ id, name, channel, agentMode }) {
-  const choices = channel in CHANNELS ? CHANNELS : { [channel]: channel, ...CHANNELS };
+/** The channel of the user: to go on on another one, or to write from another one too. BotKit maps channels to agent systems. */
+function channelPicker({ id, userId, name, channel, agentMode }) {
+  const taken = new Set(users.filter((user) => user.userId === userId).map((user) => user.channel));
+  const others = Object.entries(CHANNELS).filter(([code]) => !taken.has(code));
   const picker = h(
     "select",
     {
-      class: "field small channel", "aria-label": `Channel of ${name}`, "data-testid": "user-channel", disabled: agentMode,
+      class: "field small channel", "aria-label": `Channel of ${name}`, "data-testid": "user-channel",
       title: agentMode ? "With an agent: a channel is not left in the middle of a talk" : "The channel the user writes from",
     },
-    Object.entries(choices).map(([code, title]) => h("option", { value: code, selected: code === channel }, title)),
+    h("option", { value: channel, selected: true }, CHANNELS[channel] ?? channel),
+    h("optgroup", { label: "Go on on another channel", disabled: agentMode }, others.map(([code, title]) => h("option", { value: code }, title))),
+    h("optgroup", { label: "Write from this one too" }, others.map(([code, title]) => h("option", { value: ALSO + code }, `Also ${title}`))),
   );
   picker.addEventListener("change", async () => {
-    if (!(await trying(put(`kore/users/${encodeURIComponent(id)}/channel`, { channel: picker.value })))) picker.value = channel;
-  });
-  return picker;
-}
-
-/** Another channel beside the present one: the same person, with an agent or the bot on each. */
-function secondChannelPicker({ id, userId, name }) {
-  const taken = new Set(users.filter((user) => user.userId === userId).map((user) => user.channel));
-  const free = Object.entries(CHANNELS).filter(([code]) => !taken.has(code));
-  const picker = h(
-    "select",
-    {
-      class: "field small channel", "aria-label": `Second channel of ${name}`, "data-testid": "user-also", disabled: !free.length,
-      title: "The same user writes from another channel too",
-    },
-    h("option", { value: "", selected: true }, "+ channel"),
-    free.map(([code, title]) => h("option", { value: code }, title)),
-  );
-  picker.addEventListener("change", async () => {
-    const joined = kore(id, "channels", { channel: picker.value }).then(chosen);
-    picker.value = "";
-    await trying(joined);
+    const wanted = picker.value;
+    const request = wanted.startsWith(ALSO)
+      ? kore(id, "channels", { channel: wanted.slice(ALSO.length) }).then(chosen)
+      : put(`kore/users/${encodeURIComponent(id)}/channel`, { channel: wanted });
+    const moved = (await trying(request)) && !wanted.startsWith(ALSO);
+    if (!moved) picker.value = channel;
   });
   return picker;
 }
