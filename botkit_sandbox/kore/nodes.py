@@ -96,7 +96,7 @@ async def perform(stage: Stage, run: Run, node: Node) -> bool:
             return await _script(stage, run, component)
         case "entity":
             asks = node.id in run.answered and stage.core.settings.revisited_entity == "ask"
-            asks = asks or component.name not in stage.user.context.get("entities", {})
+            asks = asks or transitions.is_blank(stage.user.context.get("entities", {}).get(component.name))
             if asks and node.options.hidden:
                 await set_entity(stage, node, component, None)
             elif asks:

@@ -76,6 +76,11 @@ def value_at(context: Mapping[str, Any], path: str) -> Any:
     return found
 
 
+def is_blank(value: Any) -> bool:
+    """Whether an entity or a variable has no value. Scripts of real bots write `" "` so that an entity is asked again (7.8)."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
 def _holds(condition: Mapping[str, Any], dialog: Dialog, situation: Situation) -> bool:
     tests = condition.get("tests")
     if isinstance(tests, list):
@@ -169,12 +174,11 @@ def _compared(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     return compare
 
 
-_ABSENT: tuple[Any, ...] = (None, "")
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "exists": lambda found, _: found not in _ABSENT,
-    "exist": lambda found, _: found not in _ABSENT,
-    "ex": lambda found, _: found not in _ABSENT,
-    "dne": lambda found, _: found in _ABSENT,
+    "exists": lambda found, _: not is_blank(found),
+    "exist": lambda found, _: not is_blank(found),
+    "ex": lambda found, _: not is_blank(found),
+    "dne": lambda found, _: is_blank(found),
     "eq": _equal,
     "neq": lambda found, wanted: not _equal(found, wanted),
     "cnt": _contains,

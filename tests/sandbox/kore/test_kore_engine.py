@@ -261,6 +261,15 @@ async def test_a_hidden_entity_is_not_asked(start: Start) -> None:
     assert said(await talked(await start(bot=export(bot)), "book")) == ["For 2."]
 
 
+@pytest.mark.parametrize("blank", ["undefined", "null", "''", "' '"])
+async def test_an_entity_that_a_script_blanks_is_asked(start: Start, blank: str) -> None:
+    bot = Bot("Blank")
+    dialog = bot.dialog("Book").script(f"context.entities.Guests = {blank};")
+    dialog.entity("Guests", "How many guests?", kind="number").message("For {{context.entities.Guests}}.")
+    told = await talked(await start(bot=export(bot)), "book", "3")
+    assert said(told) == ["How many guests?", "For 3."]
+
+
 async def test_a_dialog_that_comes_back_to_an_entity_asks_again(start: Start) -> None:
     bot = Bot("Loop")
     dialog = bot.dialog("Shop").entity(
