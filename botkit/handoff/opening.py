@@ -123,7 +123,7 @@ def access_granted(
     )
     limit = rules.capabilities(session.system).max_text
     transcript = render(
-        before_handoff(rules.responses, session, typed, event.transcript),
+        before_handoff(rules.responses, session, typed, event.transcript, conversation.id.channel),
         language=negotiate(session.language, WORDS, fallback=rules.default_language),
         user_name=session.user_name,
         bot_name=rules.bot_name,

@@ -34,12 +34,31 @@ def before_handoff(
     session: AgentSession,
     typed: tuple[HeldMessage, ...],
     lines: tuple[TranscriptLine, ...],
+    channel: str,
 ) -> tuple[TranscriptLine, ...]:
-    """The lines up to the hand-off.
+    """The lines up to the hand-off, which is on this channel (as `ConversationId` has it).
 
     The platform's history may already contain BotKit's own messages and the user's messages since then. The former concern no
-    agent; the latter are delivered live. The hand-off began with BotKit's last "looking for an agent" message, unless a
-    message that ends a hand-off follows: then it belongs to an earlier hand-off.
+    agent; the latter are delivered live. Lines of other channels stay: there may be a hand-off of its own.
+    """
+    here = [index for index, line in enumerate(lines) if line.channel.lower() in ("", channel)]
+    if not (channel and here):
+        here = list(range(len(lines)))  # The channel is not known, or the history spells it in another way.
+    end = _end_before(responses, session, typed, tuple(lines[index] for index in here))
+    since = set(here[end:])
+    return tuple(line for index, line in enumerate(lines) if index not in since)
+
+
+def _end_before(
+    responses: Responses,
+    session: AgentSession,
+    typed: tuple[HeldMessage, ...],
+    lines: tuple[TranscriptLine, ...],
+) -> int:
+    """The number of lines up to the hand-off.
+
+    It began with BotKit's last "looking for an agent" message, unless a message that ends a hand-off follows: then that belongs
+    to an earlier hand-off.
     """
     looking = responses.text("lookingForAgentMessage", session.language)
     own = {
@@ -54,8 +73,8 @@ def before_handoff(
         if _is(lines[index], "bot", {looking}):
             # A quick user's message may be stored before it.
             after = Counter(line.text.strip() for line in lines[index:] if line.speaker == "user")
-            return lines[: _end_without(lines[:index], own, live - after)]
-    return lines[: _end_without(lines, own, live)]
+            return _end_without(lines[:index], own, live - after)
+    return _end_without(lines, own, live)
 
 
 def _is(line: TranscriptLine, speaker: str, texts: set[str | None]) -> bool:

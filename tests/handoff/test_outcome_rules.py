@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from botkit.handoff.conversation import Instant, Phase, TimerName
+from botkit.handoff.conversation import Conversation, ConversationId, Instant, Phase, TimerName
 from botkit.handoff.decision import arm
 from botkit.handoff.effects import EndSession, SendToAgent, StartSession
 from botkit.handoff.ending import END_MESSAGES
@@ -96,6 +96,35 @@ def test_messages_typed_since_the_hand_off_are_delivered_once_however_the_histor
     )
     assert "card" not in story.sent[0]
     assert story.sent[1:] == ["card 4111"]
+
+
+@pytest.mark.parametrize("spelling", ["whatsapp", "WhatsApp"])
+def test_a_hand_off_on_another_channel_does_not_cut_the_transcript(spelling: str) -> None:
+    story = Story(rules(responses={"en": {"lookingForAgentMessage": "Hold."}}))
+    story.conversation = Conversation(ConversationId("st-1", "u-1", "whatsapp"))
+    story.transfer().granted(
+        TranscriptLine(BOT, "Hold.", "rtm"),
+        TranscriptLine(USER, "where is my parcel?", spelling),
+        TranscriptLine(BOT, "Hold.", spelling),
+        TranscriptLine(USER, "I am here too", "rtm"),
+    )
+    assert story.sent[0].splitlines()[1:] == [
+        "[Web chat · rtm]",
+        "Acme Assistant: Hold.",
+        f"[Channel · {spelling}]",
+        "Ada: where is my parcel?",
+        "[Web chat · rtm]",
+        "Ada: I am here too",
+    ]
+
+
+def test_where_the_history_spells_the_channel_in_another_way_all_lines_count() -> None:
+    story = Story(rules(responses={"en": {"lookingForAgentMessage": "Hold."}}))
+    story.conversation = Conversation(ConversationId("st-1", "u-1", "ivr"))
+    story.transfer().granted(
+        TranscriptLine(USER, "an agent please", "audiocodes"), TranscriptLine(BOT, "Hold.", "audiocodes")
+    )
+    assert story.sent[0].splitlines()[1:] == ["Ada: an agent please"]
 
 
 def test_the_attributes_reach_the_start() -> None:
