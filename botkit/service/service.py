@@ -78,7 +78,7 @@ def rules_for(bot: BotSettings) -> Rules:
         fallback=bot.agents.fallback,
         fallback_after_seconds=bot.agents.fallback_after.total_seconds(),
         end_chat_command=handoff.end_chat_command,
-        platform_closing_messages=frozenset(map(as_compared, handoff.platform_closing_messages)),
+        platform_closing_messages=frozenset(map(as_compared, handoff.platform_closing_messages)) - {""},
         file_message=bot.kore.file_message,
         end_chat_words=handoff.end_chat_words,
         default_language=handoff.default_language,
