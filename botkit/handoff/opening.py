@@ -185,6 +185,7 @@ def next_in_line(
         held=(),
         # What the system before has said counts for that one only.
         file_limits=None,
+        nobody_message="",
         inactive=False,
         doubt="",
         queued=False,

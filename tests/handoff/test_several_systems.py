@@ -219,6 +219,8 @@ def test_what_the_first_system_said_counts_for_it_alone() -> None:
     story.from_agents(AgentSaid, content=Content(text="We are closed."), automated=True)
     story.timer("settle").routing("over").timer("grace").routing("over")
     assert story.session.system == "legacy"
-    assert (story.session.doubt, story.session.reason_given, story.session.automated_text) == ("", False, "")
+    session = story.session
+    assert (session.doubt, session.reason_given, session.automated_text) == ("", False, "")
+    assert (session.file_limits, session.nobody_message) == (None, "")
     story.granted().started().from_agents(AgentSaid, content=Content(text="Please wait."), automated=True)
     assert "no agent is available" in story.from_agents(RoutingFailed, reason="Unavailable").told[0]
