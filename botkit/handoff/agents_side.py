@@ -214,7 +214,7 @@ def transfer_started(
 def searching(rules: Rules, conversation: Conversation, session: AgentSession, at: Instant) -> Decision:
     """The routing status says that another agent is being looked for."""
     if session.transferring:
-        return Decision(conversation)
+        return with_session(conversation, session)
     return _transferred(rules, conversation, session, at)
 
 
@@ -231,7 +231,7 @@ def queue_moved(
     session = replace(session, queued=True)
     if session.doubt == Doubt.UNROUTED:
         session, told = cancel(session, TimerName.SETTLE, TimerName.GRACE)
-        session = replace(session, doubt="")
+        session = replace(session, doubt="", reason_given=False)
     moved = event.place > 0 and event.place != session.queue_position
     if moved:
         told += tell(rules, session, "queuePositionMessage", position=str(event.place))

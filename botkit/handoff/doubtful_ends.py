@@ -128,8 +128,9 @@ def _ask_soon(conversation: Conversation, session: AgentSession, doubt: Doubt, a
 
 
 def _settled(session: AgentSession) -> tuple[AgentSession, list[Effect]]:
+    """The session goes on. What the organisation said to explain a failure does not explain a later one."""
     session, timers = cancel(session, TimerName.SETTLE, TimerName.GRACE)
-    return replace(session, doubt=""), timers
+    return replace(session, doubt="", reason_given=False), timers
 
 
 def _after(first: list[Effect], decision: Decision) -> Decision:

@@ -78,6 +78,13 @@ def test_an_end_by_a_supervisor_during_a_transfer_is_the_transfer() -> None:
     assert (story.session.doubt, "settle" in story.timers()) == ("", False)
 
 
+def test_an_end_that_is_denied_during_a_transfer_leaves_no_timer_behind() -> None:
+    story = Story().with_agent().from_agents(TransferStarted).left()
+    story.from_agents(AgentSessionEnded, certain=False).from_agents(StatusReported, status="searching")
+    assert (story.session.doubt, set(story.timers()) & {"settle", "grace"}) == ("", set())
+    assert "accept" in story.timers()
+
+
 def test_a_second_doubtful_end_does_not_start_the_check_again() -> None:
     story = Story().with_agent().from_agents(AgentSessionEnded, certain=False).timer("settle").routing("over")
     due = story.timers()["grace"]
@@ -148,6 +155,14 @@ def test_the_organisations_own_reason_is_not_repeated_in_other_words() -> None:
     _confirmed(story)
     assert story.conversation.session is None
     assert story.told == []
+
+
+def test_the_reason_of_a_failure_that_was_mended_does_not_explain_the_next_one() -> None:
+    story = _waiting().from_agents(RoutingFailed, reason="RoutingError", final=False)
+    _automated(story, "One moment, we try again.").from_agents(StatusReported, status="waiting")
+    story.now += 60
+    _confirmed(story.from_agents(RoutingFailed, reason="RoutingError", final=False))
+    assert NOBODY in story.told[0]
 
 
 def test_a_greeting_is_not_taken_for_the_reason_of_a_failure() -> None:
