@@ -14,6 +14,7 @@ from botkit.errors import AccessExpired, Unreachable
 from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.handoff.effects import SendToAgent
 from botkit.handoff.events import AgentSaid, AgentsLost
+from botkit.relay.engine import MAX_CONNECTING
 from botkit.relay.inbound.stream_path import FIRST_PAUSE_SECONDS
 from botkit.testing.clock import settle
 from tests.relay.relay_doubles import (
@@ -133,6 +134,38 @@ async def test_a_stream_that_falls_silent_is_suspect_before_it_is_given_up(world
     assert texts(world) == ["nobody asked"]
 
 
+async def pings(world: World, times: int, seconds: float) -> None:
+    for _ in range(times):
+        await world.clock.advance(seconds)
+        world.system.connections[-1].say()
+    await settle()
+
+
+@pytest.mark.parametrize(("every", "found_within"), [(5, 11), (15, 21)])
+async def test_a_stream_whose_ping_is_late_is_suspect(
+    world: World, every: float, found_within: float
+) -> None:
+    await listening(world)
+    await pings(world, 2, every)
+    world.system.listed = [said("e1", "nobody asked")]
+    await world.clock.advance(found_within)
+    assert texts(world) == ["nobody asked"]
+
+
+async def test_until_its_pings_have_a_rhythm_a_stream_may_be_quiet_for_longer(world: World) -> None:
+    await listening(world)
+    await pings(world, 1, 5)
+    await world.clock.advance(25)
+    assert len(world.system.fetches) == 1
+
+
+async def test_bytes_without_effect_in_a_row_are_no_rhythm(world: World) -> None:
+    await listening(world)
+    await pings(world, 10, 0.5)
+    await world.clock.advance(25)
+    assert len(world.system.fetches) == 1
+
+
 async def test_a_system_without_a_list_is_not_polled_beside_its_stream(world: World) -> None:
     world.system.capabilities = replace(world.system.capabilities, lists_events=False)
     world.system.holds_headers = True
@@ -178,6 +211,26 @@ async def test_an_event_that_the_list_has_first_proves_nothing_if_the_stream_bri
     await world.clock.advance(20)
     assert world.metrics.held == 0
     assert texts(world) == ["once"]
+
+
+async def test_what_happened_before_the_stream_was_open_proves_nothing(world: World) -> None:
+    world.system.listed = [said("e1", "earlier")]
+    world.ledger.decided(conversation())
+    await world.clock.advance(14)
+    world.system.connections[-1].say()
+    await world.clock.advance(1)
+    assert texts(world) == ["earlier"]
+    assert world.metrics.held == 0
+
+
+async def test_a_stream_that_waits_for_its_turn_is_polled_and_proves_nothing(world: World) -> None:
+    for _ in range(MAX_CONNECTING):
+        await world.engine._connecting.acquire()
+    world.system.listed = [said("e1", "meanwhile")]
+    world.ledger.decided(conversation())
+    await world.clock.advance(30)
+    assert texts(world) == ["meanwhile"]
+    assert (world.metrics.held, world.system.connects) == (0, [])
 
 
 async def test_an_event_that_comes_late_proves_it(world: World) -> None:

@@ -162,7 +162,7 @@ class StreamReceiver(Receiver):
                 is_late = self._is_late(now, events)
                 if not self._health.heard_at:
                     self.path.passed(now, opened_at=self._health.opened_at)
-                self._health.heard(now)
+                self._health.heard(now, is_ping=not events)
                 if now >= self._next_list or any_end(events):
                     await self._reconcile(events)
                 elif events:
@@ -186,6 +186,7 @@ class StreamReceiver(Receiver):
             if self.path.held_since > self._health.opened_at:
                 return False  # Another receiver found out while this one waited for its turn.
             self._connecting_at = self.clock.now()
+            self._health.opening(self._connecting_at)
             first = await anext(batches, None)
             self._connecting_at = 0.0
             if first is None:
@@ -194,6 +195,8 @@ class StreamReceiver(Receiver):
             self._last_success = self.clock.now()
             self.breaker.reached()
             await self._reconcile(first.events)
+            # A stream need not repeat what happened before it was open.
+            self._health.missed_at = 0.0
             return True
 
     async def _check_headers(self, opened_at: float) -> str | None:
@@ -242,6 +245,11 @@ class StreamReceiver(Receiver):
     def _is_suspect(self, now: float) -> bool:
         return self._has_list and self._health.is_suspect(now, held_since=self.path.held_since)
 
+    def _why_held(self, now: float) -> str:
+        """See `StreamHealth.verdict`. A stream that still waits for its turn to be opened is not held."""
+        was_asked = self._is_connected or self._connecting_at > 0
+        return self._health.verdict(now, held_since=self.path.held_since) if was_asked else ""
+
     def _is_late(self, now: Instant, arrived: Sequence[FromAgents]) -> bool:
         if not arrived or not arrived[-1].high_water_ms or not self._has_list:
             return False
@@ -264,7 +272,7 @@ class StreamReceiver(Receiver):
         with self.path.polling(is_held=self.path.is_held):
             await self._pause(wait * self.chance())
             while self._is_suspect(now := self.clock.now()):
-                if why_held := self._health.verdict(now, held_since=self.path.held_since):
+                if why_held := self._why_held(now):
                     self.path.held(now, opened_at=self._health.opened_at, why=why_held)
                     self._leave_stream()
                     return

@@ -15,6 +15,12 @@ ECHO_SECONDS = 4.0
 """A stream that is silent for this time after a message to the agents is suspect: it brings the user's messages back (9.4)."""
 QUIET_SECONDS = 30.0
 """A stream that is silent for this time is suspect: pings come more often, since Salesforce's Android SDK gives up then (4.2)."""
+PINGS_NEEDED = 2
+"""So many silences that ended with a ping tell the rhythm of this stream's pings."""
+PING_LATE_SECONDS = 3.0
+"""A stream is suspect when its ping is late by this time."""
+SHORTEST_SILENCE_SECONDS = 3.0
+"""A shorter silence tells nothing of the pings: what else has no effect comes as often."""
 MISSED_SECONDS = 5.0
 """A silent stream is held if the list has had an event for this time that the stream has not brought."""
 REPLAY_SECONDS = 10.0
@@ -32,19 +38,28 @@ class StreamHealth:
         heard_at: the newest bytes arrived.
         sent_at: the first message to the agents since those bytes was sent.
         missed_at: the list had an event that the stream had not brought.
+        pings: silences that ended with a ping.
+        longest_silence: the longest of them.
     """
 
     opened_at: float = 0.0
     heard_at: float = 0.0
     sent_at: float = 0.0
     missed_at: float = 0.0
+    pings: int = 0
+    longest_silence: float = 0.0
 
     def opening(self, now: float) -> None:
         """A connection is attempted."""
         self.opened_at, self.heard_at, self.missed_at = now, 0.0, 0.0
+        self.pings, self.longest_silence = 0, 0.0
 
-    def heard(self, now: float) -> None:
-        """Bytes arrived."""
+    def heard(self, now: float, *, is_ping: bool) -> None:
+        """Bytes arrived. `is_ping`: without an event."""
+        silence = now - self.heard_at
+        if is_ping and self.heard_at and silence >= SHORTEST_SILENCE_SECONDS:
+            self.pings += 1
+            self.longest_silence = max(self.longest_silence, silence)
         self.heard_at, self.missed_at = now, 0.0
 
     def sent(self, now: float) -> None:
@@ -68,10 +83,16 @@ class StreamHealth:
         if not self.heard_at:
             return now - self.opened_at >= FIRST_BYTES_SECONDS
         return (
-            now - self.heard_at >= QUIET_SECONDS
+            now - self.heard_at >= self._quiet_seconds
             or (self.sent_at > self.heard_at and now - self.sent_at >= ECHO_SECONDS)
             or (held_since > self.heard_at and now - held_since >= FIRST_BYTES_SECONDS)
         )
+
+    @property
+    def _quiet_seconds(self) -> float:
+        if self.pings < PINGS_NEEDED:
+            return QUIET_SECONDS
+        return min(QUIET_SECONDS, self.longest_silence + PING_LATE_SECONDS)
 
     def is_late(self, now: float, *, lateness: float) -> bool:
         """Whether an event that has just arrived was held back."""
