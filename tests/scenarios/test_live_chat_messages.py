@@ -258,6 +258,46 @@ def test_an_end_is_an_end_whatever_records_are_attached(live_chat: Stage, record
     assert [end["reason"] for end in _came(case, "ChatEnded")] == ["agent"]
 
 
+@pytest.mark.parametrize("message", [{"reason": "agent"}, {"reason": "client"}, {"reason": "new"}, {}])
+def test_an_end_is_an_end_whatever_its_reason(live_chat: Stage, message: dict[str, str]) -> None:
+    ada = live_chat.person()
+    case = is_helped(ada)
+    _brings(case, "ChatEnded", message)
+    ada.hears(CLOSED)
+    ada.talks_to_the_bot_again()
+
+
+def test_a_chat_that_ends_before_anybody_accepted_is_not_called_a_conversation(live_chat: Stage) -> None:
+    ada = live_chat.person()
+    case = api_calls(ada)
+    ada.says("my order is late")
+    _brings(case, "ChatEnded", {"reason": "agent"})
+    ada.hears(NOBODY)
+    assert ada.hears("This did not reach the agent").text.endswith("my order is late")
+    ada.talks_to_the_bot_again()
+    assert CLOSED not in ada.told()
+
+
+def test_a_chat_whose_agent_was_lost_may_end_without_another(live_chat: Stage) -> None:
+    ada = live_chat.person()
+    case = is_helped(ada)
+    _brings(case, "AgentDisconnect", {"name": JANE})
+    ada.hears(JANE_LEFT)
+    _brings(case, "ChatEnded", {"reason": "agent"})
+    ada.hears(CLOSED)
+    ada.talks_to_the_bot_again()
+
+
+def test_words_before_a_request_fails_are_heard_and_the_failure_is_told_too(live_chat: Stage) -> None:
+    ada = live_chat.person()
+    case = api_calls(ada)
+    _brings(case, "ChatMessage", {"name": "Acme", "text": "All our agents are busy."})
+    case.cannot_be_routed()
+    ada.hears("All our agents are busy.")
+    ada.hears(NOBODY)
+    ada.talks_to_the_bot_again()
+
+
 # --- files
 
 

@@ -153,6 +153,20 @@ def test_nobody_online_at_live_chat_is_followed_by_miaw(both: Stage) -> None:
     assert grace.chats() == []
 
 
+@pytest.mark.parametrize("when", ["at once", "later"])
+def test_a_chat_request_that_fails_is_followed_by_miaw(both: Stage, when: str) -> None:
+    if when == "at once":
+        both.live_chat_fails("request-fail", reason="Unavailable", times=1)
+    ada = both.person(channel="facebook")
+    ada.says("talk to an agent")
+    if when == "later":
+        until(ada.chats, "for the chat to be requested")[-1].cannot_be_routed()
+    case = until(lambda: _on_miaw(ada), "for the hand-off to reach MIAW")[-1]
+    case.accepted_by(OMAR)
+    ada.hears("Omar Haddad has joined")
+    assert not any(NOBODY in text for text in ada.told())
+
+
 def test_when_nobody_at_all_is_there_the_user_is_told_once(both: Stage) -> None:
     both.salesforce_fails("status", status=503, path="access-token")
     _everybody_goes_home(both)
