@@ -174,6 +174,43 @@ def test_the_user_who_closes_the_chat_leaves_the_agent(demo: DemoPage) -> None:
     expect(demo("desk").get_by_test_id("status")).to_have_text(re.compile("Ended|Closed"))
 
 
+def test_the_platforms_closing_words_end_the_chat_with_the_agent(demo: DemoPage) -> None:
+    demo.new_user("Kathleen Booth")
+    demo.ask_for_an_agent()
+    demo.accept()
+    demo.user_says("one moment please")
+    expect(demo.in_transcript("one moment please")).to_have_count(1)
+    demo("chat-more").click()
+    demo("chat-timeout-says").click()
+    expect(demo.in_chat("Your session has ended because of inactivity.")).to_have_count(1)
+    expect(demo("desk").get_by_test_id("status")).to_have_text(re.compile("Ended|Closed"))
+
+
+def test_a_supervisor_who_only_seems_to_end_the_session_leaves_the_agent_with_the_user(
+    demo: DemoPage,
+) -> None:
+    demo.new_user("Mary Jackson")
+    demo.ask_for_an_agent()
+    demo.accept()
+    demo("desk-more").click()
+    demo("desk-supervisor-end").click()
+    demo.agent_says("I am still here")
+    expect(demo.in_chat("I am still here")).to_have_count(1)
+    demo.user_says("and so am I")
+    expect(demo.in_transcript("and so am I")).to_have_count(1)
+
+
+def test_where_nobody_is_there_the_next_agent_system_is_asked_before_the_user_is_told(demo: DemoPage) -> None:
+    demo.new_user("Evelyn Boyd")
+    demo.ask_for_an_agent()
+    demo("desk-more").click()
+    demo("desk-route-failure-says").click()
+    expect(demo("desk")).to_contain_text("Live Chat")
+    agent = demo.accept()
+    expect(demo.in_chat(re.compile(rf"{agent} has joined"))).to_be_visible()
+    expect(demo.in_chat("Our team is away until Monday.")).to_have_count(0)
+
+
 def test_a_page_opened_anew_shows_everything_again(demo: DemoPage) -> None:
     demo.new_user("Sophie Wilson")
     demo.ask_for_an_agent()

@@ -101,6 +101,20 @@ def test_a_fault_is_switched_on_by_a_press_and_off_by_another(demo: DemoPage) ->
     expect(switch).to_have_attribute("aria-pressed", "false")
 
 
+def test_everything_in_the_users_menu_is_something_the_cloud_can_do(demo: DemoPage) -> None:
+    demo.new_user("Radia Perlman")
+    demo.user_says("my first message")
+    expect(demo.in_chat("my first message")).to_have_count(1)
+    items = demo("chat-line").locator(".menu-items button")
+    assert items.count() > 5
+    for number in range(items.count()):
+        demo("chat-more").click()
+        words = items.nth(number).inner_text()
+        with demo.page.expect_response(re.compile("/sandbox/kore/users/")) as answer:
+            items.nth(number).click()
+        assert answer.value.ok, words
+
+
 def test_every_fault_of_the_strip_is_one_the_clouds_know(demo: DemoPage) -> None:
     demo("faults-toggle").click()
     for cloud in ("kore", "salesforce", "live-chat"):
