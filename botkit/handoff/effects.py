@@ -152,13 +152,15 @@ class TypingToAgent(ToAgents, frozen=True):
 class SendFile(ToAgents, frozen=True):
     """Send the agent a file that the user sent to the platform → MessageAccepted.
 
-    `request` is that of the agent's FileRequested, where the system takes files only then.
+    `request` is that of the agent's FileRequested, where the system takes files only then. `max_bytes` is the limit that the
+    agents' side has stated; 0 for none.
     """
 
     message_id: str
     name: str
     url: str
     request: str = ""
+    max_bytes: int = 0
 
     _hidden = frozenset({"url", "request"})
 

@@ -92,8 +92,9 @@ def send(
         if not refusals[index]
     ]
     in_flight = tuple(HeldMessage(one, named(file)) for one, file in good)
+    request, stated = session.file_request, _limits(session).max_bytes
     sends: list[Effect] = [
-        SendFile(session.id, session.system, session.access, one, file.name, file.url, session.file_request)
+        SendFile(session.id, session.system, session.access, one, file.name, file.url, request, stated)
         for one, file in good
     ]
     upload = good[0][0] if good and rules.capabilities(session.system).files == "on_request" else ""

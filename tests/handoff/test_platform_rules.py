@@ -305,3 +305,16 @@ def test_a_bots_message_of_the_dialog_that_led_to_the_transfer_closes_nothing(
         key="b", at=Instant(story.now), text="One moment.", agent_transfer=False, request_number=number
     )
     assert (story.happens(said).conversation.session is None) == over
+
+
+@pytest.mark.parametrize(("after", "over"), [(30, False), (61, True)])
+def test_the_platform_times_out_a_user_who_has_said_nothing_to_the_agent(after: float, over: bool) -> None:
+    story = Story().with_agent()
+    said = BotMessage(key="b", at=Instant(story.now + after), text="Goodbye.", agent_transfer=False)
+    assert (story.happens(said).conversation.session is None) == over
+
+
+def test_a_user_without_an_agent_is_not_timed_out_by_a_message_of_the_bot() -> None:
+    story = Story().transfer()
+    said = BotMessage(key="b", at=Instant(story.now + 61), text="One moment.", agent_transfer=False)
+    assert story.happens(said).conversation.session is not None

@@ -7,6 +7,7 @@ from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from botkit.agents import File
@@ -63,6 +64,12 @@ async def test_a_file_is_fetched_from_the_platform_and_given_to_the_agent(able: 
     (took,) = able.ledger.events
     assert isinstance(took, MessageAccepted)
     assert took.message_id == "m-1"
+
+
+async def test_a_limit_that_the_agents_side_stated_bounds_what_is_fetched(able: World) -> None:
+    able.ledger.decided(conversation(), replace(FILE, max_bytes=1_000))
+    await async_until(lambda: not able.ledger.rows)
+    assert [fetched.argument for fetched in able.platform.calls] == [("https://bots.kore.ai/file/1", 1_000)]
 
 
 @pytest.mark.parametrize(

@@ -256,7 +256,10 @@ class FileCarrier:
         if system.capabilities.files == "none":
             raise errors.CallRefused("send a file", detail="the agent system takes none")
         async with self._turn():
-            file = await _download(effect, platform, max_bytes=system.capabilities.max_file_bytes)
+            most = system.capabilities.max_file_bytes
+            # The platform seldom says how large a file is, so the limit of the channel counts here too.
+            max_bytes = min(most, effect.max_bytes) if effect.max_bytes else most
+            file = await _download(effect, platform, max_bytes=max_bytes)
             await system.send_file(
                 effect.session_id,
                 effect.access,
