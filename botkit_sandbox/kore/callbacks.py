@@ -28,7 +28,7 @@ Action = Callable[[KoreCloud, User, Call, Mapping[str, Any]], web.Response | Non
 def routes(cloud: KoreCloud) -> web.Application:
     """The platform as an aiohttp application, at the root paths of the real host."""
     app = web.Application(client_max_size=BODY_LIMIT, middlewares=[wire_middleware(cloud)])
-    limit = MinuteLimit(cloud.core.settings.callbacks_per_minute)
+    limit = MinuteLimit()
     base = "/api/botsdk/stream/{bot_id}"
 
     def checked(inner: Callable[[web.Request], Awaitable[web.Response]]) -> Callable[[web.Request], Any]:
@@ -38,7 +38,7 @@ def routes(cloud: KoreCloud) -> web.Application:
                 return unauthorized(why)
             if not cloud.core.knows_bot(request.match_info["bot_id"]):
                 return refusal(404, "Bot not found", "NOT_FOUND")
-            if limit.exceeded(cloud.core.clock()):
+            if limit.exceeded(cloud.core.clock(), cloud.core.settings.callbacks_per_minute):
                 return refusal(429, "Rate limit exceeded", "TOO_MANY_REQUESTS", retry_after=1)
             return await inner(request)
 

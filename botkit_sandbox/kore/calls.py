@@ -49,7 +49,7 @@ class Call:
 class CallBook:
     """All request ids of the last hour."""
 
-    lifetime_ms: int
+    lifetime_ms: int = 0
     _calls: dict[str, Call] = field(default_factory=dict)
     _newest: dict[str, str] = field(default_factory=dict)
     _last_number: int = 0

@@ -18,7 +18,6 @@ from botkit_sandbox.kore.about import about
 from botkit_sandbox.kore.bot import Bot, bot_of
 from botkit_sandbox.kore.closures import SESSION_CLOSURE, Closure
 from botkit_sandbox.kore.core import Core, Subscription
-from botkit_sandbox.kore.credentials import JwtApp
 from botkit_sandbox.kore.export import BotExport
 from botkit_sandbox.kore.faults import Fault
 from botkit_sandbox.kore.hooks import HookSender
@@ -71,7 +70,6 @@ class KoreCloud:
         self.core = Core(
             bot=bot_of(bot),
             settings=settings,
-            app=JwtApp(algorithm=settings.algorithm, require_expiry=settings.require_expiry),
             wire=wire,
             bus=bus,
             clock=clock,
@@ -164,7 +162,8 @@ class KoreCloud:
         Raises:
             ValueError: a name is not a switch, or a value is not allowed for it.
         """
-        self.core.settings = changed(self.core.settings, changes)
+        self.core.configure(changed(self.core.settings, changes))
+        self.lanes.capacity = self.core.settings.inputs_waiting
         self.core.publish("switches", switches=dict(changes))
 
     def answer_in_place_of(self, name: str, answer: Mapping[str, Any] | None) -> StandIn:

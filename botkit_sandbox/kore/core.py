@@ -40,7 +40,6 @@ class Core:
 
     bot: Bot
     settings: KoreSandboxSettings
-    app: JwtApp
     wire: Wire | None
     bus: Bus | None
     clock: Callable[[], float]
@@ -55,11 +54,18 @@ class Core:
     shared_variables: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {"EnterpriseContext": {}, "BotContext": {}}
     )
-    calls: CallBook = field(init=False)
+    app: JwtApp = field(init=False)
+    calls: CallBook = field(default_factory=CallBook)
     _by_address: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.calls = CallBook(lifetime_ms=_ms(self.settings.request_lifetime.total_seconds()))
+        self.configure(self.settings)
+
+    def configure(self, settings: KoreSandboxSettings) -> None:
+        """Let these settings count from now on, also where they are kept apart."""
+        self.settings = settings
+        self.app = JwtApp(algorithm=settings.algorithm, require_expiry=settings.require_expiry)
+        self.calls.lifetime_ms = _ms(settings.request_lifetime.total_seconds())
 
     def now_ms(self) -> int:
         return int(self.clock() * 1000)

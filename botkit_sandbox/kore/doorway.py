@@ -9,7 +9,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -34,19 +34,19 @@ def unauthorized(why: str) -> web.Response:
 
 @dataclass(slots=True)
 class MinuteLimit:
-    """A limit of calls per minute; None for no limit."""
+    """Counts the calls of a minute."""
 
-    calls: int | None
     _minute: int = 0
-    _seen: int = field(default=0)
+    _seen: int = 0
 
-    def exceeded(self, now: float) -> bool:
-        if self.calls is None:
+    def exceeded(self, now: float, calls: int | None) -> bool:
+        """Count one more call. Returns whether it is beyond `calls` in this minute; None for no limit."""
+        if calls is None:
             return False
         if int(now // 60) != self._minute:
             self._minute, self._seen = int(now // 60), 0
         self._seen += 1
-        return self._seen > self.calls
+        return self._seen > calls
 
 
 def wire_middleware(cloud: KoreCloud) -> Middleware:

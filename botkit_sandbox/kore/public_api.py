@@ -26,7 +26,7 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 def public_routes(cloud: KoreCloud) -> list[web.RouteDef]:
     """The routes, with a check of the JWT app's token. Kore's own sample omits `/public` (1)."""
-    limit = MinuteLimit(cloud.core.settings.public_per_minute)
+    limit = MinuteLimit()
 
     def checked(inner: Handler) -> Handler:
         async def handle(request: web.Request) -> web.Response:
@@ -43,7 +43,7 @@ def public_routes(cloud: KoreCloud) -> list[web.RouteDef]:
         return await _subscribe(cloud, request)
 
     async def history(request: web.Request) -> web.Response:
-        if limit.exceeded(cloud.core.clock()):
+        if limit.exceeded(cloud.core.clock(), cloud.core.settings.public_per_minute):
             return web.Response(
                 status=429, text="The rate limit of this API is exceeded", headers={"Retry-After": "60"}
             )

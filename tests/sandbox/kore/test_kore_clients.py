@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.kore.platform_double import Platform, Start
+from botkit_sandbox.errors import LaneFull
+from tests.sandbox.kore.platform_double import Hook, Platform, Start
 from tests.sandbox.kore.test_kore_control import call
 
 
@@ -121,3 +122,37 @@ async def test_switches_are_set_while_the_platform_runs(platform: Platform) -> N
     assert (after["request_id_lasts"], after["hook_timeout"]) == ("session", "PT5S")
     status, answer = await call(platform, "PUT", "switches", {"request_id_last": "session"})
     assert (status, answer["error"]) == (400, "no such switch: request_id_last; is it request_id_lasts?")
+
+
+@pytest.mark.parametrize(
+    ("switch", "value", "expected"),
+    [
+        ("algorithm", "HS512", (401, "the token cannot be verified (InvalidAlgorithmError)")),
+        ("callbacks_per_minute", 0, (429, "Rate limit exceeded")),
+        ("request_lifetime", "PT0S", (400, "")),
+    ],
+)
+async def test_a_switch_counts_for_the_next_call(
+    platform: Platform, switch: str, value: Any, expected: tuple[int, str]
+) -> None:
+    user = platform.cloud.add_user()
+    await call(platform, "PUT", "switches", {switch: value})
+    platform.botkit.react["on_user_message"] = ignoring
+    platform.cloud.configure({"follow_up_timeout": "PT0.2S"})
+    await platform.says(user, "hello")
+    hook = await platform.botkit.nth("on_user_message")
+    status, answer = await platform.botkit.call("sendBotMessageUrl", hook)
+    assert status == expected[0], answer
+    assert expected[1] in str(answer)
+
+
+async def test_the_limit_of_what_waits_is_a_switch(platform: Platform) -> None:
+    user = platform.cloud.add_user()
+    platform.cloud.configure({"inputs_waiting": 1})
+    platform.cloud.say(user, "one")
+    with pytest.raises(LaneFull):
+        platform.cloud.say(user, "two")
+
+
+async def ignoring(hook: Hook) -> None:
+    """A BotKit that makes no call."""
