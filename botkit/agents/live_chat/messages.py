@@ -37,7 +37,7 @@ from botkit.handoff.events import (
     Option,
     QueueMoved,
 )
-from botkit.http.lenient_json import Members, items, members, text, whole
+from botkit.http.lenient_json import Members, flag, items, members, text, whole
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _MAX_IDLE_SECONDS = 24 * 3600
@@ -147,7 +147,7 @@ def _taken_over(reading: Reading, message: Members) -> None:
     Idle times belong to the agent. The guide spells the member in two ways.
     """
     times = members(message.get("chasitorIdleTimeout")) or members(message.get("chasitorIdletimeout"))
-    enforced = times.get("isEnabled") is True and 0 < whole(times.get("timeout")) <= _MAX_IDLE_SECONDS
+    enforced = flag(times.get("isEnabled")) is True and 0 < whole(times.get("timeout")) <= _MAX_IDLE_SECONDS
     idle = Idle(whole(times.get("warningTime")), whole(times.get("timeout"))) if enforced else None
     reading.position = replace(reading.position, idle=idle)
     name = text(message.get("name"))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from botkit.http.lenient_json import Members, items, text
+from botkit.http.lenient_json import Members, flag, items, text
 
 _log = structlog.get_logger("botkit.agents")
 
@@ -41,8 +41,10 @@ class PrechatForm:
             for field in items(form.get(listed))
         ]
         if fields:
-            self._required = {text(field.get("name")): field.get("required") is True for field in fields}
-            self._lists_hidden = any(field.get("isHidden") is True for field in fields)
+            self._required = {
+                text(field.get("name")): flag(field.get("required")) is True for field in fields
+            }
+            self._lists_hidden = any(flag(field.get("isHidden")) is True for field in fields)
 
     def compare(self, attributes: Mapping[str, str]) -> None:
         """Log attributes that the form lacks, except the standard ones, and required fields without a value."""

@@ -36,7 +36,7 @@ _REDIRECTED = "a redirect; is organization_base_url the scrt host?"
 
 _KNOWN = (
     advice(
-        r"isn.t published|not published|SETUP_ERROR", "publish the deployment, and again after every change"
+        r"isn.t published|not published|^SETUP_ERROR$", "publish the deployment, and again after every change"
     ),
     advice(
         r"deploymentType|deployment type|type.{0,20}\bapi\b|custom client",
@@ -54,11 +54,11 @@ _KNOWN = (
         r"esDeveloperName|developer name|deployment.*(not found|unknown|not known|does not exist|invalid)",
         "developer_name is the API name of the Embedded Service deployment, not of the channel",
     ),
+    advice(r"storage", "the organisation's data or file storage is full"),
     advice(
-        r"\borg(anization|anisation)?(Id)?\b.*(not|un|in|match|wrong)|invalid org",
+        r"\borg(anization|anisation)?(Id)?\b.*(not (known|found)|unknown|invalid|exist|match|wrong)|invalid org",
         "organization_id and organization_base_url have to be those of one organisation",
     ),
-    advice(r"storage", "the organisation's data or file storage is full"),
     advice(r"channel.*(inactive|not active|deactivated)", "activate the messaging channel"),
 )
 """What organisations are known to state (1.1, 1.7, 2.1, 6), each with its fix; the first match counts."""

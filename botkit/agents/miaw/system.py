@@ -23,6 +23,7 @@ from botkit.agents.miaw.contents import with_openable_links
 from botkit.agents.miaw.entries import read_entry, read_envelope
 from botkit.agents.miaw.event_stream import EventStream, ServerEvent
 from botkit.agents.miaw.history import Settled, read_history
+from botkit.agents.miaw.pace import Pace
 from botkit.agents.miaw.prechat import PrechatForm
 from botkit.agents.miaw.replies import check, check_setup, check_stream, says_expired
 from botkit.agents.miaw.settings import SCHEMA, MiawSettings, normalize_base_url
@@ -40,41 +41,6 @@ from botkit.handoff.events import AgentSaid, FromAgents
 from botkit.handoff.rules import Capabilities
 from botkit.http import Request, Response, Transport
 from botkit.http.lenient_json import encoded, members, text, try_decoded
-
-MESSAGES_PER_WINDOW = 22
-"""Salesforce's limit for an end user's messages per conversation and minute (6)."""
-WINDOW_SECONDS = 60.0
-
-
-class Pace:
-    """A rate limit with a sliding window over the messages of one conversation.
-
-    It only computes the wait; the retry policy waits. A conversation's messages are sent in sequence by its lane, so nothing is
-    sent between `wait` and `count`.
-
-    Args:
-        clock: seconds that never go back.
-    """
-
-    __slots__ = ("_clock", "_sent")
-
-    def __init__(self, *, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._sent: list[float] = []  # never more than a window's; a deque would be three times as large
-
-    def wait(self) -> float:
-        """Seconds until the next message may be sent; 0 if it may go now."""
-        now = self._clock()
-        while self._sent and self._sent[0] <= now - WINDOW_SECONDS:
-            del self._sent[0]
-        if len(self._sent) < MESSAGES_PER_WINDOW:
-            return 0.0
-        return self._sent[0] + WINDOW_SECONDS - now
-
-    def count(self) -> None:
-        """Count a message that Salesforce has answered. A message that failed on the way does not count."""
-        self._sent.append(self._clock())
-
 
 SILENCE_SECONDS = 90.0
 """The ping interval is undocumented; Salesforce's own sample closes a silent stream after 90 s (4.2)."""

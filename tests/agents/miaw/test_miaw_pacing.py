@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from botkit.agents.miaw.system import Pace
+from botkit.agents.miaw.pace import Pace
 from botkit.testing.clock import ManualClock
 
 

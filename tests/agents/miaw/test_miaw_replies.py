@@ -126,5 +126,18 @@ def test_a_stated_reason_is_kept_with_the_advice_that_fits_it(
     assert fix in detail
 
 
-def test_an_unknown_reason_is_kept_without_a_guess() -> None:
-    assert raised(check_setup, 400, b'{"message": "The moon is full"}').detail == "The moon is full"
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("The moon is full", ""),
+        ("No queue is set", "SETUP_ERROR"),
+        ("The organization is not allowed to use Messaging", ""),
+    ],
+)
+def test_an_unknown_reason_is_kept_without_a_guess(message: str, code: str) -> None:
+    body = f'{{"message": "{message}", "errorCode": "{code}"}}'.encode()
+    assert raised(check_setup, 400, body).detail == (f"{code}: {message}" if code else message)
+
+
+def test_a_setup_error_without_words_is_most_likely_an_unpublished_deployment() -> None:
+    assert "publish" in raised(check_setup, 400, b'{"errorCode": "SETUP_ERROR"}').detail
