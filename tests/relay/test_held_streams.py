@@ -233,17 +233,46 @@ async def test_a_stream_that_waits_for_its_turn_is_polled_and_proves_nothing(wor
     assert (world.metrics.held, world.system.connects) == (0, [])
 
 
-async def test_an_event_that_comes_late_proves_it(world: World) -> None:
-    await listening(world)
-    stream = world.system.connections[-1]
-    for at, late in ((20, 0), (40, 0), (60, 12)):
+async def arrive(world: World, *lateness: float) -> None:
+    """Events come 20 s apart, so late."""
+    for number, late in enumerate(lateness):
         await world.clock.advance(20)
         # The server's clock is an hour ahead of ours.
-        stream.say(said(f"e{at}", "hello", ms=round((world.clock.now() - late + 3600) * 1000)))
+        ms = round((world.clock.now() - late + 3600) * 1000)
+        world.system.connections[-1].say(said(f"late{number}", "hello", ms=ms))
         await settle()
     await world.clock.advance(1)
+
+
+async def test_two_events_that_come_late_prove_it(world: World) -> None:
+    await listening(world)
+    await arrive(world, 0, 0, 12, 12)
     assert world.metrics.held == 1
-    assert len(texts(world)) == 3
+    assert len(texts(world)) == 4
+
+
+async def test_a_single_event_that_comes_late_makes_the_stream_suspect(world: World) -> None:
+    await listening(world)
+    await arrive(world, 0, 12)
+    world.system.listed = [said("e9", "the next one", ms=round((world.clock.now() + 3600) * 1000))]
+    await world.clock.advance(8)
+    assert texts(world) == ["hello", "hello", "the next one"]
+
+
+async def test_events_that_come_late_now_and_then_prove_nothing(world: World) -> None:
+    await listening(world)
+    await arrive(world, 0, 12, 0, 12, 0)
+    assert world.metrics.held == 0
+
+
+async def test_events_that_come_late_together_prove_nothing(world: World) -> None:
+    await listening(world)
+    await arrive(world, 0)
+    for number in range(3):
+        ms = round((world.clock.now() - 12 + 3600) * 1000) + number
+        world.system.connections[-1].say(said(f"after a pause {number}", ms=ms))
+    await arrive(world, 0)
+    assert world.metrics.held == 0
 
 
 async def test_an_event_that_the_stream_lost_once_does_not_prove_it(world: World) -> None:

@@ -159,7 +159,7 @@ class StreamReceiver(Receiver):
             while not self.writer.is_over and (batch := await anext(batches, None)) is not None:
                 now = self._last_success = self.clock.now()
                 events = batch.events
-                is_late = self._is_late(now, events)
+                is_held = self._proves_held(now, events)
                 if not self._health.heard_at:
                     self.path.passed(now, opened_at=self._health.opened_at)
                 self._health.heard(now, is_ping=not events)
@@ -168,8 +168,8 @@ class StreamReceiver(Receiver):
                 elif events:
                     await self.writer.write(events)
                 del batch, events  # Otherwise they stay in memory while the stream is silent.
-                if is_late:
-                    why = "an event arrived late"
+                if is_held:
+                    why = "events arrive late"
                     self.path.held(now, opened_at=self._health.opened_at, why=why)
                     return
         finally:
@@ -250,11 +250,11 @@ class StreamReceiver(Receiver):
         was_asked = self._is_connected or self._connecting_at > 0
         return self._health.verdict(now, held_since=self.path.held_since) if was_asked else ""
 
-    def _is_late(self, now: Instant, arrived: Sequence[FromAgents]) -> bool:
+    def _proves_held(self, now: Instant, arrived: Sequence[FromAgents]) -> bool:
         if not arrived or not arrived[-1].high_water_ms or not self._has_list:
             return False
         lateness = self.path.lateness(now, arrived[-1].high_water_ms)
-        return self._health.is_late(now, lateness=lateness)
+        return self._health.brought(now, lateness=lateness)
 
     async def _poll_instead(self) -> str | None:
         """Poll while streams are held back. Returns why the session is lost, or None if this one may open a stream now."""

@@ -24,7 +24,10 @@ SHORTEST_SILENCE_SECONDS = 3.0
 MISSED_SECONDS = 5.0
 """A silent stream is held if the list has had an event for this time that the stream has not brought."""
 REPLAY_SECONDS = 10.0
-"""A new stream repeats older events for this time; later, an event that is `MISSED_SECONDS` older than others is held back."""
+"""A new stream repeats older events for this time; later, an event that comes `MISSED_SECONDS` later than others is late."""
+TOGETHER_SECONDS = 1.0
+SUSPECT_AFTER_LATE_SECONDS = 60.0
+"""A stream is suspect for this time after a late event."""
 PROVED_AFTER_SECONDS = 35.0
 """While streams are known to be held, one that has brought no byte for this time, not even a ping, is held too."""
 
@@ -40,6 +43,7 @@ class StreamHealth:
         missed_at: the list had an event that the stream had not brought.
         pings: silences that ended with a ping.
         longest_silence: the longest of them.
+        late_at: an event arrived late; 0 again after one in time.
     """
 
     opened_at: float = 0.0
@@ -48,11 +52,12 @@ class StreamHealth:
     missed_at: float = 0.0
     pings: int = 0
     longest_silence: float = 0.0
+    late_at: float = 0.0
 
     def opening(self, now: float) -> None:
         """A connection is attempted."""
         self.opened_at, self.heard_at, self.missed_at = now, 0.0, 0.0
-        self.pings, self.longest_silence = 0, 0.0
+        self.pings, self.longest_silence, self.late_at = 0, 0.0, 0.0
 
     def heard(self, now: float, *, is_ping: bool) -> None:
         """Bytes arrived. `is_ping`: without an event."""
@@ -85,6 +90,7 @@ class StreamHealth:
         return (
             now - self.heard_at >= self._quiet_seconds
             or (self.sent_at > self.heard_at and now - self.sent_at >= ECHO_SECONDS)
+            or (self.late_at > 0 and now - self.late_at <= SUSPECT_AFTER_LATE_SECONDS)
             or (held_since > self.heard_at and now - held_since >= FIRST_BYTES_SECONDS)
         )
 
@@ -94,9 +100,18 @@ class StreamHealth:
             return QUIET_SECONDS
         return min(QUIET_SECONDS, self.longest_silence + PING_LATE_SECONDS)
 
-    def is_late(self, now: float, *, lateness: float) -> bool:
-        """Whether an event that has just arrived was held back."""
-        return lateness >= MISSED_SECONDS and now - self.opened_at >= REPLAY_SECONDS
+    def brought(self, now: float, *, lateness: float) -> bool:
+        """An event has arrived so late. Returns whether this proves that events are held back.
+
+        A single one does not: Salesforce, or this process, may have stood still. What arrives together was late together.
+        """
+        if now - self.opened_at < REPLAY_SECONDS:
+            return False
+        if lateness < MISSED_SECONDS:
+            self.late_at = 0.0
+            return False
+        self.late_at = self.late_at or now
+        return now - self.late_at >= TOGETHER_SECONDS
 
     def verdict(self, now: float, *, held_since: float) -> str:
         """Why the silent stream is held; empty if that is not proved."""
