@@ -177,15 +177,20 @@ def _closes(rules: Rules, session: AgentSession, event: events.BotMessage) -> bo
     """Whether a message of the bot says that the platform's session is over: by its words, or by its flag.
 
     A false flag counts once the platform has sent `true`, as for messages of the user. A user who times out may have said
-    nothing, so it counts too if an agent was present and the hand-off is a minute old. Before that, and for the request of the
-    transfer or an older one, the message belongs to the dialog that has led to the transfer.
+    nothing, so it counts too once an agent was present, if its requestId is later than the transfer's or a minute has passed.
+    Before that, the message belongs to the dialog that has led to the transfer.
     """
     if event.text is not None and as_compared(event.text) in rules.platform_closing_messages:
         return True
     number, opening = event.request_number, session.opening_request
-    of_dialog = number is not None and opening is not None and number <= opening
-    is_old = session.accepted and event.at - session.opened_at >= STALE_FLAG_SECONDS
-    return event.agent_transfer is False and (session.flagged or is_old) and not of_dialog
+    if event.agent_transfer is not False:
+        return False
+    settled_after = STALE_FLAG_SECONDS
+    if number is not None and opening is not None:
+        if number <= opening:
+            return False
+        settled_after = FLAG_LAG_SECONDS
+    return session.flagged or (session.accepted and event.at - session.opened_at >= settled_after)
 
 
 def _too_much(session: AgentSession, messages: tuple[HeldMessage, ...]) -> bool:

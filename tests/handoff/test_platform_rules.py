@@ -307,10 +307,18 @@ def test_a_bots_message_of_the_dialog_that_led_to_the_transfer_closes_nothing(
     assert (story.happens(said).conversation.session is None) == over
 
 
-@pytest.mark.parametrize(("after", "over"), [(30, False), (61, True)])
-def test_the_platform_times_out_a_user_who_has_said_nothing_to_the_agent(after: float, over: bool) -> None:
-    story = Story().with_agent()
-    said = BotMessage(key="b", at=Instant(story.now + after), text="Goodbye.", agent_transfer=False)
+@pytest.mark.parametrize(
+    ("after", "number", "over"),
+    [(30, None, False), (61, None, True), (4, 2_001, True), (1, 2_001, False), (61, 2_000, False)],
+)
+def test_the_platform_times_out_a_user_who_has_said_nothing_to_the_agent(
+    after: float, number: int | None, over: bool
+) -> None:
+    story = Story().with_agent(request_number=2_000)
+    session = story.conversation.session
+    assert session is not None
+    at = Instant(session.opened_at + after)
+    said = BotMessage(key="b", at=at, text="Goodbye.", agent_transfer=False, request_number=number)
     assert (story.happens(said).conversation.session is None) == over
 
 
