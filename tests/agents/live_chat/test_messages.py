@@ -222,9 +222,10 @@ def test_a_repeated_acceptance_counts_once() -> None:
     assert kinds(events) == [PositionAdvanced]
 
 
+@pytest.mark.parametrize("enabled", [True, "true"])
 @pytest.mark.parametrize("spelling", ["chasitorIdleTimeout", "chasitorIdletimeout"])
-def test_idle_times_are_kept_in_both_spellings(spelling: str) -> None:
-    idle = {"isEnabled": True, "warningTime": 60, "timeout": 120}
+def test_idle_times_are_kept_in_both_spellings(spelling: str, enabled: object) -> None:
+    idle = {"isEnabled": enabled, "warningTime": 60, "timeout": 120}
     (joined,), position = read(("ChatEstablished", {**ADA, spelling: idle}))
     assert position.idle == Idle(60, 120)
     assert isinstance(joined, AgentJoined)

@@ -27,7 +27,7 @@ def form(*fields: dict[str, object]) -> PrechatForm:
     return made
 
 
-EMAIL: dict[str, object] = {"name": "_email", "required": True, "isHidden": False}
+EMAIL: dict[str, object] = {"name": "_email", "required": "true", "isHidden": False}
 ORDER: dict[str, object] = {"name": "Order_Number", "required": False, "isHidden": True}
 
 
