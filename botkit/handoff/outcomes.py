@@ -61,6 +61,9 @@ def agents_lost(
     words = _LOSS_WORDS.get(event.why, "handoffFailedMessage")
     if event.why == events.LossReason.CLOSED and not session.accepted:
         words = _LOSS_WORDS[events.LossReason.REFUSED]  # No conversation with an agent could have ended.
+    if event.why == events.LossReason.REFUSED and session.doubt:
+        # The routing status is refused: what the agents' side has stated counts.
+        words = "conversationClosedMessage" if session.accepted else "noAgentAvailableMessage"
     return end(
         rules,
         conversation,

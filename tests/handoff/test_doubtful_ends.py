@@ -10,8 +10,10 @@ from botkit.handoff.events import (
     AgentLeft,
     AgentSaid,
     AgentSessionEnded,
+    AgentsLost,
     Content,
     Link,
+    LossReason,
     QueueMoved,
     RoutingFailed,
     StatusReported,
@@ -83,6 +85,13 @@ def test_an_end_that_is_denied_during_a_transfer_leaves_no_timer_behind() -> Non
     story.from_agents(AgentSessionEnded, certain=False).from_agents(StatusReported, status="searching")
     assert (story.session.doubt, set(story.timers()) & {"settle", "grace"}) == ("", set())
     assert "accept" in story.timers()
+
+
+def test_where_the_routing_status_is_refused_what_was_stated_counts() -> None:
+    story = Story().with_agent().from_agents(AgentSessionEnded, certain=False).timer("settle")
+    assert "ended" in story.from_agents(AgentsLost, why=LossReason.REFUSED).told[0]
+    story = _waiting().from_agents(RoutingFailed, reason="RoutingError", final=False).timer("settle")
+    assert NOBODY in story.from_agents(AgentsLost, why=LossReason.REFUSED).told[0]
 
 
 def test_a_second_doubtful_end_does_not_start_the_check_again() -> None:
