@@ -21,6 +21,7 @@ from botkit.handoff.events import (
     UserMessage,
     UserProfile,
 )
+from botkit.handoff.platform_session import MAX_ALIASES
 from tests.handoff.story import SECOND_SESSION, SESSION, Story
 
 FIRST, SECOND = ("5f75dc85",), ("5f75dd5a",)
@@ -121,3 +122,11 @@ def test_a_handler_opens_an_agent_session_in_the_new_session_of_the_platform() -
     story.happens(handled)
     assert story.session.id == SECOND_SESSION
     assert not any(isinstance(effect, PassToBot) for effect in story.effects)
+
+
+def test_a_session_with_ever_more_ids_remembers_the_newest() -> None:
+    story = with_agent()
+    for number in range(MAX_ALIASES + 3):
+        story.user("hi", agent_transfer=True, sessions=(*FIRST, f"channel-{number}"))
+    assert len(story.session.session_aliases) == MAX_ALIASES
+    assert story.happens(closed(f"channel-{number}")).conversation.session is None

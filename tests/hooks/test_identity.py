@@ -11,7 +11,7 @@ import pytest
 from botkit.errors import HookInvalid
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import OtherHook, PlatformSessionClosed
-from botkit.hooks.identity import identity
+from botkit.hooks.identity import MAX_NAME, identity
 from botkit.hooks.parser import HookParser
 from botkit.hooks.paths import HookPath
 from botkit.hooks.payload import parse
@@ -157,3 +157,9 @@ def test_the_same_hook_has_the_same_key_under_either_path() -> None:
     assert one is not None
     assert other is not None
     assert one.key == other.key
+
+
+@pytest.mark.parametrize(("length", "named"), [(MAX_NAME, 1), (MAX_NAME + 1, 0)])
+def test_names_and_ids_that_are_too_long_identify_nobody(length: int, named: int) -> None:
+    found = identity(parse(as_body({"channel": {"from": "u" * length, "sessionId": "s" * length}})))
+    assert (len(found.users), len(found.sessions)) == (named, named)

@@ -70,7 +70,7 @@ class Model:
             same = [one.id for one in live if one.id.channel == wanted.channel]
             unknown = [one.id for one in live if not one.id.channel]
             elsewhere: list[ConversationId] = []
-            if getattr(event, "agent_transfer", None) and wanted not in self.conversations:
+            if getattr(event, "agent_transfer", None) and self.state(wanted) == Conversation(wanted):
                 sessions = event.sessions
                 elsewhere = [one.id for one in live if not sessions or self.is_of_session(one, sessions)]
                 elsewhere = elsewhere if len(elsewhere) == 1 else []
