@@ -136,3 +136,8 @@ def test_whether_an_answer_has_a_channel() -> None:
     assert has_channel(answer(record(1, "hi")), "rtm")
     assert not has_channel(answer(record(1, "hi")), "sms")
     assert not has_channel(b"", "rtm")
+
+
+def test_a_record_of_another_channel_without_a_session_is_left_out() -> None:
+    lost = record(1, "whose is this?", chnl="sms", sessionId=None)
+    assert texts(answer(lost, record(2, "hi")), other_channels=HOUR) == ["hi"]
