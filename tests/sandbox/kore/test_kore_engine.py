@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from botkit_sandbox.kore import BotExport
+from botkit_sandbox.kore import BotExport, about
 from botkit_sandbox.kore.users import User
 from tests.sandbox.kore.exports import (
     Bot,
@@ -457,6 +457,14 @@ async def test_a_node_that_is_not_played_is_said_and_passed(start: Start) -> Non
     told = await talked(await start(bot=export(bot)), "ask")
     assert notes(told) == ["[the emulator does not play node Poet (generativeai); the dialog goes on]"]
     assert said(told) == ["Done."]
+
+
+@pytest.mark.parametrize("kind", sorted(about.PLAYED | about.STAND_INS))
+async def test_no_node_without_a_warning_about_the_export_is_left_out(start: Start, kind: str) -> None:
+    bot = Bot("All")
+    bot.dialog("Play").node(kind, "Node")
+    told = await talked(await start(bot=export(bot)), "play")
+    assert not any("does not play" in note for note in notes(told))
 
 
 # --- events, questions, small talk -----------------------------------------------------------------------------------
