@@ -28,7 +28,6 @@ from botkit_sandbox.kore.users import Run, User
 
 ACTION_STEPS = 100
 _SHOWN = 200
-_BASE_SESSION = ("conversationSessionId", "isReturningUser", "lastUserMessageTime", "channels", "lastMessage")
 _SILENT = frozenset({"intent", "logic"})
 _YES_NO = (("Yes", "yes"), ("No", "no"))
 
@@ -225,7 +224,7 @@ def adopt(core: Core, user: User, context: Mapping[str, Any]) -> None:
     held = session if isinstance(session, Mapping) else {}
     variables = held.get("BotUserSession")
     if isinstance(variables, Mapping):
-        user.session.variables = {k: v for k, v in variables.items() if k not in _BASE_SESSION}
+        user.session.variables = dict(variables)
     lasting = held.get("UserSession")
     if isinstance(lasting, Mapping):
         kept = dict(lasting)

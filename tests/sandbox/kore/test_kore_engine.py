@@ -555,6 +555,13 @@ async def test_questions_of_the_knowledge_graph_are_answered(start: Start) -> No
     assert said(await talked(platform, "please when do you open")) == ["At ten, 100 % sure."]
 
 
+async def test_a_dialog_that_waits_takes_the_words_of_a_question_as_its_answer(start: Start) -> None:
+    bot = Bot("Questions").question("Tea", "Tea is a drink.")
+    bot.dialog("Shop").entity("Item", "What would you like?").message("Added {{context.entities.Item}}.")
+    platform = await start(bot=export(bot))
+    assert said(await talked(platform, "shop", "tea")) == ["What would you like?", "Added tea."]
+
+
 async def test_small_talk_is_answered(start: Start) -> None:
     talk = [
         {

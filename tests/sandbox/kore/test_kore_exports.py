@@ -94,6 +94,17 @@ def test_the_old_form_with_one_dialog_is_loaded(tmp_path: Path) -> None:
     assert [node.kind for node in dialog.nodes.values()] == ["intent", "entity", "SDKWebHook", "message"]
     (prompt,) = list(dialog.nodes.values())[-1].component.prompts  # type: ignore[union-attr]
     assert (prompt.text, prompt.scripted) == ("print('Found it')", True)
+    assert Kind.SUBDIALOG not in {finding.kind for finding in load_export(tmp_path).warnings}
+
+
+def test_a_dialog_begins_with_its_intent_also_if_it_is_listed_later(tmp_path: Path) -> None:
+    bot = Bot("Order")
+    bot.dialog("Buy").message("First.").message("Second.")
+    definition: dict[str, Any] = bot.definition
+    definition["dialogs"][0]["nodes"].reverse()
+    dialog = loaded(bot.write(tmp_path, definition=definition)).dialog_named("Buy")
+    assert dialog is not None
+    assert dialog.start.kind == "intent"
 
 
 @pytest.mark.parametrize("written", [True, False])

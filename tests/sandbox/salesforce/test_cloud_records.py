@@ -85,6 +85,26 @@ async def test_a_work_item_is_one_from_the_offer_to_the_end(salesforce: Salesfor
     assert all(set(each) >= {"conversationId", "workId", "workTargetId", "errorMessages"} for each in work)
 
 
+async def test_work_that_is_offered_again_is_another_item(salesforce: Salesforce) -> None:
+    client, cloud = await salesforce.accepted(), salesforce.cloud
+    for agent, other in (("Jane Doe", "Omar Haddad"), ("Omar Haddad", "Jane Doe")):
+        cloud.transfer(client.conversation_id, agent, to=other)
+        cloud.accept(client.conversation_id, other)
+    async with client.listening() as stream:
+        await stream.until(lambda self: self.names.count("ROUTING_WORK_RESULT") == 8)
+    offered = [each for each in payloads(stream, "RoutingWorkResult") if each["workType"] == "Assigned"]
+    assert len({each["workId"] for each in offered}) == len(offered) == 3
+
+
+async def test_an_agent_who_resumes_a_session_has_it_in_the_load(salesforce: Salesforce) -> None:
+    salesforce.cloud.configure({"inactive_removes_agent": "before"})
+    client, cloud = await salesforce.accepted(), salesforce.cloud
+    cloud.idle(client.conversation_id)
+    assert cloud.agent("Jane Doe").load == 0
+    cloud.resume(client.conversation_id, "Jane Doe")
+    assert cloud.agent("Jane Doe").load == 1
+
+
 async def test_work_that_is_transferred_or_not_wanted_any_more_says_so(salesforce: Salesforce) -> None:
     client, cloud = await salesforce.accepted(), salesforce.cloud
     cloud.transfer(client.conversation_id, "Jane Doe", to="Omar Haddad")
