@@ -21,7 +21,7 @@ from botkit.handoff.events import FromAgents, LossReason
 from botkit.observability.tracebacks import where
 from botkit.relay.inbound.event_writer import any_end
 from botkit.relay.inbound.receivers import Receiver
-from botkit.relay.inbound.stream_health import StreamHealth
+from botkit.relay.inbound.stream_health import PINGS_NEEDED, StreamHealth
 from botkit.relay.inbound.stream_path import StreamPath
 from botkit.relay.metrics import RelayMetrics
 
@@ -60,6 +60,8 @@ class StreamReceiver(Receiver):
     _has_answered: bool = field(init=False, default=False)
     """The agents' side answered since the last connect: the stream, or the list in its place."""
     _next_list: float = field(init=False, default=0.0)
+    _calm_until: float = field(init=False, default=0.0)
+    """Before this time the stream need not be judged: a thousand quiet ones are watched every second."""
 
     async def run(self) -> None:
         """See `Receiver.run`."""
@@ -85,17 +87,20 @@ class StreamReceiver(Receiver):
     def watch(self) -> None:
         """See `Receiver.watch`: poll the list beside a stream that may be held back."""
         now = self.clock.now()
-        if self._leave is None:
+        if self._leave is None or (now < self._calm_until and not self.path.is_held):
             return
         if self._connecting_at and now - self._connecting_at >= HEADERS_SECONDS and self._has_list:
             self._leave_stream()
         elif self._beside is None and self._is_suspect(now):
             self._beside = asyncio.create_task(self._poll_beside())
             self._beside.add_done_callback(self._beside_ended)
+        else:
+            self._calm_until = self._health.calm_until
 
     def sent(self, at: float) -> None:
         """See `Receiver.sent`."""
         self._health.sent(at)
+        self._calm_until = 0.0
 
     def _wait(self) -> float:
         """The wait before the next connection.
@@ -116,6 +121,7 @@ class StreamReceiver(Receiver):
         self._is_connected = self._has_answered = False
         self._lost, self._connecting_at = None, 0.0
         self._health.opening(since)
+        self._calm_until = 0.0
         try:
             async with asyncio.timeout(None) as leave:
                 self._leave = leave
@@ -163,6 +169,8 @@ class StreamReceiver(Receiver):
                 if not self._health.heard_at:
                     self.path.passed(now, opened_at=self._health.opened_at)
                 self._health.heard(now, is_ping=not events)
+                if events or self._health.pings <= PINGS_NEEDED:
+                    self._calm_until = 0.0
                 if now >= self._next_list or any_end(events):
                     await self._reconcile(events)
                 elif events:

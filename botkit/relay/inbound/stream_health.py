@@ -95,6 +95,13 @@ class StreamHealth:
         )
 
     @property
+    def calm_until(self) -> float:
+        """The time before which silence alone is no reason for suspicion; 0 if another reason is near."""
+        if not self.heard_at or self.late_at or self.sent_at > self.heard_at:
+            return 0.0
+        return self.heard_at + self._quiet_seconds
+
+    @property
     def _quiet_seconds(self) -> float:
         if self.pings < PINGS_NEEDED:
             return QUIET_SECONDS
