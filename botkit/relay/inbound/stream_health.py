@@ -41,9 +41,10 @@ class StreamHealth:
         heard_at: the newest bytes arrived.
         sent_at: the first message to the agents since those bytes was sent.
         missed_at: the list had an event that the stream had not brought.
-        pings: silences that ended with a ping.
+        pings: silences from one ping to the next.
         longest_silence: the longest of them.
         late_at: an event arrived late; 0 again after one in time.
+        was_ping: the newest bytes were a ping.
     """
 
     opened_at: float = 0.0
@@ -53,19 +54,21 @@ class StreamHealth:
     pings: int = 0
     longest_silence: float = 0.0
     late_at: float = 0.0
+    was_ping: bool = False
 
     def opening(self, now: float) -> None:
         """A connection is attempted."""
         self.opened_at, self.heard_at, self.missed_at = now, 0.0, 0.0
-        self.pings, self.longest_silence, self.late_at = 0, 0.0, 0.0
+        self.pings, self.longest_silence, self.late_at, self.was_ping = 0, 0.0, 0.0, False
 
     def heard(self, now: float, *, is_ping: bool) -> None:
         """Bytes arrived. `is_ping`: without an event."""
         silence = now - self.heard_at
-        if is_ping and self.heard_at and silence >= SHORTEST_SILENCE_SECONDS:
+        # A ping soon after an event tells nothing of the rhythm of pings.
+        if is_ping and self.was_ping and silence >= SHORTEST_SILENCE_SECONDS:
             self.pings += 1
             self.longest_silence = max(self.longest_silence, silence)
-        self.heard_at, self.missed_at = now, 0.0
+        self.heard_at, self.missed_at, self.was_ping = now, 0.0, is_ping
 
     def sent(self, now: float) -> None:
         """A message was sent to the agents; its echo is expected."""
