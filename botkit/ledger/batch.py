@@ -257,8 +257,7 @@ def _ends_all(event: Event) -> bool:
 
 
 def _brings_an_address(event: Event | None) -> bool:
-    original = event.original if isinstance(event, HookHandled) else event
-    return isinstance(original, UserMessage | AgentTransfer | HookDeferred)
+    return event is not None and isinstance(_original(event), UserMessage | AgentTransfer | HookDeferred)
 
 
 def _drops(name: str, item_lane: str, effect: effects.Effect) -> bool:
