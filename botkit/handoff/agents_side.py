@@ -38,12 +38,17 @@ SETTLE_FOR = timedelta(seconds=2)
 REASON_BEFORE = timedelta(seconds=5)
 """Automated words this shortly before the end of a session without agents may be the organisation's reason for the end."""
 _REMEMBERED_TEXT = 200
+MAX_MET = 20
+"""Max names of agents that a session remembers."""
 GREETING_WITHIN = timedelta(seconds=30)
 """Automated words this soon after the start of a session that was routed are a greeting."""
 
 
 def advance(conversation: Conversation, session: AgentSession, event: events.FromAgents) -> Conversation:
-    """Advance the position up to which the agents' side has been read."""
+    """Advance the position up to which the agents' side has been read, and keep the id of its record."""
+    if event.record and event.record != session.record:
+        session = replace(session, record=event.record)
+        conversation = replace(conversation, session=session)
     access = session.access
     if access is None:
         return conversation
@@ -164,6 +169,8 @@ def joined(
         phase=Phase.ACTIVE,
         agents=(*session.agents, Agent(event.subject, event.name)),
         last_agent=event.name,
+        met=_with_name(session.met, event.name),
+        joined_at=session.joined_at or event.at,
         inactive=False,
         doubt="",
         transferring=False,
@@ -175,6 +182,10 @@ def joined(
     session, sends = hand_to_agent(rules, session, ())
     welcome = tell(rules, session, "agentJoinedMessage", agent=event.name)
     return with_session(conversation, session, *timers, *welcome, *sends, CountMetric("agent_joined"))
+
+
+def _with_name(met: tuple[str, ...], name: str) -> tuple[str, ...]:
+    return met if not name or name in met or len(met) == MAX_MET else (*met, name)
 
 
 def left(

@@ -195,6 +195,12 @@ class AgentSession(Record, frozen=True):
     """The beginning of what it wrote then."""
     reason_given: bool = False
     """The organisation has told the user why there is no agent."""
+    record: str = ""
+    """The id under which the agents' side files the session, such as a MessagingSession's; empty until it is stated."""
+    joined_at: float = 0.0
+    """When the first agent joined; 0 if none has."""
+    met: tuple[str, ...] = ()
+    """The names of all agents so far, in the order in which they joined first."""
 
 
 class DeferredHook(Record, frozen=True):

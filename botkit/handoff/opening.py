@@ -192,6 +192,7 @@ def next_in_line(
         automated_at=0.0,
         automated_text="",
         reason_given=False,
+        record="",
     )
     session = replace(session, held=_again(rules, session, typed))
     session, opening = _open(rules, session, at)

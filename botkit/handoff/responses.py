@@ -19,6 +19,8 @@ KEYS: tuple[str, ...] = tuple(MESSAGES[LAST_RESORT])
 
 _PLACEHOLDER = re.compile(r"\{(agent|command|file|message|minutes|position|reason)\}")
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
+_MARKS = {"L": "\u200e", "R": "\u200f", "AL": "\u200f"}
+"""The invisible character that gives a text the direction of its first strong character."""
 _SENTENCE_ENDS = ".!?…¡¿"
 
 
@@ -80,7 +82,7 @@ class Responses:
                 return _nameless(found_in, template[: placeholder.start()])
             return plain[kind] if kind in plain else _isolated(isolated[kind], placeholder)
 
-        return _PLACEHOLDER.sub(fill, template)
+        return _directed(_PLACEHOLDER.sub(fill, template), template)
 
     def is_own(self, key: str, language: str) -> bool:
         """Whether the text for a user of this language is the bot's, or silenced by it, and not built in."""
@@ -138,6 +140,22 @@ def _isolated(value: str, placeholder: re.Match[str]) -> str:
         f"{_FIRST_STRONG_ISOLATE}{line}{_POP_ISOLATE}" if number in shared and line else line
         for number, line in enumerate(lines)
     )
+
+
+def _directed(text: str, template: str) -> str:
+    """`text` with the direction of its template, also where a filled-in value of another direction stands first.
+
+    Unicode skips isolates when it looks for the first strong character (UAX #9, P2), but HTML's ``dir="auto"`` does not: a Latin
+    name at the beginning would turn an Arabic sentence around.
+    """
+    wanted = _MARKS.get(_first_strong(_PLACEHOLDER.sub("", template)), "")
+    return text if not wanted or _MARKS.get(_first_strong(text)) == wanted else wanted + text
+
+
+def _first_strong(text: str) -> str:
+    """The bidirectional class of the first character that has a direction; empty if none has one."""
+    classes = map(unicodedata.bidirectional, text)
+    return next((one for one in classes if one in _MARKS), "")
 
 
 def _is_right_to_left(text: str) -> bool:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 _WHITE_SPACE = re.compile(r"[^\S\u00a0\u2007\u202f]+")
 """White space that allows a line break; no-break spaces do not."""
+_DIRECTION_MARKS = re.compile(r"[\u061c\u200e\u200f\u2066-\u2069]")
+"""Invisible characters that a copied word may bring along from a text with both directions."""
 
 
 def length(text: str) -> int:
@@ -168,8 +170,9 @@ def _is_one_syllable(before: str, after: str) -> bool:
 
 
 def as_compared(text: str) -> str:
-    """A text without what does not distinguish it from an equal one: case, spacing, and punctuation at its end."""
-    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """A text without what does not distinguish it from an equal one: case, spacing, direction marks, punctuation at its end."""
+    visible = _DIRECTION_MARKS.sub("", unicodedata.normalize("NFKC", text))
+    folded = " ".join(visible.casefold().split())
     bare = folded
     while bare and (bare[-1] == " " or unicodedata.category(bare[-1]).startswith("P")):
         bare = bare[:-1]

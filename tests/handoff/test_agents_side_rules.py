@@ -50,6 +50,19 @@ def test_reading_advances_with_every_event() -> None:
     assert (story.session.access.position, story.session.access.high_water_ms) == ("42", 99)
 
 
+def test_the_session_keeps_its_record_its_agents_and_when_the_first_one_joined() -> None:
+    story = Story().transfer().granted().started()
+    story.from_agents(PositionAdvanced, record="0MwWX0000004PnM0AU").from_agents(PositionAdvanced)
+    opened, story.now = story.now, story.now + 40
+    story.joined("Jane Doe")
+    story.now += 60
+    story.joined("John", subject="005B").joined("Jane Doe", subject="005C").joined("", subject="005D")
+    session = story.session
+    assert session.record == "0MwWX0000004PnM0AU"
+    assert session.met == ("Jane Doe", "John")
+    assert session.joined_at == opened + 40
+
+
 def test_an_older_event_does_not_move_the_high_water_back() -> None:
     story = (
         Story()

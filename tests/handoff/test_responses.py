@@ -47,7 +47,7 @@ PLACEHOLDERS = {
     "fileRequestedMessage": ["{agent}"],
     "fileNotDeliveredMessage": ["{file}", "{reason}"],
 }
-FSI, PDI = "\u2068", "\u2069"
+FSI, PDI, LRM, RLM = "\u2068", "\u2069", "\u200e", "\u200f"
 
 built_in = Responses({}, "en")
 
@@ -263,11 +263,28 @@ def test_a_later_change_of_the_mapping_changes_nothing() -> None:
 
 
 def test_a_latin_name_does_not_mix_with_arabic_text() -> None:
-    assert built_in.text(JOINED, "ar", agent="Ada L.") == f"{FSI}Ada L.{PDI} معك الآن في المحادثة."
+    assert built_in.text(JOINED, "ar", agent="Ada L.") == f"{RLM}{FSI}Ada L.{PDI} معك الآن في المحادثة."
 
 
 def test_an_arabic_name_does_not_turn_an_english_sentence_around() -> None:
-    assert built_in.text(JOINED, "en", agent="ليلى") == f"{FSI}ليلى{PDI} has joined the conversation."
+    assert built_in.text(JOINED, "en", agent="ليلى") == f"{LRM}{FSI}ليلى{PDI} has joined the conversation."
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("language", PAGE_LANGUAGES)
+@pytest.mark.parametrize("value", ["Jane Doe 2", "ليلى", "דנה", "?"])
+def test_no_name_or_file_decides_the_direction_of_a_text(key: str, language: str, value: str) -> None:
+    text = built_in.text(key, language, agent=value, command="endagentchat", message=value, file=value)
+    assert text is not None
+    # As a browser does for dir="auto": the first strong character counts, isolated or not.
+    first = next(found for found in map(unicodedata.bidirectional, text) if found in ("L", "R", "AL"))
+    assert (first != "L") == (language == "ar")
+
+
+def test_a_text_whose_own_words_are_first_gets_no_mark() -> None:
+    text = built_in.text(INSTRUCTION, "ar", command="endagentchat")
+    assert text is not None
+    assert not {RLM, LRM} & set(text)
 
 
 def test_the_end_word_in_arabic_text_has_nothing_around_it() -> None:

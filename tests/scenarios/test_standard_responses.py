@@ -39,7 +39,7 @@ def _expected(language: str) -> list[str]:
 
 
 def _isolated(language: str) -> str:
-    return f"\u2068{JANE}\u2069" if language == "ar" else JANE
+    return f"\u200f\u2068{JANE}\u2069" if language == "ar" else JANE
 
 
 @pytest.mark.parametrize("language", sorted(MESSAGES))
