@@ -27,6 +27,7 @@ MODULES = {
         FromAgents IdleRule PositionAdvanced QueueMoved RoutingFailed StatusReported TransferStarted
         AccessExpired AgentsUnavailable BadReply CallError CallRefused ConversationClosed HostNotAllowed MessageWithheld
         RateLimited ServerTrouble Unreachable UnusableValue
+        Check Outcome Surroundings passed warned failed undecided
     """,
     "botkit.handlers": """
         AgentTransferContext AlertContext BotMessageContext ClientEventContext Context PlatformEventContext
@@ -65,7 +66,7 @@ CONTEXT = f"""
 CLASSES = {
     AgentSystem: """
         schema settings_type capabilities
-        parsers check capabilities_for summary notice
+        parsers check capabilities_for summary notice checks
         open start send fetch end routing listen typing acknowledge custom_event idle_notice send_file
     """,
     BotKit: """

@@ -4,6 +4,7 @@ Derive from `AgentSystem`. The other names are the types that its methods accept
 """
 
 from botkit.agents.api import DEFAULT_ATTRIBUTES, AgentSystem, Batch, File, Granted, Section
+from botkit.checks import Check, Outcome, Surroundings, failed, passed, undecided, warned
 from botkit.errors import (
     AccessExpired,
     AgentsUnavailable,
@@ -59,6 +60,7 @@ __all__ = [
     "CallError",
     "CallRefused",
     "Capabilities",
+    "Check",
     "Content",
     "ConversationClosed",
     "File",
@@ -73,6 +75,7 @@ __all__ = [
     "Link",
     "MessageWithheld",
     "Option",
+    "Outcome",
     "PositionAdvanced",
     "QueueMoved",
     "RateLimited",
@@ -83,8 +86,13 @@ __all__ = [
     "ServerTrouble",
     "StatusReported",
     "Stream",
+    "Surroundings",
     "TransferStarted",
     "Transport",
     "Unreachable",
     "UnusableValue",
+    "failed",
+    "passed",
+    "undecided",
+    "warned",
 ]

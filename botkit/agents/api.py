@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol
 
+from botkit.checks import Check, Surroundings
 from botkit.errors import CallRefused
 from botkit.handoff.conversation import Access, FileLimits, Instant
 from botkit.handoff.events import FromAgents
@@ -169,6 +170,16 @@ class AgentSystem(ABC):
     def notice(cls, used_by: Sequence[str]) -> str | None:
         """A notice about this type for `botkit check` and every start; `used_by` lists ``bot: system``."""
         return None
+
+    # --- the instance: `botkit doctor` ---
+
+    def checks(self, surroundings: Surroundings) -> Sequence[Check]:
+        """The checks of this system for `botkit doctor`, in the order in which a set-up goes wrong; by default none.
+
+        A check uses `self`'s own calls, so that what passes there passes in the service. It shows no secret. It leaves
+        nothing behind, and does nothing that a person on the agents' side notices unless `surroundings.live`.
+        """
+        return ()
 
     # --- the instance: one session's life, in the order of the calls ---
 

@@ -15,6 +15,7 @@ from botkit.errors import BotKitError, ConfigurationError
 
 COMMANDS = {
     "check": "Validate the configuration, and print every problem with its fix.",
+    "doctor": "Check the real platform and organisation, with cause and fix.",
     "serve": "Run the service between the XO platform and the agents.",
     "sandbox": "Run both clouds, emulated, on this machine.",
     "demo": "Run the sandbox, the service between them and the demo page.",
@@ -92,6 +93,7 @@ def main() -> None:
     \b
     First look        botkit demo                                a whole hand-off on one page
     Your own bot      botkit check --config config/botkit.yaml   every problem, with its fix
+                      botkit doctor --config config/botkit.yaml  the platform and the organisation themselves
                       botkit serve --config config/botkit.yaml   the service
     Any other client  botkit sandbox                             the two emulated clouds alone
 
