@@ -50,7 +50,7 @@ No message, argument or repr carries a secret or the text of a chat message.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 class BotKitError(Exception):
@@ -254,9 +254,15 @@ class CallError(BotKitError):
         status: the HTTP status, if there was an answer.
         retry_after: the wait in seconds that the server asked for, if it did.
         detail: the server's own error code or a short reason, without any message text.
+
+    Attributes:
+        host: the host that was called, with its port if the URL names one; empty if not known.
+        cause: the kind of failure, for logs: one of `Unreachable`'s causes, ``status`` for an answer with an error status, or
+            ``answer`` for any other failure.
     """
 
     code = "BK-4000"
+    host: str = ""
 
     def __init__(
         self, what: str, *, status: int | None = None, retry_after: float | None = None, detail: str = ""
@@ -267,6 +273,18 @@ class CallError(BotKitError):
         self.detail = detail
         answer = f"HTTP {status}" if status is not None else "no answer"
         super().__init__(f"{what}: {answer}{f' ({detail})' if detail else ''}")
+
+    @property
+    def cause(self) -> str:
+        return "answer" if self.status is None else "status"
+
+
+UnreachableCause = Literal[
+    "dns", "refused", "timeout", "tls", "proxy", "closed", "network", "held", "waiting"
+]
+"""Why there was no answer: the host name is not known, the connection was refused, nothing came in time, TLS failed, the
+proxy did not let the call through, the connection broke, another trouble of the network, the circuit breaker held the call
+back, or it waited in BotKit itself."""
 
 
 class Unreachable(CallError):
@@ -279,13 +297,26 @@ class Unreachable(CallError):
         detail: as in `CallError`.
         possible_duplicate: the connection had been established, so the other side may have processed the call although
             its answer was lost.
+        cause: one of `UnreachableCause`.
     """
 
     code, retryable = "BK-4001", True
 
-    def __init__(self, what: str, *, detail: str = "", possible_duplicate: bool = False) -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        detail: str = "",
+        possible_duplicate: bool = False,
+        cause: UnreachableCause = "network",
+    ) -> None:
         self.possible_duplicate = possible_duplicate
+        self._cause = cause
         super().__init__(what, detail=detail)
+
+    @property
+    def cause(self) -> str:
+        return self._cause
 
 
 class ServerTrouble(CallError):

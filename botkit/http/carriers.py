@@ -7,6 +7,7 @@ times. A failure below HTTP is an `errors.Unreachable` with a short reason, whic
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import ssl
 import time
@@ -20,9 +21,9 @@ import requests
 import urllib3.exceptions
 from yarl import URL
 
-from botkit.errors import BadReply, CallError, CallRefused, Unreachable
+from botkit.errors import BadReply, CallError, CallRefused, Unreachable, UnreachableCause
 from botkit.http import Request, Response, Stream
-from botkit.http.hosts import AllowedHosts
+from botkit.http.hosts import AllowedHosts, named_host
 
 MAX_RESPONSE_BYTES = 8 * 1024 * 1024
 """A longer response is not read to its end, and counts as `errors.BadReply`."""
@@ -75,7 +76,10 @@ class AioTransport:
                 async with asyncio.timeout(request.timeout_seconds):
                     await turns.acquire()
             except TimeoutError:
-                raise Unreachable(request.what, detail="timed out", possible_duplicate=True) from None
+                error = Unreachable(
+                    request.what, detail="timed out", possible_duplicate=True, cause="timeout"
+                )
+                raise named_host(error, request.url) from None
         else:
             await turns.acquire()
         try:
@@ -93,11 +97,10 @@ class AioTransport:
                 allow_redirects=False,
                 timeout=_call_timeout(request.timeout_seconds, long_poll=request.long_poll),
             ) as response:
-                return Response(
-                    response.status, response.headers, await _read(response, request.what, request.max_bytes)
-                )
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise _translated(request.what, error) from None
+                body = await _read(response, request.what, request.max_bytes)
+                return Response(response.status, response.headers, body, request.url)
+        except (CallError, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise named_host(_translated(request.what, error), request.url) from None
 
     def stream(self, request: Request, *, silence_seconds: float) -> AbstractAsyncContextManager[Stream]:
         """Open an event stream; leaving the context closes its connection, which is never reused.
@@ -184,7 +187,7 @@ class _AioStream(AbstractAsyncContextManager[Stream]):
                 timeout=_stream_timeout(silence_seconds),
             )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise _translated(request.what, error) from None
+            raise named_host(_translated(request.what, error), request.url) from None
         self.status, self.headers = response.status, response.headers
         return self
 
@@ -202,7 +205,7 @@ class _AioStream(AbstractAsyncContextManager[Stream]):
         try:
             chunk = await self._opened().content.readany()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _translated(self._what, error) from None
+            raise named_host(_translated(self._what, error), str(self._opened().url)) from None
         if not chunk:
             raise StopAsyncIteration
         return chunk
@@ -210,8 +213,8 @@ class _AioStream(AbstractAsyncContextManager[Stream]):
     async def read(self) -> bytes:
         try:
             return await _read(self._opened(), self._what)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _translated(self._what, error) from None
+        except (CallError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise named_host(_translated(self._what, error), str(self._opened().url)) from None
 
     def _opened(self) -> aiohttp.ClientResponse:
         if self._response is None:
@@ -249,11 +252,10 @@ class SyncTransport:
                 timeout=request.timeout_seconds,
                 stream=True,
             ) as response:
-                return Response(
-                    response.status_code, response.headers, _read_sync(response, request, deadline)
-                )
-        except (requests.RequestException, OSError, ValueError) as error:
-            raise _translated(request.what, error) from None
+                body = _read_sync(response, request, deadline)
+                return Response(response.status_code, response.headers, body, request.url)
+        except (CallError, requests.RequestException, OSError, ValueError) as error:
+            raise named_host(_translated(request.what, error), request.url) from None
 
     def close(self) -> None:
         """Close every connection."""
@@ -303,7 +305,7 @@ def _read_sync(response: requests.Response, request: Request, deadline: float) -
         if (size := size + len(chunk)) > (request.max_bytes or MAX_RESPONSE_BYTES):
             raise _too_long(request.what, response.status_code, request.max_bytes)
         if time.monotonic() > deadline:
-            raise Unreachable(request.what, detail="timed out", possible_duplicate=True)
+            raise Unreachable(request.what, detail="timed out", possible_duplicate=True, cause="timeout")
     return b"".join(chunks)
 
 
@@ -319,36 +321,38 @@ def _translated(what: str, error: Exception) -> CallError:
         case CallError():
             return error
         case aiohttp.ConnectionTimeoutError() | requests.ConnectTimeout():
-            return Unreachable(what, detail="no connection in time")
+            return Unreachable(what, detail="no connection in time", cause="timeout")
         case TimeoutError() | requests.Timeout():
-            return Unreachable(what, detail="timed out", possible_duplicate=True)
+            return Unreachable(what, detail="timed out", possible_duplicate=True, cause="timeout")
         case (
             aiohttp.ClientConnectorCertificateError()
             | aiohttp.ClientConnectorSSLError()
             | requests.exceptions.SSLError()
             | ssl.SSLError()
         ):
-            return Unreachable(what, detail="the server's certificate or TLS was not accepted")
+            return Unreachable(what, detail="the server's certificate or TLS was not accepted", cause="tls")
         case aiohttp.ClientConnectorDNSError():
-            return Unreachable(what, detail="the host name was not found")
+            return Unreachable(what, detail="the host name was not found", cause="dns")
         case aiohttp.ClientConnectorError():
-            return Unreachable(what, detail=_system_reason(error.os_error))
+            return _of_system(what, error.os_error)
         case aiohttp.ServerDisconnectedError():
-            return Unreachable(what, detail="the server closed the connection", possible_duplicate=True)
+            return Unreachable(
+                what, detail="the server closed the connection", possible_duplicate=True, cause="closed"
+            )
         case aiohttp.ClientPayloadError() | requests.exceptions.ChunkedEncodingError():
-            return Unreachable(what, detail="the response broke off", possible_duplicate=True)
+            return Unreachable(what, detail="the response broke off", possible_duplicate=True, cause="closed")
         case aiohttp.ClientResponseError():
             return BadReply(what, detail="the response is not HTTP")
         case aiohttp.InvalidURL() | requests.exceptions.InvalidURL():
             return CallRefused(what, detail="the URL is not valid")
         case aiohttp.ClientOSError():
-            return Unreachable(what, detail=_system_reason(error), possible_duplicate=True)
+            return _of_system(what, error, possible_duplicate=True)
         case requests.ConnectionError():
             return _not_connected(what, error)
         case aiohttp.ClientError() | requests.RequestException():
             return Unreachable(what, detail="no connection")
         case OSError():
-            return Unreachable(what, detail=_system_reason(error), possible_duplicate=True)
+            return _of_system(what, error, possible_duplicate=True)
         case _:
             return CallRefused(what, detail="the request cannot be sent as it is")
 
@@ -358,17 +362,30 @@ def _not_connected(what: str, error: requests.ConnectionError) -> CallError:
     inner = error.args[0] if error.args else None
     match getattr(inner, "reason", inner):
         case urllib3.exceptions.NameResolutionError():
-            return Unreachable(what, detail="the host name was not found")
+            return Unreachable(what, detail="the host name was not found", cause="dns")
         case urllib3.exceptions.NewConnectionError() as refused if isinstance(refused.__cause__, OSError):
-            return Unreachable(what, detail=_system_reason(refused.__cause__))
+            return _of_system(what, refused.__cause__)
         case urllib3.exceptions.NewConnectionError():
             return Unreachable(what, detail="no connection")
         case urllib3.exceptions.ProtocolError():
-            return Unreachable(what, detail="the server closed the connection", possible_duplicate=True)
+            return Unreachable(
+                what, detail="the server closed the connection", possible_duplicate=True, cause="closed"
+            )
         case _:
             return Unreachable(what, detail="no connection", possible_duplicate=True)
 
 
-def _system_reason(error: OSError) -> str:
-    """The operating system's text for the error; the error's own text may name addresses."""
-    return os.strerror(error.errno) if error.errno is not None and error.errno > 0 else "no connection"
+def _of_system(what: str, error: OSError, *, possible_duplicate: bool = False) -> Unreachable:
+    """With the operating system's text for the error; the error's own text may name addresses."""
+    known = error.errno is not None and error.errno > 0
+    cause = _CAUSES.get(error.errno or 0, "network")
+    detail = os.strerror(error.errno or 0) if known else "no connection"
+    return Unreachable(what, detail=detail, possible_duplicate=possible_duplicate, cause=cause)
+
+
+_CAUSES: dict[int, UnreachableCause] = {
+    errno.ECONNREFUSED: "refused",
+    errno.ETIMEDOUT: "timeout",
+    errno.ECONNRESET: "closed",
+    errno.EPIPE: "closed",
+}

@@ -8,9 +8,13 @@ percent-encoded or non-ASCII hosts) is refused, not repaired.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
-from botkit.errors import HostNotAllowed
+from botkit.errors import CallError, HostNotAllowed
+from botkit.http.values import Response
 
 _URL = re.compile(
     r"(?P<origin>(?P<scheme>https?)://(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\.?|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?)"
@@ -82,3 +86,40 @@ def _canonical(host: str) -> str:
     """Lower case, without the DNS root's trailing dot (which may precede a port)."""
     match = _HOST_AND_PORT.fullmatch(host.lower())
     return f"{match[1]}{match[2] or ''}" if match else host.lower()
+
+
+# --- the host of a failure -------------------------------------------------------------------------------------------
+
+E = TypeVar("E", bound=CallError)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def host_of(url: str) -> str:
+    """The host of a URL, with its port if the URL names one, without user information; empty if it has none."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
+
+
+def named_host(error: E, url: str) -> E:
+    """The error of a call to this URL, with the host that was called unless it has one already."""
+    error.host = error.host or host_of(url)
+    return error
+
+
+def naming_host(check: Callable[P, R]) -> Callable[P, R]:
+    """Let a function ``check(what, response, …)`` name the called host in the `CallError` that it raises."""
+
+    @wraps(check)
+    def checked(*args: P.args, **named: P.kwargs) -> R:
+        try:
+            return check(*args, **named)
+        except CallError as error:
+            response = args[1]
+            assert isinstance(response, Response)  # noqa: S101 - the signature above
+            named_host(error, response.url)
+            raise
+
+    return checked

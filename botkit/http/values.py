@@ -37,11 +37,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A response, read completely (at most `carriers.MAX_RESPONSE_BYTES`)."""
+    """A response, read completely (at most `carriers.MAX_RESPONSE_BYTES`). `url` is the request's; errors name its host."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False, default_factory=dict)
     body: bytes = field(repr=False, default=b"")
+    url: str = field(repr=False, default="")
 
 
 class Stream(Protocol):

@@ -6,6 +6,7 @@ import re
 
 from botkit.errors import BadReply, CallRefused, NotAuthorized, RateLimited, ServerTrouble
 from botkit.http import Response
+from botkit.http.hosts import naming_host
 from botkit.http.lenient_json import decoded, try_decoded
 from botkit.http.retry import retry_after
 
@@ -19,6 +20,7 @@ _NOT_AUTHORIZED = {
 _HINTS = {404: "the requestId is not known any more", 410: "the requestId is not known any more"}
 
 
+@naming_host
 def check_reply(what: str, response: Response, *, now: float) -> Response:
     """Return the response if the call succeeded.
 

@@ -16,10 +16,11 @@ from aiohttp.test_utils import TestServer
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import MaxRetryError, NameResolutionError, ProtocolError
 
-from botkit.errors import BadReply, CallRefused, HostNotAllowed, Unreachable
+from botkit.errors import BadReply, CallRefused, HostNotAllowed, ServerTrouble, Unreachable
 from botkit.http import Request
 from botkit.http import carriers as transport_module
 from botkit.http.carriers import AioTransport, SyncTransport
+from botkit.kore.replies import check_reply
 from botkit.testing.waiting import async_until
 
 
@@ -244,6 +245,31 @@ async def test_a_refused_connection_is_unreachable(carrier: AioTransport) -> Non
     for hidden in ("private", "secret", "text"):
         assert hidden not in str(failed.value)
     assert failed.value.__cause__ is None
+
+
+async def test_a_failure_names_its_cause_and_its_host(base: str) -> None:
+    host = base.removeprefix("http://")
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        closed = f"127.0.0.1:{unused.getsockname()[1]}"
+        for url, cause, named in (
+            (f"http://{closed}/", "refused", closed),
+            (f"{base}/drop", "closed", host),
+            (f"{base}/slow", "timeout", host),
+            (f"https://{host}/", "tls", host),
+            ("http://no-such-host.invalid/", "dns", "no-such-host.invalid"),
+        ):
+            async with AioTransport(allowed_hosts=None, insecure_http=True) as anywhere:
+                with pytest.raises(Unreachable) as caught:
+                    await anywhere.send(Request("call", "GET", url, timeout_seconds=0.5))
+            assert (caught.value.cause, caught.value.host) == (cause, named)
+
+
+async def test_a_refused_answer_names_the_host_that_gave_it(carrier: AioTransport, base: str) -> None:
+    response = await carrier.send(Request("call", "GET", f"{base}/error"))
+    with pytest.raises(ServerTrouble) as caught:
+        check_reply("call", response, now=0.0)
+    assert (caught.value.cause, caught.value.host) == ("status", base.removeprefix("http://"))
 
 
 async def test_an_answer_that_takes_too_long_is_unreachable(carrier: AioTransport, base: str) -> None:

@@ -22,6 +22,7 @@ from botkit.agents.refusals import advice, explained, reason
 from botkit.agents.salesforce import refuse, short_id
 from botkit.errors import BadReply, ConversationClosed, ServerTrouble
 from botkit.http import Response
+from botkit.http.hosts import naming_host
 from botkit.http.lenient_json import Members, flag, items, members, text, try_decoded, whole
 from botkit.http.retry import retry_after
 
@@ -63,6 +64,7 @@ class OutOfSync(ServerTrouble):
     actual: int | None = None
 
 
+@naming_host
 def check_setup(what: str, response: Response, *, now: float, hide: Iterable[str] = ()) -> Response:
     """Return the response if it is a success; for calls before the chat exists.
 
@@ -76,6 +78,7 @@ def check_setup(what: str, response: Response, *, now: float, hide: Iterable[str
     refuse(what, response, now=now, redirected=_REDIRECTED, detail=stated, hint=hint)
 
 
+@naming_host
 def check(what: str, response: Response, *, now: float) -> Response:
     """Return the response if it is a success; for calls in a chat."""
     status = response.status

@@ -28,6 +28,7 @@ from botkit.errors import (
     ServerTrouble,
 )
 from botkit.http import Response
+from botkit.http.hosts import naming_host
 from botkit.http.lenient_json import members, text, try_decoded
 
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -72,6 +73,7 @@ _UNSTATED = {
 }
 
 
+@naming_host
 def check_setup(what: str, response: Response, *, now: float, hide: Iterable[str] = ()) -> Response:
     """Return the response if it is a success; for calls before the conversation exists.
 
@@ -84,6 +86,7 @@ def check_setup(what: str, response: Response, *, now: float, hide: Iterable[str
     refuse(what, response, now=now, redirected=_REDIRECTED, detail=stated, hint=hint)
 
 
+@naming_host
 def check(what: str, response: Response, *, now: float) -> Response:
     """Return the response if it is a success; for calls in a conversation."""
     if 200 <= response.status < 300:
@@ -98,6 +101,7 @@ def check(what: str, response: Response, *, now: float) -> Response:
     refuse(what, response, now=now, redirected=_REDIRECTED, detail=detail)
 
 
+@naming_host
 def check_stream(what: str, response: Response, *, now: float) -> NoReturn:
     """Raise for an answer that is not an event stream.
 

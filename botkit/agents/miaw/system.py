@@ -40,6 +40,7 @@ from botkit.handoff.conversation import Access, Instant
 from botkit.handoff.events import AgentSaid, FromAgents
 from botkit.handoff.rules import Capabilities
 from botkit.http import Request, Response, Transport
+from botkit.http.hosts import named_host
 from botkit.http.lenient_json import encoded, members, text, try_decoded
 
 SILENCE_SECONDS = 90.0
@@ -172,7 +173,7 @@ class MiawSystem(AgentSystem):
             await self._in_conversation(self._calls.status(token, session_id))
             return
         if response.status == 401:
-            raise AccessExpired(request.what, status=401)
+            raise named_host(AccessExpired(request.what, status=401), request.url)
         check_setup(request.what, response, now=self._clock(), hide=wanted.values())
 
     async def send(self, session_id: str, access: Access, *, message_id: str, text: str) -> None:
@@ -257,7 +258,7 @@ class MiawSystem(AgentSystem):
         async with self._transport.stream(request, silence_seconds=SILENCE_SECONDS) as stream:
             kind = stream.headers.get("Content-Type", "text/event-stream")
             if stream.status != 200 or not kind.lower().startswith("text/event-stream"):
-                refusal = Response(stream.status, stream.headers, await stream.read())
+                refusal = Response(stream.status, stream.headers, await stream.read(), request.url)
                 check_stream(request.what, refusal, now=self._clock())
             yield Batch(())
             parser = EventStream(access.position)

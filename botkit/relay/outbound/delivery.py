@@ -165,7 +165,9 @@ class Delivery:
             if await self.payloads.newer(item.conversation_id, than=state.rejected_payload, until=until):
                 state.attempted, state.next_delay = False, 0.0
                 return
-        error = Unreachable(kind_of(item.effect), detail="the user has not written for an hour")
+        error = Unreachable(
+            kind_of(item.effect), detail="the user has not written for an hour", cause="waiting"
+        )
         await self._give_up(item, state, error)
 
     @contextmanager

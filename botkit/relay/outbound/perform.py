@@ -180,7 +180,7 @@ class Performer:
                 return await system.open(effect.session_id)
         except TimeoutError:
             raise errors.Unreachable(
-                "open access", detail="no answer before the next agent system is tried"
+                "open access", detail="no answer before the next agent system is tried", cause="timeout"
             ) from None
 
     async def _transcript(
@@ -274,7 +274,9 @@ class FileCarrier:
             async with asyncio.timeout(self._turn_seconds):
                 await self._turns.acquire()
         except TimeoutError:
-            raise errors.Unreachable("send a file", detail="too many other files are in progress") from None
+            raise errors.Unreachable(
+                "send a file", detail="too many other files are in progress", cause="waiting"
+            ) from None
         try:
             yield
         finally:
@@ -287,7 +289,9 @@ async def _download(effect: effects.SendFile, platform: Platform, *, max_bytes: 
     except errors.CallError as error:
         if error.retryable:
             raise
-        raise errors.FileUnavailable(error.what, status=error.status, detail=error.detail) from error
+        unavailable = errors.FileUnavailable(error.what, status=error.status, detail=error.detail)
+        unavailable.host = error.host
+        raise unavailable from error
 
 
 def _file_reason(error: errors.CallError | None) -> str:
