@@ -17,6 +17,7 @@ from botkit.handlers.calls import Message, MetaTags, message_members
 from botkit.http.carriers import SyncTransport
 from botkit.http.hosts import AllowedHosts
 from botkit.http.lenient_json import encoded
+from botkit.http.network import DIRECT, Network
 from botkit.kore.history import HistoryMessage, MessagePage, read_page
 from botkit.kore.reads import BotVariable, Dialog, read_dialog, read_variables
 from botkit.kore.requests import MAX_MESSAGES, KoreRequests
@@ -46,6 +47,7 @@ class KoreClient:
         base_url: ``https://{host}`` or the whole ``https://{host}/api/botsdk/stream/{bot id}``, for calls that need no
             payload. By default, the first callback host.
         insecure_http: allow ``http://``, for the sandbox.
+        network: the proxy and further certificate authorities (`botkit.http.network.Network`); by default neither.
         timeout_seconds: for one attempt.
         attempts: max attempts for one call.
         clock: epoch seconds.
@@ -76,6 +78,7 @@ class KoreClient:
         algorithm: Algorithm = "HS256",
         base_url: str = "",
         insecure_http: bool = False,
+        network: Network = DIRECT,
         timeout_seconds: float = 10.0,
         attempts: int = 3,
         clock: Callable[[], float] = time.time,
@@ -100,7 +103,9 @@ class KoreClient:
         hosts = AllowedHosts(settings.callback_hosts, insecure_http=insecure_http)
         hosts.check(self.base_url, what="use the base URL")
         self._requests = KoreRequests(settings, bot_id=bot_id, insecure_http=insecure_http, clock=clock)
-        self._transport = SyncTransport(allowed_hosts=settings.callback_hosts, insecure_http=insecure_http)
+        self._transport = SyncTransport(
+            allowed_hosts=settings.callback_hosts, insecure_http=insecure_http, network=network
+        )
         self._attempts = Attempts(
             self._transport.send,
             self._requests.sign_anew,
@@ -140,6 +145,7 @@ class KoreClient:
             algorithm=chosen.kore.algorithm,
             base_url=base_url,
             insecure_http=settings.security.insecure_http,
+            network=settings.network,
             timeout_seconds=chosen.kore.timeout.total_seconds(),
         )
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from botkit.config.bot_file import BotFile, read_bot_file, read_filled
+from botkit.config.outgoing import check_network, network_settings
 from botkit.config.problems import Problems, dotted
 from botkit.config.schema import server_schema
 from botkit.config.settings import SecuritySettings, ServerSettings, Settings, StoreSettings
@@ -42,7 +44,7 @@ def load(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = No
     _check_ids(bots, problems)
     problems.raise_if_any()
     assert server is not None  # noqa: S101 (a file that could not be read is a problem)
-    return _settings(server, bots, tuple(problems.warnings))
+    return _settings(server, bots, variables, tuple(problems.warnings))
 
 
 def _read_server_file(file: Path, environ: Mapping[str, str], problems: Problems) -> Checked | None:
@@ -54,6 +56,11 @@ def _read_server_file(file: Path, environ: Mapping[str, str], problems: Problems
         check_store_url(server.text("store", "url") or "")
     except UnusableValue as unusable:  # the URL may hold a password, so it is not shown
         server.complain(("store", "url"), unusable.what, unusable.fix)
+    if (server.text("server", "public_url") or "").startswith("http:") and not server.at(
+        "security", "insecure_http"
+    ):
+        server.complain(("server", "public_url"), "is not encrypted", "write the https:// address")
+    check_network(server, environ)
     return server
 
 
@@ -102,12 +109,16 @@ def _check_ids(bots: Sequence[BotFile], problems: Problems) -> None:
             first.setdefault(linked, f"{file}:{line}")
 
 
-def _settings(server: Checked, bots: Sequence[BotFile], warnings: tuple[Problem, ...]) -> Settings:
+def _settings(
+    server: Checked, bots: Sequence[BotFile], environ: Mapping[str, str], warnings: tuple[Problem, ...]
+) -> Settings:
     value: Any = server.settings()
+    listening = typed(value.get("server", {}), ServerSettings)
     return Settings(
-        server=typed(value.get("server", {}), ServerSettings),
+        server=replace(listening, public_url=listening.public_url.rstrip("/")),
         store=StoreSettings(absolute_store_url(value.get("store", {}).get("url", StoreSettings().url))),
         security=typed(value.get("security", {}), SecuritySettings),
         bots=MappingProxyType({bot.id: bot for bot in (file.settings() for file in bots)}),
+        network=network_settings(server, environ),
         warnings=warnings,
     )

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from botkit.errors import Problem
+from botkit.http.network import DIRECT, Network
 
 
 class Secret:
@@ -38,11 +39,15 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """The address the service listens on. `prefix` is Kore's apiPrefix: ``""`` or ``"/like/this"``, without a trailing slash."""
+    """The address the service listens on. `prefix` is Kore's apiPrefix: ``""`` or ``"/like/this"``, without a trailing slash.
+
+    `public_url` is the Callback URL of the XO platform, with the prefix and without a trailing slash; empty if not known.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8003
     prefix: str = ""
+    public_url: str = ""
     threads: int = 64
 
 
@@ -181,4 +186,5 @@ class Settings:
     store: StoreSettings
     security: SecuritySettings
     bots: Mapping[str, BotSettings]
+    network: Network = DIRECT
     warnings: tuple[Problem, ...] = ()

@@ -1,15 +1,13 @@
 """The two carriers: aiohttp in the relay, requests for synchronous callers.
 
-Both send only to allowed hosts, follow no redirects, read no proxy or netrc settings from the environment, and limit sizes and
-times. A failure below HTTP is an `errors.Unreachable` with a short reason, which never quotes a URL, a header or a body.
+Both send only to allowed hosts, follow no redirects, and limit sizes and times. They leave the machine as
+`botkit.http.network.Network` says, and read no proxy or netrc settings from the environment themselves. A failure below HTTP is
+an `errors.Unreachable` with a short reason, which never quotes a URL, a header or a body.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
-import ssl
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -18,12 +16,13 @@ from typing import Self
 
 import aiohttp
 import requests
-import urllib3.exceptions
 from yarl import URL
 
-from botkit.errors import BadReply, CallError, CallRefused, Unreachable, UnreachableCause
-from botkit.http import Request, Response, Stream
+from botkit.errors import BadReply, CallError, CallRefused, Unreachable
+from botkit.http import Request, Response, Stream, proxying
+from botkit.http.failures import translated
 from botkit.http.hosts import AllowedHosts, named_host
+from botkit.http.network import DIRECT, Network, Proxy
 
 MAX_RESPONSE_BYTES = 8 * 1024 * 1024
 """A longer response is not read to its end, and counts as `errors.BadReply`."""
@@ -45,11 +44,18 @@ class AioTransport:
         allowed_hosts: see `botkit.http.hosts.AllowedHosts`; None for any host.
         insecure_http: allow ``http://``.
         calls_per_host: max calls in progress to one host; further calls wait, each for at most its own timeout.
+        network: the proxy and the certificate authorities.
     """
 
     def __init__(
-        self, *, allowed_hosts: Iterable[str] | None, insecure_http: bool = False, calls_per_host: int = 128
+        self,
+        *,
+        allowed_hosts: Iterable[str] | None,
+        insecure_http: bool = False,
+        calls_per_host: int = 128,
+        network: Network = DIRECT,
     ) -> None:
+        self._network = network
         self._hosts = AllowedHosts(allowed_hosts, insecure_http=insecure_http)
         self._calls_per_host = calls_per_host
         self._turns: dict[str, asyncio.Semaphore] = {}
@@ -88,19 +94,21 @@ class AioTransport:
             turns.release()
 
     async def _send(self, request: Request, session: aiohttp.ClientSession) -> Response:
+        proxy = self._network.proxy_of(request.url)
         try:
             async with session.request(
                 request.method,
                 _parsed(request.url),
                 data=request.body,
-                headers=request.headers,
                 allow_redirects=False,
                 timeout=_call_timeout(request.timeout_seconds, long_poll=request.long_poll),
+                **proxying.for_aiohttp(request, proxy),
             ) as response:
+                proxying.check_status(request.what, response.status, proxy)
                 body = await _read(response, request.what, request.max_bytes)
                 return Response(response.status, response.headers, body, request.url)
         except (CallError, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise named_host(_translated(request.what, error), request.url) from None
+            raise named_host(translated(request.what, error, proxy), request.url) from None
 
     def stream(self, request: Request, *, silence_seconds: float) -> AbstractAsyncContextManager[Stream]:
         """Open an event stream; leaving the context closes its connection, which is never reused.
@@ -110,7 +118,8 @@ class AioTransport:
             Unreachable: no response arrived within `silence_seconds`.
         """
         self._hosts.check(request.url, what=request.what)
-        return _AioStream(self._streams or self._open_streams(), request, silence_seconds)
+        proxy = self._network.proxy_of(request.url)
+        return _AioStream(self._streams or self._open_streams(), request, silence_seconds, proxy)
 
     async def close(self) -> None:
         """Close every connection. Open streams break."""
@@ -134,28 +143,37 @@ class AioTransport:
         return turns
 
     def _open_calls(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=0, limit_per_host=self._calls_per_host, ttl_dns_cache=60)
-        self._calls = _session(connector, _CALL_BUFFER_BYTES)
+        self._calls = self._session(_CALL_BUFFER_BYTES, limit_per_host=self._calls_per_host)
         return self._calls
 
     def _open_polls(self) -> aiohttp.ClientSession:
-        self._polls = _session(aiohttp.TCPConnector(limit=0, ttl_dns_cache=60), _STREAM_BUFFER_BYTES)
+        self._polls = self._session(_STREAM_BUFFER_BYTES)
         return self._polls
 
     def _open_streams(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=0, force_close=True, ttl_dns_cache=60)
-        self._streams = _session(connector, _STREAM_BUFFER_BYTES)
+        self._streams = self._session(_STREAM_BUFFER_BYTES, force_close=True)
         return self._streams
 
+    def _session(
+        self, buffer_bytes: int, *, limit_per_host: int = 0, force_close: bool = False
+    ) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=0,
+            limit_per_host=limit_per_host,
+            force_close=force_close,
+            ttl_dns_cache=60,
+            ssl=self._network.ssl_context(),
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
+            headers={"User-Agent": _USER_AGENT},
+            read_bufsize=buffer_bytes,
+        )
 
-def _session(connector: aiohttp.TCPConnector, buffer_bytes: int) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
-        headers={"User-Agent": _USER_AGENT},
-        read_bufsize=buffer_bytes,
-    )
+
+_Opening = tuple[aiohttp.ClientSession, Request, float, Proxy | None]
 
 
 class _AioStream(AbstractAsyncContextManager[Stream]):
@@ -166,9 +184,11 @@ class _AioStream(AbstractAsyncContextManager[Stream]):
 
     __slots__ = ("_opening", "_response", "_what", "headers", "status")
 
-    def __init__(self, session: aiohttp.ClientSession, request: Request, silence_seconds: float) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, request: Request, silence_seconds: float, proxy: Proxy | None
+    ) -> None:
         self._what = request.what
-        self._opening: tuple[aiohttp.ClientSession, Request, float] | None = session, request, silence_seconds
+        self._opening: _Opening | None = session, request, silence_seconds, proxy
         self._response: aiohttp.ClientResponse | None = None
         self.status: int = 0
         self.headers: Mapping[str, str] = {}
@@ -176,18 +196,21 @@ class _AioStream(AbstractAsyncContextManager[Stream]):
     async def __aenter__(self) -> Stream:
         if self._opening is None:
             raise RuntimeError("a stream is opened once")
-        (session, request, silence_seconds), self._opening = self._opening, None
+        (session, request, silence_seconds, proxy), self._opening = self._opening, None
         try:
             self._response = response = await session.request(
                 request.method,
                 _parsed(request.url),
                 data=request.body,
-                headers=request.headers,
                 allow_redirects=False,
                 timeout=_stream_timeout(silence_seconds),
+                **proxying.for_aiohttp(request, proxy),
             )
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise named_host(_translated(request.what, error), request.url) from None
+            proxying.check_status(request.what, response.status, proxy)
+        except (CallError, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            if self._response is not None:
+                self._response.close()
+            raise named_host(translated(request.what, error, proxy), request.url) from None
         self.status, self.headers = response.status, response.headers
         return self
 
@@ -205,7 +228,7 @@ class _AioStream(AbstractAsyncContextManager[Stream]):
         try:
             chunk = await self._opened().content.readany()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise named_host(_translated(self._what, error), str(self._opened().url)) from None
+            raise named_host(translated(self._what, error), str(self._opened().url)) from None
         if not chunk:
             raise StopAsyncIteration
         return chunk
@@ -214,7 +237,7 @@ class _AioStream(AbstractAsyncContextManager[Stream]):
         try:
             return await _read(self._opened(), self._what)
         except (CallError, aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise named_host(_translated(self._what, error), str(self._opened().url)) from None
+            raise named_host(translated(self._what, error), str(self._opened().url)) from None
 
     def _opened(self) -> aiohttp.ClientResponse:
         if self._response is None:
@@ -228,13 +251,24 @@ class SyncTransport:
     Args:
         allowed_hosts: see `botkit.http.hosts.AllowedHosts`; None for any host.
         insecure_http: allow ``http://``.
+        network: the proxy and the certificate authorities.
     """
 
-    def __init__(self, *, allowed_hosts: Iterable[str] | None, insecure_http: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        allowed_hosts: Iterable[str] | None,
+        insecure_http: bool = False,
+        network: Network = DIRECT,
+    ) -> None:
+        self._network = network
         self._hosts = AllowedHosts(allowed_hosts, insecure_http=insecure_http)
         self._session = requests.Session()
         # Otherwise a .netrc entry for the host would replace the Authorization header.
         self._session.trust_env = False
+        adapter = proxying.Adapter(network)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
         self._session.headers.clear()
         self._session.headers["User-Agent"] = _USER_AGENT
 
@@ -242,6 +276,7 @@ class SyncTransport:
         """Send one request and read the whole response. Raises the errors of `AioTransport.send`."""
         self._hosts.check(request.url, what=request.what)
         deadline = time.monotonic() + request.timeout_seconds
+        proxy = self._network.proxy_of(request.url)
         try:
             with self._session.request(
                 request.method,
@@ -251,11 +286,13 @@ class SyncTransport:
                 allow_redirects=False,
                 timeout=request.timeout_seconds,
                 stream=True,
+                proxies=proxying.for_requests(proxy),
             ) as response:
+                proxying.check_status(request.what, response.status_code, proxy)
                 body = _read_sync(response, request, deadline)
                 return Response(response.status_code, response.headers, body, request.url)
         except (CallError, requests.RequestException, OSError, ValueError) as error:
-            raise named_host(_translated(request.what, error), request.url) from None
+            raise named_host(translated(request.what, error, proxy), request.url) from None
 
     def close(self) -> None:
         """Close every connection."""
@@ -278,12 +315,13 @@ def _parsed(url: str) -> URL:
 
 @lru_cache(maxsize=64)
 def _call_timeout(seconds: float, *, long_poll: bool) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS if long_poll else None)
+    # `connect` and not `sock_connect`: it includes what a proxy has to answer before the request can be sent.
+    return aiohttp.ClientTimeout(total=seconds, connect=_CONNECT_SECONDS if long_poll else None)
 
 
 @lru_cache(maxsize=64)
 def _stream_timeout(silence_seconds: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=silence_seconds)
+    return aiohttp.ClientTimeout(total=None, connect=_CONNECT_SECONDS, sock_read=silence_seconds)
 
 
 async def _read(response: aiohttp.ClientResponse, what: str, max_bytes: int = 0) -> bytes:
@@ -313,79 +351,3 @@ def _too_long(what: str, status: int, max_bytes: int) -> CallError:
     if max_bytes:
         return CallRefused(what, status=status, detail=f"longer than {max_bytes} bytes")
     return BadReply(what, status=status, detail=f"the response is longer than {MAX_RESPONSE_BYTES} bytes")
-
-
-def _translated(what: str, error: Exception) -> CallError:
-    """A library's error as one of BotKit's, without the library's text, which may quote the URL."""
-    match error:
-        case CallError():
-            return error
-        case aiohttp.ConnectionTimeoutError() | requests.ConnectTimeout():
-            return Unreachable(what, detail="no connection in time", cause="timeout")
-        case TimeoutError() | requests.Timeout():
-            return Unreachable(what, detail="timed out", possible_duplicate=True, cause="timeout")
-        case (
-            aiohttp.ClientConnectorCertificateError()
-            | aiohttp.ClientConnectorSSLError()
-            | requests.exceptions.SSLError()
-            | ssl.SSLError()
-        ):
-            return Unreachable(what, detail="the server's certificate or TLS was not accepted", cause="tls")
-        case aiohttp.ClientConnectorDNSError():
-            return Unreachable(what, detail="the host name was not found", cause="dns")
-        case aiohttp.ClientConnectorError():
-            return _of_system(what, error.os_error)
-        case aiohttp.ServerDisconnectedError():
-            return Unreachable(
-                what, detail="the server closed the connection", possible_duplicate=True, cause="closed"
-            )
-        case aiohttp.ClientPayloadError() | requests.exceptions.ChunkedEncodingError():
-            return Unreachable(what, detail="the response broke off", possible_duplicate=True, cause="closed")
-        case aiohttp.ClientResponseError():
-            return BadReply(what, detail="the response is not HTTP")
-        case aiohttp.InvalidURL() | requests.exceptions.InvalidURL():
-            return CallRefused(what, detail="the URL is not valid")
-        case aiohttp.ClientOSError():
-            return _of_system(what, error, possible_duplicate=True)
-        case requests.ConnectionError():
-            return _not_connected(what, error)
-        case aiohttp.ClientError() | requests.RequestException():
-            return Unreachable(what, detail="no connection")
-        case OSError():
-            return _of_system(what, error, possible_duplicate=True)
-        case _:
-            return CallRefused(what, detail="the request cannot be sent as it is")
-
-
-def _not_connected(what: str, error: requests.ConnectionError) -> CallError:
-    """The error of a connection that was never made, so that nothing was sent, or of one that broke."""
-    inner = error.args[0] if error.args else None
-    match getattr(inner, "reason", inner):
-        case urllib3.exceptions.NameResolutionError():
-            return Unreachable(what, detail="the host name was not found", cause="dns")
-        case urllib3.exceptions.NewConnectionError() as refused if isinstance(refused.__cause__, OSError):
-            return _of_system(what, refused.__cause__)
-        case urllib3.exceptions.NewConnectionError():
-            return Unreachable(what, detail="no connection")
-        case urllib3.exceptions.ProtocolError():
-            return Unreachable(
-                what, detail="the server closed the connection", possible_duplicate=True, cause="closed"
-            )
-        case _:
-            return Unreachable(what, detail="no connection", possible_duplicate=True)
-
-
-def _of_system(what: str, error: OSError, *, possible_duplicate: bool = False) -> Unreachable:
-    """With the operating system's text for the error; the error's own text may name addresses."""
-    known = error.errno is not None and error.errno > 0
-    cause = _CAUSES.get(error.errno or 0, "network")
-    detail = os.strerror(error.errno or 0) if known else "no connection"
-    return Unreachable(what, detail=detail, possible_duplicate=possible_duplicate, cause=cause)
-
-
-_CAUSES: dict[int, UnreachableCause] = {
-    errno.ECONNREFUSED: "refused",
-    errno.ETIMEDOUT: "timeout",
-    errno.ECONNRESET: "closed",
-    errno.EPIPE: "closed",
-}

@@ -25,7 +25,9 @@ async def examine(settings: Settings, *, bot: str | None = None, live: bool = Fa
         bot: the id of the only bot to look at; None looks at all of them.
         live: also do what people on the other side notice: open a conversation, and end it.
     """
-    async with AioTransport(allowed_hosts=None, insecure_http=settings.security.insecure_http) as transport:
+    async with AioTransport(
+        allowed_hosts=None, insecure_http=settings.security.insecure_http, network=settings.network
+    ) as transport:
         for group in _groups(settings, bot, live=live, transport=transport):
             async for result in run(group):
                 yield result

@@ -142,7 +142,9 @@ async def connect(settings: Settings, clock: Clock | None = None) -> AsyncIterat
     """
     # `kore/` checks the allowed hosts for each bot; an agent system's host comes from the configuration itself.
     insecure_http = settings.security.insecure_http
-    async with AioTransport(allowed_hosts=None, insecure_http=insecure_http) as transport:
+    async with AioTransport(
+        allowed_hosts=None, insecure_http=insecure_http, network=settings.network
+    ) as transport:
         platforms: dict[str, Platform] = {}
         systems: dict[tuple[str, str], AgentSystem] = {}
         for bot in settings.bots.values():

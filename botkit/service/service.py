@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any
 
@@ -54,12 +55,12 @@ class Environment:
 
     Args:
         now: seconds since the epoch.
-        open_transport: opens the carrier of the handlers' reads from the platform.
+        open_transport: opens the carrier of the handlers' reads from the platform; None for `SyncTransport`.
         on_failure: called with each handler that failed, in addition to the log and the metrics.
     """
 
     now: Callable[[], float] = time.time
-    open_transport: OpenTransport = SyncTransport
+    open_transport: OpenTransport | None = None
     on_failure: OnFailure = ignore_failure
 
 
@@ -122,6 +123,7 @@ class Service:
         counts = _Counts(self)
         self._rules: Mapping[str, Rules] = {bot_id: rules_for(bot) for bot_id, bot in settings.bots.items()}
         insecure = settings.security.insecure_http
+        open_transport = environment.open_transport or partial(SyncTransport, network=settings.network)
         self._gateways = {
             bot_id: BotGateway(
                 bot_id=bot_id,
@@ -130,7 +132,7 @@ class Service:
                     bot,
                     insecure_http=insecure,
                     now=environment.now,
-                    open_transport=environment.open_transport,
+                    open_transport=open_transport,
                 ),
                 ledger=self.store,
                 now=environment.now,

@@ -83,7 +83,7 @@ def test_every_optional_value_with_a_default_in_the_settings_shows_it_in_the_sch
 def test_every_key_arrives_in_the_settings(folder: Folder) -> None:
     folder.server(
         "version: 1\n"
-        "server: {host: 0.0.0.0, port: 0, prefix: /kore/botkit, threads: 8}\n"
+        "server: {host: 0.0.0.0, port: 0, prefix: /kore/botkit, public_url: 'https://b.example/kore/botkit', threads: 8}\n"
         f"store: {{url: 'sqlite:///{folder.path}/b.db?timeout=5'}}\n"
         "security: {insecure_http: true}\n"
         "bots: [bots/acme.yaml]\n"
@@ -119,7 +119,7 @@ def test_every_key_arrives_in_the_settings(folder: Folder) -> None:
         "delivery: {give_up_after: 1h, first_retry: 100ms, slowest_retry: 1m}\n"
     )
     settings = folder.load()
-    assert settings.server == ServerSettings("0.0.0.0", 0, "/kore/botkit", 8)
+    assert settings.server == ServerSettings("0.0.0.0", 0, "/kore/botkit", "https://b.example/kore/botkit", 8)
     assert settings.store.url == f"sqlite:///{folder.path}/b.db?timeout=5"
     assert settings.security == SecuritySettings(insecure_http=True)
     bot = settings.bots[BOT_ID]

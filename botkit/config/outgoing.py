@@ -1,0 +1,52 @@
+"""The section `network` of `botkit.yaml`: the way out of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from botkit.config.validation import Checked
+from botkit.errors import UnusableValue
+from botkit.http.network import Network, from_environment, parse_ca_bundle, parse_exemption, parse_proxy
+
+
+def check_network(server: Checked, environ: Mapping[str, str]) -> None:
+    """Report what is wrong in the section. The proxy's address may hold a password, so it is never shown."""
+    section = server.under("network")
+    proxy = section.text("proxy")
+    if proxy:
+        _try(section, "proxy", lambda: parse_proxy(proxy))
+    section.try_parse(parse_exemption, "no_proxy")
+    if (bundle := _bundle(section)) is not None:
+        _try(section, "ca_bundle", lambda: parse_ca_bundle(bundle))
+    if section.at("proxy_from_environment") is not True:
+        return
+    if proxy:
+        what = "is true beside a proxy of this file"
+        section.complain(("proxy_from_environment",), what, "remove one of the two")
+    else:
+        _try(section, "proxy_from_environment", lambda: from_environment(environ))
+
+
+def network_settings(server: Checked, environ: Mapping[str, str]) -> Network:
+    """The settings of a section without problems."""
+    section = server.under("network")
+    exempt = tuple(parse_exemption(entry) for entry in section.items("no_proxy") if isinstance(entry, str))
+    address = section.text("proxy")
+    proxy = parse_proxy(address) if address else None
+    if section.at("proxy_from_environment") is True:
+        proxy, of_environment = from_environment(environ)
+        exempt += of_environment
+    return Network(proxy=proxy, no_proxy=exempt, ca_bundle=_bundle(section))
+
+
+def _bundle(section: Checked) -> Path | None:
+    name = section.text("ca_bundle")
+    return (section.file.parent / name).absolute() if name else None
+
+
+def _try(section: Checked, key: str, parse: Callable[[], object]) -> None:
+    try:
+        parse()
+    except UnusableValue as unusable:
+        section.complain((key,), unusable.what, unusable.fix)

@@ -1,0 +1,242 @@
+"""How BotKit leaves the machine: a proxy, the hosts that are reached without it, and the certificate authorities it trusts.
+
+The certificate authorities are always those of the system (OpenSSL's own locations, which the variables ``SSL_CERT_FILE`` and
+``SSL_CERT_DIR`` move); a bundle adds to them and replaces none. Both carriers use the same ones.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import re
+import ssl
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from botkit.errors import UnusableValue
+
+_PROXY_FIX = (
+    "write http://host:port, or http://user:password@host:port with special characters percent-encoded"
+)
+_EXEMPT_FIX = "write a host, .domain, an address or 10.0.0.0/8, each with :port if only that port is meant"
+_LABELS = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?")
+_DEFAULT_PORT = {"http": 80, "https": 443}
+_IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy. `authorization` is the value of its ``Proxy-Authorization`` header, empty without a user."""
+
+    host: str
+    port: int
+    authorization: str = field(default="", repr=False)
+
+    @property
+    def url(self) -> str:
+        """The proxy's address without user and password."""
+        return f"http://{_bracketed(self.host)}:{self.port}"
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers for the proxy itself, which the server behind it must not see."""
+        return {"Proxy-Authorization": self.authorization} if self.authorization else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """One entry of `network.no_proxy`. Exactly one of `host`, `suffix` and `addresses` is set; port 0 is every port."""
+
+    host: str = ""
+    suffix: str = ""
+    addresses: _IpNetwork | None = None
+    port: int = 0
+
+    def covers(self, host: str, port: int) -> bool:
+        """Whether this host, in lower case and without brackets, is reached without the proxy."""
+        if self.port not in (0, port):
+            return False
+        if self.addresses is None:
+            return host == self.host if self.host else host.endswith(self.suffix)
+        try:
+            return ipaddress.ip_address(host) in self.addresses
+        except ValueError:  # a name; it is not looked up
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The settings of all outgoing connections. Without arguments: no proxy, and the system's certificate authorities.
+
+    Attributes:
+        proxy: the proxy of all calls, streams and long polls.
+        no_proxy: the hosts that are reached without it.
+        ca_bundle: a PEM file of certificate authorities that are trusted in addition to the system's.
+    """
+
+    proxy: Proxy | None = None
+    no_proxy: tuple[Exemption, ...] = ()
+    ca_bundle: Path | None = None
+
+    def proxy_of(self, url: str) -> Proxy | None:
+        """The proxy on the way to an ``http(s)`` URL; None for a direct connection."""
+        if self.proxy is None:
+            return None
+        parts = urlsplit(url)
+        host = (parts.hostname or "").rstrip(".")
+        port = parts.port or _DEFAULT_PORT.get(parts.scheme, 0)
+        return None if any(exempt.covers(host, port) for exempt in self.no_proxy) else self.proxy
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """What checks the certificates of servers. Contexts are shared: do not change one."""
+        return _ssl_context(self.ca_bundle)
+
+
+DIRECT = Network()
+"""No proxy, and the system's certificate authorities alone."""
+
+
+def parse_proxy(text: str) -> Proxy:
+    """A proxy from ``http://[user:password@]host:port``.
+
+    Raises:
+        UnusableValue: no proxy can be there. Neither text of it shows the value, which may hold a password.
+    """
+    try:
+        parts = urlsplit(text.strip())
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise UnusableValue("is not a proxy's address", _PROXY_FIX) from None
+    if parts.scheme in ("https", "socks4", "socks5", "socks5h"):
+        what = f"is a proxy that is spoken to in {parts.scheme.rstrip('45h')}, which this version cannot"
+        raise UnusableValue(
+            what, "use the proxy's http:// address; calls to https hosts stay encrypted in it"
+        )
+    if parts.scheme != "http" or not _is_host(host) or parts.path.strip("/") or parts.query or parts.fragment:
+        raise UnusableValue("is not a proxy's address", _PROXY_FIX)
+    if not port:
+        raise UnusableValue("names no port", "add the proxy's port, such as http://proxy.example:3128")
+    return Proxy(host, port, _basic(parts.username, parts.password))
+
+
+def parse_exemption(text: str) -> Exemption:
+    """One entry of `network.no_proxy`: ``host``, ``.domain`` (every host below it), an address or a range of addresses.
+
+    Raises:
+        UnusableValue: it is none of these.
+    """
+    entry = text.strip().lower()
+    if (addresses := _addresses(entry.strip("[]"))) is not None:
+        return Exemption(addresses=addresses)
+    name, mark, port = entry.rpartition(":")
+    if not mark:
+        name, port = entry, "0"
+    elif not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise UnusableValue("is not a host", _EXEMPT_FIX)
+    if (addresses := _addresses(name.strip("[]"))) is not None:
+        return Exemption(addresses=addresses, port=int(port))
+    if not _LABELS.fullmatch(name.removeprefix(".")):
+        raise UnusableValue("is not a host", _EXEMPT_FIX)
+    if name.startswith("."):
+        return Exemption(suffix=name.rstrip("."), port=int(port))
+    return Exemption(host=name.rstrip("."), port=int(port))
+
+
+def parse_ca_bundle(path: Path) -> Path:
+    """The path itself, if OpenSSL finds certificate authorities in the file.
+
+    Raises:
+        UnusableValue: it does not.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(cafile=path)
+    except ssl.SSLError:
+        raise UnusableValue(
+            "is not a PEM file of certificates", "write -----BEGIN CERTIFICATE----- blocks into it"
+        ) from None
+    except OSError as error:
+        raise UnusableValue(
+            f"cannot be read: {error.strerror}", "correct the path; it is relative to this file"
+        ) from None
+    if not context.cert_store_stats()["x509_ca"]:
+        what, fix = (
+            "has no certificate of an authority",
+            "add the certificate that signed the server's, not the server's own",
+        )
+        raise UnusableValue(what, fix)
+    return path
+
+
+def from_environment(environ: Mapping[str, str]) -> tuple[Proxy | None, tuple[Exemption, ...]]:
+    """Proxy and exemptions of the usual variables: ``https_proxy``, else ``all_proxy``, and ``no_proxy``; small letters first.
+
+    In ``no_proxy`` a host stands for itself and all hosts below it, and ``*`` for every host, as in curl.
+
+    Raises:
+        UnusableValue: the proxy cannot be used; `what` names the variable.
+    """
+    name, text = _first(environ, "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+    if not text:
+        return None, ()
+    if "://" not in text:
+        text = f"http://{text}"
+    try:
+        proxy = parse_proxy(text)
+    except UnusableValue as unusable:
+        raise UnusableValue(f"the variable {name} {unusable.what}", unusable.fix) from None
+    _, exempt = _first(environ, "no_proxy", "NO_PROXY")
+    entries = [entry for entry in re.split(r"[\s,]+", exempt) if entry]
+    return (None, ()) if "*" in entries else (proxy, tuple(_of_environment(entries)))
+
+
+def _of_environment(entries: Iterable[str]) -> Iterable[Exemption]:
+    for entry in entries:
+        try:
+            exempt = parse_exemption(entry.removeprefix("*"))
+        except UnusableValue:  # other programs read the variable, too, and some understand more
+            continue
+        host = exempt.host or exempt.suffix.removeprefix(".")
+        if host:
+            yield Exemption(host=host, port=exempt.port)
+            yield Exemption(suffix=f".{host}", port=exempt.port)
+        else:
+            yield exempt
+
+
+def _first(environ: Mapping[str, str], *names: str) -> tuple[str, str]:
+    return next(((name, text) for name in names if (text := environ.get(name, "").strip())), ("", ""))
+
+
+def _basic(user: str | None, password: str | None) -> str:
+    if user is None:
+        return ""
+    pair = f"{unquote(user)}:{unquote(password or '')}"
+    return f"Basic {base64.b64encode(pair.encode()).decode('ascii')}"
+
+
+def _addresses(text: str) -> _IpNetwork | None:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def _is_host(host: str) -> bool:
+    return _addresses(host) is not None if ":" in host else _LABELS.fullmatch(host) is not None
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+@lru_cache(maxsize=8)
+def _ssl_context(ca_bundle: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    if ca_bundle is not None:
+        context.load_verify_locations(cafile=ca_bundle)
+    return context

@@ -1,0 +1,134 @@
+"""What the carriers need for calls through a proxy: the arguments of their libraries, and the proxy's own failures.
+
+A proxy fails in ways of its own: it cannot be reached, it asks for a password, it does not pass a host, it finds no way to it.
+Nothing of the call has reached the server then, so none of these is a possible duplicate.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import ssl
+from typing import Any
+
+import aiohttp
+import requests
+import urllib3.exceptions
+from requests.adapters import HTTPAdapter
+
+from botkit.errors import CallError, Unreachable
+from botkit.http.network import Network, Proxy
+from botkit.http.values import Request
+
+ASKS_FOR_LOGIN = 407
+_TUNNEL_FAILED = re.compile(r"Tunnel connection failed: (\d{3})")
+
+
+class Adapter(HTTPAdapter):
+    """Connections of the requests library with BotKit's certificate authorities and the proxy's headers."""
+
+    def __init__(self, network: Network) -> None:
+        self._context = network.ssl_context()
+        self._proxy = network.proxy
+        super().__init__()
+
+    def build_connection_pool_key_attributes(self, *args: Any, **keywords: Any) -> tuple[Any, Any]:
+        host, pool = super().build_connection_pool_key_attributes(*args, **keywords)
+        return host, {**pool, "ssl_context": self._context}
+
+    def cert_verify(self, conn: Any, *_: Any, **__: Any) -> None:
+        # The inherited method adds certifi's authorities to the context's.
+        conn.cert_reqs = "CERT_REQUIRED"
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        return dict(self._proxy.headers) if self._proxy is not None else {}
+
+
+def for_requests(proxy: Proxy | None) -> dict[str, str]:
+    """The argument `proxies` of the requests library, which is empty for a direct connection."""
+    return {"http": proxy.url, "https": proxy.url} if proxy is not None else {}
+
+
+def for_aiohttp(request: Request, proxy: Proxy | None) -> dict[str, Any]:
+    """The arguments of aiohttp that depend on the proxy, with the request's headers."""
+    if proxy is None:
+        return {"headers": request.headers}
+    if request.url.startswith("https:"):
+        return {"headers": request.headers, "proxy": proxy.url, "proxy_headers": proxy.headers}
+    # Without a tunnel there is one request for both, and the proxy removes its own headers.
+    return {"headers": {**request.headers, **proxy.headers}, "proxy": proxy.url}
+
+
+def check_status(what: str, status: int, proxy: Proxy | None) -> None:
+    """Return unless the status is the proxy's own: without a tunnel, its demand for a login arrives as any response.
+
+    Raises:
+        Unreachable: the proxy asks for a login.
+    """
+    if proxy is not None and status == ASKS_FOR_LOGIN:
+        raise _refused(what, status, proxy)
+
+
+def failure(what: str, error: Exception, proxy: Proxy | None) -> CallError | None:
+    """The error of BotKit's for one that the proxy caused; None for any other."""
+    if proxy is None:
+        return None
+    match error:
+        case aiohttp.ClientHttpProxyError():
+            return _refused(what, error.status, proxy)
+        case aiohttp.ClientConnectorDNSError():
+            return Unreachable(what, detail="the proxy's host name was not found", cause="proxy")
+        case aiohttp.ClientProxyConnectionError():
+            return _not_reached(what, error.os_error)
+        case aiohttp.ConnectionTimeoutError():
+            return Unreachable(what, detail="no connection through the proxy in time", cause="timeout")
+        case requests.exceptions.ProxyError():
+            return _of_requests(what, error, proxy)
+    return None
+
+
+def _of_requests(what: str, error: requests.exceptions.ProxyError, proxy: Proxy) -> CallError:
+    cause: object = error.args[0] if error.args else None
+    cause = getattr(cause, "reason", cause)
+    if isinstance(cause, urllib3.exceptions.ProxyError):
+        cause = cause.original_error
+    if isinstance(cause, urllib3.exceptions.NameResolutionError):
+        return Unreachable(what, detail="the proxy's host name was not found", cause="proxy")
+    if isinstance(cause, urllib3.exceptions.NewConnectionError):  # although it is a ConnectTimeoutError
+        return _not_reached(what, cause.__cause__)
+    if isinstance(cause, urllib3.exceptions.ConnectTimeoutError):
+        return Unreachable(what, detail="no connection through the proxy in time", cause="timeout")
+    if found := _TUNNEL_FAILED.search(str(cause)):
+        return _refused(what, int(found[1]), proxy)
+    return _not_reached(what, cause)
+
+
+def _refused(what: str, status: int, proxy: Proxy) -> CallError:
+    if status == ASKS_FOR_LOGIN and proxy.authorization:
+        detail = f"the proxy did not accept the user and password of network.proxy (HTTP {status})"
+    elif status == ASKS_FOR_LOGIN:
+        detail = f"the proxy asks for a user and a password (HTTP {status})"
+    elif status >= 500:
+        detail = f"the proxy does not reach the host (HTTP {status})"
+    else:
+        detail = f"the proxy refused to pass the call on (HTTP {status})"
+    return Unreachable(what, detail=detail, cause="proxy")
+
+
+def _not_reached(what: str, cause: object) -> CallError:
+    match cause:
+        case ssl.SSLError() | socket.gaierror():
+            reason = ""
+        case TimeoutError():
+            reason = "no connection in time"
+        case OSError(errno=int(number)) if number > 0:
+            reason = os.strerror(number)
+        case _:
+            reason = ""
+    return Unreachable(
+        what, detail=f"the proxy is not reached{f': {reason}' if reason else ''}", cause="proxy"
+    )
+
+
+__all__ = ["Adapter", "check_status", "failure", "for_aiohttp", "for_requests"]
