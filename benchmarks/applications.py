@@ -12,7 +12,7 @@ from pathlib import Path
 from flask import Flask
 
 from botkit import BotKit
-from botkit.cli.serve import run
+from botkit.cli.serve import Log, run
 from botkit.config.settings import Settings
 from botkit.handlers.contexts import UserMessageContext
 
@@ -58,4 +58,4 @@ APPLICATIONS: Mapping[str, Callable[[Settings], Flask]] = {
 
 
 if __name__ == "__main__":
-    run(Path(sys.argv[2]), host=None, port=0, as_json=True, make_app=APPLICATIONS[sys.argv[1]])
+    run(Path(sys.argv[2]), host=None, port=0, log=Log(as_json=True), make_app=APPLICATIONS[sys.argv[1]])

@@ -125,15 +125,23 @@ class HookRefused(BotKitError):
     """A hook is answered with an error: `status`, and the body `{"errors": [{"msg", "code"}]}`.
 
     See the subclass; this class itself is never raised.
+
+    Args:
+        message: the text of the answer.
+        reason: for the operator's log only: why, more precisely than the caller may know.
+        fix: what to change, such as a key of the bot's file; by default the subclass' own.
     """
 
     code = "BK-2000"
     status: ClassVar[int] = 500
     wire_code: ClassVar[str | int] = "INTERNAL_SERVER_ERROR"
     wire_message: ClassVar[str] = "Internal Server Error"
+    usual_fix: ClassVar[str] = ""
 
-    def __init__(self, message: str | None = None) -> None:
+    def __init__(self, message: str | None = None, *, reason: str = "", fix: str = "") -> None:
         self.message = message or self.wire_message
+        self.reason = reason or self.message
+        self.fix = fix or self.usual_fix
         super().__init__(self.message)
 
 
@@ -144,6 +152,7 @@ class HookUnauthorized(HookRefused):
     """
 
     code, status, wire_code, wire_message = "BK-2001", 401, 4002, "Invalid apikey"
+    usual_fix = "kore.client_id, kore.client_secret and kore.algorithm"
 
 
 class HookNotFound(HookRefused):
@@ -153,6 +162,7 @@ class HookNotFound(HookRefused):
     """
 
     code, status, wire_code, wire_message = "BK-2002", 404, "NOT_FOUND", "Event not found"
+    usual_fix = "the Callback URL of the bot's JWT app"
 
 
 class HookTooLarge(HookRefused):
@@ -162,6 +172,7 @@ class HookTooLarge(HookRefused):
     """
 
     code, status, wire_code, wire_message = "BK-2003", 413, "PAYLOAD_TOO_LARGE", "Payload too large"
+    usual_fix = "the dialog's context: make it smaller"
 
 
 class HookNotJson(HookRefused):
@@ -171,6 +182,7 @@ class HookNotJson(HookRefused):
     """
 
     code, status, wire_code, wire_message = "BK-2004", 412, "VALIDATION_ERROR", "Invalid JSON"
+    usual_fix = "a proxy between the platform and BotKit that changes bodies"
 
 
 class HookInvalid(HookRefused):
@@ -180,6 +192,7 @@ class HookInvalid(HookRefused):
     """
 
     code, status, wire_code, wire_message = "BK-2005", 400, "INVALID_ARGUMENTS", "Invalid arguments"
+    usual_fix = "the sender: the payload is not as the platform documents it"
 
 
 class BodyIncomplete(HookRefused):
@@ -190,6 +203,7 @@ class BodyIncomplete(HookRefused):
 
     code, status = "BK-2006", 408
     wire_code, wire_message = "REQUEST_TIMEOUT", "The body did not arrive in time"
+    usual_fix = "the proxies in front of BotKit: let them buffer request bodies"
 
 
 class TooManyBodies(HookRefused):
@@ -200,6 +214,7 @@ class TooManyBodies(HookRefused):
 
     code, status = "BK-2007", 503
     wire_code, wire_message = "SERVICE_UNAVAILABLE", "Too many request bodies are pending"
+    usual_fix = "server.threads, if the load is genuine"
 
 
 # --- ledger ----------------------------------------------------------------------------------------------------

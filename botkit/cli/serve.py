@@ -16,7 +16,9 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing import connection, parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +30,8 @@ from botkit.config.agent_systems import notices
 from botkit.config.load import load
 from botkit.config.values import store_file
 from botkit.hooks.bodies import MAX_CONCURRENT
+from botkit.observability.events import get_logger
+from botkit.observability.logs import LEVELS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
 
     MakeApp = Callable[[Settings], Flask]
     """A function that makes an application with a kit in it."""
+
+_log = get_logger("botkit.serve")
 
 _MAX_CONNECTIONS = 4096
 _MAX_FILES = 65_536
@@ -64,7 +70,25 @@ _MAX_FILES = 65_536
     show_default=True,
     help="The format of log lines; auto is console on a terminal and JSON otherwise.",
 )
-def serve(config: Path, host: str | None, port: int | None, log_format: str) -> None:
+@click.option(
+    "--log-level",
+    type=click.Choice(LEVELS),
+    default="info",
+    show_default=True,
+    envvar="BOTKIT_LOG_LEVEL",
+    show_envvar=True,
+    help="The lowest level that is logged.",
+)
+@click.option(
+    "--access-log",
+    is_flag=True,
+    envvar="BOTKIT_ACCESS_LOG",
+    show_envvar=True,
+    help="Log every request: method, path, status, milliseconds and bytes; no query, no user, no content.",
+)
+def serve(
+    config: Path, host: str | None, port: int | None, log_format: str, log_level: str, access_log: bool
+) -> None:
     """Take the XO platform's hooks and carry conversations to the agents.
 
     Set the Callback URL of the bot's JWT app to the printed address. Ctrl-C or SIGTERM stops the service gracefully: new
@@ -73,11 +97,26 @@ def serve(config: Path, host: str | None, port: int | None, log_format: str) -> 
     Errors in the configuration end it at once; `botkit check` prints them too. It needs the extra "serve".
     """
     as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
-    run(config, host=host, port=port, as_json=as_json)
+    run(config, host=host, port=port, log=Log(as_json, log_level, access_log))
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """How the service logs.
+
+    Attributes:
+        as_json: JSON lines instead of lines for people.
+        level: one of `LEVELS`.
+        requests: whether every request has a line.
+    """
+
+    as_json: bool
+    level: str = "info"
+    requests: bool = False
 
 
 def run(
-    config: Path, *, host: str | None, port: int | None, as_json: bool, make_app: MakeApp | None = None
+    config: Path, *, host: str | None, port: int | None, log: Log, make_app: MakeApp | None = None
 ) -> None:
     """Serve until a signal stops the process.
 
@@ -85,7 +124,7 @@ def run(
         config: the server's file.
         host: replaces the host in the file.
         port: replaces the port in the file; 0 takes a free one.
-        as_json: whether log lines are JSON.
+        log: how the service logs.
         make_app: makes the application, in the worker process; by default an application with only a kit.
 
     Raises:
@@ -95,12 +134,8 @@ def run(
     settings = load(config)
     address = host or settings.server.host
     free = _reserve(address, settings.server.port if port is None else port)
-    for warning in settings.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    for notice in notices(settings):
-        click.echo(f"notice: {notice}", err=True)
     _server(address, free, settings.server.threads).serve(
-        target_loader=functools.partial(_worker, config, as_json, address, free, make_app), wrap_loader=False
+        target_loader=functools.partial(_worker, config, log, address, free, make_app), wrap_loader=False
     )
 
 
@@ -142,9 +177,7 @@ def _reserve(host: str, port: int) -> int:
         return chosen
 
 
-def _worker(
-    config: Path, as_json: bool, address: str, port: int, make_app: MakeApp | None
-) -> WSGIApplication:
+def _worker(config: Path, log: Log, address: str, port: int, make_app: MakeApp | None) -> WSGIApplication:
     """Set up the worker process, and return the application.
 
     Everything that must not cross a fork happens here. The port is bound before; hooks are accepted afterwards.
@@ -156,9 +189,10 @@ def _worker(
     from botkit.errors import BotKitError
     from botkit.kit import BotKit, create_app
     from botkit.observability.logs import set_up_logging
+    from botkit.wsgi.access_log import AccessLog
     from botkit.wsgi.middleware import BotKitMiddleware
 
-    set_up_logging(json=as_json)
+    set_up_logging(json=log.as_json, level=log.level)
     try:
         settings = load(config)
         file = store_file(settings.store.url)
@@ -172,7 +206,8 @@ def _worker(
     middleware = app.wsgi_app
     assert isinstance(middleware, BotKitMiddleware)  # noqa: S101 (every application with a kit has it)
     stalled.watch(port, middleware.bodies.waiting, max_concurrent=MAX_CONCURRENT)
-    _announce(address, port, settings.server.prefix, file, is_new=is_new)
+    _announce(address, port, settings.server.prefix, file)
+    _note(settings, file if is_new else None)
     # All objects so far stay alive, and a hook leaves no reference cycles: a collection after every 700 new objects costs a
     # tenth of the hooks per second (measured; the same as with the collector switched off).
     gc.freeze()
@@ -181,21 +216,29 @@ def _worker(
     # Threads for hooks, commits and calls take turns. With a shorter switch interval an acknowledgement waits less for the
     # other threads (measured: the 99th percentile is a fifth lower, at the same hooks per second).
     sys.setswitchinterval(0.002)
-    return app.wsgi_app
+    return AccessLog(app.wsgi_app, monotonic=time.perf_counter) if log.requests else app.wsgi_app
 
 
-def _announce(host: str, port: int, prefix: str, store: Path | None, *, is_new: bool) -> None:
+def _announce(host: str, port: int, prefix: str, store: Path | None) -> None:
     shown = f"[{host}]" if ":" in host else host
     click.echo(f"BotKit listens on http://{shown}:{port}{prefix}")
     if store is not None:
         click.echo(f"The store is {store}")
-    if is_new:
-        click.echo(
-            f"warning: a new store: {store} did not exist. If there should be one, stop, and check "
-            "store.url and the working directory",
-            err=True,
-        )
     sys.stdout.flush()
+
+
+def _note(settings: Settings, new_store: Path | None) -> None:
+    """Log what deserves attention at the start."""
+    for warning in settings.warnings:
+        _log.warning("configuration_warning", what=str(warning))
+    for notice in notices(settings):
+        _log.info("configuration_notice", what=str(notice))
+    if new_store is not None:
+        _log.warning(
+            "new_store",
+            file=str(new_store),
+            fix="nothing at the first start; otherwise stop, and check store.url and the working directory",
+        )
 
 
 def _allow_many_files() -> None:

@@ -9,7 +9,6 @@ The token is checked before the body is read, so the cause is a stolen token, or
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import struct
@@ -18,7 +17,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-log = logging.getLogger(__name__)
+from botkit.observability.events import get_logger
+
+_log = get_logger("botkit.serve")
 
 BODY_SECONDS = 15.0
 """Time limit of a body. It is longer than a hook may wait for its commit (`endpoint.COMMIT_SECONDS`)."""
@@ -120,14 +121,14 @@ def _close_stalled(port: int, stalled: StalledConnections, timeout_seconds: floa
         for connection, _ in connections.values():
             connection.close()
     if chosen:
-        log.warning("%d connections closed: silent, or sending a body for too long", len(chosen))
+        _log.warning("stalled_connections_closed", connections=len(chosen))
 
 
 def _shut(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError as error:
-        log.debug("a stalled connection had closed already: %s", error.strerror)
+        _log.debug("stalled_connection_was_closed", reason=error.strerror)
 
 
 def _connections(port: int) -> Iterator[tuple[object, tuple[socket.socket, Activity]]]:

@@ -6,7 +6,6 @@ A hook is acknowledged only after the ledger has committed it. Later events neve
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -17,17 +16,17 @@ from typing import Protocol
 
 from botkit.errors import BotKitError, HookNotFound, HookRefused, HookUnauthorized, LedgerError
 from botkit.handlers.dispatch import Dispatch, DispatchResult, without_handlers
+from botkit.handlers.refused_hooks import RefusedHooks
 from botkit.handlers.running import ContextFactory
 from botkit.handoff.conversation import Instant
 from botkit.hooks.parser import HookParser, how_to_link
 from botkit.hooks.paths import HookPath, HookPaths
 from botkit.ledger.interface import Committed, Input
+from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
 
-log = logging.getLogger(__name__)
+_log = get_logger("botkit.hooks")
 
-MAX_LOGGED = 100
-"""Max unknown bots that the log names, each once."""
 COMMIT_SECONDS = 10.0
 """Max time for a commit. The platform has given up long before."""
 
@@ -86,10 +85,10 @@ class HookEndpoint:
     commit_seconds: float = COMMIT_SECONDS
     context_factory: ContextFactory = nullcontext
     path_of: Callable[[str], HookPath | None] = field(init=False)
-    _unknown_bots: set[str] = field(init=False, default_factory=set)
-    """Those that the log has named."""
+    _refused: RefusedHooks = field(init=False)
 
     def __post_init__(self) -> None:
+        self._refused = RefusedHooks(log=_log, monotonic=self.monotonic)
         self.path_of = HookPaths(self.prefix).parse
 
     def respond(
@@ -111,7 +110,8 @@ class HookEndpoint:
             read_body: reads the body; called once the caller is authenticated. May raise HookRefused.
         """
         if method != "POST":
-            return _refusal(_MethodNotAllowed(), ("Allow", "POST"))
+            self._refused.refused(refused := _MethodNotAllowed(), bot=path.bot_id)
+            return _refusal(refused, ("Allow", "POST"))
         began = self.monotonic()
         status = 500
         try:
@@ -120,12 +120,13 @@ class HookEndpoint:
             return _ACK_RESPONSE if result.body is None else _response(status, result.body)
         except HookRefused as refused:
             status = refused.status
+            self._refused.refused(refused, bot=path.bot_id)
             return _refusal(refused)
         except BotKitError as error:
-            log.error("a hook was not accepted: %s %s", error.code, error)
+            self._refused.failed(bot=path.bot_id, code=error.code, reason=str(error))
             return _refusal(HookRefused())
         except Exception as error:  # noqa: BLE001 - the edge: any other error is logged and becomes the protocol's 500
-            log.error("a hook was not accepted: %s", where(error))
+            self._refused.failed(bot=path.bot_id, code=HookRefused.code, reason=where(error))
             return _refusal(HookRefused())
         finally:
             self.metrics.hook(path.event, status, self.monotonic() - began)
@@ -137,11 +138,7 @@ class HookEndpoint:
         now = self.now()
         parser = self.parsers.get(path.bot_id)
         if parser is None:
-            refused = HookNotFound(self._unknown_bot(path.bot_id, token, apikey, now))
-            if path.bot_id not in self._unknown_bots and len(self._unknown_bots) < MAX_LOGGED:
-                self._unknown_bots.add(path.bot_id)
-                log.warning("a hook of the bot %s was refused: %s", path.bot_id, refused.message)
-            raise refused
+            raise self._unknown_bot(path.bot_id, token, apikey, now)
         parser.authentication.check(token=token, apikey=apikey, now=now)
         hook = parser.read(path, read_body(), at=Instant(now))
         chain = self.dispatch.matching(hook)
@@ -168,25 +165,30 @@ class HookEndpoint:
         if committed.duplicate:
             self.metrics.duplicate()
 
-    def _unknown_bot(self, bot_id: str, token: str | None, apikey: str | None, now: float) -> str:
-        """The refusal of a bot that is not configured. Only a caller who is authenticated for some bot may learn that.
-
-        Raises:
-            HookUnauthorized: any other caller.
-        """
+    def _unknown_bot(
+        self, bot_id: str, token: str | None, apikey: str | None, now: float
+    ) -> HookNotFound | HookUnauthorized:
+        """The refusal of a bot that is not configured. Only a caller who is authenticated for some bot may learn that."""
         for parser in dict.fromkeys(self.parsers.values()):
             try:
                 parser.authentication.check(token=token, apikey=apikey, now=now)
             except HookUnauthorized:
                 continue
-            return f"Bot not found. The token is that of {parser.bot.name}. {how_to_link(parser.bot, bot_id)}"
-        raise HookUnauthorized
+            message = (
+                f"Bot not found. The token is that of {parser.bot.name}. {how_to_link(parser.bot, bot_id)}"
+            )
+            return HookNotFound(message, fix="bot.linked")
+        return HookUnauthorized(
+            reason="no bot file has this bot id, and the token fits none of them",
+            fix="bot.id of a bot file, or the Callback URL of the bot's JWT app",
+        )
 
 
 class _MethodNotAllowed(HookRefused):
     """A request to a hook path with another method than POST."""
 
     status, wire_code, wire_message = 405, "METHOD_NOT_ALLOWED", "Use POST"
+    usual_fix = "nothing, if somebody has opened the Callback URL in a browser"
 
 
 def _response(status: int, body: bytes, *headers: tuple[str, str]) -> HookResponse:

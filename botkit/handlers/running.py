@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -28,9 +27,10 @@ from botkit.handlers.verdicts import Answer, Defer, Next, Sent, Stop
 from botkit.handoff.events import ApiCall, Choice
 from botkit.hooks.parser import Hook
 from botkit.kore.bodies import changed, members_to_change
+from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
 
-log = logging.getLogger(__name__)
+_log = get_logger("botkit.handlers")
 
 MAX_OVERDUE = 8
 """Max overdue calls of one handler that are still running. Above it the handler is skipped until some have returned:
@@ -173,7 +173,13 @@ class Runner:
             if late is not None:
                 self._count_overdue(late, 1)
                 self._metrics.handled(hook.path.event, late.name, "timeout")
-                log.error("handler %s did not return within %g s; the hook continues", late.name, seconds)
+                _log.error(
+                    "handler_failed",
+                    hook=hook.path.event,
+                    handler=late.name,
+                    outcome="timeout",
+                    seconds=seconds,
+                )
                 self._on_failure(late, _late(late, seconds))
             elif not progress.begun:
                 self._skipped(
@@ -195,7 +201,7 @@ class Runner:
             self._unanswered_pings += change
 
     def _skipped(self, hook: Hook, chain: Chain, why: str) -> None:
-        log.error("no handler was called: %s", why)
+        _log.error("handlers_skipped", hook=hook.path.event, handler=chain.handlers[0].name, why=why)
         self._metrics.handled(hook.path.event, chain.handlers[0].name, "skipped")
 
     def _start(
@@ -247,7 +253,7 @@ class Runner:
                     if not await self._one(progress, handler, call):
                         return
         except BaseException as error:  # noqa: BLE001 - the context factory is the application's code, like a handler
-            log.error("the context of the handlers failed: %s; the hook continues", where(error))
+            _log.error("handlers_context_failed", error=where(error))
             self._on_failure(handlers[0], error)
         finally:
             progress.finish()
@@ -337,7 +343,7 @@ class Runner:
                 reason = f"{failure.code} {failure}"
             case _:
                 kind, reason = "raised", where(failure)
-        log.error("handler %s failed: %s; the hook continues", handler.name, reason)
+        _log.error("handler_failed", hook=event, handler=handler.name, outcome=kind, reason=reason)
         self._metrics.handled(event, handler.name, kind)
 
     def _count_overdue(self, handler: Handler, change: int) -> None:

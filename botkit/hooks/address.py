@@ -249,7 +249,9 @@ def check_urls(
             if url and not (checked and url.startswith(checked)):
                 hosts.check(url, what="accept a hook")
     except HostNotAllowed as error:
-        raise HookInvalid(f"Callback URL refused: {error.detail}; see kore.callback_hosts") from error
+        raise HookInvalid(
+            f"Callback URL refused: {error.detail}; see kore.callback_hosts", fix="kore.callback_hosts"
+        ) from error
     if not needed_call or getattr(payload, member := CALL_URLS[needed_call].member):
         return
     try:

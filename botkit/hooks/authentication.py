@@ -7,6 +7,7 @@ deprecated header ``apikey`` (the secret itself) is accepted only if the configu
 from __future__ import annotations
 
 import hmac
+import re
 from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 MAX_REMEMBERED = 1024
 MAX_TOKEN_CHARACTERS = 4096
 
+_MAX_SHOWN = 64
+_MAX_LATE = 10.0**10
+_NOT_AN_ID = re.compile(r"[^\w.-]", re.ASCII)
+_ALGORITHM = re.compile(r"(?:HS|RS|ES|PS)(?:256|384|512)|EdDSA|none")
 _OPTIONS: Options = {
     "require": ["exp"],
     "verify_exp": False,
@@ -57,7 +62,8 @@ class Authentication:
             now: seconds since the epoch.
 
         Raises:
-            HookUnauthorized: the caller is not the platform. The error does not name the reason, as in the platform's SDK.
+            HookUnauthorized: the caller is not the platform. Its message does not name the reason, as in the platform's SDK;
+                its `reason`, for the log, does.
         """
         if token is not None:
             valid_until = self._remembered.get(token)
@@ -65,27 +71,60 @@ class Authentication:
                 return
             self._remember(token, self._verify(token, now), now)
             return
-        if self._kore.accept_apikey and apikey is not None and self._is_secret(apikey):
-            return
-        raise HookUnauthorized
+        if apikey is None:
+            raise HookUnauthorized(
+                reason="the header token is missing",
+                fix="a proxy that removes it, or a caller that is not the platform",
+            )
+        if not self._kore.accept_apikey:
+            raise HookUnauthorized(
+                reason="only the deprecated header apikey was sent", fix="kore.accept_apikey"
+            )
+        if not self._is_secret(apikey):
+            raise HookUnauthorized(reason="the header apikey is not the secret", fix="kore.client_secret")
 
     def _verify(self, token: str, now: float) -> float:
         if len(token) > MAX_TOKEN_CHARACTERS:
-            raise HookUnauthorized
+            raise HookUnauthorized(reason=f"the token is longer than {MAX_TOKEN_CHARACTERS} characters")
         try:
             claims = jwt.decode(
                 token, self._kore.client_secret.reveal(), algorithms=[self._kore.algorithm], options=_OPTIONS
             )
             expires = float(claims["exp"])
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
-            raise HookUnauthorized from error
+            raise self._refusal(token, error) from error
         app_id = claims.get("appId")
         if not isinstance(app_id, str) or not _same(app_id, self._kore.client_id):
-            raise HookUnauthorized
+            # Whoever signs with the secret may be quoted: it is the platform, or has it from there.
+            named = _NOT_AN_ID.sub("?", app_id[:_MAX_SHOWN]) if isinstance(app_id, str) else "missing"
+            raise HookUnauthorized(
+                reason=f"the token's appId ({named}) is not the configured client id", fix="kore.client_id"
+            )
         valid_until = expires + self._kore.clock_leeway.total_seconds()
         if not now < valid_until:
-            raise HookUnauthorized
+            late = min(now - expires, _MAX_LATE)
+            raise HookUnauthorized(
+                reason=f"the token expired {late:.0f} s ago",
+                fix="the clock of this machine (NTP); kore.clock_leeway tolerates a small difference",
+            )
         return valid_until
+
+    def _refusal(self, token: str, error: Exception) -> HookUnauthorized:
+        """The refusal of a token that is not a valid one of this bot."""
+        match error:
+            case jwt.InvalidAlgorithmError():
+                return HookUnauthorized(
+                    reason=f"the token is signed with {_algorithm(token)}, and {self._kore.algorithm} is configured",
+                    fix="kore.algorithm",
+                )
+            case jwt.InvalidSignatureError():
+                return HookUnauthorized(
+                    reason="the token is signed with another secret", fix="kore.client_secret"
+                )
+            case jwt.MissingRequiredClaimError() | ValueError() | TypeError() | OverflowError():
+                return HookUnauthorized(reason="the token has no valid exp")
+            case _:
+                return HookUnauthorized(reason="the header token is no JWT")
 
     def _remember(self, token: str, valid_until: float, now: float) -> None:
         with self._lock:
@@ -99,6 +138,15 @@ class Authentication:
 
     def _is_secret(self, apikey: str) -> bool:
         return _same(apikey, self._kore.client_secret.reveal())
+
+
+def _algorithm(token: str) -> str:
+    """The algorithm that a token names; its sender may be anybody."""
+    try:
+        named = str(jwt.get_unverified_header(token).get("alg"))
+    except (jwt.PyJWTError, ValueError):
+        return "an unknown algorithm"
+    return named if _ALGORITHM.fullmatch(named) else "an unknown algorithm"
 
 
 def _same(one: str, other: str) -> bool:

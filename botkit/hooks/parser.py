@@ -153,7 +153,10 @@ class HookParser:
         """Raises: HookInvalid if the payload is about other bots only, or its requestId is too long."""
         named = payload.bot_ids
         if named and self._bot_ids.isdisjoint(named):
-            raise HookInvalid(f"botId is not that of the path. {how_to_link(self.bot, named[0][:MAX_SHOWN])}")
+            raise HookInvalid(
+                f"botId is not that of the path. {how_to_link(self.bot, named[0][:MAX_SHOWN])}",
+                fix="bot.linked",
+            )
         request_id = payload.request_id
         if isinstance(request_id, str):
             too_long = len(request_id) > MAX_REQUEST_ID

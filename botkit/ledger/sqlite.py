@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -21,9 +20,10 @@ from botkit.ledger.interface import Committed, Decide, HookBody, Input, OutboxIt
 from botkit.ledger.lock import StoreLock
 from botkit.ledger.memory import PayloadCache, Remembered
 from botkit.ledger.store import Store, file_of
+from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
 
-log = logging.getLogger(__name__)
+_log = get_logger("botkit.ledger")
 
 MAX_QUEUED = 20_000
 """Max inputs that wait for a commit; more are refused. It is reached only if the disk hangs."""
@@ -136,7 +136,7 @@ class SqliteLedger:
         try:
             self._store.mark_stopped()
         except SQLAlchemyError as error:
-            log.error("the store could not record the end of this process: %s", type(error).__name__)
+            _log.error("clean_end_not_recorded", error=type(error).__name__)
         self._release()
 
     def _release(self) -> None:
@@ -285,7 +285,7 @@ class SqliteLedger:
         except _INPUTS_FAULT as error:
             # One input cannot be stored (half a surrogate pair, a number too large for SQLite) and must not fail the others.
             self._roll_back()
-            log.error("a commit of %d inputs cannot be written: %s", len(wanted), where(error))
+            _log.error("commit_not_writable", inputs=len(wanted), error=where(error))
             for one in wanted:
                 self._commit_alone(one)
 
@@ -308,7 +308,7 @@ class SqliteLedger:
                 try:
                     consequences = batch.decide(input, key, seen=key in seen, seen_with=seen.get(key))
                 except Exception as error:  # noqa: BLE001 - a defect in the rules: only this input fails
-                    log.error("the rules failed on a %s: %s", type(input.event).__name__, where(error))
+                    _log.error("rules_failed", event_kind=type(input.event).__name__, error=where(error))
                     failed.append((future, error))
                     continue
                 done.append((future, consequences[0]))
@@ -334,7 +334,7 @@ class SqliteLedger:
     def _fail(self, futures: list[Future[Committed]], error: sqlite3.Error) -> None:
         """The store failed: nothing of the transaction is durable, and the memory is unchanged."""
         self._committing = False
-        log.error("the store did not commit %d inputs: %s", len(futures), error)
+        _log.error("commit_failed", inputs=len(futures), reason=str(error))
         self._roll_back()
         for future in futures:
             future.set_exception(_because("the store did not commit; check its disk", error))
@@ -345,14 +345,14 @@ class SqliteLedger:
                 self._writer.execute("ROLLBACK")
         except sqlite3.Error as error:
             self._committing = False
-            log.error("the store could not roll back: %s", error)
+            _log.error("roll_back_failed", reason=str(error))
 
     def _notify(self, news: list[Committed]) -> None:
         try:
             self._on_commit(news)
         except Exception as error:  # noqa: BLE001 - the inputs are durable: a defect in the listener must not stop the hooks
             self._listener_works = False
-            log.critical("the listener failed; the effects wait for a restart: %s", where(error))
+            _log.critical("relay_did_not_take_commits", error=where(error))
 
     def _probe(self) -> None:
         try:

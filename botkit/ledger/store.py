@@ -6,7 +6,6 @@ The frequent statements, those of group commits, are in `statements.py`.
 from __future__ import annotations
 
 import itertools
-import logging
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -25,8 +24,9 @@ from botkit.ledger.interface import HookBody, OutboxItem
 from botkit.ledger.memory import Stored
 from botkit.ledger.migrations import migrate
 from botkit.ledger.schema import conversations, inbox, meta, outbox, payloads
+from botkit.observability.events import get_logger
 
-log = logging.getLogger(__name__)
+_log = get_logger("botkit.ledger")
 
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -255,7 +255,7 @@ def _for_this_user_only(path: Path) -> None:
         if found.st_uid == os.geteuid():
             file.chmod(0o600)
         else:
-            log.warning("the store %s belongs to another user, and others may read it: chmod 600", file)
+            _log.warning("store_open_to_others", file=str(file), fix="chmod 600")
 
 
 def _engine(path: Path) -> sa.Engine:

@@ -14,8 +14,17 @@ _NOISY_LOGGERS = ("apscheduler", "aiohttp.access")
 """They log every job or request at INFO."""
 
 
-def set_up_logging(*, json: bool, stream: TextIO | None = None) -> None:
+LEVELS = ("debug", "info", "warning", "error")
+"""The levels of `botkit serve --log-level`."""
+
+
+def set_up_logging(*, json: bool, stream: TextIO | None = None, level: str = "info") -> None:
     """Send the log lines of BotKit and its libraries through structlog, as JSON or for a console.
+
+    Args:
+        json: JSON instead of lines for people.
+        stream: gets the lines; by default standard error.
+        level: one of `LEVELS`. Below "info" it counts for BotKit only: what libraries say there may quote addresses and headers.
 
     No line contains a message text, a token or a secret: an error is logged by its type, code and place
     (`where`), not by its text.
@@ -55,9 +64,12 @@ def set_up_logging(*, json: bool, stream: TextIO | None = None) -> None:
             ],
         )
     )
+    logging.captureWarnings(True)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
+    number = getattr(logging, level.upper())
+    root.setLevel(max(number, logging.INFO))
+    logging.getLogger("botkit").setLevel(number)
     for name in _NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
 

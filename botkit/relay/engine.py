@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-import structlog
-
 from botkit.agents import AgentSystem
 from botkit.config.settings import Settings
 from botkit.handoff.conversation import Conversation
 from botkit.handoff.effects import AgentEffect, ArmTimer, CancelTimer, CountMetric, DropLane, Effect
 from botkit.http.retry import Backoff
 from botkit.ledger.interface import Committed, Ledger, OutboxItem
+from botkit.observability.events import get_logger
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways
 from botkit.relay.inbound.event_writer import AgentEventWriter
@@ -31,7 +30,7 @@ from botkit.relay.outbound.perform import Performer
 from botkit.relay.outbound.retry_policy import backoff_of
 from botkit.relay.timers import SWEEP_EVERY, Timers, new_schedule, sweep
 
-_log = structlog.get_logger("botkit.relay")
+_log = get_logger("botkit.relay")
 
 MAX_CONNECTING = 64
 """Max streams being opened at the same time; after a restart, every conversation needs one."""

@@ -12,15 +12,14 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
-import structlog
-
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.http.retry import Backoff
 from botkit.ledger.interface import Committed, Input, Ledger
+from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock
 
-_log = structlog.get_logger("botkit.relay")
+_log = get_logger("botkit.relay")
 
 T = TypeVar("T")
 _BACKOFF = Backoff(first=0.05, slowest=5.0)

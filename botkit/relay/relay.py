@@ -12,10 +12,9 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
-import structlog
-
 from botkit.config.settings import Settings
 from botkit.ledger.interface import Committed, Ledger
+from botkit.observability.events import get_logger
 from botkit.observability.metrics import Telemetry
 from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock, SystemClock
@@ -23,7 +22,7 @@ from botkit.relay.engine import Engine
 from botkit.relay.gateways import Connect, connect
 from botkit.relay.metrics import RelayMetrics
 
-_log = structlog.get_logger("botkit.relay")
+_log = get_logger("botkit.relay")
 
 _WIND_DOWN_SECONDS = 5.0
 MAX_HOLD_SECONDS = 0.05

@@ -11,7 +11,6 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import structlog
 from apscheduler.executors.asyncio import AsyncIOExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.jobstores.memory import MemoryJobStore
@@ -22,10 +21,11 @@ from botkit.handoff import webhooks
 from botkit.handoff.conversation import Conversation, ConversationId, Instant, TimerName
 from botkit.handoff.events import TimerFired
 from botkit.ledger.interface import Input, Ledger
+from botkit.observability.events import get_logger
 from botkit.relay.clock import Clock
 from botkit.relay.ledger_client import LedgerClient
 
-_log = structlog.get_logger("botkit.relay")
+_log = get_logger("botkit.relay")
 
 SWEEP_EVERY: Final = timedelta(minutes=10)
 KEEP: Final = timedelta(hours=6)

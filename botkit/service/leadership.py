@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,10 +21,11 @@ from botkit.ledger.sharing.follower import Follower
 from botkit.ledger.sharing.leader import Counts, Leader
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.ledger.store import file_of
+from botkit.observability.events import get_logger
 from botkit.observability.metrics import Telemetry
 from botkit.observability.tracebacks import where
 
-log = logging.getLogger(__name__)
+_log = get_logger("botkit.service")
 
 LOCK_TIMEOUT_SECONDS = 5.0
 """Max wait for a leader that is just starting or stopping."""
@@ -149,17 +149,16 @@ class Leadership:
             try:
                 self._join()
             except (LedgerBusy, OSError) as error:
-                log.debug("no leader yet: %s", type(error).__name__)
+                _log.debug("no_leader_yet", error=type(error).__name__)
             except LedgerError as error:
-                log.error("the store could not be taken over: %s %s", error.code, error)
+                _log.error("takeover_failed", code=error.code, reason=str(error))
                 pause = _TROUBLE_SECONDS
             except Exception as error:  # noqa: BLE001 - hooks wait for a leader: any error is logged, and the attempt repeated
-                log.error("the store could not be taken over: %s", where(error))
+                _log.error("takeover_failed", error=where(error))
                 pause = _TROUBLE_SECONDS
             else:
-                log.info(
-                    "this process is %s", "the store's leader now" if self._leading else "a follower again"
-                )
+                role = "leader" if self._leading else "follower"
+                _log.info("took_over", role=role)
                 return
             time.sleep(pause)
 

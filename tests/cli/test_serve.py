@@ -231,11 +231,12 @@ def test_it_prints_the_path_of_the_store_and_warns_of_a_new_one(service: Service
     assert process.stdout.readline() == f"The store is {store}\n"
     process.terminate()
     _, errors = process.communicate(timeout=30)
-    assert f"a new store: {store} did not exist" in errors
+    (line,) = [json.loads(line) for line in errors.splitlines() if "new_store" in line]
+    assert (line["event"], line["level"], line["file"]) == ("new_store", "warning", str(store))
     again = service.start()
     again.terminate()
     _, errors = again.communicate(timeout=30)
-    assert "a new store" not in errors
+    assert "new_store" not in errors
 
 
 def test_many_files_may_be_open(running: Service) -> None:

@@ -45,6 +45,50 @@ def test_any_other_token_is_refused(wrong: str) -> None:
         authentication().check(token=wrong, apikey=None, now=NOW)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "reason", "fix"),
+    [
+        (None, "the header token is missing", "a proxy that removes it"),
+        ("x" * 10_000, "the token is longer than 4096 characters", "kore.client_secret"),
+        ("a.b.c", "the header token is no JWT", "kore.client_secret"),
+        (
+            token(
+                secret="another secret that is long enough to be a key of a signature ...................."
+            ),
+            "the token is signed with another secret",
+            "kore.client_secret",
+        ),
+        (
+            token(app_id="cs-some\nbody"),
+            "the token's appId (cs-some?body) is not the configured client id",
+            "kore.client_id",
+        ),
+        (token(expires=None), "the token has no valid exp", "kore.client_id"),
+        (token(expires=NOW - 11), "the token expired 11 s ago", "the clock of this machine"),
+        (
+            token(algorithm="HS512"),
+            "the token is signed with HS512, and HS256 is configured",
+            "kore.algorithm",
+        ),
+    ],
+)
+def test_the_operator_learns_why_and_what_to_change(wrong: str | None, reason: str, fix: str) -> None:
+    with pytest.raises(HookUnauthorized) as refused:
+        authentication().check(token=wrong, apikey=None, now=NOW)
+    assert refused.value.reason == reason
+    assert fix in refused.value.fix
+    assert refused.value.message == "Invalid apikey"
+
+
+def test_the_reason_names_the_setting_of_the_deprecated_header() -> None:
+    with pytest.raises(HookUnauthorized) as refused:
+        authentication().check(token=None, apikey=SECRET, now=NOW)
+    assert refused.value.fix == "kore.accept_apikey"
+    with pytest.raises(HookUnauthorized) as refused:
+        authentication(accept_apikey=True).check(token=None, apikey="wrong", now=NOW)
+    assert refused.value.fix == "kore.client_secret"
+
+
 def test_an_unsigned_token_is_refused() -> None:
     def part(value: object) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()

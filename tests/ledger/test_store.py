@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, inspect, text
+from structlog.testing import capture_logs
 
 from botkit.errors import LedgerError
 from botkit.handoff.conversation import Instant
@@ -82,15 +83,16 @@ def test_a_store_that_others_could_read_is_restricted(tmp_path: Path) -> None:
 
 
 def test_a_store_of_another_user_causes_only_a_warning(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "botkit.db"
     path.touch()
     path.chmod(0o666)
     monkeypatch.setattr("os.geteuid", lambda: path.stat().st_uid + 1)
-    Store(path).close()
+    with capture_logs() as lines:
+        Store(path).close()
     assert path.stat().st_mode & 0o777 == 0o666
-    assert "chmod 600" in caplog.text
+    assert [(line["event"], line["fix"]) for line in lines] == [("store_open_to_others", "chmod 600")]
 
 
 def test_migrating_from_version_one_assigns_keys_to_sessions(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from botkit.observability.events import get_logger
 from botkit.observability.logs import set_up_logging
 from botkit.observability.tracebacks import where
 
@@ -19,6 +20,8 @@ def stream() -> Iterator[io.StringIO]:
     yield io.StringIO()
     root.handlers[:] = handlers
     root.setLevel(level)
+    logging.getLogger("botkit").setLevel(logging.NOTSET)
+    logging.captureWarnings(False)
     structlog.reset_defaults()
 
 
@@ -62,3 +65,48 @@ def test_where_names_type_and_place() -> None:
         found = where(error)
     assert found.startswith("KeyError at test_logs.py:")
     assert "secret" not in found
+
+
+def test_an_event_is_one_line_of_fields(stream: io.StringIO) -> None:
+    set_up_logging(json=True, stream=stream)
+    get_logger("botkit.test").warning("hook_refused", code="BK-2001", fix=None)
+    line = json.loads(stream.getvalue())
+    assert (line["event"], line["code"], line["fix"], line["logger"]) == (
+        "hook_refused",
+        "BK-2001",
+        None,
+        "botkit.test",
+    )
+
+
+def test_without_structlog_the_application_decides_how_an_event_looks(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    structlog.reset_defaults()
+    with caplog.at_level(logging.INFO, logger="botkit.test"):
+        get_logger("botkit.test").info("resumed", effects=2, reason='a "b"\nc', code=None)
+        get_logger("botkit.test").debug("unseen")
+    (record,) = caplog.records
+    assert record.getMessage() == 'resumed effects=2 reason="a \\"b\\"\\nc"'
+    assert (record.name, record.levelname, record.filename) == ("botkit.test", "INFO", "test_logs.py")
+    assert record.__dict__["botkit_event"] == "resumed"
+    assert record.__dict__["botkit_fields"]["effects"] == 2
+
+
+@pytest.mark.parametrize(
+    ("level", "seen"),
+    [
+        ("debug", ["ours debug", "ours info", "theirs info", "ours error"]),
+        ("info", ["ours info", "theirs info", "ours error"]),
+        ("error", ["ours error"]),
+    ],
+)
+def test_a_level_below_info_is_for_botkit_alone(stream: io.StringIO, level: str, seen: list[str]) -> None:
+    set_up_logging(json=True, stream=stream, level=level)
+    ours, theirs = get_logger("botkit.test"), logging.getLogger("library")
+    ours.debug("ours debug")
+    theirs.debug("theirs debug")
+    ours.info("ours info")
+    theirs.info("theirs info")
+    ours.error("ours error")
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == seen

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
@@ -10,6 +9,7 @@ from threading import Barrier, Event, Thread
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from botkit.errors import LedgerError
 from botkit.handlers.endpoint import HookEndpoint
@@ -242,14 +242,36 @@ def test_the_platform_learns_that_a_bot_is_not_configured(stage: Stage) -> None:
     )
 
 
-def test_an_unknown_bot_of_an_authenticated_caller_is_logged_once(
-    stage: Stage, caplog: pytest.LogCaptureFixture
-) -> None:
-    for _ in range(3):
-        stage.call(as_body(user_message()), bot_id=OTHER_BOT_ID)
-    stage.call(as_body(user_message()), bot_id=OTHER_BOT_ID.replace("7", "8"), auth=None)
-    (record,) = caplog.records
-    assert f"linked: [{OTHER_BOT_ID}]" in record.getMessage()
+def test_an_unknown_bot_is_logged_once_with_what_to_change(stage: Stage) -> None:
+    with capture_logs() as lines:
+        for _ in range(3):
+            stage.call(as_body(user_message()), bot_id=OTHER_BOT_ID)
+        stage.call(as_body(user_message()), bot_id=OTHER_BOT_ID.replace("7", "8"), auth=None)
+    known, unknown = lines
+    assert (known["event"], known["code"], known["bot"]) == ("hook_refused", "BK-2002", OTHER_BOT_ID)
+    assert f"linked: [{OTHER_BOT_ID}]" in known["reason"]
+    assert known["fix"] == "bot.linked"
+    assert (unknown["event"], unknown["code"]) == ("hook_refused", "BK-2001")
+    assert "no bot file has this bot id" in unknown["reason"]
+
+
+def test_a_host_that_is_not_configured_is_logged_with_the_key_to_change(stage: Stage) -> None:
+    elsewhere = as_body(user_message()).replace(b"://bots.kore.example", b"://de-bots.kore.ai")
+    with capture_logs() as lines:
+        assert stage.call(elsewhere)[0].startswith("400 ")
+    (line,) = lines
+    assert line["log_level"] == "warning"
+    assert "de-bots.kore.ai is not one of the configured hosts" in line["reason"]
+    assert line["fix"] == "kore.callback_hosts"
+
+
+def test_no_log_line_of_a_refused_hook_shows_the_token(stage: Stage) -> None:
+    foreign = token(secret=SECRET[::-1])
+    with capture_logs() as lines:
+        stage.call(as_body(user_message()), auth=foreign)
+    (line,) = lines
+    assert "signed with another secret" in line["reason"]
+    assert foreign[:20] not in str(line)
 
 
 def test_whoever_is_not_the_platform_learns_nothing_of_the_configured_bots(stage: Stage) -> None:
@@ -459,14 +481,14 @@ def test_a_ledger_that_hangs_gets_500_in_time(stage: Stage) -> None:
     assert stage.call(as_body(user_message()))[0].startswith("500 ")
 
 
-def test_an_unexpected_error_gets_500_and_is_logged_without_the_message(
-    stage: Stage, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_unexpected_error_gets_500_and_is_logged_without_the_message(stage: Stage) -> None:
     stage.outcome = lambda input: ValueError("what the user wrote")
-    with caplog.at_level(logging.DEBUG):
+    with capture_logs() as lines:
         assert stage.call(as_body(user_message()))[0].startswith("500 ")
-    assert "ValueError at" in caplog.text
-    assert "what the user wrote" not in caplog.text
+    (line,) = lines
+    assert (line["event"], line["log_level"]) == ("hook_failed", "error")
+    assert line["reason"].startswith("ValueError at")
+    assert "what the user wrote" not in str(line)
 
 
 def test_a_duplicate_is_acknowledged_and_counted(stage: Stage) -> None:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-import structlog
-
 from botkit.agents.live_chat.calls import LiveChatCalls
 from botkit.agents.live_chat.chat import Chat, Link
 from botkit.agents.live_chat.messages import Reply, read_reply
@@ -17,8 +15,9 @@ from botkit.agents.live_chat.replies import AffinityLost, check, message_of
 from botkit.errors import BadReply, CallRefused, ConversationClosed, Unreachable
 from botkit.http import Request, Response, Transport
 from botkit.http.lenient_json import text, try_decoded
+from botkit.observability.events import get_logger
 
-_log = structlog.get_logger("botkit.agents")
+_log = get_logger("botkit.agents")
 
 _MAX_POLLS = 3
 _EARLY_POLL_SECONDS = 5.0

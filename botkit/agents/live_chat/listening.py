@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
-import structlog
 from msgspec.structs import replace
 
 from botkit.agents.api import Batch
@@ -23,8 +22,9 @@ from botkit.errors import CallError, ConversationClosed, Unreachable
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import RoutingFailed
 from botkit.http.lenient_json import text
+from botkit.observability.events import get_logger
 
-_log = structlog.get_logger("botkit.agents")
+_log = get_logger("botkit.agents")
 
 CONNECTED_AFTER_SECONDS = 0.2
 """A poll without an answer for this time has reached a server: the chat is connected. Until then it occupies one of the relay's

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import structlog
 from msgspec.structs import replace
 
 from botkit.agents.live_chat.calls import FileRequest
@@ -38,13 +37,14 @@ from botkit.handoff.events import (
     QueueMoved,
 )
 from botkit.http.lenient_json import Members, flag, items, members, text, whole
+from botkit.observability.events import get_logger
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _MAX_IDLE_SECONDS = 24 * 3600
 """An idle time of more than a day is not a real rule."""
 _MAX_CUSTOM_EVENT = 20_000
 _MAX_CUSTOM_EVENT_NAME = 100
-_log = structlog.get_logger("botkit.agents")
+_log = get_logger("botkit.agents")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-import structlog
-
 from botkit.agents.api import Batch
 from botkit.agents.live_chat.calls import Post, end_by_client, init, message
 from botkit.agents.live_chat.chat import Chat, Link
@@ -20,8 +18,9 @@ from botkit.agents.live_chat.replies import AffinityLost, OutOfSync, check, chec
 from botkit.errors import CallError, ConversationClosed, ServerTrouble
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import FromAgents
+from botkit.observability.events import get_logger
 
-_log = structlog.get_logger("botkit.agents")
+_log = get_logger("botkit.agents")
 
 SPACING_SECONDS = 0.015
 """The pause between two messages. Messages in quicker succession were answered 200 and lost (9)."""

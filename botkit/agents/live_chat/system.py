@@ -16,7 +16,6 @@ from functools import partial
 from typing import Literal
 
 import msgspec
-import structlog
 
 from botkit.agents.api import AgentSystem, Batch, File, Granted, Section
 from botkit.agents.live_chat.calls import (
@@ -59,8 +58,9 @@ from botkit.handoff.conversation import Access
 from botkit.handoff.rules import Capabilities
 from botkit.http import Request, Response, Transport
 from botkit.http.lenient_json import text as text_of
+from botkit.observability.events import get_logger
 
-_log = structlog.get_logger("botkit.agents")
+_log = get_logger("botkit.agents")
 
 _MAX_SWITCHES = 3
 _REMEMBERED_CHATS = 20_000

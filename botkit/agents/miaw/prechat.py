@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import structlog
-
 from botkit.http.lenient_json import Members, flag, items, text
+from botkit.observability.events import get_logger
 
-_log = structlog.get_logger("botkit.agents")
+_log = get_logger("botkit.agents")
 
 _MAX_FINDINGS = 100
 _MAX_SHOWN = 300

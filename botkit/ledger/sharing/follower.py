@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import socket
 import threading
 from collections.abc import Callable
@@ -17,8 +16,9 @@ from botkit.errors import LeaderLost, LedgerBusy, LedgerError
 from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.ledger.interface import Committed, HookBody, Input
 from botkit.ledger.sharing import address, messages
+from botkit.observability.events import get_logger
 
-log = logging.getLogger(__name__)
+_log = get_logger("botkit.ledger")
 
 _REPLY_SECONDS = 10.0
 """The time limit of the leader's reply to a read."""
@@ -151,7 +151,7 @@ class Follower:
             while (frame := messages.receive(self._connection)) is not None:
                 self._receive(messages.from_leader(frame))
         except ValueError as error:
-            log.error("the process that holds the store sent an unknown message: %s", type(error).__name__)
+            _log.error("leader_not_understood", error=type(error).__name__)
         self._break()
 
     def _receive(self, message: messages.FromLeader) -> None:

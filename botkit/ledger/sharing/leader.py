@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import logging
 import socket
 import threading
 from concurrent.futures import Future
@@ -16,8 +15,9 @@ from botkit.errors import LedgerError
 from botkit.handoff.conversation import ConversationId
 from botkit.ledger.interface import Committed, Ledger
 from botkit.ledger.sharing import address, messages
+from botkit.observability.events import get_logger
 
-log = logging.getLogger(__name__)
+_log = get_logger("botkit.ledger")
 
 MAX_FOLLOWERS = 256
 _HELLO_SECONDS = 5.0
@@ -85,7 +85,7 @@ class Leader:
             with self._lock:
                 full = len(self._followers) >= MAX_FOLLOWERS
             if full:
-                log.error("a process was refused: %d processes share this store already", MAX_FOLLOWERS)
+                _log.error("follower_refused", reason=f"{MAX_FOLLOWERS} processes share this store already")
                 connection.close()
                 continue
             follower = _FollowerConnection(self, address.not_for_children(connection))
@@ -123,7 +123,7 @@ class _FollowerConnection:
                 while (frame := messages.receive(self._connection)) is not None:
                     self._handle(messages.from_follower(frame))
         except ValueError as error:
-            log.error("a process that shares the store sent an unknown message: %s", type(error).__name__)
+            _log.error("follower_not_understood", error=type(error).__name__)
         finally:
             self.close()
             self._leader.disconnected(self)
@@ -136,8 +136,8 @@ class _FollowerConnection:
             ):
                 return True
             case messages.Hello():
-                log.warning(
-                    "a process with another configuration, or of another version, may not share the store"
+                _log.warning(
+                    "follower_refused", reason="it has another configuration, or is of another version"
                 )
         return False
 
@@ -182,7 +182,7 @@ class _FollowerConnection:
             while (reply := self._replies.get()) is not None:
                 messages.send(self._connection, messages.encode(reply))
         except OSError as error:
-            log.debug("a process that shared the store is gone: %s", type(error).__name__)
+            _log.debug("follower_gone", error=type(error).__name__)
         finally:
             _shut(self._connection)
 

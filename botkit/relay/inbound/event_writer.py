@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-import structlog
 from msgspec.structs import replace
 
 from botkit.agents import AgentSystem
@@ -27,10 +26,11 @@ from botkit.handoff.events import (
     PositionAdvanced,
 )
 from botkit.ledger.interface import Committed, Input
+from botkit.observability.events import get_logger
 from botkit.relay.clock import Clock
 from botkit.relay.ledger_client import LedgerClient
 
-_log = structlog.get_logger("botkit.relay")
+_log = get_logger("botkit.relay")
 
 _LOOK_BACK_MS = 300_000
 """The overlap of the first list after a start with the events already committed: a stream may have missed some just before the

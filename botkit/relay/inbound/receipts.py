@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-import structlog
-
 from botkit.errors import CallError
 from botkit.handoff.conversation import Access, ConversationId
 from botkit.handoff.effects import SendToUser
 from botkit.handoff.events import AgentSaid, FromAgents
 from botkit.ledger.interface import Committed, OutboxItem
+from botkit.observability.events import get_logger
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways
 from botkit.relay.metrics import Outcome
 
-_log = structlog.get_logger("botkit.relay")
+_log = get_logger("botkit.relay")
 
 GATHER_SECONDS = 1.0
 _MAX_PROMISED = 10_000

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import structlog
-
 from botkit.agents import AgentSystem
 from botkit.errors import AccessExpired, CallError, ConversationClosed, LedgerClosed, Unreachable
 from botkit.handoff.conversation import Access, Conversation, ConversationId, Phase
@@ -19,6 +17,7 @@ from botkit.handoff.effects import EndSession
 from botkit.handoff.events import FromAgents, LossReason
 from botkit.http.retry import Backoff
 from botkit.ledger.interface import Committed
+from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways
@@ -27,7 +26,7 @@ from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import RelayMetrics
 from botkit.relay.outbound.circuit_breaker import CircuitBreaker
 
-_log = structlog.get_logger("botkit.relay")
+_log = get_logger("botkit.relay")
 
 RESTART_SECONDS = 5.0
 WATCH_SECONDS = 1.0

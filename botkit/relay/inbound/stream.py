@@ -12,12 +12,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import structlog
-
 from botkit.agents import Batch
 from botkit.errors import AccessExpired, CallError, ConversationClosed, LedgerClosed, Unreachable
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import FromAgents, LossReason
+from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
 from botkit.relay.inbound.event_writer import any_end
 from botkit.relay.inbound.receivers import Receiver
@@ -25,7 +24,7 @@ from botkit.relay.inbound.stream_health import PINGS_NEEDED, StreamHealth
 from botkit.relay.inbound.stream_path import StreamPath
 from botkit.relay.metrics import RelayMetrics
 
-_log = structlog.get_logger("botkit.relay")
+_log = get_logger("botkit.relay")
 
 RECONCILE_SECONDS = 60.0
 """Max age of the last list while the stream is up, plus or minus a third."""

@@ -11,12 +11,11 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import structlog
-
 from botkit.handoff.conversation import Instant
+from botkit.observability.events import get_logger
 from botkit.relay.metrics import RelayMetrics
 
-_log = structlog.get_logger("botkit.relay")
+_log = get_logger("botkit.relay")
 
 FIRST_PAUSE_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 900.0

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import get_args
 
-import structlog
-
 from botkit.errors import CallError, LedgerClosed, NotAuthorized, RateLimited, Unreachable
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.effects import (
@@ -23,6 +21,7 @@ from botkit.handoff.effects import (
 from botkit.handoff.events import Event
 from botkit.http.retry import Backoff
 from botkit.ledger.interface import Input, OutboxItem
+from botkit.observability.events import get_logger
 from botkit.relay.clock import Clock
 from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import Outcome, RelayMetrics
@@ -39,7 +38,7 @@ from botkit.relay.outbound.retry_policy import (
     tried_once,
 )
 
-_log = structlog.get_logger("botkit.relay")
+_log = get_logger("botkit.relay")
 
 _NEEDS_PAYLOAD = (*ADDRESSED_BY_PAYLOAD, *get_args(HintEffect))
 _PAYLOAD_SECONDS = 3600.0

@@ -11,17 +11,17 @@ import asyncio
 from collections import deque
 from typing import Protocol
 
-import structlog
 from msgspec.structs import replace
 
 from botkit.errors import LedgerClosed
 from botkit.handoff.conversation import ConversationId
 from botkit.handoff.effects import EndSession, ExtendRequest, OutboundEffect, StartSession, agent_lane
 from botkit.ledger.interface import OutboxItem
+from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
 from botkit.relay.outbound.retry_policy import is_job_message
 
-_log = structlog.get_logger("botkit.relay")
+_log = get_logger("botkit.relay")
 
 MAX_HELD_BYTES = 16 * 1024 * 1024
 """Max bytes of hooks in memory for items in lanes. The other items read their hooks from the ledger when their turn comes:

@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-import structlog
-
 from botkit import errors
 from botkit.agents import AgentSystem, File, Granted
 from botkit.config.settings import BotSettings
@@ -16,12 +14,13 @@ from botkit.handoff import effects, events
 from botkit.handoff.conversation import ConversationId
 from botkit.handoff.file_reasons import TOO_LARGE, TRANSFER, TYPE
 from botkit.ledger.interface import HookBody, Ledger, OutboxItem
+from botkit.observability.events import get_logger
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways, Platform
 from botkit.relay.outbound.payloads import Payloads
 from botkit.relay.outbound.retry_policy import payload_may_be_stale
 
-_log = structlog.get_logger("botkit.relay")
+_log = get_logger("botkit.relay")
 
 TRANSCRIPT_ATTEMPTS = 5
 TRANSCRIPT_RETRY_SECONDS = 0.5

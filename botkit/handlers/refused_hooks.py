@@ -1,0 +1,104 @@
+"""The log lines of refused hooks: one per bot, reason and minute, however many hooks are refused.
+
+The callers of these hooks may be anybody, so the number of lines is bounded, and what they name is cut and cleaned.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Lock
+
+from botkit.errors import HookRefused
+from botkit.observability.events import EventLogger
+
+EVERY_SECONDS = 60.0
+MAX_REASONS = 50
+"""Max lines in `EVERY_SECONDS` with a reason of their own; further reasons share one line."""
+_MAX_TEXT = 300
+_NUMBERS = re.compile(r"[0-9]+ s ago")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_OTHERS = ("", "", "")
+
+_Key = tuple[str, str, str]
+
+
+@dataclass(slots=True)
+class _Seen:
+    logged_at: float
+    count: int = 0
+    """The refusals since the last line."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class RefusedHooks:
+    """Logs refused hooks. Thread-safe.
+
+    Args:
+        log: gets the lines.
+        monotonic: seconds for durations.
+    """
+
+    log: EventLogger
+    monotonic: Callable[[], float]
+    _lock: Lock = field(init=False, default_factory=Lock)
+    _seen: OrderedDict[_Key, _Seen] = field(init=False, default_factory=OrderedDict)
+    """The oldest line first."""
+
+    def refused(self, refused: HookRefused, *, bot: str) -> None:
+        """A hook was answered with an error of the protocol: log a warning, if it is time."""
+        reason = _clean(refused.reason)
+        if (count := self._due((refused.code, bot, _NUMBERS.sub("", reason)))) is None:
+            return
+        if count < 0:
+            self.log.warning("hooks_refused", reason="more reasons than can be listed", count=-count)
+            return
+        self.log.warning(
+            "hook_refused",
+            code=refused.code,
+            status=refused.status,
+            bot=bot,
+            reason=reason,
+            fix=refused.fix or None,
+            count=count,
+        )
+
+    def failed(self, *, bot: str, code: str, reason: str) -> None:
+        """A hook was answered with a 500, because of a defect or a failure of the store: log an error, if it is time."""
+        count = self._due((code, bot, reason))
+        if count is not None:
+            self.log.error("hook_failed", code=code, bot=bot, reason=_clean(reason), count=abs(count))
+
+    def _due(self, key: _Key) -> int | None:
+        """The refusals since the last line with this key, or None if it is too early for another.
+
+        Negative if the line is the one that further reasons share.
+        """
+        now = self.monotonic()
+        with self._lock:
+            if key not in self._seen and not self._has_room(now):
+                key = _OTHERS
+            seen = self._seen.get(key)
+            if seen is not None and now - seen.logged_at < EVERY_SECONDS:
+                seen.count += 1
+                return None
+            count = 1 + (seen.count if seen is not None else 0)
+            self._seen[key] = _Seen(now)
+            self._seen.move_to_end(key)
+            return -count if key == _OTHERS else count
+
+    def _has_room(self, now: float) -> bool:
+        """Whether one more reason may have a line; forgets the oldest one if its last line is old."""
+        if len(self._seen) < MAX_REASONS:
+            return True
+        oldest = next(iter(self._seen))
+        if now - self._seen[oldest].logged_at < EVERY_SECONDS:
+            return False
+        del self._seen[oldest]
+        return True
+
+
+def _clean(text: str) -> str:
+    return _CONTROL.sub("?", text)[:_MAX_TEXT]
