@@ -8,7 +8,7 @@ docs/reference/commands.md  every command and option, from `botkit --help`
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -114,9 +114,20 @@ never what people wrote. [What to watch](../operations.md#what-to-watch) says wh
 def commands_page() -> str:
     """Every command with its help text and its options."""
     context = click.Context(cli.main, info_name="botkit")
-    commands = ((name, cli.main.get_command(context, name)) for name in cli.main.list_commands(context))
-    parts = [f"## `botkit {name}`\n\n{_help(command)}" for name, command in commands if command is not None]
+    parts = [f"## `botkit {name}`\n\n{_help(command)}" for name, command in _commands(cli.main, context)]
     return f"# Commands\n\n{_GENERATED}\n{_text(cli.main)}\n\n" + "\n\n".join(parts) + "\n"
+
+
+def _commands(
+    group: click.Group, context: click.Context, before: str = ""
+) -> Iterator[tuple[str, click.Command]]:
+    """Every command with its name; those of a group have the group's name before theirs."""
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if command is not None:
+            yield f"{before}{name}", command
+        if isinstance(command, click.Group):
+            yield from _commands(command, context, f"{before}{name} ")
 
 
 def _help(command: click.Command) -> str:

@@ -18,6 +18,7 @@ COMMANDS = {
     "doctor": "Check the real platform and organisation, with cause and fix.",
     "serve": "Run the service between the XO platform and the agents.",
     "sandbox": "Run both clouds, emulated, on this machine.",
+    "salesforce": "Write the Salesforce metadata that a bot's hand-offs need.",
     "demo": "Run the sandbox, the service between them and the demo page.",
 }
 """Every command and its line in `botkit --help`, kept here so that help loads none of the commands."""
