@@ -44,6 +44,8 @@ def try_decoded(data: bytes | str) -> object:
 
 def members(value: object) -> Members:
     """An object's members. An object encoded once more as a JSON string, or twice, counts too: some Salesforce payloads are."""
+    if type(value) is dict:
+        return value
     value = _unwrapped(value)
     return value if isinstance(value, dict) else {}
 

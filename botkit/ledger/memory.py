@@ -71,6 +71,8 @@ class Remembered:
         else:
             self._by_id[conversation_id] = stored
         found_by, former = _names_of_live(stored), _names_of_live(before)
+        if found_by is former:
+            return
         for name in found_by - former:
             self._by_name[bot_id, name] = (*self.named(bot_id, name), conversation_id)
         for name in former - found_by:

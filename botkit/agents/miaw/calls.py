@@ -194,11 +194,20 @@ class Token:
     access_token: str = field(repr=False)
     last_event_id: str
     lifetime_seconds: float | None
-    deployment: Members = field(default_factory=dict, repr=False)
+    configuration: Members = field(default_factory=dict, repr=False)
     """The deployment's configuration (1.1)."""
-    file_limits: FileLimits | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What a deployment's configuration says of every conversation (1.1).
+
+    `nobody_message` is `fallbackMessage`, if it is switched on.
+    """
+
+    configuration: Members = field(default_factory=dict, repr=False)
+    file_limits: FileLimits = FileLimits()
     nobody_message: str = ""
-    """`fallbackMessage`, if it is switched on (1.1)."""
 
 
 def guest_token_request(settings: MiawSettings) -> Request:
@@ -233,14 +242,20 @@ def read_token(response: Response, *, now: float) -> Token:
         raise BadReply("get a guest token", status=response.status, detail="no accessToken in the answer")
     last_event_id = text(answer.get("lastEventId"))
     configuration = members(members(answer.get("context")).get("configuration"))
-    deployment = members(configuration.get("embeddedServiceConfig"))
     return Token(
         access_token=access_token,
         last_event_id=last_event_id if _HEADER_VALUE.fullmatch(last_event_id) else "",
         lifetime_seconds=_lifetime(access_token, issued=_date(response) or now),
-        deployment=deployment,
-        file_limits=_file_limits(deployment),
-        nobody_message=_nobody_message(members(deployment.get("fallbackMessage"))),
+        configuration=members(configuration.get("embeddedServiceConfig")),
+    )
+
+
+def read_deployment(configuration: Members) -> Deployment:
+    """Read the `configuration` of a token."""
+    return Deployment(
+        configuration,
+        file_limits=_file_limits(configuration),
+        nobody_message=_nobody_message(members(configuration.get("fallbackMessage"))),
     )
 
 
@@ -250,9 +265,9 @@ def _nobody_message(fallback: Members) -> str:
     return text(fallback.get("fallbackMessageContent")).strip()[:_MAX_FALLBACK]
 
 
-def _file_limits(deployment: Members) -> FileLimits:
+def _file_limits(configuration: Members) -> FileLimits:
     """The channel's limits of files, as far as the answer has them; the size is taken to be in megabytes (1.1)."""
-    found = members(deployment.get("attachments"))
+    found = members(configuration.get("attachments"))
     types = found.get("allowedFileTypes")
     listed = types.split(",") if isinstance(types, str) else types if isinstance(types, list) else []
     extensions = tuple(one for each in listed if (one := text(each).strip().lstrip(".").casefold()))

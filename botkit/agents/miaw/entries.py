@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 
 import msgspec
 from msgspec.structs import replace
@@ -220,7 +221,12 @@ def _role(participant: object) -> str:
 
 def _word(value: object) -> str:
     """An enumeration's value in one spelling: ``ParticipantChanged`` and ``PARTICIPANT_CHANGED`` are the same."""
-    return text(value).replace("_", "").casefold()
+    return _in_one_spelling(text(value))
+
+
+@lru_cache(maxsize=256)
+def _in_one_spelling(word: str) -> str:
+    return word.replace("_", "").casefold()
 
 
 def _wait(estimate: Members) -> int:

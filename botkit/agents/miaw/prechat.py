@@ -28,6 +28,7 @@ class PrechatForm:
     def __init__(self, system: str) -> None:
         self._system = system
         self._required: dict[str, bool] = {}
+        self._spellings: dict[str, str] = {}
         self._lists_hidden = False
         self._told: set[tuple[str, str]] = set()
 
@@ -43,11 +44,12 @@ class PrechatForm:
             self._required = {
                 text(field.get("name")): flag(field.get("required")) is True for field in fields
             }
+            self._spellings = {name.casefold(): name for name in self._required}
             self._lists_hidden = any(flag(field.get("isHidden")) is True for field in fields)
 
     def compare(self, attributes: Mapping[str, str]) -> None:
         """Log attributes that the form lacks, except the standard ones, and required fields without a value."""
-        spellings = {name.casefold(): name for name in self._required}
+        spellings = self._spellings
         lacking = [name for name in attributes if name not in self._required and not name.startswith("_")]
         unknown = [name for name in lacking if self._lists_hidden or name.casefold() in spellings]
         missing = [name for name, required in self._required.items() if required and not attributes.get(name)]

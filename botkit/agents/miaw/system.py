@@ -18,7 +18,13 @@ import msgspec
 from msgspec.structs import replace
 
 from botkit.agents.api import AgentSystem, Batch, File, Granted
-from botkit.agents.miaw.calls import MiawCalls, guest_token_request, read_token
+from botkit.agents.miaw.calls import (
+    Deployment,
+    MiawCalls,
+    guest_token_request,
+    read_deployment,
+    read_token,
+)
 from botkit.agents.miaw.contents import with_openable_links
 from botkit.agents.miaw.entries import read_entry, read_envelope
 from botkit.agents.miaw.event_stream import EventStream, ServerEvent
@@ -115,6 +121,7 @@ class MiawSystem(AgentSystem):
         self._monotonic = monotonic
         self._new_id = new_id
         self._form = PrechatForm(name)
+        self._deployment = Deployment()
         self._memories: OrderedDict[str, _Memory] = OrderedDict()
 
     @classmethod
@@ -147,15 +154,18 @@ class MiawSystem(AgentSystem):
         response = await self._transport.send(request)
         now = self._clock()
         token = read_token(check_setup(request.what, response, now=now), now=now)
-        self._form.learn(token.deployment)
+        if token.configuration != self._deployment.configuration:
+            # Read anew only when it changes; the conversations share what it says.
+            self._deployment = read_deployment(token.configuration)
+            self._form.learn(token.configuration)
         credentials = msgspec.json.encode(_Credentials(token.access_token)).decode()
         lifetime = token.lifetime_seconds
         expires_at = None if lifetime is None else Instant(now + lifetime)
         return Granted(
             Access(credentials, position=token.last_event_id),
             expires_at,
-            token.file_limits,
-            token.nobody_message,
+            self._deployment.file_limits,
+            self._deployment.nobody_message,
         )
 
     async def start(

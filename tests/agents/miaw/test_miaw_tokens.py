@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from botkit.agents.miaw import MiawSettings
-from botkit.agents.miaw.calls import guest_token_request, read_token
+from botkit.agents.miaw.calls import guest_token_request, read_deployment, read_token
 from botkit.errors import BadReply
 from botkit.http import Response
 
@@ -108,6 +108,6 @@ def test_types_of_files_are_believed_where_they_are_extensions(
 ) -> None:
     attachments = {"maxFileSize": 5, "allowedFileTypes": stated}
     context = {"configuration": {"embeddedServiceConfig": {"attachments": attachments}}}
-    limits = read_token(answer(accessToken=TOKEN, context=context), now=NOW).file_limits
-    assert limits is not None
+    token = read_token(answer(accessToken=TOKEN, context=context), now=NOW)
+    limits = read_deployment(token.configuration).file_limits
     assert (limits.types, limits.max_bytes) == (types, 5 * 1024 * 1024)
