@@ -14,7 +14,10 @@ import msgspec
 # Frozen records cannot form reference cycles, so the garbage collector need not track them. Defaults are not written: most of a
 # session's fields have theirs most of the time, and a session is written with every commit about it.
 class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """Immutable data. Rows of the ledger lack the fields that have their default, so a default must keep its meaning. Fields named in `_hidden` stay out of the repr: they hold credentials or texts of users."""
+    """Immutable data. Fields named in `_hidden` stay out of the repr: they hold credentials or texts of users.
+
+    Rows of the ledger lack the fields that have their default, so a default must keep its meaning.
+    """
 
     _hidden: ClassVar[frozenset[str]] = frozenset()
 

@@ -19,12 +19,13 @@ from botkit.errors import (
     Unreachable,
 )
 from botkit.handoff.conversation import Access, Conversation, Phase
-from botkit.handoff.events import AgentSaid, AgentsLost
+from botkit.handoff.events import AgentJoined, AgentSaid, AgentsLost, StatusReported
 from botkit.testing.clock import settle
 from botkit.testing.waiting import async_until
 from tests.relay.relay_doubles import (
     ACCESS,
     SESSION,
+    START,
     USER,
     Connection,
     FakeSystem,
@@ -150,6 +151,18 @@ async def test_not_every_position_is_committed(world: World) -> None:
     stream.say(said("e30", "one"))
     await async_until(lambda: texts(world) == ["one"])
     assert len(world.ledger.inputs) == 1
+
+
+async def test_a_wait_that_is_over_already_is_no_commit_of_its_own(world: World) -> None:
+    stream = await listening(world)
+    waits = StatusReported(key=f"{SESSION}/w", at=START, session_id=SESSION, status="waiting", record="0Mw1")
+    joins = AgentJoined(key=f"{SESSION}/j", at=START, session_id=SESSION, subject="a", name="Jane")
+    stream.say(waits, joins)
+    await async_until(lambda: bool(world.ledger.events))
+    assert world.ledger.events == [replace(joins, record="0Mw1")]
+    stream.say(replace(waits, key=f"{SESSION}/w2"), said("e3"))
+    await async_until(lambda: len(world.ledger.events) == 3)
+    assert isinstance(world.ledger.events[1], StatusReported)
 
 
 async def test_many_positions_advance_the_durable_position_now_and_then(

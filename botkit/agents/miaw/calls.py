@@ -206,7 +206,7 @@ class Deployment:
     """
 
     configuration: Members = field(default_factory=dict, repr=False)
-    file_limits: FileLimits = FileLimits()
+    file_limits: FileLimits = field(default_factory=FileLimits)
     nobody_message: str = ""
 
 

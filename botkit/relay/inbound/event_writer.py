@@ -8,7 +8,7 @@ on the stream could hide an older one that the stream missed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -18,12 +18,14 @@ from botkit.agents import AgentSystem
 from botkit.errors import AccessExpired, CallError, ConversationClosed
 from botkit.handoff.conversation import Access, ConversationId
 from botkit.handoff.events import (
+    AgentJoined,
     AgentSaid,
     AgentSessionEnded,
     AgentsLost,
     Event,
     FromAgents,
     PositionAdvanced,
+    StatusReported,
 )
 from botkit.ledger.interface import Committed, Input
 from botkit.observability.events import get_logger
@@ -149,7 +151,7 @@ class AgentEventWriter:
         )
 
     async def _write(self, events: Iterable[FromAgents]) -> None:
-        for event in events:
+        for event in _without_overtaken(events):
             self._note_record(event)
             if event.key and event.key in self._recent:
                 self._advance(event)
@@ -184,6 +186,24 @@ class AgentEventWriter:
         high_water = max(event.high_water_ms, self.access.high_water_ms)
         if position != self.access.position or high_water != self.access.high_water_ms:
             self.access = replace(self.access, position=position, high_water_ms=high_water)
+
+
+def _without_overtaken(events: Iterable[FromAgents]) -> Iterator[FromAgents]:
+    """Leave out that the session waits where the next event is the agent's arrival: a commit less for a quick agent."""
+    before: FromAgents | None = None
+    for event in events:
+        if (
+            isinstance(before, StatusReported)
+            and before.status == "waiting"
+            and isinstance(event, AgentJoined)
+        ):
+            before = replace(event, record=event.record or before.record)
+            continue
+        if before is not None:
+            yield before
+        before = event
+    if before is not None:
+        yield before
 
 
 def any_end(events: Sequence[FromAgents]) -> bool:
