@@ -10,14 +10,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from botkit.config.bot_file import BotFile, read_bot_file, read_filled
+from yaml.nodes import ScalarNode
+
+from botkit.config.bot_file import BotFile, read_bot_file
+from botkit.config.env_file import read_env_file
+from botkit.config.filling import Filling
 from botkit.config.outgoing import check_network, network_settings
 from botkit.config.problems import Problems, dotted
 from botkit.config.schema import server_schema
 from botkit.config.settings import SecuritySettings, ServerSettings, Settings, StoreSettings
 from botkit.config.validation import Checked, check, typed
 from botkit.config.values import absolute_store_url, check_store_url
-from botkit.config.yaml_file import locate
+from botkit.config.yaml_file import locate, read_yaml
 from botkit.errors import Problem, UnusableValue
 
 
@@ -26,14 +30,13 @@ def load(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = No
 
     Args:
         path: the server's file, `botkit.yaml`; problems name it as it is given here.
-        environ: the variables for `${NAME}`; by default those of the process.
+        environ: the variables for `${NAME}`; by default those of the process. They win over those of `env_file`.
 
     Raises:
         ConfigurationError: with every problem of every file.
     """
-    variables = os.environ if environ is None else environ
     problems = Problems()
-    server = _read_server_file(Path(path), variables, problems)
+    server, variables = _read_server_file(Path(path), os.environ if environ is None else environ, problems)
     bots: list[BotFile] = []
     if server is not None:
         insecure_http = server.at("security", "insecure_http") is True
@@ -47,10 +50,21 @@ def load(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = No
     return _settings(server, bots, variables, tuple(problems.warnings))
 
 
-def _read_server_file(file: Path, environ: Mapping[str, str], problems: Problems) -> Checked | None:
-    root = read_filled(file, environ=environ, problems=problems)
+def _read_server_file(
+    file: Path, environ: Mapping[str, str], problems: Problems
+) -> tuple[Checked | None, Mapping[str, str]]:
+    """The server's file, and the variables for this file and those of the bots."""
+    root = read_yaml(file, problems)
     if root is None:
-        return None
+        return None, environ
+    line, named = locate(root, ("env_file",))
+    if isinstance(named, ScalarNode) and "${" in named.value:
+        problems.add(
+            file, line, "env_file", "contains ${", "write the path itself; nothing is filled in here"
+        )
+    elif isinstance(named, ScalarNode) and named.value and "\0" not in named.value:
+        environ = {**read_env_file(file.parent / named.value, problems), **environ}
+    root = Filling(file, environ, problems).fill(root)
     server = check(file, root, server_schema(), problems)
     try:
         check_store_url(server.text("store", "url") or "")
@@ -61,7 +75,7 @@ def _read_server_file(file: Path, environ: Mapping[str, str], problems: Problems
     ):
         server.complain(("server", "public_url"), "is not encrypted", "write the https:// address")
     check_network(server, environ)
-    return server
+    return server, environ
 
 
 def _bot_files(server: Checked) -> Sequence[Path]:

@@ -31,6 +31,10 @@ class Problems:
         if problem not in self.found:
             self.found.append(problem)
 
+    def warn(self, file: Path, line: int, path: str, what: str, fix: str) -> None:
+        """Advise to change what works."""
+        self.warnings.append(Problem(str(file), line, path, one_line(what), one_line(fix)))
+
     def has_one_at(self, file: Path, line: int, path: str) -> bool:
         """Whether a problem is reported at this place."""
         return any((p.file, p.line, p.path) == (str(file), line, path) for p in self.found)

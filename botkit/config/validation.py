@@ -19,7 +19,7 @@ from botkit.config.schema import Schema, SchemaNode, types_of
 from botkit.config.settings import Secret
 from botkit.config.values import parse_duration
 from botkit.config.yaml_file import Plain, core_value, locate
-from botkit.errors import Problem, UnusableValue
+from botkit.errors import UnusableValue
 
 T = TypeVar("T")
 _Path = tuple[str | int, ...]
@@ -65,9 +65,7 @@ class Checked:
         """Advise to change a value that works."""
         here = (*self.prefix, *path)
         line, _ = locate(self.root, here)
-        self.problems.warnings.append(
-            Problem(str(self.file), line, dotted(here), one_line(what), one_line(fix))
-        )
+        self.problems.warn(self.file, line, dotted(here), what, fix)
 
     def at(self, *path: str | int) -> Plain:
         """The value at a path; None if there is none, or if it could not be filled."""
