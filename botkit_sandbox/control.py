@@ -1,6 +1,7 @@
 """The control routes of the sandbox as a whole: state, event stream, and exchanges on the wire.
 
     GET /sandbox/state        {addresses, kore, salesforce, live-chat, wire: [summaries, oldest first]}
+    GET /sandbox/addresses    what `botkit sandbox --json` prints
     GET /sandbox/events       text/event-stream: first ``snapshot`` (as above), then events named ``wire`` or after a cloud
     GET /sandbox/wire/{id}    one exchange with headers and bodies
     DELETE /sandbox/wire      delete all exchanges

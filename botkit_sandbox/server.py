@@ -135,6 +135,7 @@ class Sandbox:
         app.middlewares.insert(0, guard(self._host))
         app.add_routes(page_routes())
         app.add_routes(control_routes(self.bus, self.wire, self._state))
+        app.router.add_get("/sandbox/addresses", self._get_addresses)
         app.add_routes(kore.control_routes(self.kore))
         app.add_routes(salesforce.control_routes(self.salesforce))
         app.add_routes(live_chat.control_routes(self.live_chat))
@@ -155,6 +156,10 @@ class Sandbox:
             "salesforce": self.salesforce.state(),
             "live-chat": self.live_chat.state(),
         }
+
+    async def _get_addresses(self, _: web.Request) -> web.Response:
+        """What `botkit sandbox --json` prints, for whoever configures a client of a running sandbox."""
+        return web.json_response(self._addresses)
 
     async def _serve(self, app: web.Application, sock: socket.socket) -> None:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_SECONDS)

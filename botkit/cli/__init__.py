@@ -14,6 +14,7 @@ from botkit import __version__
 from botkit.errors import BotKitError, ConfigurationError
 
 COMMANDS = {
+    "init": "Write a folder that works: configuration, a handler, its test, a container.",
     "check": "Validate the configuration, and print every problem with its fix.",
     "doctor": "Check the real platform and organisation, with cause and fix.",
     "serve": "Run the service between the XO platform and the agents.",
@@ -93,7 +94,8 @@ def main() -> None:
 
     \b
     First look        botkit demo                                a whole hand-off on one page
-    Your own bot      botkit check --config config/botkit.yaml   every problem, with its fix
+    Your own bot      botkit init acme-bot                       a folder that works
+                      botkit check --config config/botkit.yaml   every problem, with its fix
                       botkit doctor --config config/botkit.yaml  the platform and the organisation themselves
                       botkit serve --config config/botkit.yaml   the service
     Any other client  botkit sandbox                             the two emulated clouds alone

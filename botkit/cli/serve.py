@@ -86,8 +86,20 @@ _MAX_FILES = 65_536
     show_envvar=True,
     help="Log every request: method, path, status, milliseconds and bytes; no query, no user, no content.",
 )
+@click.option(
+    "--handlers",
+    "handlers",
+    metavar="MODULE:KIT",
+    help="Run the handlers of this kit, such as app:kit; the module is looked up in the working directory first.",
+)
 def serve(
-    config: Path, host: str | None, port: int | None, log_format: str, log_level: str, access_log: bool
+    config: Path,
+    host: str | None,
+    port: int | None,
+    log_format: str,
+    log_level: str,
+    access_log: bool,
+    handlers: str | None,
 ) -> None:
     """Take the XO platform's hooks and carry conversations to the agents.
 
@@ -97,7 +109,12 @@ def serve(
     Errors in the configuration end it at once; `botkit check` prints them too. It needs the extra "serve".
     """
     as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
-    run(config, host=host, port=port, log=Log(as_json, log_level, access_log))
+    make_app: MakeApp | None = None
+    if handlers is not None:
+        from botkit.cli.handlers_module import with_handlers
+
+        make_app = functools.partial(with_handlers, handlers, config)
+    run(config, host=host, port=port, log=Log(as_json, log_level, access_log), make_app=make_app)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +223,7 @@ def _worker(config: Path, log: Log, address: str, port: int, make_app: MakeApp |
     middleware = app.wsgi_app
     assert isinstance(middleware, BotKitMiddleware)  # noqa: S101 (every application with a kit has it)
     stalled.watch(port, middleware.bodies.waiting, max_concurrent=MAX_CONCURRENT)
-    _announce(address, port, settings.server.prefix, file)
+    _announce(address, port, settings.server.prefix, file, [handler.name for handler in kit.handlers])
     _note(settings, file if is_new else None)
     # All objects so far stay alive, and a hook leaves no reference cycles: a collection after every 700 new objects costs a
     # tenth of the hooks per second (measured; the same as with the collector switched off).
@@ -219,11 +236,13 @@ def _worker(config: Path, log: Log, address: str, port: int, make_app: MakeApp |
     return AccessLog(app.wsgi_app, monotonic=time.perf_counter) if log.requests else app.wsgi_app
 
 
-def _announce(host: str, port: int, prefix: str, store: Path | None) -> None:
+def _announce(host: str, port: int, prefix: str, store: Path | None, handlers: list[str]) -> None:
     shown = f"[{host}]" if ":" in host else host
     click.echo(f"BotKit listens on http://{shown}:{port}{prefix}")
     if store is not None:
         click.echo(f"The store is {store}")
+    if handlers:
+        click.echo(f"The handlers are {', '.join(handlers)}")
     sys.stdout.flush()
 
 
