@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class Surroundings:
         reach: checks of the way to an address: the host's name, the connection, TLS, through the proxy if one is set. Takes the
             URL and the first part of the checks' names; the last one is ``<first part>.tls``, or ``….connection`` for ``http:``.
         insecure_http: whether ``security.insecure_http`` accepts ``http://`` addresses.
+        export: an export of the bot, if there is one: a zip file, a folder or its JSON file.
     """
 
     bot_name: str
@@ -99,3 +101,4 @@ class Surroundings:
     live: bool
     reach: Callable[[str, str], Sequence[Check]] = field(repr=False)
     insecure_http: bool = False
+    export: Path | None = None

@@ -13,7 +13,14 @@ from aiohttp import web
 from botkit_sandbox.errors import ExpiredCall, LaneFull, UnknownCall, UserUnknown
 from botkit_sandbox.kore.calls import Call
 from botkit_sandbox.kore.cloud import KoreCloud
-from botkit_sandbox.kore.doorway import MinuteLimit, json_object, refusal, unauthorized, wire_middleware
+from botkit_sandbox.kore.doorway import (
+    MinuteLimit,
+    forbidden,
+    json_object,
+    refusal,
+    unauthorized,
+    wire_middleware,
+)
 from botkit_sandbox.kore.history import Query, page
 from botkit_sandbox.kore.public_api import public_routes
 from botkit_sandbox.kore.templates import Rendered, shown
@@ -35,7 +42,7 @@ def routes(cloud: KoreCloud) -> web.Application:
         async def handle(request: web.Request) -> web.Response:
             why = cloud.core.app.refusal_reason(request.headers.get("auth"), now=cloud.core.clock())
             if why is not None:
-                return unauthorized(why)
+                return unauthorized(cloud, why)
             if not cloud.core.knows_bot(request.match_info["bot_id"]):
                 return refusal(404, "Bot not found", "NOT_FOUND")
             if limit.exceeded(cloud.core.clock(), cloud.core.settings.callbacks_per_minute):
@@ -255,6 +262,8 @@ def _store_tags(user: User, body: Mapping[str, Any]) -> None:
 async def _get_messages(cloud: KoreCloud, request: web.Request) -> web.Response:
     if await request.read():
         return refusal(400, "Malformed JSON", "VALIDATION_ERROR")  # seen by BotKits that sent `null` (4.2)
+    if not cloud.core.settings.history_scope:
+        return forbidden("Chat History")
     try:
         user = cloud.core.user(request.query.get("userId", ""))
         query = Query(
@@ -264,6 +273,8 @@ async def _get_messages(cloud: KoreCloud, request: web.Request) -> web.Response:
             or ("rtm" if cloud.core.settings.history_without_channel == "rtm" else None),
         )
     except UserUnknown:
+        if cloud.core.settings.unknown_user == "empty":
+            return web.json_response({"total": 0, "moreAvailable": False, "messages": []})
         return refusal(400, "userId is missing or unknown", "INVALID_ARGUMENTS")
     except ValueError:
         return refusal(400, "skip and limit are whole numbers", "INVALID_ARGUMENTS")

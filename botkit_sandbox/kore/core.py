@@ -59,12 +59,18 @@ class Core:
     _by_address: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        own = self.clock
+        self.clock = lambda: own() + self.settings.clock_ahead
         self.configure(self.settings)
 
     def configure(self, settings: KoreSandboxSettings) -> None:
         """Let these settings count from now on, also where they are kept apart."""
         self.settings = settings
-        self.app = JwtApp(algorithm=settings.algorithm, require_expiry=settings.require_expiry)
+        self.app = JwtApp(
+            algorithm=settings.algorithm,
+            require_expiry=settings.require_expiry,
+            enforce_jti=settings.enforce_jti,
+        )
         self.calls.lifetime_ms = _ms(settings.request_lifetime.total_seconds())
 
     def now_ms(self) -> int:

@@ -25,6 +25,7 @@ class JwtApp:
     client_secret: str = field(default=SANDBOX_CLIENT_SECRET, repr=False)
     algorithm: Literal["HS256", "HS512"] = "HS256"
     require_expiry: bool = True
+    enforce_jti: bool = False
     _good_until: dict[str, float] = field(default_factory=dict, repr=False)
 
     def sign(self, *, expires: int) -> str:
@@ -62,6 +63,8 @@ class JwtApp:
             return f"the token cannot be verified ({type(error).__name__})"
         if not hmac.compare_digest(str(claims.get("appId")).encode(), self.client_id.encode()):
             return "the token belongs to another app (appId)"
+        if self.enforce_jti and not claims.get("jti"):
+            return "the token has no jti"
         expires = claims.get("exp")
         if expires is None:
             return "the token has no exp" if self.require_expiry else None

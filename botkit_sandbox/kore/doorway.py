@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from email.utils import formatdate
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -28,8 +29,13 @@ def refusal(status: int, message: str, code: str | int, *, retry_after: int | No
     return web.json_response({"errors": [{"msg": message, "code": code}]}, status=status, headers=headers)
 
 
-def unauthorized(why: str) -> web.Response:
-    return refusal(401, f"Invalid auth token: {why}", 4002)
+def unauthorized(cloud: KoreCloud, why: str) -> web.Response:
+    told = cloud.core.settings.refusal_words == "reason"
+    return refusal(401, f"Invalid auth token: {why}" if told else "Invalid auth token", 4002)
+
+
+def forbidden(what: str) -> web.Response:
+    return refusal(403, f"The app's API scopes do not include {what}", "FORBIDDEN")
 
 
 @dataclass(slots=True)
@@ -84,6 +90,8 @@ def wire_middleware(cloud: KoreCloud) -> Middleware:
                 )
         if response is None:
             return _hang_up(request)
+        if cloud.core.settings.clock_ahead:
+            response.headers["Date"] = formatdate(cloud.core.clock(), usegmt=True)
         return response
 
     return record
@@ -100,6 +108,9 @@ async def _with_faults(
     if any(fault.silence for fault in faults):
         await asyncio.sleep(SILENCE_SECONDS)
         return None
+    if any(fault.page for fault in faults):
+        await request.read()
+        return web.Response(text="<!doctype html><title>Sign in</title>", content_type="text/html")
     for fault in faults:
         if fault.status is not None:
             await request.read()

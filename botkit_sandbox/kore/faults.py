@@ -27,6 +27,8 @@ class Fault:
     """Seconds for the Retry-After header of `status`."""
     delay_ms: int = 0
     """Wait before a callback is handled, or before a hook is posted."""
+    page: bool = False
+    """Answer a callback with a web page, as a login page or another host does."""
     refuse: bool = False
     """Close the connection of a callback at once."""
     silence: bool = False
@@ -48,7 +50,9 @@ class Fault:
 
     @property
     def on_callbacks(self) -> bool:
-        return not self.on_hooks or bool(self.status or self.refuse or self.silence or self.drop_response)
+        return not self.on_hooks or bool(
+            self.status or self.page or self.refuse or self.silence or self.drop_response
+        )
 
 
 @dataclass(slots=True)

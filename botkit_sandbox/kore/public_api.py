@@ -13,7 +13,7 @@ from aiohttp import web
 
 from botkit_sandbox.errors import UserUnknown
 from botkit_sandbox.kore.cloud import KoreCloud
-from botkit_sandbox.kore.doorway import MinuteLimit, json_object, refusal, unauthorized
+from botkit_sandbox.kore.doorway import MinuteLimit, forbidden, json_object, refusal, unauthorized
 from botkit_sandbox.kore.history import Query, page
 from botkit_sandbox.kore.settings import SUBSCRIPTIONS
 
@@ -32,7 +32,7 @@ def public_routes(cloud: KoreCloud) -> list[web.RouteDef]:
         async def handle(request: web.Request) -> web.Response:
             why = cloud.core.app.refusal_reason(request.headers.get("auth"), now=cloud.core.clock())
             if why is not None:
-                return unauthorized(why)
+                return unauthorized(cloud, why)
             if request.match_info.get("bot_id", cloud.core.bot.id) != cloud.core.bot.id:
                 return refusal(404, "Bot not found", "NOT_FOUND")
             return await inner(request)
@@ -49,6 +49,9 @@ def public_routes(cloud: KoreCloud) -> list[web.RouteDef]:
             )
         return _history(cloud, request)
 
+    async def channel_mappings(_: web.Request) -> web.Response:
+        return _channel_mappings(cloud)
+
     async def download(request: web.Request) -> web.Response:
         file = cloud.files.get(request.match_info["file_id"])
         if file is None:
@@ -60,6 +63,7 @@ def public_routes(cloud: KoreCloud) -> list[web.RouteDef]:
         web.put("/api/bot/{bot_id}/sdkSubscription", checked(subscribe)),
         web.get("/api/public/bot/{bot_id}/getMessages", checked(history)),
         web.get("/api/public/bot/{bot_id}/getMessagesV2", checked(history)),
+        web.get("/api/public/bot/{bot_id}/agentintegrations/channelmappings", checked(channel_mappings)),
         web.get("/api/attachment/file/{file_id}", checked(download)),
     ]
 
@@ -95,7 +99,24 @@ async def _subscribe(cloud: KoreCloud, request: web.Request) -> web.Response:
     )
 
 
+def _channel_mappings(cloud: KoreCloud) -> web.Response:
+    tells = cloud.core.settings.agent_integrations
+    if tells == "hidden":
+        return forbidden("agent_integrations:read")
+    default = "salesforce" if tells == "salesforce" else "custom"
+    web_chat = "custom" if default == "custom" and tells != "mixed" else "salesforce"
+    return web.json_response(
+        {
+            "channelMappings": {"default": default, "rtm": web_chat},
+            "state": "configured" if tells == "unpublished" else "published",
+            "requiresPublish": tells == "unpublished",
+        }
+    )
+
+
 def _history(cloud: KoreCloud, request: web.Request) -> web.Response:
+    if not cloud.core.settings.history_scope:
+        return forbidden("Chat History")
     most = HISTORY_LIMIT_V2 if request.path.endswith("V2") else HISTORY_LIMIT
     asked = request.query
     try:

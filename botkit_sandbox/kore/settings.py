@@ -25,6 +25,19 @@ class KoreSandboxSettings:
     """The algorithm of the JWT app; a callback signed with another one is refused."""
     require_expiry: bool = True
     """Refuse callbacks whose token has no exp (very old BotKit versions sent none)."""
+    enforce_jti: bool = False
+    """The JWT app's "Enforce JTI": calls whose token has no jti are refused."""
+    refusal_words: Literal["reason", "uniform"] = "reason"
+    """What the refusal of a token says: its reason, or the same of every one."""
+    history_scope: bool = True
+    """Whether the app may read histories; otherwise 403."""
+    agent_integrations: Literal["hidden", "custom", "mixed", "salesforce", "unpublished"] = "hidden"
+    """What the mapping of channels tells: nothing, since the app lacks the scope (403); all channels go to BotKit; the web alone
+    goes to Kore's Salesforce integration; all go there; all go to BotKit once the bot is published."""
+    unknown_user: Literal["refused", "empty"] = "refused"
+    """The answer to a getMessages of a user who does not exist: an error, or an empty list."""
+    clock_ahead: int = 0
+    """Seconds by which the platform's clock, also in its Date headers, is ahead; negative: behind."""
     token_lifetime: timedelta = timedelta(seconds=60)
     """exp of a hook's token."""
     hook_credential: Literal["token", "apikey", "both"] = "token"
