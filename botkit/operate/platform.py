@@ -1,6 +1,7 @@
 """Checks of the XO platform for one bot: the way to it, the clock, the credentials, the subscription, and the way back.
 
 Each check says only what an answer shows. What no published call of the platform shows is undecided, and says where to look.
+Numbers in parentheses are sections of docs/protocols/kore-xo-botkit.md.
 """
 
 from __future__ import annotations
