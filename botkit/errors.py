@@ -274,10 +274,12 @@ class CallError(BotKitError):
         host: the host that was called, with its port if the URL names one; empty if not known.
         cause: the kind of failure, for logs: one of `Unreachable`'s causes, ``status`` for an answer with an error status, or
             ``answer`` for any other failure.
+        fix: how to fix it, if the answer told; empty otherwise.
     """
 
     code = "BK-4000"
     host: str = ""
+    fix: str = ""
 
     def __init__(
         self, what: str, *, status: int | None = None, retry_after: float | None = None, detail: str = ""

@@ -11,17 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from botkit.http.lenient_json import Members, items, members, text, try_decoded
+from botkit.observability.cleaning import MAX_WORDS, cleaned
 
-MAX_REASON = 200
+MAX_REASON = MAX_WORDS
 _READ = 20_000
-_SEARCHED = 1_000
-"""Max characters in which personal data are looked for: the time grows with their square."""
 _SHORTEST_HIDDEN = 3
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_UNPRINTABLE = re.compile(r"[^ -~\u00a1-\u024f\u2010-\u2027]+")
-"""All but ASCII and Latin letters and punctuation: such texts are English, or in the language of the organisation."""
-_PERSONAL = re.compile(r"[^\s@]+@[^\s@]+|\beyJ[\w.-]+|\b[\w-]{33,}\b|(?<!\w)\+?\d[\d ()/-]{6,}\d(?!\w)")
-"""E-mail addresses, tokens, long random words and long numbers. An organisation's id (15 or 18 characters) is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +42,22 @@ def reason(body: bytes, *, hide: Iterable[str] = ()) -> str:
     code, words = _stated(body[:_READ])
     for value in sorted({value for value in hide if len(value) >= _SHORTEST_HIDDEN}, key=len, reverse=True):
         words = words.replace(value, "…")
-    words = words[:_SEARCHED]
-    words = " ".join(_UNPRINTABLE.sub(" ", _PERSONAL.sub("…", words)).split())
-    if len(words) > MAX_REASON:
-        words = words[: MAX_REASON - 1] + "…"
-    return ": ".join(part for part in (code, words) if part)
+    return ": ".join(part for part in (code, cleaned(words)) if part)
 
 
 def explained(stated: str, known: Sequence[Advice], *, unstated: str = "") -> str:
     """The reason with the advice that fits it; `unstated` if there is none."""
     if not stated:
         return unstated
-    fix = next((one.fix for one in known if one.pattern.search(stated)), "")
+    fix = fix_for(stated, known)
     return f"{stated}; {fix}" if fix else stated
+
+
+def fix_for(stated: str, known: Sequence[Advice], *, unstated: str = "") -> str:
+    """The advice alone; of an unstated reason that of `unstated`, after its semicolon."""
+    if not stated:
+        return unstated.partition("; ")[2] or unstated
+    return next((one.fix for one in known if one.pattern.search(stated)), "")
 
 
 def _stated(body: bytes) -> tuple[str, str]:

@@ -75,7 +75,14 @@ def is_loopback(host: str) -> bool:
 
 
 def refuse(
-    what: str, response: Response, *, now: float, redirected: str, detail: str = "", hint: str = ""
+    what: str,
+    response: Response,
+    *,
+    now: float,
+    redirected: str,
+    detail: str = "",
+    hint: str = "",
+    fix: str = "",
 ) -> NoReturn:
     """Raise for a status with the same meaning in every call.
 
@@ -86,6 +93,7 @@ def refuse(
         redirected: the detail of a redirect: which setting to check.
         detail: the detail of any other status.
         hint: the detail of a refusal: the reason and how to fix it; by default `detail`.
+        fix: of a refusal, how to fix it alone.
 
     Raises:
         RateLimited: 429.
@@ -100,7 +108,9 @@ def refuse(
         raise ServerTrouble(what, status=status, retry_after=wait, detail=detail)
     if 300 <= status < 400:
         raise BadReply(what, status=status, detail=redirected)
-    raise CallRefused(what, status=status, detail=hint or detail)
+    refused = CallRefused(what, status=status, detail=hint or detail)
+    refused.fix = fix
+    raise refused
 
 
 def form_with_file(

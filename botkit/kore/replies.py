@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from botkit.errors import BadReply, CallRefused, NotAuthorized, RateLimited, ServerTrouble
+from botkit.errors import BadReply, CallError, CallRefused, NotAuthorized, RateLimited, ServerTrouble
 from botkit.http import Response
 from botkit.http.hosts import naming_host
 from botkit.http.lenient_json import decoded, try_decoded
@@ -17,6 +17,11 @@ _NOT_AUTHORIZED = {
     403: "check client id, client secret, the clock and the app's scopes",
     407: "a proxy asks for a login; if there is no proxy, check client id, client secret and the clock",
 }
+_FIXES = dict.fromkeys(
+    (404, 410),
+    "the platform forgets a requestId five minutes after its hook or its last extension: "
+    "look for calls that were late, and for an extendcallid that fails",
+)
 _HINTS = {404: "the requestId is not known any more", 410: "the requestId is not known any more"}
 
 
@@ -50,10 +55,13 @@ def check_reply(what: str, response: Response, *, now: float) -> Response:
             what, status=status, detail="an unexpected status; is the URL behind a proxy or login page?"
         )
     if status in _NOT_AUTHORIZED:
-        raise NotAuthorized(
-            what, status=status, retry_after=wait, detail=_joined(code, _NOT_AUTHORIZED[status])
-        )
-    raise CallRefused(what, status=status, detail=_joined(code, _HINTS.get(status, "")))
+        hint = _NOT_AUTHORIZED[status]
+        refused: CallError = NotAuthorized(what, status=status, retry_after=wait, detail=_joined(code, hint))
+        refused.fix = hint
+        raise refused
+    refused = CallRefused(what, status=status, detail=_joined(code, _HINTS.get(status, "")))
+    refused.fix = _FIXES.get(status, "")
+    raise refused
 
 
 def answer_object(body: bytes, *, what: str) -> dict[str, object]:

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from botkit.agents.live_chat.calls import Credentials
-from botkit.agents.refusals import advice, explained, reason
+from botkit.agents.refusals import advice, explained, fix_for, reason
 from botkit.agents.salesforce import refuse, short_id
 from botkit.errors import BadReply, ConversationClosed, ServerTrouble
 from botkit.http import Response
@@ -74,8 +74,16 @@ def check_setup(what: str, response: Response, *, now: float, hide: Iterable[str
     if 200 <= status < 300:
         return response
     stated = "" if status in _RETIRED else reason(response.body, hide=hide)
-    hint = explained(stated, _KNOWN, unstated=_UNSTATED.get(status, ""))
-    refuse(what, response, now=now, redirected=_REDIRECTED, detail=stated, hint=hint)
+    unstated = _UNSTATED.get(status, "")
+    refuse(
+        what,
+        response,
+        now=now,
+        redirected=_REDIRECTED,
+        detail=stated,
+        hint=explained(stated, _KNOWN, unstated=unstated),
+        fix=fix_for(stated, _KNOWN, unstated=unstated),
+    )
 
 
 @naming_host

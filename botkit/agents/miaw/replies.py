@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable
 from typing import NoReturn
 
-from botkit.agents.refusals import advice, explained, reason
+from botkit.agents.refusals import advice, explained, fix_for, reason
 from botkit.agents.salesforce import refuse
 from botkit.errors import (
     AccessExpired,
@@ -64,9 +64,13 @@ _KNOWN = (
 )
 """What organisations are known to state (1.1, 1.7, 2.1, 6), each with its fix; the first match counts."""
 
+_NAMES = (
+    "check organization_id, and developer_name: the API name of the Embedded Service deployment, not of the channel; "
+    "`botkit doctor` finds out which of them it is"
+)
 _UNSTATED = {
-    400: "no reason given; check organization_id and developer_name",
-    401: "no reason given; check organization_id and developer_name",
+    400: f"no reason given; {_NAMES}",
+    401: f"no reason given; {_NAMES}",
     403: "no reason given; check that the deployment is published and its channel active",
     404: "no reason given; check organization_base_url",
     412: "no reason given; this status means that the organisation's data or file storage is full",
@@ -82,8 +86,16 @@ def check_setup(what: str, response: Response, *, now: float, hide: Iterable[str
     if 200 <= response.status < 300:
         return response
     stated = reason(response.body, hide=hide)
-    hint = explained(stated, _KNOWN, unstated=_UNSTATED.get(response.status, ""))
-    refuse(what, response, now=now, redirected=_REDIRECTED, detail=stated, hint=hint)
+    unstated = _UNSTATED.get(response.status, "")
+    refuse(
+        what,
+        response,
+        now=now,
+        redirected=_REDIRECTED,
+        detail=stated,
+        hint=explained(stated, _KNOWN, unstated=unstated),
+        fix=fix_for(stated, _KNOWN, unstated=unstated),
+    )
 
 
 @naming_host

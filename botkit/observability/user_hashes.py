@@ -1,0 +1,35 @@
+"""Hashes of user ids for logs: they tell one user's lines from another's without naming anybody.
+
+A hash is HMAC-SHA-256 of the user's id, cut to 40 bits, with a key that is derived from the bot's client secret. Without that
+secret nobody can find out whose hash it is by trying ids, and it differs from bot to bot. It changes when the secret does.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+
+_PURPOSE = b"botkit: hashes of user ids in logs"
+_HEX_DIGITS = 10
+
+
+class UserHashes:
+    """The hashes of the users of some bots.
+
+    Args:
+        secrets: bot id → the bot's client secret.
+    """
+
+    __slots__ = ("_keys",)
+
+    def __init__(self, secrets: Mapping[str, str]) -> None:
+        self._keys = {
+            bot_id: hmac.digest(secret.encode(), _PURPOSE, "sha256") for bot_id, secret in secrets.items()
+        }
+
+    def of(self, bot_id: str, user_id: str) -> str:
+        """Ten hexadecimal digits; empty for a bot that is not known."""
+        key = self._keys.get(bot_id)
+        if key is None:
+            return ""
+        return hmac.digest(key, user_id.encode(errors="surrogatepass"), "sha256").hex()[:_HEX_DIGITS]
