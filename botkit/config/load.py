@@ -128,9 +128,10 @@ def _settings(
 ) -> Settings:
     value: Any = server.settings()
     listening = typed(value.get("server", {}), ServerSettings)
+    store = {"url": StoreSettings().url, **value.get("store", {})}
     return Settings(
         server=replace(listening, public_url=listening.public_url.rstrip("/")),
-        store=StoreSettings(absolute_store_url(value.get("store", {}).get("url", StoreSettings().url))),
+        store=typed({**store, "url": absolute_store_url(store["url"])}, StoreSettings),
         security=typed(value.get("security", {}), SecuritySettings),
         bots=MappingProxyType({bot.id: bot for bot in (file.settings() for file in bots)}),
         network=network_settings(server, environ),

@@ -59,6 +59,8 @@ class StoreSettings:
     """
 
     url: str = field(default="sqlite:///var/botkit.db", repr=False)
+    keep_stories: timedelta = timedelta(days=7)
+    """The age at which the steps of a hand-off, which `botkit explain` tells, are deleted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,14 +70,12 @@ def message(conversation: Conversation, session: AgentSession, event: events.Age
         return shown
     if event.automated and not session.accepted:
         return _organization_wrote(conversation, session, event, shown)
-    session, hide = stop_typing(session)
+    session, hide = stop_typing(replace(session, shown_count=session.shown_count + 1))
     timers: list[Effect] = []
     if not event.automated:
         session, waits = idle.wait_for_user(session, event.at)
         session, checks = _check_again(session, event.at)
         timers = [*waits, *checks]
-    if session == conversation.session:
-        return shown
     return with_session(conversation, session, *hide, *shown.effects, *timers)
 
 

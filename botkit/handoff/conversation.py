@@ -199,6 +199,10 @@ class AgentSession(Record, frozen=True):
     """The id under which the agents' side files the session, such as a MessagingSession's; empty until it is stated."""
     joined_at: float = 0.0
     """When the first agent joined; 0 if none has."""
+    sent_count: int = 0
+    """The user's messages that the agents' side has accepted."""
+    shown_count: int = 0
+    """The agents' messages for the user."""
     met: tuple[str, ...] = ()
     """The names of all agents so far, in the order in which they joined first."""
 

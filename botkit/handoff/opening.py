@@ -31,6 +31,7 @@ from botkit.handoff.ending import end
 from botkit.handoff.events import AccessGranted, AgentTransfer, Choice
 from botkit.handoff.languages import negotiate
 from botkit.handoff.masking import readable
+from botkit.handoff.reference import successor
 from botkit.handoff.rules import Rules
 from botkit.handoff.text import split
 from botkit.handoff.transcript import before_handoff, render
@@ -171,7 +172,7 @@ def next_in_line(
     typed = (*session.taken, *session.in_flight, *session.held)
     session = replace(
         session,
-        id=message_id(session.id, "next", following.system),
+        id=successor(session.id, message_id(session.id, "next", following.system)),
         system=following.system,
         attributes=following.attributes,
         alternatives=tuple(rest),

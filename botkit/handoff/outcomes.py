@@ -33,7 +33,12 @@ def message_accepted(
     accepted = tuple(held for held in session.in_flight if held.message_id == event.message_id and held.typed)
     taken = (*session.taken, *accepted) if session.alternatives else ()
     session = files.delivered(session, event.message_id)
-    session = replace(session, in_flight=without(session.in_flight, event.message_id), taken=taken)
+    session = replace(
+        session,
+        in_flight=without(session.in_flight, event.message_id),
+        taken=taken,
+        sent_count=session.sent_count + len(accepted),
+    )
     if session.inactive and session.phase is Phase.ABSENT and not _is_armed(session, TimerName.ACCEPT):
         session, accept = arm(session, TimerName.ACCEPT, event.at + rules.accept_timeout_seconds)
         return with_session(conversation, session, accept)

@@ -26,6 +26,8 @@ from botkit.handoff.events import (
     PlatformSessionClosed,
     UserMessage,
 )
+from botkit.handoff.reference import number_of
+from botkit.handoff.steps import Step, steps_of
 from botkit.ledger import codec, statements
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, OutboxItem
 from botkit.ledger.memory import MAX_NAMES, Remembered, Staged, Stored
@@ -40,6 +42,7 @@ class _Prepared:
     rows: dict[int, tuple[OutboxItem, tuple[Any, ...]]]
     dropped: list[str]
     addressed: bool
+    steps: tuple[Step, ...]
 
 
 _LOCAL = (effects.ArmTimer, effects.CancelTimer, effects.DropLane, effects.CountMetric)
@@ -59,6 +62,7 @@ class Batch:
         self._outbox: dict[int, tuple[OutboxItem, tuple[Any, ...]]] = {}
         self._completed: list[int] = []
         self._dropped: list[str] = []
+        self._story: list[tuple[Any, ...]] = []
 
     def decide(
         self, input: Input, key: str, *, seen: bool, seen_with: str | None = None
@@ -88,17 +92,19 @@ class Batch:
                 # Another request of the platform, which may wait for a call of its own.
                 retried = replace(original, retried=True)
                 decision = self._decide(before, retried)
-                return (self._stage(input, self._prepare(input, target, decision, event.at), event.at),)
+                prepared_again = self._prepare(input, target, before, retried, decision)
+                return (self._stage(input, prepared_again, event.at),)
             return (Committed(conversation=before, items=(), local_effects=(), duplicate=True),)
         decision = self._decide(before, event)
         if decision.refused:
             self._complete(input)
             return (Committed(conversation=before, items=(), local_effects=(), refused=decision.refused),)
-        prepared = [self._prepare(input, target, decision, event.at)]
+        prepared = [self._prepare(input, target, before, event, decision)]
         if others and _ends_all(event):
             for other in others:
-                ended = self._decide(self._conversation(other), original)
-                prepared.append(self._prepare(input, other, ended, event.at))
+                open_one = self._conversation(other)
+                ended = self._decide(open_one, original)
+                prepared.append(self._prepare(input, other, open_one, original, ended))
         self._complete(input)
         if key:
             self._keys[key] = (key, event.at, _committed_with(original))
@@ -119,8 +125,11 @@ class Batch:
         stored = self._staged.get(conversation_id)
         return stored.conversation if stored is not None else Conversation(conversation_id)
 
-    def _prepare(self, input: Input, target: ConversationId, decision: Decision, at: Instant) -> _Prepared:
+    def _prepare(
+        self, input: Input, target: ConversationId, before: Conversation, event: Event, decision: Decision
+    ) -> _Prepared:
         """The effects of a decision as rows. It changes nothing, as an effect may turn out not to be encodable."""
+        at = event.at
         items: dict[int, OutboxItem] = {}
         local_effects: list[effects.Effect] = []
         dropped: list[str] = []
@@ -150,12 +159,14 @@ class Batch:
             items=tuple(items.values()),
             local_effects=tuple(local_effects),
         )
-        return _Prepared(target, committed, rows, dropped, addressed)
+        return _Prepared(target, committed, rows, dropped, addressed, steps_of(before, event, decision))
 
     def _stage(self, input: Input, prepared: _Prepared, at: Instant) -> Committed:
         for name in prepared.dropped:
             self._drop(name)
         self._outbox.update(prepared.rows)
+        if prepared.steps:
+            self._tell(prepared.steps)
         self._remember(input, prepared, at)
         return prepared.committed
 
@@ -177,6 +188,8 @@ class Batch:
             statements.insert(connection, statements.INBOX, list(self._keys.values()))
         if self._outbox:
             statements.insert(connection, statements.OUTBOX, [row for _, row in self._outbox.values()])
+        if self._story:
+            statements.insert(connection, statements.STORY, self._story)
         if self._completed:
             grown -= statements.delete_outbox(connection, self._completed)
         for conversation_id, stored in self._staged.changes.items():
@@ -196,7 +209,12 @@ class Batch:
         """The transaction is durable: update the memory."""
         self._staged.apply()
 
+    def _tell(self, steps: tuple[Step, ...]) -> None:
+        self._story += [(step.at, number_of(step.session_id), step.kind, step.detail) for step in steps]
+
     def _complete(self, input: Input) -> None:
+        if input.steps:
+            self._tell(input.steps)
         for item_id in input.completes:
             # In practice an effect is never completed in its own batch, as it is carried out after its commit.
             if self._outbox.pop(item_id, None) is None:

@@ -11,6 +11,7 @@ from botkit.handoff.decide import Decision
 from botkit.handoff.effects import Effect, OutboundEffect
 from botkit.handoff.events import Event
 from botkit.handoff.record import Record
+from botkit.handoff.steps import Step
 
 
 class HookBody(Record, frozen=True):
@@ -33,6 +34,7 @@ class Input(Record, frozen=True):
         hook: the raw body, for events that are hooks.
         completes: outbox ids of effects that are done (delivered, refused or given up). Their rows are deleted in the same
             transaction.
+        steps: steps of the hand-off's story that no event tells (`handoff/steps.py`), written in the same transaction.
         keep_payload: store the hook as the user's newest payload even without an agent session, so that jobs can write to
             the user later.
     """
@@ -43,6 +45,7 @@ class Input(Record, frozen=True):
     aliases: tuple[str, ...] = ()
     completes: tuple[int, ...] = ()
     keep_payload: bool = False
+    steps: tuple[Step, ...] = ()
 
 
 class OutboxItem(Record, frozen=True):
@@ -111,8 +114,11 @@ class Ledger(Protocol):
     def cached_newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """The newest payload if it is cached, else None. Any thread."""
 
-    def sweep(self, before: Instant) -> int:
-        """Delete inbox keys, ended conversations and payloads older than this; the number of rows deleted."""
+    def sweep(self, before: Instant, *, stories_before: Instant | None = None) -> int:
+        """Delete inbox keys, ended conversations and payloads older than this; the number of rows deleted.
+
+        Steps of stories are deleted if they are older than `stories_before`; None keeps them.
+        """
 
     def healthy(self) -> bool:
         """Whether commits succeed: the ledger's thread lives and the last commit did not fail."""

@@ -107,6 +107,17 @@ STEPS: tuple[tuple[str, ...], ...] = (
             SELECT p.channel FROM payloads p WHERE p.bot_id = outbox.bot_id AND p.user_id = outbox.user_id
         ), '')""",
     ),
+    # 5: the steps of hand-offs. Rows are only added at the end and deleted from the beginning.
+    (
+        """CREATE TABLE story (
+            id INTEGER NOT NULL PRIMARY KEY,
+            at FLOAT NOT NULL,
+            ref INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            detail TEXT NOT NULL
+        )""",
+        "CREATE INDEX story_beginnings ON story (ref) WHERE kind = 'transfer'",
+    ),
 )
 """The statements that bring version n - 1 to version n. A released step never changes; a new one is added."""
 

@@ -5,6 +5,8 @@ inbox          the deduplication key of every committed input. `session` is set 
 outbox         every effect that is not yet done, in the order of the decisions
 conversations  conversations with a current (`live`) or recent agent session or deferred webhook
 payloads       the newest payload of such a conversation, which addresses the user
+story          the steps of hand-offs, in the order in which they were committed; `ref` is the number of a reference
+               (`handoff/reference.py`). Only the first step of a hand-off is indexed: the others follow it
 meta           the version of this schema, and whether the last process shut down cleanly
 """
 
@@ -68,3 +70,14 @@ payloads = Table(
     Column("at", Float, nullable=False),
 )
 Index("payloads_at", payloads.c.at)
+
+story = Table(
+    "story",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("ref", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+Index("story_beginnings", story.c.ref, sqlite_where=story.c.kind == "transfer")

@@ -47,6 +47,7 @@ _INPUTS_FAULT = (
 @dataclass(frozen=True, slots=True)
 class _Sweep:
     before: Instant
+    stories_before: Instant | None
     done: Future[int]
 
 
@@ -161,19 +162,19 @@ class SqliteLedger:
                 self._queue.put((input, future))
         return future
 
-    def sweep(self, before: Instant) -> int:
+    def sweep(self, before: Instant, *, stories_before: Instant | None = None) -> int:
         """See `interface.Ledger.sweep`. Blocks until it is done; hooks are committed in between."""
         total = 0
-        while (gone := self._sweep_some(before).result()) > 0:
+        while (gone := self._sweep_some(before, stories_before).result()) > 0:
             total += gone
         return total
 
-    def _sweep_some(self, before: Instant) -> Future[int]:
+    def _sweep_some(self, before: Instant, stories_before: Instant | None) -> Future[int]:
         done: Future[int] = Future()
         with self._gate:
             if not self._accepting:
                 raise self._closed("the service is stopping")
-            self._queue.put(_Sweep(before, done))
+            self._queue.put(_Sweep(before, stories_before, done))
         return done
 
     def _closed(self, message: str) -> LedgerClosed:
@@ -369,6 +370,8 @@ class SqliteLedger:
             quiet = self.depth <= _MAX_WHILE_SWEEPING
             ended = store.ended_before(sweep.before) if quiet else []
             gone = store.forget(sweep.before, ended) if quiet else store.forget_keys(sweep.before)
+            if sweep.stories_before is not None:
+                gone += store.forget_steps(sweep.stories_before)
         except SQLAlchemyError as error:
             sweep.done.set_exception(_because("the store could not be swept", error))
             return

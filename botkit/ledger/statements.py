@@ -37,9 +37,11 @@ OUTBOX = (
     "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 )
 
+STORY = ("INSERT INTO story (at, ref, kind, detail) VALUES ", "(?, ?, ?, ?)")
+
 
 def insert(connection: sqlite3.Connection, table: tuple[str, str], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Store rows that are new, in `INBOX` or `OUTBOX`."""
+    """Store rows that are new, in `INBOX`, `OUTBOX` or `STORY`."""
     for part in _parts(rows):
         connection.execute(_with_rows(*table, len(part)), [value for one in part for value in one])
 

@@ -23,7 +23,7 @@ from botkit.ledger import codec
 from botkit.ledger.interface import HookBody, OutboxItem
 from botkit.ledger.memory import Stored
 from botkit.ledger.migrations import migrate
-from botkit.ledger.schema import conversations, inbox, meta, outbox, payloads
+from botkit.ledger.schema import conversations, inbox, meta, outbox, payloads, story
 from botkit.observability.events import get_logger
 
 _log = get_logger("botkit.ledger")
@@ -221,6 +221,16 @@ class Store:
                 sa.delete(payloads).where(sa.tuple_(p.bot_id, p.user_id, p.channel).in_(whose))
             ).rowcount
         return gone
+
+    def forget_steps(self, before: Instant) -> int:
+        """Delete some of the oldest steps of stories if they are older than this; the number of rows deleted."""
+        oldest = sa.select(story.c.id, story.c.at).order_by(story.c.id).limit(SWEEP_ROWS).subquery()
+        last = sa.select(sa.func.max(oldest.c.id)).where(oldest.c.at < before)
+        with self._engine.begin() as connection:
+            found = connection.execute(last).scalar()
+            if found is None:
+                return 0
+            return connection.execute(sa.delete(story).where(story.c.id <= found)).rowcount
 
     def forget_keys(self, before: Instant) -> int:
         """Delete only some keys older than this; the number of rows deleted."""

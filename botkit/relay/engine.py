@@ -12,6 +12,7 @@ from botkit.handoff.effects import AgentEffect, ArmTimer, CancelTimer, CountMetr
 from botkit.http.retry import Backoff
 from botkit.ledger.interface import Committed, Ledger, OutboxItem
 from botkit.observability.events import get_logger
+from botkit.observability.user_hashes import UserHashes
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways
 from botkit.relay.inbound.event_writer import AgentEventWriter
@@ -20,6 +21,7 @@ from botkit.relay.inbound.receipts import Receipts
 from botkit.relay.inbound.receivers import Receiver, Receivers
 from botkit.relay.inbound.stream import StreamReceiver
 from botkit.relay.inbound.stream_path import StreamPaths
+from botkit.relay.journal import Journal
 from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import RelayMetrics
 from botkit.relay.outbound.circuit_breaker import CircuitBreaker, CircuitBreakers
@@ -56,6 +58,10 @@ class Engine:
         self._backoffs = {bot_id: backoff_of(bot.delivery) for bot_id, bot in settings.bots.items()}
         self._breakers = CircuitBreakers()
         self._ledger_client = LedgerClient(ledger, clock)
+        secrets = {bot_id: bot.kore.client_secret.reveal() for bot_id, bot in settings.bots.items()}
+        self._journal = Journal(
+            ledger=ledger, client=self._ledger_client, hashes=UserHashes(secrets), clock=clock
+        )
         self._paths = StreamPaths(metrics)
         self._connecting = asyncio.Semaphore(MAX_CONNECTING)
         self.schedule = new_schedule()
@@ -64,6 +70,7 @@ class Engine:
         self._receivers = Receivers(
             gateways=gateways,
             ledger=self._ledger_client,
+            journal=self._journal,
             clock=clock,
             make=self._receiver,
             metrics=metrics,
@@ -74,6 +81,7 @@ class Engine:
         performer = Performer(
             gateways=gateways,
             ledger=ledger,
+            journal=self._journal,
             payloads=self._payloads,
             bots=settings.bots,
             clock=clock,
@@ -85,6 +93,7 @@ class Engine:
             performer=performer,
             payloads=self._payloads,
             ledger=self._ledger_client,
+            journal=self._journal,
             breaker_of=self._breaker_of,
             backoff_of=lambda item: self._backoff(item.conversation_id.bot_id),
             clock=clock,
@@ -95,9 +104,11 @@ class Engine:
         self.lanes = Lanes(self._delivery)
         self._resumed_up_to = 0
         self.schedule.start()
+        keep = settings.store.keep_stories
         self.schedule.add_job(
-            sweep, "interval", seconds=SWEEP_EVERY.total_seconds(), id="sweep", args=(ledger, clock)
+            sweep, "interval", seconds=SWEEP_EVERY.total_seconds(), id="sweep", args=(ledger, clock, keep)
         )
+        self.schedule.add_job(_each_minute, "interval", minutes=1, id="lines", args=(self._journal,))
 
     def resume(self) -> None:
         """Resume the work of an earlier process: its undelivered effects, open conversations and timers."""
@@ -137,6 +148,7 @@ class Engine:
         self.schedule.shutdown(wait=False)
         self._delivery.close()
         await self.lanes.close(seconds)
+        self._journal.lines.each_minute()
         await self._timers.close(seconds)
         await self._receipts.close()
 
@@ -150,7 +162,11 @@ class Engine:
                 self.lanes.drop(conversation.id, session_id)
             case CountMetric(what, why):
                 self._metrics.noted(what, why)
-                _log.info("handoff", what=what, why=why, bot=conversation.id.bot_id)
+                session = conversation.session
+                session_id = session.id if session is not None else conversation.ended_session or ""
+                system = {"system": session.system} if session is not None else {}
+                names = self._journal.names(conversation.id, session_id)
+                _log.info("handoff", what=what, why=why, **system, **names)
 
     def _receiver(self, writer: AgentEventWriter, system: AgentSystem, name: str) -> Receiver:
         bot_id = writer.conversation_id.bot_id
@@ -186,6 +202,10 @@ class Engine:
 
     def _backoff(self, bot_id: str) -> Backoff:
         return self._backoffs.get(bot_id, _UNKNOWN_BOT)
+
+
+async def _each_minute(journal: Journal) -> None:
+    journal.lines.each_minute()
 
 
 _UNKNOWN_BOT = Backoff(first=0.25, slowest=15.0, give_up_after=0.0)

@@ -67,6 +67,13 @@ class LedgerClient:
             )
             return None
 
+    def note(self, input: Input) -> None:
+        """Submit an input whose commit nobody waits for: a step of a story. If the store fails, it is lost."""
+        try:
+            self._ledger.submit(input)
+        except LedgerError as error:
+            _log.debug("note_lost", code=error.code)
+
     async def read(self, read: Callable[[], T]) -> T:
         """Read the store in a thread; retries while the store fails. Raises: LedgerClosed if the service is stopping."""
         failures = 0

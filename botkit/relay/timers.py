@@ -123,11 +123,12 @@ class Timers:
             _log.debug("timer_left_to_next_start")
 
 
-async def sweep(ledger: Ledger, clock: Clock) -> None:
+async def sweep(ledger: Ledger, clock: Clock, keep_stories: timedelta) -> None:
     """Delete old rows from the ledger, in a thread. The engine schedules it every `SWEEP_EVERY`."""
-    before = Instant(clock.now() - KEEP.total_seconds())
+    now = clock.now()
+    before, stories = Instant(now - KEEP.total_seconds()), Instant(now - keep_stories.total_seconds())
     try:
-        rows = await asyncio.to_thread(ledger.sweep, before)
+        rows = await asyncio.to_thread(ledger.sweep, before, stories_before=stories)
     except LedgerError as error:
         _log.warning("sweep_failed", code=error.code)
     else:

@@ -29,7 +29,9 @@ from botkit.handoff.effects import (
 from botkit.handoff.events import Event, TimerFired
 from botkit.ledger.interface import Committed, Input, Ledger, OutboxItem
 from botkit.observability.metrics import Telemetry
+from botkit.observability.user_hashes import UserHashes
 from botkit.relay.gateways import Gateways, KorePlatform
+from botkit.relay.journal import Journal
 from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.outbound.payloads import Payloads
 from botkit.relay.outbound.perform import Performer
@@ -77,10 +79,12 @@ class StepwiseRelay:
         self._timers: dict[tuple[str, str], tuple[Instant, ConversationId]] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="botkit-testing", daemon=True)
-        self._payloads = Payloads(ledger, LedgerClient(ledger, clock, self._loop), clock)
+        client = LedgerClient(ledger, clock, self._loop)
+        self._payloads = Payloads(ledger, client, clock)
         self._performer = Performer(
             gateways=gateways,
             ledger=ledger,
+            journal=Journal(ledger=ledger, client=client, hashes=UserHashes({}), clock=clock),
             payloads=self._payloads,
             bots=settings.bots,
             clock=clock,

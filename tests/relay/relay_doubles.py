@@ -58,6 +58,7 @@ from botkit.handoff.events import (
     PositionAdvanced,
     TranscriptLine,
 )
+from botkit.handoff.steps import Step
 from botkit.ledger.interface import Committed, HookBody, Input, OutboxItem
 from botkit.relay.engine import Engine
 from botkit.relay.gateways import Gateways
@@ -113,6 +114,9 @@ class FakeLedger:
         self.holding = False
         self.held: list[tuple[Input, Future[Committed]]] = []
         self.swept: list[Instant] = []
+        self.stories_swept: list[Instant | None] = []
+        self.notes: list[Step] = []
+        """Steps of stories that came without an event."""
         self.at_hand = True
         self.reads: list[Any] = []
         self.read_failures: deque[LedgerError] = deque()
@@ -124,7 +128,9 @@ class FakeLedger:
 
     def submit(self, input: Input) -> Future[Committed]:
         future: Future[Committed] = Future()
-        if self.failures:
+        if input.event is None and not input.completes:
+            self.notes.extend(input.steps)
+        elif self.failures:
             future.set_exception(self.failures.popleft())
         elif self.holding:
             self.held.append((input, future))
@@ -203,8 +209,9 @@ class FakeLedger:
     def cached_newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         return self.hooks.get(conversation_id) if self.at_hand else None
 
-    def sweep(self, before: Instant) -> int:
+    def sweep(self, before: Instant, *, stories_before: Instant | None = None) -> int:
         self.swept.append(before)
+        self.stories_swept.append(stories_before)
         if self.failures:
             raise LedgerError("no")
         return 0

@@ -446,7 +446,7 @@ async def test_polling_stops_with_the_session(polled: World) -> None:
     await async_until(lambda: len(polled.system.fetches) >= 2)
     polled.ledger.decided(Conversation(USER))
     await settle()
-    assert [job.id for job in polled.engine.schedule.get_jobs()] == ["sweep"]
+    assert [job.id for job in polled.engine.schedule.get_jobs()] == ["lines", "sweep"]
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from msgspec.structs import replace
 
 from botkit.agents import AgentSystem
-from botkit.errors import AccessExpired, CallError, ConversationClosed
+from botkit.errors import AccessExpired, CallError, ConversationClosed, Unreachable
 from botkit.handoff.conversation import Access, ConversationId
 from botkit.handoff.events import (
     AgentJoined,
@@ -30,6 +30,7 @@ from botkit.handoff.events import (
 from botkit.ledger.interface import Committed, Input
 from botkit.observability.events import get_logger
 from botkit.relay.clock import Clock
+from botkit.relay.journal import Journal
 from botkit.relay.ledger_client import LedgerClient
 
 _log = get_logger("botkit.relay")
@@ -61,6 +62,7 @@ class AgentEventWriter:
     session_id: str
     access: Access
     ledger: LedgerClient
+    journal: Journal
     clock: Clock
     on_committed: Callable[[FromAgents, Committed], None]
     is_over: bool = field(init=False, default=False)
@@ -104,16 +106,19 @@ class AgentEventWriter:
         try:
             await self.reconcile(system)
         except CallError as error:
-            _log.info("last_list_missing", session=self.session_id, code=error.code, status=error.status)
+            self._last_list_missing(error)
 
     async def write_last_list(self, system: AgentSystem) -> None:
         """Read the list once, within `LAST_LIST_SECONDS`, and write the agents' messages."""
         try:
             async with asyncio.timeout(LAST_LIST_SECONDS):
                 listed = await self._fetch(system)
-        except (CallError, TimeoutError) as error:
-            code = error.code if isinstance(error, CallError) else "timeout"
-            _log.info("last_list_missing", session=self.session_id, code=code)
+        except CallError as error:
+            self._last_list_missing(error)
+            return
+        except TimeoutError:
+            detail = f"no answer within {LAST_LIST_SECONDS:g} s"
+            self._last_list_missing(Unreachable("list entries", detail=detail, cause="timeout"))
             return
         await self.write_messages(listed)
 
@@ -123,11 +128,29 @@ class AgentEventWriter:
 
     async def report_lost(self, why: str) -> None:
         """Tell the rules that this session cannot be received any more."""
-        _log.warning("agents_lost", session=self.session_id, why=why)
+        _log.warning("agents_lost", session=self.session_id, why=why, **self.names())
         lost = AgentsLost(
             key=f"lost/{self.session_id}", at=self.clock.now(), session_id=self.session_id, why=why
         )
         await self.ledger.submit(Input(self.conversation_id, lost))
+
+    def names(self) -> dict[str, Any]:
+        """The members of a log line about this session; see `Journal.names`."""
+        return self.journal.names(self.conversation_id, self.session_id)
+
+    def trouble(self, event: str, error: CallError, *, noted: bool, level: str = "info") -> None:
+        """Log a failure of this session's stream or list; see `Journal.trouble`."""
+        self.journal.trouble(
+            event,
+            error,
+            conversation_id=self.conversation_id,
+            session_id=self.session_id,
+            noted=noted,
+            level=level,
+        )
+
+    def _last_list_missing(self, error: CallError) -> None:
+        self.trouble("last_list_missing", error, noted=True)
 
     async def _list(self, system: AgentSystem, *, is_ending: bool) -> Sequence[FromAgents]:
         if is_ending:
@@ -170,7 +193,10 @@ class AgentEventWriter:
                 self._recent = (*self._recent[1 - _REMEMBERED_KEYS :], event.key)
             self._advance(event)
             if isinstance(event, AgentSaid) and event.automated:
-                _log.info("organization_wrote", session=self.session_id, characters=len(event.content.text))
+                characters = len(event.content.text)
+                _log.info(
+                    "organization_wrote", session=self.session_id, characters=characters, **self.names()
+                )
             if committed is not None:
                 session = committed.conversation.session
                 self.is_over = session is None or session.id != self.session_id
@@ -179,7 +205,7 @@ class AgentEventWriter:
     def _note_record(self, event: FromAgents) -> None:
         if event.record and event.record != self._record:
             self._record = event.record
-            _log.info("agents_record", session=self.session_id, record=event.record)
+            _log.info("agents_record", session=self.session_id, record=event.record, **self.names())
 
     def _advance(self, event: FromAgents) -> None:
         position = event.position or self.access.position

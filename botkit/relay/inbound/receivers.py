@@ -18,10 +18,12 @@ from botkit.handoff.events import FromAgents, LossReason
 from botkit.http.retry import Backoff
 from botkit.ledger.interface import Committed
 from botkit.observability.events import get_logger
+from botkit.observability.failures import failure_of
 from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways
 from botkit.relay.inbound.event_writer import AgentEventWriter
+from botkit.relay.journal import Journal
 from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import RelayMetrics
 from botkit.relay.outbound.circuit_breaker import CircuitBreaker
@@ -31,6 +33,8 @@ _log = get_logger("botkit.relay")
 RESTART_SECONDS = 5.0
 WATCH_SECONDS = 1.0
 """The interval between two looks after a stream."""
+MAX_NOTED = 20
+"""Max failures of a receiver in the story of its session: some proxies cut every stream after seconds, for hours."""
 STOP_SECONDS = 3.0
 """Max wait of an end until the receiver has closed its connection."""
 
@@ -53,6 +57,7 @@ class Receiver(ABC):
     breaker: CircuitBreaker
     _failures: int = field(init=False, default=0)
     _failed_polls: int = field(init=False, default=0)
+    _noted: int = field(init=False, default=0)
     _not_before: float = field(init=False, default=0.0)
     """No poll before this time."""
     _last_success: float = field(init=False)
@@ -91,9 +96,9 @@ class Receiver(ABC):
             self._failed_polls += 1
             wait = self.backoff.delay(self._failed_polls, chance=self.chance())
             self._not_before = now + max(wait, error.retry_after or 0.0)
-            _log.info("poll_failed", session=self.writer.session_id, code=error.code, status=error.status)
+            self._trouble("poll_failed", error, level="warning")
             if isinstance(error, Unreachable):
-                self.breaker.unreachable(self.clock.now())
+                self.breaker.unreachable(self.clock.now(), failure_of(error))
             else:
                 self.breaker.reached()
             return self._if_past_deadline()
@@ -102,6 +107,12 @@ class Receiver(ABC):
         self._failed_polls = 0
         self._listed(has_news=has_news)
         return None
+
+    def _trouble(self, event: str, error: CallError, *, level: str = "info") -> None:
+        """Log a failure, and note the first ones in the session's story."""
+        self._noted += 1
+        noted = self._noted <= MAX_NOTED
+        self.writer.trouble(event, error, noted=noted, level=level)
 
     def _listed(self, *, has_news: bool) -> None:
         """The list was read; see `AgentEventWriter.reconcile` for its news."""
@@ -132,6 +143,7 @@ class Receivers:
 
     gateways: Gateways
     ledger: LedgerClient
+    journal: Journal
     clock: Clock
     make: MakeReceiver
     metrics: RelayMetrics
@@ -158,7 +170,8 @@ class Receivers:
             return
         system = self.gateways.system(conversation.id.bot_id, session.system)
         if system is None:
-            _log.error("agent_system_missing", bot=conversation.id.bot_id, system=session.system)
+            names = self.journal.names(conversation.id, session.id)
+            _log.error("agent_system_missing", system=session.system, **names)
             return
         writer = self._writer(conversation.id, session.id, session.access)
         opened = _Open(writer, system, self.make(writer, system, session.system))
@@ -211,6 +224,7 @@ class Receivers:
             session_id=session_id,
             access=access,
             ledger=self.ledger,
+            journal=self.journal,
             clock=self.clock,
             on_committed=self.on_committed,
         )
@@ -243,7 +257,8 @@ class Receivers:
         if error is None or isinstance(error, LedgerClosed) or self._closing:
             return
         # A defect, here or in a plug-in. No other receiver has this session, so the same one is restarted after a pause.
-        _log.error("receiver_broken", session=opened.writer.session_id, error=where(error))
+        names = opened.writer.names()
+        _log.error("receiver_broken", session=opened.writer.session_id, error=where(error), **names)
         loop = asyncio.get_running_loop()
         loop.call_later(RESTART_SECONDS, self._restart, opened)
 

@@ -17,6 +17,7 @@ from botkit.errors import AccessExpired, CallError, ConversationClosed, LedgerCl
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import FromAgents, LossReason
 from botkit.observability.events import get_logger
+from botkit.observability.failures import failure_of
 from botkit.observability.tracebacks import where
 from botkit.relay.inbound.event_writer import any_end
 from botkit.relay.inbound.receivers import Receiver
@@ -137,15 +138,9 @@ class StreamReceiver(Receiver):
                 return self._lost
             return await self._check_headers(since)
         except CallError as error:
-            _log.info(
-                "stream_broken",
-                session=self.writer.session_id,
-                code=error.code,
-                status=error.status,
-                detail=error.detail,
-            )
+            self._trouble("stream_broken", error)
             if isinstance(error, Unreachable) and not self._is_connected:
-                self.breaker.unreachable(self.clock.now())
+                self.breaker.unreachable(self.clock.now(), failure_of(error))
         finally:
             self._leave = None
             if self._beside is not None:
@@ -237,7 +232,7 @@ class StreamReceiver(Receiver):
                 return
 
     def _log_missing_list(self, error: CallError) -> None:
-        _log.info("list_missing", session=self.writer.session_id, code=error.code, status=error.status)
+        self._trouble("list_missing", error)
 
     # --- polling beside a stream, and instead of one ---
 
@@ -310,4 +305,5 @@ class StreamReceiver(Receiver):
             self._beside = None
         if task.cancelled() or (error := task.exception()) is None or isinstance(error, LedgerClosed):
             return
-        _log.error("receiver_broken", session=self.writer.session_id, error=where(error))
+        names = self.writer.names()
+        _log.error("receiver_broken", session=self.writer.session_id, error=where(error), **names)

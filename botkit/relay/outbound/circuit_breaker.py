@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from botkit.handoff.conversation import Instant
 from botkit.http.retry import Backoff
+from botkit.observability.failures import Failure
 
 FAILURES_UNTIL_OPEN = 3
 _MAX_PAUSE = 2.0
@@ -17,12 +18,14 @@ _MAX_PAUSE = 2.0
 class CircuitBreaker:
     """Counts failed connections to one remote, and decides whether an attempt may go out."""
 
-    __slots__ = ("_backoff", "_failures", "_next_probe")
+    __slots__ = ("_backoff", "_failures", "_next_probe", "latest")
 
     def __init__(self, backoff: Backoff) -> None:
         self._backoff = backoff
         self._failures = 0
         self._next_probe = 0.0
+        self.latest: Failure | None = None
+        """The latest failed connection."""
 
     @property
     def is_open(self) -> bool:
@@ -42,9 +45,10 @@ class CircuitBreaker:
         """The remote responded."""
         self._failures = 0
 
-    def unreachable(self, now: Instant) -> None:
+    def unreachable(self, now: Instant, failure: Failure | None = None) -> None:
         """A connection to the remote failed."""
         self._failures += 1
+        self.latest = failure or self.latest
         self._next_probe = now + self._pause()
 
     def _pause(self) -> float:

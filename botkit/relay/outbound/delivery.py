@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import get_args
+from typing import cast, get_args
 
-from botkit.errors import CallError, LedgerClosed, NotAuthorized, RateLimited, Unreachable
+from botkit.errors import CallError, LedgerClosed, RateLimited, Unreachable, UnreachableCause
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.effects import (
     ADDRESSED_BY_PAYLOAD,
@@ -19,10 +19,12 @@ from botkit.handoff.effects import (
     SendFile,
 )
 from botkit.handoff.events import Event
+from botkit.handoff.steps import Step
 from botkit.http.retry import Backoff
 from botkit.ledger.interface import Input, OutboxItem
-from botkit.observability.events import get_logger
+from botkit.observability.failures import failure_of
 from botkit.relay.clock import Clock
+from botkit.relay.journal import Journal
 from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import Outcome, RelayMetrics
 from botkit.relay.outbound.circuit_breaker import CircuitBreaker
@@ -37,8 +39,6 @@ from botkit.relay.outbound.retry_policy import (
     retry_policy,
     tried_once,
 )
-
-_log = get_logger("botkit.relay")
 
 _NEEDS_PAYLOAD = (*ADDRESSED_BY_PAYLOAD, *get_args(HintEffect))
 _PAYLOAD_SECONDS = 3600.0
@@ -76,6 +76,7 @@ class Delivery:
     performer: Performer
     payloads: Payloads
     ledger: LedgerClient
+    journal: Journal
     breaker_of: Callable[[OutboxItem], CircuitBreaker]
     backoff_of: Callable[[OutboxItem], Backoff]
     clock: Clock
@@ -143,8 +144,7 @@ class Delivery:
             if breaker.may_try(self.clock.now()) or (not state.attempted and self._is_past_deadline(item)):
                 await self._try(item, state, breaker)
             else:
-                detail = "the circuit breaker is open: the remote did not answer several times in a row"
-                await self._after_failure(item, state, Unreachable(kind_of(item.effect), detail=detail))
+                await self._after_failure(item, state, _held_back(item, breaker), held=True)
             if not state.done:
                 # No frame refers to the error here: it would keep the request, and with it a hook's body, in memory.
                 if state.next_delay is not None or not may_park:
@@ -193,12 +193,13 @@ class Delivery:
                     breaker.reached()
                 elif not isinstance(item.effect, SendFile):
                     # A file calls two remotes: which one failed is not known.
-                    breaker.unreachable(self.clock.now())
+                    breaker.unreachable(self.clock.now(), failure_of(error))
             await self._after_failure(item, state, error)
             return
         breaker.reached()
         state.done = True
-        await self._complete(item, event, "delivered")
+        steps = self.journal.delivered(item, failures=state.failures)
+        await self._complete(item, event, "delivered", steps=steps)
 
     async def _attempt(self, item: OutboxItem, state: _DeliveryState) -> Event | None:
         hook = item.hook
@@ -220,7 +221,9 @@ class Delivery:
                 attempt.exception()  # Retrieved here; otherwise asyncio logs it.
             raise
 
-    async def _after_failure(self, item: OutboxItem, state: _DeliveryState, error: CallError) -> None:
+    async def _after_failure(
+        self, item: OutboxItem, state: _DeliveryState, error: CallError, *, held: bool = False
+    ) -> None:
         """Decide between another attempt, the wait for a newer payload, and giving up."""
         state.failures += 1
         if state.rejected_payload is None and self._may_wait_for_user(item, error):
@@ -234,14 +237,8 @@ class Delivery:
             state.possible_duplicate = True
             self.metrics.possible_duplicates(1)
         self.metrics.effect_retried(kind_of(item.effect))
-        log = _log.warning if isinstance(error, NotAuthorized) and state.failures == 1 else _log.info
-        log(
-            "effect_retry",
-            outbox_id=item.id,
-            effect=kind_of(item.effect),
-            code=error.code,
-            status=error.status,
-            failures=state.failures,
+        self.journal.retried(
+            item, failure_of(error), failures=state.failures, wait=state.next_delay, held=held
         )
 
     def _may_wait_for_user(self, item: OutboxItem, error: CallError) -> bool:
@@ -284,25 +281,35 @@ class Delivery:
     async def _give_up(self, item: OutboxItem, state: _DeliveryState, error: CallError) -> None:
         state.done = True
         outcome: Outcome = "gave_up" if error.retryable else "refused"
-        getattr(_log, log_level(item.effect, error))(
-            "effect_failed",
-            outbox_id=item.id,
-            effect=kind_of(item.effect),
-            outcome=outcome,
-            code=error.code,
-            status=error.status,
-            detail=error.detail,
-            bot=item.conversation_id.bot_id,
+        level = log_level(item.effect, error)
+        step = self.journal.gave_up(
+            item, failure_of(error), outcome=outcome, level=level, failures=state.failures
         )
-        await self._complete(item, await self.performer.failure_event(item, error), outcome)
+        event = await self.performer.failure_event(item, error)
+        await self._complete(item, event, outcome, steps=() if step is None else (step,))
 
-    async def _complete(self, item: OutboxItem, event: Event | None, outcome: Outcome) -> None:
-        committed = await self.ledger.submit(Input(item.conversation_id, event, completes=(item.id,)))
+    async def _complete(
+        self, item: OutboxItem, event: Event | None, outcome: Outcome, *, steps: tuple[Step, ...] = ()
+    ) -> None:
+        done = (item.id,)
+        committed = await self.ledger.submit(Input(item.conversation_id, event, completes=done, steps=steps))
         if committed is None and event is not None:
             # The rules failed on the event: remove the row without it.
-            await self.ledger.submit(Input(item.conversation_id, None, completes=(item.id,)))
+            await self.ledger.submit(Input(item.conversation_id, None, completes=done))
         self.metrics.effect_done(kind_of(item.effect), outcome)
         self.on_completed(item, outcome)
+
+
+def _held_back(item: OutboxItem, breaker: CircuitBreaker) -> CallError:
+    """The failure of an item that was not tried, because the remote did not answer several times in a row."""
+    latest = breaker.latest
+    if latest is None:
+        detail = "held back: the remote did not answer several times in a row"
+        return Unreachable(kind_of(item.effect), detail=detail, cause="held")
+    cause = cast(UnreachableCause, latest.cause)
+    error = Unreachable(latest.call, detail=f"{latest.words} (held back until it answers)", cause=cause)
+    error.host = latest.host
+    return error
 
 
 def kind_of(effect: OutboundEffect) -> str:

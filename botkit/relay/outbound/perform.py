@@ -14,13 +14,11 @@ from botkit.handoff import effects, events
 from botkit.handoff.conversation import ConversationId
 from botkit.handoff.file_reasons import TOO_LARGE, TRANSFER, TYPE
 from botkit.ledger.interface import HookBody, Ledger, OutboxItem
-from botkit.observability.events import get_logger
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways, Platform
+from botkit.relay.journal import Journal
 from botkit.relay.outbound.payloads import Payloads
 from botkit.relay.outbound.retry_policy import payload_may_be_stale
-
-_log = get_logger("botkit.relay")
 
 TRANSCRIPT_ATTEMPTS = 5
 TRANSCRIPT_RETRY_SECONDS = 0.5
@@ -43,6 +41,7 @@ class Performer:
 
     gateways: Gateways
     ledger: Ledger
+    journal: Journal
     payloads: Payloads
     bots: Mapping[str, BotSettings]
     clock: Clock
@@ -195,8 +194,11 @@ class Performer:
                     item, limit=settings.limit, session_id=effect.platform_session_id
                 )
         except (errors.CallError, TimeoutError) as error:
-            code = error.code if isinstance(error, errors.CallError) else "timeout"
-            _log.warning("transcript_missing", outbox_id=item.id, session=effect.session_id, code=code)
+            if not isinstance(error, errors.CallError):
+                seconds = settings.timeout.total_seconds()
+                detail = f"no answer within {seconds:g} s"
+                error = errors.Unreachable("get messages", detail=detail, cause="timeout")
+            self.journal.no_transcript(item, effect.session_id, error)
             return ()
 
     async def _read_transcript(
