@@ -38,7 +38,9 @@ PRIVATE = ".env"
 _MARK = re.compile(r"@@([a-z_]+)@@")
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./@-]*(:[A-Za-z0-9_./@-]+| [A-Za-z0-9_./@-]+)*")
 _NEEDS_NO_QUOTES = re.compile(r"[A-Za-z0-9_./:+=@-]*")
-_MADE_UP = "   # made up: replace it"
+_MARKED = {"botkit.yaml": 30, "bot.yaml": 38, "env": 0}
+"""The templates whose values may have a comment beside them, and the column where it begins."""
+_NO_TEXT = ("insecure_http", "port")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,27 +206,27 @@ class Answers:
         return next((problem for problem in self.problems() if problem.path in here), None)
 
     def _fill(self, text: str, template: str) -> str:
-        lines = (self._line(line, template) for line in text.split("\n"))
-        return "\n".join(line for line in lines if line is not None)
-
-    def _line(self, line: str, template: str) -> str | None:
-        """The line with its values; None for a line whose value nobody gave and nothing stands for."""
-        names = _MARK.findall(line)
-        if not names:
-            return line
+        """The template with its values; without the lines whose value nobody gave and nothing stands for."""
         values = {
             "slug": self.slug(),
             "title": self.value("bot_name"),
             "insecure_http": str(self.insecure_http).lower(),
             **{question.name: self.value(question.name) for question in QUESTIONS},
         }
-        if not all(values[name] for name in names):
-            return None
         quoted = {"env": in_env_file}.get(template, in_yaml if template.endswith(".yaml") else str)
-        exact = {"insecure_http", "port"}
-        line = _MARK.sub(lambda mark: values[mark[1]] if mark[1] in exact else quoted(values[mark[1]]), line)
-        made_up = {question.name for question in self.made_up()}
-        return line + _MADE_UP * (template in ("bot.yaml", "env") and not made_up.isdisjoint(names))
+        made_up = {question.name for question in self.made_up()} if template in _MARKED else set()
+        filled = []
+        for line in text.split("\n"):
+            names = _MARK.findall(line)
+            if not all(values[name] for name in names):
+                continue
+            code, _, comment = line.partition("   # ") if names else (line, "", "")
+            code = _MARK.sub(
+                lambda mark: values[mark[1]] if mark[1] in _NO_TEXT else quoted(values[mark[1]]), code
+            )
+            comment = "made up: replace it" if not made_up.isdisjoint(names) else comment
+            filled.append(f"{code:<{_MARKED.get(template, 0)}}   # {comment}" if comment else code)
+        return "\n".join(filled)
 
 
 def _is_checked(path: str) -> bool:
