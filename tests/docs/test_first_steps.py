@@ -1,14 +1,16 @@
-"""What the README, the quickstart and the page on mounting print works as pasted."""
+"""What the README and the first pages print works as pasted, and names what a newcomer needs."""
 
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
+import click
 import pytest
 from flask import Flask
 
-from botkit import BotKit
+from botkit import BotKit, cli
 from botkit.config.load import load
 from botkit.testing import KitTester
 from botkit.testing.configuration import made_up_settings
@@ -58,3 +60,56 @@ def test_any_wsgi_application_is_wrapped(kit: BotKit) -> None:
     exec(compile(line, "mounting.md", "exec"), names)
     assert callable(names["application"])
     assert not isinstance(names["application"], Flask)
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "botkit/cli/init_files/README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_of_a_page_exists_with_its_options(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for block in re.findall(r"^ *```(?:console|sh)\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE):
+        for line in re.findall(r"^ *(?:\$ )?(?:\S*/)?botkit (.+)$", block, re.MULTILINE):
+            words = shlex.split(line.partition("&&")[0], comments=True)
+            command: click.Command | None = cli.main
+            while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+                named = words.pop(0)
+                command = command.get_command(click.Context(command), named)
+                assert command is not None, f"{page.name}: botkit {named}"
+            assert command is not None
+            known = {flag for option in command.params for flag in option.opts} | {
+                "--help",
+                "-h",
+                "--version",
+            }
+            assert {word for word in words if word.startswith("--")} <= known, f"{page.name}: botkit {line}"
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        (
+            "# BotKit",
+            ["Kore has a Salesforce integration", "needs", "live tenant", ".venv/bin/botkit", "pip install"],
+        ),
+        (
+            "## A first hand-off",
+            [
+                "OnEvent",
+                "Map the channels",
+                "inactivity duration",
+                "publish",
+                ".env",
+                "tunnel",
+                "Callback URL",
+            ],
+        ),
+    ],
+)
+def test_the_readme_names_what_a_newcomer_needs(section: str, words: list[str]) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    start = text.index(f"{section}")
+    part = text[
+        start : text.index("\n## ", text.index("\n## Two", start) + 1 if section == "# BotKit" else start)
+    ]
+    assert [word for word in words if word not in part] == []
