@@ -38,6 +38,7 @@ def named(*attributes: str) -> list[str]:
         ("Straße Nº", "Strae_No"),
         ("Größe", "Groe"),
         ("x" * 60, "x" * 40),
+        ("x" * 39 + "_yy", "x" * 39),
         ("recordId", "recordId_2"),
         ("Find_queue", "Find_queue_2"),
         ("firstname", "firstname_2"),

@@ -86,6 +86,7 @@ def test_comments_texts_readers_and_other_agent_systems_set_nothing(script: str)
 
 def test_a_division_does_not_hide_what_follows_it() -> None:
     assert list(read("var a = b / c; m.preChatInfo = {K: 1}; var d = e / f").attributes) == ["K"]
+    assert list(read("var a = (b) / c; m.preChatInfo = {K: 1}; var d = e[0] / f").attributes) == ["K"]
 
 
 def test_a_script_is_read_up_to_a_quotation_mark_that_nothing_closes() -> None:
