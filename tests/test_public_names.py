@@ -32,6 +32,7 @@ MODULES = {
     "botkit.handlers": """
         AgentTransferContext AlertContext BotMessageContext ClientEventContext Context PlatformEventContext
         UserMessageContext VariableUpdateContext WebhookContext
+        HandoffContext HandoffStartedContext AgentJoinedContext HandoffEndedContext Durations
         Answer Defer Next Sent Stop Verdict WebhookVerdict
         Attachment BotVariable Channel ConversationHandle Dialog Message MetaTags Session User
     """,
@@ -63,6 +64,9 @@ CONTEXT = f"""
     event bot_id component_id request_id message agent_transfer language body raw user channel attachments session context
     meta_info meta_tags new_context conversation next stop get_messages fetch_bot_variables get_dialog aio {SAYS}
 """
+MOMENT = f"""
+    event bot_id user_id channel language agent_system conversation_id messaging_session_id at started_at conversation {SAYS}
+"""
 CLASSES = {
     AgentSystem: """
         schema settings_type capabilities
@@ -73,7 +77,12 @@ CLASSES = {
         from_config middleware init_app settings telemetry is_configured override_settings handlers
         start close ready conversation respond_to_hook
         on_user_message on_bot_message on_agent_transfer on_webhook on_event on_alert on_variable_update on_client_event
+        on_handoff_started on_agent_joined on_handoff_ended
     """,
+    sdk.HandoffContext: MOMENT,
+    sdk.HandoffStartedContext: MOMENT,
+    sdk.AgentJoinedContext: f"agent agents waiting {MOMENT}",
+    sdk.HandoffEndedContext: f"why agents durations {MOMENT}",
     sdk.Context: CONTEXT,
     sdk.UserMessageContext: f"{CONTEXT} start_agent_session is_connect",
     sdk.BotMessageContext: f"{CONTEXT} start_agent_session",

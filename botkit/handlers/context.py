@@ -21,7 +21,32 @@ from botkit.kore.reads import BotVariable
 MAX_CALLS = 100
 
 
-class Context(Calls, Reads):
+class BufferedCalls(Calls):
+    """The calls that a handler requests: buffered until it has returned."""
+
+    def __init__(self) -> None:
+        self._api_calls: list[ApiCall] | None = []
+
+    def _check(self, api_call: ApiCall) -> None:
+        """Check a call now, while the handler can still react. Raises: CallRefused if it cannot be made."""
+        raise NotImplementedError
+
+    def _request(self, api_call: ApiCall) -> Sent:
+        if self._api_calls is None:
+            raise HandlerTooLate(
+                f"{api_call.call}: this hook is finished; use ctx.conversation, which can be kept, for later calls"
+            )
+        if len(self._api_calls) == MAX_CALLS:
+            raise CallRefused(
+                api_call.call,
+                detail=f"a handler may request {MAX_CALLS} calls with one hook; ctx.conversation makes any number",
+            )
+        self._check(api_call)
+        self._api_calls.append(api_call)
+        return Sent()
+
+
+class Context(BufferedCalls, Reads):
     """One hook, as its handlers see it. Read-only; its calls are made when the handler has returned.
 
     Calls are buffered and committed together with the hook: all of a handler's, or none if it raises. Reads (`get_messages` and
@@ -29,10 +54,10 @@ class Context(Calls, Reads):
     """
 
     def __init__(self, hook: Hook, gateway: BotGateway) -> None:
+        BufferedCalls.__init__(self)
         Reads.__init__(self, gateway.reader, hook.body, hook.path.component_id)
         self._hook = hook
         self._gateway = gateway
-        self._api_calls: list[ApiCall] | None = []
 
     # --- the hook --------------------------------------------------------------------------------------------------
 
@@ -154,26 +179,15 @@ class Context(Calls, Reads):
         """The reads for coroutines: ``await ctx.aio.get_messages()``."""
         return AsyncReads(self)
 
-    def _request(self, api_call: ApiCall) -> Sent:
-        if self._api_calls is None:
-            raise HandlerTooLate(
-                f"{api_call.call}: this hook is finished; use ctx.conversation, which can be kept, for later calls"
-            )
-        if len(self._api_calls) == MAX_CALLS:
-            raise CallRefused(
-                api_call.call,
-                detail=f"a handler may request {MAX_CALLS} calls with one hook; ctx.conversation makes any number",
-            )
-        # Checked now, while the handler can still react: a call that is refused later would leave the hook unanswered.
+    def _check(self, api_call: ApiCall) -> None:
+        # A call that is refused later would leave the hook unanswered.
         self._gateway.reader.check(api_call, self._hook.body, self.component_id)
-        self._api_calls.append(api_call)
-        return Sent()
 
     def _channel_type(self) -> str:
         return self._hook.payload.channel_type
 
 
-def close(context: Context) -> tuple[ApiCall, ...]:
+def close(context: BufferedCalls) -> tuple[ApiCall, ...]:
     """End a context when its handler has returned. Returns the requested calls; later requests raise HandlerTooLate."""
     api_calls, context._api_calls = context._api_calls, None
     return tuple(api_calls or ())

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
-from typing import Any, TypedDict, TypeVar, Unpack, overload
+from typing import Any, TypeVar, Unpack, overload
 
 from botkit.errors import CallRefused
 from botkit.handlers import views
 from botkit.handlers.calls import as_changes
 from botkit.handlers.context import Context
+from botkit.handlers.handoff_contexts import HandoffDecorators
+from botkit.handlers.options import HandlerOptions
 from botkit.handlers.registry import Handler
 from botkit.handlers.verdicts import Answer, Defer, Next, Sent, Verdict, WebhookVerdict
 from botkit.handoff.attributes import as_text
@@ -224,16 +226,7 @@ OnVariableUpdate = TypeVar("OnVariableUpdate", bound=Callable[[VariableUpdateCon
 OnClientEvent = TypeVar("OnClientEvent", bound=Callable[[ClientEventContext], Returned])
 
 
-class HandlerOptions(TypedDict, total=False):
-    """The options of every decorator."""
-
-    bot: str | None
-    """The only bot whose hooks the handler gets; by default all."""
-    seconds: float | None
-    """The time limit, after which the hook continues without the handler."""
-
-
-class HandlerDecorators:
+class HandlerDecorators(HandoffDecorators):
     """The decorators of a kit. Handlers are called in the order of registration, before the built-in hand-off.
 
     Each decorator is used bare, ``@kit.on_alert``, or with options, ``@kit.on_alert(bot="st-…", seconds=2)``, and returns the
@@ -331,7 +324,9 @@ class HandlerDecorators:
         """Register a function; without one, return a decorator. For some events a text names the detail that it handles."""
         if seconds is not None and not seconds > 0:
             raise ValueError("seconds is a time limit: more than 0")
-        detail = argument if isinstance(argument, str) and HOOK_EVENTS[event].detail is not None else None
+        hook = HOOK_EVENTS.get(event)
+        has_detail = hook is not None and hook.detail is not None
+        detail = argument if isinstance(argument, str) and has_detail else None
 
         def register(function: Callable[..., Any]) -> Callable[..., Any]:
             self._add_handler(Handler(function, event, bot, detail, seconds))

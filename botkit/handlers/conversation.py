@@ -139,6 +139,16 @@ class ConversationHandle(Calls):
         """The reads for coroutines: ``await conversation.aio.get_messages()``."""
         return AsyncReads(self._reads())
 
+    def _check(self, api_call: ApiCall) -> None:
+        """Return if this call could be made now.
+
+        Raises:
+            CallRefused: it cannot succeed.
+            UserNotReachable: no payload of this user is stored.
+        """
+        _, newest = self._newest()
+        self._gateway.reader.check(api_call, newest.body, newest.component_id)
+
     def _reads(self) -> Reads:
         _, newest = self._newest()
         return Reads(self._gateway.reader, newest.body, newest.component_id)

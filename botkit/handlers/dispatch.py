@@ -79,7 +79,7 @@ class Dispatch:
         self._registry = registry
         self._seconds = seconds
         self._users = KeyedLock()
-        self._runner = Runner(gateways=gateways, metrics=metrics, on_failure=on_failure)
+        self.runner = Runner(gateways=gateways, metrics=metrics, on_failure=on_failure)
 
     def matching(self, hook: Hook) -> Chain | None:
         """The handler chain of this hook; None, as for most hooks, if it has no handlers."""
@@ -99,7 +99,7 @@ class Dispatch:
 
     def dispatch(self, chain: Chain, hook: Hook, context_factory: ContextFactory) -> DispatchResult:
         """Run the handlers of a hook."""
-        outcome = self._runner.run(
+        outcome = self.runner.run(
             chain, hook, seconds=self._limit(chain, hook), context_factory=context_factory
         )
         input = _input(hook, outcome)
@@ -122,7 +122,7 @@ def _unchanged(hook: Hook) -> bytes | None:
     return hook.body if hook.kind.is_request else None
 
 
-def _input(hook: Hook, outcome: Outcome) -> Input:
+def _input(hook: Hook, outcome: Outcome[Hook]) -> Input:
     input, event, api_calls = outcome.hook.input, outcome.hook.event, outcome.api_calls
     if outcome.answered:
         kind = hook.kind

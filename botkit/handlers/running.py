@@ -15,12 +15,13 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from botkit.errors import BotKitError, HandlerTimeout, InvalidHandlerResult
-from botkit.handlers.context import Context, close
+from botkit.handlers.context import BufferedCalls, close
 from botkit.handlers.contexts import CONTEXTS
 from botkit.handlers.conversation import BotGateway
+from botkit.handlers.handoff_contexts import HANDOFF_CONTEXTS, Moment
 from botkit.handlers.registry import Chain, Handler
 from botkit.handlers.threads import EventLoopThread, WorkerThreads
 from botkit.handlers.verdicts import Answer, Defer, Next, Sent, Stop
@@ -50,7 +51,9 @@ class HandlerMetrics(Protocol):
         """A handler was called or skipped."""
 
 
-Call = Callable[[Handler, Context], Awaitable[object]]
+H = TypeVar("H", Hook, Moment)
+"""The occasion of a call: a hook, or a moment of a hand-off."""
+Call = Callable[[Handler, BufferedCalls], Awaitable[object]]
 """Calls a handler and returns its result."""
 ContextFactory = Callable[[], AbstractContextManager[Any]]
 """Creates the context manager in which handlers are called, such as an application's context."""
@@ -64,25 +67,25 @@ def ignore_failure(handler: Handler, error: BaseException) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Generic[H]):
     """The result of the handlers of a hook.
 
     Attributes:
-        hook: the hook with the handlers' changes.
+        hook: the hook with the handlers' changes, or the moment.
         choice: their choices for the hand-off.
         api_calls: their requested calls, in order.
         verdict: the answer to a webhook.
         answered: whether nothing more happens by default.
     """
 
-    hook: Hook
+    hook: H
     choice: Choice = NO_CHOICE
     api_calls: tuple[ApiCall, ...] = ()
     verdict: Answer | Defer | None = None
     answered: bool = False
 
 
-class Progress:
+class Progress(Generic[H]):
     """The progress of the handlers of one hook. Shared by the thread that runs them and the thread that waits for them.
 
     `outcome` is the result so far.
@@ -90,8 +93,8 @@ class Progress:
 
     __slots__ = ("_abandoned", "_current", "_done", "_lock", "begun", "outcome", "overdue")
 
-    def __init__(self, outcome: Outcome) -> None:
-        self.outcome = outcome
+    def __init__(self, outcome: Outcome[H]) -> None:
+        self.outcome: Outcome[H] = outcome
         self._lock = threading.Lock()
         self._done = threading.Lock()
         self._done.acquire()
@@ -111,7 +114,7 @@ class Progress:
                 self._current, self.begun = handler, True
             return not self._abandoned
 
-    def complete(self, outcome: Outcome) -> bool:
+    def complete(self, outcome: Outcome[H]) -> bool:
         """Store the outcome after a handler. Returns False if the hook was abandoned before."""
         with self._lock:
             self._current = None
@@ -151,20 +154,20 @@ class Runner:
         self._on_failure = on_failure
         self._workers = WorkerThreads("botkit-handlers")
         self._loop = EventLoopThread("botkit-handlers-loop").loop
-        self._tasks: dict[Progress, asyncio.Task[None]] = {}
+        self._tasks: dict[Progress[Any], asyncio.Task[None]] = {}
         """The running coroutines, because a loop keeps no references to its tasks. Used on the loop only."""
         self._lock = threading.Lock()
         self._overdue: Counter[Handler] = Counter()
         self._unanswered_pings = 0
         """Pings that the event loop has not answered. A coroutine that blocks stops all others."""
 
-    def run(self, chain: Chain, hook: Hook, *, seconds: float, context_factory: ContextFactory) -> Outcome:
+    def run(self, chain: Chain, hook: H, *, seconds: float, context_factory: ContextFactory) -> Outcome[H]:
         """Run the handlers; returns after `seconds` at the latest."""
-        progress = Progress(Outcome(hook))
+        progress: Progress[H] = Progress(Outcome(hook))
         if chain.are_coroutines and self._loop_is_blocked:
-            self._skipped(hook, chain, _BLOCKED_LOOP)
+            self.skipped(hook, chain, _BLOCKED_LOOP)
         elif not self._start(progress, chain, seconds, context_factory):
-            self._skipped(hook, chain, "all threads are busy with handlers that have not returned")
+            self.skipped(hook, chain, "all threads are busy with handlers that have not returned")
         elif not progress.wait(seconds):
             late = progress.abandon()
             if chain.are_coroutines:
@@ -182,7 +185,7 @@ class Runner:
                 )
                 self._on_failure(late, _late(late, seconds))
             elif not progress.begun:
-                self._skipped(
+                self.skipped(
                     hook, chain, _BLOCKED_LOOP if chain.are_coroutines else "none could start in time"
                 )
         return progress.outcome
@@ -200,12 +203,13 @@ class Runner:
         with self._lock:
             self._unanswered_pings += change
 
-    def _skipped(self, hook: Hook, chain: Chain, why: str) -> None:
+    def skipped(self, hook: Hook | Moment, chain: Chain, why: str) -> None:
+        """Log and count handlers that were not called."""
         _log.error("handlers_skipped", hook=hook.path.event, handler=chain.handlers[0].name, why=why)
         self._metrics.handled(hook.path.event, chain.handlers[0].name, "skipped")
 
     def _start(
-        self, progress: Progress, chain: Chain, seconds: float, context_factory: ContextFactory
+        self, progress: Progress[Any], chain: Chain, seconds: float, context_factory: ContextFactory
     ) -> bool:
         """Start the handlers. Returns False if there is no thread for them."""
         if chain.are_coroutines:
@@ -221,7 +225,7 @@ class Runner:
     def _begin(
         self,
         loop: asyncio.AbstractEventLoop,
-        progress: Progress,
+        progress: Progress[Any],
         handlers: Sequence[Handler],
         context_factory: ContextFactory,
     ) -> None:
@@ -229,14 +233,14 @@ class Runner:
         self._tasks[progress] = loop.create_task(self._on_the_loop(progress, handlers, context_factory))
 
     async def _on_the_loop(
-        self, progress: Progress, handlers: Sequence[Handler], context_factory: ContextFactory
+        self, progress: Progress[Any], handlers: Sequence[Handler], context_factory: ContextFactory
     ) -> None:
         try:
             await self._all(progress, handlers, context_factory, _awaited)
         finally:
             self._tasks.pop(progress, None)
 
-    def _cancel(self, progress: Progress) -> None:
+    def _cancel(self, progress: Progress[Any]) -> None:
         """Cancel the coroutine of an abandoned hook."""
         if (task := self._tasks.get(progress)) is not None:
             task.add_done_callback(lambda _: self._tasks.pop(progress, None))  # It may not have started.
@@ -245,7 +249,11 @@ class Runner:
     # --- in the handlers' thread, or on their loop -----------------------------------------------------------------
 
     async def _all(
-        self, progress: Progress, handlers: Sequence[Handler], context_factory: ContextFactory, call: Call
+        self,
+        progress: Progress[Any],
+        handlers: Sequence[Handler],
+        context_factory: ContextFactory,
+        call: Call,
     ) -> None:
         try:
             with context_factory():
@@ -258,7 +266,7 @@ class Runner:
         finally:
             progress.finish()
 
-    async def _one(self, progress: Progress, handler: Handler, call: Call) -> bool:
+    async def _one(self, progress: Progress[Any], handler: Handler, call: Call) -> bool:
         """Call one handler. Returns whether to call the next."""
         before = progress.outcome
         event = before.hook.path.event
@@ -282,10 +290,10 @@ class Runner:
             self._on_failure(handler, failure)
         return not outcome.answered
 
-    async def _outcome(self, before: Outcome, handler: Handler, call: Call) -> Outcome:
-        hook = before.hook
+    async def _outcome(self, before: Outcome[Any], handler: Handler, call: Call) -> Outcome[Any]:
+        hook: Hook | Moment = before.hook
         gateway = self._gateways[hook.path.bot_id]
-        context = CONTEXTS[hook.path.event](hook, gateway)
+        context = _context(hook, gateway)
         try:
             returned = await call(handler, context)
         finally:
@@ -297,12 +305,12 @@ class Runner:
         match returned:
             case None | Sent():
                 return before
-            case Next(None | str() as message):
+            case Next(None | str() as message) if isinstance(hook, Hook):
                 if message is not None:
                     body = changed(hook.body, members_to_change({"message": message}))
                     hook = gateway.parser.with_body(hook, body)
                 return replace(before, hook=hook, choice=before.choice.then(returned.choice), answered=False)
-            case Stop():
+            case Stop() if isinstance(hook, Hook):
                 return replace(before, answered=True)
             case Answer() | Defer() if hook.kind.is_request:
                 return replace(before, verdict=returned, answered=True)
@@ -312,7 +320,7 @@ class Runner:
                     "method of ctx, or nothing"
                 )
 
-    async def _in_a_thread(self, handler: Handler, context: Context, *, seconds: float) -> object:
+    async def _in_a_thread(self, handler: Handler, context: BufferedCalls, *, seconds: float) -> object:
         """Call a handler in a thread where it may block. This coroutine never awaits anything itself."""
         returned = handler.function(context)
         if not inspect.iscoroutine(returned):
@@ -333,7 +341,9 @@ class Runner:
             raise returned.error
         return returned
 
-    def _report(self, event: str, handler: Handler, outcome: Outcome, failure: BaseException | None) -> None:
+    def _report(
+        self, event: str, handler: Handler, outcome: Outcome[Any], failure: BaseException | None
+    ) -> None:
         match failure:
             case None:
                 self._metrics.handled(event, handler.name, "answered" if outcome.answered else "passed")
@@ -351,7 +361,13 @@ class Runner:
             self._overdue[handler] += change
 
 
-async def _awaited(handler: Handler, context: Context) -> object:
+def _context(hook: Hook | Moment, gateway: BotGateway) -> BufferedCalls:
+    if isinstance(hook, Moment):
+        return HANDOFF_CONTEXTS[hook.path.event](hook, gateway)
+    return CONTEXTS[hook.path.event](hook, gateway)
+
+
+async def _awaited(handler: Handler, context: BufferedCalls) -> object:
     returned: object = await handler.function(context)
     return returned
 

@@ -30,6 +30,7 @@ from botkit.handoff.decision import Decision, arm, cancel, hand_to_agent, stop_t
 from botkit.handoff.effects import CountMetric, Effect, EventToUser, SendToUser, TypingToUser
 from botkit.handoff.ending import end
 from botkit.handoff.events import Content
+from botkit.handoff.moments import JOINED, call_handlers
 from botkit.handoff.opening import next_in_line
 from botkit.handoff.rules import Rules
 
@@ -179,7 +180,10 @@ def joined(
     session = idle.with_rule(session, event.idle)
     session, sends = hand_to_agent(rules, session, ())
     welcome = tell(rules, session, "agentJoinedMessage", agent=event.name)
-    return with_session(conversation, session, *timers, *welcome, *sends, CountMetric("agent_joined"))
+    called = call_handlers(rules, session, JOINED, event.at, agent=event.name)
+    return with_session(
+        conversation, session, *timers, *welcome, *sends, *called, CountMetric("agent_joined")
+    )
 
 
 def _with_name(met: tuple[str, ...], name: str) -> tuple[str, ...]:

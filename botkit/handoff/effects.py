@@ -16,6 +16,10 @@ HINT_LANE = "hint"
 """Typing and custom events for the user's client. They are obsolete in seconds, so they share no lane with messages."""
 
 
+HANDLERS_LANE = "handlers"
+"""The bot's own handlers of the hand-off, in order. No message waits for them."""
+
+
 # --- to the XO platform ------------------------------------------------------------------------------------------
 
 
@@ -186,6 +190,31 @@ class EndSession(ToAgents, frozen=True):
     """End and close the conversation on the agents' side. If it is closed already, the effect is done."""
 
 
+# --- to the bot's own handlers ------------------------------------------------------------------------------------
+
+
+class CallHandlers(Record, frozen=True):
+    """Call the bot's handlers of a moment of the hand-off (`handoff/moments.py`) → CallsRequested, if they ask for calls.
+
+    It has what they are told of the agent session, which may be gone from the state when they are called.
+    """
+
+    event: str
+    at: Instant
+    session_id: str
+    system: str
+    language: str
+    opened_at: Instant
+    joined_at: float = 0.0
+    record: str = ""
+    agents: tuple[str, ...] = ()
+    """The names of all agents so far."""
+    agent: str = ""
+    """The name of the agent who has just joined."""
+    why: str = ""
+    """Why the hand-off has ended."""
+
+
 # --- to ourselves ------------------------------------------------------------------------------------------------
 
 
@@ -245,13 +274,15 @@ AgentEffect = (
     | AskRouting
     | EndSession
 )
-OutboundEffect = PlatformEffect | AgentEffect
+OutboundEffect = PlatformEffect | AgentEffect | CallHandlers
 LocalEffect = ArmTimer | CancelTimer | DropLane | CountMetric
 Effect = OutboundEffect | LocalEffect
 
 
 def lane(effect: OutboundEffect) -> str:
-    """The lane of an effect: ``user``, ``hint``, or ``agent:<session id>``."""
+    """The lane of an effect: ``user``, ``hint``, ``handlers``, or ``agent:<session id>``."""
+    if isinstance(effect, CallHandlers):
+        return HANDLERS_LANE
     if isinstance(effect, AgentEffect):
         return agent_lane(effect.session_id)
     return HINT_LANE if isinstance(effect, HintEffect) else USER_LANE

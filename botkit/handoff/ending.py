@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Instant, Phase
 from botkit.handoff.decision import Decision, say, stop_typing, tell
 from botkit.handoff.effects import CancelTimer, ClearAgentSession, CountMetric, DropLane, Effect, EndSession
+from botkit.handoff.moments import ENDED, call_handlers
 from botkit.handoff.rules import Rules
 from botkit.handoff.text import cut
 
@@ -60,6 +61,7 @@ def end(
     effects.append(ClearAgentSession())
     if session.access is not None and access_is_good:
         effects.append(EndSession(session.id, session.system, session.access))
+    effects += call_handlers(rules, session, ENDED, at, why=why)
     effects.append(CountMetric("handoff_ended", why))
     ended = replace(
         conversation,

@@ -31,6 +31,7 @@ from botkit.handoff.ending import end
 from botkit.handoff.events import AccessGranted, AgentTransfer, Choice
 from botkit.handoff.languages import negotiate
 from botkit.handoff.masking import readable
+from botkit.handoff.moments import STARTED, call_handlers
 from botkit.handoff.reference import successor
 from botkit.handoff.rules import Rules
 from botkit.handoff.text import split
@@ -75,8 +76,15 @@ def agent_transfer(rules: Rules, conversation: Conversation, event: AgentTransfe
     if session.end_word:
         effects += tell(rules, session, "endChatFromUserInstruction")
     session, opening = _open(rules, session, event.at)
+    called = call_handlers(rules, session, STARTED, event.at)
     return with_session(
-        conversation, session, *ended, *effects, *opening, CountMetric("handoff_opened", session.system)
+        conversation,
+        session,
+        *ended,
+        *effects,
+        *opening,
+        *called,
+        CountMetric("handoff_opened", session.system),
     )
 
 

@@ -8,7 +8,15 @@ from collections.abc import Callable, Sequence
 from botkit.agents import AgentSystem
 from botkit.config.settings import Settings
 from botkit.handoff.conversation import Conversation
-from botkit.handoff.effects import AgentEffect, ArmTimer, CancelTimer, CountMetric, DropLane, Effect
+from botkit.handoff.effects import (
+    AgentEffect,
+    ArmTimer,
+    CallHandlers,
+    CancelTimer,
+    CountMetric,
+    DropLane,
+    Effect,
+)
 from botkit.http.retry import Backoff
 from botkit.ledger.interface import Committed, Ledger, OutboxItem
 from botkit.observability.events import get_logger
@@ -28,7 +36,8 @@ from botkit.relay.outbound.circuit_breaker import CircuitBreaker, CircuitBreaker
 from botkit.relay.outbound.delivery import Delivery
 from botkit.relay.outbound.lanes import Lanes
 from botkit.relay.outbound.payloads import Payloads
-from botkit.relay.outbound.perform import Performer
+from botkit.relay.outbound.perform import CallHandlers as HandlerCaller
+from botkit.relay.outbound.perform import Performer, no_handlers
 from botkit.relay.outbound.retry_policy import backoff_of
 from botkit.relay.timers import SWEEP_EVERY, Timers, new_schedule, sweep
 
@@ -50,6 +59,7 @@ class Engine:
         metrics: RelayMetrics,
         clock: Clock,
         chance: Callable[[], float],
+        call_handlers: HandlerCaller = no_handlers,
     ) -> None:
         self._ledger = ledger
         self._metrics = metrics
@@ -88,6 +98,7 @@ class Engine:
             reconcile=self._receivers.reconcile,
             end=self._receivers.end,
             sent=self._receivers.sent,
+            call_handlers=call_handlers,
         )
         self._delivery = Delivery(
             performer=performer,
@@ -198,6 +209,8 @@ class Engine:
     def _breaker_of(self, item: OutboxItem) -> CircuitBreaker:
         bot_id = item.conversation_id.bot_id
         remote = item.effect.system if isinstance(item.effect, AgentEffect) else ""
+        if isinstance(item.effect, CallHandlers):
+            remote = _HANDLERS  # Whether the platform can be reached says nothing of them.
         return self._breakers.get(bot_id, remote, self._backoff(bot_id))
 
     def _backoff(self, bot_id: str) -> Backoff:
@@ -208,5 +221,7 @@ async def _each_minute(journal: Journal) -> None:
     journal.lines.each_minute()
 
 
+_HANDLERS = "\0handlers"
+"""The name of the bot's own handlers among the remotes; no agent system has it."""
 _UNKNOWN_BOT = Backoff(first=0.25, slowest=15.0, give_up_after=0.0)
 """For a bot that the configuration does not name any more; its calls are refused anyway."""

@@ -21,6 +21,7 @@ from botkit.relay.clock import Clock, SystemClock
 from botkit.relay.engine import Engine
 from botkit.relay.gateways import Connect, connect
 from botkit.relay.metrics import RelayMetrics
+from botkit.relay.outbound.perform import CallHandlers, no_handlers
 
 _log = get_logger("botkit.relay")
 
@@ -41,6 +42,7 @@ class Relay:
         clock: by default the machine's; tests pass their own, like the next two.
         chance: draws the jitter from [0, 1).
         connect: opens the gateways; by default the XO platform and the configured agent systems, over aiohttp.
+        call_handlers: calls the bot's own handlers of a hand-off; by default there are none.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Relay:
         clock: Clock | None = None,
         chance: Callable[[], float] = random.random,
         connect: Connect = connect,
+        call_handlers: CallHandlers = no_handlers,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
@@ -59,6 +62,7 @@ class Relay:
         self._clock = clock or SystemClock()
         self._chance = chance
         self._connect = connect
+        self._call_handlers = call_handlers
         self._lock = threading.Lock()
         self._accepting = threading.Semaphore(1)
         self._early: list[Sequence[Committed]] = []
@@ -156,6 +160,7 @@ class Relay:
                 metrics=self._metrics,
                 clock=self._clock,
                 chance=self._chance,
+                call_handlers=self._call_handlers,
             )
             stop = asyncio.Event()
             engine.resume()

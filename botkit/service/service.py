@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any
@@ -20,14 +20,16 @@ from botkit.handlers.calls import as_changes
 from botkit.handlers.conversation import BotGateway, ConversationHandle, answer_webhook
 from botkit.handlers.dispatch import Dispatch
 from botkit.handlers.endpoint import HookEndpoint
+from botkit.handlers.moment_calls import MomentCalls
 from botkit.handlers.reads import OpenTransport, PlatformReader
 from botkit.handlers.registry import Handler, Registry
 from botkit.handlers.running import ContextFactory, OnFailure, ignore_failure
 from botkit.handlers.verdicts import Sent
-from botkit.handoff.conversation import Conversation
+from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.handoff.decide import decide
 from botkit.handoff.decision import Decision
-from botkit.handoff.events import Event
+from botkit.handoff.effects import CallHandlers
+from botkit.handoff.events import ApiCall, Event
 from botkit.handoff.responses import Responses
 from botkit.handoff.rules import Rules
 from botkit.handoff.text import as_compared
@@ -116,7 +118,7 @@ class Service:
         """Raises: NotConfigured if a handler is for a bot that the configuration does not name."""
         self.settings = settings
         self.telemetry = Telemetry(HOOK_EVENTS)
-        self._relay_factory = relay_factory or _relay
+        self._relay_factory = relay_factory or self._relay
         self._share = share
         environment = environment or Environment()
         self._now = environment.now
@@ -146,6 +148,16 @@ class Service:
             seconds=handler_seconds,
             on_failure=environment.on_failure,
         )
+        self._context_factory: ContextFactory = nullcontext
+        self._registry = registry
+        self._moments = MomentCalls(
+            registry,
+            self._dispatch.runner,
+            seconds=handler_seconds,
+            context_factory=lambda: self._context_factory,
+        )
+        self._handlers_of_rules: tuple[Handler, ...] = ()
+        """The handlers when `_rules` were made."""
         for handler in registry.all:
             self.check(handler)
         self._lock = threading.Lock()
@@ -158,6 +170,7 @@ class Service:
         self, wsgi_app: WSGIApplication, *, context_factory: ContextFactory = nullcontext
     ) -> BotKitMiddleware:
         """The middleware around a WSGI application, which gets every request that is not a hook."""
+        self._context_factory = context_factory
         endpoint = HookEndpoint(
             parsers={
                 bot_id: gateway.parser
@@ -274,7 +287,23 @@ class Service:
             raise NotConfigured(f"no bot {bot_id!r} in the configuration, which names {known}")
         return bot_id
 
+    async def call_handlers(
+        self, conversation_id: ConversationId, effect: CallHandlers
+    ) -> tuple[ApiCall, ...]:
+        """Call the bot's handlers of a moment of the hand-off, for the relay. Returns the calls that they request."""
+        return await self._moments.call(conversation_id, effect)
+
+    def _relay(self, settings: Settings, ledger: Ledger, telemetry: Telemetry) -> RunningRelay:
+        return Relay(settings, ledger, metrics=telemetry, call_handlers=self.call_handlers)
+
     def _decide(self, conversation: Conversation, event: Event) -> Decision:
+        if (handlers := self._registry.all) is not self._handlers_of_rules:
+            # Handlers were registered meanwhile. Rules without handlers of hand-offs have no effects for them.
+            self._rules = {
+                bot_id: replace(rules, handled_moments=self._moments.handled(bot_id))
+                for bot_id, rules in self._rules.items()
+            }
+            self._handlers_of_rules = handlers
         return decide(self._rules[conversation.id.bot_id], conversation, event)
 
     def _counts(self) -> Counts:
@@ -310,7 +339,3 @@ class _Counts:
 
     def handled(self, event: str, handler: str, outcome: str) -> None:
         self._service._counts().handled(event, handler, outcome)
-
-
-def _relay(settings: Settings, ledger: Ledger, telemetry: Telemetry) -> RunningRelay:
-    return Relay(settings, ledger, metrics=telemetry)

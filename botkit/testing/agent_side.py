@@ -62,17 +62,31 @@ class AgentSide:
         raise NotImplementedError
 
     def agent_joins(
-        self, name: str = "Jane", *, idle: IdleRule | None = None, **whose: Unpack[Whose]
+        self,
+        name: str = "Jane",
+        *,
+        idle: IdleRule | None = None,
+        messaging_session_id: str = "",
+        **whose: Unpack[Whose],
     ) -> StepResult:
         """An agent accepts the session.
 
         Args:
             name: the agent's name.
             idle: the limits of the user's silence, for agent systems that leave them to the client.
+            messaging_session_id: the id under which the agents' side files the session, from now on.
             **whose: see `Whose`.
         """
         __tracebackhide__ = True
-        return self._tells(whose, AgentJoined, "present", subject=_subject(name), name=name, idle=idle)
+        return self._tells(
+            whose,
+            AgentJoined,
+            "present",
+            subject=_subject(name),
+            name=name,
+            idle=idle,
+            record=messaging_session_id,
+        )
 
     def agent_says(self, said: str | Content, *, name: str = "", **whose: Unpack[Whose]) -> StepResult:
         """An agent sends a message: text, or text with options and links.

@@ -160,7 +160,13 @@ class ServiceHarness:
         return self._relay
 
     def _make_relay(self, settings: Settings, ledger: Ledger, telemetry: Telemetry) -> StepwiseRelay:
-        self._relay = StepwiseRelay(settings, ledger, gateways=self._gateways, clock=self.clock)
+        self._relay = StepwiseRelay(
+            settings,
+            ledger,
+            gateways=self._gateways,
+            clock=self.clock,
+            call_handlers=self._service.call_handlers,
+        )
         return self._relay
 
     def _carrier(self, *, allowed_hosts: Iterable[str] | None, insecure_http: bool) -> SyncCarrier:

@@ -34,7 +34,7 @@ from botkit.relay.gateways import Gateways, KorePlatform
 from botkit.relay.journal import Journal
 from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.outbound.payloads import Payloads
-from botkit.relay.outbound.perform import Performer
+from botkit.relay.outbound.perform import CallHandlers, Performer, no_handlers
 from botkit.relay.outbound.retry_policy import tried_once
 from botkit.testing.clock import ManualClock
 from botkit.testing.fakes import AioCarrier, FakeAgentSystem, FakePlatform
@@ -68,7 +68,13 @@ class StepwiseRelay:
     """Implements `service.RunningRelay`."""
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, *, gateways: FakeGateways, clock: ManualClock
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        *,
+        gateways: FakeGateways,
+        clock: ManualClock,
+        call_handlers: CallHandlers = no_handlers,
     ) -> None:
         self.failures: list[CallError] = []
         """Errors of calls that could not be made."""
@@ -91,6 +97,7 @@ class StepwiseRelay:
             reconcile=_nothing,
             end=_end,
             sent=lambda _conversation, _at: None,
+            call_handlers=call_handlers,
         )
 
     # --- for the service -------------------------------------------------------------------------------------------

@@ -40,6 +40,16 @@ class Recipe:
     queue: list[Callable[[], Any]] = field(default_factory=list)
 
 
+class Crm:
+    """A customer database, by key."""
+
+    def __init__(self) -> None:
+        self.noted: dict[str, dict[str, Any]] = {}
+
+    def upsert(self, key: str, **fields: Any) -> None:
+        self.noted.setdefault(key, {}).update(fields)
+
+
 @pytest.fixture
 def recipe(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recipe]:
     """The recipe of a heading, after the first block of the page."""
@@ -51,6 +61,7 @@ def recipe(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
 
     given = {
         "translations": SimpleNamespace(translate=translate),
+        "crm": SimpleNamespace(Crm=Crm),
         "jobs": SimpleNamespace(enqueue=lambda job, *with_these: queue.append(partial(job, *with_these))),
     }
     for name, module in given.items():
@@ -226,6 +237,16 @@ def test_events_and_variables_are_noted(recipe: Recipe, caplog: pytest.LogCaptur
     noted = [record.getMessage() for record in caplog.records if record.name == "documented"]
     assert [line.partition(":")[0] for line in noted] == ["a dialog ended", "variables"]
     assert noted[1] == "variables: variable_create in de"
+
+
+@of("Note each hand-off in your CRM")
+def test_each_hand_off_is_noted_with_its_id_as_the_key(recipe: Recipe) -> None:
+    recipe.tester.transfers()
+    recipe.tester.agent_joins("Jane", messaging_session_id="0MwWX0000004PnM0AU")
+    assert recipe.tester.agent_ends().to_user[-1] == "How was it? Send us one to five stars."
+    ((_, noted),) = recipe.names["crm"].noted.items()
+    assert (noted["why"], noted["agents"], noted["salesforce"]) == ("agent", ["Jane"], "0MwWX0000004PnM0AU")
+    assert {"user", "channel", "since", "agent", "waited", "talked"} <= set(noted)
 
 
 @of("Begin anew, or end")

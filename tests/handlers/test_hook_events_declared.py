@@ -6,6 +6,8 @@ import inspect
 from dataclasses import fields
 
 from botkit.handlers.contexts import CONTEXTS, HandlerDecorators
+from botkit.handlers.handoff_contexts import HANDOFF_CONTEXTS
+from botkit.handoff.moments import MOMENTS
 from botkit.hooks.address import CALL_URLS
 from botkit.hooks.events import HOOK_EVENTS, HookEvent
 from botkit.kore.requests import SDK_CALLS
@@ -14,7 +16,8 @@ from botkit.kore.requests import SDK_CALLS
 def test_every_event_has_a_context_and_a_decorator() -> None:
     decorators = [name for name, _ in inspect.getmembers(HandlerDecorators, inspect.isfunction)]
     assert set(CONTEXTS) == set(HOOK_EVENTS)
-    assert {name for name in decorators if name.startswith("on_")} == set(HOOK_EVENTS)
+    assert {name for name in decorators if name.startswith("on_")} == {*HOOK_EVENTS, *MOMENTS}
+    assert set(HANDOFF_CONTEXTS) == set(MOMENTS)
 
 
 def test_the_calls_of_a_declaration_exist() -> None:

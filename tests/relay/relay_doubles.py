@@ -62,6 +62,7 @@ from botkit.handoff.steps import Step
 from botkit.ledger.interface import Committed, HookBody, Input, OutboxItem
 from botkit.relay.engine import Engine
 from botkit.relay.gateways import Gateways
+from botkit.relay.outbound.perform import CallHandlers, no_handlers
 from botkit.testing.clock import ManualClock
 from botkit.testing.configuration import settings_of_one_bot
 
@@ -462,7 +463,12 @@ class World:
     """A relay's engine on the test's own loop, between doubles that the test controls."""
 
     def __init__(
-        self, *, system: FakeSystem | None = None, chance: float = 0.5, keep_payloads: bool = False
+        self,
+        *,
+        system: FakeSystem | None = None,
+        chance: float = 0.5,
+        keep_payloads: bool = False,
+        call_handlers: CallHandlers = no_handlers,
     ) -> None:
         self.clock = ManualClock(START)
         self.ledger = FakeLedger(self.clock)
@@ -476,6 +482,7 @@ class World:
             metrics=self.metrics,
             clock=self.clock,
             chance=lambda: chance,
+            call_handlers=call_handlers,
         )
         self.ledger.start(self.engine.accept)
 

@@ -6,6 +6,7 @@ from typing import assert_type
 
 from botkit import BotKit
 from botkit.handlers import (
+    AgentJoinedContext,
     AgentTransferContext,
     AlertContext,
     Answer,
@@ -13,6 +14,8 @@ from botkit.handlers import (
     ClientEventContext,
     Context,
     Defer,
+    HandoffEndedContext,
+    HandoffStartedContext,
     Next,
     PlatformEventContext,
     Sent,
@@ -204,3 +207,24 @@ kit.on_alert(seconds="2")  # type: ignore[call-overload]
 kit.on_webhook(component_name="CheckOrder")  # type: ignore[call-overload]
 kit.on_event(event_type="endDialog")  # type: ignore[call-overload]
 kit.on_client_event(within=3)  # type: ignore[call-overload]
+
+
+# --- moments of a hand-off -----------------------------------------------------------------------------------------
+
+
+@kit.on_handoff_started
+def started(ctx: HandoffStartedContext) -> None:
+    assert_type(ctx.messaging_session_id, str)
+
+
+@kit.on_agent_joined(seconds=2)
+async def joined(ctx: AgentJoinedContext) -> Sent:
+    return ctx.send_user_message(f"{ctx.agent} is here")
+
+
+@kit.on_handoff_ended(bot="st-1")
+def ended(ctx: HandoffEndedContext) -> Sent | None:
+    return ctx.send_user_message("Bye") if ctx.durations.talking else None
+
+
+kit.on_handoff_ended(user_message)  # type: ignore[type-var]

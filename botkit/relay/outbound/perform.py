@@ -23,6 +23,8 @@ from botkit.relay.outbound.retry_policy import payload_may_be_stale
 TRANSCRIPT_ATTEMPTS = 5
 TRANSCRIPT_RETRY_SECONDS = 0.5
 _MAX_FILES = 4
+_MAX_CALLING = 16
+"""Max handlers of hand-offs that run at the same time; each occupies a thread or two."""
 _FILE_TURN_SECONDS = 15.0
 """Max wait of a file for other files. Then the attempt counts as failed, because the user's next messages wait behind it."""
 
@@ -31,8 +33,16 @@ Reconcile = Callable[[ConversationId, str], Awaitable[None]]
 End = Callable[[ConversationId, effects.EndSession, AgentSystem], Awaitable[None]]
 """Ends a session whose receiver has stopped, and writes its last messages into the ledger."""
 
+CallHandlers = Callable[[ConversationId, effects.CallHandlers], Awaitable[tuple[events.ApiCall, ...]]]
+"""Calls the bot's handlers of a moment of the hand-off; returns the calls that they request. Never raises."""
+
 Sent = Callable[[ConversationId, float], None]
 """Called after a message of the user was sent to the agents, with the time at which it was."""
+
+
+async def no_handlers(_: ConversationId, __: effects.CallHandlers) -> tuple[events.ApiCall, ...]:
+    """The bot has no handlers of hand-offs."""
+    return ()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -48,7 +58,9 @@ class Performer:
     reconcile: Reconcile
     end: End
     sent: Sent
+    call_handlers: CallHandlers = no_handlers
     _files: FileCarrier = field(init=False, default_factory=lambda: FileCarrier())
+    _calling: asyncio.Semaphore = field(init=False, default_factory=lambda: asyncio.Semaphore(_MAX_CALLING))
 
     async def perform(self, item: OutboxItem, hook: HookBody | None) -> events.Event | None:
         """Carry out the item's effect once.
@@ -68,6 +80,8 @@ class Performer:
                 )
             await self._platform(item).send(effect, hook, idempotency_key=f"botkit-{idempotency_key(item)}")
             return None
+        if isinstance(effect, effects.CallHandlers):
+            return await self._call_handlers(item, effect)
         system = self._system(item, effect.system)
         match effect:
             case effects.OpenAccess():
@@ -148,6 +162,14 @@ class Performer:
                 if conversation is not None and conversation.session is not None:
                     return events.UserLost(key=key, at=self.clock.now(), session_id=conversation.session.id)
         return None
+
+    async def _call_handlers(self, item: OutboxItem, effect: effects.CallHandlers) -> events.Event | None:
+        """The calls that handlers request are committed together with the completion of the effect: made once, or not at all."""
+        async with self._calling:
+            api_calls = await self.call_handlers(item.conversation_id, effect)
+        if not api_calls:
+            return None
+        return events.CallsRequested(key=key_of(item), at=self.clock.now(), api_calls=api_calls)
 
     def _accepted(self, item: OutboxItem, effect: effects.SendToAgent | effects.SendFile) -> events.Event:
         return events.MessageAccepted(
