@@ -65,7 +65,8 @@ CONTEXT = f"""
     meta_info meta_tags new_context conversation next stop get_messages fetch_bot_variables get_dialog aio {SAYS}
 """
 MOMENT = f"""
-    event bot_id user_id channel language agent_system conversation_id messaging_session_id at started_at conversation {SAYS}
+    event bot_id user_id channel language agent_system reference conversation_id messaging_session_id at started_at
+    conversation {SAYS}
 """
 CLASSES = {
     AgentSystem: """

@@ -18,6 +18,7 @@ from botkit.handoff import moments
 from botkit.handoff.conversation import ConversationId
 from botkit.handoff.effects import CallHandlers
 from botkit.handoff.events import ApiCall
+from botkit.handoff.reference import reference
 from botkit.hooks.events import HookEvent
 from botkit.hooks.paths import DEFAULT_COMPONENT, HookPath
 
@@ -93,8 +94,13 @@ class HandoffContext(BufferedCalls):
         return self._told.system
 
     @property
+    def reference(self) -> str:
+        """The reference of the hand-off, such as ``7K3M-9Q2X``: in log lines, for the agent, and for `botkit explain`."""
+        return reference(self._told.session_id)
+
+    @property
     def conversation_id(self) -> str:
-        """The id of the hand-off: a UUID. MIAW uses it as the id of the conversation."""
+        """The id of the agent session: a UUID. MIAW uses it as the id of the conversation."""
         return self._told.session_id
 
     @property

@@ -15,6 +15,7 @@ from botkit.handlers import (
     HandoffStartedContext,
     Sent,
 )
+from botkit.handoff.reference import reference
 from botkit.kit import BotKit
 from botkit.testing import KitTester
 
@@ -43,6 +44,7 @@ def test_a_hand_off_is_told_from_its_start_to_its_end(kit: BotKit, tester: KitTe
     assert ended.durations.talking >= timedelta(seconds=60)
     assert ended.durations.total == ended.durations.waiting + ended.durations.talking
     assert {one.conversation_id for one in told} == {started.conversation_id}
+    assert {one.reference for one in told} == {reference(started.conversation_id)}
     assert {(one.bot_id, one.user_id) for one in told} == {(started.bot_id, started.user_id)}
 
 
