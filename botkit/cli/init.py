@@ -116,7 +116,7 @@ def _of_sandbox(source: str) -> dict[str, str]:
     try:
         said = json.loads(text)
         given = {name: str(said[member]) for name, member in _FROM_SANDBOX.items()}
-        port, host = urlsplit(said["botkit_url"]).port, urlsplit(said["kore_url"]).hostname
+        port, host = urlsplit(said["botkit_url"]).port, urlsplit(said["kore_url"]).netloc
     except (ValueError, KeyError, TypeError):
         raise click.ClickException(f"{source} has not what `botkit sandbox --json` prints") from None
     return {**given, "bot_name": "Acme Assistant", "kore_host": str(host), "port": str(port or 8003)}

@@ -292,6 +292,7 @@ def test_the_values_of_a_running_sandbox_are_taken(folder: Path, clouds: Clouds)
     assert "Made up" not in result.output
     bot = bot_of(folder)
     assert bot.kore.client_secret == Secret(addresses["client_secret"])
+    assert bot.kore.callback_hosts == (addresses["kore_url"].removeprefix("http://"),)
     settings: Any = bot.agents.systems["salesforce"].settings
     assert settings.organization_base_url == addresses["salesforce_url"]
     assert load(folder / "config/botkit.yaml", environ={}).server.port == 8123
