@@ -11,6 +11,9 @@ from click.testing import CliRunner, Result
 
 from botkit import cli
 from botkit.agents import DEFAULT_ATTRIBUTES
+from botkit.agents.miaw.metadata.names import STANDARD
+from botkit.config.load import load
+from botkit.testing import KitTester
 from botkit_sandbox.kore import sample_bot_folder
 from tests.config.folder import BOT, BOT_ID, Folder
 
@@ -70,6 +73,25 @@ def test_an_export_adds_what_its_scripts_put_into_pre_chat_info(folder: Folder) 
     assert result.exit_code == 0
     assert {"Pincode", "City", "Country", "Order_Number"} <= fields(folder)
     assert "script SetHandoffInfo" in result.output
+
+
+def test_everything_that_a_hand_off_of_the_sample_bot_sends_has_a_parameter_and_a_form_field(
+    folder: Folder,
+) -> None:
+    folder.change_bot("hunter2hunter2hunter2", "hunter2" * 8)  # pyjwt warns of shorter secrets
+    assert metadata(folder, "--from-export", str(sample_bot_folder())).exit_code == 0
+    pre_chat = {"Pincode": "500081", "City": "Hyderabad", "Country": "India", "Order_Number": "17"}
+    with KitTester(settings=load(folder.path / "botkit.yaml")) as tester:
+        went = tester.transfers(session={"miawMetaInfo": {"preChatInfo": pre_chat}})
+    (sent,) = (call.details["attributes"] for call in went.agent_calls if "attributes" in call.details)
+    assert {"_firstName", "_email", "Kore_User_Id", "City"} <= sent.keys()
+    (channel,) = (out(folder) / "main/default/messagingChannels").iterdir()
+    (form,) = (out(folder) / "main/default/EmbeddedServiceConfig").iterdir()
+    for name in sent:
+        standard = STANDARD.get(name)
+        written = f"<parameterType>{standard}<" if standard else f"<externalParameterName>{name}<"
+        assert written in channel.read_text()
+        assert f"<formField>{f'_{standard}' if standard else name}<" in form.read_text()
 
 
 def test_what_a_script_hides_is_named_with_node_and_line(folder: Folder) -> None:
