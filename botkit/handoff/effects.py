@@ -46,7 +46,13 @@ class SendToUser(Record, frozen=True):
 
 
 class ClearAgentSession(Record, frozen=True):
-    """Give the user back to the bot."""
+    """Give the user back to the bot.
+
+    `session_id` and `record` are the ids of the hand-off for the dialog, if a conversation existed on the agents' side.
+    """
+
+    session_id: str = ""
+    record: str = ""
 
 
 class ExtendRequest(Record, frozen=True):

@@ -58,7 +58,9 @@ def end(
         effects.append(DropLane(session.id))
     effects += give_back(rules, session.language, lost)
     effects += _last_words(rules, session, words)
-    effects.append(ClearAgentSession())
+    # Nothing exists on the agents' side before a session is started.
+    told = session.phase is not Phase.OPENING
+    effects.append(ClearAgentSession(session.id, session.record) if told else ClearAgentSession())
     if session.access is not None and access_is_good:
         effects.append(EndSession(session.id, session.system, session.access))
     effects += call_handlers(rules, session, ENDED, at, why=why)

@@ -144,6 +144,23 @@ def changed_context(body: bytes, changes: str, *, replace: bool = False) -> byte
     return encoded({"context": wanted})
 
 
+def handoff_meta(body: bytes, session_id: str, record: str) -> bytes:
+    """The ids of a hand-off in `context.session.BotUserSession.agentHandoffMeta`, where Kore's own integration puts them (6.2).
+
+    Returns:
+        The JSON object ``{"context": …}``; empty without ids, or if the payload has no context to put them in.
+    """
+    try:
+        has_context = bytes(members_of(body).get("context", b"")).lstrip()[:1] == b"{"
+    except ValueError:
+        return b""
+    if not session_id or not has_context:
+        return b""
+    meta = {"conversationId": session_id} | ({"messagingSessionId": record} if record else {})
+    session = {"BotUserSession": {"agentHandoffMeta": meta}}
+    return changed_context(body, encoded({"session": session}).decode())
+
+
 def _feedback(value: msgspec.Raw, address: Address, now: float) -> msgspec.Raw:
     """The survey's answer, completed with the user, the channel and the time."""
     try:

@@ -24,6 +24,7 @@ from botkit.kore.bodies import (
     changed,
     changed_context,
     completed,
+    handoff_meta,
     members_to_change,
     splice,
 )
@@ -115,8 +116,8 @@ class KoreRequests:
                 return self._client_event(url, client_event(name, data), body, component_id, idempotency_key)
             case effects.SkipUserMessage():
                 call, changes = "skip_user_message", b""
-            case effects.ClearAgentSession():
-                call, changes = "clear_agent_session", b""
+            case effects.ClearAgentSession(session_id, record):
+                call, changes = "clear_agent_session", handoff_meta(body, session_id, record)
             case effects.ExtendRequest():
                 call, changes = "extend_request_id", b""
             case effects.CallWithHook() | effects.CallUser():

@@ -179,6 +179,12 @@ def _start_agent_session(cloud: KoreCloud, user: User, call: Call, body: Mapping
 
 def _clear_agent_session(cloud: KoreCloud, user: User, call: Call, body: Mapping[str, Any]) -> None:
     cloud.core.set_agent_mode(user, False)
+    if cloud.core.settings.context_of_clear == "taken":
+        found: Any = body
+        for name in ("context", "session", "BotUserSession", "agentHandoffMeta"):
+            found = found.get(name) if isinstance(found, Mapping) else None
+        if isinstance(found, Mapping):
+            user.session.variables["agentHandoffMeta"] = dict(found)
 
 
 def _extend(cloud: KoreCloud, user: User, call: Call, body: Mapping[str, Any]) -> None:

@@ -54,6 +54,8 @@ class KoreSandboxSettings:
     """A fresh requestId in the body of every hook, or one for all hooks of a session, as voice channels do with a call."""
     last_message: Literal["current", "previous"] = "current"
     """The message in BotUserSession.lastMessage: the one of the hook, or the one before it."""
+    context_of_clear: Literal["taken", "ignored"] = "taken"
+    """Whether the variables in BotUserSession.agentHandoffMeta of a clearAgentSession become the session's."""
     label_in_history: bool = True
     """A clicked choice is stored with its label beside its payload."""
     history_without_channel: Literal["all", "rtm"] = "all"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from botkit.handoff.effects import HANDLERS_LANE, CallHandlers, lane
-from botkit.handoff.events import LossReason
+from botkit.handoff.effects import HANDLERS_LANE, CallHandlers, ClearAgentSession, lane
+from botkit.handoff.events import LossReason, PositionAdvanced
 from botkit.handoff.events.outcomes import AgentsLost
 from botkit.handoff.moments import ENDED, JOINED, MOMENTS, STARTED
 from tests.handoff.story import SESSION, Story, rules
@@ -38,6 +38,16 @@ def test_each_moment_is_told_once() -> None:
     assert (ended.event, ended.why, ended.agents) == (ENDED, "closed", ("Jane", "John"))
     assert ended.at - ended.joined_at == 60
     assert {lane(effect) for effect in story.log if isinstance(effect, CallHandlers)} == {HANDLERS_LANE}
+
+
+def test_the_dialog_gets_the_ids_of_a_hand_off_that_reached_the_agents_side() -> None:
+    story = Story().transfer()
+    story.from_agents(AgentsLost, why=LossReason.REFUSED)
+    assert story.of(ClearAgentSession) == [ClearAgentSession()]
+    story = Story().with_agent()
+    story.from_agents(PositionAdvanced, record="0MwWX0000004PnM0AU")
+    story.from_agents(AgentsLost, why=LossReason.CLOSED)
+    assert story.of(ClearAgentSession) == [ClearAgentSession(SESSION, "0MwWX0000004PnM0AU")]
 
 
 def test_a_hand_off_without_an_agent_is_told_to_have_ended() -> None:

@@ -89,6 +89,35 @@ def test_every_effect_goes_to_its_url(effect: PlatformEffect, verb: str) -> None
     assert request.headers["x-request-id"] == "d-1"
 
 
+@pytest.mark.parametrize(
+    ("effect", "meta"),
+    [
+        (ClearAgentSession("0f4f", "0Mw1"), {"conversationId": "0f4f", "messagingSessionId": "0Mw1"}),
+        (ClearAgentSession("0f4f"), {"conversationId": "0f4f"}),
+    ],
+)
+def test_the_ids_of_a_hand_off_are_added_to_the_context_and_the_rest_stays(
+    effect: ClearAgentSession, meta: dict[str, str]
+) -> None:
+    context = {
+        "big": 12345678901234567890123,
+        "session": {"BotUserSession": {"x": 1}, "UserContext": {"y": 2}},
+    }
+    body = hook(context=context)
+    sent = requests().request(effect, body).body
+    assert sent is not None
+    expected = json.loads(requests().request(ClearAgentSession(), body).body or b"")
+    expected["context"]["session"]["BotUserSession"]["agentHandoffMeta"] = meta
+    assert json.loads(sent) == expected
+
+
+@pytest.mark.parametrize("context", [None, "text", []])
+def test_a_payload_without_a_context_gets_none(context: object) -> None:
+    body = hook(context=context)
+    with_ids = requests().request(ClearAgentSession("0f4f", "0Mw1"), body)
+    assert with_ids.body == requests().request(ClearAgentSession(), body).body
+
+
 def test_every_call_is_signed_with_the_apps_secret() -> None:
     token = requests().request(PassToBot(), hook()).headers["auth"]
     claims = jwt.decode(token, SECRET, algorithms=["HS256"], options={"verify_exp": False})

@@ -157,6 +157,20 @@ async def test_clearing_the_agent_session_gives_the_user_back_to_the_bot(botkit:
     assert not user.agent_mode
 
 
+async def test_the_dialog_finds_the_ids_of_the_hand_off_afterwards(botkit: PassThrough) -> None:
+    user = await handed_over(botkit)
+    body, component = botkit.newest("on_agent_transfer")
+    effect = ClearAgentSession("0f4f5c1e-6f5f-4b51-9d8e-000000000001", "0MwWX0000004PnM0AU")
+    before = dict(user.session.variables)
+    await botkit.send(botkit.requests.request(effect, body, component_id=component))
+    assert user.session.variables == before | {
+        "agentHandoffMeta": {
+            "conversationId": "0f4f5c1e-6f5f-4b51-9d8e-000000000001",
+            "messagingSessionId": "0MwWX0000004PnM0AU",
+        }
+    }
+
+
 async def test_a_request_id_that_is_over_is_refused_with_a_hint(botkit: PassThrough) -> None:
     await handed_over(botkit)
     body, component = botkit.newest("on_agent_transfer")
