@@ -78,18 +78,23 @@ def init(
     for name in answers.given:
         if problem := answers.problem_with(BY_NAME[name]):
             raise click.ClickException(_worded(BY_NAME[name], problem))
+    _require_free(folder, answers.files())
     if not no_input and sandbox is None and _is_asked():
         answers = _asked(answers)
     if problems := answers.problems():  # pragma: no cover - each answer was checked alone
         raise click.ClickException(str(problems[0]))
     files = answers.files()
-    if existing := [path for path in files if os.path.lexists(folder / path)]:
-        raise click.ClickException(f"nothing was written, because {folder} has {', '.join(existing)} already")
+    _require_free(folder, files)
     try:
         write(folder, files)
     except OSError as error:
         raise click.ClickException(f"{error.filename} cannot be written: {error.strerror}") from None
     _report(folder, answers, files, emulated=sandbox is not None)
+
+
+def _require_free(folder: Path, files: dict[str, str]) -> None:
+    if existing := [path for path in files if os.path.lexists(folder / path)]:
+        raise click.ClickException(f"nothing was written, because {folder} has {', '.join(existing)} already")
 
 
 def _is_asked() -> bool:
@@ -182,6 +187,8 @@ def _report(folder: Path, answers: Answers, files: dict[str, str], *, emulated: 
     click.echo(f"{folder}: {len(files)} files for {click.style(answers.value('bot_name'), bold=True)}")
     for path in files:
         click.echo(f"  {path}")
+    for warning in answers.warnings():
+        click.echo(f"\nwarning: {warning.path}: {warning.what}; {warning.fix}")
     if made_up := answers.made_up():
         click.echo("\nMade up, and to be replaced (the files mark them):")
         for question in made_up:

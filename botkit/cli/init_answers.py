@@ -78,7 +78,7 @@ QUESTIONS = (
     Question(
         "client_id",
         "Client ID",
-        "of the bot's BotKit app (JWT app) on the platform, cs-…",
+        "of the bot's BotKit app on the platform, cs-…",
         "kore.client_id",
         "cs-11111111-1111-5111-8111-111111111111",
     ),
@@ -188,13 +188,19 @@ class Answers:
 
     def problems(self) -> tuple[Problem, ...]:
         """What `botkit check` would say about the files; nothing of the environment is used."""
+        return self._checked()[0]
+
+    def warnings(self) -> tuple[Problem, ...]:
+        """What `botkit check` would warn of; empty if there are problems."""
+        return self._checked()[1]
+
+    def _checked(self) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
         with TemporaryDirectory(prefix="botkit-init-") as folder:
             write(Path(folder), {path: text for path, text in self.files().items() if _is_checked(path)})
             try:
-                load(Path(folder) / "config" / "botkit.yaml", environ={})
+                return (), load(Path(folder) / "config" / "botkit.yaml", environ={}).warnings
             except ConfigurationError as error:
-                return error.problems
-        return ()
+                return error.problems, ()
 
     def problem_with(self, question: Question) -> Problem | None:
         """The first problem with one answer."""

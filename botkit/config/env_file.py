@@ -8,6 +8,7 @@ Nothing in a value is filled in or executed.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from botkit.config.problems import WHOLE_FILE, Problems
@@ -19,6 +20,14 @@ _IN_SINGLE_QUOTES = re.compile(r"'([^']*)'\s*(?:#.*)?")
 _IN_DOUBLE_QUOTES = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(?:#.*)?')
 _COMMENT = re.compile(r"(?:^|\s+)#.*")
 _OTHERS = 0o077
+
+
+class Variables(dict[str, str]):
+    """The variables for ``${NAME}``: those of the environment, and those of `env_file` that the environment lacks."""
+
+    def __init__(self, environ: Mapping[str, str], file: Path, problems: Problems) -> None:
+        super().__init__({**read_env_file(file, problems), **environ})
+        self.env_file = file
 
 
 def read_env_file(file: Path, problems: Problems) -> dict[str, str]:

@@ -6,6 +6,7 @@ shown in a message, and never filled again.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from botkit.config.env_file import Variables
 from botkit.config.problems import Problems, dotted, nearest
 from botkit.config.yaml_file import line_of
 from botkit.errors import UnusableValue
@@ -86,8 +88,10 @@ class Filling:
         if name not in self.environ:
             meant = nearest(name, self.environ) if len(name) > 3 else None
             hint = f" (there is {meant})" if meant else ""
+            file = self.environ.env_file if isinstance(self.environ, Variables) else None
+            how = f"write {name}=… into {os.path.normpath(file)}, or set it" if file else "set it"
             raise UnusableValue(
-                f"the variable {name} is not set", f"set it{hint}, or write ${{{name}:-default}}"
+                f"the variable {name} is not set", f"{how}{hint}, or write ${{{name}:-default}}"
             )
         return self.environ[name]
 

@@ -13,7 +13,7 @@ from typing import Any
 from yaml.nodes import ScalarNode
 
 from botkit.config.bot_file import BotFile, read_bot_file
-from botkit.config.env_file import read_env_file
+from botkit.config.env_file import Variables
 from botkit.config.filling import Filling
 from botkit.config.outgoing import check_network, network_settings
 from botkit.config.problems import Problems, dotted
@@ -63,7 +63,7 @@ def _read_server_file(
             file, line, "env_file", "contains ${", "write the path itself; nothing is filled in here"
         )
     elif isinstance(named, ScalarNode) and named.value and "\0" not in named.value:
-        environ = {**read_env_file(file.parent / named.value, problems), **environ}
+        environ = Variables(environ, file.parent / named.value, problems)
     root = Filling(file, environ, problems).fill(root)
     server = check(file, root, server_schema(), problems)
     try:

@@ -217,6 +217,17 @@ def test_a_person_is_asked_only_for_what_no_option_gives(folder: Path, answers: 
     assert "Made up, and to be replaced (the files mark them):\n  Client Secret" in result.output
 
 
+def test_an_end_word_that_salesforce_takes_for_itself_is_a_warning(folder: Path) -> None:
+    result = init(folder, "--end-chat-command", "stop")
+    assert result.exit_code == 0
+    assert "warning: handoff.end_chat_command: “stop” is an opt-out keyword" in result.output
+
+
+def test_nobody_is_asked_for_a_folder_that_is_taken(folder: Path, answers: list[str]) -> None:
+    init(folder, "--no-input")
+    assert init(folder).exit_code == 1
+
+
 def test_every_template_is_filled_completely(folder: Path) -> None:
     init(folder)
     assert [file for file in folder.rglob("*") if file.is_file() and "@@" in file.read_text()] == []

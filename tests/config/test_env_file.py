@@ -57,7 +57,9 @@ def test_the_servers_file_is_filled_from_it_too(inner: Folder) -> None:
 
 
 def test_without_the_file_the_environment_has_to_have_them(inner: Folder) -> None:
-    assert "the variable KORE_CLIENT_SECRET is not set" in inner.problem()
+    said = inner.problem()
+    assert "the variable KORE_CLIENT_SECRET is not set; write KORE_CLIENT_SECRET=… into " in said
+    assert f"{inner.path.parent}/.env, or set it, or write" in said
     inner.environ["KORE_CLIENT_SECRET"] = SECRET
     assert inner.problems() == []
 
