@@ -99,6 +99,14 @@ class Access(CloudCore):
 
     def _check_deployment(self, request: TokenRequest) -> None:
         self._check_rate(self.token_times_ms)
+        try:
+            self._check_request(request)
+        except Refusal as refusal:
+            if self.settings.refusal_reasons == "none":
+                raise Refusal(refusal.status, "") from refusal
+            raise
+
+    def _check_request(self, request: TokenRequest) -> None:
         self.check_organization(request.org_id)
         self.check_developer_name(request.es_developer_name)
         if not request.capabilities_version:
@@ -122,7 +130,9 @@ class Access(CloudCore):
             raise Refusal(400, "orgId is not known here")
 
     def check_developer_name(self, developer_name: str) -> None:
-        """Raises: Refusal 400 for a deployment that is unknown, or of type Web (1.7)."""
+        """Raises: Refusal 400 for a deployment that is unknown, or of type Web (1.7); for a channel's name without a reason."""
+        if developer_name == self.settings.channel_name:
+            raise Refusal(400, "")
         if developer_name == self.settings.web_developer_name:
             raise Refusal(400, "Set esDeveloperName to a deployment whose deploymentType is api")
         if developer_name != self.settings.developer_name:

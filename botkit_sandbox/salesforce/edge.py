@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from email.utils import formatdate
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from aiohttp import web
 
 from botkit_sandbox.faults import F, Faults
 from botkit_sandbox.salesforce.cloud import SalesforceCloud
+from botkit_sandbox.salesforce.faults import Fault
 from botkit_sandbox.salesforce.held_stream import KIND
 from botkit_sandbox.salesforce.refusal import CODES, Refusal
 from botkit_sandbox.wire import Wire
@@ -113,7 +115,9 @@ class Edge:
         return await self._silence.hold_while(request, is_held)
 
     async def add_cors(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Add CORS headers for browser clients, preflight included. Runs before any header is sent."""
+        """Add CORS headers for browser clients, preflight included, and the date. Runs before any header is sent."""
+        if offset := self._cloud.settings.date_offset_seconds:
+            response.headers["Date"] = formatdate(time.time() + offset, usegmt=True)
         allowed = self._cloud.settings.cors_origins
         if cors_headers(request, response, allowed, allowed_headers="Authorization, Content-Type"):
             response.headers["Access-Control-Expose-Headers"] = "Retry-After, Content-Disposition"
@@ -156,15 +160,26 @@ class Edge:
         if operation != STREAM and faults.use("silence", line=line, operation=operation):
             await self._silence.hold(request)
             return web.Response(status=503)
+        if page := faults.use("page", line=line, operation=operation):
+            return _page(page)
         if fault := faults.use("status", line=line, operation=operation):
-            why = CODES.get(fault.status, "FAULT").replace("_", " ").capitalize()
+            status = 503 if fault.status is None else fault.status
+            why = CODES.get(status, "FAULT").replace("_", " ").capitalize()
             raise Refusal(
-                fault.status,
+                status,
                 fault.message or f"{why} (fault switch)",
                 retry_after=fault.retry_after,
                 code=fault.code,
             )
         return None
+
+
+def _page(fault: Fault) -> web.Response:
+    """What stands between a client and MIAW may answer with: a page of its own, or a redirect to one."""
+    status = fault.status or (302 if fault.location else 200)
+    headers = {"Location": fault.location} if fault.location else {}
+    text = "<!DOCTYPE html><html><head><title>Login</title></head><body>Please log in.</body></html>"
+    return web.Response(status=status, text=text, content_type="text/html", headers=headers)
 
 
 def record_exchange(

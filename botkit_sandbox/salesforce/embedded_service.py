@@ -1,4 +1,4 @@
-"""What web clients ask of the deployment without a token: its configuration and its business hours.
+"""What clients ask without a token: the deployment's configuration and business hours, and whose the My Domain is.
 
 Web and Mobile clients make these calls; whether deployments of type API answer them is not known. See
 docs/protocols/salesforce-miaw.md, 2.7.
@@ -19,7 +19,7 @@ _HOUR_MS = 3_600_000
 
 
 def embedded_service_routes(cloud: SalesforceCloud) -> list[web.RouteDef]:
-    """Both routes, without authentication as in reality."""
+    """The routes, without authentication as in reality."""
 
     async def config(request: web.Request) -> web.Response:
         _check(cloud, request)
@@ -36,13 +36,21 @@ def embedded_service_routes(cloud: SalesforceCloud) -> list[web.RouteDef]:
         interval: dict[str, Any] = {"startTime": start, "endTime": start + 8 * _HOUR_MS}
         return json_answer({"businessHoursInfo": {"isActive": True, "businessHours": [interval]}})
 
+    async def organization(request: web.Request) -> web.Response:
+        if not cloud.settings.organization_shown:
+            raise Refusal(404, "Not Found")
+        return json_answer({"OrgId": cloud.org_id, "Url": cloud.base_url, "LoginPageType": "standard"})
+
     return [
+        web.get("/.well-known/auth-configuration", organization, name="authConfiguration"),
         web.get(f"{BASE}/embedded-service-config", config, name="embeddedServiceConfig"),
         web.get(f"{BASE}/businesshours", business_hours, name="businessHours"),
     ]
 
 
 def _check(cloud: SalesforceCloud, request: web.Request) -> None:
+    if not cloud.settings.public_configuration:
+        raise Refusal(404, "Not Found")
     cloud.check_organization(request.query.get("orgId", ""))
     names = (cloud.settings.developer_name, cloud.settings.web_developer_name)
     if request.query.get("esConfigName") not in names:

@@ -3,6 +3,8 @@
 Faults of requests (not of an event stream that is open already); `path` and `operation` narrow them down:
     status         answer with `status` (and Retry-After, if `retry_after` is given) instead of handling the request;
                    `message` and `code` are the text and the error code of its body
+    page           answer a web page with `status` (200 unless given), as a login page or a proxy does; with `location`, a
+                   redirect
     delay          wait `delay_ms` first
     refuse         close the connection without an answer
     silence        read the request and never answer; open streams send nothing either, not even a ping
@@ -31,6 +33,7 @@ from botkit_sandbox.faults import ScopedFault
 AT_ONCE = ("drop-streams", "expire-tokens")
 Kind = Literal[
     "status",
+    "page",
     "delay",
     "refuse",
     "silence",
@@ -51,7 +54,9 @@ class Fault(ScopedFault, kw_only=True, forbid_unknown_fields=True, omit_defaults
     """A fault of this service. The docstring of the module explains each kind."""
 
     kind: Kind
-    status: int = 503
+    status: int | None = None
+    """Of a fault `status` 503, of a `page` 200, or 302 with a `location`, unless given."""
+    location: str = ""
     message: str = ""
     code: str = ""
     retry_after: float | None = None

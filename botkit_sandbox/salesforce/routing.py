@@ -42,6 +42,9 @@ class Routing(CloudCore):
             self.automated(conversation, self.settings.closed_response)
             self.end_session(conversation, by="System")
             return
+        if self.settings.routing_start != "queue":
+            self._misroute(conversation)
+            return
         self.routing_result(conversation, "Initial")
         if self.settings.chatbot:
             self.admit_chatbot(conversation, self.settings.chatbot)
@@ -50,6 +53,15 @@ class Routing(CloudCore):
         self.set_status(conversation, "Waiting")
         self.automated(conversation, self.settings.initial_response)
         self.assign(conversation)
+
+    def _misroute(self, conversation: Conversation) -> None:
+        """The routing flow is broken, or does not run: nobody ever gets the session (5)."""
+        if self.settings.routing_start == "no-queue":
+            reason = "The routing flow named no queue"
+            self.routing_result(
+                conversation, "Initial", failure_type="RoutingError", failure_reason=reason, queue_id=""
+            )
+        self.set_status(conversation, "Waiting")
 
     def admit_chatbot(self, conversation: Conversation, name: str) -> None:
         """A chatbot takes the session and joins the conversation."""
@@ -256,6 +268,7 @@ class Routing(CloudCore):
         agent: Agent | None = None,
         failure_type: str = "None",
         failure_reason: str | None = None,
+        queue_id: str | None = None,
     ) -> None:
         """RoutingResult: routed to the queue or to `agent`, or failed."""
         self.emit(
@@ -265,7 +278,7 @@ class Routing(CloudCore):
             payloads.routing_result(
                 conversation.session,
                 routing_type=routing_type,
-                queue_id=self.queue_id,
+                queue_id=self.queue_id if queue_id is None else queue_id,
                 agent=agent,
                 failure_type=failure_type,
                 failure_reason=failure_reason,

@@ -30,6 +30,8 @@ class SalesforceSandboxSettings:
     developer_name: str = DEVELOPER_NAME
     web_developer_name: str = "Kore_Web_Chat"
     """A deployment of type Web, which the v2 API refuses (1.7)."""
+    channel_name: str = "Kore_Messaging_Channel"
+    """The API name of the messaging channel, which is no deployment: as a developer name it is refused (1.1)."""
     agents: tuple[str, ...] = AGENTS
     keysets: tuple[Keyset, ...] = ()
     """User verification keysets (1.2). Without any, no identity token verifies."""
@@ -41,10 +43,13 @@ class SalesforceSandboxSettings:
     last_event_id_as_number: bool = False
     context_required: bool = False
     tokens_per_minute: int | None = None
+    refusal_reasons: Literal["stated", "none"] = "stated"
     # deployment
     published: bool = True
     unpublished_reply: Literal["token-400", "create-403"] = "token-400"
     business_hours: Literal["none", "open", "closed"] = "none"
+    public_configuration: bool = True
+    organization_shown: bool = True
     display_context: Literal["Conversation", "Session"] = "Conversation"
     prechat_fields: tuple[PrechatField, ...] = ()
     prechat_check: Literal["none", "strict"] = "none"
@@ -98,6 +103,7 @@ class SalesforceSandboxSettings:
     replay_window: int = 5_000
     visibility_strategy: str = ""
     # lifecycle (5)
+    routing_start: Literal["queue", "no-queue", "nothing"] = "queue"
     chatbot: str = ""
     chatbot_leaves: Literal["before-agent", "after-agent"] = "before-agent"
     transfer_shown_by: Literal["routing-result", "work-result"] = "routing-result"
@@ -121,6 +127,7 @@ class SalesforceSandboxSettings:
     error_key: Literal["errorCode", "code"] = "errorCode"
     event_router_errors: Literal["json", "text"] = "json"
     retry_after_seconds: int | None = None
+    date_offset_seconds: int = 0
     cors_origins: tuple[str, ...] = ()
 
 
@@ -148,6 +155,12 @@ SWITCHES = (
     Switch(
         "tokens_per_minute", "Token requests, and renewals, a minute; real: 200; none: no limit", "A", "6"
     ),
+    Switch(
+        "refusal_reasons",
+        "Refused token requests say why; `none`: a bare 400, for a wrong organisation and a wrong name alike",
+        "B",
+        "1.1",
+    ),
     Switch("published", "The deployment is published; off: see `unpublished_reply`", "B", "6"),
     Switch(
         "unpublished_reply",
@@ -156,6 +169,18 @@ SWITCHES = (
         "6",
     ),
     Switch("business_hours", "Business hours of the deployment; `none` has any: 204", "A", "2.7"),
+    Switch(
+        "public_configuration",
+        "The configuration and the business hours are shown without a token; off: 404, as may be for type API",
+        "C",
+        "2.7",
+    ),
+    Switch(
+        "organization_shown",
+        "`/.well-known/auth-configuration` names the organisation, on Salesforce's own port here; off: 404",
+        "A",
+        "2.7",
+    ),
     Switch("display_context", "`Session`: 417 for a message after an ended session", "A", "3.1"),
     Switch(
         "prechat_fields",
@@ -272,6 +297,12 @@ SWITCHES = (
     ),
     Switch("replay_window", "Events of a subject kept for replay", "C", "4.5"),
     Switch("visibility_strategy", "Value of `visibilityStrategy`", "C", "4.3"),
+    Switch(
+        "routing_start",
+        "A new session goes to the queue; `no-queue`: a RoutingError without a queue, as of a broken flow; `nothing`: no result",
+        "B",
+        "5",
+    ),
     Switch("chatbot", "Name of a chatbot that answers first and hands over later; empty: none", "A", "5"),
     Switch("chatbot_leaves", "When a chatbot leaves that hands over to agents", "C", "5"),
     Switch(
@@ -318,5 +349,11 @@ SWITCHES = (
     Switch("error_key", "Name of the error code in bodies: `errorCode` or `code`", "C", "6"),
     Switch("event_router_errors", "Errors of the event router: Spring's `json`, or plain `text`", "B", "6"),
     Switch("retry_after_seconds", "Retry-After of rate limits' 429; none: no header", "C", "6"),
+    Switch(
+        "date_offset_seconds",
+        "Salesforce's clock in the header `Date`, compared with this machine's; negative: behind",
+        "sandbox only",
+        "6",
+    ),
     Switch("cors_origins", "Origins let in; none given: any", "A", "4.1"),
 )

@@ -15,7 +15,7 @@ from botkit_sandbox.salesforce.rest import routes
 from botkit_sandbox.salesforce.settings import SWITCHES, SalesforceSandboxSettings, Switch
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "sandbox-salesforce.md").read_text(encoding="utf-8")
-SETUP = {"organization_id", "developer_name", "web_developer_name", "agents", "keysets"}
+SETUP = {"organization_id", "developer_name", "web_developer_name", "channel_name", "agents", "keysets"}
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(SalesforceSandboxSettings)}
 
 
