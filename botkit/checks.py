@@ -88,11 +88,13 @@ class Surroundings:
         bot_name: the bot's name, as agents see it.
         language: the bot's default language.
         attributes: routing attribute → fact (`botkit.handoff.attributes.FACTS`), as this bot sends them.
+        own_attributes: whether the bot's file chose them, not the system.
         live: whether a check may do what people on the other side notice, such as opening a conversation.
         reach: checks of the way to an address: the host's name, the connection, TLS, through the proxy if one is set. Takes the
             URL and the first part of the checks' names; the last one is ``<first part>.tls``, or ``….connection`` for ``http:``.
         insecure_http: whether ``security.insecure_http`` accepts ``http://`` addresses.
         export: an export of the bot, if there is one: a zip file, a folder or its JSON file.
+        patience: seconds to wait for what the other side does by itself, such as routing.
     """
 
     bot_name: str
@@ -100,5 +102,7 @@ class Surroundings:
     attributes: Mapping[str, str]
     live: bool
     reach: Callable[[str, str], Sequence[Check]] = field(repr=False)
+    own_attributes: bool = False
     insecure_http: bool = False
     export: Path | None = None
+    patience: float = 10.0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from functools import partial
+from pathlib import Path
 
 from botkit.agents import registry
 from botkit.checks import Result, Surroundings
@@ -15,7 +17,14 @@ from botkit.operate.reaching import reaching
 from botkit.operate.running import Group, run
 
 
-async def examine(settings: Settings, *, bot: str | None = None, live: bool = False) -> AsyncIterator[Result]:
+async def examine(
+    settings: Settings,
+    *,
+    bot: str | None = None,
+    live: bool = False,
+    export: Path | None = None,
+    patience: float = 10.0,
+) -> AsyncIterator[Result]:
     """Yield every result: this machine, then each bot's platform and agent systems.
 
     The calls are the service's own, over the same carrier, so what passes here passes there.
@@ -24,44 +33,57 @@ async def examine(settings: Settings, *, bot: str | None = None, live: bool = Fa
         settings: the checked configuration.
         bot: the id of the only bot to look at; None looks at all of them.
         live: also do what people on the other side notice: open a conversation, and end it.
+        export: an export of the bot, if there is one: a zip file, a folder or its JSON file.
+        patience: seconds to wait for what the other side does by itself.
     """
     async with AioTransport(
         allowed_hosts=None, insecure_http=settings.security.insecure_http, network=settings.network
     ) as transport:
-        for group in _groups(settings, bot, live=live, transport=transport):
+        examination = _Examination(settings, transport, live=live, export=export, patience=patience)
+        for group in examination.groups(bot):
             async for result in run(group):
                 yield result
 
 
-def _groups(settings: Settings, only: str | None, *, live: bool, transport: Transport) -> Iterator[Group]:
-    yield Group(machine_checks(settings))
-    for bot in settings.bots.values():
-        if only in (None, bot.id):
-            surroundings = _surroundings(settings, bot, bot.handoff.attributes or {}, live=live)
-            yield Group(platform_checks(settings, bot, transport, surroundings), bot.id)
-            yield from _systems(settings, bot, live=live, transport=transport)
+class _Examination:
+    def __init__(
+        self, settings: Settings, transport: Transport, *, live: bool, export: Path | None, patience: float
+    ) -> None:
+        self._settings = settings
+        self._transport = transport
+        self._live = live
+        self._export = export
+        self._patience = patience
 
+    def groups(self, only: str | None) -> Iterator[Group]:
+        yield Group(machine_checks(self._settings))
+        for bot in self._settings.bots.values():
+            if only in (None, bot.id):
+                surroundings = self._surroundings(bot, bot.handoff.attributes or {})
+                checks = platform_checks(self._settings, bot, self._transport, surroundings)
+                yield Group(checks, bot.id)
+                yield from self._systems(bot)
 
-def _systems(settings: Settings, bot: BotSettings, *, live: bool, transport: Transport) -> Iterator[Group]:
-    for name, configured in bot.agents.systems.items():
-        kind = registry.system_class(configured.type)
-        if kind is None:  # `botkit check` reports it
-            continue
-        attributes = bot.handoff.attributes
-        if attributes is None:
-            attributes = registry.capabilities(configured.type, configured.settings).attributes
-        system = kind(name, configured.settings, transport)
-        yield Group(system.checks(_surroundings(settings, bot, attributes, live=live)), bot.id, name)
+    def _systems(self, bot: BotSettings) -> Iterator[Group]:
+        for name, configured in bot.agents.systems.items():
+            kind = registry.system_class(configured.type)
+            if kind is None:  # `botkit check` reports it
+                continue
+            attributes = bot.handoff.attributes
+            if attributes is None:
+                attributes = registry.capabilities(configured.type, configured.settings).attributes
+            system = kind(name, configured.settings, self._transport)
+            yield Group(system.checks(self._surroundings(bot, attributes)), bot.id, name)
 
-
-def _surroundings(
-    settings: Settings, bot: BotSettings, attributes: Mapping[str, str], *, live: bool
-) -> Surroundings:
-    return Surroundings(
-        bot_name=bot.name,
-        language=bot.handoff.default_language,
-        attributes=attributes,
-        live=live,
-        reach=reaching,
-        insecure_http=settings.security.insecure_http,
-    )
+    def _surroundings(self, bot: BotSettings, attributes: Mapping[str, str]) -> Surroundings:
+        return Surroundings(
+            bot_name=bot.name,
+            language=bot.handoff.default_language,
+            attributes=attributes,
+            own_attributes=bot.handoff.attributes is not None,
+            live=self._live,
+            reach=partial(reaching, network=self._settings.network),
+            insecure_http=self._settings.security.insecure_http,
+            export=self._export,
+            patience=self._patience,
+        )

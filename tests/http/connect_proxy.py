@@ -6,7 +6,7 @@ import asyncio
 import base64
 import ssl
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +24,7 @@ class ConnectProxy:
         login: ``user:password`` that it asks for; empty for none.
         answer: a status line that it gives to every CONNECT instead of a tunnel, such as ``403 Forbidden``.
         silent: it takes connections and answers nothing.
+        ports: target → local port, such as ``{"acme.my.salesforce.com:443": 41234}``; any other target keeps its port.
         asked: method and target of each request.
         headers: the header lines of each request, in small letters.
     """
@@ -31,6 +32,7 @@ class ConnectProxy:
     login: str = ""
     answer: str = ""
     silent: bool = False
+    ports: Mapping[str, int] = field(default_factory=dict)
     port: int = 0
     asked: list[str] = field(default_factory=list)
     headers: list[list[str]] = field(default_factory=list)
@@ -56,7 +58,8 @@ class ConnectProxy:
             return
         method, target, _ = first.split(" ")
         if method == "CONNECT":
-            inner = await asyncio.open_connection("127.0.0.1", int(target.rpartition(":")[2]))
+            port = self.ports.get(target) or int(target.rpartition(":")[2])
+            inner = await asyncio.open_connection("127.0.0.1", port)
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         else:
             host, _, path = target.removeprefix("http://").partition("/")
@@ -74,9 +77,11 @@ class ConnectProxy:
 
 
 @contextmanager
-def connect_proxy(*, login: str = "", answer: str = "", silent: bool = False) -> Iterator[ConnectProxy]:
+def connect_proxy(
+    *, login: str = "", answer: str = "", silent: bool = False, ports: Mapping[str, int] | None = None
+) -> Iterator[ConnectProxy]:
     """A running proxy."""
-    proxy = ConnectProxy(login, answer, silent)
+    proxy = ConnectProxy(login, answer, silent, ports or {})
     with _running(proxy.serve) as proxy.port:
         yield proxy
 
@@ -109,12 +114,13 @@ def _running(
     context: ssl.SSLContext | None = None,
 ) -> Iterator[int]:
     """The port of a server on a thread with an event loop of its own."""
-    loop, tasks = asyncio.new_event_loop(), set[asyncio.Task[None]]()
+    loop, tasks, transports = asyncio.new_event_loop(), set[asyncio.Task[None]](), list[asyncio.Transport]()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if (task := asyncio.current_task()) is not None:
             tasks.add(task)
             task.add_done_callback(tasks.discard)
+        transports.append(writer.transport)  # type: ignore[arg-type]
         try:
             with suppress(OSError, asyncio.IncompleteReadError):
                 await serve(reader, writer)
@@ -126,6 +132,10 @@ def _running(
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for transport in transports:  # closing TLS waits for the other side
+            transport.abort()
+        for _ in range(5):  # sockets are closed in the next turns of the loop
+            await asyncio.sleep(0)
 
     # Handshakes that fail are what some tests are about; they need no word on the standard error output.
     loop.set_exception_handler(lambda *_: None)
@@ -144,9 +154,12 @@ def _running(
 
 async def _join(outer: _Streams, inner: _Streams) -> None:
     """Pass bytes both ways until both sides have ended."""
-    async with asyncio.TaskGroup() as both:
-        both.create_task(_pass(outer[0], inner[1]))
-        both.create_task(_pass(inner[0], outer[1]))
+    try:
+        async with asyncio.TaskGroup() as both:
+            both.create_task(_pass(outer[0], inner[1]))
+            both.create_task(_pass(inner[0], outer[1]))
+    finally:  # a task that is cancelled before its first step closes nothing
+        inner[1].transport.abort()
 
 
 async def _pass(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

@@ -26,6 +26,7 @@ from botkit.agents.miaw.calls import (
     read_token,
 )
 from botkit.agents.miaw.contents import with_openable_links
+from botkit.agents.miaw.doctor import miaw_checks
 from botkit.agents.miaw.entries import read_entry, read_envelope
 from botkit.agents.miaw.event_stream import EventStream, ServerEvent
 from botkit.agents.miaw.history import Settled, read_history
@@ -34,6 +35,7 @@ from botkit.agents.miaw.prechat import PrechatForm
 from botkit.agents.miaw.replies import check, check_setup, check_stream, says_expired
 from botkit.agents.miaw.settings import SCHEMA, MiawSettings, normalize_base_url
 from botkit.agents.salesforce import parse_organization_id
+from botkit.checks import Check, Surroundings
 from botkit.errors import (
     AccessExpired,
     CallError,
@@ -146,6 +148,12 @@ class MiawSystem(AgentSystem):
             max_text=MAX_TEXT,
             files="always" if settings.attachments else "none",
             max_file_bytes=MAX_FILE_BYTES,
+        )
+
+    def checks(self, surroundings: Surroundings) -> Sequence[Check]:
+        """The checks of `botkit doctor`, named ``salesforce.…``."""
+        return miaw_checks(
+            self.settings, self._transport, surroundings, clock=self._clock, new_id=self._new_id
         )
 
     async def open(self, session_id: str) -> Granted:
