@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import click
@@ -29,7 +30,8 @@ from botkit.errors import ConfigurationError
     show_default=True,
     help="The server's file; it names the bots' files.",
 )
-def check(config: str) -> None:
+@click.option("--online", is_flag=True, help="Then also run the checks of botkit doctor, without --live.")
+def check(config: str, online: bool) -> None:
     """Validate the configuration, and print every problem with its fix.
 
     Reads FILE and every bot's file that it names, fills in ${NAME}, ${NAME:-default} and ${file:/path}, and prints all
@@ -38,8 +40,8 @@ def check(config: str) -> None:
     \b
       config/bots/acme.yaml:13: kore.client_secret: the variable KORE_CLIENT_SECRET is not set; set it, or …
 
-    Nothing is sent anywhere, and no secret is printed. Exits with 0 without problems, with 1 otherwise; warnings and notices
-    are no problems.
+    Without --online nothing is sent anywhere. No secret is printed. Exits with 0 without problems, with 1 otherwise; warnings
+    and notices are no problems.
     """
     try:
         settings = load(config)
@@ -50,6 +52,11 @@ def check(config: str) -> None:
         raise click.exceptions.Exit(1) from None
     for line in summary(config, settings):
         click.echo(line)
+    if online:
+        from botkit.cli.doctor import run_checks
+
+        if any(result.ok is False for result in asyncio.run(run_checks(settings))):
+            raise click.exceptions.Exit(1)
 
 
 def summary(config: str, settings: Settings) -> list[str]:

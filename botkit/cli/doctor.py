@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -14,6 +16,10 @@ from botkit.config.load import load
 from botkit.config.settings import Settings
 from botkit.errors import ConfigurationError, Problem
 from botkit.operate.doctor import examine
+
+_WIDTH = 120
+_MARKS = {True: ("ok", "green"), False: ("FAILED", "red"), None: ("unknown", "bright_black")}
+_SKIPPED = "not checked, because "
 
 
 @click.command()
@@ -32,14 +38,22 @@ from botkit.operate.doctor import examine
     is_flag=True,
     help="Also open a conversation, send one message and end it. An agent may see it.",
 )
+@click.option(
+    "--from-export",
+    "export",
+    metavar="PATH",
+    type=click.Path(exists=True, path_type=Path),
+    help="An export of the bot (zip file or folder), for what only the builder knows.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of {check, ok, cause, fix}.")
-def doctor(config: str, bot: str | None, live: bool, as_json: bool) -> None:
-    """Check the real platform and organisation, and say the cause and the fix of everything that does not work.
+def doctor(config: str, bot: str | None, live: bool, export: Path | None, as_json: bool) -> None:
+    """Check the real platform and organisation, and print the cause and the fix of everything that does not work.
 
-    The checks run in the order in which a set-up goes wrong: this machine, the XO platform, the agents' side. One that
-    rests on a failed one is skipped. Without --live nothing is done that a person would notice.
+    The checks run in the order in which a set-up goes wrong: this machine, the XO platform, the agents' side. One that rests
+    on a failed one is skipped. What cannot be known from here is unknown, and says how to find out. Without --live nothing is
+    done that a person would notice.
 
-    No secret is printed. Exits with 0 if no check failed, with 1 otherwise; warnings and skipped checks are no failures.
+    No secret is printed. Exits with 0 if no check failed, with 1 otherwise; warnings and unknowns are no failures.
     """
     try:
         settings = load(config)
@@ -50,34 +64,75 @@ def doctor(config: str, bot: str | None, live: bool, as_json: bool) -> None:
             print_problems(error)
         raise click.exceptions.Exit(1) from None
     if bot is not None and bot not in settings.bots:
-        raise click.ClickException(
-            f"no bot has the id {bot}; the configuration has {', '.join(settings.bots)}"
-        )
-    results = asyncio.run(run_checks(settings, bot=bot, live=live, shown=not as_json))
+        raise click.ClickException(f"no bot has the id {bot}; write one of {', '.join(settings.bots)}")
+    if export is not None and bot is None and len(settings.bots) > 1:
+        raise click.UsageError("--from-export is of one bot; name it with --bot")
+    results = asyncio.run(run_checks(settings, bot=bot, live=live, export=export, shown=not as_json))
     if as_json:
         click.echo(_json(results))
     if any(result.ok is False for result in results):
         raise click.exceptions.Exit(1)
 
 
-async def run_checks(settings: Settings, *, bot: str | None, live: bool, shown: bool) -> list[Result]:
-    """Run every check; `shown` prints each result as soon as it is known."""
+async def run_checks(
+    settings: Settings,
+    *,
+    bot: str | None = None,
+    live: bool = False,
+    export: Path | None = None,
+    shown: bool = True,
+) -> list[Result]:
+    """Run every check; `shown` prints each result as soon as it is known, and a summary."""
     results: list[Result] = []
-    async for result in examine(settings, bot=bot, live=live):
+    about = None
+    async for result in examine(settings, bot=bot, live=live, export=export):
         results.append(result)
-        if shown:
-            _print(result)
+        if not shown:
+            continue
+        if about != (about := (result.bot, result.system)):
+            click.echo(click.style(_title(settings, result), bold=True))
+        _print(result)
+    if shown:
+        click.echo(_summary(results))
     return results
 
 
+def _title(settings: Settings, result: Result) -> str:
+    if not result.bot:
+        return "this machine"
+    name = f"{settings.bots[result.bot].name} ({result.bot})"
+    return f"{name}, {result.system}" if result.system else f"{name}, XO platform"
+
+
 def _print(result: Result) -> None:
-    mark, colour = _MARKS[result.ok] if not (result.ok and result.fix) else ("warning", "yellow")
-    click.echo(f"{click.style(f'{mark:8}', fg=colour)}{result.check}: {result.cause}")
-    if result.fix:
-        click.echo(f"        → {result.fix}")
+    mark, colour = _MARKS[result.ok]
+    if result.ok and result.fix:
+        mark, colour = "warning", "yellow"
+    if result.ok is None and result.cause.startswith(_SKIPPED):
+        mark = "skipped"
+    words = f"{result.check}: {result.cause}" if result.cause else result.check
+    first, *rest = textwrap.wrap(words, _WIDTH - 10, break_long_words=False, break_on_hyphens=False)
+    click.echo(f"  {click.style(f'{mark:8}', fg=colour)}{first}")
+    for line in rest:
+        click.echo(f"{'':10}{line}")
+    if result.fix and mark != "skipped":
+        for line in textwrap.wrap(
+            result.fix,
+            _WIDTH - 12,
+            initial_indent="→ ",
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        ):
+            click.echo(f"{'':10}{line}")
 
 
-_MARKS = {True: ("ok", "green"), False: ("FAILED", "red"), None: ("skipped", "bright_black")}
+def _summary(results: Sequence[Result]) -> str:
+    failed = [result for result in results if result.ok is False]
+    warnings = sum(1 for result in results if result.ok and result.fix)
+    unknown = sum(1 for result in results if result.ok is None)
+    counts = f"{len(results)} checks: {len(failed)} failed, {warnings} warnings, {unknown} unknown or skipped"
+    return f"{counts}; begin with {failed[0].check}" if failed else counts
 
 
 def _as_result(problem: Problem) -> Result:
