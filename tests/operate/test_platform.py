@@ -28,6 +28,7 @@ from botkit.config.settings import (
 )
 from botkit.http.carriers import AioTransport
 from botkit.kit import BotKit
+from botkit.operate.machine import machine_checks
 from botkit.operate.of_the_bot import end_word, inactivity
 from botkit.operate.platform import platform_checks
 from botkit.operate.running import Group, run
@@ -104,6 +105,14 @@ async def test_a_user_without_a_history_is_fine_too(stage: Stage) -> None:
     found = await stage.look()
     assert found["kore.history"].cause == "the history can be read"
     assert found["kore.bot"].cause == f"{stage.bot.id} is known"
+
+
+async def test_the_page_names_every_check(stage: Stage) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "doctor-kore.md").read_text(encoding="utf-8")
+    here = stage.bot.kore.callback_hosts[0]
+    stage.kore(callback_hosts=(here, here))
+    names = [*(await stage.look()), *(check.name for check in machine_checks(stage.settings))]
+    assert [name for name in names if f"| `{name}` |" not in page] == []
 
 
 # --- credentials: each cause is found with and without the platform's own words ----------------------------------
