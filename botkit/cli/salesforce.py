@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from botkit.agents.miaw.metadata.names import Setup
     from botkit.agents.miaw.metadata.scripts import Found, Script
     from botkit.agents.miaw.settings import MiawSettings
+    from botkit_sandbox.kore.archive import Found as Exported
 
 MIAW = "salesforce-miaw"
 
@@ -182,7 +183,7 @@ def _attributes(
     origin = "BotKit's default" if bot.handoff.attributes is None else "handoff.attributes"
     attributes = dict.fromkeys(rules.attributes_of(system), origin)
     if export is not None:
-        found = _from_export(export, rules.capabilities(system).meta_infos)
+        found = _from_export(export, bot, rules.capabilities(system).meta_infos)
         for name, scripts in found.attributes.items():
             attributes.setdefault(name, f"script {_printable(', '.join(scripts))}")
     for name in more:
@@ -190,16 +191,23 @@ def _attributes(
     return attributes
 
 
-def _from_export(export: Path, meta_infos: Iterable[str]) -> Found:
+def _from_export(export: Path, bot: BotSettings, meta_infos: Iterable[str]) -> Found:
     """The attributes in an export's scripts. Prints what could not be resolved, and leaves out what cannot have a parameter."""
     from botkit.agents.miaw.metadata.names import problem_of
     from botkit.agents.miaw.metadata.scripts import attributes_in
 
     require("botkit_sandbox")
-    from botkit.cli.sandbox import printed_errors
+    from botkit_sandbox.errors import ExportError
+    from botkit_sandbox.kore.archive import found_in
 
-    with printed_errors():
-        scripts = list(_scripts(export))
+    try:
+        exported = found_in(export)
+        scripts = list(_scripts(exported))
+    except ExportError as error:
+        raise click.ClickException(f"{export} is no export of a bot: {'; '.join(error.problems)}") from None
+    other = exported.definition.get("_id")
+    if isinstance(other, str) and other.startswith("st-") and other not in (bot.id, *bot.linked):
+        _notice(f"the export is of the bot {_printable(other)}, not of {bot.id}")
     found = attributes_in(scripts, meta_infos=tuple(meta_infos))
     for sentence in found.unresolved:
         _notice(f"{_printable(sentence)}: look there, and add what it sets with --attribute")
@@ -211,13 +219,11 @@ def _from_export(export: Path, meta_infos: Iterable[str]) -> Found:
     return found
 
 
-def _scripts(export: Path) -> Iterable[Script]:
+def _scripts(found: Exported) -> Iterable[Script]:
     """Every text of an export that speaks of `preChatInfo`, with the name of its node, and the files of functions beside it."""
     from botkit.agents.miaw.metadata.scripts import PRE_CHAT, Script
-    from botkit_sandbox.kore.archive import found_in
     from botkit_sandbox.kore.decoding import decoded
 
-    found = found_in(export)
     texts = chain(_texts(found.definition), found.scripts.items())
     # Percent-encoding leaves letters alone, so the word stands in an encoded script too.
     return [Script(name, decoded(text)) for name, text in texts if PRE_CHAT in text]

@@ -115,6 +115,14 @@ def test_an_export_without_pre_chat_info_is_said(folder: Folder) -> None:
     assert "sets preChatInfo" in result.stderr
 
 
+def test_an_export_of_another_bot_is_said(folder: Folder) -> None:
+    one = export(folder, "var a = 1;")
+    definition = one / "botDefinition.json"
+    definition.write_text(json.dumps({**json.loads(definition.read_text()), "_id": "st-another"}))
+    result = metadata(folder, "--from-export", str(one))
+    assert "the export is of the bot st-another" in result.stderr
+
+
 def test_a_folder_that_is_no_export_is_an_error(folder: Folder) -> None:
     result = metadata(folder, "--from-export", str(folder.path / "bots"))
     assert result.exit_code == 1
@@ -163,7 +171,7 @@ def test_a_name_that_cannot_be_an_attribute_is_an_error(folder: Folder) -> None:
 def test_doubtful_names_are_notices(folder: Folder) -> None:
     result = metadata(folder, "--attribute", "order no.")
     assert result.exit_code == 0
-    assert "'order no.' is no API name" in result.stderr
+    assert "no API name: 'order no.'" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from types import MappingProxyType
@@ -44,6 +44,24 @@ RESERVED = frozenset({UPDATE, FIND, ROUTE, RECORD_ID, RECORD})
 """Names that the flow has already; a variable must have another one."""
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_API_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_LETTERS = str.maketrans(
+    {
+        "ß": "ss",
+        "ẞ": "SS",
+        "æ": "ae",
+        "Æ": "Ae",
+        "œ": "oe",
+        "Œ": "Oe",
+        "ø": "o",
+        "Ø": "O",
+        "ł": "l",
+        "Ł": "L",
+        "đ": "d",
+        "Đ": "D",
+    }
+)
+"""Latin letters that have no accent to take away."""
 _BASE_LIMIT = 32
 """Characters of the deployment's name in the names of other components; their longest suffix has eight."""
 _BOT_NAME_LIMIT = 80
@@ -161,16 +179,21 @@ def problem_of(attribute: str) -> str:
     return ""
 
 
-def doubts(parameters: Iterable[Parameter]) -> list[str]:
+def doubts(parameters: Sequence[Parameter]) -> list[str]:
     """Sentences about names that may surprise: attributes that look unlike API names, and numbered ones."""
-    found = []
+    found: list[str] = []
     spellings: dict[str, str] = {}
+    unlike = [
+        repr(one.attribute)
+        for one in parameters
+        if not one.standard and not _API_NAME.fullmatch(one.attribute)
+    ]
+    if unlike:
+        found.append(
+            f"no API {'name' if len(unlike) == 1 else 'names'}: {', '.join(unlike)}; Salesforce may refuse such a Channel "
+            "Variable Name, and then the bot has to send another one"
+        )
     for one in parameters:
-        if not one.standard and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", one.attribute):
-            found.append(
-                f"{one.attribute!r} is no API name; Salesforce may refuse it as a Channel Variable Name, "
-                "and then the bot has to send another one"
-            )
         cleaned = _cleaned(one.attribute)
         other = spellings.setdefault(cleaned.casefold(), one.attribute)
         if not one.standard and one.name != cleaned:
@@ -192,7 +215,7 @@ def _parameters(attributes: Iterable[str]) -> Iterable[Parameter]:
 
 def _cleaned(text: str, limit: int = NAME_LIMIT) -> str:
     """An API name as close to the text as Salesforce's rules allow."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFKD", text.translate(_LETTERS)).encode("ascii", "ignore").decode()
     name = re.sub(r"[^A-Za-z0-9]+", "_", plain).strip("_")
     if not name:
         name = f"Attribute_{blake2b(text.encode(), digest_size=3).hexdigest()}"

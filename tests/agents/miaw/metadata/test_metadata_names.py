@@ -35,8 +35,8 @@ def named(*attributes: str) -> list[str]:
         ("LoggedIn_Email__c", "LoggedIn_Email_c"),
         ("_tier", "tier"),
         ("2nd line", "A_2nd_line"),
-        ("Straße Nº", "Strae_No"),
-        ("Größe", "Groe"),
+        ("Straße Nº", "Strasse_No"),
+        ("Größe", "Grosse"),
         ("x" * 60, "x" * 40),
         ("x" * 39 + "_yy", "x" * 39),
         ("recordId", "recordId_2"),
@@ -83,9 +83,9 @@ def test_attributes_that_salesforce_would_confuse_are_numbered_and_the_key_on_th
 
 
 def test_an_attribute_that_is_no_api_name_is_doubted() -> None:
-    made = setup("Client", bot_name="Acme", attributes=["City", "_email", "order no.", "recordId"])
+    made = setup("Client", bot_name="Acme", attributes=["City", "_email", "order no.", "recordId", "a-b"])
     first, second = doubts(made.parameters)
-    assert first.startswith("'order no.' is no API name; Salesforce may refuse it")
+    assert first.startswith("no API names: 'order no.', 'a-b'; Salesforce may refuse")
     assert second == "'recordId' is called recordId_2 in Salesforce, as the name is taken"
 
 
