@@ -8,8 +8,8 @@ DEVELOP := $(VENV)/.ready
 # The same package with its dependencies at their lower bounds.
 LOWEST  := .venv-lowest
 PIP     := -m pip --quiet --disable-pip-version-check install
-# Tests wait for sockets and processes: two runners more than there are processors keep these busy.
-RUNNERS  = $$(($$($(PYTHON) -c 'import os; print(os.cpu_count() or 1)') + 2))
+# Tests wait for sockets and processes: three runners for each processor, and at most six more than there are, keep these busy.
+RUNNERS  = $$($(PYTHON) -c 'import os; n = os.cpu_count() or 1; print(min(3 * n, n + 6))')
 PARALLEL = -n $(RUNNERS) --dist loadfile --no-loadscope-reorder
 # Dozens of processes are started: none of them may have to compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
