@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ from tests.faults.stage import Stage
 
 START_SECONDS = 60.0
 """Much longer than a start takes, for busy machines."""
+PATIENT = {"kore": {"timeout": "15s"}}
+"""Changes for tests that count what is shown twice: on a busy machine Kore's answer must not come after the time-out."""
 
 
 def configuration(
@@ -97,6 +101,7 @@ class Process:
         self._stage = stage
         self._log = configuration.parent / "serve.log"
         self._port = 0
+        self._killed_workers: list[int] = []
         self.possible_duplicates = 0.0
         """The sum of botkit_possible_duplicates_total over all processes so far."""
         self.process: subprocess.Popen[bytes]
@@ -122,7 +127,15 @@ class Process:
         self.possible_duplicates += self.metric("botkit_possible_duplicates_total")
 
     def spawn(self) -> None:
-        """Start it and read its port; it may not be ready."""
+        """Start it and read its port; it may not be ready.
+
+        A worker of a killed service may still accept a hook and die with it, so the start waits for its end.
+        """
+        until(
+            lambda: not any(map(is_alive, self._killed_workers)),
+            "until no worker of the killed service is left",
+            seconds=START_SECONDS,
+        )
         command = [sys.executable, "-m", "botkit", "serve", "--config", str(self._configuration)]
         before = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
@@ -142,6 +155,7 @@ class Process:
 
     def kill(self) -> None:
         """kill -9."""
+        self._killed_workers = self.workers()
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(START_SECONDS)
 
@@ -152,6 +166,13 @@ class Process:
     def workers(self) -> list[int]:
         """Ids of the processes that `botkit serve` started."""
         return children_of(self.process.pid)
+
+    def users_with_deliveries(self) -> set[str]:
+        """Ids of the users to whom messages are on their way, according to the store."""
+        store = f"file:{self._configuration.parent / 'botkit.db'}?mode=ro"
+        with closing(sqlite3.connect(store, uri=True)) as connection:
+            rows = connection.execute("SELECT DISTINCT user_id FROM outbox WHERE lane = 'user'").fetchall()
+        return {user_id for (user_id,) in rows}
 
     def metric(self, name: str) -> float:
         # The worker of a killed service may still accept a connection, and reset it as it ends.

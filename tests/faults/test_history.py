@@ -11,7 +11,7 @@ import pytest
 
 from botkit.testing.waiting import until
 from tests.faults.history import Violations, violations
-from tests.faults.services import Process
+from tests.faults.services import PATIENT, Process
 from tests.faults.stage import Stage, Talk
 
 PEOPLE = 4
@@ -19,10 +19,23 @@ MAX_TYPED = 18
 """Salesforce takes 22 messages of a user a minute, the transcript included."""
 
 
-def chatter(talk: Talk, stop: Event) -> set[str]:
+class Allowance:
+    """How many messages each user may have typed by now, so that some are left for the time after the last kill."""
+
+    def __init__(self, parts: int) -> None:
+        self._part = MAX_TYPED // parts
+        self.now = self._part
+
+    def grows(self) -> None:
+        self.now += self._part
+
+
+def chatter(talk: Talk, allowance: Allowance, stop: Event) -> set[str]:
     """Send messages until stopped. Returns those that were never acknowledged."""
     unconfirmed: set[str] = set()
-    while len(talk.typed) - len(unconfirmed) < MAX_TYPED and not stop.wait(0.1):
+    while not stop.wait(0.1):
+        if len(talk.typed) - len(unconfirmed) >= allowance.now:
+            continue
         number = len(talk.typed)
         text = f"{talk.email} typed {number}."
         talk.types(text)
@@ -41,19 +54,20 @@ def all_are_heard(talks: list[Talk], before: list[int]) -> bool:
 def test_nothing_is_lost_repeated_or_reordered_while_the_service_is_killed_again_and_again(
     stage: Stage, service: Callable[..., Process], receive: str, kills: int
 ) -> None:
-    running = service(receive=receive)
+    running = service(receive=receive, changes=PATIENT)
     talks = [stage.new_user() for _ in range(PEOPLE)]
     for talk in talks:
         talk.talks()
-    stop = Event()
+    allowance, stop = Allowance(kills + 1), Event()
     with ThreadPoolExecutor(PEOPLE) as pool:
-        chats = [pool.submit(chatter, talk, stop) for talk in talks]
+        chats = [pool.submit(chatter, talk, allowance, stop) for talk in talks]
         try:
             for _ in range(kills):
                 # Every user gets a message through before the next kill.
                 least = [len(talk.arrived()) for talk in talks]
                 until(partial(all_are_heard, talks, least), "until everybody has been heard")
                 running.kill_and_restart()
+                allowance.grows()
         finally:
             stop.set()
         unconfirmed = [chat.result() for chat in chats]

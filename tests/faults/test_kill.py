@@ -17,7 +17,7 @@ import pytest
 from botkit.errors import LedgerBusy
 from botkit.ledger.lock import StoreLock
 from botkit.testing.waiting import until
-from tests.faults.services import Process, configuration, is_alive
+from tests.faults.services import PATIENT, Process, configuration, is_alive
 from tests.faults.stage import CLOSED, END_WORD, OMAR, Stage, Talk
 
 PLACES = (
@@ -45,7 +45,7 @@ def survivors(shared_stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> 
     stage = shared_stage
     stage.clouds.calm()
     folder = tmp_path_factory.mktemp("killed")
-    with Process(configuration(folder, stage), stage) as service:
+    with Process(configuration(folder, stage, changes=PATIENT), stage) as service:
         talks = {place: stage.new_user() for place in PLACES}
         before_access, before_create, after_create, waiting, active, held_up, transferred, unheard, ending = (
             talks.values()
@@ -74,6 +74,7 @@ def survivors(shared_stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> 
         transferred.hears("Jane Doe has left")
         stage.salesforce_fails("refuse", operation="sendMessage")
         stage.salesforce_fails("refuse", operation="endSession")
+        until(lambda: not service.users_with_deliveries(), "until everybody has heard everything")
         stage.kore_fails(refuse=True, path="sendUserMessage")
         for number in range(3):
             held_up.types(f"queued {number}")
@@ -81,6 +82,10 @@ def survivors(shared_stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> 
         ending.types(END_WORD)
         ending.typed.pop()
         _until_tried(stage, "sendUserMessage", target="kore")
+        until(
+            lambda: service.users_with_deliveries() == {unheard.user_id, ending.user_id},
+            "until two users, and no others, have a message in flight",
+        )
 
         workers = service.workers()
         assert workers, "the service has a worker process"

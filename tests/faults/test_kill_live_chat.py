@@ -18,7 +18,7 @@ from tests.faults.live_chat import (
     live_chat_forgets,
     live_chat_recovers,
 )
-from tests.faults.services import Process, configuration
+from tests.faults.services import PATIENT, Process, configuration
 from tests.faults.stage import CLOSED, END_WORD, JANE, OMAR, UNREACHABLE, Stage
 
 LATE = ("late and active", "late and waiting", "late and ending")
@@ -38,7 +38,7 @@ def talks(shared_stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iter
     stage.clouds.calm()
     live_chat_recovers(stage)
     everybody = {place: LiveChatTalk.of(stage.new_user()) for place in (*LATE, *IN_TIME)}
-    path = configuration(tmp_path_factory.mktemp("killed"), stage, changes=ON_LIVE_CHAT)
+    path = configuration(tmp_path_factory.mktemp("killed"), stage, changes={**ON_LIVE_CHAT, **PATIENT})
     with Process(path, stage) as service:
         _come_back_too_late(stage, service, *(everybody[place] for place in LATE))
         _come_back_in_time(stage, service, *(everybody[place] for place in IN_TIME))
@@ -103,7 +103,10 @@ def _come_back_in_time(stage: Stage, service: Process, *talks: LiveChatTalk) -> 
     moving.types("typed on the way to the next server")
     ending.types(END_WORD)
     ending.typed.pop()
-    until(lambda: stage.requests("sendUserMessage", target="kore"), "until Kore refuses a word")
+    until(
+        lambda: {unheard.user_id, ending.user_id} <= service.users_with_deliveries(),
+        "until what agents say and the end are decided, and Kore refuses to take them",
+    )
 
     service.kill()
     active.agent_says("said while it was dead")

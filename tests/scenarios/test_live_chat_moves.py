@@ -203,6 +203,7 @@ def _with_posts_in_flight(scene: Scene) -> None:
     for number in range(3):
         scene.types(f"in flight {number}")
     scene.agent_says("meanwhile")
+    scene.ada.hears("meanwhile")
 
 
 def _talking_after_our_restart(scene: Scene) -> None:
