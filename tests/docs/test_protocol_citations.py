@@ -21,6 +21,8 @@ SEPARATOR = r"(?:, and |, | and | to )"
 NUMBERS = rf"\d+(?:\.\d+)?(?:{SEPARATOR}\d+(?:\.\d+)?)*"
 FULL = re.compile(rf"docs/protocols/([\w-]+)\.md(?:`?,? (?:sections? )?({NUMBERS}))?")
 BARE = re.compile(rf"\((\d+\.\d+(?:{SEPARATOR}\d+(?:\.\d+)?)*)\)")
+MAYBE = re.compile(r"protocols/|\(\d+\.\d")
+"""Stands in every file with a citation; only these are taken apart, which takes long."""
 ANY = re.compile(r"(?<![\w/])(?:docs/)?protocols/[\w-]+\.md")
 
 
@@ -39,8 +41,14 @@ def sections(page: str) -> frozenset[str]:
 
 
 def prose(path: Path) -> Iterator[tuple[int, str]]:
-    """Every comment and every string that stands alone, with its line; successive comment lines are one text."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    """Every comment and every string that stands alone, with its line; successive comment lines are one text.
+
+    Nothing of a file in which no citation can be.
+    """
+    text = path.read_text(encoding="utf-8")
+    if not MAYBE.search(text):
+        return
+    tree = ast.parse(text)
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Expr)
@@ -62,6 +70,7 @@ def prose(path: Path) -> Iterator[tuple[int, str]]:
             yield last, " ".join(block)
 
 
+@cache
 def named_pages(path: Path) -> list[str]:
     """The pages that the module's docstring names, or that of the nearest package around it."""
     around = [folder / name for folder in path.parents for name in ("__init__.py", "conftest.py")]

@@ -52,7 +52,7 @@ def test_a_single_500_on_a_message_drops_neither_the_session_nor_the_message(
 def test_the_same_user_can_be_handed_over_again_in_the_same_session(
     stage: Stage, kit: Kit, receive: str, ending: str
 ) -> None:
-    kit(receive=receive)
+    kit(receive=receive, changes={"handoff": {"transfer_grace": "300ms"}})
     talk = stage.new_user()
     talk.talks()
     first = talk.conversation_id
