@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from botkit import cli
 from botkit.cli import init as command
 from botkit.cli.handlers_module import with_handlers
-from botkit.cli.init_answers import QUESTIONS, in_env_file, in_yaml
+from botkit.cli.init_answers import QUESTIONS, in_env_file, in_yaml, write
 from botkit.config.env_file import read_env_file
 from botkit.config.load import load
 from botkit.config.problems import Problems
@@ -163,6 +163,22 @@ def test_nothing_is_overwritten(folder: Path) -> None:
     assert ".env, app.py already" in result.output
     assert sorted(file.name for file in folder.iterdir()) == [".env", "app.py"]
     assert (folder / "app.py").read_text() == "mine"
+
+
+def test_a_bot_of_the_same_name_is_kept(folder: Path, answers: list[str]) -> None:
+    (folder / "config" / "bots").mkdir(parents=True)
+    (folder / "config" / "bots" / "acme.yaml").write_text("mine")
+    answers += ["", "Acme", *[""] * 8]
+    result = init(folder)
+    assert "config/bots/acme.yaml already" in result.output
+    assert not (folder / "app.py").exists()
+
+
+def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("mine")
+    with pytest.raises(FileExistsError):
+        write(tmp_path, {"app.py": "ours"})
+    assert (tmp_path / "app.py").read_text() == "mine"
 
 
 def test_a_folder_with_other_files_is_used(folder: Path) -> None:
@@ -392,7 +408,7 @@ def test_its_yaml_files_are_what_compose_reads(made: Path) -> None:
             "from botkit import BotKit\nfrom botkit.testing.configuration import made_up_settings\n"
             "kit = BotKit(made_up_settings())",
             "MODULE:kit",
-            "has a configuration of its own",
+            "and --config is another",
         ),
     ],
 )
