@@ -63,7 +63,7 @@ def delivered(session: AgentSession, message_id: str) -> AgentSession:
 
 
 def as_files(rules: Rules, session: AgentSession, event: UserMessage) -> tuple[Attachment, ...]:
-    """The attachments to send as files; the others go into the text, as names and addresses."""
+    """The attachments to send as files; the others go into the text, by name (`for_agent`)."""
     if session.access is None or not _limits(session).allowed:
         return ()
     match rules.capabilities(session.system).files:
@@ -162,6 +162,25 @@ def to_bot(rules: Rules, event: UserMessage) -> tuple[Effect, ...]:
 def named(file: Attachment) -> str:
     """A file as text, for systems that take only text."""
     return f"{file.name}: {file.url}"
+
+
+def for_agent(rules: Rules, file: Attachment) -> str:
+    """A file as text for an agent: without an address that would answer 401."""
+    return f"[{file.name}]" if rules.needs_login(file.url) else named(file)
+
+
+def say_closed(rules: Rules, session: AgentSession, files: Sequence[Attachment]) -> list[Effect]:
+    """Tell the user which of the files that go as text an agent cannot open."""
+    closed = [file.name for file in files if rules.needs_login(file.url)]
+    return not_delivered(rules, session, closed, TRANSFER)
+
+
+def without_address(rules: Rules, held: HeldMessage) -> tuple[HeldMessage, str]:
+    """A message for another agent system: a file that agents cannot open becomes its name, which is returned too."""
+    name, _, url = held.text.rpartition(": ")
+    if not name or "\n" in name or not rules.needs_login(url):
+        return held, ""
+    return replace(held, text=f"[{name}]"), name
 
 
 def _ask(rules: Rules, session: AgentSession) -> list[Effect]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from botkit.handoff import platform_session
+from botkit.handoff import files, platform_session
 from botkit.handoff.attributes import routing_attributes
 from botkit.handoff.conversation import (
     AgentSession,
@@ -29,6 +29,7 @@ from botkit.handoff.effects import (
 )
 from botkit.handoff.ending import end
 from botkit.handoff.events import AccessGranted, AgentTransfer, Choice
+from botkit.handoff.file_reasons import TRANSFER
 from botkit.handoff.languages import negotiate
 from botkit.handoff.masking import readable
 from botkit.handoff.moments import STARTED, call_handlers
@@ -203,11 +204,19 @@ def next_in_line(
         reason_given=False,
         record="",
     )
-    session = replace(session, held=_again(rules, session, typed))
+    cleared = [files.without_address(rules, held) for held in typed if held.typed]
+    closed = files.not_delivered(rules, session, [name for _, name in cleared if name], TRANSFER)
+    session = replace(session, held=_again(rules, session, tuple(held for held, _ in cleared)))
     session, opening = _open(rules, session, at)
     # The EXTEND timer starts again and may have been due soon: extend the requestId now.
     return with_session(
-        conversation, session, *leaving, *opening, ExtendRequest(), CountMetric("fell_back", session.system)
+        conversation,
+        session,
+        *leaving,
+        *closed,
+        *opening,
+        ExtendRequest(),
+        CountMetric("fell_back", session.system),
     )
 
 

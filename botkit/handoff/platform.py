@@ -76,7 +76,9 @@ def user_message(rules: Rules, conversation: Conversation, event: events.UserMes
         return end(rules, conversation, session, event.at, why="user", words="conversationClosedMessage")
     session, back = idle.user_is_back(session)
     as_files = files.as_files(rules, session, event)
-    text = _as_text(event.text, event.attachments[len(as_files) :])
+    as_text = event.attachments[len(as_files) :]
+    text = _with_lines(event.text, [files.for_agent(rules, file) for file in as_text])
+    back += files.say_closed(rules, session, as_text)
     pieces = split(text, rules.capabilities(session.system).max_text)
     cause = event.key or f"{event.at}"
     messages = tuple(
@@ -202,6 +204,9 @@ def _too_much(session: AgentSession, messages: tuple[HeldMessage, ...]) -> bool:
 
 def _as_text(words: str | None, attachments: tuple[events.Attachment, ...]) -> str:
     """The user's text and, on a line each, the attached files."""
-    lines = [files.named(attachment) for attachment in attachments]
+    return _with_lines(words, [files.named(attachment) for attachment in attachments])
+
+
+def _with_lines(words: str | None, lines: list[str]) -> str:
     words = (words or "").strip()
     return "\n".join([words, *lines] if words else lines)

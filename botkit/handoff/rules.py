@@ -51,6 +51,7 @@ class Rules:
         end_chat_words: further words that end a hand-off, by language; "" is for every language.
         fallback: the systems to try, in this order, when the first one is out of reach or refuses.
         platform_closing_messages: the bot's messages that announce the end of the platform's session (`text.as_compared`).
+        needs_login: whether an address opens only with the bot's own signature, as those of the platform's files do.
         handled_moments: the moments of a hand-off for which the bot has handlers (`handoff/moments.py`).
         file_message: a file alone as a message to the bot, with ``{name}`` and ``{url}``; None passes it on without words.
     """
@@ -65,6 +66,7 @@ class Rules:
     end_chat_command: str | None = None
     platform_closing_messages: frozenset[str] = frozenset()
     file_message: str | None = None
+    needs_login: Callable[[str], bool] = lambda _: False
     handled_moments: frozenset[str] = frozenset()
     end_chat_words: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     default_language: str = "en"

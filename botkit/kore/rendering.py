@@ -45,7 +45,12 @@ def template_for(content: Content, *, agent_name: str) -> shapes.Json | None:
         replies = [shapes.quick_reply(title, title) for title in titles]
         return shapes.quick_replies(text, replies, agent_name=agent_name)
     if not content.text and len(content.links) == 1 and _is_web_image(content.links[0]):
-        return shapes.image(content.links[0].url)
+        picture = content.links[0]
+        written = _written(picture, markdown=True)
+        if not agent_name or not written.startswith("["):
+            return shapes.image(picture.url)
+        # The template of an image has neither a name nor a sender. Kore's web client shows pictures in Markdown, too.
+        return shapes.live_agent(f"!{written}\n{written}", agent_name=agent_name)
     return shapes.live_agent(text, agent_name=agent_name) if agent_name else None
 
 

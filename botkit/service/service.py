@@ -36,6 +36,7 @@ from botkit.handoff.text import as_compared
 from botkit.hooks.events import HOOK_EVENTS
 from botkit.hooks.parser import HookParser
 from botkit.http.carriers import SyncTransport
+from botkit.http.hosts import AllowedHosts
 from botkit.ledger.interface import Ledger
 from botkit.ledger.sharing.leader import Counts
 from botkit.observability.metrics import Telemetry
@@ -83,6 +84,8 @@ def rules_for(bot: BotSettings) -> Rules:
         end_chat_command=handoff.end_chat_command,
         platform_closing_messages=frozenset(map(as_compared, handoff.platform_closing_messages)) - {""},
         file_message=bot.kore.file_message,
+        # By any scheme and port: an agent could open none of them.
+        needs_login=AllowedHosts(bot.kore.callback_hosts, insecure_http=True).allows,
         end_chat_words=handoff.end_chat_words,
         default_language=handoff.default_language,
         accept_timeout_seconds=handoff.accept_timeout.total_seconds(),

@@ -139,6 +139,16 @@ def test_a_file_that_the_first_system_accepted_is_named_to_the_next() -> None:
     assert story.granted().started().joined().sent == ["see here", "bill.pdf: https://bots.example/f/1"]
 
 
+def test_a_file_that_the_next_system_cannot_open_becomes_its_name_and_the_user_is_told() -> None:
+    systems = {"salesforce": Capabilities(files="always"), "legacy": LIVE_CHAT}
+    story = Story(rules(fallback=("legacy",), systems=systems, needs_login=lambda url: "bots.example" in url))
+    story.transfer().granted().started()
+    story.user("see: https://a.example", attachments=(Attachment("bill.pdf", "https://bots.example/f/1"),))
+    story.from_agents(AgentsLost, why=LossReason.UNREACHABLE)
+    assert [text.partition(":")[0] for text in story.told] == ["Not delivered to the agent"]
+    assert story.granted().started().joined().sent == ["see: https://a.example", "[bill.pdf]"]
+
+
 def test_accepted_messages_are_not_kept_without_a_next_system() -> None:
     story = Story().transfer().granted().started().user("one")
     assert story.took(story.session.in_flight[0].message_id).session.taken == ()

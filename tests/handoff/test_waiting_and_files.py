@@ -149,6 +149,14 @@ def test_a_system_that_takes_no_files_gets_their_names_and_addresses() -> None:
     assert Story().with_agent().user(None, attachments=(FILE,)).sent == ["bill.pdf: https://bots.example/f/1"]
 
 
+def test_an_address_that_opens_with_the_bots_signature_only_is_not_given_to_an_agent() -> None:
+    story = Story(rules(needs_login=lambda url: url.startswith("https://bots.example/"))).with_agent()
+    elsewhere = Attachment("photo.png", "https://cdn.example/2")
+    story.user("look", attachments=(FILE, elsewhere))
+    assert story.sent == ["look\n[bill.pdf]\nphoto.png: https://cdn.example/2"]
+    assert story.told == ["Not delivered to the agent: bill.pdf (the file could not be transferred)"]
+
+
 def test_a_requested_file_is_sent_as_a_file() -> None:
     story = on_request().with_agent().from_agents(FileRequested, request="token-1")
     assert len(story.told) == 1

@@ -64,10 +64,27 @@ def test_many_options_are_quick_replies() -> None:
 
 def test_an_image_alone_is_an_image() -> None:
     image = Link("cat.png", "https://acme.example/cat.png", "image")
-    assert sent(Content(links=(image,))) == (
+    assert sent(Content(links=(image,)), agent_name="") == (
         "[cat.png](https://acme.example/cat.png)",
         {"type": "image", "payload": {"url": "https://acme.example/cat.png"}},
     )
+
+
+def test_an_agents_image_keeps_its_name_and_its_senders() -> None:
+    image = Link("cat.png", "https://acme.example/cat.png", "image")
+    template = template_for(Content(links=(image,)), agent_name="Jane")
+    assert template is not None
+    assert template["payload"] == {
+        "template_type": "live_agent",
+        "text": "![cat.png](https://acme.example/cat.png)\n[cat.png](https://acme.example/cat.png)",
+        "agent_name": "Jane",
+    }
+
+
+def test_an_image_whose_name_would_break_markdown_is_an_image() -> None:
+    image = Link("c[a]t.png", "https://acme.example/cat.png", "image")
+    template = template_for(Content(links=(image,)), agent_name="Jane")
+    assert template == {"type": "image", "payload": {"url": image.url}}
 
 
 def test_a_link_beside_text_is_written_into_it() -> None:

@@ -118,9 +118,9 @@ def test_a_file_of_the_agent_can_be_found_by_the_user(stage: Stage, channel: str
 def test_an_image_of_the_agent_is_shown_on_the_web(stage: Stage) -> None:
     ada, case = _helped(stage, "rtm")
     case.file_sent_by(JANE, name="map.png", mime_type="image/png", data=b"\x89PNG")
-    images = until(lambda: [m.template for m in ada.messages() if m.template and "url" in m.template])
-    assert [image["type"] for image in images] == ["image"]
-    assert "/iamessage/attachments/" in images[0]["url"]
+    shown = ada.hears("![map.png](http")
+    assert "/iamessage/attachments/" in shown.text
+    assert shown.name == JANE
 
 
 @pytest.mark.parametrize("channel", ["rtm", "facebook"])
@@ -171,23 +171,21 @@ def test_an_agents_words_that_look_like_a_template_are_shown_as_words(stage: Sta
 
 
 @pytest.mark.parametrize("channel", ["rtm", "facebook"])
-def test_where_agents_get_no_files_they_get_their_names_and_addresses(stages: Stages, channel: str) -> None:
+def test_where_agents_get_no_files_they_get_their_names(stages: Stages, channel: str) -> None:
     stage = stages("no attachments", bot=NO_ATTACHMENTS)
     ada, case = _helped(stage, channel)
     ada.says("", _file("bill.pdf"))
     until(case.typed)
-    address = f"{stage.clouds.kore.core.attachment_url()}/f-bill.pdf"
-    assert _whole(stage, case) == f"bill.pdf: {address}"
+    assert _whole(stage, case) == "[bill.pdf]"
     stage.everybody_leaves()
 
 
-def test_words_and_addresses_of_files_arrive_together(stages: Stages) -> None:
+def test_words_and_names_of_files_arrive_together(stages: Stages) -> None:
     stage = stages("no attachments", bot=NO_ATTACHMENTS)
     ada, case = _helped(stage, "rtm")
     ada.says("these two", _file("one.png"), _file("two.png"))
     until(case.typed)
-    url = stage.clouds.kore.core.attachment_url()
-    assert _whole(stage, case) == f"these two\none.png: {url}/f-one.png\ntwo.png: {url}/f-two.png"
+    assert _whole(stage, case) == "these two\n[one.png]\n[two.png]"
     stage.everybody_leaves()
 
 

@@ -166,13 +166,14 @@ def test_a_text_of_the_bots_own_for_files_that_fail_still_counts(stages: Stages)
     stage.everybody_leaves()
 
 
-def test_a_channel_without_files_gets_their_addresses(stage: Stage) -> None:
+def test_a_channel_without_files_gets_their_names_and_no_address_that_answers_401(stage: Stage) -> None:
     stage.salesforce_behaves(files_enabled=False)
     ada = stage.person()
     case = ada.is_helped_by(JANE)
     ada.says("look", _file("cat.png"))
-    until(lambda: any("cat.png:" in text for text in case.typed()), lambda: f"for it in {case.typed()}")
+    until(lambda: "look\n[cat.png]" in case.typed(), lambda: f"for it in {case.typed()}")
     assert not stage.wire("sendFile", about=case.id)
+    ada.hears(f"{FAILED}cat.png")
 
 
 @pytest.mark.parametrize("shape", ["relative", "named"])

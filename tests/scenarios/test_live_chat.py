@@ -261,8 +261,7 @@ def test_a_file_nobody_asked_for_is_named(live_chat: Stage) -> None:
     ada = live_chat.person()
     case = is_helped(ada)
     ada.says("", Attachment("f-dog", "dog.png", "image", "image/png", PICTURE))
-    address = live_chat.clouds.kore.core.attachment_url()
-    case.gets(f"dog.png: {address}/f-dog")
+    case.gets("[dog.png]")
 
 
 def test_a_file_that_is_too_large_is_said(live_chat: Stage) -> None:

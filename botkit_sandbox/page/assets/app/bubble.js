@@ -5,6 +5,8 @@ import { clock, webLink } from "./words.js";
 
 const LONG_LINES = 9;
 const LONG_CHARACTERS = 460;
+/** A picture beside its own link: the page shows the link. */
+const PICTURE = /!\[[^\]\n]{1,200}\]\(https?:\/\/[^\s)]{1,2000}\)\n(?=\[)/g;
 const LINK = /\[([^\]\n]{1,200})\]\((https?:\/\/[^\s)]{1,2000})\)|https?:\/\/[^\s<>"']{1,2000}[^\s<>"'.,;:!?)\]]/g;
 
 /**
@@ -39,6 +41,7 @@ function anchor(title, address, picture) {
 
 /** Addresses in running text, bare or as Kore writes a document, `[name](address)`, become links. */
 function linked(words) {
+  words = words.replace(PICTURE, "");
   const parts = [];
   let end = 0;
   for (const match of words.matchAll(LINK)) {
