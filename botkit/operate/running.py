@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from botkit.checks import Check, Outcome, Result, failed
 from botkit.errors import CallError
+from botkit.observability.failures import failure_of, fix_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ async def run(group: Group) -> AsyncIterator[Result]:
     for check in group.checks:
         root = next((blocked[name] for name in check.rests_on if name in blocked), None)
         if root is None:
-            outcome = await _outcome(check)
+            outcome = await _outcome(check, group.system)
             if outcome.ok is False:
                 blocked[check.name] = check.name
         else:
@@ -37,7 +38,7 @@ async def run(group: Group) -> AsyncIterator[Result]:
         yield Result(check.name, outcome.ok, outcome.cause, outcome.fix, group.bot, group.system)
 
 
-async def _outcome(check: Check) -> Outcome:
+async def _outcome(check: Check, system: str) -> Outcome:
     try:
         async with asyncio.timeout(check.seconds):
             return await check.run()
@@ -47,7 +48,8 @@ async def _outcome(check: Check) -> Outcome:
             "look for what holds the connection up, and run it again",
         )
     except CallError as error:
-        return failed(str(error), "see the error's number in docs/reference/errors.md: " + error.code)
+        fix = fix_of(failure_of(error), system=system)
+        return failed(str(error), fix or f"look {error.code} up in the error index")
     except Exception as error:  # noqa: BLE001 (a third party's check may raise anything; the others still run)
         return failed(
             f"the check itself broke ({type(error).__name__})", "report it to the author of the check"

@@ -14,7 +14,14 @@ from aiohttp import web
 
 from botkit_sandbox.live_chat.cloud import LiveChatCloud
 from botkit_sandbox.live_chat.faults import Fault, Kind
-from botkit_sandbox.salesforce.edge import Silence, cors_headers, hang_up, json_answer, record_exchange
+from botkit_sandbox.salesforce.edge import (
+    Silence,
+    cors_headers,
+    hang_up,
+    json_answer,
+    record_exchange,
+    web_page,
+)
 from botkit_sandbox.salesforce.refusal import Refusal
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -83,11 +90,13 @@ class Edge:
         if self._fault("silence", request, operation):
             await self._silence.hold(request)
             return web.Response(status=503)
+        if page := self._fault("page", request, operation):
+            return web_page(302 if page.location else 200, page.location)
         if fault := self._fault("status", request, operation):
             if fault.status == 503:
                 self._cloud.note_503(request.headers.get(KEY))
             reason = _REASONS.get(fault.status, "Error")
-            return self._refused(fault.status, f"{reason} (fault switch)")
+            return self._refused(fault.status, fault.message or f"{reason} (fault switch)")
         return None
 
     def _refused(self, status: int, message: str) -> web.Response:

@@ -2,6 +2,8 @@
 
 Faults of requests; `path`, `operation` and `conversation_id` narrow them down:
     status          answer with `status` instead of handling the request; after a 503 the client may call ReconnectSession
+                    `message` is the text of its body
+    page            answer a web page with `status` 200, as a login page or a proxy does; with `location`, a redirect
     delay           wait `delay_ms` first
     refuse          close the connection without an answer
     silence         read the request and never answer
@@ -26,6 +28,7 @@ from botkit_sandbox.faults import ScopedFault
 AT_ONCE = ("pod-restart", "expire-sessions", "drop-polls")
 Kind = Literal[
     "status",
+    "page",
     "delay",
     "refuse",
     "silence",
@@ -47,6 +50,8 @@ class Fault(ScopedFault, kw_only=True, forbid_unknown_fields=True, omit_defaults
 
     kind: Kind
     status: int = 503
+    message: str = ""
+    location: str = ""
     delay_ms: int = 1_000
     within_ms: int = 15
     reason: FailReason = "Unavailable"

@@ -136,6 +136,7 @@ class LiveChatSandboxSettings:
     auto_reply: str = ""
     agent_capacity: Count | None = None
     # visitors without a session (2.15 to 2.17)
+    visitor_wrong_ids: Literal["unavailable", "refuse"] = "unavailable"
     availability_ids: Literal["as-asked", "short"] = "as-asked"
     visitor_wrapping: Literal["messages", "bare"] = "messages"
     ping_rate_key: Literal["pingRate", "pingrate"] = "pingRate"

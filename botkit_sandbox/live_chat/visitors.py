@@ -84,9 +84,23 @@ class Visitors:
         if not query.get("org_id") or not query.get("deployment_id"):
             raise Refusal(400, "Bad Request: org_id and deployment_id are required")
         settings = self._cloud.settings
-        return same_id(query["org_id"], settings.organization_id) and same_id(
-            query["deployment_id"], settings.deployment_id
-        )
+        right_organization = same_id(query["org_id"], settings.organization_id)
+        right_deployment = same_id(query["deployment_id"], settings.deployment_id)
+        if settings.visitor_wrong_ids == "refuse":
+            known = {short_id(button.id) for button in settings.buttons}
+            wrong = [
+                one
+                for one in _ids(query, "Availability.ids")
+                if one[:3] == "573" and short_id(one) not in known
+            ]
+            for right, what in (
+                (right_organization, "organization"),
+                (right_deployment, "deployment"),
+                (not wrong, "button"),
+            ):
+                if not right:
+                    raise Refusal(400, f"Bad Request: no such {what}")
+        return right_organization and right_deployment
 
     def _result(self, record_id: str, *, with_wait: bool, ours: bool) -> Answer:
         cloud = self._cloud

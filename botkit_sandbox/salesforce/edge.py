@@ -17,7 +17,6 @@ from aiohttp import web
 
 from botkit_sandbox.faults import F, Faults
 from botkit_sandbox.salesforce.cloud import SalesforceCloud
-from botkit_sandbox.salesforce.faults import Fault
 from botkit_sandbox.salesforce.held_stream import KIND
 from botkit_sandbox.salesforce.refusal import CODES, Refusal
 from botkit_sandbox.wire import Wire
@@ -161,7 +160,7 @@ class Edge:
             await self._silence.hold(request)
             return web.Response(status=503)
         if page := faults.use("page", line=line, operation=operation):
-            return _page(page)
+            return web_page(page.status or (302 if page.location else 200), page.location)
         if fault := faults.use("status", line=line, operation=operation):
             status = 503 if fault.status is None else fault.status
             why = CODES.get(status, "FAULT").replace("_", " ").capitalize()
@@ -174,10 +173,9 @@ class Edge:
         return None
 
 
-def _page(fault: Fault) -> web.Response:
-    """What stands between a client and MIAW may answer with: a page of its own, or a redirect to one."""
-    status = fault.status or (302 if fault.location else 200)
-    headers = {"Location": fault.location} if fault.location else {}
+def web_page(status: int, location: str = "") -> web.Response:
+    """What stands between a client and the service may answer with: a page of its own, or a redirect to one."""
+    headers = {"Location": location} if location else {}
     text = "<!DOCTYPE html><html><head><title>Login</title></head><body>Please log in.</body></html>"
     return web.Response(status=status, text=text, content_type="text/html", headers=headers)
 

@@ -79,6 +79,7 @@ async def test_a_check_that_breaks_hangs_or_raises_a_call_error_is_a_failure_and
     assert "hunter2" not in str(found)
     assert found[1].cause == "no result within 0.01 seconds"
     assert found[2].cause == "get a token: no answer (no connection in time)"
+    assert found[2].fix == "check the network between this machine and the host"
 
 
 async def test_every_kind_of_result_is_in_the_schema() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -31,6 +32,7 @@ from botkit.agents.live_chat.calls import (
 )
 from botkit.agents.live_chat.chat import Chat
 from botkit.agents.live_chat.connection import Connection
+from botkit.agents.live_chat.doctor import live_chat_checks
 from botkit.agents.live_chat.listening import Listener
 from botkit.agents.live_chat.masking import IsolatedMasker, Masked, Masker, NotMaskable
 from botkit.agents.live_chat.position import Position, digest
@@ -45,6 +47,7 @@ from botkit.agents.live_chat.settings import (
     switched,
 )
 from botkit.agents.salesforce import parse_organization_id
+from botkit.checks import Check, Surroundings
 from botkit.errors import (
     AccessExpired,
     AgentsUnavailable,
@@ -148,6 +151,12 @@ class LiveChatSystem(AgentSystem):
             files="on_request",
             max_file_bytes=MAX_FILE_BYTES,
             meta_infos=("liveChatMetaInfo", "miawMetaInfo"),
+        )
+
+    def checks(self, surroundings: Surroundings) -> Sequence[Check]:
+        """The checks of `botkit doctor`, named ``live_chat.…``."""
+        return live_chat_checks(
+            self, self.settings, self._transport, surroundings, new_id=lambda: str(uuid.uuid4())
         )
 
     async def open(self, session_id: str) -> Granted:

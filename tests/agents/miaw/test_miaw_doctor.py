@@ -116,7 +116,7 @@ async def test_a_live_examination_opens_one_conversation_sends_one_message_and_e
             "has no interface of MIAW (HTTP 404)",
             "My Domain",
         ),
-        (Fault(kind="refuse"), "the server closed the connection", "BK-4001"),
+        (Fault(kind="refuse"), "the server closed the connection", "check the network"),
     ],
     ids=["login page", "firewall's page", "redirect", "404", "hangs up"],
 )

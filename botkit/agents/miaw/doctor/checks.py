@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
+from botkit.agents.examining import header, is_page
 from botkit.agents.miaw.calls import (
     Deployment,
     Token,
@@ -124,9 +125,9 @@ class _Looked:
         self._answered_at = self._clock()
         status = answer.status
         if 300 <= status < 400:
-            place = urlsplit(_header(answer, "Location")).netloc or "another address"
+            place = urlsplit(header(answer, "Location")).netloc or "another address"
             return failed(f"{host} does not answer, but leads to {place}: a login page or a proxy", _HOST_FIX)
-        if _is_page(answer):
+        if is_page(answer):
             cause = f"{host} answers with a web page (HTTP {status}): a login page, a proxy or a firewall, not MIAW"
             return failed(cause, f"{_HOST_FIX}; or let the proxy pass calls to {host}")
         if status in (404, 405):
@@ -136,7 +137,7 @@ class _Looked:
     async def clock(self) -> Outcome:
         """Compare Salesforce's clock with this machine's."""
         try:
-            theirs = parsedate_to_datetime(_header(self._answer, "Date")).timestamp()
+            theirs = parsedate_to_datetime(header(self._answer, "Date")).timestamp()
         except (ValueError, TypeError, OverflowError):
             return undecided("the answer has no date")
         ahead = self._answered_at - theirs
@@ -292,15 +293,6 @@ class _Looked:
             return (await self._transport.send(request)).status
         except CallError:
             return 0
-
-
-def _is_page(response: Response) -> bool:
-    kind = _header(response, "Content-Type").lower()
-    return "html" in kind or response.body[:64].lstrip()[:1] == b"<"
-
-
-def _header(response: Response, name: str) -> str:
-    return next((value for key, value in response.headers.items() if key.lower() == name.lower()), "")
 
 
 def _at(milliseconds: int) -> str:

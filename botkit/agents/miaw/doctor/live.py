@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
+from botkit.agents.examining import sample_attributes
 from botkit.agents.miaw.calls import MiawCalls, Token, guest_token_request, read_token
 from botkit.agents.miaw.doctor import refusals
 from botkit.agents.miaw.entries import read_envelope
@@ -19,8 +20,6 @@ from botkit.agents.miaw.settings import MiawSettings
 from botkit.agents.refusals import reason
 from botkit.checks import Outcome, Surroundings, failed, passed, undecided, warned
 from botkit.errors import CallError
-from botkit.handoff.attributes import routing_attributes
-from botkit.handoff.events import UserProfile
 from botkit.http import Request, Response, Transport
 from botkit.http.lenient_json import Members, items, members, text, try_decoded, whole
 
@@ -82,7 +81,7 @@ class LiveRun:
             self._outcomes["conversation"] = refusals.explain("a guest token", answer)
             return
         token = read_token(answer, now=self._clock())
-        attributes = dict(_attributes(self._surroundings))
+        attributes = dict(sample_attributes(self._surroundings))
         request = self._calls.create(
             token.access_token, self._id, attributes=attributes, language=self._surroundings.language
         )
@@ -261,22 +260,6 @@ class _Heard:
         self.ours = False
         self.changed = asyncio.Event()
         """Set once our message came, or the stream is over."""
-
-
-def _attributes(surroundings: Surroundings) -> tuple[tuple[str, str], ...]:
-    """The attributes of a hand-off of a made-up user."""
-    profile = UserProfile(
-        user_id="botkit-doctor",
-        first_name="BotKit",
-        last_name="doctor",
-        email="doctor@botkit.invalid",
-        bot_name=surroundings.bot_name,
-        channel="rtm",
-        language=surroundings.language,
-        last_intent="botkit doctor",
-        session_id="000000000000000000000000",
-    )
-    return routing_attributes(profile, (), surroundings.attributes)
 
 
 def _failure(result: Members) -> Outcome | None:
