@@ -65,7 +65,9 @@ class _Examination:
                 yield from self._systems(bot)
 
     def _systems(self, bot: BotSettings) -> Iterator[Group]:
-        for name, configured in bot.agents.systems.items():
+        names = sorted(bot.agents.systems, key=lambda name: name != bot.agents.default)
+        for name in names:
+            configured = bot.agents.systems[name]
             kind = registry.system_class(configured.type)
             if kind is None:  # `botkit check` reports it
                 continue

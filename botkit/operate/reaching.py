@@ -65,6 +65,8 @@ class _Way:
             addresses = await _resolved(self.host, self.port)
         except OSError as error:
             return _not_resolved(self.host, error)
+        if addresses == [self.host]:
+            return passed(f"{self.host} is an address; no name has to be looked up")
         return passed(f"{self.host} is {', '.join(addresses[:_MOST_ADDRESSES])}")
 
     async def connection(self) -> Outcome:

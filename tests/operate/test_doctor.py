@@ -22,6 +22,7 @@ from botkit.testing.process import write_configuration
 from botkit_sandbox.server import SandboxThread
 from tests.http.connect_proxy import connect_proxy, tls_front
 
+DOCS = Path(__file__).parents[2] / "docs"
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/doctor.json").read_text(encoding="utf-8"))
 PASSWORD = "hunter2-of-the-proxy"
 DOMAIN = "acme.my.salesforce"
@@ -91,6 +92,16 @@ async def test_every_result_is_in_the_schema_and_none_shows_a_secret(
     assert {one.ok for one in found} >= {True, False, None}
     for secret in (PASSWORD, addresses["client_secret"], "eyJ", "Bearer"):
         assert secret not in printed
+
+
+async def test_the_pages_name_every_check_and_the_default_system_comes_first(
+    clouds: SandboxThread, tmp_path: Path
+) -> None:
+    settings = load(write_configuration(tmp_path, clouds.sandbox.addresses(), port=1))
+    found = [*await results(settings), *await results(settings, live=True)]
+    pages = "".join((DOCS / name).read_text(encoding="utf-8") for name in ("doctor.md", "doctor-kore.md"))
+    assert [one.check for one in found if f"`{one.check}`" not in pages] == []
+    assert list(dict.fromkeys(one.system for one in found if one.system)) == ["salesforce", "legacy"]
 
 
 async def test_one_bot_alone_can_be_looked_at(clouds: SandboxThread, tmp_path: Path) -> None:
