@@ -162,7 +162,8 @@ class AioTransport:
             limit_per_host=limit_per_host,
             force_close=force_close,
             ttl_dns_cache=60,
-            ssl=self._network.ssl_context(),
+            # aiohttp has a context with the system's certificate authorities already.
+            ssl=self._network.ssl_context() if self._network.ca_bundle else True,
         )
         return aiohttp.ClientSession(
             connector=connector,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
@@ -16,12 +17,13 @@ from typing import Literal
 from uuid import uuid4
 
 import jwt
+from jwt.warnings import InsecureKeyLengthWarning
 
 from botkit.config.settings import KoreSettings
 from botkit.http import Request, Response
 from botkit.http.lenient_json import try_decoded
 from botkit.kore.requests import KoreRequests
-from botkit.kore.signing import LIFETIME_SECONDS, Signer
+from botkit.kore.signing import LIFETIME_SECONDS
 
 Algorithm = Literal["HS256", "HS512"]
 
@@ -32,6 +34,8 @@ NO_JSON = b"botkit doctor"
 """The body of a hook that a BotKit refuses after it has accepted the token (412), so that nothing happens."""
 
 _REQUEST_ID = "0"
+_HOOK_LIFETIME_SECONDS = 10.0
+"""Short, because an address that is configured wrongly may be another's."""
 _MAX_WORDS = 160
 _TOKEN = re.compile(r"[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}")
 _IDS = re.compile(r"(st|cs|u)-[0-9a-f-]{36}|" + re.escape(USER))
@@ -94,13 +98,7 @@ class ProbeRequests:
         )
         if not jti:
             return request
-        claims = {
-            "appId": self._settings.client_id,
-            "exp": int(self._clock() + ahead_seconds) + LIFETIME_SECONDS,
-            "jti": str(uuid4()),
-        }
-        secret = self._settings.client_secret.reveal()
-        token = jwt.encode(claims, secret, algorithm=algorithm or self._settings.algorithm)
+        token = self._token(LIFETIME_SECONDS + ahead_seconds, algorithm, jti=str(uuid4()))
         return replace(request, headers={**request.headers, "auth": token})
 
     def unsigned(self) -> Request:
@@ -125,13 +123,7 @@ class ProbeRequests:
         """A hook to our own public address, as the platform would post it, but without JSON in it."""
         headers = {"Content-Type": "application/json"}
         if signed:
-            settings = self._settings
-            headers["token"] = Signer(
-                settings.client_id,
-                settings.client_secret,
-                algorithm=settings.algorithm,
-                clock=self._clock,
-            ).token()
+            headers["token"] = self._token(_HOOK_LIFETIME_SECONDS)
         url = f"{public_url}/sdk/bots/{self._bot_id}/on_user_message"
         return Request("call the public address", "POST", url, headers, NO_JSON, timeout_seconds=10.0)
 
@@ -147,6 +139,14 @@ class ProbeRequests:
             insecure_http=self._insecure_http,
             clock=lambda: self._clock() + ahead_seconds,
         )
+
+    def _token(self, seconds: float, algorithm: Algorithm | None = None, **claims: str) -> str:
+        payload = {"appId": self._settings.client_id, "exp": int(self._clock() + seconds), **claims}
+        secret = self._settings.client_secret.reveal()
+        with warnings.catch_warnings():
+            # Kore chooses the secret's length (44 characters), which is short for HS512.
+            warnings.simplefilter("ignore", InsecureKeyLengthWarning)
+            return jwt.encode(payload, secret, algorithm=algorithm or self._settings.algorithm)
 
     def _payload(self, bot_id: str) -> bytes:
         payload = {

@@ -152,7 +152,8 @@ class _Platform:
         if refusal(unknown) == refusal(history):
             return failed(
                 f"the platform knows no bot {self._bot.id} at this host ({in_words(history)})",
-                "copy bot.id from App Settings › App Profile; a copy or import of a bot has another id",
+                "copy bot.id from App Settings › App Profile: a copy or import of a bot has another id; and compare the host "
+                "with the builder's address, since each region has its own",
             )
         return passed(f"{self._bot.id} is known; the user of this check is not ({in_words(history)})")
 

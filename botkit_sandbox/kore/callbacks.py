@@ -40,12 +40,12 @@ def routes(cloud: KoreCloud) -> web.Application:
 
     def checked(inner: Callable[[web.Request], Awaitable[web.Response]]) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.Response:
-            why = cloud.core.app.refusal_reason(request.headers.get("auth"), now=cloud.core.clock())
+            why = cloud.core.app.refusal_reason(request.headers.get("auth"), now=cloud.core.now())
             if why is not None:
                 return unauthorized(cloud, why)
             if not cloud.core.knows_bot(request.match_info["bot_id"]):
                 return refusal(404, "Bot not found", "NOT_FOUND")
-            if limit.exceeded(cloud.core.clock(), cloud.core.settings.callbacks_per_minute):
+            if limit.exceeded(cloud.core.now(), cloud.core.settings.callbacks_per_minute):
                 return refusal(429, "Rate limit exceeded", "TOO_MANY_REQUESTS", retry_after=1)
             return await inner(request)
 

@@ -59,8 +59,6 @@ class Core:
     _by_address: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        own = self.clock
-        self.clock = lambda: own() + self.settings.clock_ahead
         self.configure(self.settings)
 
     def configure(self, settings: KoreSandboxSettings) -> None:
@@ -73,8 +71,12 @@ class Core:
         )
         self.calls.lifetime_ms = _ms(settings.request_lifetime.total_seconds())
 
+    def now(self) -> float:
+        """The platform's time, in seconds since 1970."""
+        return self.clock() + self.settings.clock_ahead
+
     def now_ms(self) -> int:
-        return int(self.clock() * 1000)
+        return int(self.now() * 1000)
 
     @property
     def stream_url(self) -> str:

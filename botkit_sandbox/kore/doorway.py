@@ -91,7 +91,7 @@ def wire_middleware(cloud: KoreCloud) -> Middleware:
         if response is None:
             return _hang_up(request)
         if cloud.core.settings.clock_ahead:
-            response.headers["Date"] = formatdate(cloud.core.clock(), usegmt=True)
+            response.headers["Date"] = formatdate(cloud.core.now(), usegmt=True)
         return response
 
     return record

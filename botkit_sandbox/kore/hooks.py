@@ -67,7 +67,7 @@ class HookSender:
 
     def _credentials(self, *, forged: bool, expired: bool) -> dict[str, str]:
         lifetime = int(self.core.settings.token_lifetime.total_seconds())
-        expires = int(self.core.clock()) + (-2 * lifetime if expired else lifetime)
+        expires = int(self.core.now()) + (-2 * lifetime if expired else lifetime)
         app = self.core.app
         token = app.forged(expires=expires) if forged else app.sign(expires=expires)
         headers = {"token": token, "apikey": app.client_secret[::-1] if forged else app.client_secret}

@@ -183,7 +183,7 @@ def value_for(stage: Stage, component: Component, text: str) -> Any:
     return entity_value(
         component.entity_type,
         text,
-        today=datetime.fromtimestamp(stage.core.clock(), UTC).date(),
+        today=datetime.fromtimestamp(stage.core.now(), UTC).date(),
         choices=choices_for(stage, component),
         pattern=component.pattern,
         many=component.many,

@@ -30,7 +30,7 @@ def public_routes(cloud: KoreCloud) -> list[web.RouteDef]:
 
     def checked(inner: Handler) -> Handler:
         async def handle(request: web.Request) -> web.Response:
-            why = cloud.core.app.refusal_reason(request.headers.get("auth"), now=cloud.core.clock())
+            why = cloud.core.app.refusal_reason(request.headers.get("auth"), now=cloud.core.now())
             if why is not None:
                 return unauthorized(cloud, why)
             if request.match_info.get("bot_id", cloud.core.bot.id) != cloud.core.bot.id:
@@ -43,7 +43,7 @@ def public_routes(cloud: KoreCloud) -> list[web.RouteDef]:
         return await _subscribe(cloud, request)
 
     async def history(request: web.Request) -> web.Response:
-        if limit.exceeded(cloud.core.clock(), cloud.core.settings.public_per_minute):
+        if limit.exceeded(cloud.core.now(), cloud.core.settings.public_per_minute):
             return web.Response(
                 status=429, text="The rate limit of this API is exceeded", headers={"Retry-After": "60"}
             )

@@ -7,11 +7,13 @@ import zipfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
+import trustme
 from aiohttp import web
 
 from botkit.checks import Result, Surroundings
@@ -27,16 +29,19 @@ from botkit.config.settings import (
     StoreSettings,
 )
 from botkit.http.carriers import AioTransport
+from botkit.http.network import DIRECT, Network, parse_proxy
 from botkit.kit import BotKit
 from botkit.operate.machine import machine_checks
 from botkit.operate.of_the_bot import end_word, inactivity
 from botkit.operate.platform import platform_checks
+from botkit.operate.reaching import reaching
 from botkit.operate.running import Group, run
 from botkit.operate.subscription import subscription
 from botkit.testing.serving import Server, nothing_here
 from botkit_sandbox.kore import KoreCloud, KoreSandboxSettings, routes
 from botkit_sandbox.kore.credentials import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
 from botkit_sandbox.kore.faults import fault_of
+from tests.http.connect_proxy import connect_proxy, tls_front
 from tests.sandbox.kore.platform_double import SAMPLE, serve
 
 OTHER_ID = "cs-00000000-0000-5000-8000-000000000000"
@@ -61,6 +66,7 @@ class Stage:
             security=SecuritySettings(insecure_http=True),
             bots=MappingProxyType({self.bot.id: self.bot}),
         )
+        self.network = DIRECT
         self.surroundings = Surroundings(
             bot_name="Sample",
             language="en",
@@ -77,7 +83,7 @@ class Stage:
         self.cloud.core.configure(replace(self.cloud.core.settings, **switches))
 
     async def look(self) -> dict[str, Result]:
-        async with AioTransport(allowed_hosts=None, insecure_http=True) as transport:
+        async with AioTransport(allowed_hosts=None, insecure_http=True, network=self.network) as transport:
             checks = platform_checks(self.settings, self.bot, transport, self.surroundings)
             found = {result.check: result async for result in run(Group(checks, self.bot.id))}
         shown = json.dumps([result.as_json() for result in found.values()])
@@ -113,6 +119,31 @@ async def test_the_page_names_every_check(stage: Stage) -> None:
     stage.kore(callback_hosts=(here, here))
     names = [*(await stage.look()), *(check.name for check in machine_checks(stage.settings))]
     assert [name for name in names if f"| `{name}` |" not in page] == []
+
+
+async def test_a_good_set_up_passes_over_tls_and_through_a_proxy_in_both_directions(
+    stage: Stage, botkit_url: str, tmp_path: Path
+) -> None:
+    authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    ports = [int(url.rpartition(":")[2]) for url in (stage.cloud.base_url, botkit_url)]
+    with (
+        tls_front(ports[0], authority, name="bots.kore.ai") as kore,
+        tls_front(ports[1], authority, name="botkit.example") as here,
+        connect_proxy(login="u:p", ports={"bots.kore.ai:443": kore, "botkit.example:443": here}) as proxy,
+    ):
+        stage.network = Network(proxy=parse_proxy(proxy.url), ca_bundle=tmp_path / "ca.pem")
+        stage.surroundings = replace(
+            stage.surroundings, insecure_http=False, reach=partial(reaching, network=stage.network)
+        )
+        stage.kore(callback_hosts=("bots.kore.ai",))
+        found = await calling(stage, "https://botkit.example").look()
+    assert not [name for name, result in found.items() if result.ok is False]
+    assert {name for name, result in found.items() if result.ok} >= {
+        *("kore.proxy", "kore.tls", *WITH_TOKEN),
+        *("kore.callback.proxy", "kore.callback.tls", "kore.callback", "kore.callback.secret"),
+    }
+    assert set(proxy.asked) == {"CONNECT bots.kore.ai:443", "CONNECT botkit.example:443"}
 
 
 # --- credentials: each cause is found with and without the platform's own words ----------------------------------
