@@ -15,6 +15,7 @@ from botkit.config.settings import Settings
 from botkit.errors import NotConfigured
 from botkit.flask.extension import mount
 from botkit.flask.mounted import current_service
+from botkit.flask.stray_hooks import log_stray_hooks
 from botkit.handlers.contexts import HandlerDecorators
 from botkit.handlers.conversation import ConversationHandle
 from botkit.handlers.registry import Handler, Registry
@@ -277,4 +278,5 @@ def create_app(settings: Settings, *, relay_factory: RelayFactory | None = None)
     """A Flask application with a kit and nothing else, alone on its store: the application of `botkit serve`."""
     app = Flask("botkit")
     BotKit(settings, relay_factory=relay_factory, share=False).init_app(app)
+    log_stray_hooks(app, prefix=settings.server.prefix)
     return app

@@ -11,7 +11,7 @@ from pathlib import Path
 from flask import Blueprint, Flask, current_app
 
 from botkit import BotKit
-from botkit.handlers import Context, PlatformEventContext, UserMessageContext, Verdict
+from botkit.handlers import Context, HandoffEndedContext, PlatformEventContext, UserMessageContext, Verdict
 
 kit = BotKit()  # the application has its configuration
 pages = Blueprint("pages", __name__)
@@ -36,6 +36,13 @@ def opening_hours(ctx: UserMessageContext) -> Verdict:
 def thanks(ctx: PlatformEventContext) -> Verdict:
     """A dialog of the bot ended."""
     return ctx.send_user_message(f"Thank you for asking {current_app.config['SHOP']}.")
+
+
+@kit.on_handoff_ended
+def note(ctx: HandoffEndedContext) -> None:
+    """A hand-off ended. BotKit's own log lines and `botkit explain` have the same reference."""
+    agents = ", ".join(ctx.agents) or "nobody"
+    current_app.logger.info("hand-off %s with %s ended: %s", ctx.reference, agents, ctx.why)
 
 
 @pages.get("/")

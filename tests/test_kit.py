@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from structlog.testing import capture_logs
 from werkzeug.test import Client
 
 from botkit.agents import DEFAULT_ATTRIBUTES
@@ -246,6 +247,22 @@ def test_create_app_has_a_kit_and_nothing_else(kits: Kits) -> None:
     kits.made.append(app.extensions["botkit"][0].kit)
     assert app.test_client().get("/botkit/readyz").status_code == 200
     assert app.test_client().get("/").status_code == 404
+
+
+def test_a_hook_under_another_prefix_is_logged_with_the_key_to_change(kits: Kits) -> None:
+    app = create_app(kits.settings(prefix="/botkit"), relay_factory=kits.relay)
+    kits.made.append(app.extensions["botkit"][0].kit)
+    with capture_logs() as lines:
+        for _ in range(3):
+            answer = app.test_client().post(f"/sdk/bots/{BOT_ID}/on_user_message", json={})
+            assert answer.status_code == 404
+        app.test_client().post("/elsewhere")
+    (line,) = lines
+    assert (line["event"], line["reason"]) == (
+        "hook_refused",
+        "the path begins with / and not with the prefix /botkit",
+    )
+    assert line["fix"].startswith("server.prefix")
 
 
 def test_settings_become_rules(kits: Kits) -> None:

@@ -26,6 +26,7 @@ from botkit.handlers.registry import Chain, Handler
 from botkit.handlers.threads import EventLoopThread, WorkerThreads
 from botkit.handlers.verdicts import Answer, Defer, Next, Sent, Stop
 from botkit.handoff.events import ApiCall, Choice
+from botkit.handoff.reference import reference
 from botkit.hooks.parser import Hook
 from botkit.kore.bodies import changed, members_to_change
 from botkit.observability.events import get_logger
@@ -182,6 +183,7 @@ class Runner:
                     handler=late.name,
                     outcome="timeout",
                     seconds=seconds,
+                    **_of_handoff(hook),
                 )
                 self._on_failure(late, _late(late, seconds))
             elif not progress.begun:
@@ -205,7 +207,13 @@ class Runner:
 
     def skipped(self, hook: Hook | Moment, chain: Chain, why: str) -> None:
         """Log and count handlers that were not called."""
-        _log.error("handlers_skipped", hook=hook.path.event, handler=chain.handlers[0].name, why=why)
+        _log.error(
+            "handlers_skipped",
+            hook=hook.path.event,
+            handler=chain.handlers[0].name,
+            why=why,
+            **_of_handoff(hook),
+        )
         self._metrics.handled(hook.path.event, chain.handlers[0].name, "skipped")
 
     def _start(
@@ -353,12 +361,26 @@ class Runner:
                 reason = f"{failure.code} {failure}"
             case _:
                 kind, reason = "raised", where(failure)
-        _log.error("handler_failed", hook=event, handler=handler.name, outcome=kind, reason=reason)
+        _log.error(
+            "handler_failed",
+            hook=event,
+            handler=handler.name,
+            outcome=kind,
+            reason=reason,
+            **_of_handoff(outcome.hook),
+        )
         self._metrics.handled(event, handler.name, kind)
 
     def _count_overdue(self, handler: Handler, change: int) -> None:
         with self._lock:
             self._overdue[handler] += change
+
+
+def _of_handoff(hook: Hook | Moment) -> dict[str, str]:
+    """The fields of a log line that name the hand-off."""
+    if not isinstance(hook, Moment):
+        return {}
+    return {"ref": reference(hook.effect.session_id), "bot": hook.conversation_id.bot_id}
 
 
 def _context(hook: Hook | Moment, gateway: BotGateway) -> BufferedCalls:

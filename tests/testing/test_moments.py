@@ -6,6 +6,8 @@ import threading
 from datetime import timedelta
 
 import pytest
+from flask import Flask, current_app
+from structlog.testing import capture_logs
 
 from botkit.errors import CallRefused, InvalidHandlerResult
 from botkit.handlers import (
@@ -131,3 +133,33 @@ def test_a_call_that_cannot_be_made_is_refused_at_once(kit: BotKit, tester: KitT
 
     tester.transfers()
     assert len(refused) == 1
+
+
+def test_it_runs_in_the_applications_context() -> None:
+    app = Flask("shop", root_path="/")
+    app.config["SHOP"] = "Acme"
+    kit, called = BotKit(), []
+
+    @kit.on_handoff_started
+    def named(ctx: HandoffStartedContext) -> None:
+        called.append(current_app.config["SHOP"])
+
+    with KitTester(kit, app=app) as tester:
+        tester.transfers()
+    assert called == ["Acme"]
+
+
+def test_a_failure_is_logged_with_the_reference(kit: BotKit, tester: KitTester) -> None:
+    references: list[str] = []
+
+    @kit.on_handoff_started
+    def fails(ctx: HandoffStartedContext) -> None:
+        references.append(ctx.reference)
+        raise KeyError
+
+    tester.strict = False
+    with capture_logs() as lines:
+        tester.transfers()
+    (line,) = [line for line in lines if line["event"] == "handler_failed"]
+    assert (line["hook"], line["outcome"]) == ("on_handoff_started", "raised")
+    assert [line["ref"]] == references
