@@ -54,10 +54,9 @@ def explained(stated: str, known: Sequence[Advice], *, unstated: str = "") -> st
 
 
 def fix_for(stated: str, known: Sequence[Advice], *, unstated: str = "") -> str:
-    """The advice alone; of an unstated reason that of `unstated`, after its semicolon."""
-    if not stated:
-        return unstated.partition("; ")[2] or unstated
-    return next((one.fix for one in known if one.pattern.search(stated)), "")
+    """The advice alone; of an unstated reason, or one that nobody knows, that of `unstated`, after its semicolon."""
+    usual = unstated.partition("; ")[2] or unstated
+    return next((one.fix for one in known if stated and one.pattern.search(stated)), usual)
 
 
 def _stated(body: bytes) -> tuple[str, str]:
