@@ -41,6 +41,7 @@ DEFAULT_ATTRIBUTES: Mapping[str, str] = MappingProxyType(
         "Kore_Session_Id": "session_id",
         "Kore_Last_Intent": "last_intent",
         "Case_Id": "case_id",
+        "Handoff_Reference": "reference",
     }
 )
 """Routing attribute → fact, for systems whose `Capabilities` name none. The names with an underscore are Salesforce's own; all

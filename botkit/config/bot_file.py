@@ -35,7 +35,7 @@ from botkit.handoff.end_words import plain
 OPT_OUT_KEYWORDS = frozenset({"stop", "stopall", "unsubscribe", "cancel", "end", "quit"})
 """Salesforce's default keywords with which a user of a text channel refuses further messages."""
 
-PLACEHOLDERS = ("agent", "command", "file", "message", "minutes", "position", "reason")
+PLACEHOLDERS = ("agent", "command", "file", "message", "minutes", "position", "reason", "reference")
 """The placeholders of standard responses; `handoff/responses.py` fills them."""
 
 

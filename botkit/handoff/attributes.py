@@ -28,8 +28,10 @@ FACTS: tuple[str, ...] = (
     "last_intent",
     "session_id",
     "case_id",
+    "reference",
 )
-"""The facts a mapping can name: the fields of `UserProfile`, and `name`, which is first and last name together."""
+"""The facts a mapping can name: the fields of `UserProfile`, `name`, which is first and last name together, and `reference`, the
+hand-off's."""
 
 
 def routing_attributes(
@@ -37,6 +39,7 @@ def routing_attributes(
     pre_chat: Sequence[tuple[str, str]],
     mapping: Mapping[str, str],
     *,
+    reference: str = "",
     max_value: int = 255,
 ) -> tuple[tuple[str, str], ...]:
     """The attributes of a new conversation: those of the mapping first, then the dialog's other ones.
@@ -46,9 +49,12 @@ def routing_attributes(
         pre_chat: the dialog's own attributes. They win over facts of the same name, even with an empty value: that is how
             a dialog withholds a fact from the agent.
         mapping: attribute → one of `FACTS`.
+        reference: the hand-off's reference.
         max_value: the longest value the agent system takes, in UTF-16 code units; longer ones are cut.
     """
-    attributes = {name: _fact(profile, fact) for name, fact in mapping.items()}
+    attributes = {
+        name: reference if fact == "reference" else _fact(profile, fact) for name, fact in mapping.items()
+    }
     attributes = {name: value for name, value in attributes.items() if value}
     attributes.update(pre_chat)
     return tuple((name, cut(readable(value), max_value)) for name, value in attributes.items())

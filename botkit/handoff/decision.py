@@ -11,6 +11,7 @@ from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage,
 from botkit.handoff.effects import ArmTimer, CancelTimer, Effect, SendToAgent, SendToUser, TypingToUser
 from botkit.handoff.events import Content
 from botkit.handoff.record import Record
+from botkit.handoff.reference import reference
 from botkit.handoff.rules import Rules
 
 
@@ -30,8 +31,14 @@ def with_session(conversation: Conversation, session: AgentSession, *effects: Ef
 
 def tell(rules: Rules, session: AgentSession, key: str, **placeholders: str) -> list[Effect]:
     """Send the user a standard response in their language; nothing if it is silenced. See `Responses.text`."""
-    command = session.end_word or ""
-    return say(rules.responses.text(key, session.language, command=command, **placeholders))
+    text = rules.responses.text(
+        key,
+        session.language,
+        command=session.end_word or "",
+        reference=reference(session.id),
+        **placeholders,
+    )
+    return say(text)
 
 
 def say(text: str | None) -> list[Effect]:

@@ -33,7 +33,7 @@ from botkit.handoff.file_reasons import TRANSFER
 from botkit.handoff.languages import negotiate
 from botkit.handoff.masking import readable
 from botkit.handoff.moments import STARTED, call_handlers
-from botkit.handoff.reference import successor
+from botkit.handoff.reference import reference, successor
 from botkit.handoff.rules import Rules
 from botkit.handoff.text import split
 from botkit.handoff.transcript import before_handoff, render
@@ -54,7 +54,15 @@ def agent_transfer(rules: Rules, conversation: Conversation, event: AgentTransfe
         conversation, ended = _end_former(rules, conversation, former, event.at)
     choices = {system: _choice_for(rules, event, system) for system in _line(rules, event)}
     first, *others = (
-        Alternative(name, routing_attributes(event.profile, choice.pre_chat, rules.attributes_of(name)))
+        Alternative(
+            name,
+            routing_attributes(
+                event.profile,
+                choice.pre_chat,
+                rules.attributes_of(name),
+                reference=reference(event.session_id),
+            ),
+        )
         for name, choice in choices.items()
     )
     end_word = (choices[first.system].end_word or rules.end_chat_command or "").strip()

@@ -15,6 +15,9 @@ _VALUES = {**{letter: value for value, letter in enumerate(_ALPHABET)}, "O": 0, 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _BETWEEN = re.compile(r"[\s_.·‐-―-]+")
 _LENGTH = 8
+_REFERENCE = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}\b")
+ANY = "0000-0000"
+"""Stands for any reference in a text."""
 _BITS = 5
 _HEX_DIGITS = 10
 
@@ -54,6 +57,11 @@ def number_in(text: str) -> int | None:
     for letter in letters:
         number = number << _BITS | _VALUES[letter]
     return number
+
+
+def with_any_reference(text: str) -> str:
+    """A text with every reference in it replaced by `ANY`: so texts of two hand-offs can be compared."""
+    return _REFERENCE.sub(ANY, text)
 
 
 def successor(session_id: str, derived: str) -> str:

@@ -17,7 +17,7 @@ from botkit.handoff.translations import MESSAGES, WORDS
 KEYS: tuple[str, ...] = tuple(MESSAGES[LAST_RESORT])
 """The keys of all standard responses."""
 
-_PLACEHOLDER = re.compile(r"\{(agent|command|file|message|minutes|position|reason)\}")
+_PLACEHOLDER = re.compile(r"\{(agent|command|file|message|minutes|position|reason|reference)\}")
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 _MARKS = {"L": "\u200e", "R": "\u200f", "AL": "\u200f"}
 """The invisible character that gives a text the direction of its first strong character."""
@@ -50,6 +50,7 @@ class Responses:
         minutes: str = "",
         file: str = "",
         reason: str = "",
+        reference: str = "",
     ) -> str | None:
         """A standard response with its placeholders filled in, or None if it is silenced.
 
@@ -64,6 +65,7 @@ class Responses:
             minutes: replaces ``{minutes}``, the estimated wait.
             file: replaces ``{file}``, the names of files.
             reason: replaces ``{reason}``, from `file_reason`.
+            reference: replaces ``{reference}``, the hand-off's. If empty, lines with ``{reference}`` are left out.
 
         Raises:
             KeyError: there is no such message.
@@ -74,7 +76,10 @@ class Responses:
         name = " ".join(agent.split())
 
         plain = {"command": command, "position": position, "minutes": minutes, "reason": reason}
-        isolated = {"agent": name, "file": file, "message": message}
+        isolated = {"agent": name, "file": file, "message": message, "reference": reference}
+        if "{reference}" in template and not reference:
+            lines = template.split("\n")
+            template = "\n".join(line for line in lines if "{reference}" not in line)
 
         def fill(placeholder: re.Match[str]) -> str:
             kind = placeholder.group(1)

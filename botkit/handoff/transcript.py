@@ -17,6 +17,7 @@ from botkit.handoff.conversation import AgentSession, HeldMessage
 from botkit.handoff.ending import END_MESSAGES
 from botkit.handoff.events import TranscriptLine
 from botkit.handoff.languages import LAST_RESORT, negotiate
+from botkit.handoff.reference import ANY, with_any_reference
 from botkit.handoff.responses import Responses
 from botkit.handoff.text import cut, length
 from botkit.handoff.translations import WORDS
@@ -66,7 +67,7 @@ def _end_before(
         responses.text("endChatFromUserInstruction", session.language, command=session.end_word or ""),
     }
     live = Counter(held.text.strip() for held in typed)
-    endings = {responses.text(key, session.language) for key in END_MESSAGES}
+    endings = {responses.text(key, session.language, reference=ANY) for key in END_MESSAGES}
     for index in reversed(range(len(lines))):
         if _is(lines[index], "bot", endings):
             break
@@ -78,7 +79,10 @@ def _end_before(
 
 
 def _is(line: TranscriptLine, speaker: str, texts: set[str | None]) -> bool:
-    return line.speaker == speaker and any(text and line.text.strip() == text.strip() for text in texts)
+    if line.speaker != speaker:
+        return False
+    said = with_any_reference(line.text.strip())
+    return any(text and said == text.strip() for text in texts)
 
 
 def _end_without(lines: tuple[TranscriptLine, ...], own: set[str | None], live: Counter[str]) -> int:

@@ -7,7 +7,9 @@ needed. `pt` is read in Portugal and in Brazil. The language names are the page'
 
 from __future__ import annotations
 
-MESSAGES: dict[str, dict[str, str]] = {
+from botkit.handoff.reference_lines import REFERENCE_LINES, REFERRED_TO
+
+_TEXTS: dict[str, dict[str, str]] = {
     "en": {
         "lookingForAgentMessage": "One moment, please. We are looking for an agent who can help you.",
         "agentJoinedMessage": "{agent} has joined the conversation.",
@@ -339,6 +341,14 @@ MESSAGES: dict[str, dict[str, str]] = {
         "fileFailedMessage": "Het bestand kon niet bij de medewerker worden bezorgd.",
         "fileNotDeliveredMessage": "Niet bij de medewerker bezorgd: {file} ({reason})",
     },
+}
+
+MESSAGES: dict[str, dict[str, str]] = {
+    language: {
+        key: f"{text}\n{REFERENCE_LINES[language]}" if key in REFERRED_TO else text
+        for key, text in texts.items()
+    }
+    for language, texts in _TEXTS.items()
 }
 """Language → message key → text."""
 

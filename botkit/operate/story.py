@@ -158,14 +158,12 @@ def _call(detail: Mapping[str, Any]) -> str:
     """``get a guest token at acme.test: HTTP 400, SETUP_ERROR (BK-4004)``"""
     failure = _failure(detail)
     where = f" at {failure.host}" if failure.host else ""
-    answer = (
-        f"HTTP {failure.status}"
-        if failure.status is not None
-        else _CAUSES.get(failure.cause, "no usable answer")
-    )
-    words = f", {failure.words}" if failure.words else ""
+    if failure.status is not None:
+        answer = f"HTTP {failure.status}" + (f", {failure.words}" if failure.words else "")
+    else:
+        answer = failure.words or _CAUSES.get(failure.cause, "no usable answer")
     code = f" ({failure.code})" if failure.code else ""
-    return f"{failure.call}{where}: {answer}{words}{code}"
+    return f"{failure.call}{where}: {answer}{code}"
 
 
 _CAUSES = {

@@ -81,7 +81,7 @@ def test_a_character_escaped_as_a_pair_is_one_character(folder: Folder) -> None:
         (
             "{en: {agentJoinedMessage: '{name} is here'}}",
             "en.agentJoinedMessage: {name} is not a placeholder; write {agent}, {command}, {file}, {message}, "
-            "{minutes}, {position} or {reason}, or { … } with",
+            "{minutes}, {position}, {reason} or {reference}, or { … } with",
         ),
         ("{zh_tw: {}, zh-TW: {}}", "zh-TW: is the same language as zh_tw"),
         ("{en: hello}", "en: is a text, not a mapping"),

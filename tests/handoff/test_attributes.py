@@ -29,7 +29,7 @@ ADA = UserProfile(
 
 
 def test_the_facts_are_the_fields_of_the_profile_and_the_full_name() -> None:
-    assert sorted(FACTS) == sorted([*(field.name for field in fields(UserProfile)), "name"])
+    assert sorted(FACTS) == sorted([*(field.name for field in fields(UserProfile)), "name", "reference"])
 
 
 def test_every_default_attribute_has_a_fact() -> None:
@@ -37,7 +37,7 @@ def test_every_default_attribute_has_a_fact() -> None:
 
 
 def test_what_the_platform_knows_goes_along_by_default() -> None:
-    assert dict(routing_attributes(ADA, (), DEFAULT_ATTRIBUTES)) == {
+    assert dict(routing_attributes(ADA, (), DEFAULT_ATTRIBUTES, reference="7K3M-9Q2X")) == {
         "_firstName": "Ada",
         "_lastName": "Lovelace",
         "_email": "ada@example.org",
@@ -49,6 +49,7 @@ def test_what_the_platform_knows_goes_along_by_default() -> None:
         "Kore_Session_Id": "s-9",
         "Kore_Last_Intent": "Talk to an agent",
         "Case_Id": "500-7",
+        "Handoff_Reference": "7K3M-9Q2X",
     }
 
 
@@ -109,7 +110,9 @@ def test_a_value_is_not_cut_through_an_emoji() -> None:
 
 @given(st.dictionaries(st.text(), st.text()), st.integers(min_value=1, max_value=50))
 def test_every_name_arrives_and_every_value_fits(pre_chat: dict[str, str], limit: int) -> None:
-    attributes = routing_attributes(ADA, tuple(pre_chat.items()), DEFAULT_ATTRIBUTES, max_value=limit)
+    attributes = routing_attributes(
+        ADA, tuple(pre_chat.items()), DEFAULT_ATTRIBUTES, reference="7K3M-9Q2X", max_value=limit
+    )
     assert {*pre_chat, *DEFAULT_ATTRIBUTES} == {name for name, _ in attributes}
     assert all(length(value) <= limit for _, value in attributes)
 

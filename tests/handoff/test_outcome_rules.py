@@ -20,9 +20,10 @@ from botkit.handoff.events import (
     UserLost,
     UserProfile,
 )
+from botkit.handoff.reference import reference
 from botkit.handoff.responses import KEYS
 from botkit.handoff.translations import WORDS
-from tests.handoff.story import Story, rules
+from tests.handoff.story import SESSION, Story, rules
 
 USER: Final = "user"
 BOT: Final = "bot"
@@ -263,3 +264,20 @@ def test_every_timer_of_a_session_has_a_rule(name: TimerName) -> None:
 
 def test_every_end_of_a_hand_off_has_a_standard_response() -> None:
     assert set(END_MESSAGES) <= set(KEYS)
+
+
+def test_the_user_and_the_agent_get_the_reference_of_the_hand_off() -> None:
+    story = Story().transfer()
+    assert dict(story.session.attributes)["Handoff_Reference"] == reference(SESSION)
+    story.happens(AgentsLost(key="k", at=Instant(story.now), session_id=SESSION, why=LossReason.UNREACHABLE))
+    assert story.told[-1].endswith(f"\nReference: {reference(SESSION)}")
+
+
+def test_the_end_of_an_earlier_hand_off_is_recognised_with_its_own_reference() -> None:
+    looking = rules().responses.text("lookingForAgentMessage", "en") or ""
+    failed = rules().responses.text("handoffFailedMessage", "en", reference="7K3M-9Q2X") or ""
+    story = Story().transfer()
+    story.granted(
+        TranscriptLine(BOT, looking), TranscriptLine(BOT, failed), TranscriptLine(USER, "once more")
+    )
+    assert "once more" in story.sent[0]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from botkit.handoff.reference_lines import REFERRED_TO
 from botkit.handoff.responses import KEYS, Responses
 from botkit.handoff.translations import MESSAGES, WORDS
 
@@ -46,6 +47,7 @@ PLACEHOLDERS = {
     "estimatedWaitMessage": ["{minutes}"],
     "fileRequestedMessage": ["{agent}"],
     "fileNotDeliveredMessage": ["{file}", "{reason}"],
+    **{key: ["{reference}"] for key in REFERRED_TO},
 }
 FSI, PDI, LRM, RLM = "\u2068", "\u2069", "\u200e", "\u200f"
 
@@ -330,3 +332,27 @@ def test_any_configuration_is_accepted(
     for key in KEYS:
         text = own.text(key, language, command="bye")
         assert text is None or text.strip()
+
+
+@pytest.mark.parametrize("language", PAGE_LANGUAGES)
+def test_a_reference_stands_on_a_line_of_its_own_that_goes_without_one(language: str) -> None:
+    told = built_in.text("handoffFailedMessage", language, reference="7K3M-9Q2X")
+    bare = built_in.text("handoffFailedMessage", language)
+    assert told is not None
+    assert bare is not None
+    first, line = told.split("\n")
+    assert (first, "7K3M-9Q2X" in line) == (bare, True)
+
+
+def test_a_reference_keeps_its_direction_in_right_to_left_texts() -> None:
+    told = built_in.text("handoffFailedMessage", "ar", reference="7K3M-9Q2X")
+    assert told is not None
+    assert told.endswith(f": {FSI}7K3M-9Q2X{PDI}")
+
+
+def test_a_text_of_the_bots_own_may_name_the_reference_and_gets_none_otherwise() -> None:
+    own = Responses(
+        {"en": {"handoffFailedMessage": "Call us, {reference}", "sessionExpiredMessage": "Over"}}, "en"
+    )
+    assert own.text("handoffFailedMessage", "en", reference="7K3M-9Q2X") == "Call us, 7K3M-9Q2X"
+    assert own.text("sessionExpiredMessage", "en", reference="7K3M-9Q2X") == "Over"

@@ -150,6 +150,8 @@ def test_a_host_that_cannot_be_reached(
     assert (line["call"], line["cause"], line["system"]) == ("get a guest token", cause, system)
     assert host in line["host"]
     assert fix in line["fix"]
+    told = " ".join(text for _, text in failures.stage._people[-1].chat())
+    assert f"Reference: {ref}" in told
     assert (story.why, story.system, story.user) == ("unreachable", system, line["user"])
     assert fix in story.fixes[0]
     _says(story, f"OpenAccess failed: get a guest token at {line['host']}", "given up after")
