@@ -15,7 +15,7 @@ _VALUES = {**{letter: value for value, letter in enumerate(_ALPHABET)}, "O": 0, 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _BETWEEN = re.compile(r"[\s_.·‐-―-]+")
 _LENGTH = 8
-_REFERENCE = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}\b")
+_REFERENCE = re.compile(r"(?<![\w-])[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}(?![\w-])")
 ANY = "0000-0000"
 """Stands for any reference in a text."""
 _BITS = 5

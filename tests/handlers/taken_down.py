@@ -9,7 +9,7 @@ import io
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from botkit.agents import Batch, Capabilities, Granted
 from botkit.config.settings import Settings
 from botkit.errors import AgentsUnavailable
 from botkit.handoff.conversation import Access
+from botkit.handoff.reference import with_any_reference
 from botkit.http import Request, Response
 from botkit.kit import BotKit
 from botkit.ledger.interface import Ledger
@@ -59,6 +60,12 @@ class Answer:
     status: str
     headers: Mapping[str, str]
     body: bytes
+
+
+def _with_any_reference(call: Call) -> Call:
+    """Each hand-off has a reference of its own, which users are told."""
+    body = None if call.body is None else with_any_reference(call.body.decode()).encode()
+    return replace(call, body=body)
 
 
 class _Wire:
@@ -129,7 +136,7 @@ class TakenDown:
         """The calls since the last time, after everything committed has been done."""
         until(lambda: self._ledger.depth == 0, "for the outbox to be empty")
         calls, self._wire.calls = self._wire.calls, []
-        return sorted(calls, key=lambda call: call.method == "GET")
+        return sorted(map(_with_any_reference, calls), key=lambda call: call.method == "GET")
 
     def handled(self, outcome: str) -> int:
         """The number of handler calls with this outcome."""

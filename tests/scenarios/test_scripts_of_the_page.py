@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from botkit.handoff.reference import reference
 from botkit.testing.waiting import until
 from tests.scenarios.bot import MENU
 from tests.scenarios.conftest import Stages
@@ -20,6 +21,7 @@ AUTOMATIC = {
     "Kore_Language",
     "Kore_Session_Id",
     "Kore_Last_Intent",
+    "Handoff_Reference",
 }
 
 
@@ -120,6 +122,7 @@ def test_what_the_platform_knows_goes_along_without_any_script(either: Stage) ->
         "Kore_Language": "de",
         "Kore_Session_Id": ada.user.session.id,
         "Kore_Last_Intent": "just a human please",
+        "Handoff_Reference": reference(case.id),
     }
     assert case.conversation.language == "de"
 
