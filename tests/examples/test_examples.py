@@ -95,6 +95,7 @@ def test_the_kits_commands_are_those_of_the_application() -> None:
         "on_user_message  count  all bots",
         "on_user_message  opening_hours  all bots",
         'on_event("endDialog")  thanks  all bots',
+        "on_handoff_ended  note  all bots",
     ]
 
 
