@@ -129,12 +129,16 @@ def _running(
 
     async def stop() -> None:
         server.close()
+        await turns()  # connections that were accepted just now have tasks then
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for transport in transports:  # closing TLS waits for the other side
             transport.abort()
-        for _ in range(5):  # sockets are closed in the next turns of the loop
+        await turns()  # sockets are closed in the next turns of the loop
+
+    async def turns() -> None:
+        for _ in range(5):
             await asyncio.sleep(0)
 
     # Handshakes that fail are what some tests are about; they need no word on the standard error output.
