@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask, Response, jsonify
+from flask import Blueprint, Flask, Response, jsonify, request
 
 from botkit.errors import BotKitError, NotConfigured
 from botkit.flask.commands import commands
 from botkit.flask.mounted import Kit, Mounted, mounted_in
-from botkit.observability.metrics import CONTENT_TYPE
+from botkit.observability.metrics import CONTENT_TYPE, OPENMETRICS
 from botkit.service.service import Service
 
 
@@ -47,9 +47,11 @@ def _pages(service: Service, name: str) -> Blueprint:
 
     @pages.get("/metrics")
     def metrics() -> Response:
-        """The metrics, for Prometheus."""
+        """The metrics, for Prometheus; in OpenMetrics' format, which has exemplars, if it is accepted."""
+        openmetrics = "application/openmetrics-text" in request.headers.get("Accept", "")
         try:
-            return Response(service.exposition(), content_type=CONTENT_TYPE)
+            text = service.exposition(openmetrics=openmetrics)
+            return Response(text, content_type=OPENMETRICS if openmetrics else CONTENT_TYPE)
         except BotKitError as error:
             return Response(f"{error.code}: {error}\n", 503, content_type="text/plain; charset=utf-8")
 

@@ -8,8 +8,11 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.openmetrics import exposition as openmetrics_exposition
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+OPENMETRICS = openmetrics_exposition.CONTENT_TYPE_LATEST
+"""The content type of OpenMetrics."""
 MAX_HANDOFF_SERIES = 100
 """Max series of `botkit_handoff_total`; above it the label `why` is ``other``."""
 _ACK_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -109,9 +112,9 @@ class Telemetry:
         self._gauge("botkit_outbox_depth").set_function(outbox_depth)
         self._gauge("botkit_open_sessions").set_function(open_sessions)
 
-    def exposition(self) -> bytes:
-        """All metrics in Prometheus' text format."""
-        return generate_latest(self.registry)
+    def exposition(self, *, openmetrics: bool = False) -> bytes:
+        """All metrics in Prometheus' text format, or in OpenMetrics', which has exemplars."""
+        return (openmetrics_exposition.generate_latest if openmetrics else generate_latest)(self.registry)
 
     # --- hooks and handlers -----------------------------------------------------------------------------------
 
@@ -167,13 +170,13 @@ class Telemetry:
         """More or fewer agent sessions are polled because their streams are held back."""
         self._streams_held.labels(system).inc(change)
 
-    def noted(self, what: str, why: str) -> None:
-        """An event of a hand-off happened."""
+    def noted(self, what: str, why: str, *, ref: str = "") -> None:
+        """An event of a hand-off happened. Its reference is the exemplar, so that one of many can be looked up."""
         if (what, why) not in self._handoff_series:
             if len(self._handoff_series) >= MAX_HANDOFF_SERIES:
                 why = "other"  # Reasons may come from an agent system, so their number is unknown.
             self._handoff_series.add((what, why))
-        self._handoff.labels(what, why).inc()
+        self._handoff.labels(what, why).inc(exemplar={"ref": ref} if ref else None)
 
     # --- creating metrics -------------------------------------------------------------------------------------
 

@@ -172,11 +172,11 @@ class Engine:
             case DropLane(session_id):
                 self.lanes.drop(conversation.id, session_id)
             case CountMetric(what, why):
-                self._metrics.noted(what, why)
                 session = conversation.session
                 session_id = session.id if session is not None else conversation.ended_session or ""
                 system = {"system": session.system} if session is not None else {}
                 names = self._journal.names(conversation.id, session_id)
+                self._metrics.noted(what, why, ref=names.get("ref", ""))
                 _log.info("handoff", what=what, why=why, **system, **names)
 
     def _receiver(self, writer: AgentEventWriter, system: AgentSystem, name: str) -> Receiver:

@@ -31,5 +31,5 @@ class RelayMetrics(Protocol):
     def streams_held(self, system: str, change: int) -> None:
         """More (1) or fewer (-1) conversations are followed by polling because their streams are held back."""
 
-    def noted(self, what: str, why: str) -> None:
-        """The rules asked for a count (`effects.CountMetric`)."""
+    def noted(self, what: str, why: str, *, ref: str = "") -> None:
+        """The rules asked for a count (`effects.CountMetric`), in the hand-off with this reference if there is one."""

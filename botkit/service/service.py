@@ -244,13 +244,13 @@ class Service:
         """
         return self.store().ready()
 
-    def exposition(self) -> bytes:
-        """The metrics of all processes that share the store, in Prometheus' format.
+    def exposition(self, *, openmetrics: bool = False) -> bytes:
+        """The metrics of all processes that share the store, in Prometheus' format or in OpenMetrics'.
 
         Raises:
             LedgerError: the process that holds the store does not reply.
         """
-        return self._counts().exposition()
+        return self._counts().exposition(openmetrics=openmetrics)
 
     def store(self) -> Leadership:
         """The store; starts the service if it does not run yet. Raises: LedgerError if the store cannot be used."""

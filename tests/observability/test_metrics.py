@@ -48,3 +48,12 @@ def test_every_declared_metric_is_in_the_exposition_and_no_other() -> None:
     assert {name: text for name, text in shown.items() if not name.endswith("_created")} == {
         metric.name: metric.help for metric in METRICS
     }
+
+
+def test_an_exemplar_has_the_reference_of_one_hand_off() -> None:
+    telemetry = Telemetry()
+    telemetry.noted("handoff_ended", "refused", ref="7K3M-9Q2X")
+    plain, openmetrics = telemetry.exposition().decode(), telemetry.exposition(openmetrics=True).decode()
+    assert "7K3M" not in plain
+    counted = 'botkit_handoff_total{what="handoff_ended",why="refused"} 1.0 # {ref="7K3M-9Q2X"} 1.0'
+    assert counted in openmetrics

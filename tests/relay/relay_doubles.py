@@ -444,7 +444,7 @@ class Counted:
     def streams_held(self, system: str, change: int) -> None:
         self.held += change
 
-    def noted(self, what: str, why: str) -> None:
+    def noted(self, what: str, why: str, *, ref: str = "") -> None:
         self.counts.append((what, why))
 
 

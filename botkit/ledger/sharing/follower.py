@@ -81,9 +81,9 @@ class Follower:
             return None
         return found.conversation_id, found.hook
 
-    def exposition(self) -> bytes:
-        """The metrics of all processes, in Prometheus' format. Raises: LedgerError if the leader does not reply."""
-        request = messages.ReadMetrics(next(self._numbers))
+    def exposition(self, *, openmetrics: bool = False) -> bytes:
+        """The metrics of all processes; see `Telemetry.exposition`. Raises: LedgerError if the leader does not reply."""
+        request = messages.ReadMetrics(next(self._numbers), openmetrics)
         text: bytes = _in_time(self._request(request, lambda reply: reply.text))
         return text
 

@@ -32,7 +32,7 @@ class Counts(Protocol):
 
     def handled(self, event: str, handler: str, outcome: str) -> None: ...
 
-    def exposition(self) -> bytes: ...
+    def exposition(self, *, openmetrics: bool = False) -> bytes: ...
 
 
 class Leader:
@@ -160,8 +160,9 @@ class _FollowerConnection:
                 self._leader.counts.duplicate()
             case messages.CountHandler(event, handler, outcome):
                 self._leader.counts.handled(event, handler, outcome)
-            case messages.ReadMetrics(number):
-                self._replies.put(messages.Metrics(number, self._leader.counts.exposition()))
+            case messages.ReadMetrics(number, openmetrics):
+                text = self._leader.counts.exposition(openmetrics=openmetrics)
+                self._replies.put(messages.Metrics(number, text))
 
     def _newest_hook(self, number: int, conversation_id: ConversationId) -> messages.FromLeader:
         try:

@@ -101,13 +101,14 @@ class CountHandler(msgspec.Struct, tag=True, frozen=True):
 
 
 class ReadMetrics(msgspec.Struct, tag=True, frozen=True):
-    """Asks for the metrics of all processes."""
+    """Asks for the metrics of all processes, in Prometheus' format or in OpenMetrics'."""
 
     id: int
+    openmetrics: bool = False
 
 
 class Metrics(msgspec.Struct, tag=True, frozen=True):
-    """The metrics in Prometheus' text format."""
+    """The metrics as text, in the format that was asked for."""
 
     id: int
     text: bytes
