@@ -14,6 +14,8 @@ from typing import Any
 
 import structlog
 
+from botkit.handoff.reference import reference
+
 _PLAIN = re.compile(r"[^\s\"=\x00-\x1f\x7f-\x9f]+")
 """A value that needs no quotes."""
 
@@ -48,6 +50,9 @@ class EventLogger:
         self._log("critical", event, fields)
 
     def _log(self, level: str, event: str, fields: dict[str, Any]) -> None:
+        session = fields.get("session")
+        if isinstance(session, str) and "ref" not in fields:
+            fields["ref"] = reference(session)  # An agent system's line: it knows its session only.
         if structlog.is_configured():
             getattr(self._structlog, level)(event, **fields)
             return

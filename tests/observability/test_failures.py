@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import structlog
 
 from botkit.errors import AccessExpired, CallRefused, Unreachable
+from botkit.observability.events import get_logger
 from botkit.observability.failures import failure_of, fix_of
 from botkit.observability.user_hashes import UserHashes
 
@@ -46,3 +48,9 @@ def test_words_of_the_other_side_are_cut_and_cleaned() -> None:
     words = failure_of(CallRefused("create", status=400, detail=said)).words
     assert words.startswith("bad [31m token … of … x x")
     assert len(words) == 200
+
+
+def test_a_line_about_a_session_has_the_reference_of_its_hand_off() -> None:
+    with structlog.testing.capture_logs() as log:
+        get_logger("botkit.agents").info("chat_reconnected", session="3d07a9b7-6f5f-4b51-9d8e-000000000001")
+    assert log[0]["ref"] == "7M3T-KDVF"
