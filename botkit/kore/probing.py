@@ -30,6 +30,8 @@ Algorithm = Literal["HS256", "HS512"]
 USER = "botkit-doctor"
 NO_BOT = "st-00000000-0000-5000-8000-000000000000"
 """An id in the platform's form that no bot has."""
+PROBED_EVENT = "on_client_event"
+"""The event of that hook: a service counts its refusal apart from those of the events that a hand-off needs."""
 NO_JSON = b"botkit doctor"
 """The body of a hook that a BotKit refuses after it has accepted the token (412), so that nothing happens."""
 
@@ -124,7 +126,7 @@ class ProbeRequests:
         headers = {"Content-Type": "application/json"}
         if signed:
             headers["token"] = self._token(_HOOK_LIFETIME_SECONDS)
-        url = f"{public_url}/sdk/bots/{self._bot_id}/on_user_message"
+        url = f"{public_url}/sdk/bots/{self._bot_id}/{PROBED_EVENT}"
         return Request("call the public address", "POST", url, headers, NO_JSON, timeout_seconds=10.0)
 
     def _requests(

@@ -256,6 +256,8 @@ def test_a_botkit_is_known_by_its_health_and_another_program_is_not() -> None:
         assert ring("127.0.0.1", port, "/kore") is Doorbell.BOTKIT
         assert ring("127.0.0.1", port, "") is Doorbell.OTHER
         assert hooks_seen("127.0.0.1", port, "/kore") is None
+    with answering({"/healthz": b"all is well"}) as port:
+        assert ring("127.0.0.1", port, "") is Doorbell.OTHER
 
 
 def test_a_free_port_and_a_strange_address() -> None:

@@ -405,6 +405,7 @@ async def test_the_checks_leave_no_trace_on_the_platform(stage: Stage) -> None:
     [
         (None, None, "no service runs here"),
         ({}, None, "no hook has arrived since the service started"),
+        ({"on_client_event": {401: 1, 412: 1}}, None, "no hook has arrived since the service started"),
         ({"on_user_message": {401: 7}}, False, "has refused every hook (7 with 401)"),
         (
             {"on_user_message": {200: 7}},
