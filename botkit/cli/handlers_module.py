@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +12,8 @@ from flask import Flask
 
 from botkit.config.settings import Settings
 from botkit.errors import NotConfigured
+
+_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 def with_handlers(named: str, config: Path, settings: Settings) -> Flask:
@@ -22,13 +25,19 @@ def with_handlers(named: str, config: Path, settings: Settings) -> Flask:
     from botkit.kit import BotKit
 
     module_name, _, name = named.partition(":")
+    if not _NAME.fullmatch(module_name) or module_name.endswith(".py"):
+        raise NotConfigured(
+            f"--handlers: {named} is not MODULE:KIT; write app:kit for the kit named kit in app.py"
+        )
     sys.path.insert(0, os.getcwd())
     try:
         kit = getattr(import_module(module_name), name or "kit", None)
     except ModuleNotFoundError as error:
-        if error.name != module_name:
+        if not f"{module_name}.".startswith(f"{error.name}."):
             raise
-        raise NotConfigured(f"--handlers: no module {module_name} here; start where its file is") from None
+        raise NotConfigured(
+            f"--handlers: there is no module {module_name} in {os.getcwd()}; start BotKit where its file is"
+        ) from None
     if not isinstance(kit, BotKit):
         raise NotConfigured(
             f"--handlers: {module_name} has no kit {name or 'kit'}: write kit = BotKit() in it"

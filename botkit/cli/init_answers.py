@@ -13,7 +13,9 @@ from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from botkit.config import doubtful
 from botkit.config.load import load
+from botkit.config.values import path_of
 from botkit.config.yaml_file import core_value
 from botkit.errors import ConfigurationError, Problem
 
@@ -40,7 +42,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./@-]*(:[A-Za-z0-9_./@-]+| [A-Za-z0-
 _NEEDS_NO_QUOTES = re.compile(r"[A-Za-z0-9_./:+=@-]*")
 _MARKED = {"botkit.yaml": 30, "bot.yaml": 38, "env": 0}
 """The templates whose values may have a comment beside them, and the column where it begins."""
-_NO_TEXT = ("insecure_http", "port")
+_READY = ("insecure_http", "port", "prefix", "local_url")
+"""Values that need no quotes, or have them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ QUESTIONS = (
         "Bot ID",
         "on the bot's BotKit page in the XO builder, st-…",
         "bot.id",
-        "st-11111111-1111-5111-8111-111111111111",
+        doubtful.MADE_UP_BOT_ID,
     ),
     Question("bot_name", "Bot name", "as agents shall read it", "bot.name", "My Assistant"),
     Question(
@@ -80,7 +83,7 @@ QUESTIONS = (
         "Client ID",
         "of the bot's BotKit app on the platform, cs-…",
         "kore.client_id",
-        "cs-11111111-1111-5111-8111-111111111111",
+        doubtful.MADE_UP_CLIENT_ID,
     ),
     Question(
         "client_secret",
@@ -102,14 +105,14 @@ QUESTIONS = (
         "Organization ID",
         "Setup → Company Information, 00D…",
         "agents.systems.salesforce.organization_id",
-        "00D000000000001",
+        doubtful.MADE_UP_ORGANIZATION_ID,
     ),
     Question(
         "organization_base_url",
         "Organization Base URL",
         "Setup → My Domain → Current My Domain URL",
         "agents.systems.salesforce.organization_base_url",
-        "https://your-domain.my.salesforce.com",
+        doubtful.MADE_UP_BASE_URL,
     ),
     Question(
         "developer_name",
@@ -157,7 +160,9 @@ class Answers:
 
     given: Mapping[str, str] = field(default_factory=dict)
     insecure_http: bool = False
-    _secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    _secret: str = field(
+        default_factory=lambda: doubtful.MADE_UP_SECRET + secrets.token_urlsafe(32), repr=False
+    )
 
     def with_answer(self, name: str, value: str) -> Answers:
         """These answers and one more."""
@@ -186,13 +191,18 @@ class Answers:
         plain = unicodedata.normalize("NFKD", self.value("bot_name")).encode("ascii", "ignore").decode()
         return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:40] or "bot"
 
+    def prefix(self) -> str:
+        """The path of the Callback URL, under which BotKit serves the hooks: ``/botkit``, or empty."""
+        return path_of(self.value("public_url"))
+
     def problems(self) -> tuple[Problem, ...]:
         """What `botkit check` would say about the files; nothing of the environment is used."""
         return self._checked()[0]
 
     def warnings(self) -> tuple[Problem, ...]:
-        """What `botkit check` would warn of; empty if there are problems."""
-        return self._checked()[1]
+        """What `botkit check` would warn of in the answers; empty if there are problems."""
+        made_up = {question.path for question in self.made_up()}
+        return tuple(warning for warning in self._checked()[1] if warning.path not in made_up)
 
     def _checked(self) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
         with TemporaryDirectory(prefix="botkit-init-") as folder:
@@ -217,6 +227,8 @@ class Answers:
             "slug": self.slug(),
             "title": self.value("bot_name"),
             "insecure_http": str(self.insecure_http).lower(),
+            "prefix": in_yaml(self.prefix()),
+            "local_url": f"http://127.0.0.1:{self.value('port')}{self.prefix()}",
             **{question.name: self.value(question.name) for question in QUESTIONS},
         }
         quoted = {"env": in_env_file}.get(template, in_yaml if template.endswith(".yaml") else str)
@@ -228,7 +240,7 @@ class Answers:
                 continue
             code, _, comment = line.partition("   # ") if names else (line, "", "")
             code = _MARK.sub(
-                lambda mark: values[mark[1]] if mark[1] in _NO_TEXT else quoted(values[mark[1]]), code
+                lambda mark: values[mark[1]] if mark[1] in _READY else quoted(values[mark[1]]), code
             )
             comment = "made up: replace it" if not made_up.isdisjoint(names) else comment
             filled.append(f"{code:<{_MARKED.get(template, 0)}}   # {comment}" if comment else code)

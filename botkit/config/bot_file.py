@@ -15,6 +15,7 @@ from typing import Any
 from yaml.nodes import Node
 
 from botkit.config.agent_systems import AgentSystems
+from botkit.config.doubtful import warn_of_doubtful_values
 from botkit.config.filling import Filling
 from botkit.config.problems import Problems, listed, nearest, suggestion
 from botkit.config.schema import responses_schema
@@ -103,6 +104,7 @@ def read_bot_file(
     _check_retries(checked)
     _check_end_words(checked.under("handoff"))
     _check_responses(checked.under("handoff", "responses"))
+    warn_of_doubtful_values(checked)
     return BotFile(checked, built, _responses_file(checked, environ))
 
 

@@ -89,7 +89,8 @@ class Filling:
             meant = nearest(name, self.environ) if len(name) > 3 else None
             hint = f" (there is {meant})" if meant else ""
             file = self.environ.env_file if isinstance(self.environ, Variables) else None
-            how = f"write {name}=… into {os.path.normpath(file)}, or set it" if file else "set it"
+            missing = ", which does not exist" if file and not file.exists() else ""
+            how = f"write {name}=… into {os.path.normpath(file)}{missing}, or set it" if file else "set it"
             raise UnusableValue(
                 f"the variable {name} is not set", f"{how}{hint}, or write ${{{name}:-default}}"
             )

@@ -20,7 +20,7 @@ from botkit.config.problems import Problems, dotted
 from botkit.config.schema import server_schema
 from botkit.config.settings import SecuritySettings, ServerSettings, Settings, StoreSettings
 from botkit.config.validation import Checked, check, typed
-from botkit.config.values import absolute_store_url, check_store_url
+from botkit.config.values import absolute_store_url, check_store_url, path_of
 from botkit.config.yaml_file import locate, read_yaml
 from botkit.errors import Problem, UnusableValue
 
@@ -74,8 +74,19 @@ def _read_server_file(
         "security", "insecure_http"
     ):
         server.complain(("server", "public_url"), "is not encrypted", "write the https:// address")
+    _check_prefix(server)
     check_network(server, environ)
     return server, environ
+
+
+def _check_prefix(server: Checked) -> None:
+    """Warn if the platform would call other paths than those that are served."""
+    public_url, prefix = server.text("server", "public_url"), server.text("server", "prefix") or ""
+    path = path_of(public_url or "")
+    if public_url and path != prefix:
+        what = f"has the path “{path or '/'}”, and server.prefix is “{prefix}”: hooks under another path are answered with 404"
+        shown = path or '""'
+        server.warn(("server", "public_url"), what, f"write prefix: {shown}, unless a proxy changes the path")
 
 
 def _bot_files(server: Checked) -> Sequence[Path]:

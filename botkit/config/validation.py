@@ -285,7 +285,7 @@ def _not_like(checked: Checked, path: _Path, error: ValidationError, rule: Schem
         case "minLength" if error.instance:
             what, fix = f"is shorter than {bound} characters", "copy all of it"
         case "minLength" | "minItems" | "minProperties":
-            what, fix = "is empty", _how_to_fill(rule)
+            what, fix = "is empty", _how_to_fill(rule, locate(checked.root, path)[1])
         case "maxLength":
             what, fix = f"is longer than {bound} characters", "shorten it"
         case "maxItems" | "maxProperties":
@@ -305,7 +305,9 @@ def _how_to_write(rule: SchemaNode) -> str:
     return text
 
 
-def _how_to_fill(rule: SchemaNode) -> str:
+def _how_to_fill(rule: SchemaNode, node: Node | None) -> str:
+    if isinstance(node, Filled):
+        return "write a value into the variable or the file that it is filled from"
     if "null" in types_of([rule]):
         return "write a text, or null to send no message"
     example = _example(rule)

@@ -124,3 +124,9 @@ def _fix_of_url(text: str) -> str:
     except ValueError:
         host = None
     return f"write {host}" if host and _is_host(host) else _HOST_FIX
+
+
+def path_of(public_url: str) -> str:
+    """The path of an http address without a slash at its end: ``https://bot.example/botkit/`` → ``/botkit``."""
+    _, slash, path = public_url.partition("://")[2].partition("/")
+    return f"{slash}{path}".rstrip("/")

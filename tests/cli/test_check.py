@@ -159,7 +159,7 @@ LIVE_CHAT = """\
     legacy:
       type: salesforce-live-chat
       live_agent_url: https://d.la1-c1.salesforceliveagent.com
-      organization_id: 00D000000000001
+      organization_id: 00D000000000007
       deployment_id: 572000000000001
       button_id: 573000000000001
 """

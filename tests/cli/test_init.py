@@ -92,7 +92,13 @@ def test_what_nobody_answered_is_made_up_marked_and_good(folder: Path) -> None:
     assert result.exit_code == 0, result.output
     for label in ("Bot ID", "Client Secret", "Organization Base URL", "Developer Name"):
         assert f"  {label}: " in result.output
-    assert load(folder / "config" / "botkit.yaml", environ={}).warnings == ()
+    assert "warning" not in result.output
+    warned = load(folder / "config" / "botkit.yaml", environ={}).warnings
+    assert {warning.what for warning in warned} == {"is still a made-up value"}
+    assert [warning.path for warning in warned] == [
+        *("bot.id", "kore.client_id", "kore.client_secret"),
+        *(f"agents.systems.salesforce.{key}" for key in ("organization_id", "organization_base_url")),
+    ]
     marked = re.findall(
         r"^ *(\w+)[:=] ?.*# made up",
         (folder / ".env").read_text() + (folder / "config/bots/my-assistant.yaml").read_text(),
@@ -236,6 +242,7 @@ def test_a_person_is_asked_only_for_what_no_option_gives(folder: Path, answers: 
 def test_an_end_word_that_salesforce_takes_for_itself_is_a_warning(folder: Path) -> None:
     result = init(folder, "--end-chat-command", "stop")
     assert result.exit_code == 0
+    assert result.output.count("warning: ") == 1
     assert "warning: handoff.end_chat_command: “stop” is an opt-out keyword" in result.output
 
 
@@ -300,6 +307,23 @@ def test_every_question_is_a_key_of_the_configuration(folder: Path) -> None:
             result = init(folder, f"--{question.name.replace('_', '-')}", wrong[question.name])
             assert result.exit_code == 1, question.name
             assert f"{question.label}: " in result.output
+
+
+@pytest.mark.parametrize(
+    ("public_url", "prefix", "asked"),
+    [
+        ("https://acme.example", "", "http://127.0.0.1:8003/readyz"),
+        ("https://acme.example/botkit/", "/botkit", "http://127.0.0.1:8003/botkit/readyz"),
+    ],
+)
+def test_the_path_of_the_callback_url_is_the_prefix(
+    folder: Path, public_url: str, prefix: str, asked: str
+) -> None:
+    assert init(folder, *own(), "--public-url", public_url).exit_code == 0
+    settings = load(folder / "config/botkit.yaml", environ={})
+    assert settings.server.prefix == prefix
+    assert [warning for warning in settings.warnings if warning.path.startswith("server")] == []
+    assert f"u.urlopen('{asked}'" in (folder / "compose.yaml").read_text()
 
 
 # --- the emulated clouds
@@ -401,7 +425,11 @@ def test_its_yaml_files_are_what_compose_reads(made: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "named", "said"),
     [
-        ("", "nothing_here:kit", "no module nothing_here here"),
+        ("", "nothing_here:kit", "there is no module nothing_here in /"),
+        ("", "nothing_here.inner:kit", "there is no module nothing_here.inner in /"),
+        ("", "app.py:kit", "app.py:kit is not MODULE:KIT; write app:kit"),
+        ("", "./app:kit", "./app:kit is not MODULE:KIT"),
+        ("", ":kit", ":kit is not MODULE:KIT"),
         ("", "MODULE:kit", "has no kit kit: write kit = BotKit() in it"),
         ("kit = 1", "MODULE", "has no kit kit"),
         (

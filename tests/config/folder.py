@@ -10,7 +10,7 @@ from botkit.config.load import load
 from botkit.config.settings import BotSettings, Settings
 from botkit.errors import ConfigurationError
 
-BOT_ID = "st-11111111-1111-5111-8111-111111111111"
+BOT_ID = "st-77777777-7777-5777-8777-777777777777"
 
 SERVER = """\
 version: 1
@@ -29,7 +29,7 @@ kore:
 agents:
   systems:
     salesforce:
-      organization_id: 00D000000000001
+      organization_id: 00D000000000007
       organization_base_url: https://acme.my.salesforce.com
       developer_name: Kore_Custom_Client
 """
@@ -65,7 +65,8 @@ class Folder:
         return load(self.path / "botkit.yaml", environ=self.environ)
 
     def load_bot(self) -> BotSettings:
-        return self.load().bots[BOT_ID]
+        (bot,) = self.load().bots.values()
+        return bot
 
     def problems(self) -> list[str]:
         """Every problem, with files named from this folder."""

@@ -59,7 +59,9 @@ def test_the_servers_file_is_filled_from_it_too(inner: Folder) -> None:
 def test_without_the_file_the_environment_has_to_have_them(inner: Folder) -> None:
     said = inner.problem()
     assert "the variable KORE_CLIENT_SECRET is not set; write KORE_CLIENT_SECRET=… into " in said
-    assert f"{inner.path.parent}/.env, or set it, or write" in said
+    assert f"{inner.path.parent}/.env, which does not exist, or set it, or write" in said
+    write(inner, "OTHER=1\n")
+    assert f"{inner.path.parent}/.env, or set it, or write" in inner.problem()
     inner.environ["KORE_CLIENT_SECRET"] = SECRET
     assert inner.problems() == []
 

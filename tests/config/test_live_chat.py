@@ -28,7 +28,7 @@ bots: ["bots/*.yaml"]                                      # relative to this fi
 
 BOT = """\
 version: 1
-bot: {id: st-11111111-1111-5111-8111-111111111111, name: Acme Assistant}
+bot: {id: st-77777777-7777-5777-8777-777777777777, name: Acme Assistant}
 kore:
   client_id: ${KORE_CLIENT_ID}
   client_secret: ${KORE_CLIENT_SECRET}
@@ -40,14 +40,14 @@ agents:
   systems:
     salesforce:
       type: salesforce-miaw                                # the default type
-      organization_id: 00D000000000001
+      organization_id: 00D000000000007
       organization_base_url: https://acme.my.salesforce.com   # any spelling Kore's page allows is normalised
       developer_name: Kore_Custom_Client
       receive: stream                                      # or poll; poll_interval: 2s
     legacy:
       type: salesforce-live-chat
       live_agent_url: https://d.la1-c1.salesforceliveagent.com
-      organization_id: 00D000000000001
+      organization_id: 00D000000000007
       deployment_id: 572000000000001
       button_id: 573000000000001
 handoff:
@@ -98,7 +98,7 @@ def test_a_configuration_with_both_systems_is_accepted(design: Folder) -> None:
     assert isinstance(agents.systems["salesforce"].settings, MiawSettings)
     assert agents.systems["legacy"].settings == LiveChatSettings(
         live_agent_url="https://d.la1-c1.salesforceliveagent.com/chat/rest",
-        organization_id="00D000000000001",
+        organization_id="00D000000000007",
         deployment_id="572000000000001",
         button_id="573000000000001",
     )
@@ -108,7 +108,7 @@ def test_every_setting_of_live_chat_can_be_given(design: Folder) -> None:
     design.bot(BOT.replace("handoff:", f"{EVERY_SETTING}handoff:"))
     assert design.load_bot().agents.systems["legacy"].settings == LiveChatSettings(
         live_agent_url="https://d.la1-c1.salesforceliveagent.com/chat/rest",
-        organization_id="00D000000000001",
+        organization_id="00D000000000007",
         deployment_id="572000000000001",
         button_id="573000000000001",
         api_version=47,
@@ -248,7 +248,7 @@ def test_the_sandbox_is_an_endpoint_where_http_is_allowed() -> None:
 
 
 def test_its_retirement_is_one_notice_for_all_bots(design: Folder) -> None:
-    design.bot(BOT.replace("st-11111111", "st-22222222"), "bots/b.yaml")
+    design.bot(BOT.replace("st-77777777", "st-22222222"), "bots/b.yaml")
     (said,) = notices(design.load())
     assert "14 February 2026" in said
     assert said.count("Acme Assistant: legacy") == 2

@@ -35,7 +35,7 @@ def test_the_smallest_configuration_is_good_and_complete(folder: Folder) -> None
     assert bot.agents.default == "salesforce"
     assert bot.agents.systems["salesforce"].type == "salesforce-miaw"
     assert bot.agents.systems["salesforce"].settings == MiawSettings(
-        "00D000000000001", "https://acme.my.salesforce-scrt.com", "Kore_Custom_Client"
+        "00D000000000007", "https://acme.my.salesforce-scrt.com", "Kore_Custom_Client"
     )
     assert bot.handoff == HandoffSettings()
     assert bot.delivery == DeliverySettings()
@@ -157,7 +157,7 @@ def test_every_key_arrives_in_the_settings(folder: Folder) -> None:
 
 
 def test_several_bots_are_keyed_by_their_ids_and_a_file_named_twice_is_read_once(folder: Folder) -> None:
-    other = BOT_ID.replace("11111111-", "22222222-", 1)
+    other = BOT_ID.replace("77777777-", "22222222-", 1)
     folder.bot(BOT.replace(BOT_ID, other), "bots/deeper/other.yaml")
     folder.server("version: 1\nbots: ['bots/**/*.yaml', bots/acme.yaml, bots/../bots/acme.yaml]\n")
     assert set(folder.load().bots) == {BOT_ID, other}

@@ -86,8 +86,8 @@ def test_every_problem_of_every_file_is_reported_at_once_with_its_line(folder: F
         ),
         (
             BOT_ID,
-            BOT_ID.replace("-5111-", "-4111-"),
-            "3: bot.id: “st-11111111-1111-4111-8111-111111111111” is not a valid Bot ID",
+            BOT_ID.replace("-5777-", "-4777-"),
+            "3: bot.id: “st-77777777-7777-4777-8777-777777777777” is not a valid Bot ID",
         ),
         (BOT_ID, BOT_ID.upper(), "3: bot.id: "),
         (
@@ -116,12 +116,12 @@ def test_every_problem_of_every_file_is_reported_at_once_with_its_line(folder: F
             "11: SALESFORCE.button_id: is missing",
         ),
         (
-            "00D000000000001",
-            "00D000000000001AAB",
-            "12: SALESFORCE.organization_id: “00D000000000001AAB” is mistyped",
+            "00D000000000007",
+            "00D000000000007AAB",
+            "12: SALESFORCE.organization_id: “00D000000000007AAB” is mistyped",
         ),
         (
-            "00D000000000001",
+            "00D000000000007",
             "00D00000",
             "12: SALESFORCE.organization_id: “00D00000” is not a valid Organization ID",
         ),
@@ -359,7 +359,7 @@ def test_a_value_from_outside_is_never_shown(folder: Folder) -> None:
     folder.bot(
         BOT.replace(BOT_ID, "${X}")
         .replace("bots.kore.ai", '"${X}/"')
-        .replace("00D000000000001", "${X}")
+        .replace("00D000000000007", "${X}")
         .replace("https://acme.my.salesforce.com", "https://${X}.example")
         .replace("Kore_Custom_Client", "${X} ${X}\n      receive: ${X}\n      type: ${X}-")
         .replace("agents:\n", "agents:\n  default: ${X}\n")

@@ -21,13 +21,13 @@ agents:
   fallback_after: 15s
   systems:
     salesforce:
-      organization_id: 00D000000000001
+      organization_id: 00D000000000007
       organization_base_url: https://acme.my.salesforce.com
       developer_name: Kore_Custom_Client
     legacy:
       type: salesforce-live-chat
       live_agent_url: https://d.la1-c1.salesforceliveagent.com
-      organization_id: 00D000000000001
+      organization_id: 00D000000000007
       deployment_id: 572000000000001
       button_id: 573000000000001
 """

@@ -1,0 +1,65 @@
+"""Warns of values that are well formed and hardly right: made up by `botkit init`, or spoilt while they were copied."""
+
+from __future__ import annotations
+
+import re
+
+from botkit.config.validation import Checked
+from botkit.handoff.languages import closest
+from botkit.handoff.translations import MESSAGES
+
+MADE_UP_BOT_ID = "st-11111111-1111-5111-8111-111111111111"
+MADE_UP_CLIENT_ID = "cs-11111111-1111-5111-8111-111111111111"
+MADE_UP_ORGANIZATION_ID = "00D000000000001"
+MADE_UP_BASE_URL = "https://your-domain.my.salesforce.com"
+MADE_UP_SECRET = "made-up-"  # noqa: S105 (how one begins, not one)
+"""How a made-up Client Secret begins; the rest is random."""
+
+_MADE_UP = {MADE_UP_BOT_ID, MADE_UP_CLIENT_ID, MADE_UP_ORGANIZATION_ID, MADE_UP_BASE_URL}
+_UNFILLED = re.compile(r"\$\{[^}]*\}")
+
+
+def warn_of_doubtful_values(checked: Checked) -> None:
+    """Warn of the doubtful values in a bot's file. No message has a value that may be a secret."""
+    systems = checked.mapping("agents", "systems")
+    places: list[tuple[str | int, ...]] = [("bot", "id"), ("kore", "client_id"), ("kore", "client_secret")]
+    places += [
+        ("agents", "systems", name, key)
+        for name in systems
+        for key in checked.mapping("agents", "systems", name)
+    ]
+    for place in places:
+        text = checked.text(*place) or ""
+        if text in _MADE_UP or text.startswith(MADE_UP_SECRET):
+            checked.warn(place, "is still a made-up value", "write your own value")
+    for key in ("client_id", "client_secret"):
+        _warn_of_copying(checked, key)
+    _warn_of_language(checked)
+
+
+def _warn_of_copying(checked: Checked, key: str) -> None:
+    text = checked.text("kore", key) or ""
+    place = ("kore", key)
+    if _UNFILLED.fullmatch(text.strip()):
+        what = "is ${…} itself: nothing is filled in where this text stands, in .env or in the environment"
+        checked.warn(place, what, "write the value there")
+    elif text != text.strip():
+        checked.warn(place, "begins or ends with blanks", "remove them; they were copied along")
+    elif text and key == "client_id" and not text.startswith("cs-"):
+        fix = "copy the Client ID from the bot's BotKit app on the platform"
+        checked.warn(place, "does not begin with cs-, as Client IDs do", fix)
+
+
+def _warn_of_language(checked: Checked) -> None:
+    place = ("handoff", "default_language")
+    language = checked.text(*place)
+    own = checked.mapping("handoff", "responses")
+    if (
+        language
+        and not checked.text("handoff", "responses_file")
+        and not closest(language, {*MESSAGES, *own})
+    ):
+        what = f"{checked.shown(place)}has no messages, so users without a language of their own read English"
+        checked.warn(
+            place, what, f"write one of {', '.join(MESSAGES)}, or add its messages to handoff.responses"
+        )
