@@ -193,6 +193,7 @@ async def _connected(host: str, port: int) -> AsyncIterator[_Connection]:
                 connection = await asyncio.open_connection(address, port, limit=_MAX_HEAD)
         except OSError as failure:  # TimeoutError is one
             error = failure
+            await asyncio.sleep(0)  # as below
             continue
         try:
             yield connection

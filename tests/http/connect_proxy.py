@@ -82,7 +82,7 @@ def connect_proxy(
 ) -> Iterator[ConnectProxy]:
     """A running proxy."""
     proxy = ConnectProxy(login, answer, silent, ports or {})
-    with _running(proxy.serve) as proxy.port:
+    with serving(proxy.serve) as proxy.port:
         yield proxy
 
 
@@ -104,23 +104,22 @@ def tls_front(
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await _join((reader, writer), await asyncio.open_connection("127.0.0.1", target_port))
 
-    with _running(serve, context) as port:
+    with serving(serve, context) as port:
         yield port
 
 
 @contextmanager
-def _running(
+def serving(
     serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]],
     context: ssl.SSLContext | None = None,
 ) -> Iterator[int]:
-    """The port of a server on a thread with an event loop of its own."""
-    loop, tasks, transports = asyncio.new_event_loop(), set[asyncio.Task[None]](), list[asyncio.Transport]()
+    """The port of a server on a thread with an event loop of its own. At the end every connection is closed."""
+    loop, tasks = asyncio.new_event_loop(), set[asyncio.Task[None]]()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if (task := asyncio.current_task()) is not None:
             tasks.add(task)
             task.add_done_callback(tasks.discard)
-        transports.append(writer.transport)  # type: ignore[arg-type]
         try:
             with suppress(OSError, asyncio.IncompleteReadError):
                 await serve(reader, writer)
@@ -133,7 +132,8 @@ def _running(
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for transport in transports:  # closing TLS waits for the other side
+        # Closing TLS waits for the other side, and a handshake that is under way has no task yet.
+        for transport in list(loop._transports.values()):  # type: ignore[attr-defined]
             transport.abort()
         await turns()  # sockets are closed in the next turns of the loop
 

@@ -17,7 +17,7 @@ from botkit.http.network import DIRECT, Network, parse_proxy
 from botkit.operate import reaching as module
 from botkit.operate.reaching import reaching
 from botkit.operate.running import Group, run
-from tests.http.connect_proxy import connect_proxy, tls_front
+from tests.http.connect_proxy import connect_proxy, serving, tls_front
 
 HOST = "acme.my.salesforce-scrt.com"
 LONG_AGO, SOON = datetime(2020, 1, 1, tzinfo=UTC), datetime.now(UTC) + timedelta(days=30)
@@ -160,9 +160,8 @@ async def test_a_server_without_tls_is_told_from_a_wrong_certificate() -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         writer.close()
 
-    server = await asyncio.start_server(speak, "127.0.0.1", 0)
-    async with server:
-        results = await look(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    with serving(speak) as port:
+        results = await look(f"https://127.0.0.1:{port}")
     assert "does not speak TLS" in results["tls"].cause
 
 
@@ -171,9 +170,8 @@ async def test_a_connection_that_breaks_during_the_handshake_points_at_the_netwo
         await reader.read(1)
         writer.transport.abort()
 
-    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
-    async with server:
-        results = await look(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    with serving(hang_up) as port:
+        results = await look(f"https://127.0.0.1:{port}")
     assert "broke during the TLS handshake" in results["tls"].cause
     assert "firewall" in results["tls"].fix
 
@@ -259,9 +257,7 @@ async def test_a_proxy_that_is_not_there_or_is_none_is_told_apart(
         writer.write(b"220 mail.example ESMTP\r\n\r\n")
         writer.close()
 
-    server = await asyncio.start_server(speak, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
+    with serving(speak) as port:
         results = await look(f"https://{HOST}", Network(proxy=parse_proxy(f"http://127.0.0.1:{port}")))
     assert "does not answer as a proxy" in results["proxy"].cause
 
