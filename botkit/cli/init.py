@@ -133,14 +133,16 @@ def _asked_of_sandbox(address: str) -> str:
     try:
         with requests.Session() as session:
             session.trust_env = False  # the sandbox is on this machine, or named on purpose
-            answer = session.get(f"{address.rstrip('/')}/sandbox/addresses", timeout=5, allow_redirects=False)
+            url = f"{address.rstrip('/')}/sandbox/addresses"
+            with session.get(url, timeout=5, allow_redirects=False, stream=True) as answer:
+                text = next(answer.iter_content(_MAX_BYTES), b"").decode("utf-8", "replace")
     except requests.RequestException:
         raise click.ClickException(
             f"no sandbox answers at {address}: start `botkit sandbox`, or name the address of its page"
         ) from None
     if not answer.ok:
         raise click.ClickException(f"{address} answers {answer.status_code}, so it is not the sandbox's page")
-    return answer.text[:_MAX_BYTES]
+    return text
 
 
 def _text_of(name: str, what: str) -> str:

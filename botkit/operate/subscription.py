@@ -16,8 +16,8 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
 }
 """The events that a hand-off needs, as the platform's settings name them, and the hooks that show each."""
 _WHERE = (
-    "look at the BotKit settings of the bot (App Settings › Dev Tools › BotKit): the Callback URL, this app, and the events "
-    "OnMessage, OnAgentTransferNode and OnEvent; then publish"
+    "look at the BotKit settings of the bot (App Settings › Integrations › Agent Transfer › Custom (BotKit), older: Dev Tools › "
+    "BotKit): the Callback URL, this app, and the events OnMessage, OnAgentTransferNode and OnEvent; then publish"
 )
 
 Seen = Callable[[str, int, str], Mapping[str, Mapping[int, int]] | None]

@@ -113,3 +113,12 @@ def test_the_readme_names_what_a_newcomer_needs(section: str, words: list[str]) 
         start : text.index("\n## ", text.index("\n## Two", start) + 1 if section == "# BotKit" else start)
     ]
     assert [word for word in words if word not in part] == []
+
+
+@pytest.mark.parametrize(
+    "page", ["README", "docs/index", "docs/quickstart", "docs/salesforce-setup", "docs/kore-setup"]
+)
+def test_the_first_pages_lead_to_what_helps_when_nothing_works(page: str) -> None:
+    text = (ROOT / f"{page}.md").read_text(encoding="utf-8")
+    folder = "docs/" if page == "README" else ""
+    assert [name for name in ("doctor.md", "explain.md") if f"]({folder}{name}" not in text] == []
