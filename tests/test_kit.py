@@ -118,7 +118,7 @@ def test_metrics_of_a_leader_that_does_not_answer_are_a_503(
     kit, app = kits.kit(), Flask(__name__)
     kit.init_app(app)
 
-    def nobody_answers() -> bytes:
+    def nobody_answers(**_: object) -> bytes:
         raise LedgerError("the process that holds the store does not answer")
 
     monkeypatch.setattr(kit._service(), "exposition", nobody_answers)
@@ -257,7 +257,12 @@ def test_a_hook_under_another_prefix_is_logged_with_the_key_to_change(kits: Kits
             answer = app.test_client().post(f"/sdk/bots/{BOT_ID}/on_user_message", json={})
             assert answer.status_code == 404
         app.test_client().post("/elsewhere")
-    (line,) = lines
+        app.test_client().post("/botkit/sdk/bots/acme/on_user_message", json={})
+    line, other = lines
+    assert (other["reason"], other["fix"]) == (
+        "/sdk/bots/acme/on_user_message is not the path of a hook",
+        "the Callback URL of the bot's JWT app",
+    )
     assert (line["event"], line["reason"]) == (
         "hook_refused",
         "the path begins with / and not with the prefix /botkit",

@@ -22,6 +22,7 @@ def with_handlers(named: str, config: Path, settings: Settings) -> Flask:
     Raises:
         NotConfigured: there is no such module or kit, or the kit has a configuration of its own.
     """
+    from botkit.flask.stray_hooks import log_stray_hooks
     from botkit.kit import BotKit
 
     module_name, _, name = named.partition(":")
@@ -49,4 +50,5 @@ def with_handlers(named: str, config: Path, settings: Settings) -> Flask:
         )
     app = Flask("botkit")
     kit.init_app(app, config)
+    log_stray_hooks(app, prefix=settings.server.prefix)
     return app

@@ -1,4 +1,4 @@
-"""Hooks under another path than the service's: somebody has forgotten `server.prefix`, or the platform has an old address."""
+"""Hooks under a path that the service does not have: `server.prefix` is forgotten, or the Callback URL has another path."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from botkit.handlers.refused_hooks import RefusedHooks
 from botkit.observability.events import get_logger
 
 _MARK = "/sdk/bots/"
+_CALLBACK_URL = "the Callback URL of the bot's JWT app"
 
 
 def log_stray_hooks(app: Flask, *, prefix: str) -> None:
@@ -20,9 +21,11 @@ def log_stray_hooks(app: Flask, *, prefix: str) -> None:
 
     @app.errorhandler(NotFound)
     def not_found(error: NotFound) -> NotFound:
-        before, found, _ = request.path.partition(_MARK)
-        if found and request.method == "POST" and before != prefix:
-            reason = f"the path begins with {before[:100] or '/'} and not with the prefix {prefix or '/'}"
-            fix = "server.prefix, or the Callback URL of the bot's JWT app"
+        before, found, after = request.path.partition(_MARK)
+        if found and request.method == "POST":
+            reason, fix = f"{_MARK}{after[:100]} is not the path of a hook", _CALLBACK_URL
+            if before != prefix:
+                reason = f"the path begins with {before[:100] or '/'} and not with the prefix {prefix or '/'}"
+                fix = f"server.prefix, or {_CALLBACK_URL}"
             refused.refused(HookNotFound(reason=reason, fix=fix), bot="")
         return error

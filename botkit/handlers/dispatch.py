@@ -12,13 +12,12 @@ from msgspec.structs import replace
 
 from botkit.handlers.conversation import BotGateway
 from botkit.handlers.keyed_lock import KeyedLock
+from botkit.handlers.progress import NO_CHOICE, Outcome
 from botkit.handlers.registry import Chain, Registry
 from botkit.handlers.running import (
-    NO_CHOICE,
     ContextFactory,
     HandlerMetrics,
     OnFailure,
-    Outcome,
     Runner,
     ignore_failure,
 )

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
 
+from botkit.config.settings import BotSettings
 from botkit.errors import BotKitError, HookNotFound, HookRefused, HookUnauthorized, LedgerError
 from botkit.handlers.dispatch import Dispatch, DispatchResult, without_handlers
-from botkit.handlers.refused_hooks import RefusedHooks
+from botkit.handlers.refused_hooks import STRANGERS, RefusedHooks
 from botkit.handlers.running import ContextFactory
 from botkit.handoff.conversation import Instant
-from botkit.hooks.parser import HookParser, how_to_link
+from botkit.hooks.parser import HookParser, file_of, how_to_link
 from botkit.hooks.paths import HookPath, HookPaths
 from botkit.ledger.interface import Committed, Input
 from botkit.observability.events import get_logger
@@ -110,7 +111,8 @@ class HookEndpoint:
             read_body: reads the body; called once the caller is authenticated. May raise HookRefused.
         """
         if method != "POST":
-            self._refused.refused(refused := _MethodNotAllowed(), bot=path.bot_id)
+            refused = _MethodNotAllowed()
+            self._refused.refused(refused, bot=path.bot_id, counts_as=self._known(path.bot_id))
             return _refusal(refused, ("Allow", "POST"))
         began = self.monotonic()
         status = 500
@@ -118,10 +120,11 @@ class HookEndpoint:
             result = self._accept(path, token, apikey, read_body)
             status = result.status
             return _ACK_RESPONSE if result.body is None else _response(status, result.body)
-        except HookRefused as refused:
-            status = refused.status
-            self._refused.refused(refused, bot=path.bot_id)
-            return _refusal(refused)
+        except HookRefused as error:
+            status = error.status
+            counts_as = error.of_bot if isinstance(error, _OtherBot) else self._known(path.bot_id)
+            self._refused.refused(error, bot=path.bot_id, counts_as=counts_as)
+            return _refusal(error)
         except BotKitError as error:
             self._refused.failed(bot=path.bot_id, code=error.code, reason=str(error))
             return _refusal(HookRefused())
@@ -130,6 +133,10 @@ class HookEndpoint:
             return _refusal(HookRefused())
         finally:
             self.metrics.hook(path.event, status, self.monotonic() - began)
+
+    def _known(self, bot_id: str) -> str:
+        """The bot's id, if it is a configured one."""
+        return bot_id if bot_id in self.parsers else STRANGERS
 
     def _accept(
         self, path: HookPath, token: str | None, apikey: str | None, read_body: Callable[[], bytes]
@@ -174,14 +181,23 @@ class HookEndpoint:
                 parser.authentication.check(token=token, apikey=apikey, now=now)
             except HookUnauthorized:
                 continue
-            message = (
-                f"Bot not found. The token is that of {parser.bot.name}. {how_to_link(parser.bot, bot_id)}"
-            )
-            return HookNotFound(message, fix="bot.linked")
+            return _OtherBot(parser.bot, bot_id)
         return HookUnauthorized(
             reason="no bot file has this bot id, and the token fits none of them",
             fix="bot.id of a bot file, or the Callback URL of the bot's JWT app",
         )
+
+
+class _OtherBot(HookNotFound):
+    """A hook of a bot that is not configured, with the token of one that is."""
+
+    def __init__(self, bot: BotSettings, bot_id: str) -> None:
+        super().__init__(
+            f"Bot not found. The token is that of {bot.name}. If {bot_id} is {bot.name} itself, correct bot.id in "
+            f"{file_of(bot)}. {how_to_link(bot, bot_id)}",
+            fix="bot.id; or, for another bot that is linked to this one, bot.linked",
+        )
+        self.of_bot = bot.id
 
 
 class _MethodNotAllowed(HookRefused):

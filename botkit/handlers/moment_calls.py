@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Final
 
 from botkit.handlers.handoff_contexts import Moment
+from botkit.handlers.progress import Outcome
 from botkit.handlers.registry import Registry
-from botkit.handlers.running import ContextFactory, Outcome, Runner
+from botkit.handlers.running import ContextFactory, Runner
 from botkit.handlers.threads import WorkerThreads
 from botkit.handoff.conversation import ConversationId
 from botkit.handoff.effects import CallHandlers

@@ -15,30 +15,29 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol
 
 from botkit.errors import BotKitError, HandlerTimeout, InvalidHandlerResult
 from botkit.handlers.context import BufferedCalls, close
 from botkit.handlers.contexts import CONTEXTS
 from botkit.handlers.conversation import BotGateway
 from botkit.handlers.handoff_contexts import HANDOFF_CONTEXTS, Moment
+from botkit.handlers.progress import H, Outcome, Progress
 from botkit.handlers.registry import Chain, Handler
 from botkit.handlers.threads import EventLoopThread, WorkerThreads
 from botkit.handlers.verdicts import Answer, Defer, Next, Sent, Stop
-from botkit.handoff.events import ApiCall, Choice
 from botkit.handoff.reference import reference
 from botkit.hooks.parser import Hook
 from botkit.kore.bodies import changed, members_to_change
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
+from botkit.observability.user_hashes import UserHashes
 
 _log = get_logger("botkit.handlers")
 
 MAX_OVERDUE = 8
 """Max overdue calls of one handler that are still running. Above it the handler is skipped until some have returned:
 otherwise each hook would wait for the whole time limit and occupy a thread."""
-
-NO_CHOICE = Choice()
 
 _BLOCKED_LOOP = "a coroutine blocks the event loop that all coroutines share; run blocking calls in a thread"
 
@@ -52,8 +51,6 @@ class HandlerMetrics(Protocol):
         """A handler was called or skipped."""
 
 
-H = TypeVar("H", Hook, Moment)
-"""The occasion of a call: a hook, or a moment of a hand-off."""
 Call = Callable[[Handler, BufferedCalls], Awaitable[object]]
 """Calls a handler and returns its result."""
 ContextFactory = Callable[[], AbstractContextManager[Any]]
@@ -67,79 +64,6 @@ def ignore_failure(handler: Handler, error: BaseException) -> None:
     """Do nothing: failures are logged and counted in any case."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[H]):
-    """The result of the handlers of a hook.
-
-    Attributes:
-        hook: the hook with the handlers' changes, or the moment.
-        choice: their choices for the hand-off.
-        api_calls: their requested calls, in order.
-        verdict: the answer to a webhook.
-        answered: whether nothing more happens by default.
-    """
-
-    hook: H
-    choice: Choice = NO_CHOICE
-    api_calls: tuple[ApiCall, ...] = ()
-    verdict: Answer | Defer | None = None
-    answered: bool = False
-
-
-class Progress(Generic[H]):
-    """The progress of the handlers of one hook. Shared by the thread that runs them and the thread that waits for them.
-
-    `outcome` is the result so far.
-    """
-
-    __slots__ = ("_abandoned", "_current", "_done", "_lock", "begun", "outcome", "overdue")
-
-    def __init__(self, outcome: Outcome[H]) -> None:
-        self.outcome: Outcome[H] = outcome
-        self._lock = threading.Lock()
-        self._done = threading.Lock()
-        self._done.acquire()
-        self._current: Handler | None = None
-        self._abandoned = False
-        self.begun = False
-        """Whether any handler has been called."""
-        self.overdue: Handler | None = None
-        """The handler that was running when the time limit was reached."""
-
-    # --- the thread that runs the handlers -------------------------------------------------------------------------
-
-    def begin(self, handler: Handler) -> bool:
-        """Note that this handler is called now. Returns False if the hook was abandoned: then it must not be called."""
-        with self._lock:
-            if not self._abandoned:
-                self._current, self.begun = handler, True
-            return not self._abandoned
-
-    def complete(self, outcome: Outcome[H]) -> bool:
-        """Store the outcome after a handler. Returns False if the hook was abandoned before."""
-        with self._lock:
-            self._current = None
-            if not self._abandoned:
-                self.outcome = outcome
-            return not self._abandoned
-
-    def finish(self) -> None:
-        """Note that no more handlers are called."""
-        self._done.release()
-
-    # --- the thread that waits -------------------------------------------------------------------------------------
-
-    def wait(self, seconds: float) -> bool:
-        """Whether the handlers finished in time."""
-        return self._done.acquire(timeout=seconds)
-
-    def abandon(self) -> Handler | None:
-        """Keep the outcome so far and ignore later ones. Returns the handler that is still running, if any."""
-        with self._lock:
-            self._abandoned, self.overdue = True, self._current
-            return self.overdue
-
-
 class Runner:
     """Runs handler chains. Thread-safe. `gateways` are per bot id."""
 
@@ -151,6 +75,9 @@ class Runner:
         on_failure: OnFailure = ignore_failure,
     ) -> None:
         self._gateways = gateways
+        self._hashes = UserHashes(
+            {bot_id: one.parser.bot.kore.client_secret.reveal() for bot_id, one in gateways.items()}
+        )
         self._metrics = metrics
         self._on_failure = on_failure
         self._workers = WorkerThreads("botkit-handlers")
@@ -183,7 +110,7 @@ class Runner:
                     handler=late.name,
                     outcome="timeout",
                     seconds=seconds,
-                    **_of_handoff(hook),
+                    **self._names(hook),
                 )
                 self._on_failure(late, _late(late, seconds))
             elif not progress.begun:
@@ -212,7 +139,7 @@ class Runner:
             hook=hook.path.event,
             handler=chain.handlers[0].name,
             why=why,
-            **_of_handoff(hook),
+            **self._names(hook),
         )
         self._metrics.handled(hook.path.event, chain.handlers[0].name, "skipped")
 
@@ -367,20 +294,23 @@ class Runner:
             handler=handler.name,
             outcome=kind,
             reason=reason,
-            **_of_handoff(outcome.hook),
+            **self._names(outcome.hook),
         )
         self._metrics.handled(event, handler.name, kind)
+
+    def _names(self, hook: Hook | Moment) -> dict[str, str]:
+        """The fields of a log line that name the bot and its user, and the hand-off if it is a moment of one."""
+        if isinstance(hook, Moment):
+            named = {"ref": reference(hook.effect.session_id)}
+            conversation_id = hook.conversation_id
+        else:
+            named, conversation_id = {}, hook.input.conversation_id
+        user = self._hashes.of(conversation_id.bot_id, conversation_id.user_id)
+        return {**named, "bot": conversation_id.bot_id, "user": user}
 
     def _count_overdue(self, handler: Handler, change: int) -> None:
         with self._lock:
             self._overdue[handler] += change
-
-
-def _of_handoff(hook: Hook | Moment) -> dict[str, str]:
-    """The fields of a log line that name the hand-off."""
-    if not isinstance(hook, Moment):
-        return {}
-    return {"ref": reference(hook.effect.session_id), "bot": hook.conversation_id.bot_id}
 
 
 def _context(hook: Hook | Moment, gateway: BotGateway) -> BufferedCalls:

@@ -246,10 +246,16 @@ class DropLane(Record, frozen=True):
 
 
 class CountMetric(Record, frozen=True):
-    """Count a metric: `what` (handoff_opened, handoff_ended, lost_session, …), labelled with `why`; both have few values."""
+    """Count a metric: `what` (handoff_opened, handoff_ended, lost_session, …), labelled with `why`; both have few values.
+
+    `session_id`, `system` and `record` are those of a session that has just ended: the state has it no more.
+    """
 
     what: str
     why: str = ""
+    session_id: str = ""
+    system: str = ""
+    record: str = ""
 
 
 HintEffect = TypingToUser | EventToUser

@@ -64,7 +64,7 @@ def end(
     if session.access is not None and access_is_good:
         effects.append(EndSession(session.id, session.system, session.access))
     effects += call_handlers(rules, session, ENDED, at, why=why)
-    effects.append(CountMetric("handoff_ended", why))
+    effects.append(CountMetric("handoff_ended", why, session.id, session.system, session.record))
     ended = replace(
         conversation,
         session=None,

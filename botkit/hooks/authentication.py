@@ -26,7 +26,9 @@ MAX_TOKEN_CHARACTERS = 4096
 _MAX_SHOWN = 64
 _MAX_LATE = 10.0**10
 _NOT_AN_ID = re.compile(r"[^\w.-]", re.ASCII)
-_ALGORITHM = re.compile(r"(?:HS|RS|ES|PS)(?:256|384|512)|EdDSA|none")
+_ALGORITHMS = ("HS256", "HS384", "HS512")
+"""Those that sign with a secret, as the platform does."""
+_NOT_THE_PLATFORM = "the caller: it is not the platform, or another kind of app was set up there"
 _OPTIONS: Options = {
     "require": ["exp"],
     "verify_exp": False,
@@ -85,7 +87,9 @@ class Authentication:
 
     def _verify(self, token: str, now: float) -> float:
         if len(token) > MAX_TOKEN_CHARACTERS:
-            raise HookUnauthorized(reason=f"the token is longer than {MAX_TOKEN_CHARACTERS} characters")
+            raise HookUnauthorized(
+                reason=f"the token is longer than {MAX_TOKEN_CHARACTERS} characters", fix=_NOT_THE_PLATFORM
+            )
         try:
             claims = jwt.decode(
                 token, self._kore.client_secret.reveal(), algorithms=[self._kore.algorithm], options=_OPTIONS
@@ -113,8 +117,13 @@ class Authentication:
         """The refusal of a token that is not a valid one of this bot."""
         match error:
             case jwt.InvalidAlgorithmError():
+                named = _algorithm(token)
+                if not named:
+                    return HookUnauthorized(
+                        reason="the token is not signed with a secret", fix=_NOT_THE_PLATFORM
+                    )
                 return HookUnauthorized(
-                    reason=f"the token is signed with {_algorithm(token)}, and {self._kore.algorithm} is configured",
+                    reason=f"the token is signed with {named}, and {self._kore.algorithm} is configured",
                     fix="kore.algorithm",
                 )
             case jwt.InvalidSignatureError():
@@ -122,9 +131,9 @@ class Authentication:
                     reason="the token is signed with another secret", fix="kore.client_secret"
                 )
             case jwt.MissingRequiredClaimError() | ValueError() | TypeError() | OverflowError():
-                return HookUnauthorized(reason="the token has no valid exp")
+                return HookUnauthorized(reason="the token has no valid exp", fix=_NOT_THE_PLATFORM)
             case _:
-                return HookUnauthorized(reason="the header token is no JWT")
+                return HookUnauthorized(reason="the header token is no JWT", fix=_NOT_THE_PLATFORM)
 
     def _remember(self, token: str, valid_until: float, now: float) -> None:
         with self._lock:
@@ -141,12 +150,12 @@ class Authentication:
 
 
 def _algorithm(token: str) -> str:
-    """The algorithm that a token names; its sender may be anybody."""
+    """The algorithm that a token names, if it is one of `_ALGORITHMS`; its sender may be anybody."""
     try:
-        named = str(jwt.get_unverified_header(token).get("alg"))
+        named = jwt.get_unverified_header(token).get("alg")
     except (jwt.PyJWTError, ValueError):
-        return "an unknown algorithm"
-    return named if _ALGORITHM.fullmatch(named) else "an unknown algorithm"
+        return ""
+    return named if named in _ALGORITHMS else ""
 
 
 def _same(one: str, other: str) -> bool:

@@ -32,8 +32,12 @@ MAX_SHOWN = 64
 
 def how_to_link(bot: BotSettings, bot_id: str) -> str:
     """The advice for a hook of a bot that is not configured, for a caller who is authenticated as `bot`."""
-    where = bot.file.name if bot.file is not None else "its file"
-    return f"If {bot_id} is linked to {bot.name}, add to {where}, under bot: linked: [{bot_id}]"
+    return f"If {bot_id} is linked to {bot.name}, add to {file_of(bot)}, under bot: linked: [{bot_id}]"
+
+
+def file_of(bot: BotSettings) -> str:
+    """The name of the bot's file, without its folder."""
+    return bot.file.name if bot.file is not None else "its file"
 
 
 def new_uuid4() -> str:

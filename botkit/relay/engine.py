@@ -171,13 +171,19 @@ class Engine:
                 self._timers.cancel(session_id=session_id, name=name)
             case DropLane(session_id):
                 self.lanes.drop(conversation.id, session_id)
-            case CountMetric(what, why):
-                session = conversation.session
-                session_id = session.id if session is not None else conversation.ended_session or ""
-                system = {"system": session.system} if session is not None else {}
-                names = self._journal.names(conversation.id, session_id)
-                self._metrics.noted(what, why, ref=names.get("ref", ""))
-                _log.info("handoff", what=what, why=why, **system, **names)
+            case CountMetric():
+                self._count(conversation, effect)
+
+    def _count(self, conversation: Conversation, effect: CountMetric) -> None:
+        """Count an event of a hand-off, and log it with the ids under which both sides file it."""
+        session_id, system, record = effect.session_id, effect.system, effect.record
+        if not session_id and (session := conversation.session) is not None:
+            session_id, system, record = session.id, session.system, session.record
+        names = self._journal.names(conversation.id, session_id or conversation.ended_session or "")
+        self._metrics.noted(effect.what, effect.why, ref=names.get("ref", ""))
+        known = {"system": system, "session": session_id, "record": record}
+        fields = {name: value for name, value in known.items() if value}
+        _log.info("handoff", what=effect.what, why=effect.why, **fields, **names)
 
     def _receiver(self, writer: AgentEventWriter, system: AgentSystem, name: str) -> Receiver:
         bot_id = writer.conversation_id.bot_id

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from botkit.handlers.progress import Outcome, Progress
 from botkit.handlers.registry import Handler
-from botkit.handlers.running import Outcome, Progress
 
 HOOK: Any = object()
 

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from botkit.errors import HookInvalid, HookNotFound, HookUnauthorized
-from botkit.handlers.refused_hooks import MAX_REASONS, RefusedHooks
+from botkit.handlers.refused_hooks import MAX_REASONS, STRANGERS, RefusedHooks
 from botkit.observability.events import get_logger
 
 
@@ -24,10 +24,14 @@ def hooks() -> Refusals:
 
 
 def refuse(
-    hooks: Refusals, refused: HookUnauthorized | HookInvalid | HookNotFound, bot: str = "st-1"
+    hooks: Refusals,
+    refused: HookUnauthorized | HookInvalid | HookNotFound,
+    bot: str = "st-1",
+    *,
+    counts_as: str = STRANGERS,
 ) -> None:
     with capture_logs() as lines:
-        hooks.refused(refused, bot=bot)
+        hooks.refused(refused, bot=bot, counts_as=counts_as)
     hooks.lines += lines
 
 
@@ -72,6 +76,17 @@ def test_a_flood_of_invented_bots_has_a_bounded_number_of_lines_and_is_counted(h
     refuse(hooks, HookUnauthorized(reason="unknown"), bot="st-5000")
     refuse(hooks, HookUnauthorized(reason="unknown"), bot="st-5001")
     assert [line["bot"] for line in hooks.lines[-2:]] == ["st-5000", "st-5001"]
+
+
+def test_a_scanner_cannot_hide_the_line_of_a_configured_bot(hooks: Refusals) -> None:
+    for number in range(100):
+        refuse(hooks, HookUnauthorized(reason="unknown"), bot=f"st-{number}")
+    refuse(hooks, HookUnauthorized(reason="another secret"), bot="st-own", counts_as="st-own")
+    assert hooks.lines[-1]["bot"] == "st-own"
+    for number in range(100):
+        refuse(hooks, HookInvalid(f"{number}"), bot="st-own", counts_as="st-own")
+    assert (hooks.lines[-1]["event"], hooks.lines[-1]["bot"]) == ("hooks_refused", "st-own")
+    assert len(hooks.lines) == 2 * (MAX_REASONS + 1)
 
 
 def test_what_a_caller_names_is_cut_and_cleaned(hooks: Refusals) -> None:

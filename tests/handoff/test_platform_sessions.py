@@ -95,7 +95,7 @@ def test_a_transfer_from_a_newer_session_ends_the_former_hand_off_and_opens_its_
     assert story.conversation.ended_session == SESSION
     ended = [effect for effect in story.effects if isinstance(effect, EndSession)]
     assert [effect.session_id for effect in ended] == [SESSION]
-    assert CountMetric("handoff_ended", "platform_timeout") in story.effects
+    assert ("handoff_ended", "platform_timeout") in [(one.what, one.why) for one in story.of(CountMetric)]
     assert any(isinstance(effect, OpenAccess) for effect in story.effects)
     # The platform's agent mode is that of the new transfer now.
     assert not any(isinstance(effect, ClearAgentSession) for effect in story.effects)

@@ -49,8 +49,8 @@ def test_any_other_token_is_refused(wrong: str) -> None:
     ("wrong", "reason", "fix"),
     [
         (None, "the header token is missing", "a proxy that removes it"),
-        ("x" * 10_000, "the token is longer than 4096 characters", "kore.client_secret"),
-        ("a.b.c", "the header token is no JWT", "kore.client_secret"),
+        ("x" * 10_000, "the token is longer than 4096 characters", "not the platform"),
+        ("a.b.c", "the header token is no JWT", "not the platform"),
         (
             token(
                 secret="another secret that is long enough to be a key of a signature ...................."
@@ -63,13 +63,14 @@ def test_any_other_token_is_refused(wrong: str) -> None:
             "the token's appId (cs-some?body) is not the configured client id",
             "kore.client_id",
         ),
-        (token(expires=None), "the token has no valid exp", "kore.client_id"),
+        (token(expires=None), "the token has no valid exp", "not the platform"),
         (token(expires=NOW - 11), "the token expired 11 s ago", "the clock of this machine"),
         (
             token(algorithm="HS512"),
             "the token is signed with HS512, and HS256 is configured",
             "kore.algorithm",
         ),
+        ("eyJhbGciOiJub25lIn0.e30.", "the token is not signed with a secret", "not the platform"),
     ],
 )
 def test_the_operator_learns_why_and_what_to_change(wrong: str | None, reason: str, fix: str) -> None:

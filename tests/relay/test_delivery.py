@@ -53,6 +53,7 @@ from botkit.handoff.events import (
     TranscriptLine,
     UserLost,
 )
+from botkit.handoff.reference import reference
 from botkit.ledger.interface import HookBody, OutboxItem
 from botkit.relay.outbound.circuit_breaker import CircuitBreaker
 from botkit.testing.clock import settle
@@ -236,10 +237,25 @@ async def test_a_repetition_of_what_may_have_been_shown_is_counted(world: World)
 
 async def test_a_count_metric_is_counted_and_logged(world: World) -> None:
     with capture_logs() as entries:
-        world.ledger.decided(IDLE, CountMetric("handoff_ended", "agent"))
-    assert world.metrics.counts == [("handoff_ended", "agent")]
+        world.ledger.decided(IDLE, CountMetric("webhook_deferred", "x"))
+    assert world.metrics.counts == [("webhook_deferred", "x")]
     (line,) = [entry for entry in entries if entry["event"] == "handoff"]
-    assert (line["what"], line["why"], line["bot"]) == ("handoff_ended", "agent", IDLE.id.bot_id)
+    assert (line["what"], line["why"], line["bot"]) == ("webhook_deferred", "x", IDLE.id.bot_id)
+    assert not line.keys() & {"ref", "session", "system", "record"}
+
+
+async def test_the_line_of_an_end_names_the_session_that_has_ended_and_not_the_next_one(world: World) -> None:
+    former = "0f4f5c1e-6f5f-4b51-9d8e-000000000001"
+    with capture_logs() as entries:
+        world.ledger.decided(
+            conversation(), CountMetric("handoff_ended", "platform_timeout", former, "legacy", "0MwX")
+        )
+        world.ledger.decided(conversation(), CountMetric("handoff_opened", SYSTEM))
+    ended, opened = [entry for entry in entries if entry["event"] == "handoff"]
+    assert (ended["session"], ended["system"], ended["record"]) == (former, "legacy", "0MwX")
+    assert ended["ref"] == reference(former)
+    assert (opened["session"], opened["system"], opened["ref"]) == (SESSION, SYSTEM, reference(SESSION))
+    assert "record" not in opened  # It is not known yet.
 
 
 # --- order ------------------------------------------------------------------------------------------------------

@@ -38,15 +38,19 @@ def test_a_transfer_to_another_agent_is_announced_and_goes_on(either: Stage) -> 
     assert ada.user.agent_mode
 
 
-def test_the_log_names_the_messaging_session_once(either: Stage, logged: list[Any]) -> None:
+def test_the_lines_of_a_hand_off_name_the_messaging_session(either: Stage, logged: list[Any]) -> None:
     ada = either.person()
     case = ada.is_helped_by(JANE)
-    ada.says("hello")
-    case.gets("hello")
-    case.told_by(JANE, "hello Ada")
-    ada.hears("hello Ada")
-    named = [line for line in logged if line["event"] == "agents_record" and line["session"] == case.id]
-    assert [line["record"] for line in named] == [case.conversation.session.id]
+    record = case.conversation.session.id
+    case.ended_by(JANE)
+    ada.hears("has ended")
+    lines = [line for line in logged if line["event"] == "handoff" and line["session"] == case.id]
+    assert [(line["what"], line.get("record", "")) for line in lines] == [
+        ("handoff_opened", ""),
+        ("agent_joined", record),
+        ("handoff_ended", record),
+    ]
+    assert {line["system"] for line in lines} == {"salesforce"}
 
 
 def test_a_transfer_to_the_queue_is_announced_and_goes_on(everywhere: Stage) -> None:

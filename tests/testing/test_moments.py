@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import timedelta
 
@@ -150,11 +151,11 @@ def test_it_runs_in_the_applications_context() -> None:
 
 
 def test_a_failure_is_logged_with_the_reference(kit: BotKit, tester: KitTester) -> None:
-    references: list[str] = []
+    told: list[HandoffContext] = []
 
     @kit.on_handoff_started
     def fails(ctx: HandoffStartedContext) -> None:
-        references.append(ctx.reference)
+        told.append(ctx)
         raise KeyError
 
     tester.strict = False
@@ -162,4 +163,6 @@ def test_a_failure_is_logged_with_the_reference(kit: BotKit, tester: KitTester) 
         tester.transfers()
     (line,) = [line for line in lines if line["event"] == "handler_failed"]
     assert (line["hook"], line["outcome"]) == ("on_handoff_started", "raised")
-    assert [line["ref"]] == references
+    (started,) = told
+    assert (line["ref"], line["bot"]) == (started.reference, started.bot_id)
+    assert re.fullmatch("[0-9a-f]{10}", line["user"])

@@ -237,8 +237,8 @@ def test_the_platform_learns_that_a_bot_is_not_configured(stage: Stage) -> None:
     message, code = code_of(answer)
     assert code == "NOT_FOUND"
     assert message == (
-        f"Bot not found. The token is that of Acme Assistant. If {OTHER_BOT_ID} is linked to Acme Assistant, "
-        f"add to its file, under bot: linked: [{OTHER_BOT_ID}]"
+        f"Bot not found. The token is that of Acme Assistant. If {OTHER_BOT_ID} is Acme Assistant itself, correct "
+        f"bot.id in its file. If {OTHER_BOT_ID} is linked to Acme Assistant, add to its file, under bot: linked: [{OTHER_BOT_ID}]"
     )
 
 
@@ -250,9 +250,19 @@ def test_an_unknown_bot_is_logged_once_with_what_to_change(stage: Stage) -> None
     known, unknown = lines
     assert (known["event"], known["code"], known["bot"]) == ("hook_refused", "BK-2002", OTHER_BOT_ID)
     assert f"linked: [{OTHER_BOT_ID}]" in known["reason"]
-    assert known["fix"] == "bot.linked"
+    assert known["fix"].startswith("bot.id;")
     assert (unknown["event"], unknown["code"]) == ("hook_refused", "BK-2001")
     assert "no bot file has this bot id" in unknown["reason"]
+
+
+def test_a_flood_of_unknown_bots_hides_neither_the_configured_one_nor_a_misspelled_one(stage: Stage) -> None:
+    with capture_logs() as lines:
+        for number in range(100):
+            stage.call(b"{}", bot_id=f"{OTHER_BOT_ID[:-3]}{number:03x}", auth="nonsense")
+        stage.call(b"{}", auth="nonsense")
+        stage.call(as_body(user_message()), bot_id=OTHER_BOT_ID)
+    assert len(lines) < 40
+    assert [line["bot"] for line in lines[-2:]] == [BOT_ID, OTHER_BOT_ID]
 
 
 def test_a_host_that_is_not_configured_is_logged_with_the_key_to_change(stage: Stage) -> None:

@@ -69,7 +69,6 @@ class AgentEventWriter:
     _listed_ms: int = field(init=False)
     _recent: tuple[str, ...] = field(init=False, default=())
     _held: int = field(init=False, default=0)
-    _record: str = field(init=False, default="")
     _lock: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
@@ -175,7 +174,6 @@ class AgentEventWriter:
 
     async def _write(self, events: Iterable[FromAgents]) -> None:
         for event in _without_overtaken(events):
-            self._note_record(event)
             if event.key and event.key in self._recent:
                 self._advance(event)
                 continue
@@ -201,11 +199,6 @@ class AgentEventWriter:
                 session = committed.conversation.session
                 self.is_over = session is None or session.id != self.session_id
                 self.on_committed(event, committed)
-
-    def _note_record(self, event: FromAgents) -> None:
-        if event.record and event.record != self._record:
-            self._record = event.record
-            _log.info("agents_record", session=self.session_id, record=event.record, **self.names())
 
     def _advance(self, event: FromAgents) -> None:
         position = event.position or self.access.position

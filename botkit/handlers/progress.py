@@ -1,0 +1,91 @@
+"""How far the handlers of one hook are, and their result so far; kept although the time limit may pass at any moment."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from botkit.handlers.handoff_contexts import Moment
+from botkit.handlers.registry import Handler
+from botkit.handlers.verdicts import Answer, Defer
+from botkit.handoff.events import ApiCall, Choice
+from botkit.hooks.parser import Hook
+
+NO_CHOICE = Choice()
+
+H = TypeVar("H", Hook, Moment)
+"""The occasion of a call: a hook, or a moment of a hand-off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[H]):
+    """The result of the handlers of a hook.
+
+    Attributes:
+        hook: the hook with the handlers' changes, or the moment.
+        choice: their choices for the hand-off.
+        api_calls: their requested calls, in order.
+        verdict: the answer to a webhook.
+        answered: whether nothing more happens by default.
+    """
+
+    hook: H
+    choice: Choice = NO_CHOICE
+    api_calls: tuple[ApiCall, ...] = ()
+    verdict: Answer | Defer | None = None
+    answered: bool = False
+
+
+class Progress(Generic[H]):
+    """The progress of the handlers of one hook. Shared by the thread that runs them and the thread that waits for them.
+
+    `outcome` is the result so far.
+    """
+
+    __slots__ = ("_abandoned", "_current", "_done", "_lock", "begun", "outcome", "overdue")
+
+    def __init__(self, outcome: Outcome[H]) -> None:
+        self.outcome: Outcome[H] = outcome
+        self._lock = threading.Lock()
+        self._done = threading.Lock()
+        self._done.acquire()
+        self._current: Handler | None = None
+        self._abandoned = False
+        self.begun = False
+        """Whether any handler has been called."""
+        self.overdue: Handler | None = None
+        """The handler that was running when the time limit was reached."""
+
+    # --- the thread that runs the handlers -------------------------------------------------------------------------
+
+    def begin(self, handler: Handler) -> bool:
+        """Note that this handler is called now. Returns False if the hook was abandoned: then it must not be called."""
+        with self._lock:
+            if not self._abandoned:
+                self._current, self.begun = handler, True
+            return not self._abandoned
+
+    def complete(self, outcome: Outcome[H]) -> bool:
+        """Store the outcome after a handler. Returns False if the hook was abandoned before."""
+        with self._lock:
+            self._current = None
+            if not self._abandoned:
+                self.outcome = outcome
+            return not self._abandoned
+
+    def finish(self) -> None:
+        """Note that no more handlers are called."""
+        self._done.release()
+
+    # --- the thread that waits -------------------------------------------------------------------------------------
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the handlers finished in time."""
+        return self._done.acquire(timeout=seconds)
+
+    def abandon(self) -> Handler | None:
+        """Keep the outcome so far and ignore later ones. Returns the handler that is still running, if any."""
+        with self._lock:
+            self._abandoned, self.overdue = True, self._current
+            return self.overdue
