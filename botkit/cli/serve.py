@@ -52,9 +52,11 @@ _MAX_FILES = 65_536
 @click.option(
     "--config",
     "config",
-    required=True,
+    metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The server's file, botkit.yaml.",
+    default="config/botkit.yaml",
+    show_default=True,
+    help="The server's file; it names the bots' files.",
 )
 @click.option("--host", help="Listen on this address instead of server.host.")
 @click.option(

@@ -30,7 +30,7 @@ def warn_of_doubtful_values(checked: Checked) -> None:
     ]
     for place in places:
         text = checked.text(*place) or ""
-        if text in _MADE_UP or text.startswith(MADE_UP_SECRET):
+        if text in _MADE_UP or text.startswith(MADE_UP_SECRET) or "…" in text:
             checked.warn(place, "is still a made-up value", "write your own value")
     for key in ("client_id", "client_secret"):
         _warn_of_copying(checked, key)

@@ -16,7 +16,7 @@ from botkit.config.bot_file import BotFile, read_bot_file
 from botkit.config.env_file import Variables
 from botkit.config.filling import Filling
 from botkit.config.outgoing import check_network, network_settings
-from botkit.config.problems import Problems, dotted
+from botkit.config.problems import WHOLE_FILE, Problems, dotted
 from botkit.config.schema import server_schema
 from botkit.config.settings import SecuritySettings, ServerSettings, Settings, StoreSettings
 from botkit.config.validation import Checked, check, typed
@@ -56,6 +56,10 @@ def _read_server_file(
     """The server's file, and the variables for this file and those of the bots."""
     root = read_yaml(file, problems)
     if root is None:
+        return None, environ
+    line, bots_own = locate(root, ("kore",))
+    if bots_own is not None and locate(root, ("bots",))[1] is None:
+        problems.add(file, line, WHOLE_FILE, "is a bot's file", "name botkit.yaml, which lists it under bots")
         return None, environ
     line, named = locate(root, ("env_file",))
     if isinstance(named, ScalarNode) and "${" in named.value:

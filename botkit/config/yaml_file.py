@@ -96,7 +96,11 @@ def _read_text(file: Path) -> str:
         with file.open("rb") as opened:
             data = opened.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise _Stop(1, "there is no such file", "create it, or name another file") from None
+        raise _Stop(
+            1,
+            "there is no such file",
+            "start in the folder that has it, name another, or let botkit init write it",
+        ) from None
     except IsADirectoryError:
         raise _Stop(1, "is a directory", "name a YAML file in it") from None
     except OSError as error:

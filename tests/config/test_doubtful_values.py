@@ -24,6 +24,7 @@ def test_a_usual_configuration_has_none(folder: Folder) -> None:
     [
         ("st-77777777-7777-5777-8777-777777777777", "st-11111111-1111-5111-8111-111111111111", "3: bot.id"),
         ("cs-1", "cs-11111111-1111-5111-8111-111111111111", "6: kore.client_id"),
+        ("cs-1", "cs-…", "6: kore.client_id"),
         ("hunter2hunter2hunter2", "made-up-hunter2hunter2", "7: kore.client_secret"),
         ("00D000000000007", "00D000000000001", "12: agents.systems.salesforce.organization_id"),
         ("acme.my", "your-domain.my", "13: agents.systems.salesforce.organization_base_url"),

@@ -237,7 +237,17 @@ def test_an_unknown_fact_names_the_nearest(folder: Folder) -> None:
 
 def test_a_missing_file_is_a_problem(folder: Folder) -> None:
     (folder.path / "botkit.yaml").unlink()
-    assert folder.problem() == "botkit.yaml:1: (file): there is no such file; create it, or name another file"
+    assert folder.problem() == (
+        "botkit.yaml:1: (file): there is no such file; start in the folder that has it, name another, or let botkit init write it"
+    )
+
+
+def test_a_bots_file_is_not_the_servers(folder: Folder) -> None:
+    folder.server(BOT)
+    assert (
+        folder.problem()
+        == "botkit.yaml:5: (file): is a bot's file; name botkit.yaml, which lists it under bots"
+    )
 
 
 @pytest.mark.parametrize(
