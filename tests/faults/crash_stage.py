@@ -26,9 +26,11 @@ from botkit.agents import AgentSystem, Batch, Capabilities, File, Granted
 from botkit.config.settings import DeliverySettings, Settings
 from botkit.errors import Unreachable
 from botkit.handlers.endpoint import HookEndpoint
-from botkit.handoff.conversation import Access, Instant
+from botkit.handoff.conversation import Access, ConversationId, Instant
 from botkit.handoff.decide import decide
 from botkit.handoff.effects import (
+    CallHandlers,
+    CallUser,
     ClearAgentSession,
     ExtendRequest,
     PassToBot,
@@ -40,11 +42,13 @@ from botkit.handoff.events import (
     AgentJoined,
     AgentLeft,
     AgentSaid,
+    ApiCall,
     Content,
     FromAgents,
     TranscriptLine,
     TransferStarted,
 )
+from botkit.handoff.moments import ENDED, MOMENTS
 from botkit.hooks.parser import HookParser
 from botkit.ledger.interface import Committed, HookBody
 from botkit.ledger.sqlite import SqliteLedger
@@ -101,6 +105,10 @@ class Platform:
     told: list[str] = field(default_factory=list)
     to_bot: list[str] = field(default_factory=list)
     cleared: int = 0
+    asked: int = 0
+    """The number of times that the handler of the end has written to the user."""
+    moments: list[str] = field(default_factory=list)
+    """The moments of the hand-off for which the bot's handlers have been called."""
 
 
 @dataclass
@@ -169,6 +177,9 @@ class _PlatformCalls(_Calls):
                     self._platform.cleared += 1
             case ExtendRequest():
                 pass
+            case CallUser():
+                async with self._call("call of a handler"):
+                    self._platform.asked += 1
             case _:
                 async with self._call(type(effect).__name__):
                     pass
@@ -260,7 +271,7 @@ class Life:
         self.points = points
         configured = _settings(store)
         bot = configured.bots[BOT_ID]
-        rules = rules_for(bot)
+        rules = replace(rules_for(bot), handled_moments=frozenset(MOMENTS))
         self.ledger = SqliteLedger(
             configured.store.url, lambda before, event: decide(rules, before, event), lock_timeout_seconds=0
         )
@@ -275,7 +286,21 @@ class Life:
             yield gateways
 
         telemetry = Telemetry()
-        self._relay = Relay(configured, self.ledger, metrics=telemetry, chance=lambda: 0.0, connect=connect)
+
+        async def call_handlers(_: ConversationId, effect: CallHandlers) -> tuple[ApiCall, ...]:
+            await points.passed("before a handler")
+            platform.moments.append(f"{effect.event} {effect.agent}".strip())
+            await points.passed("after a handler")
+            return (ApiCall("send_user_message", "{}"),) if effect.event == ENDED else ()
+
+        self._relay = Relay(
+            configured,
+            self.ledger,
+            metrics=telemetry,
+            chance=lambda: 0.0,
+            connect=connect,
+            call_handlers=call_handlers,
+        )
         endpoint = HookEndpoint(
             parsers={bot.id: HookParser(bot, insecure_http=False)},
             dispatch=no_handlers(),
@@ -328,12 +353,14 @@ class Lives:
         self.platform = Platform()
         self.desk = Desk()
         self.possible_duplicates = 0
+        self.crashes = 0
         self._request_ids = itertools.count(1_700_000_000_000)
         self.life = self._begin()
 
     def again(self) -> None:
         """Close the crashed process, and start the next."""
         self.life.end()
+        self.crashes += 1
         self.life = self._begin()
 
     def posts(self, event: str, make: Callable[..., dict[str, Any]], *args: Any, **more: Any) -> None:

@@ -12,6 +12,7 @@ from tests.hooks.hook_payloads import agent_transfer, user_message
 
 TYPED = ["typed early", "first", "second", "third"]
 SAID = ["eins", "zwei", "drei"]
+MOMENTS = ["on_handoff_started", "on_agent_joined Jane", "on_agent_joined Omar", "on_handoff_ended"]
 TOLD = ["looking", "send bye", "Jane joined", "Jane left", "Omar joined", "ended"]
 
 
@@ -47,6 +48,7 @@ def play(lives: Lives) -> None:
     lives.until("the user is given back", lambda: platform.cleared)
     lives.posts("on_user_message", user_message, "thanks, bot", agent_transfer=False)
     lives.until("the bot gets it", lambda: "thanks, bot" in platform.to_bot)
+    lives.until("the handlers have been called", lambda: platform.asked)
     lives.until("nothing is under way", lambda: lives.life.ledger.depth == 0)
 
 
@@ -67,6 +69,11 @@ def judge(lives: Lives) -> None:
         assert found == Violations(repeated=found.repeated)
         repeated += len(found.repeated)
     repeated += platform.cleared - 1
+    repeated += platform.asked - 1
+    # Handlers are called at least once, in order; a crash repeats the one that was running.
+    called = violations(MOMENTS, platform.moments)
+    assert called == Violations(repeated=called.repeated)
+    assert len(called.repeated) <= lives.crashes
     assert repeated <= lives.possible_duplicates
 
 
@@ -84,6 +91,7 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def test_a_hand_off_has_points_of_every_kind(points: list[str]) -> None:
     assert len(points) > 60
     assert {"before COMMIT", "after COMMIT", "before start", "after send", "after end"} <= set(points)
+    assert points.count("after a handler") == len(MOMENTS)
 
 
 def crash(store: Path, points: list[str], *fatal: int) -> None:
