@@ -42,6 +42,15 @@ if (context.session.BotUserSession.lastOrderNumber) {
 context.session.BotUserSession.miawMetaInfo = miawMetaInfo;
 """
 
+RECALL_SCRIPT = """\
+// BotKit leaves the ids of the last hand-off here, as Kore's own integration does.
+var meta = context.session.BotUserSession.agentHandoffMeta;
+context.lastChat = "You have not talked to an agent yet.";
+if (meta) {
+    context.lastChat = "Your last chat with an agent: conversation " + meta.conversationId + ".";
+}
+"""
+
 DIALOGS: list[dict[str, Any]] = [
     {
         "name": "Greeting",
@@ -103,6 +112,15 @@ DIALOGS: list[dict[str, Any]] = [
             ("script", "SetHandoffInfo", HANDOFF_SCRIPT),
             ("message", "HandoffMessage", "I am handing you over to one of my human colleagues."),
             ("agentTransfer", "LiveAgent"),
+        ],
+    },
+    {
+        "name": "Last chat",
+        "about": "Tells the id of the last conversation with an agent",
+        "says": ["which chat was that", "my last chat", "what is the id of my chat"],
+        "nodes": [
+            ("script", "RecallHandoff", RECALL_SCRIPT),
+            ("message", "TellLastChat", "{{context.lastChat}}"),
         ],
     },
 ]

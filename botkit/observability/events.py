@@ -21,7 +21,10 @@ _PLAIN = re.compile(r"[^\s\"=\x00-\x1f\x7f-\x9f]+")
 
 
 class EventLogger:
-    """Logs events under one name. A record of the standard library has them as `botkit_event` and `botkit_fields`, too."""
+    """Logs events under one name; fields that are None are left out.
+
+    A record of the standard library has them as `botkit_event` and `botkit_fields`, too.
+    """
 
     __slots__ = ("_structlog", "name")
 
@@ -53,6 +56,7 @@ class EventLogger:
         session = fields.get("session")
         if isinstance(session, str) and "ref" not in fields:
             fields["ref"] = reference(session)  # An agent system's line: it knows its session only.
+        fields = {name: value for name, value in fields.items() if value is not None}
         if structlog.is_configured():
             getattr(self._structlog, level)(event, **fields)
             return
@@ -72,10 +76,8 @@ _LEVELS = {
 
 
 def as_text(event: str, fields: dict[str, Any]) -> str:
-    """An event in one line: ``effect_retry effect=SendToAgent code=BK-4001``. A field that is None is left out."""
-    return " ".join(
-        [event, *(f"{name}={_value(value)}" for name, value in fields.items() if value is not None)]
-    )
+    """An event in one line: ``effect_retry effect=SendToAgent code=BK-4001``."""
+    return " ".join([event, *(f"{name}={_value(value)}" for name, value in fields.items())])
 
 
 def _value(value: object) -> str:

@@ -219,6 +219,18 @@ def test_the_agent_ends_it_and_the_user_is_told_and_back_with_the_bot(everywhere
     ada.talks_to_the_bot_again()
 
 
+def test_the_dialog_knows_the_id_of_the_chat_afterwards(stage: Stage) -> None:
+    ada = stage.person()
+    ada.says("my last chat")
+    ada.hears("You have not talked to an agent yet.")
+    case = ada.is_helped_by(JANE)
+    case.ended_by(JANE)
+    ada.hears("has ended")
+    ada.is_with_the_bot()
+    ada.says("my last chat")
+    ada.hears(f"Your last chat with an agent: conversation {case.id}.")
+
+
 @pytest.mark.parametrize("order", ["participant-first", "session-first"])
 def test_the_agent_ends_it_in_whichever_order_salesforce_says_so(stage: Stage, order: str) -> None:
     stage.salesforce_behaves(end_order=order)
