@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from botkit.errors import LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
@@ -83,7 +83,11 @@ class Store:
                 migrate(connection)
         except (SQLAlchemyError, sqlite3.Error) as error:
             self._engine.dispose()
-            raise LedgerError(f"the store {path.name} cannot be used ({type(error).__name__})") from error
+            # The words are SQLite's own; those of SQLAlchemy would have statements and values.
+            cause = error.orig if isinstance(error, DBAPIError) else type(error).__name__
+            raise LedgerError(
+                f"the store {path} cannot be used ({cause}): check store.url and the file, or run botkit doctor"
+            ) from error
         except LedgerError:
             self._engine.dispose()
             raise
