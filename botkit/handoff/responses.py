@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import NamedTuple
 
 from botkit.handoff.file_reasons import FILE_REASONS
 from botkit.handoff.languages import LAST_RESORT, broadest, closest
@@ -22,6 +24,22 @@ _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 _MARKS = {"L": "\u200e", "R": "\u200f", "AL": "\u200f"}
 """The invisible character that gives a text the direction of its first strong character."""
 _SENTENCE_ENDS = ".!?…¡¿"
+_REMEMBERED = 512
+"""Max texts that are remembered by key and language; a user may state any language."""
+
+
+class _Template(NamedTuple):
+    """The text that is shown, before its placeholders are filled in.
+
+    Attributes:
+        language: of the text.
+        text: None if the message is silenced.
+        mark: see `_mark_of`.
+    """
+
+    language: str
+    text: str | None
+    mark: str
 
 
 class Responses:
@@ -32,11 +50,13 @@ class Responses:
         default_language: the language for users in whose language there is neither a text of the bot nor a built-in one.
     """
 
-    __slots__ = ("_default_language", "_overrides")
+    __slots__ = ("_default_language", "_overrides", "_template")
 
     def __init__(self, overrides: Mapping[str, Mapping[str, str | None]], default_language: str) -> None:
         self._overrides = {language: dict(texts) for language, texts in overrides.items()}
         self._default_language = default_language
+        # A hand-off needs a dozen texts of one language, and users have few languages.
+        self._template = lru_cache(maxsize=_REMEMBERED)(self._look_up)
 
     def text(
         self,
@@ -70,9 +90,11 @@ class Responses:
         Raises:
             KeyError: there is no such message.
         """
-        found_in, template = next(self._candidates(key, language))
-        if template is None or not template.strip() or ("{command}" in template and not command):
+        found_in, template, mark = self._template(key, language)
+        if template is None or ("{command}" in template and not command):
             return None
+        if "{" not in template:
+            return template
         name = " ".join(agent.split())
 
         plain = {"command": command, "position": position, "minutes": minutes, "reason": reason}
@@ -87,7 +109,8 @@ class Responses:
                 return _nameless(found_in, template[: placeholder.start()])
             return plain[kind] if kind in plain else _isolated(isolated[kind], placeholder)
 
-        return _directed(_PLACEHOLDER.sub(fill, template), template)
+        filled = _PLACEHOLDER.sub(fill, template)
+        return mark + filled if mark and _MARKS.get(_first_strong(filled)) != mark else filled
 
     def is_own(self, key: str, language: str) -> bool:
         """Whether the text for a user of this language is the bot's, or silenced by it, and not built in."""
@@ -106,6 +129,12 @@ class Responses:
     def _tags(self, language: str) -> tuple[str, ...]:
         default = self._default_language
         return (language, broadest(language), default, broadest(default), LAST_RESORT)
+
+    def _look_up(self, key: str, language: str) -> _Template:
+        found_in, template = next(self._candidates(key, language))
+        if template is None or not template.strip():
+            return _Template(found_in, None, "")
+        return _Template(found_in, template, _mark_of(template))
 
     def _candidates(self, key: str, language: str) -> Iterator[tuple[str, str | None]]:
         """The matching texts, each with its language, the best first.
@@ -147,14 +176,14 @@ def _isolated(value: str, placeholder: re.Match[str]) -> str:
     )
 
 
-def _directed(text: str, template: str) -> str:
-    """`text` with the direction of its template, also where a filled-in value of another direction stands first.
+def _mark_of(template: str) -> str:
+    """The mark that keeps the direction of a template where a filled-in value of another one stands first; empty if none does.
 
     Unicode skips isolates when it looks for the first strong character (UAX #9, P2), but HTML's ``dir="auto"`` does not: a Latin
     name at the beginning would turn an Arabic sentence around.
     """
-    wanted = _MARKS.get(_first_strong(_PLACEHOLDER.sub("", template)), "")
-    return text if not wanted or _MARKS.get(_first_strong(text)) == wanted else wanted + text
+    before = _PLACEHOLDER.split(template, maxsplit=1)[0]
+    return "" if _first_strong(before) else _MARKS.get(_first_strong(_PLACEHOLDER.sub("", template)), "")
 
 
 def _first_strong(text: str) -> str:
@@ -164,4 +193,4 @@ def _first_strong(text: str) -> str:
 
 
 def _is_right_to_left(text: str) -> bool:
-    return any(unicodedata.bidirectional(char) in ("R", "AL") for char in text)
+    return not text.isascii() and any(unicodedata.bidirectional(char) in ("R", "AL") for char in text)
