@@ -15,7 +15,7 @@ from botkit.handoff.conversation import AgentSession, Conversation, FileLimits, 
 from botkit.handoff.decision import Decision, message_id, say, tell, with_session, without
 from botkit.handoff.effects import CallWithHook, Effect, SendFile
 from botkit.handoff.events import Attachment, FileArrived, FileRefused, FileRequested, UserMessage
-from botkit.handoff.file_reasons import TOO_LARGE, TRANSFER, TYPE
+from botkit.handoff.file_reasons import NO_FILES, TOO_LARGE, TRANSFER, TYPE
 from botkit.handoff.rules import Rules
 from botkit.handoff.text import cut
 
@@ -172,7 +172,7 @@ def for_agent(rules: Rules, file: Attachment) -> str:
 def say_closed(rules: Rules, session: AgentSession, files: Sequence[Attachment]) -> list[Effect]:
     """Tell the user which of the files that go as text an agent cannot open."""
     closed = [file.name for file in files if rules.needs_login(file.url)]
-    return not_delivered(rules, session, closed, TRANSFER)
+    return not_delivered(rules, session, closed, NO_FILES)
 
 
 def without_address(rules: Rules, held: HeldMessage) -> tuple[HeldMessage, str]:

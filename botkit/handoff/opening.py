@@ -29,7 +29,7 @@ from botkit.handoff.effects import (
 )
 from botkit.handoff.ending import end
 from botkit.handoff.events import AccessGranted, AgentTransfer, Choice
-from botkit.handoff.file_reasons import TRANSFER
+from botkit.handoff.file_reasons import NO_FILES
 from botkit.handoff.languages import negotiate
 from botkit.handoff.masking import readable
 from botkit.handoff.moments import STARTED, call_handlers
@@ -213,7 +213,7 @@ def next_in_line(
         record="",
     )
     cleared = [files.without_address(rules, held) for held in typed if held.typed]
-    closed = files.not_delivered(rules, session, [name for _, name in cleared if name], TRANSFER)
+    closed = files.not_delivered(rules, session, [name for _, name in cleared if name], NO_FILES)
     session = replace(session, held=_again(rules, session, tuple(held for held, _ in cleared)))
     session, opening = _open(rules, session, at)
     # The EXTEND timer starts again and may have been due soon: extend the requestId now.

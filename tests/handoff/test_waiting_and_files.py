@@ -154,7 +154,7 @@ def test_an_address_that_opens_with_the_bots_signature_only_is_not_given_to_an_a
     elsewhere = Attachment("photo.png", "https://cdn.example/2")
     story.user("look", attachments=(FILE, elsewhere))
     assert story.sent == ["look\n[bill.pdf]\nphoto.png: https://cdn.example/2"]
-    assert story.told == ["Not delivered to the agent: bill.pdf (the file could not be transferred)"]
+    assert story.told == ["Not delivered to the agent: bill.pdf (files cannot be passed on here)"]
 
 
 def test_a_requested_file_is_sent_as_a_file() -> None:

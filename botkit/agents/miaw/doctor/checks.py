@@ -236,7 +236,7 @@ class _Looked:
             return passed("users' files are sent as text (attachments: false)")
         if not limits.allowed:
             return warned(
-                "the channel takes no files of users: agents get their names and addresses as text",
+                "the channel takes no files of users: agents get their names as text",
                 "allow attachments on the messaging channel and publish, or set attachments: false",
             )
         size = (
