@@ -15,11 +15,12 @@ from http import HTTPStatus
 from typing import Protocol
 
 from botkit.config.settings import BotSettings
-from botkit.errors import BotKitError, HookNotFound, HookRefused, HookUnauthorized, LedgerError
+from botkit.errors import BotKitError, HookNotFound, HookNotJson, HookRefused, HookUnauthorized, LedgerError
 from botkit.handlers.dispatch import Dispatch, DispatchResult, without_handlers
 from botkit.handlers.refused_hooks import STRANGERS, RefusedHooks
 from botkit.handlers.running import ContextFactory
 from botkit.handoff.conversation import Instant
+from botkit.hooks import of_the_doctor
 from botkit.hooks.parser import HookParser, file_of, how_to_link
 from botkit.hooks.paths import HookPath, HookPaths
 from botkit.ledger.interface import Committed, Input
@@ -123,7 +124,10 @@ class HookEndpoint:
         except HookRefused as error:
             status = error.status
             counts_as = error.of_bot if isinstance(error, _OtherBot) else self._known(path.bot_id)
-            self._refused.refused(error, bot=path.bot_id, counts_as=counts_as)
+            if isinstance(error, _ByTheDoctor):
+                self._refused.by_the_doctor(error, bot=path.bot_id, counts_as=counts_as)
+            else:
+                self._refused.refused(error, bot=path.bot_id, counts_as=counts_as)
             return _refusal(error)
         except BotKitError as error:
             self._refused.failed(bot=path.bot_id, code=error.code, reason=str(error))
@@ -143,11 +147,16 @@ class HookEndpoint:
     ) -> DispatchResult:
         """Authenticate, read, dispatch and commit a hook. Returns its answer."""
         now = self.now()
+        if token == of_the_doctor.TOKEN:
+            raise _TokenOfTheDoctor
         parser = self.parsers.get(path.bot_id)
         if parser is None:
             raise self._unknown_bot(path.bot_id, token, apikey, now)
         parser.authentication.check(token=token, apikey=apikey, now=now)
-        hook = parser.read(path, read_body(), at=Instant(now))
+        body = read_body()
+        if body == of_the_doctor.BODY:
+            raise _BodyOfTheDoctor
+        hook = parser.read(path, body, at=Instant(now))
         chain = self.dispatch.matching(hook)
         if chain is None:
             result = without_handlers(hook)
@@ -186,6 +195,18 @@ class HookEndpoint:
             reason="no bot file has this bot id, and the token fits none of them",
             fix="bot.id of a bot file, or the Callback URL of the bot's JWT app",
         )
+
+
+class _ByTheDoctor(HookRefused):
+    """A hook by which `botkit doctor` tried the public address (`botkit.hooks.of_the_doctor`)."""
+
+
+class _TokenOfTheDoctor(_ByTheDoctor, HookUnauthorized):
+    """The one with a made-up token."""
+
+
+class _BodyOfTheDoctor(_ByTheDoctor, HookNotJson):
+    """The one with a valid token."""
 
 
 class _OtherBot(HookNotFound):

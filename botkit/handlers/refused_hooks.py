@@ -78,6 +78,11 @@ class RefusedHooks:
             count=count,
         )
 
+    def by_the_doctor(self, refused: HookRefused, *, bot: str, counts_as: str = STRANGERS) -> None:
+        """A hook of `botkit doctor` was refused, as it has to be: log that, if it is time. Arguments: as of `refused`."""
+        if (count := self._due(("doctor", bot, str(refused.status)), counts_as)) is not None:
+            self.log.info("doctor_called", status=refused.status, bot=bot, count=abs(count))
+
     def failed(self, *, bot: str, code: str, reason: str) -> None:
         """A hook was answered with a 500, because of a defect or a failure of the store: log an error, if it is time."""
         count = self._due((code, bot, reason), bot)

@@ -94,7 +94,7 @@ class AioTransport:
             turns.release()
 
     async def _send(self, request: Request, session: aiohttp.ClientSession) -> Response:
-        proxy = self._network.proxy_of(request.url)
+        proxy = self._network.proxy_of(request.url) if self._network.proxy else None
         try:
             async with session.request(
                 request.method,
@@ -102,9 +102,10 @@ class AioTransport:
                 data=request.body,
                 allow_redirects=False,
                 timeout=_call_timeout(request.timeout_seconds, long_poll=request.long_poll),
-                **proxying.for_aiohttp(request, proxy),
+                **(proxying.for_aiohttp(request, proxy) if proxy else {"headers": request.headers}),
             ) as response:
-                proxying.check_status(request.what, response.status, proxy)
+                if proxy:
+                    proxying.check_status(request.what, response.status, proxy)
                 body = await _read(response, request.what, request.max_bytes)
                 return Response(response.status, response.headers, body, request.url)
         except (CallError, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
@@ -205,9 +206,10 @@ class _AioStream(AbstractAsyncContextManager[Stream]):
                 data=request.body,
                 allow_redirects=False,
                 timeout=_stream_timeout(silence_seconds),
-                **proxying.for_aiohttp(request, proxy),
+                **(proxying.for_aiohttp(request, proxy) if proxy else {"headers": request.headers}),
             )
-            proxying.check_status(request.what, response.status, proxy)
+            if proxy:
+                proxying.check_status(request.what, response.status, proxy)
         except (CallError, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             if self._response is not None:
                 self._response.close()
@@ -287,9 +289,10 @@ class SyncTransport:
                 allow_redirects=False,
                 timeout=request.timeout_seconds,
                 stream=True,
-                proxies=proxying.for_requests(proxy),
+                proxies=proxying.for_requests(proxy) if proxy else {},
             ) as response:
-                proxying.check_status(request.what, response.status_code, proxy)
+                if proxy:
+                    proxying.check_status(request.what, response.status_code, proxy)
                 body = _read_sync(response, request, deadline)
                 return Response(response.status_code, response.headers, body, request.url)
         except (CallError, requests.RequestException, OSError, ValueError) as error:

@@ -45,28 +45,26 @@ class Adapter(HTTPAdapter):
         return dict(self._proxy.headers) if self._proxy is not None else {}
 
 
-def for_requests(proxy: Proxy | None) -> dict[str, str]:
-    """The argument `proxies` of the requests library, which is empty for a direct connection."""
-    return {"http": proxy.url, "https": proxy.url} if proxy is not None else {}
+def for_requests(proxy: Proxy) -> dict[str, str]:
+    """The argument `proxies` of the requests library."""
+    return {"http": proxy.url, "https": proxy.url}
 
 
-def for_aiohttp(request: Request, proxy: Proxy | None) -> dict[str, Any]:
+def for_aiohttp(request: Request, proxy: Proxy) -> dict[str, Any]:
     """The arguments of aiohttp that depend on the proxy, with the request's headers."""
-    if proxy is None:
-        return {"headers": request.headers}
     if request.url.startswith("https:"):
         return {"headers": request.headers, "proxy": proxy.url, "proxy_headers": proxy.headers}
     # Without a tunnel there is one request for both, and the proxy removes its own headers.
     return {"headers": {**request.headers, **proxy.headers}, "proxy": proxy.url}
 
 
-def check_status(what: str, status: int, proxy: Proxy | None) -> None:
+def check_status(what: str, status: int, proxy: Proxy) -> None:
     """Return unless the status is the proxy's own: without a tunnel, its demand for a login arrives as any response.
 
     Raises:
         Unreachable: the proxy asks for a login.
     """
-    if proxy is not None and status == ASKS_FOR_LOGIN:
+    if status == ASKS_FOR_LOGIN:
         raise _refused(what, status, proxy)
 
 

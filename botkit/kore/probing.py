@@ -20,6 +20,7 @@ import jwt
 from jwt.warnings import InsecureKeyLengthWarning
 
 from botkit.config.settings import KoreSettings
+from botkit.hooks import of_the_doctor
 from botkit.http import Request, Response
 from botkit.http.lenient_json import try_decoded
 from botkit.kore.requests import KoreRequests
@@ -30,10 +31,6 @@ Algorithm = Literal["HS256", "HS512"]
 USER = "botkit-doctor"
 NO_BOT = "st-00000000-0000-5000-8000-000000000000"
 """An id in the platform's form that no bot has."""
-PROBED_EVENT = "on_client_event"
-"""The event of that hook: a service counts its refusal apart from those of the events that a hand-off needs."""
-NO_JSON = b"botkit doctor"
-"""The body of a hook that a BotKit refuses after it has accepted the token (412), so that nothing happens."""
 
 _REQUEST_ID = "0"
 _HOOK_LIFETIME_SECONDS = 10.0
@@ -122,12 +119,18 @@ class ProbeRequests:
         return replace(self.history(), what="read the channel mappings", url=url)
 
     def hook(self, public_url: str, *, signed: bool) -> Request:
-        """A hook to our own public address, as the platform would post it, but without JSON in it."""
-        headers = {"Content-Type": "application/json"}
-        if signed:
-            headers["token"] = self._token(_HOOK_LIFETIME_SECONDS)
-        url = f"{public_url}/sdk/bots/{self._bot_id}/{PROBED_EVENT}"
-        return Request("call the public address", "POST", url, headers, NO_JSON, timeout_seconds=10.0)
+        """A hook to our own public address, as the platform would post it. BotKit refuses it in any case.
+
+        Args:
+            public_url: the address.
+            signed: with a token that BotKit accepts; else with a made-up one.
+        """
+        token = self._token(_HOOK_LIFETIME_SECONDS) if signed else of_the_doctor.TOKEN
+        headers = {"Content-Type": "application/json", "token": token}
+        url = f"{public_url}/sdk/bots/{self._bot_id}/{of_the_doctor.EVENT}"
+        return Request(
+            "call the public address", "POST", url, headers, of_the_doctor.BODY, timeout_seconds=10.0
+        )
 
     def _requests(
         self, bot_id: str, algorithm: Algorithm | None = None, ahead_seconds: float = 0.0

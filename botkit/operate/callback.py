@@ -1,18 +1,27 @@
-"""Whether the public address leads to this BotKit: a hook without a token, and one with ours that can do nothing."""
+"""Whether the public address leads to this BotKit: a hook with a made-up token, and one with ours that can do nothing.
+
+Before the first start nothing answers there, which is no failure.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from urllib.parse import urlsplit
 
-from botkit.checks import Outcome, failed, passed, undecided
+from botkit.checks import Check, Outcome, failed, passed, undecided
 from botkit.config.settings import BotSettings, ServerSettings
+from botkit.errors import Unreachable
 from botkit.http import Response, Transport
 from botkit.http.lenient_json import try_decoded
 from botkit.kore.probing import ProbeRequests, in_words, is_page
+from botkit.operate.running_service import Doorbell
 
 _OUR_CODE = 4002
 """The code of a hook that is refused, as the platform's own SDK has it (docs/protocols/kore-xo-botkit.md, 2.2)."""
+_START = "start botkit serve, and run the doctor again"
 
 
 class Callback:
@@ -26,6 +35,7 @@ class Callback:
         transport: Transport,
         *,
         insecure_http: bool,
+        ring: Callable[[str, int, str], Doorbell],
     ) -> None:
         self.url = server.public_url
         self._server = server
@@ -33,14 +43,21 @@ class Callback:
         self._requests = requests
         self._transport = transport
         self._private = "" if insecure_http else _private(server.public_url)
+        self._ring = ring
+        self._waits = False
+        """Whether nothing answered, and no service runs here that could have."""
 
     @property
     def can_be_reached(self) -> bool:
         """Whether there is an address that the platform could call."""
         return bool(self.url) and not self._private
 
+    def way(self, checks: Sequence[Check]) -> Sequence[Check]:
+        """The checks of the way there, of which the connection may wait for the first start."""
+        return [self._waiting(check) for check in checks]
+
     async def is_botkit(self) -> Outcome:
-        """A hook without a token is refused as a BotKit refuses it."""
+        """A hook with a made-up token is refused as a BotKit refuses it."""
         if not self.url:
             return undecided(
                 "server.public_url is not set, so the way from the platform to here was not tried",
@@ -51,9 +68,16 @@ class Callback:
                 f"server.public_url names {self._private}, which the platform cannot reach",
                 "write the address that the internet sees; for a trial, that of a tunnel",
             )
-        answer = await self._transport.send(self._requests.hook(self.url, signed=False))
+        if self._waits:
+            return undecided("no service runs on this machine yet", _START)
+        try:
+            answer = await self._transport.send(self._requests.hook(self.url, signed=False))
+        except Unreachable as error:
+            cause = f"{self.url} does not answer a hook ({error.detail})"
+            fix = "let that address, its proxy or tunnel, lead to BotKit's host and port"
+            return await self._unless_not_started(failed(cause, fix))
         if answer.status == 401 and _code(answer) == _OUR_CODE:
-            return passed(f"a BotKit answers at {self.url}, and refuses a hook without a token")
+            return passed(f"a BotKit answers at {self.url}, and refuses a hook with a made-up token")
         page = "a web page" if is_page(answer) else "an answer"
         seen = f"{self.url}/sdk/bots/… gives {page} that is not BotKit's ({in_words(answer)})"
         prefix = f" and server.prefix, {self._server.prefix}," if self._server.prefix else ""
@@ -68,12 +92,17 @@ class Callback:
                 fix = "write the address to which it redirects: the platform's POST would not follow"
             case _:
                 fix = "let that address lead to BotKit's host and port"
-        return failed(seen, fix)
+        outcome = failed(seen, fix)
+        # So answers a proxy or a tunnel that leads to nothing.
+        gone = answer.status == 404 or answer.status >= 500
+        return await self._unless_not_started(outcome) if gone else outcome
 
     async def has_our_secret(self) -> Outcome:
         """A hook with our token gets past the token; its body is no JSON, so that it is refused all the same (412)."""
         if not self.can_be_reached:
             return undecided("server.public_url is not set", "see kore.callback")
+        if self._waits:
+            return undecided("no service runs on this machine yet", _START)
         answer = await self._transport.send(self._requests.hook(self.url, signed=True))
         match answer.status:
             case 412:
@@ -89,6 +118,31 @@ class Callback:
                     "restart it with this configuration",
                 )
         return undecided(f"the BotKit there answers {in_words(answer)}", "see its log")
+
+    def _waiting(self, check: Check) -> Check:
+        async def run() -> Outcome:
+            if self._waits:
+                return undecided("no service runs on this machine yet", _START)
+            outcome = await check.run()
+            if outcome.ok is False and check.name.endswith((".connection", ".proxy")):
+                return await self._unless_not_started(outcome)
+            return outcome
+
+        return replace(check, run=run)
+
+    async def _unless_not_started(self, failure: Outcome) -> Outcome:
+        """The failure, unless no service runs on this machine, which explains it as well."""
+        server = self._server
+        if server.port == 0:
+            return failure
+        found = await asyncio.to_thread(self._ring, server.host, server.port, server.prefix)
+        if found is not Doorbell.FREE:
+            return failure
+        self._waits = True
+        return undecided(
+            f"{failure.cause}, and no service runs on this machine yet",
+            f"{_START}; if it runs on another machine: {failure.fix}",
+        )
 
 
 def _code(answer: Response) -> object:

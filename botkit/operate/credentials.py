@@ -43,11 +43,10 @@ class Credentials:
             return await self._why(answer)
         if answer.status == 429 or answer.status >= 500:
             return undecided(f"the platform answers {in_words(answer)}", "try again in a minute")
-        if answer.status < 300 and without_token.status in REFUSED:
-            return passed("the platform accepts client id, secret and algorithm")
         if without_token.status in REFUSED:
             return passed(
-                f"the platform accepts the token ({in_words(answer)} with it, {without_token.status} without)"
+                "the platform accepts client id, secret and algorithm: "
+                f"HTTP {answer.status} with a token, HTTP {without_token.status} without"
             )
         return undecided(
             f"the platform answers {in_words(answer)} with the token and {in_words(without_token)} without one, "

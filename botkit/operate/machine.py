@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from botkit.checks import Check, Outcome, failed, passed, undecided, warned
+from botkit.checks import Check, Outcome, failed, passed, warned
 from botkit.config.settings import Settings
 from botkit.config.values import store_file
 from botkit.http.network import Network
@@ -162,4 +162,7 @@ def _port(settings: Settings, machine: Machine) -> Outcome:
         case Doorbell.NOT_ALLOWED:
             return failed(f"this user may not listen on {shown}", "choose a server.port of 1024 or more")
         case Doorbell.SILENT:
-            return undecided(f"a program listens on {shown} and gives no answer", "look at what it is doing")
+            return failed(
+                f"a program listens on {shown} and does not answer, so botkit serve cannot start",
+                "find it (ss -ltnp), and stop it or choose another server.port",
+            )

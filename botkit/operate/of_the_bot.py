@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +20,9 @@ _WHERE = "raise the Inactivity Duration under App Settings › Advanced Settings
 _TELLS_THE_WORD = "endChatFromUserInstruction"
 _DEFINITIONS = ("botDefinition.json", "appDefinition.json")
 _MAX_DEFINITION = 200 * 1024 * 1024
+_MOST_MILLISECONDS = 10.0**12
+_BOT_ID = re.compile(r"st-[0-9a-f-]{36}")
+_GIVE_EXPORT = "give an export of the bot: its zip file or folder"
 
 
 def inactivity(bot: BotSettings, export: Path | None) -> Outcome:
@@ -34,10 +39,15 @@ def inactivity(bot: BotSettings, export: Path | None) -> Outcome:
             f"{seen}. After that silence the user is back with the bot, even while an agent writes",
             f"{_WHERE}. With an export of the bot, botkit doctor --from-export FILE reads it",
         )
-    duration = _inactivity_of(export)
+    try:
+        of_bot, duration = _told_by(export)
+    except (OSError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        return undecided(f"{export} cannot be read ({type(error).__name__})", _GIVE_EXPORT)
     if duration is None:
+        return undecided(f"{export} has no sessionInactiveTime", _GIVE_EXPORT)
+    if of_bot and of_bot not in (bot.id, *bot.linked):
         return undecided(
-            f"{export} has no sessionInactiveTime", "give an export of a bot: its zip file or folder"
+            f"{export} is an export of the bot {of_bot}", f"give an export of {bot.id}; or correct bot.id"
         )
     seen = f"the export's inactivity duration is {_words(duration)}, handoff.accept_timeout {_words(wait)}"
     if duration <= wait:
@@ -86,7 +96,13 @@ def end_word(bot: BotSettings) -> Outcome:
     return passed(f"{', '.join(filter(None, (command, *words)))}{told}")
 
 
-def _inactivity_of(export: Path) -> timedelta | None:
+def _told_by(export: Path) -> tuple[str, timedelta | None]:
+    """The id and the inactivity duration of the bot in an export, empty and None if it has none.
+
+    Raises:
+        OSError, RuntimeError, NotImplementedError, BadZipFile, zlib.error: it cannot be read; zip files can be damaged,
+            encrypted or compressed in a way that Python does not know.
+    """
     for text in _definitions(export):
         try:
             definition = json.loads(text)
@@ -97,10 +113,11 @@ def _inactivity_of(export: Path) -> timedelta | None:
             if (
                 isinstance(milliseconds, int | float)
                 and not isinstance(milliseconds, bool)
-                and milliseconds > 0
+                and 0 < milliseconds < _MOST_MILLISECONDS
             ):
-                return timedelta(milliseconds=milliseconds)
-    return None
+                found = _BOT_ID.fullmatch(str(part.get("_id", "")))
+                return found[0] if found else "", timedelta(milliseconds=milliseconds)
+    return "", None
 
 
 def _definitions(export: Path) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from botkit.checks import Check, Outcome, Surroundings, failed, passed, undecided, warned
@@ -21,6 +22,7 @@ from botkit.kore.probing import NO_BOT, ProbeRequests, in_words, is_page, refusa
 from botkit.operate.callback import Callback
 from botkit.operate.credentials import REFUSED, Credentials
 from botkit.operate.of_the_bot import end_word, inactivity
+from botkit.operate.running_service import Doorbell, ring
 from botkit.operate.subscription import subscription
 
 HOOK_LIFETIME_SECONDS = 60.0
@@ -40,6 +42,7 @@ def platform_checks(
     transport: Transport,
     surroundings: Surroundings,
     now: Callable[[], float] = time.time,
+    ring: Callable[[str, int, str], Doorbell] = ring,
 ) -> Sequence[Check]:
     """The checks of one bot on the platform, named ``kore.…``, and of its own settings, named ``bot.…``.
 
@@ -50,10 +53,10 @@ def platform_checks(
     requests = ProbeRequests(
         bot.kore, bot_id=bot.id, origin=_origin(host, insecure), insecure_http=insecure, clock=now
     )
-    way = surroundings.reach(_origin(host, insecure), "kore")
+    way = [_naming_port(check, host) for check in surroundings.reach(_origin(host, insecure), "kore")]
     look = _Platform(host, bot, requests, transport, now)
-    callback = Callback(settings.server, bot, requests, transport, insecure_http=insecure)
-    back = surroundings.reach(callback.url, "kore.callback") if callback.can_be_reached else ()
+    callback = Callback(settings.server, bot, requests, transport, insecure_http=insecure, ring=ring)
+    back = callback.way(surroundings.reach(callback.url, "kore.callback")) if callback.can_be_reached else ()
     return (
         *way,
         Check("kore.platform", look.is_platform, _last(way)),
@@ -110,6 +113,8 @@ class _Platform:
             return failed(f"{seen}: the platform is in trouble", "see its status page, and try again later")
         if answer.status == 429:
             return undecided(f"{seen}: too many calls", "try again in a minute")
+        if answer.status in REFUSED:
+            return passed(f"{self._host} refuses a call without a token, as it should (HTTP {answer.status})")
         return passed(seen)
 
     async def clock(self) -> Outcome:
@@ -155,7 +160,9 @@ class _Platform:
                 "copy bot.id from App Settings › App Profile: a copy or import of a bot has another id; and compare the host "
                 "with the builder's address, since each region has its own",
             )
-        return passed(f"{self._bot.id} is known; the user of this check is not ({in_words(history)})")
+        return passed(
+            f"{self._bot.id} is known; the made-up user of this check is not, as expected (HTTP {history.status})"
+        )
 
     async def history(self) -> Outcome:
         """The history can be read, from which agents get what was said before."""
@@ -178,7 +185,7 @@ class _Platform:
             )
         if history.status in (400, 404):
             return passed(
-                f"the call is taken; a user who does not exist has no history ({in_words(history)})"
+                f"the call is taken; a made-up user has no history, as expected (HTTP {history.status})"
             )
         return undecided(f"{seen} to getMessages", "try again; see the log when a hand-off begins")
 
@@ -234,6 +241,20 @@ async def _other_hosts(hosts: Sequence[str], transport: Transport, insecure: boo
 
 def _origin(host: str, insecure: bool) -> str:
     return f"{'http' if insecure and is_loopback(host) else 'https'}://{host}"
+
+
+def _naming_port(check: Check, host: str) -> Check:
+    """The check, which tells that this machine's platform, an emulated one, has a port of its own."""
+    if not is_loopback(host) or urlsplit(f"//{host}").port is not None:
+        return check
+
+    async def run() -> Outcome:
+        outcome = await check.run()
+        if outcome.ok is not False:
+            return outcome
+        return replace(outcome, fix=f"write the sandbox's port into kore.callback_hosts: {host}:8001")
+
+    return replace(check, run=run)
 
 
 def is_loopback(host: str) -> bool:

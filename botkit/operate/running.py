@@ -49,7 +49,8 @@ async def _outcome(check: Check, system: str) -> Outcome:
         )
     except CallError as error:
         fix = fix_of(failure_of(error), system=system)
-        return failed(str(error), fix or f"look {error.code} up in the error index")
+        where = f"{error.host}: " if error.host else ""
+        return failed(f"{where}{error}", fix or f"look {error.code} up in the error index")
     except Exception as error:  # noqa: BLE001 (a third party's check may raise anything; the others still run)
         return failed(
             f"the check itself broke ({type(error).__name__})", "report it to the author of the check"

@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -145,7 +146,7 @@ class StorePlace:
                 return passed(f"{self.file}; a running service has it open")
             try:
                 version = _version(self.file)
-            except sqlite3.Error:
+            except (sqlite3.Error, ValueError):
                 return failed(
                     f"{self.file} is damaged, or is not BotKit's",
                     "restore it from a backup, or correct store.url",
@@ -163,8 +164,7 @@ class StorePlace:
         return passed(f"{self.file}{old}")
 
     def _writes(self, folder: Path) -> Iterator[float]:
-        scratch = folder / f".botkit-doctor-{os.getpid()}"
-        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor, scratch = tempfile.mkstemp(prefix=".botkit-doctor-", dir=folder)
         try:
             for _ in range(_WRITES):
                 began = self.monotonic()
@@ -173,7 +173,7 @@ class StorePlace:
                 yield self.monotonic() - began
         finally:
             os.close(descriptor)
-            scratch.unlink()
+            os.unlink(scratch)
 
 
 def _existing(folder: Path) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from botkit.checks import Outcome, failed, passed, undecided
 from botkit.config.settings import ServerSettings
-from botkit.kore.probing import PROBED_EVENT
+from botkit.hooks import of_the_doctor
 from botkit.operate.running_service import hooks_seen
 
 _NEEDED: Mapping[str, tuple[str, ...]] = {
@@ -31,7 +31,7 @@ def subscription(server: ServerSettings, bots: int, seen: Seen = hooks_seen) -> 
             "no call of the platform tells its subscription, and no service runs here that could have received hooks",
             f"{_WHERE}. Start botkit serve, write to the bot once, and run the doctor again",
         )
-    hooks = {event: counts for event, counts in hooks.items() if event != PROBED_EVENT}
+    hooks = {event: counts for event, counts in hooks.items() if event != of_the_doctor.EVENT}
     taken = {event for event, counts in hooks.items() if counts.get(200)}
     refused = {
         status: sum(counts.get(status, 0) for counts in hooks.values()) for status in (401, 403, 404, 412)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import zipfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -13,8 +15,10 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+import requests
 import trustme
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from botkit.checks import Result, Surroundings
 from botkit.config.settings import (
@@ -36,6 +40,7 @@ from botkit.operate.of_the_bot import end_word, inactivity
 from botkit.operate.platform import platform_checks
 from botkit.operate.reaching import reaching
 from botkit.operate.running import Group, run
+from botkit.operate.running_service import Doorbell
 from botkit.operate.subscription import subscription
 from botkit.testing.serving import Server, nothing_here
 from botkit_sandbox.kore import KoreCloud, KoreSandboxSettings, routes
@@ -67,6 +72,7 @@ class Stage:
             bots=MappingProxyType({self.bot.id: self.bot}),
         )
         self.network = DIRECT
+        self.found_here = Doorbell.BOTKIT
         self.surroundings = Surroundings(
             bot_name="Sample",
             language="en",
@@ -84,7 +90,9 @@ class Stage:
 
     async def look(self) -> dict[str, Result]:
         async with AioTransport(allowed_hosts=None, insecure_http=True, network=self.network) as transport:
-            checks = platform_checks(self.settings, self.bot, transport, self.surroundings)
+            checks = platform_checks(
+                self.settings, self.bot, transport, self.surroundings, ring=lambda *_: self.found_here
+            )
             found = {result.check: result async for result in run(Group(checks, self.bot.id))}
         shown = json.dumps([result.as_json() for result in found.values()])
         assert self.bot.kore.client_secret.reveal() not in shown
@@ -299,20 +307,26 @@ async def test_a_further_host_that_cannot_be_reached_is_a_warning(stage: Stage) 
 # --- the way back ------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def botkit_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("botkit")
-    cloud = KoreCloud(wire=None, bus=None, bot=SAMPLE)
-    stage = Stage(cloud, "127.0.0.1:1", folder)
+@contextmanager
+def serving_kit(folder: Path) -> Iterator[str]:
+    stage = Stage(KoreCloud(wire=None, bus=None, bot=SAMPLE), "127.0.0.1:1", folder)
     kit = BotKit(stage.settings)
     server = Server(kit.middleware(nothing_here))
-    yield server.url
-    server.close()
-    kit.close()
+    try:
+        yield server.url
+    finally:
+        server.close()
+        kit.close()
+
+
+@pytest.fixture(scope="module")
+def botkit_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving_kit(tmp_path_factory.mktemp("botkit")) as url:
+        yield url
 
 
 def calling(stage: Stage, url: str) -> Stage:
-    stage.settings = replace(stage.settings, server=ServerSettings(port=0, public_url=url))
+    stage.settings = replace(stage.settings, server=ServerSettings(public_url=url))
     return stage
 
 
@@ -320,7 +334,7 @@ async def test_the_public_address_leads_to_this_botkit(stage: Stage, botkit_url:
     found = await calling(stage, botkit_url).look()
     assert (
         found["kore.callback"].cause
-        == f"a BotKit answers at {botkit_url}, and refuses a hook without a token"
+        == f"a BotKit answers at {botkit_url}, and refuses a hook with a made-up token"
     )
     assert found["kore.callback.secret"].cause == "the BotKit there knows this bot and its secret"
 
@@ -373,7 +387,80 @@ async def test_something_else_answers_at_the_public_address(stage: Stage, status
 
 async def test_nothing_answers_at_the_public_address(stage: Stage) -> None:
     found = (await calling(stage, "http://127.0.0.1:1").look())["kore.callback"]
-    assert (found.ok, "Connection refused" in found.cause) == (False, True)
+    assert (found.ok, found.cause) == (
+        False,
+        "http://127.0.0.1:1 does not answer a hook (Connection refused)",
+    )
+
+
+async def test_before_the_first_start_nobody_answers_and_that_is_no_failure(
+    stage: Stage, unused_tcp_port: int
+) -> None:
+    stage.found_here = Doorbell.FREE
+    url = f"http://127.0.0.1:{unused_tcp_port}"
+    without_steps = await calling(stage, url).look()
+    stage.surroundings = replace(stage.surroundings, reach=partial(reaching, network=DIRECT))
+    for found in (without_steps, await stage.look()):
+        of_callback = {name: one for name, one in found.items() if name.startswith("kore.callback")}
+        assert not [name for name, one in of_callback.items() if one.ok is False]
+        assert of_callback["kore.callback"].ok is None
+        assert all("start botkit serve" in one.fix for one in of_callback.values() if one.ok is None)
+    assert "refuses the connection, and no service runs" in of_callback["kore.callback.connection"].cause
+    assert "if it runs on another machine: check host and port" in of_callback["kore.callback.connection"].fix
+
+
+@pytest.mark.parametrize(
+    ("status", "found_here", "ok"),
+    [
+        (404, Doorbell.FREE, None),
+        (502, Doorbell.FREE, None),
+        (403, Doorbell.FREE, False),
+        (502, Doorbell.BOTKIT, False),
+    ],
+)
+async def test_an_answer_of_a_tunnel_that_leads_to_nothing_waits_for_the_first_start(
+    stage: Stage, status: int, found_here: Doorbell, ok: bool | None
+) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=status)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner, url = await serve(app)
+    stage.found_here = found_here
+    found = await calling(stage, url).look()
+    await runner.cleanup()
+    assert (found["kore.callback"].ok, found["kore.callback.secret"].ok) == (ok, None)
+    assert f"HTTP {status}" in found["kore.callback"].cause
+
+
+async def test_the_service_knows_the_doctors_hooks_and_does_not_warn_of_them(
+    stage: Stage, tmp_path: Path
+) -> None:
+    with serving_kit(tmp_path / "here") as url, capture_logs() as lines:
+        await calling(stage, url).look()
+        by_hand = await asyncio.to_thread(
+            requests.post, f"{url}/sdk/bots/{stage.bot.id}/on_user_message", timeout=10
+        )
+    assert by_hand.status_code == 401
+    said = [
+        (line["event"], line["log_level"], line["status"])
+        for line in lines
+        if "hook" in line["event"] or "doctor" in line["event"]
+    ]
+    assert said == [
+        ("doctor_called", "info", 401),
+        ("doctor_called", "info", 412),
+        ("hook_refused", "warning", 401),
+    ]
+
+
+async def test_an_emulated_platform_without_its_port_in_the_configuration(stage: Stage) -> None:
+    stage.surroundings = replace(stage.surroundings, reach=partial(reaching, network=DIRECT))
+    stage.kore(callback_hosts=("127.0.0.1",))
+    found = (await stage.look())["kore.connection"]
+    assert found.cause == "127.0.0.1:80 refuses the connection"
+    assert found.fix == "write the sandbox's port into kore.callback_hosts: 127.0.0.1:8001"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.7", "botkit.local"])
@@ -441,8 +528,10 @@ def bot(tmp_path: Path) -> BotSettings:
     return Stage(KoreCloud(wire=None, bus=None, bot=SAMPLE), "bots.kore.ai", tmp_path).bot
 
 
-def export(folder: Path, milliseconds: object, *, zipped: bool) -> Path:
-    text = json.dumps({"_id": "st-1", "sessionInactiveTime": milliseconds})
+def export(
+    folder: Path, milliseconds: object, *, zipped: bool, bot_id: str = str(SAMPLE.definition["_id"])
+) -> Path:
+    text = json.dumps({"_id": bot_id, "sessionInactiveTime": milliseconds})
     if not zipped:
         (folder / "botDefinition.json").write_text(text)
         return folder
@@ -471,8 +560,25 @@ def test_an_export_tells_the_inactivity_duration(
 def test_without_an_export_the_inactivity_duration_is_undecided(bot: BotSettings, tmp_path: Path) -> None:
     assert inactivity(bot, None).ok is None
     assert inactivity(bot, export(tmp_path, "soon", zipped=False)).ok is None
+    assert inactivity(bot, export(tmp_path, 1e300, zipped=False)).ok is None
     long = replace(bot, handoff=replace(bot.handoff, accept_timeout=timedelta(minutes=20)))
     assert "a user who waits so long is taken back by the bot" in inactivity(long, None).cause
+
+
+def test_an_export_of_another_bot_tells_nothing(bot: BotSettings, tmp_path: Path) -> None:
+    other = "st-22222222-2222-5222-8222-222222222222"
+    found = inactivity(bot, export(tmp_path, 60_000, zipped=False, bot_id=other))
+    assert (found.ok, f"is an export of the bot {other}" in found.cause) == (None, True)
+    assert inactivity(replace(bot, linked=(other,)), tmp_path).ok is False
+
+
+def test_an_export_that_is_damaged_is_named(bot: BotSettings, tmp_path: Path) -> None:
+    file = export(tmp_path, 60_000, zipped=True)
+    data = bytearray(file.read_bytes())
+    data[45:60] = bytes(15)  # inside the first file of the archive
+    file.write_bytes(data)
+    found = inactivity(bot, file)
+    assert (found.ok, "bot.zip cannot be read (BadZipFile)" in found.cause) == (None, True)
 
 
 @pytest.mark.parametrize(
