@@ -269,22 +269,28 @@ class CallError(BotKitError):
         status: the HTTP status, if there was an answer.
         retry_after: the wait in seconds that the server asked for, if it did.
         detail: the server's own error code or a short reason, without any message text.
+        fix: what to change, if this failure tells; empty otherwise.
 
     Attributes:
         host: the host that was called, with its port if the URL names one; empty if not known.
         cause: the kind of failure, for logs: one of `Unreachable`'s causes, ``status`` for an answer with an error status, or
             ``answer`` for any other failure.
-        fix: how to fix it, if the answer told; empty otherwise.
     """
 
     code = "BK-4000"
     host: str = ""
-    fix: str = ""
 
     def __init__(
-        self, what: str, *, status: int | None = None, retry_after: float | None = None, detail: str = ""
+        self,
+        what: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        detail: str = "",
+        fix: str = "",
     ) -> None:
         self.what = what
+        self.fix = fix
         self.status = status
         self.retry_after = retry_after
         self.detail = detail
@@ -315,6 +321,7 @@ class Unreachable(CallError):
         possible_duplicate: the connection had been established, so the other side may have processed the call although
             its answer was lost.
         cause: one of `UnreachableCause`.
+        fix: as in `CallError`.
     """
 
     code, retryable = "BK-4001", True
@@ -326,10 +333,11 @@ class Unreachable(CallError):
         detail: str = "",
         possible_duplicate: bool = False,
         cause: UnreachableCause = "network",
+        fix: str = "",
     ) -> None:
         self.possible_duplicate = possible_duplicate
         self._cause = cause
-        super().__init__(what, detail=detail)
+        super().__init__(what, detail=detail, fix=fix)
 
     @property
     def cause(self) -> str:
@@ -357,7 +365,7 @@ class RateLimited(CallError):
 class CallRefused(CallError):
     """The other side refused the call (4xx); the same call would fail again.
 
-    The log names the call and the other side's own error code.
+    The log names the call, the other side's own words and, where they are known, what to change. `botkit doctor` checks the set-up.
     """
 
     code = "BK-4004"
@@ -393,10 +401,14 @@ class NewSessionRequired(CallError):
 class BadReply(CallError):
     """An answer cannot be parsed; BotKit retries, because a proxy may have answered instead.
 
-    Look for a proxy's error page.
+    Check that the address is the other side's, and that no proxy or login page answers in its place.
     """
 
     code, retryable = "BK-4008", True
+
+    @property
+    def cause(self) -> str:
+        return "answer"
 
 
 class HostNotAllowed(CallError):

@@ -15,6 +15,7 @@ from botkit.agents.api import File
 from botkit.errors import BadReply, CallRefused, RateLimited, ServerTrouble, UnusableValue
 from botkit.handoff.conversation import Instant
 from botkit.http import Response
+from botkit.http.hosts import named_host
 from botkit.http.retry import retry_after
 
 _ORGANIZATION_ID = re.compile(r"00D[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?")
@@ -111,6 +112,19 @@ def refuse(
     refused = CallRefused(what, status=status, detail=hint or detail)
     refused.fix = fix
     raise refused
+
+
+def unusable(what: str, response: Response, lacking: str) -> BadReply:
+    """The error of a success that lacks what the API promises.
+
+    Args:
+        what: names the call.
+        response: the response.
+        lacking: what it should have had, such as ``accessToken``.
+    """
+    is_page = response.body[:200].lstrip()[:1] == b"<"
+    detail = "the answer is a page (HTML), not the API's" if is_page else f"no {lacking} in the answer"
+    return named_host(BadReply(what, status=response.status, detail=detail), response.url)
 
 
 def form_with_file(

@@ -32,7 +32,7 @@ def translated(what: str, error: Exception, proxy: Proxy | None = None) -> CallE
             | requests.exceptions.SSLError()
             | ssl.SSLError()
         ):
-            return Unreachable(what, detail="the server's certificate or TLS was not accepted", cause="tls")
+            return _of_tls(what, error)
         case aiohttp.ClientConnectorDNSError():
             return Unreachable(what, detail="the host name was not found", cause="dns")
         case aiohttp.ClientConnectorError():
@@ -57,6 +57,52 @@ def translated(what: str, error: Exception, proxy: Proxy | None = None) -> CallE
             return _of_system(what, error, possible_duplicate=True)
         case _:
             return CallRefused(what, detail="the request cannot be sent as it is")
+
+
+_MAX_INSIDE = 8
+"""Max libraries whose error wraps another's."""
+# The numbers of OpenSSL's X509_V_ERR_….
+_NOT_YET_VALID, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS = 9, 10, 62, 64
+_UNKNOWN_ISSUER = (2, 18, 19, 20, 21)
+_OF_CERTIFICATES = {
+    _NOT_YET_VALID: "synchronise this machine's clock (NTP): it is behind",
+    _EXPIRED: "check this machine's clock; else the certificate has to be renewed on the other side",
+    **dict.fromkeys(
+        (_OTHER_HOST, _OTHER_ADDRESS),
+        "correct the host; if it is right, something in between answers in its place",
+    ),
+    **dict.fromkeys(
+        _UNKNOWN_ISSUER,
+        "if a proxy of yours inspects TLS, put its authority into network.ca_bundle; else install ca-certificates",
+    ),
+}
+
+
+def _of_tls(what: str, error: Exception) -> Unreachable:
+    """With OpenSSL's own reason, which names the certificate's fault and never a URL."""
+    found = _inside(error)
+    if isinstance(found, ssl.SSLCertVerificationError):
+        detail = f"the server's certificate was not accepted: {found.verify_message}"
+        fix = _OF_CERTIFICATES.get(found.verify_code, "let the other side renew its certificate")
+        return Unreachable(what, detail=detail, cause="tls", fix=fix)
+    reason = (found.reason if found is not None else None) or "no reason given"
+    return Unreachable(
+        what,
+        detail=f"TLS failed: {reason.replace('_', ' ').lower()}",
+        cause="tls",
+        fix="check scheme and port of the address, and that no proxy answers in between",
+    )
+
+
+def _inside(error: object) -> ssl.SSLError | None:
+    """OpenSSL's error inside those of the libraries."""
+    for _ in range(_MAX_INSIDE):
+        if isinstance(error, ssl.SSLError) and not isinstance(error, aiohttp.ClientError):
+            return error  # aiohttp's errors of TLS are of both kinds, and lack OpenSSL's reason.
+        wrapped = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
+        wrapped = wrapped or getattr(error, "reason", None)
+        error = wrapped or (error.args[0] if isinstance(error, Exception) and error.args else None)
+    return None
 
 
 def _not_connected(what: str, error: requests.ConnectionError) -> CallError:

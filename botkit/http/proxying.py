@@ -76,9 +76,9 @@ def failure(what: str, error: Exception, proxy: Proxy | None) -> CallError | Non
         case aiohttp.ClientHttpProxyError():
             return _refused(what, error.status, proxy)
         case aiohttp.ClientConnectorDNSError():
-            return Unreachable(what, detail="the proxy's host name was not found", cause="proxy")
+            return _unknown(what, proxy)
         case aiohttp.ClientProxyConnectionError():
-            return _not_reached(what, error.os_error)
+            return _not_reached(what, error.os_error, proxy)
         case aiohttp.ConnectionTimeoutError():
             return Unreachable(what, detail="no connection through the proxy in time", cause="timeout")
         case requests.exceptions.ProxyError():
@@ -92,29 +92,48 @@ def _of_requests(what: str, error: requests.exceptions.ProxyError, proxy: Proxy)
     if isinstance(cause, urllib3.exceptions.ProxyError):
         cause = cause.original_error
     if isinstance(cause, urllib3.exceptions.NameResolutionError):
-        return Unreachable(what, detail="the proxy's host name was not found", cause="proxy")
+        return _unknown(what, proxy)
     if isinstance(cause, urllib3.exceptions.NewConnectionError):  # although it is a ConnectTimeoutError
-        return _not_reached(what, cause.__cause__)
+        return _not_reached(what, cause.__cause__, proxy)
     if isinstance(cause, urllib3.exceptions.ConnectTimeoutError):
         return Unreachable(what, detail="no connection through the proxy in time", cause="timeout")
     if found := _TUNNEL_FAILED.search(str(cause)):
         return _refused(what, int(found[1]), proxy)
-    return _not_reached(what, cause)
+    return _not_reached(what, cause, proxy)
 
 
 def _refused(what: str, status: int, proxy: Proxy) -> CallError:
     if status == ASKS_FOR_LOGIN and proxy.authorization:
-        detail = f"the proxy did not accept the user and password of network.proxy (HTTP {status})"
+        detail, fix = (
+            "did not accept the user and password of network.proxy",
+            "correct user and password in network.proxy, with special characters percent-encoded",
+        )
     elif status == ASKS_FOR_LOGIN:
-        detail = f"the proxy asks for a user and a password (HTTP {status})"
+        detail, fix = (
+            "asks for a user and a password",
+            "write them into network.proxy: http://user:password@host:port",
+        )
     elif status >= 500:
-        detail = f"the proxy does not reach the host (HTTP {status})"
+        detail, fix = "does not reach the host", "check that the proxy's own network resolves and reaches the host"
     else:
-        detail = f"the proxy refused to pass the call on (HTTP {status})"
-    return Unreachable(what, detail=detail, cause="proxy")
+        detail, fix = "refused to pass the call on", "let the proxy permit CONNECT to the host and its port"
+    return Unreachable(what, detail=f"{_named(proxy)} {detail} (HTTP {status})", cause="proxy", fix=fix)
 
 
-def _not_reached(what: str, cause: object) -> CallError:
+def _unknown(what: str, proxy: Proxy) -> CallError:
+    return Unreachable(
+        what,
+        detail=f"the host name of {_named(proxy)} was not found",
+        cause="proxy",
+        fix="correct the host of network.proxy",
+    )
+
+
+def _named(proxy: Proxy) -> str:
+    return f"the proxy {proxy.url.removeprefix('http://')}"
+
+
+def _not_reached(what: str, cause: object, proxy: Proxy) -> CallError:
     match cause:
         case ssl.SSLError() | socket.gaierror():
             reason = ""
@@ -125,7 +144,10 @@ def _not_reached(what: str, cause: object) -> CallError:
         case _:
             reason = ""
     return Unreachable(
-        what, detail=f"the proxy is not reached{f': {reason}' if reason else ''}", cause="proxy"
+        what,
+        detail=f"{_named(proxy)} is not reached{f': {reason}' if reason else ''}",
+        cause="proxy",
+        fix="correct host and port of network.proxy, or add the host to network.no_proxy if it is reached without the proxy",
     )
 
 

@@ -7,7 +7,7 @@ from functools import cache
 
 import msgspec
 
-from botkit.errors import BotKitError, CallError
+from botkit.errors import BadReply, BotKitError, CallError, CallRefused, ServerTrouble
 from botkit.observability.cleaning import cleaned
 
 
@@ -72,6 +72,14 @@ def fix_of(failure: Failure, *, system: str = "") -> str:
             return f"check the network between this machine and {host}"
         case "held":
             return f"see the latest failure of {host}: calls are held back until it answers again"
+    match failure.code:
+        case BadReply.code:
+            return f"check that {host} in {where} is the right host, and that no proxy or login page answers in its place"
+        case ServerTrouble.code:
+            return f"check the status page of the other side, and what stands before {host}"
+        case CallRefused.code:
+            whose = f"the organisation's set-up with {where}" if system else "the app on the platform with kore"
+            return f"compare {whose}; `botkit doctor` checks it step by step"
     return _of_code(failure.code)
 
 

@@ -153,14 +153,25 @@ def test_the_environment_is_not_asked_for_a_proxy(
 def test_a_certificate_that_only_the_bundle_vouches_for_is_refused_without_it(
     send: Send, cloud: Cloud
 ) -> None:
-    with connect_proxy() as proxy, pytest.raises(Unreachable, match="certificate or TLS was not accepted"):
-        send(cloud.url, Network(proxy=parse_proxy(proxy.url)))
+    with connect_proxy() as proxy:
+        error = _failure(send, cloud.url, Network(proxy=parse_proxy(proxy.url)))
+    assert "certificate was not accepted: unable to get local issuer certificate" in error.detail
+    assert (error.cause, "network.ca_bundle" in error.fix) == ("tls", True)
 
 
 @both
 def test_a_certificate_for_another_host_is_refused(send: Send, cloud: Cloud) -> None:
-    with connect_proxy() as proxy, pytest.raises(Unreachable, match="certificate or TLS was not accepted"):
-        send(f"https://other.example:{cloud.secure}/", cloud.network(proxy))
+    with connect_proxy() as proxy:
+        error = _failure(send, f"https://other.example:{cloud.secure}/", cloud.network(proxy))
+    assert "Hostname mismatch, certificate is not valid for 'other.example'" in error.detail
+    assert (error.cause, "correct the host" in error.fix) == ("tls", True)
+
+
+@both
+def test_a_port_that_does_not_speak_tls(send: Send, cloud: Cloud) -> None:
+    error = _failure(send, f"https://127.0.0.1:{cloud.plain}/", DIRECT)
+    assert (error.cause, error.detail) == ("tls", "TLS failed: wrong version number")
+    assert "scheme and port" in error.fix
 
 
 def _failure(send: Send, url: str, network: Network, **request: Any) -> CallError:
@@ -187,16 +198,19 @@ def test_a_login_that_is_missing_and_one_that_is_wrong_are_told_apart(
 
 @both
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "said", "fix"),
     [
-        ("403 Forbidden", "the proxy refused to pass the call on (HTTP 403)"),
-        ("502 Bad Gateway", "the proxy does not reach the host (HTTP 502)"),
+        ("403 Forbidden", "refused to pass the call on (HTTP 403)", "permit CONNECT"),
+        ("502 Bad Gateway", "does not reach the host (HTTP 502)", "the proxy's own network"),
     ],
 )
-def test_a_tunnel_that_the_proxy_refuses(send: Send, cloud: Cloud, answer: str, said: str) -> None:
+def test_a_tunnel_that_the_proxy_refuses(
+    send: Send, cloud: Cloud, answer: str, said: str, fix: str
+) -> None:
     with connect_proxy(answer=answer) as proxy:
         error = _failure(send, cloud.url, cloud.network(proxy))
-    assert said in str(error)
+    assert f"the proxy 127.0.0.1:{proxy.port} {said}" in error.detail
+    assert fix in error.fix
     assert isinstance(error, Unreachable)
     assert (error.cause, error.possible_duplicate) == ("proxy", False)
     assert error.host == f"{HOST}:{cloud.secure}"
@@ -207,13 +221,16 @@ def test_a_proxy_that_is_not_there(send: Send, cloud: Cloud) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         network = Network(proxy=parse_proxy(f"http://user:secret@127.0.0.1:{taken.getsockname()[1]}"))
-        assert "the proxy is not reached: Connection refused" in str(_failure(send, cloud.url, network))
+        error = _failure(send, cloud.url, network)
+    assert f"the proxy {network.proxy.host}:{network.proxy.port} is not reached: Connection refused" in str(error)
+    assert "network.no_proxy" in error.fix
 
 
 @both
 def test_a_proxy_whose_name_is_not_known(send: Send, cloud: Cloud) -> None:
     network = Network(proxy=parse_proxy("http://user:secret@proxy.invalid:3128"))
-    assert "the proxy's host name was not found" in str(_failure(send, cloud.url, network))
+    error = _failure(send, cloud.url, network)
+    assert "the host name of the proxy proxy.invalid:3128 was not found" in str(error)
 
 
 @both

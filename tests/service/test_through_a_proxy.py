@@ -42,7 +42,7 @@ def folder(tmp_path: Path, proxy: ConnectProxy) -> Folder:
     return made
 
 
-REFUSED = "the proxy refused to pass the call on"
+REFUSED = "refused to pass the call on"
 
 
 async def test_the_relay(folder: Folder) -> None:

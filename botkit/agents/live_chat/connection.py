@@ -12,7 +12,8 @@ from botkit.agents.live_chat.chat import Chat, Link
 from botkit.agents.live_chat.messages import Reply, read_reply
 from botkit.agents.live_chat.position import read_session_data
 from botkit.agents.live_chat.replies import AffinityLost, check, message_of
-from botkit.errors import BadReply, CallRefused, ConversationClosed, Unreachable
+from botkit.agents.salesforce import unusable
+from botkit.errors import CallRefused, ConversationClosed, Unreachable
 from botkit.http import Request, Response, Transport
 from botkit.http.lenient_json import text, try_decoded
 from botkit.observability.events import get_logger
@@ -85,7 +86,7 @@ class Connection:
             return None
         body = try_decoded(response.body)
         if not isinstance(body, dict) or not isinstance(body.get("messages"), list):
-            raise BadReply(request.what, status=response.status, detail="no messages in the answer")
+            raise unusable(request.what, response, "messages")
         return read_reply(body, era=era, ack=ack)
 
     async def restore(self, chat: Chat, *, lost: str = "") -> None:
@@ -120,7 +121,7 @@ class Connection:
         message = message_of(response, "ReconnectSession")
         affinity = text(message.get("affinityToken"))
         if not affinity:
-            raise BadReply(request.what, status=response.status, detail="the answer has no affinityToken")
+            raise unusable(request.what, response, "affinityToken")
         # The guide says "always true", and leaves it out of its own sample.
         chat.renew(affinity, numbers_start_anew=message.get("resetSequence") is not False)
         return True

@@ -19,8 +19,8 @@ from collections.abc import Iterable, Sequence
 
 from botkit.agents.live_chat.calls import Credentials
 from botkit.agents.refusals import advice, explained, fix_for, reason
-from botkit.agents.salesforce import refuse, short_id
-from botkit.errors import BadReply, ConversationClosed, ServerTrouble
+from botkit.agents.salesforce import refuse, short_id, unusable
+from botkit.errors import ConversationClosed, ServerTrouble
 from botkit.http import Response
 from botkit.http.hosts import naming_host
 from botkit.http.lenient_json import Members, flag, items, members, text, try_decoded, whole
@@ -136,8 +136,7 @@ def read_session(response: Response, *, base: str) -> Credentials:
     body = members(try_decoded(response.body))
     key, affinity = text(body.get("key")), text(body.get("affinityToken"))
     if not key or not affinity:
-        missing = "key" if not key else "affinityToken"
-        raise BadReply("begin a session", status=response.status, detail=f"the answer has no {missing}")
+        raise unusable("begin a session", response, "affinityToken" if key else "key")
     # A number and a text were both observed (1).
     seconds = min(whole(body.get("clientPollTimeout")) or _POLL_SECONDS, _MAX_POLL_SECONDS)
     return Credentials(key, text(body.get("id")) or key.partition("!")[0], affinity, seconds, base)

@@ -15,8 +15,7 @@ from urllib.parse import urlencode
 
 from botkit.agents.api import File
 from botkit.agents.miaw.settings import MiawSettings
-from botkit.agents.salesforce import form_with_file
-from botkit.errors import BadReply
+from botkit.agents.salesforce import form_with_file, unusable
 from botkit.handoff.conversation import FileLimits
 from botkit.http import Request, Response
 from botkit.http.lenient_json import Members, encoded, flag, members, number, text, try_decoded, whole
@@ -24,12 +23,12 @@ from botkit.http.lenient_json import Members, encoded, flag, members, number, te
 ENTRIES_PER_PAGE = 50
 """The maximum (2.4)."""
 
+SEND_FILE = "send a file"
+"""The name of the call that carries a file."""
 FILE_SECONDS = 30.0
 """The time limit of an upload."""
 
 ENTRY_TYPES = "Message,ParticipantChanged,RoutingResult,SessionStatusChanged"
-
-
 _CONTEXT = {"appName": "BotKit", "clientVersion": "1.0.0"}
 """The version is that of this client of the API, not of BotKit."""
 
@@ -99,7 +98,7 @@ class MiawCalls:
         content_type, body = form_with_file("fileData", file, parts=parts)
         headers = {**_headers(token), "Content-Type": content_type}
         url = f"{self._base}/{conversation_id}/file"
-        return Request("send a file", "POST", url, headers, body, max(self._timeout_seconds, FILE_SECONDS))
+        return Request(SEND_FILE, "POST", url, headers, body, max(self._timeout_seconds, FILE_SECONDS))
 
     def typing(self, token: str, conversation_id: str, *, entry_id: str, started: bool) -> Request:
         """Show typing, or its end (3.4)."""
@@ -239,7 +238,7 @@ def read_token(response: Response, *, now: float) -> Token:
     answer = members(try_decoded(response.body))
     access_token = text(answer.get("accessToken"))
     if not _HEADER_VALUE.fullmatch(access_token):
-        raise BadReply("get a guest token", status=response.status, detail="no accessToken in the answer")
+        raise unusable("get a guest token", response, "accessToken")
     last_event_id = text(answer.get("lastEventId"))
     configuration = members(members(answer.get("context")).get("configuration"))
     return Token(

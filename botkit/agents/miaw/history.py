@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from botkit.agents.miaw.calls import ENTRIES_PER_PAGE
 from botkit.agents.miaw.entries import read_entry, timestamp_ms
-from botkit.errors import BadReply
+from botkit.agents.salesforce import unusable
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import FromAgents
 from botkit.http import Response
@@ -101,7 +101,7 @@ def _read_page(response: Response) -> list[Members]:
     found = [answer, *(members(answer).get(name) for name in _LISTS)]
     listed = next((one for one in found if isinstance(one, list)), None)
     if listed is None:
-        raise BadReply("list entries", status=response.status, detail="no conversationEntries in the answer")
+        raise unusable("list entries", response, "conversationEntries")
     return items(listed)
 
 

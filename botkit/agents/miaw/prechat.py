@@ -16,6 +16,11 @@ _log = get_logger("botkit.agents")
 
 _MAX_FINDINGS = 100
 _MAX_SHOWN = 300
+_FIXES = {
+    "prechat_fields_unknown": "add them to the deployment's pre-chat as hidden fields, map them on the channel, and publish",
+    "prechat_fields_missing": "let handoff.attributes or the dialog's preChatInfo name them, or make the fields optional, and publish",
+}
+_OTHER_CASE = "write them letter by letter as the deployment's form does (form_has)"
 
 
 class PrechatForm:
@@ -47,20 +52,21 @@ class PrechatForm:
             self._spellings = {name.casefold(): name for name in self._required}
             self._lists_hidden = any(flag(field.get("isHidden")) is True for field in fields)
 
-    def compare(self, attributes: Mapping[str, str]) -> None:
-        """Log attributes that the form lacks, except the standard ones, and required fields without a value."""
+    def compare(self, attributes: Mapping[str, str], *, session_id: str) -> None:
+        """Log, with the reference of this hand-off, attributes that the form lacks, except the standard ones, and required fields without a value."""
         spellings = self._spellings
         lacking = [name for name in attributes if name not in self._required and not name.startswith("_")]
         unknown = [name for name in lacking if self._lists_hidden or name.casefold() in spellings]
         missing = [name for name, required in self._required.items() if required and not attributes.get(name)]
         other_case = [spellings[name.casefold()] for name in unknown if name.casefold() in spellings]
-        self._tell("prechat_fields_unknown", unknown, other_case)
-        self._tell("prechat_fields_missing", missing, [])
+        self._tell("prechat_fields_unknown", session_id, unknown, other_case)
+        self._tell("prechat_fields_missing", session_id, missing, [])
 
-    def _tell(self, event: str, names: list[str], other_case: list[str]) -> None:
+    def _tell(self, event: str, session_id: str, names: list[str], other_case: list[str]) -> None:
         shown = ", ".join(names)[:_MAX_SHOWN]
         if not names or (event, shown) in self._told or len(self._told) >= _MAX_FINDINGS:
             return
         self._told.add((event, shown))
         more = {"form_has": ", ".join(other_case)[:_MAX_SHOWN]} if other_case else {}
-        _log.warning(event, system=self._system, names=shown, **more)
+        fix = _FIXES[event] if not other_case else _OTHER_CASE
+        _log.warning(event, system=self._system, session=session_id, names=shown, **more, fix=fix)

@@ -98,19 +98,35 @@ def check_setup(what: str, response: Response, *, now: float, hide: Iterable[str
     )
 
 
+_EXPIRED = (
+    "raise the lifetime of guests' tokens on the messaging channel (anonymousUserJwtExpirationTime, 60 to 4320 minutes)"
+)
+_IN_CONVERSATION = {412: "the organisation's data or file storage is full"}
+_OF_FILES = {
+    **_IN_CONVERSATION,
+    400: "switch file attachments on in the messaging channel, or set attachments: false in the agent system",
+    413: "the file is larger than the channel takes",
+    415: "add the type to the file types that the messaging channel allows",
+}
+
+
 @naming_host
-def check(what: str, response: Response, *, now: float) -> Response:
-    """Return the response if it is a success; for calls in a conversation."""
+def check(what: str, response: Response, *, now: float, with_file: bool = False) -> Response:
+    """Return the response if it is a success; for calls in a conversation.
+
+    `with_file`: the call has carried a file.
+    """
     if 200 <= response.status < 300:
         return response
     status, detail = response.status, _detail(response)
     if status == 401 or says_expired(response.body):
-        raise AccessExpired(what, status=status, detail=detail)
+        raise AccessExpired(what, status=status, detail=detail, fix=_EXPIRED)
     if status in (403, 404, 410):
         raise ConversationClosed(what, status=status, detail=detail)
     if status == 417:
         raise NewSessionRequired(what, status=status, detail=detail)
-    refuse(what, response, now=now, redirected=_REDIRECTED, detail=detail)
+    fix = (_OF_FILES if with_file else _IN_CONVERSATION).get(status, "")
+    refuse(what, response, now=now, redirected=_REDIRECTED, detail=detail, fix=fix)
 
 
 @naming_host
@@ -122,7 +138,7 @@ def check_stream(what: str, response: Response, *, now: float) -> NoReturn:
     """
     status, detail = response.status, _detail(response)
     if status == 401 or says_expired(response.body):
-        raise AccessExpired(what, status=status, detail=detail)
+        raise AccessExpired(what, status=status, detail=detail, fix=_EXPIRED)
     if status in (403, 404):
         raise ServerTrouble(what, status=status, detail=detail)
     if status < 300:

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from botkit.agents.api import AgentSystem, Batch, File, Granted
 from botkit.agents.miaw.calls import (
+    SEND_FILE,
     Deployment,
     MiawCalls,
     guest_token_request,
@@ -181,7 +182,7 @@ class MiawSystem(AgentSystem):
     ) -> None:
         """Create the conversation, which starts routing (2.1)."""
         wanted = dict(attributes)
-        self._form.compare(wanted)
+        self._form.compare(wanted, session_id=session_id)
         self._memory(session_id).new_session = (encoded(wanted), language)
         token = _token(access)
         request = self._calls.create(token, session_id, attributes=wanted, language=language)
@@ -373,7 +374,8 @@ class MiawSystem(AgentSystem):
         pace.count()
 
     async def _in_conversation(self, request: Request) -> Response:
-        return check(request.what, await self._transport.send(request), now=self._clock())
+        response = await self._transport.send(request)
+        return check(request.what, response, now=self._clock(), with_file=request.what == SEND_FILE)
 
     def _memory(self, session_id: str) -> _Memory:
         memory = self._memories.get(session_id)
