@@ -365,7 +365,7 @@ class RateLimited(CallError):
 class CallRefused(CallError):
     """The other side refused the call (4xx); the same call would fail again.
 
-    The log names the call, the other side's own words and, where they are known, what to change. `botkit doctor` checks the set-up.
+    The log has the other side's own words and, where they are known, what to change. `botkit doctor` checks the set-up.
     """
 
     code = "BK-4004"

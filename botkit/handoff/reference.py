@@ -31,6 +31,12 @@ def number_of(session_id: str) -> int:
         return int.from_bytes(hashlib.blake2b(session_id.encode(), digest_size=5).digest(), "big")
 
 
+def hex_beginning(number: int) -> str:
+    """How the ids of agent sessions with this number begin: ``01234567-89``."""
+    digits = f"{number:0{_HEX_DIGITS}x}"
+    return f"{digits[:8]}-{digits[8:]}"
+
+
 def reference(session_id: str) -> str:
     """The reference of an agent session, such as ``7K3M-9Q2X``."""
     return shown(number_of(session_id))

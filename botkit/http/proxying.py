@@ -114,7 +114,10 @@ def _refused(what: str, status: int, proxy: Proxy) -> CallError:
             "write them into network.proxy: http://user:password@host:port",
         )
     elif status >= 500:
-        detail, fix = "does not reach the host", "check that the proxy's own network resolves and reaches the host"
+        detail, fix = (
+            "does not reach the host",
+            "check that the proxy's own network resolves and reaches the host",
+        )
     else:
         detail, fix = "refused to pass the call on", "let the proxy permit CONNECT to the host and its port"
     return Unreachable(what, detail=f"{_named(proxy)} {detail} (HTTP {status})", cause="proxy", fix=fix)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
@@ -12,6 +12,7 @@ from typing import Any, Self
 import msgspec
 
 from botkit.errors import LedgerError
+from botkit.handoff.reference import hex_beginning
 from botkit.handoff.steps import StepKind
 
 _NO_DETAIL: Mapping[str, Any] = MappingProxyType({})
@@ -33,7 +34,7 @@ class Story:
     Attributes:
         number: of its reference.
         steps: in the order in which they were committed. The first one is the beginning, unless the store keeps it no more.
-        live: whether the hand-off still goes on.
+        facts: of a hand-off that still goes on: session, bot, user, channel, system and opened_at; None once it has ended.
         sent: the user's messages that the agents' side has accepted so far; None once it has ended (the end has the number).
         shown: the agents' messages for the user so far, likewise.
         waiting: the effects of its agent session that are not done yet, by kind.
@@ -41,10 +42,15 @@ class Story:
 
     number: int
     steps: tuple[TakenStep, ...]
-    live: bool = False
+    facts: Mapping[str, Any] | None = None
     sent: int | None = None
     shown: int | None = None
     waiting: tuple[str, ...] = ()
+
+    @property
+    def live(self) -> bool:
+        """Whether the hand-off still goes on."""
+        return self.facts is not None
 
 
 class StoryReader:
@@ -102,25 +108,37 @@ class StoryReader:
             "SELECT at, kind, detail FROM story WHERE id >= ? AND ref = ? ORDER BY id", (first or 0, number)
         )
         steps = tuple(TakenStep(at, kind, _decoded(detail)) for at, kind, detail in rows)
-        return self._with_state(Story(number, steps)) if steps else None
+        return self._with_state(Story(number, steps))
 
-    def _with_state(self, story: Story) -> Story:
-        sessions = [step.detail["session"] for step in story.steps if "session" in step.detail]
-        if not sessions:
-            return story
+    def _with_state(self, story: Story) -> Story | None:
+        # The reference is the beginning of the session's id, also of one that began before stories were kept.
+        begins = hex_beginning(story.number)
         state = self._connection.execute(
-            "SELECT json_extract(CAST(state AS TEXT), '$.session.sent_count'), "
-            "json_extract(CAST(state AS TEXT), '$.session.shown_count') FROM conversations WHERE session = ?",
-            (sessions[-1],),
+            "SELECT session, bot_id, user_id, channel, json_extract(CAST(state AS TEXT), '$.session.system'), "
+            "json_extract(CAST(state AS TEXT), '$.session.opened_at'), "
+            "json_extract(CAST(state AS TEXT), '$.session.sent_count'), "
+            "json_extract(CAST(state AS TEXT), '$.session.shown_count') "
+            "FROM conversations WHERE session >= ? AND session < ? || 'g'",
+            (begins, begins),
         ).fetchone()
-        waiting = self._connection.execute(
-            "SELECT kind FROM outbox WHERE lane = ? AND lane != 'user' ORDER BY id",
-            (f"agent:{sessions[-1]}",),
+        if state is None:
+            stated = (step.detail["session"] for step in reversed(story.steps) if "session" in step.detail)
+            waiting = self._waiting(next(stated, ""))
+            return replace(story, waiting=waiting) if story.steps else None
+        *known, sent, shown = state
+        return replace(
+            story,
+            facts=dict(zip(("session", "bot", "user", "channel", "system", "opened_at"), known, strict=True)),
+            sent=sent or 0,
+            shown=shown or 0,
+            waiting=self._waiting(known[0]),
         )
-        sent, shown = (count or 0 for count in state) if state is not None else (None, None)
-        return Story(
-            story.number, story.steps, state is not None, sent, shown, tuple(one for (one,) in waiting)
+
+    def _waiting(self, session: str) -> tuple[str, ...]:
+        rows = self._connection.execute(
+            "SELECT kind FROM outbox WHERE lane = ? AND lane != 'user' ORDER BY id", (f"agent:{session}",)
         )
+        return tuple(kind for (kind,) in rows)
 
 
 def _decoded(detail: str) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from functools import cache
 
 import msgspec
 
-from botkit.errors import BadReply, BotKitError, CallError, CallRefused, ServerTrouble
+from botkit.errors import BadReply, BotKitError, CallError, CallRefused, ConversationClosed, ServerTrouble
 from botkit.observability.cleaning import cleaned
 
 
@@ -70,6 +70,8 @@ def fix_of(failure: Failure, *, system: str = "") -> str:
             return "check the proxy in network.proxy and its login"
         case "closed" | "network":
             return f"check the network between this machine and {host}"
+        case "waiting":
+            return ""  # What it waited for has failures of its own.
         case "held":
             return f"see the latest failure of {host}: calls are held back until it answers again"
     match failure.code:
@@ -77,8 +79,12 @@ def fix_of(failure: Failure, *, system: str = "") -> str:
             return f"check that {host} in {where} is the right host, and that no proxy or login page answers in its place"
         case ServerTrouble.code:
             return f"check the status page of the other side, and what stands before {host}"
+        case ConversationClosed.code:
+            return ""  # An end like others.
         case CallRefused.code:
-            whose = f"the organisation's set-up with {where}" if system else "the app on the platform with kore"
+            whose = (
+                f"the organisation's set-up with {where}" if system else "the app on the platform with kore"
+            )
             return f"compare {whose}; `botkit doctor` checks it step by step"
     return _of_code(failure.code)
 

@@ -10,6 +10,7 @@ from typing import Any
 from botkit.handoff.reference import shown
 from botkit.handoff.steps import StepKind
 from botkit.ledger.stories import Story, TakenStep
+from botkit.observability.endings import ending
 from botkit.observability.failures import Failure, fix_of
 
 
@@ -85,7 +86,7 @@ def told(story: Story, *, user_hash: Callable[[str, str], str]) -> Told:
         user_hash: the hash of a user of a bot, as the log has it (`UserHashes.of`).
     """
     beginning = next((step for step in story.steps if step.kind == StepKind.TRANSFER), None)
-    facts: Mapping[str, Any] = beginning.detail if beginning is not None else {}
+    facts: Mapping[str, Any] = beginning.detail if beginning is not None else story.facts or {}
     end = next((step for step in reversed(story.steps) if step.kind == StepKind.ENDED), None)
     system, conversation = (
         _last(story, "system", StepKind.NEXT_SYSTEM),
@@ -102,7 +103,7 @@ def told(story: Story, *, user_hash: Callable[[str, str], str]) -> Told:
         system=system or str(facts.get("system", "")),
         conversation=conversation or str(facts.get("session", "")),
         record=_last(story, "record", StepKind.RECORD),
-        began=beginning.at if beginning is not None else None,
+        began=beginning.at if beginning is not None else facts.get("opened_at"),
         ended=end.at if end is not None else None,
         why=str(end.detail.get("why", "")) if end is not None else "",
         live=story.live,
@@ -135,7 +136,10 @@ def _so_far(story: Story) -> Line:
     words = f"still open: {story.sent or 0} messages to the agents and {story.shown or 0} to the user so far"
     if story.waiting:
         words += f"; not done yet: {', '.join(story.waiting)}"
-    return Line(story.steps[-1].at, story.steps[-1].at, 1, words, {}, "live")
+    if not story.steps:
+        words += "; it began before stories were kept, or longer ago than they are kept"
+    at = story.steps[-1].at if story.steps else float((story.facts or {}).get("opened_at") or 0.0)
+    return Line(at, at, 1, words, {}, "live")
 
 
 # --- words -------------------------------------------------------------------------------------------------------
@@ -197,7 +201,7 @@ def _queued(detail: Mapping[str, Any]) -> str:
 
 
 def _ended(detail: Mapping[str, Any]) -> str:
-    words = f"ended: {_WHY.get(str(detail.get('why')), (str(detail.get('why')), ''))[0]}"
+    words = f"ended: {ending(str(detail.get('why'))).words}"
     words += f"; {detail.get('from_user', 0)} messages to the agents, {detail.get('to_user', 0)} to the user"
     return words + (f", {detail['pending']} not accepted by then" if detail.get("pending") else "")
 
@@ -209,8 +213,14 @@ def _gave_up(detail: Mapping[str, Any]) -> str:
 
 
 def _stream(detail: Mapping[str, Any]) -> str:
+    if detail.get("event") == "agents_lost":
+        return f"nothing more can be received: {_call(detail)}"
     kind = "event stream" if detail.get("event") == "stream_broken" else "list of events"
-    return f"trouble with the {kind}: {_call(detail)}"
+    return f"trouble with the {kind}: {_call(detail)}{_not_all(detail)}"
+
+
+def _not_all(detail: Mapping[str, Any]) -> str:
+    return "; too many failures: those after it are not kept" if detail.get("last_kept") else ""
 
 
 def _other(detail: Mapping[str, Any]) -> str:
@@ -247,7 +257,7 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     StepKind.LOST: lambda detail: f"the agents' side is lost: {detail.get('why')}",
     StepKind.USER_LOST: lambda _: "the user cannot be reached: the platform did not take a message",
     StepKind.ENDED: _ended,
-    StepKind.ATTEMPT: lambda detail: f"{detail.get('effect', '?')} failed: {_call(detail)}",
+    StepKind.ATTEMPT: lambda detail: f"{detail.get('effect', '?')} failed: {_call(detail)}{_not_all(detail)}",
     StepKind.GAVE_UP: _gave_up,
     StepKind.RECOVERED: lambda detail: (
         f"{detail.get('effect', '?')} worked after {detail.get('failures')} failures"
@@ -261,44 +271,6 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
 
 # --- what to change ----------------------------------------------------------------------------------------------
 
-_WHY: dict[str, tuple[str, str]] = {
-    "agent": ("the agent ended it", ""),
-    "user": ("the user ended it", ""),
-    "handler": ("a handler of the bot ended it", ""),
-    "idle": ("the user was silent for too long", ""),
-    "platform": ("the platform closed its session", ""),
-    "platform_closed": ("the platform closed its session", ""),
-    "platform_timeout": (
-        "the platform had closed its session",
-        "make the platform's inactivity duration longer than handoff.accept_timeout",
-    ),
-    "nobody_accepted": (
-        "no agent accepted in time",
-        "see whether agents of the queue are online in Omni-Channel and have capacity, or raise handoff.accept_timeout",
-    ),
-    "ended_unanswered": (
-        "the agents' side ended it before any agent was there",
-        "look at the routing flow: it may end a session itself when the queue is closed or empty",
-    ),
-    "routing_failed": (
-        "the agents' side could not route it",
-        "look at the channel's routing flow and queue: is the flow active, does it route to a queue with agents who are online?",
-    ),
-    "closed": ("the agents' side had closed it", ""),
-    "expired": (
-        "the access token expired",
-        "raise the lifetime of the guests' token on the messaging channel (24 hours at most)",
-    ),
-    "unreachable": ("the agents' side could not be reached for too long", ""),
-    "unavailable": (
-        "the agents' side says that no agent is available",
-        "see whether agents are online, and whether the business hours are open",
-    ),
-    "refused": ("the agents' side refused it", ""),
-    "user_lost": ("the platform did not take a message to the user", ""),
-}
-"""Why hand-offs end: in words, and what to change where the calls do not tell it."""
-
 _OF_A_CALL = (StepKind.GAVE_UP, StepKind.ATTEMPT, StepKind.NO_TRANSCRIPT, StepKind.STREAM)
 
 
@@ -310,5 +282,5 @@ def _fixes(story: Story, end: TakenStep | None) -> tuple[str, ...]:
     )
     fixes = [fix_of(_failure(step.detail), system=str(step.detail.get("system", ""))) for step in by_weight]
     if end is not None:
-        fixes.append(_WHY.get(str(end.detail.get("why")), ("", ""))[1])
+        fixes.append(ending(str(end.detail.get("why"))).fix)
     return tuple(dict.fromkeys(fix for fix in fixes if fix))

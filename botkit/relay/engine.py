@@ -19,6 +19,7 @@ from botkit.handoff.effects import (
 )
 from botkit.http.retry import Backoff
 from botkit.ledger.interface import Committed, Ledger, OutboxItem
+from botkit.observability.endings import advice_about
 from botkit.observability.events import get_logger
 from botkit.observability.user_hashes import UserHashes
 from botkit.relay.clock import Clock
@@ -181,9 +182,12 @@ class Engine:
             session_id, system, record = session.id, session.system, session.record
         names = self._journal.names(conversation.id, session_id or conversation.ended_session or "")
         self._metrics.noted(effect.what, effect.why, ref=names.get("ref", ""))
-        known = {"system": system, "session": session_id, "record": record}
+        if effect.what in _LOGGED_ELSEWHERE:
+            return
+        level, fix = advice_about(effect.what, effect.why)
+        known = {"system": system, "session": session_id, "record": record, "fix": fix}
         fields = {name: value for name, value in known.items() if value}
-        _log.info("handoff", what=effect.what, why=effect.why, **fields, **names)
+        getattr(_log, level)("handoff", what=effect.what, why=effect.why, **fields, **names)
 
     def _receiver(self, writer: AgentEventWriter, system: AgentSystem, name: str) -> Receiver:
         bot_id = writer.conversation_id.bot_id
@@ -227,6 +231,8 @@ async def _each_minute(journal: Journal) -> None:
     journal.lines.each_minute()
 
 
+_LOGGED_ELSEWHERE = frozenset({"organization_wrote"})
+"""Events with a line of their own, which says more."""
 _HANDLERS = "\0handlers"
 """The name of the bot's own handlers among the remotes; no agent system has it."""
 _UNKNOWN_BOT = Backoff(first=0.25, slowest=15.0, give_up_after=0.0)

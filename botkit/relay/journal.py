@@ -14,6 +14,7 @@ from botkit.handoff.conversation import ConversationId
 from botkit.handoff.reference import reference
 from botkit.handoff.steps import Step, StepKind, details
 from botkit.ledger.interface import Input, Ledger, OutboxItem
+from botkit.observability.endings import ending
 from botkit.observability.events import get_logger
 from botkit.observability.failures import Failure, failure_of, fix_of
 from botkit.observability.user_hashes import UserHashes
@@ -25,6 +26,10 @@ _log = get_logger("botkit.relay")
 
 MAX_ATTEMPTS = 60
 """Max failed attempts of one effect in the story. The end of a session is tried for a day."""
+MAX_FAILURES = 200
+"""Max failures of one agent session in its story since the process started: a network may flap through a long conversation."""
+_REMEMBERED = 5_000
+"""Max sessions whose failures are counted."""
 _OF_A_HANDOFF = (effects.SendToUser, effects.ClearAgentSession, effects.ExtendRequest)
 """Effects on the platform that only a hand-off has, also just after its end."""
 
@@ -38,6 +43,8 @@ class Journal:
     hashes: UserHashes
     clock: Clock
     lines: FailureLines = field(init=False, default_factory=FailureLines)
+    _failures: dict[str, int] = field(init=False, default_factory=dict)
+    """The sessions that failed last, with the number of their failures."""
 
     # --- names ----------------------------------------------------------------------------------------------------
 
@@ -98,10 +105,8 @@ class Journal:
             )
             self.lines.failed("effect_retry", kind, {**fields, "failures": failures})
         if session_id and failures <= MAX_ATTEMPTS and (not held or failures == 1):
-            told = _told(item, failure, failures)
-            self.note(
-                item.conversation_id, session_id, StepKind.ATTEMPT, details(**told, next=_rounded(wait))
-            )
+            told = {**_told(item, failure, failures), "next": _rounded(wait)}
+            self._note_failure(item.conversation_id, session_id, StepKind.ATTEMPT, told)
 
     def gave_up(
         self, item: OutboxItem, failure: Failure, *, outcome: str, level: str, failures: int
@@ -125,7 +130,7 @@ class Journal:
         if not session_id:
             return ()
         steps = []
-        if failures:
+        if failures and self._failures.get(session_id, 0) < MAX_FAILURES:
             recovered = details(effect=type(effect).__name__, failures=failures)
             steps.append(self.step(session_id, StepKind.RECOVERED, recovered))
         if reported is not None:
@@ -145,10 +150,11 @@ class Journal:
     def trouble(
         self,
         event: str,
-        error: CallError,
+        failure: Failure,
         *,
         conversation_id: ConversationId,
         session_id: str,
+        system: str,
         noted: bool,
         level: str = "info",
     ) -> None:
@@ -156,52 +162,70 @@ class Journal:
 
         Args:
             event: the name of the log line.
-            error: the failure.
+            failure: the facts.
             conversation_id: the conversation.
             session_id: its agent session.
+            system: the name of its agent system.
             noted: whether it is a step of the story, too.
             level: the level of the first such line.
         """
-        failure = failure_of(error)
-        conversation = self.ledger.conversation(conversation_id)
-        session = conversation.session if conversation is not None else None
-        system = session.system if session is not None else ""
-        facts = {
-            "call": failure.call,
-            "code": failure.code,
-            "cause": failure.cause,
-            "status": failure.status,
-            "detail": failure.words,
-            "host": failure.host,
-            "system": system,
-        }
-        fields = {name: value for name, value in facts.items() if value not in ("", None)}
-        fields |= {"session": session_id, **self.names(conversation_id, session_id)}
+        named = {"session": session_id, **self.names(conversation_id, session_id)}
         kind = (conversation_id.bot_id, system, failure.host, failure.cause, failure.status, failure.words)
-        self.lines.failed(event, kind, {**fields, "fix": fix_of(failure, system=system)}, level=level)
+        self.lines.failed(event, kind, _line(failure, system, named), level=level)
         if noted:
             told = {**_facts(failure), "system": system, "event": event}
-            self.note(conversation_id, session_id, StepKind.STREAM, details(**told))
+            self._note_failure(conversation_id, session_id, StepKind.STREAM, told)
+
+    def lost(
+        self,
+        conversation_id: ConversationId,
+        session_id: str,
+        *,
+        system: str,
+        why: str,
+        failure: Failure | None,
+    ) -> None:
+        """A session cannot be received any more.
+
+        Args:
+            conversation_id: the conversation.
+            session_id: its agent session.
+            system: the name of its agent system.
+            why: a `LossReason`.
+            failure: the latest failed call, if there was one.
+        """
+        named = {"session": session_id, "why": why, **self.names(conversation_id, session_id)}
+        if failure is None:
+            _log.warning("agents_lost", system=system, **named, fix=ending(why).fix or None)
+            return
+        fields = _line(failure, system, named)
+        _log.warning("agents_lost", **{**fields, "fix": fields.get("fix") or ending(why).fix or None})
+        told = {**_facts(failure), "system": system, "event": "agents_lost"}
+        self.note(conversation_id, session_id, StepKind.STREAM, details(**told))
+
+    def _note_failure(
+        self, conversation_id: ConversationId, session_id: str, kind: str, told: dict[str, Any]
+    ) -> None:
+        """Write a failure that another attempt follows, unless the session has had very many."""
+        count = self._failures.pop(session_id, 0) + 1
+        self._failures[session_id] = count  # The newest stands last.
+        if len(self._failures) > _REMEMBERED:
+            del self._failures[next(iter(self._failures))]
+        if count <= MAX_FAILURES:
+            last = True if count == MAX_FAILURES else None
+            self.note(conversation_id, session_id, kind, details(**told, last_kept=last))
 
     def _fields(
         self, item: OutboxItem, failure: Failure, session_id: str, *, of_platform: bool = False
     ) -> dict[str, Any]:
         effect = item.effect
         system = effect.system if isinstance(effect, effects.AgentEffect) and not of_platform else ""
-        fields = {
+        named = {
             "outbox_id": item.id,
             "effect": type(effect).__name__,
-            "call": failure.call,
-            "code": failure.code,
-            "cause": failure.cause,
-            "status": failure.status,
-            "detail": failure.words,
-            "host": failure.host,
-            "system": system or "platform",
             **self.names(item.conversation_id, session_id),
-            "fix": fix_of(failure, system=system),
         }
-        return {name: value for name, value in fields.items() if value not in ("", None)}
+        return _line(failure, system, named)
 
 
 _HINTS = (
@@ -212,6 +236,22 @@ _HINTS = (
     effects.IdleNotice,
 )
 _REPORTED = {effects.ClearAgentSession: StepKind.CLEARED, effects.EndSession: StepKind.CLOSED}
+
+
+def _line(failure: Failure, system: str, named: dict[str, Any]) -> dict[str, Any]:
+    """The members of a log line about a failed call; empty `system`: of the XO platform."""
+    fields = {
+        **named,
+        "system": system or "platform",
+        "call": failure.call,
+        "host": failure.host,
+        "code": failure.code,
+        "cause": failure.cause,
+        "status": failure.status,
+        "detail": failure.words,
+        "fix": fix_of(failure, system=system),
+    }
+    return {name: value for name, value in fields.items() if value not in ("", None)}
 
 
 def _told(item: OutboxItem, failure: Failure, failures: int) -> dict[str, Any]:

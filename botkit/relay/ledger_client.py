@@ -70,7 +70,7 @@ class LedgerClient:
     def note(self, input: Input) -> None:
         """Submit an input whose commit nobody waits for: a step of a story. If the store fails, it is lost."""
         try:
-            self._ledger.submit(input)
+            self._ledger.submit(input).add_done_callback(_log_lost_note)
         except LedgerError as error:
             _log.debug("note_lost", code=error.code)
 
@@ -117,3 +117,9 @@ class LedgerClient:
                 continue
             error = done.exception()
             waiting.set_result(done.result() if error is None else error)
+
+
+def _log_lost_note(done: Future[Committed]) -> None:
+    error = None if done.cancelled() else done.exception()
+    if error is not None:
+        _log.debug("note_lost", code=error.code if isinstance(error, LedgerError) else "", error=where(error))

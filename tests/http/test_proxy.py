@@ -204,9 +204,7 @@ def test_a_login_that_is_missing_and_one_that_is_wrong_are_told_apart(
         ("502 Bad Gateway", "does not reach the host (HTTP 502)", "the proxy's own network"),
     ],
 )
-def test_a_tunnel_that_the_proxy_refuses(
-    send: Send, cloud: Cloud, answer: str, said: str, fix: str
-) -> None:
+def test_a_tunnel_that_the_proxy_refuses(send: Send, cloud: Cloud, answer: str, said: str, fix: str) -> None:
     with connect_proxy(answer=answer) as proxy:
         error = _failure(send, cloud.url, cloud.network(proxy))
     assert f"the proxy 127.0.0.1:{proxy.port} {said}" in error.detail
@@ -222,7 +220,9 @@ def test_a_proxy_that_is_not_there(send: Send, cloud: Cloud) -> None:
         taken.bind(("127.0.0.1", 0))
         network = Network(proxy=parse_proxy(f"http://user:secret@127.0.0.1:{taken.getsockname()[1]}"))
         error = _failure(send, cloud.url, network)
-    assert f"the proxy {network.proxy.host}:{network.proxy.port} is not reached: Connection refused" in str(error)
+    assert f"the proxy {network.proxy.host}:{network.proxy.port} is not reached: Connection refused" in str(
+        error
+    )
     assert "network.no_proxy" in error.fix
 
 

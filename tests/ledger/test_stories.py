@@ -15,6 +15,7 @@ from botkit.handoff.steps import Step
 from botkit.ledger.interface import Input
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.ledger.stories import StoryReader
+from botkit.operate.story import told
 from tests.handoff.story import SESSION, rules
 
 USER = ConversationId("st-1", "u-1", "rtm")
@@ -71,6 +72,29 @@ def test_steps_of_the_relay_follow_and_no_other_hand_off_is_mixed_in(file: Path)
         story = reader.story(number_of(SESSION))
     assert story is not None
     assert [(one.kind, one.at) for one in story.steps] == [("transfer", 1_000.0), ("attempt", 1_001.0)]
+
+
+def test_a_live_hand_off_without_steps_is_known(file: Path) -> None:
+    """Of a store that kept no stories when it began, or whose beginning is deleted already."""
+    ledger = _ledger(file)
+    ledger.submit(_transfer()).result()
+    ledger.sweep(Instant(0.0), stories_before=Instant(5_000.0))
+    with StoryReader(file) as reader:
+        story = reader.story(number_of(SESSION))
+        other = reader.story(number_of(OTHER_SESSION))
+    ledger.close()
+    assert other is None
+    assert story is not None
+    assert story.steps == ()
+    assert story.live
+    told_of = told(story, user_hash=lambda _, user: f"hash of {user}")
+    assert (told_of.bot, told_of.user, told_of.conversation, told_of.began) == (
+        "st-1",
+        "hash of u-1",
+        SESSION,
+        1_000.0,
+    )
+    assert "not done yet: OpenAccess" in told_of.lines[-1].words
 
 
 def test_old_steps_are_deleted_and_younger_ones_stay(file: Path) -> None:

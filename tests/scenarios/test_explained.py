@@ -19,6 +19,7 @@ from botkit.handoff.reference import reference
 from botkit.operate.explain import explain
 from botkit.operate.story import Told
 from botkit.testing.waiting import until
+from botkit_sandbox.kore.users import Attachment
 from tests.scenarios.conftest import Stages
 from tests.scenarios.stage import END_WORD, JANE, Person, Stage
 
@@ -139,7 +140,7 @@ def _says(story: Told, *parts: str) -> None:
             f"spelling of {UNKNOWN}.my.salesforce-scrt.com in agents.systems",
         ),
         ("slack", "closed_port", "refused", "127.0.0.1:", "nothing accepts connections at 127.0.0.1:"),
-        ("msteams", "no_tls", "tls", "127.0.0.1:", "whether a proxy replaces the certificate"),
+        ("msteams", "no_tls", "tls", "127.0.0.1:", "check scheme and port of the address"),
     ],
 )
 def test_a_host_that_cannot_be_reached(
@@ -209,7 +210,9 @@ def test_an_organisation_that_refuses(
 def test_nobody_accepts(failures: Failures) -> None:
     ref = _asks(failures, NOBODY)
     story = failures.story(ref, _is_closed)
-    assert failures.line("handoff", ref)["why"] == story.why == "nobody_accepted"
+    line = failures.line("handoff", ref)
+    assert (line["why"], line["system"], story.why) == ("nobody_accepted", "salesforce", "nobody_accepted")
+    assert "online in Omni-Channel" in line["fix"]
     assert "online in Omni-Channel" in story.fixes[0]
     assert story.record.startswith("0Mw")
     _says(
@@ -228,14 +231,14 @@ def test_routing_fails(failures: Failures) -> None:
     ada.hears(NOBODY)
     ref = failures.ref(ada)
     story = failures.story(ref)
-    reasons = {
-        line["why"]
-        for line in failures.log
-        if line.get("ref") == ref and line.get("what") == "routing_failed"
-    }
+    (line,) = (
+        line for line in failures.log if line.get("ref") == ref and line.get("what") == "routing_failed"
+    )
+    assert (line["log_level"], line["system"]) == ("warning", "salesforce")
     assert story.why == "routing_failed"
+    assert "is the flow active" in line["fix"]
     assert "is the flow active" in story.fixes[-1]
-    _says(story, f"routing failed: {reasons.pop()}")
+    _says(story, f"routing failed: {line['why']}")
 
 
 def test_the_token_expires(failures: Failures) -> None:
@@ -245,8 +248,27 @@ def test_the_token_expires(failures: Failures) -> None:
     ada.says("hello?")
     ada.hears("has timed out")
     story = failures.story(failures.ref(ada))
-    assert (story.why, failures.line("handoff", story.reference)["why"]) == ("expired", "expired")
-    assert any("lifetime" in fix for fix in story.fixes)
+    line = failures.line("handoff", story.reference)
+    assert (story.why, line["why"], line["log_level"]) == ("expired", "expired", "warning")
+    assert "anonymousUserJwtExpirationTime" in line["fix"]
+    assert story.fixes == (line["fix"],)  # said once, though a call and the end both point to it
+
+
+@pytest.mark.parametrize(
+    ("status", "fix"), [(400, "switch file attachments on"), (415, "add the type to the file types")]
+)
+def test_a_file_is_refused(failures: Failures, status: int, fix: str) -> None:
+    ada = failures.stage.person()
+    case = ada.is_helped_by(JANE)
+    failures.stage.salesforce_fails("status", path="/file", status=status)
+    ada.says("", Attachment("f-1", "private-report.pdf", "attachment", "application/pdf", b"content"))
+    ref = reference(case.id)
+    line = failures.line("effect_failed", ref)
+    story = failures.story(ref, lambda told: any(one.kind == "gave_up" for one in told.lines))
+    assert (line["effect"], line["call"], line["status"]) == ("SendFile", "send a file", status)
+    assert fix in line["fix"]
+    assert fix in story.fixes[0]
+    assert "private-report" not in str(failures.log) + str(story)
 
 
 def test_salesforce_goes_away_in_the_middle(failures: Failures) -> None:

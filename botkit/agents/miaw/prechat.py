@@ -18,7 +18,7 @@ _MAX_FINDINGS = 100
 _MAX_SHOWN = 300
 _FIXES = {
     "prechat_fields_unknown": "add them to the deployment's pre-chat as hidden fields, map them on the channel, and publish",
-    "prechat_fields_missing": "let handoff.attributes or the dialog's preChatInfo name them, or make the fields optional, and publish",
+    "prechat_fields_missing": "fill them by handoff.attributes or the dialog's preChatInfo, or make the fields optional, and publish",
 }
 _OTHER_CASE = "write them letter by letter as the deployment's form does (form_has)"
 
@@ -53,7 +53,10 @@ class PrechatForm:
             self._lists_hidden = any(flag(field.get("isHidden")) is True for field in fields)
 
     def compare(self, attributes: Mapping[str, str], *, session_id: str) -> None:
-        """Log, with the reference of this hand-off, attributes that the form lacks, except the standard ones, and required fields without a value."""
+        """Log attributes that the form lacks, except the standard ones, and required fields without a value.
+
+        The line has the reference of the hand-off that showed it first.
+        """
         spellings = self._spellings
         lacking = [name for name in attributes if name not in self._required and not name.startswith("_")]
         unknown = [name for name in lacking if self._lists_hidden or name.casefold() in spellings]

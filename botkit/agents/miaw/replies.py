@@ -98,9 +98,7 @@ def check_setup(what: str, response: Response, *, now: float, hide: Iterable[str
     )
 
 
-_EXPIRED = (
-    "raise the lifetime of guests' tokens on the messaging channel (anonymousUserJwtExpirationTime, 60 to 4320 minutes)"
-)
+_EXPIRED = "raise the lifetime of guests' tokens on the messaging channel (anonymousUserJwtExpirationTime, 60 to 4320 minutes)"
 _IN_CONVERSATION = {412: "the organisation's data or file storage is full"}
 _OF_FILES = {
     **_IN_CONVERSATION,

@@ -29,6 +29,7 @@ from botkit.handoff.events import (
 )
 from botkit.ledger.interface import Committed, Input
 from botkit.observability.events import get_logger
+from botkit.observability.failures import Failure, failure_of
 from botkit.relay.clock import Clock
 from botkit.relay.journal import Journal
 from botkit.relay.ledger_client import LedgerClient
@@ -60,6 +61,7 @@ class AgentEventWriter:
 
     conversation_id: ConversationId
     session_id: str
+    system_name: str
     access: Access
     ledger: LedgerClient
     journal: Journal
@@ -112,6 +114,8 @@ class AgentEventWriter:
         try:
             async with asyncio.timeout(LAST_LIST_SECONDS):
                 listed = await self._fetch(system)
+        except ConversationClosed:
+            return  # It was never created, or is deleted: there is no list.
         except CallError as error:
             self._last_list_missing(error)
             return
@@ -125,9 +129,11 @@ class AgentEventWriter:
         """Write the agents' messages among these events; after the end of a session, other events are irrelevant."""
         await self.write([event for event in events if isinstance(event, AgentSaid)])
 
-    async def report_lost(self, why: str) -> None:
-        """Tell the rules that this session cannot be received any more."""
-        _log.warning("agents_lost", session=self.session_id, why=why, **self.names())
+    async def report_lost(self, why: str, failure: Failure | None) -> None:
+        """Tell the rules that this session cannot be received any more; `failure`: the latest failed call."""
+        self.journal.lost(
+            self.conversation_id, self.session_id, system=self.system_name, why=why, failure=failure
+        )
         lost = AgentsLost(
             key=f"lost/{self.session_id}", at=self.clock.now(), session_id=self.session_id, why=why
         )
@@ -137,19 +143,20 @@ class AgentEventWriter:
         """The members of a log line about this session; see `Journal.names`."""
         return self.journal.names(self.conversation_id, self.session_id)
 
-    def trouble(self, event: str, error: CallError, *, noted: bool, level: str = "info") -> None:
+    def trouble(self, event: str, failure: Failure, *, noted: bool, level: str = "info") -> None:
         """Log a failure of this session's stream or list; see `Journal.trouble`."""
         self.journal.trouble(
             event,
-            error,
+            failure,
             conversation_id=self.conversation_id,
             session_id=self.session_id,
+            system=self.system_name,
             noted=noted,
             level=level,
         )
 
     def _last_list_missing(self, error: CallError) -> None:
-        self.trouble("last_list_missing", error, noted=True)
+        self.trouble("last_list_missing", failure_of(error), noted=True)
 
     async def _list(self, system: AgentSystem, *, is_ending: bool) -> Sequence[FromAgents]:
         if is_ending:

@@ -40,7 +40,7 @@ class PollReceiver(Receiver):
         finally:
             self.schedule.remove_job(job_id)
         if why is not None:
-            await self.writer.report_lost(why)
+            await self._report_lost(why)
 
     async def _set_due(self) -> None:
         """The scheduler's job. The poll itself runs in the receiver's task, and ends with it."""

@@ -18,7 +18,7 @@ from botkit.handoff.events import FromAgents, LossReason
 from botkit.http.retry import Backoff
 from botkit.ledger.interface import Committed
 from botkit.observability.events import get_logger
-from botkit.observability.failures import failure_of
+from botkit.observability.failures import Failure, failure_of
 from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways
@@ -58,6 +58,8 @@ class Receiver(ABC):
     _failures: int = field(init=False, default=0)
     _failed_polls: int = field(init=False, default=0)
     _noted: int = field(init=False, default=0)
+    _failure: Failure | None = field(init=False, default=None)
+    """The latest one since the list was read."""
     _not_before: float = field(init=False, default=0.0)
     """No poll before this time."""
     _last_success: float = field(init=False)
@@ -88,10 +90,10 @@ class Receiver(ABC):
             return self._if_past_deadline()
         try:
             has_news = await self.writer.reconcile(self.system)
-        except AccessExpired:
-            return LossReason.EXPIRED
-        except ConversationClosed:
-            return LossReason.CLOSED
+        except AccessExpired as error:
+            return self._lost_by(error, LossReason.EXPIRED)
+        except ConversationClosed as error:
+            return self._lost_by(error, LossReason.CLOSED)
         except CallError as error:
             self._failed_polls += 1
             wait = self.backoff.delay(self._failed_polls, chance=self.chance())
@@ -104,15 +106,23 @@ class Receiver(ABC):
             return self._if_past_deadline()
         self.breaker.reached()
         self._last_success = self.clock.now()
-        self._failed_polls = 0
+        self._failed_polls, self._failure = 0, None
         self._listed(has_news=has_news)
         return None
 
     def _trouble(self, event: str, error: CallError, *, level: str = "info") -> None:
         """Log a failure, and note the first ones in the session's story."""
         self._noted += 1
-        noted = self._noted <= MAX_NOTED
-        self.writer.trouble(event, error, noted=noted, level=level)
+        self._failure = failure_of(error)
+        self.writer.trouble(event, self._failure, noted=self._noted <= MAX_NOTED, level=level)
+
+    def _lost_by(self, error: CallError, why: str) -> str:
+        """Keep the failure that ends the session, for `_report_lost`."""
+        self._failure = failure_of(error)
+        return why
+
+    async def _report_lost(self, why: str) -> None:
+        await self.writer.report_lost(why, self._failure or self.breaker.latest)
 
     def _listed(self, *, has_news: bool) -> None:
         """The list was read; see `AgentEventWriter.reconcile` for its news."""
@@ -173,7 +183,7 @@ class Receivers:
             names = self.journal.names(conversation.id, session.id)
             _log.error("agent_system_missing", system=session.system, **names)
             return
-        writer = self._writer(conversation.id, session.id, session.access)
+        writer = self._writer(conversation.id, session.id, session.system, session.access)
         opened = _Open(writer, system, self.make(writer, system, session.system))
         self._open[conversation.id] = opened
         self._start(opened)
@@ -198,7 +208,7 @@ class Receivers:
 
         Messages that an agent sent just before, and that no stream or poll delivered, are in the list or in the reply to the end.
         """
-        writer = self._writer(conversation_id, end.session_id, end.access)
+        writer = self._writer(conversation_id, end.session_id, end.system, end.access)
         if (stopping := self._stopping.get(end.session_id)) is not None:
             await asyncio.wait({stopping}, timeout=STOP_SECONDS)
         await writer.write_last_list(system)
@@ -218,10 +228,13 @@ class Receivers:
         if tasks:
             await asyncio.wait(tasks)
 
-    def _writer(self, conversation_id: ConversationId, session_id: str, access: Access) -> AgentEventWriter:
+    def _writer(
+        self, conversation_id: ConversationId, session_id: str, system: str, access: Access
+    ) -> AgentEventWriter:
         return AgentEventWriter(
             conversation_id=conversation_id,
             session_id=session_id,
+            system_name=system,
             access=access,
             ledger=self.ledger,
             journal=self.journal,

@@ -76,7 +76,7 @@ class StreamReceiver(Receiver):
             if why is None and self._is_past_deadline():
                 why = LossReason.UNREACHABLE
             if why is not None:
-                await self.writer.report_lost(why)
+                await self._report_lost(why)
                 return
             if self.path.is_held:
                 continue  # Polling goes on without a pause.
@@ -126,11 +126,11 @@ class StreamReceiver(Receiver):
             async with asyncio.timeout(None) as leave:
                 self._leave = leave
                 await self._listen()
-        except AccessExpired:
-            return LossReason.EXPIRED
-        except ConversationClosed:
+        except AccessExpired as error:
+            return self._lost_by(error, LossReason.EXPIRED)
+        except ConversationClosed as error:
             await self.writer.reconcile_if_possible(self.system)
-            return LossReason.CLOSED
+            return self._lost_by(error, LossReason.CLOSED)
         except TimeoutError:
             if not leave.expired():
                 raise

@@ -307,7 +307,8 @@ def _held_back(item: OutboxItem, breaker: CircuitBreaker) -> CallError:
         detail = "held back: the remote did not answer several times in a row"
         return Unreachable(kind_of(item.effect), detail=detail, cause="held")
     cause = cast(UnreachableCause, latest.cause)
-    error = Unreachable(latest.call, detail=f"{latest.words} (held back until it answers)", cause=cause)
+    detail = f"{latest.words} (held back until it answers)"
+    error = Unreachable(latest.call, detail=detail, cause=cause, fix=latest.fix)
     error.host = latest.host
     return error
 

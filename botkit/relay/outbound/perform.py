@@ -75,9 +75,7 @@ class Performer:
         effect = item.effect
         if isinstance(effect, effects.PlatformEffect):
             if hook is None:
-                raise errors.CallRefused(
-                    "address the user", detail="no payload of this conversation is kept any more"
-                )
+                raise _no_payload("address the user")
             await self._platform(item).send(effect, hook, idempotency_key=f"botkit-{idempotency_key(item)}")
             return None
         if isinstance(effect, effects.CallHandlers):
@@ -229,9 +227,7 @@ class Performer:
         """Try a few times; the caller limits the time."""
         newest = await self.payloads.newest(item.conversation_id)
         if newest is None:
-            raise errors.CallRefused(
-                "get messages", detail="no payload of this conversation is kept any more"
-            )
+            raise _no_payload("get messages")
         for attempt in range(1, TRANSCRIPT_ATTEMPTS + 1):
             try:
                 return await self._platform(item).transcript(newest, limit=limit, session_id=session_id)
@@ -244,15 +240,13 @@ class Performer:
     def _platform(self, item: OutboxItem) -> Platform:
         platform = self.gateways.platform(item.conversation_id.bot_id)
         if platform is None:
-            raise errors.CallRefused("find the bot", detail="the configuration does not name it any more")
+            raise _not_configured("find the bot")
         return platform
 
     def _system(self, item: OutboxItem, name: str) -> AgentSystem:
         system = self.gateways.system(item.conversation_id.bot_id, name)
         if system is None:
-            raise errors.CallRefused(
-                "find the agent system", detail="the configuration does not name it any more"
-            )
+            raise _not_configured("find the agent system")
         return system
 
 
@@ -277,7 +271,9 @@ class FileCarrier:
             CallError: the attempt failed, and a later one may succeed.
         """
         if system.capabilities.files == "none":
-            raise errors.CallRefused("send a file", detail="the agent system takes none")
+            raise errors.CallRefused(
+                "send a file", detail="the agent system takes none", fix="see its attachments setting"
+            )
         async with self._turn():
             most = system.capabilities.max_file_bytes
             # The platform seldom says how large a file is, so the limit of the channel counts here too.
@@ -312,9 +308,27 @@ async def _download(effect: effects.SendFile, platform: Platform, *, max_bytes: 
     except errors.CallError as error:
         if error.retryable:
             raise
-        unavailable = errors.FileUnavailable(error.what, status=error.status, detail=error.detail)
+        unavailable = errors.FileUnavailable(
+            error.what, status=error.status, detail=error.detail, fix=error.fix
+        )
         unavailable.host = error.host
         raise unavailable from error
+
+
+def _no_payload(what: str) -> errors.CallRefused:
+    return errors.CallRefused(
+        what,
+        detail="no payload of this conversation is kept any more",
+        fix="nothing to change: the user's next message brings one",
+    )
+
+
+def _not_configured(what: str) -> errors.CallRefused:
+    return errors.CallRefused(
+        what,
+        detail="the configuration does not name it any more",
+        fix="write it into the configuration again until its conversations have ended",
+    )
 
 
 def _file_reason(error: errors.CallError | None) -> str:

@@ -11,7 +11,6 @@ import structlog
 from botkit.agents.miaw.prechat import PrechatForm
 from botkit.handoff.reference import reference
 
-
 SESSION = "6f1c3a52-0d3e-4a55-9a3f-0123456789ab"
 
 
@@ -38,7 +37,9 @@ ORDER: dict[str, object] = {"name": "Order_Number", "required": False, "isHidden
 def test_attributes_that_the_form_lacks_are_logged_once(logged: list[Any]) -> None:
     known = form(ORDER)
     for _ in range(2):
-        known.compare({"_subject": "hi", "Order_Number": "1", "ORDER_NUMBER": "2", "Mood": "good"}, session_id=SESSION)
+        known.compare(
+            {"_subject": "hi", "Order_Number": "1", "ORDER_NUMBER": "2", "Mood": "good"}, session_id=SESSION
+        )
     (line,) = logged
     assert (line["event"], line["names"]) == ("prechat_fields_unknown", "ORDER_NUMBER, Mood")
     assert (line["form_has"], line["system"], line["log_level"]) == ("Order_Number", "salesforce", "warning")
