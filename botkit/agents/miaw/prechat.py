@@ -18,7 +18,7 @@ _MAX_FINDINGS = 100
 _MAX_SHOWN = 300
 _FIXES = {
     "prechat_fields_unknown": "add them to the deployment's pre-chat as hidden fields, map them on the channel, and publish",
-    "prechat_fields_missing": "fill them by handoff.attributes or the dialog's preChatInfo, or make the fields optional, and publish",
+    "prechat_fields_missing": "fill them by handoff.attributes or preChatInfo, or make them optional, and publish",
 }
 _OTHER_CASE = "write them letter by letter as the deployment's form does (form_has)"
 
