@@ -10,7 +10,7 @@ from typing import Any
 from botkit.handoff.reference import shown
 from botkit.handoff.steps import StepKind
 from botkit.ledger.stories import Story, TakenStep
-from botkit.observability.endings import ending
+from botkit.observability.endings import advice_about, ending
 from botkit.observability.failures import Failure, fix_of
 
 
@@ -65,7 +65,8 @@ class Told:
                     "count": line.count,
                     "step": line.kind,
                     "words": line.words,
-                    "detail": dict(line.detail),
+                    # The platform's id of a user may be a telephone number; `user` above is its hash.
+                    "detail": {name: value for name, value in line.detail.items() if name != "user"},
                 }
                 for line in self.lines
             ],
@@ -209,7 +210,7 @@ def _ended(detail: Mapping[str, Any]) -> str:
 def _gave_up(detail: Mapping[str, Any]) -> str:
     tried = detail.get("failures", 1)
     outcome = "refused" if detail.get("outcome") == "refused" else f"given up after {tried} failures"
-    return f"{detail.get('effect', '?')} {outcome}: {_call(detail)}"
+    return f"{outcome}: {_call(detail)}"
 
 
 def _stream(detail: Mapping[str, Any]) -> str:
@@ -257,7 +258,7 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     StepKind.LOST: lambda detail: f"the agents' side is lost: {detail.get('why')}",
     StepKind.USER_LOST: lambda _: "the user cannot be reached: the platform did not take a message",
     StepKind.ENDED: _ended,
-    StepKind.ATTEMPT: lambda detail: f"{detail.get('effect', '?')} failed: {_call(detail)}{_not_all(detail)}",
+    StepKind.ATTEMPT: lambda detail: f"failed: {_call(detail)}{_not_all(detail)}",
     StepKind.GAVE_UP: _gave_up,
     StepKind.RECOVERED: lambda detail: (
         f"{detail.get('effect', '?')} worked after {detail.get('failures')} failures"
@@ -281,6 +282,11 @@ def _fixes(story: Story, end: TakenStep | None) -> tuple[str, ...]:
         key=lambda step: _OF_A_CALL.index(StepKind(step.kind)),
     )
     fixes = [fix_of(_failure(step.detail), system=str(step.detail.get("system", ""))) for step in by_weight]
+    fixes += [
+        advice_about(step.kind, str(step.detail.get("reason", "")))[1]
+        for step in story.steps
+        if step.kind == StepKind.ROUTING_FAILED
+    ]
     if end is not None:
         fixes.append(ending(str(end.detail.get("why"))).fix)
     return tuple(dict.fromkeys(fix for fix in fixes if fix))
