@@ -206,10 +206,10 @@ def test_with_several_bots_or_systems_one_has_to_be_named(folder: Folder) -> Non
 
 def test_a_bot_without_such_a_system_has_no_set_up(folder: Folder) -> None:
     folder.change_bot(
-        "      organization_id: 00D000000000001\n      organization_base_url: https://acme.my.salesforce.com\n"
+        "      organization_id: 00D000000000007\n      organization_base_url: https://acme.my.salesforce.com\n"
         "      developer_name: Kore_Custom_Client\n",
         "      type: salesforce-live-chat\n      live_agent_url: https://d.la1-c1.salesforceliveagent.com\n"
-        "      organization_id: 00D000000000001\n      deployment_id: 572000000000001\n      button_id: 573000000000001\n",
+        "      organization_id: 00D000000000007\n      deployment_id: 572000000000001\n      button_id: 573000000000001\n",
     )
     result = metadata(folder)
     assert result.exit_code == 1
