@@ -40,7 +40,7 @@ def failed(cause: str, fix: str) -> Outcome:
     return Outcome(False, cause, fix)
 
 
-def undecided(why: str, fix: str = "") -> Outcome:
+def undecided(why: str, fix: str) -> Outcome:
     """It cannot be known from here; `fix` says how to find out. Checks that rest on this one run all the same."""
     return Outcome(None, why, fix)
 
@@ -94,6 +94,7 @@ class Surroundings:
             URL and the first part of the checks' names; the last one is ``<first part>.tls``, or ``….connection`` for ``http:``.
         insecure_http: whether ``security.insecure_http`` accepts ``http://`` addresses.
         export: an export of the bot, if there is one: a zip file, a folder or its JSON file.
+        scripts: (name of the node, JavaScript) of the export's scripts that set `preChatInfo`; None without an export.
         patience: seconds to wait for what the other side does by itself, such as routing.
     """
 
@@ -105,4 +106,5 @@ class Surroundings:
     own_attributes: bool = False
     insecure_http: bool = False
     export: Path | None = None
+    scripts: Sequence[tuple[str, str]] | None = field(default=None, repr=False)
     patience: float = 10.0

@@ -6,12 +6,14 @@ import asyncio
 import json
 import textwrap
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
 from botkit.checks import Result
 from botkit.cli import print_problems
+from botkit.cli.exports import read
 from botkit.config.load import load
 from botkit.config.settings import Settings
 from botkit.errors import ConfigurationError, Problem
@@ -67,7 +69,9 @@ def doctor(config: str, bot: str | None, live: bool, export: Path | None, as_jso
         raise click.ClickException(f"no bot has the id {bot}; write one of {', '.join(settings.bots)}")
     if export is not None and bot is None and len(settings.bots) > 1:
         raise click.UsageError("--from-export is of one bot; name it with --bot")
-    results = asyncio.run(run_checks(settings, bot=bot, live=live, export=export, shown=not as_json))
+    results = asyncio.run(
+        run_checks(settings, bot=bot, live=live, export=export, scripts=_scripts(export), shown=not as_json)
+    )
     if as_json:
         click.echo(_json(results))
     if any(result.ok is False for result in results):
@@ -80,12 +84,13 @@ async def run_checks(
     bot: str | None = None,
     live: bool = False,
     export: Path | None = None,
+    scripts: Sequence[tuple[str, str]] | None = None,
     shown: bool = True,
 ) -> list[Result]:
     """Run every check; `shown` prints each result as soon as it is known, and a summary."""
     results: list[Result] = []
     about = None
-    async for result in examine(settings, bot=bot, live=live, export=export):
+    async for result in examine(settings, bot=bot, live=live, export=export, scripts=scripts):
         results.append(result)
         if not shown:
             continue
@@ -95,6 +100,13 @@ async def run_checks(
     if shown:
         click.echo(_summary(results))
     return results
+
+
+def _scripts(export: Path | None) -> Sequence[tuple[str, str]] | None:
+    """The export's scripts, for what its dialogs send; None without an export, or without the sandbox, which reads it."""
+    if export is None or find_spec("botkit_sandbox") is None:
+        return None
+    return read(export).scripts
 
 
 def _title(settings: Settings, result: Result) -> str:

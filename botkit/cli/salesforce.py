@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from botkit.cli import require
 from botkit.config.settings import BotSettings
 
 if TYPE_CHECKING:
     from botkit.agents.miaw.metadata.names import Setup
-    from botkit.agents.miaw.metadata.scripts import Found, Script
+    from botkit.agents.miaw.metadata.scripts import Found
     from botkit.agents.miaw.settings import MiawSettings
-    from botkit_sandbox.kore.archive import Found as Exported
 
 MIAW = "salesforce-miaw"
 
@@ -194,20 +190,13 @@ def _attributes(
 def _from_export(export: Path, bot: BotSettings, meta_infos: Iterable[str]) -> Found:
     """The attributes in an export's scripts. Prints what could not be resolved, and leaves out what cannot have a parameter."""
     from botkit.agents.miaw.metadata.names import problem_of
-    from botkit.agents.miaw.metadata.scripts import attributes_in
+    from botkit.agents.miaw.metadata.scripts import Script, attributes_in
+    from botkit.cli.exports import read
 
-    require("botkit_sandbox")
-    from botkit_sandbox.errors import ExportError
-    from botkit_sandbox.kore.archive import found_in
-
-    try:
-        exported = found_in(export)
-        scripts = list(_scripts(exported))
-    except ExportError as error:
-        raise click.ClickException(f"{export} is no export of a bot: {'; '.join(error.problems)}") from None
-    other = exported.definition.get("_id")
-    if isinstance(other, str) and other.startswith("st-") and other not in (bot.id, *bot.linked):
+    exported = read(export)
+    if (other := exported.bot_id) and other not in (bot.id, *bot.linked):
         _notice(f"the export is of the bot {_printable(other)}, not of {bot.id}")
+    scripts = (Script(name, text) for name, text in exported.scripts)
     found = attributes_in(scripts, meta_infos=tuple(meta_infos))
     for sentence in found.unresolved:
         _notice(f"{_printable(sentence)}: look there, and add what it sets with --attribute")
@@ -217,31 +206,6 @@ def _from_export(export: Path, bot: BotSettings, meta_infos: Iterable[str]) -> F
     if not found.attributes and not found.unresolved:
         _notice(f"no script of {export} sets preChatInfo")
     return found
-
-
-def _scripts(found: Exported) -> Iterable[Script]:
-    """Every text of an export that speaks of `preChatInfo`, with the name of its node, and the files of functions beside it."""
-    from botkit.agents.miaw.metadata.scripts import PRE_CHAT, Script
-    from botkit_sandbox.kore.decoding import decoded
-
-    texts = chain(_texts(found.definition), found.scripts.items())
-    # Percent-encoding leaves letters alone, so the word stands in an encoded script too.
-    return [Script(name, decoded(text)) for name, text in texts if PRE_CHAT in text]
-
-
-def _texts(definition: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    """Every text, and the name of the innermost object around it that has one."""
-    waiting: deque[tuple[str, object]] = deque([("the export", definition)])
-    while waiting:
-        name, value = waiting.popleft()
-        if isinstance(value, str):
-            yield name, value
-        elif isinstance(value, Mapping):
-            own = value.get("name")
-            named = own if isinstance(own, str) and own else name
-            waiting.extend((named, one) for one in value.values())
-        elif isinstance(value, list):
-            waiting.extend((name, one) for one in value)
 
 
 # --- where to write ---

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from botkit.agents import registry
-from botkit.checks import Result, Surroundings
+from botkit.checks import Check, Outcome, Result, Surroundings, failed
 from botkit.config.settings import BotSettings, Settings
 from botkit.http import Transport
 from botkit.http.carriers import AioTransport
@@ -23,6 +23,7 @@ async def examine(
     bot: str | None = None,
     live: bool = False,
     export: Path | None = None,
+    scripts: Sequence[tuple[str, str]] | None = None,
     patience: float = 10.0,
 ) -> AsyncIterator[Result]:
     """Yield every result: this machine, then each bot's platform and agent systems.
@@ -34,25 +35,43 @@ async def examine(
         bot: the id of the only bot to look at; None looks at all of them.
         live: also do what people on the other side notice: open a conversation, and end it.
         export: an export of the bot, if there is one: a zip file, a folder or its JSON file.
+        scripts: (name of the node, JavaScript) of its scripts that set `preChatInfo`.
         patience: seconds to wait for what the other side does by itself.
     """
     async with AioTransport(
         allowed_hosts=None, insecure_http=settings.security.insecure_http, network=settings.network
     ) as transport:
-        examination = _Examination(settings, transport, live=live, export=export, patience=patience)
+        examination = _Examination(
+            settings, transport, live=live, export=export, scripts=scripts, patience=patience
+        )
         for group in examination.groups(bot):
             async for result in run(group):
                 yield result
 
 
+async def _broken(kind: str, error: Exception) -> Outcome:
+    return failed(
+        f"the agent system {kind} could not offer its checks ({type(error).__name__})",
+        "report it to its author",
+    )
+
+
 class _Examination:
     def __init__(
-        self, settings: Settings, transport: Transport, *, live: bool, export: Path | None, patience: float
+        self,
+        settings: Settings,
+        transport: Transport,
+        *,
+        live: bool,
+        export: Path | None,
+        scripts: Sequence[tuple[str, str]] | None,
+        patience: float,
     ) -> None:
         self._settings = settings
         self._transport = transport
         self._live = live
         self._export = export
+        self._scripts = scripts
         self._patience = patience
 
     def groups(self, only: str | None) -> Iterator[Group]:
@@ -74,8 +93,12 @@ class _Examination:
             attributes = bot.handoff.attributes
             if attributes is None:
                 attributes = registry.capabilities(configured.type, configured.settings).attributes
-            system = kind(name, configured.settings, self._transport)
-            yield Group(system.checks(self._surroundings(bot, attributes)), bot.id, name)
+            surroundings = self._surroundings(bot, attributes)
+            try:
+                checks = kind(name, configured.settings, self._transport).checks(surroundings)
+            except Exception as error:  # noqa: BLE001 (a third party's system may raise anything; the others are still examined)
+                checks = (Check("agents.checks", partial(_broken, configured.type, error)),)
+            yield Group(checks, bot.id, name)
 
     def _surroundings(self, bot: BotSettings, attributes: Mapping[str, str]) -> Surroundings:
         return Surroundings(
@@ -87,5 +110,6 @@ class _Examination:
             reach=partial(reaching, network=self._settings.network),
             insecure_http=self._settings.security.insecure_http,
             export=self._export,
+            scripts=self._scripts,
             patience=self._patience,
         )

@@ -16,9 +16,11 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 from botkit.checks import Check, Outcome, failed, passed
-from botkit.http.network import Network, Proxy
+from botkit.errors import UnusableValue
+from botkit.http.network import Network, Proxy, from_environment
 
 _CONNECT_SECONDS = 10.0
+"""For all addresses of a host together."""
 _MOST_ADDRESSES = 4
 _MAX_HEAD = 16_384
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
@@ -58,13 +60,14 @@ class _Way:
         self.port = parts.port or _DEFAULT_PORT.get(parts.scheme, 443)
         self.proxy: Proxy | None = network.proxy_of(url)
         self._network = network
+        self._url = url
 
     async def dns(self) -> Outcome:
         """Look the host's name up."""
         try:
             addresses = await _resolved(self.host, self.port)
         except OSError as error:
-            return _not_resolved(self.host, error)
+            return self._with_unused_proxy(_not_resolved(self.host, error))
         if addresses == [self.host]:
             return passed(f"{self.host} is an address; no name has to be looked up")
         return passed(f"{self.host} is {', '.join(addresses[:_MOST_ADDRESSES])}")
@@ -76,7 +79,20 @@ class _Way:
             async with _connected(self.host, self.port):
                 return passed(f"{where} accepts connections")
         except OSError as error:
-            return failed(f"{where} {_why(error)}", _connection_fix(error))
+            return self._with_unused_proxy(failed(f"{where} {_why(error)}", _connection_fix(error)))
+
+    def _with_unused_proxy(self, failure: Outcome) -> Outcome:
+        """The failure of a direct connection, with the proxy that the environment names and BotKit does not use."""
+        try:
+            proxy, exempt = from_environment(os.environ)
+        except UnusableValue:
+            return failure
+        if self._network.proxy or Network(proxy, exempt).proxy_of(self._url) is None:
+            return failure
+        return failed(
+            f"{failure.cause}; the environment names a proxy for this host (HTTPS_PROXY), which BotKit does not use",
+            f"set network.proxy_from_environment: true; else {failure.fix}",
+        )
 
     async def through_proxy(self) -> Outcome:
         """Connect to the proxy, and let it connect to an encrypted host."""
@@ -187,9 +203,10 @@ async def _connected(host: str, port: int) -> AsyncIterator[_Connection]:
         OSError: no address did; that of the last one.
     """
     error: OSError = OSError("no address")
-    for address in (await _resolved(host, port))[:_MOST_ADDRESSES]:
+    addresses = (await _resolved(host, port))[:_MOST_ADDRESSES]
+    for address in addresses:
         try:
-            async with asyncio.timeout(_CONNECT_SECONDS):
+            async with asyncio.timeout(_CONNECT_SECONDS / len(addresses)):
                 connection = await asyncio.open_connection(address, port, limit=_MAX_HEAD)
         except OSError as failure:  # TimeoutError is one
             error = failure

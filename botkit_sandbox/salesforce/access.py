@@ -27,9 +27,12 @@ class Access(CloudCore):
         """Issue a guest token. Each token stands for a new user (1.6).
 
         Raises:
-            Refusal: 400 for another organisation, an unknown or a Web deployment; 429 over the rate.
+            Refusal: 400 for another organisation, an unknown or a Web deployment, or a channel for verified users; 429 over
+                the rate.
         """
         self._check_deployment(request)
+        if self.settings.auth_mode == "Auth":
+            raise Refusal(400, "Set the auth mode to false" if self.settings.refusal_reasons == "stated" else "")
         return self._grant(self._new_user(), device_id=request.device_id)
 
     def verified_token(self, request: TokenRequest) -> dict[str, Any]:
@@ -200,10 +203,10 @@ class Access(CloudCore):
             "timestamp": self.clock(),
             "embeddedServiceConfig": {
                 "name": settings.developer_name,
-                "deploymentType": "api",
+                **({"deploymentType": settings.deployment_type} if settings.deployment_type else {}),
                 "embeddedServiceMessagingChannel": {
                     "channelAddressIdentifier": self.channel_id,
-                    "authMode": "Auth" if verified else "UnAuth",
+                    "authMode": "Auth" if verified else settings.auth_mode,
                 },
                 "forms": [prechat.form(self.prechat_fields, display_context=settings.display_context)],
                 "choiceListConfig": prechat.choice_lists(self.prechat_fields),

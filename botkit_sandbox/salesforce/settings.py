@@ -50,6 +50,8 @@ class SalesforceSandboxSettings:
     business_hours: Literal["none", "open", "closed"] = "none"
     public_configuration: bool = True
     organization_shown: bool = True
+    auth_mode: Literal["UnAuth", "Auth"] = "UnAuth"
+    deployment_type: str = "api"
     display_context: Literal["Conversation", "Session"] = "Conversation"
     prechat_fields: tuple[PrechatField, ...] = ()
     prechat_check: Literal["none", "strict"] = "none"
@@ -181,6 +183,13 @@ SWITCHES = (
         "A",
         "2.7",
     ),
+    Switch(
+        "auth_mode",
+        "`Auth`: the channel takes verified users only, and guests get a 400, “Set the auth mode to false”",
+        "C",
+        "1.1",
+    ),
+    Switch("deployment_type", "The type of the deployment in token answers; empty: not stated", "B", "1.1"),
     Switch("display_context", "`Session`: 417 for a message after an ended session", "A", "3.1"),
     Switch(
         "prechat_fields",

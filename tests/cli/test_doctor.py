@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner, Result
@@ -97,9 +98,28 @@ def test_json_is_one_list_in_the_schema_and_nothing_else(folder: Folder, doctor:
 
 def test_the_options_reach_the_examination(folder: Folder, doctor: Doctor, tmp_path: Path) -> None:
     assert run(folder).exit_code == 0
-    assert doctor.asked == {"bot": None, "live": False, "export": None}
-    assert run(folder, "--live", "--bot", BOT_ID, "--from-export", str(tmp_path)).exit_code == 0
-    assert doctor.asked == {"bot": BOT_ID, "live": True, "export": tmp_path}
+    assert doctor.asked == {"bot": None, "live": False, "export": None, "scripts": None}
+    script = 'miawMetaInfo.preChatInfo = {"City": 1}'
+    definition = {"dialogComponents": [{"name": "Prepare", "type": "script", "script": quote(script)}]}
+    export = tmp_path / "botDefinition.json"
+    export.write_text(json.dumps(definition))
+    assert run(folder, "--live", "--bot", BOT_ID, "--from-export", str(export)).exit_code == 0
+    assert doctor.asked == {
+        "bot": BOT_ID,
+        "live": True,
+        "export": export,
+        "scripts": (("Prepare", script),),
+    }
+
+
+def test_what_is_no_export_is_refused_before_anything_is_asked(
+    folder: Folder, doctor: Doctor, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    result = run(folder, "--from-export", str(tmp_path / "empty"))
+    assert result.exit_code == 1
+    assert "is no export of a bot" in result.output
+    assert doctor.asked == {}
 
 
 def test_an_unknown_bot_is_refused_with_the_known_ones(folder: Folder, doctor: Doctor) -> None:

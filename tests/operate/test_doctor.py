@@ -13,12 +13,14 @@ import trustme
 import yaml
 from jsonschema import Draft202012Validator
 
+from botkit.agents import registry
 from botkit.agents.miaw import MiawSystem
 from botkit.checks import Check, Outcome, Result, Surroundings, passed
 from botkit.config.load import load
 from botkit.config.settings import Settings
 from botkit.operate.doctor import examine
 from botkit.testing.process import write_configuration
+from botkit.testing.serving import free_ports
 from botkit_sandbox.server import SandboxThread
 from tests.http.connect_proxy import connect_proxy, tls_front
 
@@ -26,6 +28,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/doctor.json").read_text(encoding="utf-8"))
 PASSWORD = "hunter2-of-the-proxy"
 DOMAIN = "acme.my.salesforce"
+LIVE_CHAT = "d.la1-c1.salesforceliveagent.com"
 
 
 @pytest.fixture(scope="module")
@@ -43,38 +46,50 @@ def port_of(url: str) -> int:
     return urlsplit(url).port or 0
 
 
-async def test_a_good_set_up_passes_live_over_tls_and_through_a_proxy_with_a_login(
+async def test_a_good_set_up_of_both_clouds_passes_live_over_tls_and_through_a_proxy_with_a_login(
     clouds: SandboxThread, tmp_path: Path
 ) -> None:
     addresses = dict(clouds.sandbox.addresses())
-    authority = trustme.CA()
+    authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    named = authority.issue_cert(f"{DOMAIN}.com", f"{DOMAIN}-scrt.com", "127.0.0.1")
+    named = authority.issue_cert(f"{DOMAIN}.com", f"{DOMAIN}-scrt.com", LIVE_CHAT)
     with (
+        tls_front(port_of(addresses["kore_url"]), authority, name="bots.kore.ai") as kore,
         tls_front(port_of(addresses["salesforce_url"]), authority, certificate=named) as salesforce,
         connect_proxy(
             login=f"botkit:{PASSWORD}",
-            ports={f"{DOMAIN}.com:443": salesforce, f"{DOMAIN}-scrt.com:443": salesforce},
+            ports={
+                "bots.kore.ai:443": kore,
+                f"{DOMAIN}.com:443": salesforce,
+                f"{DOMAIN}-scrt.com:443": salesforce,
+                f"{LIVE_CHAT}:443": salesforce,
+            },
         ) as proxy,
     ):
-        addresses |= {"salesforce_url": f"https://{DOMAIN}.com"}
-        server = {
-            "network": {"proxy": proxy.url, "ca_bundle": str(tmp_path / "ca.pem"), "no_proxy": ["127.0.0.1"]}
+        addresses |= {
+            "salesforce_url": f"https://{DOMAIN}.com",
+            "live_agent_url": f"https://{LIVE_CHAT}",
         }
-        settings = load(write_configuration(tmp_path, addresses, port=1, server=server))
+        server = {
+            "network": {"proxy": proxy.url, "ca_bundle": str(tmp_path / "ca.pem")},
+            "security": {"insecure_http": False},
+        }
+        bot = {"kore": {"callback_hosts": ["bots.kore.ai"]}}
+        settings = load(write_configuration(tmp_path, addresses, port=free_ports(1), server=server, bot=bot))
         found = await results(settings, live=True)
-    about_miaw = [one for one in found if one.system == "salesforce"]
-    assert [one for one in about_miaw if one.ok is False] == []
-    assert [one.check for one in about_miaw][:3] == ["salesforce.proxy", "salesforce.tls", "salesforce.host"]
-    assert {one.check for one in about_miaw if one.ok} >= {
-        "salesforce.organization",
-        "salesforce.token",
-        "salesforce.live.routing",
-        "salesforce.live.message",
-        "salesforce.live.stream",
-        "salesforce.live.end",
+    assert [(one.check, one.cause) for one in found if one.ok is False] == []
+    assert [one.check for one in found if one.system == "salesforce"][:3] == [
+        "salesforce.proxy",
+        "salesforce.tls",
+        "salesforce.host",
+    ]
+    assert {one.check for one in found if one.ok} >= {
+        *("kore.proxy", "kore.tls", "kore.platform", "kore.credentials", "kore.bot", "kore.history"),
+        *("salesforce.organization", "salesforce.token", "salesforce.live.routing"),
+        *("salesforce.live.message", "salesforce.live.stream", "salesforce.live.end"),
+        *("live_chat.proxy", "live_chat.tls", "live_chat.ids", "live_chat.available", "live_chat.live"),
     }
-    assert set(proxy.asked) == {f"CONNECT {DOMAIN}.com:443", f"CONNECT {DOMAIN}-scrt.com:443"}
+    assert set(proxy.asked) == {f"CONNECT {target}" for target in proxy.ports}
 
 
 async def test_every_result_is_in_the_schema_and_none_shows_a_secret(
@@ -144,6 +159,24 @@ async def test_a_system_of_a_third_party_brings_its_own_checks_or_none(
     assert seen[0].attributes == {"User": "user_id"}
     assert seen[0].own_attributes
     assert not seen[0].live
+
+
+async def test_a_system_whose_checks_cannot_be_listed_keeps_no_other_from_being_examined(
+    clouds: SandboxThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Desk(MiawSystem):
+        def checks(self, surroundings: Surroundings) -> Sequence[Check]:
+            raise KeyError(PASSWORD)
+
+    real = registry.system_class
+    monkeypatch.setattr(
+        "botkit.agents.registry.system_class", lambda kind: Desk if kind == "salesforce-miaw" else real(kind)
+    )
+    found = await results(load(write_configuration(tmp_path, clouds.sandbox.addresses(), port=1)))
+    (broken,) = [one for one in found if one.system == "salesforce"]
+    assert broken.cause == "the agent system salesforce-miaw could not offer its checks (KeyError)"
+    assert PASSWORD not in str(found)
+    assert [one for one in found if one.system == "legacy" and one.ok]
 
 
 def _attributes(attributes: Mapping[str, str]) -> Mapping[str, object]:

@@ -114,6 +114,49 @@ async def test_a_refused_connection_is_told_from_one_that_is_not_answered(
     assert "firewall" in results["connection"].fix
 
 
+@pytest.mark.parametrize(
+    ("exempt", "suggested"),
+    [("", True), ("127.0.0.1", False), ("*", False)],
+    ids=["applies", "exempt", "none"],
+)
+async def test_a_proxy_of_the_environment_that_is_not_used_is_suggested_where_it_applies(
+    closed_port: int, monkeypatch: pytest.MonkeyPatch, exempt: str, suggested: bool
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:hunter2@proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", exempt)
+    monkeypatch.setenv("no_proxy", exempt)
+    failure = (await look(f"https://127.0.0.1:{closed_port}"))["connection"]
+    assert ("which BotKit does not use" in failure.cause) is suggested
+    assert ("network.proxy_from_environment: true" in failure.fix) is suggested
+    assert "check host and port" in failure.fix
+    assert "hunter2" not in str(failure)
+
+
+async def test_addresses_that_do_not_answer_share_the_time_of_one_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[float | None] = []
+    timeout = asyncio.timeout
+
+    async def hang(*_: object, **__: object) -> None:
+        await asyncio.Event().wait()
+
+    async def resolved(*_: object, **__: object) -> list[tuple[object, ...]]:
+        return [(0, 0, 0, "", (f"192.0.2.{last}", 443)) for last in range(1, 4)]
+
+    def counting(delay: float | None) -> asyncio.Timeout:
+        asked.append(delay)
+        return timeout(delay)
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolved)
+    monkeypatch.setattr(asyncio, "open_connection", hang)
+    monkeypatch.setattr(asyncio, "timeout", counting)
+    monkeypatch.setattr(module, "_CONNECT_SECONDS", 0.03)
+    results = await look(f"https://{HOST}")
+    assert "does not answer within 0.03 seconds" in results["connection"].cause
+    assert [delay for delay in asked if delay is not None and delay < 1] == [pytest.approx(0.01)] * 3
+
+
 def _expired(authority: trustme.CA) -> trustme.LeafCert:
     return authority.issue_cert("127.0.0.1", not_before=LONG_AGO, not_after=LONG_AGO + timedelta(days=1))
 

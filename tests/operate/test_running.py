@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from botkit.checks import Check, Outcome, Result, failed, passed, undecided, warned
 from botkit.errors import Unreachable
+from botkit.http.hosts import named_host
 from botkit.operate.running import Group, run
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/doctor.json").read_text(encoding="utf-8"))
@@ -51,7 +52,7 @@ async def test_what_rests_on_a_failed_check_is_skipped_and_names_the_first_one_t
 
 async def test_what_rests_on_an_undecided_check_runs() -> None:
     found = await results(
-        Check("a.hours", answering(undecided("not published"))),
+        Check("a.hours", answering(undecided("not published", "publish it"))),
         Check("a.live", answering(passed()), rests_on=("a.hours",)),
     )
     assert [one.ok for one in found] == [None, True]
@@ -68,18 +69,25 @@ async def test_a_check_that_breaks_hangs_or_raises_a_call_error_is_a_failure_and
     async def unreachable() -> Outcome:
         raise Unreachable("get a token", detail="no connection in time")
 
+    async def silent() -> Outcome:
+        error = Unreachable("get a token", detail="timed out", cause="timeout")
+        raise named_host(error, "https://acme.example:8098/x")
+
     found = await results(
         Check("a.breaks", breaks),
         Check("a.hangs", hangs, seconds=0.01),
         Check("a.unreachable", unreachable),
+        Check("a.silent", silent),
         Check("a.last", answering(passed())),
     )
-    assert [one.ok for one in found] == [False, False, False, True]
+    assert [one.ok for one in found] == [False, False, False, False, True]
     assert found[0].cause == "the check itself broke (KeyError)"
     assert "hunter2" not in str(found)
     assert found[1].cause == "no result within 0.01 seconds"
     assert found[2].cause == "get a token: no answer (no connection in time)"
     assert found[2].fix == "check the network between this machine and the host"
+    assert found[3].cause == "acme.example:8098: get a token: no answer (timed out)"
+    assert found[3].fix == "check the network and the firewall between this machine and acme.example:8098"
 
 
 async def test_every_kind_of_result_is_in_the_schema() -> None:
@@ -92,5 +100,6 @@ async def test_every_kind_of_result_is_in_the_schema() -> None:
     listed = [one.as_json() for one in [*found, Result("b.c", True, "", "")]]
     assert list(Draft202012Validator(SCHEMA).iter_errors(listed)) == []
     assert sorted(listed[-1]) == ["cause", "check", "fix", "ok"]
-    without_fix = Result("a.b", False, "broken", "").as_json()
-    assert not Draft202012Validator(SCHEMA).is_valid([without_fix])
+    for ok in (False, None):
+        without_fix = Result("a.b", ok, "broken", "").as_json()
+        assert not Draft202012Validator(SCHEMA).is_valid([without_fix])

@@ -8,8 +8,10 @@ fields that it lacks, and a finding is a line of the log and nothing more.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from botkit.http.lenient_json import Members, flag, items, text
+from botkit.agents.miaw.metadata.names import STANDARD
+from botkit.http.lenient_json import Members, flag, items, text, whole
 from botkit.observability.events import get_logger
 
 _log = get_logger("botkit.agents")
@@ -21,6 +23,31 @@ _FIXES = {
     "prechat_fields_missing": "fill them by handoff.attributes or preChatInfo, or make them optional, and publish",
 }
 _OTHER_CASE = "write them letter by letter as the deployment's form does (form_has)"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of the form; `max_length` is 0 where none is stated."""
+
+    name: str
+    kind: str
+    required: bool
+    hidden: bool
+    max_length: int
+
+
+def read_fields(deployment: Members) -> tuple[Field, ...]:
+    """The fields of every form in `embeddedServiceConfig`; a hidden field may stand in two lists."""
+    found: dict[str, Field] = {}
+    for form in items(deployment.get("forms")):
+        for listed in ("formFields", "hiddenFormFields"):
+            for member in items(form.get(listed)):
+                name = text(member.get("name"))
+                hidden = listed == "hiddenFormFields" or flag(member.get("isHidden")) is True
+                required = flag(member.get("required")) is True
+                kind = text(member.get("type")) or "Text"
+                found.setdefault(name, Field(name, kind, required, hidden, whole(member.get("maxLength"))))
+    return tuple(found.values())
 
 
 class PrechatForm:
@@ -39,18 +66,10 @@ class PrechatForm:
 
     def learn(self, deployment: Members) -> None:
         """Take the fields of `embeddedServiceConfig`; one without a form changes nothing."""
-        fields = [
-            field
-            for form in items(deployment.get("forms"))
-            for listed in ("formFields", "hiddenFormFields")
-            for field in items(form.get(listed))
-        ]
-        if fields:
-            self._required = {
-                text(field.get("name")): flag(field.get("required")) is True for field in fields
-            }
+        if fields := read_fields(deployment):
+            self._required = {field.name: field.required for field in fields}
             self._spellings = {name.casefold(): name for name in self._required}
-            self._lists_hidden = any(flag(field.get("isHidden")) is True for field in fields)
+            self._lists_hidden = any(field.hidden for field in fields)
 
     def compare(self, attributes: Mapping[str, str], *, session_id: str) -> None:
         """Log attributes that the form lacks, except the standard ones, and required fields without a value.
@@ -58,7 +77,7 @@ class PrechatForm:
         The line has the reference of the hand-off that showed it first.
         """
         spellings = self._spellings
-        lacking = [name for name in attributes if name not in self._required and not name.startswith("_")]
+        lacking = [name for name in attributes if name not in self._required and name not in STANDARD]
         unknown = [name for name in lacking if self._lists_hidden or name.casefold() in spellings]
         missing = [name for name, required in self._required.items() if required and not attributes.get(name)]
         other_case = [spellings[name.casefold()] for name in unknown if name.casefold() in spellings]

@@ -44,7 +44,7 @@ _KNOWN = (
         "developer_name has to name a deployment of type Custom Client",
     ),
     advice(
-        r"user verification|authMode|unauthenticated",
+        r"user verification|auth ?mode|unauthenticated",
         "switch User Verification off on the messaging channel, since BotKit's users are guests",
     ),
     advice(

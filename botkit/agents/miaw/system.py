@@ -154,7 +154,12 @@ class MiawSystem(AgentSystem):
     def checks(self, surroundings: Surroundings) -> Sequence[Check]:
         """The checks of `botkit doctor`, named ``salesforce.…``."""
         return miaw_checks(
-            self.settings, self._transport, surroundings, clock=self._clock, new_id=self._new_id
+            self.settings,
+            self._transport,
+            surroundings,
+            clock=self._clock,
+            new_id=self._new_id,
+            meta_infos=self.capabilities_for(self.settings).meta_infos,
         )
 
     async def open(self, session_id: str) -> Granted:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from botkit_sandbox.salesforce import SalesforceCloud, SalesforceSandboxSettings
 from botkit_sandbox.salesforce.faults import Fault
 from botkit_sandbox.salesforce.prechat import PrechatField
 
-TOKEN, CREATE = "unauthenticatedToken", "createConversation"
+TOKEN, CREATE, LIST = "unauthenticatedToken", "createConversation", "listConversationEntries"
 HIDDEN = tuple(name for name in DEFAULT_ATTRIBUTES if not name.startswith("_"))
 SURROUNDINGS = Surroundings(
     bot_name="Acme Assistant",
@@ -92,6 +93,8 @@ async def test_a_live_examination_opens_one_conversation_sends_one_message_and_e
     assert conversation.attributes["Kore_Bot_Name"] == "Acme Assistant"
     assert conversation.ignored_attributes == ()
     assert conversation.session.id in results["salesforce.live.routing"].cause
+    agents = results["salesforce.live.agents"]
+    assert (agents.ok, "Omni-Channel Supervisor" in agents.fix) == (None, True)
     looked_up = results["salesforce.live.attributes"]
     assert looked_up.ok is None
     assert conversation.session.id in looked_up.fix
@@ -179,6 +182,43 @@ async def test_an_unpublished_deployment_is_named_even_if_the_refusal_says_nothi
     assert clinic.failed() == ["salesforce.token"]
     assert "the deployment is not published" in results["salesforce.token"].cause
     assert "press Publish" in results["salesforce.token"].fix
+
+
+@pytest.mark.parametrize("reasons", ["stated", "none"])
+async def test_a_channel_for_verified_users_is_told_from_a_wrong_name(clinic: Clinic, reasons: str) -> None:
+    clinic.cloud.configure({"auth_mode": "Auth", "refusal_reasons": reasons})
+    results = await clinic.examine()
+    assert clinic.failed() == ["salesforce.token"]
+    assert "takes verified users only" in results["salesforce.token"].cause
+    assert "switch User Verification off" in results["salesforce.token"].fix
+
+
+@pytest.mark.parametrize(
+    ("kind", "ok", "seen"),
+    [
+        ("Web", False, "a deployment of the type Web, not Custom Client (API)"),
+        ("Custom Client", True, "a deployment of the type Custom Client"),
+        ("", None, "does not describe the deployment"),
+    ],
+)
+async def test_the_stated_type_of_the_deployment_is_judged(
+    clinic: Clinic, kind: str, ok: bool | None, seen: str
+) -> None:
+    clinic.cloud.configure({"deployment_type": kind})
+    deployment = (await clinic.examine())["salesforce.deployment"]
+    assert deployment.ok is ok
+    assert seen in deployment.cause
+    assert ("Custom Client" in deployment.fix) is (ok is not True)
+
+
+async def test_a_host_that_accepts_and_never_answers_is_named_with_a_fix(clinic: Clinic) -> None:
+    clinic.settings = replace(clinic.settings, timeout=timedelta(milliseconds=50))
+    clinic.cloud.inject(Fault(kind="silence", operation=TOKEN))
+    host = (await clinic.examine())["salesforce.host"]
+    address = clinic.settings.organization_base_url.removeprefix("http://")
+    assert host.ok is False
+    assert host.cause.startswith(f"{address}: ")
+    assert host.fix == f"check the network and the firewall between this machine and {address}"
 
 
 async def test_a_web_deployment_is_told_from_a_wrong_name(clinic: Clinic) -> None:
@@ -383,6 +423,41 @@ async def test_a_form_without_hidden_fields_decides_nothing(clinic: Clinic) -> N
     assert "Kore_User_Id" in prechat.cause
 
 
+# --- what dialogs send, known from an export ---
+
+DIALOG = ("Prepare", 'miawMetaInfo.preChatInfo = {"Order_Number": 17, City: city}')
+
+
+def form_with(*names: str, required: str = "") -> tuple[PrechatField, ...]:
+    hidden = (PrechatField(name=name, hidden=True) for name in (*HIDDEN, *names))
+    return (*hidden, *([PrechatField(name=required, required=True)] if required else []))
+
+
+@pytest.mark.parametrize(
+    ("script", "fields", "ok", "cause"),
+    [
+        (DIALOG, form_with("Order_Number", "City"), True, "every attribute of this bot and its dialogs"),
+        (DIALOG, form_with("City", required="Order_Number"), True, "every attribute of this bot and its dialogs"),
+        (DIALOG, form_with("City"), False, "Salesforce drops Order_Number (script Prepare) silently"),
+        (DIALOG, form_with("order_number", "City"), False, "Order_Number (script Prepare) is spelled order_number"),
+        (DIALOG, form_with("Order_Number", "City", required="Zip"), True, "requires Zip, which no script of the export sends"),
+        (("Other", 'liveChatMetaInfo.preChatInfo = {"Order": 1}'), form_with(), True, "every attribute of this bot: "),
+        (("Odd", "m.preChatInfo = {'a\\nb': 1}"), form_with(), False, "a?b has a character that cannot be printed"),
+        (("Odd", "m.preChatInfo = {'Order No.': 1}"), form_with(), False, "no API name: 'Order No.'"),
+        (("Odd", "m.preChatInfo = make()"), form_with(), True, "Odd, line 1: preChatInfo takes an object"),
+    ],
+    ids=["kept", "required", "missing", "other letters", "nobody sends", "other system", "unusable", "no API name", "hidden"],
+)  # fmt: skip
+async def test_what_dialogs_send_is_compared_with_the_form(
+    clinic: Clinic, script: tuple[str, str], fields: tuple[PrechatField, ...], ok: bool, cause: str
+) -> None:
+    clinic.cloud.settings = replace(clinic.cloud.settings, known_attributes=None, prechat_fields=fields)
+    clinic.surroundings = replace(SURROUNDINGS, scripts=(script,))
+    prechat = (await clinic.examine())["salesforce.prechat"]
+    assert (prechat.ok, cause in prechat.cause) == (ok, True), prechat.cause
+    assert bool(prechat.fix) is not ("every attribute" in cause)
+
+
 # --- a live conversation ---
 
 
@@ -471,6 +546,26 @@ async def test_a_message_that_is_refused_is_a_failure_and_the_conversation_is_en
     assert "salesforce.live.message" in clinic.failed()
     assert "HTTP 400, “BAD_REQUEST: No”" in results["salesforce.live.message"].cause
     assert results["salesforce.live.end"].ok is True
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        (Fault(kind="status", status=403, operation=LIST), "the list of entries cannot be read (HTTP 403"),
+        (Fault(kind="refuse", operation=LIST), "the server closed the connection"),
+    ],
+    ids=["refused", "hangs up"],
+)
+async def test_entries_that_cannot_be_listed_are_not_taken_for_a_flow_that_routes_nothing(
+    clinic: Clinic, fault: Fault, cause: str
+) -> None:
+    clinic.cloud.inject(fault)
+    results = await clinic.examine(live=True)
+    assert clinic.failed() == ["salesforce.live.routing", "salesforce.live.message"]
+    for name in clinic.failed():
+        assert cause in results[name].cause
+        assert "routing flow" not in results[name].fix
+    assert results["salesforce.live.end"].ok
 
 
 async def test_a_conversation_that_cannot_be_closed_is_a_warning(clinic: Clinic) -> None:

@@ -6,8 +6,9 @@ docs/protocols/salesforce-miaw.md.
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -33,9 +34,12 @@ _HOST_FIX = (
     "set organization_base_url to the My Domain of Setup → My Domain (https://acme.my.salesforce.com), and check that "
     "Messaging for In-App and Web is switched on there"
 )
+_COMPARE_FIX = "compare organization_id with Setup → Company Information, where the domain of Setup → My Domain is this one"
+_HOURS_FIX = "if agents keep hours, let the dialog or the routing flow ask for them before it hands over"
+_NOT_LETTERS = re.compile(r"[^a-z]")
 _SKEW_SECONDS = 30
 _SHORT_LIFE_SECONDS = 2 * 3_600
-_LIVE = ("conversation", "routing", "attributes", "message", "stream", "end")
+_LIVE = ("conversation", "routing", "agents", "attributes", "message", "stream", "end")
 
 
 def miaw_checks(
@@ -45,6 +49,7 @@ def miaw_checks(
     *,
     clock: Callable[[], float] = time.time,
     new_id: Callable[[], str],
+    meta_infos: Collection[str] = ("miawMetaInfo",),
 ) -> Sequence[Check]:
     """The checks, named ``salesforce.…``.
 
@@ -54,8 +59,9 @@ def miaw_checks(
         surroundings: the bot, and whether a conversation may be opened.
         clock: epoch seconds.
         new_id: draws a UUID.
+        meta_infos: the dialog's objects that are read for this system.
     """
-    looked = _Looked(settings, transport, surroundings, clock)
+    looked = _Looked(settings, transport, surroundings, clock, meta_infos)
     way = surroundings.reach(settings.organization_base_url, "salesforce")
     reached = tuple(check.name for check in way)
     token = ("salesforce.token",)
@@ -107,11 +113,13 @@ class _Looked:
         transport: Transport,
         surroundings: Surroundings,
         clock: Callable[[], float],
+        meta_infos: Collection[str],
     ) -> None:
         self._settings = settings
         self._transport = transport
         self._surroundings = surroundings
         self._clock = clock
+        self._meta_infos = meta_infos
         self._answer = Response(0)
         self._answered_at = 0.0
         self._confirmed = False
@@ -139,7 +147,9 @@ class _Looked:
         try:
             theirs = parsedate_to_datetime(header(self._answer, "Date")).timestamp()
         except (ValueError, TypeError, OverflowError):
-            return undecided("the answer has no date")
+            return undecided(
+                "the answer has no date", "compare this machine's clock with a time server (timedatectl)"
+            )
         ahead = self._answered_at - theirs
         if abs(ahead) <= _SKEW_SECONDS:
             return passed(f"this clock and Salesforce's differ by less than {_SKEW_SECONDS} seconds")
@@ -156,10 +166,12 @@ class _Looked:
         try:
             response = await self._transport.send(questions.organization_request(self._settings))
         except CallError as error:
-            return undecided(f"{domain} does not say which organisation it has: {error.detail or error}")
+            why = f"{domain} does not say which organisation it has: {error.detail or error}"
+            return undecided(why, _COMPARE_FIX)
         theirs = short_id(text(members(try_decoded(response.body)).get("OrgId")).strip())
         if response.status != 200 or not theirs:
-            return undecided(f"{domain} does not say which organisation it has (HTTP {response.status})")
+            why = f"{domain} does not say which organisation it has (HTTP {response.status})"
+            return undecided(why, _COMPARE_FIX)
         if theirs != ours:
             return failed(
                 f"{domain} is the organisation {theirs}, and organization_id is {ours}",
@@ -171,9 +183,13 @@ class _Looked:
     async def token(self) -> Outcome:
         """Judge the answer to the request of a guest token."""
         if not 200 <= self._answer.status < 300:
-            unpublished = self._answer.status == 400 and (await self._configuration()) == 412
+            public = await self._configuration() if self._answer.status == 400 else Response(0)
             return refusals.explain(
-                "a guest token", self._answer, right_organization=self._confirmed, unpublished=unpublished
+                "a guest token",
+                self._answer,
+                right_organization=self._confirmed,
+                unpublished=public.status == 412,
+                verified_only=_auth_mode(public) == "auth",
             )
         try:
             self._token = read_token(self._answer, now=self._answered_at)
@@ -188,7 +204,10 @@ class _Looked:
         """A guest's token cannot be renewed: the chat ends with it (1.6)."""
         seconds = self._token.lifetime_seconds
         if seconds is None:
-            return undecided("the token does not say how long it lives")
+            return undecided(
+                "the token does not say how long it lives",
+                "look at anonymousUserJwtExpirationTime of the channel: every chat ends with its token",
+            )
         if seconds < _SHORT_LIFE_SECONDS:
             return warned(
                 f"a guest's token lives {seconds / 60:.0f} minutes, and every chat ends with its token",
@@ -200,21 +219,20 @@ class _Looked:
         """What the token's answer says of the deployment (1.1)."""
         found, name = self._token.configuration, self._settings.developer_name
         kind = text(found.get("deploymentType"))
-        channel = members(found.get("embeddedServiceMessagingChannel"))
         if not kind:
-            return undecided("the token's answer does not describe the deployment")
-        if kind.casefold() not in ("api", "customclient", "custom client"):
+            return undecided(
+                "the token's answer does not describe the deployment",
+                f"see in Setup → Embedded Service Deployments that {name} is of the type Custom Client",
+            )
+        if _NOT_LETTERS.sub("", kind.casefold()) not in ("api", "customclient"):
             return failed(
                 f"{name} is a deployment of the type {kind}, not Custom Client (API)", refusals.TYPE_FIX
             )
-        if text(channel.get("authMode")).casefold() == "auth":
-            fix = "switch User Verification off on the messaging channel, since BotKit's users are guests"
-            return failed(f"the channel of {name} takes verified users only", fix)
-        return passed(f"{name} is a deployment of the type {kind} for guests")
+        return passed(f"{name} is a deployment of the type {kind}")
 
     async def published(self) -> Outcome:
         """Ask for the published configuration, which is known to answer for Web and Mobile deployments (2.7)."""
-        status = await self._configuration()
+        status = (await self._configuration()).status
         if status == 200:
             return passed("the published configuration can be read")
         if status == 412:
@@ -223,11 +241,19 @@ class _Looked:
                 "anything for a deployment of the type Custom Client",
                 f"if a conversation is refused, {refusals.PUBLISH_FIX}",
             )
-        return undecided(f"the published configuration is not shown (HTTP {status or 'no answer'})")
+        seen = f"HTTP {status}" if status else "no answer"
+        return undecided(
+            f"the published configuration is not shown ({seen})",
+            "nothing has to be done: a token is given, and deployments of the type Custom Client may not show it",
+        )
 
     async def prechat(self) -> Outcome:
         """Compare the published form with what this bot sends."""
-        return form.judge(self._token.configuration, self._surroundings)
+        return form.judge(
+            self._token.configuration,
+            self._surroundings,
+            meta_infos=self._meta_infos,
+        )
 
     async def files(self) -> Outcome:
         """Whether users' files reach the agents (3.3)."""
@@ -260,12 +286,12 @@ class _Looked:
         try:
             response = await self._transport.send(questions.business_hours_request(self._settings))
         except CallError as error:
-            return undecided(f"business hours are not shown: {error.detail or error}")
+            return undecided(f"business hours are not shown: {error.detail or error}", _HOURS_FIX)
         if response.status == 204:
             return passed("the deployment has no business hours")
         hours = members(members(try_decoded(response.body)).get("businessHoursInfo"))
         if response.status != 200 or not hours:
-            return undecided(f"business hours are not shown (HTTP {response.status})")
+            return undecided(f"business hours are not shown (HTTP {response.status})", _HOURS_FIX)
         if flag(hours.get("isActive")) is False:
             return passed("the business hours are switched off")
         now_ms = self._clock() * 1_000
@@ -284,15 +310,23 @@ class _Looked:
             "let the dialog or the routing flow ask for the hours before it hands over",
         )
 
-    async def _configuration(self) -> int:
-        """The status of the published configuration; 0 without an answer."""
+    async def _configuration(self) -> Response:
+        """The published configuration; the status is 0 without an answer."""
         request = questions.configuration_request(
             self._settings, locale(self._surroundings.language) or "en_US"
         )
         try:
-            return (await self._transport.send(request)).status
+            return await self._transport.send(request)
         except CallError:
-            return 0
+            return Response(0)
+
+
+def _auth_mode(public: Response) -> str:
+    """``auth`` or ``unauth``; empty if the published configuration does not say."""
+    if public.status != 200:
+        return ""
+    described = members(members(try_decoded(public.body)).get("embeddedServiceConfig"))
+    return text(members(described.get("embeddedServiceMessagingChannel")).get("authMode")).casefold()
 
 
 def _at(milliseconds: int) -> str:

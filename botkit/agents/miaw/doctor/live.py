@@ -33,6 +33,11 @@ _STREAM_FIX = (
     "let the network pass the host without TLS inspection and without buffering (Salesforce's help: Configure Server-Sent "
     "Events), or set receive: poll"
 )
+_LIST_FIX = "run it again, and let any proxy pass GET …/entries; without the list BotKit misses what its stream does not bring"
+_AGENTS = (
+    "the interface does not show whether an agent is online: a conversation waits in its queue all the same",
+    "look at Omni-Channel Supervisor: is an agent of the queue online, with capacity left?",
+)
 
 
 class LiveRun:
@@ -63,7 +68,9 @@ class LiveRun:
         self._id = new_id()
         self._message_id = new_id()
         self._record = ""
-        self._outcomes: dict[str, Outcome] = {}
+        self._unlisted = ""
+        """Why the newest list of entries could not be read."""
+        self._outcomes: dict[str, Outcome | CallError] = {}
 
     def part(self, name: str) -> Callable[[], Awaitable[Outcome]]:
         """The check of one part: ``conversation`` plays everything, the others tell what was seen."""
@@ -71,7 +78,10 @@ class LiveRun:
         async def look() -> Outcome:
             if name == "conversation":
                 await self._play()
-            return self._outcomes.get(name) or undecided("the conversation broke off before this was seen")
+            outcome = self._outcomes.get(name)
+            if isinstance(outcome, CallError):
+                raise outcome
+            return outcome or undecided("the conversation broke off before this was seen", "run it again")
 
         return look
 
@@ -92,12 +102,23 @@ class LiveRun:
         self._outcomes["conversation"] = passed(f"Salesforce opened the conversation {self._id}")
         try:
             async with self._listening(token) as heard:
-                self._outcomes["routing"] = await self._routing(token.access_token)
+                self._outcomes["routing"] = await self._told_of(self._routing(token.access_token))
+                self._outcomes["agents"] = undecided(*_AGENTS)
                 self._outcomes["attributes"] = self._look_up(attributes)
-                self._outcomes["message"] = message = await self._message(token.access_token)
-                self._outcomes["stream"] = await self._echo(heard, sent=message.ok is True)
+                message = await self._told_of(self._message(token.access_token))
+                self._outcomes["message"] = message
+                self._outcomes["stream"] = await self._echo(
+                    heard, sent=isinstance(message, Outcome) and message.ok is True
+                )
         finally:
             self._outcomes["end"] = await self._end(token.access_token)
+
+    async def _told_of(self, part: Awaitable[Outcome]) -> Outcome | CallError:
+        """A part's outcome; one whose call fails does not keep the others from being played."""
+        try:
+            return await part
+        except CallError as error:
+            return error
 
     # --- routing ---
 
@@ -119,6 +140,8 @@ class LiveRun:
                 )
         if failure is not None:
             return failure
+        if self._unlisted:
+            return failed(self._unlisted, _LIST_FIX)
         return failed(
             f"nothing was routed within {self._surroundings.patience:g} seconds: no routing result came",
             _ROUTING_FIX,
@@ -149,6 +172,8 @@ class LiveRun:
                 return passed(
                     "one message was sent, and stands in the list of entries; an agent may have seen it"
                 )
+        if self._unlisted:
+            return failed(f"Salesforce took a message; {self._unlisted}", _LIST_FIX)
         return failed(
             f"Salesforce took a message, and does not list it within {self._surroundings.patience:g} seconds",
             "run it again; if it stays so, ask Salesforce's support about the list of conversation entries",
@@ -163,7 +188,9 @@ class LiveRun:
         while True:
             request = self._calls.entries(token, self._id, since_ms=0)
             answer = await self._transport.send(request)
-            body = try_decoded(answer.body)
+            refused = answer.status >= 300
+            self._unlisted = f"the list of entries cannot be read ({_stated(answer)})" if refused else ""
+            body = None if refused else try_decoded(answer.body)
             yield items(
                 body if isinstance(body, list) else members(body).get("conversationEntries")
             ) or items(members(body).get("entries"))

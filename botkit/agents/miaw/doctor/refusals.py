@@ -64,7 +64,7 @@ _KNOWN = (
         "report the exact words to the authors of BotKit; its requests carry a context",
     ),
     _known(
-        r"user verification|authMode|unauthenticated|verified user",
+        r"user verification|auth ?mode|unauthenticated|verified user",
         "the messaging channel takes verified users only",
         _GUEST_FIX,
     ),
@@ -107,7 +107,12 @@ _KNOWN = (
 
 
 def explain(
-    what: str, response: Response, *, right_organization: bool = False, unpublished: bool = False
+    what: str,
+    response: Response,
+    *,
+    right_organization: bool = False,
+    unpublished: bool = False,
+    verified_only: bool = False,
 ) -> Outcome:
     """The failure of a refused token or conversation.
 
@@ -116,6 +121,7 @@ def explain(
         response: the answer.
         right_organization: whether the My Domain confirmed the id of the organisation.
         unpublished: whether the configuration is known to be unpublished.
+        verified_only: whether the published configuration says that the channel takes verified users only.
     """
     stated = reason(response.body)
     shown = f"Salesforce refuses {what} (HTTP {response.status}{f', “{stated}”' if stated else ''})"
@@ -125,6 +131,8 @@ def explain(
     status = response.status
     if unpublished and status in (400, 403, 404, 412):
         return failed(f"{shown}: the deployment is not published", PUBLISH_FIX)
+    if verified_only:
+        return failed(f"{shown}: the messaging channel takes verified users only", _GUEST_FIX)
     if status == 429:
         return failed(
             f"{shown}: the organisation's rate limit is used up",

@@ -183,16 +183,8 @@ def doubts(parameters: Sequence[Parameter]) -> list[str]:
     """Sentences about names that may surprise: attributes that look unlike API names, and numbered ones."""
     found: list[str] = []
     spellings: dict[str, str] = {}
-    unlike = [
-        repr(one.attribute)
-        for one in parameters
-        if not one.standard and not _API_NAME.fullmatch(one.attribute)
-    ]
-    if unlike:
-        found.append(
-            f"no API {'name' if len(unlike) == 1 else 'names'}: {', '.join(unlike)}; Salesforce may refuse such a Channel "
-            "Variable Name, and then the bot has to send another one"
-        )
+    if unlike := unlike_api_names(one.attribute for one in parameters):
+        found.append(unlike)
     for one in parameters:
         cleaned = _cleaned(one.attribute)
         other = spellings.setdefault(cleaned.casefold(), one.attribute)
@@ -200,6 +192,17 @@ def doubts(parameters: Sequence[Parameter]) -> list[str]:
             why = f"like {other!r}" if other != one.attribute else "as the name is taken"
             found.append(f"{one.attribute!r} is called {one.name} in Salesforce, {why}")
     return found
+
+
+def unlike_api_names(attributes: Iterable[str]) -> str:
+    """A sentence about the attributes that look unlike API names; empty if there are none."""
+    unlike = [repr(one) for one in attributes if one not in STANDARD and not _API_NAME.fullmatch(one)]
+    if not unlike:
+        return ""
+    return (
+        f"no API {'name' if len(unlike) == 1 else 'names'}: {', '.join(unlike)}; Salesforce may refuse such a Channel "
+        "Variable Name, and then the bot has to send another one"
+    )
 
 
 def _parameters(attributes: Iterable[str]) -> Iterable[Parameter]:
