@@ -32,7 +32,9 @@ class Access(CloudCore):
         """
         self._check_deployment(request)
         if self.settings.auth_mode == "Auth":
-            raise Refusal(400, "Set the auth mode to false" if self.settings.refusal_reasons == "stated" else "")
+            raise Refusal(
+                400, "Set the auth mode to false" if self.settings.refusal_reasons == "stated" else ""
+            )
         return self._grant(self._new_user(), device_id=request.device_id)
 
     def verified_token(self, request: TokenRequest) -> dict[str, Any]:
