@@ -5,6 +5,7 @@ from __future__ import annotations
 from botkit.checks import Surroundings
 from botkit.handoff.attributes import routing_attributes
 from botkit.handoff.events import UserProfile
+from botkit.handoff.reference import reference
 from botkit.http import Response
 
 
@@ -18,7 +19,7 @@ def is_page(response: Response) -> bool:
     return "html" in header(response, "Content-Type").lower() or response.body[:64].lstrip()[:1] == b"<"
 
 
-def sample_attributes(surroundings: Surroundings) -> tuple[tuple[str, str], ...]:
+def sample_attributes(surroundings: Surroundings, conversation_id: str) -> tuple[tuple[str, str], ...]:
     """The attributes of a hand-off of a made-up user, as the service makes them."""
     profile = UserProfile(
         user_id="botkit-doctor",
@@ -31,4 +32,4 @@ def sample_attributes(surroundings: Surroundings) -> tuple[tuple[str, str], ...]
         last_intent="botkit doctor",
         session_id="000000000000000000000000",
     )
-    return routing_attributes(profile, (), surroundings.attributes)
+    return routing_attributes(profile, (), surroundings.attributes, reference=reference(conversation_id))

@@ -22,6 +22,7 @@ from botkit.agents.live_chat.settings import LiveChatSettings, switched
 from botkit.agents.refusals import reason
 from botkit.checks import Check, Outcome, Surroundings, failed, passed, undecided, warned
 from botkit.errors import AgentsUnavailable, BadReply, CallError
+from botkit.handoff.conversation import Access
 from botkit.handoff.events import AgentSessionEnded, RoutingFailed
 from botkit.http import Response, Transport
 from botkit.http.lenient_json import text
@@ -193,10 +194,23 @@ class _Looked:
         except AgentsUnavailable:
             return failed("no agent is available, so no chat was requested", _REASONS["Unavailable"][1])
         try:
+            outcome = await self._requested(session_id, access)
+        finally:
+            not_ended = await self._end(session_id, access)
+        if outcome.ok and not_ended:
+            return warned(
+                f"a chat was requested, an agent was looked for, and the chat could not be ended ({not_ended})",
+                "end it in the agents' console",
+            )
+        return outcome
+
+    async def _requested(self, session_id: str, access: Access) -> Outcome:
+        """Request a chat, and wait for the first sign that an agent is looked for."""
+        try:
             await self._system.start(
                 session_id,
                 access,
-                attributes=sample_attributes(self._surroundings),
+                attributes=sample_attributes(self._surroundings, session_id),
                 language=self._surroundings.language,
             )
             async with (
@@ -216,13 +230,18 @@ class _Looked:
                             )
         except TimeoutError:
             pass
-        finally:
-            with contextlib.suppress(CallError):
-                await self._system.end(session_id, access)
         return failed(
             f"the chat request got no answer within {self._surroundings.patience:g} seconds",
             "look for a proxy that breaks long polls off; the organisation may also have moved to another host",
         )
+
+    async def _end(self, session_id: str, access: Access) -> str:
+        """End the chat. Returns why that failed; empty if it did not."""
+        try:
+            await self._system.end(session_id, access)
+        except CallError as error:
+            return str(error)
+        return ""
 
 
 def _refused(event: RoutingFailed | AgentSessionEnded) -> Outcome:

@@ -217,3 +217,11 @@ async def test_a_request_that_is_never_answered_is_ended_after_some_patience(cli
     assert clinic.failed() == ["live"]
     assert "no answer within 0.5 seconds" in results["live"].cause
     assert [chat["status"] for chat in chats(clinic)] == ["ended"]
+
+
+async def test_a_chat_that_cannot_be_ended_is_a_warning(clinic: Clinic) -> None:
+    clinic.cloud.inject(Fault(kind="status", status=500, operation="ChatEnd"))
+    results = await clinic.examine(live=True)
+    assert clinic.wrong() == ["live"]
+    assert "the chat could not be ended" in results["live"].cause
+    assert "HTTP 500" in results["live"].cause

@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestServer
 from botkit.agents.api import DEFAULT_ATTRIBUTES
 from botkit.agents.miaw import MiawSettings, MiawSystem
 from botkit.checks import Result, Surroundings
+from botkit.handoff.reference import reference
 from botkit.http.carriers import AioTransport
 from botkit.operate.running import Group, run
 from botkit.testing.waiting import async_until
@@ -91,6 +92,7 @@ async def test_a_live_examination_opens_one_conversation_sends_one_message_and_e
     (conversation,) = clinic.cloud.conversations.values()
     assert conversation.closed_ms is not None
     assert conversation.attributes["Kore_Bot_Name"] == "Acme Assistant"
+    assert conversation.attributes["Handoff_Reference"] == reference(conversation.id)
     assert conversation.ignored_attributes == ()
     assert conversation.session.id in results["salesforce.live.routing"].cause
     agents = results["salesforce.live.agents"]
@@ -369,8 +371,13 @@ async def test_a_clock_that_differs_is_told_in_its_direction(
             {"User": "user_id"},
             "User takes 20 characters, and this bot sends 38",
         ),
+        (
+            (PrechatField(name="Ref", hidden=True, max_length=8),),
+            {"Ref": "reference"},
+            "Ref takes 8 characters, and this bot sends 9",
+        ),
     ],
-    ids=["other letters", "missing", "too short", "too short for an id"],
+    ids=["other letters", "missing", "too short", "too short for an id", "too short for a reference"],
 )
 async def test_an_attribute_of_the_bots_file_that_gets_lost_is_a_failure(
     clinic: Clinic, fields: tuple[PrechatField, ...], attributes: Mapping[str, str], cause: str

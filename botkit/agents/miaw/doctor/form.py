@@ -21,7 +21,14 @@ _CHAIN = (
 )
 _DOUBT_FIX = "send what is missing from the dialog's preChatInfo, or change the form and publish; look into the named scripts"
 _SHOWN = 20
-_LENGTHS: Mapping[str, int] = {"user_id": 38, "session_id": 24, "channel": 20, "language": 5, "case_id": 18}
+_LENGTHS: Mapping[str, int] = {
+    "user_id": 38,
+    "session_id": 24,
+    "channel": 20,
+    "language": 5,
+    "case_id": 18,
+    "reference": 9,
+}
 """The lengths that the platform's own ids and words have; names, addresses and intents have any."""
 _ANY = 40
 """A field below this length is too short for many names and e-mail addresses."""

@@ -91,7 +91,7 @@ class LiveRun:
             self._outcomes["conversation"] = refusals.explain("a guest token", answer)
             return
         token = read_token(answer, now=self._clock())
-        attributes = dict(sample_attributes(self._surroundings))
+        attributes = dict(sample_attributes(self._surroundings, self._id))
         request = self._calls.create(
             token.access_token, self._id, attributes=attributes, language=self._surroundings.language
         )
