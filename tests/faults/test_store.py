@@ -154,7 +154,7 @@ def test_serving_from_a_file_that_is_no_database_ends_with_a_clear_error(
     (tmp_path / "botkit.db").write_bytes(os.urandom(100_000))
     answer = serve(path)
     assert answer.returncode != 0
-    assert "BK-3000: the store botkit.db" in answer.stderr
+    assert f"BK-3000: the store {tmp_path / 'botkit.db'} cannot be used" in answer.stderr
     assert "Traceback" not in answer.stderr
 
 

@@ -165,6 +165,18 @@ async def test_a_wait_that_is_over_already_is_no_commit_of_its_own(world: World)
     assert isinstance(world.ledger.events[1], StatusReported)
 
 
+async def test_a_search_for_an_agent_is_committed_only_when_one_has_left(world: World) -> None:
+    stream = await listening(world)
+    searching = StatusReported(key=f"{SESSION}/s1", at=START, session_id=SESSION, status="searching")
+    stream.say(said("e1"), searching, said("e2"))
+    await async_until(lambda: len(world.ledger.events) == 2)
+    assert texts(world) == ["hello", "hello"]
+    world.ledger.conversations[USER] = conversation(phase=Phase.ABSENT)
+    stream.say(said("e3"), replace(searching, key=f"{SESSION}/s2"))
+    await async_until(lambda: len(world.ledger.events) == 4)
+    assert isinstance(world.ledger.events[3], StatusReported)
+
+
 async def test_many_positions_advance_the_durable_position_now_and_then(
     world: World,
 ) -> None:

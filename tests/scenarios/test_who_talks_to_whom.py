@@ -334,9 +334,9 @@ def _downgrade(path: Path) -> None:
         rows = connection.execute("SELECT bot_id, user_id, state FROM conversations").fetchall()
         for bot_id, user_id, stored in rows:
             state = json.loads(stored)
-            del state["id"]["channel"]
+            state["id"].pop("channel", None)
             if state["session"] is not None:
-                del state["session"]["session_aliases"]
+                state["session"].pop("session_aliases", None)
             connection.execute(
                 "UPDATE conversations SET state = ? WHERE bot_id = ? AND user_id = ?",
                 (json.dumps(state, separators=(",", ":")).encode(), bot_id, user_id),
@@ -360,5 +360,6 @@ DROP TABLE payloads;
 ALTER TABLE p3 RENAME TO payloads;
 CREATE INDEX payloads_at ON payloads (at);
 ALTER TABLE outbox DROP COLUMN channel;
+DROP TABLE story;
 UPDATE meta SET value = '3' WHERE name = 'schema_version'
 """

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from botkit.agents import AgentSystem
 from botkit.errors import AccessExpired, CallError, ConversationClosed, Unreachable
-from botkit.handoff.conversation import Access, ConversationId
+from botkit.handoff.conversation import Access, ConversationId, Phase
 from botkit.handoff.events import (
     AgentJoined,
     AgentSaid,
@@ -71,6 +71,8 @@ class AgentEventWriter:
     _listed_ms: int = field(init=False)
     _recent: tuple[str, ...] = field(init=False, default=())
     _held: int = field(init=False, default=0)
+    _is_settled: bool = field(init=False, default=False)
+    """The last commit showed a session without doubt that no agent had left."""
     _lock: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
@@ -184,7 +186,7 @@ class AgentEventWriter:
             if event.key and event.key in self._recent:
                 self._advance(event)
                 continue
-            if isinstance(event, PositionAdvanced) and not event.durable and self._held < _MAX_HELD_POSITIONS:
+            if self._is_no_news(event) and self._held < _MAX_HELD_POSITIONS:
                 # It changes only the position, and the next durable event carries a later one. After a crash in between,
                 # these events are read again.
                 self._held += 1
@@ -205,7 +207,16 @@ class AgentEventWriter:
             if committed is not None:
                 session = committed.conversation.session
                 self.is_over = session is None or session.id != self.session_id
+                self._is_settled = (
+                    session is not None and session.phase is not Phase.ABSENT and not session.doubt
+                )
                 self.on_committed(event, committed)
+
+    def _is_no_news(self, event: FromAgents) -> bool:
+        """Whether an event changes only the position. A search for an agent is news only after one has left, or in doubt."""
+        if isinstance(event, StatusReported):
+            return self._is_settled and event.status == "searching"
+        return isinstance(event, PositionAdvanced) and not event.durable
 
     def _advance(self, event: FromAgents) -> None:
         position = event.position or self.access.position

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from botkit.agents import AgentSystem
 from botkit.errors import AccessExpired, CallError, ConversationClosed, LedgerClosed, Unreachable
-from botkit.handoff.conversation import Access, Conversation, ConversationId, Phase
+from botkit.handoff.conversation import Access, Conversation, ConversationId, Instant, Phase
 from botkit.handoff.effects import EndSession
 from botkit.handoff.events import FromAgents, LossReason
 from botkit.http.retry import Backoff
@@ -75,7 +75,7 @@ class Receiver(ABC):
             LedgerClosed: the service is stopping.
         """
 
-    def watch(self) -> None:
+    def watch(self, now: Instant) -> None:
         """Look after the connection; called about every second."""
 
     def sent(self, at: float) -> None:
@@ -246,8 +246,9 @@ class Receivers:
         """Let each receiver look after its connection, while there is one."""
         while self._open:
             await self.clock.sleep(WATCH_SECONDS)
+            now = self.clock.now()
             for opened in list(self._open.values()):
-                opened.receiver.watch()
+                opened.receiver.watch(now)
         self._watching = None
 
     def _start(self, opened: _Open) -> None:

@@ -84,9 +84,8 @@ class StreamReceiver(Receiver):
             self.metrics.reconnected(self.name)
             await self.clock.sleep(self._wait())
 
-    def watch(self) -> None:
+    def watch(self, now: Instant) -> None:
         """See `Receiver.watch`: poll the list beside a stream that may be held back."""
-        now = self.clock.now()
         if self._leave is None or (now < self._calm_until and not self.path.is_held):
             return
         if self._connecting_at and now - self._connecting_at >= HEADERS_SECONDS and self._has_list:
