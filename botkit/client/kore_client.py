@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Self
@@ -18,6 +17,7 @@ from botkit.http.carriers import SyncTransport
 from botkit.http.hosts import AllowedHosts
 from botkit.http.lenient_json import encoded
 from botkit.http.network import DIRECT, Network
+from botkit.http.retry import SYSTEM_CHANCE
 from botkit.kore.history import HistoryMessage, MessagePage, read_page
 from botkit.kore.reads import BotVariable, Dialog, read_dialog, read_variables
 from botkit.kore.requests import MAX_MESSAGES, KoreRequests
@@ -83,7 +83,7 @@ class KoreClient:
         attempts: int = 3,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
-        chance: Callable[[], float] = random.random,
+        chance: Callable[[], float] = SYSTEM_CHANCE,
     ) -> None:
         # First, because the repr needs them even if a later check fails.
         self.bot_id, self.base_url = bot_id, base_url

@@ -7,12 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from random import SystemRandom
 
 MAX_RETRY_AFTER_SECONDS = 3_600.0
 """Longer waits are cut to this, because calls are given up long before."""
 
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
 _MAX_DOUBLINGS = 30
+
+SYSTEM_CHANCE = SystemRandom().random
+"""Draws from [0, 1), and leaves the state of the module `random` alone: that belongs to the application."""
 
 
 @dataclass(frozen=True, slots=True)

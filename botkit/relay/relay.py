@@ -7,12 +7,12 @@ the results. All its state is also in the ledger: a process that dies loses no w
 from __future__ import annotations
 
 import asyncio
-import random
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 from botkit.config.settings import Settings
+from botkit.http.retry import SYSTEM_CHANCE
 from botkit.ledger.interface import Committed, Ledger
 from botkit.observability.events import get_logger
 from botkit.observability.metrics import Telemetry
@@ -52,7 +52,7 @@ class Relay:
         *,
         metrics: RelayMetrics | None = None,
         clock: Clock | None = None,
-        chance: Callable[[], float] = random.random,
+        chance: Callable[[], float] = SYSTEM_CHANCE,
         connect: Connect = connect,
         call_handlers: CallHandlers = no_handlers,
     ) -> None:
