@@ -12,6 +12,7 @@ from urllib3.fields import RequestField
 from urllib3.filepost import encode_multipart_formdata
 
 from botkit.agents.api import File
+from botkit.agents.refusals import Advice, explained, fix_for
 from botkit.errors import BadReply, CallRefused, RateLimited, ServerTrouble, UnusableValue
 from botkit.handoff.conversation import Instant
 from botkit.http import Response
@@ -109,9 +110,39 @@ def refuse(
         raise ServerTrouble(what, status=status, retry_after=wait, detail=detail)
     if 300 <= status < 400:
         raise BadReply(what, status=status, detail=redirected)
-    refused = CallRefused(what, status=status, detail=hint or detail)
-    refused.fix = fix
-    raise refused
+    raise CallRefused(what, status=status, detail=hint or detail, fix=fix)
+
+
+def refuse_setup(
+    what: str,
+    response: Response,
+    *,
+    now: float,
+    redirected: str,
+    stated: str,
+    known: Sequence[Advice],
+    unstated: str,
+) -> NoReturn:
+    """`refuse` for a call before the conversation exists, whose refusal usually has a reason.
+
+    Args:
+        what: names the call.
+        response: the response.
+        now: epoch seconds, for a Retry-After that is a date.
+        redirected: the detail of a redirect: which setting to check.
+        stated: the reason that the organisation states (`refusals.reason`).
+        known: the advice for known reasons.
+        unstated: reason and advice of a refusal without a reason.
+    """
+    refuse(
+        what,
+        response,
+        now=now,
+        redirected=redirected,
+        detail=stated,
+        hint=explained(stated, known, unstated=unstated),
+        fix=fix_for(stated, known, unstated=unstated),
+    )
 
 
 def unusable(what: str, response: Response, lacking: str) -> BadReply:

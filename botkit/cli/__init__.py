@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from io import TextIOWrapper
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from botkit import __version__
 from botkit.errors import BotKitError, ConfigurationError
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 COMMANDS = {
     "init": "Write a folder that works: configuration, a handler, its test, a container.",
@@ -71,6 +74,19 @@ def require(*packages: str) -> None:
         raise click.ClickException(
             f"this command needs {', '.join(missing)}, which {verb} not installed: pip install 'botkit[{extras}]'"
         )
+
+
+def config_option(names: str = "the bots' files") -> Callable[[F], F]:
+    """The option ``--config FILE`` of a command; `names` is what the command needs that file for."""
+    return click.option(
+        "--config",
+        "config",
+        metavar="FILE",
+        type=click.Path(),
+        default="config/botkit.yaml",
+        show_default=True,
+        help=f"The server's file; it names {names}.",
+    )
 
 
 def replace_unencodable() -> None:

@@ -7,7 +7,7 @@ import re
 
 import click
 
-from botkit.cli import print_problems
+from botkit.cli import config_option, print_problems
 from botkit.config.agent_systems import notices
 from botkit.config.agent_systems import summary as summary_of
 from botkit.config.load import load
@@ -21,15 +21,7 @@ from botkit.errors import ConfigurationError
 
 
 @click.command()
-@click.option(
-    "--config",
-    "config",
-    metavar="FILE",
-    type=click.Path(),
-    default="config/botkit.yaml",
-    show_default=True,
-    help="The server's file; it names the bots' files.",
-)
+@config_option()
 @click.option("--online", is_flag=True, help="Then also run the checks of botkit doctor, without --live.")
 def check(config: str, online: bool) -> None:
     """Validate the configuration, and print every problem with its fix.

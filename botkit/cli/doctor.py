@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from botkit.checks import Result
-from botkit.cli import print_problems
+from botkit.cli import config_option, print_problems
 from botkit.cli.exports import read
 from botkit.config.load import load
 from botkit.config.settings import Settings
@@ -25,15 +25,7 @@ _SKIPPED = "not checked, because "
 
 
 @click.command()
-@click.option(
-    "--config",
-    "config",
-    metavar="FILE",
-    type=click.Path(),
-    default="config/botkit.yaml",
-    show_default=True,
-    help="The server's file; it names the bots' files.",
-)
+@config_option()
 @click.option("--bot", metavar="ID", help="Check this bot only.")
 @click.option(
     "--live",

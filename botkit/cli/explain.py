@@ -6,6 +6,7 @@ import json
 
 import click
 
+from botkit.cli import config_option
 from botkit.config.load import load
 from botkit.operate.explain import explain as stories_of
 from botkit.operate.story import Line, Told, timestamp
@@ -13,15 +14,7 @@ from botkit.operate.story import Line, Told, timestamp
 
 @click.command()
 @click.argument("ref", metavar="REF")
-@click.option(
-    "--config",
-    "config",
-    metavar="FILE",
-    type=click.Path(),
-    default="config/botkit.yaml",
-    show_default=True,
-    help="The server's file; it names the store.",
-)
+@config_option("the store")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of stories.")
 def explain(ref: str, config: str, as_json: bool) -> None:
     """Tell the story of one hand-off: each step, each failed call with its answer, and what to change.

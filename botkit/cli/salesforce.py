@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from botkit.cli import config_option
 from botkit.config.settings import BotSettings
 
 if TYPE_CHECKING:
@@ -50,14 +51,7 @@ def salesforce() -> None:
 
 
 @salesforce.command()
-@click.option(
-    "--config",
-    metavar="FILE",
-    type=click.Path(),
-    default="config/botkit.yaml",
-    show_default=True,
-    help="The server's file; it names the bots' files.",
-)
+@config_option()
 @click.option(
     "--bot", "bot_id", metavar="ID", help="The bot's id. May be left out if the configuration has one bot."
 )

@@ -74,4 +74,5 @@ def live_chat(stages: Stages, logged: list[Any]) -> Iterator[Stage]:
 def _clean(stage: Stage, logged: list[Any]) -> Iterator[Stage]:
     yield stage
     stage.everybody_leaves()
-    assert [line for line in logged if line["log_level"] in ("error", "critical")] == []
+    errors = [line for line in logged if line["log_level"] in ("error", "critical")]
+    assert errors == [], errors

@@ -18,8 +18,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from botkit.agents.live_chat.calls import Credentials
-from botkit.agents.refusals import advice, explained, fix_for, reason
-from botkit.agents.salesforce import refuse, short_id, unusable
+from botkit.agents.refusals import advice, reason
+from botkit.agents.salesforce import refuse, refuse_setup, short_id, unusable
 from botkit.errors import ConversationClosed, ServerTrouble
 from botkit.http import Response
 from botkit.http.hosts import naming_host
@@ -74,15 +74,14 @@ def check_setup(what: str, response: Response, *, now: float, hide: Iterable[str
     if 200 <= status < 300:
         return response
     stated = "" if status in _RETIRED else reason(response.body, hide=hide)
-    unstated = _UNSTATED.get(status, "")
-    refuse(
+    refuse_setup(
         what,
         response,
         now=now,
         redirected=_REDIRECTED,
-        detail=stated,
-        hint=explained(stated, _KNOWN, unstated=unstated),
-        fix=fix_for(stated, _KNOWN, unstated=unstated),
+        stated=stated,
+        known=_KNOWN,
+        unstated=_UNSTATED.get(status, ""),
     )
 
 

@@ -18,8 +18,8 @@ import re
 from collections.abc import Iterable
 from typing import NoReturn
 
-from botkit.agents.refusals import advice, explained, fix_for, reason
-from botkit.agents.salesforce import refuse
+from botkit.agents.refusals import advice, reason
+from botkit.agents.salesforce import refuse, refuse_setup
 from botkit.errors import (
     AccessExpired,
     BadReply,
@@ -86,15 +86,14 @@ def check_setup(what: str, response: Response, *, now: float, hide: Iterable[str
     if 200 <= response.status < 300:
         return response
     stated = reason(response.body, hide=hide)
-    unstated = _UNSTATED.get(response.status, "")
-    refuse(
+    refuse_setup(
         what,
         response,
         now=now,
         redirected=_REDIRECTED,
-        detail=stated,
-        hint=explained(stated, _KNOWN, unstated=unstated),
-        fix=fix_for(stated, _KNOWN, unstated=unstated),
+        stated=stated,
+        known=_KNOWN,
+        unstated=_UNSTATED.get(response.status, ""),
     )
 
 
