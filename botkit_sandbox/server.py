@@ -158,7 +158,7 @@ class Sandbox:
         }
 
     async def _get_addresses(self, _: web.Request) -> web.Response:
-        """What `botkit sandbox --json` prints, for whoever configures a client of a running sandbox."""
+        """What `botkit sandbox --json` prints, for programs that configure a client of a running sandbox."""
         return web.json_response(self._addresses)
 
     async def _serve(self, app: web.Application, sock: socket.socket) -> None:

@@ -99,7 +99,7 @@ class Authentication:
             raise self._refusal(token, error) from error
         app_id = claims.get("appId")
         if not isinstance(app_id, str) or not _same(app_id, self._kore.client_id):
-            # Whoever signs with the secret may be quoted: it is the platform, or has it from there.
+            # The token is signed with the secret, so it is the platform's own, and its appId may be quoted.
             named = _NOT_AN_ID.sub("?", app_id[:_MAX_SHOWN]) if isinstance(app_id, str) else "missing"
             raise HookUnauthorized(
                 reason=f"the token's appId ({named}) is not the configured client id", fix="kore.client_id"

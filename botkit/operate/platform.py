@@ -145,7 +145,7 @@ class _Platform:
         return outcome
 
     async def bot_is_known(self) -> Outcome:
-        """The platform knows the bot. Another id, which no bot has, shows what it says of one that it does not know."""
+        """The platform knows the bot. A made-up id shows how the platform answers for a bot that it does not know."""
         history = self._history
         if history is None or history.status in REFUSED or history.status >= 429:
             return undecided(

@@ -169,7 +169,7 @@ class MiawSystem(AgentSystem):
         now = self._clock()
         token = read_token(check_setup(request.what, response, now=now), now=now)
         if token.configuration != self._deployment.configuration:
-            # Read anew only when it changes; the conversations share what it says.
+            # Parsed only when it has changed; all conversations share the result.
             self._deployment = read_deployment(token.configuration)
             self._form.learn(token.configuration)
         credentials = msgspec.json.encode(_Credentials(token.access_token)).decode()
