@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
 from typing import Self
@@ -19,7 +19,7 @@ import requests
 from yarl import URL
 
 from botkit.errors import BadReply, CallError, CallRefused, Unreachable
-from botkit.http import Request, Response, Stream, proxying
+from botkit.http import Done, Request, Response, Stream, begin_in_task, proxying
 from botkit.http.failures import translated
 from botkit.http.hosts import AllowedHosts, named_host
 from botkit.http.network import DIRECT, Network, Proxy
@@ -92,6 +92,11 @@ class AioTransport:
             return await self._send(request, self._calls or self._open_calls())
         finally:
             turns.release()
+
+    def begin(self, request: Request, done: Done) -> Callable[[], None]:
+        """See `CallbackTransport.begin`."""
+        self._hosts.check(request.url, what=request.what)
+        return begin_in_task(self.send, request, done)
 
     async def _send(self, request: Request, session: aiohttp.ClientSession) -> Response:
         proxy = self._network.proxy_of(request.url) if self._network.proxy else None

@@ -6,10 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from botkit.errors import CallError
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +70,46 @@ class Transport(Protocol):
 
     def stream(self, request: Request, *, silence_seconds: float) -> AbstractAsyncContextManager[Stream]:
         """Open a stream; `silence_seconds` without a byte counts as broken."""
+
+
+Done = Callable[["Response | CallError"], None]
+
+
+class CallbackTransport(Transport, Protocol):
+    """A transport that can also start a call without a task."""
+
+    def begin(self, request: Request, done: Done) -> Callable[[], None]:
+        """Start a call on the running loop.
+
+        Args:
+            request: the call.
+            done: called with what `send` would return or raise: once, on the loop, after this method has returned.
+
+        Returns:
+            A function that cancels the call; `done` is not called then.
+
+        Raises:
+            HostNotAllowed: the URL may not be called.
+        """
+
+
+def begin_in_task(
+    send: Callable[[Request], Coroutine[Any, Any, Response]], request: Request, done: Done
+) -> Callable[[], None]:
+    """`CallbackTransport.begin` for a transport that can only `send`."""
+
+    async def call() -> None:
+        from botkit.errors import CallError
+
+        try:
+            outcome: Response | CallError = await send(request)
+        except CallError as error:
+            outcome = error
+        done(outcome)
+
+    task = asyncio.get_running_loop().create_task(call())
+
+    def cancel() -> None:
+        task.cancel()
+
+    return cancel

@@ -84,6 +84,18 @@ class Ledger(Protocol):
         fail on this input or it cannot be stored (trying again will not help).
         """
 
+    def submit_then(self, input: Input, then: Callable[[Committed | Exception], None]) -> Callable[[], None]:
+        """Like `submit`, without a future, which costs more than most inputs.
+
+        Args:
+            input: the input.
+            then: called once, with the consequences or with the error of `submit`: in the ledger's thread, before `on_commit`, or
+                at once if the input is not accepted. It must be quick, and raise nothing.
+
+        Returns:
+            A function that drops the input if its commit has not begun; `then` is not called then.
+        """
+
     def open_conversations(self) -> Sequence[Conversation]:
         """Conversations with an agent session or a deferred webhook, for the relay to resume after a restart."""
 

@@ -55,7 +55,50 @@ class _Stop:
     """Ends the thread after everything queued before it."""
 
 
-_Queued = tuple[Input, Future[Committed]]
+Then = Callable[[Committed | Exception], None]
+
+
+class _Receipt:
+    """Tells the outcome of one input to whoever submitted it."""
+
+    __slots__ = ("_dropped", "_then")
+
+    def __init__(self, then: Then) -> None:
+        self._then = then
+        self._dropped = False
+
+    def drop(self) -> None:
+        """The input is not wanted any more."""
+        self._dropped = True
+
+    def begins(self) -> bool:
+        """The commit begins, unless the input was dropped."""
+        return not self._dropped
+
+    def settle(self, outcome: Committed | Exception) -> None:
+        """The outcome."""
+        self._then(outcome)
+
+
+class _FutureReceipt(_Receipt):
+    """The receipt of `submit`; its future may be cancelled until the commit begins."""
+
+    __slots__ = ("_future",)
+
+    def __init__(self, future: Future[Committed]) -> None:
+        self._future = future
+
+    def begins(self) -> bool:
+        return self._future.set_running_or_notify_cancel()
+
+    def settle(self, outcome: Committed | Exception) -> None:
+        if isinstance(outcome, Exception):
+            self._future.set_exception(outcome)
+        else:
+            self._future.set_result(outcome)
+
+
+_Queued = tuple[Input, _Receipt]
 
 
 class SqliteLedger:
@@ -151,16 +194,28 @@ class SqliteLedger:
     def submit(self, input: Input) -> Future[Committed]:
         """See `interface.Ledger.submit`."""
         future: Future[Committed] = Future()
+        if (refused := self._enqueue(input, _FutureReceipt(future))) is not None:
+            future.set_exception(refused)
+        return future
+
+    def submit_then(self, input: Input, then: Then) -> Callable[[], None]:
+        """See `interface.Ledger.submit_then`."""
+        receipt = _Receipt(then)
+        if (refused := self._enqueue(input, receipt)) is not None:
+            then(refused)
+        return receipt.drop
+
+    def _enqueue(self, input: Input, receipt: _Receipt) -> LedgerError | None:
+        """Queue an input, or return why it is not accepted."""
         with self._gate:
             if not self._accepting:
-                future.set_exception(self._closed("the service is stopping; send it again later"))
-            elif self._queue.qsize() > MAX_QUEUED:
-                future.set_exception(LedgerError("the store does not keep up; check its disk"))
-            elif input.hook is not None and self.depth >= MAX_UNDELIVERED:
-                future.set_exception(LedgerError("the outbox is full; the log names the target"))
-            else:
-                self._queue.put((input, future))
-        return future
+                return self._closed("the service is stopping; send it again later")
+            if self._queue.qsize() > MAX_QUEUED:
+                return LedgerError("the store does not keep up; check its disk")
+            if input.hook is not None and self.depth >= MAX_UNDELIVERED:
+                return LedgerError("the outbox is full; the log names the target")
+            self._queue.put((input, receipt))
+        return None
 
     def sweep(self, before: Instant, *, stories_before: Instant | None = None) -> int:
         """See `interface.Ledger.sweep`. Blocks until it is done; hooks are committed in between."""
@@ -280,7 +335,7 @@ class SqliteLedger:
         return [first, *(get() for _ in range(min(self._queue.qsize(), MAX_IN_BATCH - 1)))]
 
     def _commit(self, queued: list[_Queued]) -> None:
-        wanted = in_order([one for one in queued if one[1].set_running_or_notify_cancel()])
+        wanted = in_order([one for one in queued if one[1].begins()])
         try:
             self._commit_together(wanted)
         except _INPUTS_FAULT as error:
@@ -295,50 +350,50 @@ class SqliteLedger:
             self._commit_together([one])
         except _INPUTS_FAULT as error:
             self._roll_back()
-            one[1].set_exception(error)
+            one[1].settle(error)
 
     def _commit_together(self, wanted: Sequence[_Queued]) -> None:
         keys = [_unique_key(input) for input, _ in wanted]
         batch = Batch(self._decide, self._remembered, self._ids)
-        done: list[tuple[Future[Committed], Committed]] = []
-        failed: list[tuple[Future[Committed], Exception]] = []
+        done: list[tuple[_Receipt, Committed]] = []
+        failed: list[tuple[_Receipt, Exception]] = []
         news: list[Committed] = []
         try:
             seen = statements.seen(self._writer, [key for key in keys if key])
-            for (input, future), key in zip(wanted, keys, strict=True):
+            for (input, receipt), key in zip(wanted, keys, strict=True):
                 try:
                     consequences = batch.decide(input, key, seen=key in seen, seen_with=seen.get(key))
                 except Exception as error:  # noqa: BLE001 - a defect in the rules: only this input fails
                     _log.error("rules_failed", event_kind=type(input.event).__name__, error=where(error))
-                    failed.append((future, error))
+                    failed.append((receipt, error))
                     continue
-                done.append((future, consequences[0]))
+                done.append((receipt, consequences[0]))
                 if input.event is not None and not consequences[0].duplicate:
                     news += consequences
             self.depth += batch.write(self._writer)
         except _INPUTS_FAULT:
             raise
         except sqlite3.Error as error:
-            self._fail([future for _, future in wanted], error)
+            self._fail([receipt for _, receipt in wanted], error)
             return
         batch.apply()
         for conversation_id, (hook, _) in batch.payloads.items():
             self._payloads.put(conversation_id, hook)
         self._committing = True
-        for future, committed in done:
-            future.set_result(committed)
-        for future, defect in failed:
-            future.set_exception(defect)
+        for receipt, committed in done:
+            receipt.settle(committed)
+        for receipt, defect in failed:
+            receipt.settle(defect)
         if news:
             self._notify(news)
 
-    def _fail(self, futures: list[Future[Committed]], error: sqlite3.Error) -> None:
+    def _fail(self, receipts: list[_Receipt], error: sqlite3.Error) -> None:
         """The store failed: nothing of the transaction is durable, and the memory is unchanged."""
         self._committing = False
-        _log.error("commit_failed", inputs=len(futures), reason=str(error))
+        _log.error("commit_failed", inputs=len(receipts), reason=str(error))
         self._roll_back()
-        for future in futures:
-            future.set_exception(_because("the store did not commit; check its disk", error))
+        for receipt in receipts:
+            receipt.settle(_because("the store did not commit; check its disk", error))
 
     def _roll_back(self) -> None:
         try:
@@ -389,8 +444,8 @@ class SqliteLedger:
             closed = LedgerClosed("the ledger has stopped")
             if isinstance(one, _Sweep):
                 one.done.set_exception(closed)
-            elif not isinstance(one, _Stop) and one[1].set_running_or_notify_cancel():
-                one[1].set_exception(closed)
+            elif not isinstance(one, _Stop) and one[1].begins():
+                one[1].settle(closed)
 
 
 def _unique_key(input: Input) -> str:

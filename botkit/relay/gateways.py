@@ -13,7 +13,7 @@ from botkit.config.settings import BotSettings, Settings
 from botkit.errors import CallError, ConfigurationError, NotAuthorized, Problem
 from botkit.handoff.effects import PlatformEffect
 from botkit.handoff.events import TranscriptLine
-from botkit.http import Request, Response, Transport
+from botkit.http import CallbackTransport, Request, Response, Transport
 from botkit.http.carriers import AioTransport
 from botkit.kore import KoreRequests, check_reply, has_channel, read_transcript
 from botkit.ledger.interface import HookBody
@@ -36,6 +36,29 @@ class Platform(Protocol):
             idempotency_key: the same for every attempt of an effect.
         """
 
+    def begin(
+        self,
+        effect: PlatformEffect,
+        hook: HookBody,
+        *,
+        idempotency_key: str,
+        done: Callable[[Exception | None], None],
+    ) -> Callable[[], None]:
+        """Start to carry out an effect, without a task: `send` by callback.
+
+        Args:
+            effect: as in `send`.
+            hook: as in `send`.
+            idempotency_key: as in `send`.
+            done: called with the error that `send` would raise, or None: once, on the loop, after this method has returned.
+
+        Returns:
+            A function that cancels the attempt; `done` is not called then.
+
+        Raises:
+            CallError: the call cannot be made.
+        """
+
     async def transcript(self, hook: HookBody, *, limit: int, session_id: str) -> tuple[TranscriptLine, ...]:
         """The conversation so far, oldest first; `session_id` is Kore's, empty if not known."""
 
@@ -46,7 +69,9 @@ class Platform(Protocol):
 class KorePlatform:
     """Implements `Platform` over a transport."""
 
-    def __init__(self, bot: BotSettings, transport: Transport, *, insecure_http: bool, clock: Clock) -> None:
+    def __init__(
+        self, bot: BotSettings, transport: CallbackTransport, *, insecure_http: bool, clock: Clock
+    ) -> None:
         self._requests = KoreRequests(bot.kore, bot_id=bot.id, insecure_http=insecure_http, clock=clock.now)
         self._transport = transport
         self._clock = clock
@@ -61,6 +86,24 @@ class KorePlatform:
                 effect, hook.body, component_id=hook.component_id, idempotency_key=idempotency_key
             )
         )
+
+    def begin(
+        self,
+        effect: PlatformEffect,
+        hook: HookBody,
+        *,
+        idempotency_key: str,
+        done: Callable[[Exception | None], None],
+    ) -> Callable[[], None]:
+        """See `Platform.begin`."""
+        request = self._requests.request(
+            effect, hook.body, component_id=hook.component_id, idempotency_key=idempotency_key
+        )
+
+        def on_answer(answer: Response | CallError) -> None:
+            done(answer if isinstance(answer, Exception) else self._failure(request, answer))
+
+        return self._transport.begin(request, on_answer)
 
     async def transcript(self, hook: HookBody, *, limit: int, session_id: str) -> tuple[TranscriptLine, ...]:
         """See `Platform.transcript`."""
@@ -100,7 +143,16 @@ class KorePlatform:
         return File(name, _content_type(name, response.headers.get("Content-Type", "")), response.body)
 
     async def _send(self, request: Request) -> Response:
-        response = await self._transport.send(request)
+        return self._checked(request, await self._transport.send(request))
+
+    def _failure(self, request: Request, response: Response) -> Exception | None:
+        try:
+            self._checked(request, response)
+        except Exception as error:  # noqa: BLE001 - also a defect: whoever waits for the call has to know
+            return error
+        return None
+
+    def _checked(self, request: Request, response: Response) -> Response:
         if 200 <= response.status < 300:  # The hot path: nothing to check.
             return response
         try:

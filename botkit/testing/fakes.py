@@ -15,7 +15,7 @@ from botkit.agents import AgentSystem, Batch, Capabilities, Granted
 from botkit.agents import File as SentFile
 from botkit.errors import KitTesterMisused
 from botkit.handoff.conversation import Access
-from botkit.http import Request, Response, Stream
+from botkit.http import Done, Request, Response, Stream, begin_in_task
 from botkit.http.lenient_json import encoded
 from botkit.testing.payload_parts import SESSION_ID
 from botkit.testing.records import AgentCall, Call
@@ -79,7 +79,7 @@ class SyncCarrier:
 
 
 class AioCarrier:
-    """Carries requests of coroutines to a fake platform: implements `http.Transport`."""
+    """Carries requests of coroutines to a fake platform: implements `http.CallbackTransport`."""
 
     def __init__(self, platform: FakePlatform) -> None:
         self._platform = platform
@@ -87,6 +87,10 @@ class AioCarrier:
     async def send(self, request: Request) -> Response:
         """The platform's answer."""
         return self._platform.receive(request)
+
+    def begin(self, request: Request, done: Done) -> Callable[[], None]:
+        """The platform's answer, a moment later."""
+        return begin_in_task(self.send, request, done)
 
     def stream(self, request: Request, *, silence_seconds: float) -> AbstractAsyncContextManager[Stream]:
         """The platform streams nothing."""

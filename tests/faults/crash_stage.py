@@ -60,6 +60,7 @@ from botkit.service.service import rules_for
 from botkit.wsgi.middleware import BotKitMiddleware
 from tests.hooks.hook_payloads import BOT_ID, as_body, settings, token
 from tests.hooks.no_handlers import no_handlers
+from tests.relay.relay_doubles import begun
 
 
 class Points:
@@ -183,6 +184,16 @@ class _PlatformCalls(_Calls):
             case _:
                 async with self._call(type(effect).__name__):
                     pass
+
+    def begin(
+        self,
+        effect: PlatformEffect,
+        hook: HookBody,
+        *,
+        idempotency_key: str,
+        done: Callable[[Exception | None], None],
+    ) -> Callable[[], None]:
+        return begun(self.send(effect, hook, idempotency_key=idempotency_key), done)
 
     async def transcript(self, hook: HookBody, *, limit: int, session_id: str) -> tuple[TranscriptLine, ...]:
         return ()

@@ -18,7 +18,7 @@ from botkit.config.settings import Settings
 from botkit.errors import AgentsUnavailable
 from botkit.handoff.conversation import Access
 from botkit.handoff.reference import with_any_reference
-from botkit.http import Request, Response
+from botkit.http import Done, Request, Response, begin_in_task
 from botkit.kit import BotKit
 from botkit.ledger.interface import Ledger
 from botkit.ledger.sqlite import SqliteLedger
@@ -81,6 +81,9 @@ class _Wire:
         }
         self.calls.append(Call(request.method, request.url, tuple(sorted(plain.items())), request.body))
         return Response(200, {}, _NOTHING_SAID if request.method == "GET" else b'{"status":"success"}')
+
+    def begin(self, request: Request, done: Done) -> Callable[[], None]:
+        return begin_in_task(self.send, request, done)
 
     def stream(self, request: Request, *, silence_seconds: float) -> Any:
         raise AssertionError("nothing listens to the platform")

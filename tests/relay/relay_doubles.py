@@ -7,7 +7,7 @@ import itertools
 import re
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -138,6 +138,15 @@ class FakeLedger:
         else:
             self._commit(input, future)
         return future
+
+    def submit_then(self, input: Input, then: Callable[[Committed | Exception], None]) -> Callable[[], None]:
+        def tell(done: Future[Committed]) -> None:
+            error = done.exception()
+            then(done.result() if not isinstance(error, Exception) else error)
+
+        future = self.submit(input)
+        future.add_done_callback(tell)
+        return lambda: None
 
     def number_from(self, first: int) -> None:
         """Set the id of the next effect."""
@@ -272,6 +281,16 @@ class FakePlatform:
             case _:
                 await self._call(name_of(effect), idempotency_key, effect)
 
+    def begin(
+        self,
+        effect: PlatformEffect,
+        hook: HookBody,
+        *,
+        idempotency_key: str,
+        done: Callable[[Exception | None], None],
+    ) -> Callable[[], None]:
+        return begun(self.send(effect, hook, idempotency_key=idempotency_key), done)
+
     async def transcript(self, hook: HookBody, *, limit: int, session_id: str) -> tuple[TranscriptLine, ...]:
         if self.transcript_hangs:
             await asyncio.Event().wait()
@@ -282,6 +301,25 @@ class FakePlatform:
     async def file(self, name: str, url: str, *, max_bytes: int) -> File:
         await self._call("file", "", (url, max_bytes))
         return File(name, "image/png", b"picture")
+
+
+def begun(sending: Coroutine[Any, Any, None], done: Callable[[Exception | None], None]) -> Callable[[], None]:
+    """`Platform.begin` of a fake that can only `send`."""
+
+    async def call() -> None:
+        try:
+            await sending
+        except Exception as error:  # noqa: BLE001 - whatever the fake raises is the outcome
+            done(error)
+        else:
+            done(None)
+
+    task = asyncio.get_running_loop().create_task(call())
+
+    def cancel() -> None:
+        task.cancel()
+
+    return cancel
 
 
 def name_of(effect: PlatformEffect) -> str:

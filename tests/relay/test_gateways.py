@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from types import MappingProxyType
 from typing import NoReturn
@@ -14,7 +15,7 @@ from botkit.agents.live_chat.settings import LiveChatSettings
 from botkit.config.settings import AgentSystemSettings, Settings
 from botkit.errors import CallRefused, ConfigurationError, HostNotAllowed, NotAuthorized
 from botkit.handoff.conversation import Instant
-from botkit.http import Request, Response
+from botkit.http import Done, Request, Response, begin_in_task
 from botkit.relay.clock import Clock, SystemClock
 from botkit.relay.gateways import KorePlatform, connect
 from botkit.testing.clock import ManualClock
@@ -33,6 +34,9 @@ class Carrier:
     async def send(self, request: Request) -> Response:
         self.requests.append(request)
         return self.answer
+
+    def begin(self, request: Request, done: Done) -> Callable[[], None]:
+        return begin_in_task(self.send, request, done)
 
     def stream(self, request: Request, *, silence_seconds: float) -> NoReturn:
         raise NotImplementedError

@@ -1,0 +1,50 @@
+"""Calls from other threads to an event loop: many calls, one wake-up.
+
+`loop.call_soon_threadsafe` writes to a socket each time, which costs more than most calls. Calls that come while the loop has not
+run yet share one wake-up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import ParamSpec
+
+from botkit.observability.events import get_logger
+from botkit.observability.tracebacks import where
+
+_log = get_logger("botkit.ledger")
+
+P = ParamSpec("P")
+
+
+class LoopCalls:
+    """Calls functions on one loop, in the order in which they were handed over."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._woken = False
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Call this on the loop, soon. From any thread; a call after the loop was closed is dropped."""
+        # The append and the flag need no lock: the loop clears the flag before it empties the queue, so a call is either made in
+        # that round or wakes the loop again.
+        self._waiting.append(call)
+        if not self._woken:
+            self._woken = True
+            try:
+                self._loop.call_soon_threadsafe(self._make)
+            except RuntimeError:  # The loop is closed.
+                self._waiting.clear()
+
+    def _make(self) -> None:
+        self._woken = False
+        waiting = self._waiting
+        while waiting:
+            call = waiting.popleft()
+            try:
+                call()
+            except Exception as error:  # noqa: BLE001 - the other calls have to be made
+                _log.error("call_failed", error=where(error))
