@@ -23,7 +23,6 @@ from botkit.http import lenient_json
 from botkit.http.hosts import AllowedHosts
 
 _ABSENT = msgspec.Raw()
-_SLASHES_OF_ORIGIN = 2
 
 
 class _Envelope(CallUrls, frozen=True):
@@ -241,10 +240,7 @@ def check_urls(
     """
     try:
         base = payload.base_url
-        if base:
-            hosts.check(base, what="accept a hook")
-        # Text after a whole path segment cannot change the host, so URLs that extend baseUrl need no check of their own.
-        checked = f"{base}/" if base and base.count("/") > _SLASHES_OF_ORIGIN else None
+        checked = hosts.check_base(base, what="accept a hook") if base else ""
         for url in payload.call_urls:
             if url and not (checked and url.startswith(checked)):
                 hosts.check(url, what="accept a hook")

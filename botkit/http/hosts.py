@@ -22,8 +22,10 @@ _URL = re.compile(
     re.IGNORECASE,
 )
 _HOST_AND_PORT = re.compile(r"(.+?)\.?(:[0-9]+)?")
+_SLASHES_OF_ORIGIN = 2
 _DEFAULT_PORT = {"http": "80", "https": "443"}
-_REMEMBERED_ORIGINS = 256
+_REMEMBERED = 256
+"""Max origins, folders and bases that are remembered, each. Above it they are forgotten, so that nobody can fill the memory."""
 _MAX_URL = 4_000
 
 
@@ -36,13 +38,15 @@ class AllowedHosts:
         insecure_http: allow ``http://``, for loopback demos and tests.
     """
 
-    __slots__ = ("_any_host", "_hosts", "_insecure_http", "_known")
+    __slots__ = ("_any_host", "_bases", "_folders", "_hosts", "_insecure_http", "_known")
 
     def __init__(self, hosts: Iterable[str] | None, *, insecure_http: bool = False) -> None:
         self._any_host = hosts is None
         self._hosts = frozenset(_canonical(host) for host in hosts or ())
         self._insecure_http = insecure_http
         self._known: set[str] = set()
+        self._folders: set[str] = set()
+        self._bases: dict[str, str] = {}
 
     def check(self, url: str, *, what: str) -> None:
         """Return if `url` may be called.
@@ -50,15 +54,37 @@ class AllowedHosts:
         Raises:
             HostNotAllowed: with the reason, which names the host but never the rest of the URL.
         """
+        folder, _, name = url.rpartition("/")
+        # The hot path: calls differ in the last segment, a requestId. Letters and digits after a checked folder change nothing.
+        if folder in self._folders and name.isalnum() and name.isascii() and len(url) <= _MAX_URL:
+            return
         match = _URL.fullmatch(url) if len(url) <= _MAX_URL else None
         if match is None:
             raise HostNotAllowed(what, detail="not a plain http(s) URL")
-        # The hot path: hooks name very few origins.
-        if (origin := match["origin"]) in self._known:
-            return
-        self._check_origin(match["scheme"].lower(), _canonical(match["host"]), match["port"], what)
-        if len(self._known) < _REMEMBERED_ORIGINS:
-            self._known.add(origin)
+        if (origin := match["origin"]) not in self._known:
+            self._check_origin(match["scheme"].lower(), _canonical(match["host"]), match["port"], what)
+            _remember(self._known, origin)
+        if len(folder) >= len(origin):
+            _remember(self._folders, folder)
+
+    def check_base(self, base: str, *, what: str) -> str:
+        """Check a URL that other URLs extend. There are few, so it is remembered.
+
+        Returns:
+            The text with which URLs begin that need no check of their own: what follows a whole path segment cannot change the
+            host. Empty if the base has no path.
+
+        Raises:
+            HostNotAllowed: as `check`.
+        """
+        extended = self._bases.get(base)
+        if extended is None:
+            self.check(base, what=what)
+            extended = f"{base}/" if base.count("/") > _SLASHES_OF_ORIGIN else ""
+            if len(self._bases) >= _REMEMBERED:
+                self._bases.clear()
+            self._bases[base] = extended
+        return extended
 
     def allows(self, url: str) -> bool:
         """Whether `check` would pass."""
@@ -80,6 +106,12 @@ class AllowedHosts:
             raise HostNotAllowed(what, detail=f"{host} is not one of the configured hosts")
         if number != _DEFAULT_PORT[scheme] and not self._insecure_http:
             raise HostNotAllowed(what, detail=f"{host}: port {number} is not configured")
+
+
+def _remember(known: set[str], one: str) -> None:
+    if len(known) >= _REMEMBERED:
+        known.clear()
+    known.add(one)
 
 
 def _canonical(host: str) -> str:

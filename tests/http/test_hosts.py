@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from botkit.errors import HostNotAllowed
 from botkit.http.hosts import AllowedHosts
@@ -72,6 +74,63 @@ def test_a_host_once_allowed_does_not_allow_its_other_ports_or_plain_http() -> N
     hosts.check("https://bots.kore.ai/a", what="call")
     assert not hosts.allows("https://bots.kore.ai:8443/a")
     assert not hosts.allows("http://bots.kore.ai/a")
+
+
+SEGMENTS = st.sampled_from(
+    ["a", "b1", "st-1", "..", "", "%2e", "#x", "?q=1", "\\@evil.example", "a b", "é", "٣", "\n", "x" * 4_000]
+)
+URLS = st.builds(
+    lambda origin, segments: "/".join([origin, *segments]),
+    st.sampled_from(
+        [
+            "https://bots.kore.ai",
+            "https://BOTS.kore.ai:443",
+            "https://bots.kore.ai:8443",
+            "http://bots.kore.ai",
+            "https://evil.example",
+            "https://bots.kore.ai@evil.example",
+            "https://bots.kore.ai?x=",
+            "https:",
+        ]
+    ),
+    st.lists(SEGMENTS, max_size=4),
+)
+
+
+@given(st.lists(URLS, min_size=2, max_size=20))
+def test_what_was_checked_before_changes_no_answer(urls: list[str]) -> None:
+    hosts = AllowedHosts(["bots.kore.ai"])
+    assert [hosts.allows(url) for url in urls] == [AllowedHosts(["bots.kore.ai"]).allows(url) for url in urls]
+
+
+def test_after_a_good_call_the_folder_does_not_let_another_url_through() -> None:
+    hosts = AllowedHosts(["bots.kore.ai"])
+    hosts.check("https://bots.kore.ai", what="call")
+    assert not hosts.allows("https://localhost")
+    hosts.check("https://bots.kore.ai/stream/sendUserMessage/1501244150000", what="call")
+    assert hosts.allows("https://bots.kore.ai/stream/sendUserMessage/1501244150001")
+    assert not hosts.allows("https://evil.example/stream/sendUserMessage/1501244150001")
+    assert not hosts.allows("https://bots.kore.ai/stream/sendUserMessage/15 01")
+    assert not hosts.allows("https://bots.kore.ai/stream/sendUserMessage/" + "1" * 5_000)
+
+
+def test_a_base_gives_the_beginning_of_the_urls_that_extend_it() -> None:
+    hosts = AllowedHosts(["bots.kore.ai"])
+    for _ in range(2):
+        assert hosts.check_base("https://bots.kore.ai/stream", what="call") == "https://bots.kore.ai/stream/"
+        # Text after a bare host could be another host: https://bots.kore.ai.evil.example/.
+        assert hosts.check_base("https://bots.kore.ai", what="call") == ""
+        with pytest.raises(HostNotAllowed):
+            hosts.check_base("https://evil.example/stream", what="call")
+
+
+def test_few_origins_folders_and_bases_are_remembered() -> None:
+    hosts = AllowedHosts(None)
+    for number in range(1_000):
+        hosts.check(f"https://host-{number}.example/{number}/x", what="call")
+        hosts.check_base(f"https://bots.kore.ai/{number}", what="call")
+    assert max(len(hosts._known), len(hosts._folders), len(hosts._bases)) <= 256
+    assert hosts.allows("https://host-1.example/1/x")
 
 
 def test_insecure_http_lets_plain_http_and_any_port_of_a_bare_host_through() -> None:
