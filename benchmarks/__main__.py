@@ -10,7 +10,7 @@ import click
 
 from benchmarks import plots
 from benchmarks.machine import described
-from benchmarks.measure import LONG, MEASUREMENTS, NORMAL, QUICK
+from benchmarks.measure import GROUPS, LONG, NORMAL, QUICK, measurements
 from benchmarks.rows import median_of, rows
 from benchmarks.table import markdown, show
 
@@ -18,15 +18,23 @@ from benchmarks.table import markdown, show
 @click.command()
 @click.option("--quick", "size", flag_value="quick", help="A first look: half a minute, 200 conversations.")
 @click.option("--long", "size", flag_value="long", help="Four minutes idle, so that every timer fires.")
+@click.option("--only", type=click.Choice(GROUPS), multiple=True, help="Run only this group; repeatable.")
 @click.option(
-    "--only", type=click.Choice(list(MEASUREMENTS)), multiple=True, help="Run only this; repeatable."
+    "--peer",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Measure this checkout of Kore's Node BotKit too (after `npm install` in it).",
+)
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Measure this checkout of BotKit too, such as the version before.",
 )
 @click.option(
     "--repeat",
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Number of runs; the table has medians.",
+    help="Number of rounds, in which the programs of a group take turns; the table has medians.",
 )
 @click.option(
     "--json",
@@ -50,6 +58,8 @@ from benchmarks.table import markdown, show
 def main(
     size: str | None,
     only: tuple[str, ...],
+    peer: Path | None,
+    against: Path | None,
     repeat: int,
     to_json: Path | None,
     to_plots: Path | None,
@@ -57,13 +67,17 @@ def main(
     as_markdown: bool,
 ) -> None:
     """Measure the service on one core, and the machine's floor."""
-    measured = json.loads(from_json.read_text()) if from_json else _measure(size, only, repeat)
+    measured = (
+        json.loads(from_json.read_text())
+        if from_json
+        else _measure(size, only, repeat, peer=peer, against=against)
+    )
     if to_json:
         to_json.write_text(json.dumps(measured))
     if to_plots:
         plots.draw(measured["results"], to_plots)
     runs = measured["runs"]
-    title = "BotKit on one core" + (f", medians of {runs} runs" if runs > 1 else "")
+    title = "BotKit on one core" + (f", medians of {runs} rounds" if runs > 1 else "")
     found = rows(measured["results"])
     if as_markdown:
         click.echo(markdown(found, measured["machine"], title=title))
@@ -71,19 +85,23 @@ def main(
         show(found, measured["machine"], title=title)
 
 
-def _measure(size: str | None, only: tuple[str, ...], repeat: int) -> dict[str, Any]:
+def _measure(
+    size: str | None, only: tuple[str, ...], repeat: int, *, peer: Path | None, against: Path | None
+) -> dict[str, Any]:
     sizes = {"quick": QUICK, "long": LONG}
     machine = described()
-    names = [name for name in MEASUREMENTS if not only or name in only]
-    runs: dict[str, list[Any]] = {name: [] for name in names}
-    for turn in range(repeat):
-        for name in names:
-            click.echo(f"measuring {name} ({turn + 1} of {repeat}) …", err=True)
-            try:
-                runs[name].append(MEASUREMENTS[name](sizes.get(size or "", NORMAL)))
-            except (RuntimeError, OSError, ValueError) as error:
-                click.echo(f"{name} could not be measured: {error}", err=True)
-    results = {name: median_of(found) for name, found in runs.items() if found}
+    groups = measurements(sizes.get(size or "", NORMAL), peer=peer, against=against)
+    results: dict[str, Any] = {}
+    for group in only or GROUPS:
+        runs: dict[str, list[Any]] = {name: [] for name in groups[group]}
+        for turn in range(repeat):
+            for name, measure in groups[group].items():
+                click.echo(f"measuring {name} ({turn + 1} of {repeat}) …", err=True)
+                try:
+                    runs[name].append(measure())
+                except (RuntimeError, OSError, ValueError) as error:
+                    click.echo(f"{name} could not be measured: {error}", err=True)
+        results |= {name: median_of(found) for name, found in runs.items() if found}
     return {"machine": machine, "runs": repeat, "results": results}
 
 

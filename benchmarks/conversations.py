@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.machine import LOAD_CORE, SERVICE_CORE, cpu_seconds, rss_bytes
 from benchmarks.processes import Process, configure, pinned, service
+from benchmarks.rows import percentile
 
 WARM_UP = 100
 
@@ -47,14 +48,15 @@ HELD = Receiving("held", {"receive": "stream", "poll_interval": "2s"}, listening
 """Cold: the service has to find out first that streams are held."""
 
 
-def run_service(receiving: Receiving, plan: Plan) -> dict[str, Any]:
-    """Measure the service. Returns the result of `_measure`."""
+def run_service(receiving: Receiving, plan: Plan, tree: Path | None = None) -> dict[str, Any]:
+    """Measure the service of this checkout or another; the clouds are always this one's. Returns the result of `_measure`."""
     with (
         tempfile.TemporaryDirectory(prefix="botkit-bench-") as folder,
         pinned(LOAD_CORE, "benchmarks.clouds", receiving.desk) as clouds,
     ):
         system = json.loads(clouds.line())["system"]
-        with service(configure(Path(folder), {**system, **receiving.settings})) as (process, port):
+        configuration = configure(Path(folder), {**system, **receiving.settings})
+        with service(configuration, tree) as (process, port):
 
             def open_conversations(count: int) -> float:
                 opened = clouds.ask(do="open", port=port, count=count, listening=receiving.listening)
@@ -104,7 +106,8 @@ def _measure(
     """
     Returns:
         ``open_seconds``: until every user has the message that an agent joined; ``ms``: milliseconds from each agent's message
-        to its arrival at the platform; ``kilobytes``: resident memory per open conversation; ``idle_percent``: of one core.
+        to its arrival at the platform, with ``p50_ms`` and ``p99_ms``; ``cpu_ms_per_message``: the processor time of each;
+        ``kilobytes``: resident memory per open conversation; ``idle_percent``: of one core.
     """
     warm_up()
     time.sleep(plan.settle_seconds / 2)
@@ -123,6 +126,8 @@ def _measure(
         "conversations": plan.conversations,
         "open_seconds": open_seconds,
         "ms": talked["ms"],
+        "p50_ms": percentile(talked["ms"], 0.5),
+        "p99_ms": percentile(talked["ms"], 0.99),
         "cpu_ms_per_message": talking / plan.messages * 1000,
         "kilobytes": (after - before) / plan.conversations / 1024,
         "megabytes_before": before / 2**20,

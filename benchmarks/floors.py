@@ -1,7 +1,6 @@
 """The floors of the benchmarks: the same work on this machine without BotKit, and without a store.
 
-``python -m benchmarks.floors echo`` serves a WSGI application that reads and answers.
-``python -m benchmarks.floors posts URL SECONDS`` posts with a bare aiohttp client.
+``python -m benchmarks.floors posts CLIENT URL SECONDS`` posts with a bare client.
 ``python -m benchmarks.floors bridge DESK SYSTEM`` listens to conversations with bare aiohttp, and posts agents' messages on.
 """
 
@@ -21,33 +20,22 @@ import aiohttp
 from benchmarks.payloads import BODY_BYTES
 
 CONNECTIONS = 32
-THREADS = 64
 _OPENING_AT_ONCE = 32
 _POLL_SECONDS = 60
 _BODY = b"x" * BODY_BYTES
 
 
-def echo() -> None:
-    """A WSGI application that reads and answers, on granian as `botkit serve` runs it. Prints its port."""
-    from botkit.cli.serve import _reserve, _server
-
-    port = _reserve("127.0.0.1", 0)
-    print(port, flush=True)
-    _server("127.0.0.1", port, THREADS).serve(target_loader=_echo_loader, wrap_loader=False)
-
-
-def _echo_loader() -> Any:
-    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", "2")])
-        return [b"{}"]
-
-    return application
+def posts(client: str, url: str, seconds: str) -> None:
+    """Post with one of `CLIENTS`. Prints posts per second, and microseconds of processor time per post."""
+    used, began = time.process_time(), time.perf_counter()
+    posted = CLIENTS[client](url, float(seconds))
+    took, used = time.perf_counter() - began, time.process_time() - used
+    print(json.dumps({"per_second": posted / took, "cpu_us": used / posted * 1e6}), flush=True)
 
 
-def posts(url: str, seconds: str) -> None:
-    """`CONNECTIONS` tasks that post over one aiohttp session. Prints posts per second."""
-    end = time.perf_counter() + float(seconds)
+def _aiohttp(url: str, seconds: float) -> int:
+    """`CONNECTIONS` tasks over one session. Returns the number of posts."""
+    end = time.perf_counter() + seconds
 
     async def post(session: aiohttp.ClientSession) -> int:
         posted = 0
@@ -57,11 +45,14 @@ def posts(url: str, seconds: str) -> None:
             posted += 1
         return posted
 
-    async def main() -> float:
+    async def main() -> int:
         async with aiohttp.ClientSession() as session:
-            return sum(await asyncio.gather(*(post(session) for _ in range(CONNECTIONS)))) / float(seconds)
+            return sum(await asyncio.gather(*(post(session) for _ in range(CONNECTIONS))))
 
-    print(asyncio.run(main()), flush=True)
+    return asyncio.run(main())
+
+
+CLIENTS: Mapping[str, Callable[[str, float], int]] = {"aiohttp": _aiohttp}
 
 
 class Bridge(ABC):
@@ -186,5 +177,5 @@ def bridge(desk: str, addresses: str) -> None:
 
 
 if __name__ == "__main__":
-    FLOORS: dict[str, Callable[..., None]] = {"echo": echo, "posts": posts, "bridge": bridge}
+    FLOORS: dict[str, Callable[..., None]] = {"posts": posts, "bridge": bridge}
     FLOORS[sys.argv[1]](*sys.argv[2:])

@@ -1,80 +1,102 @@
-"""Hooks per second through the whole service on one core, each durable before its answer; and the machine's floor.
+"""Hooks per second through a whole service on one core; and the machine's floors.
 
-The service (`botkit serve`, SQLite with synchronous=FULL) is pinned to one core; the load and a stand-in for the platform share
-the other. The floor is the same load on a bare WSGI application on granian, and the posts per second of a bare aiohttp client
-with bodies of the same size.
+The service is pinned to one core; the load and a stand-in for the platform share the other. BotKit (SQLite with
+synchronous=FULL) answers a hook when it is durable. The floors are the same load on a bare application, and the posts per second
+of a bare HTTP client with bodies of the same size.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import LOAD_CORE, SERVICE_CORE, cpu_seconds
-from benchmarks.processes import BOT_ID, CLIENT_ID, SECRET, Process, await_answer, configure, pinned, service
+from benchmarks.processes import (
+    BOT_ID,
+    CLIENT_ID,
+    SECRET,
+    Process,
+    bare_server,
+    configure,
+    peer,
+    pinned,
+    service,
+)
 
 _HOOK = f"/sdk/bots/{BOT_ID}/on_user_message"
-_WARM_UP_SECONDS = 1.0
+_WARM_UP_SECONDS = 2.0
 
 
-def run_service(seconds: float) -> dict[str, Any]:
-    """Measure the service. Returns the result of `load.load`."""
-    with (
-        tempfile.TemporaryDirectory(prefix="botkit-bench-") as folder,
-        pinned(LOAD_CORE, "benchmarks.load") as loader,
-        service(configure(Path(folder))) as (process, port),
-    ):
+def run_service(seconds: float, tree: Path | None = None) -> dict[str, Any]:
+    """Measure ``botkit serve`` of this checkout or another. Returns the result of `_measured`."""
+    with tempfile.TemporaryDirectory(prefix="botkit-bench-") as folder:
+        return _measured(service(configure(Path(folder)), tree), seconds, relayed=True)
+
+
+def run_mounted(server: str, seconds: float) -> dict[str, Any]:
+    """Measure the kit as middleware, served by one of `servers`. Returns the result of `_measured`."""
+    with tempfile.TemporaryDirectory(prefix="botkit-bench-") as folder:
+        return _measured(bare_server(server, str(configure(Path(folder)))), seconds, relayed=True)
+
+
+def run_peer(seconds: float, checkout: Path) -> dict[str, Any]:
+    """Measure a checkout of Kore's Node BotKit. Returns the result of `_measured`."""
+    return _measured(peer(checkout), seconds, relayed=True)
+
+
+def run_bare(server: str, seconds: float) -> dict[str, Any]:
+    """Measure a bare application, one of `servers`. Returns the result of `_measured`."""
+    return _measured(bare_server(server), seconds, relayed=False)
+
+
+def run_posts(client: str, seconds: float) -> dict[str, Any]:
+    """Measure a bare client, one of `floors.CLIENTS`: ``per_second`` and ``cpu_us``, microseconds of processor time per post."""
+    with pinned(LOAD_CORE, "benchmarks.load") as loader:
+        url = f"http://127.0.0.1:{json.loads(loader.line())['sink_port']}/"
+        with pinned(SERVICE_CORE, "benchmarks.floors", "posts", client, url, str(seconds)) as poster:
+            found: dict[str, Any] = json.loads(poster.line())
+            return found
+
+
+def _measured(
+    serving: AbstractContextManager[tuple[Process, int]], seconds: float, *, relayed: bool
+) -> dict[str, Any]:
+    """The result of `load.load`, with ``cpu_us_per_hook``: the processor time of the service's processes per hook.
+
+    Raises:
+        RuntimeError: a hook was refused or not relayed.
+    """
+    with pinned(LOAD_CORE, "benchmarks.load") as loader, serving as (process, port):
         loader.line()
         used = cpu_seconds(process.pid)
-        result = post_hooks(loader, port=port, seconds=seconds)
+        result = post_hooks(loader, port=port, seconds=seconds, relayed=relayed)
         # Warm-up and draining are included, as in the number of hooks.
-        result["cpu_us_per_hook"] = (cpu_seconds(process.pid) - used) / result["relayed"] * 1e6
+        result["cpu_us_per_hook"] = (cpu_seconds(process.pid) - used) / result["acknowledged"] * 1e6
         return result
 
 
-def run_echo(seconds: float) -> dict[str, Any]:
-    """Measure a bare WSGI application that reads and answers."""
-    with (
-        pinned(LOAD_CORE, "benchmarks.load") as loader,
-        pinned(SERVICE_CORE, "benchmarks.floors", "echo") as echo,
-    ):
-        loader.line()
-        port = int(echo.line())
-        await_answer(f"http://127.0.0.1:{port}/")
-        return _load(loader, port=port, path="/", seconds=seconds, relayed=False)
-
-
-def run_posts(seconds: float) -> float:
-    """Posts per second of a bare aiohttp client."""
-    with pinned(LOAD_CORE, "benchmarks.load") as loader:
-        url = f"http://127.0.0.1:{json.loads(loader.line())['sink_port']}/"
-        with pinned(SERVICE_CORE, "benchmarks.floors", "posts", url, str(seconds)) as poster:
-            return float(poster.line())
-
-
 def post_hooks(
-    loader: Process, *, port: int, seconds: float, warm_up_seconds: float = _WARM_UP_SECONDS
-) -> dict[str, Any]:
-    """Post hooks to the service on this port. Returns the result of `load.load`."""
-    return _load(
-        loader, port=port, path=_HOOK, seconds=seconds, relayed=True, warm_up_seconds=warm_up_seconds
-    )
-
-
-def _load(
     loader: Process,
     *,
     port: int,
-    path: str,
     seconds: float,
-    relayed: bool,
+    relayed: bool = True,
     warm_up_seconds: float = _WARM_UP_SECONDS,
 ) -> dict[str, Any]:
-    return loader.ask(
+    """Post hooks to the service on this port. Returns the result of `load.load`.
+
+    Args:
+        relayed: whether the service relays hooks, so that each is waited for at the platform.
+
+    Raises:
+        RuntimeError: a hook was refused or not relayed.
+    """
+    result = loader.ask(
         port=port,
-        path=path,
+        path=_HOOK,
         bot_id=BOT_ID,
         client_id=CLIENT_ID,
         secret=SECRET,
@@ -82,3 +104,8 @@ def _load(
         relayed=relayed,
         warm_up_seconds=warm_up_seconds,
     )
+    if result["refused"] or (relayed and result["relayed"] != result["acknowledged"]):
+        raise RuntimeError(
+            f"{result['refused']} hooks were refused, and {result['relayed']} of {result['acknowledged']} relayed"
+        )
+    return result

@@ -1,9 +1,10 @@
-"""The measurements by name, in order, in three sizes."""
+"""The measurements by group and name, in three sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from benchmarks import hooks
@@ -30,7 +31,7 @@ NORMAL = Size(
     hook_seconds=10.0,
     floor_seconds=3.0,
     handler=TurnPlan(pairs=12, seconds=1.0),
-    stream=Plan(conversations=1000, messages=1000, per_second=50, idle_seconds=45),
+    stream=Plan(conversations=1000, messages=1000, per_second=50, idle_seconds=30),
     poll=Plan(conversations=1000, messages=500, per_second=50, idle_seconds=15),
     held=Plan(conversations=500, messages=500, per_second=50, idle_seconds=15),
     bridge=Plan(conversations=1000, messages=500, per_second=50, idle_seconds=15),
@@ -38,7 +39,7 @@ NORMAL = Size(
     live_chat=Plan(conversations=1000, messages=1000, per_second=50, idle_seconds=58),
     live_chat_bridge=Plan(conversations=1000, messages=500, per_second=50, idle_seconds=29),
 )
-"""About eight minutes."""
+"""About nine minutes."""
 QUICK = Size(
     hook_seconds=3.0,
     floor_seconds=1.0,
@@ -53,16 +54,48 @@ QUICK = Size(
 LONG = replace(NORMAL, stream=replace(NORMAL.stream, idle_seconds=240))
 """Four minutes idle: every conversation's list is read four times, and its requestId extended once."""
 
-MEASUREMENTS: dict[str, Callable[[Size], dict[str, Any]]] = {
-    "hooks": lambda size: hooks.run_service(size.hook_seconds),
-    "echo": lambda size: hooks.run_echo(size.floor_seconds),
-    "posts": lambda size: {"per_second": hooks.run_posts(size.floor_seconds)},
-    "handler": lambda size: compare(size.handler, base="plain", other="handler"),
-    "coroutine": lambda size: compare(size.handler, base="plain", other="coroutine"),
-    "stream": lambda size: run_service(STREAM, size.stream),
-    "poll": lambda size: run_service(POLL, size.poll),
-    "held": lambda size: run_service(HELD, size.held),
-    "bridge": lambda size: run_bridge("miaw", size.bridge),
-    "live-chat": lambda size: run_service(LIVE_CHAT, size.live_chat),
-    "live-chat-bridge": lambda size: run_bridge("live-chat", size.live_chat_bridge),
-}
+Measure = Callable[[], dict[str, Any]]
+
+GROUPS = ("hooks", "handlers", "stream", "poll", "held", "live-chat")
+
+
+def measurements(
+    size: Size, *, peer: Path | None = None, against: Path | None = None
+) -> Mapping[str, Mapping[str, Measure]]:
+    """The measurements of each of `GROUPS` by name.
+
+    The rows of the table compare those of one group, so they have to run one after the other, and in turns if repeated.
+
+    Args:
+        size: the size of each.
+        peer: a checkout of Kore's Node BotKit, measured too.
+        against: another checkout of this project, measured too.
+    """
+    seconds, floor = size.hook_seconds, size.floor_seconds
+    hook_group: dict[str, Measure] = {"hooks": lambda: hooks.run_service(seconds)}
+    stream_group: dict[str, Measure] = {"stream": lambda: run_service(STREAM, size.stream)}
+    if against is not None:
+        hook_group["hooks-before"] = lambda: hooks.run_service(seconds, against)
+        stream_group["stream-before"] = lambda: run_service(STREAM, size.stream, against)
+    if peer is not None:
+        hook_group["hooks-peer"] = lambda: hooks.run_peer(seconds, peer)
+    hook_group |= {
+        "hooks-wsgi": lambda: hooks.run_mounted("kit-wsgi", seconds),
+        "bare-wsgi": lambda: hooks.run_bare("wsgi", floor),
+        "posts-aiohttp": lambda: hooks.run_posts("aiohttp", floor),
+    }
+    stream_group["bridge"] = lambda: run_bridge("miaw", size.bridge)
+    return {
+        "hooks": hook_group,
+        "handlers": {
+            "handler": lambda: compare(size.handler, base="plain", other="handler"),
+            "coroutine": lambda: compare(size.handler, base="plain", other="coroutine"),
+        },
+        "stream": stream_group,
+        "poll": {"poll": lambda: run_service(POLL, size.poll)},
+        "held": {"held": lambda: run_service(HELD, size.held)},
+        "live-chat": {
+            "live-chat": lambda: run_service(LIVE_CHAT, size.live_chat),
+            "live-chat-bridge": lambda: run_bridge("live-chat", size.live_chat_bridge),
+        },
+    }

@@ -37,6 +37,7 @@ _UNUSED_SYSTEM = {
 """An agent system for measurements without agents."""
 
 _ROOT = Path(__file__).resolve().parent.parent
+_PEER_BOT = Path(__file__).with_name("peer_bot.js")
 _START_SECONDS = 30.0
 _STOP_SECONDS = 20.0
 _LAST_LINES = 20
@@ -94,21 +95,24 @@ class Process:
 
 @contextmanager
 def pinned(core: int, module: str, *arguments: str) -> Iterator[Process]:
-    """Run ``python -m module arguments`` on one core."""
-    code = (
-        f"import os, runpy, sys; os.sched_setaffinity(0, {{{core}}}); "
-        f"sys.argv[0] = {module!r}; runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
-    )
+    """Run ``python -m module arguments`` of this tree on one core."""
+    with _pinned(core, _ROOT, sys.executable, "-m", module, *arguments) as process:
+        yield process
+
+
+@contextmanager
+def _pinned(core: int, folder: Path, *command: str) -> Iterator[Process]:
+    code = f"import os, sys; os.sched_setaffinity(0, {{{core}}}); os.execvp(sys.argv[1], sys.argv[1:])"
     with (
         tempfile.TemporaryFile("w+", prefix="botkit-bench-") as stderr,
         subprocess.Popen(
-            [sys.executable, "-c", code, *arguments],
+            [sys.executable, "-c", code, *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
-            cwd=_ROOT,
-            env={**os.environ, "PYTHONPATH": str(_ROOT)},
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(folder), "NODE_ENV": "production"},
         ) as popen,
     ):
         try:
@@ -122,28 +126,51 @@ def pinned(core: int, module: str, *arguments: str) -> Iterator[Process]:
 
 
 @contextmanager
-def service(configuration: Path) -> Iterator[tuple[Process, int]]:
-    """Run ``botkit serve`` on its core. Yields the process and its port when it is ready."""
-    with _serving("botkit", "serve", "--config", str(configuration), "--port", "0") as found:
-        yield found
+def service(configuration: Path, tree: Path | None = None) -> Iterator[tuple[Process, int]]:
+    """Run ``botkit serve`` on its core. Yields the process and its port when it is ready.
+
+    Args:
+        configuration: the server's file.
+        tree: another checkout of this project, whose version is run with its own virtual environment (``.venv``), or with this
+            one if it has none. By default this checkout.
+    """
+    folder = (tree or _ROOT).resolve()
+    own = folder / ".venv" / "bin" / "python"
+    python = str(own) if tree is not None and own.exists() else sys.executable
+    command = (python, "-m", "botkit", "serve", "--config", str(configuration), "--port", "0")
+    with _pinned(SERVICE_CORE, folder, *command) as process:
+        yield process, _ready(process)
 
 
 @contextmanager
 def application(name: str, configuration: Path) -> Iterator[tuple[Process, int]]:
     """Serve one of `applications` as ``botkit serve`` does. Yields the process and its port when it is ready."""
-    with _serving("benchmarks.applications", name, str(configuration)) as found:
-        yield found
+    with pinned(SERVICE_CORE, "benchmarks.applications", name, str(configuration)) as process:
+        yield process, _ready(process)
 
 
 @contextmanager
-def _serving(module: str, *arguments: str) -> Iterator[tuple[Process, int]]:
-    with pinned(SERVICE_CORE, module, *arguments) as process:
-        address = process.line().rpartition(" ")[2]
-        await_answer(f"{address}/readyz")
-        yield process, int(address.rpartition(":")[2])
+def bare_server(server: str, *configuration: str) -> Iterator[tuple[Process, int]]:
+    """Run one of `servers`. Yields the process and its port when it is ready."""
+    with pinned(SERVICE_CORE, "benchmarks.servers", server, *configuration) as process:
+        yield process, _ready(process, "/")
 
 
-def await_answer(url: str) -> None:
+@contextmanager
+def peer(checkout: Path) -> Iterator[tuple[Process, int]]:
+    """Run a checkout of Kore's Node BotKit on the service's core. Yields the process and its port when it is ready."""
+    bot = json.dumps({"botId": BOT_ID, "clientId": CLIENT_ID, "secret": SECRET})
+    with _pinned(SERVICE_CORE, _ROOT, "node", str(_PEER_BOT), str(checkout.resolve()), bot) as process:
+        yield process, int(process.line().rpartition(":")[2])
+
+
+def _ready(process: Process, path: str = "/readyz") -> int:
+    port = int(process.line().rpartition(":")[2])
+    _await_answer(f"http://127.0.0.1:{port}{path}")
+    return port
+
+
+def _await_answer(url: str) -> None:
     """Wait until a server answers at this URL.
 
     Raises:

@@ -1,46 +1,63 @@
-"""The rows of the table: each measure with its aim, the machine's floor, and the best peer's result."""
+"""The rows of the table: each measure with its aim, and with what it is compared with in the same run."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 Results = Mapping[str, Any]
-"""By name of the measurement, see `measure.MEASUREMENTS`."""
+"""By name of the measurement, see `measure.measurements`."""
+
+Reference = Literal["floor", "Node", "before"]
+"""The machine's own limit; Kore's Node BotKit; another version of this project."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """At most `times` a reference of the row or, without one, at most `times`; with `at_least` at least that."""
+
+    times: float
+    of: Reference | None = None
+    at_least: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row. A value meets `aim` if it is at most `aim`, or, with `more_is_better`, at least `aim`.
+    """One row.
 
-    `spread`: the first and third quartile, if `value` is a median.
+    Attributes:
+        what: the measure.
+        value: the result.
+        unit: of the result and its references.
+        aim: None if there is none.
+        floor: the machine's own limit.
+        node: the result of Kore's Node BotKit.
+        before: the result of another version of this project.
+        spread: the first and third quartile, if `value` is a median.
     """
 
     what: str
     value: float
     unit: str
-    aim: float | None = None
-    more_is_better: bool = False
-    floor: str = ""
-    peer: str = ""
+    aim: Aim | None = None
+    floor: float | None = None
+    node: float | None = None
+    before: float | None = None
     spread: tuple[float, float] | None = None
 
     @property
     def met(self) -> bool | None:
-        """Whether the aim is met; None: no aim."""
+        """Whether the aim is met; None: no aim, or its reference was not measured."""
         if self.aim is None:
             return None
-        return self.value >= self.aim if self.more_is_better else self.value <= self.aim
-
-
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """An aim, and the best peer's result."""
-
-    aim: float | None = None
-    peer: str = ""
+        references = {"floor": self.floor, "Node": self.node, "before": self.before, None: 1.0}
+        reference = references[self.aim.of]
+        if reference is None:
+            return None
+        limit = self.aim.times * reference
+        return self.value >= limit if self.aim.at_least else self.value <= limit
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -51,7 +68,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 def rows(results: Results) -> list[Row]:
     """A row for every result."""
-    return [*_hooks(results), *_handlers(results), *_latency(results), *_cost(results)]
+    return [*_hooks(results), *_bare(results), *_handlers(results), *_latency(results), *_cost(results)]
 
 
 def median_of(runs: Sequence[Any]) -> Any:
@@ -69,83 +86,106 @@ def median_of(runs: Sequence[Any]) -> Any:
     return statistics.median(runs) if isinstance(first, int | float) else first
 
 
-def _hooks(results: Results) -> list[Row]:
-    hooks, echo, posts = results.get("hooks"), results.get("echo"), results.get("posts")
-    floors = []
-    if echo:
-        floors.append(f"echo {echo['acknowledged_per_second']:,.0f}")
-    if posts:
-        floors.append(f"posts {posts['per_second']:,.0f}")
-    if not hooks:
-        return []
-    return [
-        Row(
-            "hooks acknowledged and relayed, durable",
-            hooks["through_per_second"],
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Service:
+    """A way to serve hooks: its measurement, its label, the measurements of its floor, and its aims."""
+
+    name: str
+    label: str
+    bare: str
+    client: str
+    rate: Aim | None = None
+    p99: Aim | None = None
+
+
+_SERVICES = (
+    _Service(
+        name="hooks",
+        label="botkit serve",
+        bare="bare-wsgi",
+        client="posts-aiohttp",
+        rate=Aim(2.5, "Node", at_least=True),
+        p99=Aim(0.4, "Node"),
+    ),
+    _Service(
+        name="hooks-wsgi",
+        label="WSGI middleware on granian",
+        bare="bare-wsgi",
+        client="posts-aiohttp",
+        rate=Aim(1.7, "Node", at_least=True),
+    ),
+)
+
+
+def _hooks(results: Results) -> Iterator[Row]:
+    node = _getter(results.get("hooks-peer"))
+    for service in _SERVICES:
+        measured = results.get(service.name)
+        if not measured:
+            continue
+        before = _getter(results.get("hooks-before") if service.name == "hooks" else None)
+        bare, client = _getter(results.get(service.bare)), _getter(results.get(service.client))
+        echoes, posts = bare("acknowledged_per_second"), client("per_second")
+        yield Row(
+            f"hooks relayed, durable, {service.label}",
+            measured["through_per_second"],
             "/s",
-            aim=3000,
-            more_is_better=True,
-            floor=", ".join(floors),
-            peer="1,800, not durable",
-        ),
-        Row(
-            "  acknowledgement p50, 32 connections",
-            hooks["ack_p50_ms"],
-            "ms",
-            floor=f"{echo['ack_p50_ms']:.1f}" if echo else "",
-        ),
-        Row(
-            "  acknowledgement p99, 32 connections",
-            hooks["ack_p99_ms"],
-            "ms",
-            aim=25,
-            floor=f"{echo['ack_p99_ms']:.1f}" if echo else "",
-            peer="≥ 100",
-        ),
-        Row("  processor time per hook", hooks["cpu_us_per_hook"], "µs"),
-    ]
+            aim=service.rate,
+            floor=1 / (1 / echoes + 1 / posts) if echoes and posts else None,
+            node=node("through_per_second"),
+            before=before("through_per_second"),
+        )
+        for name, aim in (("p50", None), ("p99", service.p99)):
+            key = f"ack_{name}_ms"
+            yield Row(
+                f"  acknowledgement {name}, 32 connections",
+                measured[key],
+                "ms",
+                aim=aim,
+                floor=bare(key),
+                node=node(key),
+                before=before(key),
+            )
+        answering, posting = bare("cpu_us_per_hook"), client("cpu_us")
+        yield Row(
+            "  processor time per hook",
+            measured["cpu_us_per_hook"],
+            "µs",
+            floor=answering + posting if answering and posting else None,
+            node=node("cpu_us_per_hook"),
+            before=before("cpu_us_per_hook"),
+        )
 
 
-def _handlers(results: Results) -> list[Row]:
-    found = []
+_BARE = (
+    ("bare-wsgi", "floor: bare WSGI application on granian", "acknowledged_per_second", "cpu_us_per_hook"),
+    ("posts-aiohttp", "floor: posts of a bare aiohttp client", "per_second", "cpu_us"),
+)
+
+
+def _bare(results: Results) -> Iterator[Row]:
+    for name, label, rate, processor_time in _BARE:
+        if name in results:
+            yield Row(label, results[name][rate], "/s")
+            yield Row("  processor time each", results[name][processor_time], "µs")
+
+
+def _handlers(results: Results) -> Iterator[Row]:
     for name, what in (("handler", "one handler"), ("coroutine", "one coroutine as handler")):
         measured = results.get(name)
         if not measured:
             continue
-        cost, cpu_cost = measured["cost_percent"], measured["cpu_cost_percent"]
-        found += [
-            Row(
-                f"hooks with {what}, durable",
-                measured["with_per_second"],
-                "/s",
-                floor=f"without {measured['without_per_second']:,.0f}",
-            ),
-            Row(
-                "  cost in hooks per second",
-                cost["median"],
-                "%",
-                aim=15,
-                spread=(cost["first"], cost["third"]),
-            ),
-            Row(
-                "  processor time per hook",
-                measured["with_cpu_us"],
-                "µs",
-                floor=f"without {measured['without_cpu_us']:,.0f}",
-            ),
-            Row(
-                "  cost in processor time",
-                cpu_cost["median"],
-                "%",
-                spread=(cpu_cost["first"], cpu_cost["third"]),
-            ),
-        ]
-    return found
+        for row, measure, unit, aim in (
+            (f"cost of {what} in hooks per second", "cost_percent", "%", Aim(15)),
+            ("  cost in processor time", "cpu_cost_percent", "%", None),
+        ):
+            cost = measured[measure]
+            yield Row(row, cost["median"], unit, aim=aim, spread=(cost["first"], cost["third"]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Receiving:
-    """A way to receive conversations: its measurement, its label, the measurement of its floor, and its marks.
+    """A way to receive conversations: its measurement, its label, those of its floor and the version before, and its aims.
 
     `cold`: nothing was opened before, so its memory includes what the first conversations load.
     """
@@ -153,12 +193,9 @@ class _Receiving:
     name: str
     label: str
     floor: str = ""
+    before: str = ""
     cold: bool = False
-    p50: _Mark = _Mark()
-    p99: _Mark = _Mark()
-    kilobytes: _Mark = _Mark()
-    idle: _Mark = _Mark()
-    opening: _Mark = _Mark()
+    aims: Mapping[str, Aim]
 
 
 _RECEIVING = (
@@ -166,59 +203,56 @@ _RECEIVING = (
         name="stream",
         label="stream",
         floor="bridge",
-        p50=_Mark(2, "1.6"),
-        p99=_Mark(6, "6"),
-        kilobytes=_Mark(35, "105"),
-        idle=_Mark(2, "5"),
-        opening=_Mark(None, "4"),
+        before="stream-before",
+        aims={
+            "p50_ms": Aim(2.2, "floor"),
+            "p99_ms": Aim(4, "floor"),
+            "cpu_ms_per_message": Aim(0.5, "before"),
+            "kilobytes": Aim(30),
+            "idle_percent": Aim(2),
+            "open_seconds": Aim(6 / 11, "before"),
+        },
     ),
-    _Receiving(name="poll", label="poll every 2 s", kilobytes=_Mark(35, "105"), idle=_Mark(None, "5")),
-    _Receiving(name="held", label="held stream, polled", cold=True),
-    _Receiving(name="live-chat", label="Live Chat", floor="live-chat-bridge"),
+    _Receiving(name="poll", label="poll every 2 s", aims={"kilobytes": Aim(30)}),
+    _Receiving(name="held", label="held stream, polled", cold=True, aims={}),
+    _Receiving(name="live-chat", label="Live Chat", floor="live-chat-bridge", aims={}),
 )
 
 
-def _latency(results: Results) -> list[Row]:
-    return [
-        Row(
-            f"agent to user, {receiving.label}, p{share * 100:.0f}",
-            percentile(results[receiving.name]["ms"], share),
-            "ms",
-            aim=mark.aim,
-            floor=f"{percentile(results[receiving.floor]['ms'], share):.2f}"
-            if receiving.floor in results
-            else "",
-            peer=mark.peer,
-        )
-        for receiving in _RECEIVING
-        if receiving.name in results
-        for share, mark in ((0.5, receiving.p50), (0.99, receiving.p99))
-    ]
-
-
-def _cost(results: Results) -> list[Row]:
-    found = []
+def _latency(results: Results) -> Iterator[Row]:
     for receiving in _RECEIVING:
-        measured = results.get(receiving.name)
-        if not measured:
-            continue
-        floor = results.get(receiving.floor)
-        many = f"{measured['conversations']:,}"
-        for what, key, unit, digits, mark in (
-            ("memory a conversation", "kilobytes", "KB", 1, receiving.kilobytes),
-            (f"idle processor time, {many} open", "idle_percent", "%", 2, receiving.idle),
-            (f"time to open {many}", "open_seconds", "s", 1, receiving.opening),
+        for key, what, unit in (
+            ("p50_ms", "agent to user, {label}, p50", "ms"),
+            ("p99_ms", "agent to user, {label}, p99", "ms"),
+            ("cpu_ms_per_message", "  processor time per agent message", "ms"),
         ):
-            if receiving.cold and key == "kilobytes":
-                continue
-            found.append(
-                Row(
-                    f"{what}, {receiving.label}",
-                    measured[key],
-                    unit,
-                    aim=mark.aim,
-                    floor=f"{floor[key]:.{digits}f}" if floor else "",
-                    peer=mark.peer,
-                )
-            )
-    return found
+            yield from _received(results, receiving, key, what, unit)
+
+
+def _cost(results: Results) -> Iterator[Row]:
+    for receiving in _RECEIVING:
+        for key, what, unit in (
+            ("kilobytes", "memory a conversation, {label}", "KB"),
+            ("idle_percent", "idle processor time, {many} open, {label}", "%"),
+            ("open_seconds", "time to open {many}, {label}", "s"),
+        ):
+            if not (receiving.cold and key == "kilobytes"):
+                yield from _received(results, receiving, key, what, unit)
+
+
+def _received(results: Results, receiving: _Receiving, key: str, what: str, unit: str) -> Iterator[Row]:
+    measured = results.get(receiving.name)
+    if measured:
+        yield Row(
+            what.format(label=receiving.label, many=f"{measured['conversations']:,}"),
+            measured[key],
+            unit,
+            aim=receiving.aims.get(key),
+            floor=_getter(results.get(receiving.floor))(key),
+            before=_getter(results.get(receiving.before))(key),
+        )
+
+
+def _getter(measured: Mapping[str, float] | None) -> Callable[[str], float | None]:
+    """The figures of a measurement by name; None for each if it was not made."""
+    return (lambda _key: None) if measured is None else measured.get

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.rows import Row
+from benchmarks.rows import Aim, Row
 
-_WIDTH = 140
+_WIDTH = 150
 """The width in files and pipes."""
 
 _NONE = "–"
-_HEADS = ("measure", "here", "", "aim", "met", "this machine's floor", "best peer")
+_HEADS = ("measure", "here", "aim", "met", "floor", "Node", "before")
+"""In parentheses behind a reference: this measure divided by it."""
 
 
 def show(rows: Sequence[Row], machine: Mapping[str, object], *, title: str) -> None:
@@ -22,25 +23,22 @@ def show(rows: Sequence[Row], machine: Mapping[str, object], *, title: str) -> N
     if not console.is_terminal:
         console = Console(width=_WIDTH)
     table = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
-    for head in _HEADS:
-        side = {"measure": "left", "": "left", "met": "center"}.get(head, "right")
-        table.add_column(head, justify=side, no_wrap=head != "best peer")  # type: ignore[arg-type]
+    used = _used(rows)
+    for head in used:
+        side = {"measure": "left", "met": "center"}.get(head, "right")
+        table.add_column(head, justify=side, no_wrap=True)  # type: ignore[arg-type]
     for row in rows:
-        table.add_row(*(_COLOURED.get(cell, cell) for cell in _cells(row)))
+        cells = _cells(row)
+        table.add_row(*(_COLOURED.get(cells[head], cells[head]) for head in used))
     console.print(table)
     console.print(where(machine), style="dim", highlight=False)
 
 
 def markdown(rows: Sequence[Row], machine: Mapping[str, object], *, title: str) -> str:
     """The table in Markdown."""
-    lines = [f"{title}. {where(machine)}", ""]
-    lines += [
-        "| measure | here | aim | met | floor | best peer |",
-        "|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        what, here, unit, *rest = _cells(row)
-        lines.append(f"| {' | '.join([what.strip(), f'{here} {unit}', *rest])} |")
+    used = _used(rows)
+    lines = [f"{title}. {where(machine)}", "", f"| {' | '.join(used)} |", "|---" * len(used) + "|"]
+    lines += [f"| {' | '.join(_cells(row)[head].strip() for head in used)} |" for row in rows]
     return "\n".join(lines)
 
 
@@ -64,13 +62,31 @@ def figure(value: float) -> str:
 _COLOURED = {"yes": "[green]yes[/]", "no": "[red]no[/]"}
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    return (
-        row.what,
-        figure(row.value),
-        row.unit + (f" ({figure(row.spread[0])} to {figure(row.spread[1])})" if row.spread else ""),
-        _NONE if row.aim is None else f"{'≥' if row.more_is_better else '≤'} {row.aim:,g}",
-        {True: "yes", False: "no", None: _NONE}[row.met],
-        row.floor or _NONE,
-        row.peer or _NONE,
-    )
+def _used(rows: Sequence[Row]) -> list[str]:
+    """The columns that any row fills."""
+    filled = [_cells(row) for row in rows]
+    return [head for head in _HEADS if any(cells[head] != _NONE for cells in filled)]
+
+
+def _cells(row: Row) -> dict[str, str]:
+    spread = f" ({figure(row.spread[0])} to {figure(row.spread[1])})" if row.spread else ""
+    return {
+        "measure": row.what,
+        "here": f"{figure(row.value)} {row.unit}{spread}",
+        "aim": _aim(row.aim),
+        "met": {True: "yes", False: "no", None: _NONE}[row.met],
+        "floor": _compared(row.value, row.floor),
+        "Node": _compared(row.value, row.node),
+        "before": _compared(row.value, row.before),
+    }
+
+
+def _aim(aim: Aim | None) -> str:
+    if aim is None:
+        return _NONE
+    of = f" × {aim.of}" if aim.of else ""
+    return f"{'≥' if aim.at_least else '≤'} {aim.times:.2g}{of}"
+
+
+def _compared(value: float, reference: float | None) -> str:
+    return f"{figure(reference)} ({value / reference:.2f} ×)" if reference else _NONE

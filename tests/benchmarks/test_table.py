@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from benchmarks.rows import Row
+import pytest
+
+from benchmarks.rows import Aim, Row
 from benchmarks.table import markdown
 
 MACHINE = {
@@ -16,15 +18,24 @@ MACHINE = {
 }
 
 
-def test_every_line_of_the_markdown_table_has_the_cells_of_its_head() -> None:
+def test_a_reference_has_the_ratio_beside_it_and_a_column_that_no_row_fills_is_left_out() -> None:
     rows = [
-        Row("hooks", 3210.4, "/s", aim=3000, more_is_better=True, floor="echo 60,000", peer="1,800"),
-        Row("  cost", 2.04, "%", aim=15, spread=(-0.5, 3.25)),
+        Row("hooks", 3210.4, "/s", aim=Aim(2.5, "Node", at_least=True), floor=6420.8, node=1000),
+        Row("  cost", 2.04, "%", aim=Aim(15), spread=(-0.5, 3.25)),
     ]
     table = markdown(rows, MACHINE, title="BotKit").split("\n\n")[1].splitlines()
     assert table == [
-        "| measure | here | aim | met | floor | best peer |",
+        "| measure | here | aim | met | floor | Node |",
         "|---|---|---|---|---|---|",
-        "| hooks | 3,210 /s | ≥ 3,000 | yes | echo 60,000 | 1,800 |",
+        "| hooks | 3,210 /s | ≥ 2.5 × Node | yes | 6,421 (0.50 ×) | 1,000 (3.21 ×) |",
         "| cost | 2.04 % (-0.50 to 3.25) | ≤ 15 | yes | – | – |",
     ]
+
+
+@pytest.mark.parametrize(("value", "met"), [(4.4, True), (4.5, False)])
+def test_an_aim_is_a_multiple_of_its_reference_in_the_same_run(value: float, met: bool) -> None:
+    assert Row("latency", value, "ms", aim=Aim(2.2, "floor"), floor=2.0).met is met
+
+
+def test_an_aim_whose_reference_was_not_measured_is_neither_met_nor_missed() -> None:
+    assert Row("hooks", 1000, "/s", aim=Aim(2.5, "Node", at_least=True)).met is None

@@ -1,0 +1,70 @@
+"""WSGI applications on granian: the floor of every WSGI service, and the middleware as users of granian mount it.
+
+``python -m benchmarks.servers wsgi`` serves an application that reads a request and answers.
+``python -m benchmarks.servers kit-wsgi CONFIGURATION`` serves the same application under ``kit.middleware``.
+
+Each prints its address as the last word of a line.
+"""
+
+from __future__ import annotations
+
+import functools
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+_THREADS = 64
+"""More than the load has connections: a hook occupies its thread until it is committed."""
+
+
+def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """Reads the body and answers."""
+    environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", "2")])
+    return [b"{}"]
+
+
+def _bare() -> WSGIApplication:
+    return echo
+
+
+def _kit(configuration: str) -> WSGIApplication:
+    from botkit import BotKit
+
+    kit = BotKit.from_config(configuration)
+    kit.start()
+    return kit.middleware(echo)
+
+
+def serve_wsgi(make: Callable[[], WSGIApplication]) -> None:
+    """Serve the application that `make` returns in granian's worker process."""
+    from granian.constants import Interfaces
+    from granian.server import Server
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    print(f"http://127.0.0.1:{port}", flush=True)
+    server = Server(
+        "benchmark",
+        port=port,
+        interface=Interfaces.WSGI,
+        blocking_threads=_THREADS,
+        websockets=False,
+        log_enabled=False,
+    )
+    server.serve(target_loader=lambda: make(), wrap_loader=False)
+
+
+SERVERS: Mapping[str, Callable[..., None]] = {
+    "wsgi": lambda: serve_wsgi(_bare),
+    "kit-wsgi": lambda configuration: serve_wsgi(functools.partial(_kit, configuration)),
+}
+
+
+if __name__ == "__main__":
+    SERVERS[sys.argv[1]](*sys.argv[2:])
