@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import field
+
+from botkit.handoff.record import Record
 
 if TYPE_CHECKING:
     from botkit.errors import CallError
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Record, frozen=True):
     """One HTTP call.
 
     Attributes:
@@ -31,22 +33,25 @@ class Request:
 
     what: str
     method: str
-    url: str = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False, default_factory=dict)
-    body: bytes | None = field(repr=False, default=None)
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
     timeout_seconds: float = 10.0
     max_bytes: int = 0
     long_poll: bool = False
 
+    _hidden = frozenset({"url", "headers", "body"})
 
-@dataclass(frozen=True, slots=True)
-class Response:
+
+class Response(Record, frozen=True):
     """A response, read completely (at most `carriers.MAX_RESPONSE_BYTES`). `url` is the request's; errors name its host."""
 
     status: int
-    headers: Mapping[str, str] = field(repr=False, default_factory=dict)
-    body: bytes = field(repr=False, default=b"")
-    url: str = field(repr=False, default="")
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    url: str = ""
+
+    _hidden = frozenset({"headers", "body", "url"})
 
 
 class Stream(Protocol):

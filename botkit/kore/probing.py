@@ -18,6 +18,7 @@ from uuid import uuid4
 
 import jwt
 from jwt.warnings import InsecureKeyLengthWarning
+from msgspec import structs
 
 from botkit.config.settings import KoreSettings
 from botkit.hooks import of_the_doctor
@@ -98,12 +99,12 @@ class ProbeRequests:
         if not jti:
             return request
         token = self._token(LIFETIME_SECONDS + ahead_seconds, algorithm, jti=str(uuid4()))
-        return replace(request, headers={**request.headers, "auth": token})
+        return structs.replace(request, headers={**request.headers, "auth": token})
 
     def unsigned(self) -> Request:
         """The same call without a token."""
         request = self.history()
-        return replace(
+        return structs.replace(
             request,
             what="call without a token",
             headers={name: value for name, value in request.headers.items() if name != "auth"},
@@ -116,7 +117,7 @@ class ProbeRequests:
     def channel_mappings(self) -> Request:
         """Which agent system serves which channel (docs/protocols/kore-xo-botkit.md, 1)."""
         url = f"{self._origin}/api/public/bot/{self._bot_id}/agentintegrations/channelmappings"
-        return replace(self.history(), what="read the channel mappings", url=url)
+        return structs.replace(self.history(), what="read the channel mappings", url=url)
 
     def hook(self, public_url: str, *, signed: bool) -> Request:
         """A hook to our own public address, as the platform would post it. BotKit refuses it in any case.

@@ -7,9 +7,10 @@ missing are spliced in and the body is not encoded again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import assert_never
 from urllib.parse import urlencode
+
+from msgspec import structs
 
 from botkit.config.settings import KoreSettings
 from botkit.errors import CallRefused
@@ -227,7 +228,7 @@ class KoreRequests:
             changes=event,
             idempotency_key=idempotency_key,
         )
-        return replace(request, timeout_seconds=min(request.timeout_seconds, _CLIENT_EVENT_SECONDS))
+        return structs.replace(request, timeout_seconds=min(request.timeout_seconds, _CLIENT_EVENT_SECONDS))
 
     def _get(
         self,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import quote, urlencode
 
 import msgspec
+from msgspec.structs import replace
 
 from botkit.agents.api import File
 from botkit.agents.live_chat.masking import Rule

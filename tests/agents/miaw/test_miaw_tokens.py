@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import jwt
 import pytest
+from msgspec.structs import replace
 
 from botkit.agents.miaw import MiawSettings
 from botkit.agents.miaw.calls import guest_token_request, read_deployment, read_token
