@@ -6,9 +6,11 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.openmetrics import exposition as openmetrics_exposition
+
+from botkit.observability.buffered import BufferedCounter, BufferedHistogram
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 OPENMETRICS = openmetrics_exposition.CONTENT_TYPE_LATEST
@@ -91,11 +93,11 @@ class Telemetry:
     def __init__(self, hook_events: Container[str] = frozenset()) -> None:
         self._hook_events = hook_events
         self.registry = CollectorRegistry()
-        self._hooks = self._counter("botkit_hooks_total")
+        self._hooks = self._buffered_counter("botkit_hooks_total")
         self._ack = self._histogram("botkit_ack_seconds", _ACK_SECONDS)
         self._duplicates = self._counter("botkit_duplicate_hooks_total")
-        self._handlers = self._counter("botkit_handlers_total")
-        self._effects = self._counter("botkit_effects_total")
+        self._handlers = self._buffered_counter("botkit_handlers_total")
+        self._effects = self._buffered_counter("botkit_effects_total")
         self._retries = self._counter("botkit_effect_retries_total")
         self._receivers = self._gauge("botkit_receivers")
         self._reconnects = self._counter("botkit_reconnects_total")
@@ -103,9 +105,6 @@ class Telemetry:
         self._handoff = self._counter("botkit_handoff_total")
         self._possible_duplicates = self._counter("botkit_possible_duplicates_total")
         self._handoff_series: set[tuple[str, str]] = set()
-        self._hook_children: dict[tuple[str, int], Counter] = {}
-        self._effect_children: dict[tuple[str, str], Counter] = {}
-        self._handler_children: dict[tuple[str, str, str], Counter] = {}
 
     def watch(self, *, outbox_depth: Callable[[], float], open_sessions: Callable[[], float]) -> None:
         """Add the gauges that are read at each scrape."""
@@ -120,13 +119,7 @@ class Telemetry:
 
     def hook(self, event: str, status: int, seconds: float) -> None:
         """A hook was answered. Unknown names share one label, so that callers cannot create series."""
-        child = self._hook_children.get((event, status))
-        if child is None:
-            label = event if event in self._hook_events else "other"
-            child = self._hooks.labels(label, str(status))
-            if event in self._hook_events:
-                self._hook_children[event, status] = child
-        child.inc()
+        self._hooks.inc(event if event in self._hook_events else "other", status)
         self._ack.observe(seconds)
 
     def duplicate(self) -> None:
@@ -139,20 +132,13 @@ class Telemetry:
 
     def handled(self, event: str, handler: str, outcome: str) -> None:
         """A handler was called or skipped."""
-        child = self._handler_children.get((event, handler, outcome))
-        if child is None:
-            child = self._handlers.labels(event, handler, outcome)
-            self._handler_children[event, handler, outcome] = child
-        child.inc()
+        self._handlers.inc(event, handler, outcome)
 
     # --- the relay --------------------------------------------------------------------------------------------
 
     def effect_done(self, kind: str, outcome: Literal["delivered", "refused", "gave_up", "broken"]) -> None:
         """An effect left its lane."""
-        child = self._effect_children.get((kind, outcome))
-        if child is None:
-            child = self._effect_children[kind, outcome] = self._effects.labels(kind, outcome)
-        child.inc()
+        self._effects.inc(kind, outcome)
 
     def effect_retried(self, kind: str) -> None:
         """An attempt failed and will be repeated."""
@@ -184,9 +170,13 @@ class Telemetry:
         metric = _METRICS[name]
         return Counter(name, metric.help, metric.labels, registry=self.registry)
 
+    def _buffered_counter(self, name: str) -> BufferedCounter:
+        metric = _METRICS[name]
+        return BufferedCounter(name, metric.help, metric.labels, registry=self.registry)
+
     def _gauge(self, name: str) -> Gauge:
         metric = _METRICS[name]
         return Gauge(name, metric.help, metric.labels, registry=self.registry)
 
-    def _histogram(self, name: str, buckets: tuple[float, ...]) -> Histogram:
-        return Histogram(name, _METRICS[name].help, buckets=buckets, registry=self.registry)
+    def _histogram(self, name: str, buckets: tuple[float, ...]) -> BufferedHistogram:
+        return BufferedHistogram(name, _METRICS[name].help, buckets, registry=self.registry)
