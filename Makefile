@@ -14,7 +14,7 @@ PARALLEL = -n $(RUNNERS) --dist loadfile --no-loadscope-reorder
 # Dozens of processes are started: none of them may have to compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-lowest search bench check docs tables format lock clean
+.PHONY: help demo test test-lowest search bench bench-smoke check docs tables format lock clean
 help:              ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -53,6 +53,9 @@ search: $(DEVELOP) ## thousands of new examples for each property test
 
 bench: $(DEVELOP)  ## the benchmark table
 	@$(BIN)/python -m benchmarks
+
+bench-smoke: $(DEVELOP) ## what a hook and an agent's message cost in calls, commits and tasks; fails above a bound
+	@$(BIN)/python -m benchmarks.counts
 
 check: $(DEVELOP)  ## format, lint, types, imports between packages, documentation
 	@$(BIN)/ruff format --check .

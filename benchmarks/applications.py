@@ -1,4 +1,4 @@
-"""WSGI applications with a kit, as users with handlers write them.
+"""Applications with a kit, as users with handlers write them, and one that counts.
 
 ``python -m benchmarks.applications NAME CONFIGURATION`` serves one exactly as ``botkit serve`` does.
 """
@@ -11,10 +11,12 @@ from pathlib import Path
 
 from flask import Flask
 
+from benchmarks import counters
 from botkit import BotKit
 from botkit.cli.serve import Log, run
 from botkit.config.settings import Settings
 from botkit.handlers.contexts import UserMessageContext
+from botkit.kit import create_app
 
 
 def plain(settings: Settings) -> Flask:
@@ -44,6 +46,14 @@ def coroutine(settings: Settings) -> Flask:
     return _mounted(kit)
 
 
+def counted(settings: Settings) -> Flask:
+    """No handler; counts what it does (see `counters`), and answers ``GET /counts`` with it."""
+    counts = counters.install()
+    app = create_app(settings)
+    app.add_url_rule("/counts", "counts", lambda: dict(counts))
+    return app
+
+
 def _mounted(kit: BotKit) -> Flask:
     app = Flask(__name__)
     kit.init_app(app)
@@ -54,6 +64,7 @@ APPLICATIONS: Mapping[str, Callable[[Settings], Flask]] = {
     "plain": plain,
     "handler": handler,
     "coroutine": coroutine,
+    "counted": counted,
 }
 
 

@@ -14,12 +14,14 @@ import random
 import sys
 import time
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
 import jwt
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from benchmarks.desks import DESKS, Desk
 from benchmarks.payloads import agent_transfer
@@ -51,12 +53,15 @@ class Clouds:
         self._changed = asyncio.Event()
         self._users = 0
         self._number = 0
+        self._calls: Counter[str] = Counter()
         self._chance = random.Random(20)
 
     async def start(self) -> dict[str, Any]:
         """Listen. Returns the addresses."""
-        self._platform = f"http://127.0.0.1:{await sink(self._on_call)}"
-        runner = web.AppRunner(self._desk.routes(), access_log=None)
+        self._platform = f"http://127.0.0.1:{await sink(self._on_call, self._on_connection)}"
+        routes = self._desk.routes()
+        routes.middlewares.append(self._counted)
+        runner = web.AppRunner(routes, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0, backlog=2048)
         await site.start()
@@ -90,9 +95,17 @@ class Clouds:
             await self._until(lambda: self._desk.listeners() >= listeners)
         return {"seconds": time.perf_counter() - began, "hooks_acknowledged_seconds": acknowledged}
 
-    async def talk(self, *, messages: int, per_second: float) -> dict[str, Any]:
-        """Agents send messages at random times in random conversations. Returns their milliseconds to the platform."""
-        live = self._desk.live()
+    async def talk(
+        self, *, messages: int, per_second: float, conversations: int | None = None
+    ) -> dict[str, Any]:
+        """Agents send messages at random times in random conversations. Returns their milliseconds to the platform.
+
+        Args:
+            messages: how many.
+            per_second: the average rate.
+            conversations: send them in so many conversations only.
+        """
+        live = self._desk.live()[:conversations]
         # A garbage collection in this process would count as latency of the service.
         gc.collect()
         gc.freeze()
@@ -117,12 +130,26 @@ class Clouds:
         await self._until(lambda: self._desk.listeners() == 0)
         return {"ended": len(live)}
 
+    async def counts(self) -> dict[str, Any]:
+        """How many calls of each kind the service has made so far, and how many connections to the platform."""
+        return dict(self._calls)
+
     async def await_listeners(self, *, count: int) -> dict[str, Any]:
         """Wait until so many requests listen at the desk."""
         await self._until(lambda: self._desk.listeners() >= count)
         return {"listeners": self._desk.listeners()}
 
+    @web.middleware
+    async def _counted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        resource = request.match_info.route.resource
+        self._calls[f"{request.method} {resource.canonical if resource is not None else ''}"] += 1
+        return await handler(request)
+
+    def _on_connection(self) -> None:
+        self._calls["connections"] += 1
+
     def _on_call(self, head: bytes, body: bytes) -> bytes:
+        self._calls[head.split(b"/", 6)[5].partition(b"?")[0].decode()] += 1
         if head.startswith(b"GET"):
             return answer(_transcript())
         place = body.find(_MARK)
@@ -168,6 +195,7 @@ async def _main(desk: str) -> None:
         "open": clouds.open,
         "talk": clouds.talk,
         "end": clouds.end,
+        "counts": clouds.counts,
         "await_listeners": clouds.await_listeners,
     }
     loop = asyncio.get_running_loop()

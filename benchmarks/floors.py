@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import sys
 import time
@@ -16,6 +17,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import aiohttp
+import pycurl
 
 from benchmarks.payloads import BODY_BYTES
 
@@ -52,7 +54,35 @@ def _aiohttp(url: str, seconds: float) -> int:
     return asyncio.run(main())
 
 
-CLIENTS: Mapping[str, Callable[[str, float], int]] = {"aiohttp": _aiohttp}
+def _curl(url: str, seconds: float) -> int:
+    """`CONNECTIONS` handles of one libcurl multi handle, without an event loop. Returns the number of posts."""
+    end = time.perf_counter() + seconds
+    multi = pycurl.CurlMulti()
+    for _ in range(CONNECTIONS):
+        handle = pycurl.Curl()
+        handle.setopt(pycurl.URL, url)
+        handle.setopt(pycurl.POSTFIELDS, _BODY)
+        handle.setopt(pycurl.HTTPHEADER, ["Content-Type: application/json", "Expect:"])
+        handle.setopt(pycurl.WRITEDATA, io.BytesIO())
+        multi.add_handle(handle)
+    posted, running = 0, CONNECTIONS
+    while running:
+        _, running = multi.perform()
+        _, done, failed = multi.info_read()
+        if failed:
+            raise OSError(failed[0][2])
+        for handle in done:
+            posted += 1
+            multi.remove_handle(handle)
+            if time.perf_counter() < end:
+                multi.add_handle(handle)
+                running += 1
+        if not done:
+            multi.select(1.0)
+    return posted
+
+
+CLIENTS: Mapping[str, Callable[[str, float], int]] = {"aiohttp": _aiohttp, "curl": _curl}
 
 
 class Bridge(ABC):

@@ -135,14 +135,19 @@ class Tally:
 
 
 class Relayed:
-    """Counts the service's calls to the platform."""
+    """Counts the service's calls to the platform, and its connections."""
 
     def __init__(self) -> None:
         self.count = 0
+        self.connections = 0
 
     def __call__(self, _head: bytes, _body: bytes) -> bytes:
         self.count += 1
         return OK
+
+    def on_connection(self) -> None:
+        """The service has connected."""
+        self.connections += 1
 
 
 async def load(
@@ -184,6 +189,7 @@ async def load(
         "refused": tally.refused,
         "acknowledged": tally.all,
         "relayed": back.count,
+        "connections": back.connections,
         "body_bytes": messages.body_bytes,
         "series": series,
     }
@@ -192,7 +198,7 @@ async def load(
 async def _main() -> None:
     """Print the sink's port; for each job on standard input, print the result."""
     back = Relayed()
-    sink_port = await sink(back)
+    sink_port = await sink(back, back.on_connection)
     print(json.dumps({"sink_port": sink_port}), flush=True)
     loop = asyncio.get_running_loop()
     numbers = itertools.count(int(time.time() * 1000))

@@ -60,6 +60,16 @@ def cpu_seconds(pid: int) -> float:
     return total / _TICKS
 
 
+def voluntary_switches(pid: int) -> int:
+    """How often the threads of a process and its children gave up their core to wait for something."""
+    total = 0
+    for one in family(pid):
+        for status in Path(f"/proc/{one}/task").glob("*/status"):
+            _, _, rest = status.read_text().partition("\nvoluntary_ctxt_switches:")
+            total += int(rest.partition("\n")[0])
+    return total
+
+
 def _processor() -> str:
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):

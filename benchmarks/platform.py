@@ -20,14 +20,17 @@ class Sink(asyncio.Protocol):
 
     Args:
         on_call: called with head and body of each complete request; returns the response.
+        on_connection: called once.
     """
 
-    def __init__(self, on_call: Callable[[bytes, bytes], bytes]) -> None:
+    def __init__(self, on_call: Callable[[bytes, bytes], bytes], on_connection: Callable[[], None]) -> None:
         self._on_call = on_call
+        self._on_connection = on_connection
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
+        self._on_connection()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -42,9 +45,11 @@ class Sink(asyncio.Protocol):
             self._transport.write(self._on_call(head, rest[:length]))  # type: ignore[attr-defined]
 
 
-async def sink(on_call: Callable[[bytes, bytes], bytes]) -> int:
-    """Listen on a free port. Returns the port."""
+async def sink(
+    on_call: Callable[[bytes, bytes], bytes], on_connection: Callable[[], None] = lambda: None
+) -> int:
+    """Listen on a free port, with a `Sink` for each connection. Returns the port."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Sink(on_call), "127.0.0.1", 0, backlog=1024)
+    server = await loop.create_server(lambda: Sink(on_call, on_connection), "127.0.0.1", 0, backlog=1024)
     port: int = server.sockets[0].getsockname()[1]
     return port
