@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
@@ -107,6 +107,9 @@ class Ledger(Protocol):
 
     def hook_of(self, item_id: int) -> HookBody | None:
         """The hook of an effect in the outbox. It reads the store: never call it on the relay's loop."""
+
+    def hooks_of(self, item_ids: Sequence[int]) -> Mapping[int, HookBody]:
+        """The hooks of some effects in the outbox, by their ids: `hook_of` of at most a few hundred."""
 
     def conversation(self, conversation_id: ConversationId) -> Conversation | None:
         """The state of a conversation with a current or recent agent session. Any thread."""

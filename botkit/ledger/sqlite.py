@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -262,6 +262,13 @@ class SqliteLedger:
             return self._opened().hook_of(item_id)
         except SQLAlchemyError as error:
             raise LedgerError("a hook in the store could not be read") from error
+
+    def hooks_of(self, item_ids: Sequence[int]) -> Mapping[int, HookBody]:
+        """See `interface.Ledger.hooks_of`."""
+        try:
+            return self._opened().hooks_of(item_ids)
+        except SQLAlchemyError as error:
+            raise LedgerError("hooks in the store could not be read") from error
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """See `interface.Ledger.newest_hook`."""

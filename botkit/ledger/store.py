@@ -144,6 +144,13 @@ class Store:
             row = connection.execute(wanted).first()
         return HookBody(row.body, row.component_id) if row is not None and row.body is not None else None
 
+    def hooks_of(self, item_ids: Sequence[int]) -> dict[int, HookBody]:
+        """The hooks of some effects in the outbox."""
+        o = outbox.c
+        wanted = sa.select(o.id, o.body, o.component_id).where(o.id.in_(item_ids), o.body.is_not(None))
+        with self._engine.connect() as connection:
+            return {row.id: HookBody(row.body, row.component_id) for row in connection.execute(wanted)}
+
     def depth(self) -> int:
         """The number of effects in the outbox."""
         with self._engine.connect() as connection:

@@ -559,6 +559,16 @@ def test_the_hook_of_an_effect_in_the_outbox_can_be_read(stage: Stage) -> None:
     assert stage.ledger.hook_of(item.id) is None
 
 
+def test_the_hooks_of_many_effects_are_read_together(stage: Stage) -> None:
+    ids = [
+        item.id
+        for name in ("ada", "bob", "cid")
+        for item in stage.submit(stage.inputs.says(f"u-{name}", "hi", body=name.encode())).items
+    ]
+    stage.submit(Input(ADA, None, completes=(ids[0],)))
+    assert stage.ledger.hooks_of(ids) == {ids[1]: HookBody(b"bob"), ids[2]: HookBody(b"cid")}
+
+
 def test_a_start_reads_the_first_hooks_and_leaves_the_others_in_the_store(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -209,6 +209,9 @@ class FakeLedger:
             raise self.read_failures.popleft()
         return self.rows[item_id].hook if item_id in self.rows else None
 
+    def hooks_of(self, item_ids: Sequence[int]) -> dict[int, HookBody]:
+        return {item_id: hook for item_id in item_ids if (hook := self.hook_of(item_id)) is not None}
+
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         self.reads.append(conversation_id)
         return self.hooks.get(conversation_id)
