@@ -19,6 +19,7 @@ from botkit.ledger.batch import Batch, in_order
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, OutboxItem
 from botkit.ledger.lock import StoreLock
 from botkit.ledger.memory import PayloadCache, Remembered
+from botkit.ledger.receipts import FutureReceipt, Receipt
 from botkit.ledger.store import Store, file_of
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
@@ -55,50 +56,7 @@ class _Stop:
     """Ends the thread after everything queued before it."""
 
 
-Then = Callable[[Committed | Exception], None]
-
-
-class _Receipt:
-    """Tells the outcome of one input to whoever submitted it."""
-
-    __slots__ = ("_dropped", "_then")
-
-    def __init__(self, then: Then) -> None:
-        self._then = then
-        self._dropped = False
-
-    def drop(self) -> None:
-        """The input is not wanted any more."""
-        self._dropped = True
-
-    def begins(self) -> bool:
-        """The commit begins, unless the input was dropped."""
-        return not self._dropped
-
-    def settle(self, outcome: Committed | Exception) -> None:
-        """The outcome."""
-        self._then(outcome)
-
-
-class _FutureReceipt(_Receipt):
-    """The receipt of `submit`; its future may be cancelled until the commit begins."""
-
-    __slots__ = ("_future",)
-
-    def __init__(self, future: Future[Committed]) -> None:
-        self._future = future
-
-    def begins(self) -> bool:
-        return self._future.set_running_or_notify_cancel()
-
-    def settle(self, outcome: Committed | Exception) -> None:
-        if isinstance(outcome, Exception):
-            self._future.set_exception(outcome)
-        else:
-            self._future.set_result(outcome)
-
-
-_Queued = tuple[Input, _Receipt]
+_Queued = tuple[Input, Receipt[Committed]]
 
 
 class SqliteLedger:
@@ -194,18 +152,18 @@ class SqliteLedger:
     def submit(self, input: Input) -> Future[Committed]:
         """See `interface.Ledger.submit`."""
         future: Future[Committed] = Future()
-        if (refused := self._enqueue(input, _FutureReceipt(future))) is not None:
+        if (refused := self._enqueue(input, FutureReceipt(future))) is not None:
             future.set_exception(refused)
         return future
 
-    def submit_then(self, input: Input, then: Then) -> Callable[[], None]:
+    def submit_then(self, input: Input, then: Callable[[Committed | Exception], None]) -> Callable[[], None]:
         """See `interface.Ledger.submit_then`."""
-        receipt = _Receipt(then)
+        receipt: Receipt[Committed] = Receipt(then)
         if (refused := self._enqueue(input, receipt)) is not None:
             then(refused)
         return receipt.drop
 
-    def _enqueue(self, input: Input, receipt: _Receipt) -> LedgerError | None:
+    def _enqueue(self, input: Input, receipt: Receipt[Committed]) -> LedgerError | None:
         """Queue an input, or return why it is not accepted."""
         with self._gate:
             if not self._accepting:
@@ -362,8 +320,8 @@ class SqliteLedger:
     def _commit_together(self, wanted: Sequence[_Queued]) -> None:
         keys = [_unique_key(input) for input, _ in wanted]
         batch = Batch(self._decide, self._remembered, self._ids)
-        done: list[tuple[_Receipt, Committed]] = []
-        failed: list[tuple[_Receipt, Exception]] = []
+        done: list[tuple[Receipt[Committed], Committed]] = []
+        failed: list[tuple[Receipt[Committed], Exception]] = []
         news: list[Committed] = []
         try:
             seen = statements.seen(self._writer, [key for key in keys if key])
@@ -394,7 +352,7 @@ class SqliteLedger:
         if news:
             self._notify(news)
 
-    def _fail(self, receipts: list[_Receipt], error: sqlite3.Error) -> None:
+    def _fail(self, receipts: list[Receipt[Committed]], error: sqlite3.Error) -> None:
         """The store failed: nothing of the transaction is durable, and the memory is unchanged."""
         self._committing = False
         _log.error("commit_failed", inputs=len(receipts), reason=str(error))

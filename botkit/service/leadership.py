@@ -17,6 +17,7 @@ from botkit.config.settings import Secret, Settings
 from botkit.errors import LeaderLost, LedgerBusy, LedgerClosed, LedgerError
 from botkit.handoff.conversation import ConversationId
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, Ledger
+from botkit.ledger.receipts import FutureReceipt, Receipt
 from botkit.ledger.sharing.follower import Follower
 from botkit.ledger.sharing.leader import Counts, Leader
 from botkit.ledger.sqlite import SqliteLedger
@@ -71,7 +72,7 @@ class Leadership:
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
     _leading: _Leading | None = field(init=False, default=None)
     _follower: Follower | None = field(init=False, default=None)
-    _waiting: list[tuple[Input, Future[Committed]]] = field(init=False, default_factory=list)
+    _waiting: list[tuple[Input, Receipt[Committed]]] = field(init=False, default_factory=list)
     _left: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
@@ -107,8 +108,8 @@ class Leadership:
             follower.close()
         if leading is not None:
             leading.close()
-        for _, future in waiting:
-            _fail(future, LedgerClosed("the kit has been closed"))
+        for _, receipt in waiting:
+            _fail(receipt, LedgerClosed("the kit has been closed"))
 
     def _join(self) -> None:
         """Try once. Raises: LedgerBusy, or OSError if no leader listens at present."""
@@ -132,8 +133,8 @@ class Leadership:
             waiting, self._waiting = self._waiting, []
         if left:
             self.leave()
-        for input, future in waiting:
-            self._pass_on(input, future)
+        for input, receipt in waiting:
+            self._pass_on(input, receipt)
 
     def _leader_lost(self, lost: Follower) -> None:
         with self._lock:
@@ -170,8 +171,17 @@ class Leadership:
         if leading is not None:
             return leading.ledger.submit(input)
         future: Future[Committed] = Future()
-        self._pass_on(input, future)
+        self._pass_on(input, FutureReceipt(future))
         return future
+
+    def submit_then(self, input: Input, then: Callable[[Committed | Exception], None]) -> Callable[[], None]:
+        """See `ledger.interface.Ledger.submit_then`. In a follower, `then` is called in any thread."""
+        leading = self._leading
+        if leading is not None:
+            return leading.ledger.submit_then(input, then)
+        receipt: Receipt[Committed] = Receipt(then)
+        self._pass_on(input, receipt)
+        return receipt.drop
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """See `ledger.interface.Ledger.newest_hook`."""
@@ -221,41 +231,37 @@ class Leadership:
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
-    def _pass_on(self, input: Input, future: Future[Committed]) -> None:
+    def _pass_on(self, input: Input, receipt: Receipt[Committed]) -> None:
         """Submit an input to the leader; without a leader it waits for the next one."""
         with self._lock:
             leading, follower = self._leading, self._follower
             waits = leading is None and follower is None and not self._left
             if waits and len(self._waiting) < MAX_WAITING:
-                self._waiting.append((input, future))
+                self._waiting.append((input, receipt))
                 return
-        if leading is None and follower is None:
-            _fail(future, LedgerClosed("the kit has been closed") if not waits else _busy())
-            return
-        if not future.running() and not future.set_running_or_notify_cancel():
-            return  # Cancelled.
-        if leading is not None:
-            submitted = leading.ledger.submit(input)
-        elif follower is not None:
-            submitted = follower.submit(input)
-        submitted.add_done_callback(lambda done: self._complete(input, future, done, follower))
+        holder = leading.ledger if leading is not None else follower
+        if holder is None:
+            _fail(receipt, LedgerClosed("the kit has been closed") if not waits else _busy())
+        elif receipt.begins():  # It may have been dropped.
+            holder.submit_then(input, lambda outcome: self._complete(input, receipt, outcome, follower))
 
     def _complete(
-        self, input: Input, future: Future[Committed], done: Future[Committed], asked: Follower | None
+        self,
+        input: Input,
+        receipt: Receipt[Committed],
+        outcome: Committed | Exception,
+        asked: Follower | None,
     ) -> None:
-        error = done.exception()
-        if isinstance(error, LeaderLost | LedgerClosed) and asked is not None and not self._left:
-            # The leader is gone or stopping. If the next one is known already, it gets the input at once.
-            with self._lock:
-                waits = self._leading is None and self._follower in (None, asked)
-                if waits:
-                    self._waiting.append((input, future))
-            if not waits:
-                self._pass_on(input, future)
-        elif error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(done.result())
+        if not isinstance(outcome, LeaderLost | LedgerClosed) or asked is None or self._left:
+            receipt.settle(outcome)
+            return
+        # The leader is gone or stopping. If the next one is known already, it gets the input at once.
+        with self._lock:
+            waits = self._leading is None and self._follower in (None, asked)
+            if waits:
+                self._waiting.append((input, receipt))
+        if not waits:
+            self._pass_on(input, receipt)
 
 
 class _Leading:
@@ -332,6 +338,6 @@ def _busy() -> LedgerBusy:
     )
 
 
-def _fail(future: Future[Committed], error: LedgerError) -> None:
-    if future.running() or future.set_running_or_notify_cancel():
-        future.set_exception(error)
+def _fail(receipt: Receipt[Committed], error: LedgerError) -> None:
+    if receipt.begins():
+        receipt.settle(error)

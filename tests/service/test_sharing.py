@@ -31,7 +31,7 @@ from botkit.kit import BotKit
 from botkit.ledger.interface import Committed, HookBody, Input, Ledger
 from botkit.ledger.sharing import address, messages
 from botkit.observability.metrics import Telemetry
-from botkit.service.leadership import fingerprint
+from botkit.service.leadership import Leadership, fingerprint
 from botkit.testing.relay import RecordingRelay
 from botkit.testing.waiting import until
 from tests.hooks.hook_payloads import BOT_ID, settings
@@ -98,6 +98,59 @@ def test_a_follower_is_told_of_a_duplicate(house: House) -> None:
     follower.start()
     commit(leader, said("hi", "1"))
     assert commit(follower, said("hi", "1")).duplicate
+
+
+def test_submit_then_tells_outcomes_in_leader_and_follower(house: House) -> None:
+    leader, follower = house.kit(), house.kit()
+    leader.start()
+    follower.start()
+    told: list[Committed | Exception] = []
+    store_of(follower).submit_then(said("hi", "1"), told.append)
+    until(lambda: len(told) == 1)
+    store_of(leader).submit_then(said("hi", "1"), told.append)
+    until(lambda: len(told) == 2)
+    assert [isinstance(one, Committed) and one.duplicate for one in told] == [False, True]
+
+
+def test_submit_then_tells_of_a_failure_in_a_follower(house: House) -> None:
+    leader, follower = house.kit(), house.kit()
+    leader.start()
+    follower.start()
+    told: list[Committed | Exception] = []
+    huge = msgspec.structs.replace(said("hi", "1"), hook=HookBody(b"x" * messages.MAX_BYTES))
+    store = store_of(follower)
+    store.submit_then(huge, told.append)
+    assert [type(one) for one in told] == [LedgerError]
+    follower.close()
+    store.submit_then(said("hi", "2"), told.append)
+    assert [type(one) for one in told] == [LedgerError, LedgerClosed]
+
+
+def test_an_input_dropped_while_there_is_no_leader_is_not_submitted_to_the_next(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leader, follower = house.kit(), house.kit()
+    leader.start()
+    follower.start()
+    go_on, join = threading.Event(), Leadership._join
+
+    def held(leadership: Leadership) -> None:
+        assert go_on.wait(10)
+        join(leadership)
+
+    monkeypatch.setattr(Leadership, "_join", held)
+    store = store_of(follower)
+    leader.close()
+    until(lambda: not store.ready()["store"])
+    told: list[Committed | Exception] = []
+    drop = store.submit_then(said("dropped", "1"), told.append)
+    store.submit_then(said("kept", "2"), told.append)
+    drop()
+    go_on.set()
+    until(lambda: len(told) == 1)
+    assert not commit(follower, said("dropped", "1")).duplicate
+    assert commit(follower, said("kept", "2")).duplicate
+    assert len(told) == 1
 
 
 def test_a_follower_is_told_what_the_rules_refuse(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

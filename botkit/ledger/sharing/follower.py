@@ -15,6 +15,7 @@ from typing import Any
 from botkit.errors import LeaderLost, LedgerBusy, LedgerError
 from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.ledger.interface import Committed, HookBody, Input
+from botkit.ledger.receipts import FutureReceipt, Receipt
 from botkit.ledger.sharing import address, messages
 from botkit.observability.events import get_logger
 
@@ -40,7 +41,7 @@ class Follower:
         self._lost = lost
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
-        self._pending: dict[int, tuple[Future[Any], _Read]] = {}
+        self._pending: dict[int, tuple[Receipt[Any], _Read]] = {}
         self._alive = True
         self._connection = address.connect(path, seconds=_REPLY_SECONDS)
         try:
@@ -60,23 +61,34 @@ class Follower:
 
         The future fails with LeaderLost if the leader is gone before it has replied.
         """
+        future: Future[Committed] = Future()
+        self._submit(input, FutureReceipt(future))
+        return future
+
+    def submit_then(self, input: Input, then: Callable[[Committed | Exception], None]) -> Callable[[], None]:
+        """See `interface.Ledger.submit_then`, and `submit`. `then` is called in any thread."""
+        receipt: Receipt[Committed] = Receipt(then)
+        self._submit(input, receipt)
+        return receipt.drop
+
+    def _submit(self, input: Input, receipt: Receipt[Committed]) -> None:
         conversation = Conversation(input.conversation_id)
 
         def committed(reply: messages.Done) -> Committed:
             return Committed(conversation, (), (), duplicate=reply.duplicate, refused=reply.refused)
 
-        return self._request(messages.submit_message(next(self._numbers), input), committed)
+        self._request(messages.submit_message(next(self._numbers), input), committed, receipt)
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """See `interface.Ledger.newest_hook`. Raises: LedgerError if the leader does not reply."""
         request = messages.ReadNewestHook(next(self._numbers), conversation_id)
-        hook: HookBody | None = _in_time(self._request(request, lambda reply: reply.hook))
+        hook: HookBody | None = self._ask(request, lambda reply: reply.hook)
         return hook
 
     def newest_hook_of(self, bot_id: str, user_id: str) -> tuple[ConversationId, HookBody] | None:
         """See `interface.Ledger.newest_hook_of`. Raises: LedgerError if the leader does not reply."""
         request = messages.ReadNewestHookOf(next(self._numbers), bot_id, user_id)
-        found: messages.NewestHook = _in_time(self._request(request, lambda reply: reply))
+        found: messages.NewestHook = self._ask(request, lambda reply: reply)
         if found.conversation_id is None or found.hook is None:
             return None
         return found.conversation_id, found.hook
@@ -84,7 +96,7 @@ class Follower:
     def exposition(self, *, openmetrics: bool = False) -> bytes:
         """The metrics of all processes; see `Telemetry.exposition`. Raises: LedgerError if the leader does not reply."""
         request = messages.ReadMetrics(next(self._numbers), openmetrics)
-        text: bytes = _in_time(self._request(request, lambda reply: reply.text))
+        text: bytes = self._ask(request, lambda reply: reply.text)
         return text
 
     def hook(self, event: str, status: int, seconds: float) -> None:
@@ -119,29 +131,35 @@ class Follower:
             )
         messages.limit_sending(self._connection)
 
-    def _request(self, request: messages.Request, read: _Read) -> Future[Any]:
+    def _ask(self, request: messages.Request, read: _Read) -> Any:
         future: Future[Any] = Future()
+        self._request(request, read, FutureReceipt(future))
+        try:
+            return future.result(_REPLY_SECONDS)
+        except FutureTimeout as error:
+            raise LedgerError("the process that holds the store does not reply") from error
+
+    def _request(self, request: messages.Request, read: _Read, receipt: Receipt[Any]) -> None:
         frame = messages.encode(request)
         if len(frame) > messages.MAX_BYTES:
             # The leader would disconnect, and so would the next one.
-            future.set_exception(
+            receipt.settle(
                 LedgerError("the input is too large for one commit: let handlers send less at once")
             )
-            return future
+            return
         sent = True
         with self._lock:
             alive = self._alive
             if alive:
-                self._pending[request.id] = future, read
+                self._pending[request.id] = receipt, read
                 try:
                     messages.send(self._connection, frame)
                 except OSError:
                     sent = False
         if not alive:
-            future.set_exception(_leader_lost())
+            receipt.settle(_leader_lost())
         elif not sent:
             self._break()  # Fails all pending requests.
-        return future
 
     def _send(self, message: messages.FromFollower) -> None:
         messages.send(self._connection, messages.encode(message))
@@ -158,13 +176,10 @@ class Follower:
         if isinstance(message, messages.Welcome):
             return
         with self._lock:
-            future, read = self._pending.pop(message.id, (None, None))
-        if future is None or read is None or not future.set_running_or_notify_cancel():
+            receipt, read = self._pending.pop(message.id, (None, None))
+        if receipt is None or read is None or not receipt.begins():
             return
-        if isinstance(message, messages.Failed):
-            future.set_exception(messages.error_of(message))
-        else:
-            future.set_result(read(message))
+        receipt.settle(messages.error_of(message) if isinstance(message, messages.Failed) else read(message))
 
     def _break(self, *, tell: bool = True) -> None:
         with self._lock:
@@ -177,17 +192,10 @@ class Follower:
         self._connection.close()
         if tell:
             self._lost(self)
-        for future, _ in pending.values():
-            if future.set_running_or_notify_cancel():
-                future.set_exception(_leader_lost())
+        for receipt, _ in pending.values():
+            if receipt.begins():
+                receipt.settle(_leader_lost())
 
 
 def _leader_lost() -> LeaderLost:
     return LeaderLost("the process that held the store is gone; another takes its place")
-
-
-def _in_time(future: Future[Any]) -> Any:
-    try:
-        return future.result(_REPLY_SECONDS)
-    except FutureTimeout as error:
-        raise LedgerError("the process that holds the store does not reply") from error

@@ -1,0 +1,160 @@
+"""Inputs whose outcome is told by a call instead of a future."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from botkit.errors import LedgerClosed, LedgerError
+from botkit.handoff.conversation import ConversationId
+from botkit.ledger.interface import Committed, Input
+from botkit.ledger.sqlite import SqliteLedger
+from botkit.testing.waiting import until
+from tests.ledger.ledger_stage import BOT, Choked, Stage, paused, rules
+from tests.ledger.test_ledger_faults import empty_the_disk, fill_the_disk
+
+ADA = ConversationId(BOT, "u-ada")
+
+
+class Outcomes(list[Committed | Exception]):
+    """The outcomes in the order in which they were told, each with the name of its thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: list[str] = []
+
+    def __call__(self, outcome: Committed | Exception) -> None:
+        self.threads.append(threading.current_thread().name)
+        self.append(outcome)
+
+    def only(self) -> Committed | Exception:
+        until(lambda: bool(self))
+        (outcome,) = self
+        return outcome
+
+
+@pytest.fixture
+def outcomes() -> Outcomes:
+    return Outcomes()
+
+
+def test_the_consequences_are_told_once_in_the_ledgers_thread(stage: Stage, outcomes: Outcomes) -> None:
+    stage.ledger.submit_then(stage.inputs.says("u-ada", "hi"), outcomes)
+    stage.ledger.close()
+    committed = outcomes.only()
+    assert isinstance(committed, Committed)
+    assert [type(item.effect).__name__ for item in committed.items] == ["PassToBot"]
+    assert outcomes.threads == ["botkit-ledger"]
+
+
+def test_outcomes_are_told_in_order_before_the_listener_and_after_the_commit(stage: Stage) -> None:
+    happened: list[str] = []
+
+    def told(name: str) -> None:
+        # Another connection sees what is durable.
+        happened.append(f"{name} of {len(stage.ledger.undelivered())}")
+
+    stage.ledger.close()
+    ledger = SqliteLedger(f"sqlite:///{stage.path}", lambda one, event: stage.decide(one, event))
+    ledger.start(lambda batch: happened.append(f"batch of {len(batch)}"))
+    stage.ledger = ledger
+    with paused(stage):
+        ledger.submit_then(stage.inputs.says("u-ada", "one"), lambda _: told("one"))
+        ledger.submit_then(stage.inputs.says("u-ada", "two"), lambda _: told("two"))
+    ledger.close()
+    assert happened == ["batch of 1", "one of 2", "two of 2", "batch of 2"]
+
+
+def test_an_input_dropped_before_its_commit_is_not_committed_and_not_told(
+    stage: Stage, outcomes: Outcomes
+) -> None:
+    with paused(stage):
+        drop = stage.ledger.submit_then(stage.inputs.says("u-ada", "hi"), outcomes)
+        drop()
+    stage.submit(Input(ADA, None))
+    assert stage.kinds() == []
+    assert outcomes == []
+
+
+def test_dropping_an_input_whose_commit_has_begun_changes_nothing(stage: Stage, outcomes: Outcomes) -> None:
+    began, go_on = threading.Event(), threading.Event()
+
+    def hold(conversation: object, event: object) -> object:
+        began.set()
+        assert go_on.wait(10)
+        return rules(conversation, event)  # type: ignore[arg-type]
+
+    stage.decide = hold  # type: ignore[assignment]
+    drop = stage.ledger.submit_then(stage.inputs.says("u-ada", "hi"), outcomes)
+    assert began.wait(10)
+    drop()
+    go_on.set()
+    assert isinstance(outcomes.only(), Committed)
+    drop()
+    assert stage.kinds() == ["PassToBot"]
+
+
+def test_an_input_on_which_the_rules_fail_is_told_their_error(stage: Stage, outcomes: Outcomes) -> None:
+    good = Outcomes()
+    with paused(stage):
+        stage.ledger.submit_then(stage.inputs.says("u-ada", "choke"), outcomes)
+        stage.ledger.submit_then(stage.inputs.says("u-ada", "hi"), good)
+    assert isinstance(outcomes.only(), Choked)
+    assert isinstance(good.only(), Committed)
+
+
+def test_an_input_that_cannot_be_stored_is_told_its_error(stage: Stage, outcomes: Outcomes) -> None:
+    good = Outcomes()
+    with paused(stage):
+        stage.ledger.submit_then(stage.inputs.says("u-ada", "hi", key="half an emoji \ud83d"), outcomes)
+        stage.ledger.submit_then(stage.inputs.says("u-ada", "hi"), good)
+    assert isinstance(outcomes.only(), ValueError)
+    assert isinstance(good.only(), Committed)
+
+
+def test_a_failing_store_is_told_and_the_input_may_be_repeated(stage: Stage, outcomes: Outcomes) -> None:
+    input = stage.inputs.says("u-ada", "hi", body=b"x" * 100_000)
+    fill_the_disk(stage)
+    stage.ledger.submit_then(input, outcomes)
+    assert isinstance(outcomes.only(), LedgerError)
+    empty_the_disk(stage)
+    assert not stage.submit(input).duplicate
+
+
+@pytest.mark.parametrize("limit", ["MAX_QUEUED", "MAX_UNDELIVERED"])
+def test_a_refused_input_is_told_at_once(
+    stage: Stage, outcomes: Outcomes, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(f"botkit.ledger.sqlite.{limit}", -1)
+    stage.ledger.submit_then(stage.inputs.says("u-ada", "hi"), outcomes)
+    assert [type(one) for one in outcomes] == [LedgerError]
+    assert outcomes.threads == [threading.current_thread().name]
+
+
+def test_a_closed_ledger_tells_it_at_once(tmp_path: Path, stage: Stage, outcomes: Outcomes) -> None:
+    stage.ledger.close()
+    stage.ledger.submit_then(stage.inputs.says("u-ada", "hi"), outcomes)
+    not_started = SqliteLedger(f"sqlite:///{tmp_path / 'other.db'}", rules)
+    not_started.submit_then(stage.inputs.says("u-ada", "hi"), outcomes)
+    assert [type(one) for one in outcomes] == [LedgerClosed, LedgerClosed]
+
+
+def test_inputs_submitted_before_the_close_are_told(stage: Stage, outcomes: Outcomes) -> None:
+    for number in range(300):
+        stage.ledger.submit_then(stage.inputs.says("u-ada", str(number)), outcomes)
+    stage.ledger.close()
+    assert [type(one) for one in outcomes] == [Committed] * 300
+
+
+def test_one_input_completes_effects_of_several_conversations(stage: Stage, outcomes: Outcomes) -> None:
+    items = [stage.submit(stage.inputs.says(f"u-{name}", "hi")).items[0] for name in ("ada", "bob", "cy")]
+    nobody = ConversationId("", "")
+    done = (items[0].id, items[2].id)
+    stage.ledger.submit_then(Input(nobody, None, completes=done), outcomes)
+    assert isinstance(outcomes.only(), Committed)
+    assert stage.ledger.undelivered() == [items[1]]
+    assert stage.ledger.depth == 1
+    assert stage.conversation("u-ada") is None
+    assert stage.ledger.conversation(nobody) is None
