@@ -86,6 +86,7 @@ def steps_of_a_hook() -> Steps:
                 effect[1].body,
                 component_id=effect[1].component_id,
                 idempotency_key="botkit-1-1.0",
+                forwarding=effect[1].forwarding,
             ),
             passed,
         ),

@@ -12,29 +12,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import quote, unquote
 
 import msgspec
 
 from botkit.errors import CallRefused, HookInvalid, HookNotJson, HostNotAllowed
-from botkit.hooks.payload import AllCallUrls, CallUrls, Channel, Context, Payload, S, read
+from botkit.hooks.payload import ABSENT, AllCallUrls, CallUrls, Channel, Context, Payload, S, read
 from botkit.http import lenient_json
 from botkit.http.hosts import AllowedHosts
-
-_ABSENT = msgspec.Raw()
+from botkit.http.values import Forwarding
 
 
 class _Envelope(CallUrls, frozen=True):
     """The members that passing a message on needs. Raw ones tell an absent member from null."""
 
-    request_id: msgspec.Raw = _ABSENT
-    channel: msgspec.Raw = _ABSENT
-    context: msgspec.Raw = _ABSENT
-    payload_class: msgspec.Raw = msgspec.field(default=_ABSENT, name="__payloadClass")
-    bot_id: msgspec.Raw = _ABSENT
-    component_id: msgspec.Raw = _ABSENT
-    ack_message: msgspec.Raw = _ABSENT
+    request_id: msgspec.Raw = ABSENT
+    channel: msgspec.Raw = ABSENT
+    context: msgspec.Raw = ABSENT
+    payload_class: msgspec.Raw = msgspec.field(default=ABSENT, name="__payloadClass")
+    bot_id: msgspec.Raw = ABSENT
+    component_id: msgspec.Raw = ABSENT
+    ack_message: msgspec.Raw = ABSENT
 
 
 _ENVELOPE_FIELDS = frozenset(_Envelope.__struct_fields__)
@@ -186,19 +186,13 @@ class Address:
             payload_class: the property of this name; empty for a message or a transfer, which are told apart at less cost.
         """
         payload = self._envelope
-        members = b""
-        if not payload.payload_class:
-            kind = payload_class or ("OnAgentTransferPayload" if self.is_transfer else "OnMessagePayload")
-            members += b'"__payloadClass":"' + kind.encode() + b'",'
-        if not payload.request_id and (request_id := self.request_id):
-            members += b'"requestId":' + _json_text(request_id) + b","
-        if not payload.bot_id:
-            members += b'"botId":' + _json_text(self.bot_id) + b","
-        if not payload.component_id:
-            members += b'"componentId":' + _json_text(self.component_id) + b","
-        if not payload.ack_message:
-            members += b'"ackMessage":true,'
-        return members
+        return _members(
+            payload_class="" if payload.payload_class else payload_class or _class_of(payload),
+            request_id="" if payload.request_id else self.request_id,
+            bot_id=None if payload.bot_id else self.bot_id,
+            component_id=None if payload.component_id else self.component_id,
+            acknowledges=bool(payload.ack_message),
+        )
 
     @property
     def _details(self) -> _Details:
@@ -258,6 +252,52 @@ def check_urls(
         raise HookInvalid(
             f"{_camel_case(member)} is missing, and cannot be derived from baseUrl and requestId"
         )
+
+
+def forwarding(payload: Payload, call: str, *, component_id: str) -> Forwarding | None:
+    """How a payload is passed on with a call; None if `Address` has to find out.
+
+    Args:
+        payload: the payload of a message.
+        call: the name of the call in `CALL_URLS`.
+        component_id: the component of the hook's path.
+    """
+    url: str | None = getattr(payload, CALL_URLS[call].member)
+    if not url or not payload.request_id or not payload.bot_id:
+        return None
+    members = _members_of_message(
+        payload_class="" if payload.payload_class else _class_of(payload),
+        request_id="",
+        bot_id=None,
+        component_id=None if payload.component_id else component_id,
+        acknowledges=bool(payload.ack_message),
+    )
+    return Forwarding(call, url, members)
+
+
+def _class_of(payload: CallUrls) -> str:
+    """The class of a message or a transfer: only the latter has a callbackUrl (2.3)."""
+    return "OnAgentTransferPayload" if payload.callback_url else "OnMessagePayload"
+
+
+def _members(
+    *, payload_class: str, request_id: str, bot_id: str | None, component_id: str | None, acknowledges: bool
+) -> bytes:
+    """JSON members to insert into a payload, each followed by a comma. What is empty or None is not inserted."""
+    members = b""
+    if payload_class:
+        members += b'"__payloadClass":"' + payload_class.encode() + b'",'
+    if request_id:
+        members += b'"requestId":' + _json_text(request_id) + b","
+    if bot_id is not None:
+        members += b'"botId":' + _json_text(bot_id) + b","
+    if component_id is not None:
+        members += b'"componentId":' + _json_text(component_id) + b","
+    return members if acknowledges else members + b'"ackMessage":true,'
+
+
+_members_of_message = lru_cache(maxsize=64)(_members)
+"""Messages lack the same few members."""
 
 
 def _camel_case(name: str) -> str:

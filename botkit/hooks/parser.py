@@ -13,7 +13,7 @@ from botkit.errors import HookInvalid
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.events import AgentTransfer, Attachment, Choice, PlatformHookEvent, UserMessage
 from botkit.handoff.record import Record
-from botkit.hooks.address import check_urls
+from botkit.hooks.address import check_urls, forwarding
 from botkit.hooks.authentication import Authentication
 from botkit.hooks.events import Arrival, HookEvent, agent_transfer, hook_event
 from botkit.hooks.identity import identity, session_ids
@@ -128,7 +128,11 @@ class HookParser:
         input = Input(
             conversation_id=ConversationId(path.bot_id, user_id, channel),
             event=event,
-            hook=HookBody(body, path.component_id),
+            hook=HookBody(
+                body,
+                path.component_id,
+                forwarding(payload, kind.needed_call, component_id=path.component_id) if kind.skip else None,
+            ),
             aliases=users[1:],
             keep_payload=self._keeps_payloads and kind.keeps_payload,
         )

@@ -21,6 +21,8 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 Anything = Any
 """A JSON value that is checked where it is used."""
+ABSENT = msgspec.Raw()
+"""The default of a raw member, which tells an absent member from null."""
 
 
 class Struct(msgspec.Struct, frozen=True, rename="camel", gc=False):
@@ -303,6 +305,9 @@ class Payload(AllCallUrls, frozen=True):
     pre_defined_event: PreDefinedEvent | None = None
     custom_event: Anything = None
     dialog_component_name: str | None = None
+    payload_class: msgspec.Raw = msgspec.field(default=ABSENT, name="__payloadClass")
+    component_id: msgspec.Raw = ABSENT
+    ack_message: msgspec.Raw = ABSENT
 
     @property
     def session(self) -> Session:

@@ -54,6 +54,22 @@ class Response(Record, frozen=True):
     _hidden = frozenset({"headers", "body", "url"})
 
 
+class Forwarding(Record, frozen=True):
+    """How a hook is passed on unchanged, as its parser has found out: so its payload need not be read again for the request.
+
+    Attributes:
+        call: the name of the call, such as ``send_bot_message``.
+        url: the URL of the call.
+        members: the JSON members that the payload lacks, each followed by a comma.
+    """
+
+    call: str
+    url: str
+    members: bytes
+
+    _hidden = frozenset({"url", "members"})
+
+
 class Stream(Protocol):
     """A response that is read while it arrives, such as an event stream."""
 

@@ -19,6 +19,7 @@ from botkit.hooks.address import CALL_URLS, Address, missing_url
 from botkit.hooks.paths import DEFAULT_COMPONENT
 from botkit.http import Request
 from botkit.http.hosts import AllowedHosts
+from botkit.http.values import Forwarding
 from botkit.kore.bodies import (
     Changes,
     Members,
@@ -87,19 +88,23 @@ class KoreRequests:
         *,
         component_id: str = DEFAULT_COMPONENT,
         idempotency_key: str = "",
+        forwarding: Forwarding | None = None,
     ) -> Request:
         """The request that carries out an effect.
 
         `body` is the payload of the hook that the effect answers, or the conversation's newest payload, which addresses the user;
-        `component_id` is the component to which the platform addressed that hook.
+        `component_id` is the component to which the platform addressed that hook. `forwarding` is what the hook's parser has
+        found out; without it, the payload is read again.
         """
         match effect:
-            case effects.PassToBot() | effects.PassToUser():
-                to_bot = isinstance(effect, effects.PassToBot)
-                address = self.address(body, component_id=component_id)
-                url = address.url("send_bot_message" if to_bot else "send_user_message")
-                passed = splice(body, address.missing_members())
-                return self._post("pass to bot" if to_bot else "pass to user", url, passed, idempotency_key)
+            case effects.PassToBot():
+                return self._passed_on(
+                    "pass to bot", "send_bot_message", body, component_id, idempotency_key, forwarding
+                )
+            case effects.PassToUser():
+                return self._passed_on(
+                    "pass to user", "send_user_message", body, component_id, idempotency_key, forwarding
+                )
             case effects.SendToUser(content, agent_name):
                 address = self.address(body, component_id=component_id)
                 message = message_body(
@@ -202,6 +207,22 @@ class KoreRequests:
         headers = {"auth": self._signer.token()}
         url = self._checked(what, url)
         return Request(what, "GET", url, headers, timeout_seconds=_DOWNLOAD_SECONDS, max_bytes=max_bytes)
+
+    def _passed_on(
+        self,
+        what: str,
+        call: str,
+        body: bytes,
+        component_id: str,
+        idempotency_key: str,
+        forwarding: Forwarding | None,
+    ) -> Request:
+        if forwarding is not None and forwarding.call == call:
+            url, members = forwarding.url, forwarding.members
+        else:
+            address = self.address(body, component_id=component_id)
+            url, members = address.url(call), address.missing_members()
+        return self._post(what, url, splice(body, members), idempotency_key)
 
     def _prepared(
         self, name: str, body: bytes, component_id: str, changes: Changes

@@ -12,15 +12,28 @@ from botkit.handoff.effects import Effect, OutboundEffect
 from botkit.handoff.events import Event
 from botkit.handoff.record import Record
 from botkit.handoff.steps import Step
+from botkit.http.values import Forwarding
 
 
-class HookBody(Record, frozen=True):
-    """A hook's raw JSON body, with the component that the platform addressed it to."""
+class HookBody(Record, frozen=True, eq=False):
+    """A hook's raw JSON body, with the component that the platform addressed it to.
+
+    `forwarding` is what its parser has found out. It is not stored, and does not count in comparisons.
+    """
 
     body: bytes
     component_id: str = "default"
+    forwarding: Forwarding | None = None
 
-    _hidden = frozenset({"body"})
+    _hidden = frozenset({"body", "forwarding"})
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, HookBody):
+            return NotImplemented
+        return self.body == other.body and self.component_id == other.component_id
+
+    def __hash__(self) -> int:
+        return hash((self.body, self.component_id))
 
 
 class Input(Record, frozen=True):

@@ -81,11 +81,7 @@ class KorePlatform:
 
     async def send(self, effect: PlatformEffect, hook: HookBody, *, idempotency_key: str) -> None:
         """See `Platform.send`."""
-        await self._send(
-            self._requests.request(
-                effect, hook.body, component_id=hook.component_id, idempotency_key=idempotency_key
-            )
-        )
+        await self._send(self._request(effect, hook, idempotency_key))
 
     def begin(
         self,
@@ -96,14 +92,21 @@ class KorePlatform:
         done: Callable[[Exception | None], None],
     ) -> Callable[[], None]:
         """See `Platform.begin`."""
-        request = self._requests.request(
-            effect, hook.body, component_id=hook.component_id, idempotency_key=idempotency_key
-        )
+        request = self._request(effect, hook, idempotency_key)
 
         def on_answer(answer: Response | CallError) -> None:
             done(answer if isinstance(answer, Exception) else self._failure(request, answer))
 
         return self._transport.begin(request, on_answer)
+
+    def _request(self, effect: PlatformEffect, hook: HookBody, idempotency_key: str) -> Request:
+        return self._requests.request(
+            effect,
+            hook.body,
+            component_id=hook.component_id,
+            idempotency_key=idempotency_key,
+            forwarding=hook.forwarding,
+        )
 
     async def transcript(self, hook: HookBody, *, limit: int, session_id: str) -> tuple[TranscriptLine, ...]:
         """See `Platform.transcript`."""

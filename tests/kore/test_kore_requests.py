@@ -9,6 +9,7 @@ import jwt
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from botkit.config.settings import KoreSettings, Secret
 from botkit.errors import CallRefused, HostNotAllowed, MessageTooLong
@@ -27,6 +28,9 @@ from botkit.handoff.effects import (
     TypingToUser,
 )
 from botkit.handoff.events import Content
+from botkit.hooks.address import forwarding
+from botkit.hooks.payload import parse
+from botkit.http.values import Forwarding
 from botkit.kore.bodies import splice
 from botkit.kore.rendering import client_event
 from botkit.kore.requests import SDK_CALLS, KoreRequests
@@ -61,6 +65,66 @@ def test_a_user_message_is_passed_on_byte_for_byte() -> None:
         "componentId": "default",
         "ackMessage": True,
     }
+
+
+MEMBERS = st.tuples(
+    st.sampled_from(
+        [
+            *("requestId", "baseUrl", "sendBotMessageUrl", "sendUserMessageUrl", "callbackUrl", "botId"),
+            *("componentId", "__payloadClass", "ackMessage", "message", "channel"),
+        ]
+    ),
+    st.sampled_from(
+        [
+            *("null", '""', "0", "1501", "1.5", "-0", "true", "[]", '["st-1"]', "{}", '"x"', '"\\ud800"'),
+            *(f'"{BASE}/sendBotMessage/7"', f'"{BASE}"', '"https://evil.example/7"'),
+        ]
+    ),
+)
+
+
+USUAL = (("requestId", "1501"), ("botId", '"st-1"'), ("sendBotMessageUrl", f'"{BASE}/sendBotMessage/1"'))
+
+
+@given(
+    st.sets(st.sampled_from(USUAL)),
+    st.lists(MEMBERS, max_size=12),
+    st.sampled_from(["send_bot_message", "send_user_message"]),
+)
+@settings(max_examples=500)
+def test_what_the_parser_has_read_gives_the_request_that_reading_again_gives(
+    usual: set[tuple[str, str]], members: list[tuple[str, str]], call: str
+) -> None:
+    body = ("{" + ",".join([f'"{name}":{value}' for name, value in [*usual, *members]]) + "}").encode()
+    read = forwarding(parse(body), call, component_id="dc-1")
+    effect = PassToBot() if call == "send_bot_message" else PassToUser()
+    made: list[object] = []
+    for known in (None, read):
+        try:
+            made.append(requests().request(effect, body, component_id="dc-1", forwarding=known))
+        except (CallRefused, HostNotAllowed) as error:
+            made.append(str(error))
+    assert made[0] == made[1]
+
+
+def test_a_payload_that_the_parser_has_read_is_not_read_again() -> None:
+    read = Forwarding("send_bot_message", f"{BASE}/sendBotMessage/7", b'"ackMessage":true,')
+    request = requests().request(PassToBot(), b'{"message":', forwarding=read)
+    assert (request.url, request.body) == (read.url, b'{"ackMessage":true,"message":')
+    with pytest.raises(CallRefused):
+        requests().request(PassToUser(), b'{"message":', forwarding=read)
+
+
+def test_a_host_is_checked_although_the_parser_has_read_its_url() -> None:
+    one = requests()
+    good = Forwarding("send_bot_message", f"{BASE}/sendBotMessage/7", b"")
+    one.request(PassToBot(), b"{}", forwarding=good)
+    with pytest.raises(HostNotAllowed):
+        one.request(
+            PassToBot(),
+            b"{}",
+            forwarding=replace(good, url="https://evil.example/api/botsdk/stream/st-1/sendBotMessage/7"),
+        )
 
 
 def test_members_the_platform_sent_are_not_sent_twice() -> None:

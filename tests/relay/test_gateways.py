@@ -15,11 +15,17 @@ from botkit.agents.live_chat.settings import LiveChatSettings
 from botkit.config.settings import AgentSystemSettings, Settings
 from botkit.errors import CallRefused, ConfigurationError, HostNotAllowed, NotAuthorized
 from botkit.handoff.conversation import Instant
+from botkit.handoff.effects import PassToBot, PassToUser, PlatformEffect
+from botkit.hooks.address import Address
+from botkit.hooks.parser import HookParser
+from botkit.hooks.paths import HookPath
 from botkit.http import Done, Request, Response, begin_in_task
+from botkit.http.values import Forwarding
+from botkit.ledger.interface import HookBody
 from botkit.relay.clock import Clock, SystemClock
 from botkit.relay.gateways import KorePlatform, connect
 from botkit.testing.clock import ManualClock
-from tests.hooks.hook_payloads import BOT_ID, HOST, settings
+from tests.hooks.hook_payloads import BOT_ID, HOST, as_body, settings, user_message
 
 URL = f"https://{HOST}/files/1"
 
@@ -99,6 +105,32 @@ async def test_a_file_of_another_host_is_not_fetched() -> None:
     with pytest.raises(HostNotAllowed):
         await platform(carrier).file("cat.png", "https://evil.example/cat", max_bytes=9)
     assert carrier.requests == []
+
+
+@pytest.mark.parametrize(
+    ("event", "effect"), [("on_user_message", PassToBot()), ("on_bot_message", PassToUser())]
+)
+async def test_a_message_is_passed_on_without_reading_its_payload_again(
+    event: str, effect: PlatformEffect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parser = HookParser(settings().bots[BOT_ID], insecure_http=False)
+    hook = parser.read(
+        HookPath(BOT_ID, event), as_body(user_message()), at=Instant(1_760_000_000.0)
+    ).input.hook
+    assert hook is not None
+    carrier, again = Carrier(Response(200)), Carrier(Response(200))
+    await platform(again).send(effect, HookBody(hook.body), idempotency_key="1")
+    monkeypatch.setattr(Address, "parse", None)
+    await platform(carrier).send(effect, hook, idempotency_key="1")
+    (made,), (expected,) = carrier.requests, again.requests
+    assert (made.url, made.body) == (expected.url, expected.body)
+
+
+def test_two_hooks_are_the_same_whether_or_not_one_was_just_read() -> None:
+    read = HookBody(b"{}", "dc-1", Forwarding("send_bot_message", URL, b""))
+    assert read == HookBody(b"{}", "dc-1") != HookBody(b"{}", "dc-2")
+    assert hash(read) == hash(HookBody(b"{}", "dc-1"))
+    assert HOST not in repr(read)
 
 
 async def test_every_system_of_a_bot_is_connected() -> None:
