@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import LOAD_CORE, SERVICE_CORE, cpu_seconds
+from benchmarks.machine import LOAD_CORE, SERVICE_CORE, cpu_seconds, peak_rss_bytes
 from benchmarks.processes import (
     BOT_ID,
     CLIENT_ID,
@@ -52,6 +52,38 @@ def run_bare(server: str, seconds: float) -> dict[str, Any]:
     return _measured(bare_server(server), seconds, relayed=False)
 
 
+def run_backlog(hooks: int, seconds: float) -> dict[str, Any]:
+    """Measure ``botkit serve`` with a backlog: the platform is not available for so many hooks.
+
+    Returns:
+        ``normal_per_second``: the rate without a fault, over `seconds`; ``first_seconds``: from the platform's return to the
+        first hook; ``drained_per_second``: from then on; ``peak_megabytes``: the most resident memory of all processes.
+
+    Raises:
+        RuntimeError: a hook was refused or not relayed.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="botkit-bench-") as folder,
+        pinned(LOAD_CORE, "benchmarks.load") as loader,
+        service(configure(Path(folder))) as (process, port),
+    ):
+        loader.line()
+        normal = post_hooks(loader, port=port, seconds=seconds)
+        filled = loader.ask(do="fill", **_to(port), hooks=hooks)
+        drained = loader.ask(do="drain", hooks=filled["acknowledged"])
+        if filled["refused"] or drained["relayed"] < filled["acknowledged"]:
+            raise RuntimeError(
+                f"{filled['refused']} hooks were refused, and {drained['relayed']} of {filled['acknowledged']} relayed"
+            )
+        return {
+            "hooks": hooks,
+            "normal_per_second": normal["through_per_second"],
+            "first_seconds": drained["first_seconds"],
+            "drained_per_second": drained["relayed"] / drained["drain_seconds"],
+            "peak_megabytes": peak_rss_bytes(process.pid) / 2**20,
+        }
+
+
 def run_posts(client: str, seconds: float) -> dict[str, Any]:
     """Measure a bare client, one of `floors.CLIENTS`: ``per_second`` and ``cpu_us``, microseconds of processor time per post."""
     with pinned(LOAD_CORE, "benchmarks.load") as loader:
@@ -78,6 +110,11 @@ def _measured(
         return result
 
 
+def _to(port: int) -> dict[str, Any]:
+    """Where the load posts, and as whom."""
+    return {"port": port, "path": _HOOK, "bot_id": BOT_ID, "client_id": CLIENT_ID, "secret": SECRET}
+
+
 def post_hooks(
     loader: Process,
     *,
@@ -95,14 +132,7 @@ def post_hooks(
         RuntimeError: a hook was refused or not relayed.
     """
     result = loader.ask(
-        port=port,
-        path=_HOOK,
-        bot_id=BOT_ID,
-        client_id=CLIENT_ID,
-        secret=SECRET,
-        seconds=seconds,
-        relayed=relayed,
-        warm_up_seconds=warm_up_seconds,
+        do="load", **_to(port), seconds=seconds, relayed=relayed, warm_up_seconds=warm_up_seconds
     )
     if result["refused"] or (relayed and result["relayed"] != result["acknowledged"]):
         raise RuntimeError(

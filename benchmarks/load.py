@@ -9,18 +9,21 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import math
 import sys
 import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jwt
 
 from benchmarks.payloads import FIRST_REQUEST, user_id, user_message
-from benchmarks.platform import OK, sink
+from benchmarks.platform import OK, UNAVAILABLE, sink
 
 CONNECTIONS = 32
 DRAIN_SECONDS = 20.0
+"""Without a call."""
+FILL_SECONDS = 150.0
 SAMPLE_SECONDS = 0.25
 _USERS = 5_000
 
@@ -98,13 +101,18 @@ class Poster(asyncio.Protocol):
 
 
 class Tally:
-    """Counts answers, and their times between `begin` and `end`."""
+    """Counts answers, and their times between `begin` and `end`.
 
-    def __init__(self) -> None:
+    Args:
+        most: the number of hooks to post; by default they are posted until `end`.
+    """
+
+    def __init__(self, most: float = math.inf) -> None:
         self.sent = 0
         self.all = 0
         self.refused = 0
-        self.over = False
+        self._most = most
+        self._ended = False
         self._seconds = array("d")
         self._counting = False
 
@@ -113,13 +121,18 @@ class Tally:
 
     def end(self) -> None:
         self._counting = False
-        self.over = True
+        self._ended = True
 
     def answered(self, good: bool, seconds: float) -> None:
         self.all += good
         self.refused += not good
         if self._counting:
             self._seconds.append(seconds)
+
+    @property
+    def over(self) -> bool:
+        """Whether no more hooks are to be posted."""
+        return self._ended or self.sent >= self._most
 
     def settled(self) -> bool:
         """Whether every request is answered."""
@@ -135,19 +148,63 @@ class Tally:
 
 
 class Relayed:
-    """Counts the service's calls to the platform, and its connections."""
+    """The platform: counts the service's calls, and its connections.
+
+    Attributes:
+        count: the number of calls that were answered with OK.
+        connections: the number of connections.
+        available: whether calls are answered with OK; otherwise with 503.
+        first, last: when calls were answered with OK for the first time since `come_back`, and for the last time.
+    """
 
     def __init__(self) -> None:
         self.count = 0
         self.connections = 0
+        self.available = True
+        self.first: float | None = None
+        self.last = 0.0
+
+    def come_back(self) -> None:
+        """Answer calls with OK."""
+        self.available, self.first = True, None
 
     def __call__(self, _head: bytes, _body: bytes) -> bytes:
+        if not self.available:
+            return UNAVAILABLE
         self.count += 1
+        self.last = time.perf_counter()
+        if self.first is None:
+            self.first = self.last
         return OK
 
     def on_connection(self) -> None:
         """The service has connected."""
         self.connections += 1
+
+
+async def fill(messages: Messages, back: Relayed, *, port: int, hooks: int) -> dict[str, object]:
+    """Post so many hooks while the platform is not available. Returns ``acknowledged`` and ``refused``."""
+    began = time.perf_counter()
+    back.available, back.count = False, 0
+    tally = Tally(most=hooks)
+    loop = asyncio.get_running_loop()
+    for _ in range(CONNECTIONS):
+        await loop.create_connection(lambda: Poster(messages, tally), "127.0.0.1", port)
+    await _until(lambda: tally.over and tally.settled(), lambda: began + FILL_SECONDS)
+    return {"acknowledged": tally.all, "refused": tally.refused}
+
+
+async def drain(back: Relayed, *, hooks: int) -> dict[str, object]:
+    """Let the platform come back, and wait until it has so many calls.
+
+    Returns:
+        ``relayed``: the calls, fewer if they stop; ``first_seconds``: until the first; ``drain_seconds``: from first to last.
+    """
+    began = time.perf_counter()
+    back.come_back()
+    await _until(lambda: back.count >= hooks, lambda: max(began, back.last) + DRAIN_SECONDS)
+    first = back.first if back.first is not None else math.inf
+    return {"relayed": back.count, "first_seconds": first - began, "drain_seconds": back.last - first}
 
 
 async def load(
@@ -175,10 +232,7 @@ async def load(
     tally.end()
     series.append((took, tally.counted, back_after - back_before))
     deadline = time.perf_counter() + DRAIN_SECONDS
-    while time.perf_counter() < deadline:
-        if tally.settled() and not (relayed and back.count < tally.all):
-            break
-        await asyncio.sleep(0.01)
+    await _until(lambda: tally.settled() and not (relayed and back.count < tally.all), lambda: deadline)
     all_through = time.perf_counter() - began
     return {
         "acknowledged_per_second": tally.counted / took,
@@ -195,6 +249,14 @@ async def load(
     }
 
 
+async def _until(done: Callable[[], bool], deadline: Callable[[], float]) -> None:
+    """Wait until it is done, or until the deadline, which may move."""
+    while time.perf_counter() < deadline():
+        if done():
+            break
+        await asyncio.sleep(0.01)
+
+
 async def _main() -> None:
     """Print the sink's port; for each job on standard input, print the result."""
     back = Relayed()
@@ -205,23 +267,29 @@ async def _main() -> None:
     # The sink stays between jobs, until the service has ended: the service would log errors without it.
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         job = json.loads(line)
-        messages = Messages(
-            numbers,
-            port=job["port"],
-            sink_port=sink_port,
-            path=job["path"],
-            bot_id=job["bot_id"],
-            client_id=job["client_id"],
-            secret=job["secret"],
-        )
-        result = await load(
-            messages,
-            back,
-            port=job["port"],
-            seconds=job["seconds"],
-            warm_up_seconds=job["warm_up_seconds"],
-            relayed=job["relayed"],
-        )
+        if job["do"] == "drain":
+            result = await drain(back, hooks=job["hooks"])
+        else:
+            messages = Messages(
+                numbers,
+                port=job["port"],
+                sink_port=sink_port,
+                path=job["path"],
+                bot_id=job["bot_id"],
+                client_id=job["client_id"],
+                secret=job["secret"],
+            )
+            if job["do"] == "fill":
+                result = await fill(messages, back, port=job["port"], hooks=job["hooks"])
+            else:
+                result = await load(
+                    messages,
+                    back,
+                    port=job["port"],
+                    seconds=job["seconds"],
+                    warm_up_seconds=job["warm_up_seconds"],
+                    relayed=job["relayed"],
+                )
         print(json.dumps(result), flush=True)
 
 

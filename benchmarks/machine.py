@@ -50,6 +50,15 @@ def rss_bytes(pid: int) -> int:
     return sum(int(Path(f"/proc/{one}/statm").read_text().split()[1]) * page for one in family(pid))
 
 
+def peak_rss_bytes(pid: int) -> int:
+    """The sum of the highest resident memory that a process and each of its children ever had."""
+    total = 0
+    for one in family(pid):
+        _, _, rest = Path(f"/proc/{one}/status").read_text().partition("\nVmHWM:")
+        total += int(rest.split(maxsplit=1)[0]) * 1024
+    return total
+
+
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process and its living children so far."""
     total = 0

@@ -18,6 +18,7 @@ class Size:
 
     hook_seconds: float
     floor_seconds: float
+    backlog_hooks: int
     handler: TurnPlan
     stream: Plan
     poll: Plan
@@ -30,6 +31,7 @@ class Size:
 NORMAL = Size(
     hook_seconds=10.0,
     floor_seconds=3.0,
+    backlog_hooks=50_000,
     handler=TurnPlan(pairs=12, seconds=1.0),
     stream=Plan(conversations=1000, messages=1000, per_second=50, idle_seconds=30),
     poll=Plan(conversations=1000, messages=500, per_second=50, idle_seconds=15),
@@ -43,6 +45,7 @@ NORMAL = Size(
 QUICK = Size(
     hook_seconds=3.0,
     floor_seconds=1.0,
+    backlog_hooks=5_000,
     handler=TurnPlan(pairs=4, seconds=0.5),
     stream=Plan(conversations=200, messages=200, per_second=50, idle_seconds=3, settle_seconds=1),
     poll=Plan(conversations=200, messages=100, per_second=50, idle_seconds=3, settle_seconds=1),
@@ -56,7 +59,7 @@ LONG = replace(NORMAL, stream=replace(NORMAL.stream, idle_seconds=240))
 
 Measure = Callable[[], dict[str, Any]]
 
-GROUPS = ("hooks", "handlers", "stream", "poll", "held", "live-chat")
+GROUPS = ("hooks", "handlers", "backlog", "stream", "poll", "held", "live-chat")
 
 
 def measurements(
@@ -82,6 +85,8 @@ def measurements(
     hook_group |= {
         "hooks-wsgi": lambda: hooks.run_mounted("kit-wsgi", seconds),
         "bare-wsgi": lambda: hooks.run_bare("wsgi", floor),
+        "bare-asgi": lambda: hooks.run_bare("asgi", floor),
+        "posts-curl": lambda: hooks.run_posts("curl", floor),
         "posts-aiohttp": lambda: hooks.run_posts("aiohttp", floor),
     }
     stream_group["bridge"] = lambda: run_bridge("miaw", size.bridge)
@@ -91,6 +96,7 @@ def measurements(
             "handler": lambda: compare(size.handler, base="plain", other="handler"),
             "coroutine": lambda: compare(size.handler, base="plain", other="coroutine"),
         },
+        "backlog": {"backlog": lambda: hooks.run_backlog(size.backlog_hooks, size.hook_seconds)},
         "stream": stream_group,
         "poll": {"poll": lambda: run_service(POLL, size.poll)},
         "held": {"held": lambda: run_service(HELD, size.held)},

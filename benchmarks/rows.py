@@ -10,8 +10,8 @@ from typing import Any, Literal
 Results = Mapping[str, Any]
 """By name of the measurement, see `measure.measurements`."""
 
-Reference = Literal["floor", "Node", "before"]
-"""The machine's own limit; Kore's Node BotKit; another version of this project."""
+Reference = Literal["floor", "Node", "before", "normal"]
+"""The machine's own limit; Kore's Node BotKit; another version of this project; the same process without a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Row:
         floor: the machine's own limit.
         node: the result of Kore's Node BotKit.
         before: the result of another version of this project.
+        normal: the result of the same process without a fault.
         spread: the first and third quartile, if `value` is a median.
     """
 
@@ -45,15 +46,19 @@ class Row:
     floor: float | None = None
     node: float | None = None
     before: float | None = None
+    normal: float | None = None
     spread: tuple[float, float] | None = None
+
+    def reference(self, name: Reference) -> float | None:
+        """What the result is compared with; None if it was not measured."""
+        return {"floor": self.floor, "Node": self.node, "before": self.before, "normal": self.normal}[name]
 
     @property
     def met(self) -> bool | None:
         """Whether the aim is met; None: no aim, or its reference was not measured."""
         if self.aim is None:
             return None
-        references = {"floor": self.floor, "Node": self.node, "before": self.before, None: 1.0}
-        reference = references[self.aim.of]
+        reference = self.reference(self.aim.of) if self.aim.of else 1.0
         if reference is None:
             return None
         limit = self.aim.times * reference
@@ -68,7 +73,14 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 def rows(results: Results) -> list[Row]:
     """A row for every result."""
-    return [*_hooks(results), *_bare(results), *_handlers(results), *_latency(results), *_cost(results)]
+    return [
+        *_hooks(results),
+        *_bare(results),
+        *_handlers(results),
+        *_backlog(results),
+        *_latency(results),
+        *_cost(results),
+    ]
 
 
 def median_of(runs: Sequence[Any]) -> Any:
@@ -102,8 +114,8 @@ _SERVICES = (
     _Service(
         name="hooks",
         label="botkit serve",
-        bare="bare-wsgi",
-        client="posts-aiohttp",
+        bare="bare-asgi",
+        client="posts-curl",
         rate=Aim(2.5, "Node", at_least=True),
         p99=Aim(0.4, "Node"),
     ),
@@ -111,7 +123,7 @@ _SERVICES = (
         name="hooks-wsgi",
         label="WSGI middleware on granian",
         bare="bare-wsgi",
-        client="posts-aiohttp",
+        client="posts-curl",
         rate=Aim(1.7, "Node", at_least=True),
     ),
 )
@@ -158,7 +170,9 @@ def _hooks(results: Results) -> Iterator[Row]:
 
 
 _BARE = (
+    ("bare-asgi", "floor: bare ASGI application on uvicorn", "acknowledged_per_second", "cpu_us_per_hook"),
     ("bare-wsgi", "floor: bare WSGI application on granian", "acknowledged_per_second", "cpu_us_per_hook"),
+    ("posts-curl", "floor: posts of a bare libcurl client", "per_second", "cpu_us"),
     ("posts-aiohttp", "floor: posts of a bare aiohttp client", "per_second", "cpu_us"),
 )
 
@@ -181,6 +195,22 @@ def _handlers(results: Results) -> Iterator[Row]:
         ):
             cost = measured[measure]
             yield Row(row, cost["median"], unit, aim=aim, spread=(cost["first"], cost["third"]))
+
+
+def _backlog(results: Results) -> Iterator[Row]:
+    measured = results.get("backlog")
+    if not measured:
+        return
+    many = f"{measured['hooks']:,}"
+    yield Row(
+        f"backlog of {many} hooks: relayed after the platform's return",
+        measured["drained_per_second"],
+        "/s",
+        aim=Aim(0.8, "normal", at_least=True),
+        normal=measured["normal_per_second"],
+    )
+    yield Row("  until the first", measured["first_seconds"], "s")
+    yield Row("  most memory of all processes", measured["peak_megabytes"], "MB", aim=Aim(250))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

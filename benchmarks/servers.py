@@ -1,6 +1,6 @@
-"""WSGI applications on granian: the floor of every WSGI service, and the middleware as users of granian mount it.
+"""Bare applications, the floors of every service: WSGI on granian, ASGI on uvicorn. And the middleware as users mount it.
 
-``python -m benchmarks.servers wsgi`` serves an application that reads a request and answers.
+``python -m benchmarks.servers wsgi`` serves an application that reads a request and answers; ``asgi`` likewise.
 ``python -m benchmarks.servers kit-wsgi CONFIGURATION`` serves the same application under ``kit.middleware``.
 
 Each prints its address as the last word of a line.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -40,6 +40,32 @@ def _kit(configuration: str) -> WSGIApplication:
     return kit.middleware(echo)
 
 
+async def echo_async(
+    scope: dict[str, Any],
+    receive: Callable[[], Awaitable[dict[str, Any]]],
+    send: Callable[[dict[str, Any]], Awaitable[None]],
+) -> None:
+    """Reads the body and answers."""
+    while (await receive()).get("more_body"):
+        pass
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"2")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"{}"})
+
+
+def serve_asgi(application: Any) -> None:
+    """Serve the application on uvicorn."""
+    import uvicorn
+
+    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    # Without uvloop, which BotKit does not need.
+    config = uvicorn.Config(
+        application, http="httptools", loop="asyncio", lifespan="off", access_log=False, log_level="warning"
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
 def serve_wsgi(make: Callable[[], WSGIApplication]) -> None:
     """Serve the application that `make` returns in granian's worker process."""
     from granian.constants import Interfaces
@@ -62,6 +88,7 @@ def serve_wsgi(make: Callable[[], WSGIApplication]) -> None:
 
 SERVERS: Mapping[str, Callable[..., None]] = {
     "wsgi": lambda: serve_wsgi(_bare),
+    "asgi": lambda: serve_asgi(echo_async),
     "kit-wsgi": lambda configuration: serve_wsgi(functools.partial(_kit, configuration)),
 }
 

@@ -13,7 +13,7 @@ _WIDTH = 150
 """The width in files and pipes."""
 
 _NONE = "–"
-_HEADS = ("measure", "here", "aim", "met", "floor", "Node", "before")
+_HEADS = ("measure", "here", "aim", "met", "floor", "Node", "before", "normal")
 """In parentheses behind a reference: this measure divided by it."""
 
 
@@ -78,6 +78,7 @@ def _cells(row: Row) -> dict[str, str]:
         "floor": _compared(row.value, row.floor),
         "Node": _compared(row.value, row.node),
         "before": _compared(row.value, row.before),
+        "normal": _compared(row.value, row.normal),
     }
 
 
@@ -85,7 +86,7 @@ def _aim(aim: Aim | None) -> str:
     if aim is None:
         return _NONE
     of = f" × {aim.of}" if aim.of else ""
-    return f"{'≥' if aim.at_least else '≤'} {aim.times:.2g}{of}"
+    return f"{'≥' if aim.at_least else '≤'} {aim.times:.2f}".rstrip("0").rstrip(".") + of
 
 
 def _compared(value: float, reference: float | None) -> str:
