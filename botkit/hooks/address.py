@@ -187,11 +187,11 @@ class Address:
         """
         payload = self._envelope
         return _members(
-            payload_class="" if payload.payload_class else payload_class or _class_of(payload),
-            request_id="" if payload.request_id else self.request_id,
-            bot_id=None if payload.bot_id else self.bot_id,
-            component_id=None if payload.component_id else self.component_id,
-            acknowledges=bool(payload.ack_message),
+            "" if payload.payload_class else payload_class or _class_of(payload),
+            "" if payload.request_id else self.request_id,
+            None if payload.bot_id else self.bot_id,
+            None if payload.component_id else self.component_id,
+            bool(payload.ack_message),
         )
 
     @property
@@ -266,11 +266,11 @@ def forwarding(payload: Payload, call: str, *, component_id: str) -> Forwarding 
     if not url or not payload.request_id or not payload.bot_id:
         return None
     members = _members_of_message(
-        payload_class="" if payload.payload_class else _class_of(payload),
-        request_id="",
-        bot_id=None,
-        component_id=None if payload.component_id else component_id,
-        acknowledges=bool(payload.ack_message),
+        "" if payload.payload_class else _class_of(payload),
+        "",
+        None,
+        None if payload.component_id else component_id,
+        bool(payload.ack_message),
     )
     return Forwarding(call, url, members)
 
@@ -281,7 +281,7 @@ def _class_of(payload: CallUrls) -> str:
 
 
 def _members(
-    *, payload_class: str, request_id: str, bot_id: str | None, component_id: str | None, acknowledges: bool
+    payload_class: str, request_id: str, bot_id: str | None, component_id: str | None, acknowledges: bool
 ) -> bytes:
     """JSON members to insert into a payload, each followed by a comma. What is empty or None is not inserted."""
     members = b""

@@ -116,10 +116,8 @@ class Arrival(Record, frozen=True):
             return ""
         path = self.path
         component = "" if path.event == "on_user_message" else path.component_id
-        digest = hashlib.blake2b(
-            "\x1f".join((path.bot_id, path.event, component, self.user_id)).encode() + b"\x1f" + content,
-            digest_size=16,
-        )
+        of_user = f"{path.bot_id}\x1f{path.event}\x1f{component}\x1f{self.user_id}\x1f".encode()
+        digest = hashlib.blake2b(of_user + content, digest_size=16)
         return f"{str(id)[:64]}.{digest.hexdigest()}"
 
     @property
@@ -143,7 +141,9 @@ def _user_message(arrival: Arrival) -> PlatformHookEvent:
     payload = arrival.payload
     said = message.read(payload)
     files = _files(payload)
-    content = "\x1f".join([payload.message or "", *(f"{file.name}\x1e{file.url}" for file in files)])
+    content = payload.message or ""
+    if files:
+        content = "\x1f".join([content, *(f"{file.name}\x1e{file.url}" for file in files)])
     return UserMessage(
         key=arrival.message_key(content.encode(), said.client_id),
         at=arrival.at,
@@ -248,10 +248,12 @@ def _files(payload: Payload) -> tuple[Attachment, ...]:
     if not found and not payload.message:
         last = payload.last_message.message
         found = last.attachments if last is not None else None
+    if not found:
+        return ()
     base = payload.base_url or payload.send_user_message_url or ""
     files = [
         Attachment(file.file_name or "file", openable(_url(file), base), whole(file.size))
-        for file in (found or ())[:MAX_ATTACHMENTS]
+        for file in found[:MAX_ATTACHMENTS]
     ]
     return tuple(file for file in files if file.url)
 

@@ -17,17 +17,18 @@ and finds the conversation of a hook that names no channel.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
-from botkit.hooks.payload import Channel, Payload, UserContext
+from botkit.handoff.record import Record
+from botkit.hooks.payload import BotUserSession, Channel, Infos, Payload, Session, UserContext
 
 MAX_NAME: Final = 256
 MAX_CHANNEL: Final = 64
 
-_USER, _CHANNEL = UserContext(), Channel()
+_USER, _CHANNEL, _BOT_SESSION = UserContext(), Channel(), BotUserSession()
 
 
-class Identity(NamedTuple):
+class Identity(Record, frozen=True):
     """The user, the channel and the session of a payload.
 
     Attributes:
@@ -43,14 +44,35 @@ class Identity(NamedTuple):
 
 def identity(payload: Payload) -> Identity:
     """The identity of a payload."""
-    return Identity(user_names(payload), channel_name(payload), session_ids(payload))
-
-
-def user_names(payload: Payload) -> tuple[str, ...]:
-    """Every name of the user, canonical first, without repetition."""
     channel = payload.channel or _CHANNEL
-    infos = channel.infos
-    session = payload.session
+    infos, session = channel.infos, payload.session
+    bot_session = session.bot_user_session or _BOT_SESSION
+    return Identity(
+        _user_names(session, channel, infos),
+        _channel_name(infos.type or channel.type, bot_session),
+        _event_session_ids(payload) or _session_ids(bot_session, channel, infos),
+    )
+
+
+def channel_name(payload: Payload) -> str:
+    """The type of the channel: that of the hook, else that of the session's channel, else that of the user's last message."""
+    return _channel_name(payload.channel_type, payload.bot_user_session)
+
+
+def session_ids(payload: Payload) -> tuple[str, ...]:
+    """Every id of the platform's session. An event that names its session is about that one, whatever the context says now."""
+    channel = payload.channel or _CHANNEL
+    return _event_session_ids(payload) or _session_ids(payload.bot_user_session, channel, channel.infos)
+
+
+@lru_cache(maxsize=256)
+def canonical_channel(name: str) -> str:
+    """A channel's name as conversations have it."""
+    return name.strip().lower()[:MAX_CHANNEL]
+
+
+def _user_names(session: Session, channel: Channel, infos: Infos) -> tuple[str, ...]:
+    """Every name of the user, canonical first, without repetition."""
     return _distinct(
         (session.user_context or _USER).id,
         session.opts.user_id if session.opts is not None else None,
@@ -63,33 +85,23 @@ def user_names(payload: Payload) -> tuple[str, ...]:
     )
 
 
-def channel_name(payload: Payload) -> str:
-    """The type of the channel: that of the hook, else that of the session's channel, else that of the user's last message."""
-    session = payload.bot_user_session
-    name = payload.channel_type
+def _channel_name(name: str | None, session: BotUserSession) -> str:
     if not name and session.channels:
         name = session.channels[0].type or ""
     if not name and session.last_message is not None:
         name = session.last_message.channel or ""
-    return canonical_channel(name)
+    return canonical_channel(name or "")
 
 
-@lru_cache(maxsize=256)
-def canonical_channel(name: str) -> str:
-    """A channel's name as conversations have it."""
-    return name.strip().lower()[:MAX_CHANNEL]
+def _event_session_ids(payload: Payload) -> tuple[str, ...]:
+    if payload.event is None:
+        return ()
+    event = payload.platform_event
+    return _distinct(event.conversation_session_id, event.session_id)
 
 
-def session_ids(payload: Payload) -> tuple[str, ...]:
-    """Every id of the platform's session. An event that names its session is about that one, whatever the context says now."""
-    if payload.event is not None:
-        event = payload.platform_event
-        if named := _distinct(event.conversation_session_id, event.session_id):
-            return named
-    channel = payload.channel or _CHANNEL
-    return _distinct(
-        payload.bot_user_session.conversation_session_id, channel.infos.session_id, channel.session_id
-    )
+def _session_ids(session: BotUserSession, channel: Channel, infos: Infos) -> tuple[str, ...]:
+    return _distinct(session.conversation_session_id, infos.session_id, channel.session_id)
 
 
 def _distinct(*values: str | int | None) -> tuple[str, ...]:

@@ -6,9 +6,10 @@ clicks and marks, takes the shortest way.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from botkit.handoff.masking import readable
+from botkit.handoff.record import Record
 from botkit.hooks.choices import MAX_LABEL, labels_in
 from botkit.hooks.identity import canonical_channel, channel_name
 from botkit.hooks.payload import Body, Channel, HookMetaInfo, Native, Payload
@@ -25,9 +26,10 @@ _YEAR_2001_MS: Final = 10**12
 """Client message ids are milliseconds. A smaller number is the constant of a sample, which would make all messages the same."""
 
 _NO_CHANNEL: Final = Channel()
+_NOTHING: Final = (None,) * 5
 
 
-class Message(NamedTuple):
+class Message(Record, frozen=True):
     """A user's message.
 
     Attributes:
@@ -42,16 +44,19 @@ class Message(NamedTuple):
     of_client: bool
     client_id: str
 
+    _hidden = frozenset({"text"})
+
 
 def read(payload: Payload) -> Message:
     """Read the message of an on_user_message."""
     words, sent, last = payload.message, payload.message_object, payload.last_message
     channel = payload.channel or _NO_CHANNEL
-    handle = channel.handle or channel.infos.handle
-    sent_last = last.message if _is_of_channel(payload) else None
+    infos = channel.infos
+    handle = channel.handle or infos.handle
+    sent_last = last.message if last.message is not None and _is_of_channel(payload) else None
     # `BotUserSession.lastMessage` may still be the message before this one, so it counts only with the words of this one.
     said = sent_last if sent_last is not None and sent_last.body == words else None
-    connect = channel.bot_event == _CONNECT or channel.infos.bot_event == _CONNECT
+    connect = channel.bot_event == _CONNECT or infos.bot_event == _CONNECT
     of_client = (
         connect
         or (words is not None and is_text_of_client(words))
@@ -63,11 +68,11 @@ def read(payload: Payload) -> Message:
     client_id = "" if sent is None else _id(sent.client_message_id)
     if not client_id and said is not None:
         client_id = _id(last.client_message_id)
-    text = None if connect or not words or not words.strip() else words
-    if text is not None:
-        body = sent.message if sent is not None and isinstance(sent.message, Body) else None
-        text = readable(_label(text, (body, said), (sent, last, handle)) or text)
-    return Message(text, connect, of_client, client_id)
+    if connect or not words or not words.strip():
+        return Message(None, connect, of_client, client_id)
+    body = sent.message if sent is not None and isinstance(sent.message, Body) else None
+    label = _label(words, (body, said), (sent, last, handle))
+    return Message(readable(label or words), connect, of_client, client_id)
 
 
 def is_text_of_client(text: str) -> bool:
@@ -79,7 +84,7 @@ def marks(payload: Payload) -> str:
     """The times that tell a message from the same words said again under the same requestId; empty if it has none."""
     channel = payload.channel or _NO_CHANNEL
     times = (channel.user_input_time, payload.bot_user_session.last_user_message_time)
-    return "\x1e".join([str(time)[:_MAX_ID] for time in times if time])
+    return "\x1e".join([str(time)[:_MAX_ID] for time in times if time]) if any(times) else ""
 
 
 def _label(message: str, bodies: tuple[Body | None, ...], natives: tuple[Native | None, ...]) -> str:
@@ -98,6 +103,8 @@ def _label(message: str, bodies: tuple[Body | None, ...], natives: tuple[Native 
 def _parts(native: Native) -> list[object]:
     """The members of a click as the channel reports it, as JSON values."""
     parts = (native.interactive, native.button, native.postback, native.quick_reply, native.actions)
+    if parts == _NOTHING and native.button_payload is None and native.list_id is None:
+        return []
     found: list[object] = [part for part in parts if part is not None]
     if native.button_payload is not None or native.list_id is not None:
         label = native.button_text or native.list_title

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from uuid import uuid4
 
 from msgspec import structs
@@ -108,7 +107,7 @@ class HookParser:
         kind, payload = hook_event(path.event), parse(body)
         self._check_ids(payload)
         if path.bot_id != self.bot.id:
-            path = replace(path, bot_id=self.bot.id)
+            path = structs.replace(path, bot_id=self.bot.id)
         check_urls(
             payload,
             body,
@@ -117,16 +116,17 @@ class HookParser:
             component_id=path.component_id,
             hosts=self._hosts,
         )
-        users, channel, sessions = identity(payload)
+        named = identity(payload)
+        users = named.users
         user_id = users[0] if users else ""
-        event = kind.to_event(Arrival(path, body, payload, user_id, sessions, at, self._new_id))
+        event = kind.to_event(Arrival(path, body, payload, user_id, named.sessions, at, self._new_id))
         if not users:
             if isinstance(event, AgentTransfer):
                 raise HookInvalid("The payload names no user (context.session.UserContext._id, channel.from)")
             # Without a user, the hook's order relative to others is unknown, so it gets a lane of its own.
             user_id = f"request:{payload.request_id or ''}"
         input = Input(
-            conversation_id=ConversationId(path.bot_id, user_id, channel),
+            conversation_id=ConversationId(path.bot_id, user_id, named.channel),
             event=event,
             hook=HookBody(
                 body,
@@ -159,17 +159,19 @@ class HookParser:
 
     def _check_ids(self, payload: Payload) -> None:
         """Raises: HookInvalid if the payload is about other bots only, or its requestId is too long."""
-        named = payload.bot_ids
+        named: tuple[str, ...] = ()
+        if payload.bot_id != self.bot.id:
+            named = payload.bot_ids
         if named and self._bot_ids.isdisjoint(named):
             raise HookInvalid(
                 f"botId is not that of the path. {how_to_link(self.bot, named[0][:MAX_SHOWN])}",
                 fix="bot.linked",
             )
         request_id = payload.request_id
-        if isinstance(request_id, str):
-            too_long = len(request_id) > MAX_REQUEST_ID
+        if isinstance(request_id, int):
+            too_long = not -_TOO_LARGE_REQUEST_ID < request_id < _TOO_LARGE_REQUEST_ID
         else:
-            too_long = request_id is not None and abs(request_id) >= _TOO_LARGE_REQUEST_ID
+            too_long = request_id is not None and len(request_id) > MAX_REQUEST_ID
         if too_long:
             raise HookInvalid(f"requestId is longer than {MAX_REQUEST_ID} characters")
 

@@ -6,7 +6,8 @@ docs/protocols/kore-xo-botkit.md, 2.1. Every other path belongs to the wrapped a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from botkit.handoff.record import Record
 
 DEFAULT_COMPONENT = "default"
 """The component of bot-level events, as Kore's SDK names it."""
@@ -16,8 +17,7 @@ _REMEMBERED = 1024
 _NAME = re.compile(r"[\w.~-]{1,128}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class HookPath:
+class HookPath(Record, frozen=True):
     """The parts of a hook's path."""
 
     bot_id: str

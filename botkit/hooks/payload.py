@@ -354,7 +354,8 @@ _EVENT = PlatformEvent()
 def parse(body: bytes) -> Payload:
     """Read a hook's body. Raises: HookNotJson if not UTF-8, not JSON, not an object, or nested too deeply."""
     try:
-        body.decode()  # msgspec does not check skipped strings, and invalid UTF-8 must not be sent back to the platform.
+        if not body.isascii():
+            body.decode()  # msgspec does not check skipped strings, and invalid UTF-8 must not be sent back to the platform.
         return read(Payload, body)
     except lenient_json.NestedTooDeeply as error:
         raise HookNotJson("JSON nested too deeply") from error

@@ -39,7 +39,7 @@ def splice(body: bytes, members: bytes) -> bytes:
     if not members:
         return body
     inside = body.index(b"{") + 1
-    if body[inside:].lstrip(b" \t\r\n")[:1] == b"}":
+    if not body.startswith(b'"', inside) and body[inside:].lstrip(b" \t\r\n")[:1] == b"}":
         members = members[:-1]
     return b"".join((body[:inside], members, body[inside:]))
 

@@ -332,9 +332,9 @@ class KitTester(AgentSide):
 
     def _whose(self, body: Mapping[str, Any]) -> ConversationId:
         """The conversation of a payload, found as the hook parser finds it."""
-        users, channel, _ = identity(payload.parse(encoded(body)))
-        user_id = users[0] if users else self._now.user_id
-        return ConversationId(str(body.get("botId", self._bot_id)), user_id, channel)
+        found = identity(payload.parse(encoded(body)))
+        user_id = found.users[0] if found.users else self._now.user_id
+        return ConversationId(str(body.get("botId", self._bot_id)), user_id, found.channel)
 
     def _hook(self, event: str, body: Mapping[str, Any], component: str = COMPONENT_ID) -> StepResult:
         __tracebackhide__ = True
