@@ -1,12 +1,17 @@
-"""Which backoff a bot's settings ask for."""
+"""Which backoff a bot's settings ask for, and how loudly a failure is logged."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from botkit.config.settings import DeliverySettings
+from botkit.errors import CallError, CallRefused, ConversationClosed
+from botkit.handoff.effects import SendToAgent
 from botkit.http.retry import Backoff
-from botkit.relay.outbound.retry_policy import backoff_of
+from botkit.relay.outbound.retry_policy import backoff_of, log_level
+from tests.relay.relay_doubles import ACCESS
 
 
 def test_settings_are_read_in_seconds() -> None:
@@ -16,3 +21,14 @@ def test_settings_are_read_in_seconds() -> None:
         slowest_retry=timedelta(seconds=3),
     )
     assert backoff_of(delivery) == Backoff(first=0.1, slowest=3.0, give_up_after=120.0)
+
+
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [(ConversationClosed("send message", status=403), "warning"), (CallRefused("send message"), "error")],
+    ids=["after the end", "refused"],
+)
+def test_a_message_that_met_the_end_of_the_conversation_is_no_error_of_the_set_up(
+    error: CallError, level: str
+) -> None:
+    assert log_level(SendToAgent("s-1", "legacy", ACCESS, "m-1", "too late"), error) == level

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from botkit.config.settings import DeliverySettings
-from botkit.errors import AgentsUnavailable, CallError, CallRefused, Unreachable
+from botkit.errors import AgentsUnavailable, CallError, CallRefused, ConversationClosed, Unreachable
 from botkit.handoff import effects
 from botkit.http.retry import Backoff
 
@@ -98,4 +98,5 @@ def log_level(effect: effects.OutboundEffect, error: CallError) -> str:
         case effects.OpenAccess() | effects.StartSession() if effect.give_up_seconds is not None:
             return "warning"  # The next agent system is tried.
         case _:
-            return "warning" if isinstance(error, AgentsUnavailable) else "error"
+            # A message that was on its way when the agent ended the conversation is no failure to look into.
+            return "warning" if isinstance(error, AgentsUnavailable | ConversationClosed) else "error"
