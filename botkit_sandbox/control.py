@@ -22,11 +22,11 @@ import msgspec
 from aiohttp import web
 
 from botkit_sandbox.bus import Bus, BusItem
+from botkit_sandbox.live_chat.edge import LONG_POLL
 from botkit_sandbox.wire import Wire, WireEntry
 
 MAX_WATCHERS = 64
 HEARTBEAT_SECONDS = 15.0
-LONG_POLL = "Messages"
 
 State = Callable[[], Mapping[str, Any]]
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import itertools
 import re
 import time
-from collections import deque
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -65,6 +66,8 @@ class Wire:
 
     bus: Bus
     entries: deque[WireEntry] = field(default_factory=lambda: deque(maxlen=MAX_KEPT))
+    unanswered: Counter[str] = field(default_factory=Counter)
+    """The number of requests with each label that are being answered and not recorded yet."""
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def record(
@@ -100,9 +103,23 @@ class Wire:
         self.bus.publish("wire", entry.summary())
         return entry
 
+    @contextmanager
+    def answering(self, label: str) -> Iterator[None]:
+        """Count a request as unanswered: its effects may be visible before `record` is called."""
+        self.unanswered[label] += 1
+        try:
+            yield
+        finally:
+            self.unanswered[label] -= 1
+
     def find(self, entry_id: int) -> WireEntry | None:
         """The exchange with this id, if it is still stored."""
         return next((entry for entry in self.entries if entry.id == entry_id), None)
+
+
+def answering(wire: Wire | None, label: str) -> AbstractContextManager[None]:
+    """`Wire.answering`, if exchanges are recorded."""
+    return nullcontext() if wire is None else wire.answering(label)
 
 
 def _headers_without_secrets(headers: Mapping[str, str]) -> dict[str, str]:

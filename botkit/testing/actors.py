@@ -198,9 +198,8 @@ class LiveChatCase(_Console):
         """BotKit's calls for this chat, oldest first; with `status` only those with that answer."""
         return [
             entry
-            for entry in self.clouds.do(lambda: list(self.clouds.wire.entries))
-            if entry.label == operation
-            and status in (None, entry.status)
+            for entry in self.clouds.exchanges(operation)
+            if status in (None, entry.status)
             and self.id in entry.request_headers.get("X-LIVEAGENT-SESSION-KEY", "")
         ]
 

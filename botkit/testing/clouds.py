@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from botkit.testing.waiting import DEADLINE_SECONDS, within
 from botkit_sandbox.server import SandboxThread
+from botkit_sandbox.wire import WireEntry
 
 
 class Clouds(SandboxThread):
@@ -21,6 +23,14 @@ class Clouds(SandboxThread):
         self.kore, self.salesforce, self.wire = self.sandbox.kore, self.sandbox.salesforce, self.sandbox.wire
         self.live_chat = self.sandbox.live_chat
         self._defaults = self.kore.core.settings, self.salesforce.settings, self.live_chat.settings
+
+    def exchanges(self, label: str) -> list[WireEntry]:
+        """Exchanges with this label, oldest first, once no request with it is being answered; waits for at most 15 s.
+
+        Not waited for: requests that a fault holds, long polls and event streams.
+        """
+        within(DEADLINE_SECONDS, lambda: not self.do(lambda: self.wire.unanswered[label]))
+        return self.do(lambda: [entry for entry in self.wire.entries if entry.label == label])
 
     def calm(self) -> None:
         """End all faults, and reset all switches."""

@@ -96,11 +96,12 @@ class Stage:
     # --- the wire
 
     def wire(self, label: str, *, about: str = "", source: str = "") -> list[WireEntry]:
-        """Exchanges with this label, oldest first; `about` is part of the request's path or body."""
+        """Exchanges with this label, oldest first; `about` is part of the request's path or body.
+
+        Waits for the answers to requests with this label: what a request caused is visible before its exchange is recorded.
+        """
         return [
             entry
-            for entry in self.clouds.do(lambda: list(self.clouds.wire.entries))
-            if entry.label == label
-            and about in entry.path + entry.request_body
-            and source in ("", entry.source)
+            for entry in self.clouds.exchanges(label)
+            if about in entry.path + entry.request_body and source in ("", entry.source)
         ]

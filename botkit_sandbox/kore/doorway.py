@@ -17,6 +17,7 @@ from aiohttp.typedefs import Middleware
 
 from botkit_sandbox.kore.cloud import KoreCloud
 from botkit_sandbox.kore.faults import Fault
+from botkit_sandbox.wire import Wire, answering
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -69,7 +70,7 @@ def wire_middleware(cloud: KoreCloud) -> Middleware:
         try:
             if not any(fault.refuse for fault in faults):
                 body = await request.read()
-            response = await _with_faults(faults, request, handler)
+            response = await _with_faults(faults, request, handler, cloud.core.wire)
         except web.HTTPException as error:
             response = refusal(
                 error.status, error.reason, "NOT_FOUND" if error.status == 404 else error.status
@@ -98,7 +99,7 @@ def wire_middleware(cloud: KoreCloud) -> Middleware:
 
 
 async def _with_faults(
-    faults: list[Fault], request: web.Request, handler: Handler
+    faults: list[Fault], request: web.Request, handler: Handler, wire: Wire | None
 ) -> web.StreamResponse | None:
     """The handler's response, or None to close the connection instead."""
     for fault in faults:
@@ -117,7 +118,8 @@ async def _with_faults(
             return refusal(
                 fault.status, "The sandbox was told to fail", "SANDBOX_FAULT", retry_after=fault.retry_after
             )
-    response = await handler(request)
+    with answering(wire, _label(request.path)):
+        response = await handler(request)
     return None if any(fault.drop_response for fault in faults) else response
 
 

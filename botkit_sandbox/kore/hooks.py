@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 
 from botkit_sandbox.kore.core import Core
+from botkit_sandbox.wire import answering
 
 _ANSWER_LIMIT = 2 * 1024 * 1024
 _CONNECTIONS = 512
@@ -78,14 +79,15 @@ class HookSender:
         seconds = self.core.settings.hook_timeout.total_seconds()
         started = asyncio.get_running_loop().time()
         try:
-            async with self._session().post(
-                self.core.subscription.host + path,
-                data=data,
-                headers=headers,
-                timeout=aiohttp.ClientTimeout(total=seconds),
-                allow_redirects=False,
-            ) as response:
-                answer = Answer(response.status, await _bounded(response))
+            with answering(self.core.wire, event):
+                async with self._session().post(
+                    self.core.subscription.host + path,
+                    data=data,
+                    headers=headers,
+                    timeout=aiohttp.ClientTimeout(total=seconds),
+                    allow_redirects=False,
+                ) as response:
+                    answer = Answer(response.status, await _bounded(response))
         except TimeoutError:
             answer = Answer(None, why=f"no answer within {seconds:g} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:

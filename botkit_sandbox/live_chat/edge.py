@@ -23,9 +23,12 @@ from botkit_sandbox.salesforce.edge import (
     web_page,
 )
 from botkit_sandbox.salesforce.refusal import Refusal
+from botkit_sandbox.wire import answering
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 KEY = "X-LIVEAGENT-SESSION-KEY"
+LONG_POLL = "Messages"
+"""The operation that waits for events."""
 # Session keys and upload tokens are shortened before the wire keeps a text.
 _SECRETS = re.compile(r"([0-9a-f-]{36}(?:!|%21)\d{10,16}(?:!|%21))[\w+/=%-]+|(fileToken\W{1,5})[\w=%-]+")
 _REASONS = {
@@ -60,7 +63,7 @@ class Edge:
             if request.content_type != "multipart/form-data":
                 body = await request.read()  # aiohttp keeps it for the handler
             broken = await self._before(request, operation) if cloud.faults else None
-            response = await handler(request) if broken is None else broken
+            response = await self._answer(request, operation, handler) if broken is None else broken
         except Refusal as refusal:
             response = self._refused(refusal.status, refusal.message)
         except web.HTTPException as refusal:
@@ -73,6 +76,12 @@ class Edge:
         if cloud.faults and self._fault("drop-response", request, operation):
             hang_up(request)
         return self._with_cors(request, response)
+
+    async def _answer(self, request: web.Request, operation: str, handler: Handler) -> web.Response:
+        if operation == LONG_POLL:
+            return await handler(request)
+        with answering(self._cloud.wire, operation):
+            return await handler(request)
 
     def _with_cors(self, request: web.Request, response: web.Response) -> web.Response:
         """Add the CORS headers for browser clients."""

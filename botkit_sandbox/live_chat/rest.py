@@ -20,7 +20,7 @@ from botkit_sandbox.live_chat.bodies import parse
 from botkit_sandbox.live_chat.chatting import Caller
 from botkit_sandbox.live_chat.cloud import LiveChatCloud
 from botkit_sandbox.live_chat.core import SERVLET
-from botkit_sandbox.live_chat.edge import KEY, Edge, Handler
+from botkit_sandbox.live_chat.edge import KEY, LONG_POLL, Edge, Handler
 from botkit_sandbox.live_chat.polling import Polling
 from botkit_sandbox.live_chat.settings import SINCE_RECONNECT, offers
 from botkit_sandbox.live_chat.state import Session
@@ -110,7 +110,7 @@ class LiveChatApi:
                 "GET": ("SessionId", self._session_id),
                 "DELETE": ("DeleteSession", self._delete_session),
             },
-            f"{BASE}/System/Messages": {"GET": ("Messages", self._messages)},
+            f"{BASE}/System/Messages": {"GET": (LONG_POLL, self._messages)},
             # An early client posted to ReconnectSession (2.11).
             f"{BASE}/System/ReconnectSession": {"GET": reconnect, "POST": reconnect},
             f"{BASE}/System/ResyncSession": {"GET": ("ResyncSession", self._resync_session)},

@@ -19,7 +19,7 @@ from botkit_sandbox.faults import F, Faults
 from botkit_sandbox.salesforce.cloud import SalesforceCloud
 from botkit_sandbox.salesforce.held_stream import KIND
 from botkit_sandbox.salesforce.refusal import CODES, Refusal
-from botkit_sandbox.wire import Wire
+from botkit_sandbox.wire import Wire, answering
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 STREAM = "eventStream"
@@ -91,7 +91,7 @@ class Edge:
             if request.content_type != "multipart/form-data":
                 body = await request.read()  # aiohttp keeps it for the handler
             broken = await self._before(request, operation) if cloud.faults else None
-            response = await handler(request) if broken is None else broken
+            response = await self._answer(request, operation, handler) if broken is None else broken
         except Refusal as refusal:
             response = self.error(request, refusal)
         except web.HTTPException as refusal:
@@ -103,6 +103,12 @@ class Edge:
         if cloud.faults and cloud.faults.use("drop-response", line=_line(request), operation=operation):
             hang_up(request)
         return response
+
+    async def _answer(self, request: web.Request, operation: str, handler: Handler) -> web.StreamResponse:
+        if operation == STREAM:
+            return await handler(request)
+        with answering(self._cloud.wire, operation):
+            return await handler(request)
 
     async def headers_pass(self, request: web.Request) -> bool:
         """Wait while a proxy holds even the headers of a stream. Returns False if the client gave up."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 from botkit_sandbox.bus import Bus
-from botkit_sandbox.wire import BODY_LIMIT, MAX_KEPT, Wire, WireEntry
+from botkit_sandbox.wire import BODY_LIMIT, MAX_KEPT, Wire, WireEntry, answering
 
 
 def record(wire: Wire, **values: object) -> WireEntry:
@@ -45,6 +46,16 @@ def test_only_the_newest_exchanges_are_kept() -> None:
     assert [wire.entries[0].id, wire.entries[-1].id, len(wire.entries)] == [4, MAX_KEPT + 3, MAX_KEPT]
     assert wire.find(3) is None
     assert wire.find(4) is wire.entries[0]
+
+
+def test_a_request_counts_as_unanswered_while_it_is_answered_even_if_that_fails() -> None:
+    wire = Wire(Bus())
+    with suppress(ValueError), answering(wire, "sendMessage"):
+        assert wire.unanswered["sendMessage"] == 1
+        raise ValueError
+    assert wire.unanswered["sendMessage"] == 0
+    with answering(None, "sendMessage"):
+        pass
 
 
 async def test_the_bus_hears_of_an_exchange_without_its_bodies() -> None:

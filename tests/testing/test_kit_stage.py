@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from botkit.handlers import UserMessageContext, WebhookContext
 from botkit.kit import BotKit
 from botkit.testing import KitStage, made_up_settings, payloads
 from botkit.testing.kit_stage import on_stage
-from botkit.testing.waiting import until
+from botkit.testing.waiting import until, within
 from botkit_sandbox.errors import ScriptEngineMissing
 
 BOT = "st-33333333-3333-5333-8333-333333333333"
@@ -79,6 +80,21 @@ def test_the_kits_own_agent_systems_are_those_of_the_clouds(stage: KitStage) -> 
     ada.says("human please")
     until(ada.cases, "for a conversation at the agents'")
     assert ada.cases()[0].attributes()["Kore_User_Id"] == ada.id
+
+
+def test_an_exchange_is_found_even_if_what_it_did_was_visible_before(stage: KitStage) -> None:
+    wire, do = stage.clouds.wire, stage.clouds.do
+    with ThreadPoolExecutor() as pool:
+        do(lambda: wire.unanswered.update(["resetBot"]))
+        found = pool.submit(stage.wire, "resetBot")
+        assert not within(0.05, found.done)
+
+        def answer() -> None:
+            wire.record(source="botkit", target="kore", label="resetBot", status=200)
+            wire.unanswered["resetBot"] -= 1
+
+        do(answer)
+        assert [entry.status for entry in found.result()] == [200]
 
 
 def test_a_job_writes_to_a_user(stage: KitStage) -> None:
