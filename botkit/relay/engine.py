@@ -163,6 +163,7 @@ class Engine:
         self._journal.lines.each_minute()
         await self._timers.close(seconds)
         await self._receipts.close()
+        await self._ledger_client.close()
 
     def _apply(self, conversation: Conversation, effect: Effect) -> None:
         match effect:

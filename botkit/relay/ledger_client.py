@@ -1,20 +1,21 @@
-"""The ledger for code on the loop: submits inputs and awaits their commit, reads in a thread, and retries both.
+"""The ledger for code on the loop: submits inputs and learns of their commit, reads in a thread, and retries both.
 
 The ledger commits many inputs at once in its own thread. Waking the loop for each input would cost more than the commit (a write
-to its self-pipe each time), so finished futures are collected and the loop is woken once for all of them.
+to its self-pipe each time), so all outcomes of a batch come with one wake-up (`LoopCalls`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import TypeVar
 
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.http.retry import Backoff
 from botkit.ledger.interface import Committed, Input, Ledger
+from botkit.ledger.loop_calls import LoopCalls
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock
@@ -22,6 +23,8 @@ from botkit.relay.clock import Clock
 _log = get_logger("botkit.relay")
 
 T = TypeVar("T")
+Outcome = Committed | LedgerClosed | None
+"""The consequences of an input, or why there are none; see `LedgerClient.submit_then`."""
 _BACKOFF = Backoff(first=0.05, slowest=5.0)
 
 
@@ -33,8 +36,8 @@ class LedgerClient:
         self._ledger = ledger
         self._clock = clock
         self._loop = loop or asyncio.get_running_loop()
-        self._finished: deque[tuple[asyncio.Future[Committed | BaseException], Future[Committed]]] = deque()
-        self._woken = False
+        self._calls = LoopCalls(self._loop)
+        self._repeating: set[asyncio.Task[None]] = set()
 
     async def submit(self, input: Input) -> Committed | None:
         """Have the input decided and committed; returns when it is durable.
@@ -48,24 +51,25 @@ class LedgerClient:
         Raises:
             LedgerClosed: the service is stopping.
         """
-        failures = 0
-        while True:
-            outcome = await self._submit_once(input)
+        return await self._until_committed(input, await self._submit_once(input))
+
+    def submit_then(self, input: Input, then: Callable[[Outcome], None]) -> None:
+        """`submit` by callback, without a task unless the ledger fails.
+
+        Args:
+            input: the input.
+            then: called with what `submit` would return or raise: once, on the loop, after this method has returned.
+        """
+
+        def on_outcome(outcome: Committed | Exception) -> None:
             if isinstance(outcome, Committed):
-                return outcome
-            if isinstance(outcome, LedgerError):
-                failures += 1
-                await self._wait_after(outcome, failures)
-                continue
-            if not isinstance(outcome, Exception):
-                raise outcome
-            _log.error(
-                "input_rejected",
-                conversation=str(input.conversation_id),
-                event_kind=type(input.event).__name__,
-                error=where(outcome),
-            )
-            return None
+                then(outcome)
+                return
+            task = self._loop.create_task(self._repeat(input, outcome, then))
+            self._repeating.add(task)
+            task.add_done_callback(self._repeating.discard)
+
+        self._ledger.submit_then(input, lambda outcome: self._calls.soon(partial(on_outcome, outcome)))
 
     def note(self, input: Input) -> None:
         """Submit an input whose commit nobody waits for: a step of a story. If the store fails, it is lost."""
@@ -84,39 +88,54 @@ class LedgerClient:
                 failures += 1
                 await self._wait_after(error, failures)
 
+    async def close(self) -> None:
+        """Stop submitting again what the ledger has failed to commit; the next start does it anew."""
+        repeating = set(self._repeating)
+        for task in repeating:
+            task.cancel()
+        if repeating:
+            await asyncio.wait(repeating)
+
+    async def _until_committed(self, input: Input, outcome: Committed | Exception) -> Committed | None:
+        failures = 0
+        while not isinstance(outcome, Committed):
+            if not isinstance(outcome, LedgerError):
+                _log.error(
+                    "input_rejected",
+                    conversation=str(input.conversation_id),
+                    event_kind=type(input.event).__name__,
+                    error=where(outcome),
+                )
+                return None
+            failures += 1
+            await self._wait_after(outcome, failures)
+            outcome = await self._submit_once(input)
+        return outcome
+
+    async def _repeat(
+        self, input: Input, outcome: Committed | Exception, then: Callable[[Outcome], None]
+    ) -> None:
+        try:
+            found: Outcome = await self._until_committed(input, outcome)
+        except LedgerClosed as closed:
+            found = closed
+        then(found)
+
     async def _wait_after(self, error: LedgerError, failures: int) -> None:
         if isinstance(error, LedgerClosed):
             raise error
         _log.warning("ledger_retry", code=error.code, failures=failures)
         await self._clock.sleep(_BACKOFF.ceiling(failures))
 
-    def _submit_once(self, input: Input) -> asyncio.Future[Committed | BaseException]:
-        waiting: asyncio.Future[Committed | BaseException] = self._loop.create_future()
-        try:
-            future = self._ledger.submit(input)
-        except LedgerError as error:
-            waiting.set_result(error)
-            return waiting
-        future.add_done_callback(lambda done: self._on_done(waiting, done))
+    def _submit_once(self, input: Input) -> asyncio.Future[Committed | Exception]:
+        waiting: asyncio.Future[Committed | Exception] = self._loop.create_future()
+        self._ledger.submit_then(input, lambda outcome: self._calls.soon(partial(_tell, waiting, outcome)))
         return waiting
 
-    def _on_done(self, waiting: asyncio.Future[Committed | BaseException], done: Future[Committed]) -> None:
-        # In the ledger's thread. The append and the flag need no lock: the loop clears the flag before it empties the queue, so
-        # an entry is either seen in that round or wakes the loop again.
-        self._finished.append((waiting, done))
-        if not self._woken:
-            self._woken = True
-            if not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(self._wake)
 
-    def _wake(self) -> None:
-        self._woken = False
-        while self._finished:
-            waiting, done = self._finished.popleft()
-            if waiting.done():
-                continue
-            error = done.exception()
-            waiting.set_result(done.result() if error is None else error)
+def _tell(waiting: asyncio.Future[Committed | Exception], outcome: Committed | Exception) -> None:
+    if not waiting.done():  # Cancelled: nobody waits any more.
+        waiting.set_result(outcome)
 
 
 def _log_lost_note(done: Future[Committed]) -> None:

@@ -507,13 +507,14 @@ class World:
         self,
         *,
         system: FakeSystem | None = None,
+        platform: FakePlatform | None = None,
         chance: float = 0.5,
         keep_payloads: bool = False,
         call_handlers: CallHandlers = no_handlers,
     ) -> None:
         self.clock = ManualClock(START)
         self.ledger = FakeLedger(self.clock)
-        self.platform = FakePlatform()
+        self.platform = platform or FakePlatform()
         self.system = system or FakeSystem()
         self.metrics = Counted()
         self.engine = Engine(

@@ -8,6 +8,7 @@ from botkit.errors import Unreachable
 from botkit.handoff.conversation import ConversationId
 from botkit.handoff.effects import CallHandlers, SendToUser
 from botkit.handoff.events import ApiCall, CallsRequested, Content
+from botkit.testing.clock import settle
 from botkit.testing.waiting import async_until
 from tests.relay.relay_doubles import BOT, HOOK, SESSION, START, SYSTEM, World, conversation
 
@@ -83,12 +84,18 @@ async def test_handlers_are_called_while_the_platform_is_out_of_reach() -> None:
     handlers.go_on.set()
     world = World(call_handlers=handlers.call)
     world.platform.answers.extend(Unreachable("send") for _ in range(50))
-    for number in range(20):
-        other = ConversationId(BOT, f"u-{number}")
-        world.ledger.hooks[other] = HOOK
-        world.ledger.decided(conversation(id=other, session=None), SendToUser(Content(text="hello")))
-    await async_until(lambda: len(world.metrics.retried) == 20)
-    assert len(world.platform.calls) < 20  # The circuit breaker is open.
+
+    def says_hello(*numbers: int) -> None:
+        for number in numbers:
+            other = ConversationId(BOT, f"u-{number}")
+            world.ledger.hooks[other] = HOOK
+            world.ledger.decided(conversation(id=other, session=None), SendToUser(Content(text="hello")))
+
+    says_hello(1, 2, 3)
+    await async_until(lambda: len(world.metrics.retried) == 3)
+    says_hello(4)
+    await settle()
+    assert len(world.platform.calls) == 3  # The circuit breaker is open.
     world.ledger.decided(conversation(), told("on_handoff_started"))
     await async_until(lambda: ("CallHandlers", "delivered") in world.metrics.done)
     await world.close()

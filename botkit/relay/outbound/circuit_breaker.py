@@ -41,6 +41,10 @@ class CircuitBreaker:
         self._next_probe = now + self._pause()
         return True
 
+    def pause_left(self, now: Instant) -> float:
+        """Seconds until the next attempt may go out, if the breaker is open."""
+        return max(0.0, self._next_probe - now)
+
     def reached(self) -> None:
         """The remote responded."""
         self._failures = 0

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import cast, get_args
 
 from botkit.errors import CallError, LedgerClosed, RateLimited, Unreachable, UnreachableCause
-from botkit.handoff.conversation import ConversationId, Instant
+from botkit.handoff.conversation import Instant
 from botkit.handoff.effects import (
     ADDRESSED_BY_PAYLOAD,
     CARRIES_HOOK,
@@ -21,18 +21,19 @@ from botkit.handoff.effects import (
 from botkit.handoff.events import Event
 from botkit.handoff.steps import Step
 from botkit.http.retry import Backoff
-from botkit.ledger.interface import Input, OutboxItem
+from botkit.ledger.interface import HookBody, Input, OutboxItem
 from botkit.observability.failures import failure_of
 from botkit.relay.clock import Clock
 from botkit.relay.journal import Journal
 from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import Outcome, RelayMetrics
 from botkit.relay.outbound.circuit_breaker import CircuitBreaker
-from botkit.relay.outbound.lanes import ParkItem, is_seen_through
 from botkit.relay.outbound.payloads import Payloads
 from botkit.relay.outbound.perform import Performer
+from botkit.relay.outbound.progress import ParkItem, Progress
 from botkit.relay.outbound.retry_policy import (
     is_job_message,
+    is_seen_through,
     log_level,
     may_be_shown_twice,
     payload_may_be_stale,
@@ -41,6 +42,7 @@ from botkit.relay.outbound.retry_policy import (
 )
 
 _NEEDS_PAYLOAD = (*ADDRESSED_BY_PAYLOAD, *get_args(HintEffect))
+_CARRIES_HOOK = frozenset(CARRIES_HOOK)
 _PAYLOAD_SECONDS = 3600.0
 """Max wait of an effect for the user's next message, where nothing can be shown before."""
 MAX_PARKED = 1_000
@@ -48,25 +50,6 @@ MAX_PARKED = 1_000
 the store from accepting hooks or from being swept."""
 _MAX_READING = 16
 """Max attempts in progress whose hook is read from the store, because it was not kept in memory."""
-
-
-@dataclass(slots=True)
-class _DeliveryState:
-    """The progress of one item."""
-
-    conversation_id: ConversationId
-    failures: int = 0
-    attempted: bool = False
-    """At least one attempt reached a remote, or might have."""
-    payload: int = 0
-    """Hash of the payload that addressed the last attempt. Not the payload itself: thousands of items may wait for an hour."""
-    rejected_payload: int | None = None
-    """Hash of the payload that was refused together with the effect; either may be the reason."""
-    next_delay: float | None = 0.0
-    """Seconds until the next attempt; None: wait for a newer payload."""
-    possible_duplicate: bool = False
-    """An attempt may have succeeded although no response arrived; counted once per item."""
-    done: bool = False
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -86,27 +69,86 @@ class Delivery:
     _started: Instant = field(init=False)
     _reading: asyncio.Semaphore = field(init=False, default_factory=lambda: asyncio.Semaphore(_MAX_READING))
     _waiting: set[asyncio.Task[object]] = field(init=False, default_factory=set)
-    _parked: dict[int, _DeliveryState] = field(init=False, default_factory=dict)
+    _parked: dict[int, Progress] = field(init=False, default_factory=dict)
     """The progress of parked items."""
+    _completing: set[int] = field(init=False, default_factory=set)
     _closing: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self._started = self.clock.now()
 
-    async def deliver(self, item: OutboxItem) -> None:
+    # --- by callback or in a task -----------------------------------------------------------------------------------
+
+    def reads_hook(self, item: OutboxItem) -> bool:
+        """Whether the effect is sent with the hook that caused it."""
+        return type(item.effect) in _CARRIES_HOOK
+
+    def payload_at_hand(self, item: OutboxItem) -> HookBody | None:
+        """The payload that addresses the user of an effect without a hook of its own, if it is in memory."""
+        return self.payloads.at_hand(item.conversation_id)
+
+    def attempt_failed(
+        self, item: OutboxItem, progress: Progress, breaker: CircuitBreaker, error: CallError
+    ) -> None:
+        """An attempt failed: tell the breaker, and decide what comes next."""
+        # A rate limit without a status is the agent system's own pacing: no remote was called.
+        if not isinstance(error, RateLimited) or error.status is not None:
+            progress.attempted = True
+            if not isinstance(error, Unreachable):
+                breaker.reached()
+            elif not isinstance(item.effect, SendFile):
+                # A file calls two remotes: which one failed is not known.
+                breaker.unreachable(self.clock.now(), failure_of(error))
+        self._note_failure(item, progress, error)
+
+    def held_back(self, item: OutboxItem, progress: Progress, breaker: CircuitBreaker) -> None:
+        """An item waits until the breaker closes; the story of its hand-off says so, once."""
+        if progress.failures == 0 and self.journal.session_of(item):
+            progress.failures = 1
+            failure = failure_of(_held_back(item, breaker))
+            wait = breaker.pause_left(self.clock.now())
+            self.journal.retried(item, failure, failures=1, wait=wait, held=True)
+
+    def give_up_held_back(self, item: OutboxItem, progress: Progress, breaker: CircuitBreaker) -> None:
+        """An item was tried, and the breaker has held it back until its deadline."""
+        progress.failures += 1
+        progress.fatal = _held_back(item, breaker)
+
+    def is_past_deadline(self, item: OutboxItem) -> bool:
+        """Whether the item is tried no more, once it has been tried."""
+        return self.clock.now() >= self._since(item) + self._backoff(item).give_up_after
+
+    def steps_of_success(self, item: OutboxItem, progress: Progress | None) -> tuple[Step, ...]:
+        """The steps to write with the result of a successful attempt."""
+        return self.journal.delivered(item, failures=progress.failures if progress is not None else 0)
+
+    def completed(self, item: OutboxItem, outcome: Outcome) -> None:
+        """The item's result is committed."""
+        self.metrics.effect_done(kind_of(item.effect), outcome)
+        self.on_completed(item, outcome)
+
+    # --- in a task of a lane --------------------------------------------------------------------------------------
+
+    async def deliver(self, item: OutboxItem, progress: Progress | None = None) -> None:
         """Deliver one item; returns when its result is committed.
+
+        Args:
+            item: the item.
+            progress: of an item that has been tried by callback, and now needs more than another attempt.
 
         Raises:
             ParkItem: the item has to wait for the user, and the lane must not wait for it. The next call continues.
             LedgerClosed: the service is stopping; the next start tries the item again.
         """
-        state = self._parked.get(item.id)
-        if state is None:
-            await self._run(item, _DeliveryState(item.conversation_id), may_park=is_job_message(item.effect))
+        if progress is not None:
+            await self._go_on(item, progress)
+            return
+        parked = self._parked.get(item.id)
+        if parked is None:
+            await self._run(item, Progress(item.conversation_id), may_park=is_job_message(item.effect))
             return
         try:
-            await self._wait(item, state)
-            await self._run(item, state, may_park=False)
+            await self._go_on(item, parked)
         finally:
             del self._parked[item.id]
 
@@ -116,8 +158,12 @@ class Delivery:
 
     def is_parked(self, item: OutboxItem) -> bool:
         """Whether the item is parked and its user has not written since."""
-        state = self._parked.get(item.id)
-        return state is not None and self._waits_for_user(state)
+        progress = self._parked.get(item.id)
+        return progress is not None and self._waits_for_user(progress)
+
+    def is_completing(self, item: OutboxItem) -> bool:
+        """Whether the item's result is being committed, so that nothing is left to cancel."""
+        return item.id in self._completing
 
     def close(self) -> None:
         """Make no more attempts; the next start retries failed items."""
@@ -125,49 +171,59 @@ class Delivery:
         for task in self._waiting:
             task.cancel()
 
-    def _waits_for_user(self, state: _DeliveryState) -> bool:
-        return state.next_delay is None and not self.payloads.has_newer_in_memory(
-            state.conversation_id, than=state.rejected_payload
+    def _waits_for_user(self, progress: Progress) -> bool:
+        return progress.next_delay is None and not self.payloads.has_newer_in_memory(
+            progress.conversation_id, than=progress.rejected_payload
         )
 
     def _others_resumed(self, item: OutboxItem) -> bool:
         """Whether the user has written, so that parked items of this conversation are being delivered again."""
         return any(
-            state.conversation_id == item.conversation_id and not self._waits_for_user(state)
-            for state in self._parked.values()
+            progress.conversation_id == item.conversation_id and not self._waits_for_user(progress)
+            for progress in self._parked.values()
         )
 
-    async def _run(self, item: OutboxItem, state: _DeliveryState, *, may_park: bool) -> None:
+    async def _go_on(self, item: OutboxItem, progress: Progress) -> None:
+        """Continue after a failed attempt."""
+        if progress.fatal is not None:
+            await self._give_up(item, progress)
+            return
+        await self._wait(item, progress)
+        await self._run(item, progress, may_park=False)
+
+    async def _run(self, item: OutboxItem, progress: Progress, *, may_park: bool) -> None:
         breaker = self.breaker_of(item)
-        while not state.done:
+        while not progress.done:
             # An item that the open breaker has held back until its deadline is still tried once: the remote may be back.
-            if breaker.may_try(self.clock.now()) or (not state.attempted and self._is_past_deadline(item)):
-                await self._try(item, state, breaker)
+            if breaker.may_try(self.clock.now()) or (not progress.attempted and self.is_past_deadline(item)):
+                await self._try(item, progress, breaker)
             else:
-                await self._after_failure(item, state, _held_back(item, breaker), held=True)
-            if not state.done:
+                self._note_failure(item, progress, _held_back(item, breaker), held=True)
+            if progress.fatal is not None:
+                await self._give_up(item, progress)
+            if not progress.done:
                 # No frame refers to the error here: it would keep the request, and with it a hook's body, in memory.
-                if state.next_delay is not None or not may_park:
-                    await self._wait(item, state)
-                if may_park and (state.next_delay is None or self._others_resumed(item)):
-                    self._parked[item.id] = state
+                if progress.next_delay is not None or not may_park:
+                    await self._wait(item, progress)
+                if may_park and (progress.next_delay is None or self._others_resumed(item)):
+                    self._parked[item.id] = progress
                     raise ParkItem
 
-    async def _wait(self, item: OutboxItem, state: _DeliveryState) -> None:
+    async def _wait(self, item: OutboxItem, progress: Progress) -> None:
         """Wait until the next attempt is due, or a newer payload has arrived."""
         with self._cancelled_by_close():
-            if state.next_delay is not None:
-                await self.clock.sleep(state.next_delay)
-                state.next_delay = 0.0
+            if progress.next_delay is not None:
+                await self.clock.sleep(progress.next_delay)
+                progress.next_delay = 0.0
                 return
             until = Instant(self._since(item) + _PAYLOAD_SECONDS)
-            if await self.payloads.newer(item.conversation_id, than=state.rejected_payload, until=until):
-                state.attempted, state.next_delay = False, 0.0
+            if await self.payloads.newer(item.conversation_id, than=progress.rejected_payload, until=until):
+                progress.attempted, progress.next_delay = False, 0.0
                 return
-        error = Unreachable(
+        progress.fatal = Unreachable(
             kind_of(item.effect), detail="the user has not written for an hour", cause="waiting"
         )
-        await self._give_up(item, state, error)
+        await self._give_up(item, progress)
 
     @contextmanager
     def _cancelled_by_close(self) -> Iterator[None]:
@@ -182,26 +238,17 @@ class Delivery:
         finally:
             self._waiting.discard(task)
 
-    async def _try(self, item: OutboxItem, state: _DeliveryState, breaker: CircuitBreaker) -> None:
+    async def _try(self, item: OutboxItem, progress: Progress, breaker: CircuitBreaker) -> None:
         try:
-            event = await self._attempt(item, state)
+            event = await self._attempt(item, progress)
         except CallError as error:
-            # A rate limit without a status is the agent system's own pacing: no remote was called.
-            if not isinstance(error, RateLimited) or error.status is not None:
-                state.attempted = True
-                if not isinstance(error, Unreachable):
-                    breaker.reached()
-                elif not isinstance(item.effect, SendFile):
-                    # A file calls two remotes: which one failed is not known.
-                    breaker.unreachable(self.clock.now(), failure_of(error))
-            await self._after_failure(item, state, error)
+            self.attempt_failed(item, progress, breaker, error)
             return
         breaker.reached()
-        state.done = True
-        steps = self.journal.delivered(item, failures=state.failures)
-        await self._complete(item, event, "delivered", steps=steps)
+        progress.done = True
+        await self._complete(item, event, "delivered", steps=self.steps_of_success(item, progress))
 
-    async def _attempt(self, item: OutboxItem, state: _DeliveryState) -> Event | None:
+    async def _attempt(self, item: OutboxItem, progress: Progress) -> Event | None:
         hook = item.hook
         if hook is None:
             if isinstance(item.effect, CARRIES_HOOK):
@@ -209,7 +256,7 @@ class Delivery:
                     return await self.performer.perform(item, await self.payloads.own(item))
             if isinstance(item.effect, _NEEDS_PAYLOAD):
                 hook = await self.payloads.newest(item.conversation_id)
-                state.payload = hash(hook)
+                progress.payload = hash(hook)
         if not is_seen_through(item.effect):
             return await self.performer.perform(item, hook)
         attempt = asyncio.ensure_future(self.performer.perform(item, hook))
@@ -221,24 +268,25 @@ class Delivery:
                 attempt.exception()  # Retrieved here; otherwise asyncio logs it.
             raise
 
-    async def _after_failure(
-        self, item: OutboxItem, state: _DeliveryState, error: CallError, *, held: bool = False
+    def _note_failure(
+        self, item: OutboxItem, progress: Progress, error: CallError, *, held: bool = False
     ) -> None:
-        """Decide between another attempt, the wait for a newer payload, and giving up."""
-        state.failures += 1
-        if state.rejected_payload is None and self._may_wait_for_user(item, error):
-            state.rejected_payload, state.next_delay = state.payload, None
+        """Decide between another attempt, the wait for a newer payload, and giving up; the first two are noted."""
+        progress.failures += 1
+        if progress.rejected_payload is None and self._may_wait_for_user(item, error):
+            progress.rejected_payload, progress.next_delay = progress.payload, None
         else:
-            state.next_delay = self._next_delay(item, state, error)
-            if state.next_delay is None:
-                await self._give_up(item, state, error)
+            delay = self._next_delay(item, progress, error)
+            if delay is None:
+                progress.fatal = error
                 return
-        if may_be_shown_twice(item.effect, error) and not state.possible_duplicate:
-            state.possible_duplicate = True
+            progress.next_delay = delay
+        if may_be_shown_twice(item.effect, error) and not progress.possible_duplicate:
+            progress.possible_duplicate = True
             self.metrics.possible_duplicates(1)
         self.metrics.effect_retried(kind_of(item.effect))
         self.journal.retried(
-            item, failure_of(error), failures=state.failures, wait=state.next_delay, held=held
+            item, failure_of(error), failures=progress.failures, wait=progress.next_delay, held=held
         )
 
     def _may_wait_for_user(self, item: OutboxItem, error: CallError) -> bool:
@@ -248,19 +296,19 @@ class Delivery:
             return True
         return len(self._parked) < MAX_PARKED and self.payloads.are_renewed(item.conversation_id)
 
-    def _next_delay(self, item: OutboxItem, state: _DeliveryState, error: CallError) -> float | None:
+    def _next_delay(self, item: OutboxItem, progress: Progress, error: CallError) -> float | None:
         if not error.retryable or tried_once(item.effect):
             return None
         backoff, chance = self._backoff(item), self.chance()
         delay = backoff.next_attempt_in(
-            state.failures,
+            progress.failures,
             chance=chance,
             retry_after=error.retry_after,
             since=self._since(item),
             now=self.clock.now(),
         )
-        if delay is None and not state.attempted:
-            return max(backoff.delay(state.failures, chance=chance), error.retry_after or 0.0)
+        if delay is None and not progress.attempted:
+            return max(backoff.delay(progress.failures, chance=chance), error.retry_after or 0.0)
         return delay
 
     def _since(self, item: OutboxItem) -> Instant:
@@ -272,18 +320,18 @@ class Delivery:
             return since
         return max(since, self.payloads.renewed_at(item.conversation_id) or since)
 
-    def _is_past_deadline(self, item: OutboxItem) -> bool:
-        return self.clock.now() >= self._since(item) + self._backoff(item).give_up_after
-
     def _backoff(self, item: OutboxItem) -> Backoff:
         return retry_policy(item.effect, self.backoff_of(item))
 
-    async def _give_up(self, item: OutboxItem, state: _DeliveryState, error: CallError) -> None:
-        state.done = True
+    async def _give_up(self, item: OutboxItem, progress: Progress) -> None:
+        error, progress.fatal = progress.fatal, None
+        if error is None:
+            raise RuntimeError("an item is given up for an error")
+        progress.done = True
         outcome: Outcome = "gave_up" if error.retryable else "refused"
         level = log_level(item.effect, error)
         step = self.journal.gave_up(
-            item, failure_of(error), outcome=outcome, level=level, failures=state.failures
+            item, failure_of(error), outcome=outcome, level=level, failures=progress.failures
         )
         event = await self.performer.failure_event(item, error)
         await self._complete(item, event, outcome, steps=() if step is None else (step,))
@@ -292,12 +340,17 @@ class Delivery:
         self, item: OutboxItem, event: Event | None, outcome: Outcome, *, steps: tuple[Step, ...] = ()
     ) -> None:
         done = (item.id,)
-        committed = await self.ledger.submit(Input(item.conversation_id, event, completes=done, steps=steps))
-        if committed is None and event is not None:
-            # The rules failed on the event: remove the row without it.
-            await self.ledger.submit(Input(item.conversation_id, None, completes=done))
-        self.metrics.effect_done(kind_of(item.effect), outcome)
-        self.on_completed(item, outcome)
+        self._completing.add(item.id)
+        try:
+            committed = await self.ledger.submit(
+                Input(item.conversation_id, event, completes=done, steps=steps)
+            )
+            if committed is None and event is not None:
+                # The rules failed on the event: remove the row without it.
+                await self.ledger.submit(Input(item.conversation_id, None, completes=done))
+        finally:
+            self._completing.discard(item.id)
+        self.completed(item, outcome)
 
 
 def _held_back(item: OutboxItem, breaker: CircuitBreaker) -> CallError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from botkit.handoff.conversation import ConversationId, Instant
@@ -38,9 +39,17 @@ class Payloads:
         """The hook that caused an effect, if it was not kept in memory with its item."""
         return await self._client.read(partial(self._ledger.hook_of, item.id))
 
+    async def own_of(self, items: Sequence[OutboxItem]) -> Mapping[int, HookBody]:
+        """The hooks that caused some effects, by their outbox ids: `own` of many."""
+        return await self._client.read(partial(self._ledger.hooks_of, [item.id for item in items]))
+
+    def at_hand(self, conversation_id: ConversationId) -> HookBody | None:
+        """The newest payload, if it is in memory."""
+        return self._ledger.cached_newest_hook(conversation_id)
+
     async def newest(self, conversation_id: ConversationId) -> HookBody | None:
         """The newest payload, which addresses the user."""
-        in_memory = self._ledger.cached_newest_hook(conversation_id)
+        in_memory = self.at_hand(conversation_id)
         return in_memory or await self._client.read(partial(self._ledger.newest_hook, conversation_id))
 
     def are_renewed(self, conversation_id: ConversationId) -> bool:
@@ -56,7 +65,7 @@ class Payloads:
 
     def has_newer_in_memory(self, conversation_id: ConversationId, *, than: int | None) -> bool:
         """Whether a payload with another hash is in memory."""
-        newest = self._ledger.cached_newest_hook(conversation_id)
+        newest = self.at_hand(conversation_id)
         return newest is not None and hash(newest) != than
 
     async def newer(self, conversation_id: ConversationId, *, than: int | None, until: Instant) -> bool:

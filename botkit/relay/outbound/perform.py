@@ -112,6 +112,20 @@ class Performer:
                 await self.end(item.conversation_id, effect, system)
         return None
 
+    def begin(
+        self, item: OutboxItem, hook: HookBody, done: Callable[[Exception | None], None]
+    ) -> Callable[[], None]:
+        """`perform` by callback, of an effect on the platform; see `Platform.begin`.
+
+        Raises:
+            CallError: the call cannot be made; `done` is not called.
+        """
+        effect = item.effect
+        if not isinstance(effect, effects.PlatformEffect):
+            raise TypeError(f"{type(effect).__name__} is no effect on the platform")
+        platform = self._platform(item)
+        return platform.begin(effect, hook, idempotency_key=f"botkit-{idempotency_key(item)}", done=done)
+
     async def failure_event(self, item: OutboxItem, error: errors.CallError | None) -> events.Event | None:
         """The event that reports an effect which failed for good, or None if the rules do not need it.
 

@@ -7,6 +7,7 @@ are here.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 from botkit.config.settings import DeliverySettings
 from botkit.errors import AgentsUnavailable, CallError, CallRefused, ConversationClosed, Unreachable
@@ -27,6 +28,7 @@ _TRIED_ONCE = (
     effects.EventToUser,
     effects.IdleNotice,
 )
+_PLATFORM_EFFECTS = frozenset(get_args(effects.PlatformEffect))
 _SHOWS_USER = "send_user_message"
 """The call of a bot's own code that shows a message to the user."""
 
@@ -60,6 +62,16 @@ def retry_policy(effect: effects.OutboundEffect, usual: Backoff) -> Backoff:
 def tried_once(effect: effects.OutboundEffect) -> bool:
     """Whether the effect is obsolete within seconds, so that a late delivery is worse than none."""
     return isinstance(effect, _TRIED_ONCE)
+
+
+def is_seen_through(effect: effects.OutboundEffect) -> bool:
+    """Whether a started attempt of this effect is never cancelled (see `Lanes.drop`)."""
+    return isinstance(effect, effects.StartSession)
+
+
+def goes_the_short_way(effect: effects.OutboundEffect) -> bool:
+    """Whether the effect is one call to the platform, which nothing but its success or failure reports."""
+    return type(effect) in _PLATFORM_EFFECTS and not is_job_message(effect)
 
 
 def is_job_message(effect: effects.OutboundEffect) -> bool:

@@ -1,0 +1,38 @@
+"""`Progress`: how far the delivery of one effect has got."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from botkit.errors import CallError
+from botkit.handoff.conversation import ConversationId
+
+
+@dataclass(slots=True)
+class Progress:
+    """The progress of one item. An item whose first attempt succeeds needs none."""
+
+    conversation_id: ConversationId
+    failures: int = 0
+    attempted: bool = False
+    """At least one attempt reached a remote, or might have."""
+    payload: int = 0
+    """Hash of the payload that addressed the last attempt. Not the payload itself: thousands of items may wait for an hour."""
+    rejected_payload: int | None = None
+    """Hash of the payload that was refused together with the effect; either may be the reason."""
+    next_delay: float | None = 0.0
+    """Seconds until the next attempt; None: wait for a newer payload."""
+    fatal: CallError | None = None
+    """The error for which the item is given up."""
+    possible_duplicate: bool = False
+    """An attempt may have succeeded although no response arrived; counted once per item."""
+    done: bool = False
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the next step is another attempt, after `next_delay`."""
+        return self.fatal is None and self.next_delay is not None
+
+
+class ParkItem(Exception):
+    """The item may have to wait for long; the items after it must not wait with it."""

@@ -1,0 +1,273 @@
+"""The short way: attempts by callback, without a task.
+
+Nearly all effects are messages that are passed on, and nearly all of these succeed at the first attempt. Such an effect costs one
+call and its share of one commit. Attempts that fail are repeated here, too; an effect that needs more than another attempt (a
+newer payload, an event that reports it) goes on in a task of its lane.
+
+While a remote is down or slow, tens of thousands of lanes may wait here. So a lane that waits costs neither a task nor a timer,
+and hooks that are not in memory are read in groups, shortly before their turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+from botkit.errors import CallError, LedgerClosed
+from botkit.ledger.interface import HookBody, OutboxItem
+from botkit.relay.clock import Clock
+from botkit.relay.outbound.circuit_breaker import CircuitBreaker
+from botkit.relay.outbound.delivery import Delivery
+from botkit.relay.outbound.lane import Lane
+from botkit.relay.outbound.retry_policy import tried_once
+from botkit.relay.outbound.settling import Settling
+
+MAX_CALLING = 128
+"""Max attempts in progress to one remote: as many as the transport makes to one host. The other lanes wait here, where they
+cost a few hundred bytes, and not in the transport, where each would cost its request and might time out."""
+_MIN_PAUSE = 0.01
+"""Seconds between two looks at an open breaker."""
+READ_AT_ONCE = 64
+"""Max hooks read from the store at once; fewer lanes than this are kept ready with theirs."""
+
+
+class LanesOf(Protocol):
+    """What the short way tells of a lane; see `lanes.Lanes`."""
+
+    def delivered(self, lane: Lane) -> None:
+        """The head was delivered, and that is committed."""
+
+    def needs_task(self, lane: Lane) -> None:
+        """The head needs more than another attempt; its progress says what."""
+
+    def broke(self, lane: Lane, error: Exception) -> None:
+        """The attempt raised anything but a `CallError`: a defect."""
+
+    def left(self, lane: Lane) -> None:
+        """The service is stopping; the next start delivers the head."""
+
+    def hold(self, lane: Lane, hook: HookBody) -> None:
+        """Keep the hook of the head in memory."""
+
+
+@dataclass(slots=True, eq=False)
+class _Remote:
+    """The lanes that wait for one remote, in order: those of `ready` come before those of `unread`."""
+
+    breaker: CircuitBreaker
+    calling: int = 0
+    """Attempts in progress."""
+    ready: deque[Lane] = field(default_factory=deque)
+    unread: deque[Lane] = field(default_factory=deque)
+    """Lanes whose hooks may have to be read first."""
+    probing: asyncio.Task[None] | None = None
+    reading: asyncio.Task[None] | None = None
+
+
+class ShortWay:
+    """Carries out the effects on the platform. Lives on one loop."""
+
+    def __init__(self, delivery: Delivery, lanes: LanesOf, clock: Clock) -> None:
+        self._delivery = delivery
+        self._lanes = lanes
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._remotes: dict[str, _Remote] = {}
+        """By bot: the platform of each."""
+        self._settling: Settling[Lane] = Settling(
+            delivery.ledger, on_settled=self._settled, on_closed=self._unsettled
+        )
+        self._due: list[tuple[float, int, Lane]] = []
+        """A heap of the lanes whose attempt failed, with the time of the next one."""
+        self._numbers = itertools.count()
+        self._repeating: asyncio.Task[None] | None = None
+        self._closing = False
+
+    def start(self, lane: Lane) -> None:
+        """Deliver the head of a lane: now, or when it may."""
+        remote = self._remote_of(lane.head)
+        lacks_hook = self._lacks_hook(lane)
+        reads = lacks_hook or remote.reading is not None or bool(remote.unread)
+        if not reads and not remote.ready and self._may_call(remote):
+            self._begin(remote, lane)
+        elif tried_once(lane.head.effect):
+            self._lanes.needs_task(lane)  # It is obsolete before its turn comes.
+        else:
+            (remote.unread if reads else remote.ready).append(lane)
+            if remote.breaker.is_open:
+                self._delivery.held_back(lane.head, lane.progress_of_head(), remote.breaker)
+            self._advance(remote)
+
+    def close(self) -> None:
+        """Begin no more attempts. Those in progress go on, and their results are committed."""
+        self._closing = True
+        tasks = [self._repeating]
+        for remote in self._remotes.values():
+            remote.ready.clear()
+            remote.unread.clear()
+            tasks += [remote.probing, remote.reading]
+        self._due.clear()
+        for task in tasks:
+            if task is not None:
+                task.cancel()
+
+    def _remote_of(self, item: OutboxItem) -> _Remote:
+        bot_id = item.conversation_id.bot_id
+        remote = self._remotes.get(bot_id)
+        if remote is None:
+            remote = self._remotes[bot_id] = _Remote(self._delivery.breaker_of(item))
+        return remote
+
+    # --- attempts -------------------------------------------------------------------------------------------------
+
+    def _may_call(self, remote: _Remote) -> bool:
+        return remote.calling < MAX_CALLING and remote.breaker.may_try(self._clock.now())
+
+    def _begin(self, remote: _Remote, lane: Lane) -> None:
+        item = lane.head
+        hook = item.hook
+        if hook is None:
+            hook = self._delivery.payload_at_hand(item)
+            if hook is None:
+                self._lanes.needs_task(lane)
+                return
+            lane.progress_of_head().payload = hash(hook)
+        remote.calling += 1
+        answered = partial(self._answered, remote, lane)
+        try:
+            lane.attempt = self._delivery.performer.begin(item, hook, answered)
+        except Exception as error:  # noqa: BLE001 - `_answered` tells a failed call from a defect
+            lane.attempt = _nothing
+            self._loop.call_soon(answered, error)
+
+    def _answered(self, remote: _Remote, lane: Lane, error: Exception | None) -> None:
+        remote.calling -= 1
+        if error is None:
+            remote.breaker.reached()
+            lane.attempt = _nothing
+            self._settling.add(lane, lane.head, self._delivery.steps_of_success(lane.head, lane.progress))
+        else:
+            lane.attempt = None
+            self._failed(remote, lane, error)
+        if remote.ready or remote.unread:
+            self._advance(remote)
+
+    def _failed(self, remote: _Remote, lane: Lane, error: Exception) -> None:
+        if not isinstance(error, CallError):
+            self._lanes.broke(lane, error)
+            return
+        progress = lane.progress_of_head()
+        self._delivery.attempt_failed(lane.head, progress, remote.breaker, error)
+        if not progress.repeats:
+            self._lanes.needs_task(lane)
+        elif self._closing:
+            self._lanes.left(lane)
+        else:
+            self._repeat(lane, progress.next_delay or 0.0)
+
+    # --- results --------------------------------------------------------------------------------------------------
+
+    def _settled(self, lanes: Sequence[Lane]) -> None:
+        for lane in lanes:
+            lane.attempt = None
+            self._delivery.completed(lane.head, "delivered")
+            self._lanes.delivered(lane)
+
+    def _unsettled(self, lanes: Sequence[Lane]) -> None:
+        for lane in lanes:
+            lane.attempt = None
+            self._lanes.left(lane)
+
+    # --- lanes that wait ------------------------------------------------------------------------------------------
+
+    def _advance(self, remote: _Remote) -> None:
+        """Begin what may go out now."""
+        ready = remote.ready
+        while ready and remote.calling < MAX_CALLING:
+            lane = ready[0]
+            if remote.breaker.may_try(self._clock.now()):
+                self._begin(remote, ready.popleft())
+            elif not self._delivery.is_past_deadline(lane.head):
+                self._probe(remote)
+                break
+            elif lane.progress is not None and lane.progress.attempted:
+                ready.popleft()
+                self._delivery.give_up_held_back(lane.head, lane.progress, remote.breaker)
+                self._lanes.needs_task(lane)
+            else:
+                # Nothing is given up that was never really tried: the remote may be back.
+                self._begin(remote, ready.popleft())
+        self._read_ahead(remote)
+
+    def _probe(self, remote: _Remote) -> None:
+        if remote.probing is None and not self._closing:
+            remote.probing = self._loop.create_task(self._probe_while_open(remote))
+
+    async def _probe_while_open(self, remote: _Remote) -> None:
+        """While the breaker is open, try the first lane after each pause."""
+        while remote.ready and remote.breaker.is_open and remote.calling < MAX_CALLING:
+            await self._clock.sleep(max(_MIN_PAUSE, remote.breaker.pause_left(self._clock.now())))
+            self._advance(remote)
+        remote.probing = None
+        self._advance(remote)
+
+    def _repeat(self, lane: Lane, seconds: float) -> None:
+        entry = (self._clock.now() + seconds, next(self._numbers), lane)
+        heapq.heappush(self._due, entry)
+        if self._due[0] is entry:  # It is due before what the task waits for.
+            if self._repeating is not None:
+                self._repeating.cancel()
+            self._repeating = self._loop.create_task(self._start_what_is_due())
+
+    async def _start_what_is_due(self) -> None:
+        while self._due:
+            left = self._due[0][0] - self._clock.now()
+            if left > 0:
+                await self._clock.sleep(left)
+            else:
+                lane = heapq.heappop(self._due)[2]
+                lane.progress_of_head().next_delay = 0.0
+                self.start(lane)
+        self._repeating = None
+
+    # --- hooks that are not in memory -----------------------------------------------------------------------------
+
+    def _read_ahead(self, remote: _Remote) -> None:
+        wanted = remote.unread and len(remote.ready) < READ_AT_ONCE
+        if wanted and remote.reading is None and not self._closing:
+            remote.reading = self._loop.create_task(self._read(remote))
+
+    async def _read(self, remote: _Remote) -> None:
+        unread = remote.unread
+        while unread and len(remote.ready) < READ_AT_ONCE:
+            lanes = [unread.popleft() for _ in range(min(READ_AT_ONCE, len(unread)))]
+            without = [lane.head for lane in lanes if self._lacks_hook(lane)]
+            try:
+                hooks = await self._delivery.payloads.own_of(without) if without else {}
+            except LedgerClosed:
+                for lane in (*lanes, *unread):
+                    self._lanes.left(lane)
+                unread.clear()
+                break
+            for lane in lanes:
+                if (hook := hooks.get(lane.head.id)) is not None:
+                    self._lanes.hold(lane, hook)
+                if self._lacks_hook(lane):
+                    self._lanes.needs_task(lane)
+                else:
+                    remote.ready.append(lane)
+            self._advance(remote)
+        remote.reading = None
+
+    def _lacks_hook(self, lane: Lane) -> bool:
+        return lane.head.hook is None and self._delivery.reads_hook(lane.head)
+
+
+def _nothing() -> None:
+    """Cancels what cannot be cancelled: the commit of a result."""
