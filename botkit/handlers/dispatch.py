@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec.structs import replace
@@ -25,6 +24,7 @@ from botkit.handlers.verdicts import Answer, Defer
 from botkit.handoff import webhooks
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.events import AgentTransfer, ApiCall, HookDeferred, HookHandled
+from botkit.handoff.record import Record
 from botkit.hooks.parser import Hook
 from botkit.ledger.interface import HookBody, Input
 
@@ -38,8 +38,7 @@ _DEFERRED: Final = json.dumps(
 ).encode()
 
 
-@dataclass(frozen=True, slots=True)
-class DispatchResult:
+class DispatchResult(Record, frozen=True):
     """The result of a hook.
 
     Attributes:
@@ -50,7 +49,9 @@ class DispatchResult:
 
     inputs: tuple[Input, ...]
     status: int = 200
-    body: bytes | None = field(default=None, repr=False)
+    body: bytes | None = None
+
+    _hidden = frozenset({"body"})
 
 
 def without_handlers(hook: Hook) -> DispatchResult:

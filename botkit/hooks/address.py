@@ -11,7 +11,6 @@ configured ones before a hook is accepted; the carriers of the calls check again
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import quote, unquote
@@ -19,6 +18,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from botkit.errors import CallRefused, HookInvalid, HookNotJson, HostNotAllowed
+from botkit.handoff.record import Record
 from botkit.hooks.payload import ABSENT, AllCallUrls, CallUrls, Channel, Context, Payload, S, read
 from botkit.http import lenient_json
 from botkit.http.hosts import AllowedHosts
@@ -85,14 +85,15 @@ CALL_URLS: Final[Mapping[str, CallUrl]] = {
 """By the call's name. getMessages is not here: its URL has no requestId."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Record, frozen=True):
     """The address of one payload: everything that a call to answer it needs."""
 
     bot_id: str
     component_id: str
-    _envelope: _Envelope = field(repr=False)
-    _body: bytes = field(repr=False)
+    _envelope: _Envelope
+    _body: bytes
+
+    _hidden = frozenset({"_envelope", "_body"})
 
     @classmethod
     def parse(cls, body: bytes, *, bot_id: str, component_id: str) -> Self:
