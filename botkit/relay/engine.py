@@ -76,7 +76,7 @@ class Engine:
         self._paths = StreamPaths(metrics)
         self._connecting = asyncio.Semaphore(MAX_CONNECTING)
         self.schedule = new_schedule()
-        self._timers = Timers(self.schedule, self._ledger_client, clock)
+        self.timers = Timers(self.schedule, self._ledger_client, clock)
         self._receipts = Receipts(gateways, clock)
         self._receivers = Receivers(
             gateways=gateways,
@@ -130,7 +130,7 @@ class Engine:
             self._resumed_up_to = max(self._resumed_up_to, item.id)
             self.lanes.put(item)
         for conversation in conversations:
-            self._timers.resume(conversation)
+            self.timers.resume(conversation)
             self._receivers.follow(conversation)
         if undelivered or conversations:
             _log.info("resumed", effects=len(undelivered), conversations=len(conversations))
@@ -161,16 +161,16 @@ class Engine:
         self._delivery.close()
         await self.lanes.close(seconds)
         self._journal.lines.each_minute()
-        await self._timers.close(seconds)
+        await self.timers.close(seconds)
         await self._receipts.close()
         await self._ledger_client.close()
 
     def _apply(self, conversation: Conversation, effect: Effect) -> None:
         match effect:
             case ArmTimer(session_id, name, due):
-                self._timers.arm(conversation.id, session_id=session_id, name=name, due=due)
+                self.timers.arm(conversation.id, session_id=session_id, name=name, due=due)
             case CancelTimer(session_id, name):
-                self._timers.cancel(session_id=session_id, name=name)
+                self.timers.cancel(session_id=session_id, name=name)
             case DropLane(session_id):
                 self.lanes.drop(conversation.id, session_id)
             case CountMetric():

@@ -7,12 +7,13 @@ between processes, because each process would run each job.
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from apscheduler.executors.asyncio import AsyncIOExecutor
-from apscheduler.jobstores.base import JobLookupError
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -33,6 +34,10 @@ KEEP: Final = timedelta(hours=6)
 of messages a second are millions of rows an hour."""
 _LATEST: Final = 100_000_000_000.0
 """The latest time of a timer (year 5138): `datetime` cannot represent every number that an agent system may ask for."""
+_MAX_STALE: Final = 64
+"""Max moved or cancelled timers in the queue, beside as many as are armed."""
+_MAX_ENDING: Final = 100
+"""Max runs of the scheduler's job that have not ended. None of them waits, so there are two at most."""
 
 
 def new_schedule() -> AsyncIOScheduler:
@@ -49,14 +54,40 @@ def new_schedule() -> AsyncIOScheduler:
     )
 
 
+class _Armed(NamedTuple):
+    """One armed timer; timers are ordered by `at`, then by the order in which they were armed."""
+
+    at: float
+    number: int
+    conversation_id: ConversationId
+    session_id: str
+    name: str
+    due: Instant
+
+
 class Timers:
-    """Arms and cancels timers; a due timer is submitted as `TimerFired`. Lives on one loop."""
+    """Arms and cancels timers; a due timer is submitted as `TimerFired`. Lives on one loop.
+
+    The scheduler has one job, for the earliest timer: a job for each would cost 2 KB and 60 µs, for several timers of every
+    conversation, most of which are cancelled or moved before they are due.
+    """
 
     def __init__(self, schedule: AsyncIOScheduler, ledger: LedgerClient, clock: Clock) -> None:
         self._schedule = schedule
         self._ledger = ledger
         self._clock = clock
+        self._armed: dict[tuple[str, str], _Armed] = {}
+        self._queue: list[_Armed] = []
+        """A heap of the armed timers, and of some that were moved or cancelled since."""
+        self._numbers = itertools.count()
+        self._planned: float | None = None
+        """The time of the scheduler's job."""
         self._firing: set[asyncio.Task[None]] = set()
+
+    def at(self, *, session_id: str, name: str) -> Instant | None:
+        """When a timer fires; None if it is not armed."""
+        armed = self._armed.get((session_id, name))
+        return None if armed is None else Instant(armed.at)
 
     def arm(
         self,
@@ -71,21 +102,17 @@ class Timers:
 
         It fires at `at`, by default at `due`, its time in the session's state. A time in the past fires at once.
         """
-        self._schedule.add_job(
-            self._fire,
-            "date",
-            run_date=datetime.fromtimestamp(min(due if at is None else at, _LATEST), UTC),
-            args=(conversation_id, session_id, name, due),
-            id=_job_id(session_id, name),
-            replace_existing=True,
-        )
+        at = due if at is None else at
+        armed = _Armed(min(at, _LATEST), next(self._numbers), conversation_id, session_id, name, due)
+        self._armed[session_id, name] = armed
+        heapq.heappush(self._queue, armed)
+        if len(self._queue) > 2 * len(self._armed) + _MAX_STALE:
+            self._queue = sorted(self._armed.values())
+        self._plan()
 
     def cancel(self, *, session_id: str, name: str) -> None:
         """Remove a timer; it may have fired already."""
-        try:
-            self._schedule.remove_job(_job_id(session_id, name))
-        except JobLookupError:
-            _log.debug("timer_was_gone", session=session_id, timer=name)
+        self._armed.pop((session_id, name), None)
 
     def resume(self, conversation: Conversation) -> None:
         """Arm the timers that were armed when the process ended."""
@@ -108,13 +135,43 @@ class Timers:
             for task in late:
                 task.cancel()
 
-    async def _fire(self, conversation_id: ConversationId, session_id: str, name: str, due: Instant) -> None:
-        # A task of its own, so that the job ends at once: if the timer is armed again and is due while its job is still
-        # running, the scheduler skips it, and the timer is lost.
-        fired = TimerFired(key="", at=self._clock.now(), session_id=session_id, name=name, due=due)
-        task = asyncio.create_task(self._submit(Input(conversation_id, fired)))
-        self._firing.add(task)
-        task.add_done_callback(self._firing.discard)
+    def _plan(self) -> None:
+        """Have the scheduler call `_fire` at the earliest timer, unless it calls before then."""
+        while self._queue and not self._is_armed(self._queue[0]):
+            heapq.heappop(self._queue)
+        if not self._queue or (self._planned is not None and self._planned <= self._queue[0].at):
+            return
+        self._planned = self._queue[0].at
+        self._schedule.add_job(
+            self._fire,
+            "date",
+            run_date=datetime.fromtimestamp(self._planned, UTC),
+            id="timers",
+            replace_existing=True,
+            # It plans its next run itself, just before it ends: a limit would make the scheduler skip that one.
+            max_instances=_MAX_ENDING,
+        )
+
+    async def _fire(self) -> None:
+        """The scheduler's job: start to submit every due timer."""
+        until = max(self._clock.now(), self._planned or 0.0)
+        self._planned = None
+        while self._queue and self._queue[0].at <= until:
+            armed = heapq.heappop(self._queue)
+            if not self._is_armed(armed):
+                continue
+            del self._armed[armed.session_id, armed.name]
+            fired = TimerFired(
+                key="", at=self._clock.now(), session_id=armed.session_id, name=armed.name, due=armed.due
+            )
+            # A task, as the ledger may be in trouble, and the other timers must not wait for it.
+            task = asyncio.create_task(self._submit(Input(armed.conversation_id, fired)))
+            self._firing.add(task)
+            task.add_done_callback(self._firing.discard)
+        self._plan()
+
+    def _is_armed(self, one: _Armed) -> bool:
+        return self._armed.get((one.session_id, one.name)) is one
 
     async def _submit(self, input: Input) -> None:
         try:
@@ -133,7 +190,3 @@ async def sweep(ledger: Ledger, clock: Clock, keep_stories: timedelta) -> None:
         _log.warning("sweep_failed", code=error.code)
     else:
         _log.debug("swept", rows=rows)
-
-
-def _job_id(session_id: str, name: str) -> str:
-    return f"timer/{session_id}/{name}"
