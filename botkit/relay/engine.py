@@ -86,6 +86,7 @@ class Engine:
             make=self._receiver,
             metrics=metrics,
             on_committed=self._receipts.promise,
+            before_end=self._receipts.flush,
         )
         keeping = frozenset(bot_id for bot_id, bot in settings.bots.items() if bot.kore.keep_payloads)
         self._payloads = Payloads(ledger, self._ledger_client, clock, keeping=keeping)

@@ -842,33 +842,3 @@ async def test_an_end_under_way_is_not_dropped(world: World) -> None:
     world.ledger.decided(IDLE, DropLane(SESSION))
     gate.set()
     await async_until(lambda: 1 in world.ledger.completed)
-
-
-# --- receipts ---------------------------------------------------------------------------------------------------
-
-
-async def test_messages_shown_to_the_user_are_acknowledged_in_one_call(world: World) -> None:
-    world.ledger.rule = lambda before, event: (
-        (before, (to_user(event.content.text),)) if hasattr(event, "content") else (before, ())
-    )
-    world.ledger.decided(conversation())
-    await async_until(lambda: len(world.system.connections) == 1)
-    await settle()
-    world.system.connections[0].say(said("e1"), said("e2"))
-    await async_until(lambda: len(world.sent) == 2)
-    await world.clock.advance(1.1)
-    assert world.system.said("acknowledge") == [("e1", "e2")]
-
-
-async def test_a_message_that_was_not_shown_is_not_acknowledged(world: World) -> None:
-    world.ledger.hooks.clear()
-    world.ledger.rule = lambda before, event: (
-        (before, (to_user(event.content.text),)) if hasattr(event, "content") else (before, ())
-    )
-    world.ledger.decided(conversation())
-    await async_until(lambda: len(world.system.connections) == 1)
-    await settle()
-    world.system.connections[0].say(said("e1"))
-    await async_until(lambda: not world.ledger.rows)
-    await world.clock.advance(5)
-    assert world.system.said("acknowledge") == []

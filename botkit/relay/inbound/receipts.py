@@ -1,12 +1,17 @@
-"""Delivery receipts tell the agents' side which messages were shown to the user. Best effort, several entries in one call."""
+"""Delivery receipts tell the agents' side which messages were shown to the user.
+
+They are gathered for a quarter of a second, so that all of a conversation go in one call, and sent only after the user's call has
+succeeded. Best effort: they are in memory only, so a crash loses those of the last moment, and the agent's console shows these
+messages as sent instead of delivered.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from botkit.errors import CallError
-from botkit.handoff.conversation import Access, ConversationId
+from botkit.handoff.conversation import Access
 from botkit.handoff.effects import SendToUser
 from botkit.handoff.events import AgentSaid, FromAgents
 from botkit.ledger.interface import Committed, OutboxItem
@@ -17,18 +22,31 @@ from botkit.relay.metrics import Outcome
 
 _log = get_logger("botkit.relay")
 
-GATHER_SECONDS = 1.0
-_MAX_PROMISED = 10_000
-"""Max undelivered messages that will get a receipt; more (while the platform is down) get none, to save memory."""
+GATHER_SECONDS = 0.25
+MAX_CALLS = 32
+"""Max calls at the same time: a quarter of the calls to a host, so that messages never wait for receipts. Meanwhile, more
+receipts gather for each call."""
+FLUSH_SECONDS = 1.0
+"""Max wait of the end of a session, and of the service, for the last receipts."""
+MAX_PROMISED = 10_000
+"""Max receipts in memory; messages beyond them (while a side is down) get none."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Promise:
-    conversation_id: ConversationId
+    bot_id: str
     session_id: str
     system: str
     access: Access
     entry_id: str
+
+
+@dataclass(slots=True, eq=False)
+class _Due:
+    """The receipts to send in one call, with the newest access."""
+
+    newest: _Promise
+    entry_ids: list[str] = field(default_factory=list)
 
 
 class Receipts:
@@ -38,54 +56,82 @@ class Receipts:
         self._gateways = gateways
         self._clock = clock
         self._promised: dict[int, _Promise] = {}
-        self._due: dict[str, list[_Promise]] = {}
-        """The promises to acknowledge in one call, by session."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._due: dict[str, _Due] = {}
+        """By session, the oldest first."""
+        self._waiting = 0
+        """The number of receipts in `_due`."""
+        self._gathering: asyncio.Task[None] | None = None
+        self._calls: set[asyncio.Task[None]] = set()
 
     def promise(self, event: FromAgents, committed: Committed) -> None:
         """Note a committed agent message; its delivery will be acknowledged."""
         session = committed.conversation.session
         if not isinstance(event, AgentSaid) or session is None or session.access is None:
             return
-        shown = [item for item in committed.items if isinstance(item.effect, SendToUser)]
-        if shown and len(self._promised) < _MAX_PROMISED:
+        shown = next(
+            (item for item in reversed(committed.items) if isinstance(item.effect, SendToUser)), None
+        )
+        if shown is not None and len(self._promised) + self._waiting < MAX_PROMISED:
             # The key of an agent's message is the session's id, a slash, and the entry's id.
             entry_id = event.key.removeprefix(f"{session.id}/")
-            self._promised[shown[-1].id] = _Promise(
-                committed.conversation.id, session.id, session.system, session.access, entry_id
-            )
+            bot_id = committed.conversation.id.bot_id
+            self._promised[shown.id] = _Promise(bot_id, session.id, session.system, session.access, entry_id)
 
     def on_completed(self, item: OutboxItem, outcome: Outcome) -> None:
         """An outbox item has reached the user, or never will."""
         promise = self._promised.pop(item.id, None)
         if promise is None or outcome != "delivered":
             return
-        due = self._due.get(promise.session_id)
-        if due is None:
-            due = self._due[promise.session_id] = []
-            task = asyncio.create_task(self._acknowledge(due))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        due.append(promise)
+        due = self._due.setdefault(promise.session_id, _Due(promise))
+        due.newest = promise
+        due.entry_ids.append(promise.entry_id)
+        self._waiting += 1
+        if self._gathering is None:
+            self._gathering = asyncio.create_task(self._gather())
+
+    async def flush(self, session_id: str) -> None:
+        """Send the receipts of a session that is about to end, within `FLUSH_SECONDS`."""
+        if session_id in self._due:
+            await asyncio.wait({self._send(session_id)}, timeout=FLUSH_SECONDS)
 
     async def close(self) -> None:
-        """Drop the receipts that were not sent yet."""
-        tasks = set(self._tasks)
-        for task in tasks:
+        """Send the receipts that wait, within `FLUSH_SECONDS`."""
+        if self._gathering is not None:
+            self._gathering.cancel()
+        for session_id in list(self._due)[: max(0, MAX_CALLS - len(self._calls))]:
+            self._send(session_id)
+        if not self._calls:
+            return
+        _, late = await asyncio.wait(self._calls, timeout=FLUSH_SECONDS)
+        for task in late:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        if late:
+            await asyncio.wait(late)
 
-    async def _acknowledge(self, due: list[_Promise]) -> None:
-        await self._clock.sleep(GATHER_SECONDS)
-        promise = due[0]
-        del self._due[promise.session_id]
-        system = self._gateways.system(promise.conversation_id.bot_id, promise.system)
+    async def _gather(self) -> None:
+        while self._due:
+            await self._clock.sleep(GATHER_SECONDS)
+            for session_id in list(self._due):
+                while len(self._calls) >= MAX_CALLS:
+                    await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
+                if session_id in self._due:  # Otherwise it was flushed.
+                    self._send(session_id)
+        self._gathering = None
+
+    def _send(self, session_id: str) -> asyncio.Task[None]:
+        due = self._due.pop(session_id)
+        self._waiting -= len(due.entry_ids)
+        task = asyncio.create_task(self._acknowledge(due))
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+        return task
+
+    async def _acknowledge(self, due: _Due) -> None:
+        to = due.newest
+        system = self._gateways.system(to.bot_id, to.system)
         if system is None:
             return
         try:
-            await system.acknowledge(
-                promise.session_id, promise.access, entry_ids=tuple(one.entry_id for one in due)
-            )
+            await system.acknowledge(to.session_id, to.access, entry_ids=due.entry_ids)
         except CallError as error:
-            _log.debug("receipt_missing", session=promise.session_id, code=error.code)
+            _log.debug("receipt_missing", session=to.session_id, code=error.code)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -158,6 +158,8 @@ class Receivers:
     make: MakeReceiver
     metrics: RelayMetrics
     on_committed: Callable[[FromAgents, Committed], None]
+    before_end: Callable[[str], Awaitable[None]]
+    """Called with the id of a session that is about to end."""
     _open: dict[ConversationId, _Open] = field(init=False, default_factory=dict)
     _stopping: dict[str, asyncio.Task[None]] = field(init=False, default_factory=dict)
     """Cancelled receivers that are still closing their connections, by session."""
@@ -211,6 +213,7 @@ class Receivers:
         writer = self._writer(conversation_id, end.session_id, end.system, end.access)
         if (stopping := self._stopping.get(end.session_id)) is not None:
             await asyncio.wait({stopping}, timeout=STOP_SECONDS)
+        await self.before_end(end.session_id)
         await writer.write_last_list(system)
         last = await system.end(end.session_id, end.access)
         if last is not None:
