@@ -8,11 +8,13 @@ from typing import Any
 
 import click
 
-from benchmarks import plots
+from benchmarks import breakdown, plots
 from benchmarks.machine import described
-from benchmarks.measure import GROUPS, LONG, NORMAL, QUICK, measurements
+from benchmarks.measure import GROUPS, LONG, NORMAL, QUICK, Size, measurements
 from benchmarks.rows import median_of, rows
 from benchmarks.table import markdown, show
+
+SIZES = {"quick": QUICK, "long": LONG}
 
 
 @click.command()
@@ -28,6 +30,11 @@ from benchmarks.table import markdown, show
     "--against",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Measure this checkout of BotKit too, such as the version before.",
+)
+@click.option(
+    "--profile",
+    is_flag=True,
+    help="Print what the processor time of a hook and of an agent's message is spent on, and nothing else.",
 )
 @click.option(
     "--repeat",
@@ -60,6 +67,7 @@ def main(
     only: tuple[str, ...],
     peer: Path | None,
     against: Path | None,
+    profile: bool,
     repeat: int,
     to_json: Path | None,
     to_plots: Path | None,
@@ -67,6 +75,9 @@ def main(
     as_markdown: bool,
 ) -> None:
     """Measure the service on one core, and the machine's floor."""
+    if profile:
+        _profile(SIZES.get(size or "", NORMAL))
+        return
     measured = (
         json.loads(from_json.read_text())
         if from_json
@@ -88,9 +99,8 @@ def main(
 def _measure(
     size: str | None, only: tuple[str, ...], repeat: int, *, peer: Path | None, against: Path | None
 ) -> dict[str, Any]:
-    sizes = {"quick": QUICK, "long": LONG}
     machine = described()
-    groups = measurements(sizes.get(size or "", NORMAL), peer=peer, against=against)
+    groups = measurements(SIZES.get(size or "", NORMAL), peer=peer, against=against)
     results: dict[str, Any] = {}
     for group in only or GROUPS:
         runs: dict[str, list[Any]] = {name: [] for name in groups[group]}
@@ -103,6 +113,12 @@ def _measure(
                     click.echo(f"{name} could not be measured: {error}", err=True)
         results |= {name: median_of(found) for name, found in runs.items() if found}
     return {"machine": machine, "runs": repeat, "results": results}
+
+
+def _profile(size: Size) -> None:
+    click.echo(breakdown.shown(breakdown.of_hooks(size.hook_seconds)))
+    click.echo()
+    click.echo(breakdown.shown(breakdown.of_messages(size.stream)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Applications with a kit, as users with handlers write them, and one that counts.
+"""Applications with a kit, as users with handlers write them, one that counts, and one with a profiler.
 
 ``python -m benchmarks.applications NAME CONFIGURATION`` serves one exactly as ``botkit serve`` does.
 """
@@ -9,9 +9,11 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from flask import Flask
+from flask import Flask, Response, jsonify
 
 from benchmarks import counters
+from benchmarks.breakdown import PARTS
+from benchmarks.tracer import Tracer
 from botkit import BotKit
 from botkit.cli.serve import Log, run
 from botkit.config.settings import Settings
@@ -54,6 +56,24 @@ def counted(settings: Settings) -> Flask:
     return app
 
 
+def profiled(settings: Settings) -> Flask:
+    """No handler; ``POST /profile`` begins to profile (see `tracer`), ``GET /profile`` ends it and answers with the result."""
+    tracer = Tracer(PARTS)
+    tracer.install()
+    app = create_app(settings)
+
+    @app.post("/profile")
+    def begin() -> dict[str, object]:
+        tracer.start()
+        return {}
+
+    @app.get("/profile")
+    def end() -> Response:
+        return jsonify(tracer.stop())
+
+    return app
+
+
 def _mounted(kit: BotKit) -> Flask:
     app = Flask(__name__)
     kit.init_app(app)
@@ -65,6 +85,7 @@ APPLICATIONS: Mapping[str, Callable[[Settings], Flask]] = {
     "handler": handler,
     "coroutine": coroutine,
     "counted": counted,
+    "profiled": profiled,
 }
 
 
