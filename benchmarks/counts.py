@@ -38,7 +38,7 @@ BOUNDS: Mapping[str, Counts] = {
     "hook": {
         "calls": 1,
         "commits": 0.5,
-        "inputs": 2.1,
+        "inputs": 1.7,
         "tasks": 2.1,
         "turns": 3,
         "waits": 15,
@@ -47,14 +47,14 @@ BOUNDS: Mapping[str, Counts] = {
     "opened conversation": {
         "commits": 5,
         "inputs": 10,
-        "tasks": 14,
+        "tasks": 17,
         "calls to the platform": 5,
         "calls to Salesforce": 6,
     },
     "agent's message": {
         "commits": 2,
         "inputs": 2.1,
-        "tasks": 2.1,
+        "tasks": 3,
         "turns": 15,
         "waits": 25,
         "calls to the platform": 1,
