@@ -105,6 +105,7 @@ def test_the_end_word_works_before_anybody_accepted(either: Stage) -> None:
     ada = either.person()
     case = ada.asks_for_an_agent()
     ada.says("how long will it take?")
+    case.gets("how long will it take?")
     ada.says(END_WORD)
     case.is_over()
     _ended_once(ada)

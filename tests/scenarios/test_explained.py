@@ -247,6 +247,7 @@ def test_the_token_expires(failures: Failures) -> None:
     failures.stage.salesforce_fails("expire-tokens")
     ada.says("hello?")
     ada.hears("has timed out")
+    ada.is_with_the_bot()
     story = failures.story(failures.ref(ada))
     line = failures.line("handoff", story.reference)
     assert (story.why, line["why"], line["log_level"]) == ("expired", "expired", "warning")

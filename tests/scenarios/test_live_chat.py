@@ -292,7 +292,7 @@ def test_a_user_who_falls_silent_is_warned_and_then_back_with_the_bot(live_chat:
 
 
 def test_a_user_who_answers_the_warning_goes_on(live_chat: Stage) -> None:
-    live_chat.live_chat_behaves(idle_timeout_seconds=3, idle_warning_seconds=1)
+    live_chat.live_chat_behaves(idle_timeout_seconds=60, idle_warning_seconds=1)
     ada = live_chat.person()
     case = is_helped(ada)
     case.told_by(JANE, "Are you there?")

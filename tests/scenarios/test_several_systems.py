@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from botkit.testing.payload_parts import merged
 from botkit.testing.waiting import until
 from tests.scenarios.conftest import Stages
 from tests.scenarios.stage import END_WORD, JANE, MEI, OMAR, Case, LiveChatCase, Person, Stage
@@ -19,17 +20,28 @@ BOTH = {
         "default": "salesforce",
         "channels": {"facebook": "legacy"},
         "fallback": ["salesforce", "legacy"],
-        "fallback_after": "500ms",
-        "systems": {"salesforce": {"timeout": "300ms"}, "legacy": {"timeout": "300ms"}},
     },
+}
+"""MIAW for every channel but facebook; each of the two systems is the other's fallback."""
+SOON_GIVEN_UP = {
+    "agents": {"fallback_after": "500ms", "systems": {"salesforce": {"timeout": "300ms"}}},
     "delivery": {"give_up_after": "2s"},
 }
 
 
 @pytest.fixture
 def both(stages: Stages, logged: list[Any]) -> Iterator[Stage]:
-    """MIAW for every channel but facebook; each of the two systems is the other's fallback."""
-    stage = stages("both", bot=BOTH)
+    """A system that is slow has all the time; another is tried only if it refuses."""
+    yield from _staffed(stages("both", bot=BOTH))
+
+
+@pytest.fixture
+def impatient(stages: Stages, logged: list[Any]) -> Iterator[Stage]:
+    """A system that fails, or MIAW if it is slow, is given up soon."""
+    yield from _staffed(stages("both, impatient", bot=merged(BOTH, SOON_GIVEN_UP)))
+
+
+def _staffed(stage: Stage) -> Iterator[Stage]:
     yield stage
     for agent in (JANE, OMAR, MEI):
         stage.clouds.do(stage.clouds.live_chat.set_online, agent, True)
@@ -103,10 +115,10 @@ def test_both_systems_are_at_work_side_by_side(both: Stage) -> None:
 )
 @pytest.mark.parametrize("path", ["access-token", "POST /iamessage/api/v2/conversation"])
 def test_a_system_that_is_out_of_order_is_followed_by_the_next(
-    both: Stage, fault: dict[str, Any], path: str
+    impatient: Stage, fault: dict[str, Any], path: str
 ) -> None:
-    both.salesforce_fails(**fault, path=path)
-    ada = both.person()
+    impatient.salesforce_fails(**fault, path=path)
+    ada = impatient.person()
     ada.says("talk to an agent")
     ada.says("is anybody there?")
     case = _falls_to_live_chat(ada)
@@ -167,20 +179,20 @@ def test_a_chat_request_that_fails_is_followed_by_miaw(both: Stage, when: str) -
     assert not any(NOBODY in text for text in ada.told())
 
 
-def test_when_nobody_at_all_is_there_the_user_is_told_once(both: Stage) -> None:
-    both.salesforce_fails("status", status=503, path="access-token")
-    _everybody_goes_home(both)
-    ada = both.person()
+def test_when_nobody_at_all_is_there_the_user_is_told_once(impatient: Stage) -> None:
+    impatient.salesforce_fails("status", status=503, path="access-token")
+    _everybody_goes_home(impatient)
+    ada = impatient.person()
     ada.says("talk to an agent")
     ada.hears("Sorry, no agent is available")
     ada.talks_to_the_bot_again()
     assert sum(text.startswith("Sorry") for text in ada.told()) == 1
 
 
-def test_when_both_are_out_of_order_the_user_is_told_once(both: Stage) -> None:
-    both.salesforce_fails("status", status=503)
-    both.live_chat_fails("refuse")
-    ada = both.person()
+def test_when_both_are_out_of_order_the_user_is_told_once(impatient: Stage) -> None:
+    impatient.salesforce_fails("status", status=503)
+    impatient.live_chat_fails("refuse")
+    ada = impatient.person()
     ada.says("talk to an agent")
     ada.says("hello?")
     ada.hears(FAILED)
@@ -189,10 +201,10 @@ def test_when_both_are_out_of_order_the_user_is_told_once(both: Stage) -> None:
     assert sum(text.startswith("Sorry") for text in ada.told()) == 1
 
 
-def test_the_end_word_works_between_two_systems(both: Stage) -> None:
-    both.salesforce_fails("silence", path="access-token")
-    both.live_chat_fails("silence", operation="SessionId")
-    ada = both.person()
+def test_the_end_word_works_between_two_systems(impatient: Stage) -> None:
+    impatient.salesforce_fails("silence", path="access-token")
+    impatient.live_chat_fails("silence", operation="SessionId")
+    ada = impatient.person()
     ada.says("talk to an agent")
     ada.hears(END_WORD)
     ada.says(END_WORD)

