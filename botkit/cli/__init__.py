@@ -27,7 +27,13 @@ COMMANDS = {
     "demo": "Run the sandbox, the service between them and the demo page.",
 }
 """Every command and its line in `botkit --help`, kept here so that help loads none of the commands."""
-EXTRAS = {"granian": "serve", "quickjs": "sandbox", "rich": "sandbox", "botkit_sandbox": "sandbox"}
+EXTRAS = {
+    "granian": "serve",
+    "aiohttp": "sandbox",
+    "quickjs": "sandbox",
+    "rich": "sandbox",
+    "botkit_sandbox": "sandbox",
+}
 """Packages that only some commands need, and the extra of BotKit that installs each."""
 
 

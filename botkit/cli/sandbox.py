@@ -102,7 +102,7 @@ def sandbox(
     Both serve the paths of the real hosts, so any client of the real APIs can be pointed at them. The page shows a user's
     chat, an agent's console and the wire between the clouds. Everything is kept in memory only. Ctrl-C stops it.
     """
-    require("botkit_sandbox", "quickjs")
+    require("botkit_sandbox", "aiohttp", "quickjs")
     from botkit_sandbox.salesforce import read_keyset
     from botkit_sandbox.server import Sandbox
 

@@ -1,4 +1,4 @@
-"""What the carriers need for calls through a proxy: the arguments of their libraries, and the proxy's own failures.
+"""What the carriers need for calls through a proxy: the arguments of the requests library, and the proxy's own failures.
 
 A proxy fails in ways of its own: it cannot be reached, it asks for a password, it does not pass a host, it finds no way to it.
 Nothing of the call has reached the server then, so none of these is a possible duplicate.
@@ -6,20 +6,19 @@ Nothing of the call has reached the server then, so none of these is a possible 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import socket
 import ssl
 from typing import Any
 
-import aiohttp
 import requests
 import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 
 from botkit.errors import CallError, Unreachable
 from botkit.http.network import Network, Proxy
-from botkit.http.values import Request
 
 ASKS_FOR_LOGIN = 407
 _TUNNEL_FAILED = re.compile(r"Tunnel connection failed: (\d{3})")
@@ -50,14 +49,6 @@ def for_requests(proxy: Proxy) -> dict[str, str]:
     return {"http": proxy.url, "https": proxy.url}
 
 
-def for_aiohttp(request: Request, proxy: Proxy) -> dict[str, Any]:
-    """The arguments of aiohttp that depend on the proxy, with the request's headers."""
-    if request.url.startswith("https:"):
-        return {"headers": request.headers, "proxy": proxy.url, "proxy_headers": proxy.headers}
-    # Without a tunnel there is one request for both, and the proxy removes its own headers.
-    return {"headers": {**request.headers, **proxy.headers}, "proxy": proxy.url}
-
-
 def check_status(what: str, status: int, proxy: Proxy) -> None:
     """Return unless the status is the proxy's own: without a tunnel, its demand for a login arrives as any response.
 
@@ -65,24 +56,15 @@ def check_status(what: str, status: int, proxy: Proxy) -> None:
         Unreachable: the proxy asks for a login.
     """
     if status == ASKS_FOR_LOGIN:
-        raise _refused(what, status, proxy)
+        raise refused(what, status, proxy)
 
 
 def failure(what: str, error: Exception, proxy: Proxy | None) -> CallError | None:
     """The error of BotKit's for one that the proxy caused; None for any other."""
     if proxy is None:
         return None
-    match error:
-        case aiohttp.ClientHttpProxyError():
-            return _refused(what, error.status, proxy)
-        case aiohttp.ClientConnectorDNSError():
-            return _unknown(what, proxy)
-        case aiohttp.ClientProxyConnectionError():
-            return _not_reached(what, error.os_error, proxy)
-        case aiohttp.ConnectionTimeoutError():
-            return Unreachable(what, detail="no connection through the proxy in time", cause="timeout")
-        case requests.exceptions.ProxyError():
-            return _of_requests(what, error, proxy)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return _of_requests(what, error, proxy)
     return None
 
 
@@ -92,17 +74,18 @@ def _of_requests(what: str, error: requests.exceptions.ProxyError, proxy: Proxy)
     if isinstance(cause, urllib3.exceptions.ProxyError):
         cause = cause.original_error
     if isinstance(cause, urllib3.exceptions.NameResolutionError):
-        return _unknown(what, proxy)
+        return unknown(what, proxy)
     if isinstance(cause, urllib3.exceptions.NewConnectionError):  # although it is a ConnectTimeoutError
-        return _not_reached(what, cause.__cause__, proxy)
+        return not_reached(what, _number(cause.__cause__), proxy)
     if isinstance(cause, urllib3.exceptions.ConnectTimeoutError):
         return Unreachable(what, detail="no connection through the proxy in time", cause="timeout")
     if found := _TUNNEL_FAILED.search(str(cause)):
-        return _refused(what, int(found[1]), proxy)
-    return _not_reached(what, cause, proxy)
+        return refused(what, int(found[1]), proxy)
+    return not_reached(what, _number(cause), proxy)
 
 
-def _refused(what: str, status: int, proxy: Proxy) -> CallError:
+def refused(what: str, status: int, proxy: Proxy) -> Unreachable:
+    """The error of a proxy that answered with this status, instead of the server."""
     if status == ASKS_FOR_LOGIN and proxy.authorization:
         detail, fix = (
             "did not accept the user and password of network.proxy",
@@ -123,7 +106,8 @@ def _refused(what: str, status: int, proxy: Proxy) -> CallError:
     return Unreachable(what, detail=f"{_named(proxy)} {detail} (HTTP {status})", cause="proxy", fix=fix)
 
 
-def _unknown(what: str, proxy: Proxy) -> CallError:
+def unknown(what: str, proxy: Proxy) -> Unreachable:
+    """The error of a proxy whose host name is not known."""
     return Unreachable(
         what,
         detail=f"the host name of {_named(proxy)} was not found",
@@ -136,22 +120,36 @@ def _named(proxy: Proxy) -> str:
     return f"the proxy {proxy.url.removeprefix('http://')}"
 
 
-def _not_reached(what: str, cause: object, proxy: Proxy) -> CallError:
+def _number(cause: object) -> int:
+    """The number of the system's error; 0 for other failures."""
     match cause:
         case ssl.SSLError() | socket.gaierror():
-            reason = ""
+            return 0
         case TimeoutError():
-            reason = "no connection in time"
-        case OSError(errno=int(number)) if number > 0:
-            reason = os.strerror(number)
-        case _:
-            reason = ""
+            return errno.ETIMEDOUT
+        case OSError(errno=int(number)):
+            return number
+    return 0
+
+
+def not_reached(what: str, number: int, proxy: Proxy) -> Unreachable:
+    """The error of a proxy without a connection to it; `number` is that of the system's error, or 0."""
+    reason = f": {os.strerror(number)}" if number > 0 else ""
     return Unreachable(
         what,
-        detail=f"{_named(proxy)} is not reached{f': {reason}' if reason else ''}",
+        detail=f"{_named(proxy)} is not reached{reason}",
         cause="proxy",
         fix="correct host and port of network.proxy, or add the host to network.no_proxy if it is reached without the proxy",
     )
 
 
-__all__ = ["Adapter", "check_status", "failure", "for_aiohttp", "for_requests"]
+__all__ = [
+    "ASKS_FOR_LOGIN",
+    "Adapter",
+    "check_status",
+    "failure",
+    "for_requests",
+    "not_reached",
+    "refused",
+    "unknown",
+]

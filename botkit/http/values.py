@@ -1,7 +1,7 @@
 """HTTP requests and responses as values, and the interface of their carriers.
 
 `kore/` and `agents/` build `Request` values and read `Response` values; they never open a socket. Two carriers send them:
-`carriers.AioTransport` (aiohttp, in the relay) and `carriers.SyncTransport` (requests, for command line tools and notebooks).
+`carriers.CurlTransport` (libcurl, in the relay) and `carriers.SyncTransport` (requests, for command line tools and notebooks).
 """
 
 from __future__ import annotations
@@ -17,6 +17,11 @@ from botkit.handoff.record import Record
 
 if TYPE_CHECKING:
     from botkit.errors import CallError
+
+
+MAX_RESPONSE_BYTES = 8 * 1024 * 1024
+"""A longer response is not read to its end, and counts as `errors.BadReply`."""
+USER_AGENT = "BotKit-Python"
 
 
 class Request(Record, frozen=True):

@@ -10,7 +10,7 @@ from botkit.agents import registry
 from botkit.checks import Check, Outcome, Result, Surroundings, failed
 from botkit.config.settings import BotSettings, Settings
 from botkit.http import Transport
-from botkit.http.carriers import AioTransport
+from botkit.http.carriers import CurlTransport
 from botkit.operate.machine import machine_checks
 from botkit.operate.platform import platform_checks
 from botkit.operate.reaching import reaching
@@ -38,7 +38,7 @@ async def examine(
         scripts: (name of the node, JavaScript) of its scripts that set `preChatInfo`.
         patience: seconds to wait for what the other side does by itself.
     """
-    async with AioTransport(
+    async with CurlTransport(
         allowed_hosts=None, insecure_http=settings.security.insecure_http, network=settings.network
     ) as transport:
         examination = _Examination(

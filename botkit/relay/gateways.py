@@ -14,7 +14,7 @@ from botkit.errors import CallError, ConfigurationError, NotAuthorized, Problem
 from botkit.handoff.effects import PlatformEffect
 from botkit.handoff.events import TranscriptLine
 from botkit.http import CallbackTransport, Request, Response, Transport
-from botkit.http.carriers import AioTransport
+from botkit.http.carriers import CurlTransport
 from botkit.kore import KoreRequests, check_reply, has_channel, read_transcript
 from botkit.ledger.interface import HookBody
 from botkit.relay.clock import Clock, SystemClock
@@ -197,7 +197,7 @@ async def connect(settings: Settings, clock: Clock | None = None) -> AsyncIterat
     """
     # `kore/` checks the allowed hosts for each bot; an agent system's host comes from the configuration itself.
     insecure_http = settings.security.insecure_http
-    async with AioTransport(
+    async with CurlTransport(
         allowed_hosts=None, insecure_http=insecure_http, network=settings.network
     ) as transport:
         platforms: dict[str, Platform] = {}

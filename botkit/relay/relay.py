@@ -41,7 +41,7 @@ class Relay:
         metrics: counts effects and receivers; by default a `Telemetry` of its own.
         clock: by default the machine's; tests pass their own, like the next two.
         chance: draws the jitter from [0, 1).
-        connect: opens the gateways; by default the XO platform and the configured agent systems, over aiohttp.
+        connect: opens the gateways; by default the XO platform and the configured agent systems, over libcurl.
         call_handlers: calls the bot's own handlers of a hand-off; by default there are none.
     """
 

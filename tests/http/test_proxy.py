@@ -17,7 +17,7 @@ import trustme
 
 from botkit.errors import BadReply, CallError, Unreachable
 from botkit.http import Request, Response
-from botkit.http.carriers import AioTransport, SyncTransport
+from botkit.http.carriers import CurlTransport, SyncTransport
 from botkit.http.network import DIRECT, Network, parse_exemption, parse_proxy
 from tests.http.connect_proxy import ConnectProxy, connect_proxy, tls_front
 
@@ -86,9 +86,9 @@ def cloud(whole_cloud: Cloud) -> Cloud:
     return whole_cloud
 
 
-def _by_aiohttp(url: str, network: Network, **request: Any) -> Response:
+def _by_libcurl(url: str, network: Network, **request: Any) -> Response:
     async def send() -> Response:
-        async with AioTransport(allowed_hosts=None, insecure_http=True, network=network) as carrier:
+        async with CurlTransport(allowed_hosts=None, insecure_http=True, network=network) as carrier:
             return await carrier.send(Request("read", "GET", url, **request))
 
     return asyncio.run(send())
@@ -100,7 +100,7 @@ def _by_requests(url: str, network: Network, **request: Any) -> Response:
 
 
 Send = Callable[..., Response]
-both = pytest.mark.parametrize("send", [_by_aiohttp, _by_requests])
+both = pytest.mark.parametrize("send", [_by_libcurl, _by_requests])
 
 
 @both
@@ -241,7 +241,7 @@ def test_a_proxy_that_does_not_answer(send: Send, cloud: Cloud) -> None:
 
 async def test_a_stream_goes_through_the_tunnel_while_it_arrives(cloud: Cloud) -> None:
     with connect_proxy() as proxy:
-        async with AioTransport(allowed_hosts=None, network=cloud.network(proxy)) as carrier:
+        async with CurlTransport(allowed_hosts=None, network=cloud.network(proxy)) as carrier:
             request = Request("listen", "GET", f"https://{HOST}:{cloud.secure}/stream")
             async with carrier.stream(request, silence_seconds=10) as stream:
                 chunks = stream.chunks()
@@ -255,7 +255,7 @@ async def test_a_stream_goes_through_the_tunnel_while_it_arrives(cloud: Cloud) -
 async def test_a_stream_that_the_proxy_refuses(cloud: Cloud) -> None:
     with connect_proxy(login="user:right") as proxy:
         without = Network(proxy=parse_proxy(f"http://127.0.0.1:{proxy.port}"))
-        async with AioTransport(allowed_hosts=None, insecure_http=True, network=without) as carrier:
+        async with CurlTransport(allowed_hosts=None, insecure_http=True, network=without) as carrier:
             for url in (cloud.url, f"http://{HOST}:{cloud.plain}/stream"):
                 with pytest.raises(Unreachable, match="asks for a user and a password"):
                     async with carrier.stream(Request("listen", "GET", url), silence_seconds=10):
@@ -265,9 +265,9 @@ async def test_a_stream_that_the_proxy_refuses(cloud: Cloud) -> None:
 async def test_a_stream_does_not_wait_for_ever_for_the_proxy(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botkit.http.carriers._CONNECT_SECONDS", 0.05)
+    monkeypatch.setattr("botkit.http.curl.stream.CONNECT_SECONDS", 0.05)
     with connect_proxy(silent=True) as proxy:
-        async with AioTransport(allowed_hosts=None, network=cloud.network(proxy)) as carrier:
+        async with CurlTransport(allowed_hosts=None, network=cloud.network(proxy)) as carrier:
             stream = carrier.stream(Request("listen", "GET", cloud.url), silence_seconds=7.5)
             with pytest.raises(Unreachable, match="no connection through the proxy in time"):
                 async with stream:
@@ -276,7 +276,7 @@ async def test_a_stream_does_not_wait_for_ever_for_the_proxy(
 
 async def test_long_polls_keep_their_tunnel(cloud: Cloud) -> None:
     with connect_proxy() as proxy:
-        async with AioTransport(allowed_hosts=None, network=cloud.network(proxy)) as carrier:
+        async with CurlTransport(allowed_hosts=None, network=cloud.network(proxy)) as carrier:
             for _ in range(2):
                 answer = await carrier.send(Request("poll", "GET", cloud.url, long_poll=True))
                 assert answer.status == 200

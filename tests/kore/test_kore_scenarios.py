@@ -16,7 +16,7 @@ from botkit.errors import CallRefused, NotAuthorized
 from botkit.handoff.effects import ClearAgentSession, ExtendRequest, PassToBot, PassToUser, SendToUser
 from botkit.handoff.events import Content, Link, Option
 from botkit.http import Request
-from botkit.http.carriers import AioTransport
+from botkit.http.carriers import CurlTransport
 from botkit.kore import KoreRequests, check_reply, read_transcript
 from botkit_sandbox.kore import KoreCloud, KoreSandboxSettings, load_export, routes, sample_bot_folder
 from botkit_sandbox.kore.users import User
@@ -30,7 +30,7 @@ class PassThrough:
     """A BotKit that passes everything on, keeps the raw hooks, and steps aside while `silent`."""
 
     cloud: KoreCloud
-    carrier: AioTransport
+    carrier: CurlTransport
     requests: KoreRequests
     hooks: list[tuple[str, str, bytes]] = field(default_factory=list)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -74,7 +74,7 @@ async def botkit(request: pytest.FixtureRequest) -> AsyncIterator[PassThrough]:
     cloud.base_url = f"http://127.0.0.1:{platform.port}"
     settings = KoreSettings(cloud.client_id, Secret(cloud.client_secret), callback_hosts=("127.0.0.1",))
     requests = KoreRequests(settings, bot_id=cloud.bot_id, insecure_http=True, clock=time.time)
-    async with AioTransport(allowed_hosts=["127.0.0.1"], insecure_http=True) as carrier:
+    async with CurlTransport(allowed_hosts=["127.0.0.1"], insecure_http=True) as carrier:
         kit = PassThrough(cloud, carrier, requests)
         app = web.Application(client_max_size=4 * 1024 * 1024)
         app.router.add_post("/sdk/bots/{bot}/{event}", kit.receive)

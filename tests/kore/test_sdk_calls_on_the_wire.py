@@ -22,7 +22,7 @@ from aiohttp import web
 
 from botkit.client import KoreClient
 from botkit.config.settings import KoreSettings, Secret
-from botkit.http.carriers import AioTransport
+from botkit.http.carriers import CurlTransport
 from botkit.kore import KoreRequests, check_reply
 from botkit.kore.history import read_page
 from botkit.kore.reads import read_dialog, read_variables
@@ -48,7 +48,7 @@ class Stage:
     cloud: KoreCloud
     botkit: StubBotKit
     wire: Wire
-    carrier: AioTransport
+    carrier: CurlTransport
     requests: KoreRequests
     user: User
     held: asyncio.Event = field(default_factory=asyncio.Event)
@@ -276,7 +276,7 @@ async def stage() -> AsyncIterator[Stage]:
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
         carrier = await stack.enter_async_context(
-            AioTransport(allowed_hosts=["127.0.0.1"], insecure_http=True)
+            CurlTransport(allowed_hosts=["127.0.0.1"], insecure_http=True)
         )
         bus, clock = Bus(), ShiftedClock()
         wire = Wire(bus)

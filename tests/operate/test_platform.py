@@ -32,7 +32,7 @@ from botkit.config.settings import (
     Settings,
     StoreSettings,
 )
-from botkit.http.carriers import AioTransport
+from botkit.http.carriers import CurlTransport
 from botkit.http.network import DIRECT, Network, parse_proxy
 from botkit.kit import BotKit
 from botkit.operate.machine import machine_checks
@@ -89,7 +89,7 @@ class Stage:
         self.cloud.core.configure(replace(self.cloud.core.settings, **switches))
 
     async def look(self) -> dict[str, Result]:
-        async with AioTransport(allowed_hosts=None, insecure_http=True, network=self.network) as transport:
+        async with CurlTransport(allowed_hosts=None, insecure_http=True, network=self.network) as transport:
             checks = platform_checks(
                 self.settings, self.bot, transport, self.surroundings, ring=lambda *_: self.found_here
             )

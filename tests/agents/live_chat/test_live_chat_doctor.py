@@ -13,7 +13,7 @@ from botkit.agents.api import DEFAULT_ATTRIBUTES
 from botkit.agents.live_chat import LiveChatSystem
 from botkit.agents.live_chat.settings import LiveChatSettings, normalize_live_agent_url
 from botkit.checks import Result, Surroundings
-from botkit.http.carriers import AioTransport
+from botkit.http.carriers import CurlTransport
 from botkit.operate.running import Group, run
 from botkit_sandbox.bus import Bus
 from botkit_sandbox.live_chat import BUTTON_ID, DEPLOYMENT_ID, LiveChatCloud, routes
@@ -35,7 +35,7 @@ class Clinic:
 
     cloud: LiveChatCloud
     settings: LiveChatSettings
-    transport: AioTransport
+    transport: CurlTransport
     results: dict[str, Result] = field(default_factory=dict)
 
     async def examine(self, *, live: bool = False) -> dict[str, Result]:
@@ -62,7 +62,7 @@ async def clinic() -> AsyncIterator[Clinic]:
     await server.start_server()
     url = normalize_live_agent_url(str(server.make_url("")), insecure_http=True)
     settings = LiveChatSettings(url, cloud.settings.organization_id, DEPLOYMENT_ID, BUTTON_ID)
-    async with AioTransport(allowed_hosts=None, insecure_http=True) as transport:
+    async with CurlTransport(allowed_hosts=None, insecure_http=True) as transport:
         yield Clinic(cloud, settings, transport)
     await server.close()
 

@@ -21,7 +21,7 @@ from botkit.agents.live_chat.settings import Entity, EntityField, LiveChatSettin
 from botkit.errors import AgentsUnavailable, CallError, CallRefused, ConversationClosed
 from botkit.handoff.conversation import Access
 from botkit.handoff.events import AgentJoined, AgentSaid, FileRequested, FromAgents, RoutingFailed
-from botkit.http.carriers import AioTransport
+from botkit.http.carriers import CurlTransport
 from botkit.testing.waiting import async_until
 from botkit_sandbox.bus import Bus
 from botkit_sandbox.live_chat import BUTTON_ID, DEPLOYMENT_ID, LiveChatCloud, LiveChatSandboxSettings, routes
@@ -149,7 +149,7 @@ MakeChat = Callable[..., Awaitable[Chat]]
 @pytest.fixture
 async def make_chat() -> AsyncIterator[MakeChat]:
     """Start an emulated service and a system connected to it: `await make_chat(strict_before_established=True)`."""
-    opened: list[tuple[Chat, TestServer, AioTransport]] = []
+    opened: list[tuple[Chat, TestServer, CurlTransport]] = []
 
     async def make(settings: dict[str, Any] | None = None, **switches: Any) -> Chat:
         sandbox = LiveChatSandboxSettings(**({"poll_hold_seconds": 0.3} | switches))
@@ -157,7 +157,7 @@ async def make_chat() -> AsyncIterator[MakeChat]:
         server = TestServer(routes(cloud), skip_url_asserts=True)
         await server.start_server(shutdown_timeout=1)
         cloud.base_url = str(server.make_url("")).rstrip("/")
-        transport = AioTransport(allowed_hosts=None, insecure_http=True)
+        transport = CurlTransport(allowed_hosts=None, insecure_http=True)
         configured = LiveChatSettings(
             normalize_live_agent_url(cloud.base_url, insecure_http=True),
             sandbox.organization_id,

@@ -16,7 +16,7 @@ from botkit.agents.api import DEFAULT_ATTRIBUTES
 from botkit.agents.miaw import MiawSettings, MiawSystem
 from botkit.checks import Result, Surroundings
 from botkit.handoff.reference import reference
-from botkit.http.carriers import AioTransport
+from botkit.http.carriers import CurlTransport
 from botkit.operate.running import Group, run
 from botkit.testing.waiting import async_until
 from botkit_sandbox.salesforce import SalesforceCloud, SalesforceSandboxSettings, routes
@@ -41,7 +41,7 @@ class Clinic:
 
     cloud: SalesforceCloud
     settings: MiawSettings
-    transport: AioTransport
+    transport: CurlTransport
     surroundings: Surroundings = SURROUNDINGS
     seconds_ahead: float = 0.0
     results: dict[str, Result] = field(default_factory=dict)
@@ -72,7 +72,7 @@ async def clinic() -> AsyncIterator[Clinic]:
         organization_base_url=str(server.make_url("")).rstrip("/"),
         developer_name=cloud.settings.developer_name,
     )
-    async with AioTransport(allowed_hosts=None, insecure_http=True) as transport:
+    async with CurlTransport(allowed_hosts=None, insecure_http=True) as transport:
         yield Clinic(cloud, settings, transport)
     await server.close()
 

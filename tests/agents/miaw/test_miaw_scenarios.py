@@ -39,7 +39,7 @@ from botkit.handoff.events import (
     StatusReported,
     TransferStarted,
 )
-from botkit.http.carriers import AioTransport
+from botkit.http.carriers import CurlTransport
 from botkit_sandbox.salesforce import SalesforceCloud, SalesforceSandboxSettings, routes
 from botkit_sandbox.salesforce import content as shapes
 from botkit_sandbox.salesforce.faults import Fault
@@ -114,7 +114,7 @@ class Chat:
 class Scene:
     """The emulated cloud, its address, and systems connected to it."""
 
-    def __init__(self, cloud: SalesforceCloud, url: str, transport: AioTransport) -> None:
+    def __init__(self, cloud: SalesforceCloud, url: str, transport: CurlTransport) -> None:
         self.cloud = cloud
         self.url = url
         self.transport = transport
@@ -137,7 +137,7 @@ async def scene() -> AsyncIterator[Scene]:
     cloud = SalesforceCloud(wire=None, bus=None, settings=settings)
     server = TestServer(routes(cloud))
     await server.start_server()
-    async with AioTransport(allowed_hosts=["127.0.0.1"], insecure_http=True) as transport:
+    async with CurlTransport(allowed_hosts=["127.0.0.1"], insecure_http=True) as transport:
         scene = Scene(cloud, f"http://127.0.0.1:{server.port}", transport)
         yield scene
         for chat in scene.chats:

@@ -1,0 +1,117 @@
+"""A call: one request and its whole response; and the easy handle that carries one call after the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pycurl
+
+from botkit.errors import CallError
+from botkit.http import proxying
+from botkit.http.curl.headers import ResponseHeaders
+from botkit.http.curl.multi import Multi
+from botkit.http.curl.outgoing import Outgoing
+from botkit.http.curl.transfer import CONNECT_SECONDS, Transfer
+from botkit.http.hosts import named_host
+from botkit.http.values import MAX_RESPONSE_BYTES, Done, Request, Response
+
+_KEPT_BODY_BYTES = 65_536
+
+
+class Call:
+    """One request on its way.
+
+    Attributes:
+        done: who wants the outcome; None as soon as there is one, or nobody wants it.
+        handle: what carries the call; None while it waits.
+        timer: ends the wait; None if it does not wait.
+    """
+
+    __slots__ = ("_on_cancel", "done", "handle", "request", "timer")
+
+    def __init__(self, request: Request, done: Done, on_cancel: Callable[[Call], None]) -> None:
+        self.request = request
+        self.done: Done | None = done
+        self._on_cancel = on_cancel
+        self.handle: CallHandle | None = None
+        self.timer: asyncio.TimerHandle | None = None
+
+    def cancel(self) -> None:
+        """Break the call off, unless it has ended."""
+        if self.done is not None:
+            self.done = None
+            self._on_cancel(self)
+
+    def end(self, outcome: Response | CallError) -> None:
+        """Tell the outcome, unless the call was cancelled."""
+        done, self.done = self.done, None
+        if done is not None:
+            done(outcome)
+
+
+OnEnd = Callable[[Call, "Response | CallError"], None]
+
+
+class CallHandle(Transfer):
+    """An easy handle that carries one call after the other."""
+
+    __slots__ = ("_call", "_chunks", "_lines", "_max_bytes", "_multi", "_on_end")
+
+    def __init__(self, outgoing: Outgoing, multi: Multi) -> None:
+        super().__init__(outgoing)
+        self._multi = multi
+        self._on_end: OnEnd | None = None
+        self._call: Call | None = None
+        self._chunks: list[bytes] = []
+        self._lines: list[bytes] = []
+        self._max_bytes = 0
+        self._curl.setopt(pycurl.WRITEFUNCTION, self._chunks.append)
+        self._curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
+
+    @property
+    def is_worth_keeping(self) -> bool:
+        """Whether the handle may wait for its next call; it holds the last one's body until then."""
+        return self._body is None or len(self._body) <= _KEPT_BODY_BYTES
+
+    def start(self, call: Call, on_end: OnEnd, *, seconds: float) -> None:
+        """Start a call that may take so long.
+
+        Raises:
+            CallRefused: the request cannot be sent as it is.
+        """
+        request = call.request
+        self._aim(request, connect_seconds=CONNECT_SECONDS if request.long_poll else 0.0, seconds=seconds)
+        max_bytes = request.max_bytes or MAX_RESPONSE_BYTES
+        if max_bytes != self._max_bytes:
+            self._curl.setopt(pycurl.MAXFILESIZE_LARGE, max_bytes)
+            self._max_bytes = max_bytes
+        self._call, self._on_end, call.handle = call, on_end, self
+        self._multi.start(self._curl, self._ended)
+
+    def stop(self) -> None:
+        """Break the call off, unless it has ended."""
+        self._multi.remove(self._curl)
+        self._forget()
+
+    def close(self) -> None:
+        """Free the handle."""
+        self._curl.close()
+
+    def _ended(self, code: int, text: str) -> None:
+        call, on_end = self._call, self._on_end
+        if call is None or on_end is None:  # it was cancelled when the carrier had just been closed
+            return
+        outcome = self._response(call.request) if code == 0 else self._failure(call.request, code, text)
+        on_end(call, outcome)
+
+    def _response(self, request: Request) -> Response | CallError:
+        status = self._curl.getinfo(pycurl.RESPONSE_CODE)
+        if status == proxying.ASKS_FOR_LOGIN and self._proxy is not None:
+            return named_host(proxying.refused(request.what, status, self._proxy), request.url)
+        return Response(status, ResponseHeaders(self._lines[:]), b"".join(self._chunks), request.url)
+
+    def _forget(self) -> None:
+        self._call = self._on_end = None
+        self._chunks.clear()
+        self._lines.clear()

@@ -1,0 +1,121 @@
+"""Calls that share connections and handles, and those to one host, which take turns."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from botkit.errors import CallError, CallRefused, Unreachable
+from botkit.http.curl.call import Call, CallHandle, OnEnd
+from botkit.http.curl.multi import Multi
+from botkit.http.curl.outgoing import Outgoing
+from botkit.http.hosts import named_host
+from botkit.http.values import Done, Request, Response
+
+_KEPT_HANDLES = 256
+_MAX_CONNECTIONS = 1_024
+
+
+class Calls:
+    """Calls of any number. Make it, use it and close it on the running loop."""
+
+    def __init__(self, outgoing: Outgoing) -> None:
+        self._outgoing = outgoing
+        self._multi = Multi(max_connections=_MAX_CONNECTIONS)
+        self._free: list[CallHandle] = []
+
+    def begin(self, request: Request, done: Done) -> Callable[[], None]:
+        """See `CallbackTransport.begin`."""
+        call = Call(request, done, self.release)
+        self.start(call, self._ended, seconds=request.timeout_seconds)
+        return call.cancel
+
+    def start(self, call: Call, on_end: OnEnd, *, seconds: float) -> None:
+        """Start a call; `on_end` is called with its outcome, unless it is released before.
+
+        Raises:
+            CallRefused: the request cannot be sent as it is.
+        """
+        handle = self._free.pop() if self._free else CallHandle(self._outgoing, self._multi)
+        try:
+            handle.start(call, on_end, seconds=seconds)
+        except CallRefused:
+            self._free.append(handle)
+            raise
+
+    def release(self, call: Call) -> None:
+        """Take the handle of a call, which ends here unless it has ended."""
+        handle, call.handle = call.handle, None
+        assert handle is not None  # noqa: S101 - the call was started
+        handle.stop()
+        if handle.is_worth_keeping and len(self._free) < _KEPT_HANDLES:
+            self._free.append(handle)
+        else:
+            handle.close()
+
+    def close(self) -> None:
+        """Close every connection; calls in progress fail."""
+        self._multi.close()
+        self._free.clear()
+
+    def _ended(self, call: Call, outcome: Response | CallError) -> None:
+        self.release(call)
+        call.end(outcome)
+
+
+class Turns:
+    """The calls to one host: so many at once; the others wait in order, each for at most its own timeout."""
+
+    def __init__(self, calls: Calls, *, limit: int) -> None:
+        self._calls = calls
+        self._free = limit
+        self._waiting: dict[Call, None] = {}
+        self._loop = asyncio.get_running_loop()
+
+    def begin(self, request: Request, done: Done) -> Callable[[], None]:
+        """See `CallbackTransport.begin`."""
+        call = Call(request, done, self._cancel)
+        if self._free:
+            self._calls.start(call, self._ended, seconds=request.timeout_seconds)
+            self._free -= 1
+        else:
+            call.timer = self._loop.call_later(request.timeout_seconds, self._expire, call)
+            self._waiting[call] = None
+        return call.cancel
+
+    def _cancel(self, call: Call) -> None:
+        if call.timer is not None:
+            del self._waiting[call]
+            call.timer.cancel()
+        else:
+            self._calls.release(call)
+            self._next()
+
+    def _ended(self, call: Call, outcome: Response | CallError) -> None:
+        self._calls.release(call)
+        self._next()
+        call.end(outcome)
+
+    def _next(self) -> None:
+        """Give the turn that has become free to the call that has waited longest."""
+        self._free += 1
+        while self._waiting:
+            call = next(iter(self._waiting))
+            del self._waiting[call]
+            assert call.timer is not None  # noqa: S101 - it waits
+            left = call.timer.when() - self._loop.time()
+            call.timer.cancel()
+            call.timer = None
+            try:
+                self._calls.start(call, self._ended, seconds=max(left, 0.001))
+            except CallRefused as error:
+                self._loop.call_soon(call.end, named_host(error, call.request.url))
+                continue
+            self._free -= 1
+            return
+
+    def _expire(self, call: Call) -> None:
+        del self._waiting[call]
+        call.timer = None
+        error = Unreachable(call.request.what, detail="timed out before its turn", cause="waiting")
+        call.end(named_host(error, call.request.url))

@@ -1,0 +1,49 @@
+"""A response's headers, read from libcurl's lines when somebody asks: nobody looks at those of most responses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+
+class ResponseHeaders(Mapping[str, str]):
+    """Headers by name in any case; of a name that occurs twice, the first.
+
+    Args:
+        lines: the lines of all heads of one response, each with its line end. The last head counts, because those before it
+            are interim responses (1xx); lines behind it are trailers, and left out.
+    """
+
+    __slots__ = ("_fields", "_lines")
+
+    def __init__(self, lines: Sequence[bytes]) -> None:
+        self._lines = lines
+        self._fields: dict[str, tuple[str, str]] | None = None
+
+    def __getitem__(self, name: str) -> str:
+        return self._read()[name.lower()][1]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._read().values())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def _read(self) -> dict[str, tuple[str, str]]:
+        if self._fields is None:
+            self._fields = _fields(self._lines)
+            self._lines = ()
+        return self._fields
+
+
+def _fields(lines: Sequence[bytes]) -> dict[str, tuple[str, str]]:
+    found: dict[str, tuple[str, str]] = {}
+    in_head = False
+    for line in lines:
+        if line[:5] == b"HTTP/":
+            found, in_head = {}, True
+        elif not line.strip():
+            in_head = False
+        elif in_head:
+            name, _, value = line.decode("utf-8", "replace").partition(":")
+            found.setdefault(name.strip().lower(), (name.strip(), value.strip()))
+    return found

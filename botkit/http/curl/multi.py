@@ -1,0 +1,136 @@
+"""One multi handle of libcurl on an asyncio event loop: its sockets, its timer, and the transfers that have ended.
+
+libcurl names the sockets that it waits for. They are registered with a selector of their own, and the loop watches that
+selector's descriptor: one callback for all sockets that became ready in a turn, and 3 µs to register a socket where
+`loop.add_reader` needs 9. It needs a selector with a descriptor (epoll or kqueue), so Linux, macOS or a BSD.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from selectors import DefaultSelector
+
+import pycurl
+
+Ended = Callable[[int, str], None]
+"""Called when a transfer has ended, with libcurl's code (0: success) and its text, which may quote the URL."""
+
+_ENDED_AT_CLOSE = (pycurl.E_ABORTED_BY_CALLBACK, "the carrier was closed")
+
+
+class Multi:
+    """Transfers that share connections. Make it, use it and close it on the running loop."""
+
+    def __init__(self, *, max_connections: int = 0) -> None:
+        """`max_connections`: kept ones are closed above this number; 0: four for each transfer in progress."""
+        self._loop = asyncio.get_running_loop()
+        self._transfers: dict[pycurl.Curl, Ended] = {}
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._wake_in)
+        if max_connections:
+            self._multi.setopt(pycurl.M_MAXCONNECTS, max_connections)
+        self._sockets = DefaultSelector()
+        self._loop.add_reader(self._sockets.fileno(), self._on_ready)
+        self._soon = False
+        self._due: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self, curl: pycurl.Curl, ended: Ended) -> None:
+        """Start a transfer in the loop's next turn; `ended` is called once, unless it is removed before."""
+        self._transfers[curl] = ended
+        self._multi.add_handle(curl)
+
+    def remove(self, curl: pycurl.Curl) -> None:
+        """Break a transfer off, if it is still in progress; a connection in the middle of a response is closed."""
+        if self._transfers.pop(curl, None) is not None:
+            self._multi.remove_handle(curl)
+
+    def resume(self, curl: pycurl.Curl) -> None:
+        """Let a transfer that was paused go on."""
+        if curl in self._transfers:
+            curl.pause(pycurl.PAUSE_CONT)
+
+    def close(self) -> None:
+        """Close every connection. Transfers in progress end as aborted, in the loop's next turn."""
+        for curl, ended in self._transfers.items():
+            self._multi.remove_handle(curl)
+            self._loop.call_soon(ended, *_ENDED_AT_CLOSE)
+        self._transfers.clear()
+        self._multi.close()
+        self._loop.remove_reader(self._sockets.fileno())
+        self._sockets.close()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # --- what libcurl asks for; it must not be called back from here ---
+
+    def _watch(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
+        if what == pycurl.POLL_REMOVE:
+            if descriptor in self._sockets.get_map():
+                self._sockets.unregister(descriptor)
+        elif what != pycurl.POLL_NONE:
+            # POLL_IN, POLL_OUT and POLL_INOUT have the values of the selector's events.
+            if descriptor in self._sockets.get_map():
+                self._sockets.modify(descriptor, what)
+            else:
+                self._sockets.register(descriptor, what)
+
+    def _wake_in(self, milliseconds: int) -> None:
+        if milliseconds == 0:
+            if not self._soon:
+                self._soon = True
+                self._loop.call_soon(self._on_turn)
+        elif milliseconds < 0:
+            self._due = None
+        else:
+            self._due = due = self._loop.time() + milliseconds / 1000
+            # libcurl sets its timer anew with each transfer, mostly later; the loop's is then set again when it goes off.
+            if self._timer is None or self._timer.when() > due:
+                self._set_timer(due)
+
+    # --- what the loop calls ---
+
+    def _set_timer(self, due: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(due, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        if self._due is None:
+            return
+        if self._due > self._loop.time():
+            self._set_timer(self._due)
+            return
+        self._due = None
+        self._on_turn()
+
+    def _on_turn(self) -> None:
+        self._soon = False
+        if not self._sockets.get_map() and not self._transfers:
+            return
+        self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        self._collect()
+
+    def _on_ready(self) -> None:
+        for key, events in self._sockets.select(0):
+            self._multi.socket_action(key.fd, events)
+        self._collect()
+
+    def _collect(self) -> None:
+        more = 1
+        while more:
+            more, succeeded, failed = self._multi.info_read()
+            self._end((curl, 0, "") for curl in succeeded)
+            self._end(failed)
+
+    def _end(self, transfers: Iterable[tuple[pycurl.Curl, int, str]]) -> None:
+        for curl, code, text in transfers:
+            self._multi.remove_handle(curl)
+            ended = self._transfers.pop(curl)
+            try:
+                ended(code, text)
+            except Exception as error:  # noqa: BLE001 - one caller's defect must not keep the others from their responses
+                self._loop.call_exception_handler({"message": "a call's callback failed", "exception": error})

@@ -1,0 +1,88 @@
+"""How libcurl leaves the machine: the settings of `botkit.http.network.Network` as options of easy handles."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pycurl
+import requests.certs
+
+from botkit.http.network import Network, Proxy
+
+
+class Outgoing:
+    """The settings of all transfers of one carrier. Close it after them.
+
+    Args:
+        network: the proxy, the certificate authorities, the client certificate and the version of HTTP.
+        insecure_http: also connect to loopback and link-local addresses.
+    """
+
+    def __init__(self, network: Network, *, insecure_http: bool) -> None:
+        self._network = network
+        self.checks_addresses = not insecure_http
+        self._authorities = Authorities(network.ca_bundle)
+
+    def proxy_of(self, url: str) -> Proxy | None:
+        """The proxy on the way to this URL."""
+        return self._network.proxy_of(url) if self._network.proxy is not None else None
+
+    def prepare(self, curl: pycurl.Curl) -> None:
+        """Set on a new handle what all transfers share."""
+        curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+        self._authorities.prepare(curl)
+
+    def prepare_stream(self, curl: pycurl.Curl) -> None:
+        """Set on a stream's handle that its connection is not used again."""
+        curl.setopt(pycurl.FORBID_REUSE, 1)
+
+    def close(self) -> None:
+        """Remove the temporary file."""
+        self._authorities.close()
+
+
+class Authorities:
+    """The certificate authorities of the system and those of a bundle, for libcurl.
+
+    The libcurl within pycurl's wheels looks in the places of the machine where it was built. So it is told the places of
+    Python's OpenSSL, which the variables ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` move, and those of certifi if there are none.
+    libcurl keeps the authorities of one file in memory for all connections, which saves milliseconds for each; it does not for
+    those of a folder, nor for several files. Therefore a bundle and the system's file are written together into one.
+    """
+
+    def __init__(self, bundle: Path | None, environ: Mapping[str, str] = os.environ) -> None:
+        places = ssl.get_default_verify_paths()
+        # The folder holds the same as the file, unless somebody asked for it.
+        folder = places.capath if not places.cafile or places.openssl_capath_env in environ else None
+        file = places.cafile
+        if file is None and folder is None:
+            file = requests.certs.where()
+        self._folder = folder
+        self._written: tempfile.TemporaryDirectory[str] | None = None
+        if bundle is None:
+            self._file = file
+        elif file is None:
+            self._file = str(bundle)
+        else:
+            self._written = tempfile.TemporaryDirectory(prefix="botkit-", ignore_cleanup_errors=True)
+            both = Path(self._written.name) / "authorities.pem"
+            both.write_bytes(b"\n".join((Path(file).read_bytes(), bundle.read_bytes())))
+            self._file = str(both)
+
+    def prepare(self, curl: pycurl.Curl) -> None:
+        """Set the authorities of a handle."""
+        if self._file is not None:
+            curl.setopt(pycurl.CAINFO, self._file)
+        else:
+            curl.unsetopt(pycurl.CAINFO)
+        if self._folder is not None:
+            curl.setopt(pycurl.CAPATH, self._folder)
+
+    def close(self) -> None:
+        """Remove the temporary file."""
+        if self._written is not None:
+            self._written.cleanup()

@@ -1,0 +1,198 @@
+"""An event stream: a response that is read while it arrives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Self
+
+import pycurl
+
+from botkit.errors import CallError, Unreachable
+from botkit.http import proxying
+from botkit.http.curl.headers import ResponseHeaders
+from botkit.http.curl.multi import Multi
+from botkit.http.curl.outgoing import Outgoing
+from botkit.http.curl.transfer import CONNECT_SECONDS, Transfer
+from botkit.http.failures import too_long
+from botkit.http.hosts import named_host
+from botkit.http.values import MAX_RESPONSE_BYTES, Request, Stream
+
+_MAX_WAITING_BYTES = 16_384
+"""Above this, libcurl reads no more until the reader has caught up."""
+
+
+class CurlStream(Transfer, AbstractAsyncContextManager[Stream]):
+    """A response that is read while it arrives. It is its own iterator, and keeps only what nobody has read yet.
+
+    A class, because thousands are open, and each generator would keep a frame in memory.
+    """
+
+    __slots__ = (
+        "_chunks",
+        "_error",
+        "_heard",
+        "_lines",
+        "_loop",
+        "_multi",
+        "_opened",
+        "_over",
+        "_paused",
+        "_request",
+        "_silence_seconds",
+        "_size",
+        "_timer",
+        "_waiter",
+        "headers",
+        "status",
+    )
+
+    def __init__(self, outgoing: Outgoing, multi: Multi, request: Request, *, silence_seconds: float) -> None:
+        super().__init__(outgoing)
+        self._multi = multi
+        self._request = request
+        self._silence_seconds = silence_seconds
+        self._loop = asyncio.get_running_loop()
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._lines: list[bytes] = []
+        self._error: CallError | None = None
+        self._opened = self._over = self._paused = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._heard = 0.0
+        self.status: int = 0
+        self.headers: Mapping[str, str] = {}
+
+    async def __aenter__(self) -> Stream:
+        if self._timer is not None:
+            raise RuntimeError("a stream is opened once")
+        curl = self._curl
+        self._aim(self._request, connect_seconds=CONNECT_SECONDS, seconds=0.0)
+        curl.setopt(pycurl.WRITEFUNCTION, self._write)
+        curl.setopt(pycurl.HEADERFUNCTION, self._head)
+        self._outgoing.prepare_stream(curl)
+        self._heard = self._loop.time()
+        self._timer = self._loop.call_later(self._silence_seconds, self._check_silence)
+        self._multi.start(curl, self._ended)
+        try:
+            while not self._opened and not self._over:
+                await self._news()
+            self._check_opening()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._close()
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._opened:
+            raise RuntimeError("a stream is read within its context")
+        while not self._chunks:
+            if self._error is not None:
+                raise self._error
+            if self._over:
+                raise StopAsyncIteration
+            await self._news()
+        chunk = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks.clear()
+        self._size = 0
+        if self._paused:
+            self._paused = False
+            self._multi.resume(self._curl)
+        return chunk
+
+    async def read(self) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        async for chunk in self:
+            parts.append(chunk)
+            if (size := size + len(chunk)) > MAX_RESPONSE_BYTES:
+                raise named_host(too_long(self._request.what, self.status, 0), self._request.url)
+        return b"".join(parts)
+
+    def _check_opening(self) -> None:
+        if self._error is not None and not self._opened:
+            raise self._error
+        if self.status == proxying.ASKS_FOR_LOGIN and self._proxy is not None:
+            raise named_host(
+                proxying.refused(self._request.what, self.status, self._proxy), self._request.url
+            )
+
+    async def _news(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _tell(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._multi.remove(self._curl)
+        self._over = True
+        self._curl.close()
+
+    def _fail(self, error: CallError) -> None:
+        self._error, self._over = named_host(error, self._request.url), True
+        self._tell()
+
+    def _check_silence(self) -> None:
+        """Set the timer anew for the last byte that has arrived: cheaper than at each byte."""
+        now = self._loop.time()
+        # A reader that lags makes the silence itself.
+        since = now if self._chunks or self._paused else self._heard
+        if since + self._silence_seconds > now:
+            self._timer = self._loop.call_at(since + self._silence_seconds, self._check_silence)
+            return
+        if not self._over:
+            self._multi.remove(self._curl)
+            self._fail(
+                Unreachable(
+                    self._request.what, detail="timed out", possible_duplicate=self._asked, cause="timeout"
+                )
+            )
+
+    # --- what libcurl calls ---
+
+    def _write(self, data: bytes) -> int | None:
+        if self._size >= _MAX_WAITING_BYTES:
+            self._paused = True
+            return int(pycurl.WRITEFUNC_PAUSE)
+        self._heard = self._loop.time()
+        self._chunks.append(data)
+        self._size += len(data)
+        self._tell()
+        return None
+
+    def _head(self, line: bytes) -> None:
+        self._heard = self._loop.time()
+        if self._opened:  # a trailer
+            return
+        if line.startswith(b"HTTP/"):
+            self.status = int(line.split(None, 2)[1])
+            self._lines.clear()
+        self._lines.append(line)
+        if self.status >= 200 and not line.strip():
+            self.headers, self._lines = ResponseHeaders(self._lines), []
+            self._opened = True
+            self._tell()
+
+    def _ended(self, code: int, text: str) -> None:
+        self._over = True
+        if code:
+            self._error = self._failure(self._request, code, text)
+        self._tell()
