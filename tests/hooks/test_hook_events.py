@@ -29,6 +29,7 @@ from tests.hooks.hook_payloads import (
     BOT_ID,
     HOST,
     NOW,
+    OTHER_BOT_ID,
     USER,
     agent_transfer,
     as_body,
@@ -434,6 +435,26 @@ def test_a_number_for_a_url_is_refused(number: float) -> None:
 def test_a_base_url_with_a_trick_is_refused(base: str) -> None:
     with pytest.raises(HookInvalid):
         read(user_message(baseUrl=base, sendBotMessageUrl=f"{base}/sendBotMessage/1"))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"baseUrl": "https://evil.example/api/botsdk/stream/x"},
+        {"sendBotMessageUrl": "https://evil.example/api/botsdk/stream/x/sendBotMessage/1501244156290"},
+        {"sendBotMessageUrl": f"https://{HOST}.evil.example/sendBotMessage/1501244156290"},
+        {"botId": OTHER_BOT_ID},
+    ],
+)
+def test_a_wrong_hook_is_refused_after_many_good_ones(wrong: dict[str, str]) -> None:
+    parser, path = (
+        HookParser(settings().bots[BOT_ID], insecure_http=False),
+        HookPath(BOT_ID, "on_user_message"),
+    )
+    for _ in range(3):
+        parser.read(path, as_body(user_message()), at=Instant(NOW))
+        with pytest.raises(HookInvalid):
+            parser.read(path, as_body(user_message(**wrong)), at=Instant(NOW))
 
 
 def test_urls_are_checked_where_the_base_url_ends_within_the_host() -> None:
