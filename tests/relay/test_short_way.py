@@ -370,6 +370,31 @@ async def test_one_attempt_per_pause_goes_out_and_the_first_answer_lets_all_go(
     assert world.metrics.done == [("PassToBot", "delivered")] * (50 + FAILURES_UNTIL_OPEN)
 
 
+async def test_after_the_first_success_nobody_waits_for_another_attempt_any_more(
+    world: World, platform: HeldPlatform
+) -> None:
+    crowd(world, 50)
+    for _ in range(8):  # The waits grow to many seconds.
+        platform.answer(ServerTrouble("pass to bot", status=503))
+        await world.clock.advance(15)
+    platform.answer(ServerTrouble("pass to bot", status=503))
+    while not platform.begun:
+        await world.clock.advance(0.01)
+    platform.answer(first=1)
+    assert len(platform.begun) == 49
+    platform.answer()
+
+
+async def test_a_time_for_which_the_remote_has_asked_is_kept(world: World, platform: HeldPlatform) -> None:
+    texts = crowd(world, 5)
+    platform.answer(ServerTrouble("pass to bot", status=503, retry_after=60.0))
+    passes(world, "meanwhile", user="u-2")
+    platform.answer()
+    assert platform.in_progress == []
+    await world.clock.advance(61)
+    assert platform.in_progress == texts
+
+
 async def test_what_waited_until_its_deadline_is_tried_once_before_it_is_given_up(
     world: World, platform: HeldPlatform
 ) -> None:
@@ -425,6 +450,19 @@ async def test_hooks_of_a_backlog_are_read_in_groups_shortly_before_their_turn(
     assert len(groups) < 12
     assert most < 250
     assert world.engine.lanes.held_bytes == 0
+
+
+async def test_hooks_that_were_read_for_an_attempt_that_failed_are_not_kept(
+    world: World, platform: HeldPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botkit.relay.outbound.lanes.MAX_HELD_BYTES", 20)
+    texts = crowd(world, 30)
+    await async_until(lambda: len(platform.begun) == 30)
+    platform.answer(ServerTrouble("pass to bot", status=503))
+    assert world.engine.lanes.held_bytes <= 20
+    await world.clock.advance(1)
+    await async_until(lambda: len(platform.begun) == 30)
+    assert sorted(platform.in_progress) == sorted(texts)
 
 
 # --- stopping and dropping ------------------------------------------------------------------------------------------

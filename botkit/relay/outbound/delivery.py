@@ -101,9 +101,13 @@ class Delivery:
                 breaker.unreachable(self.clock.now(), failure_of(error))
         self._note_failure(item, progress, error)
 
+    def is_of_a_handoff(self, item: OutboxItem) -> bool:
+        """Whether a story tells of the item."""
+        return bool(self.journal.session_of(item))
+
     def held_back(self, item: OutboxItem, progress: Progress, breaker: CircuitBreaker) -> None:
         """An item waits until the breaker closes; the story of its hand-off says so, once."""
-        if progress.failures == 0 and self.journal.session_of(item):
+        if progress.failures == 0:
             progress.failures = 1
             failure = failure_of(_held_back(item, breaker))
             wait = breaker.pause_left(self.clock.now())

@@ -129,6 +129,12 @@ class Lanes:
         lane.head = replace(lane.head, hook=hook)
         self._held += len(hook.body)
 
+    def spare(self, lane: Lane) -> None:
+        """See `short_way.LanesOf`."""
+        if self._held > MAX_HELD_BYTES:
+            self._release(lane)
+            lane.head = replace(lane.head, hook=None)
+
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _put(self, item: OutboxItem, name: str) -> None:

@@ -17,12 +17,13 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from botkit.errors import CallError, LedgerClosed
+from botkit.handoff.conversation import Instant
 from botkit.ledger.interface import HookBody, OutboxItem
 from botkit.relay.clock import Clock
-from botkit.relay.outbound.circuit_breaker import CircuitBreaker
+from botkit.relay.outbound.circuit_breaker import FAILURES_UNTIL_OPEN, CircuitBreaker
 from botkit.relay.outbound.delivery import Delivery
 from botkit.relay.outbound.lane import Lane
 from botkit.relay.outbound.retry_policy import tried_once
@@ -55,6 +56,20 @@ class LanesOf(Protocol):
     def hold(self, lane: Lane, hook: HookBody) -> None:
         """Keep the hook of the head in memory."""
 
+    def spare(self, lane: Lane) -> None:
+        """The head has to wait: drop its hook if memory is short of room for hooks."""
+
+
+class _Repetition(NamedTuple):
+    """The next attempt of a lane."""
+
+    at: Instant
+    number: int
+    """Unique; of two that are due at the same time, the older one goes first."""
+    lane: Lane
+    fixed: bool
+    """The remote has asked for this time."""
+
 
 @dataclass(slots=True, eq=False)
 class _Remote:
@@ -66,8 +81,17 @@ class _Remote:
     ready: deque[Lane] = field(default_factory=deque)
     unread: deque[Lane] = field(default_factory=deque)
     """Lanes whose hooks may have to be read first."""
+    due: list[_Repetition] = field(default_factory=list)
+    """A heap of the lanes whose attempt failed."""
+    failures: int = 0
+    """Attempts in a row that failed and are repeated."""
     probing: asyncio.Task[None] | None = None
     reading: asyncio.Task[None] | None = None
+    repeating: asyncio.Task[None] | None = None
+
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """The tasks in progress."""
+        return {task for task in (self.probing, self.reading, self.repeating) if task is not None}
 
 
 class ShortWay:
@@ -83,10 +107,7 @@ class ShortWay:
         self._settling: Settling[Lane] = Settling(
             delivery.ledger, on_settled=self._settled, on_closed=self._unsettled
         )
-        self._due: list[tuple[float, int, Lane]] = []
-        """A heap of the lanes whose attempt failed, with the time of the next one."""
         self._numbers = itertools.count()
-        self._repeating: asyncio.Task[None] | None = None
         self._closing = False
 
     def start(self, lane: Lane) -> None:
@@ -100,21 +121,18 @@ class ShortWay:
             self._lanes.needs_task(lane)  # It is obsolete before its turn comes.
         else:
             (remote.unread if reads else remote.ready).append(lane)
-            if remote.breaker.is_open:
+            if remote.breaker.is_open and self._delivery.is_of_a_handoff(lane.head):
                 self._delivery.held_back(lane.head, lane.progress_of_head(), remote.breaker)
             self._advance(remote)
 
     def close(self) -> None:
         """Begin no more attempts. Those in progress go on, and their results are committed."""
         self._closing = True
-        tasks = [self._repeating]
         for remote in self._remotes.values():
             remote.ready.clear()
             remote.unread.clear()
-            tasks += [remote.probing, remote.reading]
-        self._due.clear()
-        for task in tasks:
-            if task is not None:
+            remote.due.clear()
+            for task in remote.tasks():
                 task.cancel()
 
     def _remote_of(self, item: OutboxItem) -> _Remote:
@@ -152,6 +170,8 @@ class ShortWay:
             remote.breaker.reached()
             lane.attempt = _nothing
             self._settling.add(lane, lane.head, self._delivery.steps_of_success(lane.head, lane.progress))
+            if remote.failures:
+                self._recovered(remote)
         else:
             lane.attempt = None
             self._failed(remote, lane, error)
@@ -169,7 +189,9 @@ class ShortWay:
         elif self._closing:
             self._lanes.left(lane)
         else:
-            self._repeat(lane, progress.next_delay or 0.0)
+            remote.failures += 1
+            self._lanes.spare(lane)
+            self._repeat(remote, lane, progress.next_delay or 0.0, fixed=error.retry_after is not None)
 
     # --- results --------------------------------------------------------------------------------------------------
 
@@ -217,24 +239,37 @@ class ShortWay:
         remote.probing = None
         self._advance(remote)
 
-    def _repeat(self, lane: Lane, seconds: float) -> None:
-        entry = (self._clock.now() + seconds, next(self._numbers), lane)
-        heapq.heappush(self._due, entry)
-        if self._due[0] is entry:  # It is due before what the task waits for.
-            if self._repeating is not None:
-                self._repeating.cancel()
-            self._repeating = self._loop.create_task(self._start_what_is_due())
+    def _repeat(self, remote: _Remote, lane: Lane, seconds: float, *, fixed: bool) -> None:
+        at = Instant(self._clock.now() + seconds)
+        next_one = _Repetition(at, next(self._numbers), lane, fixed)
+        heapq.heappush(remote.due, next_one)
+        if remote.due[0] is next_one:  # It is due before what the task waits for.
+            if remote.repeating is not None:
+                remote.repeating.cancel()
+            remote.repeating = self._loop.create_task(self._start_what_is_due(remote))
 
-    async def _start_what_is_due(self) -> None:
-        while self._due:
-            left = self._due[0][0] - self._clock.now()
+    async def _start_what_is_due(self, remote: _Remote) -> None:
+        while remote.due:
+            left = remote.due[0].at - self._clock.now()
             if left > 0:
                 await self._clock.sleep(left)
             else:
-                lane = heapq.heappop(self._due)[2]
+                lane = heapq.heappop(remote.due).lane
                 lane.progress_of_head().next_delay = 0.0
                 self.start(lane)
-        self._repeating = None
+        remote.repeating = None
+
+    def _recovered(self, remote: _Remote) -> None:
+        """An attempt succeeded. After several failures in a row, so will others: they need not wait any longer."""
+        failures, remote.failures = remote.failures, 0
+        if failures < FAILURES_UNTIL_OPEN or self._closing:
+            return
+        waiting, remote.due = remote.due, [one for one in remote.due if one.fixed]
+        heapq.heapify(remote.due)
+        for one in waiting:
+            if not one.fixed:
+                one.lane.progress_of_head().next_delay = 0.0
+                (remote.unread if self._lacks_hook(one.lane) else remote.ready).append(one.lane)
 
     # --- hooks that are not in memory -----------------------------------------------------------------------------
 
