@@ -18,13 +18,11 @@ def main() -> None:
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
     project, groups = pyproject["project"], pyproject["dependency-groups"]
     extras = project["optional-dependencies"].values()
-    own = [*project["dependencies"], *(name for extra in extras for name in extra)]
-    for requirement in own:
-        if not requirement.startswith("botkit["):
-            print(lowest(requirement))
+    every = [*project["dependencies"], *(name for extra in extras for name in extra)]
+    own = {canonical(one): lowest(one) for one in every if not one.startswith("botkit[")}
     pins = locked()
-    for requirement in [*groups["build"], *groups["test"]]:
-        print(pins[canonical(requirement)])
+    tools = {canonical(one): pins[canonical(one)] for one in [*groups["build"], *groups["test"]]}
+    print(*(tools | own).values(), sep="\n")
 
 
 def lowest(requirement: str) -> str:
