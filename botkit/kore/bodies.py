@@ -38,10 +38,9 @@ def splice(body: bytes, members: bytes) -> bytes:
     """Insert JSON members (each followed by a comma) before the first member of a JSON object; nothing else changes."""
     if not members:
         return body
-    inside = body.index(b"{") + 1
-    if not body.startswith(b'"', inside) and body[inside:].lstrip(b" \t\r\n")[:1] == b"}":
+    if not body.startswith(b'{"') and body[body.index(b"{") + 1 :].lstrip(b" \t\r\n")[:1] == b"}":
         members = members[:-1]
-    return b"".join((body[:inside], members, body[inside:]))
+    return body.replace(b"{", b"{" + members, 1)
 
 
 def members_of(payload: bytes) -> Members:
