@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from benchmarks import breakdown, plots
+from benchmarks import breakdown, report
 from benchmarks.machine import described
 from benchmarks.measure import GROUPS, LONG, NORMAL, QUICK, Size, measurements
 from benchmarks.rows import median_of, rows
-from benchmarks.table import markdown, show
+from benchmarks.table import show
 
 SIZES = {"quick": QUICK, "long": LONG}
 
@@ -50,18 +50,17 @@ SIZES = {"quick": QUICK, "long": LONG}
     help="Write all results to this file.",
 )
 @click.option(
-    "--plots",
-    "to_plots",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Write plots to this folder.",
-)
-@click.option(
     "--from",
     "from_json",
     type=click.Path(path_type=Path, exists=True),
     help="Show the results in this file instead of measuring.",
 )
-@click.option("--markdown", "as_markdown", is_flag=True, help="Print the table as Markdown.")
+@click.option(
+    "--report",
+    "to_report",
+    is_flag=True,
+    help="Write the table and the plots into docs/benchmarks.md too.",
+)
 def main(
     size: str | None,
     only: tuple[str, ...],
@@ -70,9 +69,8 @@ def main(
     profile: bool,
     repeat: int,
     to_json: Path | None,
-    to_plots: Path | None,
     from_json: Path | None,
-    as_markdown: bool,
+    to_report: bool,
 ) -> None:
     """Measure the service on one core, and the machine's floor."""
     if profile:
@@ -85,15 +83,9 @@ def main(
     )
     if to_json:
         to_json.write_text(json.dumps(measured))
-    if to_plots:
-        plots.draw(measured["results"], to_plots)
-    runs = measured["runs"]
-    title = "BotKit on one core" + (f", medians of {runs} rounds" if runs > 1 else "")
-    found = rows(measured["results"])
-    if as_markdown:
-        click.echo(markdown(found, measured["machine"], title=title))
-    else:
-        show(found, measured["machine"], title=title)
+    if to_report:
+        report.write(measured)
+    show(rows(measured["results"]), measured["machine"], title=report.title(measured))
 
 
 def _measure(

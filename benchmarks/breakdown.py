@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.conversations import Plan
 from benchmarks.hooks import post_hooks
 from benchmarks.machine import LOAD_CORE, cpu_seconds
 from benchmarks.processes import Process, application, configure, pinned, service
+from benchmarks.tracer import COMMIT, OTHER
 
 PARTS: Mapping[str, Sequence[str]] = {
     "server": ("uvicorn", "granian"),
@@ -84,6 +86,14 @@ def of_messages(plan: Plan) -> Breakdown:
         _begin(port)
         clouds.ask(do="talk", messages=plan.messages, per_second=plan.per_second)
         return broken_down("agent's message", total, _end(port))
+
+
+def run(seconds: float, plan: Plan) -> dict[str, Any]:
+    """Microseconds of each part of a hook and of an agent's message: by what is counted, by part, with 0 for those without."""
+    return {
+        one.what: {part: one.parts.get(part, 0.0) for part in (*PARTS, COMMIT, OTHER)}
+        for one in (of_hooks(seconds), of_messages(plan))
+    }
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import hooks
+from benchmarks import breakdown, hooks
 from benchmarks.conversations import HELD, LIVE_CHAT, POLL, STREAM, Plan, run_bridge, run_service
 from benchmarks.handlers import TurnPlan, compare
 
@@ -59,7 +59,7 @@ LONG = replace(NORMAL, stream=replace(NORMAL.stream, idle_seconds=240))
 
 Measure = Callable[[], dict[str, Any]]
 
-GROUPS = ("hooks", "handlers", "backlog", "stream", "poll", "held", "live-chat")
+GROUPS = ("hooks", "handlers", "backlog", "stream", "poll", "held", "live-chat", "profile")
 
 
 def measurements(
@@ -104,4 +104,5 @@ def measurements(
             "live-chat": lambda: run_service(LIVE_CHAT, size.live_chat),
             "live-chat-bridge": lambda: run_bridge("live-chat", size.live_chat_bridge),
         },
+        "profile": {"profile": lambda: breakdown.run(seconds, size.stream)},
     }
