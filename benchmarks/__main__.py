@@ -10,7 +10,7 @@ import click
 
 from benchmarks import breakdown, report
 from benchmarks.machine import described
-from benchmarks.measure import GROUPS, LONG, NORMAL, QUICK, Size, measurements
+from benchmarks.measure import COMPARED, GROUPS, LONG, NORMAL, QUICK, Size, measurements
 from benchmarks.rows import median_of, rows
 from benchmarks.table import show
 
@@ -41,7 +41,7 @@ SIZES = {"quick": QUICK, "long": LONG}
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Number of rounds, in which the programs of a group take turns; the table has medians.",
+    help="Number of rounds of hooks and streams, in which the programs take turns; the table has their medians.",
 )
 @click.option(
     "--json",
@@ -96,9 +96,10 @@ def _measure(
     results: dict[str, Any] = {}
     for group in only or GROUPS:
         runs: dict[str, list[Any]] = {name: [] for name in groups[group]}
-        for turn in range(repeat):
+        rounds = repeat if group in COMPARED else 1
+        for turn in range(rounds):
             for name, measure in groups[group].items():
-                click.echo(f"measuring {name} ({turn + 1} of {repeat}) …", err=True)
+                click.echo(f"measuring {name} ({turn + 1} of {rounds}) …", err=True)
                 try:
                     runs[name].append(measure())
                 except (RuntimeError, OSError, ValueError) as error:

@@ -20,10 +20,14 @@ import aiohttp
 import pycurl
 
 from benchmarks.payloads import BODY_BYTES
+from botkit.errors import CallError
+from botkit.http.curl import CurlTransport
+from botkit.http.values import Request, Response
 
 CONNECTIONS = 32
 _OPENING_AT_ONCE = 32
 _POLL_SECONDS = 60
+_STOP_SECONDS = 10
 _BODY = b"x" * BODY_BYTES
 
 
@@ -82,7 +86,42 @@ def _curl(url: str, seconds: float) -> int:
     return posted
 
 
-CLIENTS: Mapping[str, Callable[[str, float], int]] = {"aiohttp": _aiohttp, "curl": _curl}
+def _carrier(url: str, seconds: float) -> int:
+    """The relay's own carrier, with `CONNECTIONS` calls at a time. Returns the number of posts."""
+    end = time.perf_counter() + seconds
+    request = Request("benchmark", "POST", url, {"Content-Type": "application/json"}, _BODY)
+    posted, running = 0, CONNECTIONS
+
+    async def main() -> None:
+        finished = asyncio.Event()
+        async with CurlTransport(allowed_hosts=None, insecure_http=True) as carrier:
+
+            def done(outcome: Response | CallError) -> None:
+                nonlocal posted, running
+                if isinstance(outcome, CallError):
+                    raise outcome
+                posted += 1
+                if time.perf_counter() < end:
+                    carrier.begin(request, done)
+                    return
+                running -= 1
+                if not running:
+                    finished.set()
+
+            for _ in range(CONNECTIONS):
+                carrier.begin(request, done)
+            async with asyncio.timeout(seconds + _STOP_SECONDS):
+                await finished.wait()
+
+    asyncio.run(main())
+    return posted
+
+
+CLIENTS: Mapping[str, Callable[[str, float], int]] = {
+    "aiohttp": _aiohttp,
+    "curl": _curl,
+    "carrier": _carrier,
+}
 
 
 class Bridge(ABC):

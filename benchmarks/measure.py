@@ -59,6 +59,8 @@ LONG = replace(NORMAL, stream=replace(NORMAL.stream, idle_seconds=240))
 
 Measure = Callable[[], dict[str, Any]]
 
+COMPARED = frozenset({"hooks", "stream"})
+"""The groups in which programs are compared, and therefore take turns in several rounds."""
 GROUPS = ("hooks", "handlers", "backlog", "stream", "poll", "held", "live-chat", "profile")
 
 
@@ -87,6 +89,7 @@ def measurements(
         "bare-wsgi": lambda: hooks.run_bare("wsgi", floor),
         "bare-asgi": lambda: hooks.run_bare("asgi", floor),
         "posts-curl": lambda: hooks.run_posts("curl", floor),
+        "posts-carrier": lambda: hooks.run_posts("carrier", floor),
         "posts-aiohttp": lambda: hooks.run_posts("aiohttp", floor),
     }
     stream_group["bridge"] = lambda: run_bridge("miaw", size.bridge)

@@ -37,7 +37,7 @@ def write(measured: Mapping[str, Any], page: Path = PAGE) -> None:
 def title(measured: Mapping[str, Any]) -> str:
     """The title of the table."""
     rounds = measured["runs"]
-    return "BotKit on one core" + (f", medians of {rounds} rounds" if rounds > 1 else "")
+    return "BotKit on one core" + (f"; hooks and streams: medians of {rounds} rounds" if rounds > 1 else "")
 
 
 def results(measured: Mapping[str, Any]) -> str:

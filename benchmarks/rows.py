@@ -173,6 +173,7 @@ _BARE = (
     ("bare-asgi", "floor: bare ASGI application on uvicorn", "acknowledged_per_second", "cpu_us_per_hook"),
     ("bare-wsgi", "floor: bare WSGI application on granian", "acknowledged_per_second", "cpu_us_per_hook"),
     ("posts-curl", "floor: posts of a bare libcurl client", "per_second", "cpu_us"),
+    ("posts-carrier", "posts of the relay's own carrier", "per_second", "cpu_us"),
     ("posts-aiohttp", "floor: posts of a bare aiohttp client", "per_second", "cpu_us"),
 )
 
