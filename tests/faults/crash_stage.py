@@ -1,8 +1,8 @@
 """A BotKit that crashes at its k-th point, between a platform and a desk that do not crash.
 
-A point is a moment between two durable actions: before and after each call to a peer, before and after each COMMIT, and before
-the relay is told of it. A crash looks like kill -9 to peers and store: from then on nothing is sent, committed or answered, and
-uncommitted writes are gone.
+A point is a moment between two durable actions: before and after each call to a peer, before its answer is noticed, before the
+results of calls are submitted, before and after each COMMIT, and before the relay is told of it. A crash looks like kill -9 to
+peers and store: from then on nothing is sent, committed or answered, and uncommitted writes are gone.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from botkit.handoff.events import (
 )
 from botkit.handoff.moments import ENDED, MOMENTS
 from botkit.hooks.parser import HookParser
-from botkit.ledger.interface import Committed, HookBody
+from botkit.ledger.interface import Committed, Decide, HookBody, Input
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.ledger.store import Store
 from botkit.observability.metrics import Telemetry
@@ -193,7 +193,11 @@ class _PlatformCalls(_Calls):
         idempotency_key: str,
         done: Callable[[Exception | None], None],
     ) -> Callable[[], None]:
-        return begun(self.send(effect, hook, idempotency_key=idempotency_key), done)
+        def answered(error: Exception | None) -> None:
+            if self._points.survived(f"before the answer to {type(effect).__name__}"):
+                done(error)
+
+        return begun(self.send(effect, hook, idempotency_key=idempotency_key), answered)
 
     async def transcript(self, hook: HookBody, *, limit: int, session_id: str) -> tuple[TranscriptLine, ...]:
         return ()
@@ -275,6 +279,19 @@ class _Writer:
         return getattr(self._connection, name)
 
 
+class _Ledger(SqliteLedger):
+    """A ledger with a point before the results of calls are submitted. A crashed process submits nothing."""
+
+    def __init__(self, url: str, decide: Decide, points: Points) -> None:
+        super().__init__(url, decide, lock_timeout_seconds=0)
+        self._points = points
+
+    def submit_then(self, input: Input, then: Callable[[Committed | Exception], None]) -> Callable[[], None]:
+        if input.completes and not self._points.survived("before results are submitted"):
+            return lambda: None
+        return super().submit_then(input, then)
+
+
 class Life:
     """One process, from its start to its crash."""
 
@@ -283,8 +300,8 @@ class Life:
         configured = _settings(store)
         bot = configured.bots[BOT_ID]
         rules = replace(rules_for(bot), handled_moments=frozenset(MOMENTS))
-        self.ledger = SqliteLedger(
-            configured.store.url, lambda before, event: decide(rules, before, event), lock_timeout_seconds=0
+        self.ledger = _Ledger(
+            configured.store.url, lambda before, event: decide(rules, before, event), points
         )
         desk_calls = _DeskCalls(points, desk)
         gateways = Gateways(

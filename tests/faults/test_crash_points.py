@@ -91,6 +91,8 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def test_a_hand_off_has_points_of_every_kind(points: list[str]) -> None:
     assert len(points) > 60
     assert {"before COMMIT", "after COMMIT", "before start", "after send", "after end"} <= set(points)
+    # Between an attempt by callback and the commit of its result.
+    assert {"before the answer to PassToBot", "before results are submitted"} <= set(points)
     assert points.count("after a handler") == len(MOMENTS)
 
 
