@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -370,11 +371,22 @@ async def test_one_attempt_per_pause_goes_out_and_the_first_answer_lets_all_go(
     assert world.metrics.done == [("PassToBot", "delivered")] * (50 + FAILURES_UNTIL_OPEN)
 
 
+async def test_the_attempt_of_a_pause_is_that_of_the_first_lane(world: World, platform: HeldPlatform) -> None:
+    await down(world, platform)
+    crowd(world, 3)
+    await settle()
+    world.clock.pass_seconds(5)
+    passes(world, "late", user="late")
+    assert platform.in_progress == ["text 0"]
+
+
 async def test_after_the_first_success_nobody_waits_for_another_attempt_any_more(
     world: World, platform: HeldPlatform
 ) -> None:
+    chances = itertools.cycle([0.1, 0.9])
+    world.engine._delivery.chance = lambda: next(chances)
     crowd(world, 50)
-    for _ in range(8):  # The waits grow to many seconds.
+    for _ in range(8):  # The waits grow to many seconds, and differ.
         platform.answer(ServerTrouble("pass to bot", status=503))
         await world.clock.advance(15)
     platform.answer(ServerTrouble("pass to bot", status=503))
@@ -416,6 +428,9 @@ async def test_the_story_of_a_hand_off_says_that_its_message_was_held_back(
     await down(world, platform)
     world.ledger.decided(conversation(), SendToUser(Content(text="one")))
     world.ledger.decided(conversation(), SendToUser(Content(text="two")))
+    for _ in range(30):
+        await world.clock.advance(1)
+        platform.answer(DOWN)
     (held,) = [step for step in world.ledger.notes if "held back" in step.detail]
     assert held.session_id == SESSION
 
@@ -508,6 +523,7 @@ async def test_an_attempt_that_fails_while_closing_is_left_to_the_next_start(
     platform.answer(DOWN)
     await closing
     assert list(world.ledger.rows) == [1, 2]
+    assert len(world.engine.lanes) == 0
 
 
 async def test_the_end_of_a_session_follows_an_unforeseen_exception(world: World) -> None:
