@@ -7,7 +7,15 @@ from pathlib import Path
 
 from botkit.config.validation import Checked
 from botkit.errors import UnusableValue
-from botkit.http.network import Network, from_environment, parse_ca_bundle, parse_exemption, parse_proxy
+from botkit.http.network import (
+    ClientCertificate,
+    Network,
+    from_environment,
+    parse_ca_bundle,
+    parse_client_certificate,
+    parse_exemption,
+    parse_proxy,
+)
 
 
 def check_network(server: Checked, environ: Mapping[str, str]) -> None:
@@ -17,8 +25,13 @@ def check_network(server: Checked, environ: Mapping[str, str]) -> None:
     if proxy:
         _try(section, "proxy", lambda: parse_proxy(proxy))
     section.try_parse(parse_exemption, "no_proxy")
-    if (bundle := _bundle(section)) is not None:
+    if (bundle := _file(section, "ca_bundle")) is not None:
         _try(section, "ca_bundle", lambda: parse_ca_bundle(bundle))
+    if (client := _client(section)) is not None:
+        _try(section, "client_certificate", lambda: parse_client_certificate(client))
+    for key in ("client_key", "client_key_password"):
+        if client is None and section.text(key):
+            section.complain((key,), "belongs to no certificate", "set network.client_certificate")
     if section.at("proxy_from_environment") is not True:
         return
     if proxy:
@@ -37,11 +50,25 @@ def network_settings(server: Checked, environ: Mapping[str, str]) -> Network:
     if section.at("proxy_from_environment") is True:
         proxy, of_environment = from_environment(environ)
         exempt += of_environment
-    return Network(proxy=proxy, no_proxy=exempt, ca_bundle=_bundle(section))
+    return Network(
+        proxy=proxy,
+        no_proxy=exempt,
+        ca_bundle=_file(section, "ca_bundle"),
+        client=_client(section),
+        http_version="2" if str(section.at("http_version")) == "2" else "1.1",
+    )
 
 
-def _bundle(section: Checked) -> Path | None:
-    name = section.text("ca_bundle")
+def _client(section: Checked) -> ClientCertificate | None:
+    certificate = _file(section, "client_certificate")
+    if certificate is None:
+        return None
+    key = _file(section, "client_key") or certificate
+    return ClientCertificate(certificate, key, section.text("client_key_password") or "")
+
+
+def _file(section: Checked, key: str) -> Path | None:
+    name = section.text(key)
     return (section.file.parent / name).absolute() if name else None
 
 

@@ -109,7 +109,7 @@ def _value(schema: Schema, rule: SchemaNode) -> str:
     if "const" in rule:
         return f"`{rule['const']}`"
     if "enum" in rule:
-        return ", ".join(f"`{word}`" for word in rule["enum"])
+        return ", ".join(dict.fromkeys(f"`{word}`" for word in rule["enum"]))
     if "minDuration" in rule:
         return f"duration, {rule['minDuration']} to {rule['maxDuration']}"
     types = types_of([rule])

@@ -1,8 +1,8 @@
 """The two carriers: libcurl in the relay, requests for synchronous callers.
 
-Both send only to allowed hosts, follow no redirects, and limit sizes and times. They leave the machine as
-`botkit.http.network.Network` says, and read no proxy or netrc settings from the environment themselves. A failure below HTTP is
-an `errors.Unreachable` with a short reason, which never quotes a URL, a header or a body.
+Both send only to allowed hosts, and to no address of this machine; they follow no redirects, and limit sizes and times. They
+leave the machine as `botkit.http.network.Network` says, and read no proxy or netrc settings from the environment themselves. A
+failure below HTTP is an `errors.Unreachable` with a short reason, which never quotes a URL, a header or a body.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Self
 import requests
 
 from botkit.errors import CallError, Unreachable
-from botkit.http import proxying
+from botkit.http import addresses, proxying
+from botkit.http.connections import Adapter, AddressRefused
 from botkit.http.curl import CurlTransport
 from botkit.http.failures import too_long, translated
 from botkit.http.hosts import AllowedHosts, named_host
@@ -29,8 +30,8 @@ class SyncTransport:
 
     Args:
         allowed_hosts: see `botkit.http.hosts.AllowedHosts`; None for any host.
-        insecure_http: allow ``http://``.
-        network: the proxy and the certificate authorities.
+        insecure_http: allow ``http://``, and hosts on loopback and link-local addresses.
+        network: the proxy and the certificates.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class SyncTransport:
         self._session = requests.Session()
         # Otherwise a .netrc entry for the host would replace the Authorization header.
         self._session.trust_env = False
-        adapter = proxying.Adapter(network)
+        adapter = Adapter(network, insecure_http=insecure_http)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._session.headers.clear()
@@ -71,6 +72,8 @@ class SyncTransport:
                     proxying.check_status(request.what, response.status_code, proxy)
                 body = _read_sync(response, request, deadline)
                 return Response(response.status_code, response.headers, body, request.url)
+        except AddressRefused as refused:
+            raise named_host(addresses.refused(request.what, refused.address), request.url) from None
         except (CallError, requests.RequestException, OSError, ValueError) as error:
             raise named_host(translated(request.what, error, proxy), request.url) from None
 

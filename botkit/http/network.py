@@ -1,4 +1,4 @@
-"""How BotKit leaves the machine: a proxy, the hosts that are reached without it, and the certificate authorities it trusts.
+"""How BotKit leaves the machine: a proxy, the hosts that are reached without it, certificates, and the version of HTTP.
 
 The certificate authorities are always those of the system (OpenSSL's own locations, which the variables ``SSL_CERT_FILE`` and
 ``SSL_CERT_DIR`` move); a bundle adds to them and replaces none. Both carriers use the same ones.
@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from botkit.errors import UnusableValue
@@ -68,6 +69,18 @@ class Exemption:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """What BotKit shows of itself to servers that ask for a certificate: PEM files, and the password of the key's file."""
+
+    certificate: Path
+    key: Path
+    password: str = field(default="", repr=False)
+
+
+HttpVersion = Literal["1.1", "2"]
+
+
+@dataclass(frozen=True, slots=True)
 class Network:
     """The settings of all outgoing connections. Without arguments: no proxy, and the system's certificate authorities.
 
@@ -75,11 +88,16 @@ class Network:
         proxy: the proxy of all calls, streams and long polls.
         no_proxy: the hosts that are reached without it.
         ca_bundle: a PEM file of certificate authorities that are trusted in addition to the system's.
+        client: the client certificate, for servers and proxies that ask for one.
+        http_version: ``2`` is offered within TLS, and spoken with servers that take it; one connection then carries a hundred
+            calls or event streams. The requests library always speaks 1.1.
     """
 
     proxy: Proxy | None = None
     no_proxy: tuple[Exemption, ...] = ()
     ca_bundle: Path | None = None
+    client: ClientCertificate | None = None
+    http_version: HttpVersion = "1.1"
 
     def proxy_of(self, url: str) -> Proxy | None:
         """The proxy on the way to an ``http(s)`` URL; None for a direct connection."""
@@ -92,7 +110,7 @@ class Network:
 
     def ssl_context(self) -> ssl.SSLContext:
         """What checks the certificates of servers. Contexts are shared: do not change one."""
-        return _ssl_context(self.ca_bundle)
+        return _ssl_context(self.ca_bundle, self.client)
 
 
 DIRECT = Network()
@@ -171,6 +189,30 @@ def parse_ca_bundle(path: Path) -> Path:
     return path
 
 
+def parse_client_certificate(client: ClientCertificate) -> ClientCertificate:
+    """Return the certificate if its files belong together.
+
+    Raises:
+        UnusableValue: a file cannot be read, the password does not open the key, or the key is another certificate's.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_cert_chain(client.certificate, client.key, client.password)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise UnusableValue("has another certificate's key", "name the key of this certificate") from None
+        if client.password:
+            fix = "correct network.client_key_password, or write PEM blocks of a certificate and its key"
+        else:
+            fix = "write PEM blocks of a certificate and its key; an encrypted key needs network.client_key_password"
+        raise UnusableValue("cannot be used as a certificate with its key", fix) from None
+    except OSError as error:
+        raise UnusableValue(
+            f"cannot be read: {error.strerror}", "correct the path, or that of network.client_key"
+        ) from None
+    return client
+
+
 def from_environment(environ: Mapping[str, str]) -> tuple[Proxy | None, tuple[Exemption, ...]]:
     """Proxy and exemptions of the usual variables: ``https_proxy``, else ``all_proxy``, and ``no_proxy``; small letters first.
 
@@ -234,9 +276,11 @@ def _bracketed(host: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _ssl_context(ca_bundle: Path | None) -> ssl.SSLContext:
+def _ssl_context(ca_bundle: Path | None, client: ClientCertificate | None) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     if ca_bundle is not None:
         context.load_verify_locations(cafile=ca_bundle)
+    if client is not None:
+        context.load_cert_chain(client.certificate, client.key, client.password)
     return context

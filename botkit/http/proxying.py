@@ -11,37 +11,15 @@ import os
 import re
 import socket
 import ssl
-from typing import Any
 
 import requests
 import urllib3.exceptions
-from requests.adapters import HTTPAdapter
 
 from botkit.errors import CallError, Unreachable
-from botkit.http.network import Network, Proxy
+from botkit.http.network import Proxy
 
 ASKS_FOR_LOGIN = 407
 _TUNNEL_FAILED = re.compile(r"Tunnel connection failed: (\d{3})")
-
-
-class Adapter(HTTPAdapter):
-    """Connections of the requests library with BotKit's certificate authorities and the proxy's headers."""
-
-    def __init__(self, network: Network) -> None:
-        self._context = network.ssl_context()
-        self._proxy = network.proxy
-        super().__init__()
-
-    def build_connection_pool_key_attributes(self, *args: Any, **keywords: Any) -> tuple[Any, Any]:
-        host, pool = super().build_connection_pool_key_attributes(*args, **keywords)
-        return host, {**pool, "ssl_context": self._context}
-
-    def cert_verify(self, conn: Any, *_: Any, **__: Any) -> None:
-        # The inherited method adds certifi's authorities to the context's.
-        conn.cert_reqs = "CERT_REQUIRED"
-
-    def proxy_headers(self, proxy: str) -> dict[str, str]:
-        return dict(self._proxy.headers) if self._proxy is not None else {}
 
 
 def for_requests(proxy: Proxy) -> dict[str, str]:
@@ -145,7 +123,6 @@ def not_reached(what: str, number: int, proxy: Proxy) -> Unreachable:
 
 __all__ = [
     "ASKS_FOR_LOGIN",
-    "Adapter",
     "check_status",
     "failure",
     "for_requests",

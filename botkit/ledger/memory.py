@@ -10,11 +10,11 @@ import threading
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.handoff.platform_session import is_another
-from botkit.handoff.record import Record
 from botkit.ledger.interface import HookBody
 
 MAX_NAMES = 32
@@ -24,7 +24,8 @@ _PLATFORM_USER: Final = "u-"
 """The prefix of the platform's own user ids (docs/protocols/kore-xo-botkit.md, 2.3)."""
 
 
-class Stored(Record, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Stored:
     """A stored conversation, with every known name of its user."""
 
     conversation: Conversation
@@ -192,12 +193,11 @@ _COMPRESSED_FROM, _COMPRESSED_TO = 512, 64 * 1024
 """Bytes. Smaller payloads are not worth compressing; larger ones would delay the next commits."""
 
 
-class _Cached(Record, frozen=True):
-    body: bytes
+@dataclass(frozen=True, slots=True)
+class _Cached:
+    body: bytes = field(repr=False)
     compressed: bool
     component_id: str
-
-    _hidden = frozenset({"body"})
 
     @classmethod
     def of(cls, hook: HookBody) -> Self:

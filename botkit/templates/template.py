@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import Self
 
 from botkit.errors import TemplateInvalid
-from botkit.handoff.record import Record
 from botkit.http.lenient_json import encoded
 from botkit.templates import shapes
 from botkit.templates.checks import check_text
@@ -22,7 +21,8 @@ DEFAULT = "default"
 _MAX_BODY_BYTES = 100_000
 
 
-class Rendering(Record, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Rendering:
     """The form of a template for one channel.
 
     Attributes:

@@ -6,7 +6,7 @@ an event without its final blank line.
 
 from __future__ import annotations
 
-from botkit.handoff.record import Record
+from dataclasses import dataclass, field
 
 MAX_EVENT_BYTES = 1_000_000
 """A larger event (or a longer line) is skipped; the list of entries still has it."""
@@ -14,14 +14,13 @@ MAX_EVENT_BYTES = 1_000_000
 _BOM = b"\xef\xbb\xbf"
 
 
-class ServerEvent(Record, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ServerEvent:
     """One event. `data` is unchanged UTF-8; `id` is the stream's last event id at this event."""
 
     type: str
-    data: bytes
+    data: bytes = field(repr=False)
     id: str
-
-    _hidden = frozenset({"data"})
 
 
 class EventStream:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pycurl
-import requests.certs
 
 from botkit.http.network import Network, Proxy
 
@@ -33,12 +32,24 @@ class Outgoing:
 
     def prepare(self, curl: pycurl.Curl) -> None:
         """Set on a new handle what all transfers share."""
-        curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+        network = self._network
+        if network.http_version == "2":
+            curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
+            # A transfer waits for the connection that another one opens, and then shares it.
+            curl.setopt(pycurl.PIPEWAIT, 1)
+        else:
+            curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+        if network.client is not None:
+            curl.setopt(pycurl.SSLCERT, str(network.client.certificate))
+            curl.setopt(pycurl.SSLKEY, str(network.client.key))
+            if network.client.password:
+                curl.setopt(pycurl.KEYPASSWD, network.client.password)
         self._authorities.prepare(curl)
 
     def prepare_stream(self, curl: pycurl.Curl) -> None:
-        """Set on a stream's handle that its connection is not used again."""
-        curl.setopt(pycurl.FORBID_REUSE, 1)
+        """Set on a stream's handle that its connection is not used again, unless many share it."""
+        if self._network.http_version != "2":
+            curl.setopt(pycurl.FORBID_REUSE, 1)
 
     def close(self) -> None:
         """Remove the temporary file."""
@@ -49,7 +60,7 @@ class Authorities:
     """The certificate authorities of the system and those of a bundle, for libcurl.
 
     The libcurl within pycurl's wheels looks in the places of the machine where it was built. So it is told the places of
-    Python's OpenSSL, which the variables ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` move, and those of certifi if there are none.
+    Python's OpenSSL, which the variables ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` move.
     libcurl keeps the authorities of one file in memory for all connections, which saves milliseconds for each; it does not for
     those of a folder, nor for several files. Therefore a bundle and the system's file are written together into one.
     """
@@ -59,8 +70,6 @@ class Authorities:
         # The folder holds the same as the file, unless somebody asked for it.
         folder = places.capath if not places.cafile or places.openssl_capath_env in environ else None
         file = places.cafile
-        if file is None and folder is None:
-            file = requests.certs.where()
         self._folder = folder
         self._written: tempfile.TemporaryDirectory[str] | None = None
         if bundle is None:
