@@ -54,16 +54,15 @@ async def echo_async(
 
 
 def serve_asgi(application: Any) -> None:
-    """Serve the application on uvicorn."""
+    """Serve the application on uvicorn; on uvloop if it is installed, like ``botkit serve``."""
     import uvicorn
 
     # With the protocol named, because asyncio sets TCP_NODELAY only then: an answer in two parts would wait 40 ms in between.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
-    # Without uvloop, which BotKit does not need.
     config = uvicorn.Config(
-        application, http="httptools", loop="asyncio", lifespan="off", access_log=False, log_level="warning"
+        application, http="httptools", lifespan="off", access_log=False, log_level="warning"
     )
     uvicorn.Server(config).run(sockets=[listener])
 

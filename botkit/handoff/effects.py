@@ -7,6 +7,8 @@ is still closing never blocks a new one.
 
 from __future__ import annotations
 
+from typing import cast, get_args
+
 from botkit.handoff.conversation import Access, Instant
 from botkit.handoff.events import Content
 from botkit.handoff.record import Record
@@ -291,13 +293,18 @@ LocalEffect = ArmTimer | CancelTimer | DropLane | CountMetric
 Effect = OutboundEffect | LocalEffect
 
 
+_LANES: dict[type, str] = {
+    **dict.fromkeys(get_args(PlatformEffect), USER_LANE),
+    **dict.fromkeys(get_args(HintEffect), HINT_LANE),
+    CallHandlers: HANDLERS_LANE,
+}
+
+
 def lane(effect: OutboundEffect) -> str:
     """The lane of an effect: ``user``, ``hint``, ``handlers``, or ``agent:<session id>``."""
-    if isinstance(effect, CallHandlers):
-        return HANDLERS_LANE
-    if isinstance(effect, AgentEffect):
-        return agent_lane(effect.session_id)
-    return HINT_LANE if isinstance(effect, HintEffect) else USER_LANE
+    if (fixed := _LANES.get(type(effect))) is not None:
+        return fixed
+    return agent_lane(cast(AgentEffect, effect).session_id)
 
 
 def agent_lane(session_id: str) -> str:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeGuard, TypeVar, cast
 
+import msgspec
 from msgspec.structs import replace
 
 from botkit.handoff import effects
@@ -32,20 +32,28 @@ from botkit.ledger import codec, statements
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, OutboxItem
 from botkit.ledger.memory import MAX_NAMES, Remembered, Staged, Stored
 
+_Row = tuple[OutboxItem, tuple[Any, ...]]
+"""An effect and its row."""
 
-@dataclass(slots=True)
-class _Prepared:
+
+class KeysSeen(Exception):
+    """Some keys of the batch were committed before; nothing of it was written."""
+
+
+class _Prepared(msgspec.Struct, frozen=True, gc=False):
     """A decision with its effects as rows, before it changes the batch."""
 
     target: ConversationId
     committed: Committed
-    rows: dict[int, tuple[OutboxItem, tuple[Any, ...]]]
-    dropped: list[str]
+    rows: Sequence[_Row]
+    dropped: Sequence[str]
     addressed: bool
     steps: tuple[Step, ...]
 
 
-_LOCAL = (effects.ArmTimer, effects.CancelTimer, effects.DropLane, effects.CountMetric)
+_LOCAL = frozenset({effects.ArmTimer, effects.CancelTimer, effects.DropLane, effects.CountMetric})
+_ADDRESSED = frozenset(effects.ADDRESSED_BY_PAYLOAD)
+_CARRIES_HOOK = frozenset(effects.CARRIES_HOOK)
 _NO_NAMES: frozenset[str] = frozenset()
 
 
@@ -59,8 +67,8 @@ class Batch:
         self._ids = ids
         self._staged = Staged(remembered)
         self._keys: dict[str, tuple[str, Instant, str | None]] = {}
-        self._outbox: dict[int, tuple[OutboxItem, tuple[Any, ...]]] = {}
-        self._completed: list[int] = []
+        self._outbox: dict[int, _Row] = {}
+        self._completed: set[int] = set()
         self._dropped: list[str] = []
         self._story: list[tuple[Any, ...]] = []
 
@@ -129,42 +137,32 @@ class Batch:
         self, input: Input, target: ConversationId, before: Conversation, event: Event, decision: Decision
     ) -> _Prepared:
         """The effects of a decision as rows. It changes nothing, as an effect may turn out not to be encodable."""
-        at = event.at
-        items: dict[int, OutboxItem] = {}
+        at, hook = event.at, input.hook
+        items: list[OutboxItem] = []
         local_effects: list[effects.Effect] = []
         dropped: list[str] = []
         addressed = False
         for effect in decision.effects:
-            if isinstance(effect, _LOCAL):
+            kind = type(effect)
+            if kind in _LOCAL:
                 local_effects.append(effect)
                 if isinstance(effect, effects.DropLane):
                     dropped.append(effects.agent_lane(effect.session_id))
-                    items = {
-                        one.id: one for one in items.values() if not _drops(dropped[-1], one.lane, one.effect)
-                    }
+                    items = [one for one in items if not _drops(dropped[-1], one.lane, one.effect)]
                 continue
-            addressed = addressed or isinstance(effect, effects.ADDRESSED_BY_PAYLOAD)
-            item = OutboxItem(
-                id=next(self._ids),
-                conversation_id=target,
-                lane=effects.lane(effect),
-                effect=effect,
-                created_at=at,
-                hook=input.hook if isinstance(effect, effects.CARRIES_HOOK) else None,
-            )
-            items[item.id] = item
-        rows = {item.id: (item, _outbox_row(item)) for item in items.values()}
-        committed = Committed(
-            conversation=decision.conversation,
-            items=tuple(items.values()),
-            local_effects=tuple(local_effects),
-        )
+            outbound = cast(effects.OutboundEffect, effect)
+            addressed = addressed or kind in _ADDRESSED
+            own = hook if kind in _CARRIES_HOOK else None
+            items.append(OutboxItem(next(self._ids), target, effects.lane(outbound), outbound, at, own))
+        rows = [(item, _outbox_row(item)) for item in items]
+        committed = Committed(decision.conversation, tuple(items), tuple(local_effects))
         return _Prepared(target, committed, rows, dropped, addressed, steps_of(before, event, decision))
 
     def _stage(self, input: Input, prepared: _Prepared, at: Instant) -> Committed:
         for name in prepared.dropped:
             self._drop(name)
-        self._outbox.update(prepared.rows)
+        for row in prepared.rows:
+            self._outbox[row[0].id] = row
         if prepared.steps:
             self._tell(prepared.steps)
         self._remember(input, prepared, at)
@@ -177,15 +175,18 @@ class Batch:
             The number of effects by which the outbox has grown (negative: shrunk).
 
         Raises:
+            KeysSeen: a key was committed before, although it was not decided as seen.
             sqlite3.Error: nothing of the batch is durable.
         """
         execute = connection.execute
         execute(statements.BEGIN)
+        if self._keys:
+            keys = list(self._keys.values())
+            if statements.insert(connection, statements.INBOX, keys) < len(keys):
+                raise KeysSeen
         grown = len(self._outbox)
         for name in self._dropped:
             grown -= execute(statements.DROP_LANE, (name,)).rowcount
-        if self._keys:
-            statements.insert(connection, statements.INBOX, list(self._keys.values()))
         if self._outbox:
             statements.insert(connection, statements.OUTBOX, [row for _, row in self._outbox.values()])
         if self._story:
@@ -205,6 +206,12 @@ class Batch:
         execute("COMMIT")
         return grown
 
+    def pages(self) -> int:
+        """About how many pages `write` has written."""
+        hooks = [item.hook for item, _ in self._outbox.values() if item.hook is not None]
+        hooks += [hook for hook, _ in self.payloads.values()]
+        return 8 + sum([1 + len(hook.body) // 4096 for hook in hooks]) + len(self._staged.changes)
+
     def apply(self) -> None:
         """The transaction is durable: update the memory."""
         self._staged.apply()
@@ -218,7 +225,7 @@ class Batch:
         for item_id in input.completes:
             # In practice an effect is never completed in its own batch, as it is carried out after its commit.
             if self._outbox.pop(item_id, None) is None:
-                self._completed.append(item_id)
+                self._completed.add(item_id)
 
     def _drop(self, name: str) -> None:
         """Drop an agent lane, also within this batch. The end of the session stays."""

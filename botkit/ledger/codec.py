@@ -25,6 +25,9 @@ _EFFECT_DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
     kind: msgspec.json.Decoder(struct) for kind, struct in KINDS.items()
 }
 
+_WITHOUT_FIELDS = {struct: (kind, b"{}") for kind, struct in KINDS.items() if not struct.__struct_fields__}
+"""Most rows are of these kinds: messages passed on."""
+
 encode_event = msgspec.msgpack.Encoder().encode
 """A submitted event as MessagePack, tagged with its type."""
 
@@ -58,7 +61,8 @@ def names_from_json(data: bytes) -> frozenset[str]:
 
 def effect_to_json(effect: OutboundEffect) -> tuple[str, bytes]:
     """The kind of an effect and its fields."""
-    return type(effect).__name__, _encode(effect)
+    kind = type(effect)
+    return _WITHOUT_FIELDS.get(kind) or (kind.__name__, _encode(effect))
 
 
 def effect_from_json(kind: str, data: bytes) -> OutboundEffect:

@@ -10,11 +10,11 @@ import threading
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Final, Self
 
 from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.handoff.platform_session import is_another
+from botkit.handoff.record import Record
 from botkit.ledger.interface import HookBody
 
 MAX_NAMES = 32
@@ -24,8 +24,7 @@ _PLATFORM_USER: Final = "u-"
 """The prefix of the platform's own user ids (docs/protocols/kore-xo-botkit.md, 2.3)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Record, frozen=True):
     """A stored conversation, with every known name of its user."""
 
     conversation: Conversation
@@ -193,11 +192,12 @@ _COMPRESSED_FROM, _COMPRESSED_TO = 512, 64 * 1024
 """Bytes. Smaller payloads are not worth compressing; larger ones would delay the next commits."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Cached:
-    body: bytes = field(repr=False)
+class _Cached(Record, frozen=True):
+    body: bytes
     compressed: bool
     component_id: str
+
+    _hidden = frozenset({"body"})
 
     @classmethod
     def of(cls, hook: HookBody) -> Self:

@@ -14,8 +14,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
+from botkit.handoff.events import FromAgents
 from botkit.ledger import statements
-from botkit.ledger.batch import Batch, in_order
+from botkit.ledger.batch import Batch, KeysSeen, in_order
+from botkit.ledger.checkpoints import Checkpoints, copy_log
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, OutboxItem
 from botkit.ledger.lock import StoreLock
 from botkit.ledger.memory import PayloadCache, Remembered
@@ -34,6 +36,7 @@ target is down for long. A refused hook is not acknowledged, so the platform kno
 MAX_IN_BATCH = 256
 _PROBE_SECONDS = 1.0
 _MAX_WHILE_SWEEPING = 2_000
+_PAGES_OF_A_SWEEP = 200
 _INPUTS_FAULT = (
     sqlite3.IntegrityError,
     sqlite3.DataError,
@@ -52,10 +55,15 @@ class _Sweep:
     done: Future[int]
 
 
+class _CopyRest:
+    """Asks for the end of a checkpoint."""
+
+
 class _Stop:
     """Ends the thread after everything queued before it."""
 
 
+_Task = _Sweep | _CopyRest | _Stop
 _Queued = tuple[Input, Receipt[Committed]]
 
 
@@ -80,7 +88,7 @@ class SqliteLedger:
         self._lock = StoreLock(self.file.with_name(self.file.name + ".lock"))
         self._remembered = Remembered()
         self._payloads = PayloadCache()
-        self._queue: SimpleQueue[_Queued | _Sweep | _Stop] = SimpleQueue()
+        self._queue: SimpleQueue[_Queued | _Task] = SimpleQueue()
         self._gate = threading.Lock()
         """Held while an item is queued, so that none is queued behind `_Stop`."""
         self._accepting = False
@@ -113,6 +121,7 @@ class SqliteLedger:
             self.depth = store.depth()
             self._ids = itertools.count(store.last_id() + 1)
             self._writer = store.writer()
+            self._checkpoints = Checkpoints(store.writer, self._ask_for_rest)
         except (SQLAlchemyError, sqlite3.Error) as error:
             self._release()
             what = f"the store {self.file.name} cannot be read ({type(error).__name__})"
@@ -122,6 +131,7 @@ class SqliteLedger:
             raise
         self._on_commit = on_commit
         self._accepting = True
+        self._checkpoints.start()
         self._thread = threading.Thread(target=self._run, name="botkit-ledger", daemon=True)
         self._thread.start()
 
@@ -134,6 +144,7 @@ class SqliteLedger:
             if was_accepting:
                 self._queue.put(_Stop())
         self._thread.join()
+        self._checkpoints.close()
         self._writer.close()
         try:
             self._store.mark_stopped()
@@ -275,22 +286,25 @@ class SqliteLedger:
         running = True
         while running:
             queued: list[_Queued] = []
-            sweeps: list[_Sweep] = []
+            tasks: list[_Sweep | _CopyRest] = []
             for one in self._drain():
-                if isinstance(one, _Stop):
-                    running = False
-                elif isinstance(one, _Sweep):
-                    sweeps.append(one)
-                else:
+                if isinstance(one, tuple):
                     queued.append(one)
+                elif isinstance(one, _Stop):
+                    running = False
+                else:
+                    tasks.append(one)
             if queued:
                 self._commit(queued)
             elif not self._committing:
                 self._probe()
-            for sweep in sweeps:
-                self._sweep(sweep)
+            for task in tasks:
+                if isinstance(task, _Sweep):
+                    self._sweep(task)
+                else:
+                    self._end_checkpoint()
 
-    def _drain(self) -> list[_Queued | _Sweep | _Stop]:
+    def _drain(self) -> list[_Queued | _Task]:
         """Everything queued, at least one item; nothing if a failing store is due for a probe."""
         try:
             first = self._queue.get(timeout=None if self._committing else _PROBE_SECONDS)
@@ -319,38 +333,66 @@ class SqliteLedger:
 
     def _commit_together(self, wanted: Sequence[_Queued]) -> None:
         keys = [_unique_key(input) for input, _ in wanted]
-        batch = Batch(self._decide, self._remembered, self._ids)
-        done: list[tuple[Receipt[Committed], Committed]] = []
-        failed: list[tuple[Receipt[Committed], Exception]] = []
-        news: list[Committed] = []
         try:
-            seen = statements.seen(self._writer, [key for key in keys if key])
-            for (input, receipt), key in zip(wanted, keys, strict=True):
-                try:
-                    consequences = batch.decide(input, key, seen=key in seen, seen_with=seen.get(key))
-                except Exception as error:  # noqa: BLE001 - a defect in the rules: only this input fails
-                    _log.error("rules_failed", event_kind=type(input.event).__name__, error=where(error))
-                    failed.append((receipt, error))
-                    continue
-                done.append((receipt, consequences[0]))
-                if input.event is not None and not consequences[0].duplicate:
-                    news += consequences
-            self.depth += batch.write(self._writer)
+            # Hooks are rarely repeated: storing their keys tells. What the agents' side lists is repeated often: it is looked up.
+            listed = [
+                key
+                for (input, _), key in zip(wanted, keys, strict=True)
+                if isinstance(input.event, FromAgents)
+            ]
+            try:
+                batch, outcomes, grown = self._write(wanted, keys, listed)
+            except KeysSeen:
+                self._writer.execute("ROLLBACK")
+                batch, outcomes, grown = self._write(wanted, keys, keys)
         except _INPUTS_FAULT:
             raise
         except sqlite3.Error as error:
             self._fail([receipt for _, receipt in wanted], error)
             return
+        self.depth += grown
+        self._checkpoints.wrote(batch.pages())
         batch.apply()
         for conversation_id, (hook, _) in batch.payloads.items():
             self._payloads.put(conversation_id, hook)
         self._committing = True
-        for receipt, committed in done:
-            receipt.settle(committed)
-        for receipt, defect in failed:
-            receipt.settle(defect)
+        news: list[Committed] = []
+        for (input, receipt), outcome in zip(wanted, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                _log.error("rules_failed", event_kind=type(input.event).__name__, error=where(outcome))
+                receipt.settle(outcome)
+                continue
+            receipt.settle(outcome[0])
+            if input.event is not None and not outcome[0].duplicate:
+                news += outcome
         if news:
             self._notify(news)
+
+    def _write(
+        self, wanted: Sequence[_Queued], keys: Sequence[str], doubtful: Sequence[str]
+    ) -> tuple[Batch, list[tuple[Committed, ...] | Exception], int]:
+        """Decide on all inputs and write the consequences; the memory is unchanged.
+
+        Args:
+            wanted: the inputs.
+            keys: their deduplication keys.
+            doubtful: the keys to look up before. All others are assumed to be new.
+
+        Returns:
+            The batch, the outcome of each input, and the number of effects by which the outbox has grown.
+
+        Raises:
+            KeysSeen: a key that was assumed to be new was committed before. Nothing was written.
+        """
+        seen = statements.seen(self._writer, [key for key in doubtful if key])
+        batch = Batch(self._decide, self._remembered, self._ids)
+        outcomes: list[tuple[Committed, ...] | Exception] = []
+        for (input, _), key in zip(wanted, keys, strict=True):
+            try:
+                outcomes.append(batch.decide(input, key, seen=key in seen, seen_with=seen.get(key)))
+            except Exception as error:  # noqa: BLE001 - a defect in the rules: only this input fails
+                outcomes.append(error)
+        return batch, outcomes, batch.write(self._writer)
 
     def _fail(self, receipts: list[Receipt[Committed]], error: sqlite3.Error) -> None:
         """The store failed: nothing of the transaction is durable, and the memory is unchanged."""
@@ -383,6 +425,17 @@ class SqliteLedger:
         else:
             self._committing = True
 
+    def _ask_for_rest(self) -> None:
+        with self._gate:
+            if self._accepting:
+                self._queue.put(_CopyRest())
+
+    def _end_checkpoint(self) -> None:
+        try:
+            copy_log(self._writer)
+        except sqlite3.Error as error:
+            _log.warning("checkpoint_failed", reason=str(error))
+
     def _sweep(self, sweep: _Sweep) -> None:
         store = self._opened()
         try:
@@ -395,6 +448,7 @@ class SqliteLedger:
         except SQLAlchemyError as error:
             sweep.done.set_exception(_because("the store could not be swept", error))
             return
+        self._checkpoints.wrote(_PAGES_OF_A_SWEEP)
         for one in ended:
             self._remembered.put(one, None)
             self._payloads.drop(one)
@@ -409,7 +463,7 @@ class SqliteLedger:
             closed = LedgerClosed("the ledger has stopped")
             if isinstance(one, _Sweep):
                 one.done.set_exception(closed)
-            elif not isinstance(one, _Stop) and one[1].begins():
+            elif isinstance(one, tuple) and one[1].begins():
                 one[1].settle(closed)
 
 

@@ -7,8 +7,9 @@ than the row itself (measured: 20 µs per statement over Core, 4 µs raw). Rare 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from functools import cache
+from itertools import chain
 from typing import Any
 
 ROWS_A_STATEMENT = 64
@@ -31,26 +32,38 @@ UPSERT_PAYLOAD = (
 DROP_LANE = "DELETE FROM outbox WHERE lane = ? AND lane != 'user' AND kind != 'EndSession'"
 """The second condition is that of the index, so that SQLite uses it."""
 
-INBOX = ("INSERT INTO inbox (key, at, session) VALUES ", "(?, ?, ?)")
+INBOX = ("INSERT INTO inbox (key, at, session) VALUES ", "(?, ?, ?)", " ON CONFLICT (key) DO NOTHING")
+"""A key that was committed before is left as it is, and not counted."""
 OUTBOX = (
     "INSERT INTO outbox (id, bot_id, user_id, channel, lane, kind, effect, created_at, component_id, body) VALUES ",
     "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "",
 )
 
-STORY = ("INSERT INTO story (at, ref, kind, detail) VALUES ", "(?, ?, ?, ?)")
+_DELETE_RANGE = "DELETE FROM outbox WHERE id BETWEEN ? AND ?"
+
+STORY = ("INSERT INTO story (at, ref, kind, detail) VALUES ", "(?, ?, ?, ?)", "")
 
 
-def insert(connection: sqlite3.Connection, table: tuple[str, str], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Store rows that are new, in `INBOX`, `OUTBOX` or `STORY`."""
-    for part in _parts(rows):
-        connection.execute(_with_rows(*table, len(part)), [value for one in part for value in one])
+def insert(
+    connection: sqlite3.Connection, table: tuple[str, str, str], rows: Sequence[tuple[Any, ...]]
+) -> int:
+    """Store rows in `INBOX`, `OUTBOX` or `STORY`; the number of rows that are new."""
+    return sum(
+        connection.execute(_with_rows(*table, len(part)), list(chain.from_iterable(part))).rowcount
+        for part in _parts(rows)
+    )
 
 
-def delete_outbox(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
+def delete_outbox(connection: sqlite3.Connection, ids: Set[int]) -> int:
     """Delete effects that are done; the number of rows deleted."""
+    first, last = min(ids), max(ids)
+    if last - first == len(ids) - 1:
+        # Mostly: effects are done in about the order in which they were decided.
+        return connection.execute(_DELETE_RANGE, (first, last)).rowcount
     return sum(
         connection.execute(_with_marks("DELETE FROM outbox WHERE id IN ", len(part)), part).rowcount
-        for part in _parts(ids)
+        for part in _parts(sorted(ids))
     )
 
 
@@ -83,5 +96,5 @@ def _with_marks(head: str, count: int) -> str:
 
 
 @cache
-def _with_rows(head: str, row: str, count: int) -> str:
-    return head + ", ".join([row] * count)
+def _with_rows(head: str, row: str, tail: str, count: int) -> str:
+    return head + ", ".join([row] * count) + tail

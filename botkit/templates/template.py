@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Self
 
 from botkit.errors import TemplateInvalid
+from botkit.handoff.record import Record
 from botkit.http.lenient_json import encoded
 from botkit.templates import shapes
 from botkit.templates.checks import check_text
@@ -21,8 +22,7 @@ DEFAULT = "default"
 _MAX_BODY_BYTES = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Rendering:
+class Rendering(Record, frozen=True):
     """The form of a template for one channel.
 
     Attributes:

@@ -39,6 +39,15 @@ def test_effects_stay_in_the_outbox_until_they_are_completed(stage: Stage) -> No
     assert stage.ledger.undelivered() == []
 
 
+@pytest.mark.parametrize("places", [(0, 1, 2), (0, 1, 1, 3), (3, 1), (2,)], ids=str)
+def test_only_the_effects_that_are_named_are_completed(stage: Stage, places: tuple[int, ...]) -> None:
+    items = [stage.submit(stage.inputs.says("u-ada", "hi")).items[0] for _ in range(5)]
+    stage.submit(Input(ADA, None, completes=tuple(items[place].id for place in places)))
+    left = [item for place, item in enumerate(items) if place not in places]
+    assert stage.ledger.undelivered() == left
+    assert stage.ledger.depth == len(left)
+
+
 def test_the_outcome_of_an_effect_completes_it_in_the_same_commit(stage: Stage) -> None:
     (item,) = stage.submit(stage.inputs.says("u-ada", "hi")).items
     stage.submit(replace(stage.inputs.transfers("u-ada"), completes=(item.id,)))
@@ -119,6 +128,17 @@ def test_the_same_input_twice_in_one_commit_counts_once(stage: Stage) -> None:
         futures = stage.submit_all(input, input)
     assert [future.result(10).duplicate for future in futures] == [False, True]
     assert stage.kinds() == ["PassToBot"]
+
+
+def test_a_repeated_input_and_new_ones_in_one_commit(stage: Stage) -> None:
+    repeated = stage.inputs.says("u-ada", "hi")
+    (item,) = stage.submit(repeated).items
+    new = [stage.inputs.says(f"u-{name}", "hi") for name in ("bob", "cy")]
+    with paused(stage):
+        futures = stage.submit_all(new[0], replace(repeated, completes=(item.id,)), new[1], new[0])
+    assert [future.result(10).duplicate for future in futures] == [False, True, False, True]
+    assert [item.conversation_id.user_id for item in stage.ledger.undelivered()] == ["u-bob", "u-cy"]
+    assert stage.ledger.depth == 2
 
 
 def test_keys_of_different_users_are_different(stage: Stage) -> None:
@@ -467,6 +487,17 @@ def test_a_sweep_deletes_ended_conversations_and_their_payloads(stage: Stage) ->
     stage.ledger.sweep(Instant(15.0))
     assert stage.conversation("u-ada") is None
     assert stage.reopen().newest_hook(ADA) is None
+
+
+def test_what_a_sweep_deletes_is_overwritten(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("u-ada", at=10.0, body=b"words of Ada " * 1000))
+    stage.submit(stage.inputs.closes("u-ada", at=11.0))
+    stage.submit(Input(ADA, None, completes=tuple(item.id for item in stage.ledger.undelivered())))
+    stage.reopen()
+    assert b"words of Ada" in stage.path.read_bytes()
+    stage.ledger.sweep(Instant(15.0))
+    stage.ledger.close()
+    assert b"words of Ada" not in stage.path.read_bytes()
 
 
 def test_a_sweep_keeps_live_sessions_and_those_with_effects_in_the_outbox(stage: Stage) -> None:

@@ -6,7 +6,7 @@ an event without its final blank line.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from botkit.handoff.record import Record
 
 MAX_EVENT_BYTES = 1_000_000
 """A larger event (or a longer line) is skipped; the list of entries still has it."""
@@ -14,13 +14,14 @@ MAX_EVENT_BYTES = 1_000_000
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class ServerEvent:
+class ServerEvent(Record, frozen=True):
     """One event. `data` is unchanged UTF-8; `id` is the stream's last event id at this event."""
 
     type: str
-    data: bytes = field(repr=False)
+    data: bytes
     id: str
+
+    _hidden = frozenset({"data"})
 
 
 class EventStream:

@@ -14,6 +14,7 @@ from botkit.errors import CallError
 from botkit.handoff.conversation import Access
 from botkit.handoff.effects import SendToUser
 from botkit.handoff.events import AgentSaid, FromAgents
+from botkit.handoff.record import Record
 from botkit.ledger.interface import Committed, OutboxItem
 from botkit.observability.events import get_logger
 from botkit.relay.clock import Clock
@@ -32,8 +33,7 @@ MAX_PROMISED = 10_000
 """Max receipts in memory; messages beyond them (while a side is down) get none."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Promise:
+class _Promise(Record, frozen=True):
     bot_id: str
     session_id: str
     system: str

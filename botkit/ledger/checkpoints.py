@@ -1,0 +1,99 @@
+"""Checkpoints: a thread that copies the write-ahead log into the store's file, so that no commit has to.
+
+SQLite would copy at the end of a commit, which then takes as long as a hundred others. A log that is overwritten from its start
+also needs no new blocks of the disk: a commit takes half as long as one that lengthens the file.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+
+from botkit.observability.events import get_logger
+
+_log = get_logger("botkit.ledger")
+
+LOG_PAGES = 8_000
+"""Pages of the log, of 4 KB each, that are worth a checkpoint. Outbox pages are written, emptied and written again: a rare
+checkpoint copies each of them once, not every time."""
+LONG_LOG_PAGES = 8 * LOG_PAGES
+"""A log of this length is reported, and again whenever it has doubled."""
+_RETRY_SECONDS = 5.0
+_COPY = "PRAGMA wal_checkpoint(PASSIVE)"
+"""Copies what no reader needs, and waits for nobody."""
+
+
+def copy_log(connection: sqlite3.Connection) -> tuple[int, int]:
+    """The pages that were in the log at the beginning, and those of them that are copied now."""
+    _, pages, copied = connection.execute(_COPY).fetchone()
+    return pages, copied
+
+
+class Checkpoints:
+    """Works from `start` to `close`.
+
+    Args:
+        connect: opens a connection for the thread.
+        copy_rest: asks the ledger's thread to call `copy_log` between two commits. The log can start over only when nothing is
+            left to copy, and while commits go on, only the thread that makes them can achieve that. By then, little is left.
+    """
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection], copy_rest: Callable[[], None]) -> None:
+        self._connect = connect
+        self._copy_rest = copy_rest
+        self._pages = 0
+        self._reported = 0
+        self._due = threading.Event()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="botkit-checkpoints", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def wrote(self, pages: int) -> None:
+        """A commit has written about this many pages. Called in the ledger's thread."""
+        self._pages += pages
+        if self._pages >= LOG_PAGES:
+            self._pages = 0
+            self._due.set()
+
+    def close(self) -> None:
+        """Finish a checkpoint in progress, and end the thread."""
+        self._closing = True
+        self._due.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        connection: sqlite3.Connection | None = None
+        failed = False
+        while True:
+            self._due.wait(_RETRY_SECONDS if failed else None)
+            if self._closing:
+                break
+            self._due.clear()
+            try:
+                connection = connection or self._connect()
+                self._copy(connection)
+                failed = False
+            except sqlite3.Error as error:
+                failed = True
+                _log.warning("checkpoint_failed", reason=str(error))
+        if connection is not None:
+            connection.close()
+
+    def _copy(self, connection: sqlite3.Connection) -> None:
+        copy_log(connection)
+        # Again, for the commits of the meantime: what the ledger's thread has to copy should be little.
+        pages, copied = copy_log(connection)
+        if copied == pages:
+            self._reported = 0
+            self._copy_rest()
+        elif pages >= max(LONG_LOG_PAGES, 2 * self._reported):
+            self._reported = pages
+            _log.warning(
+                "log_grows",
+                megabytes=pages // 256,
+                fix="end the program that has been reading the store for long",
+            )
