@@ -18,6 +18,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+from botkit.testing import waiting
+
 # No deadline: a busy machine is not a failure. The suite tries the same examples each time, so that failures come from changes,
 # not from chance; `make search` tries new ones.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
@@ -46,6 +48,8 @@ _LONGEST_FIRST = (
 """Folders and files under tests/. A long one that starts last would run alone, on one processor."""
 
 gc.disable()  # Until all tests are collected: nothing of them can be collected as garbage.
+
+waiting.DEADLINE_SECONDS = 45.0  # A busy machine is not a failure.
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from botkit.testing.waiting import DEADLINE_SECONDS, within
+from botkit.testing.waiting import within
 from botkit_sandbox.server import SandboxThread
 from botkit_sandbox.wire import WireEntry
+
+_ANSWER_SECONDS = 15.0
 
 
 class Clouds(SandboxThread):
@@ -29,7 +31,7 @@ class Clouds(SandboxThread):
 
         Not waited for: requests that a fault holds, long polls and event streams.
         """
-        within(DEADLINE_SECONDS, lambda: not self.do(lambda: self.wire.unanswered[label]))
+        within(_ANSWER_SECONDS, lambda: not self.do(lambda: self.wire.unanswered[label]))
         return self.do(lambda: [entry for entry in self.wire.entries if entry.label == label])
 
     def calm(self) -> None:

@@ -8,24 +8,25 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 DEADLINE_SECONDS = 15.0
+"""The deadline of waits that name none. A suite whose machines are busy may raise it."""
 T = TypeVar("T")
 Awaited = str | Callable[[], str]
 """What a wait is for, as it ends the sentence ``waited in vain …``; a function is called only for the error."""
 
 
-def until(seen: Callable[[], T | None], what: Awaited = "for it", *, seconds: float = DEADLINE_SECONDS) -> T:
+def until(seen: Callable[[], T | None], what: Awaited = "for it", *, seconds: float | None = None) -> T:
     """Return the first true result of `seen`.
 
     Args:
         seen: the condition; it is polled.
         what: see `Awaited`.
-        seconds: the deadline.
+        seconds: the deadline; by default `DEADLINE_SECONDS`.
 
     Raises:
         AssertionError: the deadline has passed.
     """
     __tracebackhide__ = True
-    for pause in _pauses(seconds):
+    for pause in _pauses(DEADLINE_SECONDS if seconds is None else seconds):
         if found := seen():
             return found
         time.sleep(pause)
@@ -33,11 +34,11 @@ def until(seen: Callable[[], T | None], what: Awaited = "for it", *, seconds: fl
 
 
 async def async_until(
-    seen: Callable[[], T | None], what: Awaited = "for it", *, seconds: float = DEADLINE_SECONDS
+    seen: Callable[[], T | None], what: Awaited = "for it", *, seconds: float | None = None
 ) -> T:
     """`until` for coroutines: other tasks of the event loop run while this one waits."""
     __tracebackhide__ = True
-    for pause in _pauses(seconds):
+    for pause in _pauses(DEADLINE_SECONDS if seconds is None else seconds):
         if found := seen():
             return found
         await asyncio.sleep(pause)

@@ -31,7 +31,7 @@ def browser() -> Iterator[Browser]:
 def window(browser: Browser) -> Iterator[Page]:
     """One window for all tests of a module: a new one costs two seconds of processor time."""
     context = browser.new_context(viewport=LAPTOP, reduced_motion="reduce")  # Animations only cost time here.
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(45_000)
     yield context.new_page()
     context.close()
 

@@ -75,7 +75,7 @@ def _until_ready(process: subprocess.Popen[bytes], url: str) -> None:
         if process.poll() is not None:
             raise RuntimeError(f"botkit demo ended with exit code {process.returncode}; see its output above")
         try:
-            return requests.get(url, timeout=2).ok
+            return requests.get(url, timeout=30).ok
         except requests.RequestException:
             return False
 

@@ -24,7 +24,7 @@ def address(browser: Browser) -> Iterator[str]:
 @pytest.fixture
 def demo(open_page: OpenPage, address: str) -> DemoPage:
     # Hundreds of rows of earlier tests make queries of the page slow.
-    requests.delete(f"{address}sandbox/wire", timeout=5).raise_for_status()
+    requests.delete(f"{address}sandbox/wire", timeout=30).raise_for_status()
     return open_page(address)
 
 

@@ -50,7 +50,7 @@ class Scene:
 def scene(open_page: OpenPage) -> Iterator[Scene]:
     with running_sandbox() as addresses:
         url = f"{addresses['kore_url']}/sandbox/live-chat/switches"
-        assert requests.put(url, json={"poll_hold_seconds": 0.1}, timeout=5).ok
+        assert requests.put(url, json={"poll_hold_seconds": 0.1}, timeout=30).ok
         yield Scene(open_page(addresses["page_url"]), addresses)
 
 
@@ -143,7 +143,7 @@ def test_a_file_the_agent_asks_for_appears_in_the_transcript(scene: Scene) -> No
     link = scene.demo.in_transcript("invoice.txt").get_by_role("link")
     address = link.get_attribute("href")
     assert address is not None
-    assert requests.get(address, timeout=5).content == b"42 EUR"
+    assert requests.get(address, timeout=30).content == b"42 EUR"
 
 
 def test_a_request_for_a_file_can_be_taken_back(scene: Scene) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-SECONDS = 10
+SECONDS = 45
 
 
 class LiveChatVisitor:

@@ -19,7 +19,7 @@ def test_a_taken_port_of_the_demo_is_named(offset: int) -> None:
     port = free_ports(3)
     with socket.create_server(("127.0.0.1", port + offset)):
         command = [sys.executable, "-m", "botkit", "demo", "--port", str(port), "--check"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 1
     assert f"port {port + offset}" in done.stderr
     assert "--port" in done.stderr

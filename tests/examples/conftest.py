@@ -35,7 +35,7 @@ class Desk:
 
     def agent(self, id: str, text: str = "", *, name: str = "Jane", do: str = "say") -> None:
         form = {"agent": name, "text": text, "do": do}
-        requests.post(f"{self.url}/agent/{id}", form, allow_redirects=False, timeout=10).raise_for_status()
+        requests.post(f"{self.url}/agent/{id}", form, allow_redirects=False, timeout=30).raise_for_status()
 
     def of(self, person: Person) -> list[str]:
         """The ids of this user's conversations."""
@@ -78,7 +78,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [sys.executable, "-m", "pip", "install", *options, str(target), str(EXAMPLE)],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=100,
         check=False,
     )
     assert done.returncode == 0, done.stderr

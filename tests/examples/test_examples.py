@@ -66,7 +66,7 @@ def test_an_example_does_what_it_is_for(name: str, capsys: pytest.CaptureFixture
 
 def test_a_rehearsal_is_one_command() -> None:
     command = [sys.executable, str(FOLDER / "rehearse.py"), "webhook_node", str(free_ports(3))]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=55, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert _missing("webhook_node", done.stdout) == []
 

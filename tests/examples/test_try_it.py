@@ -44,9 +44,9 @@ def _play(clouds: Clouds, desk: str) -> None:
     until(lambda: _answers(desk), "for the desk to come up", seconds=40)
     user = clouds.post("kore/users", name="Ada Lovelace", email="ada@example.com")["id"]
     clouds.post(f"kore/users/{user}/say", text="talk to an agent")
-    until(lambda: "/agent/" in requests.get(desk, timeout=10).text, "for the user at the desk")
-    case = requests.get(desk, timeout=10).text.partition('action="/agent/')[2].partition('"')[0]
-    requests.post(f"{desk}/agent/{case}", {"agent": "Jane", "text": "Hello Ada", "do": "end"}, timeout=10)
+    until(lambda: "/agent/" in requests.get(desk, timeout=30).text, "for the user at the desk")
+    case = requests.get(desk, timeout=30).text.partition('action="/agent/')[2].partition('"')[0]
+    requests.post(f"{desk}/agent/{case}", {"agent": "Jane", "text": "Hello Ada", "do": "end"}, timeout=30)
 
     def chat() -> list[Mapping[str, Any]]:
         return list(clouds.user(user)["messages"])

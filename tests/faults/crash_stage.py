@@ -400,7 +400,7 @@ class Lives:
 
     def until(self, what: str, seen: Callable[[], object]) -> None:
         """Wait for a condition. If the process crashes meanwhile, start the next."""
-        deadline = time.monotonic() + 5.0
+        deadline = time.monotonic() + 45.0
         while not seen():
             if self.life.points.dead:
                 self.again()

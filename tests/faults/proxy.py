@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-_WAIT_SECONDS = 10.0
+_WAIT_SECONDS = 45.0
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 

@@ -149,7 +149,7 @@ class Process:
     def ready(self) -> bool:
         assert self.process.poll() is None, f"botkit serve ended: {self._log.read_text()[-2000:]}"
         try:
-            return requests.get(f"{self.url}/readyz", timeout=2).ok
+            return requests.get(f"{self.url}/readyz", timeout=30).ok
         except requests.RequestException:
             return False
 
@@ -180,7 +180,7 @@ class Process:
 
     def _metrics(self) -> str | None:
         try:
-            return requests.get(f"{self.url}/metrics", timeout=5).text
+            return requests.get(f"{self.url}/metrics", timeout=30).text
         except requests.ConnectionError:
             return None
 

@@ -114,7 +114,7 @@ def _until_tried(stage: Stage, label: str, *, target: str = "salesforce", status
 
 def _gone(pid: int) -> bool:
     try:
-        until(lambda: not is_alive(pid), f"until the worker {pid} is gone", seconds=3)
+        until(lambda: not is_alive(pid), f"until the worker {pid} is gone")
     except AssertionError:
         return False
     return True
@@ -123,7 +123,7 @@ def _gone(pid: int) -> bool:
 def _can_bind(url: str) -> bool:
     """Whether the port is free; the last thread of a killed process may take a moment."""
     try:
-        until(lambda: _bind(int(url.rpartition(":")[2])), "until the port is free", seconds=3)
+        until(lambda: _bind(int(url.rpartition(":")[2])), "until the port is free")
     except AssertionError:
         return False
     return True
@@ -143,7 +143,7 @@ def _can_lock(path: Path) -> bool:
     """Whether the kernel has released the store's lock; the last thread of a killed process may take a moment."""
     lock = StoreLock(path)
     try:
-        lock.acquire(lock_timeout_seconds=3)
+        lock.acquire(lock_timeout_seconds=30)
     except LedgerBusy:
         return False
     lock.release()

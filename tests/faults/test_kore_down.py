@@ -23,7 +23,6 @@ OUTAGES = pytest.mark.parametrize(
         pytest.param({"status": 429, "retry_after": 1}, id="429-retry-after"),
     ],
 )
-ACKNOWLEDGED_WITHIN_MS = 2_000
 
 
 @OUTAGES
@@ -38,9 +37,7 @@ def test_an_outage_in_the_middle_loses_nothing_and_keeps_the_order(
     for number in range(3):
         talk.agent_says(f"said while it is down {number}")
         talk.types(f"typed meanwhile {number}")
-        ((status, ms),) = stage.answers_to(f"typed meanwhile {number}")
-        assert status == 200
-        assert ms < ACKNOWLEDGED_WITHIN_MS
+        assert stage.answers_to(f"typed meanwhile {number}") == [200]
     # Lanes are independent: the agent receives the user's messages meanwhile.
     until(lambda: len(talk.arrived()) == 3, "until the agent has it all")
     assert talk.shown() == []

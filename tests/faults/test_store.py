@@ -51,10 +51,10 @@ def test_on_a_full_disk_hooks_are_refused_and_what_agents_say_waits_for_it(
     talk.talks()
     with full_disk(running, tmp_path):
         talk.types("into a full disk")
-        assert [status for status, _ in stage.answers_to("into a full disk")] == [500]
+        assert stage.answers_to("into a full disk") == [500]
         talk.agent_says("said into a full disk")
-        assert requests.get(f"{running.url}/readyz", timeout=5).status_code == 503
-        assert requests.get(f"{running.url}/healthz", timeout=5).status_code == 200
+        assert requests.get(f"{running.url}/readyz", timeout=30).status_code == 503
+        assert requests.get(f"{running.url}/healthz", timeout=30).status_code == 200
         assert talk.arrived() == []
     until(running.ready, "until the service is ready again")
     talk.typed.clear()
@@ -104,10 +104,10 @@ def test_while_the_store_is_locked_hooks_are_refused_and_afterwards_it_goes_on(
     talk.talks()
     with locked(tmp_path / "botkit.db"):
         talk.types("while it is locked")
-        assert [status for status, _ in stage.answers_to("while it is locked")] == [500]
+        assert stage.answers_to("while it is locked") == [500]
         talk.agent_says("said while it is locked")
-        assert requests.get(f"{running.url}/readyz", timeout=5).status_code == 503
-    until(lambda: requests.get(f"{running.url}/readyz", timeout=5).ok, "until it is ready again")
+        assert requests.get(f"{running.url}/readyz", timeout=30).status_code == 503
+    until(lambda: requests.get(f"{running.url}/readyz", timeout=30).ok, "until it is ready again")
     talk.typed.clear()
     talk.types("after it")
     talk.both_sides_have_everything()
@@ -122,7 +122,7 @@ def test_a_lock_of_a_moment_only_delays_the_acknowledgement(stage: Stage, kit: K
         stage.clouds.do(lambda: kore.say(kore.user(talk.user_id), "a little late"))
         until(lambda: stage.clouds.do(lambda: kore.lanes.busy(talk.user_id)), "until the hook is on its way")
     until(
-        lambda: [status for status, _ in stage.answers_to("a little late")] == [200],
+        lambda: stage.answers_to("a little late") == [200],
         "until it is acknowledged",
     )
     until(lambda: talk.arrived() == ["a little late"], "until it arrives")
@@ -139,12 +139,12 @@ def test_a_second_kit_on_the_same_store_says_so_and_takes_no_hooks(
             second.start()
     finally:
         second.stop()
-    assert requests.get(f"{first.url}/readyz", timeout=5).ok
+    assert requests.get(f"{first.url}/readyz", timeout=30).ok
 
 
 def serve(configuration: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "botkit", "serve", "--config", str(configuration), "--port", "0"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
 
 
 def test_serving_from_a_file_that_is_no_database_ends_with_a_clear_error(

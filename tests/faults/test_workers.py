@@ -70,13 +70,13 @@ class Workers:
     def ready(self) -> bool:
         assert self.process.poll() is None, self._log.read_text()[-3000:]
         try:
-            return requests.get(f"{self.url}/readyz", timeout=5).ok
+            return requests.get(f"{self.url}/readyz", timeout=30).ok
         except requests.RequestException:
             return False
 
     def answering(self) -> set[int]:
         """The workers that answer; each connection may come to another."""
-        return {int(requests.get(f"{self.url}/worker", timeout=10).text) for _ in range(8)}
+        return {int(requests.get(f"{self.url}/worker", timeout=30).text) for _ in range(8)}
 
     def pids(self) -> list[int]:
         return children_of(self.process.pid)
@@ -183,7 +183,7 @@ def test_every_worker_shows_the_numbers_of_all(house: House) -> None:
     shown = {
         line
         for _ in range(12)
-        for line in requests.get(f"{house.workers.url}/metrics", timeout=10).text.splitlines()
+        for line in requests.get(f"{house.workers.url}/metrics", timeout=30).text.splitlines()
         if line.startswith('botkit_handlers_total{event="on_user_message",handler="who",outcome="answered"}')
     }
     assert len(shown) == 1

@@ -19,7 +19,7 @@ def test_an_idle_thread_is_reused() -> None:
 
     for _ in range(5):
         assert threads.start(job)
-        assert done.acquire(timeout=10)
+        assert done.acquire(timeout=30)
         until(lambda: threads._idle, "for the thread to be idle again")
     assert len(set(used)) == 1
 

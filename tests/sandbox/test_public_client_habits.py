@@ -27,7 +27,7 @@ from botkit_sandbox.server import running_sandbox
 BASE = "/iamessage/api/v2"
 GUEST = f"{BASE}/authorization/unauthenticated/access-token"
 STREAM = "/eventrouter/v1/sse"
-SECONDS = 5.0
+SECONDS = 30.0
 
 # The headers of a request, and whether its body is chunked.
 FRAMINGS = {

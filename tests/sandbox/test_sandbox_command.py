@@ -24,11 +24,11 @@ def test_json_is_one_line_and_the_clouds_answer_until_a_signal() -> None:
     assert process.stdout is not None
     try:
         addresses = json.loads(process.stdout.readline())
-        assert requests.get(addresses["page_url"], timeout=5).status_code == 200
-        assert requests.get(f"{addresses['salesforce_url']}/nothing", timeout=5).status_code == 404
+        assert requests.get(addresses["page_url"], timeout=30).status_code == 200
+        assert requests.get(f"{addresses['salesforce_url']}/nothing", timeout=30).status_code == 404
     finally:
         process.send_signal(signal.SIGTERM)
-        rest, _ = process.communicate(timeout=10)
+        rest, _ = process.communicate(timeout=30)
     assert rest == ""
     assert process.returncode == 0
 
@@ -44,7 +44,7 @@ def test_warnings_about_an_export_are_a_short_table_that_no_secret_is_in(tmp_pat
         assert json.loads(process.stdout.readline())["bot_id"] == bot.definition["_id"]
     finally:
         process.send_signal(signal.SIGTERM)
-        told = process.communicate(timeout=10)[1]
+        told = process.communicate(timeout=30)[1]
     assert "Hands over to an agent in: Talk to an agent" in told
     for kind in (Kind.TRANSFER, Kind.CREDENTIAL, Kind.STAND_IN, Kind.ENCODING):
         assert f"1 × {kind.value[0]}" in told
@@ -53,7 +53,7 @@ def test_warnings_about_an_export_are_a_short_table_that_no_secret_is_in(tmp_pat
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=100, check=False)
 
 
 def test_a_taken_port_ends_it_with_a_hint_and_without_a_traceback() -> None:
@@ -96,11 +96,11 @@ def test_a_keyset_verifies_the_users_of_its_issuer(tmp_path: Path) -> None:
                 "authorizationType": "JWT",
                 "customerIdentityToken": identity(),
             },
-            timeout=5,
+            timeout=30,
         ).json()
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=10)
+        process.communicate(timeout=30)
     assert granted["context"]["endUser"]["subject"] == "v2/iamessage/AUTH/Shop_Users/uid:ada"
 
 

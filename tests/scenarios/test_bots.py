@@ -118,7 +118,7 @@ def test_the_secret_of_one_bot_is_refused_for_another(two_bots: tuple[Stage, Sta
     for stage in (acme, bolt):
         core = stage.clouds.kore.core
         token = core.app.sign(expires=int(core.clock()) + 60)
-        answers.append(requests.post(url, json={}, headers={"token": token}, timeout=10).status_code)
+        answers.append(requests.post(url, json={}, headers={"token": token}, timeout=30).status_code)
     assert answers == [401, 200]
 
 

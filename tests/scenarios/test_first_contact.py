@@ -74,7 +74,7 @@ def running(command: str, folder: Path, url: str) -> Iterator[None]:
 
 def is_ready(url: str) -> bool:
     try:
-        return requests.get(f"{url}/readyz", timeout=2).ok
+        return requests.get(f"{url}/readyz", timeout=30).ok
     except requests.RequestException:
         return False
 

@@ -386,6 +386,6 @@ def test_handlers_are_counted(stage: Stage) -> None:
     ada = stage.person()
     ada.says("hours?")
     ada.hears("We are open")
-    exposed = requests.get(f"{stage.service.url}/metrics", timeout=10).text
+    exposed = requests.get(f"{stage.service.url}/metrics", timeout=30).text
     counted = [line for line in exposed.splitlines() if line.startswith("botkit_handlers_total")]
     assert any('event="on_user_message"' in line and 'outcome="answered"' in line for line in counted)

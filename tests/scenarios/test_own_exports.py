@@ -67,7 +67,7 @@ def test_a_dialog_that_is_given_a_transfer_ends_at_an_agent(tmp_path: Path) -> N
         given = requests.post(
             f"{stage.clouds.sandbox.addresses()['kore_url']}/sandbox/kore/transfers",
             json={"dialog": "complaint"},
-            timeout=10,
+            timeout=30,
         )
         assert [one["name"] for one in given.json()["dialogs"] if one["transfers"]] == [
             "Complaint",
@@ -106,7 +106,7 @@ def test_the_name_of_an_export_reads_no_variable_and_no_file(tmp_path: Path) -> 
 
 def _botkit(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "botkit", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
 
 
 def test_the_demo_names_the_dialogs_when_a_transfer_is_wanted_for_none_of_them(tmp_path: Path) -> None:

@@ -356,7 +356,7 @@ def test_a_peer_that_sends_unknown_messages_is_disconnected(house: House, word: 
     leader, follower = house.kit(), house.kit()
     leader.start()
     with socket.socket(socket.AF_UNIX) as stranger:
-        stranger.settimeout(10)
+        stranger.settimeout(45)
         stranger.connect(str(house.store.with_name("botkit.db.sock")))
         stranger.sendall(word)
         stranger.shutdown(socket.SHUT_WR)

@@ -156,7 +156,7 @@ async def _played(steps: list[Step]) -> None:
         world.server.drop.clear()
         # A server that was lost quietly is noticed by the next one who asks.
         world.server.stir()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(world.shown) < len(world.server.agents_said):  # noqa: ASYNC110 - the turns are counted, not timed
                 await asyncio.sleep(0)
         for _ in range(20):

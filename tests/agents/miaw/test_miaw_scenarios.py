@@ -44,7 +44,7 @@ from botkit_sandbox.salesforce import SalesforceCloud, SalesforceSandboxSettings
 from botkit_sandbox.salesforce import content as shapes
 from botkit_sandbox.salesforce.faults import Fault
 
-DEADLINE = 5.0
+DEADLINE = 30.0
 
 
 @dataclass

@@ -73,7 +73,7 @@ async def test_stopping_the_service_lets_go_of_polls(make_service: MakeService) 
     visitor = await service.chatting()
     poll = asyncio.create_task(visitor.poll())
     await service.polling()
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(25):
         await service.runners[0].cleanup()
         assert (await poll).status == 204
 

