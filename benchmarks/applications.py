@@ -1,32 +1,26 @@
-"""Applications with a kit, as users with handlers write them, one that counts, and one with a profiler.
+"""Kits with handlers, as users write them, one behind which everything is counted, and one with a profiler.
 
 ``python -m benchmarks.applications NAME CONFIGURATION`` serves one exactly as ``botkit serve`` does.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-
-from flask import Flask, Response, jsonify
 
 from benchmarks import counters
 from benchmarks.breakdown import PARTS
 from benchmarks.tracer import Tracer
 from botkit import BotKit
+from botkit.asgi.interface import Application, Receive, Scope, Send, respond
 from botkit.cli.serve import Log, run
 from botkit.config.settings import Settings
 from botkit.handlers.contexts import UserMessageContext
-from botkit.kit import create_app
 
 
-def plain(settings: Settings) -> Flask:
-    """No handler."""
-    return _mounted(BotKit(settings))
-
-
-def handler(settings: Settings) -> Flask:
+def handler(settings: Settings) -> BotKit:
     """A handler that returns None."""
     kit = BotKit(settings)
 
@@ -34,10 +28,10 @@ def handler(settings: Settings) -> Flask:
     def look(ctx: UserMessageContext) -> None:
         return None
 
-    return _mounted(kit)
+    return kit
 
 
-def coroutine(settings: Settings) -> Flask:
+def coroutine(settings: Settings) -> BotKit:
     """A coroutine handler that returns None."""
     kit = BotKit(settings)
 
@@ -45,49 +39,50 @@ def coroutine(settings: Settings) -> Flask:
     async def look(ctx: UserMessageContext) -> None:
         return None
 
-    return _mounted(kit)
+    return kit
 
 
-def counted(settings: Settings) -> Flask:
-    """No handler; counts what it does (see `counters`), and answers ``GET /counts`` with it."""
+def counted() -> Application:
+    """Counts what the service does (see `counters`), and answers ``GET /counts`` with it."""
+    sys.modules["uvloop"] = None  # type: ignore[assignment]  # nothing can be counted inside it
     counts = counters.install()
-    app = create_app(settings)
-    app.add_url_rule("/counts", "counts", lambda: dict(counts))
-    return app
+    return _answering(lambda method: dict(counts))
 
 
-def profiled(settings: Settings) -> Flask:
-    """No handler; ``POST /profile`` begins to profile (see `tracer`), ``GET /profile`` ends it and answers with the result."""
+def profiled() -> Application:
+    """``POST /profile`` begins to profile (see `tracer`), ``GET /profile`` ends it and answers with the result."""
     tracer = Tracer(PARTS)
     tracer.install()
-    app = create_app(settings)
-
-    @app.post("/profile")
-    def begin() -> dict[str, object]:
-        tracer.start()
-        return {}
-
-    @app.get("/profile")
-    def end() -> Response:
-        return jsonify(tracer.stop())
-
-    return app
+    return _answering(lambda method: tracer.start() if method == "POST" else tracer.stop())
 
 
-def _mounted(kit: BotKit) -> Flask:
-    app = Flask(__name__)
-    kit.init_app(app)
-    return app
+def _answering(content: Callable[[str], object]) -> Application:
+    """An application that answers every request with JSON, from the method."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        body = json.dumps(content(scope["method"])).encode()
+        await respond(send, 200, [(b"content-length", str(len(body)).encode())], body)
+
+    return answer
 
 
-APPLICATIONS: Mapping[str, Callable[[Settings], Flask]] = {
-    "plain": plain,
+KITS: Mapping[str, Callable[[Settings], BotKit]] = {
+    "plain": BotKit,
     "handler": handler,
     "coroutine": coroutine,
-    "counted": counted,
-    "profiled": profiled,
+    "counted": BotKit,
+    "profiled": BotKit,
 }
+BEHIND: Mapping[str, Callable[[], Application]] = {"counted": counted, "profiled": profiled}
 
 
 if __name__ == "__main__":
-    run(Path(sys.argv[2]), host=None, port=0, log=Log(as_json=True), make_app=APPLICATIONS[sys.argv[1]])
+    name, configuration = sys.argv[1:]
+    run(
+        Path(configuration),
+        host=None,
+        port=0,
+        log=Log(as_json=True),
+        make_kit=KITS[name],
+        behind=BEHIND[name]() if name in BEHIND else None,
+    )

@@ -1,4 +1,4 @@
-"""`BotKit`, the facade: handlers and a configuration, mounted in any WSGI or Flask application."""
+"""`BotKit`, the facade: handlers and a configuration, mounted in any WSGI, ASGI or Flask application."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask
+from flask import Flask, request
+from werkzeug.exceptions import NotFound
 
+from botkit.asgi.interface import Application
+from botkit.asgi.middleware import BotKitAsgi
+from botkit.asgi.pages import PagesAsgi
 from botkit.config.load import load
 from botkit.config.settings import Settings
 from botkit.errors import NotConfigured
 from botkit.flask.extension import mount
 from botkit.flask.mounted import current_service
-from botkit.flask.stray_hooks import log_stray_hooks
 from botkit.handlers.contexts import HandlerDecorators
 from botkit.handlers.conversation import ConversationHandle
 from botkit.handlers.registry import Handler, Registry
+from botkit.handlers.stray_hooks import StrayHooks
 from botkit.handlers.verdicts import Sent
 from botkit.observability.metrics import Telemetry
 from botkit.service.leadership import RelayFactory
@@ -41,7 +45,9 @@ class BotKit(HandlerDecorators):
             if "open" in ctx.message:
                 return ctx.send_user_message("We are open from 9 to 5.")
 
-        kit.init_app(app)                          # Flask, or: application = kit.middleware(application)
+        kit.init_app(app)                          # Flask
+        application = kit.middleware(application)  # or any other WSGI application
+        application = kit.asgi(application)        # or an ASGI application: Starlette, FastAPI, Quart, Django
 
     A kit without a configuration gets one with each application it is mounted in (`init_app`).
 
@@ -89,6 +95,31 @@ class BotKit(HandlerDecorators):
         """
         return self._service().middleware(wsgi_app)
 
+    def asgi(self, app: Application, config: str | os.PathLike[str] | None = None) -> BotKitAsgi:
+        """The middleware around an ASGI 3 application, which gets everything that is not a hook.
+
+        The service starts and stops with the server. Hooks without handlers are answered on the server's event loop, and the
+        relay lives there too; handlers run in ``server.threads`` threads, so that they may block.
+
+        Args:
+            app: the application, such as one of Starlette, FastAPI, Quart or Django.
+            config: a `botkit.yaml`, for a kit without a configuration of its own.
+
+        Raises:
+            ConfigurationError: lists every problem of the files.
+            NotConfigured: no file is named, or one is although the kit has its own configuration.
+        """
+        return self._service_for(config).asgi(app)
+
+    def asgi_pages(self, app: Application) -> PagesAsgi:
+        """A middleware that adds ``/healthz``, ``/readyz`` and ``/metrics``, below ``server.prefix``, to an ASGI application.
+
+        Raises:
+            NotConfigured: the kit has no configuration yet.
+        """
+        service = self._service()
+        return PagesAsgi(app, service, prefix=service.settings.server.prefix)
+
     def init_app(self, app: Flask, config: str | os.PathLike[str] | None = None) -> None:
         """Mount the kit in a Flask application: the middleware, the health, readiness and metrics pages, and ``flask botkit``.
 
@@ -104,7 +135,7 @@ class BotKit(HandlerDecorators):
             ConfigurationError: lists every problem of the files.
             NotConfigured: no file is named, or one is although the kit has its own configuration, or the prefix is taken.
         """
-        service = self._service_for(app, config)
+        service = self._service_for(config, app.config.get(CONFIG_KEY))
         try:
             mount(app, self, service)
         except NotConfigured:
@@ -246,14 +277,19 @@ class BotKit(HandlerDecorators):
         self._services.append(service)
         return service
 
-    def _service_for(self, app: Flask, config: str | os.PathLike[str] | None) -> Service:
+    def _service_for(
+        self, config: str | os.PathLike[str] | None, usual: str | os.PathLike[str] | None = None
+    ) -> Service:
+        """The kit's own service, or a new one with this configuration."""
         if self._own is not None:
             if config is not None:
                 raise NotConfigured("the kit has a configuration of its own: make another kit for this one")
             return self._own
-        named = config or app.config.get(CONFIG_KEY)
+        named = config or usual
         if named is None:
-            raise NotConfigured(f'name the botkit.yaml: app.config["{CONFIG_KEY}"], or init_app(app, "…")')
+            raise NotConfigured(
+                f'name the botkit.yaml: app.config["{CONFIG_KEY}"] in Flask, or the second argument of init_app or asgi'
+            )
         with self._lock:
             return self._serve(load(named))
 
@@ -275,8 +311,14 @@ class BotKit(HandlerDecorators):
 
 
 def create_app(settings: Settings, *, relay_factory: RelayFactory | None = None) -> Flask:
-    """A Flask application with a kit and nothing else, alone on its store: the application of `botkit serve`."""
+    """A Flask application with a kit and nothing else, alone on its store."""
     app = Flask("botkit")
     BotKit(settings, relay_factory=relay_factory, share=False).init_app(app)
-    log_stray_hooks(app, prefix=settings.server.prefix)
+    stray = StrayHooks(settings.server.prefix)
+
+    @app.errorhandler(NotFound)
+    def not_found(error: NotFound) -> NotFound:
+        stray.not_found(request.method, request.path)
+        return error
+
     return app

@@ -75,7 +75,7 @@ CLASSES = {
         open start send fetch end routing listen typing acknowledge custom_event idle_notice send_file
     """,
     BotKit: """
-        from_config middleware init_app settings telemetry is_configured override_settings handlers
+        from_config middleware asgi asgi_pages init_app settings telemetry is_configured override_settings handlers
         start close ready conversation respond_to_hook
         on_user_message on_bot_message on_agent_transfer on_webhook on_event on_alert on_variable_update on_client_event
         on_handoff_started on_agent_joined on_handoff_ended

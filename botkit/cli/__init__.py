@@ -28,7 +28,8 @@ COMMANDS = {
 }
 """Every command and its line in `botkit --help`, kept here so that help loads none of the commands."""
 EXTRAS = {
-    "granian": "serve",
+    "uvicorn": "serve",
+    "httptools": "serve",
     "aiohttp": "sandbox",
     "quickjs": "sandbox",
     "rich": "sandbox",

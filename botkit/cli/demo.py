@@ -44,7 +44,7 @@ def demo(port: int, check: bool, bot_folder: Path | None, transfers: tuple[str, 
     Your own bot      botkit demo --bot EXPORT
     with an agent     botkit demo --bot EXPORT --transfer "Order status"
     """
-    require("botkit_sandbox", "aiohttp", "quickjs", "rich", "granian")
+    require("botkit_sandbox", "aiohttp", "quickjs", "rich", "uvicorn", "httptools")
     from botkit.cli.demo_check import check_all, on_stage
 
     if check and (bot_folder or transfers):

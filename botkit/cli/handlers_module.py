@@ -1,4 +1,4 @@
-"""`botkit serve --handlers MODULE:KIT`: the application around a kit of the user's own module."""
+"""`botkit serve --handlers MODULE:KIT`: a kit of the user's own module."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ import os
 import re
 import sys
 from importlib import import_module
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from flask import Flask
-
-from botkit.config.settings import Settings
 from botkit.errors import NotConfigured
+
+if TYPE_CHECKING:
+    from botkit.kit import BotKit
 
 _NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
-def with_handlers(named: str, config: Path, settings: Settings) -> Flask:
-    """An application with the kit that `named` names (``module:kit``), in the worker process.
+def kit_of(named: str) -> BotKit:
+    """The kit that `named` names (``module:kit``), which has no configuration yet.
 
     Raises:
         NotConfigured: there is no such module or kit, or the kit has a configuration of its own.
     """
-    from botkit.flask.stray_hooks import log_stray_hooks
     from botkit.kit import BotKit
 
     module_name, _, name = named.partition(":")
@@ -48,7 +47,4 @@ def with_handlers(named: str, config: Path, settings: Settings) -> Flask:
             f"--handlers: {named} has a configuration of its own, and --config is another: make it with BotKit(), and mount "
             "it in a function that nothing calls when the module is imported"
         )
-    app = Flask("botkit")
-    kit.init_app(app, config)
-    log_stray_hooks(app, prefix=settings.server.prefix)
-    return app
+    return kit

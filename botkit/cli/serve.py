@@ -1,51 +1,44 @@
-"""`botkit serve`: the service, on granian.
+"""`botkit serve`: the service, on uvicorn.
 
-Granian runs its WSGI workers as separate processes (its in-process mode does not support WSGI). There is exactly one worker here,
-since one process holds the store. The kit runs in the worker; the parent process only watches it. If the parent is killed, the
-worker must release the port and the lock of the store: it watches the pipe that multiprocessing keeps between the two processes,
-and kills itself when the pipe closes. Nothing is lost then: every acknowledged hook is in the store.
+One process with one event loop, which takes the hooks and does all calls; handlers and pages that may block have threads.
 """
 
 from __future__ import annotations
 
-import functools
+import asyncio
 import gc
-import os
 import resource
 import signal
 import socket
 import sys
-import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import connection, parent_process
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from botkit.cli import replace_unencodable, require, stalled
+from botkit.cli import require
 from botkit.config.agent_systems import notices
 from botkit.config.load import load
 from botkit.config.values import store_file
-from botkit.hooks.bodies import MAX_CONCURRENT
 from botkit.observability.events import get_logger
 from botkit.observability.logs import LEVELS
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
-    from flask import Flask
-
+    from botkit.asgi.interface import Application
     from botkit.config.settings import Settings
+    from botkit.kit import BotKit
 
-    MakeApp = Callable[[Settings], Flask]
-    """A function that makes an application with a kit in it."""
+    MakeKit = Callable[[Settings], BotKit]
+    """A function that makes a kit, with a configuration of its own or without one."""
 
 _log = get_logger("botkit.serve")
 
-_MAX_CONNECTIONS = 4096
 _MAX_FILES = 65_536
+_BACKLOG = 2048
 
 
 @click.command()
@@ -111,12 +104,12 @@ def serve(
     Errors in the configuration end it at once; `botkit check` prints them too. It needs the extra "serve".
     """
     as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
-    make_app: MakeApp | None = None
+    make_kit: MakeKit | None = None
     if handlers is not None:
-        from botkit.cli.handlers_module import with_handlers
+        from botkit.cli.handlers_module import kit_of
 
-        make_app = functools.partial(with_handlers, handlers, config)
-    run(config, host=host, port=port, log=Log(as_json, log_level, access_log), make_app=make_app)
+        make_kit = lambda _: kit_of(handlers)  # noqa: E731
+    run(config, host=host, port=port, log=Log(as_json, log_level, access_log), make_kit=make_kit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +128,13 @@ class Log:
 
 
 def run(
-    config: Path, *, host: str | None, port: int | None, log: Log, make_app: MakeApp | None = None
+    config: Path,
+    *,
+    host: str | None,
+    port: int | None,
+    log: Log,
+    make_kit: MakeKit | None = None,
+    behind: Application | None = None,
 ) -> None:
     """Serve until a signal stops the process.
 
@@ -144,101 +143,86 @@ def run(
         host: replaces the host in the file.
         port: replaces the port in the file; 0 takes a free one.
         log: how the service logs.
-        make_app: makes the application, in the worker process; by default an application with only a kit.
+        make_kit: makes the kit; by default one without handlers, alone on its store.
+        behind: the application that gets what is neither a hook nor a page; by default there is nothing.
 
     Raises:
-        ClickException: granian is not installed, or the port is taken.
+        ClickException: uvicorn is not installed, or the port is taken.
+        BotKitError: the configuration, the handlers or the store cannot be used.
     """
-    require("granian")
-    settings = load(config)
-    address = host or settings.server.host
-    free = _reserve(address, settings.server.port if port is None else port)
-    _server(address, free, settings.server.threads).serve(
-        target_loader=functools.partial(_worker, config, log, address, free, make_app), wrap_loader=False
-    )
-
-
-def _server(address: str, port: int, threads: int) -> Any:
-    from granian.constants import Interfaces
-    from granian.server import Server
-
-    return Server(
-        "botkit",
-        address=address,
-        port=port,
-        interface=Interfaces.WSGI,
-        workers=1,
-        # `server.threads` threads are left for other requests while the maximum number of bodies is pending.
-        blocking_threads=threads + MAX_CONCURRENT,
-        # Granian counts every kept-alive connection as a running request, also while it is idle.
-        backpressure=_MAX_CONNECTIONS,
-        workers_kill_timeout=20,
-        websockets=False,
-        log_enabled=False,
-    )
-
-
-def _reserve(host: str, port: int) -> int:
-    """The port to listen on, after a check that it is free.
-
-    Granian shares its ports (SO_REUSEPORT): without this check, two services on one port would each get half of the hooks.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise click.ClickException(
-                f"cannot listen on {host}:{port} ({error.strerror}): stop what listens there, or choose another --port"
-            ) from error
-        chosen: int = probe.getsockname()[1]
-        return chosen
-
-
-def _worker(config: Path, log: Log, address: str, port: int, make_app: MakeApp | None) -> WSGIApplication:
-    """Set up the worker process, and return the application.
-
-    Everything that must not cross a fork happens here. The port is bound before; hooks are accepted afterwards.
-    """
-    replace_unencodable()
-    _die_with_the_parent()
-    _allow_many_files()
+    require("uvicorn", "httptools")
     gc.disable()  # Imported objects stay alive: collecting during imports costs a tenth of the start (measured).
-    from botkit.errors import BotKitError
-    from botkit.kit import BotKit, create_app
+    from botkit.asgi.not_found import NotFound
+    from botkit.cli.uvicorn_server import serve_until_stopped
+    from botkit.kit import BotKit
     from botkit.observability.logs import set_up_logging
-    from botkit.wsgi.access_log import AccessLog
-    from botkit.wsgi.middleware import BotKitMiddleware
 
+    settings = load(config)
+    _allow_many_files()
     set_up_logging(json=log.as_json, level=log.level)
+    file = store_file(settings.store.url)
+    is_new = file is not None and not file.exists()
+    listener = _listen(host or settings.server.host, settings.server.port if port is None else port)
+    kit = make_kit(settings) if make_kit is not None else BotKit(settings, share=False)
+    hooks = kit.asgi(behind or NotFound(settings.server.prefix), config=None if kit.is_configured else config)
+
+    def started() -> None:
+        _announce(listener, settings.server.prefix, file, [handler.name for handler in kit.handlers])
+        _note(settings, file if is_new else None)
+        # All objects so far stay alive, and a hook leaves no reference cycles: a collection after every 700 new objects costs a
+        # tenth of the hooks per second (measured; the same as with the collector switched off).
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
+        gc.enable()
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner, _signals_end_it():
+        runner.run(
+            serve_until_stopped(
+                hooks, kit.asgi_pages(hooks), listener, started=started, logs_requests=log.requests
+            )
+        )
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's, if it is installed: the same hooks for less processor time."""
+    if find_spec("uvloop") is None:
+        return None
+    import uvloop
+
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+@contextmanager
+def _signals_end_it() -> Iterator[None]:
+    """Let the signals that stop the server do nothing else: uvicorn raises them again when it has stopped."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: None) for number in numbers]
     try:
-        settings = load(config)
-        file = store_file(settings.store.url)
-        is_new = file is not None and not file.exists()
-        app = (make_app or create_app)(settings)
-        kit: BotKit = app.extensions["botkit"][0].kit
-        kit.start()
-    except BotKitError as error:
-        click.echo(f"{error.code}: {error}", err=True)
-        sys.exit(1)
-    middleware = app.wsgi_app
-    assert isinstance(middleware, BotKitMiddleware)  # noqa: S101 (every application with a kit has it)
-    stalled.watch(port, middleware.bodies.waiting, max_concurrent=MAX_CONCURRENT)
-    _announce(address, port, settings.server.prefix, file, [handler.name for handler in kit.handlers])
-    _note(settings, file if is_new else None)
-    # All objects so far stay alive, and a hook leaves no reference cycles: a collection after every 700 new objects costs a
-    # tenth of the hooks per second (measured; the same as with the collector switched off).
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
-    gc.enable()
-    # Threads for hooks, commits and calls take turns. With a shorter switch interval an acknowledgement waits less for the
-    # other threads (measured: the 99th percentile is a fifth lower, at the same hooks per second).
-    sys.setswitchinterval(0.002)
-    return AccessLog(app.wsgi_app, monotonic=time.perf_counter) if log.requests else app.wsgi_app
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
-def _announce(host: str, port: int, prefix: str, store: Path | None, handlers: list[str]) -> None:
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that is bound to the address. Raises: ClickException if the address is taken."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        # Now: two sockets that may reuse an address can be bound to one port, but only one of them can listen.
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise click.ClickException(
+            f"cannot listen on {host}:{port} ({error.strerror}): stop what listens there, or choose another --port"
+        ) from error
+    return listener
+
+
+def _announce(listener: socket.socket, prefix: str, store: Path | None, handlers: list[str]) -> None:
+    host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     click.echo(f"BotKit listens on http://{shown}:{port}{prefix}")
     if store is not None:
@@ -268,16 +252,3 @@ def _allow_many_files() -> None:
     wanted = _MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_FILES)
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _die_with_the_parent() -> None:
-    """Kill this process when its parent has ended for any reason."""
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def wait() -> None:
-        connection.wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    threading.Thread(target=wait, name="botkit-parent-watch", daemon=True).start()

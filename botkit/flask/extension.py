@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask, Response, jsonify, request
+from flask import Blueprint, Flask, Response, request
 
-from botkit.errors import BotKitError, NotConfigured
+from botkit.errors import NotConfigured
 from botkit.flask.commands import commands
 from botkit.flask.mounted import Kit, Mounted, mounted_in
-from botkit.observability.metrics import CONTENT_TYPE, OPENMETRICS
+from botkit.observability import pages
 from botkit.service.service import Service
 
 
@@ -28,31 +28,22 @@ def mount(app: Flask, kit: Kit, service: Service) -> None:
 
 
 def _pages(service: Service, name: str) -> Blueprint:
-    pages = Blueprint(name, __name__, url_prefix=service.settings.server.prefix or None)
+    blueprint = Blueprint(name, __name__, url_prefix=service.settings.server.prefix or None)
 
-    @pages.get("/healthz")
+    @blueprint.get("/healthz")
     def healthz() -> Response:
-        """Liveness: the process answers."""
-        return jsonify(status="ok")
+        return _response(pages.HEALTHY)
 
-    @pages.get("/readyz")
-    def readyz() -> tuple[Response, int]:
-        """Readiness: the store commits and the relay runs."""
-        try:
-            parts = service.ready()
-        except BotKitError as error:
-            return jsonify(status="unready", error=f"{error.code}: {error}"), 503
-        ready = all(parts.values())
-        return jsonify(status="ready" if ready else "unready", **parts), 200 if ready else 503
+    @blueprint.get("/readyz")
+    def readyz() -> Response:
+        return _response(pages.readyz(service))
 
-    @pages.get("/metrics")
+    @blueprint.get("/metrics")
     def metrics() -> Response:
-        """The metrics, for Prometheus; in OpenMetrics' format, which has exemplars, if it is accepted."""
-        openmetrics = "application/openmetrics-text" in request.headers.get("Accept", "")
-        try:
-            text = service.exposition(openmetrics=openmetrics)
-            return Response(text, content_type=OPENMETRICS if openmetrics else CONTENT_TYPE)
-        except BotKitError as error:
-            return Response(f"{error.code}: {error}\n", 503, content_type="text/plain; charset=utf-8")
+        return _response(pages.metrics(service, request.headers.get("Accept", "")))
 
-    return pages
+    return blueprint
+
+
+def _response(page: pages.Page) -> Response:
+    return Response(page.body, page.status, content_type=page.content_type)

@@ -21,7 +21,7 @@ from botkit.handlers.refused_hooks import STRANGERS, RefusedHooks
 from botkit.handlers.running import ContextFactory
 from botkit.handoff.conversation import Instant
 from botkit.hooks import of_the_doctor
-from botkit.hooks.parser import HookParser, file_of, how_to_link
+from botkit.hooks.parser import Hook, HookParser, file_of, how_to_link
 from botkit.hooks.paths import HookPath, HookPaths
 from botkit.ledger.interface import Committed, Input
 from botkit.observability.events import get_logger
@@ -61,9 +61,30 @@ class HookResponse:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A hook whose caller is the platform, before its body is read.
+
+    Attributes:
+        path: its path.
+        parser: reads it.
+        at: seconds since the epoch.
+        began: when it arrived, for durations.
+    """
+
+    path: HookPath
+    parser: HookParser
+    at: Instant
+    began: float
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class HookEndpoint:
     """Answers the hooks of one service. Thread-safe.
+
+    A hook goes through `admit`, `read`, its handlers, the ledger and `answered`; whatever is raised on the way goes to `failed`.
+    None of these waits for anything. `respond` does all of them for servers that give each request a thread;
+    `botkit.asgi.door.Door` does it for those that call back.
 
     Args:
         parsers: per bot id, also of linked bots.
@@ -93,6 +114,72 @@ class HookEndpoint:
         self._refused = RefusedHooks(log=_log, monotonic=self.monotonic)
         self.path_of = HookPaths(self.prefix).parse
 
+    # --- the steps, without waiting ---------------------------------------------------------------------------------
+
+    def admit(self, path: HookPath, *, method: str, token: str | None, apikey: str | None) -> Admitted:
+        """Check the caller of a hook.
+
+        Args:
+            path: from `path_of`.
+            method: of the HTTP request.
+            token: the header ``token``, if there is one.
+            apikey: the header ``apikey``, if there is one.
+
+        Raises:
+            HookRefused: the caller is not the platform, or the bot is not configured.
+        """
+        if method != "POST":
+            raise _MethodNotAllowed
+        began, now = self.monotonic(), self.now()
+        if token == of_the_doctor.TOKEN:
+            raise _TokenOfTheDoctor
+        parser = self.parsers.get(path.bot_id)
+        if parser is None:
+            raise self._unknown_bot(path.bot_id, token, apikey, now)
+        parser.authentication.check(token=token, apikey=apikey, now=now)
+        return Admitted(path, parser, Instant(now), began)
+
+    @staticmethod
+    def read(admitted: Admitted, body: bytes) -> Hook:
+        """Read the body of an admitted hook. Raises: HookRefused if it cannot be accepted."""
+        if body == of_the_doctor.BODY:
+            raise _BodyOfTheDoctor
+        return admitted.parser.read(admitted.path, body, at=admitted.at)
+
+    def answered(self, admitted: Admitted, result: DispatchResult) -> HookResponse:
+        """The answer to a hook whose inputs are committed."""
+        self.metrics.hook(admitted.path.event, result.status, self.monotonic() - admitted.began)
+        return _ACK_RESPONSE if result.body is None else _response(result.status, result.body)
+
+    def failed(self, path: HookPath, error: Exception, *, began: float | None = None) -> HookResponse:
+        """The answer to a hook that was refused or failed; logs and counts it.
+
+        Args:
+            path: of the hook.
+            error: what was raised.
+            began: when the hook arrived; None if that is not known, for example because it was not admitted.
+        """
+        if isinstance(error, HookRefused):
+            refused = error
+            counts_as = error.of_bot if isinstance(error, _OtherBot) else self._known(path.bot_id)
+            if isinstance(error, _ByTheDoctor):
+                self._refused.by_the_doctor(error, bot=path.bot_id, counts_as=counts_as)
+            else:
+                self._refused.refused(error, bot=path.bot_id, counts_as=counts_as)
+        else:
+            refused = HookRefused()
+            if isinstance(error, BotKitError):
+                code, reason = error.code, str(error)
+            else:
+                code, reason = HookRefused.code, where(error)
+            self._refused.failed(bot=path.bot_id, code=code, reason=reason)
+        if isinstance(error, _MethodNotAllowed):
+            return _refusal(refused, ("Allow", "POST"))
+        self.metrics.hook(path.event, refused.status, 0.0 if began is None else self.monotonic() - began)
+        return _refusal(refused)
+
+    # --- the steps in a thread of the request -----------------------------------------------------------------------
+
     def respond(
         self,
         path: HookPath,
@@ -102,73 +189,37 @@ class HookEndpoint:
         apikey: str | None,
         read_body: Callable[[], bytes],
     ) -> HookResponse:
-        """Answer a hook.
+        """Answer a hook; waits for its handlers and its commit.
 
         Args:
-            path: from `path_of`.
+            path: see `admit`, like the next three.
             method: of the HTTP request.
             token: the header ``token``, if there is one.
             apikey: the header ``apikey``, if there is one.
             read_body: reads the body; called once the caller is authenticated. May raise HookRefused.
         """
-        if method != "POST":
-            refused = _MethodNotAllowed()
-            self._refused.refused(refused, bot=path.bot_id, counts_as=self._known(path.bot_id))
-            return _refusal(refused, ("Allow", "POST"))
         began = self.monotonic()
-        status = 500
         try:
-            result = self._accept(path, token, apikey, read_body)
-            status = result.status
-            return _ACK_RESPONSE if result.body is None else _response(status, result.body)
-        except HookRefused as error:
-            status = error.status
-            counts_as = error.of_bot if isinstance(error, _OtherBot) else self._known(path.bot_id)
-            if isinstance(error, _ByTheDoctor):
-                self._refused.by_the_doctor(error, bot=path.bot_id, counts_as=counts_as)
+            admitted = self.admit(path, method=method, token=token, apikey=apikey)
+            hook = self.read(admitted, read_body())
+            chain = self.dispatch.matching(hook)
+            if chain is None:
+                result = without_handlers(hook)
+                committing = [self.submit(input) for input in result.inputs]
             else:
-                self._refused.refused(error, bot=path.bot_id, counts_as=counts_as)
-            return _refusal(error)
-        except BotKitError as error:
-            self._refused.failed(bot=path.bot_id, code=error.code, reason=str(error))
-            return _refusal(HookRefused())
-        except Exception as error:  # noqa: BLE001 - the edge: any other error is logged and becomes the protocol's 500
-            self._refused.failed(bot=path.bot_id, code=HookRefused.code, reason=where(error))
-            return _refusal(HookRefused())
-        finally:
-            self.metrics.hook(path.event, status, self.monotonic() - began)
+                # Submitted under the lock, so that the user's messages keep their order; the commit is awaited outside it.
+                with self.dispatch.lock(chain, hook):
+                    result = self.dispatch.dispatch(chain, hook, self.context_factory)
+                    committing = [self.submit(input) for input in result.inputs]
+            for future in committing:
+                self._await(future)
+        except Exception as error:  # noqa: BLE001 - the edge: any error is logged and becomes an answer of the protocol
+            return self.failed(path, error, began=began)
+        return self.answered(admitted, result)
 
     def _known(self, bot_id: str) -> str:
         """The bot's id, if it is a configured one."""
         return bot_id if bot_id in self.parsers else STRANGERS
-
-    def _accept(
-        self, path: HookPath, token: str | None, apikey: str | None, read_body: Callable[[], bytes]
-    ) -> DispatchResult:
-        """Authenticate, read, dispatch and commit a hook. Returns its answer."""
-        now = self.now()
-        if token == of_the_doctor.TOKEN:
-            raise _TokenOfTheDoctor
-        parser = self.parsers.get(path.bot_id)
-        if parser is None:
-            raise self._unknown_bot(path.bot_id, token, apikey, now)
-        parser.authentication.check(token=token, apikey=apikey, now=now)
-        body = read_body()
-        if body == of_the_doctor.BODY:
-            raise _BodyOfTheDoctor
-        hook = parser.read(path, body, at=Instant(now))
-        chain = self.dispatch.matching(hook)
-        if chain is None:
-            result = without_handlers(hook)
-            committing = [self.submit(input) for input in result.inputs]
-        else:
-            # Submitted under the lock, so that the user's messages keep their order; the commit is awaited outside it.
-            with self.dispatch.lock(chain, hook):
-                result = self.dispatch.dispatch(chain, hook, self.context_factory)
-                committing = [self.submit(input) for input in result.inputs]
-        for future in committing:
-            self._await(future)
-        return result
 
     def _await(self, committing: Future[Committed]) -> None:
         try:
@@ -177,7 +228,7 @@ class HookEndpoint:
             # Cancelling drops an input whose commit has not begun. A commit in progress may still succeed; then the platform's
             # next attempt is a duplicate.
             committing.cancel()
-            raise LedgerError("the store took too long") from error
+            raise too_slow() from error
         if committed.duplicate:
             self.metrics.duplicate()
 
@@ -195,6 +246,11 @@ class HookEndpoint:
             reason="no bot file has this bot id, and the token fits none of them",
             fix="bot.id of a bot file, or the Callback URL of the bot's JWT app",
         )
+
+
+def too_slow() -> LedgerError:
+    """The error of a hook whose commit took longer than `commit_seconds`."""
+    return LedgerError("the store took too long")
 
 
 class _ByTheDoctor(HookRefused):

@@ -14,9 +14,10 @@ class KeyedLock:
         self._last: dict[Hashable, _Turn] = {}
 
     def hold(self, key: Hashable, max_seconds: float) -> _Turn:
-        """A context manager: entering it waits for all earlier holders of the key, and later ones wait until it is left.
+        """A context manager with the next place in the key's queue: entering it waits for all earlier ones.
 
-        The wait for a holder ends about `max_seconds` after it entered: by then the time limit of its handlers has passed.
+        It must be entered, also after an error: later ones wait until it is left. The wait for a holder ends about
+        `max_seconds` after it entered: by then the time limit of its handlers has passed.
         """
         return _Turn(self, key, max_seconds)
 
@@ -37,7 +38,7 @@ class KeyedLock:
 class _Turn:
     """A class, not a generator, because it is entered and left for every hook that has a handler."""
 
-    __slots__ = ("_has_entered", "_key", "_lock", "_max_seconds", "_over")
+    __slots__ = ("_before", "_has_entered", "_key", "_lock", "_max_seconds", "_over")
 
     def __init__(self, lock: KeyedLock, key: Hashable, max_seconds: float) -> None:
         self._lock = lock
@@ -46,11 +47,12 @@ class _Turn:
         self._has_entered = False
         self._over = threading.Lock()
         self._over.acquire()
+        self._before = lock.enqueue(key, self)
 
     def __enter__(self) -> None:
-        before = self._lock.enqueue(self._key, self)
-        if before is not None:
-            before.wait(self._max_seconds)
+        if self._before is not None:
+            self._before.wait(self._max_seconds)
+            self._before = None  # Otherwise every turn would keep all earlier ones alive.
         self._has_entered = True
 
     def __exit__(self, *_: object) -> None:

@@ -1,14 +1,13 @@
-"""Reads the body of a hook, with limits on size, number and time.
+"""Reads the body of a hook in a WSGI application, with limits on size and number.
 
 Reading blocks a thread of the server until the body has arrived, and WSGI has no deadline for that. So the number of threads
-that read at once is limited, which leaves the others for complete requests and health checks. The server can ask how long
-the slowest read has taken, to close stalled connections (`botkit.cli.stalled`).
+that read at once is limited, which leaves the others for complete requests and health checks; the time is limited by the server,
+or by the proxy in front of it. `botkit.asgi.bodies` is for servers with an event loop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from threading import get_ident
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
 from botkit.errors import BodyIncomplete, HookTooLarge, TooManyBodies
@@ -23,11 +22,10 @@ MAX_CONCURRENT = 64
 
 
 class Bodies:
-    """Reads the bodies of one application's hooks. Thread-safe. `monotonic` returns seconds for durations."""
+    """Reads the bodies of one application's hooks. Thread-safe."""
 
-    def __init__(self, *, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._since: dict[int, float] = {}
+    def __init__(self) -> None:
+        self._free = BoundedSemaphore(MAX_CONCURRENT)
 
     def read(self, environ: WSGIEnvironment) -> bytes:
         """The body of a request.
@@ -40,35 +38,33 @@ class Bodies:
         size = _length(environ)
         if size == 0:
             return b""
-        since, thread = self._since, get_ident()
-        if len(since) >= MAX_CONCURRENT:
+        if not self._free.acquire(blocking=False):
             raise TooManyBodies
-        since[thread] = self._monotonic()
         try:
             # One byte more than the limit, to notice a chunked body that is too long.
             body = _read(environ["wsgi.input"], MAX_BYTES + 1 if size is None else size)
         finally:
-            del since[thread]
+            self._free.release()
         if size is None and len(body) > MAX_BYTES:
             raise HookTooLarge
         if size is not None and len(body) < size:
             raise BodyIncomplete
         return body
 
-    def waiting(self) -> tuple[int, float]:
-        """The number of bodies that are being read, and the seconds that the slowest has taken so far."""
-        since = list(self._since.values())
-        return len(since), self._monotonic() - min(since) if since else 0.0
+
+def checked_length(length: str | bytes) -> int:
+    """A Content-Length as a number. Raises: HookTooLarge if it is over the limit, or no number."""
+    size = int(length) if length.isdigit() and length.isascii() and len(length) < 20 else MAX_BYTES + 1
+    if size > MAX_BYTES:
+        raise HookTooLarge
+    return size
 
 
 def _length(environ: WSGIEnvironment) -> int | None:
     """The length of the body; None for a chunked one. Raises: HookTooLarge if it is over the limit, or no number."""
     length = environ.get("CONTENT_LENGTH")
     if length:
-        size = int(length) if length.isascii() and length.isdecimal() and len(length) < 20 else MAX_BYTES + 1
-        if size > MAX_BYTES:
-            raise HookTooLarge
-        return size
+        return checked_length(length)
     # Without a length or an end mark, reading could block forever (PEP 3333).
     return None if environ.get("wsgi.input_terminated") else 0
 

@@ -24,7 +24,7 @@ class LoopCalls:
     """Calls functions on one loop, in the order in which they were handed over."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self.loop = loop
         self._waiting: deque[Callable[[], object]] = deque()
         self._woken = False
 
@@ -36,11 +36,11 @@ class LoopCalls:
         # The append and the flag need no lock: the loop clears the flag before it counts the calls, so a call is either made in
         # that round or wakes the loop again.
         self._waiting.append(partial(function, *args, **kwargs) if args or kwargs else function)
-        if self._woken and not self._loop.is_closed():
+        if self._woken and not self.loop.is_closed():
             return
         self._woken = True
         try:
-            self._loop.call_soon_threadsafe(self._make)
+            self.loop.call_soon_threadsafe(self._make)
         except RuntimeError:  # The loop is closed.
             self._waiting.clear()
 

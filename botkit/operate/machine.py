@@ -82,8 +82,8 @@ def _software(machine: Machine) -> Outcome:
     seen = f"Python {platform.python_version()}, {ssl.OPENSSL_VERSION}"
     if machine.openssl < (3, 0):
         return warned(f"{seen}: this OpenSSL gets no security fixes any more", "use a Python with OpenSSL 3")
-    if not machine.has_package("granian"):
-        what = f"{seen}; granian is not installed, which botkit serve needs"
+    if not machine.has_package("uvicorn"):
+        what = f"{seen}; uvicorn is not installed, which botkit serve needs"
         return warned(
             what, "pip install 'botkit[serve]'; an application that mounts the kit does not need it"
         )

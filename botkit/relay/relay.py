@@ -1,4 +1,4 @@
-"""The relay: one asyncio loop in its own thread, which does all network I/O.
+"""The relay: it does all network I/O, on one asyncio loop: that of the server, or one in a thread of its own.
 
 It gets each commit of the ledger, carries out the outbound effects, receives from the agents' side, runs the timers, and submits
 the results. All its state is also in the ledger: a process that dies loses no work.
@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 
 from botkit.config.settings import Settings
 from botkit.http.retry import SYSTEM_CHANCE
 from botkit.ledger.interface import Committed, Ledger
+from botkit.ledger.loop_calls import LoopCalls
 from botkit.observability.events import get_logger
 from botkit.observability.metrics import Telemetry
 from botkit.observability.tracebacks import where
@@ -28,6 +31,7 @@ _log = get_logger("botkit.relay")
 _WIND_DOWN_SECONDS = 5.0
 MAX_HOLD_SECONDS = 0.05
 """Max wait of a commit for the relay to accept the previous one. So a relay that hangs slows hooks down, but never stops them."""
+_LOOK_SECONDS = 0.5
 
 
 class Relay:
@@ -43,6 +47,7 @@ class Relay:
         chance: draws the jitter from [0, 1).
         connect: opens the gateways; by default the XO platform and the configured agent systems, over libcurl.
         call_handlers: calls the bot's own handlers of a hand-off; by default there are none.
+        calls: calls a loop that runs elsewhere, for the relay to live on; by default it has a loop in a thread of its own.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class Relay:
         chance: Callable[[], float] = SYSTEM_CHANCE,
         connect: Connect = connect,
         call_handlers: CallHandlers = no_handlers,
+        calls: LoopCalls | None = None,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
@@ -66,26 +72,30 @@ class Relay:
         self._lock = threading.Lock()
         self._accepting = threading.Semaphore(1)
         self._early: list[Sequence[Committed]] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._calls = calls
+        self._holds = calls is None
+        """Whether commits are held up. Hooks on the relay's own loop need that not: both take turns there."""
         self._engine: Engine | None = None
         self._stop: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
+        self._main: asyncio.Task[None] | None = None
         self._started: Future[None] = Future()
+        self._ended = threading.Event()
         self._closing = False
         self._close_seconds = _WIND_DOWN_SECONDS
 
     def on_commit(self, batch: Sequence[Committed]) -> None:
         """Accept a batch of commits, in commit order. Any thread; one wake-up per batch.
 
-        Waits a moment if the previous batch has not been accepted: hooks, commits and calls share one interpreter, and hooks
-        that are acknowledged faster than they are relayed slow everything down (measured: 2,600 hooks a second relayed without
-        this wait, 3,200 with it, and the 99th percentile of acknowledgements a quarter lower).
+        With a thread of its own, it waits a moment if the previous batch has not been accepted: hooks, commits and calls share
+        one interpreter, and hooks that are acknowledged faster than they are relayed slow everything down (measured: 2,600
+        hooks a second relayed without this wait, 3,200 with it, and the 99th percentile of acknowledgements a quarter lower).
         """
-        waits = not self._closing and threading.current_thread() is not self._thread
+        waits = self._holds and not self._closing and threading.current_thread() is not self._thread
         held = waits and self._accepting.acquire(timeout=MAX_HOLD_SECONDS)
         with self._lock:
-            if not self._closing and self._loop is not None and self._engine is not None:
-                self._loop.call_soon_threadsafe(self._accept, self._engine, batch, held)
+            if not self._closing and self._calls is not None and self._engine is not None:
+                self._calls.soon(self._accept, self._engine, batch, held)
                 return
             if not self._closing:  # Otherwise the next start resumes it from the ledger.
                 self._early.append(batch)
@@ -93,37 +103,58 @@ class Relay:
             self._accepting.release()
 
     def start(self) -> None:
-        """Start the thread, resume the work of an earlier process, then accept new commits.
+        """Start, resume the work of an earlier process, then accept new commits.
 
         Raises:
+            RuntimeError: the loop that it is to live on does not run, or this was called there and would wait for itself.
             Exception: the gateways could not be opened, for example a ConfigurationError.
         """
-        self._thread = threading.Thread(target=self._run, name="botkit-relay", daemon=True)
-        self._thread.start()
+        if self._calls is None:
+            self._thread = threading.Thread(target=self._run, name="botkit-relay", daemon=True)
+            self._thread.start()
+        else:
+            if _is_here(self._calls):
+                raise RuntimeError("the relay has to be started by another thread than that of its loop")
+            self._calls.soon(self._begin)
+            while not self._started.done():
+                with suppress(TimeoutError):
+                    self._started.exception(_LOOK_SECONDS)
+                if not self._calls.loop.is_running() and not self._started.done():
+                    self._closing = True
+                    raise RuntimeError("the loop of the relay does not run")
         self._started.result()
 
     def ready(self) -> bool:
         """Whether the loop runs and accepts commits."""
-        return (
-            self._thread is not None
-            and self._thread.is_alive()
-            and self._loop is not None
-            and not self._closing
-        )
+        return self._engine is not None and not self._ended.is_set() and not self._closing
 
     def close(self, timeout: float = _WIND_DOWN_SECONDS) -> None:
-        """Finish the attempts in progress, for at most `timeout` seconds, then stop. The next start resumes the rest."""
+        """Finish the attempts in progress, for at most `timeout` seconds, then stop. The next start resumes the rest.
+
+        On the loop that it lives on it waits for nothing: the next start repeats the attempts.
+        """
         with self._lock:
             self._closing = True
-            loop, stop = self._loop, self._stop
-        self._close_seconds = timeout
-        if self._thread is None:
+            calls, stop = self._calls, self._stop
+        if self._main is None or calls is None:
             return
-        if loop is not None and stop is not None and self._thread.is_alive():
-            loop.call_soon_threadsafe(stop.set)
+        here = _is_here(calls)
+        self._close_seconds = 0.0 if here else timeout
+        if stop is not None:
+            calls.soon(stop.set)
+        if here:
+            return
         # Twice for the lanes (the second time for cancelled ones), and a little for the connections.
-        self._thread.join(2 * timeout + 5.0)
-        if self._thread.is_alive():
+        limit = 2 * timeout + 5.0
+        if self._thread is not None:
+            self._thread.join(limit)
+            stopped = not self._thread.is_alive()
+        else:
+            deadline = time.monotonic() + limit
+            while not (stopped := self._ended.wait(_LOOK_SECONDS) or not calls.loop.is_running()):
+                if time.monotonic() >= deadline:
+                    break
+        if not stopped:
             _log.error("relay_did_not_stop")
 
     def _accept(self, engine: Engine, batch: Sequence[Committed], held: bool) -> None:
@@ -131,27 +162,36 @@ class Relay:
             self._accepting.release()
         engine.accept(batch)
 
+    def _begin(self) -> None:
+        """On the loop."""
+        if not self._closing:
+            self._main = asyncio.get_running_loop().create_task(self._live(), name="botkit-relay")
+            self._main.add_done_callback(self._end)
+
+    def _end(self, main: asyncio.Task[None]) -> None:
+        self._ended.set()
+        error = RuntimeError("its loop ended") if main.cancelled() else main.exception()
+        if not self._started.done():
+            self._started.set_exception(error or RuntimeError("it was stopped"))
+        elif error is not None and not main.cancelled():
+            _log.critical("relay_failed", error=where(error))
+
     def _run(self) -> None:
+        """The thread of a relay with a loop of its own."""
         loop = asyncio.new_event_loop()
+        with self._lock:
+            self._calls = LoopCalls(loop)
         try:
-            main = loop.create_task(self._main())
-            # `wait` keeps the failure in the task, so that `start` can raise it.
+            main = self._main = loop.create_task(self._live())
+            main.add_done_callback(self._end)
+            # `wait` keeps a failure in the task, where `_end` finds it.
             loop.run_until_complete(asyncio.wait({main}))
-            error = main.exception()
-            if error is None:
-                return
-            if self._started.done():
-                _log.critical("relay_failed", error=where(error))
-            else:
-                self._started.set_exception(error)
         finally:
-            with self._lock:
-                self._loop = None
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.run_until_complete(loop.shutdown_default_executor())
             loop.close()
 
-    async def _main(self) -> None:
+    async def _live(self) -> None:
         async with self._connect(self._settings) as gateways:
             engine = Engine(
                 self._settings,
@@ -169,9 +209,16 @@ class Relay:
                     engine.accept(batch)
                 self._early.clear()
                 self._engine, self._stop = engine, stop
-                self._loop = asyncio.get_running_loop()
                 if self._closing:
                     stop.set()
             self._started.set_result(None)
             await stop.wait()
             await engine.close(self._close_seconds)
+
+
+def _is_here(calls: LoopCalls) -> bool:
+    """Whether this thread is the one of that loop."""
+    try:
+        return asyncio.get_running_loop() is calls.loop
+    except RuntimeError:
+        return False

@@ -14,6 +14,8 @@ from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any
 
 from botkit.agents import registry as agent_systems
+from botkit.asgi.interface import Application
+from botkit.asgi.middleware import BotKitAsgi
 from botkit.config.settings import BotSettings, Settings
 from botkit.errors import LedgerClosed, NotConfigured
 from botkit.handlers.calls import as_changes
@@ -37,7 +39,8 @@ from botkit.hooks.events import HOOK_EVENTS
 from botkit.hooks.parser import HookParser
 from botkit.http.carriers import SyncTransport
 from botkit.http.hosts import AllowedHosts
-from botkit.ledger.interface import Ledger
+from botkit.ledger.interface import Committed, Input, Ledger
+from botkit.ledger.loop_calls import LoopCalls
 from botkit.ledger.sharing.leader import Counts
 from botkit.observability.metrics import Telemetry
 from botkit.relay.relay import Relay
@@ -167,14 +170,23 @@ class Service:
         self._running: _Running | None = None
         self._at_exit: Finalize | None = None
         self._closed = False
+        self._calls: LoopCalls | None = None
+        """The loop on which the relay is to live; None for one of its own."""
         self.telemetry.watch(outbox_depth=self._outbox_depth, open_sessions=self._open_sessions)
 
     def middleware(
         self, wsgi_app: WSGIApplication, *, context_factory: ContextFactory = nullcontext
     ) -> BotKitMiddleware:
         """The middleware around a WSGI application, which gets every request that is not a hook."""
+        return BotKitMiddleware(wsgi_app, self._endpoint(context_factory))
+
+    def asgi(self, app: Application) -> BotKitAsgi:
+        """The middleware around an ASGI application, which gets everything that is not a hook."""
+        return BotKitAsgi(app, self._endpoint(nullcontext), self, threads=self.settings.server.threads)
+
+    def _endpoint(self, context_factory: ContextFactory) -> HookEndpoint:
         self._context_factory = context_factory
-        endpoint = HookEndpoint(
+        return HookEndpoint(
             parsers={
                 bot_id: gateway.parser
                 for gateway in self._gateways.values()
@@ -188,7 +200,6 @@ class Service:
             monotonic=time.perf_counter,
             context_factory=context_factory,
         )
-        return BotKitMiddleware(wsgi_app, endpoint, monotonic=time.perf_counter)
 
     def check(self, handler: Handler) -> None:
         """Raises: NotConfigured if the handler is for a bot that the configuration does not name."""
@@ -224,6 +235,30 @@ class Service:
             # Workers of multiprocessing, such as granian's, exit without running atexit functions.
             self._at_exit = Finalize(None, self.close, exitpriority=_CLOSE_FIRST)
 
+    def start_on(self, calls: LoopCalls) -> None:
+        """Start with the relay on this loop, which runs in another thread; also after `close`, for a server's next lifespan.
+
+        A relay that runs already stays where it is. Raises: see `start`.
+        """
+        with self._lock:
+            self._closed = False
+            self._calls = calls
+        try:
+            self.start()
+        except BaseException:
+            self._calls = None
+            raise
+
+    @property
+    def is_running(self) -> bool:
+        """Whether `start` has opened the store in this process, and `close` has not closed it."""
+        running = self._running
+        return running is not None and running.pid == os.getpid()
+
+    def submit_then(self, input: Input, then: Callable[[Committed | Exception], None]) -> Callable[[], None]:
+        """See `ledger.interface.Ledger.submit_then`. Raises: LedgerError if the store cannot be used."""
+        return self.store().submit_then(input, then)
+
     def close(self) -> None:
         """Accept no more hooks, let the relay finish deliveries in progress, and leave the rest in the store."""
         with self._lock:
@@ -232,6 +267,7 @@ class Service:
                 return
             self._closed = True
             running.leadership.leave()
+            self._calls = None
             if self._at_exit is not None:
                 self._at_exit.cancel()
         atexit.unregister(self.close)
@@ -297,7 +333,7 @@ class Service:
         return await self._moments.call(conversation_id, effect)
 
     def _relay(self, settings: Settings, ledger: Ledger, telemetry: Telemetry) -> RunningRelay:
-        return Relay(settings, ledger, metrics=telemetry, call_handlers=self.call_handlers)
+        return Relay(settings, ledger, metrics=telemetry, call_handlers=self.call_handlers, calls=self._calls)
 
     def _decide(self, conversation: Conversation, event: Event) -> Decision:
         if (handlers := self._registry.all) is not self._handlers_of_rules:

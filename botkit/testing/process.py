@@ -22,7 +22,7 @@ from botkit.testing.waiting import within
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 LEAVING_SECONDS = 10.0
-"""After a kill -9 of the service, its worker process still holds the port for a moment."""
+"""After a kill -9 of the service, its last thread may hold the port for a moment."""
 
 
 def write_configuration(

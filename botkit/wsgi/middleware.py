@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -22,15 +22,12 @@ class BotKitMiddleware:
     Args:
         wrapped: the application that gets every other request.
         endpoint: answers hooks.
-        monotonic: seconds for durations.
     """
 
-    def __init__(
-        self, wrapped: WSGIApplication, endpoint: HookEndpoint, *, monotonic: Callable[[], float]
-    ) -> None:
+    def __init__(self, wrapped: WSGIApplication, endpoint: HookEndpoint) -> None:
         self._wrapped = wrapped
         self._endpoint = endpoint
-        self.bodies = Bodies(monotonic=monotonic)
+        self._bodies = Bodies()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = self._endpoint.path_of(environ.get("PATH_INFO", ""))
@@ -41,7 +38,7 @@ class BotKitMiddleware:
             method=environ["REQUEST_METHOD"],
             token=environ.get("HTTP_TOKEN"),
             apikey=environ.get("HTTP_APIKEY"),
-            read_body=lambda: self.bodies.read(environ),
+            read_body=lambda: self._bodies.read(environ),
         )
         status, headers = response.status, list(response.headers)
         # PEP 3333 forbids applications to send this header, but granian relies on them.

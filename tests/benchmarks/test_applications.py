@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.applications import APPLICATIONS
+from benchmarks.applications import KITS
 from benchmarks.processes import application, configure
 
 
-@pytest.mark.parametrize("name", APPLICATIONS)
+@pytest.mark.parametrize("name", KITS)
 def test_an_application_is_served_with_its_kit_running(name: str, tmp_path: Path) -> None:
     with (
         application(name, configure(tmp_path)) as (_, port),

@@ -12,18 +12,18 @@ from click.testing import CliRunner
 from botkit import cli
 from tests.config.folder import Folder
 
-OPTIONAL = ("granian", "quickjs", "rich")
+OPTIONAL = ("uvicorn", "httptools", "quickjs", "rich")
 
 
 @pytest.mark.parametrize(
     ("command", "package", "extra"),
     [
-        (["serve", "--config", "botkit.yaml"], "granian", "serve"),
+        (["serve", "--config", "botkit.yaml"], "uvicorn", "serve"),
         (["sandbox"], "quickjs", "sandbox"),
         (["sandbox"], "botkit_sandbox", "sandbox"),
         (["demo"], "quickjs", "sandbox"),
         (["demo"], "rich", "sandbox"),
-        (["demo"], "granian", "serve"),
+        (["demo"], "uvicorn", "serve"),
         (["demo"], "botkit_sandbox", "sandbox"),
     ],
 )
@@ -41,7 +41,7 @@ def test_all_missing_packages_are_named_at_once(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setitem(sys.modules, package, None)
     result = CliRunner().invoke(cli.main, ["demo"])
     assert result.exit_code == 1
-    assert "needs quickjs, rich, granian, which are not installed" in result.output
+    assert "needs quickjs, rich, uvicorn, httptools, which are not installed" in result.output
     assert "pip install 'botkit[sandbox,serve]'" in result.output
 
 

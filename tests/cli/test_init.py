@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from botkit import cli
 from botkit.cli import init as command
-from botkit.cli.handlers_module import with_handlers
+from botkit.cli.handlers_module import kit_of
 from botkit.cli.init_answers import BY_NAME, in_env_file, in_yaml, write
 from botkit.config.env_file import read_env_file
 from botkit.config.load import load
@@ -443,7 +443,6 @@ def test_serve_says_why_a_module_has_no_handlers(
     (tmp_path / f"{name}.py").write_text(text)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    config = made / "config" / "botkit.yaml"
     with pytest.raises(NotConfigured) as error:
-        with_handlers(named.replace("MODULE", name), config, load(config, environ={}))
+        kit_of(named.replace("MODULE", name))
     assert said in str(error.value)

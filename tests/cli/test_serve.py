@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import signal
 import socket
@@ -18,7 +17,7 @@ import pytest
 import requests
 
 from botkit.testing.waiting import until
-from tests.faults.services import children_of, is_alive
+from tests.faults.services import children_of
 from tests.hooks.hook_payloads import BOT_ID, CLIENT_ID, SECRET, as_body, token, user_message
 
 FAR = 4_000_000_000.0
@@ -155,11 +154,10 @@ def test_it_stops_in_good_order(service: Service, how: signal.Signals) -> None:
 
 def test_killing_it_releases_the_port_and_the_store(service: Service) -> None:
     process = service.start()
-    (worker,) = children_of(process.pid)
+    assert children_of(process.pid) == []
     assert service.post("before") == 200
     process.kill()
     process.wait(10)
-    until(lambda: not is_alive(worker), "for the worker to go", seconds=20)
     service.start(service.port)
     assert service.post("before") == 200
     assert service.post("after", request_id=2) == 200
@@ -172,13 +170,6 @@ def test_it_starts_at_once_after_a_kill(service: Service) -> None:
     process.kill()
     service.start()
     assert service.post() == 200
-
-
-def test_a_worker_that_dies_ends_the_service(service: Service) -> None:
-    process = service.start()
-    (worker,) = children_of(process.pid)
-    os.kill(worker, signal.SIGKILL)
-    assert process.wait(20) != 0
 
 
 def test_idle_connections_do_not_block_others(running: Service) -> None:
@@ -240,8 +231,7 @@ def test_it_prints_the_path_of_the_store_and_warns_of_a_new_one(service: Service
 
 
 def test_many_files_may_be_open(running: Service) -> None:
-    (worker,) = children_of(running.processes[0].pid)
-    soft, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    soft, hard = resource.prlimit(running.processes[0].pid, resource.RLIMIT_NOFILE)
     assert soft == (65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)) or soft > 65_536
 
 

@@ -338,9 +338,7 @@ class Life:
             now=time.time,
             monotonic=time.monotonic,
         )
-        self._middleware = BotKitMiddleware(
-            lambda environ, start_response: [], endpoint, monotonic=time.monotonic
-        )
+        self._middleware = BotKitMiddleware(lambda environ, start_response: [], endpoint)
         writer = Store.writer
         with patch.object(Store, "writer", lambda store: _Writer(writer(store), points)):
             self.ledger.start(self._on_commit)

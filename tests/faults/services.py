@@ -101,7 +101,6 @@ class Process:
         self._stage = stage
         self._log = configuration.parent / "serve.log"
         self._port = 0
-        self._killed_workers: list[int] = []
         self.possible_duplicates = 0.0
         """The sum of botkit_possible_duplicates_total over all processes so far."""
         self.process: subprocess.Popen[bytes]
@@ -127,15 +126,7 @@ class Process:
         self.possible_duplicates += self.metric("botkit_possible_duplicates_total")
 
     def spawn(self) -> None:
-        """Start it and read its port; it may not be ready.
-
-        A worker of a killed service may still accept a hook and die with it, so the start waits for its end.
-        """
-        until(
-            lambda: not any(map(is_alive, self._killed_workers)),
-            "until no worker of the killed service is left",
-            seconds=START_SECONDS,
-        )
+        """Start it and read its port; it may not be ready."""
         command = [sys.executable, "-m", "botkit", "serve", "--config", str(self._configuration)]
         before = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
@@ -155,17 +146,12 @@ class Process:
 
     def kill(self) -> None:
         """kill -9."""
-        self._killed_workers = self.workers()
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(START_SECONDS)
 
     def kill_and_restart(self) -> None:
         self.kill()
         self.start()
-
-    def workers(self) -> list[int]:
-        """Ids of the processes that `botkit serve` started."""
-        return children_of(self.process.pid)
 
     def users_with_deliveries(self) -> set[str]:
         """Ids of the users to whom messages are on their way, according to the store."""
@@ -175,7 +161,6 @@ class Process:
         return {user_id for (user_id,) in rows}
 
     def metric(self, name: str) -> float:
-        # The worker of a killed service may still accept a connection, and reset it as it ends.
         return metric(until(self._metrics, "until the metrics can be read", seconds=START_SECONDS), name)
 
     def _metrics(self) -> str | None:

@@ -5,10 +5,8 @@ One kill serves all tests: each user is brought to a stage first, and each test 
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +15,7 @@ import pytest
 from botkit.errors import LedgerBusy
 from botkit.ledger.lock import StoreLock
 from botkit.testing.waiting import until
-from tests.faults.services import PATIENT, Process, configuration, is_alive
+from tests.faults.services import PATIENT, Process, children_of, configuration
 from tests.faults.stage import CLOSED, END_WORD, OMAR, Stage, Talk
 
 PLACES = (
@@ -31,7 +29,7 @@ class Survivors:
     """The users by stage at the kill, and the state of the process after it."""
 
     talks: Mapping[str, Talk]
-    orphans: list[int]
+    children: list[int]
     port_was_free: bool
     lock_was_free: bool
     possible_duplicates: float
@@ -87,10 +85,8 @@ def survivors(shared_stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> 
             "until two users, and no others, have a message in flight",
         )
 
-        workers = service.workers()
-        assert workers, "the service has a worker process"
+        children = children_of(service.process.pid)
         service.kill()
-        orphans = [pid for pid in workers if not _gone(pid)]
         port_was_free = _can_bind(service.url)
         lock_was_free = _can_lock(folder / "botkit.db.lock")
         active.agent_says("said while it was dead")
@@ -102,7 +98,7 @@ def survivors(shared_stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> 
         active.types("typed after the restart")
         held_up.types("queued after the restart")
         stage.clouds.calm()
-        yield Survivors(talks, orphans, port_was_free, lock_was_free, service.possible_duplicates)
+        yield Survivors(talks, children, port_was_free, lock_was_free, service.possible_duplicates)
 
 
 def _until_tried(stage: Stage, label: str, *, target: str = "salesforce", status: int | None = None) -> None:
@@ -110,14 +106,6 @@ def _until_tried(stage: Stage, label: str, *, target: str = "salesforce", status
         lambda: [one for one in stage.requests(label, target=target) if one.status == status],
         f"until {label} is tried in vain",
     )
-
-
-def _gone(pid: int) -> bool:
-    try:
-        until(lambda: not is_alive(pid), f"until the worker {pid} is gone")
-    except AssertionError:
-        return False
-    return True
 
 
 def _can_bind(url: str) -> bool:
@@ -150,8 +138,8 @@ def _can_lock(path: Path) -> bool:
     return True
 
 
-def test_no_worker_outlives_the_killed_service(survivors: Survivors) -> None:
-    assert survivors.orphans == []
+def test_the_service_had_no_process_that_could_outlive_it(survivors: Survivors) -> None:
+    assert survivors.children == []
 
 
 def test_the_port_is_free_again(survivors: Survivors) -> None:
@@ -211,19 +199,3 @@ def test_what_may_have_been_shown_twice_was_counted(survivors: Survivors) -> Non
     # Two users had a message in flight at the kill: those whose lanes Kore refused. A connection that breaks after the restart
     # may leave one more answer open, which counts too.
     assert 2 <= survivors.possible_duplicates <= 4
-
-
-def test_a_worker_that_is_killed_alone_takes_the_whole_service_with_it(
-    stage: Stage, service: Callable[..., Process]
-) -> None:
-    running = service()
-    talk = stage.new_user()
-    talk.talks()
-    for pid in running.workers():
-        os.kill(pid, signal.SIGKILL)
-    # A supervisor (systemd, Kubernetes) restarts a service that ends; it would not notice half a service.
-    until(lambda: running.process.poll() is not None, "until the service has ended")
-    talk.agent_says("said meanwhile")
-    running.start()
-    talk.types("typed after it")
-    talk.both_sides_have_everything()

@@ -22,7 +22,7 @@ from botkit.ledger import store
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.service import leadership
 from botkit.testing.waiting import until
-from tests.faults.services import InProcess, Process, configuration, is_alive
+from tests.faults.services import InProcess, Process, configuration
 from tests.faults.stage import Stage
 
 Kit = Callable[..., InProcess]
@@ -32,15 +32,15 @@ Service = Callable[..., Process]
 @contextmanager
 def full_disk(running: Process, folder: Path) -> Iterator[None]:
     """Limit files of the service to the present size of the store's log: write() fails as on a full disk."""
-    (worker,) = running.workers()
+    pid = running.process.pid
     size = (folder / "botkit.db-wal").stat().st_size
-    _, most = resource.prlimit(worker, resource.RLIMIT_FSIZE)
-    resource.prlimit(worker, resource.RLIMIT_FSIZE, (size, most))
+    _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, most))
     try:
         yield
     finally:
-        if is_alive(worker):
-            resource.prlimit(worker, resource.RLIMIT_FSIZE, (most, most))
+        if running.process.poll() is None:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, most))
 
 
 def test_on_a_full_disk_hooks_are_refused_and_what_agents_say_waits_for_it(

@@ -72,7 +72,7 @@ def test_warnings_of_the_configuration_are_repeated(settings: Settings) -> None:
     ("name", "machine", "ok", "cause"),
     [
         ("machine.software", {"openssl": (1, 1, 1)}, True, "gets no security fixes any more"),
-        ("machine.software", {"has_package": lambda _: False}, True, "granian is not installed"),
+        ("machine.software", {"has_package": lambda _: False}, True, "uvicorn is not installed"),
         ("machine.clock", {"now": lambda: 946_684_800.0}, False, "the clock shows 2000-01-01 00:00 UTC, a time before"),
         ("machine.open_files", {"files": lambda: 256}, False, "at most 256 open files: room for about 0 conversations"),
         ("machine.open_files", {"files": lambda: 1024}, True, "room for about 724 conversations"),

@@ -115,13 +115,13 @@ def test_it_is_ready_between_start_and_close(stage: Stage) -> None:
 def busy(relay: Relay) -> threading.Event:
     """The relay's loop does something else until the event is set."""
     done, begun = threading.Event(), threading.Event()
-    assert relay._loop is not None
+    assert relay._calls is not None
 
     def occupy() -> None:
         begun.set()
         done.wait(5.0)
 
-    relay._loop.call_soon_threadsafe(occupy)
+    relay._calls.loop.call_soon_threadsafe(occupy)
     assert begun.wait(5.0)
     return done
 
@@ -201,9 +201,8 @@ def test_closing_lets_an_attempt_in_progress_finish_and_commits_its_result(stage
     closing = threading.Thread(target=relay.close, args=(5.0,))
     closing.start()
     until(lambda: not relay.ready())
-    relay_loop = relay._loop
-    assert relay_loop is not None
-    relay_loop.call_soon_threadsafe(stage.platform.gate.set)
+    assert relay._calls is not None
+    relay._calls.soon(stage.platform.gate.set)
     closing.join(5.0)
     assert stage.ledger.completed == [1]
     assert list(stage.ledger.rows) == [2]

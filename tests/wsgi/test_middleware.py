@@ -68,7 +68,7 @@ class Stage:
             monotonic=lambda: 0.0,
             commit_seconds=0.01,
         )
-        self.middleware = BotKitMiddleware(self._wrapped, endpoint, monotonic=lambda: 0.0)
+        self.middleware = BotKitMiddleware(self._wrapped, endpoint)
 
     def _submit(self, input: Input, /) -> Future[Committed]:
         self.inputs.append(input)
@@ -467,11 +467,9 @@ def test_the_number_of_bodies_read_at_once_is_bounded(stage: Stage) -> None:
         started.wait(10)
         status, _, _ = stage.call(as_body(user_message()))
         assert status.startswith("503 " if left == MAX_CONCURRENT else "200 ")
-        assert stage.middleware.bodies.waiting()[0] == left
         go_on.set()
         for thread in threads:
             thread.join(10)
-    assert stage.middleware.bodies.waiting() == (0, 0.0)
     assert stage.call(as_body(user_message()))[0] == "200 OK"
 
 

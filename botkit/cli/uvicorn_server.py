@@ -1,0 +1,73 @@
+"""uvicorn as `botkit serve` runs it."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from typing import Final
+
+import uvicorn
+
+from botkit.asgi.access_log import AccessLog
+from botkit.asgi.interface import Application
+from botkit.asgi.middleware import BotKitAsgi
+
+KEEP_ALIVE_SECONDS: Final = 75
+"""Longer than the 60 seconds for which nginx keeps idle connections to a server: if both sides may close a connection at the same
+time, the request that is sent on it then is lost."""
+_DRAIN_SECONDS: Final = 15
+"""Time limit of the running requests after a signal; longer than that of a commit."""
+
+
+async def serve_until_stopped(
+    hooks: BotKitAsgi,
+    app: Application,
+    listener: socket.socket,
+    *,
+    started: Callable[[], None],
+    logs_requests: bool,
+) -> None:
+    """Start the service, serve until SIGINT or SIGTERM, and stop the service.
+
+    Args:
+        hooks: answers hooks.
+        app: answers all requests, with `hooks` somewhere in it.
+        listener: a bound socket.
+        started: called when requests are accepted.
+        logs_requests: whether every request has a line in the access log.
+
+    Raises:
+        LedgerError: the store cannot be used.
+    """
+    await hooks.start()
+    try:
+        config = uvicorn.Config(
+            AccessLog(app, monotonic=time.perf_counter) if logs_requests else app,
+            interface="asgi3",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_DRAIN_SECONDS,
+        )
+        await _Server(config, started).serve(sockets=[listener])
+    finally:
+        await hooks.close()
+
+
+class _Server(uvicorn.Server):
+    """Tells when it has started."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._on_started()
