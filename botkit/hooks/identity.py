@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import Final
 
 from botkit.handoff.record import Record
-from botkit.hooks.payload import BotUserSession, Channel, Infos, Payload, Session, UserContext
+from botkit.hooks.payload import BotUserSession, Channel, Payload, PlatformEvent, UserContext
 
 MAX_NAME: Final = 256
 MAX_CHANNEL: Final = 64
@@ -34,7 +34,8 @@ class Identity(Record, frozen=True):
     Attributes:
         users: every name of the user, canonical first; empty if the payload names none.
         channel: the type of the channel in lower case; empty if the payload names none.
-        sessions: every id of the platform's session, the most reliable first; empty if the payload names none.
+        sessions: every id of the platform's session, the most reliable first; empty if the payload names none. An event that
+            names its session is about that one, whatever the context says now.
     """
 
     users: tuple[str, ...]
@@ -47,33 +48,7 @@ def identity(payload: Payload) -> Identity:
     channel = payload.channel or _CHANNEL
     infos, session = channel.infos, payload.session
     bot_session = session.bot_user_session or _BOT_SESSION
-    return Identity(
-        _user_names(session, channel, infos),
-        _channel_name(infos.type or channel.type, bot_session),
-        _event_session_ids(payload) or _session_ids(bot_session, channel, infos),
-    )
-
-
-def channel_name(payload: Payload) -> str:
-    """The type of the channel: that of the hook, else that of the session's channel, else that of the user's last message."""
-    return _channel_name(payload.channel_type, payload.bot_user_session)
-
-
-def session_ids(payload: Payload) -> tuple[str, ...]:
-    """Every id of the platform's session. An event that names its session is about that one, whatever the context says now."""
-    channel = payload.channel or _CHANNEL
-    return _event_session_ids(payload) or _session_ids(payload.bot_user_session, channel, channel.infos)
-
-
-@lru_cache(maxsize=256)
-def canonical_channel(name: str) -> str:
-    """A channel's name as conversations have it."""
-    return name.strip().lower()[:MAX_CHANNEL]
-
-
-def _user_names(session: Session, channel: Channel, infos: Infos) -> tuple[str, ...]:
-    """Every name of the user, canonical first, without repetition."""
-    return _distinct(
+    users = _distinct(
         (session.user_context or _USER).id,
         session.opts.user_id if session.opts is not None else None,
         infos.from_,
@@ -83,25 +58,35 @@ def _user_names(session: Session, channel: Channel, infos: Infos) -> tuple[str, 
         infos.handle.user_id if infos.handle is not None else None,
         channel.handle.user_id if channel.handle is not None else None,
     )
+    name = infos.type or channel.type
+    return Identity(
+        users,
+        canonical_channel(name) if name else _channel_of_session(bot_session),
+        (payload.event is not None and _event_session_ids(payload.platform_event))
+        or _distinct(bot_session.conversation_session_id, infos.session_id, channel.session_id),
+    )
 
 
-def _channel_name(name: str | None, session: BotUserSession) -> str:
-    if not name and session.channels:
-        name = session.channels[0].type or ""
+def channel_name(payload: Payload) -> str:
+    """The type of the channel: that of the hook, else that of the session's channel, else that of the user's last message."""
+    return identity(payload).channel
+
+
+@lru_cache(maxsize=256)
+def canonical_channel(name: str) -> str:
+    """A channel's name as conversations have it."""
+    return name.strip().lower()[:MAX_CHANNEL]
+
+
+def _channel_of_session(session: BotUserSession) -> str:
+    name = (session.channels[0].type or "") if session.channels else ""
     if not name and session.last_message is not None:
         name = session.last_message.channel or ""
-    return canonical_channel(name or "")
+    return canonical_channel(name)
 
 
-def _event_session_ids(payload: Payload) -> tuple[str, ...]:
-    if payload.event is None:
-        return ()
-    event = payload.platform_event
+def _event_session_ids(event: PlatformEvent) -> tuple[str, ...]:
     return _distinct(event.conversation_session_id, event.session_id)
-
-
-def _session_ids(session: BotUserSession, channel: Channel, infos: Infos) -> tuple[str, ...]:
-    return _distinct(session.conversation_session_id, infos.session_id, channel.session_id)
 
 
 def _distinct(*values: str | int | None) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from botkit.handoff.masking import readable
 from botkit.handoff.record import Record
 from botkit.hooks.choices import MAX_LABEL, labels_in
 from botkit.hooks.identity import canonical_channel, channel_name
-from botkit.hooks.payload import Body, Channel, HookMetaInfo, Native, Payload
+from botkit.hooks.payload import Body, Channel, HookMetaInfo, Native, Payload, RequestContext
 
 CLIENT_TEXTS: Final = frozenset(
     {"refreshcs", "sending a ctrl message to cs", "on_connect", "on_connect_event"}
@@ -61,9 +61,13 @@ def read(payload: Payload) -> Message:
         connect
         or (words is not None and is_text_of_client(words))
         or (handle is not None and handle.type == "welcome")
-        or _is_refresh(payload.meta_info)
-        or _is_refresh(said)
-        or (_is_control(channel) and _came_by_itself(words, sent_last))
+        or (payload.meta_info is not None and _is_refresh(payload.meta_info))
+        or (said is not None and _is_refresh(said))
+        or (
+            channel.request_context is not None
+            and _is_control(channel, channel.request_context)
+            and _came_by_itself(words, sent_last)
+        )
     )
     client_id = "" if sent is None else _id(sent.client_message_id)
     if not client_id and said is not None:
@@ -112,8 +116,8 @@ def _parts(native: Native) -> list[object]:
     return found
 
 
-def _is_refresh(part: Body | HookMetaInfo | None) -> bool:
-    return part is not None and part.nl_meta is not None and bool(part.nl_meta.is_refresh)
+def _is_refresh(part: Body | HookMetaInfo) -> bool:
+    return part.nl_meta is not None and bool(part.nl_meta.is_refresh)
 
 
 def _is_of_channel(payload: Payload) -> bool:
@@ -131,10 +135,9 @@ def _came_by_itself(words: str | None, sent_last: Body | None) -> bool:
     return other and readable(words) == words
 
 
-def _is_control(channel: Channel) -> bool:
+def _is_control(channel: Channel, context: RequestContext) -> bool:
     """Whether the platform made this message for its client: then it has a context and the id of a message."""
-    made = channel.request_context is not None and channel.request_context.is_runtime
-    return bool(made) and str(channel.request_id or "").startswith("ms-")
+    return bool(context.is_runtime) and str(channel.request_id or "").startswith("ms-")
 
 
 def _id(value: str | int | None) -> str:

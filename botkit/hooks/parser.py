@@ -15,7 +15,7 @@ from botkit.handoff.record import Record
 from botkit.hooks.address import check_urls, forwarding
 from botkit.hooks.authentication import Authentication
 from botkit.hooks.events import Arrival, HookEvent, agent_transfer, hook_event
-from botkit.hooks.identity import identity, session_ids
+from botkit.hooks.identity import identity
 from botkit.hooks.paths import HookPath
 from botkit.hooks.payload import Payload, parse
 from botkit.http.hosts import AllowedHosts
@@ -177,4 +177,6 @@ class HookParser:
 
     def _arrival(self, hook: Hook, body: bytes, payload: Payload) -> Arrival:
         user_id = hook.users[0] if hook.users else ""
-        return Arrival(hook.path, body, payload, user_id, session_ids(payload), hook.event.at, self._new_id)
+        return Arrival(
+            hook.path, body, payload, user_id, identity(payload).sessions, hook.event.at, self._new_id
+        )

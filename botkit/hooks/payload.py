@@ -325,7 +325,10 @@ class Payload(AllCallUrls, frozen=True):
     @property
     def last_message(self) -> MessagePayload:
         """`…BotUserSession.lastMessage.messagePayload`, empty if it is missing."""
-        last = self.bot_user_session.last_message
+        context = self.context
+        if context is None or context.session is None or context.session.bot_user_session is None:
+            return _MESSAGE
+        last = context.session.bot_user_session.last_message
         return (last and last.message_payload) or _MESSAGE
 
     @property
