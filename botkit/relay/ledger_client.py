@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
 from typing import TypeVar
 
@@ -73,10 +72,7 @@ class LedgerClient:
 
     def note(self, input: Input) -> None:
         """Submit an input whose commit nobody waits for: a step of a story. If the store fails, it is lost."""
-        try:
-            self._ledger.submit(input).add_done_callback(_log_lost_note)
-        except LedgerError as error:
-            _log.debug("note_lost", code=error.code)
+        self._ledger.submit_then(input, _log_lost_note)
 
     async def read(self, read: Callable[[], T]) -> T:
         """Read the store in a thread; retries while the store fails. Raises: LedgerClosed if the service is stopping."""
@@ -138,7 +134,7 @@ def _tell(waiting: asyncio.Future[Committed | Exception], outcome: Committed | E
         waiting.set_result(outcome)
 
 
-def _log_lost_note(done: Future[Committed]) -> None:
-    error = None if done.cancelled() else done.exception()
-    if error is not None:
-        _log.debug("note_lost", code=error.code if isinstance(error, LedgerError) else "", error=where(error))
+def _log_lost_note(outcome: Committed | Exception) -> None:
+    if isinstance(outcome, Exception):
+        code = outcome.code if isinstance(outcome, LedgerError) else ""
+        _log.debug("note_lost", code=code, error=where(outcome))
