@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import breakdown, hooks
+from benchmarks import breakdown, hooks, streams
 from benchmarks.conversations import HELD, LIVE_CHAT, POLL, STREAM, Plan, run_bridge, run_service
 from benchmarks.handlers import TurnPlan, compare
 
@@ -19,6 +19,7 @@ class Size:
     hook_seconds: float
     floor_seconds: float
     backlog_hooks: int
+    streams: int
     handler: TurnPlan
     stream: Plan
     poll: Plan
@@ -32,6 +33,7 @@ NORMAL = Size(
     hook_seconds=10.0,
     floor_seconds=3.0,
     backlog_hooks=50_000,
+    streams=500,
     handler=TurnPlan(pairs=12, seconds=1.0),
     stream=Plan(conversations=1000, messages=1000, per_second=50, idle_seconds=30),
     poll=Plan(conversations=1000, messages=500, per_second=50, idle_seconds=15),
@@ -46,6 +48,7 @@ QUICK = Size(
     hook_seconds=3.0,
     floor_seconds=1.0,
     backlog_hooks=5_000,
+    streams=200,
     handler=TurnPlan(pairs=4, seconds=0.5),
     stream=Plan(conversations=200, messages=200, per_second=50, idle_seconds=3, settle_seconds=1),
     poll=Plan(conversations=200, messages=100, per_second=50, idle_seconds=3, settle_seconds=1),
@@ -61,7 +64,7 @@ Measure = Callable[[], dict[str, Any]]
 
 COMPARED = frozenset({"hooks", "stream"})
 """The groups in which programs are compared, and therefore take turns in several rounds."""
-GROUPS = ("hooks", "handlers", "backlog", "stream", "poll", "held", "live-chat", "profile")
+GROUPS = ("hooks", "handlers", "backlog", "streams", "stream", "poll", "held", "live-chat", "profile")
 
 
 def measurements(
@@ -100,6 +103,11 @@ def measurements(
             "coroutine": lambda: compare(size.handler, base="plain", other="coroutine"),
         },
         "backlog": {"backlog": lambda: hooks.run_backlog(size.backlog_hooks, size.hook_seconds)},
+        "streams": {
+            "streams-plain": lambda: streams.run("1.1", size.streams, tls=False),
+            "streams-tls": lambda: streams.run("1.1", size.streams, tls=True),
+            "streams-http2": lambda: streams.run("2", size.streams, tls=True),
+        },
         "stream": stream_group,
         "poll": {"poll": lambda: run_service(POLL, size.poll)},
         "held": {"held": lambda: run_service(HELD, size.held)},

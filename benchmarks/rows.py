@@ -78,6 +78,7 @@ def rows(results: Results) -> list[Row]:
         *_bare(results),
         *_handlers(results),
         *_backlog(results),
+        *_streams(results),
         *_latency(results),
         *_cost(results),
     ]
@@ -212,6 +213,21 @@ def _backlog(results: Results) -> Iterator[Row]:
     )
     yield Row("  until the first", measured["first_seconds"], "s")
     yield Row("  most memory of all processes", measured["peak_megabytes"], "MB", aim=Aim(250))
+
+
+_STREAMS = (
+    ("streams-plain", "without TLS"),
+    ("streams-tls", "TLS, HTTP/1.1"),
+    ("streams-http2", "TLS, HTTP/2"),
+)
+
+
+def _streams(results: Results) -> Iterator[Row]:
+    for name, label in _STREAMS:
+        if name in results:
+            measured = results[name]
+            yield Row(f"an idle event stream in the carrier, {label}", measured["kilobytes"], "KB")
+            yield Row(f"  connections of {measured['streams']:,} streams", measured["connections"], "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
