@@ -9,7 +9,8 @@ import pycurl
 
 from botkit.errors import CallError
 from botkit.http import proxying
-from botkit.http.curl.headers import ResponseHeaders
+from botkit.http.curl.failures import broken_off
+from botkit.http.curl.headers import ResponseHeaders, is_whole
 from botkit.http.curl.multi import Multi
 from botkit.http.curl.outgoing import Outgoing
 from botkit.http.curl.transfer import CONNECT_SECONDS, Transfer
@@ -109,6 +110,8 @@ class CallHandle(Transfer):
         status = self._curl.getinfo(pycurl.RESPONSE_CODE)
         if status == proxying.ASKS_FOR_LOGIN and self._proxy is not None:
             return named_host(proxying.refused(request.what, status, self._proxy), request.url)
+        if not is_whole(self._lines):
+            return named_host(broken_off(request.what), request.url)
         return Response(status, ResponseHeaders(self._lines[:]), b"".join(self._chunks), request.url)
 
     def _forget(self) -> None:

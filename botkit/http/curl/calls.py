@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from botkit.errors import CallError, CallRefused, Unreachable
 from botkit.http.curl.call import Call, CallHandle, OnEnd
+from botkit.http.curl.failures import closed
 from botkit.http.curl.multi import Multi
 from botkit.http.curl.outgoing import Outgoing
 from botkit.http.hosts import named_host
@@ -83,13 +84,23 @@ class Turns:
             self._waiting[call] = None
         return call.cancel
 
-    def _cancel(self, call: Call) -> None:
-        if call.timer is not None:
-            del self._waiting[call]
+    def close(self) -> None:
+        """Fail the calls that wait, in the loop's next turn."""
+        for call in self._waiting:
+            assert call.timer is not None  # noqa: S101 - it waits
             call.timer.cancel()
-        else:
+            error = named_host(closed(call.request.what), call.request.url)
+            self._loop.call_soon(call.end, error)
+        self._waiting.clear()
+
+    def _cancel(self, call: Call) -> None:
+        if call.handle is not None:
             self._calls.release(call)
             self._next()
+        elif call in self._waiting:
+            assert call.timer is not None  # noqa: S101 - it waits
+            call.timer.cancel()
+            del self._waiting[call]
 
     def _ended(self, call: Call, outcome: Response | CallError) -> None:
         self._calls.release(call)

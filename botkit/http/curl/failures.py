@@ -10,11 +10,13 @@ import pycurl
 
 from botkit.errors import BadReply, CallError, CallRefused, Unreachable
 from botkit.http import addresses, proxying
+from botkit.http.curl.multi import CLOSED
 from botkit.http.failures import OTHER_HOST, of_system, of_tls, too_long, untrusted
 from botkit.http.network import Proxy
 
 # pycurl has no name for it (CURLE_TOO_LARGE).
 _HEAD_TOO_LONG = 100
+_TOO_MANY_HEADERS = "Too large response headers"
 
 _OF_OPENSSL = re.compile(r"error:[0-9A-Fa-f]+:[^:]*:[^:]*:(?P<reason>[^:]+)")
 _OF_VERIFYING = re.compile(r"SSL certificate [^:]*: (?P<reason>[^:'\"(]+)")
@@ -49,6 +51,8 @@ class Failure:
 def translated(failure: Failure, curl: pycurl.Curl) -> CallError:
     """The error of a transfer that failed; `curl` still knows the status and the number of the system's error."""
     what, asked, proxy = failure.what, failure.asked, failure.proxy
+    if failure.text == CLOSED:
+        return closed(what, possible_duplicate=asked)
     if proxy is not None and not asked:
         return _on_the_way(failure, proxy, curl)
     match failure.code:
@@ -66,10 +70,10 @@ def translated(failure: Failure, curl: pycurl.Curl) -> CallError:
             return too_long(what, int(curl.getinfo(pycurl.RESPONSE_CODE)), failure.max_bytes)
         case pycurl.E_FTP_WEIRD_SERVER_REPLY | pycurl.E_UNSUPPORTED_PROTOCOL:
             return BadReply(what, detail="the response is not HTTP")
-        case code if code == _HEAD_TOO_LONG:
+        case code if code == _HEAD_TOO_LONG or failure.text.startswith(_TOO_MANY_HEADERS):
             return BadReply(what, detail="the head of the response is too long")
         case pycurl.E_PARTIAL_FILE:
-            return Unreachable(what, detail="the response broke off", possible_duplicate=True, cause="closed")
+            return broken_off(what)
         case pycurl.E_URL_MALFORMAT:
             return CallRefused(what, detail="the URL is not valid")
         case (
@@ -81,9 +85,26 @@ def translated(failure: Failure, curl: pycurl.Curl) -> CallError:
             | pycurl.E_SSL_ISSUER_ERROR
         ):
             return _of_tls(failure, curl)
-    if asked:
-        return _broken(what, int(curl.getinfo(pycurl.OS_ERRNO)))
-    return Unreachable(what, detail="no connection")
+    if not asked:
+        return Unreachable(what, detail="no connection")
+    number = int(curl.getinfo(pycurl.OS_ERRNO))
+    if number in (errno.ECONNRESET, errno.EPIPE, errno.ETIMEDOUT):
+        return of_system(what, number, possible_duplicate=True)
+    if curl.getinfo(pycurl.RESPONSE_CODE):
+        return broken_off(what)
+    return Unreachable(
+        what, detail="the server closed the connection", possible_duplicate=True, cause="closed"
+    )
+
+
+def closed(what: str, *, possible_duplicate: bool = False) -> Unreachable:
+    """The error of a call whose carrier was closed, as it is when the service stops."""
+    return Unreachable(what, detail=CLOSED, possible_duplicate=possible_duplicate, cause="closed")
+
+
+def broken_off(what: str) -> Unreachable:
+    """The error of a response of which only a part arrived."""
+    return Unreachable(what, detail="the response broke off", possible_duplicate=True, cause="closed")
 
 
 def _on_the_way(failure: Failure, proxy: Proxy, curl: pycurl.Curl) -> CallError:
@@ -99,14 +120,6 @@ def _on_the_way(failure: Failure, proxy: Proxy, curl: pycurl.Curl) -> CallError:
         case pycurl.E_SSL_CONNECT_ERROR | pycurl.E_PEER_FAILED_VERIFICATION | pycurl.E_SSL_CACERT_BADFILE:
             return _of_tls(failure, curl)
     return proxying.not_reached(what, int(curl.getinfo(pycurl.OS_ERRNO)), proxy)
-
-
-def _broken(what: str, number: int) -> Unreachable:
-    if number in (errno.ECONNRESET, errno.EPIPE, errno.ETIMEDOUT):
-        return of_system(what, number, possible_duplicate=True)
-    return Unreachable(
-        what, detail="the server closed the connection", possible_duplicate=True, cause="closed"
-    )
 
 
 def _of_tls(failure: Failure, curl: pycurl.Curl) -> Unreachable:

@@ -35,6 +35,16 @@ class ResponseHeaders(Mapping[str, str]):
         return self._fields
 
 
+def is_whole(lines: Sequence[bytes]) -> bool:
+    """Whether the last head among these lines has its end: libcurl takes one that is cut off for a success."""
+    for line in reversed(lines):
+        if line in (b"\r\n", b"\n"):
+            return True
+        if line.startswith(b"HTTP/"):
+            break
+    return False
+
+
 def _fields(lines: Sequence[bytes]) -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     in_head = False

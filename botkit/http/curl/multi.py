@@ -16,7 +16,8 @@ import pycurl
 Ended = Callable[[int, str], None]
 """Called when a transfer has ended, with libcurl's code (0: success) and its text, which may quote the URL."""
 
-_ENDED_AT_CLOSE = (pycurl.E_ABORTED_BY_CALLBACK, "the carrier was closed")
+CLOSED = "the carrier was closed"
+"""The text of transfers that `Multi.close` has ended."""
 
 
 class Multi:
@@ -56,7 +57,7 @@ class Multi:
         """Close every connection. Transfers in progress end as aborted, in the loop's next turn."""
         for curl, ended in self._transfers.items():
             self._multi.remove_handle(curl)
-            self._loop.call_soon(ended, *_ENDED_AT_CLOSE)
+            self._loop.call_soon(ended, pycurl.E_ABORTED_BY_CALLBACK, CLOSED)
         self._transfers.clear()
         self._multi.close()
         self._loop.remove_reader(self._sockets.fileno())

@@ -11,6 +11,7 @@ import pycurl
 
 from botkit.errors import CallError, Unreachable
 from botkit.http import proxying
+from botkit.http.curl.failures import broken_off
 from botkit.http.curl.headers import ResponseHeaders
 from botkit.http.curl.multi import Multi
 from botkit.http.curl.outgoing import Outgoing
@@ -195,4 +196,6 @@ class CurlStream(Transfer, AbstractAsyncContextManager[Stream]):
         self._over = True
         if code:
             self._error = self._failure(self._request, code, text)
+        elif not self._opened:
+            self._error = named_host(broken_off(self._request.what), self._request.url)
         self._tell()

@@ -9,10 +9,11 @@ from typing import Self
 
 from botkit.errors import CallError
 from botkit.http.curl.calls import Calls, Turns
+from botkit.http.curl.failures import closed
 from botkit.http.curl.multi import Multi
 from botkit.http.curl.outgoing import Outgoing
 from botkit.http.curl.stream import CurlStream
-from botkit.http.hosts import AllowedHosts
+from botkit.http.hosts import AllowedHosts, named_host
 from botkit.http.network import DIRECT, Network
 from botkit.http.values import Done, Request, Response, Stream
 
@@ -44,6 +45,7 @@ class CurlTransport:
         self._hosts = AllowedHosts(allowed_hosts, insecure_http=insecure_http)
         self._outgoing = Outgoing(network, insecure_http=insecure_http)
         self._calls_per_host = calls_per_host
+        self._closed = False
         self._turns: dict[str, Turns] = {}
         self._calls: Calls | None = None
         self._polls: Calls | None = None
@@ -80,8 +82,9 @@ class CurlTransport:
         Raises:
             HostNotAllowed: the URL may not be called.
             CallRefused: the request cannot be sent as it is.
+            Unreachable: the carrier is closed.
         """
-        self._hosts.check(request.url, what=request.what)
+        self._check(request)
         if request.long_poll:
             if self._polls is None:
                 self._polls = Calls(self._outgoing)
@@ -97,13 +100,16 @@ class CurlTransport:
             HostNotAllowed: the URL may not be called.
             Unreachable: no response arrived within `silence_seconds`.
         """
-        self._hosts.check(request.url, what=request.what)
+        self._check(request)
         if self._streams is None:
             self._streams = Multi()
         return CurlStream(self._outgoing, self._streams, request, silence_seconds=silence_seconds)
 
     async def close(self) -> None:
         """Close every connection. Open streams break, and calls in progress fail."""
+        self._closed = True
+        for turns in self._turns.values():
+            turns.close()
         for connections in (self._calls, self._polls, self._streams):
             if connections is not None:
                 connections.close()
@@ -116,6 +122,11 @@ class CurlTransport:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    def _check(self, request: Request) -> None:
+        self._hosts.check(request.url, what=request.what)
+        if self._closed:
+            raise named_host(closed(request.what), request.url)
 
     def _turns_of(self, host: str) -> Turns:
         if self._calls is None:

@@ -1,0 +1,242 @@
+"""Calls by callback: `done` is called once, later, and not after a cancellation; and what calls leave behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from botkit.errors import CallError, CallRefused, HostNotAllowed, Unreachable
+from botkit.http import Request, Response
+from botkit.http.carriers import CurlTransport
+from botkit.testing.waiting import async_until
+
+Outcome = Response | CallError
+
+
+class Server:
+    """A server that holds calls to /slow until `release` is set."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.release = asyncio.Event()
+        self.broken_off = 0
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.asked.append(request.path)
+        try:
+            if request.path.startswith("/slow"):
+                await self.release.wait()
+        except asyncio.CancelledError:
+            self.broken_off += 1
+            raise
+        return web.Response(text=request.path)
+
+
+@pytest.fixture
+async def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+async def base(server: Server) -> AsyncIterator[str]:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", server.answer)
+    running = TestServer(app)
+    await running.start_server()
+    yield f"http://127.0.0.1:{running.port}"
+    server.release.set()
+    await running.close()
+
+
+@pytest.fixture
+async def carrier() -> AsyncIterator[CurlTransport]:
+    async with CurlTransport(allowed_hosts=["127.0.0.1"], insecure_http=True, calls_per_host=2) as transport:
+        yield transport
+
+
+async def test_done_is_called_once_and_not_before_begin_has_returned(
+    carrier: CurlTransport, base: str
+) -> None:
+    outcomes: list[Outcome] = []
+    loop = asyncio.get_running_loop()
+    for number in range(5):
+        carrier.begin(Request("call", "GET", f"{base}/{number}"), outcomes.append)
+        assert outcomes == []
+    await async_until(lambda: len(outcomes) == 5)
+    loop.call_soon(outcomes.append, Unreachable("last"))
+    await async_until(lambda: len(outcomes) == 6)
+    assert sorted(one.body for one in outcomes if isinstance(one, Response)) == [
+        f"/{number}".encode() for number in range(5)
+    ]
+
+
+async def test_a_failure_is_an_outcome(carrier: CurlTransport, unused_tcp_port: int) -> None:
+    outcomes: list[Outcome] = []
+    carrier.begin(Request("call", "GET", f"http://127.0.0.1:{unused_tcp_port}/"), outcomes.append)
+    await async_until(lambda: outcomes)
+    assert isinstance(outcomes[0], Unreachable)
+    assert outcomes[0].cause == "refused"
+
+
+async def test_what_cannot_be_sent_is_refused_at_once(carrier: CurlTransport, base: str) -> None:
+    with pytest.raises(HostNotAllowed):
+        carrier.begin(Request("call", "GET", "http://elsewhere.example/"), lambda _: None)
+    with pytest.raises(CallRefused):
+        carrier.begin(Request("call", "GET", base, {"a": "b\nc"}), lambda _: None)
+
+
+@pytest.mark.parametrize("long_poll", [False, True])
+async def test_a_cancelled_call_is_broken_off_and_tells_nothing(
+    carrier: CurlTransport, server: Server, base: str, long_poll: bool
+) -> None:
+    outcomes: list[Outcome] = []
+    request = Request("call", "GET", f"{base}/slow", long_poll=long_poll)
+    cancel = carrier.begin(request, outcomes.append)
+    await async_until(lambda: server.asked == ["/slow"])
+    cancel()
+    cancel()
+    await async_until(lambda: server.broken_off == 1)
+    assert (await carrier.send(Request("call", "GET", f"{base}/next"))).body == b"/next"
+    assert outcomes == []
+
+
+async def test_a_call_that_waits_can_be_cancelled(carrier: CurlTransport, server: Server, base: str) -> None:
+    outcomes: list[Outcome] = []
+    running = [carrier.begin(Request("call", "GET", f"{base}/slow/{n}"), outcomes.append) for n in range(2)]
+    waiting = carrier.begin(Request("call", "GET", f"{base}/never"), outcomes.append)
+    last = asyncio.create_task(carrier.send(Request("call", "GET", f"{base}/last")))
+    await async_until(lambda: len(server.asked) == 2)
+    waiting()
+    running[0]()
+    assert (await last).body == b"/last"
+    assert "/never" not in server.asked
+    assert outcomes == []
+
+
+async def test_cancelling_a_call_that_has_ended_harms_no_other(
+    carrier: CurlTransport, server: Server, base: str
+) -> None:
+    """The handle of the first call carries the second one by then."""
+    outcomes: list[Outcome] = []
+    cancel = carrier.begin(Request("call", "GET", f"{base}/one"), outcomes.append)
+    await async_until(lambda: len(outcomes) == 1)
+    second = asyncio.create_task(carrier.send(Request("call", "GET", f"{base}/slow")))
+    await async_until(lambda: len(server.asked) == 2)
+    cancel()
+    server.release.set()
+    assert (await second).body == b"/slow"
+
+
+async def test_a_callback_may_begin_the_next_call(carrier: CurlTransport, base: str) -> None:
+    paths: list[bytes] = []
+    finished = asyncio.Event()
+
+    def done(outcome: Outcome) -> None:
+        assert isinstance(outcome, Response)
+        paths.append(outcome.body)
+        if len(paths) < 4:
+            carrier.begin(Request("call", "GET", f"{base}/{len(paths)}"), done)
+        else:
+            finished.set()
+
+    carrier.begin(Request("call", "GET", f"{base}/0"), done)
+    await asyncio.wait_for(finished.wait(), 30)
+    assert paths == [b"/0", b"/1", b"/2", b"/3"]
+
+
+async def test_a_callback_that_fails_keeps_no_other_from_its_response(
+    carrier: CurlTransport, base: str
+) -> None:
+    outcomes: list[Outcome] = []
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
+
+    def fails(_: Outcome) -> None:
+        raise ValueError("mine")
+
+    for done in (fails, outcomes.append, fails, outcomes.append):
+        carrier.begin(Request("call", "GET", f"{base}/x"), done)
+    await async_until(lambda: len(outcomes) == 2 and len(reported) == 2)
+    assert [str(error) for error in reported] == ["mine", "mine"]
+
+
+async def test_calls_in_progress_fail_when_the_carrier_is_closed(server: Server, base: str) -> None:
+    outcomes: list[Outcome] = []
+    carrier = CurlTransport(allowed_hosts=None, insecure_http=True, calls_per_host=1)
+    for long_poll in (False, False, True):
+        carrier.begin(Request("call", "GET", f"{base}/slow", long_poll=long_poll), outcomes.append)
+    stream = carrier.stream(Request("listen", "GET", f"{base}/slow"), silence_seconds=60)
+    opening = asyncio.create_task(stream.__aenter__())
+    await async_until(lambda: len(server.asked) == 3)
+    await carrier.close()
+    await async_until(lambda: len(outcomes) == 3)
+    assert [str(one) for one in outcomes] == ["call: no answer (the carrier was closed)"] * 3
+    with pytest.raises(Unreachable, match="the carrier was closed"):
+        carrier.begin(Request("call", "GET", f"{base}/slow"), outcomes.append)
+    with pytest.raises(Unreachable, match="the carrier was closed"):
+        await opening
+
+
+async def test_a_cancelled_task_breaks_its_call_off(
+    carrier: CurlTransport, server: Server, base: str
+) -> None:
+    sending = asyncio.create_task(carrier.send(Request("call", "GET", f"{base}/slow")))
+    await async_until(lambda: server.asked)
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    await async_until(lambda: server.broken_off == 1)
+
+
+async def test_a_call_that_has_ended_is_not_held_in_memory(carrier: CurlTransport, base: str) -> None:
+    class Caller:
+        def done(self, _: Outcome) -> None:
+            finished.set()
+
+    finished = asyncio.Event()
+    caller = Caller()
+    carrier.begin(Request("call", "GET", f"{base}/x"), caller.done)
+    await asyncio.wait_for(finished.wait(), 30)
+    await asyncio.sleep(0)
+    seen = weakref.ref(caller)
+    del caller
+    gc.collect()
+    assert seen() is None
+
+
+async def test_each_method_is_sent_as_itself_on_a_handle_that_sent_another(
+    carrier: CurlTransport, base: str
+) -> None:
+    received: list[tuple[str, bytes, str | None]] = []
+
+    async def record(request: web.Request) -> web.Response:
+        received.append((request.method, await request.read(), request.headers.get("Content-Length")))
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_route("*", "/", record)
+    other = TestServer(app)
+    await other.start_server()
+    sent: list[tuple[str, bytes | None]] = [
+        ("POST", b"1"), ("GET", None), ("DELETE", None), ("HEAD", None), ("PUT", b"22"), ("GET", None),
+        ("POST", None), ("PATCH", b"333"), ("HEAD", None), ("DELETE", b"4"), ("POST", b""), ("OPTIONS", None),
+    ]  # fmt: skip
+    for method, body in sent:
+        await carrier.send(Request("call", method, f"http://127.0.0.1:{other.port}/", body=body))
+    await other.close()
+    assert [(method, body) for method, body, _ in received] == [
+        (method, body or b"") for method, body in sent
+    ]
+    for method, body, length in received:
+        assert length == (None if method in ("GET", "HEAD", "OPTIONS") else str(len(body)))
+
+
+def test_a_carrier_that_is_not_used_needs_no_loop() -> None:
+    carrier = CurlTransport(allowed_hosts=None)
+    asyncio.run(carrier.close())
