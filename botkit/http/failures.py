@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import ssl
 
 import requests
@@ -16,6 +17,13 @@ from botkit.errors import BadReply, CallError, CallRefused, Unreachable, Unreach
 from botkit.http import proxying
 from botkit.http.network import Proxy
 from botkit.http.values import MAX_RESPONSE_BYTES
+
+_ALERT = re.compile(r"alert[ _](handshake[ _]failure|.*certificate|unknown[ _]ca)", re.IGNORECASE)
+"""What a server says that misses a certificate of its client, or does not accept it."""
+_FIX_OF_ALERT = (
+    "if the server asks for a client certificate, set network.client_certificate to one that it accepts"
+)
+_FIX_OF_TLS = "check scheme and port of the address, and that no proxy answers in between"
 
 
 def translated(what: str, error: Exception, proxy: Proxy | None = None) -> CallError:
@@ -88,7 +96,7 @@ def of_tls(what: str, reason: str) -> Unreachable:
         what,
         detail=f"TLS failed: {(reason or 'no reason given').replace('_', ' ').lower()}",
         cause="tls",
-        fix="check scheme and port of the address, and that no proxy answers in between",
+        fix=_FIX_OF_ALERT if _ALERT.search(reason) else _FIX_OF_TLS,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trustme
 
-from botkit.http.network import DIRECT
+from botkit.http.network import DIRECT, ClientCertificate
 from tests.config.folder import SERVER, Folder
 
 
@@ -45,6 +45,35 @@ def test_a_bundle_is_found_beside_the_file(folder: Folder) -> None:
     assert folder.load().network.ca_bundle == folder.path / "ca.pem"
 
 
+def test_a_client_certificate_with_its_key(folder: Folder) -> None:
+    authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
+    client = authority.issue_cert("botkit@example.com", key_type=trustme.KeyType.ECDSA)
+    client.private_key_and_cert_chain_pem.write_to_path(folder.path / "both.pem")
+    folder.server(SERVER + "network: {client_certificate: both.pem}\n")
+    assert folder.load().network.client == ClientCertificate(
+        folder.path / "both.pem", folder.path / "both.pem"
+    )
+
+    client.private_key_pem.write_to_path(folder.path / "key.pem")
+    folder.environ = {"KEY_PASSWORD": "hunter2"}
+    setting = "{client_certificate: both.pem, client_key: key.pem, client_key_password: '${KEY_PASSWORD}'}"
+    folder.server(f"{SERVER}network: {setting}\n")
+    network = folder.load().network
+    assert network.client == ClientCertificate(folder.path / "both.pem", folder.path / "key.pem", "hunter2")
+    assert "hunter2" not in repr(folder.load())
+
+    authority.issue_cert("other@example.com").private_key_pem.write_to_path(folder.path / "key.pem")
+    assert "network.client_certificate: has another certificate's key; name the key of" in folder.problem()
+
+
+@pytest.mark.parametrize(
+    ("written", "version"), [("", "1.1"), ("1.1", "1.1"), ("'1.1'", "1.1"), ("2", "2"), ("'2'", "2")]
+)
+def test_a_version_of_http_is_a_number_or_a_text(folder: Folder, written: str, version: str) -> None:
+    folder.server(f"{SERVER}network: {{http_version: {written}}}\n" if written else SERVER)
+    assert folder.load().network.http_version == version
+
+
 @pytest.mark.parametrize(
     ("section", "said"),
     [
@@ -56,6 +85,11 @@ def test_a_bundle_is_found_beside_the_file(folder: Folder) -> None:
         ("{ca_bundle: botkit.yaml}", "network.ca_bundle: is not a PEM file of certificates"),
         ("{proxy: 'http://proxy:1', proxy_from_environment: true}", "network.proxy_from_environment: is true beside a proxy"),
         ("{proxy_from_environment: true}", "network.proxy_from_environment: the variable HTTPS_PROXY is a proxy that"),
+        ("{client_certificate: missing.pem}", "network.client_certificate: cannot be read: No such file or directory"),
+        ("{client_certificate: botkit.yaml}", "network.client_certificate: cannot be used as a certificate with its key"),
+        ("{client_key: botkit.yaml}", "network.client_key: belongs to no certificate; set network.client_certificate"),
+        ("{client_key_password: hunter2}", "network.client_key_password: belongs to no certificate"),
+        ("{http_version: 3}", "network.http_version: "),
         ("{client_cert: x.pem}", "network.client_cert: is not known here"),
     ],
 )  # fmt: skip

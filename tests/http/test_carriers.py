@@ -146,8 +146,9 @@ async def test_long_polls_do_not_count_among_the_calls_of_a_host(server: Server,
 async def test_a_long_poll_without_a_response_in_time_is_unreachable(
     carrier: CurlTransport, base: str
 ) -> None:
+    await carrier.send(Request("poll", "GET", f"{base}/ok", long_poll=True))  # opens the connection
     with pytest.raises(Unreachable) as failed:
-        await carrier.send(Request("poll", "GET", f"{base}/slow", timeout_seconds=0.3, long_poll=True))
+        await carrier.send(Request("poll", "GET", f"{base}/slow", timeout_seconds=1.0, long_poll=True))
     assert failed.value.possible_duplicate
 
 
@@ -247,8 +248,10 @@ async def test_a_failure_names_its_cause_and_its_host(base: str) -> None:
             ("http://no-such-host.invalid/", "dns", "no-such-host.invalid"),
         ):
             async with CurlTransport(allowed_hosts=None, insecure_http=True) as anywhere:
+                # Only the slow server is waited for in vain.
+                seconds = 0.3 if cause == "timeout" else 60.0
                 with pytest.raises(Unreachable) as caught:
-                    await anywhere.send(Request("call", "GET", url, timeout_seconds=0.5))
+                    await anywhere.send(Request("call", "GET", url, timeout_seconds=seconds))
             assert (caught.value.cause, caught.value.host) == (cause, named)
 
 

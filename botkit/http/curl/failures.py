@@ -87,6 +87,10 @@ def translated(failure: Failure, curl: pycurl.Curl) -> CallError:
             return _of_tls(failure, curl)
     if not asked:
         return Unreachable(what, detail="no connection")
+    if _OF_OPENSSL.search(failure.text):
+        return _of_tls(
+            failure, curl
+        )  # TLS 1.3: a server that misses a certificate says so after the handshake
     number = int(curl.getinfo(pycurl.OS_ERRNO))
     if number in (errno.ECONNRESET, errno.EPIPE, errno.ETIMEDOUT):
         return of_system(what, number, possible_duplicate=True)
