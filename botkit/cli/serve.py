@@ -207,7 +207,9 @@ def _signals_end_it() -> Iterator[None]:
 
 def _listen(host: str, port: int) -> socket.socket:
     """A socket that is bound to the address. Raises: ClickException if the address is taken."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With the protocol named: asyncio sets TCP_NODELAY only then, and an answer in two parts would wait 40 ms between them.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import resource
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from botkit.cli.serve import _listen
 from botkit.testing.waiting import until
 from tests.faults.services import children_of
 from tests.hooks.hook_payloads import BOT_ID, CLIENT_ID, SECRET, as_body, token, user_message
@@ -233,6 +235,21 @@ def test_it_prints_the_path_of_the_store_and_warns_of_a_new_one(service: Service
 def test_many_files_may_be_open(running: Service) -> None:
     soft, hard = resource.prlimit(running.processes[0].pid, resource.RLIMIT_NOFILE)
     assert soft == (65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)) or soft > 65_536
+
+
+async def test_the_second_part_of_an_answer_does_not_wait_for_an_acknowledgement_of_the_first() -> None:
+    at_once: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = writer.get_extra_info("socket")
+        at_once.set_result(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    listener = _listen("127.0.0.1", 0)
+    async with await asyncio.start_server(accept, sock=listener):
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        assert await at_once
+        writer.close()
 
 
 def test_a_port_in_use_is_reported(service: Service) -> None:
