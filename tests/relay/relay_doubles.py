@@ -306,6 +306,55 @@ class FakePlatform:
         return File(name, "image/png", b"picture")
 
 
+@dataclass
+class Begun:
+    """An attempt in progress."""
+
+    what: str
+    text: str
+    idempotency_key: str
+    done: Callable[[Exception | None], None]
+    cancelled: bool = False
+
+
+@dataclass
+class HeldPlatform(FakePlatform):
+    """Every attempt is in progress until the test answers it. `refusing` is raised by `begin` itself."""
+
+    begun: list[Begun] = field(default_factory=list)
+    refusing: Exception | None = None
+
+    def begin(
+        self,
+        effect: PlatformEffect,
+        hook: HookBody,
+        *,
+        idempotency_key: str,
+        done: Callable[[Exception | None], None],
+    ) -> Callable[[], None]:
+        if self.refusing is not None:
+            raise self.refusing
+        text = effect.content.text if isinstance(effect, SendToUser) else hook.body.decode()
+        begun = Begun(name_of(effect), text, idempotency_key, done)
+        self.begun.append(begun)
+
+        def cancel() -> None:
+            begun.cancelled = True
+
+        return cancel
+
+    def answer(self, error: Exception | None = None, *, first: int = 0) -> None:
+        """Answer the attempts in progress, or only the first ones."""
+        answered = self.begun[: first or None]
+        del self.begun[: first or None]
+        for one in answered:
+            one.done(error)
+
+    @property
+    def in_progress(self) -> list[str]:
+        return [one.text for one in self.begun]
+
+
 def begun(sending: Coroutine[Any, Any, None], done: Callable[[Exception | None], None]) -> Callable[[], None]:
     """`Platform.begin` of a fake that can only `send`."""
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -18,7 +17,6 @@ from botkit.handoff.effects import (
     DropLane,
     EndSession,
     PassToBot,
-    PlatformEffect,
     SendToAgent,
     SendToUser,
 )
@@ -34,63 +32,13 @@ from tests.relay.relay_doubles import (
     SESSION,
     SYSTEM,
     USER,
-    FakePlatform,
+    HeldPlatform,
     World,
     conversation,
-    name_of,
 )
 
 IDLE = Conversation(USER)
 DOWN = Unreachable("pass to bot", detail="refused")
-
-
-@dataclass
-class Begun:
-    """An attempt in progress."""
-
-    what: str
-    text: str
-    idempotency_key: str
-    done: Callable[[Exception | None], None]
-    cancelled: bool = False
-
-
-@dataclass
-class HeldPlatform(FakePlatform):
-    """Every attempt by callback is in progress until the test answers it. `refusing` is raised by `begin` itself."""
-
-    begun: list[Begun] = field(default_factory=list)
-    refusing: Exception | None = None
-
-    def begin(
-        self,
-        effect: PlatformEffect,
-        hook: HookBody,
-        *,
-        idempotency_key: str,
-        done: Callable[[Exception | None], None],
-    ) -> Callable[[], None]:
-        if self.refusing is not None:
-            raise self.refusing
-        text = effect.content.text if isinstance(effect, SendToUser) else hook.body.decode()
-        begun = Begun(name_of(effect), text, idempotency_key, done)
-        self.begun.append(begun)
-
-        def cancel() -> None:
-            begun.cancelled = True
-
-        return cancel
-
-    def answer(self, error: Exception | None = None, *, first: int = 0) -> None:
-        """Answer the attempts in progress, or only the first ones."""
-        answered = self.begun[: first or None]
-        del self.begun[: first or None]
-        for one in answered:
-            one.done(error)
-
-    @property
-    def in_progress(self) -> list[str]:
-        return [one.text for one in self.begun]
 
 
 @pytest.fixture
