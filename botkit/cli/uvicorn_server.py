@@ -10,8 +10,10 @@ from typing import Final
 import uvicorn
 
 from botkit.asgi.access_log import AccessLog
+from botkit.asgi.door import Door
 from botkit.asgi.interface import Application
 from botkit.asgi.middleware import BotKitAsgi
+from botkit.asgi.protocol import Connections, HookProtocol
 
 KEEP_ALIVE_SECONDS: Final = 75
 """Longer than the 60 seconds for which nginx keeps idle connections to a server: if both sides may close a connection at the same
@@ -41,11 +43,13 @@ async def serve_until_stopped(
         LedgerError: the store cannot be used.
     """
     await hooks.start()
+    door = hooks.door()
+    connections = Connections(door, keep_alive_seconds=KEEP_ALIVE_SECONDS, logs_requests=logs_requests)
     try:
         config = uvicorn.Config(
             AccessLog(app, monotonic=time.perf_counter) if logs_requests else app,
             interface="asgi3",
-            http="httptools",
+            http=type("Protocol", (HookProtocol,), {"shared": connections}),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -56,18 +60,23 @@ async def serve_until_stopped(
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_DRAIN_SECONDS,
         )
-        await _Server(config, started).serve(sockets=[listener])
+        await _Server(config, started, door).serve(sockets=[listener])
     finally:
         await hooks.close()
 
 
 class _Server(uvicorn.Server):
-    """Tells when it has started."""
+    """Tells when it has started, and waits less for bodies when it stops."""
 
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None], door: Door) -> None:
         super().__init__(config)
         self._on_started = on_started
+        self._door = door
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._door.bodies.hurried = True
+        await super().shutdown(sockets=sockets)

@@ -149,7 +149,7 @@ class HookEndpoint:
     def answered(self, admitted: Admitted, result: DispatchResult) -> HookResponse:
         """The answer to a hook whose inputs are committed."""
         self.metrics.hook(admitted.path.event, result.status, self.monotonic() - admitted.began)
-        return _ACK_RESPONSE if result.body is None else _response(result.status, result.body)
+        return ACK_RESPONSE if result.body is None else _response(result.status, result.body)
 
     def failed(self, path: HookPath, error: Exception, *, began: float | None = None) -> HookResponse:
         """The answer to a hook that was refused or failed; logs and counts it.
@@ -291,7 +291,8 @@ def _response(status: int, body: bytes, *headers: tuple[str, str]) -> HookRespon
     return HookResponse(status, (*always, *headers), body)
 
 
-_ACK_RESPONSE = _response(200, _ACK)
+ACK_RESPONSE = _response(200, _ACK)
+"""The plain acknowledgement, the same object each time."""
 
 
 def _refusal(refused: HookRefused, *headers: tuple[str, str]) -> HookResponse:
