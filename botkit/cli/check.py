@@ -11,6 +11,7 @@ from botkit.cli import config_option, print_problems
 from botkit.config.agent_systems import notices
 from botkit.config.agent_systems import summary as summary_of
 from botkit.config.load import load
+from botkit.config.outgoing import described
 from botkit.config.settings import (
     AgentSystemSettings,
     BotSettings,
@@ -60,6 +61,7 @@ def summary(config: str, settings: Settings) -> list[str]:
         f"  listens  http://{server.host}:{server.port}{server.prefix}",
         f"  store    {store_file(settings.store.url) or _without_password(settings.store.url)}",
     ]
+    lines += [f"  network  {line}" for line in described(settings.network)]
     if settings.security.insecure_http:
         lines.append("  careful  security.insecure_http is on: for demos and tests on one machine only")
     lines += [f"  notice   {notice}" for notice in notices(settings)]

@@ -59,6 +59,23 @@ def network_settings(server: Checked, environ: Mapping[str, str]) -> Network:
     )
 
 
+def described(network: Network) -> list[str]:
+    """What differs from direct connections with the system's authorities: one line each, without passwords."""
+    lines = []
+    if network.proxy is not None:
+        login = " with a login" if network.proxy.authorization else ""
+        lines.append(f"everything goes through the proxy {network.proxy.url}{login}")
+    if network.proxy is not None and network.no_proxy:
+        lines.append(f"except what goes to {', '.join(map(str, network.no_proxy))}")
+    if network.ca_bundle is not None:
+        lines.append(f"servers are trusted whose authority is in {network.ca_bundle}, or the system knows")
+    if network.client is not None:
+        lines.append(f"servers that ask for a certificate get that of {network.client.certificate}")
+    if network.http_version == "2":
+        lines.append("HTTP/2 is spoken with servers that offer it, HTTP/1.1 with others")
+    return lines
+
+
 def _client(section: Checked) -> ClientCertificate | None:
     certificate = _file(section, "client_certificate")
     if certificate is None:

@@ -56,6 +56,10 @@ class Exemption:
     addresses: _IpNetwork | None = None
     port: int = 0
 
+    def __str__(self) -> str:
+        where = self.host or (f"*{self.suffix}" if self.suffix else str(self.addresses))
+        return f"{_bracketed(where)}:{self.port}" if self.port else where
+
     def covers(self, host: str, port: int) -> bool:
         """Whether this host, in lower case and without brackets, is reached without the proxy."""
         if self.port not in (0, port):
@@ -108,9 +112,11 @@ class Network:
         port = parts.port or _DEFAULT_PORT.get(parts.scheme, 0)
         return None if any(exempt.covers(host, port) for exempt in self.no_proxy) else self.proxy
 
-    def ssl_context(self) -> ssl.SSLContext:
+    def ssl_context(self, *, offers_http2: bool = False) -> ssl.SSLContext:
         """What checks the certificates of servers. Contexts are shared: do not change one."""
-        return _ssl_context(self.ca_bundle, self.client)
+        return _ssl_context(
+            self.ca_bundle, self.client, ("h2", "http/1.1") if offers_http2 else ("http/1.1",)
+        )
 
 
 DIRECT = Network()
@@ -276,9 +282,11 @@ def _bracketed(host: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _ssl_context(ca_bundle: Path | None, client: ClientCertificate | None) -> ssl.SSLContext:
+def _ssl_context(
+    ca_bundle: Path | None, client: ClientCertificate | None, protocols: tuple[str, ...]
+) -> ssl.SSLContext:
     context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(list(protocols))
     if ca_bundle is not None:
         context.load_verify_locations(cafile=ca_bundle)
     if client is not None:

@@ -13,9 +13,12 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
+import pycurl
+
 from botkit.checks import Check, Outcome, failed, passed, warned
 from botkit.config.settings import Settings
 from botkit.config.values import store_file
+from botkit.http.curl import OLDEST_LIBCURL
 from botkit.http.network import Network
 from botkit.operate.running_service import Doorbell, ring
 from botkit.operate.store import StorePlace
@@ -37,6 +40,7 @@ class Machine:
     """The hard limit of open files: `botkit serve` raises the soft one up to it."""
     has_package: Callable[[str], bool] = lambda name: find_spec(name) is not None
     openssl: tuple[int, ...] = ssl.OPENSSL_VERSION_INFO
+    libcurl: int = pycurl.version_info()[2]
     ring: Callable[[str, int, str], Doorbell] = field(default=ring)
 
 
@@ -45,7 +49,7 @@ def machine_checks(settings: Settings, machine: Machine = Machine()) -> Sequence
     file = store_file(settings.store.url)
     checks = [
         _check("machine.configuration", lambda: _warnings(settings)),
-        _check("machine.software", lambda: _software(machine)),
+        _check("machine.software", lambda: _software(machine, settings.network)),
         _check("machine.certificates", lambda: _certificates(settings.network, os.environ)),
         _check("machine.clock", lambda: _clock(settings, machine)),
         _check("machine.open_files", lambda: _open_files(machine.files())),
@@ -78,8 +82,21 @@ def _warnings(settings: Settings) -> Outcome:
     return warned("; ".join(said), "; ".join(dict.fromkeys(warning.fix for warning in settings.warnings)))
 
 
-def _software(machine: Machine) -> Outcome:
-    seen = f"Python {platform.python_version()}, {ssl.OPENSSL_VERSION}"
+def _software(machine: Machine, network: Network) -> Outcome:
+    libcurl = pycurl.version_info()
+    seen = (
+        f"Python {platform.python_version()}, {ssl.OPENSSL_VERSION}, libcurl {libcurl[1]} with {libcurl[5]}"
+    )
+    if machine.libcurl < OLDEST_LIBCURL:
+        what = f"{seen}: this libcurl does not bound what it reads, and BotKit does not start with it"
+        return failed(
+            what, "install pycurl from its wheel: pip install --force-reinstall --only-binary :all: pycurl"
+        )
+    if network.http_version == "2" and not libcurl[4] & pycurl.VERSION_HTTP2:
+        return warned(
+            f"{seen}: it was built without HTTP/2, so network.http_version: 2 has no effect",
+            "install pycurl from its wheel: pip install --force-reinstall --only-binary :all: pycurl",
+        )
     if machine.openssl < (3, 0):
         return warned(f"{seen}: this OpenSSL gets no security fixes any more", "use a Python with OpenSSL 3")
     if not machine.has_package("uvicorn"):
@@ -97,6 +114,7 @@ def _certificates(network: Network, environ: Mapping[str, str]) -> Outcome:
             return failed(f"{name} names {place}, which does not exist", f"correct {name}, or unset it")
     found = [place for place in (paths.cafile, paths.capath) if place and _has_certificates(Path(place))]
     added = f", and {network.ca_bundle}" if network.ca_bundle else ""
+    added += f"; client certificate {network.client.certificate}" if network.client else ""
     if found:
         return passed(f"certificate authorities from {found[0]}{added}")
     if network.ca_bundle:

@@ -138,10 +138,16 @@ class _Way:
 
     async def _handshake(self, connection: _Connection) -> Outcome:
         _, writer = connection
+        offers_http2 = self._network.http_version == "2"
         await writer.start_tls(
-            self._network.ssl_context(), server_hostname=self.host, ssl_handshake_timeout=_CONNECT_SECONDS
+            self._network.ssl_context(offers_http2=offers_http2),
+            server_hostname=self.host,
+            ssl_handshake_timeout=_CONNECT_SECONDS,
         )
-        version = writer.get_extra_info("ssl_object").version()
+        spoken = writer.get_extra_info("ssl_object")
+        version = spoken.version()
+        if offers_http2:
+            version += ", HTTP/2" if spoken.selected_alpn_protocol() == "h2" else ", HTTP/1.1 only"
         certificate = writer.get_extra_info("peercert") or {}
         issuer = dict(pair for part in certificate.get("issuer", ()) for pair in part)
         by = issuer.get("organizationName") or issuer.get("commonName") or "an authority without a name"

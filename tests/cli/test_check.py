@@ -10,13 +10,14 @@ from pathlib import Path
 
 import click
 import pytest
+import trustme
 from click.testing import CliRunner, Result
 
 from botkit import __version__, cli
 from botkit.cli.check import summary
 from botkit.config.settings import StoreSettings
 from botkit.errors import ConfigurationError, LedgerBusy, Problem
-from tests.config.folder import BOT_ID, Folder
+from tests.config.folder import BOT_ID, SERVER, Folder
 
 
 def run(*arguments: str, **environ: str) -> Result:
@@ -36,6 +37,29 @@ def test_a_valid_configuration_exits_with_0_and_is_summarised(folder: Folder) ->
         BOT_ID,
         "salesforce-miaw at https://acme.my.salesforce-scrt.com",
         str(Path("var/botkit.db").absolute()),
+    ):
+        assert said in result.stdout
+    assert "hunter2" not in result.output
+
+
+def test_the_way_out_is_described_if_it_is_not_the_usual_one(folder: Folder) -> None:
+    assert "network" not in check(folder).stdout
+    authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
+    authority.cert_pem.write_to_path(folder.path / "ca.pem")
+    client = authority.issue_cert("botkit@example.com", key_type=trustme.KeyType.ECDSA)
+    client.private_key_and_cert_chain_pem.write_to_path(folder.path / "client.pem")
+    folder.server(
+        SERVER
+        + "network: {proxy: 'http://botkit:hunter2@proxy.example:3128', http_version: 2, ca_bundle: ca.pem,"
+        + " client_certificate: client.pem, no_proxy: [.intranet, 'a.example:8443', 10.0.0.0/8]}\n"
+    )
+    result = check(folder)
+    for said in (
+        "  network  everything goes through the proxy http://proxy.example:3128 with a login\n",
+        "  network  except what goes to *.intranet, a.example:8443, 10.0.0.0/8\n",
+        f"  network  servers are trusted whose authority is in {folder.path / 'ca.pem'}, or the system knows\n",
+        f"  network  servers that ask for a certificate get that of {folder.path / 'client.pem'}\n",
+        "  network  HTTP/2 is spoken with servers that offer it, HTTP/1.1 with others\n",
     ):
         assert said in result.stdout
     assert "hunter2" not in result.output

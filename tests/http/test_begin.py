@@ -237,6 +237,12 @@ async def test_each_method_is_sent_as_itself_on_a_handle_that_sent_another(
         assert length == (None if method in ("GET", "HEAD", "OPTIONS") else str(len(body)))
 
 
+def test_a_libcurl_that_does_not_bound_responses_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pycurl.version_info", lambda: (0, "7.88.1", 0x07_58_01))
+    with pytest.raises(RuntimeError, match=r"older than 8\.4"):
+        CurlTransport(allowed_hosts=None)
+
+
 def test_a_carrier_that_is_not_used_needs_no_loop() -> None:
     carrier = CurlTransport(allowed_hosts=None)
     asyncio.run(carrier.close())

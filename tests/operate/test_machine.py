@@ -18,13 +18,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import pycurl
 import pytest
 import trustme
 
 from botkit.checks import Outcome
 from botkit.config.settings import SecuritySettings, ServerSettings, Settings, StoreSettings
 from botkit.errors import Problem
-from botkit.http.network import Network
+from botkit.http.network import ClientCertificate, Network
 from botkit.operate.machine import Machine, machine_checks
 from botkit.operate.running_service import Doorbell, hooks_seen, ring
 from botkit.operate.store import Mount, StorePlace, mounts
@@ -73,6 +74,7 @@ def test_warnings_of_the_configuration_are_repeated(settings: Settings) -> None:
     [
         ("machine.software", {"openssl": (1, 1, 1)}, True, "gets no security fixes any more"),
         ("machine.software", {"has_package": lambda _: False}, True, "uvicorn is not installed"),
+        ("machine.software", {"libcurl": 0x07_58_01}, False, "does not bound what it reads"),
         ("machine.clock", {"now": lambda: 946_684_800.0}, False, "the clock shows 2000-01-01 00:00 UTC, a time before"),
         ("machine.open_files", {"files": lambda: 256}, False, "at most 256 open files: room for about 0 conversations"),
         ("machine.open_files", {"files": lambda: 1024}, True, "room for about 724 conversations"),
@@ -137,6 +139,21 @@ def test_a_system_without_certificate_authorities(
     )
     monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file.pem")
     assert "SSL_CERT_FILE names /no/such/file.pem" in outcomes(settings)["machine.certificates"].cause
+
+
+def test_a_client_certificate_is_named(settings: Settings, tmp_path: Path) -> None:
+    client = ClientCertificate(tmp_path / "client.pem", tmp_path / "client.key")
+    found = outcomes(replace(settings, network=Network(client=client)))["machine.certificates"]
+    assert found.cause.endswith(f"; client certificate {tmp_path / 'client.pem'}")
+
+
+def test_http2_needs_a_libcurl_that_has_it(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_for = replace(settings, network=Network(http_version="2"))
+    assert not outcomes(asked_for)["machine.software"].fix
+    monkeypatch.setattr(pycurl, "VERSION_HTTP2", 0)
+    found = outcomes(asked_for)["machine.software"]
+    assert (found.ok, "network.http_version" in found.cause) == (True, True)
+    assert not outcomes(settings)["machine.software"].fix
 
 
 # --- the store --------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from botkit.operate import reaching as module
 from botkit.operate.reaching import reaching
 from botkit.operate.running import Group, run
 from tests.http.connect_proxy import connect_proxy, serving, tls_front
+from tests.http.http2_server import http2_server
 
 HOST = "acme.my.salesforce-scrt.com"
 LONG_AGO, SOON = datetime(2020, 1, 1, tzinfo=UTC), datetime.now(UTC) + timedelta(days=30)
@@ -69,6 +70,20 @@ async def test_a_host_over_tls_passes_and_shows_who_signed_its_certificate(
     assert "TLSv1" in results["tls"].cause
     assert "certificate by trustme" in results["tls"].cause
     assert "valid until" in results["tls"].cause
+
+
+@pytest.mark.parametrize(("protocols", "said"), [(("h2",), "HTTP/2,"), ((), "HTTP/1.1 only,")])
+async def test_the_version_of_http_is_told_if_the_second_is_asked_for(
+    authority: trustme.CA, bundle: Path, protocols: tuple[str, ...], said: str
+) -> None:
+    with http2_server(authority, protocols=protocols) as server:
+        network = Network(ca_bundle=bundle, http_version="2")
+        results = await look(f"https://127.0.0.1:{server.port}", network)
+        assert said in results["tls"].cause
+        assert (
+            "HTTP/"
+            not in (await look(f"https://127.0.0.1:{server.port}", Network(ca_bundle=bundle)))["tls"].cause
+        )
 
 
 async def test_an_unencrypted_address_has_no_check_of_tls() -> None:

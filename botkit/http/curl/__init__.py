@@ -1,5 +1,5 @@
 """The relay's carrier: libcurl on the relay's own event loop."""
 
-from botkit.http.curl.transport import CurlTransport
+from botkit.http.curl.transport import OLDEST_LIBCURL, CurlTransport
 
-__all__ = ["CurlTransport"]
+__all__ = ["OLDEST_LIBCURL", "CurlTransport"]

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Self
 
+import pycurl
+
 from botkit.errors import CallError
 from botkit.http.curl.calls import Calls, Turns
 from botkit.http.curl.failures import closed
@@ -16,6 +18,9 @@ from botkit.http.curl.stream import CurlStream
 from botkit.http.hosts import AllowedHosts, named_host
 from botkit.http.network import DIRECT, Network
 from botkit.http.values import Done, Request, Response, Stream
+
+OLDEST_LIBCURL = 0x08_04_00
+"""An older libcurl checks the length of a response only if the server states it."""
 
 
 class CurlTransport:
@@ -42,6 +47,8 @@ class CurlTransport:
         calls_per_host: int = 128,
         network: Network = DIRECT,
     ) -> None:
+        if pycurl.version_info()[2] < OLDEST_LIBCURL:
+            raise RuntimeError("this libcurl is older than 8.4: install pycurl from its wheel")
         self._hosts = AllowedHosts(allowed_hosts, insecure_http=insecure_http)
         self._outgoing = Outgoing(network, insecure_http=insecure_http)
         self._calls_per_host = calls_per_host
