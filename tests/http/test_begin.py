@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 import weakref
 from collections.abc import AsyncIterator
 
 import pytest
+import uvloop
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
@@ -15,6 +17,7 @@ from botkit.errors import CallError, CallRefused, HostNotAllowed, Unreachable
 from botkit.http import Request, Response
 from botkit.http.carriers import CurlTransport
 from botkit.testing.waiting import async_until
+from tests.http.connect_proxy import serving
 
 Outcome = Response | CallError
 
@@ -183,6 +186,38 @@ async def test_calls_in_progress_fail_when_the_carrier_is_closed(server: Server,
         await opening
 
 
+async def test_a_look_up_without_end_does_not_hold_up_the_close(base: str) -> None:
+    closing, looked_up = threading.Event(), threading.Event()
+
+    class Slow:
+        """Closes as libcurl does while a name server does not answer."""
+
+        def close(self) -> None:
+            closing.set()
+            looked_up.wait(60)
+
+    carrier = CurlTransport(allowed_hosts=None, insecure_http=True)
+    await carrier.send(Request("call", "GET", f"{base}/x"))
+    assert carrier._calls is not None
+    real, carrier._calls._multi._multi = carrier._calls._multi._multi, Slow()
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0.01)
+            turns += 1
+
+    turning = asyncio.create_task(turn())
+    await asyncio.wait_for(carrier.close(), 30)
+    turning.cancel()
+    assert closing.is_set()
+    assert not looked_up.is_set()
+    assert turns > 1
+    looked_up.set()
+    real.close()
+
+
 async def test_a_cancelled_task_breaks_its_call_off(
     carrier: CurlTransport, server: Server, base: str
 ) -> None:
@@ -235,6 +270,27 @@ async def test_each_method_is_sent_as_itself_on_a_handle_that_sent_another(
     ]
     for method, body, length in received:
         assert length == (None if method in ("GET", "HEAD", "OPTIONS") else str(len(body)))
+
+
+def test_calls_and_streams_work_on_uvloop() -> None:
+    """The sockets are watched through a descriptor of the selector's, which uvloop knows nothing of."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine")
+
+    async def talk(url: str) -> list[bytes]:
+        async with CurlTransport(allowed_hosts=None, insecure_http=True) as carrier:
+            request = Request("call", "GET", url)
+            bodies = [(await carrier.send(request)).body]
+            bodies += [
+                response.body for response in await asyncio.gather(*(carrier.send(request) for _ in "ab"))
+            ]
+            async with carrier.stream(request, silence_seconds=60) as stream:
+                return [*bodies, await stream.read()]
+
+    with serving(serve) as port, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(talk(f"http://127.0.0.1:{port}/")) == [b"fine"] * 4
 
 
 def test_a_libcurl_that_does_not_bound_responses_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

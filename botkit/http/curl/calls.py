@@ -54,9 +54,9 @@ class Calls:
         else:
             handle.close()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close every connection; calls in progress fail."""
-        self._multi.close()
+        await self._multi.close()
         self._free.clear()
 
     def _ended(self, call: Call, outcome: Response | CallError) -> None:

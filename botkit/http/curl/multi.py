@@ -8,7 +8,9 @@ selector's descriptor: one callback for all sockets that became ready in a turn,
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from selectors import DefaultSelector
 
 import pycurl
@@ -16,6 +18,7 @@ import pycurl
 Ended = Callable[[int, str], None]
 """Called when a transfer has ended, with libcurl's code (0: success) and its text, which may quote the URL."""
 
+_CLOSE_SECONDS = 1.0
 CLOSED = "the carrier was closed"
 """The text of transfers that `Multi.close` has ended."""
 
@@ -34,7 +37,7 @@ class Multi:
             self._multi.setopt(pycurl.M_MAXCONNECTS, max_connections)
         self._sockets = DefaultSelector()
         self._loop.add_reader(self._sockets.fileno(), self._on_ready)
-        self._soon = False
+        self._soon = self._closed = False
         self._due: float | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -53,21 +56,36 @@ class Multi:
         if curl in self._transfers:
             curl.pause(pycurl.PAUSE_CONT)
 
-    def close(self) -> None:
-        """Close every connection. Transfers in progress end as aborted, in the loop's next turn."""
+    async def close(self) -> None:
+        """Close every connection. Transfers in progress end as aborted, in the loop's next turn.
+
+        libcurl then waits for the look-ups of names that are under way, and nothing ends one of them. So it waits in a thread of
+        its own, which is left alone after a second.
+        """
+        self._closed = True
         for curl, ended in self._transfers.items():
             self._multi.remove_handle(curl)
             self._loop.call_soon(ended, pycurl.E_ABORTED_BY_CALLBACK, CLOSED)
         self._transfers.clear()
-        self._multi.close()
         self._loop.remove_reader(self._sockets.fileno())
         self._sockets.close()
         if self._timer is not None:
             self._timer.cancel()
+        done = self._loop.create_future()
+
+        def close() -> None:
+            self._multi.close()
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(done.cancel)
+
+        threading.Thread(target=close, name="botkit-libcurl-closing", daemon=True).start()
+        await asyncio.wait([done], timeout=_CLOSE_SECONDS)
 
     # --- what libcurl asks for; it must not be called back from here ---
 
     def _watch(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
+        if self._closed:
+            return
         if what == pycurl.POLL_REMOVE:
             if descriptor in self._sockets.get_map():
                 self._sockets.unregister(descriptor)
@@ -79,6 +97,8 @@ class Multi:
                 self._sockets.register(descriptor, what)
 
     def _wake_in(self, milliseconds: int) -> None:
+        if self._closed:
+            return
         if milliseconds == 0:
             if not self._soon:
                 self._soon = True
@@ -110,7 +130,7 @@ class Multi:
 
     def _on_turn(self) -> None:
         self._soon = False
-        if not self._sockets.get_map() and not self._transfers:
+        if self._closed:
             return
         self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         self._collect()

@@ -117,10 +117,9 @@ class CurlTransport:
         self._closed = True
         for turns in self._turns.values():
             turns.close()
-        for connections in (self._calls, self._polls, self._streams):
-            if connections is not None:
-                connections.close()
+        open_ones = [one for one in (self._calls, self._polls, self._streams) if one is not None]
         self._calls = self._polls = self._streams = None
+        await asyncio.gather(*(one.close() for one in open_ones))
         self._turns.clear()
         self._outgoing.close()
 
