@@ -88,6 +88,7 @@ def measurements(
     if peer is not None:
         hook_group["hooks-peer"] = lambda: hooks.run_peer(seconds, peer)
     hook_group |= {
+        "hooks-asgi": lambda: hooks.run_mounted("kit-asgi", seconds),
         "hooks-wsgi": lambda: hooks.run_mounted("kit-wsgi", seconds),
         "bare-wsgi": lambda: hooks.run_bare("wsgi", floor),
         "bare-asgi": lambda: hooks.run_bare("asgi", floor),

@@ -120,6 +120,7 @@ _SERVICES = (
         rate=Aim(2.5, "Node", at_least=True),
         p99=Aim(0.4, "Node"),
     ),
+    _Service(name="hooks-asgi", label="ASGI middleware on uvicorn", bare="bare-asgi", client="posts-curl"),
     _Service(
         name="hooks-wsgi",
         label="WSGI middleware on granian",

@@ -1,7 +1,8 @@
 """Bare applications, the floors of every service: WSGI on granian, ASGI on uvicorn. And the middleware as users mount it.
 
 ``python -m benchmarks.servers wsgi`` serves an application that reads a request and answers; ``asgi`` likewise.
-``python -m benchmarks.servers kit-wsgi CONFIGURATION`` serves the same application under ``kit.middleware``.
+``python -m benchmarks.servers kit-wsgi CONFIGURATION`` serves the same application under ``kit.middleware``; ``kit-asgi`` under
+``kit.asgi``.
 
 Each prints its address as the last word of a line.
 """
@@ -11,8 +12,11 @@ from __future__ import annotations
 import functools
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+
+from botkit import BotKit
+from botkit.asgi.interface import Application, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -33,19 +37,15 @@ def _bare() -> WSGIApplication:
 
 
 def _kit(configuration: str) -> WSGIApplication:
-    from botkit import BotKit
-
     kit = BotKit.from_config(configuration)
     kit.start()
     return kit.middleware(echo)
 
 
-async def echo_async(
-    scope: dict[str, Any],
-    receive: Callable[[], Awaitable[dict[str, Any]]],
-    send: Callable[[dict[str, Any]], Awaitable[None]],
-) -> None:
+async def echo_async(scope: Scope, receive: Receive, send: Send) -> None:
     """Reads the body and answers."""
+    if scope["type"] != "http":
+        raise ValueError("this application only answers requests")
     while (await receive()).get("more_body"):
         pass
     headers = [(b"content-type", b"application/json"), (b"content-length", b"2")]
@@ -53,7 +53,7 @@ async def echo_async(
     await send({"type": "http.response.body", "body": b"{}"})
 
 
-def serve_asgi(application: Any) -> None:
+def serve_asgi(application: Application) -> None:
     """Serve the application on uvicorn; on uvloop if it is installed, like ``botkit serve``."""
     import uvicorn
 
@@ -62,7 +62,7 @@ def serve_asgi(application: Any) -> None:
     listener.bind(("127.0.0.1", 0))
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     config = uvicorn.Config(
-        application, http="httptools", lifespan="off", access_log=False, log_level="warning"
+        application, http="httptools", lifespan="auto", access_log=False, log_level="warning"
     )
     uvicorn.Server(config).run(sockets=[listener])
 
@@ -90,6 +90,7 @@ def serve_wsgi(make: Callable[[], WSGIApplication]) -> None:
 SERVERS: Mapping[str, Callable[..., None]] = {
     "wsgi": lambda: serve_wsgi(_bare),
     "asgi": lambda: serve_asgi(echo_async),
+    "kit-asgi": lambda configuration: serve_asgi(BotKit.from_config(configuration).asgi(echo_async)),
     "kit-wsgi": lambda configuration: serve_wsgi(functools.partial(_kit, configuration)),
 }
 
