@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.doors import DoorName
 from tests.faults.services import InProcess, Process, configuration
 from tests.faults.stage import Stage, running_stage
 
@@ -26,13 +27,24 @@ def stage(shared_stage: Stage) -> Iterator[Stage]:
     shared_stage.clouds.calm()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test of a kit runs over both doors; one that runs with both ways of receiving has another door for each."""
+    if "door" in metafunc.fixturenames and "receive" not in metafunc.fixturenames:
+        metafunc.parametrize("door", ["wsgi", "asgi"])
+
+
 @pytest.fixture
-def kit(stage: Stage, tmp_path: Path) -> Iterator[Callable[..., InProcess]]:
+def door(request: pytest.FixtureRequest) -> DoorName:
+    return "asgi" if request.getfixturevalue("receive") == "stream" else "wsgi"
+
+
+@pytest.fixture
+def kit(stage: Stage, door: DoorName, tmp_path: Path) -> Iterator[Callable[..., InProcess]]:
     """Starts kits in this process: `kit(receive="poll", changes={…})`."""
     with ExitStack() as stack:
 
         def start(**how: Any) -> InProcess:
-            return stack.enter_context(InProcess(configuration(tmp_path, stage, **how), stage))
+            return stack.enter_context(InProcess(configuration(tmp_path, stage, **how), stage, door=door))
 
         yield start
 

@@ -15,11 +15,11 @@ from typing import Any
 import requests
 
 from botkit.config.load import load
-from botkit.kit import BotKit, create_app
+from botkit.kit import BotKit
 from botkit.testing.payload_parts import merged
 from botkit.testing.process import write_configuration
-from botkit.testing.serving import Server
 from botkit.testing.waiting import until
+from tests.doors import DoorName, opened
 from tests.faults.stage import Stage
 
 START_SECONDS = 60.0
@@ -56,15 +56,14 @@ def configuration(
 
 
 class InProcess:
-    """A kit behind a WSGI server in this process. `restart` closes it gracefully."""
+    """A kit behind a door in this process. `restart` closes it gracefully; the server stays."""
 
-    def __init__(self, configuration: Path, stage: Stage) -> None:
+    def __init__(self, configuration: Path, stage: Stage, *, door: DoorName = "wsgi") -> None:
         self._configuration = configuration
-        self.kit: BotKit
-        self._app: Any = None
-        self._server = Server(self._answer)
-        self.url, self.stop = self._server.url, self._server.close
         self._stage = stage
+        self._door = opened(door)
+        self.url, self.stop = self._door.url, self._door.stop
+        self.kit: BotKit
 
     def __enter__(self) -> InProcess:
         self.start()
@@ -72,25 +71,20 @@ class InProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.kit.close()
+        self._door.close()
         self.stop()
 
     def start(self) -> None:
-        app = create_app(load(self._configuration))
-        self.kit = app.extensions["botkit"][0].kit
-        self.kit.start()
-        self._app = app
+        self.kit = BotKit(load(self._configuration), share=False)
+        self._door.open(self.kit)
 
     def restart(self) -> None:
-        self.kit.close()
+        self._door.close()
         self.start()
 
     def metric(self, name: str) -> float:
         """The sum over all labels of one metric."""
         return metric(self.kit.telemetry.exposition().decode(), name)
-
-    def _answer(self, environ: Any, start_response: Any) -> Any:
-        return self._app(environ, start_response)
 
 
 class Process:

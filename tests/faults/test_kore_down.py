@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -55,6 +56,32 @@ def test_messages_to_the_bot_wait_for_kore_and_arrive_in_order(stage: Stage, kit
         lambda: len([one for one in talk.user["messages"] if one["from"] == "bot"]) == 2,
         "until the bot answers",
     )
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        pytest.param({"status": 500, "count": 1}, id="500"),
+        pytest.param({"status": 429, "retry_after": 0.2, "count": 1}, id="429"),
+        pytest.param({"refuse": True, "count": 1}, id="refused"),
+    ],
+)
+def test_a_first_attempt_that_fails_keeps_its_place_before_later_messages(
+    stage: Stage, kit: Kit, trouble: dict[str, object]
+) -> None:
+    kit()
+    talk = stage.new_user()
+    stage.kore_fails(path="sendBotMessage", **trouble)
+    texts = [f"number {number}" for number in range(5)]
+    for text in texts:
+        talk.types(text)
+
+    def taken() -> list[str]:
+        calls = stage.requests("sendBotMessage", target="kore")
+        return [json.loads(call.request_body)["message"] for call in calls if call.status == 200]
+
+    until(lambda: len(taken()) == len(texts), lambda: f"until the bot has all five; it has {taken()}")
+    assert taken() == texts
 
 
 def test_a_transcript_that_cannot_be_had_does_not_hold_up_the_hand_off(stage: Stage, kit: Kit) -> None:
