@@ -11,6 +11,7 @@ itself uses; `tests/asgi/` runs with the lowest allowed version too.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, ClassVar, Final
@@ -41,6 +42,7 @@ DISCARD_SECONDS: Final = 2
 once would look like a broken connection without an answer."""
 _LOOK_SECONDS = 1.0
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 _BODY_UNREAD = frozenset({408, 413, 503})
 """After these answers, the rest of a body is not worth waiting for."""
 
@@ -102,7 +104,7 @@ class HookProtocol(HttpToolsProtocol):
     _deadline: int | None = None
     """The look at which the connection is closed."""
     _is_head: bool = True
-    """Whether the headers of a request are incomplete, or none has begun on the connection."""
+    """Whether the headers of a request are incomplete, or none has begun."""
     _head_bytes: int = 0
     """Of the incomplete headers, without the first read."""
 
@@ -115,6 +117,9 @@ class HookProtocol(HttpToolsProtocol):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
+        if self._is_head and (b"pgrade:" in data or b"PGRADE:" in data):
+            # No upgrade is ever taken, and the parser skips the body of a request that asks for one, as Java's HttpClient does.
+            data = _UPGRADE.sub(b"\r\nno-take:", data, count=1)
         was_head, self._head_bytes = self._is_head, self._head_bytes + len(data)
         super().data_received(data)
         if self._is_head:
@@ -138,7 +143,6 @@ class HookProtocol(HttpToolsProtocol):
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
-        self._is_head, self._head_bytes = True, 0
         if self.cycle is None or self.cycle.response_complete:
             self._deadline = self.shared.now + HEADER_SECONDS
 
@@ -163,6 +167,7 @@ class HookProtocol(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self._is_head, self._head_bytes = True, 0
         cycle: object = self.cycle
         if type(cycle) is _HookCycle:
             cycle.on_message_complete()
@@ -253,8 +258,7 @@ class _HookCycle:
     def begin(self) -> None:
         """The headers are there: check the caller."""
         protocol, parser = self._protocol, self._protocol.parser
-        # A connection that the client would rather upgrade is of no use afterwards: the parser stops there.
-        self.keep_alive = parser.should_keep_alive() and not parser.should_upgrade()
+        self.keep_alive = parser.should_keep_alive()
         token = apikey = length = None
         for name, value in protocol.headers:
             if name == b"token":

@@ -1,0 +1,385 @@
+"""The protocol class of `botkit serve`: connections, pipelines, bodies that do not come, and odd clients."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from structlog.testing import capture_logs
+
+from botkit.asgi.bodies import BODY_SECONDS, MAX_PENDING
+from botkit.asgi.protocol import DISCARD_SECONDS, HEADER_SECONDS, MAX_CONNECTIONS, MAX_HEAD_BYTES
+from botkit.handoff.conversation import Conversation
+from botkit.hooks.bodies import MAX_BYTES
+from botkit.ledger.interface import Committed, Input
+from tests.doors.stage import Connection, Protocol, answers
+from tests.hooks.hook_payloads import BOT_ID, as_body, token, user_message
+
+BODY = as_body(user_message())
+
+
+def request(
+    body: bytes = BODY,
+    *,
+    method: str = "POST",
+    path: str = f"/sdk/bots/{BOT_ID}/on_user_message",
+    size: int | None = None,
+    auth: str | None = None,
+    version: str = "1.1",
+    more: str = "",
+) -> bytes:
+    """A hook on the wire; `size` is the length that it says it has, `more` further lines."""
+    length = len(body) if size is None else size
+    lines = f"{method} {path} HTTP/{version}\r\nhost: here\r\ntoken: {auth or token()}\r\n"
+    return f"{lines}content-length: {length}\r\n{more}\r\n".encode() + body
+
+
+def statuses(said: bytes) -> list[int]:
+    return [status for status, _, _ in answers(said)]
+
+
+def held(stage: Protocol) -> Callable[[], None]:
+    """Commits wait; each call of the returned function makes one."""
+    waiting: list[Callable[[], None]] = []
+
+    def hold(input: Input, then: Callable[[Committed | Exception], None]) -> Callable[[], None]:
+        waiting.append(lambda: then(Committed(Conversation(input.conversation_id), (), ())))
+        return lambda: None
+
+    stage.service.submit_then = hold  # type: ignore[method-assign]
+    return lambda: waiting.pop(0)()
+
+
+@pytest.fixture
+def stage() -> Protocol:
+    return Protocol()
+
+
+async def test_a_connection_is_used_again(stage: Protocol) -> None:
+    connection = stage.connect()
+    for count in (1, 2, 3):
+        connection.feed(request())
+        assert statuses(await connection.answered(count)) == [200] * count
+    assert not connection.transport.closed
+
+
+async def test_a_hook_makes_no_task(stage: Protocol) -> None:
+    connection = stage.connect()
+    before = asyncio.all_tasks()
+    connection.feed(request())
+    assert asyncio.all_tasks() == before
+    await connection.answered()
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_request_in_single_bytes_is_one_hook(stage: Protocol) -> None:
+    connection = stage.connect()
+    for byte in request():
+        connection.feed(bytes([byte]))
+    assert statuses(await connection.answered()) == [200]
+    assert len(stage.inputs) == 1
+
+
+async def test_chunks_are_put_together(stage: Protocol) -> None:
+    connection = stage.connect()
+    head = request(b"").replace(b"content-length: 0", b"transfer-encoding: chunked")
+    pieces = [BODY[:10], BODY[10:500], BODY[500:]]
+    connection.feed(head + b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces))
+    assert stage.inputs == []
+    connection.feed(b"0\r\n\r\n")
+    assert statuses(await connection.answered()) == [200]
+    assert stage.inputs[0].hook is not None
+    assert stage.inputs[0].hook.body == BODY
+
+
+async def test_hooks_in_a_pipeline_are_answered_in_their_order(stage: Protocol) -> None:
+    commit = held(stage)
+    connection = stage.connect()
+    connection.feed(request() + request(b"{") + request(method="PUT"))
+    await asyncio.sleep(0)
+    assert connection.transport.sent == b""
+    commit()
+    assert statuses(await connection.answered(3)) == [200, 412, 405]
+    connection.feed(b"GET /elsewhere HTTP/1.1\r\nhost: here\r\n\r\n")
+    assert statuses(await connection.answered(4)) == [200, 412, 405, 404]
+
+
+async def test_a_hook_behind_another_request_waits_for_its_answer(stage: Protocol) -> None:
+    connection = stage.connect()
+    connection.feed(b"GET /elsewhere HTTP/1.1\r\nhost: here\r\n\r\n" + request())
+    assert statuses(await connection.answered(2)) == [404, 200]
+
+
+async def test_a_percent_in_the_path_is_decoded_and_a_query_is_ignored(stage: Protocol) -> None:
+    connection = stage.connect()
+    connection.feed(request(path=f"/%73dk/bots/{BOT_ID}/on_user_message?a=b"))
+    assert statuses(await connection.answered()) == [200]
+
+
+async def test_a_target_with_a_host_is_the_same_hook(stage: Protocol) -> None:
+    connection = stage.connect()
+    connection.feed(request(path=f"http://here/sdk/bots/{BOT_ID}/on_user_message"))
+    assert statuses(await connection.answered()) == [200]
+
+
+# --- connections that end
+
+
+@pytest.mark.parametrize("how", [{"version": "1.0"}, {"more": "connection: close\r\n"}])
+async def test_a_client_that_wants_one_answer_gets_one(stage: Protocol, how: dict[str, str]) -> None:
+    connection = stage.connect()
+    connection.feed(request(**how))  # type: ignore[arg-type]
+    ((status, headers, _),) = answers(await connection.answered())
+    assert (status, headers["connection"]) == (200, "close")
+    assert connection.transport.closed
+
+
+async def test_a_client_that_would_rather_speak_http_2_is_answered(stage: Protocol) -> None:
+    # Java's HttpClient asks for it with every first request.
+    more = (
+        "connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nhttp2-settings: AAMAAABkAARAAAAAAAIAAAAA\r\n"
+    )
+    connection = stage.connect()
+    for count in (1, 2):
+        connection.feed(request(more=more))
+        assert statuses(await connection.answered(count)) == [200] * count
+    connection.feed(b"GET /elsewhere HTTP/1.1\r\nhost: here\r\n" + more.encode() + b"\r\n")
+    assert statuses(await connection.answered(3)) == [200, 200, 404]
+
+
+async def test_an_answer_to_head_has_no_body(stage: Protocol) -> None:
+    connection = stage.connect()
+    connection.feed(request(b"", method="HEAD"))
+    ((status, headers, rest),) = answers(await connection.answered(), head=True)
+    assert (status, headers["allow"], rest) == (405, "POST", b"")
+
+
+async def test_what_is_no_http_gets_400(stage: Protocol) -> None:
+    connection = stage.connect()
+    connection.feed(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+    assert statuses(await connection.answered()) == [400]
+    assert connection.transport.closed
+
+
+async def test_headers_without_end_get_400(stage: Protocol) -> None:
+    connection = stage.connect()
+    connection.feed(b"GET / HTTP/1.1\r\n")
+    for number in range(MAX_HEAD_BYTES // 1000 + 2):
+        connection.feed(b"x-%d: %b\r\n" % (number, b"x" * 1000))
+    assert statuses(await connection.answered()) == [400]
+    assert connection.transport.closed
+
+
+async def test_long_bodies_are_no_long_headers(stage: Protocol) -> None:
+    connection = stage.connect()
+    payload = user_message()
+    payload["context"]["padding"] = "x" * 3 * MAX_HEAD_BYTES
+    for count in (1, 2):
+        wire = request(as_body(payload))
+        for start in range(0, len(wire), MAX_HEAD_BYTES + 1):
+            connection.feed(wire[start : start + MAX_HEAD_BYTES + 1])
+        assert statuses(await connection.answered(count)) == [200] * count
+
+
+@pytest.mark.parametrize("begun", [b"", b"\r\n", b"P", b"POST /sdk/", b"GET / HTTP/1.1\r\nhost: here\r\n"])
+async def test_a_connection_without_complete_headers_is_closed(stage: Protocol, begun: bytes) -> None:
+    server = stage.server()
+    connection = server.connect()
+    connection.feed(begun)
+    server.seconds_pass(HEADER_SECONDS - 1)
+    assert not connection.transport.closed
+    connection.feed(begun[:0])
+    server.seconds_pass(1)
+    assert connection.transport.closed
+
+
+async def test_headers_that_drip_on_a_used_connection_have_the_same_limit(stage: Protocol) -> None:
+    server = stage.server()
+    connection = server.connect()
+    connection.feed(request())
+    await connection.answered()
+    connection.feed(b"P")
+    server.seconds_pass(HEADER_SECONDS - 1)
+    connection.feed(b"O")
+    assert not connection.transport.closed
+    server.seconds_pass(1)
+    assert connection.transport.closed
+
+
+async def test_an_idle_connection_is_closed_after_a_while(stage: Protocol) -> None:
+    server = stage.server()
+    connection = server.connect()
+    connection.feed(request())
+    await connection.answered()
+    server.seconds_pass(4)
+    assert not connection.transport.closed
+    server.seconds_pass(1)
+    assert connection.transport.closed
+
+
+async def test_a_client_that_does_not_read_is_cut_off(stage: Protocol) -> None:
+    server = stage.server()
+    connection = server.connect()
+    server.seconds_pass(HEADER_SECONDS)
+    assert connection.transport.closed
+    assert not connection.transport.aborted
+    server.seconds_pass(DISCARD_SECONDS)
+    assert connection.transport.aborted
+
+
+async def test_too_many_connections_are_closed_at_once_and_counted(stage: Protocol) -> None:
+    server = stage.server()
+    server.state.connections.update(range(MAX_CONNECTIONS))  # type: ignore[arg-type]
+    connection = server.connect()
+    assert connection.transport.aborted
+    await asyncio.sleep(0)
+    server.state.connections.clear()
+    with capture_logs() as lines:
+        server.seconds_pass(2)
+    assert [(line["event"], line["count"]) for line in lines] == [("connections_refused", 1)]
+
+
+# --- bodies that do not come
+
+
+async def test_a_client_that_waits_for_a_hundred_gets_it_only_if_it_is_the_platform(stage: Protocol) -> None:
+    expecting = {"size": len(BODY), "more": "expect: 100-continue\r\n"}
+    connection = stage.connect()
+    connection.feed(request(b"", **expecting))  # type: ignore[arg-type]
+    assert connection.transport.sent == b"HTTP/1.1 100 Continue\r\n\r\n"
+    connection.feed(BODY)
+    assert statuses(await connection.answered(2)) == [100, 200]
+    stranger = stage.connect()
+    stranger.feed(request(b"", auth="nonsense", **expecting))  # type: ignore[arg-type]
+    assert statuses(await stranger.answered()) == [401]
+
+
+async def test_after_a_refusal_the_body_is_thrown_away_and_the_connection_goes_on(stage: Protocol) -> None:
+    connection = stage.connect()
+    wire = request(auth="nonsense")
+    connection.feed(wire[:-100])
+    assert statuses(await connection.answered()) == [401]
+    connection.feed(wire[-100:] + request())
+    assert statuses(await connection.answered(2)) == [401, 200]
+
+
+async def test_a_body_over_the_limit_is_refused_and_the_client_may_finish(stage: Protocol) -> None:
+    server = stage.server()
+    connection = server.connect()
+    connection.feed(request(b"x" * 100, size=MAX_BYTES + 1))
+    ((status, headers, _),) = answers(await connection.answered())
+    assert (status, headers["connection"]) == (413, "close")
+    assert not connection.transport.closed
+    connection.feed(b"x" * (MAX_BYTES - 99))
+    assert connection.transport.closed
+
+
+async def test_a_client_that_does_not_finish_is_closed_soon(stage: Protocol) -> None:
+    server = stage.server()
+    connection = server.connect()
+    connection.feed(request(b"x" * 100, size=MAX_BYTES + 1))
+    server.seconds_pass(DISCARD_SECONDS)
+    assert connection.transport.closed
+
+
+async def test_a_chunked_body_over_the_limit_is_refused(stage: Protocol) -> None:
+    connection = stage.connect()
+    connection.feed(request(b"").replace(b"content-length: 0", b"transfer-encoding: chunked"))
+    chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+    for _ in range(MAX_BYTES // 0x10000):
+        connection.feed(chunk)
+    assert connection.transport.sent == b""
+    connection.feed(chunk)
+    assert statuses(await connection.answered()) == [413]
+
+
+async def test_a_body_that_does_not_come_gets_408(stage: Protocol, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = stage.connect()
+    loop = asyncio.get_running_loop()
+    connection.feed(request(BODY[:10], size=len(BODY)))
+    later = loop.time() + BODY_SECONDS
+    monkeypatch.setattr(loop, "time", lambda: later)
+    ((status, headers, _),) = answers(await connection.answered())
+    assert (status, headers["connection"]) == (408, "close")
+    assert stage.counted.hooks == [("on_user_message", 408)]
+
+
+async def test_a_client_that_hangs_up_within_its_body_is_counted(stage: Protocol) -> None:
+    connection = stage.connect()
+    connection.feed(request(BODY[:10], size=len(BODY)))
+    connection.transport.close()
+    await asyncio.sleep(0)
+    assert stage.counted.hooks == [("on_user_message", 408)]
+    assert stage.inputs == []
+
+
+async def test_the_number_of_pending_bodies_is_limited_and_a_complete_one_is_not_pending(
+    stage: Protocol,
+) -> None:
+    server = stage.server()
+    pending = [server.connect() for _ in range(MAX_PENDING)]
+    for connection in pending:
+        connection.feed(request(BODY[:10], size=len(BODY)))
+    one_more = server.connect()
+    one_more.feed(request(BODY[:10], size=len(BODY)))
+    ((status, headers, _),) = answers(await one_more.answered())
+    assert (status, headers["connection"]) == (503, "close")
+    complete = server.connect()
+    complete.feed(request())
+    assert statuses(await complete.answered()) == [200]
+    page = server.connect()
+    page.feed(b"GET /elsewhere HTTP/1.1\r\nhost: here\r\n\r\n")
+    assert statuses(await page.answered()) == [404]
+    pending[0].feed(BODY[10:])
+    assert statuses(await pending[0].answered()) == [200]
+    now_free = server.connect()
+    now_free.feed(request(BODY[:10], size=len(BODY)))
+    now_free.feed(BODY[10:])
+    assert statuses(await now_free.answered()) == [200]
+
+
+# --- stopping
+
+
+async def test_when_the_server_stops_idle_connections_end_and_hooks_are_answered(stage: Protocol) -> None:
+    commit = held(stage)
+    server = stage.server()
+    fresh, busy = server.connect(), server.connect()
+    busy.feed(request())
+    for connection in (fresh, busy):
+        connection.protocol.shutdown()
+    assert fresh.transport.closed
+    assert not busy.transport.closed
+    commit()
+    ((status, headers, _),) = answers(await busy.answered())
+    assert (status, headers["connection"]) == (200, "close")
+    assert busy.transport.closed
+
+
+async def test_an_answer_to_a_client_that_is_gone_is_not_written(stage: Protocol) -> None:
+    commit = held(stage)
+    connection: Connection = stage.connect()
+    connection.feed(request())
+    connection.transport.close()
+    await asyncio.sleep(0)
+    commit()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert connection.transport.sent == b""
+    assert stage.counted.hooks == [("on_user_message", 200)]
+
+
+async def test_the_access_log_has_a_line_for_each_hook(stage: Protocol) -> None:
+    connection = stage.server(logs_requests=True).connect()
+    with capture_logs() as lines:
+        connection.feed(request(path=f"/sdk/bots/{BOT_ID}/on_user_message?secret=1"))
+        await connection.answered()
+        connection.feed(request(method="PUT"))
+        await connection.answered(2)
+    logged = [line for line in lines if line["event"] == "request"]
+    path = f"/sdk/bots/{BOT_ID}/on_user_message"
+    assert [(line["method"], line["path"], line["status"]) for line in logged] == [
+        ("POST", path, 200),
+        ("PUT", path, 405),
+    ]
