@@ -13,7 +13,7 @@ from botkit.asgi.protocol import DISCARD_SECONDS, HEADER_SECONDS, MAX_CONNECTION
 from botkit.handoff.conversation import Conversation
 from botkit.hooks.bodies import MAX_BYTES
 from botkit.ledger.interface import Committed, Input
-from tests.doors.stage import Connection, Protocol, answers
+from tests.door.stage import Connection, Protocol, answers
 from tests.hooks.hook_payloads import BOT_ID, as_body, token, user_message
 
 BODY = as_body(user_message())

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from botkit.hooks.bodies import MAX_BYTES, MAX_CONCURRENT
-from tests.doors import stage as doors
-from tests.doors.stage import Answer
-from tests.doors.test_hooks import padded
+from tests.door import stage as doors
+from tests.door.stage import Answer
+from tests.door.test_hooks import padded
 from tests.hooks.hook_payloads import BOT_ID, as_body, token, user_message
 
 

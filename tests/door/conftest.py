@@ -4,7 +4,7 @@ from typing import cast
 
 import pytest
 
-from tests.doors.stage import DOORS, Stage
+from tests.door.stage import DOORS, Stage
 
 
 @pytest.fixture(params=DOORS)

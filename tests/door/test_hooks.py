@@ -11,7 +11,7 @@ from botkit.errors import LedgerError
 from botkit.handoff.conversation import Conversation
 from botkit.hooks.bodies import MAX_BYTES
 from botkit.ledger.interface import Committed
-from tests.doors.stage import Stage
+from tests.door.stage import Stage
 from tests.hooks.hook_payloads import (
     BOT_ID,
     OTHER_BOT_ID,
