@@ -1,4 +1,7 @@
-"""The two doors of a kit, each behind a server on this machine: WSGI, and ASGI with the relay on the server's own loop."""
+"""The doors of a kit, each in a server on this machine: WSGI, ASGI, and the protocol class of `botkit serve`.
+
+Behind the last two, the relay lives on the server's loop.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,14 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import uvicorn
 from flask import Flask
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from botkit.asgi.middleware import BotKitAsgi
+from botkit.asgi.protocol import Connections, HookProtocol
 from botkit.kit import BotKit
 from botkit.testing.serving import Server
 
-DoorName = Literal["wsgi", "asgi"]
+DoorName = Literal["wsgi", "asgi", "serve"]
 T = TypeVar("T")
 _WAIT_SECONDS = 45.0
 
@@ -66,7 +72,13 @@ class AsgiDoor:
         listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         config = uvicorn.Config(
-            self._answer, interface="asgi3", lifespan="off", ws="none", log_config=None, access_log=False
+            self._answer,
+            interface="asgi3",
+            http=self._protocol(),
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,
         )
         self._server = uvicorn.Server(config)
         self._running = threading.Event()
@@ -76,8 +88,7 @@ class AsgiDoor:
 
     def open(self, kit: BotKit) -> None:
         app = kit.asgi(kit.asgi_pages(_nothing_here))
-        self._run(app.start())
-        self._app = app
+        self._run(self._start(app))
 
     def close(self) -> None:
         self._run(self._app.close())
@@ -85,6 +96,13 @@ class AsgiDoor:
     def stop(self) -> None:
         self._server.should_exit = True
         self._thread.join(_WAIT_SECONDS)
+
+    def _protocol(self) -> type[HttpToolsProtocol]:
+        return HttpToolsProtocol
+
+    async def _start(self, app: BotKitAsgi) -> None:
+        await app.start()
+        self._app = app
 
     async def _serve(self, listening: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()
@@ -98,6 +116,24 @@ class AsgiDoor:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_WAIT_SECONDS)
 
 
+class ServeDoor(AsgiDoor):
+    """See `Door`: as `botkit serve` runs it."""
+
+    def _protocol(self) -> type[HttpToolsProtocol]:
+        class Protocol(HookProtocol):
+            """One server's."""
+
+        self._hooks = Protocol
+        return Protocol
+
+    async def _start(self, app: BotKitAsgi) -> None:
+        await super()._start(app)
+        door = app.door()
+        if not hasattr(self._hooks, "shared"):
+            self._hooks.shared = Connections(door, keep_alive_seconds=75, logs_requests=False)
+        self._hooks.shared.door = door
+
+
 async def _nothing_here(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
     await send({"type": "http.response.body", "body": b""})
@@ -105,4 +141,9 @@ async def _nothing_here(scope: Any, receive: Any, send: Any) -> None:
 
 def opened(name: DoorName) -> Door:
     """A door of this kind, without a kit yet."""
-    return WsgiDoor() if name == "wsgi" else AsgiDoor()
+    doors: dict[DoorName, type[WsgiDoor | AsgiDoor]] = {
+        "wsgi": WsgiDoor,
+        "asgi": AsgiDoor,
+        "serve": ServeDoor,
+    }
+    return doors[name]()

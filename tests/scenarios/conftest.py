@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 import structlog
 
+from tests.doors import DoorName
 from tests.scenarios.bot import write_bot
 from tests.scenarios.stage import Stage
 
 Stages = Callable[..., Stage]
+DOORS: dict[str, DoorName] = {"stream": "serve", "poll": "wsgi", "live-chat": "asgi"}
+"""The doors of the usual stages: what runs on several of them runs over several doors. The door of the others is WSGI."""
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +26,8 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
 
     def get(name: str, **how: Any) -> Stage:
         if name not in built:
-            built[name] = Stage.built(tmp_path_factory.mktemp(name), how.pop("bot_folder", bot_folder), **how)
+            how = {"bot_folder": bot_folder, "door": DOORS.get(name, "wsgi")} | how
+            built[name] = Stage.built(tmp_path_factory.mktemp(name), **how)
         return built[name]
 
     yield get

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ from botkit.testing.clouds import Clouds
 from botkit.testing.payload_parts import merged
 from botkit.testing.process import write_configuration
 from botkit.testing.waiting import until
+from tests.doors import DoorName
 from tests.scenarios.service import Service
 
 __all__ = ["OVER", "Case", "LiveChatCase", "Person", "Stage"]
@@ -30,6 +31,7 @@ class Stage(botkit.testing.stage.Stage):
 
     service: Service
     configuration: Path
+    door: DoorName = field(default="wsgi", kw_only=True)
 
     @classmethod
     def built(
@@ -41,15 +43,16 @@ class Stage(botkit.testing.stage.Stage):
         server: Mapping[str, Any] | None = None,
         bot: Mapping[str, Any] | None = None,
         handlers: Callable[[BotKit], None] | None = None,
+        door: DoorName = "wsgi",
     ) -> Self:
-        """Build both clouds, their configuration (with the changes `server` and `bot`), and the service."""
+        """Build both clouds, their configuration (with the changes `server` and `bot`), and the service behind this door."""
         with ExitStack() as when_failing:
             clouds = Clouds(bot_folder)
             when_failing.callback(clouds.close)
             path = configured(folder, clouds, receive=receive, server=server or {}, bot=bot or {})
-            service = Service(path, handlers)
+            service = Service(path, handlers, door=door)
             when_failing.pop_all()
-        stage = cls(clouds, service, path)
+        stage = cls(clouds, service, path, door=door)
         stage.hooks_go_to(service.url)
         return stage
 
@@ -57,7 +60,7 @@ class Stage(botkit.testing.stage.Stage):
         """Close the service and start it again on its store; `meanwhile` is called in between."""
         self.service.close()
         meanwhile()
-        self.service = Service(self.configuration)
+        self.service = Service(self.configuration, door=self.door)
         self.hooks_go_to(self.service.url)
 
     def close(self) -> None:
