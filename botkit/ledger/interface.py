@@ -100,6 +100,8 @@ class Ledger(Protocol):
     def submit_then(self, input: Input, then: Callable[[Committed | Exception], None]) -> Callable[[], None]:
         """Like `submit`, without a future, which costs more than most inputs.
 
+        Inputs that are submitted on an event loop share a commit, which begins when the loop's turn has ended.
+
         Args:
             input: the input.
             then: called once, with the consequences or with the error of `submit`: in the ledger's thread, before `on_commit`, or

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -88,9 +89,14 @@ class SqliteLedger:
         self._lock = StoreLock(self.file.with_name(self.file.name + ".lock"))
         self._remembered = Remembered()
         self._payloads = PayloadCache()
-        self._queue: SimpleQueue[_Queued | _Task] = SimpleQueue()
+        self._queue: deque[_Queued | _Task] = deque()
         self._gate = threading.Lock()
         """Held while an item is queued, so that none is queued behind `_Stop`."""
+        self._bell = threading.Lock()
+        """A binary semaphore: released to make the ledger's thread look into the queue."""
+        self._bell.acquire()
+        self._turns: set[asyncio.AbstractEventLoop] = set()
+        """Loops that ring the bell at the end of their turn."""
         self._accepting = False
         self._committing = True
         self._listener_works = True
@@ -142,7 +148,8 @@ class SqliteLedger:
         with self._gate:
             was_accepting, self._accepting = self._accepting, False
             if was_accepting:
-                self._queue.put(_Stop())
+                self._queue.append(_Stop())
+                self._ring()
         self._thread.join()
         self._checkpoints.close()
         self._writer.close()
@@ -163,28 +170,44 @@ class SqliteLedger:
     def submit(self, input: Input) -> Future[Committed]:
         """See `interface.Ledger.submit`."""
         future: Future[Committed] = Future()
-        if (refused := self._enqueue(input, FutureReceipt(future))) is not None:
+        if (refused := self._enqueue(input, FutureReceipt(future), loop=None)) is not None:
             future.set_exception(refused)
         return future
 
     def submit_then(self, input: Input, then: Callable[[Committed | Exception], None]) -> Callable[[], None]:
         """See `interface.Ledger.submit_then`."""
         receipt: Receipt[Committed] = Receipt(then)
-        if (refused := self._enqueue(input, receipt)) is not None:
+        if (refused := self._enqueue(input, receipt, loop=asyncio._get_running_loop())) is not None:
             then(refused)
         return receipt.drop
 
-    def _enqueue(self, input: Input, receipt: Receipt[Committed]) -> LedgerError | None:
-        """Queue an input, or return why it is not accepted."""
+    def _enqueue(
+        self, input: Input, receipt: Receipt[Committed], *, loop: asyncio.AbstractEventLoop | None
+    ) -> LedgerError | None:
+        """Queue an input, or return why it is not accepted. On a loop, it is decided on when the loop's turn has ended."""
         with self._gate:
             if not self._accepting:
                 return self._closed("the service is stopping; send it again later")
-            if self._queue.qsize() > MAX_QUEUED:
+            if len(self._queue) > MAX_QUEUED:
                 return LedgerError("the store does not keep up; check its disk")
             if input.hook is not None and self.depth >= MAX_UNDELIVERED:
                 return LedgerError("the outbox is full; the log names the target")
-            self._queue.put((input, receipt))
+            self._queue.append((input, receipt))
+            if loop is None:
+                self._ring()
+            elif loop not in self._turns:
+                self._turns.add(loop)
+                loop.call_soon(self._turn_ended, loop)
         return None
+
+    def _turn_ended(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._gate:
+            self._turns.discard(loop)
+            self._ring()
+
+    def _ring(self) -> None:
+        if self._bell.locked():
+            self._bell.release()
 
     def sweep(self, before: Instant, *, stories_before: Instant | None = None) -> int:
         """See `interface.Ledger.sweep`. Blocks until it is done; hooks are committed in between."""
@@ -198,7 +221,8 @@ class SqliteLedger:
         with self._gate:
             if not self._accepting:
                 raise self._closed("the service is stopping")
-            self._queue.put(_Sweep(before, stories_before, done))
+            self._queue.append(_Sweep(before, stories_before, done))
+            self._ring()
         return done
 
     def _closed(self, message: str) -> LedgerClosed:
@@ -305,13 +329,14 @@ class SqliteLedger:
                     self._end_checkpoint()
 
     def _drain(self) -> list[_Queued | _Task]:
-        """Everything queued, at least one item; nothing if a failing store is due for a probe."""
-        try:
-            first = self._queue.get(timeout=None if self._committing else _PROBE_SECONDS)
-        except Empty:
-            return []
-        get = self._queue.get
-        return [first, *(get() for _ in range(min(self._queue.qsize(), MAX_IN_BATCH - 1)))]
+        """What is queued when the bell rings; nothing if a failing store is due for a probe."""
+        self._bell.acquire(timeout=-1 if self._committing else _PROBE_SECONDS)
+        take = self._queue.popleft
+        found = [take() for _ in range(min(len(self._queue), MAX_IN_BATCH))]
+        if self._queue:
+            with self._gate:
+                self._ring()
+        return found
 
     def _commit(self, queued: list[_Queued]) -> None:
         wanted = in_order([one for one in queued if one[1].begins()])
@@ -428,7 +453,8 @@ class SqliteLedger:
     def _ask_for_rest(self) -> None:
         with self._gate:
             if self._accepting:
-                self._queue.put(_CopyRest())
+                self._queue.append(_CopyRest())
+                self._ring()
 
     def _end_checkpoint(self) -> None:
         try:
@@ -458,8 +484,8 @@ class SqliteLedger:
         """The thread ends: fail everything that is still queued."""
         with self._gate:
             self._accepting = False
-        while not self._queue.empty():
-            one = self._queue.get()
+        while self._queue:
+            one = self._queue.popleft()
             closed = LedgerClosed("the ledger has stopped")
             if isinstance(one, _Sweep):
                 one.done.set_exception(closed)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from pathlib import Path
 
 import pytest
 
 from botkit.errors import LedgerClosed, LedgerError
-from botkit.handoff.conversation import ConversationId
+from botkit.handoff.conversation import Conversation, ConversationId
+from botkit.handoff.decision import Decision
+from botkit.handoff.events import Event
 from botkit.ledger.interface import Committed, Input
-from botkit.ledger.sqlite import SqliteLedger
-from botkit.testing.waiting import until
+from botkit.ledger.sqlite import MAX_IN_BATCH, SqliteLedger
+from botkit.testing.waiting import async_until, until
 from tests.ledger.ledger_stage import BOT, Choked, Stage, paused, rules
 from tests.ledger.test_ledger_faults import empty_the_disk, fill_the_disk
 
@@ -81,12 +84,12 @@ def test_an_input_dropped_before_its_commit_is_not_committed_and_not_told(
 def test_dropping_an_input_whose_commit_has_begun_changes_nothing(stage: Stage, outcomes: Outcomes) -> None:
     began, go_on = threading.Event(), threading.Event()
 
-    def hold(conversation: object, event: object) -> object:
+    def hold(conversation: Conversation, event: Event) -> Decision:
         began.set()
         assert go_on.wait(10)
-        return rules(conversation, event)  # type: ignore[arg-type]
+        return rules(conversation, event)
 
-    stage.decide = hold  # type: ignore[assignment]
+    stage.decide = hold
     drop = stage.ledger.submit_then(stage.inputs.says("u-ada", "hi"), outcomes)
     assert began.wait(10)
     drop()
@@ -158,3 +161,72 @@ def test_one_input_completes_effects_of_several_conversations(stage: Stage, outc
     assert stage.ledger.depth == 1
     assert stage.conversation("u-ada") is None
     assert stage.ledger.conversation(nobody) is None
+
+
+# --- on an event loop -------------------------------------------------------------------------------------------------
+
+
+async def _turns(stage: Stage, outcomes: Outcomes, *, turns: int, inputs: int) -> None:
+    for turn in range(turns):
+        for number in range(inputs):
+            stage.ledger.submit_then(stage.inputs.says("u-ada", f"{turn} {number}"), outcomes)
+        await async_until(lambda turn=turn: len(outcomes) >= (turn + 1) * inputs)  # type: ignore[misc]
+
+
+def test_the_inputs_of_a_loops_turn_share_a_commit(stage: Stage, outcomes: Outcomes) -> None:
+    asyncio.run(_turns(stage, outcomes, turns=3, inputs=50))
+    stage.ledger.close()
+    assert [len(batch) for batch in stage.told] == [50, 50, 50]
+
+
+def test_no_commit_begins_before_the_end_of_the_turn(stage: Stage, outcomes: Outcomes) -> None:
+    began = threading.Event()
+
+    def tell(conversation: Conversation, event: Event) -> Decision:
+        began.set()
+        return rules(conversation, event)
+
+    async def submit() -> None:
+        stage.ledger.submit_then(stage.inputs.says("u-ada", "hi"), outcomes)
+        assert not began.wait(0.05)
+        await async_until(began.is_set)
+
+    stage.decide = tell
+    asyncio.run(submit())
+
+
+def test_more_inputs_than_a_commit_takes_are_all_committed(stage: Stage, outcomes: Outcomes) -> None:
+    asyncio.run(_turns(stage, outcomes, turns=1, inputs=2 * MAX_IN_BATCH + 1))
+    stage.ledger.close()
+    assert [len(batch) for batch in stage.told] == [MAX_IN_BATCH, MAX_IN_BATCH, 1]
+
+
+def test_every_loop_has_turns_of_its_own(stage: Stage, outcomes: Outcomes) -> None:
+    async def left_behind() -> None:
+        stage.ledger.submit_then(stage.inputs.says("u-ada", "hi"), outcomes)
+        asyncio.get_running_loop().stop()
+
+    stopped = asyncio.new_event_loop()
+    task = stopped.create_task(left_behind())
+    stopped.run_forever()
+    asyncio.run(_turns(stage, outcomes, turns=1, inputs=2))
+    stopped.run_until_complete(task)
+    stopped.close()
+    stage.ledger.close()
+    assert len(outcomes) == 3
+
+
+def test_an_input_with_a_future_does_not_wait_for_the_end_of_a_turn(stage: Stage) -> None:
+    async def wait_for_it() -> Committed:
+        return stage.submit(stage.inputs.says("u-ada", "hi"))
+
+    assert asyncio.run(wait_for_it()).items
+
+
+def test_a_close_commits_what_a_loop_has_just_submitted(stage: Stage, outcomes: Outcomes) -> None:
+    async def submit_and_close() -> None:
+        stage.ledger.submit_then(stage.inputs.says("u-ada", "hi"), outcomes)
+        stage.ledger.close()
+
+    asyncio.run(submit_and_close())
+    assert [type(one) for one in outcomes] == [Committed]
