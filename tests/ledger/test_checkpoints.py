@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import sqlite3
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from botkit.handoff.conversation import ConversationId
 from botkit.ledger import checkpoints
@@ -44,11 +44,22 @@ def times_started_over(stage: Stage) -> int:
         return int.from_bytes(file.read(16)[12:], "big")
 
 
-def commit_until(stage: Stage, happened: Callable[[], bool]) -> None:
+@pytest.fixture
+def log() -> Iterator[list[Any]]:
+    """Log events, also those of the ledger's threads."""
+    with capture_logs() as lines:
+        yield lines
+
+
+def said(log: list[Any], event: str) -> list[Any]:
+    return [line for line in log if line["event"] == event]
+
+
+def commit_until(stage: Stage, happened: Callable[[], object]) -> None:
     """Commit hooks that are passed on and done, until this has happened. Some are always queued."""
     queued: deque[list[Future[Committed]]] = deque()
 
-    def more() -> bool:
+    def more() -> object:
         says = stage.inputs.says
         queued.append(stage.submit_all(*(says("u-ada", "hi", body=b"x" * 3000) for _ in range(10))))
         if len(queued) > 2:
@@ -76,16 +87,19 @@ def test_the_log_keeps_its_length_when_it_starts_over(short: None, stage: Stage)
     assert log_of(stage).stat().st_size >= longest
 
 
-def test_a_close_leaves_no_log(short: None, stage: Stage) -> None:
+def test_a_close_leaves_no_log(short: None, request: pytest.FixtureRequest) -> None:
+    others = set(threading.enumerate())
+    stage: Stage = request.getfixturevalue("stage")
+    own_threads = set(threading.enumerate()) - others
     before = times_started_over(stage)
     commit_until(stage, lambda: times_started_over(stage) > before)
     stage.ledger.close()
     assert sorted(file.name for file in stage.path.parent.iterdir()) == ["botkit.db", "botkit.db.lock"]
-    assert not [thread for thread in threading.enumerate() if thread.name == "botkit-checkpoints"]
+    assert set(threading.enumerate()) & own_threads == set()
 
 
 def test_a_reader_that_does_not_end_is_reported_and_the_log_shortened_after_it(
-    short: None, stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    short: None, stage: Stage, monkeypatch: pytest.MonkeyPatch, log: list[Any]
 ) -> None:
     monkeypatch.setattr(checkpoints, "LONG_LOG_PAGES", 300)
     stage.submit(stage.inputs.says("u-ada", "hi"))
@@ -93,8 +107,8 @@ def test_a_reader_that_does_not_end_is_reported_and_the_log_shortened_after_it(
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM inbox").fetchone()
     # It is reported again when the log is twice as long, and not with every checkpoint.
-    commit_until(stage, lambda: caplog.text.count("log_grows") >= 2)
-    first, second = [int(size) for size in re.findall(r"log_grows megabytes=(\d+)", caplog.text)]
+    commit_until(stage, lambda: len(said(log, "log_grows")) >= 2)
+    first, second, *_ = [line["megabytes"] for line in said(log, "log_grows")]
     assert second >= 2 * first >= 2
     started_over = times_started_over(stage)
     reader.execute("COMMIT")
@@ -141,13 +155,12 @@ def started() -> Iterator[Callable[..., tuple[Checkpoints, Connection, list[str]
 
 
 def test_a_failed_checkpoint_is_logged_and_repeated_without_another_commit(
-    short: None, started: Any, caplog: pytest.LogCaptureFixture
+    short: None, started: Any, log: list[Any]
 ) -> None:
     one, _, asked = started(failures=2)
     one.wrote(50)
     until(lambda: bool(asked))
-    assert caplog.text.count("checkpoint_failed") == 2
-    assert "disk is full" in caplog.text
+    assert [line["reason"] for line in said(log, "checkpoint_failed")] == ["database or disk is full"] * 2
 
 
 def test_pages_are_counted_over_commits(short: None, started: Any) -> None:
@@ -169,13 +182,13 @@ def test_a_close_ends_the_thread_and_its_connection(short: None, started: Any) -
 
 
 def test_a_rest_that_cannot_be_copied_fails_no_commit(
-    short: None, stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    short: None, stage: Stage, monkeypatch: pytest.MonkeyPatch, log: list[Any]
 ) -> None:
     def fails(_: object) -> None:
         raise sqlite3.OperationalError("disk I/O error")
 
     monkeypatch.setattr("botkit.ledger.sqlite.copy_log", fails)
-    commit_until(stage, lambda: "checkpoint_failed" in caplog.text)
+    commit_until(stage, lambda: said(log, "checkpoint_failed"))
     assert stage.ledger.healthy()
 
 
