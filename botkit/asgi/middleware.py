@@ -176,7 +176,8 @@ class _Lifespan:
             return
         except Exception as error:
             if self._takes_part:
-                await self._middleware.close()
+                if not self._is_over:
+                    await self._middleware.close()
                 raise
             _log.debug("application_without_lifespan", error=where(error))
         while not self._is_over:

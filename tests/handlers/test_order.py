@@ -8,26 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+import requests
 
 from botkit import BotKit
 from botkit.errors import CallRefused
 from botkit.handlers import Defer, Next, Sent, UserMessageContext, WebhookContext
 from botkit.handoff.effects import CallWithHook
 from botkit.testing.relay import RecordingRelay
+from tests.doors import DoorName, opened
 from tests.hooks.hook_payloads import BOT_ID, agent_transfer, as_body, settings, token, user_message
 
 FAR = 4_000_000_000.0
 
 
 class Stage:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, door: DoorName) -> None:
         self.relays: list[RecordingRelay] = []
         self.kit = BotKit(
             settings(store=f"sqlite:///{folder / 'botkit.db'}"), relay_factory=self._relay, handler_seconds=10
         )
-        self.app = Flask(__name__)
-        self.kit.init_app(self.app)
+        self.door = opened(door)
+        self.door.open(self.kit)
 
     def _relay(self, *arguments: Any) -> RecordingRelay:
         self.relays.append(RecordingRelay(*arguments))
@@ -39,18 +40,21 @@ class Stage:
     def hook(self, event: str, payload: dict[str, Any]) -> int:
         headers = {"token": token(expires=FAR)}
         path = f"/sdk/bots/{BOT_ID}/{event}"
-        return self.app.test_client().post(path, data=as_body(payload), headers=headers).status_code
+        return requests.post(
+            self.door.url + path, data=as_body(payload), headers=headers, timeout=60
+        ).status_code
 
     def calls(self) -> list[str]:
         effects = [item.effect for committed in self.relays[0].committed for item in committed.items]
         return [effect.changes for effect in effects if isinstance(effect, CallWithHook)]
 
 
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    stage = Stage(tmp_path)
+@pytest.fixture(params=["wsgi", "asgi"])
+def stage(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    stage = Stage(tmp_path, request.param)
     yield stage
-    stage.kit.close()
+    stage.door.close()
+    stage.door.stop()
 
 
 def test_a_message_whose_handler_is_slow_is_not_overtaken_by_the_next_one(stage: Stage) -> None:

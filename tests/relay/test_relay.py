@@ -1,4 +1,4 @@
-"""The relay as a whole, in its own thread: starting, resuming, closing."""
+"""The relay as a whole, in its own thread and on a loop that runs elsewhere: starting, resuming, closing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import pytest
@@ -17,6 +17,7 @@ from botkit.handoff.conversation import Conversation, Instant
 from botkit.handoff.effects import OutboundEffect, PassToBot, SendToAgent, SendToUser, lane
 from botkit.handoff.events import Content
 from botkit.ledger.interface import Committed, Input, OutboxItem
+from botkit.ledger.loop_calls import LoopCalls
 from botkit.relay import Relay
 from botkit.relay.gateways import Gateways
 from botkit.testing.waiting import until
@@ -54,6 +55,8 @@ class Stage:
     system: FakeSystem = field(default_factory=FakeSystem)
     relays: list[Relay] = field(default_factory=list)
     threads: set[str] = field(default_factory=set)
+    calls: LoopCalls | None = None
+    """The loop that runs elsewhere, if the relay is to live on one."""
 
     def relay(self) -> Relay:
         @asynccontextmanager
@@ -61,7 +64,7 @@ class Stage:
             self.threads.add(threading.current_thread().name)
             yield Gateways({BOT: self.platform}, {(BOT, SYSTEM): self.system})
 
-        relay = Relay(settings(), self.ledger, connect=connect)
+        relay = Relay(settings(), self.ledger, connect=connect, calls=self.calls)
         self.relays.append(relay)
         self.ledger.start(relay.on_commit)
         return relay
@@ -80,8 +83,32 @@ class Stage:
         return [call.argument for call in self.platform.calls if call.what == "send_to_user"]
 
 
+@contextmanager
+def loop_elsewhere() -> Iterator[LoopCalls]:
+    """A loop that runs in a thread, as that of a server does."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="server", daemon=True)
+    thread.start()
+    try:
+        yield LoopCalls(loop)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+@pytest.fixture(params=["botkit-relay", "server"])
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """With a relay in the thread of this name."""
+    with loop_elsewhere() if request.param == "server" else nullcontext() as calls:
+        stage = Stage(calls=calls)
+        yield stage
+        for relay in stage.relays:
+            relay.close(1.0)
+
+
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def in_a_thread() -> Iterator[Stage]:
     stage = Stage()
     yield stage
     for relay in stage.relays:
@@ -96,11 +123,11 @@ def to_agent(number: int) -> SendToAgent:
     return SendToAgent(SESSION, SYSTEM, ACCESS, f"m-{number}", "text")
 
 
-def test_it_works_in_a_thread_of_its_own(stage: Stage) -> None:
+def test_it_works_in_its_thread(stage: Stage) -> None:
     stage.relay().start()
     stage.ledger.decided(Conversation(USER), PassToBot())
     until(lambda: not stage.ledger.rows)
-    assert stage.threads == {"botkit-relay"}
+    assert stage.threads == {"botkit-relay" if stage.calls is None else "server"}
 
 
 def test_it_is_ready_between_start_and_close(stage: Stage) -> None:
@@ -127,10 +154,10 @@ def busy(relay: Relay) -> threading.Event:
 
 
 def test_a_commit_waits_until_the_previous_one_was_accepted(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    in_a_thread: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("botkit.relay.relay.MAX_HOLD_SECONDS", 5.0)
-    relay = stage.relay()
+    relay = in_a_thread.relay()
     relay.start()
     done = busy(relay)
     relay.on_commit([Committed(Conversation(USER), (), ())])
@@ -141,6 +168,79 @@ def test_a_commit_waits_until_the_previous_one_was_accepted(
     done.set()
     second.join(5.0)
     assert not second.is_alive()
+
+
+def test_commits_do_not_wait_for_a_loop_that_takes_the_hooks_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botkit.relay.relay.MAX_HOLD_SECONDS", 1_000)
+    with loop_elsewhere() as calls:
+        relay = Stage(calls=calls).relay()
+        relay.start()
+        done = busy(relay)
+        for _ in range(3):
+            relay.on_commit([Committed(Conversation(USER), (), ())])
+        done.set()
+        relay.close(1.0)
+
+
+def test_it_cannot_be_started_on_its_own_loop(stage: Stage) -> None:
+    async def start() -> None:
+        stage.calls = LoopCalls(asyncio.get_running_loop())
+        with pytest.raises(RuntimeError, match="another thread"):
+            stage.relay().start()
+
+    asyncio.run(start())
+
+
+def test_closing_it_on_its_own_loop_waits_for_nothing() -> None:
+    stage = Stage()
+
+    async def run() -> None:
+        stage.calls = LoopCalls(asyncio.get_running_loop())
+        relay = stage.relay()
+        await asyncio.to_thread(relay.start)
+        stage.platform.gate = asyncio.Event()
+        stage.ledger.decided(Conversation(USER), to_user("one"))
+        await asyncio.to_thread(until, lambda: stage.shown)
+        relay.close(30.0)
+        assert not relay.ready()
+
+    asyncio.run(run())
+    assert list(stage.ledger.rows) == [1]
+
+
+def test_a_relay_whose_loop_is_gone_is_closed_at_once() -> None:
+    with loop_elsewhere() as calls:
+        relay = Stage(calls=calls).relay()
+        relay.start()
+        assert relay.ready()
+    closing = threading.Thread(target=relay.close)
+    closing.start()
+    closing.join(30)
+    assert not closing.is_alive()
+    relay.on_commit([Committed(Conversation(USER), (), ())])
+
+
+def test_a_loop_that_ends_takes_its_relay_with_it(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage()
+
+    async def run() -> None:
+        stage.calls = LoopCalls(asyncio.get_running_loop())
+        await asyncio.to_thread(stage.relay().start)
+
+    asyncio.run(run())  # It cancels what is left on its loop.
+    (relay,) = stage.relays
+    assert not relay.ready()
+    assert "relay_failed" not in caplog.text
+    relay.close()
+
+
+def test_a_relay_cannot_start_on_a_loop_that_does_not_run() -> None:
+    loop = asyncio.new_event_loop()
+    try:
+        with pytest.raises(RuntimeError, match="does not run"):
+            Stage(calls=LoopCalls(loop)).relay().start()
+    finally:
+        loop.close()
 
 
 def test_a_relay_that_hangs_does_not_stop_commits(stage: Stage) -> None:
@@ -159,7 +259,7 @@ def test_start_raises_the_error_that_kept_the_gateways_closed(stage: Stage) -> N
         raise ConfigurationError((Problem("bot.yaml", 1, "agents", "wrong", "right it"),))
         yield
 
-    relay = Relay(settings(), stage.ledger, connect=connect)
+    relay = Relay(settings(), stage.ledger, connect=connect, calls=stage.calls)
     with pytest.raises(ConfigurationError):
         relay.start()
     relay.close()

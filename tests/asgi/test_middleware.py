@@ -1,0 +1,373 @@
+"""What only the ASGI middleware has: bodies that are awaited, the server's lifespan, mounts, and threads for handlers."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from structlog.testing import capture_logs
+
+from botkit.asgi.bodies import BODY_SECONDS, HURRIED_SECONDS, MAX_PENDING
+from botkit.asgi.interface import Application, Message, Receive, Scope, Send
+from botkit.asgi.middleware import BotKitAsgi
+from botkit.errors import LedgerError
+from botkit.handlers.conversation import BotGateway
+from botkit.handlers.dispatch import Dispatch
+from botkit.handlers.registry import Handler, Registry
+from botkit.handoff.events import UserMessage
+from botkit.hooks.bodies import MAX_BYTES
+from botkit.ledger.interface import Input
+from tests.door.stage import HANDLER_THREADS, Answer, Asgi, http_scope, in_pieces
+from tests.hooks.hook_payloads import BOT_ID, NOW, as_body, token, user_message
+
+BODY = as_body(user_message())
+PATH = f"/sdk/bots/{BOT_ID}/on_user_message"
+
+
+def hook(size: int | None = None, *, path: str = PATH, auth: str = "", **more: Any) -> Scope:
+    """The scope of a hook; chunked unless it has a size."""
+    headers = {"token": auth or token()}
+    if size is not None:
+        headers["content-length"] = str(size)
+    return http_scope("POST", path, headers, **more)
+
+
+async def never() -> Message:
+    """What a client sends who sends nothing."""
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+@pytest.fixture
+def stage() -> Asgi:
+    return Asgi()
+
+
+# --- paths
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        hook(path=f"/bot{PATH}", root_path="/bot"),  # Starlette's mounts, and uvicorn behind a proxy
+        hook(path=f"/bot{PATH}", root_path="/bot/"),
+        hook(root_path="/bot"),  # servers that take the root path off
+        hook(root_path=""),
+    ],
+    ids=["left", "slash", "taken off", "none"],
+)
+async def test_a_mounted_application_has_its_hooks_below_its_mount(stage: Asgi, scope: Scope) -> None:
+    assert (await stage.respond(scope, in_pieces(BODY))).status == 200
+
+
+async def test_websockets_go_to_the_application(stage: Asgi) -> None:
+    seen: list[str] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["type"])
+
+    stage.middleware.wrapped = application
+    await stage.middleware({"type": "websocket", "path": PATH}, never, never)  # type: ignore[arg-type]
+    assert seen == ["websocket"]
+
+
+# --- bodies
+
+
+async def test_the_caller_is_checked_before_the_body_is_read(stage: Asgi) -> None:
+    assert (await stage.respond(hook(MAX_BYTES * 2, auth="nonsense"), never)).status == 401
+
+
+async def test_a_body_over_the_limit_is_refused_before_it_is_read(stage: Asgi) -> None:
+    assert (await stage.respond(hook(MAX_BYTES + 1), never)).status == 413
+
+
+async def test_a_chunked_body_is_put_together(stage: Asgi) -> None:
+    answer = await stage.respond(hook(), in_pieces(BODY[:7], b"", BODY[7:]))
+    assert answer.status == 200
+    assert stage.inputs[0].hook is not None
+    assert stage.inputs[0].hook.body == BODY
+
+
+async def test_a_chunked_body_is_bounded_too(stage: Asgi) -> None:
+    taken = 0
+
+    async def endless() -> Message:
+        nonlocal taken
+        taken += 65536
+        return {"type": "http.request", "body": b"x" * 65536, "more_body": True}
+
+    assert (await stage.respond(hook(), endless)).status == 413
+    assert taken <= MAX_BYTES + 65536
+
+
+async def test_a_client_that_hangs_up_within_its_body_is_counted(stage: Asgi) -> None:
+    async def gone() -> Message:
+        return {"type": "http.disconnect"}
+
+    assert (await stage.respond(hook(len(BODY)), gone)).status == 408
+    assert stage.counted.hooks == [("on_user_message", 408)]
+    assert stage.inputs == []
+
+
+async def answers_after(
+    seconds: float, stage: Asgi, count: int, monkeypatch: pytest.MonkeyPatch
+) -> list[Answer]:
+    """The answers of so many hooks whose bodies have not come after so many seconds; the others are cancelled."""
+    loop = asyncio.get_running_loop()
+    waiting = [asyncio.create_task(stage.respond(hook(len(BODY)), never)) for _ in range(count)]
+    await asyncio.sleep(0)
+    later = loop.time() + seconds
+    monkeypatch.setattr(loop, "time", lambda: later)
+    stage.middleware.door().bodies._look()
+    monkeypatch.undo()
+    done, pending = await asyncio.wait(waiting, timeout=0 if seconds < HURRIED_SECONDS else 0.2)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    return [task.result() for task in done]
+
+
+@pytest.mark.parametrize(
+    ("count", "seconds", "answered"),
+    [
+        (1, BODY_SECONDS - 1, 0),
+        (1, BODY_SECONDS, 1),
+        (MAX_PENDING // 4 - 1, HURRIED_SECONDS, 0),
+        (MAX_PENDING // 4, HURRIED_SECONDS, MAX_PENDING // 4),
+    ],
+)
+async def test_bodies_that_do_not_come_get_408_the_sooner_the_more_there_are(
+    stage: Asgi, count: int, seconds: float, answered: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = await answers_after(seconds, stage, count, monkeypatch)
+    assert [answer.status for answer in answers] == [408] * answered
+
+
+async def test_the_number_of_pending_bodies_is_limited(stage: Asgi) -> None:
+    waiting = [asyncio.create_task(stage.respond(hook(len(BODY)), never)) for _ in range(MAX_PENDING)]
+    await asyncio.sleep(0)
+    assert (await stage.respond(hook(len(BODY)), in_pieces(BODY))).status == 503
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert (await stage.respond(hook(len(BODY)), in_pieces(BODY))).status == 200
+
+
+async def test_a_hook_whose_client_has_gone_is_committed() -> None:
+    stage, submitted = Asgi(commit_seconds=30), asyncio.Event()
+    stage.service.outcome = lambda input: submitted.set()
+    waiting = asyncio.create_task(stage.respond(hook(len(BODY)), in_pieces(BODY)))
+    await submitted.wait()
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert stage.service.dropped == []
+
+
+# --- commits
+
+
+async def test_an_input_whose_commit_takes_too_long_is_dropped() -> None:
+    stage = Asgi(commit_seconds=0.05)
+    stage.service.outcome = lambda input: None
+    with capture_logs() as lines:
+        both = [stage.respond(hook(len(BODY)), in_pieces(BODY)) for _ in range(2)]
+        assert [answer.status for answer in await asyncio.gather(*both)] == [500, 500]
+    assert {line["reason"] for line in lines} == {"the store took too long"}
+    assert stage.service.dropped == stage.inputs
+
+
+async def test_the_first_hook_starts_the_service_in_a_thread() -> None:
+    stage, threads = Asgi(), list[threading.Thread]()
+    stage.service.is_running = False
+    start = stage.service.start
+
+    def noted() -> None:
+        threads.append(threading.current_thread())
+        start()
+
+    stage.service.start = noted  # type: ignore[method-assign]
+    assert (await stage.respond(hook(len(BODY)), in_pieces(BODY))).status == 200
+    assert len(threads) == 1
+    assert threads[0] is not threading.current_thread()
+
+
+async def test_a_service_that_cannot_be_started_gets_500(stage: Asgi) -> None:
+    stage.service.is_running = False
+    stage.service.start_error = LedgerError("the disk is gone")
+    assert (await stage.respond(hook(len(BODY)), in_pieces(BODY))).status == 500
+
+
+# --- handlers
+
+
+class Busy:
+    """Handlers that return when the test says so."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+        self.begun = threading.Semaphore(0)
+        registry = Registry()
+        registry.add(Handler(self.handle, "on_user_message"))
+        nothing: Any = None
+        gateway = BotGateway(
+            bot_id=BOT_ID,
+            parser=Asgi().endpoint.parsers[BOT_ID],
+            reader=nothing,
+            ledger=lambda: nothing,
+            now=lambda: NOW,
+        )
+        self.stage = Asgi(dispatch=Dispatch(registry, gateways={BOT_ID: gateway}, metrics=self, seconds=30))
+
+    def handle(self, ctx: Any) -> None:
+        self.begun.release()
+        assert self.go_on.wait(30)
+
+    def handled(self, event: str, handler: str, outcome: str) -> None:
+        """Counted nowhere."""
+
+    def post(self, number: int, user: str) -> asyncio.Task[Answer]:
+        body = as_body({**user_message(f"{number}"), "requestId": number, **_of(user)})
+        return asyncio.create_task(self.stage.respond(hook(len(body)), in_pieces(body)))
+
+
+def _of(user: str) -> dict[str, Any]:
+    return {
+        "channel": {"type": "rtm", "from": user},
+        "context": {"session": {"UserContext": {"_id": user}}},
+    }
+
+
+async def test_handlers_that_block_do_not_block_the_loop() -> None:
+    busy = Busy()
+    posted = [busy.post(number, f"u-{number}") for number in range(HANDLER_THREADS + 1)]
+    for _ in range(HANDLER_THREADS):
+        assert await asyncio.to_thread(busy.begun.acquire, True, 30)
+    # A bot message has no handler, so it is answered meanwhile.
+    other = hook(len(BODY), path=f"/sdk/bots/{BOT_ID}/on_bot_message")
+    assert (await busy.stage.respond(other, in_pieces(BODY))).status == 200
+    assert not any(task.done() for task in posted)
+    busy.go_on.set()
+    assert {(await task).status for task in posted} == {200}
+
+
+async def test_messages_of_one_user_are_committed_in_the_order_of_their_arrival() -> None:
+    busy = Busy()
+    posted = [busy.post(number, "u-1") for number in range(HANDLER_THREADS)]
+    assert await asyncio.to_thread(busy.begun.acquire, True, 30)
+    busy.go_on.set()
+    await asyncio.gather(*posted)
+    assert [_number(input) for input in busy.stage.inputs] == list(range(HANDLER_THREADS))
+
+
+def _number(input: Input) -> int:
+    assert isinstance(input.event, UserMessage)
+    assert input.event.request_number is not None
+    return input.event.request_number
+
+
+# --- the server's lifespan
+
+
+class Lifespan:
+    """A server that starts and stops an application."""
+
+    def __init__(self, application: Application) -> None:
+        self.sent: list[Message] = []
+        self._application = application
+        self._to_send: asyncio.Queue[Message] = asyncio.Queue()
+        self._answers: asyncio.Queue[Message] = asyncio.Queue()
+
+    async def _send(self, message: Message) -> None:
+        self.sent.append(message)
+        await self._answers.put(message)
+
+    async def run(self) -> list[str]:
+        """Start, and stop if it started. Returns the answers."""
+        scope: Scope = {"type": "lifespan", "state": {}}
+        task = asyncio.create_task(self._call(scope))
+        for kind in ("startup", "shutdown"):
+            await self._to_send.put({"type": f"lifespan.{kind}"})
+            answer = await self._answers.get()
+            if answer["type"] != f"lifespan.{kind}.complete":
+                break
+        await task
+        return [message["type"].removeprefix("lifespan.") for message in self.sent]
+
+    async def _call(self, scope: Scope) -> None:
+        try:
+            await self._application(scope, self._to_send.get, self._send)
+        except Exception as error:  # noqa: BLE001 - as servers do
+            self.sent.append({"type": f"lifespan.raised {type(error).__name__}"})
+
+
+BOTH = ["startup.complete", "shutdown.complete"]
+
+
+def around(stage: Asgi, application: Application) -> BotKitAsgi:
+    return BotKitAsgi(application, stage.endpoint, stage.service, threads=1)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_the_service_runs_around_the_application(stage: Asgi, times: int) -> None:
+    told: list[str] = []
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        told.append(f"start {stage.service.starts}")
+        yield
+        told.append(f"stop {stage.service.closed}")
+
+    middleware = around(stage, Starlette(lifespan=lifespan))
+    for number in range(times):
+        assert await Lifespan(middleware).run() == BOTH
+        assert told[-2:] == [f"start {number + 1}", f"stop {number}"]
+        assert stage.service.closed == number + 1
+    assert stage.service.calls is not None
+    assert stage.service.calls.loop is asyncio.get_running_loop()
+
+
+async def raises(scope: Scope, receive: Receive, send: Send) -> None:
+    """As Django's application does."""
+    raise ValueError(scope["type"])
+
+
+async def raises_later(scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    raise ValueError
+
+
+async def returns(scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
+@pytest.mark.parametrize("application", [raises, raises_later, returns])
+async def test_an_application_without_a_lifespan_is_started_nevertheless(
+    stage: Asgi, application: Application
+) -> None:
+    assert await Lifespan(around(stage, application)).run() == BOTH
+    assert (stage.service.starts, stage.service.closed) == (1, 1)
+
+
+async def test_a_service_that_cannot_start_fails_the_start_of_the_server(stage: Asgi) -> None:
+    stage.service.start_error = LedgerError("the disk is gone")
+    server = Lifespan(around(stage, Starlette()))
+    assert await server.run() == ["startup.failed"]
+    assert server.sent[0]["message"] == "BK-3000: the disk is gone"
+
+
+async def test_an_application_that_cannot_start_stops_the_service(stage: Asgi) -> None:
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        raise RuntimeError("no database")
+        yield
+
+    assert await Lifespan(around(stage, Starlette(lifespan=lifespan))).run() == [
+        "startup.failed",
+        "raised RuntimeError",
+    ]
+    assert (stage.service.starts, stage.service.closed) == (1, 1)
