@@ -6,7 +6,7 @@ import asyncio
 import gc
 import threading
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import uvloop
@@ -134,6 +134,29 @@ async def test_cancelling_a_call_that_has_ended_harms_no_other(
     cancel()
     server.release.set()
     assert (await second).body == b"/slow"
+
+
+async def test_a_callback_may_cancel_a_call_that_has_ended_in_the_same_turn(
+    carrier: CurlTransport, server: Server, base: str
+) -> None:
+    """The handle of the cancelled call then carries a third one, which must not get its response."""
+    outcomes: list[Outcome] = []
+    third: list[Outcome] = []
+    cancels: list[Callable[[], None]] = []
+
+    def done(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        for cancel in cancels:
+            cancel()
+        carrier.begin(Request("call", "GET", f"{base}/third"), third.append)
+
+    cancels += [carrier.begin(Request("call", "GET", f"{base}/slow/{n}"), done) for n in range(2)]
+    await async_until(lambda: len(server.asked) == 2)
+    server.release.set()
+    await async_until(lambda: third)
+    assert len(outcomes) == 1
+    assert [one.body for one in third if isinstance(one, Response)] == [b"/third"]
+    assert (await carrier.send(Request("call", "GET", f"{base}/last"))).body == b"/last"
 
 
 async def test_a_callback_may_begin_the_next_call(carrier: CurlTransport, base: str) -> None:

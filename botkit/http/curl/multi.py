@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from selectors import DefaultSelector
 
@@ -30,6 +30,8 @@ class Multi:
         """`max_connections`: kept ones are closed above this number; 0: four for each transfer in progress."""
         self._loop = asyncio.get_running_loop()
         self._transfers: dict[pycurl.Curl, Ended] = {}
+        self._ended: dict[pycurl.Curl, tuple[Ended, int, str]] = {}
+        """Transfers that have ended, until that is told. Telling one may remove another, whose handle may then begin anew."""
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._wake_in)
@@ -48,6 +50,7 @@ class Multi:
 
     def remove(self, curl: pycurl.Curl) -> None:
         """Break a transfer off, if it is still in progress; a connection in the middle of a response is closed."""
+        self._ended.pop(curl, None)
         if self._transfers.pop(curl, None) is not None:
             self._multi.remove_handle(curl)
 
@@ -144,14 +147,17 @@ class Multi:
         more = 1
         while more:
             more, succeeded, failed = self._multi.info_read()
-            self._end((curl, 0, "") for curl in succeeded)
-            self._end(failed)
-
-    def _end(self, transfers: Iterable[tuple[pycurl.Curl, int, str]]) -> None:
-        for curl, code, text in transfers:
-            self._multi.remove_handle(curl)
-            ended = self._transfers.pop(curl)
+            for curl in succeeded:
+                self._end(curl, 0, "")
+            for curl, code, text in failed:
+                self._end(curl, code, text)
+        while self._ended:
+            ended, code, text = self._ended.pop(next(iter(self._ended)))
             try:
                 ended(code, text)
             except Exception as error:  # noqa: BLE001 - one caller's defect must not keep the others from their responses
                 self._loop.call_exception_handler({"message": "a call's callback failed", "exception": error})
+
+    def _end(self, curl: pycurl.Curl, code: int, text: str) -> None:
+        self._multi.remove_handle(curl)
+        self._ended[curl] = (self._transfers.pop(curl), code, text)
