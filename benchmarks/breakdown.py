@@ -19,7 +19,7 @@ from benchmarks.processes import Process, application, configure, pinned, servic
 from benchmarks.tracer import COMMIT, OTHER
 
 PARTS: Mapping[str, Sequence[str]] = {
-    "server": ("uvicorn", "granian"),
+    "server": ("uvicorn", "granian", "botkit.asgi.protocol"),
     "door": ("botkit.asgi", "botkit.wsgi", "botkit.flask", "flask", "werkzeug"),
     "hook: reading": ("botkit.hooks",),
     "hook: handlers and answer": ("botkit.handlers",),

@@ -39,7 +39,7 @@ BOUNDS: Mapping[str, Counts] = {
         "calls": 1,
         "commits": 0.5,
         "inputs": 1.7,
-        "tasks": 1.1,
+        "tasks": 0.1,
         "turns": 3,
         "waits": 4,
         "connections": 0.05,

@@ -58,6 +58,8 @@ class Tracer:
         (ns_before, events_before), (ns, events) = self._before, self._sums()
         found = []
         for key, used in ns.items():
+            if key[1].co_filename == __file__:
+                continue
             events_since = events[key] - events_before.get(key, 0)
             own = used - ns_before.get(key, 0) - events_since * self._leak_ns
             if own > 0:

@@ -56,6 +56,10 @@ def test_processor_time_is_booked_on_the_function_that_used_it_and_not_on_its_ca
     assert used > sum(of_others for name, (_, of_others) in found.items() if name != "work")
 
 
+def test_the_profiler_is_not_booked() -> None:
+    assert not [function for _, function, _ in booked(work) if "tracer.py" in function]
+
+
 def test_waiting_costs_nothing() -> None:
     found = [used for _, function, used in booked(rest) if function.endswith(" rest")]
     assert sum(found) < 0.04
