@@ -27,7 +27,6 @@ def for_every_request(curl: pycurl.Curl) -> None:
         (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
         (pycurl.PROXY, ""),
         (pycurl.NOPROXY, ""),
-        (pycurl.HEADEROPT, pycurl.HEADER_SEPARATE),
         (pycurl.PATH_AS_IS, 1),
         (pycurl.USERAGENT, USER_AGENT),
         (pycurl.TCP_NODELAY, 1),

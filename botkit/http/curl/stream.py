@@ -81,6 +81,7 @@ class CurlStream(Transfer, AbstractAsyncContextManager[Stream]):
             while not self._opened and not self._over:
                 await self._news()
             self._check_opening()
+            self._forget_request()
         except BaseException:
             self._close()
             raise
@@ -128,6 +129,13 @@ class CurlStream(Transfer, AbstractAsyncContextManager[Stream]):
             raise named_host(
                 proxying.refused(self._request.what, self.status, self._proxy), self._request.url
             )
+
+    def _forget_request(self) -> None:
+        """Keep of the request only what errors name: thousands of streams are open, and a token is long."""
+        asked = self._request
+        self._request = Request(asked.what, asked.method, asked.url)
+        self._headers = []
+        self._curl.setopt(pycurl.HTTPHEADER, [])
 
     async def _news(self) -> None:
         self._waiter = self._loop.create_future()
