@@ -29,7 +29,7 @@ def stage(shared_stage: Stage) -> Iterator[Stage]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every test of a kit runs over both doors; one that runs with both ways of receiving has another door for each."""
-    if "door" in metafunc.fixturenames and "receive" not in metafunc.fixturenames:
+    if "kit" in metafunc.fixturenames and "receive" not in metafunc.fixturenames:
         metafunc.parametrize("door", ["wsgi", "asgi"])
 
 

@@ -23,6 +23,7 @@ from typing import Any, Literal
 from unittest.mock import patch
 
 from botkit.agents import AgentSystem, Batch, Capabilities, File, Granted
+from botkit.asgi.middleware import BotKitAsgi
 from botkit.config.settings import DeliverySettings, Settings
 from botkit.errors import Unreachable
 from botkit.handlers.endpoint import HookEndpoint
@@ -51,6 +52,7 @@ from botkit.handoff.events import (
 from botkit.handoff.moments import ENDED, MOMENTS
 from botkit.hooks.parser import HookParser
 from botkit.ledger.interface import Committed, Decide, HookBody, Input
+from botkit.ledger.loop_calls import LoopCalls
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.ledger.store import Store
 from botkit.observability.metrics import Telemetry
@@ -61,6 +63,8 @@ from botkit.wsgi.middleware import BotKitMiddleware
 from tests.hooks.hook_payloads import BOT_ID, as_body, settings, token
 from tests.hooks.no_handlers import no_handlers
 from tests.relay.relay_doubles import begun
+
+CrashDoor = Literal["wsgi", "asgi"]
 
 
 class Points:
@@ -292,10 +296,115 @@ class _Ledger(SqliteLedger):
         return super().submit_then(input, then)
 
 
+class _Wsgi:
+    """The middleware; the relay has a thread of its own."""
+
+    calls: LoopCalls | None = None
+
+    def __init__(self, points: Points) -> None:
+        self._points = points
+        self._middleware: BotKitMiddleware
+
+    def open(self, endpoint: HookEndpoint) -> None:
+        self._middleware = BotKitMiddleware(lambda environ, start_response: [], endpoint)
+
+    def post(self, path: str, body: bytes) -> bool:
+        answers: list[str] = []
+        environ: Any = {
+            "REQUEST_METHOD": "POST",
+            "PATH_INFO": path,
+            "HTTP_TOKEN": token(expires=time.time() + 60),
+            "CONTENT_LENGTH": str(len(body)),
+            "wsgi.input": io.BytesIO(body),
+        }
+
+        def start_response(status: str, headers: object, exc_info: object = None) -> None:
+            if self._points.survived("before an answer to a hook"):
+                answers.append(status)
+
+        self._middleware(environ, start_response)  # type: ignore[arg-type]
+        return answers == ["200 OK"]
+
+    def close(self) -> None:
+        """Nothing runs."""
+
+
+class _Asgi:
+    """The middleware on a loop, on which the relay lives too."""
+
+    def __init__(self, points: Points, ledger: SqliteLedger) -> None:
+        self._points = points
+        self._ledger = ledger
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self.calls: LoopCalls
+        self._app: BotKitAsgi
+
+    def open(self, endpoint: HookEndpoint) -> None:
+        self._app = BotKitAsgi(_nothing_here, endpoint, self, threads=2)
+        self.calls = asyncio.run_coroutine_threadsafe(self._calls(), self._loop).result(45.0)
+
+    async def _calls(self) -> LoopCalls:
+        return self._app.door().calls
+
+    def post(self, path: str, body: bytes) -> bool:
+        answers: list[int] = []
+        headers = {"token": token(expires=time.time() + 60), "content-length": str(len(body))}
+        scope: Any = {
+            "type": "http",
+            "method": "POST",
+            "path": path,
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        }
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Any) -> None:
+            if "status" in message and self._points.survived("before an answer to a hook"):
+                answers.append(message["status"])
+
+        asyncio.run_coroutine_threadsafe(self._app(scope, receive, send), self._loop).result(45.0)
+        return answers == [200]
+
+    def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop).result(45.0)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(45.0)
+        self._loop.close()
+
+    # --- what the middleware needs of a service
+
+    is_running = True
+
+    def start(self) -> None:
+        """The test starts ledger and relay."""
+
+    def start_on(self, calls: LoopCalls) -> None:
+        """See `start`."""
+
+    def submit_then(self, input: Input, then: Callable[[Committed | Exception], None]) -> Callable[[], None]:
+        return self._ledger.submit_then(input, then)
+
+
+async def _nothing_here(scope: Any, receive: Any, send: Any) -> None:
+    raise AssertionError("only hooks are posted")
+
+
+async def _cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
 class Life:
     """One process, from its start to its crash."""
 
-    def __init__(self, store: Path, points: Points, platform: Platform, desk: Desk) -> None:
+    def __init__(
+        self, store: Path, points: Points, platform: Platform, desk: Desk, *, door: CrashDoor
+    ) -> None:
         self.points = points
         configured = _settings(store)
         bot = configured.bots[BOT_ID]
@@ -321,6 +430,18 @@ class Life:
             await points.passed("after a handler")
             return (ApiCall("send_user_message", "{}"),) if effect.event == ENDED else ()
 
+        self._front = _Asgi(points, self.ledger) if door == "asgi" else _Wsgi(points)
+        self._front.open(
+            HookEndpoint(
+                parsers={bot.id: HookParser(bot, insecure_http=False)},
+                dispatch=no_handlers(),
+                submit=self.ledger.submit,
+                prefix="",
+                metrics=telemetry,
+                now=time.time,
+                monotonic=time.monotonic,
+            )
+        )
         self._relay = Relay(
             configured,
             self.ledger,
@@ -328,17 +449,8 @@ class Life:
             chance=lambda: 0.0,
             connect=connect,
             call_handlers=call_handlers,
+            calls=self._front.calls,
         )
-        endpoint = HookEndpoint(
-            parsers={bot.id: HookParser(bot, insecure_http=False)},
-            dispatch=no_handlers(),
-            submit=self.ledger.submit,
-            prefix="",
-            metrics=telemetry,
-            now=time.time,
-            monotonic=time.monotonic,
-        )
-        self._middleware = BotKitMiddleware(lambda environ, start_response: [], endpoint)
         writer = Store.writer
         with patch.object(Store, "writer", lambda store: _Writer(writer(store), points)):
             self.ledger.start(self._on_commit)
@@ -346,24 +458,14 @@ class Life:
 
     def hook(self, event: str, payload: dict[str, Any]) -> bool:
         """Post a hook. Returns whether it was acknowledged."""
-        answers: list[str] = []
-        body = as_body(payload)
-        environ: Any = {
-            "REQUEST_METHOD": "POST",
-            "PATH_INFO": f"/sdk/bots/{BOT_ID}/{event}",
-            "HTTP_TOKEN": token(expires=time.time() + 60),
-            "CONTENT_LENGTH": str(len(body)),
-            "wsgi.input": io.BytesIO(body),
-        }
-        answer: Any = lambda status, headers, exc_info=None: answers.append(status)  # noqa: E731
-        self._middleware(environ, answer)
-        return answers == ["200 OK"]
+        return self._front.post(f"/sdk/bots/{BOT_ID}/{event}", as_body(payload))
 
     def end(self) -> None:
         """Close the crashed process. Nothing of it reaches a peer or the store any more."""
         self.points.dead = self.points.buried = True
         self._relay.close(timeout=0.02)
         self.ledger.close()
+        self._front.close()
 
     def _on_commit(self, batch: Sequence[Committed]) -> None:
         if self.points.survived("before the relay hears of a commit"):
@@ -373,8 +475,9 @@ class Life:
 class Lives:
     """Processes one after another on the same store. The first ones crash at their `fatal` points; the last one does not."""
 
-    def __init__(self, store: Path, *fatal: int) -> None:
+    def __init__(self, store: Path, *fatal: int, door: CrashDoor = "wsgi") -> None:
         self._store = store
+        self._door: CrashDoor = door
         self._fatal = list(fatal)
         self.platform = Platform()
         self.desk = Desk()
@@ -411,7 +514,7 @@ class Lives:
             # Closing marked the store as closed; a killed process leaves no such mark.
             with closing(sqlite3.connect(self._store)) as connection, connection:
                 connection.execute("UPDATE meta SET value = 'no' WHERE name = 'stopped'")
-        life = Life(self._store, points, self.platform, self.desk)
+        life = Life(self._store, points, self.platform, self.desk, door=self._door)
         self.possible_duplicates += life.ledger.possible_duplicates
         return life
 

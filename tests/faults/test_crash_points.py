@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.crash_stage import Lives
+from tests.faults.crash_stage import CrashDoor, Lives
 from tests.faults.history import Violations, violations
 from tests.hooks.hook_payloads import agent_transfer, user_message
 
@@ -77,10 +77,17 @@ def judge(lives: Lives) -> None:
     assert repeated <= lives.possible_duplicates
 
 
+@pytest.fixture(scope="module", params=["wsgi", "asgi"])
+def door(request: pytest.FixtureRequest) -> CrashDoor:
+    """Where the platform's hooks come in: with a relay in its own thread, or on the loop that answers hooks."""
+    door: CrashDoor = request.param
+    return door
+
+
 @pytest.fixture(scope="module")
-def points(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def points(door: CrashDoor, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The points of a hand-off without a crash."""
-    lives = Lives(tmp_path_factory.mktemp("unharmed") / "botkit.db")
+    lives = Lives(tmp_path_factory.mktemp("unharmed") / "botkit.db", door=door)
     play(lives)
     judge(lives)
     lives.life.end()
@@ -93,11 +100,13 @@ def test_a_hand_off_has_points_of_every_kind(points: list[str]) -> None:
     assert {"before COMMIT", "after COMMIT", "before start", "after send", "after end"} <= set(points)
     # Between an attempt by callback and the commit of its result.
     assert {"before the answer to PassToBot", "before results are submitted"} <= set(points)
+    # Between the commit of a hook and its acknowledgement.
+    assert points.count("before an answer to a hook") == 8
     assert points.count("after a handler") == len(MOMENTS)
 
 
-def crash(store: Path, points: list[str], *fatal: int) -> None:
-    lives = Lives(store, *fatal)
+def crash(door: CrashDoor, store: Path, points: list[str], *fatal: int) -> None:
+    lives = Lives(store, *fatal, door=door)
     try:
         play(lives)
         judge(lives)
@@ -110,15 +119,15 @@ def crash(store: Path, points: list[str], *fatal: int) -> None:
 
 @pytest.mark.parametrize("rest", range(4))
 def test_a_crash_at_any_point_loses_nothing_and_keeps_the_order(
-    points: list[str], tmp_path: Path, rest: int
+    door: CrashDoor, points: list[str], tmp_path: Path, rest: int
 ) -> None:
     for fatal in range(1 + rest, len(points) + 1, 4):
-        crash(tmp_path / f"{fatal}.db", points, fatal)
+        crash(door, tmp_path / f"{fatal}.db", points, fatal)
 
 
 @pytest.mark.parametrize("second", [1, 2, 3, 5])
 def test_a_crash_while_recovering_from_a_crash_does_not_either(
-    points: list[str], tmp_path: Path, second: int
+    door: CrashDoor, points: list[str], tmp_path: Path, second: int
 ) -> None:
     for fatal in range(second, len(points) + 1, 17):
-        crash(tmp_path / f"{fatal}.db", points, fatal, second)
+        crash(door, tmp_path / f"{fatal}.db", points, fatal, second)
