@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import click
 
 from benchmarks import breakdown, report
 from benchmarks.machine import described
-from benchmarks.measure import COMPARED, GROUPS, LONG, NORMAL, QUICK, Size, measurements
+from benchmarks.measure import COMPARED, GROUPS, LONG, NORMAL, QUICK, Measure, Size, measurements
 from benchmarks.rows import median_of, rows
 from benchmarks.table import show
 
@@ -47,13 +48,13 @@ SIZES = {"quick": QUICK, "long": LONG}
     "--json",
     "to_json",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write all results to this file.",
+    help="Write all results to this file, after each group.",
 )
 @click.option(
     "--from",
     "from_json",
     type=click.Path(path_type=Path, exists=True),
-    help="Show the results in this file instead of measuring.",
+    help="Show the results in this file; measure only the groups that --only names.",
 )
 @click.option(
     "--report",
@@ -76,36 +77,32 @@ def main(
     if profile:
         _profile(SIZES.get(size or "", NORMAL))
         return
-    measured = (
+    measured: dict[str, Any] = (
         json.loads(from_json.read_text())
         if from_json
-        else _measure(size, only, repeat, peer=peer, against=against)
+        else {"machine": described(), "runs": repeat, "results": {}}
     )
-    if to_json:
-        to_json.write_text(json.dumps(measured))
+    groups = measurements(SIZES.get(size or "", NORMAL), peer=peer, against=against)
+    for group in only or (() if from_json else GROUPS):
+        measured["results"] |= _measured(groups[group], repeat if group in COMPARED else 1)
+        if to_json:
+            to_json.write_text(json.dumps(measured))
     if to_report:
         report.write(measured)
     show(rows(measured["results"]), measured["machine"], title=report.title(measured))
 
 
-def _measure(
-    size: str | None, only: tuple[str, ...], repeat: int, *, peer: Path | None, against: Path | None
-) -> dict[str, Any]:
-    machine = described()
-    groups = measurements(SIZES.get(size or "", NORMAL), peer=peer, against=against)
-    results: dict[str, Any] = {}
-    for group in only or GROUPS:
-        runs: dict[str, list[Any]] = {name: [] for name in groups[group]}
-        rounds = repeat if group in COMPARED else 1
-        for turn in range(rounds):
-            for name, measure in groups[group].items():
-                click.echo(f"measuring {name} ({turn + 1} of {rounds}) …", err=True)
-                try:
-                    runs[name].append(measure())
-                except (RuntimeError, OSError, ValueError) as error:
-                    click.echo(f"{name} could not be measured: {error}", err=True)
-        results |= {name: median_of(found) for name, found in runs.items() if found}
-    return {"machine": machine, "runs": repeat, "results": results}
+def _measured(group: Mapping[str, Measure], rounds: int) -> dict[str, Any]:
+    """The results of a group, by name of the measurement; those that failed are missing."""
+    runs: dict[str, list[Any]] = {name: [] for name in group}
+    for turn in range(rounds):
+        for name, measure in group.items():
+            click.echo(f"measuring {name} ({turn + 1} of {rounds}) …", err=True)
+            try:
+                runs[name].append(measure())
+            except (RuntimeError, OSError, ValueError) as error:
+                click.echo(f"{name} could not be measured: {error}", err=True)
+    return {name: median_of(found) for name, found in runs.items() if found}
 
 
 def _profile(size: Size) -> None:

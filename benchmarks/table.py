@@ -54,7 +54,7 @@ def where(machine: Mapping[str, object]) -> str:
 
 def figure(value: float) -> str:
     """A number with a sensible number of digits."""
-    if abs(value) >= 100:
+    if abs(value) >= 100 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
