@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -49,15 +48,14 @@ _SERVICES = {
 }
 
 
-def draw(results: dict[str, Any], folder: Path) -> None:
-    """Write a plot for each kind of result."""
-    folder.mkdir(parents=True, exist_ok=True)
-    latencies = {name: results[name]["ms"] for name in _LATENCIES if name in results}
-    if latencies:
-        (folder / "latency.svg").write_text(latency(latencies), encoding="utf-8")
-    series = {name: results[name]["series"] for name in _SERVICES if name in results}
-    if series:
-        (folder / "hooks.svg").write_text(hooks(series), encoding="utf-8")
+def drawn(results: Mapping[str, Any]) -> dict[str, str]:
+    """The plots of the results that have one, by the name of the file."""
+    found = {}
+    if latencies := {name: results[name]["ms"] for name in _LATENCIES if name in results}:
+        found["latency.svg"] = latency(latencies)
+    if series := {name: results[name]["series"] for name in _SERVICES if name in results}:
+        found["hooks.svg"] = hooks(series)
+    return found
 
 
 def latency(latencies: Mapping[str, Sequence[float]]) -> str:

@@ -30,7 +30,14 @@ def write(measured: Mapping[str, Any], page: Path = PAGE) -> None:
     _, end, after = rest.partition(END)
     if not end:
         raise ValueError(f"{page} has no lines {BEGIN} and {END}")
-    plots.draw(measured["results"], page.parent / "images")
+    images = page.parent / "images"
+    images.mkdir(exist_ok=True)
+    drawn = plots.drawn(measured["results"])
+    for name in _PICTURES:
+        if name in drawn:
+            (images / name).write_text(drawn[name], encoding="utf-8")
+        else:
+            (images / name).unlink(missing_ok=True)
     page.write_text(f"{before}{begin}\n\n{results(measured)}\n\n{end}{after}", encoding="utf-8")
 
 
@@ -43,7 +50,8 @@ def title(measured: Mapping[str, Any]) -> str:
 def results(measured: Mapping[str, Any]) -> str:
     """The results in Markdown."""
     parts = [markdown(rows(measured["results"]), measured["machine"], title=title(measured))]
-    parts += [f"![{text}](images/{name})" for name, text in _PICTURES.items()]
+    drawn = plots.drawn(measured["results"])
+    parts += [f"![{text}](images/{name})" for name, text in _PICTURES.items() if name in drawn]
     if "profile" in measured["results"]:
         parts.append(_profile(measured["results"]["profile"]))
     return "\n\n".join(parts)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import plots, report
+from benchmarks import report
 from tests.benchmarks.test_table import MACHINE
 
 SERVED: dict[str, Any] = {
@@ -47,12 +47,15 @@ def test_results_replace_older_ones_between_their_marks(tmp_path: Path) -> None:
     assert "old" not in text
 
 
-def test_every_picture_of_the_page_is_drawn(tmp_path: Path) -> None:
-    measured = {**MEASURED, "results": {**MEASURED["results"], "stream": {"ms": [1.0, 2.0]}}}
-    text = report.results({**measured, "results": {"hooks": SERVED}})
-    plots.draw(measured["results"], tmp_path)
-    assert all(f"](images/{file.name})" in text for file in tmp_path.iterdir())
-    assert len(list(tmp_path.iterdir())) == 2
+def test_the_page_shows_the_pictures_of_its_own_results_and_no_older_one(tmp_path: Path) -> None:
+    path = page(tmp_path)
+    both = {**MEASURED, "results": {"hooks": SERVED, "bridge": {"ms": [1.0, 2.0]}}}
+    report.write(both, path)
+    assert "](images/latency.svg)" in path.read_text()
+    report.write({**MEASURED, "results": {"hooks": SERVED}}, path)
+    assert [file.name for file in (tmp_path / "images").iterdir()] == ["hooks.svg"]
+    assert "](images/latency.svg)" not in path.read_text()
+    assert "](images/hooks.svg)" in path.read_text()
 
 
 def test_a_page_without_a_place_for_results_is_left_alone(tmp_path: Path) -> None:
