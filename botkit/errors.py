@@ -207,9 +207,9 @@ class BodyIncomplete(HookRefused):
 
 
 class TooManyBodies(HookRefused):
-    """Too many request bodies are pending: no thread is left for another (503).
+    """Too many request bodies are pending, or too many hooks wait for their handlers (503).
 
-    Look for clients that hold connections open; raise `server.threads` if the load is genuine.
+    Look for clients that hold connections open, and for slow handlers; raise `server.threads` if the load is genuine.
     """
 
     code, status = "BK-2007", 503

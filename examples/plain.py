@@ -1,21 +1,16 @@
 # Run it:   .venv/bin/python examples/plain.py             beside `.venv/bin/botkit sandbox`; talk on http://127.0.0.1:8001/
 # Watch it: .venv/bin/python examples/rehearse.py plain    plays a conversation with it and prints it
-"""Handlers without an application, served by granian in two processes that share one store."""
+"""Handlers beside any ASGI application, of Starlette, FastAPI, Quart or Django."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from granian import Granian
-from granian.constants import Interfaces
-from werkzeug.exceptions import NotFound
+import uvicorn
 
 from botkit import BotKit
+from botkit.asgi.interface import Receive, Scope, Send
 from botkit.handlers import BotMessageContext, Next, UserMessageContext, Verdict
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
 
 kit = BotKit.from_config(Path(__file__).parent / "config" / "botkit.yaml")
 
@@ -39,21 +34,17 @@ async def honestly(ctx: BotMessageContext) -> Next:
     return ctx.next(message=ctx.message.replace("the Acme Assistant", "a robot"))
 
 
-def application() -> WSGIApplication:
-    """The application of each worker: hooks, and no other pages."""
-    kit.start()  # otherwise the first hook would; so undelivered effects are resumed at once
-    return kit.middleware(NotFound())
+async def shop(scope: Scope, receive: Receive, send: Send) -> None:
+    """Stands for your application."""
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": b"hat: 3 left"})
 
+
+application = kit.asgi(
+    kit.asgi_pages(shop)
+)  # the hooks, then /healthz, /readyz and /metrics, then your own pages
 
 if __name__ == "__main__":
     server = kit.settings.server
-    Granian(
-        f"{__file__}:application",
-        factory=True,
-        address=server.host,
-        port=server.port,
-        interface=Interfaces.WSGI,
-        workers=2,
-        blocking_threads=16,
-        websockets=False,
-    ).serve()
+    uvicorn.run(application, host=server.host, port=server.port)

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_type
 
 from flask import Flask
+from starlette.applications import Starlette
 
 from botkit import BotKit, create_app
+from botkit.asgi.middleware import BotKitAsgi
 from botkit.config.load import load
 from botkit.handlers import ConversationHandle, Sent
 from botkit.wsgi.middleware import BotKitMiddleware
@@ -28,6 +30,13 @@ def mounted(app: Flask, application: WSGIApplication) -> WSGIApplication:
     kit.init_app(app, Path("config/botkit.yaml"))
     assert_type(kit.middleware(application), BotKitMiddleware)
     return kit.middleware(application)
+
+
+def mounted_in_asgi(application: Starlette) -> None:
+    assert_type(kit.asgi(application), BotKitAsgi)
+    assert_type(kit.asgi(application, "config/botkit.yaml"), BotKitAsgi)
+    assert_type(kit.asgi(kit.asgi_pages(application)), BotKitAsgi)
+    application.mount("/bot", kit.asgi(application))
 
 
 def run() -> None:
@@ -52,6 +61,7 @@ def refused(app: Flask) -> None:
     BotKit.from_config(5)  # type: ignore[arg-type]
     kit.middleware(app="app")  # type: ignore[call-arg]
     kit.middleware(5)  # type: ignore[arg-type]
+    kit.asgi(app.wsgi_app)  # type: ignore[arg-type]
     kit.conversation("st-1")  # type: ignore[call-arg]
     kit.conversation(bot_id="st-1", user_id=5)  # type: ignore[arg-type]
     kit.respond_to_hook(1501244156289)  # type: ignore[arg-type]
