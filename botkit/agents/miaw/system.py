@@ -279,17 +279,21 @@ class MiawSystem(AgentSystem):
     async def listen(self, session_id: str, access: Access) -> AsyncGenerator[Batch, None]:
         """Yield the stream's events from `access.position` on, one batch per chunk; an empty one for a keep-alive."""
         request = self._calls.stream(_token(access), last_event_id=access.position)
-        async with self._transport.stream(request, silence_seconds=SILENCE_SECONDS) as stream:
+        what, url = request.what, request.url
+        opening = self._transport.stream(request, silence_seconds=SILENCE_SECONDS)
+        # The headers hold a long token, and most streams are open for hours.
+        del request
+        async with opening as stream:
             kind = stream.headers.get("Content-Type", "text/event-stream")
             if stream.status != 200 or not kind.lower().startswith("text/event-stream"):
-                refusal = Response(stream.status, stream.headers, await stream.read(), request.url)
-                check_stream(request.what, refusal, now=self._clock())
+                refusal = Response(stream.status, stream.headers, await stream.read(), url)
+                check_stream(what, refusal, now=self._clock())
             yield Batch(())
             parser = EventStream(access.position)
             async for chunk in stream.chunks():
                 if parser.between_lines and chunk[:1] in (b"{", b"J") and says_expired(chunk):
                     # A message of the gateway within the stream (1.6); no line of an event begins like this.
-                    raise AccessExpired(request.what, detail="the token expired while the stream was open")
+                    raise AccessExpired(what, detail="the token expired while the stream was open")
                 arrived = parser.feed(chunk)
                 # Most streams are silent for hours and must not hold their last chunk in memory.
                 del chunk

@@ -112,7 +112,7 @@ class CallHandle(Transfer):
             return named_host(proxying.refused(request.what, status, self._proxy), request.url)
         if not is_whole(self._lines):
             return named_host(broken_off(request.what), request.url)
-        return Response(status, ResponseHeaders(self._lines[:]), b"".join(self._chunks), request.url)
+        return Response(status, ResponseHeaders(self._lines), b"".join(self._chunks), request.url)
 
     def _forget(self) -> None:
         self._call = self._on_end = None

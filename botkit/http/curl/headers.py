@@ -13,11 +13,11 @@ class ResponseHeaders(Mapping[str, str]):
             are interim responses (1xx); lines behind it are trailers, and left out.
     """
 
-    __slots__ = ("_fields", "_lines")
+    __slots__ = ("_lines",)
 
     def __init__(self, lines: Sequence[bytes]) -> None:
-        self._lines = lines
-        self._fields: dict[str, tuple[str, str]] | None = None
+        # Read at each question: thousands of streams keep theirs, and a dictionary of text takes six times the memory.
+        self._lines = b"".join(lines)
 
     def __getitem__(self, name: str) -> str:
         return self._read()[name.lower()][1]
@@ -29,10 +29,7 @@ class ResponseHeaders(Mapping[str, str]):
         return len(self._read())
 
     def _read(self) -> dict[str, tuple[str, str]]:
-        if self._fields is None:
-            self._fields = _fields(self._lines)
-            self._lines = ()
-        return self._fields
+        return _fields(self._lines.split(b"\n"))
 
 
 def is_whole(lines: Sequence[bytes]) -> bool:

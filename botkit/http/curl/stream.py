@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from types import MappingProxyType
 from typing import Self
 
 import pycurl
+from msgspec.structs import replace
 
 from botkit.errors import CallError, Unreachable
 from botkit.http import proxying
@@ -20,6 +22,7 @@ from botkit.http.failures import too_long
 from botkit.http.hosts import named_host
 from botkit.http.values import MAX_RESPONSE_BYTES, Request, Stream
 
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _MAX_WAITING_BYTES = 16_384
 """Above this, libcurl reads no more until the reader has caught up."""
 
@@ -77,6 +80,8 @@ class CurlStream(Transfer, AbstractAsyncContextManager[Stream]):
         self._heard = self._loop.time()
         self._timer = self._loop.call_later(self._silence_seconds, self._check_silence)
         self._multi.start(curl, self._ended)
+        # libcurl has its own copy of the headers, which hold long tokens; errors name only the call and its host.
+        self._request, self._headers = replace(self._request, headers=_NO_HEADERS), []
         try:
             while not self._opened and not self._over:
                 await self._news()
