@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,31 @@ async def test_messages_shown_to_the_user_are_acknowledged_in_one_call(talking: 
     assert talking.system.said("acknowledge") == []
     await talking.clock.advance(QUARTER / 2)
     assert talking.system.said("acknowledge") == [("e1", "e2", "e3")]
+
+
+async def test_an_agents_message_costs_two_inputs_one_call_to_the_user_and_one_receipt(
+    talking: World,
+) -> None:
+    await say(talking, "e1")
+    await talking.clock.advance(QUARTER)
+    for noted in (talking.ledger.inputs, talking.platform.calls, talking.system.calls):
+        noted.clear()
+    started = []
+
+    def start(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+        started.append(coroutine.__qualname__)
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    asyncio.get_running_loop().set_task_factory(start)
+    await say(talking, "e2")
+    await talking.clock.advance(QUARTER)
+    asyncio.get_running_loop().set_task_factory(None)
+    inputs = [(input.event is not None, len(input.completes)) for input in talking.ledger.inputs]
+    assert inputs == [(True, 0), (False, 1)]
+    assert talking.sent == ["send_to_user"]
+    assert [call.what for call in talking.system.calls] == ["acknowledge"]
+    ours = [name for name in started if not name.startswith("begun.")]  # the double's own
+    assert ours == ["Receipts._gather", "Receipts._acknowledge"]
 
 
 async def test_later_messages_are_acknowledged_in_a_call_of_their_own(talking: World) -> None:
