@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.doors import DoorName
-from tests.faults.services import InProcess, Process, configuration
+from tests.faults.services import InProcess, Process, Program, configuration
 from tests.faults.stage import Stage, running_stage
 
 
@@ -28,9 +28,13 @@ def stage(shared_stage: Stage) -> Iterator[Stage]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every test of a kit runs over both doors; one that runs with both ways of receiving has another door for each."""
-    if "kit" in metafunc.fixturenames and "receive" not in metafunc.fixturenames:
+    """Every test runs over both doors; one that runs with both ways of receiving has another door for each."""
+    if "receive" in metafunc.fixturenames:
+        return
+    if "kit" in metafunc.fixturenames:
         metafunc.parametrize("door", ["wsgi", "asgi"])
+    if "service" in metafunc.fixturenames:
+        metafunc.parametrize("program", ["wsgi", "serve"])
 
 
 @pytest.fixture
@@ -50,11 +54,16 @@ def kit(stage: Stage, door: DoorName, tmp_path: Path) -> Iterator[Callable[..., 
 
 
 @pytest.fixture
-def service(stage: Stage, tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    """Starts `botkit serve` as a process."""
+def program(request: pytest.FixtureRequest) -> Program:
+    return "serve" if request.getfixturevalue("receive") == "stream" else "wsgi"
+
+
+@pytest.fixture
+def service(stage: Stage, program: Program, tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    """Starts a service as a process."""
     with ExitStack() as stack:
 
         def start(**how: Any) -> Process:
-            return stack.enter_context(Process(configuration(tmp_path, stage, **how), stage))
+            return stack.enter_context(Process(configuration(tmp_path, stage, **how), stage, program=program))
 
         yield start

@@ -1,4 +1,4 @@
-"""BotKit between the clouds: as a kit in this process, which starts quickly and can be inspected, or as a real `botkit serve`."""
+"""BotKit between the clouds: as a kit in this process, which starts quickly and can be inspected, or as a real process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import requests
 
@@ -26,6 +26,14 @@ START_SECONDS = 60.0
 """Much longer than a start takes, for busy machines."""
 PATIENT = {"kore": {"timeout": "15s"}}
 """Changes for tests that count what is shown twice: on a busy machine Kore's answer must not come after the time-out."""
+
+Program = Literal["serve", "wsgi"]
+PROGRAMS: dict[Program, list[str]] = {
+    "serve": ["-m", "botkit", "serve"],
+    "wsgi": ["-m", "tests.faults.wsgi_service"],
+}
+"""`botkit serve`, which is ASGI, and an application behind a WSGI server."""
+ROOT = Path(__file__).parent.parent.parent
 
 
 def configuration(
@@ -88,10 +96,11 @@ class InProcess:
 
 
 class Process:
-    """`botkit serve` as a process that can be killed. The first start takes a free port, later starts the same one."""
+    """A service as a process that can be killed. The first start takes a free port, later starts the same one."""
 
-    def __init__(self, configuration: Path, stage: Stage) -> None:
+    def __init__(self, configuration: Path, stage: Stage, *, program: Program = "serve") -> None:
         self._configuration = configuration
+        self._command = [sys.executable, *PROGRAMS[program], "--config", str(configuration)]
         self._stage = stage
         self._log = configuration.parent / "serve.log"
         self._port = 0
@@ -116,23 +125,26 @@ class Process:
     def start(self) -> None:
         """Start it, wait until it is ready, and add its possible duplicates."""
         self.spawn()
-        until(self.ready, "until botkit serve is ready", seconds=START_SECONDS)
+        until(self.ready, "until the service is ready", seconds=START_SECONDS)
         self.possible_duplicates += self.metric("botkit_possible_duplicates_total")
 
     def spawn(self) -> None:
         """Start it and read its port; it may not be ready."""
-        command = [sys.executable, "-m", "botkit", "serve", "--config", str(self._configuration)]
         before = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, "--port", str(self._port)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [*self._command, "--port", str(self._port)],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
         if not self._port:
             said = until(lambda: self._said(before), "until it says where it listens", seconds=START_SECONDS)
             self._port = int(said[1])
 
     def ready(self) -> bool:
-        assert self.process.poll() is None, f"botkit serve ended: {self._log.read_text()[-2000:]}"
+        assert self.process.poll() is None, f"the service ended: {self._log.read_text()[-2000:]}"
         try:
             return requests.get(f"{self.url}/readyz", timeout=30).ok
         except requests.RequestException:

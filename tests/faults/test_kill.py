@@ -15,7 +15,7 @@ import pytest
 from botkit.errors import LedgerBusy
 from botkit.ledger.lock import StoreLock
 from botkit.testing.waiting import until
-from tests.faults.services import PATIENT, Process, children_of, configuration
+from tests.faults.services import PATIENT, PROGRAMS, Process, children_of, configuration
 from tests.faults.stage import CLOSED, END_WORD, OMAR, Stage, Talk
 
 PLACES = (
@@ -38,12 +38,15 @@ class Survivors:
         return self.talks[place]
 
 
-@pytest.fixture(scope="module")
-def survivors(shared_stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Survivors]:
+@pytest.fixture(scope="module", params=PROGRAMS)
+def survivors(
+    request: pytest.FixtureRequest, shared_stage: Stage, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Survivors]:
     stage = shared_stage
     stage.clouds.calm()
     folder = tmp_path_factory.mktemp("killed")
-    with Process(configuration(folder, stage, changes=PATIENT), stage) as service:
+    path = configuration(folder, stage, changes=PATIENT)
+    with Process(path, stage, program=request.param) as service:
         talks = {place: stage.new_user() for place in PLACES}
         before_access, before_create, after_create, waiting, active, held_up, transferred, unheard, ending = (
             talks.values()

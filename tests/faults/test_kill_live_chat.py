@@ -18,7 +18,7 @@ from tests.faults.live_chat import (
     live_chat_forgets,
     live_chat_recovers,
 )
-from tests.faults.services import PATIENT, Process, configuration
+from tests.faults.services import PATIENT, PROGRAMS, Process, configuration
 from tests.faults.stage import CLOSED, END_WORD, JANE, OMAR, UNREACHABLE, Stage
 
 LATE = ("late and active", "late and waiting", "late and ending")
@@ -32,14 +32,16 @@ Talks = Mapping[str, LiveChatTalk]
 pytestmark = pytest.mark.timeout(180)  # The fixture starts the service three times.
 
 
-@pytest.fixture(scope="module")
-def talks(shared_stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talks]:
+@pytest.fixture(scope="module", params=PROGRAMS)
+def talks(
+    request: pytest.FixtureRequest, shared_stage: Stage, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Talks]:
     stage = shared_stage
     stage.clouds.calm()
     live_chat_recovers(stage)
     everybody = {place: LiveChatTalk.of(stage.new_user()) for place in (*LATE, *IN_TIME)}
     path = configuration(tmp_path_factory.mktemp("killed"), stage, changes={**ON_LIVE_CHAT, **PATIENT})
-    with Process(path, stage) as service:
+    with Process(path, stage, program=request.param) as service:
         _come_back_too_late(stage, service, *(everybody[place] for place in LATE))
         _come_back_in_time(stage, service, *(everybody[place] for place in IN_TIME))
         yield everybody
