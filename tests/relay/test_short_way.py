@@ -241,6 +241,28 @@ async def test_a_defect_affects_only_its_message_and_is_counted(
     assert world.ledger.completed == [1]
 
 
+async def test_a_defect_while_a_result_is_noted_affects_only_its_message(
+    world: World, platform: HeldPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = iter([ZeroDivisionError(), ()])
+
+    def delivered(*_: Any, **__: Any) -> Any:
+        found = next(steps)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr("botkit.relay.journal.Journal.delivered", delivered)
+    passes(world, "one", "two")
+    platform.answer()
+    await async_until(lambda: platform.begun)
+    assert platform.in_progress == ["two"]
+    assert world.metrics.done == [("PassToBot", "broken")]
+    platform.answer()
+    await settle()
+    assert not world.ledger.rows
+
+
 async def test_a_store_in_trouble_is_given_the_results_again(world: World, platform: HeldPlatform) -> None:
     world.ledger.failures.extend([LedgerError("disk full")] * 2)
     crowd(world, 3)
@@ -413,6 +435,26 @@ async def test_hooks_of_a_backlog_are_read_in_groups_shortly_before_their_turn(
     assert len(groups) < 12
     assert most < 250
     assert world.engine.lanes.held_bytes == 0
+
+
+async def test_a_defect_while_hooks_are_read_together_stops_no_lane(
+    world: World, platform: HeldPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botkit.relay.outbound.lanes.MAX_HELD_BYTES", 0)
+    failures = iter([ZeroDivisionError()])
+    read = world.ledger.hooks_of
+
+    def hooks_of(ids: Any) -> Any:
+        for failure in failures:
+            raise failure
+        return read(ids)
+
+    monkeypatch.setattr(world.ledger, "hooks_of", hooks_of)
+    crowd(world, 3)
+    await async_until(lambda: not world.ledger.rows)  # Each is delivered in a task of its own.
+    assert [call.what for call in platform.calls] == ["pass_to_bot"] * 3
+    crowd(world, 1)
+    await async_until(lambda: platform.begun)
 
 
 async def test_hooks_that_were_read_for_an_attempt_that_failed_are_not_kept(

@@ -22,12 +22,16 @@ from typing import NamedTuple, Protocol
 from botkit.errors import CallError, LedgerClosed
 from botkit.handoff.conversation import Instant
 from botkit.ledger.interface import HookBody, OutboxItem
+from botkit.observability.events import get_logger
+from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock
 from botkit.relay.outbound.circuit_breaker import FAILURES_UNTIL_OPEN, CircuitBreaker
 from botkit.relay.outbound.delivery import Delivery
 from botkit.relay.outbound.lane import Lane
 from botkit.relay.outbound.retry_policy import tried_once
 from botkit.relay.outbound.settling import Settling
+
+_log = get_logger("botkit.relay")
 
 MAX_CALLING = 128
 """Max attempts in progress to one remote: as many as the transport makes to one host. The other lanes wait here, where they
@@ -112,18 +116,10 @@ class ShortWay:
 
     def start(self, lane: Lane) -> None:
         """Deliver the head of a lane: now, or when it may."""
-        remote = self._remote_of(lane.head)
-        lacks_hook = self._lacks_hook(lane)
-        reads = lacks_hook or remote.reading is not None or bool(remote.unread)
-        if not reads and not remote.ready and self._may_call(remote):
-            self._begin(remote, lane)
-        elif tried_once(lane.head.effect):
-            self._lanes.needs_task(lane)  # It is obsolete before its turn comes.
-        else:
-            (remote.unread if reads else remote.ready).append(lane)
-            if remote.breaker.is_open and self._delivery.is_of_a_handoff(lane.head):
-                self._delivery.held_back(lane.head, lane.progress_of_head(), remote.breaker)
-            self._advance(remote)
+        try:
+            self._start(lane)
+        except Exception as error:  # noqa: BLE001 - a defect affects only its lane
+            self._lanes.broke(lane, error)
 
     def close(self) -> None:
         """Begin no more attempts. Those in progress go on, and their results are committed."""
@@ -141,6 +137,19 @@ class ShortWay:
         if remote is None:
             remote = self._remotes[bot_id] = _Remote(self._delivery.breaker_of(item))
         return remote
+
+    def _start(self, lane: Lane) -> None:
+        remote = self._remote_of(lane.head)
+        reads = self._lacks_hook(lane) or remote.reading is not None or bool(remote.unread)
+        if not reads and not remote.ready and self._may_call(remote):
+            self._begin(remote, lane)
+        elif tried_once(lane.head.effect):
+            self._lanes.needs_task(lane)  # It is obsolete before its turn comes.
+        else:
+            if remote.breaker.is_open and self._delivery.is_of_a_handoff(lane.head):
+                self._delivery.held_back(lane.head, lane.progress_of_head(), remote.breaker)
+            (remote.unread if reads else remote.ready).append(lane)
+            self._advance(remote)
 
     # --- attempts -------------------------------------------------------------------------------------------------
 
@@ -166,17 +175,24 @@ class ShortWay:
 
     def _answered(self, remote: _Remote, lane: Lane, error: Exception | None) -> None:
         remote.calling -= 1
-        if error is None:
-            remote.breaker.reached()
-            lane.attempt = _nothing
-            self._settling.add(lane, lane.head, self._delivery.steps_of_success(lane.head, lane.progress))
-            if remote.failures:
-                self._recovered(remote)
-        else:
-            lane.attempt = None
-            self._failed(remote, lane, error)
+        lane.attempt = None
+        try:
+            if error is None:
+                self._succeeded(remote, lane)
+            else:
+                self._failed(remote, lane, error)
+        except Exception as defect:  # noqa: BLE001 - it affects only its lane
+            self._lanes.broke(lane, defect)
         if remote.ready or remote.unread:
             self._advance(remote)
+
+    def _succeeded(self, remote: _Remote, lane: Lane) -> None:
+        remote.breaker.reached()
+        steps = self._delivery.steps_of_success(lane.head, lane.progress)
+        lane.attempt = _nothing
+        self._settling.add(lane, lane.head, steps)
+        if remote.failures:
+            self._recovered(remote)
 
     def _failed(self, remote: _Remote, lane: Lane, error: Exception) -> None:
         if not isinstance(error, CallError):
@@ -290,6 +306,9 @@ class ShortWay:
                     self._lanes.left(lane)
                 unread.clear()
                 break
+            except Exception as error:  # noqa: BLE001 - a defect: each lane reads its hook by itself
+                _log.error("hooks_not_read", effects=len(without), error=where(error))
+                hooks = {}
             for lane in lanes:
                 if (hook := hooks.get(lane.head.id)) is not None:
                     self._lanes.hold(lane, hook)
