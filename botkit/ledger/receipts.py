@@ -6,6 +6,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
+from botkit.observability.events import get_logger
+from botkit.observability.tracebacks import where
+
+_log = get_logger("botkit.ledger")
+
 T = TypeVar("T")
 
 
@@ -27,8 +32,11 @@ class Receipt(Generic[T]):
         return not self._dropped
 
     def settle(self, outcome: T | Exception) -> None:
-        """The outcome; told once."""
-        self._then(outcome)
+        """The outcome; told once. What the function raises is logged: it must not end the thread that commits."""
+        try:
+            self._then(outcome)
+        except Exception as error:  # noqa: BLE001 - the other inputs of the commit have to be told
+            _log.error("call_failed", error=where(error))
 
 
 class FutureReceipt(Receipt[T]):

@@ -178,7 +178,7 @@ class SqliteLedger:
         """See `interface.Ledger.submit_then`."""
         receipt: Receipt[Committed] = Receipt(then)
         if (refused := self._enqueue(input, receipt, loop=asyncio._get_running_loop())) is not None:
-            then(refused)
+            receipt.settle(refused)
         return receipt.drop
 
     def _enqueue(

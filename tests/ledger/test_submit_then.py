@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import Conversation, ConversationId
@@ -149,6 +150,20 @@ def test_inputs_submitted_before_the_close_are_told(stage: Stage, outcomes: Outc
         stage.ledger.submit_then(stage.inputs.says("u-ada", str(number)), outcomes)
     stage.ledger.close()
     assert [type(one) for one in outcomes] == [Committed] * 300
+
+
+def test_a_function_that_raises_keeps_no_other_from_its_outcome(stage: Stage, outcomes: Outcomes) -> None:
+    def fails(_: Committed | Exception) -> None:
+        raise ValueError("a secret")
+
+    with capture_logs() as lines:
+        with paused(stage):
+            stage.ledger.submit_then(stage.inputs.says("u-ada", "one"), fails)
+            stage.ledger.submit_then(stage.inputs.says("u-ada", "two"), outcomes)
+        assert isinstance(outcomes.only(), Committed)
+    assert stage.submit(stage.inputs.says("u-ada", "three")).items
+    assert [line["event"] for line in lines] == ["call_failed"]
+    assert "a secret" not in str(lines)
 
 
 def test_one_input_completes_effects_of_several_conversations(stage: Stage, outcomes: Outcomes) -> None:
