@@ -14,15 +14,15 @@ from botkit.http.hosts import named_host
 from botkit.http.values import Done, Request, Response
 
 _KEPT_HANDLES = 256
-_MAX_CONNECTIONS = 1_024
 
 
 class Calls:
     """Calls of any number. Make it, use it and close it on the running loop."""
 
-    def __init__(self, outgoing: Outgoing) -> None:
+    def __init__(self, outgoing: Outgoing, *, max_connections: int = 0) -> None:
+        """`max_connections`: see `Multi`."""
         self._outgoing = outgoing
-        self._multi = Multi(max_connections=_MAX_CONNECTIONS)
+        self._multi = Multi(max_connections=max_connections)
         self._free: list[CallHandle] = []
 
     def begin(self, request: Request, done: Done) -> Callable[[], None]:

@@ -19,6 +19,8 @@ from botkit.http.hosts import AllowedHosts, named_host
 from botkit.http.network import DIRECT, Network
 from botkit.http.values import Done, Request, Response, Stream
 
+_MAX_CONNECTIONS = 1_024
+"""Of calls. Long polls keep theirs however many there are, because each is needed again at once."""
 OLDEST_LIBCURL = 0x08_04_00
 """An older libcurl checks the length of a response only if the server states it."""
 
@@ -136,6 +138,6 @@ class CurlTransport:
 
     def _turns_of(self, host: str) -> Turns:
         if self._calls is None:
-            self._calls = Calls(self._outgoing)
+            self._calls = Calls(self._outgoing, max_connections=_MAX_CONNECTIONS)
         turns = self._turns[host] = Turns(self._calls, limit=self._calls_per_host)
         return turns
