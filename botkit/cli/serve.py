@@ -8,11 +8,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import resource
-import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -175,7 +173,7 @@ def run(
         gc.set_threshold(20_000, 20, 20)
         gc.enable()
 
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner, _signals_end_it():
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(
             serve_until_stopped(
                 hooks, kit.asgi_pages(hooks), listener, started=started, logs_requests=log.requests
@@ -191,18 +189,6 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
     return factory
-
-
-@contextmanager
-def _signals_end_it() -> Iterator[None]:
-    """Let the signals that stop the server do nothing else: uvicorn raises them again when it has stopped."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: None) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import uvicorn
@@ -45,24 +47,25 @@ async def serve_until_stopped(
     await hooks.start()
     door = hooks.door()
     connections = Connections(door, keep_alive_seconds=KEEP_ALIVE_SECONDS, logs_requests=logs_requests)
-    try:
-        config = uvicorn.Config(
-            AccessLog(app, monotonic=time.perf_counter) if logs_requests else app,
-            interface="asgi3",
-            http=type("Protocol", (HookProtocol,), {"shared": connections}),
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            log_level="error",
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=_DRAIN_SECONDS,
-        )
-        await _Server(config, started, door).serve(sockets=[listener])
-    finally:
-        await hooks.close()
+    config = uvicorn.Config(
+        AccessLog(app, monotonic=time.perf_counter) if logs_requests else app,
+        interface="asgi3",
+        http=type("Protocol", (HookProtocol,), {"shared": connections}),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+    )
+    with _signals_end_only_the_server():
+        try:
+            await _Server(config, started, door).serve(sockets=[listener])
+        finally:
+            await hooks.close()
 
 
 class _Server(uvicorn.Server):
@@ -80,3 +83,15 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._door.bodies.hurried = True
         await super().shutdown(sockets=sockets)
+
+
+@contextmanager
+def _signals_end_only_the_server() -> Iterator[None]:
+    """Let the signals that stop the server do nothing else: uvicorn raises them again when it has stopped."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: None) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
