@@ -65,7 +65,7 @@ class Service:
         line = process.stdout.readline()
         assert line.startswith("BotKit listens on http://127.0.0.1:"), line
         self.url = line.split()[-1]
-        until(self.answers, "for it to answer", seconds=20)
+        until(self.answers, "for it to answer", seconds=60)
         return process
 
     def launch(self, port: int = 0) -> subprocess.Popen[str]:
@@ -134,7 +134,7 @@ def _ended(service: Service) -> Iterator[Service]:
             if process.poll() is None:
                 process.terminate()
             if process.stdout is not None and not process.stdout.closed:
-                process.communicate(timeout=30)
+                process.communicate(timeout=60)
 
 
 def test_it_serves_hooks_at_the_printed_address(running: Service) -> None:
@@ -149,7 +149,7 @@ def test_it_stops_in_good_order(service: Service, how: signal.Signals) -> None:
     process = service.start()
     assert service.post() == 200
     process.send_signal(how)
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     assert service.rows("SELECT value FROM meta WHERE name = 'stopped'") == [("yes",)]
     assert len(service.rows("SELECT id FROM outbox")) == 1
 
@@ -159,7 +159,7 @@ def test_killing_it_releases_the_port_and_the_store(service: Service) -> None:
     assert children_of(process.pid) == []
     assert service.post("before") == 200
     process.kill()
-    process.wait(10)
+    process.wait(60)
     service.start(service.port)
     assert service.post("before") == 200
     assert service.post("after", request_id=2) == 200
@@ -199,7 +199,7 @@ def test_incomplete_bodies_neither_block_the_service_nor_stay_open(running: Serv
             connection.sendall(head.encode())
             stalled.append(connection)
         assert requests.get(f"{running.url}/healthz", timeout=30).status_code == 200
-        until(lambda: running.post() == 200, "for hooks to be taken again", seconds=20)
+        until(lambda: running.post() == 200, "for hooks to be taken again", seconds=60)
         for connection in stalled:
             connection.settimeout(45)
             said = connection.recv(1000)
@@ -210,7 +210,7 @@ def test_incomplete_bodies_neither_block_the_service_nor_stay_open(running: Serv
 def test_it_does_not_announce_an_address_if_the_store_is_invalid(service: Service) -> None:
     (service.folder / "botkit.db").write_text("this is no database, but it is long enough to be one" * 100)
     process = service.launch()
-    said, errors = process.communicate(timeout=20)
+    said, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert said == ""
     assert "BK-3000" in errors
@@ -223,12 +223,12 @@ def test_it_prints_the_path_of_the_store_and_warns_of_a_new_one(service: Service
     assert process.stdout is not None
     assert process.stdout.readline() == f"The store is {store}\n"
     process.terminate()
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     (line,) = [json.loads(line) for line in errors.splitlines() if "new_store" in line]
     assert (line["event"], line["level"], line["file"]) == ("new_store", "warning", str(store))
     again = service.start()
     again.terminate()
-    _, errors = again.communicate(timeout=30)
+    _, errors = again.communicate(timeout=60)
     assert "new_store" not in errors
 
 
@@ -257,7 +257,7 @@ def test_a_port_in_use_is_reported(service: Service) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         process = service.launch(taken.getsockname()[1])
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "cannot listen on 127.0.0.1" in said
     assert "Traceback" not in said
@@ -265,7 +265,7 @@ def test_a_port_in_use_is_reported(service: Service) -> None:
 
 def test_a_store_in_use_is_reported(running: Service) -> None:
     second = running.launch()
-    _, said = second.communicate(timeout=30)
+    _, said = second.communicate(timeout=60)
     assert second.returncode == 1
     assert "BK-3001" in said
     assert "Traceback" not in said
@@ -274,7 +274,7 @@ def test_a_store_in_use_is_reported(running: Service) -> None:
 def test_an_invalid_configuration_is_reported(service: Service) -> None:
     (service.folder / "bots" / "acme.yaml").write_text("version: 1\n")
     process = service.launch()
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "acme.yaml" in said
     assert "Traceback" not in said
