@@ -19,7 +19,7 @@ from botkit.testing.payload_parts import merged
 from botkit.testing.serving import is_free
 from botkit.testing.waiting import within
 
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 STOP_SECONDS = 10.0
 LEAVING_SECONDS = 10.0
 """After a kill -9 of the service, its last thread may hold the port for a moment."""
@@ -134,7 +134,7 @@ class ServiceProcess:
         """Start the service and wait until it is ready.
 
         Raises:
-            ServiceDidNotStart: the port is taken, the process ended, or it was not ready within 30 s.
+            ServiceDidNotStart: the port is taken, the process ended, or it was not ready in time.
         """
         self._require_free_port()
         command = [sys.executable, "-m", "botkit", "serve", "--config", str(self.configuration)]

@@ -18,8 +18,8 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from botkit.testing.serving import free_ports
 from botkit.testing.waiting import until
 
-START_SECONDS = 40.0
-STOP_SECONDS = 15.0
+START_SECONDS = 100.0
+STOP_SECONDS = 45.0
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",  # tests run as root in containers, where Chromium's own sandbox cannot start

@@ -14,7 +14,7 @@ from botkit_sandbox import rehearsal
 from botkit_sandbox.rehearsal import Clouds, Line, Mismatch, Rehearsal
 from tests.scenarios.stage import JANE, Stage
 
-SECONDS = 150
+SECONDS = 280
 """Much longer than the plays take, for busy machines."""
 pytestmark = pytest.mark.timeout(SECONDS + 30)
 
