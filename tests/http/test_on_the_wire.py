@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pycurl
 import pytest
 
 from botkit.errors import Unreachable
@@ -103,6 +104,18 @@ async def test_each_stream_has_a_connection_of_its_own_and_calls_share_one() -> 
                 await transport.send(request)
         await async_until(lambda: len(heads) == 4)
     assert len(connections) == 3
+
+
+async def test_an_open_stream_holds_no_headers_of_its_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands are open, each with a long token. Sending the request of the same handle again shows what it still has."""
+    handle = pycurl.Curl()
+    monkeypatch.setattr(pycurl, "Curl", lambda: handle)
+    with recording() as (port, heads, _):
+        request = Request("listen", "GET", f"http://127.0.0.1:{port}/", {"Authorization": "Bearer token"})
+        async with carrier() as transport, transport.stream(request, silence_seconds=60) as stream:
+            assert await stream.read() == b"fine"
+            await asyncio.to_thread(handle.perform)
+    assert ["token" in head for head in heads] == [True, False]
 
 
 async def test_the_answer_of_a_tunnel_is_not_that_of_the_stream() -> None:

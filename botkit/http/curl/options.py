@@ -72,5 +72,6 @@ def header_lines(what: str, headers: Mapping[str, str]) -> list[str | bytes]:
 def set_proxy(curl: pycurl.Curl, proxy: Proxy | None) -> None:
     """Set the way out: through a proxy, or directly."""
     curl.setopt(pycurl.PROXY, proxy.url if proxy else "")
-    headers = [f"{name}: {value}" for name, value in proxy.headers.items()] if proxy else []
-    curl.setopt(pycurl.PROXYHEADER, headers)
+    curl.unsetopt(pycurl.PROXYHEADER)  # pycurl ignores an empty list
+    if proxy is not None and proxy.headers:
+        curl.setopt(pycurl.PROXYHEADER, [f"{name}: {value}" for name, value in proxy.headers.items()])

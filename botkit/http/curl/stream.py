@@ -140,7 +140,7 @@ class CurlStream(Transfer, AbstractAsyncContextManager[Stream]):
         asked = self._request
         self._request = Request(asked.what, asked.method, asked.url)
         self._headers = []
-        self._curl.setopt(pycurl.HTTPHEADER, [])
+        self._curl.unsetopt(pycurl.HTTPHEADER)  # pycurl ignores an empty list
 
     async def _news(self) -> None:
         self._waiter = self._loop.create_future()
