@@ -13,7 +13,8 @@ from botkit.http.curl.outgoing import Outgoing
 from botkit.http.hosts import named_host
 from botkit.http.values import Done, Request, Response
 
-_KEPT_HANDLES = 256
+_KEPT_HANDLES = 64
+"""Max handles that wait for their next call. Each takes 5 KB, and holds the body of its last request."""
 
 
 class Calls:
