@@ -197,7 +197,7 @@ class Batch:
             if stored is None:
                 execute(statements.DELETE_CONVERSATION, _key(conversation_id))
             else:
-                execute(statements.UPSERT_CONVERSATION, _conversation_row(stored))
+                self._write_conversation(connection, stored)
         for conversation_id, (hook, at) in self.payloads.items():
             execute(
                 statements.UPSERT_PAYLOAD,
@@ -205,6 +205,14 @@ class Batch:
             )
         execute("COMMIT")
         return grown
+
+    def _write_conversation(self, connection: sqlite3.Connection, stored: Stored) -> None:
+        durable = self._staged.durable(stored.conversation.id)
+        if durable is not None and _differ_in_state_alone(durable, stored):
+            state = (codec.conversation_to_json(stored.conversation), *_key(stored.conversation.id))
+            if connection.execute(statements.UPDATE_STATE, state).rowcount:
+                return
+        connection.execute(statements.UPSERT_CONVERSATION, _conversation_row(stored))
 
     def pages(self) -> int:
         """About how many pages `write` has written."""
@@ -323,8 +331,23 @@ def _conversation_row(stored: Stored) -> tuple[Any, ...]:
         codec.names_to_json(stored.names),
         conversation.open,
         conversation.ended_at,
-        conversation.session.id if conversation.session is not None else None,
+        _session_id(conversation),
     )
+
+
+def _differ_in_state_alone(one: Stored, other: Stored) -> bool:
+    """Whether the rows of two versions of a conversation have the same columns beside the state."""
+    before, after = one.conversation, other.conversation
+    return (
+        one.names == other.names
+        and before.open == after.open
+        and before.ended_at == after.ended_at
+        and _session_id(before) == _session_id(after)
+    )
+
+
+def _session_id(conversation: Conversation) -> str | None:
+    return conversation.session.id if conversation.session is not None else None
 
 
 # --- the order of inputs in a batch ----------------------------------------------------------------------------------

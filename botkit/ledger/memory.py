@@ -95,6 +95,10 @@ class Staged:
             return self.changes[conversation_id]
         return self._remembered.get(conversation_id)
 
+    def durable(self, conversation_id: ConversationId) -> Stored | None:
+        """The version before this commit."""
+        return self._remembered.get(conversation_id)
+
     def put(self, conversation_id: ConversationId, stored: Stored | None) -> None:
         self.changes[conversation_id] = stored
         if stored is not None and stored.conversation.session is not None:

@@ -23,6 +23,8 @@ UPSERT_CONVERSATION = (
     "ON CONFLICT (bot_id, user_id, channel) DO UPDATE SET state = excluded.state, names = excluded.names, "
     "live = excluded.live, ended_at = excluded.ended_at, session = excluded.session"
 )
+UPDATE_STATE = "UPDATE conversations SET state = ? WHERE bot_id = ? AND user_id = ? AND channel = ?"
+"""Most changes are of the state alone. An upsert would also write the index of the sessions: another page for each commit."""
 DELETE_CONVERSATION = "DELETE FROM conversations WHERE bot_id = ? AND user_id = ? AND channel = ?"
 UPSERT_PAYLOAD = (
     "INSERT INTO payloads (bot_id, user_id, channel, component_id, body, at) VALUES (?, ?, ?, ?, ?, ?) "

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import sqlite3
+from itertools import count
+
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import create_engine
+from sqlalchemy.pool import StaticPool
 
-from botkit.handoff.conversation import ConversationId, Instant
+from botkit.handoff.conversation import AgentSession, Conversation, ConversationId, Instant, Phase
+from botkit.handoff.decision import Decision
 from botkit.handoff.events import ApiCall, BotMessage, Event, HookHandled, UserMessage
-from botkit.ledger.batch import in_order
+from botkit.ledger.batch import Batch, in_order
 from botkit.ledger.interface import Input
+from botkit.ledger.memory import Remembered
+from botkit.ledger.schema import metadata
 
 
 def said(text: str, number: int | None, user: str = "u-1") -> tuple[Input, str]:
@@ -64,3 +72,39 @@ def test_an_input_without_an_event_stays_in_place() -> None:
 @pytest.mark.parametrize("queued", [[], [said("a", 1)], [said("a", 1), said("b", 2), said("c", 0, "u-2")]])
 def test_inputs_in_order_are_not_copied(queued: list[tuple[Input, str]]) -> None:
     assert in_order(queued) is queued
+
+
+# --- the row of a conversation -----------------------------------------------------------------------------------------
+
+
+def opened(session: str, *, language: str = "") -> Conversation:
+    live = AgentSession(session, "agents", phase=Phase.OPENING, opened_at=Instant(1.0), language=language)
+    return Conversation(ConversationId("bot", "u-1"), live)
+
+
+def written(connection: sqlite3.Connection, remembered: Remembered, after: Conversation) -> str:
+    """Commit a version of the conversation; the statement that has written it."""
+    ran: list[str] = []
+    connection.set_trace_callback(ran.append)
+    batch = Batch(lambda _before, _event: Decision(after), remembered, count(1))
+    input, _ = said("hi", 1)
+    batch.decide(input, "", seen=False)
+    batch.write(connection)
+    batch.apply()
+    connection.set_trace_callback(None)
+    (statement,) = [one for one in ran if " conversations " in one]
+    return statement.split()[0]
+
+
+def test_a_change_of_the_state_alone_leaves_the_index_of_sessions_as_it_is() -> None:
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    metadata.create_all(engine)
+    connection = engine.raw_connection().driver_connection
+    assert isinstance(connection, sqlite3.Connection)
+    connection.isolation_level = None
+    remembered = Remembered()
+    versions = [opened("s-1"), opened("s-1", language="de"), opened("s-2"), opened("s-2", language="fr")]
+    statements = [written(connection, remembered, after) for after in versions]
+    assert statements == ["INSERT", "UPDATE", "INSERT", "UPDATE"]
+    rows = connection.execute("SELECT session, state FROM conversations").fetchall()
+    assert [(session, b'"fr"' in state) for session, state in rows] == [("s-2", True)]
