@@ -1,4 +1,4 @@
-"""The addresses that a host's name must not lead to: this machine itself, and its own network segment.
+"""The addresses that a host's name must not lead to: this machine, its own network segment, and metadata services of clouds.
 
 A name of the configuration is resolved by a name server, which somebody else may control. One that resolves to a loopback or
 link-local address would let BotKit talk to services that trust whoever is on the machine, such as a cloud's metadata service.
@@ -7,24 +7,47 @@ link-local address would let BotKit talk to services that trust whoever is on th
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from botkit.errors import HostNotAllowed
+
+_OF_METADATA = tuple(
+    ip_network(network)
+    for network in (
+        "100.100.100.200",  # Alibaba
+        "168.63.129.16",  # Azure
+        "fd00:ec2::/32",  # AWS: this and other services of an instance
+        "fd20:ce::254",  # Google
+        "fd00:42::42",  # Scaleway
+    )
+)
+"""The metadata services of clouds at addresses that are not link-local, as most of them are."""
+_NAT64 = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
+"""IPv4 addresses behind a gateway: RFC 6052, 2.1, and RFC 8215, 3. The address is in the last 32 bits."""
 
 
 @lru_cache(maxsize=256)
 def is_of_this_machine(address: str) -> bool:
-    """Whether an IP address is a loopback, link-local or unspecified one, also as IPv4 within IPv6."""
+    """Whether an IP address is a loopback, link-local, unspecified or metadata one, also as IPv4 within IPv6."""
     found = ip_address(address.partition("%")[0])
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    return found.is_loopback or found.is_link_local or found.is_unspecified
+    if isinstance(found, IPv6Address):
+        found = _ipv4_within(found) or found
+    if found.is_loopback or found.is_link_local or found.is_unspecified:
+        return True
+    return any(found in network for network in _OF_METADATA)
+
+
+def _ipv4_within(address: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address that packets to an IPv6 address reach: mapped, by 6to4, or behind NAT64."""
+    if any(address in network for network in _NAT64):
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour
 
 
 def refused(what: str, address: str) -> HostNotAllowed:
     """The error of a call whose host has such an address."""
     return HostNotAllowed(
         what,
-        detail=f"the host is {address}, an address of this machine or of its link",
+        detail=f"the host is {address}, an address of this machine or of its link, or a cloud's metadata service",
         fix="correct the host or its entry in DNS; on a machine for tests, set security.insecure_http: true",
     )
