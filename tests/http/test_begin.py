@@ -16,10 +16,13 @@ from aiohttp.test_utils import TestServer
 from botkit.errors import CallError, CallRefused, HostNotAllowed, Unreachable
 from botkit.http import Request, Response
 from botkit.http.carriers import CurlTransport
+from botkit.http.curl.call import CallHandle
 from botkit.testing.waiting import async_until
 from tests.http.connect_proxy import serving
 
 Outcome = Response | CallError
+HALF_A_PAIR = "\ud800"
+"""Text that cannot be encoded."""
 
 
 class Server:
@@ -92,6 +95,59 @@ async def test_what_cannot_be_sent_is_refused_at_once(carrier: CurlTransport, ba
         carrier.begin(Request("call", "GET", "http://elsewhere.example/"), lambda _: None)
     with pytest.raises(CallRefused):
         carrier.begin(Request("call", "GET", base, {"a": "b\nc"}), lambda _: None)
+    with pytest.raises(CallRefused):
+        carrier.begin(Request("call", "GET", base, {"a": HALF_A_PAIR}), lambda _: None)
+    with pytest.raises(CallRefused):
+        carrier.begin(Request("call", HALF_A_PAIR, base), lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("method", "headers"), [("GET", {"a": HALF_A_PAIR}), (HALF_A_PAIR, {}), ("GET", {"a": "b\nc"})]
+)
+async def test_a_waiting_call_that_cannot_be_sent_keeps_no_other_from_its_outcome(
+    server: Server, base: str, method: str, headers: dict[str, str]
+) -> None:
+    first: list[Outcome] = []
+    second: list[Outcome] = []
+    third: list[Outcome] = []
+    async with CurlTransport(allowed_hosts=None, insecure_http=True, calls_per_host=1) as carrier:
+        carrier.begin(Request("call", "GET", f"{base}/slow"), first.append)
+        carrier.begin(Request("call", method, f"{base}/x", headers), second.append)
+        carrier.begin(Request("call", "GET", f"{base}/last"), third.append)
+        server.release.set()
+        await async_until(lambda: first and second and third)
+    assert isinstance(first[0], Response)
+    assert isinstance(second[0], CallRefused)
+    assert isinstance(third[0], Response)
+
+
+async def test_a_call_whose_response_cannot_be_read_ends_and_gives_its_turn_away(
+    base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*_: object) -> Response:
+        raise MemoryError
+
+    outcomes: list[Outcome] = []
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
+    async with CurlTransport(allowed_hosts=None, insecure_http=True, calls_per_host=1) as carrier:
+        with monkeypatch.context() as patch:
+            patch.setattr(CallHandle, "_response", no_memory)
+            for _ in range(2):
+                carrier.begin(Request("call", "GET", f"{base}/x"), outcomes.append)
+            await async_until(lambda: len(outcomes) == 2)
+        assert (await carrier.send(Request("call", "GET", f"{base}/y"))).body == b"/y"
+    assert [str(one) for one in outcomes] == ["call: no answer (the response cannot be read)"] * 2
+    assert [type(error) for error in reported] == [MemoryError, MemoryError]
+
+
+async def test_a_handle_with_a_long_body_is_not_kept(carrier: CurlTransport, base: str) -> None:
+    kept = []
+    for size in (100_000, 1_000):
+        await carrier.send(Request("call", "POST", f"{base}/x", body=b"x" * size))
+        assert carrier._calls is not None
+        kept.append(len(carrier._calls._free))
+    assert kept == [0, 1]
 
 
 @pytest.mark.parametrize("long_poll", [False, True])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pycurl
 
-from botkit.errors import CallError
+from botkit.errors import CallError, Unreachable
 from botkit.http import proxying
 from botkit.http.curl.failures import broken_off
 from botkit.http.curl.headers import ResponseHeaders, is_whole
@@ -73,7 +73,7 @@ class CallHandle(Transfer):
     @property
     def is_worth_keeping(self) -> bool:
         """Whether the handle may wait for its next call; it holds the last one's body until then."""
-        return self._body is None or len(self._body) <= _KEPT_BODY_BYTES
+        return len(self._body) <= _KEPT_BODY_BYTES
 
     def start(self, call: Call, on_end: OnEnd, *, seconds: float) -> None:
         """Start a call that may take so long.
@@ -87,8 +87,8 @@ class CallHandle(Transfer):
         if max_bytes != self._max_bytes:
             self._curl.setopt(pycurl.MAXFILESIZE_LARGE, max_bytes)
             self._max_bytes = max_bytes
-        self._call, self._on_end, call.handle = call, on_end, self
         self._multi.start(self._curl, self._ended)
+        self._call, self._on_end, call.handle = call, on_end, self
 
     def stop(self) -> None:
         """Break the call off, unless it has ended."""
@@ -103,7 +103,15 @@ class CallHandle(Transfer):
         call, on_end = self._call, self._on_end
         if call is None or on_end is None:  # it was cancelled when the carrier had just been closed
             return
-        outcome = self._response(call.request) if code == 0 else self._failure(call.request, code, text)
+        try:
+            outcome = self._response(call.request) if code == 0 else self._failure(call.request, code, text)
+        except Exception:
+            # A defect, or no memory for the body. The call must end all the same: others wait for its turn.
+            error = Unreachable(
+                call.request.what, detail="the response cannot be read", possible_duplicate=True
+            )
+            on_end(call, named_host(error, call.request.url))
+            raise
         on_end(call, outcome)
 
     def _response(self, request: Request) -> Response | CallError:

@@ -9,6 +9,7 @@ from botkit.errors import CallError, CallRefused, Unreachable
 from botkit.http.curl.call import Call, CallHandle, OnEnd
 from botkit.http.curl.failures import closed
 from botkit.http.curl.multi import Multi
+from botkit.http.curl.options import unsendable
 from botkit.http.curl.outgoing import Outgoing
 from botkit.http.hosts import named_host
 from botkit.http.values import Done, Request, Response
@@ -41,9 +42,11 @@ class Calls:
         handle = self._free.pop() if self._free else CallHandle(self._outgoing, self._multi)
         try:
             handle.start(call, on_end, seconds=seconds)
-        except CallRefused:
-            self._free.append(handle)
-            raise
+        except Exception as error:
+            handle.close()
+            if isinstance(error, CallRefused):
+                raise
+            raise unsendable(call.request.what) from error
 
     def release(self, call: Call) -> None:
         """Take the handle of a call, which ends here unless it has ended."""
@@ -120,8 +123,9 @@ class Turns:
             call.timer = None
             try:
                 self._calls.start(call, self._ended, seconds=max(left, 0.001))
-            except CallRefused as error:
-                self._loop.call_soon(call.end, named_host(error, call.request.url))
+            except Exception as error:  # noqa: BLE001 - neither this call nor the one that has just ended may be lost
+                refused = error if isinstance(error, CallRefused) else unsendable(call.request.what)
+                self._loop.call_soon(call.end, named_host(refused, call.request.url))
                 continue
             self._free -= 1
             return

@@ -45,8 +45,8 @@ class Multi:
 
     def start(self, curl: pycurl.Curl, ended: Ended) -> None:
         """Start a transfer in the loop's next turn; `ended` is called once, unless it is removed before."""
-        self._transfers[curl] = ended
         self._multi.add_handle(curl)
+        self._transfers[curl] = ended
 
     def remove(self, curl: pycurl.Curl) -> None:
         """Break a transfer off, if it is still in progress; a connection in the middle of a response is closed."""

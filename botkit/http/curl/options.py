@@ -56,17 +56,25 @@ def header_lines(what: str, headers: Mapping[str, str]) -> list[str | bytes]:
     """The lines of a request's headers for `HTTPHEADER`.
 
     Raises:
-        CallRefused: a header would break out of its line.
+        CallRefused: a header would break out of its line, or cannot be written in UTF-8.
     """
     lines: list[str | bytes] = [
         f"{name}: {value}" if value else f"{name};" for name, value in headers.items()
     ]
     text = "".join(lines)  # type: ignore[arg-type]
     if "\n" in text or "\r" in text or "\0" in text:
-        raise CallRefused(what, detail="the request cannot be sent as it is")
+        raise unsendable(what)
     if not text.isascii():
-        lines = [line.encode() if isinstance(line, str) else line for line in lines]
+        try:
+            lines = [line.encode() if isinstance(line, str) else line for line in lines]
+        except UnicodeEncodeError:  # half of a surrogate pair; the error would quote the header
+            raise unsendable(what) from None
     return lines + _NOT_OURS
+
+
+def unsendable(what: str) -> CallRefused:
+    """The error of a request with a value that libcurl does not take."""
+    return CallRefused(what, detail="the request cannot be sent as it is")
 
 
 def set_proxy(curl: pycurl.Curl, proxy: Proxy | None) -> None:

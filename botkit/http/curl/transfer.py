@@ -50,7 +50,7 @@ class Transfer:
         self._curl = curl = pycurl.Curl()
         self._url = self._method = ""
         self._headers: list[str | bytes] = []
-        self._body: bytes | None = None
+        self._body = b""
         self._timeouts: tuple[float, float] = (0.0, 0.0)
         self._proxy: Proxy | None = None
         self._repeatable = True
@@ -86,7 +86,8 @@ class Transfer:
             curl.setopt(pycurl.HTTPHEADER, headers)
             self._headers = headers
         if body is not None or not self._repeatable:
-            curl.setopt(pycurl.POSTFIELDS, body or b"")
+            self._body = body or b""
+            curl.setopt(pycurl.POSTFIELDS, self._body)
         if self._timeouts != (connect_seconds, seconds):
             curl.setopt(pycurl.CONNECTTIMEOUT_MS, _milliseconds(connect_seconds))
             curl.setopt(pycurl.TIMEOUT_MS, _milliseconds(seconds))
