@@ -21,6 +21,7 @@ from botkit.http.retry import Backoff
 from botkit.ledger.interface import Committed, Ledger, OutboxItem
 from botkit.observability.endings import advice_about
 from botkit.observability.events import get_logger
+from botkit.observability.tracebacks import where
 from botkit.observability.user_hashes import UserHashes
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways
@@ -119,7 +120,11 @@ class Engine:
         self.schedule.start()
         keep = settings.store.keep_stories
         self.schedule.add_job(
-            sweep, "interval", seconds=SWEEP_EVERY.total_seconds(), id="sweep", args=(ledger, clock, keep)
+            sweep,
+            "interval",
+            seconds=SWEEP_EVERY.total_seconds(),
+            id="sweep",
+            args=(ledger, self._ledger_client, clock, keep),
         )
         self.schedule.add_job(_each_minute, "interval", minutes=1, id="lines", args=(self._journal,))
 
@@ -137,23 +142,29 @@ class Engine:
             _log.info("resumed", effects=len(undelivered), conversations=len(conversations))
 
     def accept(self, batch: Sequence[Committed]) -> None:
-        """Act on commits, in commit order."""
+        """Act on commits, in commit order. A defect in one of them affects no other."""
         awaited = self._payloads.awaited
         for committed in batch:
             if committed.duplicate:
                 continue
             conversation = committed.conversation
-            # Receivers first: the agents' side may send events as soon as it knows the session. And an agent lane has to be
-            # dropped before the session's end is put into it.
-            self._receivers.follow(conversation)
-            for effect in committed.local_effects:
-                self._apply(conversation, effect)
-            for item in committed.items:
-                # `resume` has already found the items that were committed while this relay started.
-                if item.id > self._resumed_up_to:
-                    self.lanes.put(item)
-            if awaited:
-                self._payloads.committed(conversation.id)
+            try:
+                # Receivers first: the agents' side may send events as soon as it knows the session. And an agent lane has to
+                # be dropped before the session's end is put into it.
+                self._receivers.follow(conversation)
+                for effect in committed.local_effects:
+                    self._apply(conversation, effect)
+            except Exception as error:  # noqa: BLE001 - a defect: the outbox items still have to be delivered
+                _log_broken(conversation, error)
+            try:
+                for item in committed.items:
+                    # `resume` has already found the items that were committed while this relay started.
+                    if item.id > self._resumed_up_to:
+                        self.lanes.put(item)
+                if awaited:
+                    self._payloads.committed(conversation.id)
+            except Exception as error:  # noqa: BLE001 - a defect: the other commits of the batch go on
+                _log_broken(conversation, error)
 
     async def close(self, seconds: float) -> None:
         """Stop receiving, let attempts in progress finish for at most `seconds`, and stop."""
@@ -227,6 +238,10 @@ class Engine:
 
     def _backoff(self, bot_id: str) -> Backoff:
         return self._backoffs.get(bot_id, _UNKNOWN_BOT)
+
+
+def _log_broken(conversation: Conversation, error: Exception) -> None:
+    _log.error("commit_broken", conversation=str(conversation.id), error=where(error))
 
 
 async def _each_minute(journal: Journal) -> None:

@@ -1,13 +1,15 @@
 """The ledger for code on the loop: submits inputs and learns of their commit, reads in a thread, and retries both.
 
 The ledger commits many inputs at once in its own thread. Waking the loop for each input would cost more than the commit (a write
-to its self-pipe each time), so all outcomes of a batch come with one wake-up (`LoopCalls`).
+to its self-pipe each time), so all outcomes of a batch come with one wake-up (`LoopCalls`). Reads have threads of their own:
+those of the loop's default executor are shared with pages and with the application around BotKit, which may keep them all busy.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
@@ -25,6 +27,8 @@ T = TypeVar("T")
 Outcome = Committed | LedgerClosed | None
 """The consequences of an input, or why there are none; see `LedgerClient.submit_then`."""
 _BACKOFF = Backoff(first=0.05, slowest=5.0)
+_READERS = 4
+"""Max threads that read the store. They are started when they are needed."""
 
 
 class LedgerClient:
@@ -37,6 +41,8 @@ class LedgerClient:
         self._loop = loop or asyncio.get_running_loop()
         self._calls = LoopCalls(self._loop)
         self._repeating: set[asyncio.Task[None]] = set()
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="botkit-relay-read")
+        self._closed = False
 
     async def submit(self, input: Input) -> Committed | None:
         """Have the input decided and committed; returns when it is durable.
@@ -79,13 +85,21 @@ class LedgerClient:
         failures = 0
         while True:
             try:
-                return await asyncio.to_thread(read)
+                return await self.in_thread(read)
             except LedgerError as error:
                 failures += 1
                 await self._wait_after(error, failures)
 
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Call this in a thread, once. Raises: LedgerClosed if the service is stopping, and what the call raises."""
+        if self._closed:
+            raise LedgerClosed("the service is stopping")
+        return await self._loop.run_in_executor(self._readers, work)
+
     async def close(self) -> None:
-        """Stop submitting again what the ledger has failed to commit; the next start does it anew."""
+        """Read no more, and stop submitting again what the ledger has failed to commit; the next start does it anew."""
+        self._closed = True
+        self._readers.shutdown(wait=False)
         repeating = set(self._repeating)
         for task in repeating:
             task.cancel()

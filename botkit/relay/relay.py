@@ -164,7 +164,11 @@ class Relay:
 
     def _begin(self) -> None:
         """On the loop."""
-        if not self._closing:
+        if self._closing:
+            self._ended.set()
+            if not self._started.done():
+                self._started.set_exception(RuntimeError("it was stopped"))
+        else:
             self._main = asyncio.get_running_loop().create_task(self._live(), name="botkit-relay")
             self._main.add_done_callback(self._end)
 

@@ -11,6 +11,7 @@ import heapq
 import itertools
 import logging
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final, NamedTuple
 
 from apscheduler.executors.asyncio import AsyncIOExecutor
@@ -180,12 +181,12 @@ class Timers:
             _log.debug("timer_left_to_next_start")
 
 
-async def sweep(ledger: Ledger, clock: Clock, keep_stories: timedelta) -> None:
+async def sweep(ledger: Ledger, client: LedgerClient, clock: Clock, keep_stories: timedelta) -> None:
     """Delete old rows from the ledger, in a thread. The engine schedules it every `SWEEP_EVERY`."""
     now = clock.now()
     before, stories = Instant(now - KEEP.total_seconds()), Instant(now - keep_stories.total_seconds())
     try:
-        rows = await asyncio.to_thread(ledger.sweep, before, stories_before=stories)
+        rows = await client.in_thread(partial(ledger.sweep, before, stories_before=stories))
     except LedgerError as error:
         _log.warning("sweep_failed", code=error.code)
     else:

@@ -85,7 +85,7 @@ class StepwiseRelay:
         self._timers: dict[tuple[str, str], tuple[Instant, ConversationId]] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="botkit-testing", daemon=True)
-        client = LedgerClient(ledger, clock, self._loop)
+        client = self._ledger_client = LedgerClient(ledger, clock, self._loop)
         self._payloads = Payloads(ledger, client, clock)
         self._performer = Performer(
             gateways=gateways,
@@ -116,6 +116,7 @@ class StepwiseRelay:
 
     def close(self) -> None:
         """Stop the event loop and its threads."""
+        self._do(self._ledger_client.close())
         self._do(self._loop.shutdown_default_executor())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_TIMEOUT_SECONDS)

@@ -243,6 +243,27 @@ def test_a_relay_cannot_start_on_a_loop_that_does_not_run() -> None:
         loop.close()
 
 
+def test_a_relay_that_is_closed_before_its_loop_gets_to_it_does_not_start() -> None:
+    with loop_elsewhere() as calls:
+        relay = Stage(calls=calls).relay()
+        busy, errors = threading.Event(), []
+        calls.soon(busy.wait, 30)
+
+        def start() -> None:
+            try:
+                relay.start()
+            except RuntimeError as error:
+                errors.append(str(error))
+
+        starting = threading.Thread(target=start, daemon=True)
+        starting.start()
+        until(lambda: calls._waiting)  # The relay's turn comes after what keeps the loop busy.
+        relay.close()
+        busy.set()
+        starting.join(30)
+        assert errors == ["it was stopped"]
+
+
 def test_a_relay_that_hangs_does_not_stop_commits(stage: Stage) -> None:
     relay = stage.relay()
     relay.start()

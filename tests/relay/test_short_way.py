@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from botkit.errors import CallRefused, LedgerClosed, LedgerError, ServerTrouble, Unreachable
 from botkit.handoff.conversation import Conversation, ConversationId
@@ -261,6 +262,50 @@ async def test_a_defect_while_a_result_is_noted_affects_only_its_message(
     platform.answer()
     await settle()
     assert not world.ledger.rows
+
+
+async def test_a_defect_while_a_result_is_counted_stops_no_lane(
+    world: World, platform: HeldPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = world.metrics.effect_done
+    failures = iter([ZeroDivisionError()])
+
+    def effect_done(*args: Any) -> None:
+        for failure in failures:
+            raise failure
+        counts(*args)
+
+    monkeypatch.setattr(world.metrics, "effect_done", effect_done)
+    for user in ("u-1", "u-2"):
+        passes(world, f"{user} one", f"{user} two", user=user)
+    with capture_logs() as lines:
+        platform.answer()
+        await settle()
+    assert platform.in_progress == ["u-1 two", "u-2 two"]
+    assert [line["event"] for line in lines] == ["result_not_counted"]
+
+
+async def test_a_defect_when_the_turn_of_a_waiting_message_comes_affects_only_its_lane(
+    world: World, platform: HeldPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await down(world, platform)
+    world.ledger.decided(conversation(), SendToUser(Content(text="broken")))
+    crowd(world, 3)
+    failures = iter([ZeroDivisionError()])
+    at_hand = world.ledger.cached_newest_hook
+
+    def cached_newest_hook(conversation_id: ConversationId) -> HookBody | None:
+        for failure in failures:
+            raise failure
+        return at_hand(conversation_id)
+
+    monkeypatch.setattr(world.ledger, "cached_newest_hook", cached_newest_hook)
+    for _ in range(40):
+        await world.clock.advance(1)
+        platform.answer()
+    await async_until(lambda: not world.ledger.rows)
+    assert ("SendToUser", "broken") in world.metrics.done
+    assert world.metrics.done.count(("PassToBot", "delivered")) == 3 + FAILURES_UNTIL_OPEN
 
 
 async def test_a_store_in_trouble_is_given_the_results_again(world: World, platform: HeldPlatform) -> None:

@@ -104,14 +104,14 @@ async def test_a_timer_armed_again_while_its_last_firing_waits_for_the_store_sti
 
 
 async def test_a_sweep_deletes_rows_that_are_too_old(world: World) -> None:
-    await sweep(world.ledger, world.clock, timedelta(days=2))
+    await sweep(world.ledger, world.engine._ledger_client, world.clock, timedelta(days=2))
     assert world.ledger.swept == [START - KEEP.total_seconds()]
     assert world.ledger.stories_swept == [START - 2 * 86_400]
 
 
 async def test_a_sweep_that_fails_is_left_to_the_next_one(world: World) -> None:
     world.ledger.failures.append(LedgerError("busy"))
-    await sweep(world.ledger, world.clock, timedelta(days=2))
+    await sweep(world.ledger, world.engine._ledger_client, world.clock, timedelta(days=2))
     assert len(world.ledger.swept) == 1
 
 

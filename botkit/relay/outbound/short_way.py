@@ -214,7 +214,10 @@ class ShortWay:
     def _settled(self, lanes: Sequence[Lane]) -> None:
         for lane in lanes:
             lane.attempt = None
-            self._delivery.completed(lane.head, "delivered")
+            try:
+                self._delivery.completed(lane.head, "delivered")
+            except Exception as error:  # noqa: BLE001 - a defect: the item is delivered, and its lane goes on
+                _log.error("result_not_counted", outbox_id=lane.head.id, error=where(error))
             self._lanes.delivered(lane)
 
     def _unsettled(self, lanes: Sequence[Lane]) -> None:
@@ -228,20 +231,30 @@ class ShortWay:
         """Begin what may go out now."""
         ready = remote.ready
         while ready and remote.calling < MAX_CALLING:
-            lane = ready[0]
-            if remote.breaker.may_try(self._clock.now()):
-                self._begin(remote, ready.popleft())
-            elif not self._delivery.is_past_deadline(lane.head):
+            lane = ready.popleft()
+            try:
+                goes = self._go(remote, lane)
+            except Exception as error:  # noqa: BLE001 - a defect affects only its lane
+                self._lanes.broke(lane, error)
+                continue
+            if not goes:
+                ready.appendleft(lane)
                 self._probe(remote)
                 break
-            elif lane.progress is not None and lane.progress.attempted:
-                ready.popleft()
+        self._read_ahead(remote)
+
+    def _go(self, remote: _Remote, lane: Lane) -> bool:
+        """Begin an attempt or give the head up; False if it has to wait for the breaker."""
+        if not remote.breaker.may_try(self._clock.now()):
+            if not self._delivery.is_past_deadline(lane.head):
+                return False
+            # Nothing is given up that was never really tried: the remote may be back.
+            if lane.progress is not None and lane.progress.attempted:
                 self._delivery.give_up_held_back(lane.head, lane.progress, remote.breaker)
                 self._lanes.needs_task(lane)
-            else:
-                # Nothing is given up that was never really tried: the remote may be back.
-                self._begin(remote, ready.popleft())
-        self._read_ahead(remote)
+                return True
+        self._begin(remote, lane)
+        return True
 
     def _probe(self, remote: _Remote) -> None:
         if remote.probing is None and not self._closing:
@@ -249,10 +262,12 @@ class ShortWay:
 
     async def _probe_while_open(self, remote: _Remote) -> None:
         """While the breaker is open, try the first lane after each pause."""
-        while remote.ready and remote.breaker.is_open and remote.calling < MAX_CALLING:
-            await self._clock.sleep(max(_MIN_PAUSE, remote.breaker.pause_left(self._clock.now())))
-            self._advance(remote)
-        remote.probing = None
+        try:
+            while remote.ready and remote.breaker.is_open and remote.calling < MAX_CALLING:
+                await self._clock.sleep(max(_MIN_PAUSE, remote.breaker.pause_left(self._clock.now())))
+                self._advance(remote)
+        finally:
+            remote.probing = None
         self._advance(remote)
 
     def _repeat(self, remote: _Remote, lane: Lane, seconds: float, *, fixed: bool) -> None:
@@ -296,28 +311,30 @@ class ShortWay:
 
     async def _read(self, remote: _Remote) -> None:
         unread = remote.unread
-        while unread and len(remote.ready) < READ_AT_ONCE:
-            lanes = [unread.popleft() for _ in range(min(READ_AT_ONCE, len(unread)))]
-            without = [lane.head for lane in lanes if self._lacks_hook(lane)]
-            try:
-                hooks = await self._delivery.payloads.own_of(without) if without else {}
-            except LedgerClosed:
-                for lane in (*lanes, *unread):
-                    self._lanes.left(lane)
-                unread.clear()
-                break
-            except Exception as error:  # noqa: BLE001 - a defect: each lane reads its hook by itself
-                _log.error("hooks_not_read", effects=len(without), error=where(error))
-                hooks = {}
-            for lane in lanes:
-                if (hook := hooks.get(lane.head.id)) is not None:
-                    self._lanes.hold(lane, hook)
-                if self._lacks_hook(lane):
-                    self._lanes.needs_task(lane)
-                else:
-                    remote.ready.append(lane)
-            self._advance(remote)
-        remote.reading = None
+        try:
+            while unread and len(remote.ready) < READ_AT_ONCE:
+                lanes = [unread.popleft() for _ in range(min(READ_AT_ONCE, len(unread)))]
+                without = [lane.head for lane in lanes if self._lacks_hook(lane)]
+                try:
+                    hooks = await self._delivery.payloads.own_of(without) if without else {}
+                except LedgerClosed:
+                    for lane in (*lanes, *unread):
+                        self._lanes.left(lane)
+                    unread.clear()
+                    break
+                except Exception as error:  # noqa: BLE001 - a defect: each lane reads its hook by itself
+                    _log.error("hooks_not_read", effects=len(without), error=where(error))
+                    hooks = {}
+                for lane in lanes:
+                    if (hook := hooks.get(lane.head.id)) is not None:
+                        self._lanes.hold(lane, hook)
+                    if self._lacks_hook(lane):
+                        self._lanes.needs_task(lane)
+                    else:
+                        remote.ready.append(lane)
+                self._advance(remote)
+        finally:
+            remote.reading = None
 
     def _lacks_hook(self, lane: Lane) -> bool:
         return lane.head.hook is None and self._delivery.reads_hook(lane.head)
