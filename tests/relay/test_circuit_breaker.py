@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from botkit.handoff.conversation import Instant
 from botkit.http.retry import Backoff
+from botkit.observability.failures import Failure
 from botkit.relay.outbound.circuit_breaker import FAILURES_UNTIL_OPEN, CircuitBreaker, CircuitBreakers
 
 BACKOFF = Backoff(first=0.25, slowest=15.0, give_up_after=300.0)
@@ -23,6 +24,14 @@ def test_one_failure_does_not_stop_others() -> None:
     breaker = CircuitBreaker(BACKOFF)
     breaker.unreachable(Instant(0.0))
     assert breaker.may_try(Instant(0.0))
+
+
+def test_calls_that_got_no_turn_do_not_open_it() -> None:
+    breaker = CircuitBreaker(BACKOFF)
+    for _ in range(FAILURES_UNTIL_OPEN):
+        breaker.unreachable(Instant(0.0), Failure("pass to bot", cause="waiting"))
+    assert not breaker.is_open
+    assert breaker.latest is None
 
 
 def test_while_it_is_open_only_one_attempt_per_pause_goes_out() -> None:

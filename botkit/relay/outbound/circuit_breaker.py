@@ -50,7 +50,9 @@ class CircuitBreaker:
         self._failures = 0
 
     def unreachable(self, now: Instant, failure: Failure | None = None) -> None:
-        """A connection to the remote failed."""
+        """A connection to the remote failed; a call that got no turn in time says nothing about the remote."""
+        if failure is not None and failure.cause == "waiting":
+            return
         self._failures += 1
         self.latest = failure or self.latest
         self._next_probe = now + self._pause()
