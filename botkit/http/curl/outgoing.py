@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import ssl
 import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import pycurl
@@ -71,14 +73,20 @@ class Authorities:
         folder = places.capath if not places.cafile or places.openssl_capath_env in environ else None
         file = places.cafile
         self._folder = folder
-        self._written: tempfile.TemporaryDirectory[str] | None = None
+        self._written = ExitStack()
         if bundle is None:
             self._file = file
         elif file is None:
             self._file = str(bundle)
         else:
-            self._written = tempfile.TemporaryDirectory(prefix="botkit-", ignore_cleanup_errors=True)
-            both = Path(self._written.name) / "authorities.pem"
+            made = self._written.enter_context(
+                tempfile.TemporaryDirectory(prefix="botkit-", ignore_cleanup_errors=True)
+            )
+            # systemd-tmpfiles removes what nobody has read for days, but nothing below a locked folder (tmpfiles.d(5), "Age").
+            lock = os.open(made, os.O_RDONLY)
+            self._written.callback(os.close, lock)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            both = Path(made) / "authorities.pem"
             both.write_bytes(b"\n".join((Path(file).read_bytes(), bundle.read_bytes())))
             self._file = str(both)
 
@@ -93,5 +101,4 @@ class Authorities:
 
     def close(self) -> None:
         """Remove the temporary file."""
-        if self._written is not None:
-            self._written.cleanup()
+        self._written.close()
