@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import fcntl
+import os
 import socket
 import ssl
 import threading
@@ -191,7 +194,25 @@ def test_a_bundle_is_written_together_with_the_systems_file_and_removed_at_the_e
     assert written is not None
     assert Path(written).read_text() == "system\nbundle"
     authorities.close()
+    authorities.close()
     assert not Path(written).exists()
+
+
+def test_the_folder_of_the_written_file_is_locked_against_programs_that_remove_old_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("system.pem", "bundle.pem"):
+        (tmp_path / name).write_text("one")
+    places(monkeypatch, file=str(tmp_path / "system.pem"), folder=None)
+    authorities = Authorities(tmp_path / "bundle.pem", {})
+    written = Options(authorities).set[pycurl.CAINFO]
+    assert written is not None
+    folder = os.open(Path(written).parent, os.O_RDONLY)
+    with pytest.raises(BlockingIOError):
+        fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    authorities.close()
+    fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    os.close(folder)
 
 
 @both
@@ -257,6 +278,21 @@ def test_a_host_on_this_machine_is_not_connected_to(send: Send, host: str) -> No
     assert "security.insecure_http" in error.fix
     assert error.host == f"{host}:{port}"
     assert greeted in ([], [b""])
+
+
+@pytest.mark.parametrize("network", [DIRECT, Network(proxy=parse_proxy("http://192.0.2.1:1"))])
+async def test_a_machine_without_free_descriptors_is_named(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], network: Network
+) -> None:
+    def none_is_free(*_: object) -> socket.socket:
+        raise OSError(errno.EMFILE, "none is free")
+
+    async with CurlTransport(allowed_hosts=None, network=network) as carrier:
+        with monkeypatch.context() as patch:
+            patch.setattr("botkit.http.curl.transfer.socket.socket", none_is_free)
+            with pytest.raises(Unreachable, match="Too many open files"):
+                await carrier.send(Request("read", "GET", "https://192.0.2.1/"))
+    assert capfd.readouterr() == ("", "")
 
 
 @both

@@ -35,6 +35,7 @@ class Failure:
         asked: the request was sent, or about to be, so that the server may have processed it.
         proxy: the proxy on the way, if there is one.
         refused_address: the address that was not connected to, if there is one.
+        socket_errno: the number of the system's error if no socket was made, else 0.
         max_bytes: the request's own limit.
     """
 
@@ -45,6 +46,7 @@ class Failure:
     asked: bool
     proxy: Proxy | None
     refused_address: str
+    socket_errno: int
     max_bytes: int
 
 
@@ -65,7 +67,7 @@ def translated(failure: Failure, curl: pycurl.Curl) -> CallError:
         case pycurl.E_COULDNT_CONNECT if failure.refused_address:
             return addresses.refused(what, failure.refused_address)
         case pycurl.E_COULDNT_CONNECT:
-            return of_system(what, int(curl.getinfo(pycurl.OS_ERRNO)))
+            return of_system(what, failure.socket_errno or int(curl.getinfo(pycurl.OS_ERRNO)))
         case pycurl.E_FILESIZE_EXCEEDED:
             return too_long(what, int(curl.getinfo(pycurl.RESPONSE_CODE)), failure.max_bytes)
         case pycurl.E_FTP_WEIRD_SERVER_REPLY | pycurl.E_UNSUPPORTED_PROTOCOL:
@@ -123,7 +125,7 @@ def _on_the_way(failure: Failure, proxy: Proxy, curl: pycurl.Curl) -> CallError:
             return Unreachable(what, detail="no connection through the proxy in time", cause="timeout")
         case pycurl.E_SSL_CONNECT_ERROR | pycurl.E_PEER_FAILED_VERIFICATION | pycurl.E_SSL_CACERT_BADFILE:
             return _of_tls(failure, curl)
-    return proxying.not_reached(what, int(curl.getinfo(pycurl.OS_ERRNO)), proxy)
+    return proxying.not_reached(what, failure.socket_errno or int(curl.getinfo(pycurl.OS_ERRNO)), proxy)
 
 
 def _of_tls(failure: Failure, curl: pycurl.Curl) -> Unreachable:

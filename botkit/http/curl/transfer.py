@@ -41,6 +41,7 @@ class Transfer:
         "_proxy",
         "_refused_address",
         "_repeatable",
+        "_socket_errno",
         "_timeouts",
         "_url",
     )
@@ -56,6 +57,7 @@ class Transfer:
         self._repeatable = True
         self._asked = False
         self._refused_address = ""
+        self._socket_errno = 0
         options.for_every_request(curl)
         outgoing.prepare(curl)
         curl.setopt(pycurl.PREREQFUNCTION, self._before_request)
@@ -94,6 +96,7 @@ class Transfer:
             self._timeouts = connect_seconds, seconds
         self._asked = False
         self._refused_address = ""
+        self._socket_errno = 0
 
     def _failure(self, request: Request, code: int, text: str) -> CallError:
         failure = Failure(
@@ -104,6 +107,7 @@ class Transfer:
             asked=self._asked,
             proxy=self._proxy,
             refused_address=self._refused_address,
+            socket_errno=self._socket_errno,
             max_bytes=request.max_bytes,
         )
         return named_host(translated(failure, self._curl), request.url)
@@ -124,16 +128,20 @@ class Transfer:
             if addresses.is_of_this_machine(host):
                 self._refused_address = host
                 return int(pycurl.SOCKET_BAD)
-        return _Socket(family, kind, protocol)
+        try:
+            return _Socket(socket.socket(family, kind, protocol).detach())
+        except OSError as error:  # mostly too many open files
+            self._socket_errno = error.errno or 0
+            return int(pycurl.SOCKET_BAD)
 
 
 class _Socket:
-    """A new socket, of which pycurl duplicates the descriptor; this one is closed right after that."""
+    """A new socket's descriptor, which pycurl duplicates; this one is closed right after that."""
 
     __slots__ = ("_descriptor",)
 
-    def __init__(self, family: int, kind: int, protocol: int) -> None:
-        self._descriptor = socket.socket(family, kind, protocol).detach()
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
 
     def fileno(self) -> int:
         return self._descriptor
