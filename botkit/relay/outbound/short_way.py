@@ -34,8 +34,8 @@ from botkit.relay.outbound.settling import Settling
 _log = get_logger("botkit.relay")
 
 MAX_CALLING = 128
-"""Max attempts in progress to one remote: as many as the transport makes to one host. The other lanes wait here, where they
-cost a few hundred bytes, and not in the transport, where each would cost its request and might time out."""
+"""Max attempts in progress to one bot's platform: as many as the transport makes to one host. The other lanes wait here, where
+they cost a few hundred bytes. Those of several bots on one host may still wait in the transport for their turn."""
 _MIN_PAUSE = 0.01
 """Seconds between two looks at an open breaker."""
 READ_AT_ONCE = 64
