@@ -1,4 +1,4 @@
-"""The two carriers: libcurl in the relay, requests for synchronous callers.
+"""The carrier of synchronous callers: the requests library. The relay's is `botkit.http.curl`.
 
 Both send only to allowed hosts, and to no address of this machine; they follow no redirects, and limit sizes and times. They
 leave the machine as `botkit.http.network.Network` says, and read no proxy or netrc settings from the environment themselves. A
@@ -16,7 +16,6 @@ import requests
 from botkit.errors import CallError, Unreachable
 from botkit.http import addresses, proxying
 from botkit.http.connections import Adapter, AddressRefused
-from botkit.http.curl import CurlTransport
 from botkit.http.failures import too_long, translated
 from botkit.http.hosts import AllowedHosts, named_host
 from botkit.http.network import DIRECT, Network
@@ -53,7 +52,7 @@ class SyncTransport:
         self._session.headers["User-Agent"] = USER_AGENT
 
     def send(self, request: Request) -> Response:
-        """Send one request and read the whole response. Raises the errors of `CurlTransport.send`."""
+        """Send one request and read the whole response. Raises the errors of `botkit.http.curl.CurlTransport.send`."""
         self._hosts.check(request.url, what=request.what)
         deadline = time.monotonic() + request.timeout_seconds
         proxy = self._network.proxy_of(request.url)
@@ -97,6 +96,3 @@ def _read_sync(response: requests.Response, request: Request, deadline: float) -
         if time.monotonic() > deadline:
             raise Unreachable(request.what, detail="timed out", possible_duplicate=True, cause="timeout")
     return b"".join(chunks)
-
-
-__all__ = ["CurlTransport", "SyncTransport"]

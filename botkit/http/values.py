@@ -1,7 +1,7 @@
 """HTTP requests and responses as values, and the interface of their carriers.
 
 `kore/` and `agents/` build `Request` values and read `Response` values; they never open a socket. Two carriers send them:
-`carriers.CurlTransport` (libcurl, in the relay) and `carriers.SyncTransport` (requests, for command line tools and notebooks).
+`curl.CurlTransport` (libcurl, in the relay) and `carriers.SyncTransport` (requests, for command line tools and notebooks).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Request(Record, frozen=True):
 
 
 class Response(Record, frozen=True):
-    """A response, read completely (at most `carriers.MAX_RESPONSE_BYTES`). `url` is the request's; errors name its host."""
+    """A response, read completely (at most `MAX_RESPONSE_BYTES`). `url` is the request's; errors name its host."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from botkit.agents import registry
 from botkit.checks import Check, Outcome, Result, Surroundings, failed
 from botkit.config.settings import BotSettings, Settings
 from botkit.http import Transport
-from botkit.http.carriers import CurlTransport
+from botkit.http.curl import CurlTransport
 from botkit.operate.machine import machine_checks
 from botkit.operate.platform import platform_checks
 from botkit.operate.reaching import reaching

@@ -14,7 +14,7 @@ from botkit.errors import CallError, ConfigurationError, NotAuthorized, Problem
 from botkit.handoff.effects import PlatformEffect
 from botkit.handoff.events import TranscriptLine
 from botkit.http import CallbackTransport, Request, Response, Transport
-from botkit.http.carriers import CurlTransport
+from botkit.http.curl import CurlTransport
 from botkit.kore import KoreRequests, check_reply, has_channel, read_transcript
 from botkit.ledger.interface import HookBody
 from botkit.relay.clock import Clock, SystemClock

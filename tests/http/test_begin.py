@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 
 from botkit.errors import CallError, CallRefused, HostNotAllowed, Unreachable
 from botkit.http import Request, Response
-from botkit.http.carriers import CurlTransport
+from botkit.http.curl import CurlTransport
 from botkit.http.curl.call import CallHandle
 from botkit.testing.waiting import async_until
 from tests.http.connect_proxy import serving

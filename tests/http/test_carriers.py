@@ -18,7 +18,8 @@ from urllib3.exceptions import MaxRetryError, NameResolutionError, ProtocolError
 
 from botkit.errors import BadReply, CallRefused, HostNotAllowed, ServerTrouble, Unreachable
 from botkit.http import Request
-from botkit.http.carriers import CurlTransport, SyncTransport
+from botkit.http.carriers import SyncTransport
+from botkit.http.curl import CurlTransport
 from botkit.kore.replies import check_reply
 from botkit.testing.waiting import async_until
 from tests.http.connect_proxy import serving

@@ -27,7 +27,8 @@ from cryptography.hazmat.primitives.serialization import (
 from botkit.errors import CallError, HostNotAllowed, Unreachable
 from botkit.http import Request, Response
 from botkit.http.addresses import is_of_this_machine
-from botkit.http.carriers import CurlTransport, SyncTransport
+from botkit.http.carriers import SyncTransport
+from botkit.http.curl import CurlTransport
 from botkit.http.curl.outgoing import Authorities
 from botkit.http.network import DIRECT, ClientCertificate, Network, parse_proxy
 from tests.http.connect_proxy import connect_proxy, serving

@@ -11,7 +11,7 @@ import trustme
 
 from botkit.errors import BadReply, Unreachable
 from botkit.http import Request, Stream
-from botkit.http.carriers import CurlTransport
+from botkit.http.curl import CurlTransport
 from botkit.http.network import Network, parse_proxy
 from tests.http.connect_proxy import connect_proxy, serving, tls_front
 from tests.http.http2_server import Http2Server, http2_server

@@ -12,7 +12,7 @@ import pytest
 
 from botkit.errors import Unreachable
 from botkit.http import Request
-from botkit.http.carriers import CurlTransport
+from botkit.http.curl import CurlTransport
 from botkit.http.network import Network, parse_proxy
 from botkit.testing.waiting import async_until
 from tests.http.connect_proxy import connect_proxy, serving

@@ -17,7 +17,8 @@ import trustme
 
 from botkit.errors import BadReply, CallError, Unreachable
 from botkit.http import Request, Response
-from botkit.http.carriers import CurlTransport, SyncTransport
+from botkit.http.carriers import SyncTransport
+from botkit.http.curl import CurlTransport
 from botkit.http.network import DIRECT, Network, parse_exemption, parse_proxy
 from tests.http.connect_proxy import ConnectProxy, connect_proxy, tls_front
 

@@ -13,7 +13,7 @@ import pytest
 
 from botkit.errors import BadReply, CallRefused, Unreachable
 from botkit.http import Request, Response
-from botkit.http.carriers import CurlTransport
+from botkit.http.curl import CurlTransport
 from tests.http.connect_proxy import serving
 
 Answer = Callable[[asyncio.StreamWriter], Coroutine[None, None, None]]

@@ -16,7 +16,7 @@ from botkit.errors import CallRefused, NotAuthorized
 from botkit.handoff.effects import ClearAgentSession, ExtendRequest, PassToBot, PassToUser, SendToUser
 from botkit.handoff.events import Content, Link, Option
 from botkit.http import Request
-from botkit.http.carriers import CurlTransport
+from botkit.http.curl import CurlTransport
 from botkit.kore import KoreRequests, check_reply, read_transcript
 from botkit_sandbox.kore import KoreCloud, KoreSandboxSettings, load_export, routes, sample_bot_folder
 from botkit_sandbox.kore.users import User

@@ -22,7 +22,7 @@ from aiohttp import web
 
 from botkit.client import KoreClient
 from botkit.config.settings import KoreSettings, Secret
-from botkit.http.carriers import CurlTransport
+from botkit.http.curl import CurlTransport
 from botkit.kore import KoreRequests, check_reply
 from botkit.kore.history import read_page
 from botkit.kore.reads import read_dialog, read_variables

@@ -32,7 +32,7 @@ from botkit.config.settings import (
     Settings,
     StoreSettings,
 )
-from botkit.http.carriers import CurlTransport
+from botkit.http.curl import CurlTransport
 from botkit.http.network import DIRECT, Network, parse_proxy
 from botkit.kit import BotKit
 from botkit.operate.machine import machine_checks

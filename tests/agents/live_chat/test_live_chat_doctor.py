@@ -13,7 +13,7 @@ from botkit.agents.api import DEFAULT_ATTRIBUTES
 from botkit.agents.live_chat import LiveChatSystem
 from botkit.agents.live_chat.settings import LiveChatSettings, normalize_live_agent_url
 from botkit.checks import Result, Surroundings
-from botkit.http.carriers import CurlTransport
+from botkit.http.curl import CurlTransport
 from botkit.operate.running import Group, run
 from botkit_sandbox.bus import Bus
 from botkit_sandbox.live_chat import BUTTON_ID, DEPLOYMENT_ID, LiveChatCloud, routes

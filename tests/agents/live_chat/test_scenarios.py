@@ -21,7 +21,7 @@ from botkit.agents.live_chat.settings import Entity, EntityField, LiveChatSettin
 from botkit.errors import AgentsUnavailable, CallError, CallRefused, ConversationClosed
 from botkit.handoff.conversation import Access
 from botkit.handoff.events import AgentJoined, AgentSaid, FileRequested, FromAgents, RoutingFailed
-from botkit.http.carriers import CurlTransport
+from botkit.http.curl import CurlTransport
 from botkit.testing.waiting import async_until
 from botkit_sandbox.bus import Bus
 from botkit_sandbox.live_chat import BUTTON_ID, DEPLOYMENT_ID, LiveChatCloud, LiveChatSandboxSettings, routes

@@ -16,7 +16,7 @@ from botkit.agents.api import DEFAULT_ATTRIBUTES
 from botkit.agents.miaw import MiawSettings, MiawSystem
 from botkit.checks import Result, Surroundings
 from botkit.handoff.reference import reference
-from botkit.http.carriers import CurlTransport
+from botkit.http.curl import CurlTransport
 from botkit.operate.running import Group, run
 from botkit.testing.waiting import async_until
 from botkit_sandbox.salesforce import SalesforceCloud, SalesforceSandboxSettings, routes

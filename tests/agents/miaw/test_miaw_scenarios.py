@@ -39,7 +39,7 @@ from botkit.handoff.events import (
     StatusReported,
     TransferStarted,
 )
-from botkit.http.carriers import CurlTransport
+from botkit.http.curl import CurlTransport
 from botkit_sandbox.salesforce import SalesforceCloud, SalesforceSandboxSettings, routes
 from botkit_sandbox.salesforce import content as shapes
 from botkit_sandbox.salesforce.faults import Fault
