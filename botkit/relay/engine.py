@@ -128,10 +128,14 @@ class Engine:
         )
         self.schedule.add_job(_each_minute, "interval", minutes=1, id="lines", args=(self._journal,))
 
-    def resume(self) -> None:
-        """Resume the work of an earlier process: its undelivered effects, open conversations and timers."""
-        undelivered = self._ledger.undelivered()
-        conversations = self._ledger.open_conversations()
+    async def resume(self) -> None:
+        """Resume the work of an earlier process: its undelivered effects, open conversations and timers.
+
+        It is read in a thread, because a long outbox takes seconds. `accept` comes after it.
+        """
+        undelivered, conversations = await self._ledger_client.in_thread(
+            lambda: (self._ledger.undelivered(), self._ledger.open_conversations())
+        )
         for item in undelivered:
             self._resumed_up_to = max(self._resumed_up_to, item.id)
             self.lanes.put(item)

@@ -207,7 +207,7 @@ class Relay:
                 call_handlers=self._call_handlers,
             )
             stop = asyncio.Event()
-            engine.resume()
+            await engine.resume()
             with self._lock:
                 for batch in self._early:
                     engine.accept(batch)

@@ -71,7 +71,7 @@ async def test_the_next_start_calls_the_handlers_that_a_dead_process_left() -> N
     assert list(left) == [1]
     again = World(call_handlers=handlers.call)
     again.ledger.rows = left
-    again.engine.resume()
+    await again.engine.resume()
     handlers.go_on.set()
     await async_until(lambda: not again.ledger.rows)
     assert handlers.called == ["on_handoff_ended"] * 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
@@ -305,6 +305,35 @@ def test_an_item_committed_while_starting_is_delivered_once(stage: Stage) -> Non
     stage.ledger.decided(Conversation(USER), to_agent(1))
     until(lambda: not stage.ledger.rows)
     assert stage.shown == ["one"]
+
+
+def test_the_loop_goes_on_while_the_work_of_an_earlier_process_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reading, go_on, turn = threading.Event(), threading.Event(), threading.Event()
+    with loop_elsewhere() as calls:
+        stage = Stage(calls=calls)
+        stage.left(to_user("one"))
+        undelivered = stage.ledger.undelivered
+
+        def slow() -> Sequence[OutboxItem]:
+            found = undelivered()
+            reading.set()
+            go_on.wait(30)
+            return found
+
+        monkeypatch.setattr(stage.ledger, "undelivered", slow)
+        starting = threading.Thread(target=stage.relay().start, daemon=True)
+        starting.start()
+        assert reading.wait(20)
+        calls.soon(turn.set)
+        assert turn.wait(20)
+        stage.ledger.decided(Conversation(USER), to_user("two"))
+        go_on.set()
+        starting.join(30)
+        until(lambda: len(stage.shown) == 2)
+        assert stage.shown == ["one", "two"]
+        stage.relays[0].close(1.0)
 
 
 def test_open_conversations_get_a_receiver_again(stage: Stage) -> None:

@@ -73,14 +73,14 @@ async def test_timers_of_an_earlier_process_are_armed_again(world: World) -> Non
     world.ledger.conversations[conversation().id] = conversation(
         timers=(Timer("accept", LONG_AGO), Timer("expiry", FAR_AWAY))
     )
-    world.engine.resume()
+    await world.engine.resume()
     await async_until(lambda: [event.name for event in fired(world)] == ["accept"])
     assert set(armed(world)) == {"expiry"}
 
 
 async def test_after_a_start_the_request_id_is_extended_at_once(world: World) -> None:
     world.ledger.conversations[conversation().id] = conversation(timers=(Timer("extend", FAR_AWAY),))
-    world.engine.resume()
+    await world.engine.resume()
     await async_until(lambda: len(fired(world)) == 1)
     assert (fired(world)[0].name, fired(world)[0].due) == ("extend", FAR_AWAY)
 
