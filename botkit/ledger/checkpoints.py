@@ -14,9 +14,10 @@ from botkit.observability.events import get_logger
 
 _log = get_logger("botkit.ledger")
 
+PAGE_BYTES = 4096
 LOG_PAGES = 8_000
-"""Pages of the log, of 4 KB each, that are worth a checkpoint. Outbox pages are written, emptied and written again: a rare
-checkpoint copies each of them once, not every time."""
+"""Pages of the log that are worth a checkpoint. Outbox pages are written, emptied and written again: a rare checkpoint copies
+each of them once, not every time."""
 LONG_LOG_PAGES = 8 * LOG_PAGES
 """A log of this length is reported, and again whenever it has doubled."""
 _RETRY_SECONDS = 5.0
@@ -37,19 +38,23 @@ class Checkpoints:
         connect: opens a connection for the thread.
         copy_rest: asks the ledger's thread to call `copy_log` between two commits. The log can start over only when nothing is
             left to copy, and while commits go on, only the thread that makes them can achieve that. By then, little is left.
+        pages: the length of the log that the former process has left.
     """
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], copy_rest: Callable[[], None]) -> None:
+    def __init__(
+        self, connect: Callable[[], sqlite3.Connection], copy_rest: Callable[[], None], *, pages: int
+    ) -> None:
         self._connect = connect
         self._copy_rest = copy_rest
-        self._pages = 0
+        self._pages = pages
         self._reported = 0
         self._due = threading.Event()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="botkit-checkpoints", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread. A long log is copied at once: a process that is killed again and again would only lengthen it."""
+        self.wrote(0)
         self._thread.start()
 
     def wrote(self, pages: int) -> None:

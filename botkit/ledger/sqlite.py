@@ -127,7 +127,7 @@ class SqliteLedger:
             self.depth = store.depth()
             self._ids = itertools.count(store.last_id() + 1)
             self._writer = store.writer()
-            self._checkpoints = Checkpoints(store.writer, self._ask_for_rest)
+            self._checkpoints = Checkpoints(store.writer, self._ask_for_rest, pages=store.log_pages())
         except (SQLAlchemyError, sqlite3.Error) as error:
             self._release()
             what = f"the store {self.file.name} cannot be read ({type(error).__name__})"

@@ -20,6 +20,7 @@ from botkit.errors import LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.effects import USER_LANE
 from botkit.ledger import codec
+from botkit.ledger.checkpoints import PAGE_BYTES
 from botkit.ledger.interface import HookBody, OutboxItem
 from botkit.ledger.memory import Stored
 from botkit.ledger.migrations import migrate
@@ -107,6 +108,11 @@ class Store:
         for pragma in _WRITER_PRAGMAS:
             connection.execute(pragma)
         return connection
+
+    def log_pages(self) -> int:
+        """The length of the write-ahead log in pages."""
+        log = self._path.with_name(self._path.name + "-wal")
+        return log.stat().st_size // PAGE_BYTES if log.exists() else 0
 
     def mark_started(self) -> bool:
         """Record that a process runs; whether the former one shut down cleanly."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -142,9 +143,9 @@ class Connection:
 def started() -> Iterator[Callable[..., tuple[Checkpoints, Connection, list[str]]]]:
     made: list[Checkpoints] = []
 
-    def start(failures: int) -> tuple[Checkpoints, Connection, list[str]]:
+    def start(failures: int, pages: int = 0) -> tuple[Checkpoints, Connection, list[str]]:
         connection, asked = Connection(failures), list[str]()
-        one = Checkpoints(lambda: connection, lambda: asked.append("rest"))  # type: ignore[arg-type, return-value]
+        one = Checkpoints(lambda: connection, lambda: asked.append("rest"), pages=pages)  # type: ignore[arg-type, return-value]
         one.start()
         made.append(one)
         return one, connection, asked
@@ -171,6 +172,24 @@ def test_pages_are_counted_over_commits(short: None, started: Any) -> None:
     one.wrote(1)
     until(lambda: bool(asked))
     assert connection.checkpoints == 2
+
+
+def test_the_log_of_a_process_that_was_killed_is_copied_at_the_next_start(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.submit_all(*(stage.inputs.says("u-ada", "hi", body=b"x" * 3000) for _ in range(60)))[-1].result(10)
+    left = tmp_path / "left" / "botkit.db"
+    left.parent.mkdir()
+    for end in ("", "-wal"):
+        shutil.copy(stage.path.with_name(stage.path.name + end), left.with_name(left.name + end))
+    copied = left.stat().st_size + 60 * 3000
+    monkeypatch.setattr(checkpoints, "LOG_PAGES", 50)
+    ledger = SqliteLedger(f"sqlite:///{left}", rules)
+    ledger.start(lambda batch: None)
+    try:
+        until(lambda: left.stat().st_size > copied)
+    finally:
+        ledger.close()
 
 
 def test_a_close_ends_the_thread_and_its_connection(short: None, started: Any) -> None:
