@@ -11,12 +11,12 @@ itself uses; `tests/asgi/` runs with the lowest allowed version too.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, ClassVar, Final
 from urllib.parse import unquote_to_bytes
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from botkit.asgi.access_log import log_request
@@ -32,7 +32,9 @@ _log = get_logger("botkit.serve")
 MAX_CONNECTIONS: Final = 4096
 """Further ones are closed at once."""
 MAX_HEAD_BYTES: Final = 64 * 1024
-"""Max size of a request's headers."""
+"""Max size of a request's headers, and of what is neither its headers nor its body, such as trailers."""
+MAX_PIPELINE: Final = 64
+"""Requests that may wait on one connection for the answer of an earlier one."""
 HEADER_SECONDS: Final = 15
 """Time limit of a request's headers, from its first byte or from the start of its connection."""
 OTHER_SECONDS: Final = 60
@@ -42,7 +44,6 @@ DISCARD_SECONDS: Final = 2
 once would look like a broken connection without an answer."""
 _LOOK_SECONDS = 1.0
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 _BODY_UNREAD = frozenset({408, 413, 503})
 """After these answers, the rest of a body is not worth waiting for."""
 
@@ -105,8 +106,8 @@ class HookProtocol(HttpToolsProtocol):
     """The look at which the connection is closed."""
     _is_head: bool = True
     """Whether the headers of a request are incomplete, or none has begun."""
-    _head_bytes: int = 0
-    """Of the incomplete headers, without the first read."""
+    _extra_bytes: int = 0
+    """Received since the last part of a body or the last complete request."""
 
     # --- asyncio's callbacks ----------------------------------------------------------------------------------------
 
@@ -117,24 +118,58 @@ class HookProtocol(HttpToolsProtocol):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        if self._is_head and (b"pgrade:" in data or b"PGRADE:" in data):
-            # No upgrade is ever taken, and the parser skips the body of a request that asks for one, as Java's HttpClient does.
-            data = _UPGRADE.sub(b"\r\nno-take:", data, count=1)
-        was_head, self._head_bytes = self._is_head, self._head_bytes + len(data)
-        super().data_received(data)
-        if self._is_head:
-            if was_head and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-                self.send_400_response("The headers are too large.")
+        self._unset_keepalive_if_required()
+        self._extra_bytes += len(data)
+        try:
+            self._parse(data)
+        except httptools.HttpParserError:
+            self._end("Invalid HTTP request received.")
+            return
+        if self._extra_bytes > MAX_HEAD_BYTES:
+            self._end("The headers are too large.")
             return
         cycle: object = self.cycle
-        if type(cycle) is _HookCycle:
+        if not self._is_head and type(cycle) is _HookCycle:
             cycle.await_body()
+
+    def _parse(self, data: bytes | memoryview) -> None:
+        """Feed the parser. Raises: HttpParserError if it is no HTTP, or no more of it is wanted."""
+        while True:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as asked:
+                # Java's HttpClient asks for HTTP/2 with its first request. No upgrade is ever taken, but the parser skips the
+                # body of such a request, and would read it as the next one. So a new parser gets it without the question.
+                (offset,) = asked.args
+                data = memoryview(data)[offset:]
+                head = self._head_without_upgrade()
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # As uvicorn's.
+                self.parser.feed_data(head)
+
+    def _head_without_upgrade(self) -> bytes:
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        if method == b"CONNECT":
+            raise httptools.HttpParserError("this is no proxy")
+        headers = [b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade"]
+        return b"".join([b"%b %b HTTP/%b\r\n" % (method, self.url, version), *headers, b"\r\n"])
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         cycle: object = self.cycle
         if type(cycle) is _HookCycle:
             cycle.lost()
+
+    def _end(self, why: str) -> None:
+        """Close the connection; with an answer if this request has none, and no earlier one is owed one."""
+        is_answered = self.cycle is None or self.cycle.response_complete
+        if self.transport.is_closing():
+            return
+        if is_answered == self._is_head and not self.pipeline:
+            self.send_400_response(why)
+        else:
+            self.transport.close()
 
     # --- the parser's callbacks -------------------------------------------------------------------------------------
 
@@ -146,7 +181,13 @@ class HookProtocol(HttpToolsProtocol):
         if self.cycle is None or self.cycle.response_complete:
             self._deadline = self.shared.now + HEADER_SECONDS
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._is_head:  # Trailers are ignored.
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return  # See `_parse`.
         self._is_head = False
         before = self.cycle
         path = self.shared.door.endpoint.path_of(_path(self.url))
@@ -160,6 +201,7 @@ class HookProtocol(HttpToolsProtocol):
             cycle.begin()
 
     def on_body(self, body: bytes) -> None:
+        self._extra_bytes = 0
         cycle: object = self.cycle
         if type(cycle) is _HookCycle:
             cycle.on_body(body)
@@ -167,7 +209,9 @@ class HookProtocol(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._is_head, self._head_bytes = True, 0
+        if self._is_head:
+            return  # The request asks for an upgrade.
+        self._is_head, self._extra_bytes = True, 0
         cycle: object = self.cycle
         if type(cycle) is _HookCycle:
             cycle.on_message_complete()
@@ -181,9 +225,18 @@ class HookProtocol(HttpToolsProtocol):
         if self.cycle.response_complete:
             self._deadline = self.shared.now + self.shared.keep_alive_seconds
 
-    def hook_answered(self, cycle: _HookCycle) -> None:
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.flow.pause_reading()  # The answers to further hooks would have no limit.
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self.pipeline:
+            self.flow.resume_reading()
+
+    def hook_answered(self) -> None:
         """A hook was answered, and the connection goes on."""
-        if self.pipeline or self.flow.read_paused:
+        if self.pipeline or (self.flow.read_paused and not self.flow.write_paused):
             self.on_response_complete()
         else:
             self.server_state.total_requests += 1
@@ -204,7 +257,9 @@ class HookProtocol(HttpToolsProtocol):
             self._deadline = now + DISCARD_SECONDS
 
     def _usual_way(self) -> None:
-        """Let uvicorn handle the request."""
+        """Let uvicorn handle the request. Raises: HttpParserError if too many wait already."""
+        if len(self.pipeline) >= MAX_PIPELINE:
+            raise httptools.HttpParserError("too many requests in a pipeline")
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
@@ -233,6 +288,7 @@ class _HookCycle:
         "_path",
         "_protocol",
         "_size",
+        "_target",
         "disconnected",
         "keep_alive",
         "message_event",
@@ -243,6 +299,7 @@ class _HookCycle:
         self._protocol = protocol
         self._path = path
         self._method = protocol.parser.get_method().decode("latin-1")
+        self._target = protocol.url
         self._admitted: Admitted | None = None
         self._parts: list[bytes] = []
         self._size = 0
@@ -336,7 +393,8 @@ class _HookCycle:
         self._parts = []
         self.response_complete = True
         protocol, transport = self._protocol, self._protocol.transport
-        if not self._is_complete and response.status in _BODY_UNREAD:
+        if not self._is_complete and (response.status in _BODY_UNREAD or protocol.expect_100_continue):
+            # A client that was not told to continue may send its next request instead of the body.
             self.keep_alive = False
         if not transport.is_closing():
             usual = protocol.server_state.default_headers
@@ -347,7 +405,7 @@ class _HookCycle:
                     usual = [*usual, (b"connection", b"close")]
                 transport.write(encoded(response, usual, with_body=self._method != "HEAD"))
             if self.keep_alive:
-                protocol.hook_answered(self)
+                protocol.hook_answered()
             elif self._is_complete:
                 transport.close()
                 protocol.close_within(DISCARD_SECONDS)
@@ -360,7 +418,7 @@ class _HookCycle:
         shared = self._protocol.shared
         began = self._admitted.began if self._admitted is not None else None
         seconds = 0.0 if began is None else shared.door.endpoint.monotonic() - began
-        path = _path(self._protocol.url)
+        path = _path(self._target)
         log_request(self._method, path, status=response.status, seconds=seconds, size=len(response.body))
 
 

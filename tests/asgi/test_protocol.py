@@ -9,7 +9,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from botkit.asgi.bodies import BODY_SECONDS, MAX_PENDING
-from botkit.asgi.protocol import DISCARD_SECONDS, HEADER_SECONDS, MAX_CONNECTIONS, MAX_HEAD_BYTES
+from botkit.asgi.protocol import (
+    DISCARD_SECONDS,
+    HEADER_SECONDS,
+    MAX_CONNECTIONS,
+    MAX_HEAD_BYTES,
+    MAX_PIPELINE,
+)
 from botkit.handoff.conversation import Conversation
 from botkit.hooks.bodies import MAX_BYTES
 from botkit.ledger.interface import Committed, Input
@@ -148,6 +154,83 @@ async def test_a_client_that_would_rather_speak_http_2_is_answered(stage: Protoc
     assert statuses(await connection.answered(3)) == [200, 200, 404]
 
 
+UPGRADES = [
+    "connection: upgrade\r\nUpgrade: h2c\r\n",
+    "connection: upgrade\r\nuPGrade: websocket\r\n",
+    "connection: upgrade\r\nupgrade: a\r\nUpgrade: h2c\r\n",
+]
+
+
+@pytest.mark.parametrize("more", UPGRADES)
+async def test_no_spelling_of_an_upgrade_hides_the_body(stage: Protocol, more: str) -> None:
+    inner = b"GET /hidden HTTP/1.1\r\nhost: here\r\n\r\n"
+    head = request(b"", size=len(inner), path="/elsewhere", more=more)
+    connection = stage.connect()
+    connection.feed(head)
+    connection.feed(inner + request(more=more) + request())
+    seen = answers(await connection.answered(3))
+    assert [status for status, _, _ in seen] == [404, 200, 200]
+    assert seen[0][2] == b"wrapped /elsewhere"
+    assert [input.hook.body for input in stage.inputs if input.hook] == [BODY, BODY]
+
+
+async def test_a_question_for_an_upgrade_may_come_in_any_two_reads(stage: Protocol) -> None:
+    wire = request(more=UPGRADES[0])
+    for cut in range(1, len(wire) - len(BODY) + 2):
+        connection = stage.connect()
+        connection.feed(wire[:cut])
+        connection.feed(wire[cut:])
+        assert statuses(await connection.answered()) == [200]
+
+
+async def test_a_tunnel_is_refused(stage: Protocol) -> None:
+    connection = stage.connect()
+    connection.feed(b"CONNECT there:1 HTTP/1.1\r\nhost: there\r\n\r\nGET / HTTP/1.1\r\nhost: here\r\n\r\n")
+    assert statuses(await connection.answered()) == [400]
+    assert connection.transport.closed
+
+
+@pytest.mark.parametrize("trailer", [b"a: b\r\n" * 200, b"x" * 1000], ids=["many", "one"])
+@pytest.mark.parametrize("auth", ["", "nonsense"])
+async def test_trailers_without_end_close_the_connection(stage: Protocol, trailer: bytes, auth: str) -> None:
+    connection = stage.connect()
+    head = request(b"", auth=auth).replace(b"content-length: 0", b"transfer-encoding: chunked")
+    connection.feed(head + b"0\r\nx: ")
+    for _ in range(MAX_HEAD_BYTES // 1000 + 2):
+        connection.feed(trailer)
+    assert connection.transport.closed
+    assert len(connection.protocol.headers) < 10
+
+
+async def test_trailers_are_no_headers(stage: Protocol) -> None:
+    connection = stage.connect()
+    head = request(b"").replace(b"content-length: 0", b"transfer-encoding: chunked")
+    connection.feed(head + b"%x\r\n%b\r\n0\r\nx: y\r\n" % (len(BODY), BODY))
+    assert not any(name == b"x" for name, _ in connection.protocol.headers)
+    connection.feed(b"\r\n" + request())
+    assert statuses(await connection.answered(2)) == [200, 200]
+
+
+async def test_a_pipeline_has_a_limit(stage: Protocol) -> None:
+    commit = held(stage)
+    connection = stage.connect()
+    connection.feed(request() + request() * MAX_PIPELINE)
+    assert not connection.transport.closed
+    connection.feed(request())
+    assert connection.transport.closed
+    assert connection.transport.sent == b""  # An answer here would look like that of the first request.
+    commit()
+
+
+async def test_a_client_that_reads_no_answers_is_not_read_either(stage: Protocol) -> None:
+    connection = stage.connect()
+    connection.protocol.pause_writing()
+    connection.feed(request(auth="nonsense"))
+    assert connection.transport.paused
+    connection.protocol.resume_writing()
+    assert not connection.transport.paused
+
+
 async def test_an_answer_to_head_has_no_body(stage: Protocol) -> None:
     connection = stage.connect()
     connection.feed(request(b"", method="HEAD"))
@@ -252,7 +335,9 @@ async def test_a_client_that_waits_for_a_hundred_gets_it_only_if_it_is_the_platf
     assert statuses(await connection.answered(2)) == [100, 200]
     stranger = stage.connect()
     stranger.feed(request(b"", auth="nonsense", **expecting))  # type: ignore[arg-type]
-    assert statuses(await stranger.answered()) == [401]
+    ((status, headers, _),) = answers(await stranger.answered())
+    # Nobody knows whether the body will come: the next bytes may be another request.
+    assert (status, headers["connection"]) == (401, "close")
 
 
 async def test_after_a_refusal_the_body_is_thrown_away_and_the_connection_goes_on(stage: Protocol) -> None:
@@ -382,4 +467,16 @@ async def test_the_access_log_has_a_line_for_each_hook(stage: Protocol) -> None:
     assert [(line["method"], line["path"], line["status"]) for line in logged] == [
         ("POST", path, 200),
         ("PUT", path, 405),
+    ]
+
+
+async def test_the_access_log_names_the_hook_and_not_the_request_behind_it(stage: Protocol) -> None:
+    commit = held(stage)
+    connection = stage.server(logs_requests=True).connect()
+    with capture_logs() as lines:
+        connection.feed(request() + request(path="/behind"))
+        commit()
+        await connection.answered(2)
+    assert [line["path"] for line in lines if line["event"] == "request"] == [
+        f"/sdk/bots/{BOT_ID}/on_user_message"
     ]

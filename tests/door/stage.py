@@ -300,7 +300,7 @@ class _Transport(asyncio.Transport):
         self._protocol = protocol
         self.sent = bytearray()
         self.heard = asyncio.Event()
-        self.closed = self.aborted = False
+        self.closed = self.aborted = self.paused = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         assert not self.closed, "written after the end"
@@ -320,9 +320,11 @@ class _Transport(asyncio.Transport):
         self.aborted = True
         self.close()
 
-    def pause_reading(self) -> None: ...
+    def pause_reading(self) -> None:
+        self.paused = True
 
-    def resume_reading(self) -> None: ...
+    def resume_reading(self) -> None:
+        self.paused = False
 
 
 def answers(said: bytes, *, head: bool = False) -> list[tuple[int, dict[str, str], bytes]]:
