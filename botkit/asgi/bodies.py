@@ -11,6 +11,10 @@ from collections.abc import Callable
 from typing import Final
 
 from botkit.errors import TooManyBodies
+from botkit.observability.events import get_logger
+from botkit.observability.tracebacks import where
+
+_log = get_logger("botkit.asgi")
 
 MAX_PENDING: Final = 128
 """Each may have up to `hooks.bodies.MAX_BYTES`. Callers are authenticated before."""
@@ -57,4 +61,7 @@ class PendingBodies:
         if self._is_looking:
             self._loop.call_later(_LOOK_SECONDS, self._look)
         for expire in overdue:
-            expire()
+            try:
+                expire()
+            except Exception as error:  # noqa: BLE001 - the others have to be called
+                _log.error("call_failed", error=where(error))

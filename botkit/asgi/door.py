@@ -18,6 +18,10 @@ from botkit.handlers.threads import JobQueue
 from botkit.hooks.parser import Hook
 from botkit.ledger.interface import Committed, Input
 from botkit.ledger.loop_calls import LoopCalls
+from botkit.observability.events import get_logger
+from botkit.observability.tracebacks import where
+
+_log = get_logger("botkit.asgi")
 
 Then = Callable[[HookResponse], None]
 """Gets the answer of a hook, once, on the loop; at once if the hook is refused."""
@@ -149,7 +153,11 @@ class Door:
                 self._is_watching = True
                 loop.call_later(left, self._drop_overdue)
                 return
-            oldest.drop()
+            del self._committing[oldest]
+            try:
+                oldest.drop()
+            except Exception as error:  # noqa: BLE001 - the others have to be refused too
+                _log.error("call_failed", error=where(error))
 
     def finished(self, committing: _Committing, error: Exception | None) -> None:
         """A hook's inputs are committed, or one of them failed."""

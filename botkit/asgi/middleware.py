@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from botkit.asgi.bodies import PendingBodies
@@ -51,6 +52,8 @@ class BotKitAsgi:
         self._service = service
         self._threads = threads
         self._door: Door | None = None
+        self._thread = ThreadPoolExecutor(1, "botkit-start-and-stop")
+        """Of its own: the application may have given the loop's own threads more than they can do."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI 3."""
@@ -64,11 +67,12 @@ class BotKitAsgi:
 
     async def start(self) -> None:
         """Start the service, with its relay on the running loop. Raises: LedgerError if the store cannot be used."""
-        await asyncio.to_thread(self._service.start_on, self.door().calls)
+        door = self.door()
+        await door.calls.loop.run_in_executor(self._thread, self._service.start_on, door.calls)
 
     async def close(self) -> None:
         """Stop the service; what is under way is finished."""
-        await asyncio.to_thread(self._service.close)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._service.close)
 
     def door(self) -> Door:
         """The door of the running loop."""
@@ -171,9 +175,15 @@ class _Lifespan:
         """Take part in it until its end."""
         self._receive, self._send = receive, send
         try:
-            await self._middleware.wrapped(scope, self._to_application, self._to_server)
+            await self._run(scope)
         except _StartFailed:
             return
+
+    async def _run(self, scope: Scope) -> None:
+        try:
+            await self._middleware.wrapped(scope, self._to_application, self._to_server)
+        except _StartFailed:
+            raise
         except Exception as error:
             if self._takes_part:
                 if not self._is_over:
@@ -190,9 +200,10 @@ class _Lifespan:
         if message["type"] == "lifespan.startup":
             try:
                 await self._middleware.start()
-            except BotKitError as error:
+            except Exception as error:
                 self._is_over = True
-                await self._send({"type": "lifespan.startup.failed", "message": f"{error.code}: {error}"})
+                kind = error.code if isinstance(error, BotKitError) else type(error).__name__
+                await self._send({"type": "lifespan.startup.failed", "message": f"{kind}: {error}"})
                 raise _StartFailed from error
         return message
 

@@ -256,8 +256,15 @@ class Service:
         return running is not None and running.pid == os.getpid()
 
     def submit_then(self, input: Input, then: Callable[[Committed | Exception], None]) -> Callable[[], None]:
-        """See `ledger.interface.Ledger.submit_then`. Raises: LedgerError if the store cannot be used."""
-        return self.store().submit_then(input, then)
+        """See `ledger.interface.Ledger.submit_then`. It never starts the service, and so never waits for `close`.
+
+        Raises:
+            LedgerClosed: the service does not run.
+        """
+        running = self._running
+        if running is None or running.pid != os.getpid():
+            raise LedgerClosed("the kit has been closed")
+        return running.leadership.submit_then(input, then)
 
     def close(self) -> None:
         """Accept no more hooks, let the relay finish deliveries in progress, and leave the rest in the store."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -358,6 +359,24 @@ async def test_a_service_that_cannot_start_fails_the_start_of_the_server(stage: 
     server = Lifespan(around(stage, Starlette()))
     assert await server.run() == ["startup.failed"]
     assert server.sent[0]["message"] == "BK-3000: the disk is gone"
+
+
+@pytest.mark.parametrize("application", [Starlette(), raises, returns])
+async def test_any_error_at_the_start_is_told_to_the_server(stage: Asgi, application: Application) -> None:
+    stage.service.start_error = RuntimeError("this libcurl is too old")
+    server = Lifespan(around(stage, application))
+    assert await server.run() == ["startup.failed"]
+    assert server.sent[0]["message"] == "RuntimeError: this libcurl is too old"
+
+
+async def test_the_service_starts_and_stops_while_the_threads_of_the_loop_are_taken(stage: Asgi) -> None:
+    loop, go_on = asyncio.get_running_loop(), threading.Event()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    taken = asyncio.ensure_future(asyncio.to_thread(go_on.wait, 60))
+    assert await Lifespan(around(stage, Starlette())).run() == BOTH
+    assert not taken.done()
+    go_on.set()
+    await taken
 
 
 async def test_an_application_that_cannot_start_stops_the_service(stage: Asgi) -> None:
