@@ -36,11 +36,13 @@ class Settled:
 
     Once the high-water mark has reached `high_water_ms`, all events of that reading (`keys`) are durable. A reading that does not
     move the mark lacks this proof: its events (`offered`) count once they were returned twice.
+
+    Both are tuples: one is kept for each conversation, and a set takes five times the memory.
     """
 
     high_water_ms: int
-    keys: frozenset[str]
-    offered: frozenset[str]
+    keys: tuple[str, ...]
+    offered: tuple[str, ...]
 
 
 async def read_history(
@@ -63,7 +65,7 @@ async def read_history(
     Raises:
         BadReply: a page is not a list of entries.
     """
-    known = settled.keys if settled and since_ms >= settled.high_water_ms else frozenset()
+    known = frozenset(settled.keys if settled and since_ms >= settled.high_water_ms else ())
     entries = await _entries(page, max(since_ms - OVERLAP_MS, 0))
     newest = max(timestamp_ms(entries[-1]) if entries else 0, since_ms)
     events: list[FromAgents] = []
@@ -73,11 +75,15 @@ async def read_history(
         events += [event for event in read if event.key not in known]
         if timestamp_ms(entry) >= newest - OVERLAP_MS:
             window.update(event.key for event in read)
-    offered = frozenset(window)
+    offered = tuple(window)
     if newest > since_ms:
         return tuple(events), Settled(newest, offered, offered)
-    again = offered & settled.offered if settled else frozenset()
-    return tuple(events), Settled(newest, known | again, offered)
+    before = settled.offered if settled else ()
+    again = known | window.intersection(before)
+    # Mostly nothing is new: then both are the keys of the reading before, which need not be in memory twice.
+    offered = before if window == set(before) else offered
+    keys = offered if again == window else tuple(again)
+    return tuple(events), Settled(newest, keys, offered)
 
 
 async def _entries(page: Callable[[int], Awaitable[Response]], from_ms: int) -> list[Members]:
