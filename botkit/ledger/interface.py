@@ -153,8 +153,11 @@ class Ledger(Protocol):
     def healthy(self) -> bool:
         """Whether commits succeed: the ledger's thread lives and the last commit did not fail."""
 
+    def expect_repeats(self) -> None:
+        """Calls that show messages to users were cut off: the next start counts possible duplicates, as after a crash."""
+
     def close(self) -> None:
-        """Commit submitted inputs, then stop. Records a clean shutdown."""
+        """Commit submitted inputs, then stop. Records a clean shutdown, unless repeats are expected."""
 
 
 Decide = Callable[[Conversation, Event], Decision]

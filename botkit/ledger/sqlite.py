@@ -84,6 +84,7 @@ class SqliteLedger:
         """The number of effects in the outbox."""
         self.possible_duplicates = 0
         """Deliveries to users that were in progress when the former process died: each may be shown twice."""
+        self._expects_repeats = False
         self._decide = decide
         self._lock_timeout_seconds = lock_timeout_seconds
         self._lock = StoreLock(self.file.with_name(self.file.name + ".lock"))
@@ -141,6 +142,10 @@ class SqliteLedger:
         self._thread = threading.Thread(target=self._run, name="botkit-ledger", daemon=True)
         self._thread.start()
 
+    def expect_repeats(self) -> None:
+        """See `interface.Ledger.expect_repeats`."""
+        self._expects_repeats = True
+
     def close(self) -> None:
         """See `interface.Ledger.close`. Has no effect on a ledger that was not started, or is closed already."""
         if self._thread is None or self._store is None:
@@ -153,10 +158,11 @@ class SqliteLedger:
         self._thread.join()
         self._checkpoints.close()
         self._writer.close()
-        try:
-            self._store.mark_stopped()
-        except SQLAlchemyError as error:
-            _log.error("clean_end_not_recorded", error=type(error).__name__)
+        if not self._expects_repeats:
+            try:
+                self._store.mark_stopped()
+            except SQLAlchemyError as error:
+                _log.error("clean_end_not_recorded", error=type(error).__name__)
         self._release()
 
     def _release(self) -> None:

@@ -143,6 +143,7 @@ class Relay:
         if stop is not None:
             calls.soon(stop.set)
         if here:
+            self._ledger.expect_repeats()
             return
         # Twice for the lanes (the second time for cancelled ones), and a little for the connections.
         limit = 2 * timeout + 5.0
@@ -156,6 +157,7 @@ class Relay:
                     break
         if not stopped:
             _log.error("relay_did_not_stop")
+            self._ledger.expect_repeats()
 
     def _accept(self, engine: Engine, batch: Sequence[Committed], held: bool) -> None:
         if held:

@@ -423,6 +423,15 @@ def test_a_ledger_that_was_not_started_refuses_inputs(tmp_path: Path) -> None:
     ledger.close()
 
 
+def test_after_a_shutdown_that_cut_calls_off_deliveries_in_progress_are_possible_duplicates(
+    stage: Stage,
+) -> None:
+    stage.submit(stage.inputs.says("u-ada", "hi"))
+    stage.ledger.expect_repeats()
+    assert stage.reopen().possible_duplicates == 1
+    assert stage.reopen().possible_duplicates == 0
+
+
 def test_after_a_clean_shutdown_there_are_no_possible_duplicates(stage: Stage) -> None:
     stage.submit(stage.inputs.says("u-ada", "hi"))
     assert stage.reopen().possible_duplicates == 0

@@ -118,6 +118,7 @@ class FakeLedger:
         self.stories_swept: list[Instant | None] = []
         self.notes: list[Step] = []
         """Steps of stories that came without an event."""
+        self.expects_repeats = False
         self.at_hand = True
         self.reads: list[Any] = []
         self.read_failures: deque[LedgerError] = deque()
@@ -231,6 +232,9 @@ class FakeLedger:
 
     def healthy(self) -> bool:
         return True
+
+    def expect_repeats(self) -> None:
+        self.expects_repeats = True
 
     def close(self) -> None:
         self.on_commit = lambda _: None

@@ -206,6 +206,7 @@ def test_closing_it_on_its_own_loop_waits_for_nothing() -> None:
 
     asyncio.run(run())
     assert list(stage.ledger.rows) == [1]
+    assert stage.ledger.expects_repeats
 
 
 def test_a_relay_whose_loop_is_gone_is_closed_at_once() -> None:

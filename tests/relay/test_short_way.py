@@ -528,6 +528,7 @@ async def test_closing_waits_for_attempts_in_progress_and_their_results(
     platform.answer()
     await closing
     assert world.ledger.completed == [1]
+    assert not world.ledger.expects_repeats
     assert platform.in_progress == []
 
 
@@ -535,6 +536,7 @@ async def test_closing_cuts_off_what_takes_too_long(world: World, platform: Held
     passes(world, "one")
     await world.engine.lanes.close(0.01)
     assert [one.cancelled for one in platform.begun] == [True]
+    assert world.ledger.expects_repeats
     assert list(world.ledger.rows) == [1]
     assert len(world.engine.lanes) == 0
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from botkit.errors import LedgerClosed
 from botkit.handoff.conversation import ConversationId
-from botkit.handoff.effects import EndSession, ExtendRequest, agent_lane
+from botkit.handoff.effects import USER_LANE, EndSession, ExtendRequest, agent_lane
 from botkit.ledger.interface import HookBody, OutboxItem
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
@@ -218,6 +218,8 @@ class Lanes:
         """Cancel what has not finished in time."""
         late = list(self._lanes.values())
         _log.warning("lanes_cut_off", lanes=len(late))
+        if any(lane.head.lane == USER_LANE for lane in late):
+            self._delivery.ledger.expect_repeats()  # The platform may accept what it was sent.
         tasks = {lane.task for lane in late if lane.task is not None}
         for task in tasks:
             task.cancel()
