@@ -5,16 +5,18 @@ The ledger wakes the loop once per commit, and all hooks of that commit are answ
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 from botkit.asgi.bodies import PendingBodies
 from botkit.errors import TooManyBodies
-from botkit.handlers.dispatch import DispatchResult, without_handlers
+from botkit.handlers.dispatch import DispatchResult, user_of, without_handlers
 from botkit.handlers.endpoint import Admitted, HookEndpoint, HookResponse, too_slow
 from botkit.handlers.registry import Chain
-from botkit.handlers.threads import JobQueue
+from botkit.handlers.threads import Job, JobQueue
+from botkit.handoff.conversation import ConversationId
 from botkit.hooks.parser import Hook
 from botkit.ledger.interface import Committed, Input
 from botkit.ledger.loop_calls import LoopCalls
@@ -23,6 +25,8 @@ from botkit.observability.tracebacks import where
 
 _log = get_logger("botkit.asgi")
 
+MAX_BEHIND: Final = 1024
+"""Hooks of all users that may wait for the handlers of an earlier hook of their user."""
 Then = Callable[[HookResponse], None]
 """Gets the answer of a hook, once, on the loop; at once if the hook is refused."""
 
@@ -68,6 +72,9 @@ class Door:
         self.bodies = bodies
         self._store = store
         self._jobs = JobQueue("botkit-dispatch", threads=threads)
+        self._behind: dict[ConversationId, deque[Job]] = {}
+        """For each user with a hook in a thread: the later ones, which take no thread while they wait."""
+        self._behind_count = 0
         self._committing: dict[_Committing, None] = {}
         """The oldest first."""
         self._is_watching = False
@@ -94,25 +101,40 @@ class Door:
     # --- hooks with handlers ----------------------------------------------------------------------------------------
 
     def _dispatch(self, admitted: Admitted, chain: Chain, hook: Hook, then: Then) -> None:
-        """Run the handlers in a thread, where they and their turn may be waited for."""
-        if not self._jobs.has_room:
+        """Run the handlers in a thread, when those of the user's earlier hooks have returned."""
+        if not self._jobs.has_room or self._behind_count >= MAX_BEHIND:
             raise TooManyBodies(reason="too many hooks wait for their handlers")
-        dispatch = self.endpoint.dispatch
-        turn = dispatch.lock(
-            chain, hook
-        )  # Taken here, so that the user's messages keep the order of their arrival.
+        dispatch, user = self.endpoint.dispatch, user_of(hook)
 
         def job() -> None:
             try:
-                with turn:
+                with dispatch.lock(chain, hook):  # Other doors of the service may have hooks of the user too.
                     result = dispatch.dispatch(chain, hook, self.endpoint.context_factory)
                     committing = _Committing(self, admitted, result, then)
                     self.calls.soon(self._watch, committing)
                     committing.submit(self._store)
             except Exception as error:  # noqa: BLE001 - see `answer`
                 self.calls.soon(self._fail, admitted, error, then)
+            finally:
+                if user is not None:
+                    self.calls.soon(self._next_of, user)
 
+        if user is not None and (behind := self._behind.get(user)) is not None:
+            behind.append(job)
+            self._behind_count += 1
+            return
         self._jobs.put(job)
+        if user is not None:
+            self._behind[user] = deque()
+
+    def _next_of(self, user: ConversationId) -> None:
+        """A hook of the user has been handled."""
+        behind = self._behind[user]
+        if behind:
+            self._behind_count -= 1
+            self._jobs.put(behind.popleft())  # A thread exists: it ran the job before.
+        else:
+            del self._behind[user]
 
     def _start(self, admitted: Admitted, body: bytes, then: Then) -> None:
         """In a thread: start the store for the first hooks."""

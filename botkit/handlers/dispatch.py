@@ -59,6 +59,14 @@ def without_handlers(hook: Hook) -> DispatchResult:
     return DispatchResult((hook.input,), body=_unchanged(hook))
 
 
+def user_of(hook: Hook) -> ConversationId | None:
+    """The user whose hooks are handled in the order of their arrival; None for a webhook, which waits for no other."""
+    if hook.kind.is_request:
+        return None
+    # For all channels together: a hook may name none.
+    return ConversationId(hook.path.bot_id, hook.input.conversation_id.user_id)
+
+
 class Dispatch:
     """Dispatches the hooks of one service to its handlers. Thread-safe.
 
@@ -91,11 +99,10 @@ class Dispatch:
 
     def lock(self, chain: Chain, hook: Hook) -> AbstractContextManager[None]:
         """A context manager that keeps later hooks of the user from being handled or committed. Webhooks are not locked."""
-        if hook.kind.is_request:
+        user = user_of(hook)
+        if user is None:
             return nullcontext()
-        # For all channels together: a hook may name none.
-        whose = ConversationId(hook.path.bot_id, hook.input.conversation_id.user_id)
-        return self._users.hold(whose, self._limit(chain, hook) + _GRACE_SECONDS)
+        return self._users.hold(user, self._limit(chain, hook) + _GRACE_SECONDS)
 
     def dispatch(self, chain: Chain, hook: Hook, context_factory: ContextFactory) -> DispatchResult:
         """Run the handlers of a hook."""

@@ -213,6 +213,7 @@ class Busy:
     def __init__(self) -> None:
         self.go_on = threading.Event()
         self.begun = threading.Semaphore(0)
+        self.users: list[str] = []
         registry = Registry()
         registry.add(Handler(self.handle, "on_user_message"))
         nothing: Any = None
@@ -226,6 +227,7 @@ class Busy:
         self.stage = Asgi(dispatch=Dispatch(registry, gateways={BOT_ID: gateway}, metrics=self, seconds=30))
 
     def handle(self, ctx: Any) -> None:
+        self.users.append(ctx.conversation.user_id)
         self.begun.release()
         assert self.go_on.wait(30)
 
@@ -257,13 +259,24 @@ async def test_handlers_that_block_do_not_block_the_loop() -> None:
     assert {(await task).status for task in posted} == {200}
 
 
+async def test_many_messages_of_one_user_take_one_thread() -> None:
+    busy = Busy()
+    posted = [busy.post(number, "u-1") for number in range(HANDLER_THREADS * 2)]
+    posted.append(busy.post(0, "u-2"))
+    for _ in range(2):
+        assert await asyncio.to_thread(busy.begun.acquire, True, 30)
+    assert set(busy.users) == {"u-1", "u-2"}
+    busy.go_on.set()
+    assert {(await task).status for task in posted} == {200}
+
+
 async def test_messages_of_one_user_are_committed_in_the_order_of_their_arrival() -> None:
     busy = Busy()
-    posted = [busy.post(number, "u-1") for number in range(HANDLER_THREADS)]
+    posted = [busy.post(number, "u-1") for number in range(HANDLER_THREADS * 2)]
     assert await asyncio.to_thread(busy.begun.acquire, True, 30)
     busy.go_on.set()
     await asyncio.gather(*posted)
-    assert [_number(input) for input in busy.stage.inputs] == list(range(HANDLER_THREADS))
+    assert [_number(input) for input in busy.stage.inputs] == list(range(HANDLER_THREADS * 2))
 
 
 def _number(input: Input) -> int:
