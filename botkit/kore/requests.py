@@ -275,7 +275,7 @@ class KoreRequests:
         headers = {"auth": self._signer.token(), "Content-Type": "application/json"}
         if idempotency_key:
             headers["x-request-id"] = idempotency_key
-        return Request(what, "POST", url, headers, body, self._timeout_seconds)
+        return Request(what, "POST", url, headers, body, self._timeout_seconds, body_is_read=False)
 
     def _checked(self, what: str, url: str) -> str:
         if not url:

@@ -149,6 +149,35 @@ async def test_an_early_refusal_of_a_large_body_is_the_response() -> None:
         assert (await send(url, "POST", body=b"x" * 8_000_000)).status == 413
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: 100\r\n\r\nhalf",
+        b"Content-Length: 90000000\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)
+async def test_a_call_whose_answer_nobody_reads_is_accepted_by_its_head(rest: bytes) -> None:
+    with rude(says(b"HTTP/1.1 200 OK\r\n" + rest)) as (url, requests):
+        assert (await send(url, "POST", body=b"{}", body_is_read=False)).status == 200
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        says(b"HTTP/1.1 200 OK\r\nContent-Le"),
+        says(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX-A: b\r\n"),
+        says(b"HTTP/1.1 100 Continue\r\n\r\n"),
+        says(b"HTTP/1.1 500 Trouble\r\nContent-Length: 100\r\n\r\nhalf"),
+    ],
+    ids=["half-a-head", "half-a-second-head", "only-an-interim-head", "half-a-refusal"],
+)
+async def test_nothing_else_is_accepted_by_its_head(answer: Answer) -> None:
+    with rude(answer) as (url, _), pytest.raises(Unreachable):
+        await send(url, "POST", body=b"{}", body_is_read=False)
+
+
 # --- what is a failure ------------------------------------------------------------------------------------------------
 
 

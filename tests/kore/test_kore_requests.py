@@ -151,6 +151,7 @@ def test_every_effect_goes_to_its_url(effect: PlatformEffect, verb: str) -> None
     assert (request.method, request.url) == ("POST", f"{BASE}/{verb}/1501")
     assert request.headers["Content-Type"] == "application/json"
     assert request.headers["x-request-id"] == "d-1"
+    assert not request.body_is_read
 
 
 @pytest.mark.parametrize(
@@ -256,6 +257,7 @@ def test_get_messages_has_no_body() -> None:
     request = requests().get_messages(body, limit=50, timeout_seconds=3.0)
     split = urlsplit(request.url)
     assert (request.method, request.body, request.timeout_seconds) == ("GET", None, 3.0)
+    assert request.body_is_read
     assert split.path.endswith("/st-1/getMessages")
     assert parse_qs(split.query) == {
         "skip": ["0"], "limit": ["50"], "userId": ["u 1&x"], "channelType": ["rtm"],

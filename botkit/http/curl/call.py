@@ -104,7 +104,10 @@ class CallHandle(Transfer):
         if call is None or on_end is None:  # it was cancelled when the carrier had just been closed
             return
         try:
-            outcome = self._response(call.request) if code == 0 else self._failure(call.request, code, text)
+            if code == 0 or self._is_accepted(call.request):
+                outcome = self._response(call.request)
+            else:
+                outcome = self._failure(call.request, code, text)
         except Exception:
             # A defect, or no memory for the body. The call must end all the same: others wait for its turn.
             error = Unreachable(
@@ -113,6 +116,14 @@ class CallHandle(Transfer):
             on_end(call, named_host(error, call.request.url))
             raise
         on_end(call, outcome)
+
+    def _is_accepted(self, request: Request) -> bool:
+        """Whether a transfer that failed was a success before."""
+        return (
+            not request.body_is_read
+            and 200 <= self._curl.getinfo(pycurl.RESPONSE_CODE) < 300
+            and is_whole(self._lines)
+        )
 
     def _response(self, request: Request) -> Response | CallError:
         status = self._curl.getinfo(pycurl.RESPONSE_CODE)
