@@ -1,4 +1,4 @@
-"""Which backoff a bot's settings ask for, and how loudly a failure is logged."""
+"""Which backoff a bot's settings ask for, what counts as a possible duplicate, and how loudly a failure is logged."""
 
 from __future__ import annotations
 
@@ -7,10 +7,18 @@ from datetime import timedelta
 import pytest
 
 from botkit.config.settings import DeliverySettings
-from botkit.errors import CallError, CallRefused, ConversationClosed
-from botkit.handoff.effects import SendToAgent
+from botkit.errors import (
+    BadReply,
+    CallError,
+    CallRefused,
+    ConversationClosed,
+    RateLimited,
+    ServerTrouble,
+    Unreachable,
+)
+from botkit.handoff.effects import PassToBot, PassToUser, SendToAgent
 from botkit.http.retry import Backoff
-from botkit.relay.outbound.retry_policy import backoff_of, log_level
+from botkit.relay.outbound.retry_policy import backoff_of, log_level, may_be_shown_twice
 from tests.relay.relay_doubles import ACCESS
 
 
@@ -32,3 +40,23 @@ def test_a_message_that_met_the_end_of_the_conversation_is_no_error_of_the_set_u
     error: CallError, level: str
 ) -> None:
     assert log_level(SendToAgent("s-1", "legacy", ACCESS, "m-1", "too late"), error) == level
+
+
+@pytest.mark.parametrize(
+    ("error", "counts"),
+    [
+        (Unreachable("send", possible_duplicate=True), True),
+        (Unreachable("send"), False),
+        (BadReply("send", detail="the response is not HTTP"), True),
+        (ServerTrouble("send", status=502), True),
+        (ServerTrouble("send", status=504), True),
+        (ServerTrouble("send", status=500), False),
+        (ServerTrouble("send", status=503), False),
+        (RateLimited("send", status=429), False),
+    ],
+)
+def test_only_a_call_that_may_have_been_accepted_may_show_its_message_twice(
+    error: CallError, counts: bool
+) -> None:
+    assert may_be_shown_twice(PassToUser(), error) is counts
+    assert not may_be_shown_twice(PassToBot(), error)

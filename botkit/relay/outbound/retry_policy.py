@@ -10,7 +10,15 @@ from dataclasses import replace
 from typing import get_args
 
 from botkit.config.settings import DeliverySettings
-from botkit.errors import AgentsUnavailable, CallError, CallRefused, ConversationClosed, Unreachable
+from botkit.errors import (
+    AgentsUnavailable,
+    BadReply,
+    CallError,
+    CallRefused,
+    ConversationClosed,
+    ServerTrouble,
+    Unreachable,
+)
 from botkit.handoff import effects
 from botkit.http.retry import Backoff
 
@@ -29,6 +37,8 @@ _TRIED_ONCE = (
     effects.IdleNotice,
 )
 _PLATFORM_EFFECTS = frozenset(get_args(effects.PlatformEffect))
+_FROM_A_GATEWAY = frozenset({502, 504})
+"""What a gateway answers when the platform's own answer did not reach it, or was none."""
 _SHOWS_USER = "send_user_message"
 """The call of a bot's own code that shows a message to the user."""
 
@@ -97,7 +107,16 @@ def may_be_shown_twice(effect: effects.OutboundEffect, error: CallError) -> bool
     shown = isinstance(effect, effects.SendToUser | effects.PassToUser) or (
         isinstance(effect, effects.CallWithHook | effects.CallUser) and effect.call == _SHOWS_USER
     )
-    return shown and isinstance(error, Unreachable) and error.possible_duplicate
+    return shown and _may_have_been_accepted(error)
+
+
+def _may_have_been_accepted(error: CallError) -> bool:
+    match error:
+        case Unreachable():
+            return error.possible_duplicate
+        case ServerTrouble():
+            return error.status in _FROM_A_GATEWAY
+    return isinstance(error, BadReply)
 
 
 def log_level(effect: effects.OutboundEffect, error: CallError) -> str:
