@@ -123,8 +123,11 @@ class Ledger(Protocol):
     def hook_of(self, item_id: int) -> HookBody | None:
         """The hook of an effect in the outbox. It reads the store: never call it on the relay's loop."""
 
-    def hooks_of(self, item_ids: Sequence[int]) -> Mapping[int, HookBody]:
-        """The hooks of some effects in the outbox, by their ids: `hook_of` of at most a few hundred."""
+    def hooks_of(self, item_ids: Sequence[int], max_bytes: int) -> Mapping[int, HookBody | None]:
+        """`hook_of` of several effects, at most a few hundred.
+
+        Only of the first ones: of as many as `max_bytes` allow, and of one at least. The others are not in the result.
+        """
 
     def conversation(self, conversation_id: ConversationId) -> Conversation | None:
         """The state of a conversation with a current or recent agent session. Any thread."""

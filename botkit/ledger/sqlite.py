@@ -262,10 +262,10 @@ class SqliteLedger:
         except SQLAlchemyError as error:
             raise LedgerError("a hook in the store could not be read") from error
 
-    def hooks_of(self, item_ids: Sequence[int]) -> Mapping[int, HookBody]:
+    def hooks_of(self, item_ids: Sequence[int], max_bytes: int) -> Mapping[int, HookBody | None]:
         """See `interface.Ledger.hooks_of`."""
         try:
-            return self._opened().hooks_of(item_ids)
+            return self._opened().hooks_of(item_ids, max_bytes)
         except SQLAlchemyError as error:
             raise LedgerError("hooks in the store could not be read") from error
 

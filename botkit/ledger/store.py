@@ -158,12 +158,22 @@ class Store:
             row = connection.execute(wanted).first()
         return HookBody(row.body, row.component_id) if row is not None and row.body is not None else None
 
-    def hooks_of(self, item_ids: Sequence[int]) -> dict[int, HookBody]:
-        """The hooks of some effects in the outbox."""
+    def hooks_of(self, item_ids: Sequence[int], max_bytes: int) -> dict[int, HookBody | None]:
+        """The hooks of the first of some effects in the outbox: as many as `max_bytes` allow, and of one at least."""
         o = outbox.c
-        wanted = sa.select(o.id, o.body, o.component_id).where(o.id.in_(item_ids), o.body.is_not(None))
         with self._engine.connect() as connection:
-            return {row.id: HookBody(row.body, row.component_id) for row in connection.execute(wanted)}
+            sized = sa.select(o.id, sa.func.length(o.body).label("size")).where(
+                o.id.in_(item_ids), o.body.is_not(None)
+            )
+            sizes = {row.id: row.size for row in connection.execute(sized)}
+            totals = itertools.accumulate(sizes.get(item_id, 0) for item_id in item_ids)
+            fitting = sum(1 for _ in itertools.takewhile(lambda total: total <= max_bytes, totals))
+            first = item_ids[: max(1, fitting)]
+            wanted = sa.select(o.id, o.body, o.component_id).where(o.id.in_(first), o.body.is_not(None))
+            found: dict[int, HookBody | None] = dict.fromkeys(first)
+            for row in connection.execute(wanted):
+                found[row.id] = HookBody(row.body, row.component_id)
+        return found
 
     def depth(self) -> int:
         """The number of effects in the outbox."""

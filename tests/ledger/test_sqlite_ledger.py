@@ -606,7 +606,10 @@ def test_the_hooks_of_many_effects_are_read_together(stage: Stage) -> None:
         for item in stage.submit(stage.inputs.says(f"u-{name}", "hi", body=name.encode())).items
     ]
     stage.submit(Input(ADA, None, completes=(ids[0],)))
-    assert stage.ledger.hooks_of(ids) == {ids[1]: HookBody(b"bob"), ids[2]: HookBody(b"cid")}
+    found = {ids[0]: None, ids[1]: HookBody(b"bob"), ids[2]: HookBody(b"cid")}
+    assert stage.ledger.hooks_of(ids, 6) == found
+    assert stage.ledger.hooks_of(ids, 5) == {ids[0]: None, ids[1]: HookBody(b"bob")}
+    assert stage.ledger.hooks_of(ids[1:], 1) == {ids[1]: HookBody(b"bob")}
 
 
 def test_a_start_reads_the_first_hooks_and_leaves_the_others_in_the_store(

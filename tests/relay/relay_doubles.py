@@ -210,8 +210,16 @@ class FakeLedger:
             raise self.read_failures.popleft()
         return self.rows[item_id].hook if item_id in self.rows else None
 
-    def hooks_of(self, item_ids: Sequence[int]) -> dict[int, HookBody]:
-        return {item_id: hook for item_id in item_ids if (hook := self.hook_of(item_id)) is not None}
+    def hooks_of(self, item_ids: Sequence[int], max_bytes: int) -> dict[int, HookBody | None]:
+        found: dict[int, HookBody | None] = {}
+        size = 0
+        for item_id in item_ids:
+            hook = self.hook_of(item_id)
+            size += len(hook.body) if hook is not None else 0
+            if found and size > max_bytes:
+                break
+            found[item_id] = hook
+        return found
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         self.reads.append(conversation_id)

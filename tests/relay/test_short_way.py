@@ -464,7 +464,7 @@ async def test_hooks_of_a_backlog_are_read_in_groups_shortly_before_their_turn(
     monkeypatch.setattr(
         world.ledger,
         "hooks_of",
-        lambda ids: groups.append(len(ids)) or read(ids),  # type: ignore[func-returns-value]
+        lambda ids, most: groups.append(len(ids)) or read(ids, most),  # type: ignore[func-returns-value]
     )
     texts = crowd(world, 60)
     seen: list[str] = []
@@ -482,6 +482,27 @@ async def test_hooks_of_a_backlog_are_read_in_groups_shortly_before_their_turn(
     assert world.engine.lanes.held_bytes == 0
 
 
+async def test_long_hooks_of_a_backlog_are_read_in_smaller_groups(
+    world: World, platform: HeldPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(short_way, "MAX_CALLING", 2)
+    monkeypatch.setattr(short_way, "READ_BYTES", 2_500)
+    monkeypatch.setattr("botkit.relay.outbound.lanes.MAX_HELD_BYTES", 0)
+    texts = [f"{number:0>1000}" for number in range(9)] + ["9" * 5_000, "last"]
+    for text in texts:
+        passes(world, text, user=text)
+    seen: list[str] = []
+    most = 0
+    while len(seen) < len(texts):
+        await async_until(lambda: platform.begun)
+        most = max(most, world.engine.lanes.held_bytes)
+        seen += platform.in_progress
+        platform.answer()
+    await async_until(lambda: not world.ledger.rows)
+    assert seen == texts
+    assert most < 10_000
+
+
 async def test_a_defect_while_hooks_are_read_together_stops_no_lane(
     world: World, platform: HeldPlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -489,10 +510,10 @@ async def test_a_defect_while_hooks_are_read_together_stops_no_lane(
     failures = iter([ZeroDivisionError()])
     read = world.ledger.hooks_of
 
-    def hooks_of(ids: Any) -> Any:
+    def hooks_of(ids: Any, max_bytes: int) -> Any:
         for failure in failures:
             raise failure
-        return read(ids)
+        return read(ids, max_bytes)
 
     monkeypatch.setattr(world.ledger, "hooks_of", hooks_of)
     crowd(world, 3)

@@ -39,9 +39,9 @@ class Payloads:
         """The hook that caused an effect, if it was not kept in memory with its item."""
         return await self._client.read(partial(self._ledger.hook_of, item.id))
 
-    async def own_of(self, items: Sequence[OutboxItem]) -> Mapping[int, HookBody]:
-        """The hooks that caused some effects, by their outbox ids: `own` of many."""
-        return await self._client.read(partial(self._ledger.hooks_of, [item.id for item in items]))
+    async def own_of(self, items: Sequence[OutboxItem], max_bytes: int) -> Mapping[int, HookBody | None]:
+        """`own` of the first of several effects, by their outbox ids; see `Ledger.hooks_of`."""
+        return await self._client.read(partial(self._ledger.hooks_of, [item.id for item in items], max_bytes))
 
     def at_hand(self, conversation_id: ConversationId) -> HookBody | None:
         """The newest payload, if it is in memory."""

@@ -14,7 +14,7 @@ import asyncio
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -40,6 +40,8 @@ _MIN_PAUSE = 0.01
 """Seconds between two looks at an open breaker."""
 READ_AT_ONCE = 64
 """Max hooks read from the store at once; fewer lanes than this are kept ready with theirs."""
+READ_BYTES = 4 * 1024 * 1024
+"""Max bytes of these hooks, unless a single one is longer; no more are read while the lanes kept ready have as many."""
 
 
 class LanesOf(Protocol):
@@ -305,18 +307,19 @@ class ShortWay:
     # --- hooks that are not in memory -----------------------------------------------------------------------------
 
     def _read_ahead(self, remote: _Remote) -> None:
-        wanted = remote.unread and len(remote.ready) < READ_AT_ONCE
-        if wanted and remote.reading is None and not self._closing:
+        if remote.reading is None and not self._closing and self._wants_hooks(remote):
             remote.reading = self._loop.create_task(self._read(remote))
 
     async def _read(self, remote: _Remote) -> None:
         unread = remote.unread
         try:
-            while unread and len(remote.ready) < READ_AT_ONCE:
+            while self._wants_hooks(remote):
                 lanes = [unread.popleft() for _ in range(min(READ_AT_ONCE, len(unread)))]
                 without = [lane.head for lane in lanes if self._lacks_hook(lane)]
+                hooks: Mapping[int, HookBody | None] = {}
                 try:
-                    hooks = await self._delivery.payloads.own_of(without) if without else {}
+                    if without:
+                        hooks = await self._delivery.payloads.own_of(without, READ_BYTES)
                 except LedgerClosed:
                     for lane in (*lanes, *unread):
                         self._lanes.left(lane)
@@ -324,8 +327,11 @@ class ShortWay:
                     break
                 except Exception as error:  # noqa: BLE001 - a defect: each lane reads its hook by itself
                     _log.error("hooks_not_read", effects=len(without), error=where(error))
-                    hooks = {}
-                for lane in lanes:
+                    hooks = dict.fromkeys([item.id for item in without])
+                for number, lane in enumerate(lanes):
+                    if self._lacks_hook(lane) and lane.head.id not in hooks:
+                        unread.extendleft(reversed(lanes[number:]))
+                        break
                     if (hook := hooks.get(lane.head.id)) is not None:
                         self._lanes.hold(lane, hook)
                     if self._lacks_hook(lane):
@@ -335,6 +341,13 @@ class ShortWay:
                 self._advance(remote)
         finally:
             remote.reading = None
+
+    def _wants_hooks(self, remote: _Remote) -> bool:
+        if not remote.unread or len(remote.ready) >= READ_AT_ONCE:
+            return False
+        return (
+            sum(len(lane.head.hook.body) for lane in remote.ready if lane.head.hook is not None) < READ_BYTES
+        )
 
     def _lacks_hook(self, lane: Lane) -> bool:
         return lane.head.hook is None and self._delivery.reads_hook(lane.head)
