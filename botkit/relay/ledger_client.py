@@ -63,8 +63,8 @@ class LedgerClient:
 
         Args:
             input: the input.
-            then: called with what `submit` would return or raise: once, on the loop, after this method has returned. After `close`,
-                it is not called for an input that the ledger has failed to commit.
+            then: called with what `submit` would return or raise: once, on the loop, after this method has returned.
+                After `close`, it is not called for an input that the ledger has failed to commit.
         """
 
         def on_outcome(outcome: Committed | Exception) -> None:
