@@ -16,6 +16,7 @@ from botkit.agents.api import DEFAULT_ATTRIBUTES
 from botkit.agents.miaw import MiawSettings, MiawSystem
 from botkit.checks import Result, Surroundings
 from botkit.handoff.reference import reference
+from botkit.http import Request, Response
 from botkit.http.curl import CurlTransport
 from botkit.operate.running import Group, run
 from botkit.testing.waiting import async_until
@@ -587,6 +588,36 @@ async def test_an_examination_that_is_interrupted_still_ends_its_conversation(cl
     clinic.surroundings = replace(SURROUNDINGS, patience=30.0)
     task = asyncio.create_task(clinic.examine(live=True))
     await async_until(lambda: bool(clinic.cloud.conversations))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (conversation,) = clinic.cloud.conversations.values()
+    assert conversation.closed_ms is not None
+
+
+class _HoldsBack:
+    """Sends calls, and keeps the answer to one of them."""
+
+    def __init__(self, transport: CurlTransport, what: str) -> None:
+        self.transport = transport
+        self.what = what
+        self.holds = False
+
+    async def send(self, request: Request) -> Response:
+        response = await self.transport.send(request)
+        if request.what == self.what:
+            self.holds = True
+            await asyncio.Event().wait()
+        return response
+
+
+async def test_an_examination_that_is_interrupted_while_it_opens_a_conversation_ends_it(
+    clinic: Clinic,
+) -> None:
+    slow = _HoldsBack(clinic.transport, "create the conversation")
+    clinic.transport = slow  # type: ignore[assignment]
+    task = asyncio.create_task(clinic.examine(live=True))
+    await async_until(lambda: slow.holds)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

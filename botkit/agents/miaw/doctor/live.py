@@ -95,7 +95,11 @@ class LiveRun:
         request = self._calls.create(
             token.access_token, self._id, attributes=attributes, language=self._surroundings.language
         )
-        answer = await self._transport.send(request)
+        try:
+            answer = await self._transport.send(request)
+        except asyncio.CancelledError:
+            await self._end(token.access_token)  # It may have been opened all the same.
+            raise
         if answer.status >= 300:
             self._outcomes["conversation"] = refusals.explain("a conversation", answer)
             return
