@@ -104,8 +104,9 @@ class Ledger(Protocol):
 
         Args:
             input: the input.
-            then: called once, with the consequences or with the error of `submit`: in the ledger's thread, before `on_commit`, or
-                at once if the input is not accepted. It must be quick, and raise nothing.
+            then: called once, with the consequences or with the error of `submit`: in the ledger's thread, before `on_commit` for
+                a hook and after it for any other input, or at once if the input is not accepted. It must be quick, and raise
+                nothing.
 
         Returns:
             A function that drops the input if its commit has not begun; `then` is not called then.

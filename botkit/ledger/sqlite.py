@@ -393,11 +393,16 @@ class SqliteLedger:
                 _log.error("rules_failed", event_kind=type(input.event).__name__, error=where(outcome))
                 receipt.settle(outcome)
                 continue
-            receipt.settle(outcome[0])
+            if input.hook is not None:
+                receipt.settle(outcome[0])
             if input.event is not None and not outcome[0].duplicate:
                 news += outcome
         if news:
             self._notify(news)
+        # The relay's own inputs: it has to act on a commit, such as drop a lane, before its lanes go on.
+        for (input, receipt), outcome in zip(wanted, outcomes, strict=True):
+            if input.hook is None and not isinstance(outcome, Exception):
+                receipt.settle(outcome[0])
 
     def _write(
         self, wanted: Sequence[_Queued], keys: Sequence[str], doubtful: Sequence[str]

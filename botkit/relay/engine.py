@@ -19,6 +19,7 @@ from botkit.handoff.effects import (
 )
 from botkit.http.retry import Backoff
 from botkit.ledger.interface import Committed, Ledger, OutboxItem
+from botkit.ledger.loop_calls import LoopCalls
 from botkit.observability.endings import advice_about
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
@@ -62,14 +63,16 @@ class Engine:
         clock: Clock,
         chance: Callable[[], float],
         call_handlers: HandlerCaller = no_handlers,
+        calls: LoopCalls | None = None,
     ) -> None:
+        """`calls`: those by which `accept` is called, so that a commit is accepted before its outcome is told."""
         self._ledger = ledger
         self._metrics = metrics
         self._clock = clock
         self._chance = chance
         self._backoffs = {bot_id: backoff_of(bot.delivery) for bot_id, bot in settings.bots.items()}
         self._breakers = CircuitBreakers()
-        self._ledger_client = LedgerClient(ledger, clock)
+        self._ledger_client = LedgerClient(ledger, clock, calls=calls)
         secrets = {bot_id: bot.kore.client_secret.reveal() for bot_id, bot in settings.bots.items()}
         self._journal = Journal(
             ledger=ledger, client=self._ledger_client, hashes=UserHashes(secrets), clock=clock

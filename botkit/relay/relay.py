@@ -207,6 +207,7 @@ class Relay:
                 clock=self._clock,
                 chance=self._chance,
                 call_handlers=self._call_handlers,
+                calls=self._calls,
             )
             stop = asyncio.Event()
             await engine.resume()

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from botkit.errors import LedgerClosed, LedgerError
@@ -53,7 +54,7 @@ def test_the_consequences_are_told_once_in_the_ledgers_thread(stage: Stage, outc
     assert outcomes.threads == ["botkit-ledger"]
 
 
-def test_outcomes_are_told_in_order_before_the_listener_and_after_the_commit(stage: Stage) -> None:
+def test_outcomes_of_hooks_are_told_in_order_before_the_listener_and_after_the_commit(stage: Stage) -> None:
     happened: list[str] = []
 
     def told(name: str) -> None:
@@ -69,6 +70,19 @@ def test_outcomes_are_told_in_order_before_the_listener_and_after_the_commit(sta
         ledger.submit_then(stage.inputs.says("u-ada", "two"), lambda _: told("two"))
     ledger.close()
     assert happened == ["batch of 1", "one of 2", "two of 2", "batch of 2"]
+
+
+def test_the_listener_acts_on_an_input_of_the_relay_before_its_outcome_is_told(stage: Stage) -> None:
+    """Otherwise a lane could go on before the same commit drops it."""
+    happened: list[str] = []
+    stage.ledger.close()
+    ledger = SqliteLedger(f"sqlite:///{stage.path}", lambda one, event: stage.decide(one, event))
+    ledger.start(lambda _: happened.append("listener"))
+    stage.ledger = ledger
+    without_hook = replace(stage.inputs.says("u-ada", "one"), hook=None)
+    ledger.submit_then(without_hook, lambda _: happened.append("outcome"))
+    ledger.close()
+    assert happened == ["listener", "outcome"]
 
 
 def test_an_input_dropped_before_its_commit_is_not_committed_and_not_told(

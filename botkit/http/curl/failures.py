@@ -119,7 +119,9 @@ def _on_the_way(failure: Failure, proxy: Proxy, curl: pycurl.Curl) -> CallError:
     if status and status not in _TUNNEL_STANDS:
         return proxying.refused(what, status, proxy)
     match failure.code:
-        case pycurl.E_COULDNT_RESOLVE_PROXY:
+        case (
+            pycurl.E_COULDNT_RESOLVE_PROXY | pycurl.E_COULDNT_RESOLVE_HOST
+        ):  # Only the proxy's name is looked up.
             return proxying.unknown(what, proxy)
         case pycurl.E_OPERATION_TIMEDOUT:
             return Unreachable(what, detail="no connection through the proxy in time", cause="timeout")
