@@ -22,7 +22,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from botkit.asgi.access_log import log_request
 from botkit.asgi.door import Door
 from botkit.errors import BodyIncomplete, HookTooLarge
-from botkit.handlers.endpoint import ACK_RESPONSE, Admitted, HookResponse
+from botkit.handlers.endpoint import ACK_RESPONSE, BODY_UNREAD, Admitted, HookResponse
 from botkit.hooks.bodies import MAX_BYTES, checked_length
 from botkit.hooks.paths import HookPath
 from botkit.observability.events import get_logger
@@ -44,8 +44,6 @@ DISCARD_SECONDS: Final = 2
 once would look like a broken connection without an answer."""
 _LOOK_SECONDS = 1.0
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_BODY_UNREAD = frozenset({408, 413, 503})
-"""After these answers, the rest of a body is not worth waiting for."""
 
 
 class Connections:
@@ -393,7 +391,7 @@ class _HookCycle:
         self._parts = []
         self.response_complete = True
         protocol, transport = self._protocol, self._protocol.transport
-        if not self._is_complete and (response.status in _BODY_UNREAD or protocol.expect_100_continue):
+        if not self._is_complete and (response.status in BODY_UNREAD or protocol.expect_100_continue):
             # A client that was not told to continue may send its next request instead of the body.
             self.keep_alive = False
         if not transport.is_closing():
@@ -406,10 +404,9 @@ class _HookCycle:
                 transport.write(encoded(response, usual, with_body=self._method != "HEAD"))
             if self.keep_alive:
                 protocol.hook_answered()
-            elif self._is_complete:
-                transport.close()
-                protocol.close_within(DISCARD_SECONDS)
             else:
+                if self._is_complete:
+                    transport.close()
                 protocol.close_within(DISCARD_SECONDS)
         if protocol.shared.logs_requests:
             self._log(response)

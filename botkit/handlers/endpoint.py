@@ -32,6 +32,9 @@ _log = get_logger("botkit.hooks")
 COMMIT_SECONDS = 10.0
 """Max time for a commit. The platform has given up long before."""
 
+BODY_UNREAD = frozenset({408, 413, 503})
+"""After these answers, the rest of a body is not worth waiting for, so the connection cannot be used again."""
+
 Headers = tuple[tuple[str, str], ...]
 
 _ACKNOWLEDGED = ("supportsMessageAck", "true")

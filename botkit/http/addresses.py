@@ -1,7 +1,7 @@
 """The addresses that a host's name must not lead to: this machine, its own network segment, and metadata services of clouds.
 
 A name of the configuration is resolved by a name server, which somebody else may control. One that resolves to a loopback or
-link-local address would let BotKit talk to services that trust whoever is on the machine, such as a cloud's metadata service.
+link-local address would let BotKit talk to services that trust every program on the machine, such as a cloud's metadata service.
 """
 
 from __future__ import annotations

@@ -388,6 +388,8 @@ class SqliteLedger:
             self._payloads.put(conversation_id, hook)
         self._committing = True
         news: list[Committed] = []
+        own: list[tuple[Receipt[Committed], Committed]] = []
+        """Outcomes of the relay's own inputs: it has to act on a commit, such as drop a lane, before its lanes go on."""
         for (input, receipt), outcome in zip(wanted, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 _log.error("rules_failed", event_kind=type(input.event).__name__, error=where(outcome))
@@ -395,14 +397,14 @@ class SqliteLedger:
                 continue
             if input.hook is not None:
                 receipt.settle(outcome[0])
+            else:
+                own.append((receipt, outcome[0]))
             if input.event is not None and not outcome[0].duplicate:
                 news += outcome
         if news:
             self._notify(news)
-        # The relay's own inputs: it has to act on a commit, such as drop a lane, before its lanes go on.
-        for (input, receipt), outcome in zip(wanted, outcomes, strict=True):
-            if input.hook is None and not isinstance(outcome, Exception):
-                receipt.settle(outcome[0])
+        for receipt, committed in own:
+            receipt.settle(committed)
 
     def _write(
         self, wanted: Sequence[_Queued], keys: Sequence[str], doubtful: Sequence[str]

@@ -72,7 +72,7 @@ class Engine:
         self._chance = chance
         self._backoffs = {bot_id: backoff_of(bot.delivery) for bot_id, bot in settings.bots.items()}
         self._breakers = CircuitBreakers()
-        self._ledger_client = LedgerClient(ledger, clock, calls=calls)
+        self._ledger_client = LedgerClient(ledger, clock, calls)
         secrets = {bot_id: bot.kore.client_secret.reveal() for bot_id, bot in settings.bots.items()}
         self._journal = Journal(
             ledger=ledger, client=self._ledger_client, hashes=UserHashes(secrets), clock=clock

@@ -151,7 +151,7 @@ class KorePlatform:
     def _failure(self, request: Request, response: Response) -> Exception | None:
         try:
             self._checked(request, response)
-        except Exception as error:  # noqa: BLE001 - also a defect: whoever waits for the call has to know
+        except Exception as error:  # noqa: BLE001 - also a defect ends the call, and its caller is told
             return error
         return None
 

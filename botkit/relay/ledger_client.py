@@ -34,19 +34,12 @@ _READERS = 4
 class LedgerClient:
     """Submits and reads without blocking the loop it lives on."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        clock: Clock,
-        loop: asyncio.AbstractEventLoop | None = None,
-        *,
-        calls: LoopCalls | None = None,
-    ) -> None:
-        """`loop`: the loop it lives on; by default the running one. `calls`: calls that loop."""
+    def __init__(self, ledger: Ledger, clock: Clock, calls: LoopCalls | None = None) -> None:
+        """`calls`: calls the loop that it lives on; by default the running one."""
         self._ledger = ledger
         self._clock = clock
-        self._loop = loop or asyncio.get_running_loop()
-        self._calls = calls or LoopCalls(self._loop)
+        self._calls = calls or LoopCalls(asyncio.get_running_loop())
+        self._loop = self._calls.loop
         self._repeating: set[asyncio.Task[None]] = set()
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="botkit-relay-read")
         self._closed = False

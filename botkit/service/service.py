@@ -213,13 +213,12 @@ class Service:
             LedgerError: the store cannot be used.
             LedgerClosed: the service has been closed.
         """
-        running = self._running
-        if running is not None and running.pid == os.getpid():
+        if self._running_here() is not None:
             return
         with self._lock:
             if self._closed:
                 raise LedgerClosed("the kit has been closed")
-            if self._running is not None and self._running.pid == os.getpid():
+            if self._running_here() is not None:
                 return
             # Threads do not survive a fork: a service that was started in the parent is started again here.
             leadership = Leadership(
@@ -252,8 +251,7 @@ class Service:
     @property
     def is_running(self) -> bool:
         """Whether `start` has opened the store in this process, and `close` has not closed it."""
-        running = self._running
-        return running is not None and running.pid == os.getpid()
+        return self._running_here() is not None
 
     def submit_then(self, input: Input, then: Callable[[Committed | Exception], None]) -> Callable[[], None]:
         """See `ledger.interface.Ledger.submit_then`. It never starts the service, and so never waits for `close`.
@@ -261,8 +259,8 @@ class Service:
         Raises:
             LedgerClosed: the service does not run.
         """
-        running = self._running
-        if running is None or running.pid != os.getpid():
+        running = self._running_here()
+        if running is None:
             raise LedgerClosed("the kit has been closed")
         return running.leadership.submit_then(input, then)
 
@@ -297,8 +295,8 @@ class Service:
 
     def store(self) -> Leadership:
         """The store; starts the service if it does not run yet. Raises: LedgerError if the store cannot be used."""
-        running = self._running
-        if running is None or running.pid != os.getpid():
+        running = self._running_here()
+        if running is None:
             self.start()
             running = self._running
             if running is None:
@@ -323,6 +321,11 @@ class Service:
             now=self._now,
             monotonic=time.monotonic,
         )
+
+    def _running_here(self) -> _Running | None:
+        """The result of `start`, if that was in this process."""
+        running = self._running
+        return running if running is not None and running.pid == os.getpid() else None
 
     def _known(self, bot_id: str) -> str:
         for bot in self.settings.bots.values():

@@ -28,6 +28,7 @@ from botkit.handoff.effects import (
 )
 from botkit.handoff.events import Event, TimerFired
 from botkit.ledger.interface import Committed, Input, Ledger, OutboxItem
+from botkit.ledger.loop_calls import LoopCalls
 from botkit.observability.metrics import Telemetry
 from botkit.observability.user_hashes import UserHashes
 from botkit.relay.gateways import Gateways, KorePlatform
@@ -85,7 +86,7 @@ class StepwiseRelay:
         self._timers: dict[tuple[str, str], tuple[Instant, ConversationId]] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="botkit-testing", daemon=True)
-        client = self._ledger_client = LedgerClient(ledger, clock, self._loop)
+        client = self._ledger_client = LedgerClient(ledger, clock, LoopCalls(self._loop))
         self._payloads = Payloads(ledger, client, clock)
         self._performer = Performer(
             gateways=gateways,

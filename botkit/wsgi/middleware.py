@@ -6,14 +6,11 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from botkit.handlers.endpoint import HookEndpoint
+from botkit.handlers.endpoint import BODY_UNREAD, HookEndpoint
 from botkit.hooks.bodies import Bodies
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-_BODY_UNREAD = {408, 413, 503}
-"""After these answers a part of the body is unread, so the connection cannot be used again."""
 
 
 class BotKitMiddleware:
@@ -42,7 +39,7 @@ class BotKitMiddleware:
         )
         status, headers = response.status, list(response.headers)
         # PEP 3333 forbids applications to send this header, but granian relies on them.
-        if status in _BODY_UNREAD and environ.get("SERVER_SOFTWARE") == "Granian":
+        if status in BODY_UNREAD and environ.get("SERVER_SOFTWARE") == "Granian":
             headers.append(("Connection", "close"))
         start_response(f"{status} {HTTPStatus(status).phrase}", headers)
         return [response.body]

@@ -24,7 +24,7 @@ class Call:
     """One request on its way.
 
     Attributes:
-        done: who wants the outcome; None as soon as there is one, or nobody wants it.
+        done: called with the outcome; None once it has been called, or the call was cancelled.
         handle: what carries the call; None while it waits.
         timer: ends the wait; None if it does not wait.
     """
