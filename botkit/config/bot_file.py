@@ -104,7 +104,7 @@ def read_bot_file(
     _check_retries(checked)
     _check_end_words(checked.under("handoff"))
     _check_responses(checked.under("handoff", "responses"))
-    warn_of_doubtful_values(checked)
+    warn_of_doubtful_values(checked, insecure_http=insecure_http)
     return BotFile(checked, built, _responses_file(checked, environ))
 
 

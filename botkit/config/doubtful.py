@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 from botkit.config.validation import Checked
+from botkit.config.values import parse_callback_host
+from botkit.errors import UnusableValue
 from botkit.handoff.languages import closest
 from botkit.handoff.translations import MESSAGES
+from botkit.http.addresses import names_this_machine
 
 MADE_UP_BOT_ID = "st-11111111-1111-5111-8111-111111111111"
 MADE_UP_CLIENT_ID = "cs-11111111-1111-5111-8111-111111111111"
@@ -19,8 +23,10 @@ _MADE_UP = {MADE_UP_BOT_ID, MADE_UP_CLIENT_ID, MADE_UP_ORGANIZATION_ID, MADE_UP_
 _UNFILLED = re.compile(r"\$\{[^}]*\}")
 
 
-def warn_of_doubtful_values(checked: Checked) -> None:
+def warn_of_doubtful_values(checked: Checked, *, insecure_http: bool) -> None:
     """Warn of the doubtful values in a bot's file. No message has a value that may be a secret."""
+    if not insecure_http:
+        _warn_of_this_machine(checked)
     systems = checked.mapping("agents", "systems")
     places: list[tuple[str | int, ...]] = [("bot", "id"), ("kore", "client_id"), ("kore", "client_secret")]
     places += [
@@ -35,6 +41,19 @@ def warn_of_doubtful_values(checked: Checked) -> None:
     for key in ("client_id", "client_secret"):
         _warn_of_copying(checked, key)
     _warn_of_language(checked)
+
+
+def _warn_of_this_machine(checked: Checked) -> None:
+    for index in range(len(checked.items("kore", "callback_hosts"))):
+        place = ("kore", "callback_hosts", index)
+        try:
+            host = urlsplit(f"//{parse_callback_host(checked.text(*place) or '')}").hostname
+        except UnusableValue:
+            continue  # It is reported.
+        if names_this_machine(host or ""):
+            what = f"{checked.shown(place)}is this machine or on its link, and is not called"
+            fix = "write the platform's host; on a machine for tests, set security.insecure_http: true in botkit.yaml"
+            checked.warn(place, what, fix)
 
 
 def _warn_of_copying(checked: Checked, key: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from botkit.errors import HostNotAllowed
+from botkit.errors import CallError, HostNotAllowed, Unreachable
 
 _OF_METADATA = tuple(
     ip_network(network)
@@ -44,10 +44,22 @@ def _ipv4_within(address: IPv6Address) -> IPv4Address | None:
     return address.ipv4_mapped or address.sixtofour
 
 
-def refused(what: str, address: str) -> HostNotAllowed:
-    """The error of a call whose host has such an address."""
-    return HostNotAllowed(
-        what,
-        detail=f"the host is {address}, an address of this machine or of its link, or a cloud's metadata service",
-        fix="correct the host or its entry in DNS; on a machine for tests, set security.insecure_http: true",
-    )
+def names_this_machine(host: str) -> bool:
+    """Whether a host is such an address itself, or a name of this machine that no name server resolves (RFC 6761, 6.3)."""
+    name = host.removeprefix("[").removesuffix("]").rstrip(".").lower()
+    try:
+        return is_of_this_machine(name)
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+
+
+def refused(what: str, host: str, address: str) -> CallError:
+    """The error of a call whose host has such an address.
+
+    A name server that is being reloaded may answer so for a moment, so the call is repeated like one whose host was not found.
+    """
+    detail = f"{address}, an address of this machine or of its link, or a cloud's metadata service"
+    fix = "correct the host or its entry in DNS; on a machine for tests, set security.insecure_http: true"
+    if names_this_machine(host):
+        return HostNotAllowed(what, detail=f"the host is {detail}", fix=fix)
+    return Unreachable(what, detail=f"the host's name leads to {detail}", cause="dns", fix=fix)

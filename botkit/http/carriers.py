@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from typing import Self
+from urllib.parse import urlsplit
 
 import requests
 
@@ -72,7 +73,8 @@ class SyncTransport:
                 body = _read_sync(response, request, deadline)
                 return Response(response.status_code, response.headers, body, request.url)
         except AddressRefused as refused:
-            raise named_host(addresses.refused(request.what, refused.address), request.url) from None
+            host = urlsplit(request.url).hostname or ""
+            raise named_host(addresses.refused(request.what, host, refused.address), request.url) from None
         except (CallError, requests.RequestException, OSError, ValueError) as error:
             raise named_host(translated(request.what, error, proxy), request.url) from None
 

@@ -98,3 +98,16 @@ def test_an_empty_variable_is_to_be_filled(folder: Folder) -> None:
     assert folder.problem().endswith(
         "kore.client_secret: is empty; write a value into the variable or the file that it is filled from"
     )
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "kore.localhost:8001", "127.0.0.1", "127.0.0.1:8001", "'[::1]:8001'", "169.254.169.254"],
+)
+def test_a_callback_host_on_this_machine_is_named(folder: Folder, host: str) -> None:
+    folder.change_bot("[bots.kore.ai]", f"[bots.kore.ai, {host}]")
+    (warning,) = warnings(folder)
+    assert warning.startswith("8: kore.callback_hosts[1]: “")
+    assert "is this machine or on its link, and is not called; write the platform's host" in warning
+    folder.server(SERVER + "security: {insecure_http: true}\n")
+    assert warnings(folder) == []

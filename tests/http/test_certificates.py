@@ -29,7 +29,7 @@ from botkit.http import Request, Response
 from botkit.http.addresses import is_of_this_machine
 from botkit.http.carriers import SyncTransport
 from botkit.http.curl import CurlTransport
-from botkit.http.curl.outgoing import Authorities
+from botkit.http.curl.outgoing import Authorities, Outgoing
 from botkit.http.network import DIRECT, ClientCertificate, Network, parse_proxy
 from tests.http.connect_proxy import connect_proxy, serving
 
@@ -279,6 +279,30 @@ def test_a_host_on_this_machine_is_not_connected_to(send: Send, host: str) -> No
     assert "security.insecure_http" in error.fix
     assert error.host == f"{host}:{port}"
     assert greeted in ([], [b""])
+
+
+@both
+def test_a_name_that_leads_to_this_machine_is_called_again_later(
+    send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = Outgoing.prepare
+
+    def resolved(outgoing: Outgoing, curl: pycurl.Curl) -> None:
+        prepare(outgoing, curl)
+        curl.setopt(pycurl.RESOLVE, ["platform.example:443:127.0.0.1"])
+
+    async def serve(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+
+    with serving(serve) as port:
+        here = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port))]
+        monkeypatch.setattr(Outgoing, "prepare", resolved)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_: here)
+        with pytest.raises(Unreachable, match=r"the host's name leads to 127\.0\.0\.1") as failed:
+            send("https://platform.example/", insecure_http=False)
+    assert failed.value.cause == "dns"
+    assert not failed.value.possible_duplicate
+    assert "security.insecure_http" in failed.value.fix
 
 
 @pytest.mark.parametrize("network", [DIRECT, Network(proxy=parse_proxy("http://192.0.2.1:1"))])

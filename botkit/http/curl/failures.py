@@ -65,7 +65,7 @@ def translated(failure: Failure, curl: pycurl.Curl) -> CallError:
         case pycurl.E_COULDNT_RESOLVE_HOST:
             return Unreachable(what, detail="the host name was not found", cause="dns")
         case pycurl.E_COULDNT_CONNECT if failure.refused_address:
-            return addresses.refused(what, failure.refused_address)
+            return addresses.refused(what, failure.host, failure.refused_address)
         case pycurl.E_COULDNT_CONNECT:
             return of_system(what, failure.socket_errno or int(curl.getinfo(pycurl.OS_ERRNO)))
         case pycurl.E_FILESIZE_EXCEEDED:
