@@ -32,6 +32,8 @@ def check_network(server: Checked, environ: Mapping[str, str]) -> None:
     for key in ("client_key", "client_key_password"):
         if client is None and section.text(key):
             section.complain((key,), "belongs to no certificate", "set network.client_certificate")
+    if isinstance(version := section.at("http_version"), float) and version == 2.0:  # To a schema it is a 2.
+        section.complain(("http_version",), "is 2.0, which is not a version of HTTP", 'write 2 or "2"')
     if section.at("proxy_from_environment") is not True:
         return
     if proxy:
