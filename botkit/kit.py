@@ -91,7 +91,7 @@ class BotKit(HandlerDecorators):
         """The middleware around a WSGI application, which gets every request that is not a hook.
 
         Raises:
-            NotConfigured: the kit has no configuration of its own.
+            NotConfigured: the kit has no configuration of its own, or the prefix is taken.
         """
         return self._service().middleware(wsgi_app)
 
@@ -107,9 +107,11 @@ class BotKit(HandlerDecorators):
 
         Raises:
             ConfigurationError: lists every problem of the files.
-            NotConfigured: no file is named, or one is although the kit has its own configuration.
+            NotConfigured: no file is named, or one is although the kit has its own configuration, or the prefix is taken.
         """
-        return self._service_for(config).asgi(app)
+        service = self._service_for(config)
+        with self._dropping(service):
+            return service.asgi(app)
 
     def asgi_pages(self, app: Application) -> PagesAsgi:
         """A middleware that adds ``/healthz``, ``/readyz`` and ``/metrics``, below ``server.prefix``, to an ASGI application.
@@ -136,12 +138,8 @@ class BotKit(HandlerDecorators):
             NotConfigured: no file is named, or one is although the kit has its own configuration, or the prefix is taken.
         """
         service = self._service_for(config, app.config.get(CONFIG_KEY))
-        try:
+        with self._dropping(service):
             mount(app, self, service)
-        except NotConfigured:
-            if service is not self._own:
-                self._services.remove(service)
-            raise
 
     # --- running ---------------------------------------------------------------------------------------------------
 
@@ -292,6 +290,16 @@ class BotKit(HandlerDecorators):
             )
         with self._lock:
             return self._serve(load(named))
+
+    @contextmanager
+    def _dropping(self, service: Service) -> Iterator[None]:
+        """Forget a service that cannot be mounted, unless it is the kit's own."""
+        try:
+            yield
+        except NotConfigured:
+            if service is not self._own:
+                self._services.remove(service)
+            raise
 
     def _service(self) -> Service:
         """The service in use: an override, the kit's own, that of the current application, or the only one."""

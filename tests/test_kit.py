@@ -53,6 +53,11 @@ def kits(tmp_path: Path) -> Iterator[Kits]:
         kit.close()
 
 
+def app_without_kit(environ: Any, start_response: Any) -> list[bytes]:
+    start_response("200 OK", [])
+    return [b"plain"]
+
+
 def post(app: Flask, body: bytes = b"", *, event: str = "on_user_message", prefix: str = "") -> Any:
     headers = {"token": token(expires=FAR)}
     return app.test_client().post(
@@ -127,12 +132,16 @@ def test_metrics_of_a_leader_that_does_not_answer_are_a_503(
 
 
 def test_any_wsgi_application_can_be_wrapped(kits: Kits) -> None:
-    def plain(environ: Any, start_response: Any) -> list[bytes]:
-        start_response("200 OK", [])
-        return [b"plain"]
-
-    answer = Client(kits.kit().middleware(plain)).get("/")
+    answer = Client(kits.kit().middleware(app_without_kit)).get("/")
     assert (answer.status, answer.data) == ("200 OK", b"plain")
+
+
+def test_a_second_kit_with_the_same_prefix_would_hide_the_first(kits: Kits) -> None:
+    app = app_with(kits.kit())
+    for inner in (app, app.wsgi_app, kits.kit("plain").middleware(app_without_kit)):
+        with pytest.raises(NotConfigured, match="prefix of its own"):
+            kits.kit("other").middleware(inner)
+        kits.kit("another", prefix="/another").middleware(inner)
 
 
 def test_nothing_is_opened_before_it_is_needed(kits: Kits, tmp_path: Path) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from botkit.asgi.bodies import PendingBodies
 from botkit.asgi.door import Door, Store
 from botkit.asgi.interface import Application, Message, Receive, Scope, Send, path_in, respond
+from botkit.asgi.pages import PagesAsgi
 from botkit.errors import BodyIncomplete, BotKitError, HookTooLarge
-from botkit.handlers.endpoint import HookEndpoint, HookResponse
+from botkit.handlers.endpoint import HookEndpoint, HookResponse, prefix_taken
 from botkit.hooks.bodies import MAX_BYTES, checked_length
 from botkit.hooks.paths import HookPath
 from botkit.ledger.loop_calls import LoopCalls
@@ -42,11 +44,16 @@ class BotKitAsgi:
         endpoint: the steps of a hook.
         service: commits and relays the hooks.
         threads: the number of hooks whose handlers run at the same time.
+
+    Raises:
+        NotConfigured: the application is or has a kit with the same prefix.
     """
 
     def __init__(
         self, wrapped: Application, endpoint: HookEndpoint, service: Hosted, *, threads: int
     ) -> None:
+        if endpoint.prefix in _prefixes_in(wrapped):
+            raise prefix_taken(endpoint.prefix)
         self.wrapped = wrapped
         self._endpoint = endpoint
         self._service = service
@@ -113,6 +120,14 @@ class BotKitAsgi:
             response = await answered
         encoded = [(name.lower().encode(), value.encode()) for name, value in response.headers]
         await respond(send, response.status, encoded, response.body)
+
+
+def _prefixes_in(application: Application) -> Iterator[str]:
+    """Those of the kits around an application; one that another middleware hides is not seen."""
+    while isinstance(application, BotKitAsgi | PagesAsgi):
+        if isinstance(application, BotKitAsgi):
+            yield application._endpoint.prefix
+        application = application.wrapped
 
 
 _READ = frozenset({b"token", b"apikey", b"content-length"})

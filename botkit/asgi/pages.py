@@ -24,7 +24,7 @@ class PagesAsgi:
     """
 
     def __init__(self, wrapped: Application, service: Watched, *, prefix: str) -> None:
-        self._wrapped = wrapped
+        self.wrapped = wrapped
         self._service = service
         self._threads = ThreadPoolExecutor(_THREADS, "botkit-pages")
         self._healthz = f"{prefix}/healthz"
@@ -35,7 +35,7 @@ class PagesAsgi:
         """See ASGI 3."""
         path = path_in(scope) if scope["type"] == "http" else ""
         if path != self._healthz and path not in self._blocking:
-            await self._wrapped(scope, receive, send)
+            await self.wrapped(scope, receive, send)
             return
         if scope["method"] not in ("GET", "HEAD"):
             page = _NOT_ALLOWED

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, Response, request
 
-from botkit.errors import NotConfigured
 from botkit.flask.commands import commands
 from botkit.flask.mounted import Kit, Mounted, mounted_in
+from botkit.handlers.endpoint import prefix_taken
 from botkit.observability import pages
 from botkit.service.service import Service
 
@@ -16,10 +16,7 @@ def mount(app: Flask, kit: Kit, service: Service) -> None:
     kits = mounted_in(app)
     prefix = service.settings.server.prefix
     if any(mounted.service.settings.server.prefix == prefix for mounted in kits):
-        raise NotConfigured(
-            f"a kit is mounted here already with the server.prefix {prefix!r}, and would get no more hooks: mount each "
-            "kit once, and give each a prefix of its own"
-        )
+        raise prefix_taken(prefix)
     app.register_blueprint(_pages(service, f"botkit_{len(kits)}" if kits else "botkit"))
     if not kits:
         app.cli.add_command(commands)

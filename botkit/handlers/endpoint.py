@@ -15,7 +15,15 @@ from http import HTTPStatus
 from typing import Protocol
 
 from botkit.config.settings import BotSettings
-from botkit.errors import BotKitError, HookNotFound, HookNotJson, HookRefused, HookUnauthorized, LedgerError
+from botkit.errors import (
+    BotKitError,
+    HookNotFound,
+    HookNotJson,
+    HookRefused,
+    HookUnauthorized,
+    LedgerError,
+    NotConfigured,
+)
 from botkit.handlers.dispatch import Dispatch, DispatchResult, without_handlers
 from botkit.handlers.refused_hooks import STRANGERS, RefusedHooks
 from botkit.handlers.running import ContextFactory
@@ -43,6 +51,14 @@ _ACK = b'{"headers":{"supportsMessageAck":true}}'
 
 Submit = Callable[[Input], Future[Committed]]
 """Hands an input to the ledger; see `ledger.interface.Ledger.submit`."""
+
+
+def prefix_taken(prefix: str) -> NotConfigured:
+    """The error of a kit that would take all hooks of another one, because it stands before it with the same prefix."""
+    return NotConfigured(
+        f"a kit is mounted here already with the server.prefix {prefix!r}, and would get no more hooks: mount each kit once, "
+        "and give each a prefix of its own"
+    )
 
 
 class HookMetrics(Protocol):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from botkit.handlers.endpoint import BODY_UNREAD, HookEndpoint
+from botkit.handlers.endpoint import BODY_UNREAD, HookEndpoint, prefix_taken
 from botkit.hooks.bodies import Bodies
 
 if TYPE_CHECKING:
@@ -19,9 +19,14 @@ class BotKitMiddleware:
     Args:
         wrapped: the application that gets every other request.
         endpoint: answers hooks.
+
+    Raises:
+        NotConfigured: the application is or has a kit with the same prefix.
     """
 
     def __init__(self, wrapped: WSGIApplication, endpoint: HookEndpoint) -> None:
+        if endpoint.prefix in _prefixes_in(wrapped):
+            raise prefix_taken(endpoint.prefix)
         self._wrapped = wrapped
         self._endpoint = endpoint
         self._bodies = Bodies()
@@ -43,3 +48,11 @@ class BotKitMiddleware:
             headers.append(("Connection", "close"))
         start_response(f"{status} {HTTPStatus(status).phrase}", headers)
         return [response.body]
+
+
+def _prefixes_in(application: WSGIApplication) -> Iterator[str]:
+    """Those of the kits around an application; one that another middleware hides is not seen."""
+    application = getattr(application, "wsgi_app", application)  # Flask's way for middleware.
+    while isinstance(application, BotKitMiddleware):
+        yield application._endpoint.prefix
+        application = application._wrapped

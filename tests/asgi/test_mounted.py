@@ -18,6 +18,7 @@ from botkit import BotKit
 from botkit.asgi.interface import Application, Message
 from botkit.errors import NotConfigured
 from botkit.testing.waiting import until
+from tests.config.folder import BOT, SERVER, Folder
 from tests.hooks.hook_payloads import BOT_ID, as_body, settings, token, user_message
 
 PATH = f"/sdk/bots/{BOT_ID}/on_user_message"
@@ -164,3 +165,19 @@ def test_a_kit_without_a_configuration_takes_it_with_the_application(tmp_path: P
     configured = BotKit(settings(store=f"sqlite:///{tmp_path / 'botkit.db'}"))
     with pytest.raises(NotConfigured, match="of its own"):
         configured.asgi(Starlette(), "config/botkit.yaml")
+
+
+@pytest.mark.parametrize("with_pages", [False, True])
+def test_a_second_kit_with_the_same_prefix_is_refused(tmp_path: Path, kit: BotKit, with_pages: bool) -> None:
+    inner = kit.asgi_pages(kit.asgi(Starlette())) if with_pages else kit.asgi(Starlette())
+    second, folder = BotKit(), Folder(tmp_path)
+    folder.server(SERVER)
+    folder.bot(BOT)
+    with pytest.raises(NotConfigured, match="prefix of its own"):
+        second.asgi(inner, tmp_path / "botkit.yaml")
+    assert not second.is_configured
+
+
+def test_kits_with_prefixes_of_their_own_share_an_application(tmp_path: Path, kit: BotKit) -> None:
+    own = settings(store=f"sqlite:///{tmp_path / 'second.db'}", prefix="/second")
+    BotKit(own).asgi(kit.asgi(Starlette()))
