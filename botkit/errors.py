@@ -239,9 +239,9 @@ class LedgerBusy(LedgerError):
 
 
 class LedgerClosed(LedgerError):
-    """The service is stopping and accepts no more input.
+    """The service is stopping, or was stopped, and accepts no more input.
 
-    Nothing to do: the platform's next attempt reaches the restarted service.
+    Start it again, if that does not happen by itself; then the platform's next attempts are accepted.
     """
 
     code = "BK-3002"

@@ -157,6 +157,9 @@ class Relay:
                     break
         if not stopped:
             _log.error("relay_did_not_stop")
+        if (
+            not stopped or not self._ended.is_set() or self._main.cancelled()
+        ):  # Or its loop has gone without it.
             self._ledger.expect_repeats()
 
     def _accept(self, engine: Engine, batch: Sequence[Committed], held: bool) -> None:

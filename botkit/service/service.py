@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 
+_CLOSED = "the kit has been closed: by kit.close(), or at the end of its ASGI server's lifespan, whose next one starts it again"
 _CLOSE_FIRST = 100
 """The priority of `close` among the finalizers of multiprocessing."""
 
@@ -217,9 +218,10 @@ class Service:
             return
         with self._lock:
             if self._closed:
-                raise LedgerClosed("the kit has been closed")
+                raise LedgerClosed(_CLOSED)
             if self._running_here() is not None:
                 return
+            self._leave_closed_loop()
             # Threads do not survive a fork: a service that was started in the parent is started again here.
             leadership = Leadership(
                 settings=self.settings,
@@ -237,10 +239,11 @@ class Service:
     def start_on(self, calls: LoopCalls) -> None:
         """Start with the relay on this loop, which runs in another thread; also after `close`, for a server's next lifespan.
 
-        A relay that runs already stays where it is. Raises: see `start`.
+        A relay that runs already stays where it is, unless its loop is closed. Raises: see `start`.
         """
         with self._lock:
             self._closed = False
+            self._leave_closed_loop()
             self._calls = calls
         try:
             self.start()
@@ -261,21 +264,15 @@ class Service:
         """
         running = self._running_here()
         if running is None:
-            raise LedgerClosed("the kit has been closed")
+            raise LedgerClosed(_CLOSED)
         return running.leadership.submit_then(input, then)
 
     def close(self) -> None:
         """Accept no more hooks, let the relay finish deliveries in progress, and leave the rest in the store."""
         with self._lock:
-            running, self._running = self._running, None
-            if running is None or running.pid != os.getpid():
-                return
-            self._closed = True
-            running.leadership.leave()
-            self._calls = None
-            if self._at_exit is not None:
-                self._at_exit.cancel()
-        atexit.unregister(self.close)
+            if self._leave():
+                self._closed = True
+                self._calls = None
 
     def ready(self) -> dict[str, bool]:
         """Whether the store commits and the relay delivers. Starts them if they do not run yet.
@@ -300,7 +297,7 @@ class Service:
             self.start()
             running = self._running
             if running is None:
-                raise LedgerClosed("the kit has been closed")
+                raise LedgerClosed(_CLOSED)
         return running.leadership
 
     def conversation(self, bot_id: str, user_id: str, *, channel: str = "") -> ConversationHandle:
@@ -323,9 +320,31 @@ class Service:
         )
 
     def _running_here(self) -> _Running | None:
-        """The result of `start`, if that was in this process."""
+        """The result of `start`, if that was in this process, and its relay can still run."""
         running = self._running
-        return running if running is not None and running.pid == os.getpid() else None
+        if running is None or running.pid != os.getpid() or self._is_on_closed_loop():
+            return None
+        return running
+
+    def _is_on_closed_loop(self) -> bool:
+        return self._calls is not None and self._calls.loop.is_closed()
+
+    def _leave_closed_loop(self) -> None:
+        """Stop what has lost its loop, because the server did not end the lifespan: it would carry out nothing more."""
+        if self._is_on_closed_loop():
+            self._leave()
+            self._calls = None
+
+    def _leave(self) -> bool:
+        """Stop what runs, and return whether anything did. Call it with the lock."""
+        running, self._running = self._running, None
+        if running is None or running.pid != os.getpid():
+            return False
+        running.leadership.leave()
+        if self._at_exit is not None:
+            self._at_exit.cancel()
+        atexit.unregister(self.close)
+        return True
 
     def _known(self, bot_id: str) -> str:
         for bot in self.settings.bots.values():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
 import httpx
@@ -13,6 +13,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
+from structlog.testing import capture_logs
 
 from botkit import BotKit
 from botkit.asgi.interface import Application, Message
@@ -128,8 +129,11 @@ async def test_a_server_may_start_again(kit: BotKit) -> None:
     for number in (1, 2):
         async with running(app), client(app) as http:
             assert await post(http, number=number) == 200
-    async with client(app) as http:
-        assert await post(http, number=3) == 500
+    with capture_logs() as lines:
+        async with client(app) as http:
+            assert await post(http, number=3) == 500
+    (line,) = lines
+    assert (line["code"], "lifespan, whose next one" in line["reason"]) == ("BK-3002", True)
 
 
 def test_a_loop_for_each_request_is_no_obstacle(kit: BotKit) -> None:
@@ -152,8 +156,26 @@ def test_a_loop_that_was_stopped_without_a_word_does_not_hang_the_end(kit: BotKi
             assert await post(http) == 200
 
     asyncio.run(start())
-    assert kit.ready() == {"store": True, "relay": False}
     kit.close()
+
+
+@pytest.mark.parametrize("with_lifespan", [False, True])
+def test_a_service_that_lost_its_loop_starts_again(kit: BotKit, with_lifespan: bool) -> None:
+    app = kit.asgi(Starlette())
+
+    async def start() -> None:
+        await app.start()
+
+    async def one() -> int:
+        async with running(app) if with_lifespan else nullcontext(), client(app) as http:
+            status = await post(http)
+            assert await asyncio.to_thread(kit.ready) == {"store": True, "relay": True}
+            return status
+
+    before = relay_threads()
+    asyncio.run(start())
+    assert asyncio.run(one()) == 200
+    assert len(relay_threads()) == len(before) + (0 if with_lifespan else 1)
 
 
 def test_a_kit_without_a_configuration_takes_it_with_the_application(tmp_path: Path) -> None:

@@ -211,13 +211,15 @@ def test_closing_it_on_its_own_loop_waits_for_nothing() -> None:
 
 def test_a_relay_whose_loop_is_gone_is_closed_at_once() -> None:
     with loop_elsewhere() as calls:
-        relay = Stage(calls=calls).relay()
+        stage = Stage(calls=calls)
+        relay = stage.relay()
         relay.start()
         assert relay.ready()
     closing = threading.Thread(target=relay.close)
     closing.start()
     closing.join(30)
     assert not closing.is_alive()
+    assert stage.ledger.expects_repeats
     relay.on_commit([Committed(Conversation(USER), (), ())])
 
 
@@ -233,6 +235,7 @@ def test_a_loop_that_ends_takes_its_relay_with_it(caplog: pytest.LogCaptureFixtu
     assert not relay.ready()
     assert "relay_failed" not in caplog.text
     relay.close()
+    assert stage.ledger.expects_repeats
 
 
 def test_a_relay_cannot_start_on_a_loop_that_does_not_run() -> None:
