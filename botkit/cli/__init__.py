@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -81,6 +82,12 @@ def require(*packages: str) -> None:
         raise click.ClickException(
             f"this command needs {', '.join(missing)}, which {verb} not installed: pip install 'botkit[{extras}]'"
         )
+
+
+def stop_signals() -> tuple[signal.Signals, ...]:
+    """Those that stop a command in good order: SIGINT, SIGTERM, and the end of a terminal unless that is ignored (nohup)."""
+    usual = (signal.SIGINT, signal.SIGTERM)
+    return usual if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (*usual, signal.SIGHUP)
 
 
 def config_option(names: str = "the bots' files") -> Callable[[F], F]:

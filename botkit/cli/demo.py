@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from botkit.cli import require
+from botkit.cli import require, stop_signals
 from botkit.cli.sandbox import bot_options, describe, printable, printed_errors
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ def _announce(port: int, about: About) -> None:
 
 
 def _wait_for_a_signal() -> None:
-    """Return on Ctrl-C and on SIGTERM, so that the demo stops the service beside it in both cases."""
+    """Return on Ctrl-C and the like, so that the demo stops the service beside it in all cases."""
     stopping = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in stop_signals():
         signal.signal(number, lambda *_: stopping.set())
     stopping.wait()

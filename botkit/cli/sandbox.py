@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from botkit.cli import require
+from botkit.cli import require, stop_signals
 
 if TYPE_CHECKING:
     from botkit_sandbox.kore.about import About
@@ -134,7 +133,7 @@ def printed_errors() -> Iterator[None]:
 async def _serve(clouds: Sandbox, *, as_json: bool) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in stop_signals():
         loop.add_signal_handler(number, stopping.set)
     await clouds.start()
     try:

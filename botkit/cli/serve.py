@@ -96,8 +96,9 @@ def serve(
 ) -> None:
     """Take the XO platform's hooks and carry conversations to the agents.
 
-    Set the Callback URL of the bot's JWT app to the printed address. Ctrl-C or SIGTERM stops the service gracefully: new
-    hooks are refused, running calls are finished, and everything else waits in the store for the next start.
+    Set the Callback URL of the bot's JWT app to the printed address. Ctrl-C, SIGTERM or the end of the terminal (SIGHUP,
+    unless nohup lets it be ignored) stops the service gracefully: new hooks are refused, running calls are finished, and
+    everything else waits in the store for the next start.
 
     Errors in the configuration end it at once; `botkit check` prints them too. It needs the extra "serve".
     """

@@ -16,6 +16,7 @@ from botkit.asgi.door import Door
 from botkit.asgi.interface import Application
 from botkit.asgi.middleware import BotKitAsgi
 from botkit.asgi.protocol import Connections, HookProtocol
+from botkit.cli import stop_signals
 
 KEEP_ALIVE_SECONDS: Final = 75
 """Longer than the 60 seconds for which nginx keeps idle connections to a server: if both sides may close a connection at the same
@@ -32,7 +33,7 @@ async def serve_until_stopped(
     started: Callable[[], None],
     logs_requests: bool,
 ) -> None:
-    """Start the service, serve until SIGINT or SIGTERM, and stop the service.
+    """Start the service, serve until a signal stops it, and stop the service.
 
     Args:
         hooks: answers hooks.
@@ -61,9 +62,10 @@ async def serve_until_stopped(
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
-    with _signals_end_only_the_server():
+    server = _Server(config, started, door)
+    with _signals_end_only(server):
         try:
-            await _Server(config, started, door).serve(sockets=[listener])
+            await server.serve(sockets=[listener])
         finally:
             await hooks.close()
 
@@ -86,12 +88,15 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def _signals_end_only_the_server() -> Iterator[None]:
-    """Let the signals that stop the server do nothing else: uvicorn raises them again when it has stopped."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: None) for number in numbers]
+def _signals_end_only(server: uvicorn.Server) -> Iterator[None]:
+    """Let signals stop the server and do nothing else: uvicorn raises those that it knows again when it has stopped."""
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    before = {number: signal.signal(number, end) for number in stop_signals()}
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in before.items():
             signal.signal(number, handler)

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from botkit.cli import stop_signals
 from botkit.cli.serve import _listen
 from botkit.testing.waiting import until
 from tests.faults.services import children_of
@@ -144,7 +145,7 @@ def test_it_serves_hooks_at_the_printed_address(running: Service) -> None:
     assert requests.get(f"{running.url.removesuffix('/botkit')}/healthz", timeout=30).status_code == 404
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_it_stops_in_good_order(service: Service, how: signal.Signals) -> None:
     process = service.start()
     assert service.post() == 200
@@ -152,6 +153,15 @@ def test_it_stops_in_good_order(service: Service, how: signal.Signals) -> None:
     assert process.wait(60) == 0
     assert service.rows("SELECT value FROM meta WHERE name = 'stopped'") == [("yes",)]
     assert len(service.rows("SELECT id FROM outbox")) == 1
+
+
+def test_a_service_that_ignores_hang_ups_goes_on_doing_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert signal.SIGHUP not in stop_signals()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert signal.SIGHUP in stop_signals()
 
 
 def test_killing_it_releases_the_port_and_the_store(service: Service) -> None:
