@@ -25,7 +25,7 @@ PARTS: Mapping[str, Sequence[str]] = {
     "hook: handlers and answer": ("botkit.handlers",),
     "ledger: rules": ("botkit.handoff",),
     "ledger: batches and rows": ("botkit.ledger.batch", "botkit.ledger.codec", "botkit.ledger.memory"),
-    "ledger: SQL": ("botkit.ledger.batch:Batch.write", "botkit.ledger.statements", "botkit.ledger.store"),
+    "ledger: SQL": ("botkit.ledger.sqlite.writing", "botkit.ledger.sqlite.store"),
     "ledger: queue and results": ("botkit.ledger", "botkit.service"),
     "relay: lanes and settling": ("botkit.relay",),
     "agents' side: events": ("botkit.relay.inbound", "botkit.agents"),

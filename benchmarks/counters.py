@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from botkit.ledger.batch import Batch
+from botkit.ledger.sqlite.store import Store
 
 _COMMIT = "COMMIT"
 
@@ -27,16 +28,15 @@ def install() -> Counter[str]:
     _count(counts, "turns", selectors.DefaultSelector, "select")
     _count(counts, "inputs", Batch, "decide")
 
-    connect = sqlite3.connect
+    open_writer = Store.writer
 
-    @functools.wraps(connect)
-    def traced(*args: Any, **options: Any) -> sqlite3.Connection:
-        connection: sqlite3.Connection = connect(*args, **options)
+    @functools.wraps(open_writer)
+    def traced(store: Store) -> sqlite3.Connection:
+        connection = open_writer(store)
         connection.set_trace_callback(lambda statement: _on_statement(counts, statement))
         return connection
 
-    # The ledger's writer alone: SQLAlchemy's connections, which serve everything rare, are made by another function.
-    sqlite3.connect = traced  # type: ignore[assignment]
+    setattr(Store, "writer", traced)  # noqa: B010 - mypy refuses to assign a method
     return counts
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -53,3 +56,17 @@ def test_the_lock_of_running_holds_no_tool_of_the_tests() -> None:
     assert "aiohttp==" in locked
     for tool in ("pytest", "mypy", "ruff", "playwright", "hypothesis", "sphinx"):
         assert f"\n{tool}==" not in locked
+
+
+def test_the_wheel_holds_every_file_that_the_code_reads(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    files = {
+        str(file.relative_to(ROOT))
+        for package in ("botkit", "botkit_sandbox")
+        for file in (ROOT / package).rglob("*")
+        if file.is_file() and file.suffix != ".pyc"
+    }
+    files |= {f"botkit/schemas/{file.name}" for file in (ROOT / "schemas").iterdir()}
+    assert files - set(ZipFile(wheel).namelist()) == set()

@@ -53,7 +53,7 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
-    """An SQLAlchemy URL; a relative SQLite path is already resolved against the working directory.
+    """The URL of a database; a relative SQLite path is already resolved against the working directory.
 
     It may hold a password, so the repr omits it.
     """

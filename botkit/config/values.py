@@ -90,7 +90,7 @@ def check_store_url(url: str) -> None:
 def store_file(url: str) -> Path | None:
     """The absolute path of an SQLite store; None for any other URL.
 
-    As in SQLAlchemy, a path after three slashes is relative to the working directory; four slashes make it absolute.
+    A path after three slashes is relative to the working directory; four slashes make it absolute.
     """
     scheme, mark, rest = url.partition(":///")
     if not mark or not scheme.startswith("sqlite"):

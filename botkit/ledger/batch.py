@@ -1,13 +1,12 @@
-"""One group commit: many inputs, decided in memory, then written in one transaction.
+"""One group commit: many inputs, decided in memory. The ledger writes it in one transaction.
 
 Deciding changes nothing durable, so an input on which the rules fail fails alone. Writing succeeds for all inputs or for none.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator, Sequence
-from typing import Any, TypeGuard, TypeVar, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeGuard, TypeVar, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -28,24 +27,20 @@ from botkit.handoff.events import (
 )
 from botkit.handoff.reference import number_of
 from botkit.handoff.steps import Step, steps_of
-from botkit.ledger import codec, statements
+from botkit.ledger import codec
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, OutboxItem
 from botkit.ledger.memory import MAX_NAMES, Remembered, Staged, Stored
 
-_Row = tuple[OutboxItem, tuple[Any, ...]]
-"""An effect and its row."""
-
-
-class KeysSeen(Exception):
-    """Some keys of the batch were committed before; nothing of it was written."""
+EncodedItem = tuple[OutboxItem, str, bytes]
+"""An effect, with its kind and its fields as JSON."""
 
 
 class _Prepared(msgspec.Struct, frozen=True, gc=False):
-    """A decision with its effects as rows, before it changes the batch."""
+    """A decision with its effects encoded, before it changes the batch."""
 
     target: ConversationId
     committed: Committed
-    rows: Sequence[_Row]
+    encoded: Sequence[EncodedItem]
     dropped: Sequence[str]
     addressed: bool
     steps: tuple[Step, ...]
@@ -61,16 +56,21 @@ class Batch:
     """The inputs of one transaction, in order."""
 
     def __init__(self, decide: Decide, remembered: Remembered, ids: Iterator[int]) -> None:
+        self.keys: dict[str, tuple[str, Instant, str | None]] = {}
+        """New deduplication keys, each with its time and what it was committed with."""
+        self.outbox: dict[int, EncodedItem] = {}
+        """New effects by id, in the order of the decisions."""
+        self.completed: set[int] = set()
+        """Ids of stored effects that are done."""
+        self.dropped: list[str] = []
+        """Agent lanes that lose their stored effects; `EndSession` stays."""
+        self.story: list[tuple[Instant, int, str, str]] = []
+        """New steps: time, number of the reference, kind and detail."""
         self.payloads: dict[ConversationId, tuple[HookBody, Instant]] = {}
         """The payloads that became the newest of their conversation."""
         self._decide = decide
         self._ids = ids
         self._staged = Staged(remembered)
-        self._keys: dict[str, tuple[str, Instant, str | None]] = {}
-        self._outbox: dict[int, _Row] = {}
-        self._completed: set[int] = set()
-        self._dropped: list[str] = []
-        self._story: list[tuple[Any, ...]] = []
 
     def decide(
         self, input: Input, key: str, *, seen: bool, seen_with: str | None = None
@@ -94,9 +94,9 @@ class Batch:
         original = _original(event)
         target, *others = self._targets(input, original)
         before = self._conversation(target)
-        if seen or key in self._keys:
+        if seen or key in self.keys:
             self._complete(input)
-            if _is_retried(original, seen_with if seen else self._keys[key][2]):
+            if _is_retried(original, seen_with if seen else self.keys[key][2]):
                 # Another request of the platform, which may wait for a call of its own.
                 retried = replace(original, retried=True)
                 decision = self._decide(before, retried)
@@ -115,7 +115,7 @@ class Batch:
                 prepared.append(self._prepare(input, other, open_one, original, ended))
         self._complete(input)
         if key:
-            self._keys[key] = (key, event.at, _committed_with(original))
+            self.keys[key] = (key, event.at, _committed_with(original))
         return tuple([self._stage(input, one, event.at) for one in prepared])
 
     def _targets(self, input: Input, original: Event) -> Sequence[ConversationId]:
@@ -136,7 +136,7 @@ class Batch:
     def _prepare(
         self, input: Input, target: ConversationId, before: Conversation, event: Event, decision: Decision
     ) -> _Prepared:
-        """The effects of a decision as rows. It changes nothing, as an effect may turn out not to be encodable."""
+        """The effects of a decision, encoded. It changes nothing, as an effect may turn out not to be encodable."""
         at, hook = event.at, input.hook
         items: list[OutboxItem] = []
         local_effects: list[effects.Effect] = []
@@ -154,93 +154,50 @@ class Batch:
             addressed = addressed or kind in _ADDRESSED
             own = hook if kind in _CARRIES_HOOK else None
             items.append(OutboxItem(next(self._ids), target, effects.lane(outbound), outbound, at, own))
-        rows = [(item, _outbox_row(item)) for item in items]
+        encoded = [(item, *codec.effect_to_json(item.effect)) for item in items]
         committed = Committed(decision.conversation, tuple(items), tuple(local_effects))
-        return _Prepared(target, committed, rows, dropped, addressed, steps_of(before, event, decision))
+        return _Prepared(target, committed, encoded, dropped, addressed, steps_of(before, event, decision))
 
     def _stage(self, input: Input, prepared: _Prepared, at: Instant) -> Committed:
         for name in prepared.dropped:
             self._drop(name)
-        for row in prepared.rows:
-            self._outbox[row[0].id] = row
+        for one in prepared.encoded:
+            self.outbox[one[0].id] = one
         if prepared.steps:
             self._tell(prepared.steps)
         self._remember(input, prepared, at)
         return prepared.committed
 
-    def write(self, connection: sqlite3.Connection) -> int:
-        """Write everything in one transaction; the caller rolls back if this raises.
+    @property
+    def changes(self) -> Mapping[ConversationId, Stored | None]:
+        """The conversations that have changed; None for one that is no longer stored."""
+        return self._staged.changes
 
-        Returns:
-            The number of effects by which the outbox has grown (negative: shrunk).
-
-        Raises:
-            KeysSeen: a key was committed before, although it was not decided as seen.
-            sqlite3.Error: nothing of the batch is durable.
-        """
-        execute = connection.execute
-        execute(statements.BEGIN)
-        if self._keys:
-            keys = list(self._keys.values())
-            if statements.insert(connection, statements.INBOX, keys) < len(keys):
-                raise KeysSeen
-        grown = len(self._outbox)
-        for name in self._dropped:
-            grown -= execute(statements.DROP_LANE, (name,)).rowcount
-        if self._outbox:
-            statements.insert(connection, statements.OUTBOX, [row for _, row in self._outbox.values()])
-        if self._story:
-            statements.insert(connection, statements.STORY, self._story)
-        if self._completed:
-            grown -= statements.delete_outbox(connection, self._completed)
-        for conversation_id, stored in self._staged.changes.items():
-            if stored is None:
-                execute(statements.DELETE_CONVERSATION, _key(conversation_id))
-            else:
-                self._write_conversation(connection, stored)
-        for conversation_id, (hook, at) in self.payloads.items():
-            execute(
-                statements.UPSERT_PAYLOAD,
-                (*_key(conversation_id), hook.component_id, hook.body, at),
-            )
-        execute("COMMIT")
-        return grown
-
-    def _write_conversation(self, connection: sqlite3.Connection, stored: Stored) -> None:
-        durable = self._staged.durable(stored.conversation.id)
-        if durable is not None and _differ_in_state_alone(durable, stored):
-            state = (codec.conversation_to_json(stored.conversation), *_key(stored.conversation.id))
-            if connection.execute(statements.UPDATE_STATE, state).rowcount:
-                return
-        connection.execute(statements.UPSERT_CONVERSATION, _conversation_row(stored))
-
-    def pages(self) -> int:
-        """About how many pages `write` has written."""
-        hooks = [item.hook for item, _ in self._outbox.values() if item.hook is not None]
-        hooks += [hook for hook, _ in self.payloads.values()]
-        return 8 + sum([1 + len(hook.body) // 4096 for hook in hooks]) + len(self._staged.changes)
+    def durable(self, conversation_id: ConversationId) -> Stored | None:
+        """A conversation as it is stored before this commit."""
+        return self._staged.durable(conversation_id)
 
     def apply(self) -> None:
         """The transaction is durable: update the memory."""
         self._staged.apply()
 
     def _tell(self, steps: tuple[Step, ...]) -> None:
-        self._story += [(step.at, number_of(step.session_id), step.kind, step.detail) for step in steps]
+        self.story += [(step.at, number_of(step.session_id), step.kind, step.detail) for step in steps]
 
     def _complete(self, input: Input) -> None:
         if input.steps:
             self._tell(input.steps)
         for item_id in input.completes:
             # In practice an effect is never completed in its own batch, as it is carried out after its commit.
-            if self._outbox.pop(item_id, None) is None:
-                self._completed.add(item_id)
+            if self.outbox.pop(item_id, None) is None:
+                self.completed.add(item_id)
 
     def _drop(self, name: str) -> None:
         """Drop an agent lane, also within this batch. The end of the session stays."""
-        self._dropped.append(name)
-        for item_id, (item, _) in list(self._outbox.items()):
+        self.dropped.append(name)
+        for item_id, (item, *_) in list(self.outbox.items()):
             if _drops(name, item.lane, item.effect):
-                del self._outbox[item_id]
+                del self.outbox[item_id]
 
     def _remember(self, input: Input, prepared: _Prepared, at: Instant) -> None:
         target, after = prepared.target, prepared.committed.conversation
@@ -304,50 +261,16 @@ def _with_names(names: frozenset[str], target: ConversationId, input: Input) -> 
     return names | new
 
 
-def _key(conversation_id: ConversationId) -> tuple[str, str, str]:
-    return conversation_id.bot_id, conversation_id.user_id, conversation_id.channel
+def unique_key(input: Input) -> str:
+    """The event's deduplication key, made unique over all conversations.
 
-
-def _outbox_row(item: OutboxItem) -> tuple[Any, ...]:
-    kind, effect = codec.effect_to_json(item.effect)
-    hook = item.hook
-    return (
-        item.id,
-        *_key(item.conversation_id),
-        item.lane,
-        kind,
-        effect,
-        item.created_at,
-        hook.component_id if hook is not None else None,
-        hook.body if hook is not None else None,
-    )
-
-
-def _conversation_row(stored: Stored) -> tuple[Any, ...]:
-    conversation = stored.conversation
-    return (
-        *_key(conversation.id),
-        codec.conversation_to_json(conversation),
-        codec.names_to_json(stored.names),
-        conversation.open,
-        conversation.ended_at,
-        _session_id(conversation),
-    )
-
-
-def _differ_in_state_alone(one: Stored, other: Stored) -> bool:
-    """Whether the rows of two versions of a conversation have the same columns beside the state."""
-    before, after = one.conversation, other.conversation
-    return (
-        one.names == other.names
-        and before.open == after.open
-        and before.ended_at == after.ended_at
-        and _session_id(before) == _session_id(after)
-    )
-
-
-def _session_id(conversation: Conversation) -> str | None:
-    return conversation.session.id if conversation.session is not None else None
+    The event's own key comes first: keys of hooks begin with the platform's growing requestId, so neighbours in time are
+    neighbours in the table.
+    """
+    event = input.event
+    if event is None or not event.key:
+        return ""
+    return f"{event.key} {input.conversation_id.bot_id} {input.conversation_id.user_id}"
 
 
 # --- the order of inputs in a batch ----------------------------------------------------------------------------------

@@ -6,8 +6,7 @@ import re
 
 from botkit.config.settings import Settings
 from botkit.handoff.reference import number_in
-from botkit.ledger.store import file_of
-from botkit.ledger.stories import StoryReader
+from botkit.ledger.sqlite import StoryReader, file_of
 from botkit.observability.user_hashes import UserHashes
 from botkit.operate.story import Told, told
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from botkit.checks import Outcome, failed, passed, undecided, warned
-from botkit.ledger.migrations import STEPS
+from botkit.ledger.sqlite.migrations import MIGRATIONS, version_of
 
 _HEADER = b"SQLite format 3\0"
 _MIB = 1024 * 1024
@@ -151,14 +151,14 @@ class StorePlace:
                     f"{self.file} is damaged, or is not BotKit's",
                     "restore it from a backup, or correct store.url",
                 )
-        if version > len(STEPS):
+        if version > len(MIGRATIONS):
             return failed(
-                f"{self.file} was written by a newer BotKit (schema {version}, this one knows {len(STEPS)})",
+                f"{self.file} was written by a newer BotKit (schema {version}, this one knows {len(MIGRATIONS)})",
                 "run the newer BotKit, or name another file in store.url",
             )
         old = (
-            f"; the next start brings it from schema {version} to {len(STEPS)}"
-            if version < len(STEPS)
+            f"; the next start brings it from schema {version} to {len(MIGRATIONS)}"
+            if version < len(MIGRATIONS)
             else ""
         )
         return passed(f"{self.file}{old}")
@@ -202,7 +202,4 @@ def _noticing_a_service(lock: Path) -> Iterator[bool]:
 def _version(file: Path) -> int:
     # `immutable` reads the file alone: nothing is written beside it, and no journal is replayed.
     with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro&immutable=1", uri=True)) as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
-            return 0
-        found = connection.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
-    return int(found[0]) if found else 0
+        return version_of(connection)

@@ -20,8 +20,7 @@ from botkit.ledger.interface import Committed, Decide, HookBody, Input, Ledger
 from botkit.ledger.receipts import FutureReceipt, Receipt
 from botkit.ledger.sharing.follower import Follower
 from botkit.ledger.sharing.leader import Counts, Leader
-from botkit.ledger.sqlite import SqliteLedger
-from botkit.ledger.store import file_of
+from botkit.ledger.sqlite import SqliteLedger, file_of
 from botkit.observability.events import get_logger
 from botkit.observability.metrics import Telemetry
 from botkit.observability.tracebacks import where

@@ -54,7 +54,7 @@ from botkit.hooks.parser import HookParser
 from botkit.ledger.interface import Committed, Decide, HookBody, Input
 from botkit.ledger.loop_calls import LoopCalls
 from botkit.ledger.sqlite import SqliteLedger
-from botkit.ledger.store import Store
+from botkit.ledger.sqlite.store import Store
 from botkit.observability.metrics import Telemetry
 from botkit.relay.gateways import Gateways
 from botkit.relay.relay import Relay

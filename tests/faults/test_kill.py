@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from botkit.errors import LedgerBusy
-from botkit.ledger.lock import StoreLock
+from botkit.ledger.sqlite.lock import StoreLock
 from botkit.testing.waiting import until
 from tests.faults.services import PATIENT, PROGRAMS, Process, children_of, configuration
 from tests.faults.stage import CLOSED, END_WORD, OMAR, Stage, Talk

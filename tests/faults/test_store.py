@@ -18,8 +18,7 @@ from botkit.errors import LedgerError
 from botkit.handoff.conversation import Conversation
 from botkit.handoff.decision import Decision
 from botkit.handoff.events import Event
-from botkit.ledger import store
-from botkit.ledger.sqlite import SqliteLedger
+from botkit.ledger.sqlite import SqliteLedger, store
 from botkit.service import leadership
 from botkit.testing.waiting import until
 from tests.faults.services import InProcess, Process, configuration

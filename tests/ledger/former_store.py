@@ -8,24 +8,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, text
-
-from botkit.ledger.migrations import STEPS
+from botkit.ledger.sqlite.migrations import MIGRATIONS
 
 FORMER_VERSION = 3
 
 
-def create_former_store(path: Path) -> None:
-    """Create the tables of the version before."""
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        for step in STEPS[:FORMER_VERSION]:
-            for statement in step:
-                connection.execute(text(statement))
-        connection.execute(
-            text("INSERT INTO meta (name, value) VALUES ('schema_version', :v)"), {"v": str(FORMER_VERSION)}
-        )
-    engine.dispose()
+def create_former_store(path: Path, version: int = FORMER_VERSION) -> None:
+    """Create the tables of a version, by default of the version before."""
+    with closing(sqlite3.connect(path)) as connection:
+        for script in MIGRATIONS[:version]:
+            connection.executescript(script)
+        connection.execute("INSERT INTO meta (name, value) VALUES ('schema_version', ?)", (str(version),))
+        connection.commit()
 
 
 def insert(path: Path, table: str, **row: Any) -> None:

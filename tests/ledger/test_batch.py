@@ -5,8 +5,6 @@ from itertools import count
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import create_engine
-from sqlalchemy.pool import StaticPool
 
 from botkit.handoff.conversation import AgentSession, Conversation, ConversationId, Instant, Phase
 from botkit.handoff.decision import Decision
@@ -14,7 +12,8 @@ from botkit.handoff.events import ApiCall, BotMessage, Event, HookHandled, UserM
 from botkit.ledger.batch import Batch, in_order
 from botkit.ledger.interface import Input
 from botkit.ledger.memory import Remembered
-from botkit.ledger.schema import metadata
+from botkit.ledger.sqlite.migrations import migrate
+from botkit.ledger.sqlite.writing import write
 
 
 def said(text: str, number: int | None, user: str = "u-1") -> tuple[Input, str]:
@@ -89,7 +88,7 @@ def written(connection: sqlite3.Connection, remembered: Remembered, after: Conve
     batch = Batch(lambda _before, _event: Decision(after), remembered, count(1))
     input, _ = said("hi", 1)
     batch.decide(input, "", seen=False)
-    batch.write(connection)
+    write(connection, batch)
     batch.apply()
     connection.set_trace_callback(None)
     (statement,) = [one for one in ran if " conversations " in one]
@@ -97,14 +96,12 @@ def written(connection: sqlite3.Connection, remembered: Remembered, after: Conve
 
 
 def test_a_change_of_the_state_alone_leaves_the_index_of_sessions_as_it_is() -> None:
-    engine = create_engine("sqlite://", poolclass=StaticPool)
-    metadata.create_all(engine)
-    connection = engine.raw_connection().driver_connection
-    assert isinstance(connection, sqlite3.Connection)
-    connection.isolation_level = None
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(connection)
     remembered = Remembered()
     versions = [opened("s-1"), opened("s-1", language="de"), opened("s-2"), opened("s-2", language="fr")]
     statements = [written(connection, remembered, after) for after in versions]
     assert statements == ["INSERT", "UPDATE", "INSERT", "UPDATE"]
     rows = connection.execute("SELECT session, state FROM conversations").fetchall()
     assert [(session, b'"fr"' in state) for session, state in rows] == [("s-2", True)]
+    connection.close()

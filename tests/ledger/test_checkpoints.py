@@ -18,10 +18,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from botkit.handoff.conversation import ConversationId
-from botkit.ledger import checkpoints
-from botkit.ledger.checkpoints import Checkpoints
 from botkit.ledger.interface import Committed, Input
-from botkit.ledger.sqlite import SqliteLedger
+from botkit.ledger.sqlite import SqliteLedger, checkpoints
+from botkit.ledger.sqlite.checkpoints import Checkpoints
 from botkit.testing.waiting import until
 from tests.ledger.ledger_stage import BOT, Stage, rules
 
@@ -206,7 +205,7 @@ def test_a_rest_that_cannot_be_copied_fails_no_commit(
     def fails(_: object) -> None:
         raise sqlite3.OperationalError("disk I/O error")
 
-    monkeypatch.setattr("botkit.ledger.sqlite.copy_log", fails)
+    monkeypatch.setattr("botkit.ledger.sqlite.ledger.copy_log", fails)
     commit_until(stage, lambda: said(log, "checkpoint_failed"))
     assert stage.ledger.healthy()
 

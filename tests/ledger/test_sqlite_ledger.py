@@ -378,7 +378,7 @@ def test_hooks_are_refused_while_the_outbox_is_full_and_outcomes_are_not(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = stage.submit(stage.inputs.says("u-ada", "one"))
-    monkeypatch.setattr("botkit.ledger.sqlite.MAX_UNDELIVERED", 1)
+    monkeypatch.setattr("botkit.ledger.sqlite.ledger.MAX_UNDELIVERED", 1)
     with pytest.raises(LedgerError, match="the outbox is full"):
         stage.submit(stage.inputs.says("u-ada", "two"))
     stage.submit(Input(first.conversation.id, None, completes=(first.items[0].id,)))
@@ -531,7 +531,7 @@ def test_a_sweep_runs_in_several_steps(stage: Stage) -> None:
 
 
 def test_with_a_long_outbox_only_keys_are_swept(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botkit.ledger.sqlite._MAX_WHILE_SWEEPING", 0)
+    monkeypatch.setattr("botkit.ledger.sqlite.ledger._MAX_WHILE_SWEEPING", 0)
     stage.submit(stage.inputs.transfers("u-ada", at=10.0))
     stage.submit(stage.inputs.closes("u-ada", at=11.0))
     stage.submit(Input(ADA, None, completes=tuple(item.id for item in stage.ledger.undelivered())))
@@ -618,7 +618,7 @@ def test_a_start_reads_the_first_hooks_and_leaves_the_others_in_the_store(
     for word in ("one", "two", "three"):
         stage.submit(stage.inputs.says("u-ada", word, body=word.encode() * 100))
     stage.submit(stage.inputs.transfers("u-bob"))
-    monkeypatch.setattr("botkit.ledger.store.MAX_HOOK_BYTES_AT_START", 600)
+    monkeypatch.setattr("botkit.ledger.sqlite.store.MAX_HOOK_BYTES_AT_START", 600)
     items = stage.reopen().undelivered()
     assert [item.hook and len(item.hook.body) for item in items] == [300, 300, None, None, None]
     assert stage.ledger.hook_of(items[2].id) == HookBody(b"three" * 100)

@@ -1,36 +1,17 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, inspect, text
 from structlog.testing import capture_logs
 
 from botkit.errors import LedgerError
 from botkit.handoff.conversation import Instant
-from botkit.ledger.migrations import STEPS, migrate
-from botkit.ledger.schema import metadata
-from botkit.ledger.store import SWEEP_PAYLOADS, SWEEP_ROWS, Store
-
-
-def test_the_migrations_lead_to_the_schema(tmp_path: Path) -> None:
-    migrated, created = (create_engine(f"sqlite:///{tmp_path / name}.db") for name in ("migrated", "created"))
-    with migrated.begin() as connection:
-        migrate(connection)
-    metadata.create_all(created)
-    one, other = inspect(migrated), inspect(created)
-    assert one.get_table_names() == other.get_table_names()
-    for table in metadata.tables:
-        assert one.get_pk_constraint(table) == other.get_pk_constraint(table)
-        assert [(c["name"], str(c["type"]), c["nullable"]) for c in one.get_columns(table)] == [
-            (c["name"], str(c["type"]), c["nullable"]) for c in other.get_columns(table)
-        ]
-        assert [(i["name"], i["column_names"]) for i in one.get_indexes(table)] == [
-            (i["name"], i["column_names"]) for i in other.get_indexes(table)
-        ]
-    migrated.dispose()
-    created.dispose()
+from botkit.ledger.sqlite.migrations import MIGRATIONS
+from botkit.ledger.sqlite.store import SWEEP_PAYLOADS, SWEEP_ROWS, Store
+from tests.ledger.former_store import create_former_store, insert
 
 
 def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
@@ -39,13 +20,11 @@ def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_store_of_a_newer_botkit_is_refused(tmp_path: Path) -> None:
-    Store(tmp_path / "a.db").close()
-    engine = create_engine(f"sqlite:///{tmp_path / 'a.db'}")
-    with engine.begin() as connection:
+    create_former_store(tmp_path / "a.db", len(MIGRATIONS))
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection, connection:
         connection.execute(
-            text("UPDATE meta SET value = :v WHERE name = 'schema_version'"), {"v": str(len(STEPS) + 1)}
+            "UPDATE meta SET value = ? WHERE name = 'schema_version'", (str(len(MIGRATIONS) + 1),)
         )
-    engine.dispose()
     with pytest.raises(LedgerError, match="run the newer BotKit"):
         Store(tmp_path / "a.db")
 
@@ -53,13 +32,12 @@ def test_a_store_of_a_newer_botkit_is_refused(tmp_path: Path) -> None:
 def test_a_migration_that_breaks_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr("botkit.ledger.migrations.STEPS", (*STEPS, ("CREATE TABLE half (id)", "NO SQL")))
-        with pytest.raises(LedgerError, match="cannot be used"):
-            Store(tmp_path / "a.db")
-    engine = create_engine(f"sqlite:///{tmp_path / 'a.db'}")
-    assert inspect(engine).get_table_names() == []
-    engine.dispose()
+    broken = (*MIGRATIONS, "CREATE TABLE half (id);\nNO SQL")
+    monkeypatch.setattr("botkit.ledger.sqlite.migrations.MIGRATIONS", broken)
+    with pytest.raises(LedgerError, match="cannot be used"):
+        Store(tmp_path / "a.db")
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == []
 
 
 def test_commits_are_synced_to_the_disk(tmp_path: Path) -> None:
@@ -96,34 +74,36 @@ def test_a_store_of_another_user_causes_only_a_warning(
 
 
 def test_migrating_from_version_one_assigns_keys_to_sessions(tmp_path: Path) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    path = tmp_path / "a.db"
     session = "0b0c9a8e-0000-4000-8000-000000000001"
-    with engine.begin() as connection:
-        for statement in STEPS[0]:
-            connection.execute(text(statement))
-        connection.execute(text("INSERT INTO meta VALUES ('schema_version', '1')"))
-        connection.execute(
-            text(
-                "INSERT INTO inbox (key, at) VALUES (:a, 1), ('1501244156289 st-1 u-1', 1), ('effect/1-2', 1)"
-            ),
-            {"a": f"{session}/e1 st-1 u-1"},
-        )
-        connection.execute(
-            text("INSERT INTO conversations VALUES ('st-1', 'u-1', :live, :names, 1, NULL)"),
-            {"live": f'{{"session":{{"id":"{session}"}}}}'.encode(), "names": b"[]"},
-        )
-        connection.execute(
-            text("INSERT INTO conversations VALUES ('st-1', 'u-2', :ended, :names, 0, 5)"),
-            {"ended": b'{"session":null}', "names": b"[]"},
-        )
-        migrate(connection)
-        keys = connection.execute(text("SELECT session FROM inbox ORDER BY key")).scalars().all()
-        sessions = (
-            connection.execute(text("SELECT session FROM conversations ORDER BY user_id")).scalars().all()
-        )
-    engine.dispose()
-    assert list(keys) == [session, None, None]
-    assert list(sessions) == [session, None]
+    create_former_store(path, 1)
+    for key in (f"{session}/e1 st-1 u-1", "1501244156289 st-1 u-1", "effect/1-2"):
+        insert(path, "inbox", key=key, at=1)
+    insert(
+        path,
+        "conversations",
+        bot_id="st-1",
+        user_id="u-1",
+        state={"session": {"id": session}},
+        names=[],
+        live=1,
+    )
+    insert(
+        path,
+        "conversations",
+        bot_id="st-1",
+        user_id="u-2",
+        state={"session": None},
+        names=[],
+        live=0,
+        ended_at=5,
+    )
+    Store(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        keys = connection.execute("SELECT session FROM inbox ORDER BY key").fetchall()
+        sessions = connection.execute("SELECT session FROM conversations ORDER BY user_id").fetchall()
+    assert keys == [(session,), (None,), (None,)]
+    assert sessions == [(session,), (None,)]
 
 
 def test_a_step_of_a_sweep_is_bounded(tmp_path: Path) -> None:

@@ -13,8 +13,7 @@ from botkit.handoff.events import AgentTransfer, UserProfile
 from botkit.handoff.reference import number_of
 from botkit.handoff.steps import Step
 from botkit.ledger.interface import Input
-from botkit.ledger.sqlite import SqliteLedger
-from botkit.ledger.stories import StoryReader
+from botkit.ledger.sqlite import SqliteLedger, StoryReader
 from botkit.operate.story import told
 from tests.handoff.story import SESSION, rules
 

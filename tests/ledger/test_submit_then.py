@@ -15,7 +15,7 @@ from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.handoff.decision import Decision
 from botkit.handoff.events import Event
 from botkit.ledger.interface import Committed, Input
-from botkit.ledger.sqlite import MAX_IN_BATCH, SqliteLedger
+from botkit.ledger.sqlite.ledger import MAX_IN_BATCH, SqliteLedger
 from botkit.testing.waiting import async_until, until
 from tests.ledger.ledger_stage import BOT, Choked, Stage, paused, rules
 from tests.ledger.test_ledger_faults import empty_the_disk, fill_the_disk
@@ -145,7 +145,7 @@ def test_a_failing_store_is_told_and_the_input_may_be_repeated(stage: Stage, out
 def test_a_refused_input_is_told_at_once(
     stage: Stage, outcomes: Outcomes, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
-    monkeypatch.setattr(f"botkit.ledger.sqlite.{limit}", -1)
+    monkeypatch.setattr(f"botkit.ledger.sqlite.ledger.{limit}", -1)
     stage.ledger.submit_then(stage.inputs.says("u-ada", "hi"), outcomes)
     assert [type(one) for one in outcomes] == [LedgerError]
     assert outcomes.threads == [threading.current_thread().name]

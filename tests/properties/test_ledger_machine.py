@@ -58,7 +58,7 @@ from botkit.handoff.events import (
 )
 from botkit.ledger.interface import Committed, HookBody, Input
 from botkit.ledger.sqlite import SqliteLedger
-from botkit.ledger.store import Store
+from botkit.ledger.sqlite.store import Store
 from tests.properties.ledger_model import RULES, Model, Row, Writer
 
 BOT = "st-1"

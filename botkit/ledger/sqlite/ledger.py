@@ -11,19 +11,19 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.events import FromAgents
-from botkit.ledger import statements
-from botkit.ledger.batch import Batch, KeysSeen, in_order
-from botkit.ledger.checkpoints import Checkpoints, copy_log
+from botkit.ledger.batch import Batch, in_order, unique_key
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, OutboxItem
-from botkit.ledger.lock import StoreLock
 from botkit.ledger.memory import PayloadCache, Remembered
 from botkit.ledger.receipts import FutureReceipt, Receipt
-from botkit.ledger.store import Store, file_of
+from botkit.ledger.sqlite import writing
+from botkit.ledger.sqlite.checkpoints import Checkpoints, copy_log
+from botkit.ledger.sqlite.lock import StoreLock
+from botkit.ledger.sqlite.queries import SQL
+from botkit.ledger.sqlite.store import Store, file_of
+from botkit.ledger.sqlite.writing import KeysSeen
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
 
@@ -129,7 +129,7 @@ class SqliteLedger:
             self._ids = itertools.count(store.last_id() + 1)
             self._writer = store.writer()
             self._checkpoints = Checkpoints(store.writer, self._ask_for_rest, pages=store.log_pages())
-        except (SQLAlchemyError, sqlite3.Error) as error:
+        except sqlite3.Error as error:
             self._release()
             what = f"the store {self.file.name} cannot be read ({type(error).__name__})"
             raise LedgerError(what) from error
@@ -161,7 +161,7 @@ class SqliteLedger:
         if not self._expects_repeats:
             try:
                 self._store.mark_stopped()
-            except SQLAlchemyError as error:
+            except sqlite3.Error as error:
                 _log.error("clean_end_not_recorded", error=type(error).__name__)
         self._release()
 
@@ -259,14 +259,14 @@ class SqliteLedger:
         """See `interface.Ledger.hook_of`."""
         try:
             return self._opened().hook_of(item_id)
-        except SQLAlchemyError as error:
+        except sqlite3.Error as error:
             raise LedgerError("a hook in the store could not be read") from error
 
     def hooks_of(self, item_ids: Sequence[int], max_bytes: int) -> Mapping[int, HookBody | None]:
         """See `interface.Ledger.hooks_of`."""
         try:
             return self._opened().hooks_of(item_ids, max_bytes)
-        except SQLAlchemyError as error:
+        except sqlite3.Error as error:
             raise LedgerError("hooks in the store could not be read") from error
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
@@ -276,7 +276,7 @@ class SqliteLedger:
             return cached
         try:
             return self._opened().newest_hook(conversation_id)
-        except SQLAlchemyError as error:
+        except sqlite3.Error as error:
             raise LedgerError("a payload in the store could not be read") from error
 
     def newest_hook_of(self, bot_id: str, user_id: str) -> tuple[ConversationId, HookBody] | None:
@@ -286,7 +286,7 @@ class SqliteLedger:
             return live, hook
         try:
             return self._opened().newest_hook_of(bot_id, user_id)
-        except SQLAlchemyError as error:
+        except sqlite3.Error as error:
             raise LedgerError("a payload in the store could not be read") from error
 
     def cached_newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
@@ -363,7 +363,7 @@ class SqliteLedger:
             one[1].settle(error)
 
     def _commit_together(self, wanted: Sequence[_Queued]) -> None:
-        keys = [_unique_key(input) for input, _ in wanted]
+        keys = [unique_key(input) for input, _ in wanted]
         try:
             # Hooks are rarely repeated: storing their keys tells. What the agents' side lists is repeated often: it is looked up.
             listed = [
@@ -382,7 +382,7 @@ class SqliteLedger:
             self._fail([receipt for _, receipt in wanted], error)
             return
         self.depth += grown
-        self._checkpoints.wrote(batch.pages())
+        self._checkpoints.wrote(writing.pages(batch))
         batch.apply()
         for conversation_id, (hook, _) in batch.payloads.items():
             self._payloads.put(conversation_id, hook)
@@ -422,7 +422,7 @@ class SqliteLedger:
         Raises:
             KeysSeen: a key that was assumed to be new was committed before. Nothing was written.
         """
-        seen = statements.seen(self._writer, [key for key in doubtful if key])
+        seen = writing.seen(self._writer, [key for key in doubtful if key])
         batch = Batch(self._decide, self._remembered, self._ids)
         outcomes: list[tuple[Committed, ...] | Exception] = []
         for (input, _), key in zip(wanted, keys, strict=True):
@@ -430,7 +430,7 @@ class SqliteLedger:
                 outcomes.append(batch.decide(input, key, seen=key in seen, seen_with=seen.get(key)))
             except Exception as error:  # noqa: BLE001 - a defect in the rules: only this input fails
                 outcomes.append(error)
-        return batch, outcomes, batch.write(self._writer)
+        return batch, outcomes, writing.write(self._writer, batch)
 
     def _fail(self, receipts: list[Receipt[Committed]], error: sqlite3.Error) -> None:
         """The store failed: nothing of the transaction is durable, and the memory is unchanged."""
@@ -457,7 +457,7 @@ class SqliteLedger:
 
     def _probe(self) -> None:
         try:
-            statements.probe(self._writer)
+            self._writer.execute(SQL["probe"])
         except sqlite3.Error as error:
             self._fail([], error)
         else:
@@ -484,7 +484,7 @@ class SqliteLedger:
             gone = store.forget(sweep.before, ended) if quiet else store.forget_keys(sweep.before)
             if sweep.stories_before is not None:
                 gone += store.forget_steps(sweep.stories_before)
-        except SQLAlchemyError as error:
+        except sqlite3.Error as error:
             sweep.done.set_exception(_because("the store could not be swept", error))
             return
         self._checkpoints.wrote(_PAGES_OF_A_SWEEP)
@@ -504,18 +504,6 @@ class SqliteLedger:
                 one.done.set_exception(closed)
             elif isinstance(one, tuple) and one[1].begins():
                 one[1].settle(closed)
-
-
-def _unique_key(input: Input) -> str:
-    """The event's deduplication key, made unique over all conversations.
-
-    The event's own key comes first: keys of hooks begin with the platform's growing requestId, so neighbours in time are
-    neighbours in the table.
-    """
-    event = input.event
-    if event is None or not event.key:
-        return ""
-    return f"{event.key} {input.conversation_id.bot_id} {input.conversation_id.user_id}"
 
 
 def _because(message: str, error: Exception) -> LedgerError:

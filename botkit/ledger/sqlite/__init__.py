@@ -1,0 +1,17 @@
+"""The ledger on SQLite. `migrations/` makes its tables:
+
+inbox          the deduplication key of every committed input. `session` is set for events of the agents' side, which can be
+               listed again while the session lives; for a user's message with an id of the client's, it is the requestId
+outbox         every effect that is not yet done, in the order of the decisions
+conversations  conversations with a current (`live`) or recent agent session or deferred webhook
+payloads       the newest payload of such a conversation, which addresses the user
+story          the steps of hand-offs, in the order in which they were committed; `ref` is the number of a reference
+               (`handoff/reference.py`)
+meta           the version of this schema, and whether the last process shut down cleanly
+"""
+
+from botkit.ledger.sqlite.ledger import SqliteLedger
+from botkit.ledger.sqlite.store import file_of
+from botkit.ledger.sqlite.stories import StoryReader
+
+__all__ = ["SqliteLedger", "StoryReader", "file_of"]

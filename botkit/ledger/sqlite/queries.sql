@@ -1,0 +1,159 @@
+-- The SQL of the SQLite ledger. `store.py` and `stories.py` read, `writing.py` writes the group commits.
+-- Where a query has `VALUES (?, …)`, that row may be repeated (`writing.of_rows`).
+
+-- --- group commits ---------------------------------------------------------------------------------------------------
+
+-- name: seen_keys
+SELECT key, session FROM inbox WHERE key IN (VALUES (?))
+
+-- name: insert_keys
+-- A key that was committed before is left as it is, and not counted.
+INSERT INTO inbox (key, at, session) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING
+
+-- name: insert_effects
+INSERT INTO outbox (id, bot_id, user_id, channel, lane, kind, effect, created_at, component_id, body)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: delete_effects
+DELETE FROM outbox WHERE id IN (SELECT value FROM json_each(?))
+
+-- name: delete_range_of_effects
+DELETE FROM outbox WHERE id BETWEEN ? AND ?
+
+-- name: drop_lane
+-- The second condition is that of the index, so that SQLite uses it.
+DELETE FROM outbox WHERE lane = ? AND lane != 'user' AND kind != 'EndSession'
+
+-- name: insert_steps
+INSERT INTO story (at, ref, kind, detail) VALUES (?, ?, ?, ?)
+
+-- name: upsert_conversation
+INSERT INTO conversations (bot_id, user_id, channel, state, names, live, ended_at, session)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (bot_id, user_id, channel) DO UPDATE
+SET state = excluded.state, names = excluded.names, live = excluded.live, ended_at = excluded.ended_at,
+    session = excluded.session
+
+-- name: update_state
+-- Most changes are of the state alone. An upsert would also write the index of the sessions: another page for each commit.
+UPDATE conversations SET state = ? WHERE bot_id = ? AND user_id = ? AND channel = ?
+
+-- name: delete_conversations
+DELETE FROM conversations WHERE (bot_id, user_id, channel) IN (VALUES (?, ?, ?))
+
+-- name: upsert_payload
+INSERT INTO payloads (bot_id, user_id, channel, component_id, body, at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (bot_id, user_id, channel) DO UPDATE
+SET component_id = excluded.component_id, body = excluded.body, at = excluded.at
+
+-- name: probe
+-- Writes something, to find out whether writing works again.
+INSERT INTO meta (name, value) VALUES ('probe', '1')
+ON CONFLICT (name) DO UPDATE SET value = CAST(1 - value AS TEXT)
+
+-- --- the start and the end of a process ------------------------------------------------------------------------------
+
+-- name: stopped
+-- Whether the last process shut down cleanly: `yes` or `no`.
+SELECT value FROM meta WHERE name = 'stopped'
+
+-- name: set_stopped
+INSERT INTO meta (name, value) VALUES ('stopped', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+
+-- name: conversations
+SELECT state, names FROM conversations
+
+-- name: effects
+SELECT id, bot_id, user_id, channel, lane, kind, effect, created_at, component_id, coalesce(length(body), 0)
+FROM outbox ORDER BY id
+
+-- name: bodies_up_to
+SELECT id, body FROM outbox WHERE id <= ? AND body IS NOT NULL
+
+-- name: depth
+SELECT count(*) FROM outbox
+
+-- name: last_id
+SELECT coalesce(max(id), 0) FROM outbox
+
+-- name: users_with_deliveries
+SELECT count(*) FROM (SELECT DISTINCT bot_id, user_id, channel FROM outbox WHERE lane = 'user')
+
+-- --- hooks -----------------------------------------------------------------------------------------------------------
+
+-- name: hook
+SELECT body, component_id FROM outbox WHERE id = ? AND body IS NOT NULL
+
+-- name: sizes_of_hooks
+SELECT id, length(body) FROM outbox WHERE id IN (SELECT value FROM json_each(?)) AND body IS NOT NULL
+
+-- name: hooks
+SELECT id, body, component_id FROM outbox WHERE id IN (SELECT value FROM json_each(?)) AND body IS NOT NULL
+
+-- name: newest_hook
+SELECT body, component_id FROM payloads WHERE bot_id = ? AND user_id = ? AND channel = ?
+
+-- name: newest_hook_of_user
+SELECT channel, body, component_id FROM payloads WHERE bot_id = ? AND user_id = ? ORDER BY at DESC LIMIT 1
+
+-- --- sweeps ----------------------------------------------------------------------------------------------------------
+
+-- name: ended_conversations
+SELECT bot_id, user_id, channel FROM conversations
+WHERE NOT live AND ended_at < :before AND (bot_id, user_id, channel) NOT IN (SELECT bot_id, user_id, channel FROM outbox)
+LIMIT :rows
+
+-- name: delete_old_keys
+-- Events of the agents' side can arrive again while their session lives or is closing, because they are listed.
+DELETE FROM inbox WHERE key IN (
+    SELECT key FROM inbox
+    WHERE at < :before
+    AND NOT EXISTS (SELECT 1 FROM conversations WHERE conversations.session = inbox.session)
+    AND NOT EXISTS (SELECT 1 FROM outbox WHERE lane = 'agent:' || inbox.session AND lane != 'user')
+    LIMIT :rows
+)
+
+-- name: delete_old_payloads
+DELETE FROM payloads WHERE (bot_id, user_id, channel) IN (
+    SELECT bot_id, user_id, channel FROM payloads AS old
+    WHERE at < :before
+    AND NOT EXISTS (
+        SELECT 1 FROM conversations AS c
+        WHERE c.bot_id = old.bot_id AND c.user_id = old.user_id AND c.channel = old.channel AND c.live
+    )
+    AND (bot_id, user_id, channel) NOT IN (SELECT bot_id, user_id, channel FROM outbox)
+    LIMIT :rows
+)
+
+-- name: delete_old_steps
+DELETE FROM story
+WHERE id <= (SELECT max(id) FROM (SELECT id, at FROM story ORDER BY id LIMIT :rows) WHERE at < :before)
+
+-- --- stories ---------------------------------------------------------------------------------------------------------
+
+-- name: has_stories
+SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'story'
+
+-- name: beginnings
+SELECT ref, detail FROM story WHERE kind = 'transfer' ORDER BY id
+
+-- name: stories_with_record
+SELECT DISTINCT ref FROM story WHERE kind = 'record' AND instr(detail, ?)
+
+-- name: steps
+-- Of the newest hand-off with this reference that the store has from its beginning, else of what it has.
+SELECT at, kind, detail FROM story
+WHERE ref = :ref AND id >= coalesce((SELECT min(id) FROM story WHERE ref = :ref AND kind = 'transfer'), 0)
+ORDER BY id
+
+-- name: live_session
+-- The reference is the beginning of the session's id: hexadecimal digits, which all sort before `g`.
+SELECT session, bot_id, user_id, channel,
+    json_extract(CAST(state AS TEXT), '$.session.system'),
+    json_extract(CAST(state AS TEXT), '$.session.opened_at'),
+    json_extract(CAST(state AS TEXT), '$.session.sent_count'),
+    json_extract(CAST(state AS TEXT), '$.session.shown_count')
+FROM conversations WHERE session >= :begins AND session < :begins || 'g'
+
+-- name: waiting_effects
+SELECT kind FROM outbox WHERE lane = ? AND lane != 'user' ORDER BY id

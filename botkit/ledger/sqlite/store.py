@@ -1,0 +1,291 @@
+"""The SQLite file of a ledger: opening it, and its rare statements. Those of group commits are in `writing.py`."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import sqlite3
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from botkit.errors import LedgerError
+from botkit.handoff.conversation import ConversationId, Instant
+from botkit.ledger import codec
+from botkit.ledger.interface import HookBody, OutboxItem
+from botkit.ledger.memory import Stored
+from botkit.ledger.sqlite import writing
+from botkit.ledger.sqlite.checkpoints import PAGE_BYTES
+from botkit.ledger.sqlite.migrations import migrate
+from botkit.ledger.sqlite.queries import SQL
+from botkit.observability.events import get_logger
+
+_log = get_logger("botkit.ledger")
+
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA busy_timeout = 5000",
+    # `checkpoints.py` copies the log. The file keeps its length: overwriting it is cheaper than to lengthen it again.
+    "PRAGMA wal_autocheckpoint = 0",
+    "PRAGMA journal_size_limit = 67108864",
+    # What is swept is overwritten, on every build of SQLite.
+    "PRAGMA secure_delete = ON",
+)
+_WRITER_PRAGMAS = (
+    # Not the pages that an effect leaves: they are used again within seconds, and writing zeros doubles the pages of a commit.
+    "PRAGMA secure_delete = FAST",
+)
+SWEEP_ROWS = 500
+SWEEP_PAYLOADS = 50
+"""Max rows of one step of a sweep, which takes a few milliseconds because hooks wait for it. A payload has many pages."""
+MAX_HOOK_BYTES_AT_START = 4 * 1024 * 1024
+"""Max bytes of hooks read at the start. After an outage of a target, gigabytes of them may wait."""
+_MAX_IDLE = 4
+"""Max connections that are kept open for the next reads."""
+
+
+def file_of(url: str) -> Path:
+    """The file of an SQLite URL, relative to the working directory after three slashes.
+
+    Raises:
+        LedgerError: the URL names no SQLite file.
+    """
+    scheme, mark, rest = url.partition("://")
+    backend = scheme.partition("+")[0]
+    if not mark:
+        raise LedgerError("store.url is no database URL; use sqlite:///path/to/botkit.db")
+    if backend == "postgresql":
+        raise LedgerError("PostgreSQL is not supported by this version yet; use sqlite:///path/to/botkit.db")
+    if backend != "sqlite":
+        raise LedgerError(f"a store of type {backend} is not supported; use sqlite:///path/to/botkit.db")
+    file = rest.partition("?")[0].partition("/")[2]
+    if not file or file == ":memory:":
+        raise LedgerError("a store in memory would lose acknowledged hooks; use sqlite:///path/to/botkit.db")
+    return Path(file)
+
+
+class Store:
+    """An open file with tables of the current version. One process at a time (`lock.py`)."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises: LedgerError if the file cannot be used."""
+        self._path = path
+        try:
+            # The file holds tokens and messages: for this user only. SQLite gives -wal and -shm the same mode.
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            _for_this_user_only(path)
+        except OSError as error:
+            raise LedgerError(f"the store {path} cannot be created ({error.strerror})") from error
+        self._idle: deque[sqlite3.Connection] = deque()
+        self._closed = False
+        try:
+            connection = self._connect()
+            try:
+                migrate(connection)
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            raise LedgerError(
+                f"the store {path} cannot be used ({error}): check store.url and the file, or run botkit doctor"
+            ) from error
+
+    def writer(self) -> sqlite3.Connection:
+        """A connection for the group commits."""
+        connection = self._connect()
+        for pragma in _WRITER_PRAGMAS:
+            connection.execute(pragma)
+        return connection
+
+    def log_pages(self) -> int:
+        """The length of the write-ahead log in pages."""
+        log = self._path.with_name(self._path.name + "-wal")
+        return log.stat().st_size // PAGE_BYTES if log.exists() else 0
+
+    def mark_started(self) -> bool:
+        """Record that a process runs; whether the former one shut down cleanly."""
+        with self._transaction() as connection:
+            clean: bool = connection.execute(SQL["stopped"]).fetchone() != ("no",)
+            connection.execute(SQL["set_stopped"], ("no",))
+        return clean
+
+    def mark_stopped(self) -> None:
+        """Record a clean shutdown."""
+        with self._transaction() as connection:
+            connection.execute(SQL["set_stopped"], ("yes",))
+
+    def remembered(self) -> list[Stored]:
+        """Every stored conversation."""
+        with self._transaction() as connection:
+            return [
+                Stored(codec.conversation_from_json(state), codec.names_from_json(names))
+                for state, names in connection.execute(SQL["conversations"])
+            ]
+
+    def undelivered(self) -> list[OutboxItem]:
+        """Every effect that is not done, oldest first, with the first few megabytes of hooks."""
+        with self._transaction() as connection:
+            rows = connection.execute(SQL["effects"]).fetchall()
+            near = _fitting([size for *_, size in rows], MAX_HOOK_BYTES_AT_START)
+            last = rows[near - 1][0] if near else 0
+            bodies = dict(connection.execute(SQL["bodies_up_to"], (last,)))
+        found = []
+        for item_id, bot_id, user_id, channel, lane, kind, effect, created_at, component_id, _ in rows:
+            body = bodies.get(item_id)
+            found.append(
+                OutboxItem(
+                    id=item_id,
+                    conversation_id=ConversationId(bot_id, user_id, channel),
+                    lane=lane,
+                    effect=codec.effect_from_json(kind, effect),
+                    created_at=Instant(created_at),
+                    hook=HookBody(body, component_id) if body is not None else None,
+                )
+            )
+        return found
+
+    def hook_of(self, item_id: int) -> HookBody | None:
+        """The hook of an effect in the outbox."""
+        with self._transaction() as connection:
+            row = connection.execute(SQL["hook"], (item_id,)).fetchone()
+        return HookBody(*row) if row is not None else None
+
+    def hooks_of(self, item_ids: Sequence[int], max_bytes: int) -> dict[int, HookBody | None]:
+        """The hooks of the first of some effects in the outbox: as many as `max_bytes` allow, and of one at least."""
+        with self._transaction() as connection:
+            sizes = dict(connection.execute(SQL["sizes_of_hooks"], (json.dumps(item_ids),)))
+            fitting = _fitting([sizes.get(item_id, 0) for item_id in item_ids], max_bytes)
+            first = item_ids[: max(1, fitting)]
+            found: dict[int, HookBody | None] = dict.fromkeys(first)
+            for item_id, *hook in connection.execute(SQL["hooks"], (json.dumps(first),)):
+                found[item_id] = HookBody(*hook)
+        return found
+
+    def depth(self) -> int:
+        """The number of effects in the outbox."""
+        return self._number(SQL["depth"])
+
+    def last_id(self) -> int:
+        """The highest id in the outbox, 0 if it is empty."""
+        return self._number(SQL["last_id"])
+
+    def users_with_deliveries(self) -> int:
+        """The number of users with effects in the outbox: the process that died may just have delivered one to each."""
+        return self._number(SQL["users_with_deliveries"])
+
+    def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
+        """The stored payload of a conversation."""
+        with self._transaction() as connection:
+            row = connection.execute(SQL["newest_hook"], writing.key(conversation_id)).fetchone()
+        return HookBody(*row) if row is not None else None
+
+    def newest_hook_of(self, bot_id: str, user_id: str) -> tuple[ConversationId, HookBody] | None:
+        """The newest payload of a user on any channel, and its conversation."""
+        with self._transaction() as connection:
+            row = connection.execute(SQL["newest_hook_of_user"], (bot_id, user_id)).fetchone()
+        if row is None:
+            return None
+        channel, *hook = row
+        return ConversationId(bot_id, user_id, channel), HookBody(*hook)
+
+    def ended_before(self, before: Instant) -> list[ConversationId]:
+        """Some conversations that ended before this and have no effects in the outbox."""
+        wanted = {"before": before, "rows": SWEEP_ROWS}
+        with self._transaction() as connection:
+            return [ConversationId(*row) for row in connection.execute(SQL["ended_conversations"], wanted)]
+
+    def forget(self, before: Instant, ended: Sequence[ConversationId]) -> int:
+        """Delete these conversations, and some keys and payloads older than this; the number of rows deleted.
+
+        It is bounded, so that a sweep never delays hooks for long. Call it until it returns 0.
+        """
+        old = {"before": before, "rows": SWEEP_PAYLOADS}
+        with self._transaction() as connection:
+            gone = _forget_keys(connection, before)
+            gone += writing.delete_conversations(connection, ended)
+            return gone + connection.execute(SQL["delete_old_payloads"], old).rowcount
+
+    def forget_steps(self, before: Instant) -> int:
+        """Delete some of the oldest steps of stories if they are older than this; the number of rows deleted."""
+        old = {"before": before, "rows": SWEEP_ROWS}
+        with self._transaction() as connection:
+            return connection.execute(SQL["delete_old_steps"], old).rowcount
+
+    def forget_keys(self, before: Instant) -> int:
+        """Delete only some keys older than this; the number of rows deleted."""
+        with self._transaction() as connection:
+            return _forget_keys(connection, before)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+    def _number(self, query: str) -> int:
+        with self._transaction() as connection:
+            (found,) = connection.execute(query).fetchone()
+        return int(found)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """A transaction on a connection of this thread's own. It is committed, or rolled back if the block raises."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._connect()
+        try:
+            with connection:
+                connection.execute("BEGIN")
+                yield connection
+        except BaseException:
+            connection.close()
+            raise
+        if self._closed or len(self._idle) >= _MAX_IDLE:
+            connection.close()
+        else:
+            self._idle.append(connection)
+
+    def _connect(self) -> sqlite3.Connection:
+        # Without an isolation level, sqlite3 begins no transactions by itself: they begin by hand.
+        connection = sqlite3.connect(
+            self._path, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        try:
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+
+def _forget_keys(connection: sqlite3.Connection, before: Instant) -> int:
+    return connection.execute(SQL["delete_old_keys"], {"before": before, "rows": SWEEP_ROWS}).rowcount
+
+
+def _fitting(sizes: Sequence[int], max_bytes: int) -> int:
+    """How many of the first fit together into so many bytes."""
+    totals = itertools.accumulate(sizes)
+    return sum(1 for _ in itertools.takewhile(lambda total: total <= max_bytes, totals))
+
+
+def _for_this_user_only(path: Path) -> None:
+    """Restrict a file that existed before (a copy, another umask) to its owner.
+
+    Raises:
+        OSError: its mode cannot be changed, although this user owns it.
+    """
+    for file in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
+        if not file.exists():
+            continue
+        found = file.stat()
+        if not found.st_mode & 0o077:
+            continue
+        if found.st_uid == os.geteuid():
+            file.chmod(0o600)
+        else:
+            _log.warning("store_open_to_others", file=str(file), fix="chmod 600")
