@@ -45,9 +45,9 @@ def test_a_payload_is_read_as_it_was_stored(length: int) -> None:
 
 
 def test_repetitive_payloads_are_compressed() -> None:
-    cache = PayloadCache(max_bytes=3_000)
+    cache = PayloadCache(max_bytes=6_000)
     for number in range(5):
-        cache.put(of(number), HookBody(b'{"context":"repeats itself"}' * 100))
+        cache.put(of(number), HookBody(b'{"context":"repeats itself"}' * 200))
     assert all(cache.get(of(number)) is not None for number in range(5))
 
 
