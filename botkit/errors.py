@@ -209,12 +209,13 @@ class BodyIncomplete(HookRefused):
 class TooManyBodies(HookRefused):
     """Too many request bodies are pending, or too many hooks wait for their handlers (503).
 
-    Look for clients that hold connections open, and for slow handlers; raise `server.threads` if the load is genuine.
+    For bodies, look for clients that begin requests and do not end them, and let the proxy buffer bodies. For handlers, make slow
+    ones faster, or raise `server.threads`. The log says which it is.
     """
 
     code, status = "BK-2007", 503
     wire_code, wire_message = "SERVICE_UNAVAILABLE", "Too many request bodies are pending"
-    usual_fix = "server.threads, if the load is genuine"
+    usual_fix = "clients that begin requests and do not end them; let the proxy in front of BotKit buffer request bodies"
 
 
 # --- ledger ----------------------------------------------------------------------------------------------------
@@ -232,7 +233,7 @@ class LedgerError(BotKitError):
 class LedgerBusy(LedgerError):
     """Another process holds the store and refuses this one: it does not share (`botkit serve`), or its configuration differs.
 
-    Stop one of the two, or give both the same configuration files.
+    Stop one of the two. Only workers of an application share a store, and only with the same configuration files.
     """
 
     code = "BK-3001"
@@ -414,7 +415,7 @@ class BadReply(CallError):
 class HostNotAllowed(CallError):
     """A URL's host is not in the configuration; nothing was sent.
 
-    If the host is right, add it to `kore.callback_hosts`, or correct `organization_base_url`.
+    The log says what to change. If the host is right, add it to `kore.callback_hosts`, or correct `organization_base_url`.
     """
 
     code = "BK-4009"
@@ -423,7 +424,7 @@ class HostNotAllowed(CallError):
 class NotAuthorized(CallError):
     """The platform does not accept our signature (401, 403, 407); BotKit signs again and retries.
 
-    Check client id, client secret and clock.
+    Check client id, client secret and clock. A 407 comes from a proxy that asks for a login: set `network.proxy` with it.
     """
 
     code, retryable = "BK-4010", True
@@ -450,7 +451,8 @@ class MessageTooLong(CallRefused):
 class FileUnavailable(CallRefused):
     """A user's file could not be downloaded from the platform; nothing of it reached the agents.
 
-    The log names the status; check that the host of the files is in `kore.callback_hosts`.
+    The log names the status. With 2xx, the file is too large; with another one, the platform does not give it, or no longer.
+    Without one, check that the host of the files is in `kore.callback_hosts`.
     """
 
     code = "BK-4014"

@@ -312,7 +312,7 @@ class BotKit(HandlerDecorators):
         if len(self._services) == 1:
             return self._services[0]
         raise NotConfigured(
-            "the kit is mounted in several applications: use it within one's app_context()"
+            "the kit is mounted in several applications: use it within one's app_context() in Flask, or make a kit for each"
             if self._services
             else "the kit has no configuration yet: BotKit.from_config(…), or kit.init_app(app)"
         )

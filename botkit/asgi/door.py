@@ -103,7 +103,9 @@ class Door:
     def _dispatch(self, admitted: Admitted, chain: Chain, hook: Hook, then: Then) -> None:
         """Run the handlers in a thread, when those of the user's earlier hooks have returned."""
         if not self._jobs.has_room or self._behind_count >= MAX_BEHIND:
-            raise TooManyBodies(reason="too many hooks wait for their handlers")
+            raise TooManyBodies(
+                reason="too many hooks wait for their handlers", fix="slow handlers, and server.threads"
+            )
         dispatch, user = self.endpoint.dispatch, user_of(hook)
 
         def job() -> None:
@@ -147,7 +149,9 @@ class Door:
 
     def _put(self, job: Callable[[], None]) -> None:
         if not self._jobs.has_room:
-            raise TooManyBodies(reason="too many hooks wait for the start of the store")
+            raise TooManyBodies(
+                reason="too many hooks wait for the start of the store", fix="why the store starts so slowly"
+            )
         self._jobs.put(job)
 
     def _fail(self, admitted: Admitted, error: Exception, then: Then) -> None:

@@ -8,6 +8,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from botkit.config.problems import listed
 from botkit.errors import NotConfigured
 
 if TYPE_CHECKING:
@@ -31,17 +32,22 @@ def kit_of(named: str) -> BotKit:
         )
     sys.path.insert(0, os.getcwd())
     try:
-        kit = getattr(import_module(module_name), name or "kit", None)
+        module = import_module(module_name)
     except ModuleNotFoundError as error:
         if not f"{module_name}.".startswith(f"{error.name}."):
             raise
         raise NotConfigured(
             f"--handlers: there is no module {module_name} in {os.getcwd()}; start BotKit where its file is"
         ) from None
+    kit = getattr(module, name or "kit", None)
     if not isinstance(kit, BotKit):
-        raise NotConfigured(
-            f"--handlers: {module_name} has no kit {name or 'kit'}: write kit = BotKit() in it"
+        others = [other for other, value in vars(module).items() if isinstance(value, BotKit)]
+        fix = (
+            f"write {listed(f'--handlers {module_name}:{other}' for other in others)}"
+            if others
+            else "write kit = BotKit() in it"
         )
+        raise NotConfigured(f"--handlers: {module_name} has no kit {name or 'kit'}: {fix}")
     if kit.is_configured:
         raise NotConfigured(
             f"--handlers: {named} has a configuration of its own, and --config is another: make it with BotKit(), and mount "

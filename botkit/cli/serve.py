@@ -6,6 +6,7 @@ One process with one event loop, which takes the hooks and does all calls; handl
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import resource
 import socket
@@ -205,9 +206,22 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise click.ClickException(
-            f"cannot listen on {host}:{port} ({error.strerror}): stop what listens there, or choose another --port"
+            f"cannot listen on {host}:{port} ({error.strerror}): {_fix_of(error)}"
         ) from error
     return listener
+
+
+def _fix_of(error: OSError) -> str:
+    if isinstance(error, socket.gaierror):
+        return "correct the host: server.host or --host"
+    match error.errno:
+        case errno.EADDRINUSE:
+            return "stop what listens there, or choose another --port"
+        case errno.EADDRNOTAVAIL:
+            return "no such address on this machine; write 127.0.0.1 behind a proxy on it, or 0.0.0.0 in a container"
+        case errno.EACCES:
+            return "choose a --port of 1024 or more, which needs no privileges"
+    return "check server.host and server.port"
 
 
 def _announce(listener: socket.socket, prefix: str, store: Path | None, handlers: list[str]) -> None:

@@ -151,7 +151,7 @@ class _Loader(yaml.SafeLoader):
 
     def document(self) -> Node:
         if not self.check_node():
-            raise _Stop(1, "is empty", "see the commented example in config/")
+            raise _Stop(1, "is empty", "let botkit init write a folder with an example of each file")
         node = self.get_node()
         assert node is not None  # noqa: S101 (`check_node` said so)
         if self.check_node():

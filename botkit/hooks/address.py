@@ -240,8 +240,9 @@ def check_urls(
             if url and not (checked and url.startswith(checked)):
                 hosts.check(url, what="accept a hook")
     except HostNotAllowed as error:
+        see = "" if error.fix else "; see kore.callback_hosts"
         raise HookInvalid(
-            f"Callback URL refused: {error.detail}; see kore.callback_hosts", fix="kore.callback_hosts"
+            f"Callback URL refused: {error.detail}{see}", fix=error.fix or "kore.callback_hosts"
         ) from error
     if not needed_call or getattr(payload, member := CALL_URLS[needed_call].member):
         return

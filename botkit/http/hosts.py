@@ -60,7 +60,8 @@ class AllowedHosts:
             return
         match = _URL.fullmatch(url) if len(url) <= _MAX_URL else None
         if match is None:
-            raise HostNotAllowed(what, detail="not a plain http(s) URL")
+            fix = "correct the address: https://host/path, without user, blanks, backslashes or a fragment"
+            raise HostNotAllowed(what, detail="not a plain http(s) URL", fix=fix)
         if (origin := match["origin"]) not in self._known:
             self._check_origin(match["scheme"].lower(), _canonical(match["host"]), match["port"], what)
             _remember(self._known, origin)
@@ -96,7 +97,8 @@ class AllowedHosts:
 
     def _check_origin(self, scheme: str, host: str, port: str | None, what: str) -> None:
         if scheme == "http" and not self._insecure_http:
-            raise HostNotAllowed(what, detail=f"{host}: only https is allowed")
+            fix = "use the https address; on a machine for tests, set security.insecure_http: true"
+            raise HostNotAllowed(what, detail=f"{host}: only https is allowed", fix=fix)
         number = str(int(port)) if port else _DEFAULT_PORT[scheme]
         if not 0 < int(number) < 65_536:
             raise HostNotAllowed(what, detail=f"{host}: there is no such port")
@@ -105,7 +107,10 @@ class AllowedHosts:
         if host not in self._hosts:
             raise HostNotAllowed(what, detail=f"{host} is not one of the configured hosts")
         if number != _DEFAULT_PORT[scheme] and not self._insecure_http:
-            raise HostNotAllowed(what, detail=f"{host}: port {number} is not configured")
+            fix = (
+                f"write the port where the host is configured, such as {host}:{number} in kore.callback_hosts"
+            )
+            raise HostNotAllowed(what, detail=f"{host}: port {number} is not configured", fix=fix)
 
 
 def _remember(known: set[str], one: str) -> None:

@@ -11,7 +11,7 @@ import ipaddress
 import re
 import ssl
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -30,11 +30,15 @@ _IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """An HTTP proxy. `authorization` is the value of its ``Proxy-Authorization`` header, empty without a user."""
+    """An HTTP proxy. `authorization` is the value of its ``Proxy-Authorization`` header, empty without a user.
+
+    `setting` is what has its address, for messages.
+    """
 
     host: str
     port: int
     authorization: str = field(default="", repr=False)
+    setting: str = field(default="network.proxy", compare=False)
 
     @property
     def url(self) -> str:
@@ -134,11 +138,13 @@ def parse_proxy(text: str) -> Proxy:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise UnusableValue("is not a proxy's address", _PROXY_FIX) from None
-    if parts.scheme in ("https", "socks4", "socks5", "socks5h"):
-        what = f"is a proxy that is spoken to in {parts.scheme.rstrip('45h')}, which this version cannot"
+    if parts.scheme == "https":
+        what = "is a proxy that is spoken to in https, which this version cannot"
         raise UnusableValue(
             what, "use the proxy's http:// address; calls to https hosts stay encrypted in it"
         )
+    if parts.scheme.startswith("socks"):
+        raise UnusableValue("is a SOCKS proxy, which this version cannot use", "name an HTTP proxy")
     if parts.scheme != "http" or not _is_host(host) or parts.path.strip("/") or parts.query or parts.fragment:
         raise UnusableValue("is not a proxy's address", _PROXY_FIX)
     if not port:
@@ -238,6 +244,7 @@ def from_environment(environ: Mapping[str, str]) -> tuple[Proxy | None, tuple[Ex
         raise UnusableValue(f"the variable {name} {unusable.what}", unusable.fix) from None
     _, exempt = _first(environ, "no_proxy", "NO_PROXY")
     entries = [entry for entry in re.split(r"[\s,]+", exempt) if entry]
+    proxy = replace(proxy, setting=f"the variable {name}")
     return (None, ()) if "*" in entries else (proxy, tuple(_of_environment(entries)))
 
 

@@ -66,13 +66,13 @@ def refused(what: str, status: int, proxy: Proxy) -> Unreachable:
     """The error of a proxy that answered with this status, instead of the server."""
     if status == ASKS_FOR_LOGIN and proxy.authorization:
         detail, fix = (
-            "did not accept the user and password of network.proxy",
-            "correct user and password in network.proxy, with special characters percent-encoded",
+            f"did not accept the user and password of {proxy.setting}",
+            f"correct user and password in {proxy.setting}, with special characters percent-encoded",
         )
     elif status == ASKS_FOR_LOGIN:
         detail, fix = (
             "asks for a user and a password",
-            "write them into network.proxy: http://user:password@host:port",
+            f"write them into {proxy.setting}: http://user:password@host:port",
         )
     elif status >= 500:
         detail, fix = (
@@ -90,7 +90,7 @@ def unknown(what: str, proxy: Proxy) -> Unreachable:
         what,
         detail=f"the host name of {_named(proxy)} was not found",
         cause="proxy",
-        fix="correct the host of network.proxy",
+        fix=f"correct the host of {proxy.setting}",
     )
 
 
@@ -117,7 +117,7 @@ def not_reached(what: str, number: int, proxy: Proxy) -> Unreachable:
         what,
         detail=f"{_named(proxy)} is not reached{reason}",
         cause="proxy",
-        fix="correct host and port of network.proxy, or add the host to network.no_proxy if it is reached without the proxy",
+        fix=f"correct host and port of {proxy.setting}, or add the host to network.no_proxy if it is reached without the proxy",
     )
 
 

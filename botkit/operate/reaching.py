@@ -105,11 +105,11 @@ class _Way:
                     return passed(f"{at} accepts connections")
                 status = await self._tunnel(connection, proxy)
         except socket.gaierror as error:
-            return _not_resolved(proxy.host, error, of="of network.proxy ")
+            return _not_resolved(proxy.host, error, of=f"of {proxy.setting} ")
         except OSError as error:
             return failed(
                 f"{at} {_why(error)}",
-                "correct network.proxy, or add the host to network.no_proxy if it is reached without the proxy",
+                f"correct {proxy.setting}, or add the host to network.no_proxy if it is reached without the proxy",
             )
         return self._judged(status, at, proxy)
 
@@ -178,12 +178,12 @@ class _Way:
         if status == 407 and proxy.authorization:
             return failed(
                 f"{at} does not accept the user and the password (HTTP 407)",
-                "correct user and password in network.proxy, with special characters percent-encoded",
+                f"correct user and password in {proxy.setting}, with special characters percent-encoded",
             )
         if status == 407:
             return failed(
                 f"{at} asks for a user and a password (HTTP 407)",
-                "write them into network.proxy: http://user:password@host:port, from a variable such as ${PROXY_URL}",
+                f"write them into {proxy.setting}: http://user:password@host:port",
             )
         if status >= 500:
             return failed(
@@ -197,7 +197,7 @@ class _Way:
             )
         return failed(
             f"{at} does not answer as a proxy",
-            "correct host and port of network.proxy; only HTTP proxies are spoken to",
+            f"correct host and port of {proxy.setting}; only HTTP proxies are spoken to",
         )
 
 

@@ -153,7 +153,9 @@ async def test_bodies_that_do_not_come_get_408_the_sooner_the_more_there_are(
 async def test_the_number_of_pending_bodies_is_limited(stage: Asgi) -> None:
     waiting = [asyncio.create_task(stage.respond(hook(len(BODY)), never)) for _ in range(MAX_PENDING)]
     await asyncio.sleep(0)
-    assert (await stage.respond(hook(len(BODY)), in_pieces(BODY))).status == 503
+    with capture_logs() as lines:
+        assert (await stage.respond(hook(len(BODY)), in_pieces(BODY))).status == 503
+    assert "buffer request bodies" in lines[0]["fix"]
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
@@ -268,6 +270,13 @@ async def test_many_messages_of_one_user_take_one_thread() -> None:
     assert set(busy.users) == {"u-1", "u-2"}
     busy.go_on.set()
     assert {(await task).status for task in posted} == {200}
+
+
+async def test_the_number_of_hooks_that_wait_for_handlers_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botkit.asgi.door.MAX_BEHIND", 0)
+    with capture_logs() as lines:
+        assert (await Busy().post(1, "u-1")).status == 503
+    assert lines[0]["fix"] == "slow handlers, and server.threads"
 
 
 async def test_messages_of_one_user_are_committed_in_the_order_of_their_arrival() -> None:

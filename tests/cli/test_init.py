@@ -429,6 +429,11 @@ def test_its_yaml_files_are_what_compose_reads(made: Path) -> None:
         ("", "MODULE:kit", "has no kit kit: write kit = BotKit() in it"),
         ("kit = 1", "MODULE", "has no kit kit"),
         (
+            "from botkit import BotKit\nbot = BotKit()",
+            "MODULE",
+            "has no kit kit: write --handlers MODULE:bot",
+        ),
+        (
             "from botkit import BotKit\nfrom botkit.testing.configuration import made_up_settings\n"
             "kit = BotKit(made_up_settings())",
             "MODULE:kit",
@@ -445,4 +450,4 @@ def test_serve_says_why_a_module_has_no_handlers(
     monkeypatch.setattr(sys, "path", [*sys.path])
     with pytest.raises(NotConfigured) as error:
         kit_of(named.replace("MODULE", name))
-    assert said in str(error.value)
+    assert said.replace("MODULE:bot", f"{name}:bot") in str(error.value)

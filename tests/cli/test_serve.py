@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import resource
 import signal
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import click
 import pytest
 import requests
 
@@ -271,6 +273,29 @@ def test_a_port_in_use_is_reported(service: Service) -> None:
     assert process.returncode == 1
     assert "cannot listen on 127.0.0.1" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("error", "fix"),
+    [
+        (OSError(errno.EADDRINUSE, "in use"), "stop what listens there"),
+        (OSError(errno.EADDRNOTAVAIL, "no address"), "no such address on this machine"),
+        (OSError(errno.EACCES, "no"), "1024 or more"),
+        (OSError(errno.EAFNOSUPPORT, "no"), "server.host"),
+        (socket.gaierror(socket.EAI_NONAME, "not known"), "correct the host"),
+    ],
+)
+def test_why_it_cannot_listen_is_told_with_what_helps(
+    monkeypatch: pytest.MonkeyPatch, error: OSError, fix: str
+) -> None:
+    class Unable(socket.socket):
+        def bind(self, address: object) -> None:
+            raise error
+
+    monkeypatch.setattr(socket, "socket", Unable)
+    with pytest.raises(click.ClickException) as failed:
+        _listen("192.0.2.1", 80)
+    assert fix in failed.value.message
 
 
 def test_a_store_in_use_is_reported(running: Service) -> None:

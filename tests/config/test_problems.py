@@ -181,7 +181,10 @@ def test_a_problem_in_a_bot_file_has_place_reason_and_fix(
             SERVER + "store: {url: postgresql://u:hunter2@h/d}\n",
             "3: store.url: a PostgreSQL store is not available yet",
         ),
-        (SERVER + "store: {url: mysql://u:hunter2@h/d}\n", "3: store.url: is not a valid Store URL"),
+        (
+            SERVER + "store: {url: mysql://u:hunter2@h/d}\n",
+            "3: store.url: is not a valid Store URL; write sqlite:///path/to/file.db, relative",
+        ),
         (SERVER + "store: {url: 'sqlite:///:memory:'}\n", "3: store.url: keeps nothing"),
         (
             SERVER + "security: {insecure_http: on}\n",

@@ -411,14 +411,16 @@ def test_every_other_event_is_recorded_by_name(event: str, extra: dict[str, Any]
     ],
 )
 def test_a_url_of_another_host_is_refused_by_name(field: str) -> None:
-    with pytest.raises(HookInvalid, match=r"evil\.example"):
+    with pytest.raises(HookInvalid, match=r"evil\.example .*; see kore\.callback_hosts") as refused:
         read(user_message(**{field: "https://evil.example/api/botsdk/stream/x/1"}))
+    assert refused.value.fix == "kore.callback_hosts"
 
 
 @pytest.mark.parametrize("number", [5, 7.5])
 def test_a_number_for_a_url_is_refused(number: float) -> None:
-    with pytest.raises(HookInvalid, match=r"not a plain http\(s\) URL"):
+    with pytest.raises(HookInvalid, match=r"not a plain http\(s\) URL$") as refused:
         read(user_message(sendUserMessageUrl=number))
+    assert refused.value.fix.startswith("correct the address")
 
 
 @pytest.mark.parametrize(

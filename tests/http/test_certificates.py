@@ -149,6 +149,21 @@ def test_a_server_that_asks_for_a_certificate_refuses_the_handshake_without_it(
     assert "network.client_certificate" in failed.value.fix
 
 
+async def test_files_that_went_away_after_the_start_are_named(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone.pem"
+    client = Network(client=ClientCertificate(gone, gone), ca_bundle=files.bundle)
+    for network, named in ((DIRECT, "SSL_CERT_FILE"), (client, "network.client_certificate")):
+        with monkeypatch.context() as patch, serving(lambda *_: asyncio.sleep(0)) as port:
+            if network is DIRECT:
+                places(patch, file=str(gone), folder=None)
+            async with CurlTransport(allowed_hosts=None, insecure_http=True, network=network) as carrier:
+                with pytest.raises(Unreachable) as failed:
+                    await carrier.send(Request("read", "GET", f"https://127.0.0.1:{port}/"))
+        assert (failed.value.cause, named in failed.value.fix) == ("tls", True)
+
+
 # --- the authorities of the system ------------------------------------------------------------------------------------
 
 

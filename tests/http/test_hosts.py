@@ -147,6 +147,22 @@ def test_no_list_allows_every_host_but_not_plain_http() -> None:
     assert not hosts.allows("https://user@anything.example/a")
 
 
+@pytest.mark.parametrize(
+    ("url", "fix"),
+    [
+        ("http://kore.example/a", "use the https address"),
+        ("https://kore.example:444/a", "such as kore.example:444 in kore.callback_hosts"),
+        ("https://user@kore.example/a", "without user"),
+        ("https://evil.example/a", ""),
+    ],
+)
+def test_a_refusal_says_what_to_change_unless_a_host_is_to_be_added(url: str, fix: str) -> None:
+    with pytest.raises(HostNotAllowed) as refused:
+        AllowedHosts(["kore.example"]).check(url, what="pass to bot")
+    assert fix in refused.value.fix
+    assert bool(fix) is bool(refused.value.fix)
+
+
 def test_a_refusal_names_the_host_and_nothing_else_of_the_url() -> None:
     with pytest.raises(HostNotAllowed) as refused:
         HOSTS.check("https://evil.example/private/path?token=secret", what="pass to bot")

@@ -8,6 +8,7 @@ import pytest
 import trustme
 
 from botkit.errors import UnusableValue
+from botkit.http import proxying
 from botkit.http.network import (
     DIRECT,
     Network,
@@ -132,6 +133,14 @@ def test_in_the_variable_a_host_stands_for_all_below_it() -> None:
     direct = ["https://kore.ai/", "https://bots.kore.ai/", "https://x.corp.example/", "https://10.1.1.1/"]
     assert [network.proxy_of(url) for url in direct] == [None] * 4
     assert network.proxy_of("https://mykore.ai/") is not None
+
+
+def test_a_proxy_of_the_environment_is_named_as_such() -> None:
+    proxy, _ = from_environment({"all_proxy": "proxy:1"})
+    assert proxy is not None
+    assert proxying.refused("read", 407, proxy).fix.startswith("write them into the variable all_proxy: ")
+    assert proxying.unknown("read", proxy).fix == "correct the host of the variable all_proxy"
+    assert "network.proxy" in proxying.unknown("read", parse_proxy("http://proxy:1")).fix
 
 
 def test_a_variable_that_cannot_be_used_is_named_but_not_shown() -> None:

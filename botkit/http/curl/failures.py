@@ -22,6 +22,17 @@ _OF_OPENSSL = re.compile(r"error:[0-9A-Fa-f]+:[^:]*:[^:]*:(?P<reason>[^:]+)")
 _OF_VERIFYING = re.compile(r"SSL certificate [^:]*: (?P<reason>[^:'\"(]+)")
 _OF_NAME = re.compile(r"no alternative certificate subject name|does not match target host")
 _TUNNEL_STANDS = range(200, 300)
+_OF_OWN_FILES = {
+    pycurl.E_SSL_CACERT_BADFILE: (
+        "this machine's certificate authorities cannot be read",
+        "install ca-certificates, or correct SSL_CERT_FILE; BotKit has to be allowed to read the file",
+    ),
+    pycurl.E_SSL_CERTPROBLEM: (
+        "our own client certificate cannot be used",
+        "check that BotKit is allowed to read network.client_certificate and its key, and that they belong together",
+    ),
+}
+"""Libcurl's codes for files that this machine lacks, with the detail and the fix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,8 @@ def translated(failure: Failure, curl: pycurl.Curl) -> CallError:
     what, asked, proxy = failure.what, failure.asked, failure.proxy
     if failure.text == CLOSED:
         return closed(what, possible_duplicate=asked)
+    if (own := _OF_OWN_FILES.get(failure.code)) is not None:
+        return Unreachable(what, detail=own[0], cause="tls", fix=own[1])
     if proxy is not None and not asked:
         return _on_the_way(failure, proxy, curl)
     match failure.code:
@@ -81,8 +94,6 @@ def translated(failure: Failure, curl: pycurl.Curl) -> CallError:
         case (
             pycurl.E_SSL_CONNECT_ERROR
             | pycurl.E_PEER_FAILED_VERIFICATION
-            | pycurl.E_SSL_CACERT_BADFILE
-            | pycurl.E_SSL_CERTPROBLEM
             | pycurl.E_SSL_CIPHER
             | pycurl.E_SSL_ISSUER_ERROR
         ):
@@ -125,7 +136,7 @@ def _on_the_way(failure: Failure, proxy: Proxy, curl: pycurl.Curl) -> CallError:
             return proxying.unknown(what, proxy)
         case pycurl.E_OPERATION_TIMEDOUT:
             return Unreachable(what, detail="no connection through the proxy in time", cause="timeout")
-        case pycurl.E_SSL_CONNECT_ERROR | pycurl.E_PEER_FAILED_VERIFICATION | pycurl.E_SSL_CACERT_BADFILE:
+        case pycurl.E_SSL_CONNECT_ERROR | pycurl.E_PEER_FAILED_VERIFICATION:
             return _of_tls(failure, curl)
     return proxying.not_reached(what, failure.socket_errno or int(curl.getinfo(pycurl.OS_ERRNO)), proxy)
 
