@@ -1,0 +1,54 @@
+"""The security policy states the limits that the code has."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from botkit.asgi import bodies, door, pages, protocol
+from botkit.cli.uvicorn_server import KEEP_ALIVE_SECONDS
+from botkit.handlers.endpoint import COMMIT_SECONDS
+from botkit.handlers.threads import JobQueue
+from botkit.hooks.authentication import MAX_TOKEN_CHARACTERS
+from botkit.hooks.bodies import MAX_BYTES, MAX_CONCURRENT
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = dict(
+    re.findall(
+        r"^\| ([^|]+) \| ([^|]*[0-9][^|]*) \|",
+        (ROOT / "SECURITY.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+)
+MAX_WAITING = inspect.signature(JobQueue).parameters["max_waiting"].default
+LIMITS = {
+    "connections": [protocol.MAX_CONNECTIONS, KEEP_ALIVE_SECONDS],
+    "headers and trailers of a request": [protocol.MAX_HEAD_BYTES // 1024, protocol.HEADER_SECONDS],
+    "requests in a pipeline": [protocol.MAX_PIPELINE],
+    "token of a hook": [MAX_TOKEN_CHARACTERS],
+    "body of a hook": [
+        MAX_BYTES // 1024**2,
+        bodies.BODY_SECONDS,
+        bodies.HURRIED_SECONDS,
+        bodies.MAX_PENDING // 4,
+    ],
+    "bodies of hooks that are pending": [bodies.MAX_PENDING, MAX_CONCURRENT],
+    "hooks whose handlers wait": [MAX_WAITING, door.MAX_BEHIND],
+    "commit of a hook": [COMMIT_SECONDS],
+    "request that is no hook": [protocol.OTHER_SECONDS],
+    "requests for one of": [pages.MAX_PENDING],
+}
+
+
+def test_every_row_of_the_page_is_compared() -> None:
+    assert [next((begin for begin in LIMITS if row.startswith(begin)), row) for row in ROWS] == list(LIMITS)
+
+
+@pytest.mark.parametrize("begin", LIMITS)
+def test_a_row_has_the_numbers_of_the_code(begin: str) -> None:
+    stated = next(limit for row, limit in ROWS.items() if row.startswith(begin))
+    numbers = [int(number.replace(",", "")) for number in re.findall(r"[0-9,]*[0-9]", stated)]
+    assert numbers == LIMITS[begin]
