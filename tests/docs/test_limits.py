@@ -16,13 +16,8 @@ from botkit.hooks.authentication import MAX_TOKEN_CHARACTERS
 from botkit.hooks.bodies import MAX_BYTES, MAX_CONCURRENT
 
 ROOT = Path(__file__).resolve().parents[2]
-ROWS = dict(
-    re.findall(
-        r"^\| ([^|]+) \| ([^|]*[0-9][^|]*) \|",
-        (ROOT / "SECURITY.md").read_text(encoding="utf-8"),
-        re.MULTILINE,
-    )
-)
+TABLE = (ROOT / "SECURITY.md").read_text(encoding="utf-8").partition("\n### Limits")[2].partition("\n|---")[2]
+ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", TABLE, re.MULTILINE))
 MAX_WAITING = inspect.signature(JobQueue).parameters["max_waiting"].default
 LIMITS = {
     "connections": [protocol.MAX_CONNECTIONS, KEEP_ALIVE_SECONDS],
