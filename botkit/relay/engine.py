@@ -27,6 +27,7 @@ from botkit.observability.user_hashes import UserHashes
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways
 from botkit.relay.inbound.event_writer import AgentEventWriter
+from botkit.relay.inbound.heartbeat import Heartbeat
 from botkit.relay.inbound.poll import PollReceiver
 from botkit.relay.inbound.receipts import Receipts
 from botkit.relay.inbound.receivers import Receiver, Receivers
@@ -78,6 +79,7 @@ class Engine:
             ledger=ledger, client=self._ledger_client, hashes=UserHashes(secrets), clock=clock
         )
         self._paths = StreamPaths(metrics)
+        self._heartbeat = Heartbeat()
         self._connecting = asyncio.Semaphore(MAX_CONNECTING)
         self.schedule = new_schedule()
         self.timers = Timers(self.schedule, self._ledger_client, clock)
@@ -88,6 +90,7 @@ class Engine:
             journal=self._journal,
             clock=clock,
             make=self._receiver,
+            heartbeat=self._heartbeat,
             metrics=metrics,
             on_committed=self._receipts.promise,
             before_end=self._receipts.flush,
@@ -222,6 +225,7 @@ class Engine:
                 chance=self._chance,
                 backoff=backoff,
                 breaker=breaker,
+                heartbeat=self._heartbeat,
             )
         return StreamReceiver(
             writer=writer,
@@ -231,6 +235,7 @@ class Engine:
             chance=self._chance,
             backoff=backoff,
             breaker=breaker,
+            heartbeat=self._heartbeat,
             metrics=self._metrics,
             connecting=self._connecting,
             path=self._paths.get(bot_id, name),

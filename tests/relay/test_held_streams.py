@@ -22,6 +22,7 @@ from tests.relay.relay_doubles import (
     BOT,
     SESSION,
     SYSTEM,
+    Connection,
     FakeSystem,
     World,
     conversation,
@@ -319,6 +320,201 @@ async def test_access_that_expires_while_the_stream_is_held_loses_the_agents(wor
     await world.clock.advance(10)
     assert [event.why for event in world.ledger.events if isinstance(event, AgentsLost)] == ["expired"]
     assert world.system.closed_streams == 1
+
+
+# --- what proves nothing: this process stood still, or other streams deliver -----------------------------------------
+
+
+async def stall(world: World, seconds: float = 11.0) -> None:
+    """This process stands still, and then runs again."""
+    world.clock.pass_seconds(seconds)
+    await settle()
+
+
+async def test_headers_that_were_awaited_during_a_stall_are_awaited_anew(world: World) -> None:
+    world.system.holds_headers = True
+    world.ledger.decided(conversation())
+    await world.clock.advance(2)
+    await stall(world)
+    await world.clock.advance(9)
+    assert world.metrics.held == 0
+    await world.clock.advance(3)
+    assert world.metrics.held == 1
+
+
+async def test_an_event_that_the_list_had_during_a_stall_proves_nothing_yet(world: World) -> None:
+    world.ledger.decided(conversation())
+    await settle()
+    world.system.listed = [said("e1", "hello")]
+    await world.clock.advance(5)
+    assert texts(world) == ["hello"]
+    await stall(world)
+    await world.clock.advance(4)
+    assert world.metrics.held == 0
+    await world.clock.advance(4)
+    assert world.metrics.held == 1
+
+
+async def test_events_that_were_under_way_during_stalls_are_not_late(world: World) -> None:
+    await listening(world)
+    await arrive(world, 0)
+    for number in range(3):
+        await world.clock.advance(20)
+        ms = round((world.clock.now() + 3600) * 1000)
+        world.clock.pass_seconds(11)
+        world.system.connections[-1].say(said(f"stalled{number}", "hello", ms=ms))
+        await settle()
+    await world.clock.advance(1)
+    assert len(texts(world)) == 4
+    assert world.metrics.held == 0
+
+
+async def test_a_clock_that_is_set_makes_no_event_late(world: World) -> None:
+    await listening(world)
+    await arrive(world, 0)
+    await stall(world, 30)
+    await arrive(world, 30, 30, 30)
+    assert world.metrics.held == 0
+
+
+async def test_events_that_waited_for_a_slow_store_are_not_late(world: World) -> None:
+    await listening(world)
+    await arrive(world, 0)
+    world.ledger.holding = True
+    for number in range(3):
+        ms = round((world.clock.now() + 3600) * 1000)
+        world.system.connections[-1].say(said(f"slow{number}", "hello", ms=ms))
+    for _ in range(3):
+        await world.clock.advance(8)
+        world.ledger.release()
+    world.ledger.holding = False
+    await world.clock.advance(1)
+    assert len(texts(world)) == 4
+    assert world.metrics.held == 0
+
+
+async def two_listening(world: World) -> tuple[Connection, Connection]:
+    """Two conversations whose streams have each brought an event."""
+    for number in (1, 2):
+        world.ledger.decided(numbered(number))
+        await settle()
+    first, second = world.system.connections
+    await world.clock.advance(15)
+    for stream, name in ((first, "a"), (second, "b")):
+        stream.say(said(f"{name}1", ms=now_ms(world)))
+    await world.clock.advance(1)
+    return first, second
+
+
+def now_ms(world: World) -> int:
+    return round(world.clock.now() * 1000)
+
+
+async def late_while_the_other_delivers(world: World, late: Connection, other: Connection, name: str) -> None:
+    """Two events in a row come late on one stream, while the other brings its own in time."""
+    for number in range(2):
+        await world.clock.advance(20)
+        late.say(said(f"{name}late{number}", ms=now_ms(world) - 12_000))
+        await settle()
+        await world.clock.advance(1)
+        other.say(said(f"{name}intime{number}", ms=now_ms(world)))
+        await settle()
+    await world.clock.advance(1)
+
+
+async def test_one_late_stream_does_not_condemn_the_others_that_deliver(world: World) -> None:
+    first, second = await two_listening(world)
+    await late_while_the_other_delivers(world, first, second, "x")
+    await world.clock.advance(POLL_SECONDS)
+    assert world.metrics.held == 0
+    assert len(world.system.connections) == 3
+
+
+async def test_the_stream_that_is_opened_anew_after_that_is_polled_although_bytes_arrive(
+    world: World,
+) -> None:
+    first, second = await two_listening(world)
+    await late_while_the_other_delivers(world, first, second, "x")
+    await world.clock.advance(POLL_SECONDS)
+    await pings(world, 3, 2)
+    before = len(world.system.fetches)
+    await pings(world, 5, 2)
+    assert len(world.system.fetches) > before
+
+
+async def test_proofs_of_several_streams_with_one_cause_are_one(world: World) -> None:
+    first, second = await two_listening(world)
+    world.ledger.decided(numbered(3))
+    await settle()
+    third = world.system.connections[-1]
+    await world.clock.advance(20)
+    for number in range(2):
+        for stream, name in ((first, "x"), (second, "y")):
+            stream.say(said(f"{name}late{number}", ms=now_ms(world) - 12_000))
+        await settle()
+        await world.clock.advance(1)
+        third.say(said(f"intime{number}", ms=now_ms(world)))
+        await world.clock.advance(19)
+    await world.clock.advance(POLL_SECONDS)
+    assert len(world.system.connections) == 5
+    assert world.metrics.held == 0
+
+
+async def test_a_second_late_stream_proves_it_although_others_deliver(world: World) -> None:
+    first, second = await two_listening(world)
+    await late_while_the_other_delivers(world, first, second, "x")
+    await world.clock.advance(20)
+    await late_while_the_other_delivers(world, second, world.system.connections[-1], "y")
+    await world.clock.advance(POLL_SECONDS)
+    assert world.metrics.held > 0
+
+
+async def test_headers_of_another_stream_speak_against_it(world: World) -> None:
+    world.system.holds_headers = True
+    world.ledger.decided(numbered(1))
+    await world.clock.advance(5)
+    world.system.holds_headers = False
+    world.ledger.decided(numbered(2))
+    await world.clock.advance(10)
+    assert world.metrics.held == 0
+    assert len(world.system.connects) == 3
+
+
+async def test_without_headers_the_list_proves_nothing_once_another_stream_has_its_headers() -> None:
+    world = World(system=FakeSystem(interval=POLL_SECONDS), chance=0.0)
+    world.system.holds_headers = True
+    world.system.listed = [said("e1", "hello")]
+    world.ledger.decided(numbered(1))
+    await world.clock.advance(7)
+    world.system.holds_headers = False
+    world.ledger.decided(numbered(2))
+    await world.clock.advance(2.5)
+    # The first one still waits for its headers.
+    assert (world.metrics.held, len(world.system.connects)) == (0, 2)
+    await world.close()
+
+
+async def test_headers_that_never_come_again_prove_it_although_older_streams_deliver(world: World) -> None:
+    old, _ = await two_listening(world)
+    world.system.holds_headers = True
+    world.ledger.decided(numbered(3))
+    for number in range(30):
+        await world.clock.advance(1)
+        old.say(said(f"old{number}", ms=now_ms(world)))
+        await settle()
+        if number == 15:
+            assert world.metrics.held == 0
+    assert world.metrics.held > 0
+
+
+async def test_a_stall_of_this_process_loses_no_agents(world: World) -> None:
+    await listening(world)
+    await world.clock.advance(5)
+    world.clock.pass_seconds(3600)
+    world.system.connections[-1].error(Unreachable("the network is not back yet"))
+    world.system.fails("fetch", Unreachable("entries"))
+    await world.clock.advance(30)
+    assert [event for event in world.ledger.events if isinstance(event, AgentsLost)] == []
 
 
 # --- what one finds out, all know ----------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from botkit.agents import AgentSystem
 from botkit.errors import AccessExpired, CallError, ConversationClosed, LedgerClosed, Unreachable
@@ -23,6 +22,7 @@ from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways
 from botkit.relay.inbound.event_writer import AgentEventWriter
+from botkit.relay.inbound.heartbeat import Heartbeat
 from botkit.relay.journal import Journal
 from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import RelayMetrics
@@ -41,13 +41,7 @@ STOP_SECONDS = 3.0
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Receiver(ABC):
-    """Receives the events of one session, by a stream or by polls.
-
-    Attributes:
-        watched: `watch` has to be called.
-    """
-
-    watched: ClassVar[bool] = False
+    """Receives the events of one session, by a stream or by polls."""
 
     writer: AgentEventWriter
     system: AgentSystem
@@ -55,6 +49,7 @@ class Receiver(ABC):
     chance: Callable[[], float]
     backoff: Backoff
     breaker: CircuitBreaker
+    heartbeat: Heartbeat
     _failures: int = field(init=False, default=0)
     _failed_polls: int = field(init=False, default=0)
     _noted: int = field(init=False, default=0)
@@ -131,8 +126,10 @@ class Receiver(ABC):
         return LossReason.UNREACHABLE if self._is_past_deadline() else None
 
     def _is_past_deadline(self) -> bool:
-        """Whether the agents' side has not answered for `delivery.give_up_after`."""
-        return self.clock.now() - self._last_success > self.backoff.give_up_after
+        """Whether the agents' side has not answered for `delivery.give_up_after`, while this process ran."""
+        now = self.clock.now()
+        lost = self.heartbeat.lost_since(self._last_success, now)
+        return now - self._last_success - lost > self.backoff.give_up_after
 
 
 MakeReceiver = Callable[[AgentEventWriter, AgentSystem, str], Receiver]
@@ -156,6 +153,7 @@ class Receivers:
     journal: Journal
     clock: Clock
     make: MakeReceiver
+    heartbeat: Heartbeat
     metrics: RelayMetrics
     on_committed: Callable[[FromAgents, Committed], None]
     before_end: Callable[[str], Awaitable[None]]
@@ -190,7 +188,7 @@ class Receivers:
         self._open[conversation.id] = opened
         self._start(opened)
         self.metrics.receivers_open(len(self._open))
-        if self._watching is None and opened.receiver.watched:
+        if self._watching is None:
             self._watching = asyncio.create_task(self._watch())
 
     def sent(self, conversation_id: ConversationId, at: float) -> None:
@@ -247,11 +245,14 @@ class Receivers:
 
     async def _watch(self) -> None:
         """Let each receiver look after its connection, while there is one."""
+        self.heartbeat.beat(self.clock.now(), next_in=WATCH_SECONDS)
         while self._open:
             await self.clock.sleep(WATCH_SECONDS)
             now = self.clock.now()
+            self.heartbeat.beat(now, next_in=WATCH_SECONDS)
             for opened in list(self._open.values()):
                 opened.receiver.watch(now)
+        self.heartbeat.stop()
         self._watching = None
 
     def _start(self, opened: _Open) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from botkit.agents import Batch
 from botkit.errors import AccessExpired, CallError, ConversationClosed, LedgerClosed, Unreachable
@@ -21,7 +20,7 @@ from botkit.observability.failures import failure_of
 from botkit.observability.tracebacks import where
 from botkit.relay.inbound.event_writer import any_end
 from botkit.relay.inbound.receivers import Receiver
-from botkit.relay.inbound.stream_health import PINGS_NEEDED, StreamHealth
+from botkit.relay.inbound.stream_health import PINGS_NEEDED, Proof, StreamHealth
 from botkit.relay.inbound.stream_path import StreamPath
 from botkit.relay.metrics import RelayMetrics
 
@@ -42,7 +41,6 @@ _LAST_LIST_ATTEMPTS = 3
 class StreamReceiver(Receiver):
     """Listens to one session's stream, and reconnects when it breaks. `name` is the agent system's, for metrics."""
 
-    watched: ClassVar[bool] = True
     name: str
     metrics: RelayMetrics
     connecting: asyncio.Semaphore
@@ -88,7 +86,7 @@ class StreamReceiver(Receiver):
         """See `Receiver.watch`: poll the list beside a stream that may be held back."""
         if self._leave is None or (now < self._calm_until and not self.path.is_held):
             return
-        if self._connecting_at and now - self._connecting_at >= HEADERS_SECONDS and self._has_list:
+        if self._connecting_at and now - self._headers_since(now) >= HEADERS_SECONDS and self._has_list:
             self._leave_stream()
         elif self._beside is None and self._is_suspect(now):
             self._beside = asyncio.create_task(self._poll_beside())
@@ -155,10 +153,13 @@ class StreamReceiver(Receiver):
         try:
             if not await self._connect(batches):
                 return
-            while not self.writer.is_over and (batch := await anext(batches, None)) is not None:
+            while not self.writer.is_over:
+                self._health.waiting_since = self.clock.now()
+                if (batch := await anext(batches, None)) is None:
+                    return
                 now = self._last_success = self.clock.now()
                 events = batch.events
-                is_held = self._proves_held(now, events)
+                proof = self._proof_of_lateness(now, events)
                 if not self._health.heard_at:
                     self.path.passed(now, opened_at=self._health.opened_at)
                 self._health.heard(now, is_ping=not events)
@@ -169,9 +170,8 @@ class StreamReceiver(Receiver):
                 elif events:
                     await self.writer.write(events)
                 del batch, events  # Otherwise they stay in memory while the stream is silent.
-                if is_held:
-                    why = "events arrive late"
-                    self.path.held(now, opened_at=self._health.opened_at, why=why)
+                if proof is not None:
+                    self._held(now, opened_at=self._health.opened_at, proof=proof)
                     return
         finally:
             if isinstance(batches, AsyncGenerator):
@@ -192,8 +192,10 @@ class StreamReceiver(Receiver):
             self._connecting_at = 0.0
             if first is None:
                 return False
+            self._health.waiting_since = float("inf")
             self._is_connected = self._has_answered = True
-            self._last_success = self.clock.now()
+            self._last_success = now = self.clock.now()
+            self.path.reached(now)
             self.breaker.reached()
             await self._reconcile(first.events)
             # A stream need not repeat what happened before it was open.
@@ -202,12 +204,16 @@ class StreamReceiver(Receiver):
 
     async def _check_headers(self, opened_at: float) -> str | None:
         """No headers came: a proxy holds them back if the list answers. Returns like `_until_broken`."""
+        since = self._headers_since(self.clock.now())
         self._has_answered = False
         why = await self._poll()
         if self._has_answered:
             detail = f"no headers arrived within {HEADERS_SECONDS:g} s"
-            self.path.held(self.clock.now(), opened_at=opened_at, why=detail)
+            self._held(self.clock.now(), opened_at=opened_at, proof=Proof(since, detail))
         return why
+
+    def _headers_since(self, now: Instant) -> float:
+        return max(self._connecting_at, self.heartbeat.on_time_since(now))
 
     async def _reconcile(self, streamed: Sequence[FromAgents]) -> None:
         is_ending = any_end(streamed)
@@ -246,16 +252,31 @@ class StreamReceiver(Receiver):
     def _is_suspect(self, now: float) -> bool:
         return self._has_list and self._health.is_suspect(now, held_since=self.path.held_since)
 
-    def _why_held(self, now: float) -> str:
+    def _proof_of_silence(self, now: Instant) -> Proof | None:
         """See `StreamHealth.verdict`. A stream that still waits for its turn to be opened is not held."""
-        was_asked = self._is_connected or self._connecting_at > 0
-        return self._health.verdict(now, held_since=self.path.held_since) if was_asked else ""
+        if not self._is_connected and not self._connecting_at:
+            return None
+        on_time_since = self.heartbeat.on_time_since(now)
+        proof = self._health.verdict(now, held_since=self.path.held_since, on_time_since=on_time_since)
+        return None if proof is None or self._is_refuted(proof) else proof
 
-    def _proves_held(self, now: Instant, arrived: Sequence[FromAgents]) -> bool:
+    def _proof_of_lateness(self, now: Instant, arrived: Sequence[FromAgents]) -> Proof | None:
         if not arrived or not arrived[-1].high_water_ms or not self._has_list:
-            return False
-        lateness = self.path.lateness(now, arrived[-1].high_water_ms)
-        return self._health.brought(now, lateness=lateness)
+            return None
+        on_time_since = self.heartbeat.on_time_since(now)
+        lateness = self.path.lateness(now, arrived[-1].high_water_ms, on_time_since=on_time_since)
+        return self._health.brought(now, lateness=lateness, on_time_since=on_time_since)
+
+    def _is_refuted(self, proof: Proof) -> bool:
+        """Whether this stream still waits for its headers, while those of another have come."""
+        return not self._is_connected and self.path.reached_since(proof.since)
+
+    def _held(self, now: Instant, *, opened_at: float, proof: Proof) -> None:
+        """Tell the path; this stream is left in any case."""
+        if not self._is_refuted(proof):
+            self.path.held(now, opened_at=opened_at, proof=proof)
+        if not self.path.is_held:
+            self._health.doubted_at = now
 
     async def _poll_instead(self) -> str | None:
         """Poll while streams are held back. Returns why the session is lost, or None if this one may open a stream now."""
@@ -273,8 +294,8 @@ class StreamReceiver(Receiver):
         with self.path.polling(is_held=self.path.is_held):
             await self._pause(wait * self.chance())
             while self._is_suspect(now := self.clock.now()):
-                if why_held := self._why_held(now):
-                    self.path.held(now, opened_at=self._health.opened_at, why=why_held)
+                if (proof := self._proof_of_silence(now)) is not None:
+                    self._held(now, opened_at=self._health.opened_at, proof=proof)
                     self._leave_stream()
                     return
                 async with self.path.turns:

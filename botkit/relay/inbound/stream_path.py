@@ -2,7 +2,8 @@
 
 Such a proxy passes every other call (docs/protocols/salesforce-miaw.md, 4.6). It is the same for all conversations, so what one
 receiver finds out is true for the others: while streams are held, conversations are followed by polling, and a single one at a
-time tries its stream again.
+time tries its stream again. While other streams deliver, a single one that seems held is only opened anew: its own connection may
+be dead.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 
 from botkit.handoff.conversation import Instant
 from botkit.observability.events import get_logger
+from botkit.relay.inbound.stream_health import MISSED_SECONDS, Proof
 from botkit.relay.metrics import RelayMetrics
 
 _log = get_logger("botkit.relay")
@@ -20,6 +22,8 @@ _log = get_logger("botkit.relay")
 FIRST_PAUSE_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 900.0
 """The pause between two attempts to open a stream while they are held: it doubles with each one."""
+DOUBT_SECONDS = 300.0
+"""While other streams deliver, a second proof is needed within this time."""
 POLLS_PER_SECOND = 250
 """Max lists read in a second while many conversations are followed by polling; with more, each one is polled less often."""
 MAX_POLLING = 32
@@ -41,6 +45,10 @@ class StreamPath:
         self._passing_since = 0.0
         self._polling = 0
         self._least_delay = float("inf")
+        self._least_delay_since = 0.0
+        self._reached_at = 0.0
+        self._delivered_at = 0.0
+        self._doubted_at = float("-inf")
 
     def may_open(self, now: Instant) -> bool:
         """Whether a stream may be opened now. While streams are held, True uses up the attempt of this pause."""
@@ -51,17 +59,23 @@ class StreamPath:
         self._next_probe = now + self._pause
         return True
 
-    def held(self, now: Instant, *, opened_at: float, why: str) -> None:
-        """A stream that was opened at that time is held back."""
+    def held(self, now: Instant, *, opened_at: float, proof: Proof) -> None:
+        """A stream that was opened at that time is held back. All are, if no other contradicts, or if it is proved twice."""
         if self.is_held:
             if opened_at > self.held_since:
                 self._wait_longer(now)
             return
+        if self._delivered_at > proof.since and not self._is_second(now, proof):
+            if now - self._doubted_at > DOUBT_SECONDS:
+                self._doubted_at = now
+            _log.info("stream_held", bot=self._bot_id, system=self._system, why=proof.why)
+            return
+        self._doubted_at = float("-inf")
         if now - self._passing_since > LONGEST_PAUSE_SECONDS:
             self._pause = 0.0
         self.is_held, self.held_since, self._least_delay = True, now, float("inf")
         self._wait_longer(now)
-        _log.warning("streams_held", bot=self._bot_id, system=self._system, why=why)
+        _log.warning("streams_held", bot=self._bot_id, system=self._system, why=proof.why)
 
     def passed(self, now: Instant, *, opened_at: float) -> None:
         """The first bytes of a stream that was opened at that time have arrived."""
@@ -69,11 +83,27 @@ class StreamPath:
             self.is_held, self.held_since, self._passing_since = False, 0.0, now
             _log.warning("streams_pass_again", bot=self._bot_id, system=self._system)
 
-    def lateness(self, now: Instant, high_water_ms: int) -> float:
-        """Seconds by which an event of this time of the server came later than the fastest one: the clocks need not agree."""
+    def reached(self, now: Instant) -> None:
+        """The headers of a stream have arrived."""
+        self._reached_at = now
+
+    def reached_since(self, since: float) -> bool:
+        """Whether the headers of a stream have arrived since then."""
+        return self._reached_at > since
+
+    def lateness(self, now: Instant, high_water_ms: int, *, on_time_since: float) -> float:
+        """Seconds by which an event of this time of the server came later than the fastest one: the clocks need not agree.
+
+        After a stall of this process the fastest one is found anew, since our clock may have been set.
+        """
+        if on_time_since > self._least_delay_since:
+            self._least_delay, self._least_delay_since = float("inf"), on_time_since
         delay = now - high_water_ms / 1000
         self._least_delay = min(self._least_delay, delay)
-        return delay - self._least_delay
+        lateness = delay - self._least_delay
+        if lateness < MISSED_SECONDS:
+            self._delivered_at = now
+        return lateness
 
     def poll_seconds(self, interval: float) -> float:
         """The interval between two polls of a conversation: the system's own, or a longer one if very many are polled."""
@@ -91,6 +121,10 @@ class StreamPath:
             self._polling -= 1
             if is_held:
                 self._metrics.streams_held(self._system, -1)
+
+    def _is_second(self, now: Instant, proof: Proof) -> bool:
+        """Whether it began after another proof that was contradicted: what began earlier may have the same cause."""
+        return proof.since > self._doubted_at >= now - DOUBT_SECONDS
 
     def _wait_longer(self, now: Instant) -> None:
         self._pause = min(max(2 * self._pause, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
