@@ -19,7 +19,13 @@ from benchmarks.processes import Process, application, configure, pinned, servic
 from benchmarks.tracer import COMMIT, OTHER
 
 PARTS: Mapping[str, Sequence[str]] = {
-    "server": ("uvicorn", "granian", "botkit.asgi.protocol"),
+    "server": (
+        "uvicorn",
+        "granian",
+        "botkit.asgi.protocol",
+        "botkit.asgi.connections",
+        "botkit.asgi.hook_cycle",
+    ),
     "door": ("botkit.asgi", "botkit.wsgi", "botkit.flask", "flask", "werkzeug"),
     "hook: reading": ("botkit.hooks",),
     "hook: handlers and answer": ("botkit.handlers",),

@@ -15,8 +15,9 @@ import uvicorn
 from flask import Flask
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from botkit.asgi.connections import Connections
 from botkit.asgi.middleware import BotKitAsgi
-from botkit.asgi.protocol import Connections, HookProtocol
+from botkit.asgi.protocol import HookProtocol
 from botkit.kit import BotKit
 from botkit.testing.serving import Server
 

@@ -12,10 +12,11 @@ from typing import Final
 import uvicorn
 
 from botkit.asgi.access_log import AccessLog
+from botkit.asgi.connections import Connections
 from botkit.asgi.door import Door
 from botkit.asgi.interface import Application
 from botkit.asgi.middleware import BotKitAsgi
-from botkit.asgi.protocol import Connections, HookProtocol
+from botkit.asgi.protocol import HookProtocol
 from botkit.cli import stop_signals
 
 KEEP_ALIVE_SECONDS: Final = 75

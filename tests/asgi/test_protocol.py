@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from botkit.asgi.bodies import BODY_SECONDS, MAX_PENDING
-from botkit.asgi.protocol import (
+from botkit.asgi.connections import (
     DISCARD_SECONDS,
     HEADER_SECONDS,
     MAX_CONNECTIONS,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from botkit.asgi import bodies, door, pages, protocol
+from botkit.asgi import bodies, connections, door, pages
 from botkit.cli.uvicorn_server import KEEP_ALIVE_SECONDS
 from botkit.handlers.endpoint import COMMIT_SECONDS
 from botkit.handlers.threads import JobQueue
@@ -20,9 +20,9 @@ TABLE = (ROOT / "SECURITY.md").read_text(encoding="utf-8").partition("\n### Limi
 ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", TABLE, re.MULTILINE))
 MAX_WAITING = inspect.signature(JobQueue).parameters["max_waiting"].default
 LIMITS = {
-    "connections": [protocol.MAX_CONNECTIONS, KEEP_ALIVE_SECONDS],
-    "headers and trailers of a request": [protocol.MAX_HEAD_BYTES // 1024, protocol.HEADER_SECONDS],
-    "requests in a pipeline": [protocol.MAX_PIPELINE],
+    "connections": [connections.MAX_CONNECTIONS, KEEP_ALIVE_SECONDS],
+    "headers and trailers of a request": [connections.MAX_HEAD_BYTES // 1024, connections.HEADER_SECONDS],
+    "requests in a pipeline": [connections.MAX_PIPELINE],
     "token of a hook": [MAX_TOKEN_CHARACTERS],
     "body of a hook": [
         MAX_BYTES // 1024**2,
@@ -33,7 +33,7 @@ LIMITS = {
     "bodies of hooks that are pending": [bodies.MAX_PENDING, MAX_CONCURRENT],
     "hooks whose handlers wait": [MAX_WAITING, door.MAX_BEHIND],
     "commit of a hook": [COMMIT_SECONDS],
-    "request that is no hook": [protocol.OTHER_SECONDS],
+    "request that is no hook": [connections.OTHER_SECONDS],
     "requests for one of": [pages.MAX_PENDING],
 }
 

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import uvicorn
 from uvicorn.server import ServerState
 
+from botkit.asgi.connections import Connections
 from botkit.asgi.interface import Message, Receive, Scope, Send, respond
 from botkit.asgi.middleware import BotKitAsgi
-from botkit.asgi.protocol import Connections, HookProtocol
+from botkit.asgi.protocol import HookProtocol
 from botkit.handlers.dispatch import Dispatch
 from botkit.handlers.endpoint import HookEndpoint
 from botkit.handoff.conversation import Conversation

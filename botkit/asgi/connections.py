@@ -1,0 +1,87 @@
+"""The connections of one server: their limits, the timer that looks after all of them, and what they send alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any, Final
+
+from botkit.asgi.door import Door
+from botkit.handlers.endpoint import ACK_RESPONSE, HookResponse
+from botkit.observability.events import get_logger
+
+_log = get_logger("botkit.serve")
+
+MAX_CONNECTIONS: Final = 4096
+"""Further ones are closed at once."""
+MAX_HEAD_BYTES: Final = 64 * 1024
+"""Max size of a request's headers, and of what is neither its headers nor its body, such as trailers."""
+MAX_PIPELINE: Final = 64
+"""Requests that may wait on one connection for the answer of an earlier one."""
+HEADER_SECONDS: Final = 15
+"""Time limit of a request's headers, from its first byte or from the start of its connection."""
+OTHER_SECONDS: Final = 60
+"""Time limit of a request that is no hook, from its headers until its answer has been read."""
+DISCARD_SECONDS: Final = 2
+"""How long the rest of a body is thrown away, after an answer that ends the connection: to a client that still sends, closing at
+once would look like a broken connection without an answer."""
+_LOOK_SECONDS = 1.0
+
+
+class Connections:
+    """What the connections of one server have in common.
+
+    Args:
+        door: answers hooks.
+        keep_alive_seconds: how long a connection may idle.
+        logs_requests: whether every hook has a line in the access log.
+    """
+
+    def __init__(self, door: Door, *, keep_alive_seconds: int, logs_requests: bool) -> None:
+        self.door = door
+        self.keep_alive_seconds = keep_alive_seconds
+        self.logs_requests = logs_requests
+        self.now = 0
+        """The number of looks: seconds, exact enough for limits and cheaper than a clock."""
+        self._open: set[Any] = set()
+        self._is_looking = False
+        self._refused = 0
+        self._usual: list[tuple[bytes, bytes]] | None = None
+        self._ack = b""
+
+    def admits(self, open: set[Any]) -> bool:
+        """Whether there is room for the newest of the open connections; looks after all of them from now on."""
+        self._open = open
+        if not self._is_looking:
+            self._is_looking = True
+            self.door.calls.loop.call_later(_LOOK_SECONDS, self._look)
+        if len(self._open) <= MAX_CONNECTIONS:
+            return True
+        self._refused += 1
+        return False
+
+    def encoded_ack(self, usual: list[tuple[bytes, bytes]]) -> bytes:
+        """The plain acknowledgement; `usual` are uvicorn's headers, such as the date: another list each second."""
+        if usual is not self._usual:
+            self._usual, self._ack = usual, encoded(ACK_RESPONSE, usual)
+        return self._ack
+
+    def _look(self) -> None:
+        self.now += 1
+        if self._refused:
+            _log.warning("connections_refused", count=self._refused, limit=MAX_CONNECTIONS)
+            self._refused = 0
+        for connection in list(self._open):
+            connection.look(self.now)
+        self._is_looking = bool(self._open)
+        if self._is_looking:
+            self.door.calls.loop.call_later(_LOOK_SECONDS, self._look)
+
+
+def encoded(response: HookResponse, usual: Iterable[tuple[bytes, bytes]], *, with_body: bool = True) -> bytes:
+    """A response as HTTP/1.1, with the usual headers of the server."""
+    status = HTTPStatus(response.status)
+    lines = [f"HTTP/1.1 {status} {status.phrase}\r\n".encode()]
+    lines += [b"%b: %b\r\n" % header for header in usual]
+    lines += [f"{name.lower()}: {value}\r\n".encode() for name, value in response.headers]
+    return b"".join([*lines, b"\r\n", response.body if with_body else b""])
