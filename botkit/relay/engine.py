@@ -26,8 +26,8 @@ from botkit.observability.tracebacks import where
 from botkit.observability.user_hashes import UserHashes
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways
+from botkit.relay.heartbeat import Heartbeat
 from botkit.relay.inbound.event_writer import AgentEventWriter
-from botkit.relay.inbound.heartbeat import Heartbeat
 from botkit.relay.inbound.poll import PollReceiver
 from botkit.relay.inbound.receipts import Receipts
 from botkit.relay.inbound.receivers import Receiver, Receivers
@@ -117,6 +117,7 @@ class Engine:
             breaker_of=self._breaker_of,
             backoff_of=lambda item: self._backoff(item.conversation_id.bot_id),
             clock=clock,
+            heartbeat=self._heartbeat,
             chance=chance,
             metrics=metrics,
             on_completed=self._receipts.on_completed,

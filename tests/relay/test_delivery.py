@@ -422,6 +422,18 @@ async def test_the_retry_deadline_starts_with_the_process(world: World) -> None:
     assert not world.ledger.rows
 
 
+async def test_time_in_which_this_process_stood_still_is_not_of_the_retry_deadline(world: World) -> None:
+    world.platform.gate = asyncio.Event()
+    world.platform.answers.append(Unreachable("send"))
+    world.ledger.decided(conversation(), to_user("on its way"))
+    await settle()
+    world.clock.pass_seconds(3_600)
+    world.platform.gate.set()
+    await world.clock.advance(10)
+    assert [call.argument for call in world.platform.calls] == ["on its way"] * 2
+    assert not world.ledger.rows
+
+
 async def test_nothing_is_given_up_that_was_never_really_tried(world: World) -> None:
     world.platform.answers.extend([Unreachable("send")] * 100_000)
     people = [ConversationId("st-1", f"u-{number}") for number in range(100)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from botkit.handoff.conversation import Instant
-from botkit.relay.inbound.heartbeat import LATE_SECONDS, Heartbeat
+from botkit.relay.heartbeat import LATE_SECONDS, Heartbeat
 
 
 def _beaten(*at: float) -> Heartbeat:

@@ -21,8 +21,8 @@ from botkit.observability.failures import Failure, failure_of
 from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways
+from botkit.relay.heartbeat import Heartbeat
 from botkit.relay.inbound.event_writer import AgentEventWriter
-from botkit.relay.inbound.heartbeat import Heartbeat
 from botkit.relay.journal import Journal
 from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import RelayMetrics

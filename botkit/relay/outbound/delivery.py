@@ -24,6 +24,7 @@ from botkit.http.retry import Backoff
 from botkit.ledger.interface import HookBody, Input, OutboxItem
 from botkit.observability.failures import failure_of
 from botkit.relay.clock import Clock
+from botkit.relay.heartbeat import Heartbeat
 from botkit.relay.journal import Journal
 from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import Outcome, RelayMetrics
@@ -63,6 +64,7 @@ class Delivery:
     breaker_of: Callable[[OutboxItem], CircuitBreaker]
     backoff_of: Callable[[OutboxItem], Backoff]
     clock: Clock
+    heartbeat: Heartbeat
     chance: Callable[[], float]
     metrics: RelayMetrics
     on_completed: Callable[[OutboxItem, Outcome], None]
@@ -316,13 +318,13 @@ class Delivery:
         return delay
 
     def _since(self, item: OutboxItem) -> Instant:
-        """The start of the retry deadline. Time without a possible attempt does not count: before this process started, and
-        while the effect waited for the user's next payload.
+        """The start of the retry deadline. Time without a possible attempt does not count: before this process started, while it
+        stood still, and while the effect waited for the user's next payload.
         """
         since = max(item.created_at, self._started)
-        if isinstance(item.effect, AgentEffect):
-            return since
-        return max(since, self.payloads.renewed_at(item.conversation_id) or since)
+        if not isinstance(item.effect, AgentEffect):
+            since = max(since, self.payloads.renewed_at(item.conversation_id) or since)
+        return Instant(since + self.heartbeat.lost_since(since, self.clock.now()))
 
     def _backoff(self, item: OutboxItem) -> Backoff:
         return retry_policy(item.effect, self.backoff_of(item))

@@ -22,7 +22,10 @@ class _Stall(NamedTuple):
 
 
 class Heartbeat:
-    """Remembers how late the beats were. What follows a stall may run before the beat that ends it."""
+    """Remembers how late the beats were, while a session has a receiver.
+
+    What follows a stall may run before the beat that ends it.
+    """
 
     def __init__(self) -> None:
         self._due = float("inf")
