@@ -84,11 +84,36 @@ class Committed(Record, frozen=True):
     """Why the rules refused the input; nothing changed."""
 
 
+class Moves(Protocol):
+    """Conversations that come to this process, or leave it for another. Called in the ledger's thread."""
+
+    def gain(self, undelivered: Sequence[OutboxItem], conversations: Sequence[Conversation]) -> None:
+        """Carry these on: effects that are not done, in their order, and conversations as `Ledger.open_conversations` has them."""
+
+    def lose(self, leaves: Callable[[ConversationId], bool], *, orderly: bool) -> Future[None]:
+        """Let go of the conversations that leave.
+
+        Args:
+            leaves: whether a conversation does.
+            orderly: let attempts in progress end, for a few seconds, before the future is done. Otherwise another process may
+                have the conversations already: start nothing more, and cut off what is in progress.
+
+        Returns:
+            Done when nothing more is attempted for them.
+        """
+
+
 class Ledger(Protocol):
     """Durable memory. Inputs are decided in one thread, in order; `submit` may be called from any."""
 
-    def start(self, on_commit: Callable[[Sequence[Committed]], None]) -> None:
-        """Start accepting inputs. `on_commit` is called in the ledger's thread after each commit, in commit order."""
+    def start(self, on_commit: Callable[[Sequence[Committed]], None], moves: Moves | None = None) -> None:
+        """Start accepting inputs.
+
+        Args:
+            on_commit: called in the ledger's thread after each commit, in commit order.
+            moves: told of the conversations that come and leave, in the order of the commits. A ledger that no other process
+                shares never calls it: `undelivered` and `open_conversations` have everything.
+        """
 
     def submit(self, input: Input) -> Future[Committed]:
         """Decide and commit an input. The future is done once it is durable.

@@ -15,7 +15,7 @@ from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.events import FromAgents
 from botkit.ledger.batch import Batch, in_order, unique_key
-from botkit.ledger.interface import Committed, Decide, HookBody, Input, OutboxItem
+from botkit.ledger.interface import Committed, Decide, HookBody, Input, Moves, OutboxItem
 from botkit.ledger.memory import PayloadCache, Remembered
 from botkit.ledger.receipts import FutureReceipt, Receipt
 from botkit.ledger.sqlite import writing
@@ -106,7 +106,7 @@ class SqliteLedger:
 
     # --- start and end -----------------------------------------------------------------------------------------------
 
-    def start(self, on_commit: Callable[[Sequence[Committed]], None]) -> None:
+    def start(self, on_commit: Callable[[Sequence[Committed]], None], moves: Moves | None = None) -> None:
         """Open the store and accept inputs. Has no effect on a ledger that was started before.
 
         Raises:
