@@ -88,7 +88,7 @@ class Moves(Protocol):
     """Conversations that come to this process, or leave it for another. Called in the ledger's thread."""
 
     def gain(self, undelivered: Sequence[OutboxItem], conversations: Sequence[Conversation]) -> None:
-        """Carry these on: effects that are not done, in their order, and conversations as `Ledger.open_conversations` has them."""
+        """Carry these on: effects that are not done, in order, and conversations as `Ledger.open_conversations` has them."""
 
     def lose(self, leaves: Callable[[ConversationId], bool], *, orderly: bool) -> Future[None]:
         """Let go of the conversations that leave.

@@ -59,7 +59,7 @@ from botkit.handoff.events import (
     TranscriptLine,
 )
 from botkit.handoff.steps import Step
-from botkit.ledger.interface import Committed, HookBody, Input, OutboxItem
+from botkit.ledger.interface import Committed, HookBody, Input, Moves, OutboxItem
 from botkit.relay.engine import Engine
 from botkit.relay.gateways import Gateways
 from botkit.relay.outbound.perform import CallHandlers, no_handlers
@@ -125,7 +125,7 @@ class FakeLedger:
         self.on_commit: Callable[[Sequence[Committed]], None] = lambda _: None
         self._ids = itertools.count(1)
 
-    def start(self, on_commit: Callable[[Sequence[Committed]], None]) -> None:
+    def start(self, on_commit: Callable[[Sequence[Committed]], None], moves: Moves | None = None) -> None:
         self.on_commit = on_commit
 
     def submit(self, input: Input) -> Future[Committed]:
