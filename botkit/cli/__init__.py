@@ -31,6 +31,7 @@ COMMANDS = {
 EXTRAS = {
     "uvicorn": "serve",
     "httptools": "serve",
+    "psycopg": "postgresql",
     "aiohttp": "sandbox",
     "quickjs": "sandbox",
     "rich": "sandbox",

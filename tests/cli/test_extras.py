@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from botkit import cli
 from tests.config.folder import Folder
 
-OPTIONAL = ("uvicorn", "httptools", "quickjs", "rich")
+OPTIONAL = ("uvicorn", "httptools", "quickjs", "rich", "psycopg")
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,21 @@ def test_check_needs_no_extra(folder: Folder, monkeypatch: pytest.MonkeyPatch) -
     result = CliRunner().invoke(cli.main, ["check", "--config", str(Path(folder.path) / "botkit.yaml")])
     assert result.exit_code == 0, result.output
     assert "good, 1 bot" in result.output
+
+
+def test_a_store_on_sqlite_needs_no_psycopg(folder: Folder) -> None:
+    folder.server('version: 1\nbots: ["bots/*.yaml"]\nstore: {url: "sqlite:///botkit.db"}\n')
+    code = (
+        "import sys\n"
+        "sys.modules['psycopg'] = None\n"
+        "from botkit.config.load import load\n"
+        "from botkit.kit import BotKit\n"
+        "kit = BotKit(load('botkit.yaml'))\n"
+        "kit.start()\n"
+        "assert all(kit.ready().values())\n"
+        "kit.close()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder.path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
