@@ -19,6 +19,7 @@ import hypothesis
 import pytest
 
 from botkit.testing import waiting
+from tests.postgresql import Server
 
 # No deadline: a busy machine is not a failure. The suite tries the same examples each time, so that failures come from changes,
 # not from chance; `make search` tries new ones.
@@ -112,6 +113,17 @@ def only_this_machine() -> Iterator[None]:
         for method in ("connect", "connect_ex"):
             patch.setattr(socket.socket, method, _guarded(getattr(socket.socket, method)))
         yield
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A running PostgreSQL server. It starts in a second: only tests that use a database should ask for it."""
+    server = Server()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
 
 
 def _guarded(connect: Any) -> Any:
