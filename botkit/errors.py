@@ -14,7 +14,8 @@
      ├─ LedgerError                   BK-3000  the store did not commit
      │   ├─ LedgerBusy                BK-3001  another process holds the store
      │   ├─ LedgerClosed              BK-3002  the service is stopping
-     │   └─ LeaderLost                BK-3003  the leader of a shared store has gone; a follower takes over
+     │   ├─ LeaderLost                BK-3003  the leader of a shared store has gone; a follower takes over
+     │   └─ LedgerUnusable            BK-3004  the store's server or its settings are not good enough for a store
      ├─ CallError                     BK-4000  a call to Kore or to an agent system failed
      │   ├─ Unreachable               BK-4001  retryable: refused, reset or timed out
      │   ├─ ServerTrouble             BK-4002  retryable: 5xx
@@ -255,6 +256,24 @@ class LeaderLost(LedgerError):
     """
 
     code = "BK-3003"
+
+
+class LedgerUnusable(LedgerError):
+    """The store cannot be used as it is set up: an old server, a setting that loses hooks, a missing right or package.
+
+    The message ends with the fix. `botkit doctor` makes the same checks.
+
+    Args:
+        what: what is wrong, without a password and without a full stop.
+        fix: how to correct it, likewise.
+    """
+
+    code = "BK-3004"
+
+    def __init__(self, what: str, fix: str) -> None:
+        self.what = what
+        self.fix = fix
+        super().__init__(f"{what}; {fix}")
 
 
 # --- calls -----------------------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ ERRORS = """
     BotKitError
     ConfigurationError Problem UnusableValue
     HookRefused HookUnauthorized HookNotFound HookTooLarge HookNotJson HookInvalid BodyIncomplete TooManyBodies
-    LedgerError LedgerBusy LedgerClosed LeaderLost
+    LedgerError LedgerBusy LedgerClosed LeaderLost LedgerUnusable
     CallError Unreachable ServerTrouble RateLimited CallRefused MessageWithheld MessageTooLong FileUnavailable
     AccessExpired ConversationClosed NewSessionRequired BadReply HostNotAllowed NotAuthorized AgentsUnavailable
     SdkError HandlerTooLate HandlerTimeout InvalidHandlerResult KitTesterMisused SettingInvalid

@@ -6,7 +6,8 @@ import re
 
 from botkit.config.settings import Settings
 from botkit.handoff.reference import number_in
-from botkit.ledger.sqlite import StoryReader, file_of
+from botkit.ledger.stores import stories_in
+from botkit.ledger.stories import StoryReader
 from botkit.observability.user_hashes import UserHashes
 from botkit.operate.story import Told, told
 
@@ -28,7 +29,7 @@ def explain(settings: Settings, wanted: str) -> list[Told]:
     """
     secrets = {bot_id: bot.kore.client_secret.reveal() for bot_id, bot in settings.bots.items()}
     hashes = UserHashes(secrets)
-    with StoryReader(file_of(settings.store.url)) as reader:
+    with stories_in(settings.store.url) as reader:
         stories = (reader.story(number) for number in _numbers(reader, hashes, wanted.strip()))
         return [told(story, user_hash=hashes.of) for story in stories if story is not None]
 

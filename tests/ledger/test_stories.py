@@ -13,7 +13,8 @@ from botkit.handoff.events import AgentTransfer, UserProfile
 from botkit.handoff.reference import number_of
 from botkit.handoff.steps import Step
 from botkit.ledger.interface import Input
-from botkit.ledger.sqlite import SqliteLedger, StoryReader
+from botkit.ledger.sqlite import SqliteLedger
+from botkit.ledger.stores import stories_in
 from botkit.operate.story import told
 from tests.handoff.story import SESSION, rules
 
@@ -45,7 +46,7 @@ def test_a_hand_off_begins_with_who_and_where_beside_the_running_service(file: P
     ledger = _ledger(file)
     ledger.submit(_transfer()).result()
     ledger.submit(_transfer()).result()  # a repeated hook tells nothing new
-    with StoryReader(file) as reader:
+    with stories_in(f"sqlite:///{file}") as reader:
         story = reader.story(number_of(SESSION))
     ledger.close()
     assert story is not None
@@ -67,7 +68,7 @@ def test_steps_of_the_relay_follow_and_no_other_hand_off_is_mixed_in(file: Path)
     step = Step(SESSION, Instant(1_001.0), "attempt", '{"call":"create"}')
     ledger.submit(Input(USER, None, steps=(step,))).result()
     ledger.close()
-    with StoryReader(file) as reader:
+    with stories_in(f"sqlite:///{file}") as reader:
         story = reader.story(number_of(SESSION))
     assert story is not None
     assert [(one.kind, one.at) for one in story.steps] == [("transfer", 1_000.0), ("attempt", 1_001.0)]
@@ -78,7 +79,7 @@ def test_a_live_hand_off_without_steps_is_known(file: Path) -> None:
     ledger = _ledger(file)
     ledger.submit(_transfer()).result()
     ledger.sweep(Instant(0.0), stories_before=Instant(5_000.0))
-    with StoryReader(file) as reader:
+    with stories_in(f"sqlite:///{file}") as reader:
         story = reader.story(number_of(SESSION))
         other = reader.story(number_of(OTHER_SESSION))
     ledger.close()
@@ -102,14 +103,14 @@ def test_old_steps_are_deleted_and_younger_ones_stay(file: Path) -> None:
     ledger.submit(_transfer(OTHER_SESSION, at=2_000.0, user=ConversationId("st-1", "u-2"))).result()
     ledger.sweep(Instant(0.0))
     ledger.sweep(Instant(0.0), stories_before=Instant(1_500.0))
-    with StoryReader(file) as reader:
+    with stories_in(f"sqlite:///{file}") as reader:
         assert [number for number, _ in reader.beginnings()] == [number_of(OTHER_SESSION)]
     ledger.close()
 
 
 def test_a_store_that_is_not_there_or_has_no_stories_is_named(file: Path) -> None:
-    with pytest.raises(LedgerError, match="there is no store"):
-        StoryReader(file)
+    with pytest.raises(LedgerError, match="there is no store"), stories_in(f"sqlite:///{file}"):
+        pass
     file.touch()
-    with pytest.raises(LedgerError, match="keeps no stories"):
-        StoryReader(file)
+    with pytest.raises(LedgerError, match="keeps no stories"), stories_in(f"sqlite:///{file}"):
+        pass

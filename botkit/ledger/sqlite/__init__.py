@@ -12,6 +12,5 @@ meta           the version of this schema, and whether the last process shut dow
 
 from botkit.ledger.sqlite.ledger import SqliteLedger
 from botkit.ledger.sqlite.store import file_of
-from botkit.ledger.sqlite.stories import StoryReader
 
-__all__ = ["SqliteLedger", "StoryReader", "file_of"]
+__all__ = ["SqliteLedger", "file_of"]

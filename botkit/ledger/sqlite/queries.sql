@@ -138,7 +138,7 @@ SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'story'
 SELECT ref, detail FROM story WHERE kind = 'transfer' ORDER BY id
 
 -- name: stories_with_record
-SELECT DISTINCT ref FROM story WHERE kind = 'record' AND instr(detail, ?)
+SELECT DISTINCT ref FROM story WHERE kind = 'record' AND instr(detail, :record)
 
 -- name: steps
 -- Of the newest hand-off with this reference that the store has from its beginning, else of what it has.
@@ -156,4 +156,4 @@ SELECT session, bot_id, user_id, channel,
 FROM conversations WHERE session >= :begins AND session < :begins || 'g'
 
 -- name: waiting_effects
-SELECT kind FROM outbox WHERE lane = ? AND lane != 'user' ORDER BY id
+SELECT kind FROM outbox WHERE lane = :lane AND lane != 'user' ORDER BY id
